@@ -1,0 +1,107 @@
+/// @file
+/// What differs between compilers and targets, and nothing else: the only file with compiler `#ifdef`s.
+#pragma once
+
+#include <cppo/version.hpp>
+
+#include <cfloat>
+
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#if !defined(CPPO_ALLOW_FAST_MATH)
+#error "cppo: -ffast-math (or -ffinite-math-only) voids the numeric contract: masks would differ between builds and NaN would go unseen. Compile without it, or define CPPO_ALLOW_FAST_MATH to give the contract up."
+#endif
+#endif
+
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
+#error "cppo: float arithmetic is evaluated in a wider type here (x87); compile with -msse2 -mfpmath=sse."
+#endif
+
+/// Marks a function for host and device. Expands to nothing outside CUDA.
+#if defined(__CUDACC__)
+#define CPPO_HOST_DEVICE __host__ __device__
+#else
+#define CPPO_HOST_DEVICE
+#endif
+
+/// Asks for inlining where the cost of a call would be a multiple of the body.
+#if defined(__GNUC__) || defined(__clang__)
+#define CPPO_ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define CPPO_ALWAYS_INLINE inline
+#endif
+
+/// Keeps a rounded product from being contracted with an addition. `x` is a float, a double or a SIMD register.
+#if defined(__CUDA_ARCH__)
+#define CPPO_ROUNDED(x)
+#elif (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__))
+#if defined(__AVX512F__)
+#define CPPO_ROUNDED(x) asm("" : "+v"(x))
+#elif defined(__FMA__) || defined(__FMA4__)
+#define CPPO_ROUNDED(x) asm("" : "+x"(x))
+#else
+#define CPPO_ROUNDED(x)
+#endif
+#elif (defined(__GNUC__) || defined(__clang__)) && defined(__aarch64__)
+#define CPPO_ROUNDED(x) asm("" : "+w"(x))
+#elif defined(__GNUC__) || defined(__clang__)
+#define CPPO_ROUNDED(x) asm("" : "+m"(x))
+#else
+#define CPPO_ROUNDED(x)
+#endif
+
+// The inline namespace carries version and instruction set: two versions, or two translation units compiled for
+// different instruction sets, never share an inline function.
+#define CPPO_DETAIL_JOIN_(a, b, c, d, e) v##a##_##b##_##c##_##d##e
+#define CPPO_DETAIL_JOIN(a, b, c, d, e) CPPO_DETAIL_JOIN_(a, b, c, d, e)
+#if defined(__AVX512F__)
+#define CPPO_DETAIL_ISA avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define CPPO_DETAIL_ISA avx2_fma
+#elif defined(__AVX2__)
+#define CPPO_DETAIL_ISA avx2
+#elif defined(__AVX__)
+#define CPPO_DETAIL_ISA avx
+#elif defined(__SSE4_1__)
+#define CPPO_DETAIL_ISA sse4
+#else
+#define CPPO_DETAIL_ISA base
+#endif
+#if defined(CPPO_ALLOW_FAST_MATH)
+#define CPPO_DETAIL_MATH _fast
+#else
+#define CPPO_DETAIL_MATH
+#endif
+/// The inline namespace of this version and target.
+#define CPPO_ABI \
+  CPPO_DETAIL_JOIN(CPPO_VERSION_MAJOR, CPPO_VERSION_MINOR, CPPO_VERSION_PATCH, CPPO_DETAIL_ISA, CPPO_DETAIL_MATH)
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// a * b rounded to its own type before anything can be added to it, on every compiler, at every setting.
+CPPO_HOST_DEVICE constexpr float rounded_product(float a, float b) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __fmul_rn(a, b);
+#endif
+  float p = a * b;
+  if (!__builtin_is_constant_evaluated()) { CPPO_ROUNDED(p); }
+  return p;
+}
+
+/// The same in double.
+CPPO_HOST_DEVICE constexpr double rounded_product(double a, double b) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __dmul_rn(a, b);
+#endif
+  double p = a * b;
+  if (!__builtin_is_constant_evaluated()) { CPPO_ROUNDED(p); }
+  return p;
+}
+
+/// Bit pattern of `x` as another type of the same size.
+template <class To, class From>
+CPPO_HOST_DEVICE constexpr To bits_as(From const& x) noexcept {
+  static_assert(sizeof(To) == sizeof(From));
+  return __builtin_bit_cast(To, x);
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,219 @@
+/// @file
+/// The batch a trainer lends: named buffers in one layout, nothing copied.
+#pragma once
+
+#include <cppo/core/buffer.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+template <argument Which, class Element>
+struct named_buffer {
+  static constexpr argument which = Which;
+  using element = Element;
+  buffer source;
+};
+
+template <class T>
+inline constexpr bool is_per_response = false;
+template <class E>
+inline constexpr bool is_per_response<per_response_buffer<E>> = true;
+
+template <class T>
+concept lendable_or_per_response = lendable<T> || is_per_response<std::remove_cvref_t<T>>;
+
+template <argument Which, lendable_or_per_response T>
+constexpr auto name_buffer(T&& x) noexcept {
+  if constexpr (lendable<T>) {
+    return named_buffer<Which, std::remove_cv_t<pointee<T>>>{make_buffer(static_cast<T&&>(x))};
+  } else {
+    return named_buffer<Which, std::remove_cv_t<typename std::remove_cvref_t<T>::element>>{x.source};
+  }
+}
+
+struct top_k_buffers {
+  index_t k = 0;
+  buffer ids, log_prob, rollout_log_prob;
+};
+
+template <class Element>
+struct named_top_k {
+  static constexpr argument which = argument::top_k;
+  using element = Element;
+  top_k_buffers source;
+};
+
+template <class A>
+inline constexpr bool is_double_log_prob =
+    std::is_same_v<typename A::element, double> &&
+    (A::which == argument::log_prob || A::which == argument::rollout_log_prob || A::which == argument::divergence ||
+     A::which == argument::top_k);
+
+}  // namespace detail
+
+/// log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
+template <detail::lendable_or_per_response T>
+constexpr auto log_prob(T&& x) noexcept {
+  return detail::name_buffer<argument::log_prob>(static_cast<T&&>(x));
+}
+/// log mu(y_t | s_t), nats: the rollout policy, frozen.
+template <detail::lendable_or_per_response T>
+constexpr auto rollout_log_prob(T&& x) noexcept {
+  return detail::name_buffer<argument::rollout_log_prob>(static_cast<T&&>(x));
+}
+/// The advantage of each token, or `per_response(...)`.
+template <detail::lendable_or_per_response T>
+constexpr auto advantage(T&& x) noexcept {
+  return detail::name_buffer<argument::advantage>(static_cast<T&&>(x));
+}
+/// 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
+template <detail::lendable_or_per_response T>
+constexpr auto response_mask(T&& x) noexcept {
+  return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
+}
+/// D_t computed elsewhere, for the `precomputed` divergence.
+template <detail::lendable_or_per_response T>
+constexpr auto divergence_values(T&& x) noexcept {
+  return detail::name_buffer<argument::divergence>(static_cast<T&&>(x));
+}
+/// An extra constant weight on each token's loss (rollout correction).
+template <detail::lendable_or_per_response T>
+constexpr auto token_weight(T&& x) noexcept {
+  return detail::name_buffer<argument::token_weight>(static_cast<T&&>(x));
+}
+/// The id of the sampled token y_t, for Top-K divergences.
+template <detail::lendable_or_per_response T>
+constexpr auto token_id(T&& x) noexcept {
+  return detail::name_buffer<argument::token_id>(static_cast<T&&>(x));
+}
+/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the token
+/// slots (padded: B*T rows in row-major order). Unused slots of a short list hold id -1.
+template <detail::lendable Ids, detail::lendable P, detail::lendable Q>
+constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs) noexcept {
+  using p = std::remove_cv_t<detail::pointee<P>>;
+  using q = std::remove_cv_t<detail::pointee<Q>>;
+  using wide = std::conditional_t<std::is_same_v<p, double>, double, q>;
+  return detail::named_top_k<wide>{{k, detail::make_buffer(static_cast<Ids&&>(ids)),
+                                    detail::make_buffer(static_cast<P&&>(log_probs)),
+                                    detail::make_buffer(static_cast<Q&&>(rollout_log_probs))}};
+}
+
+/// The Top-K lists of one token.
+template <class Real>
+class top_k_row {
+ public:
+  constexpr top_k_row() noexcept = default;
+  /// Row `row` of the lent lists, and the id of the sampled token there.
+  CPPO_HOST_DEVICE constexpr top_k_row(detail::top_k_buffers const* lists, index_t row, index_t sampled) noexcept
+      : lists_(lists), row_(row), sampled_(sampled) {}
+  /// Length of the list.
+  CPPO_HOST_DEVICE constexpr index_t k() const noexcept { return lists_->k; }
+  /// Id of the sampled token.
+  CPPO_HOST_DEVICE constexpr index_t sampled() const noexcept { return sampled_; }
+  /// Id in slot j; negative: the slot is empty.
+  CPPO_HOST_DEVICE constexpr index_t id(index_t j) const noexcept {
+    return detail::load_index(lists_->ids.data, lists_->ids.type, at(lists_->ids, j));
+  }
+  /// log pi in slot j.
+  CPPO_HOST_DEVICE constexpr Real log_prob(index_t j) const noexcept {
+    return detail::load<Real>(lists_->log_prob.data, lists_->log_prob.type, at(lists_->log_prob, j));
+  }
+  /// log mu in slot j.
+  CPPO_HOST_DEVICE constexpr Real rollout_log_prob(index_t j) const noexcept {
+    return detail::load<Real>(lists_->rollout_log_prob.data, lists_->rollout_log_prob.type,
+                              at(lists_->rollout_log_prob, j));
+  }
+
+ private:
+  CPPO_HOST_DEVICE constexpr index_t at(detail::buffer const& b, index_t j) const noexcept {
+    return b.rank == 2 ? row_ * b.strides[0] + j * b.strides[1] : row_ * lists_->k + j;
+  }
+  detail::top_k_buffers const* lists_ = nullptr;
+  index_t row_ = 0;
+  index_t sampled_ = -1;
+};
+
+/// A batch with arithmetic type Real (float unless a log-prob or divergence was lent as double). Trivially copyable.
+template <class Real>
+class rollout_batch_view {
+ public:
+  using value_type = Real;  ///< arithmetic of the call
+
+  /// Layout of every buffer.
+  CPPO_HOST_DEVICE constexpr layout const& shape() const noexcept { return layout_; }
+  /// A buffer by its name.
+  CPPO_HOST_DEVICE constexpr detail::column const& operator[](argument a) const noexcept {
+    return columns_[static_cast<int>(a)];
+  }
+  /// Was this input lent?
+  CPPO_HOST_DEVICE constexpr bool has(argument a) const noexcept {
+    return a == argument::top_k ? top_k_.k > 0 : lent_[static_cast<int>(a)];
+  }
+  /// Is slot i of response b a token? 0, 1, or 2 for a mask value that is neither.
+  CPPO_HOST_DEVICE constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
+    detail::column const& m = (*this)[argument::response_mask];
+    return m.lent() ? detail::load_mask(m.data, m.type, m.offset(layout_, b, i)) : std::uint8_t{1};
+  }
+  /// Value of an input at slot i of response b; `fallback` where the input was not lent.
+  CPPO_HOST_DEVICE constexpr Real value(argument a, index_t b, index_t i, Real fallback = Real{}) const noexcept {
+    detail::column const& c = (*this)[a];
+    return c.lent() ? detail::load<Real>(c.data, c.type, c.offset(layout_, b, i)) : fallback;
+  }
+  /// Top-K lists at slot i of response b.
+  CPPO_HOST_DEVICE constexpr top_k_row<Real> top_k_at(index_t b, index_t i) const noexcept {
+    detail::column const& ids = (*this)[argument::token_id];
+    index_t const row = (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
+    return {&top_k_, row, ids.lent() ? detail::load_index(ids.data, ids.type, ids.offset(layout_, b, i)) : index_t{-1}};
+  }
+  /// Everything about the shape that was found wrong when the batch was made.
+  CPPO_HOST_DEVICE constexpr status const& check() const noexcept { return status_; }
+
+  /// Adds a buffer; used by `rollout_batch`.
+  template <argument Which, class E>
+  constexpr void add(detail::named_buffer<Which, E> const& named) noexcept {
+    status const s = detail::place(named.source, layout_, Which, columns_[static_cast<int>(Which)]);
+    lent_[static_cast<int>(Which)] = true;
+    if (status_.ok() && !s.ok()) status_ = s;
+  }
+  /// Adds Top-K lists; used by `rollout_batch`.
+  template <class E>
+  constexpr void add(detail::named_top_k<E> const& named) noexcept {
+    top_k_ = named.source;
+    auto const fits = [this](detail::buffer const& b) {
+      if (b.data == nullptr) return layout_.elements() == 0;
+      if (b.rank == 2) return b.extents[0] >= layout_.elements() && b.extents[1] == top_k_.k;
+      return b.rank == -1 || b.extents[0] >= layout_.elements() * top_k_.k;
+    };
+    bool const good = top_k_.k > 0 && fits(top_k_.ids) && fits(top_k_.log_prob) && fits(top_k_.rollout_log_prob);
+    if (status_.ok() && !good) status_ = {status_code::extent_mismatch, argument::top_k};
+  }
+  /// An empty batch in a layout; used by `rollout_batch`.
+  explicit constexpr rollout_batch_view(layout const& l) noexcept : layout_(l), status_(l.check()) {}
+
+ private:
+  layout layout_;
+  detail::column columns_[static_cast<int>(argument::offsets)] = {};
+  bool lent_[static_cast<int>(argument::offsets)] = {};
+  detail::top_k_buffers top_k_ = {};
+  status status_;
+};
+
+/// Lends buffers as a batch, in any order:
+/// `rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))`.
+///
+/// `log_prob`, `rollout_log_prob` and `advantage` are required. A bare pointer is read in the layout's own order, a
+/// view with its own strides. Shapes that do not fit are reported by the call that uses the batch, before it writes.
+template <class... Named>
+constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
+  static_assert(((Named::which == argument::log_prob) + ... + 0) == 1, "rollout_batch needs log_prob(...) once");
+  static_assert(((Named::which == argument::rollout_log_prob) + ... + 0) == 1,
+                "rollout_batch needs rollout_log_prob(...) once");
+  static_assert(((Named::which == argument::advantage) + ... + 0) == 1, "rollout_batch needs advantage(...) once");
+  using real = std::conditional_t<(detail::is_double_log_prob<Named> || ...), double, float>;
+  rollout_batch_view<real> batch(shape);
+  if (batch.check().ok()) (batch.add(named), ...);
+  return batch;
+}
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,228 @@
+/// @file
+/// A lent buffer of any element type, erased: what a pointer, a container, a view or an mdspan becomes at the boundary.
+#pragma once
+
+#include <cppo/core/status.hpp>
+#include <cppo/core/view.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace cppo::inline CPPO_ABI {
+
+/// How the responses lie in memory.
+class layout {
+ public:
+  /// [B, T], one row per response.
+  CPPO_HOST_DEVICE static constexpr layout padded(index_t responses, index_t width) noexcept {
+    layout l;
+    l.responses_ = responses;
+    l.width_ = width;
+    return l;
+  }
+  /// Responses one after the other, cut by `responses + 1` offsets.
+  template <std::signed_integral Offset>
+  CPPO_HOST_DEVICE static constexpr layout packed(Offset const* offsets, index_t responses) noexcept {
+    layout l;
+    l.responses_ = responses;
+    l.offsets_ = offsets;
+    l.offset_type_ = element_traits<Offset>::value;
+    l.packed_ = true;
+    return l;
+  }
+  /// B
+  CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
+  /// Packed by offsets?
+  CPPO_HOST_DEVICE constexpr bool is_packed() const noexcept { return packed_; }
+  /// Width of padded rows.
+  CPPO_HOST_DEVICE constexpr index_t width() const noexcept { return width_; }
+  /// First element of response b on the packed axis; 0 for padded.
+  CPPO_HOST_DEVICE constexpr index_t begin(index_t b) const noexcept {
+    return packed_ ? detail::load_index(offsets_, offset_type_, b) : 0;
+  }
+  /// Number of token slots of response b, masked ones included.
+  CPPO_HOST_DEVICE constexpr index_t slots(index_t b) const noexcept {
+    return packed_ ? begin(b + 1) - begin(b) : width_;
+  }
+  /// Elements a dense buffer must hold.
+  CPPO_HOST_DEVICE constexpr index_t elements() const noexcept {
+    return packed_ ? (responses_ > 0 ? begin(responses_) : 0) : responses_ * width_;
+  }
+  /// Offsets and extents are sound.
+  CPPO_HOST_DEVICE constexpr status check() const noexcept {
+    if (responses_ < 0 || width_ < 0) return {status_code::extent_mismatch, argument::offsets};
+    if (!packed_) {
+      if (width_ != 0 && responses_ > (index_t{1} << 62) / width_) return {status_code::size_overflow};
+      return {};
+    }
+    if (responses_ == 0) return {};
+    if (offsets_ == nullptr) return {status_code::null_buffer, argument::offsets};
+    index_t before = begin(0);
+    if (before < 0) return {status_code::bad_offsets, argument::offsets, 0, -1, 1};
+    for (index_t b = 0; b < responses_; ++b) {
+      index_t const after = begin(b + 1);
+      if (after < before) return {status_code::bad_offsets, argument::offsets, b, -1, 1};
+      if (after > (index_t{1} << 62)) return {status_code::size_overflow, argument::offsets, b, -1, 1};
+      before = after;
+    }
+    return {};
+  }
+
+ private:
+  index_t responses_ = 0;
+  index_t width_ = 0;
+  void const* offsets_ = nullptr;
+  element_type offset_type_ = element_type::i64;
+  bool packed_ = false;
+};
+
+/// [B, T], one row per response, padding anywhere (the response mask says where tokens are).
+CPPO_HOST_DEVICE constexpr layout padded(index_t responses, index_t width) noexcept {
+  return layout::padded(responses, width);
+}
+/// Responses one after the other: `cu_seqlens` holds `responses + 1` cumulative lengths, int32 or int64.
+template <std::signed_integral Offset>
+CPPO_HOST_DEVICE constexpr layout packed(Offset const* cu_seqlens, index_t responses) noexcept {
+  return layout::packed(cu_seqlens, responses);
+}
+/// The same from a container of cumulative lengths.
+template <class Range>
+  requires requires(Range const& r) { r.data(); r.size(); }
+constexpr layout packed(Range const& cu_seqlens) noexcept {
+  return layout::packed(cu_seqlens.data(), static_cast<index_t>(cu_seqlens.size()) - 1);
+}
+
+namespace detail {
+
+/// What was lent, before it met a layout. rank -1: a bare pointer, extents unknown.
+struct buffer {
+  void const* data = nullptr;
+  element_type type = element_type::f32;
+  int rank = 0;  // 0: not lent
+  bool per_response = false;
+  index_t extents[2] = {0, 0};
+  index_t strides[2] = {0, 0};
+};
+
+template <class T>
+concept mdspan_like = requires(T const& v) {
+  v.data_handle();
+  v.extent(0);
+  v.stride(0);
+  T::rank();
+};
+template <class T>
+concept range_like = !mdspan_like<T> && requires(T& v) {
+  { *v.data() };
+  v.size();
+};
+template <class T>
+concept array_like = std::is_bounded_array_v<std::remove_reference_t<T>>;
+template <class T>
+concept lendable = std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
+                   range_like<std::remove_reference_t<T>>;
+
+template <class T>
+struct pointee_of;
+template <class T>
+  requires std::is_pointer_v<T>
+struct pointee_of<T> { using type = std::remove_pointer_t<T>; };
+template <class T, std::size_t N>
+struct pointee_of<T[N]> { using type = T; };
+template <mdspan_like T>
+struct pointee_of<T> { using type = std::remove_pointer_t<decltype(std::declval<T const&>().data_handle())>; };
+template <range_like T>
+struct pointee_of<T> { using type = std::remove_reference_t<decltype(*std::declval<T&>().data())>; };
+/// Element type of something lent, const where it may not be written.
+template <class T>
+using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
+
+template <lendable T>
+constexpr buffer make_buffer(T&& x) noexcept {
+  using U = std::remove_cvref_t<T>;
+  buffer b;
+  b.type = element_traits<std::remove_cv_t<pointee<T>>>::value;
+  if constexpr (std::is_pointer_v<U>) {
+    b.data = x;
+    b.rank = -1;
+  } else if constexpr (array_like<T>) {
+    b.data = x;
+    b.rank = 1;
+    b.extents[0] = static_cast<index_t>(std::extent_v<U>);
+    b.strides[0] = 1;
+  } else if constexpr (mdspan_like<U>) {
+    static_assert(U::rank() == 1 || U::rank() == 2, "cppo reads views of rank 1 and 2");
+    b.data = x.data_handle();
+    b.rank = static_cast<int>(U::rank());
+    for (int r = 0; r < b.rank; ++r) {
+      b.extents[r] = static_cast<index_t>(x.extent(static_cast<decltype(U::rank())>(r)));
+      b.strides[r] = static_cast<index_t>(x.stride(static_cast<decltype(U::rank())>(r)));
+    }
+  } else {
+    b.data = x.data();
+    b.rank = 1;
+    b.extents[0] = static_cast<index_t>(x.size());
+    b.strides[0] = 1;
+  }
+  return b;
+}
+/// A buffer placed in a layout: element (b, i) is data[b * response_stride + (begin(b) + i) * token_stride].
+struct column {
+  void const* data = nullptr;
+  element_type type = element_type::f32;
+  index_t response_stride = 0;
+  index_t token_stride = 0;
+
+  CPPO_HOST_DEVICE constexpr bool lent() const noexcept { return data != nullptr; }
+  CPPO_HOST_DEVICE constexpr index_t offset(layout const& l, index_t b, index_t i) const noexcept {
+    return b * response_stride + (l.begin(b) + i) * token_stride;
+  }
+};
+
+/// Places `b` in layout `l`; the status names `where` if the shape does not fit.
+CPPO_HOST_DEVICE constexpr status place(buffer const& b, layout const& l, argument where, column& out) noexcept {
+  out = column{b.data, b.type, 0, 0};
+  if (b.rank == 0) return {};
+  index_t const need = l.elements();
+  if (b.data == nullptr) {
+    return need == 0 ? status{} : status{status_code::null_buffer, where};
+  }
+  status const bad{status_code::extent_mismatch, where};
+  if (b.per_response) {
+    if (b.rank == 2 || (b.rank == 1 && b.extents[0] != l.responses())) return bad;
+    out.response_stride = b.rank == 1 ? b.strides[0] : 1;
+  } else if (b.rank == 2) {
+    if (l.is_packed() || b.extents[0] != l.responses() || (b.extents[1] != l.width() && b.extents[1] != 1)) return bad;
+    out.response_stride = b.strides[0];
+    out.token_stride = b.extents[1] == 1 && l.width() != 1 ? 0 : b.strides[1];
+  } else if (l.is_packed()) {
+    if (b.rank == 1 && b.extents[0] < need) return bad;
+    out.token_stride = b.rank == 1 ? b.strides[0] : 1;
+  } else {
+    if (b.rank == 1 && (b.extents[0] != need || (b.strides[0] != 1 && need > 1))) return bad;
+    out.response_stride = l.width();
+    out.token_stride = 1;
+  }
+  return {};
+}
+
+}  // namespace detail
+
+/// A value given once per response, as `per_response` made it.
+template <class Element>
+struct per_response_buffer {
+  using element = Element;  ///< element type, const where it may not be written
+  detail::buffer source;    ///< what was lent
+};
+
+/// Lends one value per response ([B]) where the batch expects one per token: a GRPO advantage, for example.
+template <detail::lendable T>
+constexpr per_response_buffer<detail::pointee<T>> per_response(T&& x) noexcept {
+  detail::buffer b = detail::make_buffer(static_cast<T&&>(x));
+  b.per_response = true;
+  return {b};
+}
+
+}  // namespace cppo::inline CPPO_ABI

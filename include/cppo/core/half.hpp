@@ -1,0 +1,62 @@
+/// @file
+/// IEEE half and bfloat16 as storage: converted to float on load, rounded to nearest even on store.
+#pragma once
+
+#include <cppo/config.hpp>
+
+#include <cstdint>
+
+namespace cppo::inline CPPO_ABI {
+
+/// IEEE binary16, bits only. `std::uint16_t` buffers may be lent through `reinterpret_cast<half const*>`.
+struct half {
+  std::uint16_t bits = 0;  ///< sign 1, exponent 5, fraction 10
+};
+
+/// bfloat16: the upper half of a float.
+struct bfloat16 {
+  std::uint16_t bits = 0;  ///< sign 1, exponent 8, fraction 7
+};
+
+/// Exact; NaN stays NaN, infinities and subnormals are kept.
+CPPO_HOST_DEVICE constexpr float to_float(bfloat16 x) noexcept {
+  return detail::bits_as<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
+
+/// Exact; NaN stays NaN, infinities and subnormals are kept.
+CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
+  std::uint32_t const sign = static_cast<std::uint32_t>(x.bits & 0x8000U) << 16;
+  std::uint32_t const exponent = (x.bits >> 10) & 0x1fU;
+  std::uint32_t const fraction = x.bits & 0x3ffU;
+  if (exponent == 0) {  // fraction * 2^-24, exact
+    float const magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return detail::bits_as<float>(detail::bits_as<std::uint32_t>(magnitude) | sign);
+  }
+  std::uint32_t const wide = exponent == 31 ? 0xffU : exponent + 112U;
+  return detail::bits_as<float>(sign | (wide << 23) | (fraction << 13));
+}
+
+/// Nearest, ties to even; NaN becomes a quiet NaN.
+CPPO_HOST_DEVICE constexpr bfloat16 to_bfloat16(float x) noexcept {
+  std::uint32_t const u = detail::bits_as<std::uint32_t>(x);
+  if ((u & 0x7fffffffU) > 0x7f800000U) return {static_cast<std::uint16_t>((u >> 16) | 0x40U)};
+  return {static_cast<std::uint16_t>((u + 0x7fffU + ((u >> 16) & 1U)) >> 16)};
+}
+
+/// Nearest, ties to even; past 65504 infinity; NaN becomes a quiet NaN.
+CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
+  std::uint32_t const u = detail::bits_as<std::uint32_t>(x);
+  auto const sign = static_cast<std::uint16_t>((u >> 16) & 0x8000U);
+  std::uint32_t const magnitude = u & 0x7fffffffU;
+  auto const with_sign = [sign](std::uint32_t m) { return half{static_cast<std::uint16_t>(sign | m)}; };
+  if (magnitude > 0x7f800000U) return with_sign(0x7e00U);
+  if (magnitude >= 0x477ff000U) return with_sign(0x7c00U);
+  if (magnitude < 0x38800000U) {  // subnormal half: round to a multiple of 2^-24 by adding 0.5 (ulp 2^-24)
+    float const sum = detail::bits_as<float>(magnitude) + 0.5F;
+    return with_sign(detail::bits_as<std::uint32_t>(sum) - 0x3f000000U);
+  }
+  std::uint32_t const odd = (magnitude >> 13) & 1U;
+  return with_sign((magnitude - 0x38000000U + 0xfffU + odd) >> 13);
+}
+
+}  // namespace cppo::inline CPPO_ABI

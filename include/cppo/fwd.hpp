@@ -1,0 +1,24 @@
+/// @file
+/// Forward declarations.
+#pragma once
+
+#include <cppo/config.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+template <class Register>
+class lane;
+template <class Register>
+class lane_mask;
+template <class V>
+class token;
+template <class V>
+class position;
+template <class Real>
+class rollout_batch_view;
+struct status;
+struct report;
+struct response_summary;
+struct prefix_sums;
+
+}  // namespace cppo::inline CPPO_ABI
