@@ -1,0 +1,50 @@
+/// @file
+/// A budget found from the response's own divergences.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// How a calibrated budget is formed; the defaults are the paper's.
+struct calibration {
+  double quantile = 0.9;         ///< q, in [0, 1]
+  double scale = 1.0;            ///< k, not negative
+  double ceiling_factor = 2.0;   ///< at least 1
+};
+
+/// delta_b = clamp(k quantile_q(D_1 .. D_T), floor, ceiling_factor * floor), over the unweighted divergences of the
+/// valid tokens; `floor` for a response without any. [Eq. 22]
+class calibrated_budget_t {
+ public:
+  /// The whole response's D must be known first.
+  static constexpr needs needed = needs::quantile;
+
+  /// Floor and calibration; see `calibrated_budget`.
+  constexpr calibrated_budget_t(double floor, calibration c) noexcept : floor_(floor), calibration_(c) {}
+  /// In range?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
+    calibration const& c = calibration_;
+    return floor_ >= 0.0 && c.quantile >= 0.0 && c.quantile <= 1.0 && c.scale >= 0.0 && c.scale <= max_score &&
+           c.ceiling_factor >= 1.0 && floor_ * c.ceiling_factor <= max_score;
+  }
+  /// delta_b of a response
+  template <class Statistics>
+  CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
+    if (response.summary.length == 0) return floor_;
+    double const ceiling = floor_ * calibration_.ceiling_factor;
+    double const wanted = calibration_.scale * response.quantile(calibration_.quantile);
+    return wanted < floor_ ? floor_ : wanted > ceiling ? ceiling : wanted;
+  }
+
+ private:
+  double floor_;
+  calibration calibration_;
+};
+
+/// Calibrated budget with the given floor. [Eq. 22]
+constexpr calibrated_budget_t calibrated_budget(double floor, calibration c = {}) noexcept {
+  return calibrated_budget_t(floor, c);
+}
+
+}  // namespace cppo::inline CPPO_ABI

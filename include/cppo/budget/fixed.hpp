@@ -1,0 +1,29 @@
+/// @file
+/// One budget for every response.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// delta_b as given: what the paper uses for post-trained models. In [0, 1000].
+class fixed_budget_t {
+ public:
+  /// See `fixed_budget`.
+  explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
+  /// In range?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_b_ >= 0.0 && delta_b_ <= max_score; }
+  /// delta_b
+  template <class Statistics>
+  CPPO_HOST_DEVICE constexpr double resolve(Statistics const&) const noexcept {
+    return delta_b_;
+  }
+
+ private:
+  double delta_b_;
+};
+
+/// Prefix-average budget delta_b for every response.
+constexpr fixed_budget_t fixed_budget(double delta_b) noexcept { return fixed_budget_t(delta_b); }
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,20 @@
+/// @file
+/// No divergence: for rules on the importance ratio alone.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// D = 0 at every token.
+struct no_divergence_t {
+  /// 0
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V between(V, V) const noexcept {
+    return V(0);
+  }
+};
+/// D = 0 at every token.
+inline constexpr no_divergence_t no_divergence{};
+
+}  // namespace cppo::inline CPPO_ABI

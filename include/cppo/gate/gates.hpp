@@ -1,0 +1,31 @@
+/// @file
+/// How much of a token past the boundary survives. [App. C]
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Nothing survives past the boundary: the hard mask. [Eq. 10]
+struct hard_gate_t {
+  /// 1 for x <= 1, else 0
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V operator()(V x) const noexcept {
+    return select(x <= V(1), V(1), V(0));
+  }
+};
+/// The hard mask.
+inline constexpr hard_gate_t hard_gate{};
+
+/// g(x) = min(1, 1/x): the largest gate with x g(x) <= 1. [Eq. 20]
+struct reciprocal_gate_t {
+  /// g(x)
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V operator()(V x) const noexcept {
+    return select(x > V(1), V(1) / x, V(1));
+  }
+};
+/// g(x) = min(1, 1/x).
+inline constexpr reciprocal_gate_t reciprocal_gate{};
+
+}  // namespace cppo::inline CPPO_ABI

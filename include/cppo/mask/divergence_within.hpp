@@ -1,0 +1,48 @@
+/// @file
+/// A threshold on the weighted divergence of each token.
+#pragma once
+
+#include <cppo/mask/combinators.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Keeps tokens with Z_t = w_t D_t <= delta, inclusive; as an allowed divergence D_t <= delta / w_t. [Eq. 3, Eq. 8]
+/// With two thresholds, `high` holds where A > 0 and `low` elsewhere.
+class divergence_within_t {
+ public:
+  static constexpr clause kind = clause::divergence;  ///< for diagnostics
+  /// Thresholds where A <= 0 and where A > 0.
+  constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  /// Thresholds in (0, 1000]?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
+    return low_ > 0.0 && low_ <= max_score && high_ > 0.0 && high_ <= max_score;
+  }
+  /// Z_t <= delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+    return t.weighted_divergence() <= threshold(t);
+  }
+  /// Z_t / delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+    return t.weighted_divergence() / threshold(t);
+  }
+
+  /// delta, by the sign of the advantage
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t) const noexcept {
+    return select(t.advantage() > V(0), V(high_), V(low_));
+  }
+
+ private:
+  double low_, high_;
+};
+
+/// Threshold delta in (0, 1000] on w_t D_t.
+constexpr divergence_within_t divergence_within(double delta) noexcept { return {delta, delta}; }
+/// Thresholds by the sign of the advantage: `delta_high` where A > 0, `delta_low` elsewhere.
+constexpr divergence_within_t divergence_within(double delta_low, double delta_high) noexcept {
+  return {delta_low, delta_high};
+}
+
+}  // namespace cppo::inline CPPO_ABI

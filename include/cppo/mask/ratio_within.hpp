@@ -1,0 +1,35 @@
+/// @file
+/// PPO's interval on the importance ratio.
+#pragma once
+
+#include <cppo/mask/combinators.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Keeps tokens with low <= rho_t <= high, both inclusive. [Eq. 2]
+class ratio_within_t {
+ public:
+  static constexpr clause kind = clause::ratio;  ///< for diagnostics
+  /// See `ratio_within`.
+  constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  /// 0 < low <= high, finite?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return low_ > 0.0 && low_ <= high_ && high_ <= 1e30; }
+  /// low <= rho <= high
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+    return (t.ratio() >= V(low_)) & (t.ratio() <= V(high_));
+  }
+  /// max(rho / high, low / rho)
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+    return max(t.ratio() / V(high_), V(low_) / t.ratio());
+  }
+
+ private:
+  double low_, high_;
+};
+
+/// Interval [low, high] on the importance ratio: `ratio_within(0.8, 1.28)` is Clip-Higher's.
+constexpr ratio_within_t ratio_within(double low, double high) noexcept { return {low, high}; }
+
+}  // namespace cppo::inline CPPO_ABI

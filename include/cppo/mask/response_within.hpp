@@ -1,0 +1,62 @@
+/// @file
+/// Rules that keep or drop a whole response (TRM).
+#pragma once
+
+#include <cppo/mask/combinators.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Keeps the whole response iff max_t D_t <= delta. [App. D, TRM-Max]
+class response_max_within_t {
+ public:
+  static constexpr clause kind = clause::response;   ///< for diagnostics
+  static constexpr needs needed = needs::response;   ///< the whole response first
+  /// See `response_max_within`.
+  explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
+  /// delta in (0, 1000]?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
+  /// max D <= delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+    return t.response_max() <= V(delta_);
+  }
+  /// max D / delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+    return t.response_max() / V(delta_);
+  }
+
+ private:
+  double delta_;
+};
+
+/// Keeps the whole response iff mean_t D_t <= delta; the mean is formed from an exact sum. [App. D, TRM-Avg]
+class response_mean_within_t {
+ public:
+  static constexpr clause kind = clause::response;   ///< for diagnostics
+  static constexpr needs needed = needs::response;   ///< the whole response first
+  /// See `response_mean_within`.
+  explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
+  /// delta in (0, 1000]?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
+  /// mean D <= delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+    return t.response_mean() <= V(delta_);
+  }
+  /// mean D / delta
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+    return t.response_mean() / V(delta_);
+  }
+
+ private:
+  double delta_;
+};
+
+/// TRM-Max: threshold on the largest divergence of the response.
+constexpr response_max_within_t response_max_within(double delta) noexcept { return response_max_within_t(delta); }
+/// TRM-Avg: threshold on the mean divergence of the response.
+constexpr response_mean_within_t response_mean_within(double delta) noexcept { return response_mean_within_t(delta); }
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,22 @@
+/// @file
+/// The one-sided clause: updates that move pi back toward mu always count.
+#pragma once
+
+#include <cppo/mask/combinators.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Keeps tokens with A_t (rho_t - 1) <= 0, tested as A_t (log pi - log mu) <= 0 by signs; A = 0 and rho = 1 are kept.
+/// [Eq. 10, first clause]
+struct toward_rollout_t {
+  static constexpr clause kind = clause::toward;  ///< for diagnostics
+  /// Does the update move pi toward mu?
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+    return t.moves_toward_rollout();
+  }
+};
+/// Keeps updates that move pi back toward mu.
+inline constexpr toward_rollout_t toward_rollout{};
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,48 @@
+/// @file
+/// From the losses of tokens to the loss of a batch.
+#pragma once
+
+#include <cppo/core/types.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// How token losses become one number. A response without a valid token (or rejected) adds nothing and is not counted.
+enum class aggregation : std::uint8_t {
+  token_sum,                ///< sum over tokens, unscaled (default)
+  token_mean,               ///< sum / number of valid tokens of the batch
+  seq_mean_token_sum,       ///< sum / number of responses with a valid token
+  seq_mean_token_mean,      ///< mean over those responses of each response's mean
+  seq_mean_token_sum_norm,  ///< seq_mean_token_sum / a fixed horizon
+};
+
+using enum aggregation;
+
+/// What the divisor of an aggregation is made of: counts add up over micro-batches and ranks.
+struct batch_counts {
+  index_t tokens = 0;     ///< valid tokens
+  index_t responses = 0;  ///< responses with a valid token
+
+  /// Counts of two parts of a batch.
+  CPPO_HOST_DEVICE friend constexpr batch_counts operator+(batch_counts a, batch_counts b) noexcept {
+    return {a.tokens + b.tokens, a.responses + b.responses};
+  }
+};
+
+/// Does the scale depend on counts over the whole batch?
+CPPO_HOST_DEVICE constexpr bool needs_counts(aggregation a) noexcept { return a != aggregation::token_sum; }
+
+/// The number that a batch's sum is divided by. 0 counts give 1: an empty batch has loss 0, not NaN.
+CPPO_HOST_DEVICE constexpr double divisor(aggregation a, batch_counts n) noexcept {
+  if (a == aggregation::token_sum) return 1.0;
+  index_t const count = a == aggregation::token_mean ? n.tokens : n.responses;
+  return count > 0 ? static_cast<double>(count) : 1.0;
+}
+
+/// The factor on every token of a response of `length` valid tokens: 1/divisor, and 1/length or 1/horizon.
+CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_t length, double horizon) noexcept {
+  if (a == aggregation::seq_mean_token_mean) return length > 0 ? 1.0 / (divisor * static_cast<double>(length)) : 0.0;
+  if (a == aggregation::seq_mean_token_sum_norm) return 1.0 / (divisor * horizon);
+  return 1.0 / divisor;
+}
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,142 @@
+/// @file
+/// A trust region chosen at run time, by name: for trainers configured from a file.
+#pragma once
+
+#include <cppo/divergence/none.hpp>
+#include <cppo/divergence/precomputed.hpp>
+#include <cppo/divergence/single_sample.hpp>
+#include <cppo/divergence/top_k.hpp>
+#include <cppo/policy/cppo_policy.hpp>
+#include <cppo/policy/dppo.hpp>
+#include <cppo/policy/ppo.hpp>
+#include <cppo/policy/trm.hpp>
+#include <cppo/weight/permuted.hpp>
+
+#include <iterator>
+#include <string_view>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+template <class... Ds>
+struct divergence_list {};
+
+/// Every divergence that has a name, in the order of `divergence_names`.
+using named_divergences =
+    divergence_list<no_divergence_t, binary_tv_t, binary_kl_t, binary_kl_reverse_t, top_k_tv_t<>, top_k_kl_t<>,
+                    top_k_tv_t<top_k_form::replace_last>, top_k_kl_t<top_k_form::replace_last>,
+                    top_k_tv_t<top_k_form::list_only>, top_k_kl_t<top_k_form::list_only>, k1_t, k2_t, k3_t, precomputed_t>;
+inline constexpr std::string_view divergence_names[] = {
+    "none", "binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "top_k_tv_replace_last",
+    "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list", "k1", "k2", "k3", "precomputed"};
+inline constexpr std::string_view policy_names[] = {
+    "none", "ppo", "dppo", "cppo", "cppo_calibrated", "cppo_no_budget", "cppo_no_weight", "cppo_shuffled", "cppo_soft",
+    "cppo_calibrated_soft", "trm_max", "trm_mean"};
+
+}  // namespace detail
+
+/// A divergence chosen at run time: an index into `divergence_names()`.
+class named_divergence {
+ public:
+  /// The divergence at a position in `divergence_names()`.
+  explicit constexpr named_divergence(int index) noexcept : index_(index) {}
+  /// Looks a name up; index -1 if there is none of that name.
+  static constexpr named_divergence find(std::string_view name) noexcept {
+    for (int i = 0; i < static_cast<int>(std::size(detail::divergence_names)); ++i) {
+      if (detail::divergence_names[i] == name) return named_divergence(i);
+    }
+    return named_divergence(-1);
+  }
+  /// Position in `divergence_names()`.
+  CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
+  /// Was the name known?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0; }
+  /// The input that must be lent.
+  CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
+  /// Must the chosen one be evaluated one token at a time (the Top-K forms)?
+  CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
+    return reads() == argument::token_id || reads() == argument::top_k;
+  }
+  /// D_t. Pre: one lane, or not `one_token_only()`.
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
+    return score_of(t, detail::named_divergences{});
+  }
+
+ private:
+  template <class V, class D, class... Ds>
+  CPPO_HOST_DEVICE constexpr V score_of(token<V> const& t, detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if constexpr (detail::scores_on<D, V>) {
+      if (i == index_) return detail::score(D{}, t);
+    }
+    if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
+    else return V(0);
+  }
+  template <class D, class... Ds>
+  CPPO_HOST_DEVICE constexpr argument reads_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if constexpr (detail::declares_input<D>) {
+      if (i == index_) return D{}.reads();
+    }
+    if constexpr (sizeof...(Ds) > 0) return reads_of(detail::divergence_list<Ds...>{}, i + 1);
+    else return argument::none;
+  }
+  int index_;
+};
+
+/// A trust region as a configuration file gives it. Fields that a policy does not read are ignored.
+struct policy_config {
+  std::string_view policy = "cppo";           ///< one of `policy_names()`
+  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`
+  double delta = 0.15;                        ///< threshold (dppo, cppo, trm)
+  double delta_b = 0.015;                     ///< fixed budget, or the floor where calibrated
+  double w_min = 0.8;                         ///< weight floor (cppo)
+  double epsilon_low = 0.2;                   ///< ppo
+  double epsilon_high = 0.2;                  ///< ppo
+  calibration calibrate = {};                 ///< cppo_calibrated
+  std::uint64_t seed = 0;                     ///< cppo_shuffled
+};
+
+/// The names `policy_config::policy` may hold.
+constexpr auto const& policy_names() noexcept { return detail::policy_names; }
+/// The names `policy_config::divergence` may hold.
+constexpr auto const& divergence_names() noexcept { return detail::divergence_names; }
+
+namespace detail {
+
+template <class F>
+constexpr bool visit_cppo(policy_config const& c, named_divergence d, F&& f) {
+  cppo_options const o{c.delta, c.delta_b, c.w_min};
+  auto const within = divergence_within(c.delta);
+  auto const fixed = fixed_cppo(o, d);
+  auto const calibrated = calibrated_cppo(o, d, c.calibrate);
+  if (c.policy == "cppo") f(fixed);
+  else if (c.policy == "cppo_calibrated") f(calibrated);
+  else if (c.policy == "cppo_no_budget") f(trust_region(d, fixed.weight(), toward_rollout | within));
+  else if (c.policy == "cppo_no_weight") f(trust_region(d, linear_weight(1.0), fixed.mask()));
+  else if (c.policy == "cppo_shuffled") f(trust_region(d, permuted(fixed.weight(), c.seed), fixed.mask()));
+  else if (c.policy == "cppo_soft") f(softened(fixed, reciprocal_gate));
+  else if (c.policy == "cppo_calibrated_soft") f(softened(calibrated, reciprocal_gate));
+  else return false;
+  return true;
+}
+
+}  // namespace detail
+
+/// Calls `f(region)` with the trust region that `c` names; false, and no call, if a name is unknown.
+///
+/// Each region is a different type, so `f` is generic. The divergence is chosen per call, not per type.
+template <class F>
+constexpr bool visit_policy(policy_config const& c, F&& f) {
+  named_divergence const d = named_divergence::find(c.divergence);
+  if (!d.check()) return false;
+  if (c.policy == "none") f(trust_region(d, uniform_weight, keep_all));
+  else if (c.policy == "ppo") f(trust_region(d, uniform_weight, ppo({c.epsilon_low, c.epsilon_high}).mask()));
+  else if (c.policy == "dppo") f(dppo({c.delta, c.delta}, d));
+  else if (c.policy == "trm_max") f(trm_max({c.delta}, d));
+  else if (c.policy == "trm_mean") f(trm_mean({c.delta}, d));
+  else return detail::visit_cppo(c, d, f);
+  return true;
+}
+
+}  // namespace cppo::inline CPPO_ABI

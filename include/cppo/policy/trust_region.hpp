@@ -1,0 +1,131 @@
+/// @file
+/// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
+#pragma once
+
+#include <cppo/gate/gates.hpp>
+#include <cppo/mask/combinators.hpp>
+#include <cppo/mask/prefix_budget.hpp>
+
+#include <type_traits>
+
+namespace cppo::inline CPPO_ABI {
+
+/// A trust region. Trivially copyable: a value on the stack, a kernel argument.
+///
+///     Z_t = w_t D_t,   M_t = mask(token)          hard
+///                      M_t = 1 if mask(token), else g(excess)   soft [App. C]
+template <divergence_score D, weight_schedule W, token_mask M, gate G = hard_gate_t>
+class region {
+ public:
+  using divergence_type = D;  ///< how far pi is from mu
+  using weight_type = W;      ///< how much a position counts
+  using mask_type = M;        ///< which tokens are kept
+  using gate_type = G;        ///< what survives past the boundary
+
+  /// Is the gate soft?
+  static constexpr bool is_soft = !std::is_same_v<G, hard_gate_t>;
+  /// Union of what the parts need.
+  static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
+                                  (is_soft ? needs::prefix_values : needs::none);
+  /// Does the mask hold a prefix budget?
+  static constexpr bool has_prefix_budget = detail::leaves<M, clause::budget>() > 0;
+  static_assert(detail::leaves<M, clause::budget>() <= 1,
+                "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+
+  /// Binds the parts; see `trust_region` and `softened`.
+  constexpr region(D divergence, W weight, M mask, G gate) noexcept
+      : divergence_(divergence), weight_(weight), mask_(mask), gate_(gate) {}
+
+  /// The parts.
+  CPPO_HOST_DEVICE constexpr D const& divergence() const noexcept { return divergence_; }
+  CPPO_HOST_DEVICE constexpr W const& weight() const noexcept { return weight_; }  ///< weight schedule
+  CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
+  CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
+
+  /// Are all parameters in range?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
+    return detail::parameters_ok(divergence_) && detail::parameters_ok(weight_) && detail::parameters_ok(mask_) &&
+           detail::parameters_ok(gate_);
+  }
+  /// Is the token kept?
+  template <class V>
+  CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
+    return mask_(t);
+  }
+  /// What multiplies the token's loss, given `keeps(t)`.
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
+    if constexpr (is_soft) return select(kept, V(1), gate_(detail::excess_of(mask_, t)));
+    else return select(kept, V(1), V(0));
+  }
+  /// delta_b of a response from its statistics; 0 without a prefix budget.
+  template <class Statistics>
+  CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
+    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).source().resolve(statistics);
+    else return 0.0;
+  }
+  /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
+  /// 1000 without either. [Eq. 8]
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t, V room) const noexcept {
+    V c(max_score);
+    if constexpr (has_prefix_budget) c = room;
+    if constexpr (detail::leaves<M, clause::divergence>() == 1) {
+      c = min(c, detail::leaf<clause::divergence>(mask_).threshold(t));
+    }
+    return c;
+  }
+  /// Which clause decided, as the number of a `decision`, given `keeps(t)`.
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V decided_by(token<V> const& t, typename V::mask kept) const noexcept {
+    auto const code = [](decision d) { return V(static_cast<int>(d)); };
+    V masked = code(decision::masked_other);
+    masked = select(detail::passes<clause::response>(mask_, t), masked, code(decision::masked_response));
+    masked = select(detail::passes<clause::budget>(mask_, t), masked, code(decision::masked_budget));
+    masked = select(detail::passes<clause::divergence>(mask_, t), masked, code(decision::masked_divergence));
+    masked = select(detail::passes<clause::ratio>(mask_, t), masked, code(decision::masked_ratio));
+    V in = code(decision::kept);
+    if constexpr (detail::leaves<M, clause::toward>() > 0) {
+      in = select(detail::passes<clause::toward>(mask_, t), code(decision::kept_toward), in);
+    }
+    return select(kept, in, masked);
+  }
+  /// Initial slack of the prefix budget; 0 without one.
+  CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
+    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).delta();
+    else return 0.0;
+  }
+
+ private:
+  D divergence_;
+  W weight_;
+  M mask_;
+  G gate_;
+};
+
+/// A type made by `trust_region` (or shaped like it).
+template <class R>
+concept trust_region_policy = std::is_trivially_copyable_v<R> && requires {
+  typename R::divergence_type;
+  typename R::weight_type;
+  typename R::mask_type;
+  typename R::gate_type;
+  { R::needed } -> std::convertible_to<needs>;
+};
+
+/// Binds a divergence, a weight schedule and a mask.
+template <divergence_score D, weight_schedule W, token_mask M>
+constexpr region<D, W, M> trust_region(D divergence, W weight, M mask) noexcept {
+  return {divergence, weight, mask, hard_gate};
+}
+
+/// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
+///
+/// x_t is the masks' excess: the larger over `&`, the smaller over `|`, 0 for a token kept as toward mu. Tokens that the
+/// hard mask keeps have gate 1 exactly.
+template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
+constexpr region<D, W, M, G> softened(region<D, W, M, H> const& hard, G g) noexcept {
+  return {hard.divergence(), hard.weight(), hard.mask(), g};
+}
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,34 @@
+/// @file
+/// The paper's weight: early tokens are bounded harder than late ones.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// w_t = 1 - (1 - w_min)(t - 1)/(T - 1): from 1 at the first token to w_min at the last; T = 1 gives 1. [Eq. 9]
+///
+/// The slope is formed in double and rounded once; the product with t - 1 is rounded before the subtraction.
+class linear_weight_t {
+ public:
+  /// See `linear_weight`.
+  explicit constexpr linear_weight_t(double w_min) noexcept : w_min_(w_min) {}
+  /// Weight of the last token.
+  CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
+  /// w_min in (0, 1]?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return w_min_ > 0.0 && w_min_ <= 1.0; }
+  /// w_t
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
+    double const slope = length > 1 ? (1.0 - w_min_) / static_cast<double>(length - 1) : 0.0;
+    return V(1) - V(slope) * t.before();
+  }
+
+ private:
+  double w_min_;
+};
+
+/// Linear weight with floor w_min in (0, 1]. [Eq. 9]
+constexpr linear_weight_t linear_weight(double w_min) noexcept { return linear_weight_t(w_min); }
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,68 @@
+/// @file
+/// The shuffle ablation: the same multiset of weights within a response, in a random order.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+/// A bijection of {0, ..., n - 1} keyed by `seed`: a six-round Feistel network on the next power of four, walked until
+/// it falls inside. O(1) memory, expected constant time, the same on every machine. Outside {0, ..., n - 1} (padding
+/// lanes past the end of a response) i is returned as it is.
+CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
+  if (n <= 1 || i < 0 || i >= n) return i;
+  int half_bits = 1;
+  while ((index_t{1} << (2 * half_bits)) < n) ++half_bits;
+  std::uint64_t const low_mask = (std::uint64_t{1} << half_bits) - 1;
+  auto x = static_cast<std::uint64_t>(i);
+  do {
+    std::uint64_t left = x >> half_bits;
+    std::uint64_t right = x & low_mask;
+    for (std::uint64_t round = 0; round < 6; ++round) {
+      std::uint64_t h = right + 0x9e3779b97f4a7c15ULL * (round + 1) + seed;
+      h ^= static_cast<std::uint64_t>(n) * 0xd1b54a32d192ed03ULL;
+      h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
+      h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
+      h ^= h >> 31;
+      std::uint64_t const next = left ^ (h & low_mask);
+      left = right;
+      right = next;
+    }
+    x = (left << half_bits) | right;
+  } while (x >= static_cast<std::uint64_t>(n));
+  return static_cast<index_t>(x);
+}
+
+}  // namespace detail
+
+/// w'_t = w_{p(t)} with p a permutation of {1, ..., T} that depends on (seed, T) alone. [Fig. 5 middle]
+template <weight_schedule W>
+class permuted_weight {
+ public:
+  /// See `permuted`.
+  constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
+  /// Are the inner schedule's parameters in range?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::parameters_ok(inner_); }
+  /// Weight of position t: that of position p(t).
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
+    using one = lane<typename V::value_type>;
+    return t.map([this, length](index_t k) {
+      return inner_.at(position<one>(detail::permute_index(k - 1, length, seed_) + 1), length).raw();
+    });
+  }
+
+ private:
+  W inner_;
+  std::uint64_t seed_;
+};
+
+/// Shuffles a schedule within each response.
+template <weight_schedule W>
+constexpr permuted_weight<W> permuted(W inner, std::uint64_t seed) noexcept {
+  return {inner, seed};
+}
+
+}  // namespace cppo::inline CPPO_ABI
