@@ -1,0 +1,7 @@
+/// @file
+/// Every algorithm.
+#pragma once
+
+#include <cppo/algorithm/diagnose.hpp>
+#include <cppo/algorithm/in_pieces.hpp>
+#include <cppo/algorithm/policy_loss.hpp>

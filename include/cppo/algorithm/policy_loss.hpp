@@ -1,0 +1,141 @@
+/// @file
+/// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
+#pragma once
+
+#include <cppo/execution/seq.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+/// First and one-past-last byte that a dense column touches; empty where strides leave gaps (then nothing is claimed).
+struct byte_range {
+  std::uintptr_t first = 0;
+  std::uintptr_t last = 0;
+};
+inline byte_range dense_range(column const& c, layout const& l) noexcept {
+  bool const flat = l.is_packed() ? c.token_stride == 1 : c.token_stride == 1 && c.response_stride == l.width();
+  index_t const n = l.elements();
+  if (!c.lent() || !flat || n == 0) return {};
+  auto const p = reinterpret_cast<std::uintptr_t>(c.data);
+  return {p, p + static_cast<std::uintptr_t>(n * size_of(c.type))};
+}
+inline bool overlap(byte_range a, byte_range b) noexcept { return a.first < b.last && b.first < a.last; }
+
+/// Places the outputs and looks for shared memory.
+template <class Real, class Region>
+status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
+  layout const& l = t.batch.shape();
+  output const* const lent[sinks] = {&o.loss, &o.gradient, &o.mask, &o.gate, &o.trace.divergence, &o.trace.weight,
+                                     &o.trace.weighted_divergence, &o.trace.prefix_drift, &o.trace.prefix_weight,
+                                     &o.trace.threshold, &o.trace.excess, &o.trace.decision};
+  constexpr argument names[sinks] = {argument::loss, argument::gradient, argument::mask, argument::gate,
+                                     argument::trace, argument::trace, argument::trace, argument::trace,
+                                     argument::trace, argument::trace, argument::trace, argument::trace};
+  for (int s = 0; s < sinks; ++s) {
+    status const placed = place(lent[s]->source(), l, names[s], t.out[s]);
+    if (!placed.ok()) return placed;
+    if (lent[s]->source().rank != 0 && t.out[s].lent() && t.out[s].token_stride == 0 && l.elements() > 1) {
+      return {status_code::extent_mismatch, names[s]};
+    }
+    byte_range const mine = dense_range(t.out[s], l);
+    for (int r = 0; r < s; ++r) {
+      if (overlap(mine, dense_range(t.out[r], l))) return {status_code::output_overlap, names[s]};
+    }
+    for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
+      if (overlap(mine, dense_range(t.batch[static_cast<argument>(a)], l))) return {status_code::output_overlap, names[s]};
+    }
+  }
+  return {};
+}
+
+/// Is everything there that the region reads?
+template <class Real, class Region>
+status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy) noexcept {
+  if (!batch.check().ok()) return batch.check();
+  using divergence = typename Region::divergence_type;
+  if constexpr (declares_input<divergence>) {
+    argument const reads = policy.divergence().reads();
+    if (reads != argument::none && !batch.has(reads)) return {status_code::missing_input, reads};
+    if (reads == argument::token_id && !batch.has(argument::top_k)) return {status_code::missing_input, argument::top_k};
+  }
+  if (!policy.check()) return {status_code::bad_parameter, argument::region};
+  return {};
+}
+
+/// Options in range, pieces consistent.
+template <class Real, class Region>
+status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
+  layout const& l = t.batch.shape();
+  status const bad{status_code::bad_parameter, argument::options};
+  if (!(o.normalizer >= 0.0 && o.normalizer <= 1e300) || o.horizon < 0) return bad;
+  if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
+  bool const reads_horizon =
+      o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
+  t.horizon = o.horizon > 0 ? o.horizon : l.width();
+  if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
+  if (o.positions == position_convention::padded_column && l.is_packed()) return bad;
+  t.aggregate = o.aggregate;
+  t.positions = o.positions;
+  t.bad_input = o.bad_input;
+  t.normalizer = o.normalizer;
+  t.tolerance = static_cast<Real>(o.log_prob_tolerance);
+  auto const fits = [&l](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == l.responses(); };
+  if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
+    return {status_code::carry_mismatch, argument::carry};
+  }
+  for (std::size_t b = 0; b < o.totals.size(); ++b) {
+    double const delta_b = o.totals[b].delta_b;
+    index_t const before = o.carries.empty() ? 0 : o.carries[b].count;
+    if (o.totals[b].length < before || before < 0 || !(delta_b >= 0.0 && delta_b <= max_score)) {
+      return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
+    }
+  }
+  t.carries = o.carries.empty() ? nullptr : o.carries.data();
+  t.totals = o.totals.empty() ? nullptr : o.totals.data();
+  return {};
+}
+
+}  // namespace detail
+
+/// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
+///
+///     M_t = region(token),  l_t = -M_t rho_t A_t * scale,  gradient_t = d l_t / d log pi_t
+///
+/// Shapes: every buffer in the batch's layout, [B, T] or packed [N]. Units: nats. Position: t and T count valid tokens
+/// of the response unless `options.positions` says otherwise.
+/// Pre: none that is not checked; buffers must be alive and as large as their shape says.
+/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get +0.
+/// NaN, infinities: never read at excluded slots; at active ones `options.bad_input` decides. Empty batch: loss 0,
+/// gradient 0, status `no_active_tokens`.
+/// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
+/// divergences if the region asks for their quantile, maximum or mean; one more look at the batch first if the
+/// aggregation counts it.
+/// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
+template <class Executor, class Real, trust_region_policy Region>
+status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
+                   policy_outputs const& outputs, loss_options const& options = {}) {
+  status s = detail::check_inputs(batch, policy);
+  if (!s.ok()) return s;
+  if (!options.surrogate.check()) return {status_code::bad_parameter, argument::options};
+  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>(options.surrogate)};
+  s = detail::take_options(t, options);
+  if (!s.ok()) return s;
+  s = detail::place_outputs(t, outputs);
+  if (!s.ok()) return s;
+  s = detail::prepare(executor, t);
+  if (!s.ok()) return s;
+  t.reports = outputs.report != nullptr;
+  detail::outcome_fold const fold = execute(executor, t);
+  if (outputs.report != nullptr) *outputs.report = fold.diagnostics;
+  return fold.finish(options.bad_input);
+}
+
+/// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
+template <class Executor, class Real, trust_region_policy Region>
+status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
+                    output const& mask, loss_options const& options = {}) {
+  return policy_loss(executor, batch, policy, policy_outputs{.mask = mask}, options);
+}
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,7 @@
+/// @file
+/// Every budget.
+#pragma once
+
+#include <cppo/budget/calibrated.hpp>
+#include <cppo/budget/fixed.hpp>
+#include <cppo/budget/quantile.hpp>

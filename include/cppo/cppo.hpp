@@ -1,0 +1,18 @@
+/// @file
+/// The one header: everything that needs the standard library alone. `simd` joins where CPPO_USE_XSIMD is 1.
+///
+/// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
+#pragma once
+
+#include <cppo/algorithm.hpp>
+#include <cppo/budget.hpp>
+#include <cppo/divergence.hpp>
+#include <cppo/gate.hpp>
+#include <cppo/mask.hpp>
+#include <cppo/objective.hpp>
+#include <cppo/policy.hpp>
+#include <cppo/weight.hpp>
+
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+#include <cppo/execution/simd.hpp>
+#endif

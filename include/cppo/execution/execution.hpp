@@ -1,0 +1,84 @@
+/// @file
+/// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
+#pragma once
+
+#include <cppo/execution/inspect.hpp>
+#include <cppo/execution/sums.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// The plain definition on one thread: what every other executor must equal, bit for bit.
+struct seq_t {};
+/// The plain definition on one thread.
+inline constexpr seq_t seq{};
+
+namespace detail {
+
+/// Valid tokens of response b, 0 if it is rejected. An executor that counts faster brings an overload of its own.
+template <class Executor, class Real, class Region>
+constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, index_t b) noexcept {
+  return count_response(t, b).tokens;
+}
+
+/// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.
+template <class Executor, class Real, class Region>
+constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
+  t.divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
+  if (!t.needs_sweep()) return {};
+  batch_counts n;
+  for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+    index_t const tokens = count_tokens(executor, t, b);
+    index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
+    if (t.positions == position_convention::fixed_horizon && length > t.horizon) {
+      return {status_code::horizon_too_short, argument::options, b, -1, length};
+    }
+    n = n + batch_counts{tokens, tokens > 0 ? 1 : 0};
+  }
+  if (t.normalizer == 0.0) t.divisor = divisor(t.aggregate, n);
+  return {};
+}
+
+/// T, max and mean of D, and the effective delta_b of a response; from the lent totals where it is a piece.
+/// `each(f)` calls f(D) for every token in order; it is called only if the region asks for divergences.
+template <class Real, class Region, class Each>
+constexpr response_summary summarize(task<Real, Region> const& t, index_t b, index_t tokens, std::vector<Real>& scratch,
+                                     Each const& each) {
+  if (t.totals != nullptr) return t.totals[b];
+  response_statistics<Real> s;
+  if constexpr (needs_divergences<Region>) {
+    constexpr bool stores = any(Region::needed, needs::quantile);
+    scratch.clear();
+    if constexpr (stores) scratch.reserve(static_cast<std::size_t>(tokens));
+    each([&](Real d) {
+      if constexpr (any(Region::needed, needs::response)) observe(s.summary, d);
+      else ++s.summary.length;
+      if constexpr (stores) scratch.push_back(d);
+    });
+    s.divergences = scratch;
+  } else {
+    s.summary.length = tokens;
+  }
+  s.summary.delta_b = t.policy.resolve_budget(s);
+  return s.summary;
+}
+
+/// What the caller is told about a response's input.
+template <class Real, class Region>
+constexpr response_outcome open_outcome(task<Real, Region> const&, response_count const& n) noexcept {
+  response_outcome o;
+  o.first_bad = n.first_bad;
+  o.diagnostics.bad_tokens = n.bad;
+  o.diagnostics.rejected_responses = n.rejected ? 1 : 0;
+  o.diagnostics.counts = {n.tokens, n.tokens > 0 ? 1 : 0};
+  return o;
+}
+
+/// Marks every slot of response b as excluded.
+template <class Real, class Region>
+constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
+  for (index_t i = 0; i < t.batch.shape().slots(b); ++i) t.write(b, i, {});
+}
+
+}  // namespace detail
+
+}  // namespace cppo::inline CPPO_ABI

@@ -1,0 +1,159 @@
+/// @file
+/// What must be known of a response before its tokens are decided: which slots hold tokens, whether the input is
+/// sound, T, and the statistics its budget is made of. Shared by the CPU executors.
+#pragma once
+
+#include <cppo/budget/quantile.hpp>
+#include <cppo/execution/task.hpp>
+
+#include <vector>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// Is x finite and at most `limit` (>= 0)? By bits: NaN of any kind is never compared.
+CPPO_HOST_DEVICE constexpr bool finite_up_to(float x, float limit) noexcept {
+  auto const u = bits_as<std::uint32_t>(x);
+  return u <= bits_as<std::uint32_t>(limit) || (u - 0x80000000U) < 0x7f800000U;
+}
+CPPO_HOST_DEVICE constexpr bool finite_up_to(double x, double limit) noexcept {
+  auto const u = bits_as<std::uint64_t>(x);
+  return u <= bits_as<std::uint64_t>(limit) || (u - 0x8000000000000000ULL) < 0x7ff0000000000000ULL;
+}
+/// Is x finite?
+template <class Real>
+CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
+  return finite_up_to(x, std::numeric_limits<Real>::max());
+}
+
+/// What is wrong with the input of an active token; `ok` if nothing is.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr status inspect_token(task<Real, Region> const& t, index_t b, index_t i) noexcept {
+  auto const& in = t.batch;
+  if (!finite_up_to(in.value(argument::log_prob, b, i), t.tolerance)) {
+    return {status_code::log_prob_invalid, argument::log_prob, b, i, 1};
+  }
+  if (!finite_up_to(in.value(argument::rollout_log_prob, b, i), t.tolerance)) {
+    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i, 1};
+  }
+  if (!is_finite(in.value(argument::advantage, b, i))) {
+    return {status_code::advantage_invalid, argument::advantage, b, i, 1};
+  }
+  Real const d = in.value(argument::divergence, b, i);
+  if (!is_finite(d) || d < Real(0)) return {status_code::divergence_invalid, argument::divergence, b, i, 1};
+  if (!is_finite(in.value(argument::token_weight, b, i))) {
+    return {status_code::token_weight_invalid, argument::token_weight, b, i, 1};
+  }
+  if (in.has(argument::top_k)) {
+    top_k_row<Real> const row = in.top_k_at(b, i);
+    constexpr Real lowest = -std::numeric_limits<Real>::infinity();
+    for (index_t j = 0; j < row.k(); ++j) {
+      if (row.id(j) < 0) continue;
+      Real const p = row.log_prob(j);
+      Real const q = row.rollout_log_prob(j);
+      bool const good = (finite_up_to(p, t.tolerance) || p == lowest) && (finite_up_to(q, t.tolerance) || q == lowest);
+      if (!good) return {status_code::top_k_invalid, argument::top_k, b, i, 1};
+    }
+  }
+  return {};
+}
+
+/// What a slot holds.
+enum class slot : std::uint8_t { excluded, token, bad };
+
+/// Slot i of response b; `why` is set where it is bad.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
+  std::uint8_t const m = t.batch.active(b, i);
+  if (m == 0) return slot::excluded;
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i, 1} : inspect_token(t, b, i);
+  return why.ok() ? slot::token : slot::bad;
+}
+
+/// The count of a response's tokens, and what is wrong with it.
+struct response_count {
+  index_t tokens = 0;    ///< tokens that take part (bad ones under `propagate` too); 0 if rejected
+  index_t bad = 0;       ///< slots with bad input
+  bool rejected = false; ///< the response takes no part
+  status first_bad;      ///< the first of them
+};
+
+/// Was another piece of response b found to hold bad input, so that this one takes no part either?
+template <class Real, class Region>
+constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
+  return t.bad_input == on_bad_input::reject && t.totals != nullptr && t.totals[b].bad_tokens > 0;
+}
+
+/// First look at response b: reads every active slot once.
+template <class Real, class Region>
+constexpr response_count count_response(task<Real, Region> const& t, index_t b) noexcept {
+  response_count n;
+  index_t const slots = t.batch.shape().slots(b);
+  for (index_t i = 0; i < slots; ++i) {
+    status why;
+    slot const s = inspect_slot(t, b, i, why);
+    if (s == slot::bad) {
+      if (n.bad == 0) n.first_bad = why;
+      ++n.bad;
+    }
+    if (s == slot::token || (s == slot::bad && t.bad_input == on_bad_input::propagate)) ++n.tokens;
+  }
+  n.rejected = (n.bad > 0 && t.bad_input == on_bad_input::reject) || rejected_elsewhere(t, b);
+  if (n.rejected) n.tokens = 0;
+  return n;
+}
+
+/// The token at slot i of response b with its divergence, for one lane.
+template <class Real, class Region>
+constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i, top_k_row<Real>& lists) noexcept {
+  using V = lane<Real>;
+  auto const& in = t.batch;
+  token<V> tok(V(in.value(argument::log_prob, b, i)), V(in.value(argument::rollout_log_prob, b, i)),
+               V(in.value(argument::advantage, b, i)));
+  tok.lend_divergence(V(in.value(argument::divergence, b, i)));
+  if (in.has(argument::top_k)) {
+    lists = in.top_k_at(b, i);
+    tok.lend_top_k(lists);
+  }
+  tok.set_divergence(score(t.policy.divergence(), tok));
+  return tok;
+}
+/// What a token, with its weight set, adds to the prefix.
+template <class Real>
+constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
+  auto const earned = t.weight() * t.response_delta_b();
+  return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(earned.raw()), 1};
+}
+
+/// Stands in for a token with bad input: counted as most diverged.
+template <class Real>
+constexpr token<lane<Real>> bad_token() noexcept {
+  using V = lane<Real>;
+  token<V> tok(V(-1), V(-1), V(0));
+  tok.set_divergence(V(max_score));
+  return tok;
+}
+
+/// Adds one divergence to a summary.
+template <class Real>
+constexpr void observe(response_summary& s, Real d) noexcept {
+  double const x = static_cast<double>(d);
+  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x;
+  s.divergence_sum = s.divergence_sum + to_grid(d);
+  ++s.length;
+}
+
+/// What a budget may ask of a response.
+template <class Real>
+struct response_statistics {
+  response_summary summary;
+  std::span<Real> divergences;  ///< reordered by `quantile`
+  constexpr double quantile(double q) const noexcept {
+    return cppo::quantile(divergences.data(), static_cast<index_t>(divergences.size()), q);
+  }
+};
+
+/// Does the region ask for the divergences of a whole response first?
+template <class Region>
+inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
+
+}  // namespace cppo::inline CPPO_ABI::detail

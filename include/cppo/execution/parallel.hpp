@@ -1,0 +1,50 @@
+/// @file
+/// Responses over threads, their reports added up in order.
+#pragma once
+
+#include <cppo/execution/execution.hpp>
+
+#include <atomic>
+#include <thread>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// Fewer slots than this for each thread are not worth starting one.
+inline constexpr index_t slots_per_thread = 16384;
+
+/// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's).
+inline int useful_threads(int wanted, index_t responses, index_t slots) noexcept {
+  if (wanted == 0) wanted = static_cast<int>(std::thread::hardware_concurrency());
+  index_t const by_work = slots / slots_per_thread;
+  index_t n = wanted < responses ? wanted : responses;
+  if (by_work < n) n = by_work;
+  return n < 1 ? 1 : static_cast<int>(n);
+}
+
+/// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
+/// sums have the same bits at every thread count.
+template <class Real, class Task, class Body>
+outcome_fold over_responses(int threads, Task const& t, Body const& body) {
+  layout const& l = t.batch.shape();
+  outcome_fold fold;
+  int const n = useful_threads(threads, l.responses(), l.elements());
+  if (n == 1) {
+    std::vector<Real> scratch;
+    for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, scratch));
+    return fold;
+  }
+  std::vector<response_outcome> outcomes(static_cast<std::size_t>(l.responses()));
+  std::atomic<index_t> next{0};
+  auto const work = [&] {
+    std::vector<Real> scratch;
+    for (index_t b = next++; b < l.responses(); b = next++) outcomes[static_cast<std::size_t>(b)] = body(b, scratch);
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < n; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  for (response_outcome const& o : outcomes) fold.add(o);
+  return fold;
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,98 @@
+/// @file
+/// Sums for reports: the same bits at every vector width and thread count.
+#pragma once
+
+#include <cppo/execution/task.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// 16 interleaved partial sums, folded in a fixed tree: token r of a response (from 0) goes to lane r mod 16.
+struct lane_sums {
+  static constexpr int width = 16;
+  double lanes[width] = {};
+
+  CPPO_HOST_DEVICE constexpr void add(index_t rank, double x) noexcept { lanes[rank % width] += x; }
+  /// Adds x[0 .. n) from rank r, a multiple of 16. Padding past n is not read.
+  template <class Real>
+  constexpr void add(Real const* x, index_t n) noexcept {
+    index_t i = 0;
+    for (; i + width <= n; i += width) {
+      for (int j = 0; j < width; ++j) lanes[j] += static_cast<double>(x[i + j]);
+    }
+    for (int j = 0; i + j < n; ++j) lanes[j] += static_cast<double>(x[i + j]);
+  }
+  CPPO_HOST_DEVICE constexpr double total() const noexcept {
+    double t[width];
+    for (int j = 0; j < width; ++j) t[j] = lanes[j];
+    for (int step = width / 2; step > 0; step /= 2) {
+      for (int j = 0; j < step; ++j) t[j] += t[j + step];
+    }
+    return t[0];
+  }
+};
+
+/// The double sums of a response's report.
+struct report_sums {
+  lane_sums loss, divergence, weighted, gate, ratio, k1, k3;
+
+  CPPO_HOST_DEVICE constexpr void finish(report& r) const noexcept {
+    r.loss = loss.total();
+    r.sum_divergence = divergence.total();
+    r.sum_weighted = weighted.total();
+    r.sum_gate = gate.total();
+    r.sum_ratio = ratio.total();
+    r.sum_k1 = k1.total();
+    r.sum_k3 = k3.total();
+  }
+};
+
+/// Counts a decision.
+CPPO_HOST_DEVICE constexpr void count_decision(report& r, decision d, index_t n = 1) noexcept {
+  switch (d) {
+    case decision::excluded: break;
+    case decision::kept: r.kept += n; break;
+    case decision::kept_toward: r.kept += n; r.kept_toward += n; break;
+    case decision::masked_ratio: r.masked_ratio += n; break;
+    case decision::masked_divergence: r.masked_divergence += n; break;
+    case decision::masked_budget: r.masked_budget += n; break;
+    case decision::masked_response: r.masked_response += n; break;
+    case decision::masked_other: r.masked_other += n; break;
+  }
+}
+
+/// Histogram bin of position t in 1 .. T: floor(20 (t - 1)/T), the last one past the end.
+CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept {
+  index_t const bin = length > 0 ? report::bins * (t - 1) / length : 0;
+  return bin < report::bins ? static_cast<int>(bin) : report::bins - 1;
+}
+
+/// What one response adds to a call.
+struct response_outcome {
+  report diagnostics;
+  status first_bad;
+};
+
+/// The call's status from what its responses reported: the first bad place in order, counts added up.
+struct outcome_fold {
+  report diagnostics;
+  status first_bad;
+
+  constexpr void add(response_outcome const& o) noexcept {
+    diagnostics = diagnostics + o.diagnostics;
+    if (first_bad.ok()) first_bad = o.first_bad;
+  }
+  constexpr status finish(on_bad_input how) const noexcept {
+    status s = first_bad;
+    s.count = diagnostics.bad_tokens;
+    if (!s.ok()) {
+      if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
+      if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
+    }
+    if (s.code != status_code::bad_input_propagated && s.ok() && diagnostics.counts.tokens == 0) {
+      return {status_code::no_active_tokens};
+    }
+    return s;
+  }
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,135 @@
+/// @file
+/// One call, checked and ready to run: what every executor is handed.
+#pragma once
+
+#include <cppo/objective/report.hpp>
+#include <cppo/objective/surrogate.hpp>
+#include <cppo/policy/trust_region.hpp>
+
+#include <span>
+
+namespace cppo::inline CPPO_ABI {
+
+/// A buffer to write: pointer, container or view of float, double, half or bfloat16 (any integer too for masks).
+class output {
+ public:
+  constexpr output() noexcept = default;
+  /// Lends a buffer. A bare pointer is written in the layout's order, a view by its own strides.
+  template <detail::lendable T>
+  constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {
+    static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable");
+  }
+  /// What was lent.
+  constexpr detail::buffer const& source() const noexcept { return source_; }
+
+ private:
+  detail::buffer source_;
+};
+
+/// Per-token record of how decisions came about; every member is optional. Excluded slots get 0.
+struct token_trace {
+  output divergence = {};           ///< D_t
+  output weight = {};               ///< w_t
+  output weighted_divergence = {};  ///< Z_t
+  output prefix_drift = {};         ///< S_{t-1}
+  output prefix_weight = {};        ///< W_{t-1}
+  output threshold = {};            ///< c_t [Eq. 8]
+  output excess = {};               ///< x_t of the mask [Eq. 19]; 0 for tokens kept as toward mu
+  output decision = {};             ///< number of the `cppo::decision`
+};
+
+/// What a call may produce; every member is optional.
+struct policy_outputs {
+  output loss = {};      ///< token losses, scaled: they add up to `report.loss`
+  output gradient = {};  ///< d loss / d log pi of each token
+  output mask = {};      ///< M_t, 0 or 1
+  output gate = {};      ///< what multiplies the token: M_t, or g(x_t) under a soft gate
+  token_trace trace = {};                     ///< how each decision came about
+  cppo::report* report = nullptr;        ///< diagnostics
+};
+
+/// What t and T mean in the weight schedule.
+enum class position_convention : std::uint8_t {
+  own_length,     ///< t and T count the valid tokens of the response: the paper's (default)
+  fixed_horizon,  ///< t counts valid tokens, T is `loss_options::horizon`
+  padded_column,  ///< t is the column, T the padded width: parity with trainers that do so; padded layout only
+};
+
+/// How a call runs.
+struct loss_options {
+  aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
+  double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
+  index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
+  surrogate_options surrogate = {};                                    ///< how rho enters the loss
+  position_convention positions = position_convention::own_length;    ///< what t and T mean
+  on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
+  double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
+  std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
+  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to
+};
+
+namespace detail {
+
+/// The numbered outputs of a task.
+enum class sink : std::uint8_t {
+  loss, gradient, mask, gate, divergence, weight, weighted, drift, prefix_weight, threshold, excess, decision, count
+};
+inline constexpr int sinks = static_cast<int>(sink::count);
+
+/// What one token leaves behind.
+template <class Real>
+struct token_record {
+  Real values[sinks] = {};
+  CPPO_HOST_DEVICE constexpr Real& operator[](sink s) noexcept { return values[static_cast<int>(s)]; }
+};
+
+/// A checked call. Trivially copyable: a kernel argument.
+template <class Real, class Region>
+struct task {
+  rollout_batch_view<Real> batch;
+  Region policy;
+  column out[sinks] = {};
+  surrogate<Real> objective;
+  aggregation aggregate = aggregation::token_sum;
+  position_convention positions = position_convention::own_length;
+  on_bad_input bad_input = on_bad_input::reject;
+  index_t horizon = 0;
+  double normalizer = 0.0;
+  double divisor = 1.0;
+  Real tolerance{};
+  prefix_sums const* carries = nullptr;
+  response_summary const* totals = nullptr;
+  bool reports = false;
+
+  CPPO_HOST_DEVICE constexpr bool wants(sink s) const noexcept { return out[static_cast<int>(s)].lent(); }
+  CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
+    for (int s = static_cast<int>(sink::divergence); s < sinks; ++s) {
+      if (out[s].lent()) return true;
+    }
+    return false;
+  }
+  /// Does anything have to be known of the whole batch before the first token is written?
+  CPPO_HOST_DEVICE constexpr bool needs_sweep() const noexcept {
+    return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon;
+  }
+  /// T as the weight schedule sees it.
+  CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
+    if (positions == position_convention::fixed_horizon) return horizon;
+    return positions == position_convention::padded_column ? batch.shape().width() : own;
+  }
+  /// Factor on each token of a response with `length` valid tokens.
+  CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept {
+    return static_cast<Real>(scale_of(aggregate, divisor, length, static_cast<double>(horizon)));
+  }
+  /// Writes the record of slot i of response b to every output that was lent.
+  CPPO_HOST_DEVICE constexpr void write(index_t b, index_t i, token_record<Real> const& record) const noexcept {
+    for (int s = 0; s < sinks; ++s) {
+      if (out[s].lent()) {
+        store(const_cast<void*>(out[s].data), out[s].type, out[s].offset(batch.shape(), b, i), record.values[s]);
+      }
+    }
+  }
+};
+
+}  // namespace detail
+}  // namespace cppo::inline CPPO_ABI

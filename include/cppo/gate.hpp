@@ -1,0 +1,5 @@
+/// @file
+/// Every gate.
+#pragma once
+
+#include <cppo/gate/gates.hpp>

@@ -1,0 +1,7 @@
+/// @file
+/// Surrogate, aggregation and report.
+#pragma once
+
+#include <cppo/objective/aggregation.hpp>
+#include <cppo/objective/report.hpp>
+#include <cppo/objective/surrogate.hpp>

@@ -1,0 +1,7 @@
+/// @file
+/// Every weight schedule.
+#pragma once
+
+#include <cppo/weight/linear.hpp>
+#include <cppo/weight/permuted.hpp>
+#include <cppo/weight/uniform.hpp>
