@@ -1,0 +1,130 @@
+/// @file
+/// One call with every output captured, to be compared bit by bit.
+#pragma once
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/testing/generated_batch.hpp>
+
+#include <cstring>
+#include <string_view>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// The outputs of a call, in the order of `output_names`.
+enum class captured : std::uint8_t {
+  mask,
+  loss,
+  gradient,
+  gate,
+  divergence,
+  weight,
+  weighted_divergence,
+  prefix_drift,
+  prefix_weight,
+  threshold,
+  excess,
+  decision,
+};
+/// How many there are.
+inline constexpr std::size_t captured_outputs = 12;
+/// How many a call without trace has.
+inline constexpr std::size_t captured_without_trace = 4;
+/// Their names.
+inline constexpr std::string_view output_names[captured_outputs] = {
+    "mask",   "loss",                "gradient",     "gate",          "divergence",
+    "weight", "weighted_divergence", "prefix_drift", "prefix_weight", "threshold",
+    "excess", "decision"};
+
+/// Everything a call wrote.
+template <class Real>
+struct captured_run {
+  std::vector<Real> column[captured_outputs];  ///< per slot; what was not asked for is empty
+  report diagnostics;                          ///< if asked for
+  status outcome;                              ///< what the call returned
+
+  /// One output.
+  std::vector<Real> const& operator[](captured c) const noexcept { return column[static_cast<std::size_t>(c)]; }
+};
+
+/// What stands in output buffers before a call, so that a slot that is not written shows.
+inline constexpr double unwritten = 77.0;
+
+/// Runs a call on a view of `slots` slots. Without trace and report, executors take their shortest path.
+template <class Executor, class Real, class Region>
+captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Real> const& batch, std::size_t slots,
+                                Region const& region, loss_options const& options, bool with_trace = true) {
+  captured_run<Real> r;
+  for (std::size_t c = 0; c < (with_trace ? captured_outputs : captured_without_trace); ++c) {
+    r.column[c].assign(slots, static_cast<Real>(unwritten));
+  }
+  std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
+  auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
+  policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask,
+                   .gate = out(captured::gate)};
+  if (with_trace) {
+    o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
+               .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
+               .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
+               .excess = out(captured::excess), .decision = out(captured::decision)};
+    o.report = &r.diagnostics;
+  }
+  r.outcome = policy_loss(executor, batch, region, o, options);
+  r.column[0].assign(mask.begin(), mask.end());
+  return r;
+}
+
+/// Runs a call on a generated batch.
+template <class Executor, element T, class Region>
+captured_run<typename generated_batch<T>::real> capture(Executor const& executor, generated_batch<T> const& batch,
+                                                        Region const& region, loss_options const& options,
+                                                        bool with_trace = true) {
+  return capture_view(executor, batch.view(), static_cast<std::size_t>(batch.slots()), region, options, with_trace);
+}
+
+/// The same bits?
+template <class T>
+bool same_bits(T const& a, T const& b) noexcept {
+  return std::memcmp(&a, &b, sizeof(T)) == 0;
+}
+
+/// A place where two runs differ.
+struct difference {
+  bool found = false;        ///< is there one?
+  std::string_view output;   ///< which output
+  index_t slot = -1;         ///< slot of the first run
+  double got = 0.0;          ///< its value
+  double expected = 0.0;     ///< what the second run has there
+};
+
+/// The first difference of `got` from `expected` over the slots `rows` of `got`; slot s of `got` is slot `source[s]` of
+/// `expected`, or s itself where `source` is empty. A slot without source must hold +0.
+template <class Real>
+difference compare(captured_run<Real> const& got, captured_run<Real> const& expected, slot_rows const& rows,
+                   std::vector<index_t> const& source = {}) {
+  for (std::size_t c = 0; c < captured_outputs; ++c) {
+    if (got.column[c].empty() || expected.column[c].empty()) continue;
+    for (std::vector<index_t> const& row : rows) {
+      for (index_t const s : row) {
+        index_t const from = source.empty() ? s : source[static_cast<std::size_t>(s)];
+        Real const want = from < 0 ? Real(0) : expected.column[c][static_cast<std::size_t>(from)];
+        Real const have = got.column[c][static_cast<std::size_t>(s)];
+        if (!same_bits(have, want)) {
+          return {true, output_names[c], s, static_cast<double>(have), static_cast<double>(want)};
+        }
+      }
+    }
+  }
+  return {};
+}
+
+/// The first slot without a token that does not hold +0.
+template <element T, class Real>
+difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> const& run) {
+  slot_rows excluded = batch.rows();
+  for (std::vector<index_t>& row : excluded) {
+    std::erase_if(row, [&batch](index_t s) { return batch.valid[static_cast<std::size_t>(s)] != 0; });
+  }
+  return compare(run, run, excluded, std::vector<index_t>(batch.valid.size(), -1));
+}
+
+}  // namespace cppo::inline CPPO_ABI::testing

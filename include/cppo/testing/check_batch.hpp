@@ -1,0 +1,178 @@
+/// @file
+/// What must not change a bit, tried on one batch: executors, poison, holes, padding, order, company, cuts.
+#pragma once
+
+#include <cppo/testing/check_result.hpp>
+#include <cppo/testing/rearrange.hpp>
+#include <cppo/testing/region_runner.hpp>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// The checks on one batch of elements T. Everything is compared with one run on `seq`.
+template <element T>
+class batch_check {
+  using real = typename generated_batch<T>::real;
+
+ public:
+  /// Faults and counts go to `log`.
+  batch_check(region_runner<real> const& runner, generated_batch<T> const& batch, loss_options const& options,
+              check_log& log)
+      : runner_(runner), batch_(batch), options_(options), log_(log), whole_(runner.run(0, batch, options)) {}
+
+  /// The run that everything is compared with.
+  captured_run<real> const& whole() const noexcept { return whole_; }
+
+  /// All of them but `threads`.
+  void check() {
+    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", whole_.outcome.message());
+    difference const stray = nonzero_excluded(batch_, whole_);
+    if (stray.found) log_.fail("+0 at excluded slots", stray, batch_.rows());
+    compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, true);
+    compare_with("seq without trace", runner_.run(0, batch_, options_, false), batch_, {}, false);
+    for (std::size_t k = 1; k < runner_.executors(); ++k) {
+      compare_with(runner_.name(k), runner_.run(k, batch_, options_), batch_, {}, true);
+      compare_with(runner_.name(k) + " without trace", runner_.run(k, batch_, options_, false), batch_, {}, false);
+    }
+    for (int p = 0; p < poisons; ++p) {
+      generated_batch<T> poisoned = batch_;
+      poisoned.refill_excluded(p);
+      compare_with("poison in excluded slots", runner_.run(0, poisoned, options_), poisoned, {}, true);
+    }
+    if (options_.positions != position_convention::padded_column) rearrange_all();
+  }
+
+  /// The batch many times over, so that threads are worth starting.
+  void threads() {
+    slot_rows const rows = batch_.rows();
+    slot_rows many;
+    std::size_t slots = 0;
+    while (slots < 60000 && batch_.slots() > 0) {
+      for (std::vector<index_t> const& row : rows) {
+        many.push_back(row);
+        slots += row.size();
+      }
+    }
+    rearranged_batch<T> const big = rearranged(batch_, std::move(many), true);
+    captured_run<real> const plain = runner_.run(0, big.batch, options_);
+    for (std::size_t k = 1; k < runner_.executors(); ++k) {
+      captured_run<real> const run = runner_.run(k, big.batch, options_);
+      compare_with(runner_.name(k) + ", many responses", run, big.batch, big.source, false);
+      bool const reports_agree = same_bits(run.diagnostics, plain.diagnostics);
+      if (!reports_agree) log_.fail(runner_.name(k) + ", many responses", "the report differs");
+    }
+  }
+
+ private:
+  void compare_with(std::string_view what, captured_run<real> const& got, generated_batch<T> const& batch,
+                    std::vector<index_t> const& source, bool reports) {
+    slot_rows const rows = batch.rows();
+    difference const d = compare(got, whole_, rows, source);
+    std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
+    for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
+    if (d.found) log_.fail(what, d, rows);
+    if (got.outcome.code != whole_.outcome.code) log_.fail(what, got.outcome.message());
+    if (reports && !same_bits(got.diagnostics, whole_.diagnostics)) log_.fail(what, "the report differs");
+  }
+
+  void arrange(std::string_view what, slot_rows rows, bool packed, bool reports) {
+    rearranged_batch<T> const other = rearranged(batch_, std::move(rows), packed);
+    captured_run<real> const run = runner_.run(0, other.batch, options_);
+    compare_with(what, run, other.batch, other.source, reports);
+  }
+
+  void rearrange_all() {
+    arrange("holes removed", batch_.rows(true), true, true);
+    slot_rows wider = batch_.rows();
+    for (std::size_t b = 0; b < wider.size(); ++b) {
+      wider[b].insert(wider[b].begin(), b % 3, -1);
+      wider[b].insert(wider[b].end(), 5, -1);
+    }
+    arrange("wider padding", std::move(wider), false, true);
+    slot_rows reversed = batch_.rows();
+    std::reverse(reversed.begin(), reversed.end());
+    arrange("responses in another order", reversed, true, false);
+    if (options_.aggregate != token_sum && options_.normalizer == 0.0) return;  // the rest changes the batch's counts
+    std::vector<index_t> const shortest = cuttable();
+    for (index_t b = 0; b < batch_.responses; ++b) {
+      rearranged_batch<T> const alone = rearranged(batch_, {batch_.row(b)}, true);
+      difference const d = compare(runner_.run(0, alone.batch, options_), whole_, alone.batch.rows(), alone.source);
+      if (d.found) log_.fail("one response alone", d, alone.batch.rows());
+    }
+    cut_in_three();
+    if (!shortest.empty()) cut_everywhere(shortest);
+  }
+
+  /// The shortest response of two slots or more, its first six slots.
+  std::vector<index_t> cuttable() const {
+    std::vector<index_t> best;
+    for (std::vector<index_t> const& row : batch_.rows()) {
+      if (row.size() > 1 && (best.empty() || row.size() < best.size())) best = row;
+    }
+    if (best.size() > 6) best.resize(6);
+    return best;
+  }
+
+  /// Runs pieces on every executor; slot s of the pieces is slot `source[s]` of `expected`.
+  void run_pieces(std::string_view what, slot_rows rows, std::vector<index_t> const& response_of,
+                  std::vector<index_t> const& order_of, index_t responses, generated_batch<T> const& from,
+                  captured_run<real> const& expected) {
+    rearranged_batch<T> const pieces = rearranged(from, std::move(rows), true);
+    piece_plan const plan = runner_.plan(pieces.batch.view(), response_of, order_of, responses, options_);
+    loss_options o = options_;
+    o.carries = plan.carries;
+    o.totals = plan.totals;
+    slot_rows const cut = pieces.batch.rows();
+    for (std::size_t k = 0; k < runner_.executors(); ++k) {
+      difference const d = compare(runner_.run(k, pieces.batch, o), expected, cut, pieces.source);
+      log_.count(pieces.source.size() * captured_outputs);
+      if (d.found) log_.fail(std::string(what) + " on " + runner_.name(k), d, cut);
+    }
+  }
+
+  /// Every response in three pieces that lie in reverse order.
+  void cut_in_three() {
+    slot_rows rows;
+    std::vector<index_t> response_of, order_of;
+    for (index_t b = batch_.responses - 1; b >= 0; --b) {
+      std::vector<index_t> const row = batch_.row(b);
+      auto const n = static_cast<index_t>(row.size());
+      index_t const ends[] = {n, std::min(n, (2 * n + b) / 3), n / 4, 0};
+      for (int k = 0; k < 3; ++k) {
+        rows.emplace_back(row.begin() + ends[k + 1], row.begin() + ends[k]);
+        response_of.push_back(b);
+        order_of.push_back(2 - k);
+      }
+    }
+    run_pieces("pieces", std::move(rows), response_of, order_of, batch_.responses, batch_, whole_);
+  }
+
+  /// One short response cut in every way there is.
+  void cut_everywhere(std::vector<index_t> const& slots) {
+    rearranged_batch<T> const uncut = rearranged(batch_, {slots}, true);
+    slot_rows rows;
+    std::vector<index_t> response_of, order_of;
+    index_t const ways = index_t{1} << (slots.size() - 1);
+    for (index_t cuts = 0; cuts < ways; ++cuts) {
+      index_t order = 0;
+      rows.emplace_back();
+      for (std::size_t i = 0; i < slots.size(); ++i) {
+        rows.back().push_back(static_cast<index_t>(i));
+        bool const last = i + 1 == slots.size();
+        if (!last && (cuts >> i & 1) == 0) continue;
+        response_of.push_back(cuts);
+        order_of.push_back(order++);
+        if (!last) rows.emplace_back();
+      }
+    }
+    run_pieces("every cut", std::move(rows), response_of, order_of, ways, uncut.batch,
+               runner_.run(0, uncut.batch, options_));
+  }
+
+  region_runner<real> const& runner_;
+  generated_batch<T> const& batch_;
+  loss_options const& options_;
+  check_log& log_;
+  captured_run<real> whole_;
+};
+
+}  // namespace cppo::inline CPPO_ABI::testing

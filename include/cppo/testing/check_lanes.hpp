@@ -1,0 +1,125 @@
+/// @file
+/// Are a region's parts the same on one lane and on four? Needs no SIMD.
+#pragma once
+
+#include <cppo/policy/trust_region.hpp>
+#include <cppo/testing/check_result.hpp>
+#include <cppo/testing/emulated_lanes.hpp>
+
+#include <array>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side.
+template <class Region>
+class lane_check {
+  using one = token<float_lane>;
+  using four = token<emulated_lane>;
+
+ public:
+  /// `run` is a traced run of `region` on `batch`: it supplies sums that tokens may ask for.
+  lane_check(Region const& region, generated_batch<float> const& batch, captured_run<float> const& run, check_log& log)
+      : region_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
+
+  /// All responses.
+  void check() {
+    for (index_t b = 0; b < batch_.responses && log_.ok(); ++b) {
+      row_ = batch_.row(b, true);
+      response_ = b;
+      whole_.length = static_cast<index_t>(row_.size());
+      for (first_ = 0; first_ < row_.size(); first_ += 4) group();
+    }
+  }
+
+ private:
+  /// Slot of lane k of the group; lanes past the end repeat the last token.
+  std::size_t slot(std::size_t k) const {
+    return static_cast<std::size_t>(row_[std::min(first_ + k, row_.size() - 1)]);
+  }
+  float value(captured c, std::size_t k) const { return run_[c][slot(k)]; }
+  template <class F>
+  static emulated_lane gather(F const& f) {
+    return emulated_lane::from_raw({{f(std::size_t{0}), f(std::size_t{1}), f(std::size_t{2}), f(std::size_t{3})}});
+  }
+
+  void group() {
+    std::array<top_k_row<float>, 4> lists;
+    std::array<one, 4> const single = {alone(0, lists), alone(1, lists), alone(2, lists), alone(3, lists)};
+    four const wide = together(single);
+    auto const kept = region_.keeps(wide);
+    emulated_lane const gate = region_.gate_value(wide, kept);
+    emulated_lane const excess = detail::excess_of(region_.mask(), wide);
+    for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
+      auto const kept_alone = region_.keeps(single[k]);
+      same("divergence", k, wide.divergence().raw().at[k], single[k].divergence().raw());
+      same("weight", k, wide.weight().raw().at[k], single[k].weight().raw());
+      same("mask", k, kept.raw().at[k] ? 1.0F : 0.0F, kept_alone.raw() ? 1.0F : 0.0F);
+      same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
+      same("excess", k, excess.raw().at[k], detail::excess_of(region_.mask(), single[k]).raw());
+    }
+  }
+
+  void same(std::string_view what, std::size_t k, float got, float expected) {
+    log_.count(1);
+    if (same_bits(got, expected)) return;
+    log_.fail("four lanes against one", what, response_, static_cast<index_t>(slot(k)) - batch_.first(response_),
+              static_cast<double>(got), static_cast<double>(expected));
+  }
+
+  one alone(std::size_t k, std::array<top_k_row<float>, 4>& lists) const {
+    using V = float_lane;
+    auto const at = [this, k](argument a) { return V(view_.value(a, response_, local(k))); };
+    one t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
+    t.lend_divergence(at(argument::divergence));
+    if (batch_.k > 0) t.lend_top_k(lists[k] = view_.top_k_at(response_, local(k)));
+    t.set_divergence(detail::score(region_.divergence(), t));
+    position<V> const p(static_cast<index_t>(first_ + k) + 1);
+    t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_within_prefix_budget(V(value(captured::threshold, k)) >= t.weighted_divergence());
+    t.set_prefix(V(value(captured::prefix_drift, k)), V(value(captured::prefix_weight, k)),
+                 V(0.02F * value(captured::prefix_weight, k)));
+    return t;
+  }
+  index_t local(std::size_t k) const { return static_cast<index_t>(slot(k)) - batch_.first(response_); }
+
+  four together(std::array<one, 4> const& single) const {
+    using V = emulated_lane;
+    auto const at = [this](argument a) {
+      return gather([this, a](std::size_t k) { return view_.value(a, response_, local(k)); });
+    };
+    four t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
+    t.lend_divergence(at(argument::divergence));
+    score(t, single);
+    position<V> const p(static_cast<index_t>(first_) + 1);
+    t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_within_prefix_budget(gather([this](std::size_t k) { return value(captured::threshold, k); }) >=
+                               t.weighted_divergence());
+    t.set_prefix(gather([this](std::size_t k) { return value(captured::prefix_drift, k); }),
+                 gather([this](std::size_t k) { return value(captured::prefix_weight, k); }),
+                 gather([this](std::size_t k) { return 0.02F * value(captured::prefix_weight, k); }));
+    return t;
+  }
+
+  /// D on four lanes, or lane by lane where the score exists for one token only.
+  void score(four& t, std::array<one, 4> const& single) const {
+    using D = typename Region::divergence_type;
+    bool wide = detail::scores_on<D, emulated_lane>;
+    if constexpr (requires(D const& d) { d.one_token_only(); }) wide = wide && !region_.divergence().one_token_only();
+    if constexpr (detail::scores_on<D, emulated_lane>) {
+      if (wide) return t.set_divergence(detail::score(region_.divergence(), t));
+    }
+    t.set_divergence(gather([&single](std::size_t k) { return single[k].divergence().raw(); }));
+  }
+
+  Region const& region_;
+  generated_batch<float> const& batch_;
+  rollout_batch_view<float> view_;
+  captured_run<float> const& run_;
+  check_log& log_;
+  std::vector<index_t> row_;
+  index_t response_ = 0;
+  std::size_t first_ = 0;
+  response_summary whole_{.max_divergence = 0.25, .divergence_sum = {.high = 1000, .low = 0}, .delta_b = 0.02};
+};
+
+}  // namespace cppo::inline CPPO_ABI::testing

@@ -1,0 +1,104 @@
+/// @file
+/// Four float tokens as a lane register without any SIMD: shows whether a part is the same on one lane and on many.
+#pragma once
+
+#include <cppo/core/numeric.hpp>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// Four floats.
+struct four_floats {
+  float at[4] = {};  ///< lane by lane
+};
+/// Four truth values.
+struct four_bools {
+  bool at[4] = {};  ///< lane by lane
+};
+
+}  // namespace cppo::inline CPPO_ABI::testing
+
+namespace cppo::inline CPPO_ABI::detail {
+
+template <>
+struct register_ops<testing::four_floats> {
+  using reg = testing::four_floats;
+  using one = register_ops<float>;
+  using value_type = float;
+  using mask_type = testing::four_bools;
+  static constexpr int size = 4;
+
+  template <class To, class F>
+  static constexpr To each(F const& f) noexcept {
+    To r;
+    for (int k = 0; k < size; ++k) r.at[k] = f(k);
+    return r;
+  }
+  static constexpr reg broadcast(float x) noexcept { return {{x, x, x, x}}; }
+  static constexpr reg add(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::add(a.at[k], b.at[k]); });
+  }
+  static constexpr reg sub(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::sub(a.at[k], b.at[k]); });
+  }
+  static constexpr reg mul(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::mul(a.at[k], b.at[k]); });
+  }
+  static constexpr reg exact_mul(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::exact_mul(a.at[k], b.at[k]); });
+  }
+  static constexpr reg div(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::div(a.at[k], b.at[k]); });
+  }
+  static constexpr mask_type lt(reg a, reg b) noexcept {
+    return each<mask_type>([&](int k) { return a.at[k] < b.at[k]; });
+  }
+  static constexpr mask_type le(reg a, reg b) noexcept {
+    return each<mask_type>([&](int k) { return a.at[k] <= b.at[k]; });
+  }
+  static constexpr mask_type eq(reg a, reg b) noexcept {
+    return each<mask_type>([&](int k) { return a.at[k] == b.at[k]; });
+  }
+  static constexpr reg select(mask_type m, reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return m.at[k] ? a.at[k] : b.at[k]; });
+  }
+  static constexpr mask_type both(mask_type a, mask_type b) noexcept {
+    return each<mask_type>([&](int k) { return a.at[k] && b.at[k]; });
+  }
+  static constexpr mask_type either(mask_type a, mask_type b) noexcept {
+    return each<mask_type>([&](int k) { return a.at[k] || b.at[k]; });
+  }
+  static constexpr mask_type negate(mask_type a) noexcept {
+    return each<mask_type>([&](int k) { return !a.at[k]; });
+  }
+  static constexpr reg flip_sign(reg x, reg by) noexcept {
+    return each<reg>([&](int k) { return one::flip_sign(x.at[k], by.at[k]); });
+  }
+  static constexpr reg magnitude(reg x) noexcept { return each<reg>([&](int k) { return one::magnitude(x.at[k]); }); }
+  static constexpr reg to_exponent(reg t) noexcept {
+    return each<reg>([&](int k) { return one::to_exponent(t.at[k]); });
+  }
+  template <class F>
+  static constexpr reg map(reg x, F const& f) noexcept {
+    return each<reg>([&](int k) { return f(x.at[k]); });
+  }
+  template <class F>
+  static constexpr reg map(reg x, reg y, F const& f) noexcept {
+    return each<reg>([&](int k) { return f(x.at[k], y.at[k]); });
+  }
+  static constexpr reg iota(index_t first) noexcept {
+    return each<reg>([&](int k) { return static_cast<float>(first + k); });
+  }
+  template <class F>
+  static constexpr reg generate(F const& f) noexcept {
+    return each<reg>([&](int k) { return f(index_t{k}); });
+  }
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// A lane of four emulated tokens.
+using emulated_lane = lane<four_floats>;
+
+}  // namespace cppo::inline CPPO_ABI::testing

@@ -1,0 +1,187 @@
+/// @file
+/// Any region evaluated a second time by a plain loop in double: the parts are asked for their numbers, everything the
+/// engine forms from them (prefix sums, quantile, maximum, mean, surrogate) is formed here again.
+#pragma once
+
+#include <cppo/execution/task.hpp>
+#include <cppo/testing/generated_batch.hpp>
+
+#include <cmath>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// What the plain loop finds; one entry a slot of the batch, 0 where there is no token.
+struct plain_result {
+  /// M_t, what multiplies the token, loss and gradient of Eq. 11, D_t, w_t, S_{t-1}, W_{t-1}
+  /// @{
+  std::vector<double> kept, gate, loss, gradient, divergence, weight, prefix_drift, prefix_weight;
+  /// @}
+  std::vector<char> steady;  ///< does the decision stay the same when sums and means move by a rounding error?
+};
+
+/// Statistics of a response, by sorting and adding up.
+struct plain_statistics {
+  response_summary summary;     ///< T, maximum, mean, delta_b
+  std::vector<double> scores;   ///< D_1 ... D_T, ascending
+
+  /// Takes the divergences of a response.
+  explicit plain_statistics(std::vector<double> all) : scores(std::move(all)) {
+    std::sort(scores.begin(), scores.end());
+    long double sum = 0;
+    for (double const d : scores) sum += d;
+    summary.length = static_cast<index_t>(scores.size());
+    summary.max_divergence = scores.empty() ? 0.0 : scores.back();
+    summary.divergence_sum.low = static_cast<index_t>(std::llround(std::ldexp(sum, 40)));
+  }
+  /// Interpolated order statistic.
+  double quantile(double q) const {
+    if (scores.empty()) return 0.0;
+    double const place = q * static_cast<double>(scores.size() - 1);
+    auto const k = static_cast<std::size_t>(place);
+    if (k + 1 >= scores.size()) return scores.back();
+    return scores[k] + (scores[k + 1] - scores[k]) * (place - static_cast<double>(k));
+  }
+};
+
+/// The plain loop over one batch of doubles.
+template <class Region>
+class plain_walk {
+  using V = double_lane;
+  struct sums {
+    long double drift = 0, weight = 0, allowance = 0;
+  };
+  struct verdict {
+    bool kept;
+    double gate, code;
+  };
+
+ public:
+  /// `options` as for `policy_loss`; pieces are not for this loop.
+  plain_walk(generated_batch<double> const& batch, Region const& policy, loss_options const& options)
+      : batch_(batch), view_(batch.view()), policy_(policy), o_(options) {}
+
+  /// All of it.
+  plain_result run() {
+    auto const slots = static_cast<std::size_t>(batch_.slots());
+    for (std::vector<double>* v : {&r_.kept, &r_.gate, &r_.loss, &r_.gradient, &r_.divergence, &r_.weight,
+                                   &r_.prefix_drift, &r_.prefix_weight}) {
+      v->assign(slots, 0.0);
+    }
+    r_.steady.assign(slots, 1);
+    for (index_t b = 0; b < batch_.responses; ++b) {
+      auto const n = static_cast<index_t>(batch_.row(b, true).size());
+      counts_ = counts_ + batch_counts{n, n > 0 ? 1 : 0};
+    }
+    for (index_t b = 0; b < batch_.responses; ++b) response(b);
+    return r_;
+  }
+
+ private:
+  token<V> load(index_t b, index_t slot, top_k_row<double>& lists) const {
+    auto const i = static_cast<std::size_t>(slot);
+    token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
+    if (batch_.lends_divergence) t.lend_divergence(V(batch_.divergence[i]));
+    if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
+    t.set_divergence(cppo::detail::score(policy_.divergence(), t));
+    return t;
+  }
+
+  void response(index_t b) {
+    std::vector<index_t> const row = batch_.row(b, true);
+    std::vector<double> scores;
+    for (index_t const slot : row) {
+      top_k_row<double> lists;
+      scores.push_back(load(b, slot, lists).divergence().raw());
+    }
+    plain_statistics s(std::move(scores));
+    s.summary.delta_b = policy_.resolve_budget(s);
+    sums before;
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      top_k_row<double> lists;
+      token<V> t = load(b, row[k], lists);
+      bool const by_column = o_.positions == position_convention::padded_column;
+      position<V> const at(by_column ? row[k] - batch_.first(b) + 1 : static_cast<index_t>(k) + 1);
+      t.set_weight(at, s.summary, policy_.weight().at(at, schedule_length(s.summary.length)));
+      decide(t, at, row[k], s.summary, before);
+      before.drift += t.weighted_divergence().raw();
+      before.weight += t.weight().raw();
+      before.allowance += static_cast<long double>(t.weight().raw()) * s.summary.delta_b;
+    }
+  }
+
+  index_t schedule_length(index_t own) const {
+    if (o_.positions == position_convention::own_length) return own;
+    return o_.positions == position_convention::padded_column || o_.horizon == 0 ? batch_.width : o_.horizon;
+  }
+
+  /// The region's answer if the sums before the token were off by `error`.
+  verdict ask(token<V> t, position<V> at, response_summary whole, sums const& before, double error) const {
+    whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
+    t.set_weight(at, whole, t.weight());
+    long double const room = policy_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
+    t.set_within_prefix_budget(V::mask(room >= error));
+    auto const number = [error](long double x) { return V(static_cast<double>(x + error)); };
+    t.set_prefix(number(before.drift), number(before.weight), number(before.allowance));
+    auto const kept = policy_.keeps(t);
+    return {kept.raw(), policy_.gate_value(t, kept).raw(), policy_.decided_by(t, kept).raw()};
+  }
+
+  void decide(token<V> const& t, position<V> at, index_t slot, response_summary const& whole, sums const& before) {
+    auto const i = static_cast<std::size_t>(slot);
+    verdict const v = ask(t, at, whole, before, 0.0);
+    double const error = 1e-11 * static_cast<double>(100 + whole.length);
+    for (double const e : {error, -error}) {
+      verdict const other = ask(t, at, whole, before, e);
+      bool const same = other.kept == v.kept && other.code == v.code && std::fabs(other.gate - v.gate) <= 1e-6;
+      if (!same) r_.steady[i] = 0;
+    }
+    r_.kept[i] = v.kept ? 1.0 : 0.0;
+    r_.gate[i] = v.gate;
+    r_.divergence[i] = t.divergence().raw();
+    r_.weight[i] = t.weight().raw();
+    r_.prefix_drift[i] = static_cast<double>(before.drift);
+    r_.prefix_weight[i] = static_cast<double>(before.weight);
+    objective(i, v.gate, whole.length);
+  }
+
+  /// Factor of the aggregation.
+  double scale(index_t n) const {
+    auto divisor = static_cast<double>(o_.aggregate == token_mean ? counts_.tokens : counts_.responses);
+    if (o_.aggregate == token_sum) divisor = 1.0;
+    if (o_.normalizer > 0.0) divisor = o_.normalizer;
+    index_t const horizon = o_.horizon > 0 ? o_.horizon : batch_.width;
+    if (o_.aggregate == seq_mean_token_mean) divisor *= static_cast<double>(n);
+    if (o_.aggregate == seq_mean_token_sum_norm) divisor *= static_cast<double>(horizon);
+    return 1.0 / divisor;
+  }
+
+  /// Eq. 11 and its variants.
+  void objective(std::size_t i, double gate, index_t n) {
+    surrogate_options const& s = o_.surrogate;
+    double const d = batch_.log_prob[i] - batch_.rollout_log_prob[i];
+    bool const clamped = s.log_ratio_clamp > 0.0 && std::fabs(d) > s.log_ratio_clamp;
+    double rho = std::exp(clamped ? std::copysign(s.log_ratio_clamp, d) : d);
+    bool const capped = s.ratio_cap > 0.0 && rho > s.ratio_cap;
+    if (capped) rho = s.ratio_cap;
+    double const extra = batch_.token_weight.empty() ? 1.0 : batch_.token_weight[i];
+    double const term = gate > 0.0 ? -gate * rho * batch_.advantage[i] * extra * scale(n) : 0.0;
+    bool const is_ratio = s.form == surrogate_form::ratio;
+    r_.loss[i] = is_ratio ? term : term * batch_.log_prob[i];
+    r_.gradient[i] = is_ratio && (clamped || capped) ? 0.0 : term;
+  }
+
+  generated_batch<double> const& batch_;
+  rollout_batch_view<double> view_;
+  Region const& policy_;
+  loss_options const& o_;
+  batch_counts counts_;
+  plain_result r_;
+};
+
+/// Evaluates `policy` on a batch of doubles, with long double sums.
+template <class Region>
+plain_result plain_loop(generated_batch<double> const& batch, Region const& policy, loss_options const& options = {}) {
+  return plain_walk<Region>(batch, policy, options).run();
+}
+
+}  // namespace cppo::inline CPPO_ABI::testing

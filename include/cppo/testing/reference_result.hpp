@@ -1,0 +1,110 @@
+/// @file
+/// What the oracle finds, token by token and in all.
+#pragma once
+
+#include <cppo/testing/reference_surrogate.hpp>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// Counts and sums over valid tokens; what a report says.
+struct reference_totals {
+  index_t tokens = 0;                             ///< valid tokens
+  index_t responses = 0;                          ///< responses with one
+  index_t by_decision[8] = {};                    ///< tokens by `decision`
+  index_t clamped = 0;                            ///< |log rho| > clamp
+  index_t capped = 0;                             ///< rho > cap
+  double loss = 0.0;                              ///< sum of scaled token losses
+  /// Sums of D and Z
+  /// @{
+  double divergence = 0.0, weighted = 0.0;
+  /// @}
+  double gate = 0.0;                              ///< sum of gates
+  /// Sums of rho, -log rho, rho - 1 - log rho, after the clamp
+  /// @{
+  double ratio = 0.0, k1 = 0.0, k3 = 0.0;
+  /// @}
+  /// Over valid tokens
+  /// @{
+  double max_divergence = -1000.0, max_ratio = 0.0;
+  /// @}
+  double delta_b = 0.0;                           ///< sum over responses with a token
+
+  /// Adds a valid token.
+  void add(decision why, double d, double z, double survives, reference_terms const& terms) {
+    ++by_decision[static_cast<int>(why)];
+    clamped += terms.clamped ? 1 : 0;
+    capped += terms.capped ? 1 : 0;
+    loss += terms.loss;
+    divergence += d;
+    weighted += z;
+    gate += survives;
+    ratio += terms.ratio;
+    k1 -= terms.log_ratio;
+    k3 += std::expm1(terms.log_ratio) - terms.log_ratio;
+    max_divergence = std::max(max_divergence, d);
+    max_ratio = std::max(max_ratio, terms.ratio);
+  }
+};
+
+/// What the oracle finds. Vectors per slot are indexed by `reference_slot`; excluded slots hold 0.
+struct reference_result {
+  /// M_t, what multiplies the token, l_t, d l_t / d log pi
+  /// @{
+  std::vector<double> mask, gate, loss, gradient;
+  /// @}
+  /// D_t, w_t, Z_t
+  /// @{
+  std::vector<double> divergence, weight, weighted;
+  /// @}
+  /// S_{t-1}, W_{t-1}
+  /// @{
+  std::vector<double> prefix_drift, prefix_weight;
+  /// @}
+  std::vector<double> threshold;                          ///< c_t; 1000 where nothing bounds Z_t
+  std::vector<double> excess;                             ///< x_t, the toward clause left aside
+  std::vector<double> margin;   ///< how far the decision is from flipping, relative where a bound exceeds 1; else inf
+  std::vector<double> closest;  ///< the least |lhs - rhs| of any comparison made: how far the reason is from changing
+  std::vector<decision> reason;     ///< which clause decided
+  std::vector<double> delta_b;      ///< per response
+  reference_totals totals;          ///< counts and sums
+
+  /// Room for `slots` slots and `responses` responses.
+  void resize(std::size_t slots, std::size_t responses) {
+    for (std::vector<double>* v : {&mask, &gate, &loss, &gradient, &divergence, &weight, &weighted, &prefix_drift,
+                                   &prefix_weight, &threshold, &excess}) {
+      v->assign(slots, 0.0);
+    }
+    margin.assign(slots, std::numeric_limits<double>::infinity());
+    closest = margin;
+    reason.assign(slots, decision::excluded);
+    delta_b.assign(responses, 0.0);
+  }
+};
+
+/// Collects comparisons lhs <= rhs, the first failed one being the reason.
+class reference_comparisons {
+ public:
+  /// Demands lhs <= rhs; `x` is its excess, at most 1 where it holds.
+  void demand(double lhs, double rhs, double x, decision if_not) {
+    excess = std::max(excess, x);
+    double const gap = std::fabs(lhs - rhs) / std::max(1.0, std::fabs(rhs));
+    closest = std::min(closest, gap);
+    if (lhs <= rhs) {
+      slack_ = std::min(slack_, gap);
+    } else {
+      violation_ = std::max(violation_, gap);
+      if (reason == decision::kept) reason = if_not;
+    }
+  }
+  /// Distance of the conjunction from flipping.
+  double margin() const { return reason == decision::kept ? slack_ : violation_; }
+  decision reason = decision::kept;                         ///< `kept`, or the first clause that failed
+  double closest = std::numeric_limits<double>::infinity(); ///< of all comparisons
+  double excess = 0.0;                                      ///< the largest
+
+ private:
+  double slack_ = std::numeric_limits<double>::infinity();
+  double violation_ = 0.0;
+};
+
+}  // namespace cppo::inline CPPO_ABI::testing
