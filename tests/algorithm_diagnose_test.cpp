@@ -1,0 +1,217 @@
+// Each finding of `diagnose`: found where it is, and only there.
+#include "catch_compat.hpp"
+
+#include <cppo/algorithm/diagnose.hpp>
+#include <cppo/testing/random.hpp>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using cppo::finding;
+using cppo::index_t;
+
+constexpr finding every_finding[] = {
+    finding::no_active_tokens,  finding::mask_not_binary,    finding::not_finite,
+    finding::positive_log_probs, finding::identical_policies, finding::zero_advantages,
+    finding::shifted_by_one,    finding::truncated_sampling, finding::large_mismatch};
+
+// Two responses of 32 tokens with nothing wrong: pi near mu, neither above the other.
+struct sound_batch {
+  static constexpr index_t responses = 2, width = 32;
+  std::vector<double> pi, mu, a;
+  std::vector<float> valid;
+  sound_batch() {
+    cppo::testing::random_source random(5);
+    for (index_t i = 0; i < responses * width; ++i) {
+      mu.push_back(-0.1 - 3.0 * random.uniform());
+      pi.push_back(mu.back() + random.uniform(-0.03, 0.03));
+      a.push_back(random.normal());
+      valid.push_back(1.0F);
+    }
+  }
+  cppo::batch_diagnosis diagnosis() const {
+    return diagnose(cppo::rollout_batch(cppo::padded(responses, width), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                        cppo::advantage(a), cppo::response_mask(valid)));
+  }
+  std::size_t size() const { return pi.size(); }
+};
+
+// This and nothing else.
+void only(cppo::batch_diagnosis const& d, finding f) {
+  INFO(std::string(sentence(f)));
+  CHECK(d.findings == static_cast<unsigned>(f));
+  CHECK(d.has(f));
+  CHECK_FALSE(d.clean());
+}
+
+}  // namespace
+
+TEST_CASE("diagnose: nothing is found in a sound batch") {
+  cppo::batch_diagnosis const d = sound_batch().diagnosis();
+  CHECK(d.clean());
+  CHECK(d.tokens == 64);
+  for (finding const f : every_finding) CHECK_FALSE(d.has(f));
+}
+
+TEST_CASE("diagnose: counts and mean gaps equal plain sums") {
+  sound_batch b;
+  b.valid[3] = 0.0F;
+  double sum = 0.0, largest = 0.0, back = 0.0, ahead = 0.0;
+  int pairs = 0, tokens = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (b.valid[i] == 0.0F) continue;
+    double const gap = std::fabs(b.pi[i] - b.mu[i]);
+    sum += gap;
+    largest = std::max(largest, gap);
+    ++tokens;
+    std::size_t const before = i == 4 ? 2 : i - 1;
+    if (i % 32 == 0) continue;
+    back += std::fabs(b.pi[i] - b.mu[before]);
+    ahead += std::fabs(b.pi[before] - b.mu[i]);
+    ++pairs;
+  }
+  cppo::batch_diagnosis const d = b.diagnosis();
+  CHECK(d.tokens == tokens);
+  CHECK(d.mean_abs_log_ratio == cppo_test::approx(sum / tokens).epsilon(1e-12));
+  CHECK(d.max_abs_log_ratio == largest);
+  CHECK(d.shifted_gap[0] == cppo_test::approx(back / pairs).epsilon(1e-12));
+  CHECK(d.shifted_gap[1] == cppo_test::approx(ahead / pairs).epsilon(1e-12));
+}
+
+TEST_CASE("diagnose: no active token") {
+  sound_batch b;
+  b.valid.assign(b.size(), 0.0F);
+  b.pi.assign(b.size(), std::numeric_limits<double>::quiet_NaN());
+  only(b.diagnosis(), finding::no_active_tokens);
+}
+
+TEST_CASE("diagnose: a response mask that is not binary") {
+  sound_batch b;
+  b.valid[7] = 0.5F;
+  only(b.diagnosis(), finding::mask_not_binary);
+  CHECK(b.diagnosis().bad_mask_values == 1);
+}
+
+TEST_CASE("diagnose: NaN and infinities, at active tokens only") {
+  for (double const bad : {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+    for (int which = 0; which < 3; ++which) {
+      sound_batch b;
+      (which == 0 ? b.pi : which == 1 ? b.mu : b.a)[9] = bad;
+      only(b.diagnosis(), finding::not_finite);
+      CHECK(b.diagnosis().not_finite == 1);
+      b.valid[9] = 0.0F;
+      CHECK(b.diagnosis().clean());
+    }
+  }
+}
+
+TEST_CASE("diagnose: positive log-probs of either policy") {
+  sound_batch b;
+  b.pi[4] = 0.01;
+  b.mu[4] = 0.0;
+  only(b.diagnosis(), finding::positive_log_probs);
+  b.pi[4] = 0.0;
+  CHECK(b.diagnosis().clean());
+  b.mu[4] = 0.01;
+  only(b.diagnosis(), finding::positive_log_probs);
+}
+
+TEST_CASE("diagnose: identical policies, all tokens but one are not enough") {
+  sound_batch b;
+  b.mu = b.pi;
+  only(b.diagnosis(), finding::identical_policies);
+  CHECK(b.diagnosis().identical == 64);
+  b.mu[0] -= 1e-3;
+  CHECK(b.diagnosis().clean());
+}
+
+TEST_CASE("diagnose: zero advantages, of either sign of zero, all of them") {
+  sound_batch b;
+  b.a.assign(b.size(), -0.0);
+  only(b.diagnosis(), finding::zero_advantages);
+  b.a[63] = 1e-300;
+  CHECK(b.diagnosis().clean());
+  CHECK(b.diagnosis().nonzero_advantages == 1);
+}
+
+TEST_CASE("F15_shift_detected: log-probs one token off, either way, within responses") {
+  for (bool const forward : {true, false}) {
+    sound_batch b;
+    std::vector<double> const mu = b.mu;
+    for (std::size_t r = 0; r < 2; ++r) {
+      for (std::size_t i = 0; i < 32; ++i) {
+        b.mu[32 * r + i] = mu[32 * r + (forward ? (i + 1) % 32 : (i + 31) % 32)];
+      }
+    }
+    cppo::batch_diagnosis const d = b.diagnosis();
+    CHECK(d.has(finding::shifted_by_one));
+    CHECK(d.shifted_gap[forward ? 0 : 1] < 0.5 * d.shifted_gap[forward ? 1 : 0]);
+    // What else shows is that the ratios are off.
+    CHECK((d.findings & ~static_cast<unsigned>(finding::large_mismatch)) ==
+          static_cast<unsigned>(finding::shifted_by_one));
+  }
+}
+
+TEST_CASE("diagnose: a shift needs sixteen pairs to be called one") {
+  std::vector<double> pi, mu, a;
+  auto const shifted = [&](index_t n) {
+    pi.clear();
+    mu.clear();
+    for (index_t i = 0; i < n; ++i) {
+      pi.push_back(i % 3 == 0 ? -0.1 : -2.0 - static_cast<double>(i % 2));
+      mu.push_back((i + 1) % 3 == 0 ? -0.1 : -2.0 - static_cast<double>((i + 1) % 2));
+    }
+    a.assign(pi.size(), 1.0);
+    return diagnose(cppo::rollout_batch(cppo::padded(1, n), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                        cppo::advantage(a)))
+        .has(finding::shifted_by_one);
+  };
+  CHECK(shifted(17));
+  CHECK_FALSE(shifted(16));
+}
+
+TEST_CASE("F17_temperature_detected: log mu above log pi almost everywhere") {
+  sound_batch b;
+  for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] - 0.02;
+  only(b.diagnosis(), finding::truncated_sampling);
+  CHECK(b.diagnosis().below == 64);
+  // 57 of 64 are below nine tenths.
+  for (std::size_t i = 0; i < 7; ++i) b.pi[i] = b.mu[i] + 0.02;
+  CHECK(b.diagnosis().clean());
+  // Rounding is no bias.
+  for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] - 0.9e-4;
+  CHECK(b.diagnosis().clean());
+}
+
+TEST_CASE("F16: more than one ratio in twenty outside [0.9, 1.1]") {
+  sound_batch b;
+  for (std::size_t i = 0; i < 3; ++i) b.pi[i] = b.mu[i] - 0.12;
+  CHECK(b.diagnosis().clean());  // 3 of 64
+  b.pi[3] = b.mu[3] + 0.097;
+  only(b.diagnosis(), finding::large_mismatch);  // 4 of 64
+  CHECK(b.diagnosis().outside_band == 4);
+  b.pi[3] = b.mu[3] + 0.095;
+  CHECK(b.diagnosis().clean());
+}
+
+TEST_CASE("diagnose: each finding has a sentence of its own") {
+  std::set<std::string> sentences;
+  for (finding const f : every_finding) {
+    CHECK(sentence(f).size() > 30);
+    sentences.emplace(sentence(f));
+  }
+  CHECK(sentences.size() == std::size(every_finding));
+}
+
+TEST_CASE("diagnose: a batch of no sound shape finds nothing and reads nothing") {
+  std::vector<double> const pi(3, -1.0);
+  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
+                                         cppo::advantage(pi));
+  REQUIRE_FALSE(batch.check().ok());
+  CHECK(diagnose(batch).tokens == 0);
+}

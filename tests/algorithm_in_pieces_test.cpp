@@ -1,0 +1,327 @@
+// A response cut into pieces gets the bits of the uncut one, wherever it is cut.
+#include "catch_compat.hpp"
+#include "same_run.hpp"
+
+#include <cppo/algorithm/in_pieces.hpp>
+#include <cppo/execution/simd.hpp>
+#include <cppo/policy.hpp>
+#include <cppo/testing/captured_run.hpp>
+#include <cppo/testing/generators.hpp>
+#include <cppo/testing/rearrange.hpp>
+
+#include <numeric>
+
+namespace {
+
+using cppo::index_t;
+using namespace cppo::testing;
+using cppo_test::unlike;
+
+// Pieces of responses: the slots of each, and which response it belongs to and where.
+struct cut_responses {
+  slot_rows rows;
+  std::vector<index_t> response_of, order_of;
+  index_t responses = 0;
+
+  void add(std::vector<index_t> slots, index_t response, index_t order) {
+    rows.push_back(std::move(slots));
+    response_of.push_back(response);
+    order_of.push_back(order);
+  }
+  // The pieces in another order.
+  cut_responses shuffled(random_source& random) const {
+    std::vector<std::size_t> order(rows.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    for (std::size_t i = order.size(); i > 1; --i) {
+      std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<index_t>(i)))]);
+    }
+    cut_responses r{.rows = {}, .response_of = {}, .order_of = {}, .responses = responses};
+    for (std::size_t const k : order) r.add(rows[k], response_of[k], order_of[k]);
+    return r;
+  }
+};
+
+// Bit i of `cuts` set: a piece ends after slot i. One copy of the slots for every value of `cuts`.
+cut_responses every_cut(std::vector<index_t> const& slots) {
+  cut_responses all;
+  auto const n = slots.size();
+  for (unsigned cuts = 0; cuts < (1U << (n - 1)); ++cuts) {
+    std::vector<index_t> piece;
+    index_t order = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      piece.push_back(slots[i]);
+      if (i + 1 == n || (cuts >> i & 1U) != 0) all.add(std::exchange(piece, {}), all.responses, order++);
+    }
+    ++all.responses;
+  }
+  return all;
+}
+
+// Random cuts of every response of a batch, some pieces empty.
+template <class T>
+cut_responses random_cuts(generated_batch<T> const& batch, random_source& random) {
+  cut_responses all;
+  for (index_t b = 0; b < batch.responses; ++b) {
+    std::vector<index_t> const slots = batch.row(b);
+    std::vector<index_t> ends{static_cast<index_t>(slots.size())};
+    for (index_t k = random.below(6); k > 0; --k) ends.push_back(random.below(ends[0] + 1));
+    std::sort(ends.begin(), ends.end());
+    index_t from = 0;
+    for (std::size_t k = 0; k < ends.size(); ++k) {
+      all.add({slots.begin() + from, slots.begin() + ends[k]}, b, static_cast<index_t>(k));
+      from = ends[k];
+    }
+    ++all.responses;
+  }
+  return all;
+}
+
+// Plans and runs the pieces; every output must have the bits of `whole`.
+template <class Executor, class T, class Region, class Run>
+std::string run_pieces(Executor const& executor, generated_batch<T> const& batch, cut_responses const& cut,
+                       Region const& region, Run const& whole, cppo::loss_options options = {}, bool packed = true) {
+  rearranged_batch<T> const pieces = rearranged(batch, cut.rows, packed);
+  cppo::piece_plan const plan =
+      plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses, options);
+  options.carries = plan.carries;
+  options.totals = plan.totals;
+  auto const got = capture(executor, pieces.batch, region, options);
+  if (!cppo_test::same_status(got.outcome, whole.outcome)) return "status " + std::string(got.outcome.message());
+  return unlike(got, whole, pieces.batch.rows(), pieces.source);
+}
+
+// One response of n slots whose tokens lie near the edges of budget and threshold.
+template <class T>
+generated_batch<T> short_response(index_t n, unsigned valid, random_source& random) {
+  generated_batch<T> batch;
+  batch.packed = true;
+  batch.responses = 1;
+  batch.offsets = {0, n};
+  for (index_t i = 0; i < n; ++i) {
+    bool const is_token = (valid >> i & 1U) != 0;
+    double const q = random.uniform(0.3, 0.6), gap = random.uniform(-0.02, 0.2);
+    batch.valid.push_back(is_token ? 1 : 0);
+    T const junk = poison<T>(static_cast<int>(i % poisons));
+    batch.log_prob.push_back(is_token ? stored<T>(cppo::detail::log(q + gap)) : junk);
+    batch.rollout_log_prob.push_back(is_token ? stored<T>(cppo::detail::log(q)) : junk);
+    batch.advantage.push_back(stored<T>(random.chance(0.8) ? 1.0 : -1.0));
+  }
+  batch.seal();
+  return batch;
+}
+
+template <class T, class Executor, class Region>
+void check_every_cut(Executor const& executor, Region const& region, index_t longest, bool holes = true) {
+  random_source random(11);
+  index_t masked = 0, kept = 0;
+  for (index_t n = 1; n <= longest; ++n) {
+    unsigned const all = (1U << n) - 1;
+    for (unsigned valid = holes ? 0 : all; valid <= all; ++valid) {
+      generated_batch<T> const batch = short_response<T>(n, valid, random);
+      auto const whole = capture(executor, batch, region, {});
+      for (auto const m : whole[captured::mask]) (m == 0 ? masked : kept) += 1;
+      std::string const wrong = run_pieces(executor, batch, every_cut(batch.row(0)), region, whole);
+      if (!wrong.empty()) {
+        INFO("length " << n << ", response mask " << valid);
+        REQUIRE(wrong == "");
+      }
+    }
+  }
+  CHECK(kept > 20);
+  CHECK(masked > 20);
+}
+
+// Every kind of region that carries something from piece to piece.
+template <class F>
+void each_region(F const& f) {
+  f("fixed", cppo::fixed_cppo());
+  f("calibrated", cppo::calibrated_cppo({.delta_b = 0.02}, cppo::binary_tv, {.quantile = 0.5}));
+  f("soft", softened(cppo::fixed_cppo(), cppo::reciprocal_gate));
+  f("trm_max", cppo::trm_max({.delta = 0.04}));
+  f("trm_mean", cppo::trm_mean({.delta = 0.01}));
+}
+
+template <class T, class Executor>
+void check_random_cuts(Executor const& executor, std::uint64_t seeds, generator_options const& o = {}) {
+  each_region([&](char const* name, auto const& region) {
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      generated_batch<T> const batch = generate<T>(seed, o);
+      random_source random(seed);
+      auto const whole = capture(executor, batch, region, {});
+      cut_responses const cut = random_cuts(batch, random).shuffled(random);
+      INFO(name << ", seed " << seed);
+      REQUIRE(run_pieces(executor, batch, cut, region, whole, {}, seed % 3 != 0) == "");
+    }
+  });
+}
+
+}  // namespace
+
+TEST_CASE("F23_every_cut: fixed budget, every response mask and every cut up to nine slots") {
+  check_every_cut<float>(cppo::seq, cppo::fixed_cppo({.delta = 0.15, .delta_b = 0.06}), 9);
+}
+
+TEST_CASE("F23_every_cut: every kind of region, up to six slots") {
+  each_region([](char const* name, auto const& region) {
+    INFO(name);
+    check_every_cut<float>(cppo::seq, region, 6);
+    check_every_cut<double>(cppo::seq, region, 5);
+    check_every_cut<float>(cppo::simd, region, 6);
+  });
+}
+
+TEST_CASE("F23_every_cut: nine slots without a hole, simd") {
+  check_every_cut<float>(cppo::simd, softened(cppo::calibrated_cppo(), cppo::reciprocal_gate), 9, false);
+}
+
+TEST_CASE("F23_every_cut: random cuts of generated batches, pieces in any order") {
+  check_random_cuts<float>(cppo::seq, 120);
+  check_random_cuts<float>(cppo::simd, 120);
+  check_random_cuts<double>(cppo::seq, 40);
+}
+
+TEST_CASE("F23_every_cut: long responses cut across blocks") {
+  check_random_cuts<float>(cppo::simd.with_threads(2), 6, {.max_responses = 3, .max_length = 1500});
+}
+
+TEST_CASE("pieces under a given normalizer scale like the uncut responses") {
+  auto const how = GENERATE(cppo::token_sum, cppo::token_mean, cppo::seq_mean_token_sum, cppo::seq_mean_token_mean,
+                            cppo::seq_mean_token_sum_norm);
+  auto const region = cppo::fixed_cppo();
+  cppo::loss_options const options{.aggregate = how, .normalizer = 6.0, .horizon = 100};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    generated_batch<float> const batch = generate<float>(seed);
+    random_source random(seed);
+    auto const whole = capture(cppo::seq, batch, region, options);
+    REQUIRE(run_pieces(cppo::seq, batch, random_cuts(batch, random), region, whole, options) == "");
+  }
+}
+
+TEST_CASE("under a fixed horizon pieces take the positions of the uncut response") {
+  auto const region = cppo::fixed_cppo();
+  cppo::loss_options const options{.horizon = 90, .positions = cppo::position_convention::fixed_horizon};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    generated_batch<float> const batch = generate<float>(seed);
+    random_source random(seed);
+    auto const whole = capture(cppo::simd, batch, region, options);
+    REQUIRE(run_pieces(cppo::simd, batch, random_cuts(batch, random), region, whole, options) == "");
+  }
+}
+
+TEST_CASE("a bad token in one piece rejects every piece of its response and no other") {
+  auto const executor_is_simd = GENERATE(false, true);
+  random_source random(3);
+  generated_batch<float> one = short_response<float>(6, 63, random);
+  generated_batch<float> two = one;
+  // Two responses of six: the first holds a NaN in its third piece.
+  two.responses = 2;
+  two.offsets = {0, 6, 12};
+  for (auto* v : {&two.log_prob, &two.rollout_log_prob, &two.advantage}) {
+    std::vector<float> const again = *v;
+    v->insert(v->end(), again.begin(), again.end());
+  }
+  two.valid.assign(12, 1);
+  two.seal();
+  two.log_prob[4] = poison<float>(0);
+  cut_responses cut;
+  for (index_t b = 0; b < 2; ++b) {
+    for (index_t k = 0; k < 3; ++k) cut.add({6 * b + 2 * k, 6 * b + 2 * k + 1}, b, k);
+  }
+  cut.responses = 2;
+  rearranged_batch<float> const pieces = rearranged(two, cut.rows, true);
+  auto const region = cppo::fixed_cppo();
+  cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 2);
+  cppo::loss_options const options{.carries = plan.carries, .totals = plan.totals};
+  auto const got = executor_is_simd ? capture(cppo::simd, pieces.batch, region, options)
+                                    : capture(cppo::seq, pieces.batch, region, options);
+  auto const whole = capture(cppo::seq, one, region, {});
+  CHECK(got.outcome.code == cppo::status_code::log_prob_invalid);
+  CHECK(got.outcome.response == 2);
+  CHECK(got.outcome.token == 0);
+  CHECK(got.outcome.count == 1);
+  CHECK(got.diagnostics.counts.tokens == 6);
+  CHECK(got.diagnostics.rejected_responses == 3);
+  CHECK(unlike(got, whole, {{0, 1, 2, 3, 4, 5}}, std::vector<index_t>(12, -1)) == "");
+  CHECK(unlike(got, whole, {{6, 7, 8, 9, 10, 11}}, {0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}) == "");
+}
+
+TEST_CASE("with bad input excluded, pieces equal the uncut response") {
+  auto const how = GENERATE(cppo::on_bad_input::exclude, cppo::on_bad_input::propagate);
+  random_source random(5);
+  each_region([&](char const* name, auto const& region) {
+    generated_batch<float> batch = short_response<float>(8, 0xdfU, random);
+    batch.rollout_log_prob[3] = 0.5F;
+    cppo::loss_options const options{.bad_input = how};
+    auto whole = capture(cppo::seq, batch, region, options);
+    cut_responses const cut = every_cut(batch.row(0));
+    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+    cppo::piece_plan const plan =
+        plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses, options);
+    cppo::loss_options in_pieces = options;
+    in_pieces.carries = plan.carries;
+    in_pieces.totals = plan.totals;
+    auto const got = capture(cppo::simd, pieces.batch, region, in_pieces);
+    INFO(name);
+    CHECK(got.outcome.ok());
+    CHECK(unlike(got, whole, pieces.batch.rows(), pieces.source) == "");
+  });
+}
+
+TEST_CASE("the passes called one by one give what plan_pieces gives") {
+  each_region([](char const* name, auto const& region) {
+    INFO(name);
+    generated_batch<float> const batch = generate<float>(21, {.max_responses = 1, .max_length = 60});
+    random_source random(4);
+    cut_responses const cut = random_cuts(batch, random);
+    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+    auto const view = pieces.batch.view();
+    cppo::piece_plan const plan = plan_pieces(view, region, cut.response_of, cut.order_of, cut.responses);
+
+    // Pass 1 in reverse order: nothing in it depends on order.
+    std::vector<float> divergences;
+    cppo::response_summary combined;
+    for (index_t b = view.shape().responses() - 1; b >= 0; --b) {
+      combined = combine(summarize_piece(view, region, b, divergences), combined);
+    }
+    auto const total = cppo::resolve_totals<float>(region, combined, divergences);
+    cppo::prefix_sums before;
+    for (index_t b = 0; b < view.shape().responses(); ++b) {
+      auto const k = static_cast<std::size_t>(b);
+      CHECK(plan.carries[k] == before);
+      CHECK(plan.totals[k].length == total.length);
+      CHECK(plan.totals[k].delta_b == total.delta_b);
+      CHECK(plan.totals[k].max_divergence == total.max_divergence);
+      CHECK(plan.totals[k].divergence_sum == total.divergence_sum);
+      CHECK(plan.totals[k].bad_tokens == total.bad_tokens);
+      before = before + sum_piece(view, region, b, total, before.count);
+    }
+    CHECK(before.count == total.length);
+    CHECK(total.length == static_cast<index_t>(batch.row(0, true).size()));
+  });
+}
+
+TEST_CASE("carries and totals that do not fit the pieces are refused before anything is written") {
+  random_source random(9);
+  generated_batch<float> const batch = short_response<float>(4, 15, random);
+  auto const region = cppo::fixed_cppo();
+  std::vector<cppo::response_summary> totals(1);
+  totals[0].length = 4;
+  totals[0].delta_b = 0.015;
+  std::vector<cppo::prefix_sums> carries(1);
+  auto const code = [&](cppo::loss_options const& o) {
+    auto const run = capture(cppo::seq, batch, region, o);
+    if (!run.outcome.ok()) CHECK(run[captured::loss][0] == static_cast<float>(unwritten));
+    return run.outcome.code;
+  };
+  using cppo::status_code;
+  CHECK(code({.carries = carries, .totals = totals}) == status_code::ok);
+  CHECK(code({.carries = carries}) == status_code::carry_mismatch);
+  std::vector<cppo::response_summary> const too_many(2, totals[0]);
+  CHECK(code({.totals = too_many}) == status_code::carry_mismatch);
+  carries[0].count = 5;
+  CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
+  carries[0].count = -1;
+  CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
+  totals[0].delta_b = std::numeric_limits<double>::quiet_NaN();
+  CHECK(code({.totals = totals}) == status_code::carry_mismatch);
+}

@@ -1,0 +1,4 @@
+// expect: operator|
+#include <cppo/cppo.hpp>
+
+auto const rule = cppo::toward_rollout | 0.15;

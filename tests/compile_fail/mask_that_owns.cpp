@@ -1,0 +1,13 @@
+// expect: token_mask
+#include <cppo/cppo.hpp>
+
+#include <vector>
+
+struct remembers {
+  std::vector<float> seen;
+  template <class V>
+  auto operator()(cppo::token<V> const& t) const {
+    return t.weighted_divergence() <= V(0.1);
+  }
+};
+auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, remembers{});

@@ -1,0 +1,5 @@
+// expect: an output must be writable
+#include <cppo/cppo.hpp>
+
+float const gradient[4] = {};
+cppo::policy_outputs const out{.gradient = gradient};

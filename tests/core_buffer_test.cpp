@@ -1,0 +1,168 @@
+// What may be lent, and where element (b, i) of it then lies.
+#include "catch_compat.hpp"
+
+#include <cppo/core/buffer.hpp>
+
+#include <array>
+#include <span>
+#include <vector>
+
+namespace {
+
+using namespace cppo;
+
+// A view of a user's own with mdspan's members, of rank 2 and columns first.
+struct column_major {
+  double const* data = nullptr;
+  int rows = 0, columns = 0;
+  static constexpr std::size_t rank() { return 2; }
+  double const* data_handle() const { return data; }
+  int extent(std::size_t r) const { return r == 0 ? rows : columns; }
+  int stride(std::size_t r) const { return r == 0 ? 1 : rows; }
+};
+
+static_assert(detail::lendable<float*> && detail::lendable<half const*> && detail::lendable<float (&)[3]> &&
+              detail::lendable<std::vector<int> const&> && detail::lendable<std::span<bool>> && detail::lendable<column_major>);
+static_assert(!detail::lendable<int> && !detail::lendable<std::nullptr_t>);
+static_assert(std::is_same_v<detail::pointee<std::vector<float> const&>, float const> &&
+              std::is_same_v<detail::pointee<column_major>, double const> && std::is_same_v<detail::pointee<float (&)[2]>, float>);
+
+// The column that `x` becomes in a layout; the call must succeed.
+template <class T>
+detail::column placed(T&& x, layout const& l) {
+  detail::column c;
+  CHECK(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
+  return c;
+}
+// The code with which a buffer is refused; the status must name the argument.
+status_code refused_buffer(detail::buffer const& b, layout const& l) {
+  detail::column c;
+  status const s = detail::place(b, l, argument::gate, c);
+  CHECK(s.where == argument::gate);
+  return s.code;
+}
+template <class T>
+status_code refused(T&& x, layout const& l) {
+  return refused_buffer(detail::make_buffer(x), l);
+}
+
+constexpr auto no_fit = status_code::extent_mismatch;
+
+}  // namespace
+
+TEST_CASE("pointers, arrays, containers, spans and views all lend their memory", "[core]") {
+  std::vector<float> v(6);
+  std::array<std::int16_t, 6> a{};
+  double c[6] = {};
+  CHECK(detail::make_buffer(v).data == v.data());
+  CHECK(detail::make_buffer(v).extents[0] == 6);
+  CHECK(detail::make_buffer(a).type == element_type::i16);
+  CHECK(detail::make_buffer(c).type == element_type::f64);
+  CHECK(detail::make_buffer(c).extents[0] == 6);
+  CHECK(detail::make_buffer(v.data()).rank == -1);
+  CHECK(detail::make_buffer(std::span<float const>(v)).rank == 1);
+  detail::buffer const m = detail::make_buffer(column_major{c, 2, 3});
+  CHECK(m.rank == 2);
+  CHECK(m.extents[1] == 3);
+  CHECK(m.strides[0] == 1);
+  CHECK(m.strides[1] == 2);
+}
+
+TEST_CASE("element (b, i) of a padded buffer", "[core]") {
+  float x[12] = {};
+  layout const l = padded(3, 4);
+  CHECK(placed(x, l).offset(l, 2, 3) == 11);
+  CHECK(placed(&x[0], l).offset(l, 1, 0) == 4);
+  CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 2, 3) == 11);
+  CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 1, 0) == 1);
+  CHECK(placed(matrix_view<float>(x + 11, 3, 4, -4, -1), l).offset(l, 2, 3) == -11);
+  CHECK(placed(matrix_view<float>(x, 3, 4, 0, 0), l).offset(l, 2, 3) == 0);
+  CHECK(placed(matrix_view<float>(x, 3, 1), l).offset(l, 2, 3) == 2);  // [B, 1]: one value per response
+  CHECK(placed(column_major{nullptr, 0, 0}, padded(0, 0)).data == nullptr);
+}
+
+TEST_CASE("element (b, i) of a packed buffer, by narrow and wide offsets", "[core]") {
+  float x[12] = {};
+  std::int32_t const narrow[] = {2, 5, 5, 12};
+  std::vector<std::int64_t> const wide(narrow, narrow + 4);
+  for (layout const& l : {packed(narrow, 3), packed(wide)}) {
+    CHECK(l.check().ok());
+    CHECK(l.elements() == 12);
+    CHECK(l.slots(0) == 3);
+    CHECK(l.slots(1) == 0);
+    CHECK(placed(x, l).offset(l, 2, 6) == 11);
+    CHECK(placed(vector_view<float>(x, 12, 2), l).offset(l, 0, 1) == 6);
+    CHECK(placed(vector_view<float>(x + 11, 12, -1), l).offset(l, 2, 0) == -5);
+    CHECK(placed(vector_view<float>(x, 12, 0), l).offset(l, 2, 6) == 0);
+  }
+}
+
+TEST_CASE("per_response lends one value to all tokens of a response in both layouts", "[core]") {
+  double x[3] = {};
+  std::int64_t const cuts[] = {0, 2, 2, 9};
+  layout const shapes[] = {padded(3, 4), packed(cuts, 3)};
+  for (layout const& l : shapes) {
+    for (index_t i = 0; i < 2; ++i) {
+      detail::column c;
+      CHECK(detail::place(per_response(x).source, l, argument::advantage, c).ok());
+      CHECK(c.offset(l, 2, i) == 2);
+      CHECK(detail::place(per_response(&x[0]).source, l, argument::advantage, c).ok());
+      CHECK(c.offset(l, 1, i) == 1);
+      CHECK(detail::place(per_response(vector_view<double>(x + 2, 3, -1)).source, l, argument::advantage, c).ok());
+      CHECK(c.offset(l, 2, i) == -2);
+    }
+    CHECK(refused_buffer(per_response(std::span<double>(x, 2)).source, l) == no_fit);
+    CHECK(refused_buffer(per_response(matrix_view<double>(x, 3, 1)).source, l) == no_fit);
+  }
+}
+
+TEST_CASE("shapes that do not fit are refused by the name of their argument", "[core]") {
+  float x[12] = {};
+  std::int32_t const cuts[] = {0, 5, 11};
+  layout const rows = padded(3, 4), cut = packed(cuts, 2);
+  CHECK(refused(std::span<float>(x, 11), rows) == no_fit);
+  CHECK(refused(std::span<float>(x, 10), cut) == no_fit);
+  CHECK(placed(x, cut).lent());  // a packed buffer may be longer than its last offset
+  CHECK(refused(matrix_view<float>(x, 4, 3), rows) == no_fit);
+  CHECK(refused(matrix_view<float>(x, 2, 4), rows) == no_fit);
+  CHECK(refused(matrix_view<float>(x, 1, 11), cut) == no_fit);
+  CHECK(refused(vector_view<float>(x, 12, 2), rows) == no_fit);  // rank 1 says nothing of rows
+  CHECK(refused(static_cast<float*>(nullptr), rows) == status_code::null_buffer);
+  CHECK(placed(static_cast<float*>(nullptr), padded(0, 4)).data == nullptr);
+}
+
+TEST_CASE("F19_offsets_past_2_to_32", "[core]") {
+  constexpr index_t tokens = (index_t{1} << 32) + 17;
+  float const one = 1.0F;
+  layout const long_row = padded(1, tokens);
+  CHECK(long_row.check().ok());
+  CHECK(long_row.elements() == tokens);
+  detail::column const repeated = placed(matrix_view<float const>(&one, 1, tokens, 0, 0), long_row);
+  CHECK(repeated.offset(long_row, 0, tokens - 1) == 0);
+  CHECK(detail::load<float>(repeated.data, repeated.type, repeated.offset(long_row, 0, tokens - 1)) == 1.0F);
+  detail::column const strided = placed(matrix_view<float const>(&one, 1, tokens, 0, 3), long_row);
+  CHECK(strided.offset(long_row, 0, tokens - 1) == 3 * (tokens - 1));
+  layout const many_rows = padded(tokens, 5);
+  CHECK(many_rows.elements() == 5 * tokens);
+  CHECK(placed(&one, many_rows).offset(many_rows, tokens - 1, 4) == 5 * tokens - 1);
+  std::int64_t const cuts[] = {0, tokens, 2 * tokens};
+  layout const cut = packed(cuts, 2);
+  CHECK(cut.check().ok());
+  CHECK(cut.slots(1) == tokens);
+  CHECK(placed(vector_view<float const>(&one, 2 * tokens, 0), cut).offset(cut, 1, tokens - 1) == 0);
+  CHECK(placed(&one, cut).offset(cut, 1, tokens - 1) == 2 * tokens - 1);
+}
+
+TEST_CASE("offsets and extents that are not sound are found", "[core]") {
+  std::int32_t const down[] = {0, 4, 3}, negative[] = {-1, 4, 5};
+  CHECK(packed(down, 2).check().code == status_code::bad_offsets);
+  CHECK(packed(down, 2).check().response == 1);
+  CHECK(packed(negative, 2).check().code == status_code::bad_offsets);
+  CHECK(packed(static_cast<std::int64_t const*>(nullptr), 1).check().code == status_code::null_buffer);
+  CHECK(packed(static_cast<std::int64_t const*>(nullptr), 0).check().ok());
+  CHECK(padded(index_t{1} << 31, index_t{1} << 32).check().code == status_code::size_overflow);
+  CHECK(padded(index_t{1} << 31, index_t{1} << 31).check().ok());
+  CHECK(padded(index_t{1} << 62, 0).check().ok());
+  CHECK(padded(-1, 3).check().code == no_fit);
+  CHECK(padded(0, 0).elements() == 0);
+}

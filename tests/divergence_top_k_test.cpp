@@ -1,0 +1,236 @@
+// Top-K divergences against sums over partitions of a small vocabulary, and the order of ever finer partitions.
+#include "catch_compat.hpp"
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/divergence.hpp>
+#include <cppo/policy/dppo.hpp>
+#include <cppo/testing/random.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace {
+
+using namespace cppo;
+
+constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
+
+// pi and mu over a vocabulary whose ids are ordered by mu, the most probable first.
+struct vocabulary {
+  std::vector<double> pi, mu;
+  std::size_t size() const { return pi.size(); }
+};
+
+vocabulary draw_vocabulary(testing::random_source& random, std::size_t size) {
+  vocabulary v{std::vector<double>(size), std::vector<double>(size)};
+  for (std::size_t a = 0; a < size; ++a) {
+    v.mu[a] = random.exponential() + 1e-3;
+    v.pi[a] = random.chance(0.5) ? v.mu[a] * random.uniform(0.7, 1.3) : random.exponential() + 1e-3;
+  }
+  for (std::vector<double>* law : {&v.pi, &v.mu}) {
+    double const sum = std::accumulate(law->begin(), law->end(), 0.0);
+    for (double& x : *law) x /= sum;
+  }
+  std::vector<std::size_t> order(size);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return v.mu[a] > v.mu[b]; });
+  vocabulary sorted = v;
+  for (std::size_t a = 0; a < size; ++a) {
+    sorted.pi[a] = v.pi[order[a]];
+    sorted.mu[a] = v.mu[order[a]];
+  }
+  return sorted;
+}
+
+// TV and KL(mu || pi) of the partition {each of `cells`} + {the rest}.
+struct distance {
+  double tv = 0.0, kl = 0.0;
+};
+distance over_partition(vocabulary const& v, std::vector<std::size_t> const& cells) {
+  std::vector<double> pi(cells.size() + 1), mu(cells.size() + 1);
+  for (std::size_t a = 0; a < v.size(); ++a) {
+    auto const cell = static_cast<std::size_t>(std::find(cells.begin(), cells.end(), a) - cells.begin());
+    pi[cell] += v.pi[a];
+    mu[cell] += v.mu[a];
+  }
+  distance d;
+  for (std::size_t c = 0; c < pi.size(); ++c) {
+    d.tv += std::fabs(pi[c] - mu[c]) / 2.0;
+    if (mu[c] > 0.0) d.kl += mu[c] * std::log(mu[c] / pi[c]);
+  }
+  return d;
+}
+
+std::vector<std::size_t> first(std::size_t k) {
+  std::vector<std::size_t> all(k);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+// Ids and log-probs lent for one token.
+struct lists {
+  std::int32_t sampled = 0;
+  double log_p = 0.0, log_q = 0.0;
+  std::vector<std::int32_t> ids;
+  std::vector<double> log_pi, log_mu;
+};
+
+lists list_of(vocabulary const& v, std::size_t k, std::size_t sampled) {
+  lists l{static_cast<std::int32_t>(sampled), std::log(v.pi[sampled]), std::log(v.mu[sampled]), {}, {}, {}};
+  for (std::size_t const a : first(k)) {
+    l.ids.push_back(static_cast<std::int32_t>(a));
+    l.log_pi.push_back(std::log(v.pi[a]));
+    l.log_mu.push_back(std::log(v.mu[a]));
+  }
+  return l;
+}
+
+// What the library finds, through a call.
+template <class D>
+double run(lists const& l, D const& divergence) {
+  double const one = 1.0;
+  double d = -1.0;
+  auto const batch = rollout_batch(padded(1, 1), log_prob(&l.log_p), rollout_log_prob(&l.log_q), advantage(&one),
+                                   token_id(&l.sampled), top_k(static_cast<index_t>(l.ids.size()), l.ids, l.log_pi, l.log_mu));
+  status const s = policy_loss(seq, batch, dppo({}, divergence), {.trace = {.divergence = &d}});
+  CHECK(s.ok());
+  return d;
+}
+
+template <top_k_form Form>
+distance run_both(lists const& l) {
+  return {run(l, top_k_tv_t<Form>{}), run(l, top_k_kl_t<Form>{})};
+}
+
+bool close(distance const& a, distance const& b) {
+  return std::fabs(a.tv - b.tv) <= 1e-14 && std::fabs(a.kl - b.kl) <= 1e-12 * (1.0 + b.kl);
+}
+bool at_most(distance const& a, distance const& b) { return a.tv <= b.tv + 1e-14 && a.kl <= b.kl + 1e-13; }
+
+// f(vocabulary, k, sampled) for random vocabularies and every choice of the rest.
+template <class F>
+void for_each_case(F const& f) {
+  testing::random_source random(1);
+  for (int i = 0; i < 40; ++i) {
+    vocabulary const v = draw_vocabulary(random, 3 + static_cast<std::size_t>(random.below(5)));
+    for (std::size_t k = 1; k < v.size(); ++k) {
+      for (std::size_t sampled = 0; sampled < v.size(); ++sampled) f(v, k, sampled);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Top-K divergences are sums over their partitions, in all three forms", "[divergence]") {
+  int wrong = 0;
+  for_each_case([&](vocabulary const& v, std::size_t k, std::size_t sampled) {
+    lists const l = list_of(v, k, sampled);
+    bool const listed = sampled < k;
+    auto with_own = first(k), overwritten = first(k);
+    if (!listed) {
+      with_own.push_back(sampled);
+      overwritten.back() = sampled;
+    }
+    wrong += close(run_both<top_k_form::plus_sampled>(l), over_partition(v, with_own)) ? 0 : 1;
+    wrong += close(run_both<top_k_form::replace_last>(l), over_partition(v, overwritten)) ? 0 : 1;
+    wrong += close(run_both<top_k_form::list_only>(l), over_partition(v, first(k))) ? 0 : 1;
+  });
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("Binary <= Top-K <= full, and a longer list never has less", "[divergence]") {
+  int wrong = 0;
+  for_each_case([&](vocabulary const& v, std::size_t k, std::size_t sampled) {
+    lists const l = list_of(v, k, sampled);
+    distance const binary{run(l, binary_tv), run(l, binary_kl)};
+    distance const full = over_partition(v, first(v.size()));
+    for (distance const& d : {run_both<top_k_form::plus_sampled>(l), run_both<top_k_form::replace_last>(l)}) {
+      wrong += at_most(binary, d) && at_most(d, full) ? 0 : 1;
+    }
+    distance const longer = run_both<top_k_form::plus_sampled>(list_of(v, std::min(k + 1, v.size() - 1), sampled));
+    wrong += at_most(run_both<top_k_form::plus_sampled>(l), longer) ? 0 : 1;
+    if (k + 1 == v.size()) wrong += close(run_both<top_k_form::plus_sampled>(l), full) ? 0 : 1;
+  });
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("the list alone may see less than the sampled token shows", "[divergence]") {
+  vocabulary const v{{0.5, 0.4, 0.1}, {0.5, 0.3, 0.2}};
+  lists const l = list_of(v, 1, 2);
+  CHECK(run(l, top_k_tv_list) == cppo_test::approx(0.0).margin(1e-15));
+  CHECK(run(l, binary_tv) == cppo_test::approx(0.1));
+  CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
+}
+
+TEST_CASE("empty slots of a list are not read, wherever they stand", "[divergence]") {
+  testing::random_source random(2);
+  vocabulary const v = draw_vocabulary(random, 7);
+  for (std::size_t const sampled : {std::size_t{1}, std::size_t{5}}) {
+    lists const full = list_of(v, 3, sampled);
+    lists gaps = full;
+    for (std::ptrdiff_t const at : {3, 1, 0}) {
+      gaps.ids.insert(gaps.ids.begin() + at, -1);
+      gaps.log_pi.insert(gaps.log_pi.begin() + at, std::numeric_limits<double>::quiet_NaN());
+      gaps.log_mu.insert(gaps.log_mu.begin() + at, 5.0);
+    }
+    CHECK(run(gaps, top_k_tv) == run(full, top_k_tv));
+    CHECK(run(gaps, top_k_kl) == run(full, top_k_kl));
+    CHECK(run(gaps, top_k_kl_list) == run(full, top_k_kl_list));
+  }
+  lists none = list_of(v, 1, 5);
+  none.ids[0] = -1;  // nothing listed: the binary partition
+  CHECK(run(none, top_k_tv) == cppo_test::approx(run(none, binary_tv)).epsilon(1e-12));
+}
+
+TEST_CASE("the sampled token counts with its own log-probs, not with those of its slot", "[divergence]") {
+  testing::random_source random(3);
+  vocabulary const v = draw_vocabulary(random, 6);
+  lists const l = list_of(v, 4, 2);
+  lists other = l;
+  other.log_pi[2] = -0.01;
+  CHECK(run(other, top_k_tv) == run(l, top_k_tv));
+  CHECK(run(other, top_k_kl_replace_last) == run(l, top_k_kl_replace_last));
+  CHECK(run(other, top_k_tv_list) != run(l, top_k_tv_list));
+}
+
+TEST_CASE("a token that a policy rules out: TV counts it, KL saturates only where pi rules it out", "[divergence]") {
+  vocabulary const v{{0.6, 0.3, 0.1}, {0.5, 0.3, 0.2}};
+  lists l = list_of(v, 2, 0);
+  l.log_pi[1] = minus_infinity;
+  CHECK(run(l, top_k_tv) == cppo_test::approx(0.5 * (0.1 + 0.3 + 0.2)));
+  CHECK(run(l, top_k_kl) == 1000.0);
+  l.log_mu[1] = minus_infinity;  // nor does mu allow it: its cell is empty, the mass is in the rest
+  CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
+  CHECK(run(l, top_k_kl) == cppo_test::approx(0.5 * std::log(0.5 / 0.6) + 0.5 * std::log(0.5 / 0.4)));
+  l.log_pi[1] = std::log(0.25);  // pi allows what mu does not
+  CHECK(std::isfinite(run(l, top_k_kl)));
+  CHECK(run(l, top_k_kl) < 1000.0);
+}
+
+TEST_CASE("lists whose mass exceeds 1 leave nothing to the rest", "[divergence]") {
+  lists const l{3, std::log(0.5), std::log(0.5), {0, 1}, {std::log(0.4), std::log(0.2)}, {std::log(0.3), std::log(0.3)}};
+  CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
+}
+
+TEST_CASE("lists are found at their slot in both layouts and by strides", "[divergence]") {
+  constexpr index_t k = 2;
+  std::vector<float> const mu{-1.0F, -2.0F, -0.5F, -1.5F}, pi{-1.1F, -1.7F, -0.6F, -1.4F}, a(4, 1.0F);
+  std::vector<std::int64_t> const ids{2, 11, 5, 8};
+  std::vector<std::int32_t> const listed{1, 2, 3, 4, 5, 6, 7, 8};
+  std::vector<float> const listed_pi{-1.0F, -3.0F, -2.0F, -2.5F, -3.0F, -4.0F, -0.9F, -3.1F};
+  std::vector<float> const listed_mu{-1.2F, -2.9F, -1.8F, -2.6F, -2.0F, -4.5F, -1.0F, -3.0F};
+  std::vector<std::int32_t> const turned_ids{1, 3, 5, 7, 2, 4, 6, 8};  // column by column
+  auto const run_batch = [&](layout const& l, auto const& top) {
+    std::vector<float> d(4);
+    auto const batch = rollout_batch(l, log_prob(pi), rollout_log_prob(mu), advantage(a), token_id(ids), top);
+    CHECK(policy_loss(seq, batch, dppo({}, top_k_tv), {.trace = {.divergence = d}}).ok());
+    return d;
+  };
+  std::int32_t const cuts[] = {0, 1, 4};
+  auto const want = run_batch(padded(2, 2), top_k(k, listed, listed_pi, listed_mu));
+  CHECK(want[0] != want[1]);
+  CHECK(run_batch(packed(cuts, 2), top_k(k, listed, listed_pi, listed_mu)) == want);
+  CHECK(run_batch(packed(cuts, 2), top_k(k, matrix_view<std::int32_t const>(turned_ids.data(), 4, k, 1, 4),
+                                         matrix_view<float const>(listed_pi.data(), 4, k), listed_mu.data())) == want);
+}

@@ -1,0 +1,95 @@
+// The SIMD executor gives the bits of the plain definition: regions that look at the whole response first.
+#include "simd_against_seq.hpp"
+
+namespace {
+
+using namespace cppo_test;
+
+auto const family = [](cppo::named_divergence d, auto const& use) {
+  cppo::cppo_options const o{.delta_b = 0.02};
+  use("calibrated", cppo::calibrated_cppo(o, d));
+  use("calibrated, soft", softened(cppo::calibrated_cppo(o, d), cppo::reciprocal_gate));
+  use("trm_max", cppo::trm_max({}, d));
+  use("trm_mean", cppo::trm_mean({}, d));
+};
+
+}  // namespace
+
+TEST_CASE("simd equals seq, whole responses: Binary-TV, float") {
+  check_family<float>(family, "binary_tv", 1, 40);
+  check_family<float>(family, "binary_tv", 500, 10, {.holes = false});
+}
+
+TEST_CASE("simd equals seq, whole responses: every divergence") {
+  for (std::string_view const d : cppo::divergence_names()) check_family<float>(family, d, 100, 6);
+}
+
+TEST_CASE("simd equals seq, whole responses: half and bfloat16 inputs") {
+  check_family<cppo::half>(family, "binary_tv", 200, 8);
+  check_family<cppo::bfloat16>(family, "binary_tv", 300, 8);
+  check_family<cppo::half>(family, "precomputed", 400, 4);
+}
+
+TEST_CASE("simd equals seq, whole responses: every length to 70, and those around blocks of 256") {
+  check_lengths(family, true);
+  check_lengths(family, false);
+}
+
+TEST_CASE("simd equals seq, whole responses: on as many threads as are asked for") {
+  check_threads(family);
+}
+
+TEST_CASE("simd equals seq: bad input, whatever is to be done with it") {
+  auto const how = GENERATE(cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate);
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02}, cppo::named_divergence::find("binary_tv"));
+  int bad = 0;
+  for (std::uint64_t seed = 600; seed < 660; ++seed) {
+    generated_batch<float> batch = generate<float>(seed);
+    random_source random(seed);
+    for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
+      auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
+      float const x = poison<float>(static_cast<int>(random.below(4)));
+      (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
+      bad += batch.valid[slot];
+    }
+    INFO("seed " << seed);
+    REQUIRE(seq_against_simd(batch, region, {.bad_input = how}, 2) == "");
+  }
+  CHECK(bad > 30);
+}
+
+TEST_CASE("simd in double is the plain definition") {
+  auto const regions = [](auto const& f) {
+    f(cppo::fixed_cppo());
+    f(softened(cppo::calibrated_cppo(), cppo::reciprocal_gate));
+  };
+  regions([](auto const& region) {
+    for (std::uint64_t seed = 700; seed < 720; ++seed) {
+      generated_batch<double> const batch = generate<double>(seed);
+      REQUIRE(seq_against_simd(batch, region, varied_options(seed, batch.packed), 2) == "");
+    }
+  });
+}
+
+TEST_CASE("F22: fifty threaded runs have the same bits") {
+  generated_batch<float> const batch = of_lengths(std::vector<index_t>(112, 600), 10, true);
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02}, cppo::named_divergence::find("precomputed"));
+  auto const slots = static_cast<std::size_t>(batch.slots());
+  std::vector<float> loss(slots), gradient(slots), first_loss, first_gradient;
+  std::vector<std::uint8_t> mask(slots), first_mask;
+  cppo::report r, first;
+  for (int run = 0; run < 50; ++run) {
+    cppo::policy_outputs const out{.loss = loss, .gradient = gradient, .mask = mask, .report = &r};
+    REQUIRE(policy_loss(cppo::simd.with_threads(4), batch.view(), region, out).ok());
+    if (run == 0) {
+      first_loss = loss;
+      first_gradient = gradient;
+      first_mask = mask;
+      first = r;
+    }
+    REQUIRE(std::memcmp(loss.data(), first_loss.data(), slots * sizeof(float)) == 0);
+    REQUIRE(std::memcmp(gradient.data(), first_gradient.data(), slots * sizeof(float)) == 0);
+    REQUIRE(mask == first_mask);
+    REQUIRE(unlike(r, first) == "");
+  }
+}

@@ -1,0 +1,65 @@
+// The SIMD executor gives the bits of the plain definition: PPO, DPPO, CPPO with a fixed budget.
+#include "simd_against_seq.hpp"
+
+namespace {
+
+using namespace cppo_test;
+
+auto const family = [](cppo::named_divergence d, auto const& use) {
+  use("none", cppo::trust_region(d, cppo::uniform_weight, cppo::keep_all));
+  use("ppo", cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
+  use("dppo", cppo::dppo({.delta_low = 0.1, .delta_high = 0.15}, d));
+  use("cppo", cppo::fixed_cppo({.delta_b = 0.01}, d));
+};
+
+}  // namespace
+
+TEST_CASE("simd equals seq, token rules: Binary-TV, float") {
+  check_family<float>(family, "binary_tv", 1, 40);
+  check_family<float>(family, "binary_tv", 500, 10, {.holes = false});
+}
+
+TEST_CASE("simd equals seq, token rules: every divergence") {
+  for (std::string_view const d : cppo::divergence_names()) check_family<float>(family, d, 100, 6);
+}
+
+TEST_CASE("simd equals seq, token rules: half and bfloat16 inputs") {
+  check_family<cppo::half>(family, "binary_tv", 200, 8);
+  check_family<cppo::bfloat16>(family, "binary_tv", 300, 8);
+  check_family<cppo::half>(family, "precomputed", 400, 4);
+}
+
+TEST_CASE("simd equals seq, token rules: every length to 70, and those around blocks of 256") {
+  check_lengths(family, true);
+  check_lengths(family, false);
+}
+
+TEST_CASE("simd equals seq, token rules: on as many threads as are asked for") {
+  check_threads(family);
+}
+
+TEST_CASE("simd equals seq: a hole at each slot of a block") {
+  generated_batch<float> whole = of_lengths({300}, 8, true);
+  whole.lends_mask = true;
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  for (std::size_t hole = 0; hole < 300; hole += hole < 40 || hole > 240 ? 1 : 13) {
+    generated_batch<float> batch = whole;
+    batch.valid[hole] = 0;
+    batch.seal();
+    batch.refill_excluded(1);
+    INFO("hole " << hole);
+    REQUIRE(seq_against_simd(batch, region, {}, 1) == "");
+  }
+}
+
+TEST_CASE("threads: none for little work, never more than responses") {
+  using cppo::detail::useful_threads;
+  CHECK(useful_threads(8, 100, 16383) == 1);
+  CHECK(useful_threads(8, 100, 3 * 16384) == 3);
+  CHECK(useful_threads(8, 2, 1000000) == 2);
+  CHECK(useful_threads(4, 100, 1000000) == 4);
+  CHECK(useful_threads(1, 100, 1000000) == 1);
+  CHECK(useful_threads(0, 100, 1000000) >= 1);
+  CHECK(cppo::simd.threads() == 1);
+  CHECK(cppo::simd.with_threads(3).threads() == 3);
+}

@@ -1,0 +1,147 @@
+// Tensors shaped like DLPack's, with a struct of the test's own.
+#include "catch_compat.hpp"
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/interop/dlpack.hpp>
+#include <cppo/policy.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace {
+
+using cppo::index_t;
+
+// The members of dlpack.h that are read, of the same types.
+struct tensor {
+  void* data = nullptr;
+  std::int32_t ndim = 2;
+  struct {
+    std::uint8_t code = 2, bits = 32;
+    std::uint16_t lanes = 1;
+  } dtype;
+  std::int64_t* shape = nullptr;
+  std::int64_t* strides = nullptr;
+  std::uint64_t byte_offset = 0;
+};
+static_assert(cppo::dl_tensor_like<tensor> && !cppo::dl_tensor_like<std::vector<float>>);
+
+// A tensor over `values` with extents and strides that live as long as this.
+template <class T>
+struct owned {
+  std::vector<T> values;
+  std::vector<std::int64_t> shape, strides;
+  tensor view(std::uint8_t code, std::uint8_t bits) {
+    tensor t;
+    t.data = values.data();
+    t.ndim = static_cast<std::int32_t>(shape.size());
+    t.dtype.code = code;
+    t.dtype.bits = bits;
+    t.shape = shape.data();
+    t.strides = strides.empty() ? nullptr : strides.data();
+    return t;
+  }
+};
+
+template <class T>
+bool borrows(std::uint8_t code, std::uint8_t bits) {
+  owned<std::uint64_t> room{{0, 0, 0, 0}, {2, 2}, {}};
+  cppo::matrix_view<T> out;
+  return borrow(room.view(code, bits), out).ok();
+}
+
+}  // namespace
+
+TEST_CASE("DLPack: without strides a tensor is row-major") {
+  owned<float> t{{0, 1, 2, 3, 4, 5}, {2, 3}, {}};
+  cppo::matrix_view<float> m;
+  REQUIRE(borrow(t.view(2, 32), m).ok());
+  CHECK(m.data_handle() == t.values.data());
+  CHECK(m.extent(0) == 2);
+  CHECK(m.extent(1) == 3);
+  CHECK(m(1, 2) == 5.0F);
+  CHECK(m(1, 0) == 3.0F);
+}
+
+TEST_CASE("DLPack: strides of any sign are taken in elements") {
+  owned<float> t{{0, 1, 2, 3, 4, 5}, {3, 2}, {1, 3}};
+  cppo::matrix_view<float> m;
+  REQUIRE(borrow(t.view(2, 32), m).ok());
+  CHECK(m(2, 1) == 5.0F);
+  CHECK(m(1, 0) == 1.0F);
+  t.strides = {-2, -1};
+  tensor backwards = t.view(2, 32);
+  backwards.byte_offset = 5 * sizeof(float);
+  REQUIRE(borrow(backwards, m).ok());
+  CHECK(m(0, 0) == 5.0F);
+  CHECK(m(2, 1) == 0.0F);
+}
+
+TEST_CASE("DLPack: byte_offset counts bytes") {
+  owned<double> t{{0, 1, 2, 3}, {1, 2}, {}};
+  tensor shifted = t.view(2, 64);
+  shifted.byte_offset = 16;
+  cppo::matrix_view<double> m;
+  REQUIRE(borrow(shifted, m).ok());
+  CHECK(m(0, 0) == 2.0);
+  CHECK(m(0, 1) == 3.0);
+}
+
+TEST_CASE("DLPack: rank 1 is one row") {
+  owned<float> t{{0, 1, 2, 3}, {2}, {2}};
+  cppo::matrix_view<float> m;
+  REQUIRE(borrow(t.view(2, 32), m).ok());
+  CHECK(m.extent(0) == 1);
+  CHECK(m.extent(1) == 2);
+  CHECK(m(0, 1) == 2.0F);
+  t.strides.clear();
+  REQUIRE(borrow(t.view(2, 32), m).ok());
+  CHECK(m(0, 1) == 1.0F);
+}
+
+TEST_CASE("DLPack: code and bits must name the element type") {
+  CHECK(borrows<float>(2, 32));
+  CHECK(borrows<double>(2, 64));
+  CHECK(borrows<cppo::half>(2, 16));
+  CHECK(borrows<cppo::bfloat16>(4, 16));
+  CHECK(borrows<bool>(6, 8));
+  CHECK(borrows<std::uint8_t>(1, 8));
+  CHECK(borrows<std::int32_t>(0, 32));
+  CHECK(borrows<std::int64_t>(0, 64));
+  CHECK_FALSE(borrows<float>(2, 64));
+  CHECK_FALSE(borrows<float>(0, 32));
+  CHECK_FALSE(borrows<cppo::half>(4, 16));
+  CHECK_FALSE(borrows<cppo::bfloat16>(2, 16));
+  CHECK_FALSE(borrows<std::uint8_t>(6, 8));
+  CHECK_FALSE(borrows<std::int32_t>(1, 32));
+}
+
+TEST_CASE("DLPack: other ranks and vector lanes are refused, the view is left alone") {
+  owned<float> t{{0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}, {}};
+  float other = 9.0F;
+  cppo::matrix_view<float> m(&other, 1, 1);
+  CHECK(borrow(t.view(2, 32), m).code == cppo::status_code::extent_mismatch);
+  t.shape.clear();
+  CHECK_FALSE(borrow(t.view(2, 32), m).ok());
+  t.shape = {2, 2};
+  tensor wide = t.view(2, 32);
+  wide.dtype.lanes = 4;
+  CHECK_FALSE(borrow(wide, m).ok());
+  CHECK(m.data_handle() == &other);
+  CHECK(m.extent(0) == 1);
+}
+
+TEST_CASE("DLPack: borrowed tensors make a batch, and the gradient is written through one") {
+  owned<float> pi{{-1.0F, -2.0F, -1.0F, -1.0F}, {2, 2}, {1, 2}}, mu = pi, a{{1.0F, 2.0F, 3.0F, 4.0F}, {2, 2}, {}};
+  owned<float> gradient{{7.0F, 7.0F, 7.0F, 7.0F}, {2, 2}, {1, 2}};
+  cppo::matrix_view<float const> p, q, adv;
+  cppo::matrix_view<float> g;
+  REQUIRE(borrow(pi.view(2, 32), p).ok());
+  REQUIRE(borrow(mu.view(2, 32), q).ok());
+  REQUIRE(borrow(a.view(2, 32), adv).ok());
+  REQUIRE(borrow(gradient.view(2, 32), g).ok());
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(p), cppo::rollout_log_prob(q), cppo::advantage(adv));
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = g}).ok());
+  CHECK(gradient.values == std::vector<float>{-1.0F, -3.0F, -2.0F, -4.0F});
+}

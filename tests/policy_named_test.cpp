@@ -1,0 +1,151 @@
+// A region chosen by name is the one its factory makes.
+#include "catch_compat.hpp"
+#include "same_run.hpp"
+
+#include <cppo/policy.hpp>
+#include <cppo/testing/generators.hpp>
+
+#include <set>
+
+namespace {
+
+using cppo::index_t;
+using cppo::policy_config;
+using namespace cppo::testing;
+
+constexpr policy_config numbers(std::string_view policy, std::string_view divergence) {
+  return {.policy = policy, .divergence = divergence, .delta = 0.12, .delta_b = 0.01, .w_min = 0.7, .epsilon_low = 0.1,
+          .epsilon_high = 0.3, .calibrate = {.quantile = 0.5, .scale = 0.5, .ceiling_factor = 3.0}, .seed = 42};
+}
+
+// The run of a region chosen by name; `found` says whether there was one.
+captured_run<float> by_name(policy_config const& c, generated_batch<float> const& batch, bool& found) {
+  captured_run<float> run;
+  found = visit_policy(c, [&](auto const& region) { run = capture(cppo::seq, batch, region, {}); });
+  return run;
+}
+
+// Every output of the named region has the bits of the factory's.
+template <class Region>
+void same(std::string_view policy, std::string_view divergence, Region const& region, generator_options const& o = {}) {
+  INFO(std::string(policy) << " on " << std::string(divergence));
+  index_t masked = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    generated_batch<float> const batch = generate<float>(seed, o);
+    bool found = false;
+    auto const got = by_name(numbers(policy, divergence), batch, found);
+    REQUIRE(found);
+    auto const want = capture(cppo::seq, batch, region, {});
+    REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
+    REQUIRE(got.outcome.ok());
+    REQUIRE(cppo_test::unlike(got, want, batch.rows()) == "");
+    masked += got.diagnostics.masked();
+  }
+  CHECK((masked > 0) == (policy != "none"));
+}
+
+template <class D>
+void same_divergence(std::string_view name, D divergence) {
+  bool const lists = name.starts_with("top_k");
+  same("cppo", name, cppo::fixed_cppo({0.12, 0.01, 0.7}, divergence),
+       {.top_k = lists ? 4 : 0, .divergence = name == "precomputed"});
+}
+
+}  // namespace
+
+TEST_CASE("every policy name reaches the region of its factory") {
+  using namespace cppo;
+  cppo_options const o{0.12, 0.01, 0.7};
+  calibration const c{.quantile = 0.5, .scale = 0.5, .ceiling_factor = 3.0};
+  auto const both = toward_rollout | (divergence_within(0.12) & prefix_budget(0.12, 0.01));
+  same("none", "binary_tv", trust_region(binary_tv, uniform_weight, keep_all));
+  same("ppo", "binary_tv", trust_region(binary_tv, uniform_weight, toward_rollout | ratio_within(0.9, 1.3)));
+  same("dppo", "binary_tv", dppo({0.12, 0.12}));
+  same("cppo", "binary_tv", fixed_cppo(o));
+  same("cppo_calibrated", "binary_tv", calibrated_cppo(o, binary_tv, c));
+  same("cppo_no_budget", "binary_tv",
+       trust_region(binary_tv, linear_weight(0.7), toward_rollout | divergence_within(0.12)));
+  same("cppo_no_weight", "binary_tv", trust_region(binary_tv, uniform_weight, both));
+  same("cppo_shuffled", "binary_tv", trust_region(binary_tv, permuted(linear_weight(0.7), 42), both));
+  same("cppo_soft", "binary_tv", softened(fixed_cppo(o), reciprocal_gate));
+  same("cppo_calibrated_soft", "binary_tv", softened(calibrated_cppo(o, binary_tv, c), reciprocal_gate));
+  same("trm_max", "binary_tv", trm_max({0.12}, binary_tv));
+  same("trm_mean", "binary_tv", trm_mean({0.12}, binary_tv));
+  CHECK(std::size(policy_names()) == 12);
+}
+
+TEST_CASE("every divergence name reaches its divergence: numbers") {
+  using namespace cppo;
+  same_divergence("binary_tv", binary_tv);
+  same_divergence("binary_kl", binary_kl);
+  same_divergence("binary_kl_reverse", binary_kl_reverse);
+  same_divergence("k1", k1);
+  same_divergence("k2", k2);
+  same_divergence("k3", k3);
+  same_divergence("precomputed", precomputed);
+  CHECK(std::size(divergence_names()) == 14);
+}
+
+TEST_CASE("every divergence name reaches its divergence: lists") {
+  using namespace cppo;
+  same_divergence("top_k_tv", top_k_tv);
+  same_divergence("top_k_kl", top_k_kl);
+  same_divergence("top_k_tv_replace_last", top_k_tv_replace_last);
+  same_divergence("top_k_kl_replace_last", top_k_kl_replace_last);
+  same_divergence("top_k_tv_list", top_k_tv_list);
+  same_divergence("top_k_kl_list", top_k_kl_list);
+}
+
+TEST_CASE("the divergence named none is 0 everywhere") {
+  generated_batch<float> const batch = generate<float>(4);
+  bool found = false;
+  auto const run = by_name(numbers("cppo", "none"), batch, found);
+  REQUIRE(found);
+  CHECK(run.diagnostics.counts.tokens > 0);
+  CHECK(run.diagnostics.sum_divergence == 0.0);
+  CHECK(run.diagnostics.masked() == 0);
+}
+
+TEST_CASE("every pair of names is accepted and all names differ") {
+  for (std::string_view const p : cppo::policy_names()) {
+    for (std::string_view const d : cppo::divergence_names()) {
+      int calls = 0;
+      CHECK(visit_policy(numbers(p, d), [&](auto const& region) { calls += region.check() ? 1 : 100; }));
+      CHECK(calls == 1);
+    }
+  }
+  auto const& p = cppo::policy_names();
+  auto const& d = cppo::divergence_names();
+  std::set<std::string_view> const policies(std::begin(p), std::end(p)), divergences(std::begin(d), std::end(d));
+  CHECK(policies.size() == std::size(cppo::policy_names()));
+  CHECK(divergences.size() == std::size(cppo::divergence_names()));
+}
+
+TEST_CASE("an unknown name is refused without a call") {
+  bool called = false;
+  auto const visit = [&called](std::string_view p, std::string_view d) {
+    return visit_policy(policy_config{.policy = p, .divergence = d}, [&called](auto const&) { called = true; });
+  };
+  CHECK_FALSE(visit("cpo", "binary_tv"));
+  CHECK_FALSE(visit("CPPO", "binary_tv"));
+  CHECK_FALSE(visit("", "binary_tv"));
+  CHECK_FALSE(visit("cppo", "tv"));
+  CHECK_FALSE(visit("cppo", ""));
+  CHECK_FALSE(visit("cppo ", "binary_tv"));
+  CHECK_FALSE(called);
+  CHECK(cppo::named_divergence::find("no such").index() == -1);
+  CHECK_FALSE(cppo::named_divergence::find("no such").check());
+}
+
+TEST_CASE("a named divergence asks for the input its type asks for") {
+  auto const reads = [](std::string_view d) { return cppo::named_divergence::find(d).reads(); };
+  CHECK(reads("binary_tv") == cppo::argument::none);
+  CHECK(reads("precomputed") == cppo::argument::divergence);
+  CHECK(reads("top_k_kl") == cppo::argument::token_id);
+  CHECK(reads("top_k_tv_list") == cppo::argument::top_k);
+  generated_batch<float> const batch = generate<float>(1);
+  bool found = false;
+  auto const run = by_name(numbers("cppo", "precomputed"), batch, found);
+  CHECK(run.outcome.code == cppo::status_code::missing_input);
+  CHECK(run.outcome.where == cppo::argument::divergence);
+}

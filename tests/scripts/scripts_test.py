@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""The scripts in cmake/, tried on small trees: what they must accept and what they must refuse."""
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+CMAKE = Path(__file__).resolve().parents[2] / "cmake"
+PLAIN = "/// @file\n/// Text.\n#pragma once\n"
+
+GOOD = {
+    "version.hpp": PLAIN + "#define CPPO_VERSION_MAJOR 1\n#define CPPO_VERSION_MINOR 2\n#define CPPO_VERSION_PATCH 3\n",
+    "config.hpp": PLAIN + "#include <cppo/version.hpp>\n#include <cfloat>\nint config();\n",
+    "core/types.hpp": PLAIN + "#include <cppo/config.hpp>\n#include <cstdint>\nint types();  // unlike xsimd::batch\n",
+    "mask/one.hpp": PLAIN + "#include <cppo/core/types.hpp>\nint one();\n",
+    "mask.hpp": PLAIN + "#include <cppo/mask/one.hpp>\n",
+    "execution/simd.hpp": PLAIN + "#include <cppo/core/types.hpp>\n#include <xsimd/xsimd.hpp>\nint simd();\n",
+    "cppo.hpp": PLAIN + "#if CPPO_USE_XSIMD\n#include <cppo/execution/simd.hpp>\n#endif\n#include <cppo/mask.hpp>\n",
+}
+
+
+def run(script, *arguments):
+    return subprocess.run([sys.executable, CMAKE / script, *map(str, arguments)], capture_output=True, text=True)
+
+
+class Tree(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.include = Path(folder.name) / "include"
+        self.write(GOOD)
+
+    def write(self, files):
+        for name, text in files.items():
+            path = self.include / "cppo" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+class CheckLayers(Tree):
+    def check(self):
+        return run("check_layers.py", "--root", self.include / "cppo")
+
+    def refused(self, name, text, *words):
+        self.write({name: text})
+        result = self.check()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        for word in (f"include/cppo/{name}:", "remedy: ", *words):
+            self.assertIn(word, result.stdout)
+
+    def test_accepts_a_good_tree(self):
+        result = self.check()
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def test_upward(self):
+        self.refused("core/types.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "layer 1 includes layer 3")
+
+    def test_same_layer(self):
+        self.write({"mask.hpp": GOOD["mask.hpp"] + "#include <cppo/mask/two.hpp>\n"})
+        self.refused("mask/two.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "both files are of layer 3", "SAME_LAYER")
+
+    def test_umbrella(self):
+        self.refused("mask/one.hpp", PLAIN + "#include <cppo/cppo.hpp>\n", "includes the umbrella")
+
+    def test_cycle(self):
+        self.write({"mask/one.hpp": PLAIN + "#include <cppo/mask/two.hpp>\n"})
+        self.refused("mask/two.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "cycle: mask/one.hpp -> mask/two.hpp ->")
+
+    def test_missing_file(self):
+        self.refused("mask/one.hpp", PLAIN + "#include <cppo/mask/none.hpp>\n", "no such file: include/cppo/mask/none.hpp")
+
+    def test_unknown_folder(self):
+        self.refused("misc/one.hpp", PLAIN, "in no layer")
+
+    def test_pragma_once(self):
+        self.refused("mask/one.hpp", "/// @file\n", "`#pragma once`")
+
+    def test_file_comment(self):
+        self.refused("mask/one.hpp", "#pragma once\n", "no `/// @file`")
+
+    def test_third_party_include(self):
+        self.refused("mask/one.hpp", PLAIN + "#include <xsimd/xsimd.hpp>\n", "<xsimd/xsimd.hpp> is for execution/simd*.hpp")
+        self.refused("mask/one.hpp", PLAIN + "#include <Eigen/Core>\n", "<Eigen/Core> is for interop/eigen*.hpp")
+        self.refused("mask/one.hpp", PLAIN + "#include <boost/any.hpp>\n", "not a header of the C++20 standard library")
+        self.refused("mask/one.hpp", PLAIN + "#include <math.h>\n", "not a header of the C++20 standard library")
+
+    def test_third_party_name(self):
+        self.refused("mask/one.hpp", PLAIN + "using v = xsimd::batch<float>;\n", "one.hpp:4: `xsimd` is named here")
+
+    def test_printing(self):
+        self.refused("mask/one.hpp", PLAIN + "#include <iostream>\n", "headers do not print")
+
+    def test_quotes(self):
+        self.refused("mask/one.hpp", PLAIN + '#include "core/types.hpp"\n', "include in quotes")
+
+    def test_group_is_complete(self):
+        self.write({"mask/two.hpp": PLAIN})
+        self.refused("mask.hpp", GOOD["mask.hpp"], "does not include <cppo/mask/two.hpp>")
+
+    def test_group_holds_no_code(self):
+        self.refused("mask.hpp", GOOD["mask.hpp"] + "int code();\n", "code in a header of includes")
+
+    def test_umbrella_is_complete(self):
+        self.write({"gate/one.hpp": PLAIN})
+        self.refused("cppo.hpp", GOOD["cppo.hpp"], "does not lead to <cppo/gate/one.hpp>")
+
+    def test_oracle_stands_alone(self):
+        self.refused("testing/reference.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "may include only")
+
+    def test_lists_layers(self):
+        result = run("check_layers.py", "--root", self.include / "cppo", "--list-up-to", 1)
+        self.assertEqual(result.stdout.split(), ["config.hpp", "core/types.hpp", "version.hpp"])
+
+
+class Amalgamate(Tree):
+    def single(self, *arguments):
+        output = self.include.parent / "single.hpp"
+        result = run("amalgamate.py", "--root", self.include, "--output", output, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return output.read_text(encoding="utf-8")
+
+    def test_each_header_once_in_order(self):
+        text = self.single()
+        for declaration in ("int config();", "int types();", "int one();", "int simd();", "#pragma once"):
+            self.assertEqual(text.count(declaration), 1, declaration)
+        self.assertLess(text.index("int config();"), text.index("int types();"))
+        self.assertLess(text.index("int types();"), text.index("int one();"))
+        self.assertNotIn("#include <cppo/", text)
+
+    def test_optional_header_stays_guarded(self):
+        text = self.single()
+        guard = text.index("#if CPPO_USE_XSIMD")
+        self.assertLess(text.index("int types();"), guard)
+        for inside in ("#include <xsimd/xsimd.hpp>", "int simd();"):
+            self.assertLess(guard, text.index(inside))
+            self.assertLess(text.index(inside), text.index("int one();"))
+
+    def test_standard_headers_are_hoisted_and_sorted(self):
+        includes = [line for line in self.single().splitlines() if line.startswith("#include <c")]
+        self.assertEqual(includes, ["#include <cfloat>", "#include <cstdint>"])
+
+    def test_header_brought_by_two_branches(self):
+        two = "#if A\n#include <cppo/execution/simd.hpp>\n#else\n#include <cppo/execution/simd.hpp>\n#endif\n"
+        self.write({"cppo.hpp": PLAIN + two})
+        self.assertEqual(self.single().count("#ifndef CPPO_SINGLE_EXECUTION_SIMD_HPP"), 2)
+
+    def test_banner(self):
+        self.assertIn("cppo 1.2.3,", self.single().splitlines()[0])
+        self.assertIn("cppo 1.2.3 (abc),", self.single("--commit", "abc").splitlines()[0])
+
+    def test_same_sources_same_bytes(self):
+        self.assertEqual(self.single(), self.single())
+
+
+class CompileCheck(unittest.TestCase):
+    """`sh -c` stands for the compiler."""
+
+    def check(self, how, text, shell):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "case.cpp"
+            path.write_text(text, encoding="utf-8")
+            return run("compile_check.py", how, path, "--", "sh", "-c", shell).returncode
+
+    def test_words_found(self):
+        self.assertEqual(self.check("--fails", "// expect: a mask\n", "echo error: not a  mask; exit 1"), 0)
+
+    def test_words_missing(self):
+        self.assertEqual(self.check("--fails", "// expect: a mask\n// expect: other\n", "echo a mask; exit 1"), 1)
+
+    def test_compiled_although_it_must_not(self):
+        self.assertEqual(self.check("--fails", "// expect: a mask\n", "echo a mask"), 1)
+
+    def test_no_words(self):
+        self.assertEqual(self.check("--fails", "int x;\n", "exit 1"), 1)
+
+    def test_passes(self):
+        self.assertEqual(self.check("--passes", "", "exit 0"), 0)
+        self.assertEqual(self.check("--passes", "", "exit 1"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
