@@ -1,0 +1,22 @@
+// The command line.
+#pragma once
+
+#include "study.hpp"
+
+#include <string>
+
+namespace demo {
+
+/// What the user asked for.
+struct command {
+  question asked;
+  std::string rollouts;    ///< empty: the bundled ones
+  std::string top_k;       ///< empty: the bundled ones with bundled rollouts, none with others
+  std::string vocabulary;  ///< likewise
+  std::string out;         ///< where the report goes
+};
+
+/// Reads the command line; true if the program is to go on, else `exit_code` says how it ends.
+bool read_command(int argc, char** argv, command& c, int& exit_code);
+
+}  // namespace demo

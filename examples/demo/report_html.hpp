@@ -1,0 +1,21 @@
+// The report: one HTML file that needs nothing else.
+#pragma once
+
+#include "study.hpp"
+#include "vocabulary.hpp"
+
+#include <string>
+
+namespace demo {
+
+/// What the report says about where the rollouts come from.
+struct provenance {
+  std::string file;      ///< name of the rollout file
+  std::string sentence;  ///< about the rollouts; may be empty
+};
+
+/// Writes the report, making the folder it lies in. Throws `input_error` if that fails.
+void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
+                  vocabulary const& words, provenance const& from);
+
+}  // namespace demo

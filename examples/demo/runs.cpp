@@ -1,0 +1,105 @@
+#include "input_error.hpp"
+#include "runs.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace demo {
+
+namespace {
+
+/// The call a trainer makes, with the trust region that `config` names.
+template <class Executor>
+cppo::status call(Executor const& executor, lent_batch const& batch, cppo::policy_config const& config,
+                  cppo::policy_outputs const& outputs) {
+  cppo::status ended{cppo::status_code::bad_parameter, cppo::argument::region};
+  cppo::visit_policy(config, [&](auto const& region) {  //
+    ended = cppo::policy_loss(executor, batch.lend(), region, outputs);
+  });
+  return ended;
+}
+
+void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent_batch const& batch) {
+  if (ended.ok()) return;
+  if (ended.response < 0) throw input_error(fmt::format("{}: {}", name(ended.where), ended.message()));
+  std::size_t const member = batch.members()[static_cast<std::size_t>(ended.response)];
+  rollout const& r = rollouts[member];
+  throw input_error(fmt::format("{}, line {}, token {}: {}", r.file, r.line, ended.token, ended.message()));
+}
+
+/// Nanoseconds a token: the median of several runs that make mask, gradient and report.
+template <class Executor>
+double nanoseconds(Executor const& executor, lent_batch const& batch, cppo::policy_config const& config) {
+  using clock = std::chrono::steady_clock;
+  std::vector<std::uint8_t> mask(batch.slots());
+  std::vector<float> gradient(batch.slots());
+  cppo::report report;
+  std::array<double, timed_runs> times{};
+  for (double& t : times) {
+    auto const start = clock::now();
+    static_cast<void>(call(executor, batch, config, {.gradient = gradient, .mask = mask, .report = &report}));
+    t = std::chrono::duration<double, std::nano>(clock::now() - start).count();
+  }
+  std::nth_element(times.begin(), times.begin() + timed_runs / 2, times.end());
+  return times[timed_runs / 2] / static_cast<double>(std::max<cppo::index_t>(report.counts.tokens, 1));
+}
+
+/// Counts decisions by relative position t/T, t and T over valid tokens.
+void count_positions(lent_batch const& batch, std::vector<std::uint8_t> const& decisions, outcome& o) {
+  auto const& ends = batch.cu_seqlens();
+  for (std::size_t b = 0; b + 1 < ends.size(); ++b) {
+    auto const first = decisions.begin() + ends[b];
+    auto const last = decisions.begin() + ends[b + 1];
+    auto const valid = (last - first) - std::count(first, last, static_cast<std::uint8_t>(cppo::decision::excluded));
+    std::ptrdiff_t before = 0;
+    for (auto d = first; d != last; ++d) {
+      auto const why = static_cast<cppo::decision>(*d);
+      if (why == cppo::decision::excluded) continue;
+      bin_counts& bin = o.by_position[static_cast<std::size_t>(cppo::report::bins * before++ / valid)];
+      ++bin.tokens;
+      bin.by_budget += why == cppo::decision::masked_budget ? 1 : 0;
+      bin.by_threshold += why > cppo::decision::kept_toward && why != cppo::decision::masked_budget ? 1 : 0;
+    }
+  }
+}
+
+}  // namespace
+
+outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s) {
+  outcome o;
+  o.what = s;
+  std::vector<std::uint8_t> decisions(batch.slots());
+  check(call(cppo::seq, batch, s.config, {.trace = {.decision = decisions}, .report = &o.report}), rollouts, batch);
+  if (o.report.counts.tokens == 0) throw input_error("the rollouts hold no token whose response_mask is 1");
+  count_positions(batch, decisions, o);
+  o.seq_ns = nanoseconds(cppo::seq, batch, s.config);
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+  o.simd_ns = nanoseconds(cppo::simd, batch, s.config);
+#endif
+  return o;
+}
+
+trace follow(std::vector<rollout> const& rollouts, std::size_t which, int updates, setting const& s) {
+  lent_batch const batch(rollouts, {which}, updates, s.measure.source);
+  trace t;
+  for (auto* column : {&t.divergence, &t.weight, &t.weighted, &t.drift, &t.prefix_weight, &t.threshold, &t.gate}) {
+    column->resize(batch.slots());
+  }
+  t.decision.resize(batch.slots());
+  check(call(cppo::seq, batch, s.config,
+             {.gate = t.gate,
+              .trace = {.divergence = t.divergence,
+                        .weight = t.weight,
+                        .weighted_divergence = t.weighted,
+                        .prefix_drift = t.drift,
+                        .prefix_weight = t.prefix_weight,
+                        .threshold = t.threshold,
+                        .decision = t.decision},
+              .report = &t.report}),
+        rollouts, batch);
+  return t;
+}
+
+}  // namespace demo

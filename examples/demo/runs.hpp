@@ -1,0 +1,50 @@
+// One trust region on one batch: what it decides, where, and how long that takes.
+#pragma once
+
+#include "lent_batch.hpp"
+
+#include <array>
+
+namespace demo {
+
+/// Masked tokens in one bin of relative position, by who masked them.
+struct bin_counts {
+  long tokens = 0;
+  long by_threshold = 0;  ///< a ratio, divergence or whole-response threshold
+  long by_budget = 0;     ///< the prefix budget alone
+};
+
+/// One row of the table.
+struct outcome {
+  setting what;
+  cppo::report report;
+  std::array<bin_counts, cppo::report::bins> by_position{};
+  double seq_ns = 0.0;   ///< per token; median of several runs
+  double simd_ns = 0.0;  ///< the same; 0 where this build has no SIMD executor
+};
+
+/// Everything that was recorded of the tokens of one response; one entry a slot, holes included.
+struct trace {
+  std::vector<float> divergence, weight, weighted, drift, prefix_weight, threshold, gate;
+  std::vector<std::uint8_t> decision;
+  cppo::report report;
+  cppo::decision at(std::size_t i) const { return static_cast<cppo::decision>(decision[i]); }
+};
+
+/// Is the SIMD executor built in?
+inline constexpr bool has_simd =
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+    true;
+#else
+    false;
+#endif
+
+/// Runs of which the median is reported.
+inline constexpr int timed_runs = 9;
+
+/// Masks a batch. Throws `input_error`, naming the line, if the library finds the input unsound.
+outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s);
+/// Records how every token of response `which` was decided.
+trace follow(std::vector<rollout> const& rollouts, std::size_t which, int updates, setting const& s);
+
+}  // namespace demo

@@ -1,0 +1,128 @@
+#include "table.hpp"
+#include "wording.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+
+#if defined(_WIN32)
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
+
+namespace demo {
+
+namespace {
+
+class printer {
+ public:
+  explicit printer(bool styled) : styled_(styled) {}
+
+  void heading(std::string const& text) const { styled_text(fmt::emphasis::bold, text + "\n"); }
+  void quiet(std::string const& text) const { styled_text(fmt::emphasis::faint, text + "\n"); }
+  void line(std::string const& text) const { fmt::print("{}\n", text); }
+  void blank() const { fmt::print("\n"); }
+
+ private:
+  void styled_text(fmt::emphasis how, std::string const& text) const {
+    if (styled_) fmt::print(fmt::text_style(how), "{}", text);
+    else fmt::print("{}", text);
+  }
+  bool styled_;
+};
+
+std::string dash_or(bool there, std::string const& text) { return there ? text : "-"; }
+
+void print_settings(printer const& out, study const& s) {
+  out.heading(fmt::format("Trust regions, on {}", s.measure.label));
+  for (outcome const& o : s.blocks.front().rows) {
+    out.line(fmt::format("  {:<24}{}", o.what.label, o.what.details.empty() ? "masks nothing" : o.what.details));
+  }
+  out.blank();
+}
+
+void print_block(printer const& out, block const& b) {
+  cppo::report const& d = b.drift;
+  out.heading(fmt::format("{}: mean D {}, worst D {}, k3 KL {}", capital(after(b.updates)), figure(d.mean_divergence()),
+                          figure(d.max_divergence), figure(d.kl_k3())));
+  out.quiet(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8}{:>10}{:>9}{:>9}", "policy", "masked %", "by budget %",
+                        "toward %", "gate", "mean \u03b4_b", "seq ns", "simd ns"));
+  for (outcome const& o : b.rows) {
+    cppo::report const& r = o.report;
+    bool const one_sided = o.what.config.policy.substr(0, 3) != "trm" && o.what.config.policy != "none";
+    std::string const share = r.masked() > 0 ? percent(r.budget_mask_share()) : "-";
+    out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9}", o.what.label,
+                         percent(r.masked_fraction()), dash_or(o.what.has_budget, share),
+                         dash_or(one_sided, percent(r.toward_fraction())), r.mean_gate(),
+                         dash_or(o.what.has_budget, fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns,
+                         dash_or(has_simd, fmt::format("{:.1f}", o.simd_ns))));
+  }
+  out.blank();
+}
+
+void print_comparison(printer const& out, comparison const& c) {
+  out.heading(fmt::format("{}, by divergence: masked % of {} tokens in the {} responses with Top-K lists",
+                          capital(after(c.updates)), grouped(c.tokens), c.responses));
+  std::string head = fmt::format("  {:<14}{:>10}{:>10}", "divergence", "mean D", "worst D");
+  for (std::string const& label : c.policies) head += fmt::format("{:>18}", label);
+  out.quiet(head + fmt::format("{:>9}{:>9}", "seq ns", "simd ns"));
+  for (comparison::row const& row : c.rows) {
+    cppo::report const& d = row.outcomes.front().report;
+    std::string text =
+        fmt::format("  {:<14}{:>10}{:>10}", row.measure.label, figure(d.mean_divergence()), figure(d.max_divergence));
+    for (outcome const& o : row.outcomes) text += fmt::format("{:>18}", percent(o.report.masked_fraction()));
+    outcome const& last = row.outcomes.back();
+    out.line(text + fmt::format("{:>9.1f}{:>9}", last.seq_ns, dash_or(has_simd, fmt::format("{:.1f}", last.simd_ns))));
+  }
+  out.blank();
+}
+
+void print_notes(printer const& out, study const& s) {
+  out.quiet(
+      "masked: share of tokens that give no gradient. by budget: share of those that the prefix budget alone rejects.");
+  out.quiet(
+      "toward: tokens kept because they move back toward the rollout policy. gate: mean factor on a token's update.");
+  out.quiet(fmt::format(
+      "ns: per token on one thread, median of {} runs that make mask, gradient and report; policies by name.",
+      timed_runs));
+  bool trm = false;
+  for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.config.policy.substr(0, 3) == "trm";
+  if (trm) out.quiet("TRM keeps or drops whole responses, and measures KL.");
+  out.blank();
+}
+
+}  // namespace
+
+bool wants_style() {
+  char const* const no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return false;
+#if defined(_WIN32)
+  return _isatty(_fileno(stdout)) != 0;
+#else
+  return isatty(fileno(stdout)) != 0;
+#endif
+}
+
+void print_table(study const& s, std::vector<rollout> const& rollouts, std::string const& file, bool styled) {
+  printer const out(styled);
+  std::size_t slots = 0;
+  for (rollout const& r : rollouts) slots += r.size();
+  auto const tokens = static_cast<std::size_t>(s.blocks.front().drift.counts.tokens);
+  out.heading(fmt::format("cppo: {} responses, {} tokens", s.blocks.front().responses,
+                          grouped(static_cast<long long>(tokens))));
+  std::string const holes = slots > tokens && s.blocks.front().responses == rollouts.size()
+                                ? fmt::format("; slots in holes, left out: {}", slots - tokens)
+                                : "";
+  out.quiet(fmt::format("{}{}", file, holes));
+  out.blank();
+  print_settings(out, s);
+  for (block const& b : s.blocks) print_block(out, b);
+  for (comparison const& c : s.comparisons) print_comparison(out, c);
+  print_notes(out, s);
+}
+
+}  // namespace demo

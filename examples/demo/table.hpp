@@ -1,0 +1,13 @@
+// The terminal table.
+#pragma once
+
+#include "study.hpp"
+
+namespace demo {
+
+/// Prints the results to standard output; with bold and dim where `styled`.
+void print_table(study const& s, std::vector<rollout> const& rollouts, std::string const& file, bool styled);
+/// May standard output be styled: a terminal, and NO_COLOR unset or empty?
+bool wants_style();
+
+}  // namespace demo
