@@ -183,6 +183,14 @@ TEST_CASE("an output may not repeat one row for several responses") {
   CHECK(code(2, 3, {row.data(), 2, 3, 0, 1}) == status_code::extent_mismatch);
   CHECK(code(6, 1, {row.data(), 6, 1, 0, 1}) == status_code::extent_mismatch);
   CHECK(row == std::vector<float>(3, 7.0F));
+  // Rows that overlap: (0, 2) is (1, 0); (0, 2) is (1, 0) seen from behind; then strides that interleave rows soundly.
+  std::vector<float> shared(8, 7.0F);
+  CHECK(code(2, 3, {shared.data(), 2, 3, 2, 1}) == status_code::extent_mismatch);
+  CHECK(code(2, 3, {shared.data() + 7, 2, 3, -2, -1}) == status_code::extent_mismatch);
+  CHECK(code(2, 3, {shared.data(), 2, 3, 4, 2}) == status_code::extent_mismatch);
+  CHECK(shared == std::vector<float>(8, 7.0F));
+  CHECK(code(2, 3, {shared.data(), 2, 3, 1, 2}) == status_code::ok);
+  CHECK(code(2, 3, {shared.data(), 2, 3, 3, 2}) == status_code::ok);
   // A stride along an axis of extent 1 is never walked.
   std::vector<float> room(6, 7.0F);
   CHECK(code(1, 6, {room.data(), 1, 6, 0, 1}) == status_code::ok);

@@ -119,7 +119,7 @@ TEST_CASE("reject: a response with bad input is as if it were not there", "[reli
   }
 }
 
-TEST_CASE("exclude: a bad token is as if it were masked out", "[reliability]") {
+TEST_CASE("on_bad_input::exclude, a bad token is as if it were masked out", "[reliability]") {
   batch_t const sound = sound_batch();
   for (spoiler const& s : all_spoilers()) {
     batch_t batch = sound, masked = sound;

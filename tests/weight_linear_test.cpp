@@ -102,7 +102,7 @@ TEST_CASE("schedules have the same bits on registers, past the end of a response
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a floor outside (0, 1] is refused", "[weight]") {
+TEST_CASE("a floor that is not in 0 < w_min <= 1 is refused", "[weight]") {
   for (double const bad : {0.0, -0.1, 1.0000001, std::numeric_limits<double>::quiet_NaN()}) CHECK_FALSE(linear_weight(bad).check());
   CHECK(linear_weight(1.0).check());
 }

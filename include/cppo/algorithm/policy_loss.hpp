@@ -4,6 +4,8 @@
 
 #include <cppo/execution/seq.hpp>
 
+#include <numeric>
+
 namespace cppo::inline CPPO_ABI {
 
 namespace detail {
@@ -22,6 +24,18 @@ inline byte_range dense_range(column const& c, layout const& l) noexcept {
 }
 inline bool overlap(byte_range a, byte_range b) noexcept { return a.first < b.last && b.first < a.last; }
 
+/// Do two slots of the layout share an element of the column?
+inline bool repeats(column const& c, layout const& l) noexcept {
+  index_t const rows = l.is_packed() ? 1 : l.responses();
+  index_t const columns = l.is_packed() ? l.elements() : l.width();
+  index_t const down = c.response_stride < 0 ? -c.response_stride : c.response_stride;
+  index_t const across = c.token_stride < 0 ? -c.token_stride : c.token_stride;
+  if (down == 0 && across == 0) return rows * columns > 1;
+  // The shortest way between slots of one element: `across / g` rows down and `down / g` columns back.
+  index_t const g = std::gcd(down, across);
+  return across / g < rows && down / g < columns;
+}
+
 /// Places the outputs and looks for shared memory.
 template <class Real, class Region>
 status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
@@ -35,9 +49,7 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
   for (int s = 0; s < sinks; ++s) {
     status const placed = place(lent[s]->source(), l, names[s], t.out[s]);
     if (!placed.ok()) return placed;
-    if (lent[s]->source().rank != 0 && t.out[s].lent() && t.out[s].token_stride == 0 && l.elements() > 1) {
-      return {status_code::extent_mismatch, names[s]};
-    }
+    if (t.out[s].lent() && repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
     byte_range const mine = dense_range(t.out[s], l);
     for (int r = 0; r < s; ++r) {
       if (overlap(mine, dense_range(t.out[r], l))) return {status_code::output_overlap, names[s]};
