@@ -45,8 +45,8 @@ class prefix_budget_t {
 
 /// Prefix budget with initial slack delta in (0, 1000] and a budget for the prefix average.
 template <budget B>
-constexpr prefix_budget_t<B> prefix_budget(double delta, B source) noexcept {
-  return {delta, source};
+constexpr auto prefix_budget(double delta, B source) noexcept {
+  return prefix_budget_t<B>(delta, source);
 }
 /// Prefix budget with a fixed delta_b.
 constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, double delta_b) noexcept {

@@ -113,10 +113,11 @@ concept trust_region_policy = std::is_trivially_copyable_v<R> && requires {
   { R::needed } -> std::convertible_to<needs>;
 };
 
-/// Binds a divergence, a weight schedule and a mask.
+// `auto`: the compiler then names the concept that is not met, not the return type that could not be formed.
+/// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
 template <divergence_score D, weight_schedule W, token_mask M>
-constexpr region<D, W, M> trust_region(D divergence, W weight, M mask) noexcept {
-  return {divergence, weight, mask, hard_gate};
+constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
+  return region<D, W, M>(divergence, weight, mask, hard_gate);
 }
 
 /// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
@@ -124,8 +125,8 @@ constexpr region<D, W, M> trust_region(D divergence, W weight, M mask) noexcept 
 /// x_t is the masks' excess: the larger over `&`, the smaller over `|`, 0 for a token kept as toward mu. Tokens that the
 /// hard mask keeps have gate 1 exactly.
 template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
-constexpr region<D, W, M, G> softened(region<D, W, M, H> const& hard, G g) noexcept {
-  return {hard.divergence(), hard.weight(), hard.mask(), g};
+constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
+  return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
 }
 
 }  // namespace cppo::inline CPPO_ABI

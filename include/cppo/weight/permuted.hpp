@@ -61,8 +61,8 @@ class permuted_weight {
 
 /// Shuffles a schedule within each response.
 template <weight_schedule W>
-constexpr permuted_weight<W> permuted(W inner, std::uint64_t seed) noexcept {
-  return {inner, seed};
+constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
+  return permuted_weight<W>(inner, seed);
 }
 
 }  // namespace cppo::inline CPPO_ABI
