@@ -1,0 +1,181 @@
+#include "learner.hpp"
+
+#include "advantages.hpp"
+#include "parallel.hpp"
+#include "sampler.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <stdexcept>
+
+namespace trainer {
+
+namespace {
+
+/// Responses sampled in one call. Fixed, so that arithmetic does not depend on threads.
+constexpr std::size_t rows_in_step = 8;
+/// Gradients summed apart, each over every eighth response, then added in order: the same bits at any thread count.
+constexpr std::size_t gradient_lanes = 8;
+
+/// What a stream of random numbers is for.
+enum class purpose : std::uint64_t { sampling, order };
+
+/// Adds the seconds it lives to a sum.
+class stopwatch {
+ public:
+  explicit stopwatch(double& sum) : sum_(sum) {}
+  stopwatch(stopwatch const&) = delete;
+  stopwatch& operator=(stopwatch const&) = delete;
+  ~stopwatch() { sum_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  double& sum_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+time_spent& time_spent::operator+=(time_spent const& more) {
+  sampling += more.sampling;
+  forward += more.forward;
+  backward += more.backward;
+  mask += more.mask;
+  other += more.other;
+  return *this;
+}
+
+learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
+    : task_(t), options_(options), base_(start), weights_(start), network_(start.shape()),
+      optimiser_(start.shape(), options.adam) {
+  if (!cppo::visit_policy(options.region, [](auto const&) {})) {
+    throw std::invalid_argument("no trust region has the names \"" + std::string(options.region.policy) + "\" and \"" +
+                                std::string(options.region.divergence) + "\"");
+  }
+  if (options.source == evidence::given) throw std::invalid_argument("a learner has no divergences from elsewhere");
+  if (options.group == 0 || options.group % rows_in_step != 0 || options.responses % options.group != 0 ||
+      options.minibatches == 0 || options.responses % options.minibatches != 0) {
+    throw std::invalid_argument("a group must be a multiple of 8, and responses one of group and minibatches");
+  }
+  traces_.resize(options.responses / options.minibatches);
+  gradients_.assign(gradient_lanes, parameters<float>(start.shape()));
+}
+
+bool learner::step(std::atomic<bool> const& stop, step_record& record) {
+  if (stop) return false;
+  sample(record);
+  judge(record);
+  std::size_t const size = options_.responses / options_.minibatches;
+  for (int epoch = 0; epoch < options_.epochs; ++epoch) {
+    std::vector<std::size_t> const order = shuffled(epoch);
+    for (std::size_t first = 0; first < order.size(); first += size) {
+      if (stop) return false;
+      update(std::span(order).subspan(first, size), record);
+    }
+  }
+  ++steps_;
+  return true;
+}
+
+void learner::sample(step_record& record) {
+  stopwatch const time(record.time.sampling);
+  parameters<float> const rollout_policy = rounded_to_bfloat16(weights_);
+  sampler const engine(rollout_policy);
+  sampling const how{task_.tokens, task_.end_token, false, options_.source != evidence::log_probs};
+  experiences_.assign(options_.responses, {});
+  parallel_for(options_.responses / rows_in_step, options_.threads, [&](std::size_t block) {
+    std::size_t const first = block * rows_in_step;
+    auto const& prompt = task_.prompts[(first / options_.group) % task_.prompts.size()];
+    std::vector<random_stream> streams;
+    for (std::size_t r = 0; r < rows_in_step; ++r) {
+      streams.emplace_back(random_stream(
+          {options_.seed, static_cast<std::uint64_t>(purpose::sampling), steps_, static_cast<std::uint64_t>(first + r)}));
+    }
+    std::vector<sampled_response> responses = engine.run(prompt, streams, how);
+    for (std::size_t r = 0; r < rows_in_step; ++r) {
+      experience& e = experiences_[first + r];
+      e.tokens.ids = prompt;
+      e.tokens.first = static_cast<Index>(prompt.size());
+      e.tokens.ids.insert(e.tokens.ids.end(), responses[r].ids.begin(), responses[r].ids.end());
+      e.rollout_log_prob = std::move(responses[r].log_prob);
+      e.rollout_log_soft = std::move(responses[r].log_soft);
+    }
+  });
+}
+
+void learner::judge(step_record& record) {
+  stopwatch const time(record.time.other);
+  std::vector<double> rewards(experiences_.size());
+  std::vector<double> surprise(experiences_.size());
+  parallel_for(experiences_.size(), options_.threads, [&](std::size_t i) {
+    sequence const& s = experiences_[i].tokens;
+    std::vector<std::int32_t> const prompt(s.ids.begin(), s.ids.begin() + s.first);
+    rewards[i] = task_.reward(prompt, {s.ids.begin() + s.first, s.ids.end()});
+    network_trace<float> trace;
+    network_.forward(base_, s, trace);
+    surprise[i] = -trace.log_prob.cast<double>().sum();
+  });
+  std::vector<float> const advantages = group_relative(rewards, options_.group);
+  double tokens = 0.0;
+  for (std::size_t i = 0; i < experiences_.size(); ++i) {
+    experiences_[i].reward = rewards[i];
+    experiences_[i].advantage = advantages[i];
+    tokens += static_cast<double>(experiences_[i].tokens.response_length());
+  }
+  auto const n = static_cast<double>(experiences_.size());
+  record.success = std::accumulate(rewards.begin(), rewards.end(), 0.0) / n;
+  record.base_nll = std::accumulate(surprise.begin(), surprise.end(), 0.0) / tokens;
+  record.length = tokens / n;
+}
+
+std::vector<std::size_t> learner::shuffled(int epoch) const {
+  std::vector<std::size_t> order(experiences_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  random_stream random({options_.seed, static_cast<std::uint64_t>(purpose::order), steps_, static_cast<std::uint64_t>(epoch)});
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+void learner::update(std::span<std::size_t const> picked, step_record& record) {
+  {
+    stopwatch const time(record.time.forward);
+    parallel_for(picked.size(), options_.threads,
+                 [&](std::size_t i) { network_.forward(weights_, experiences_[picked[i]].tokens, traces_[i]); });
+  }
+  apply_region(picked, record);
+  stopwatch const time(record.time.backward);
+  parallel_for(gradient_lanes, options_.threads, [&](std::size_t lane) {
+    std::vector<float>& sum = gradients_[lane].flat();
+    std::fill(sum.begin(), sum.end(), 0.0F);
+    for (std::size_t i = lane; i < picked.size(); i += gradient_lanes) {
+      auto const from = static_cast<std::size_t>(starts_[i]);
+      auto const to = static_cast<std::size_t>(starts_[i + 1]);
+      network_.backward(weights_, experiences_[picked[i]].tokens, traces_[i],
+                        std::span<float const>(dlog_prob_).subspan(from, to - from), gradients_[lane]);
+    }
+  });
+  std::vector<float>& total = gradients_[0].flat();
+  for (std::size_t lane = 1; lane < gradient_lanes; ++lane) {
+    std::vector<float> const& more = gradients_[lane].flat();
+    for (std::size_t i = 0; i < total.size(); ++i) total[i] += more[i];
+  }
+  record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradients_[0]));
+}
+
+/// The library at work: buffers are lent, one call gives mask, loss, gradient and report.
+void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
+  stopwatch const time(record.time.mask);
+  lent_minibatch const minibatch(experiences_, picked, traces_, options_.source);
+  dlog_prob_.resize(minibatch.slots());
+  starts_ = minibatch.cu_seqlens();
+  cppo::report report;
+  cppo::status ended;
+  cppo::visit_policy(options_.region, [&](auto const& region) {
+    ended = cppo::policy_loss(cppo::simd, minibatch.lend(), region, {.gradient = dlog_prob_, .report = &report},
+                              {.aggregate = cppo::token_mean});
+  });
+  if (!ended.ok()) throw std::runtime_error(std::string(cppo::name(ended.where)) + ": " + ended.message());
+  record.report = record.report + report;
+}
+
+}  // namespace trainer

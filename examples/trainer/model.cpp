@@ -1,0 +1,118 @@
+#include "model.hpp"
+
+#include "input_error.hpp"
+#include "random.hpp"
+
+#include <cppo/cppo.hpp>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace trainer {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "model files are read as little-endian memory");
+
+constexpr std::size_t sizes_in_file = 7;
+constexpr int largest_size = 1 << 20;
+
+std::array<tensor_place, all_tensors.size()> places_of(model_shape const& s) {
+  Index const layers = s.layers;
+  std::array<tensor_place, all_tensors.size()> places = {{
+      {0, s.vocabulary, s.dim, 1},
+      {0, 1, s.dim, layers},
+      {0, s.dim, s.dim, layers},
+      {0, s.kv_dim(), s.dim, layers},
+      {0, s.kv_dim(), s.dim, layers},
+      {0, s.dim, s.dim, layers},
+      {0, 1, s.dim, layers},
+      {0, s.hidden, s.dim, layers},
+      {0, s.dim, s.hidden, layers},
+      {0, s.hidden, s.dim, layers},
+      {0, 1, s.dim, 1},
+  }};
+  Index first = 0;
+  for (tensor_place& p : places) {
+    p.first = first;
+    first += p.size();
+  }
+  return places;
+}
+
+}  // namespace
+
+void model_shape::check() const {
+  for (int const size : {dim, hidden, layers, heads, kv_heads, vocabulary, context}) {
+    if (size < 1 || size > largest_size) throw std::invalid_argument("a size of the model is below 1 or above 2^20");
+  }
+  if (dim % heads != 0 || head_dim() % 2 != 0) {
+    throw std::invalid_argument("dim must be heads times an even number: rotary positions turn pairs of features");
+  }
+  if (heads % kv_heads != 0) throw std::invalid_argument("heads must be a multiple of kv_heads");
+}
+
+char const* name(tensor t) {
+  constexpr char const* names[] = {"embedding", "attention norm", "query", "key", "value", "attention out",
+                                   "feed-forward norm", "gate", "down", "up", "final norm"};
+  return names[static_cast<std::size_t>(t)];
+}
+
+template <class Real>
+parameters<Real>::parameters(model_shape const& shape) : shape_(shape), places_(places_of(shape)) {
+  shape.check();
+  tensor_place const& last = places_.back();
+  values_.resize(static_cast<std::size_t>(last.first + last.size()));
+}
+
+template class parameters<float>;
+template class parameters<double>;
+
+parameters<float> read_model(std::string const& path) {
+  auto const fail = [&path](std::string const& what) { throw input_error(path + ": " + what); };
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail("the file cannot be opened");
+  std::int32_t sizes[sizes_in_file] = {};
+  if (!file.read(reinterpret_cast<char*>(sizes), sizeof sizes)) fail("too short for a model");
+  model_shape const shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
+  try {
+    shape.check();
+  } catch (std::invalid_argument const& e) {
+    fail(std::string("not a model: ") + e.what());
+  }
+  parameters<float> weights(shape);
+  auto const bytes = static_cast<std::streamsize>(weights.flat().size() * sizeof(float));
+  if (!file.read(reinterpret_cast<char*>(weights.flat().data()), bytes)) fail("the file ends inside the weights");
+  for (float const w : weights.flat()) {
+    if (!std::isfinite(w)) fail("a weight is NaN or infinite");
+  }
+  return weights;
+}
+
+parameters<float> random_model(model_shape const& shape, std::uint64_t seed) {
+  parameters<float> weights(shape);
+  random_stream random({seed});
+  for (tensor const t : all_tensors) {
+    tensor_place const& p = weights.place(t);
+    bool const is_norm = t == tensor::attention_norm || t == tensor::feed_forward_norm || t == tensor::final_norm;
+    double deviation = 1.0 / std::sqrt(static_cast<double>(p.columns));
+    if (t == tensor::attention_out || t == tensor::down) deviation /= std::sqrt(2.0 * shape.layers);
+    for (Index i = 0; i < p.size(); ++i) {
+      weights.flat()[static_cast<std::size_t>(p.first + i)] =
+          is_norm ? 1.0F : static_cast<float>(deviation * random.normal());
+    }
+  }
+  return weights;
+}
+
+parameters<float> rounded_to_bfloat16(parameters<float> const& weights) {
+  parameters<float> rounded = weights;
+  for (float& w : rounded.flat()) w = cppo::to_float(cppo::to_bfloat16(w));
+  return rounded;
+}
+
+}  // namespace trainer

@@ -1,0 +1,38 @@
+// A loop over threads whose result does not depend on how many there are.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace trainer {
+
+/// Calls body(i) for i in 0 ... n - 1 on up to `threads` threads (0: the machine's). Each i must write to places of its
+/// own; what must be added up in one order is added up afterwards. The first exception is thrown again.
+template <class Body>
+void parallel_for(std::size_t n, int threads, Body const& body) {
+  std::size_t const wanted = threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failure;
+  std::mutex guard;
+  auto const work = [&] {
+    for (std::size_t i = next++; i < n; i = next++) {
+      try {
+        body(i);
+      } catch (...) {
+        std::scoped_lock const lock(guard);
+        if (!failure) failure = std::current_exception();
+        next = n;
+      }
+    }
+  };
+  std::vector<std::thread> others;
+  for (std::size_t t = 1; t < wanted && t < n; ++t) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace trainer

@@ -1,0 +1,51 @@
+// Sampling with a key/value cache: the inference engine of the example.
+#pragma once
+
+#include "model.hpp"
+#include "random.hpp"
+#include "rotary.hpp"
+
+#include <span>
+#include <vector>
+
+namespace trainer {
+
+/// How to sample.
+struct sampling {
+  int tokens = 0;                 ///< at most
+  std::int32_t end_token = -1;    ///< ends a response, and is its last token; -1: none does
+  bool greedy = false;            ///< the likeliest token each time, instead of temperature 1
+  bool keep_distributions = false;  ///< keep log mu of the whole vocabulary
+};
+
+/// One sampled response.
+struct sampled_response {
+  std::vector<std::int32_t> ids;
+  std::vector<float> log_prob;  ///< log mu(y_t | s_t)
+  matrix<float> log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if kept
+};
+
+/// Samples from one set of weights, which must outlive it.
+class sampler {
+ public:
+  explicit sampler(parameters<float> const& weights) : weights_(weights), rotary_(weights.shape()) {}
+
+  /// One response to `prompt` for each stream, all in step. What a response is depends on its own stream alone.
+  /// Throws std::invalid_argument where prompt and response do not fit the context.
+  std::vector<sampled_response> run(std::vector<std::int32_t> const& prompt, std::span<random_stream> streams,
+                                    sampling const& how) const;
+
+ private:
+  /// Keys and values of one layer: token t of row r is row r * capacity + t.
+  struct cache {
+    matrix<float> key, value;
+  };
+  /// Feeds one token to every row, at position t; returns log-softmax of what follows, [rows, vocabulary].
+  matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity, std::vector<cache>& caches) const;
+  matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t, Index capacity) const;
+
+  parameters<float> const& weights_;
+  rotary<float> rotary_;
+};
+
+}  // namespace trainer
