@@ -12,6 +12,8 @@ namespace demo {
 
 namespace {
 
+constexpr int quick_steps = 4;
+
 template <class Names>
 std::string listed(Names const& names) {
   return fmt::format("{}", fmt::join(names, ", "));
@@ -32,13 +34,7 @@ std::string default_report() {
   return std::filesystem::is_directory("build") ? "build/demo/report.html" : "cppo_report.html";
 }
 
-}  // namespace
-
-bool read_command(int argc, char** argv, command& c, int& exit_code) {
-  CLI::App app("Masks recorded rollouts of a language model under several trust regions and shows what each decides.\n"
-               "Prints a table and writes an HTML report.",
-               "cppo_demo");
-  app.footer(std::string("\n") + rollout_fields);
+void add_recorded_options(CLI::App& app, command& c) {
   app.add_option("--rollouts", c.rollouts, "Your own rollouts, JSON Lines (fields below); the bundled ones without it")
       ->type_name("FILE");
   app.add_option("--top-k", c.top_k, "Top-K lists for them, for --divergence top_k_tv and its kin")->type_name("FILE");
@@ -55,6 +51,35 @@ bool read_command(int argc, char** argv, command& c, int& exit_code) {
       ->allow_extra_args(false);
   app.add_option("--response", c.asked.response, "Line of the response to follow token by token")->type_name("N");
   app.add_option("--out", c.out, "Where the report goes")->type_name("FILE")->default_str(default_report());
+}
+
+void add_training_options(CLI::App& app, training_request& t) {
+  std::string const group = "Training";
+  app.add_option("--seeds", t.seeds, "Runs of each policy, with seeds 1, 2, ...")
+      ->type_name("N")->check(CLI::Range(1, 1000))->capture_default_str()->group(group);
+  app.add_option("--steps", t.steps, "Steps of a run, each a batch of stories and its updates; 0: nothing is trained")
+      ->type_name("N")->check(CLI::Range(0, 100000))->capture_default_str()->group(group);
+  app.add_option("--epochs", t.epochs, "Passes over a batch, 4 updates each")
+      ->type_name("N")->check(CLI::Range(1, 100))->capture_default_str()->group(group);
+  app.add_option("--learning-rate", t.learning_rate, "Of Adam")
+      ->type_name("X")->check(CLI::Range(0.0, 1.0))->capture_default_str()->group(group);
+  app.add_option("--threads", t.threads, "0: as many as the machine has; no result depends on it")
+      ->type_name("N")->check(CLI::Range(0, 1024))->capture_default_str()->group(group);
+  app.add_flag("--quick", t.quick, "A short run that shows only that it works: 4 steps of 32 responses of 64 tokens")
+      ->group(group);
+  app.add_option("--dump-rollouts", t.dump, "Write the responses of each run's last step, as --rollouts reads them")
+      ->type_name("FILE")->group(group);
+}
+
+}  // namespace
+
+bool read_command(int argc, char** argv, command& c, int& exit_code) {
+  CLI::App app("Masks recorded rollouts of a small language model under several trust regions, then trains the model under\n"
+               "them. Prints tables and writes an HTML report. Ctrl-C stops training and reports what is done.",
+               "cppo_demo");
+  app.footer(std::string("\n") + rollout_fields);
+  add_recorded_options(app, c);
+  add_training_options(app, c.training);
   try {
     app.parse(argc, argv);
   } catch (CLI::CallForHelp const&) {
@@ -67,6 +92,9 @@ bool read_command(int argc, char** argv, command& c, int& exit_code) {
     return false;
   }
   if (c.out.empty()) c.out = default_report();
+  if (c.training.quick && app.count("--steps") == 0) c.training.steps = quick_steps;
+  c.training.policies = c.asked.policies;
+  c.training.divergence = c.asked.divergence;
   return true;
 }
 

@@ -11,18 +11,6 @@ namespace demo {
 
 namespace {
 
-/// Text as HTML: what cannot be shown is spelled out, a new line is shown and made.
-std::string shown(std::string const& piece) {
-  std::string out;
-  for (char const c : piece) {
-    auto const byte = static_cast<unsigned char>(c);
-    if (c == '\n') out += "<s class=\"nl\">\u21b5</s><br>";
-    else if (byte < 0x20) out += fmt::format("<s class=\"nl\">x{:02X}</s>", byte);
-    else out += escaped(std::string_view(&c, 1));
-  }
-  return out;
-}
-
 /// Are these bytes complete UTF-8 characters?
 bool is_complete(std::string const& piece) {
   std::size_t more = 0;
@@ -38,10 +26,10 @@ bool is_complete(std::string const& piece) {
   return more == 0;
 }
 
-std::string text_of(rollout const& r, std::size_t i, vocabulary const& words) {
+std::string text_of(rollout const& r, std::size_t i, trainer::tokenizer const& words) {
   std::string piece = !r.tokens.empty() ? r.tokens[i] : !r.ids.empty() ? words.text(r.ids[i]) : fmt::format(" {}", i);
-  if (piece == "\n</s>\n" || piece == "\n<s>\n") return "<s class=\"nl\">end</s>";
-  if (is_complete(piece)) return shown(piece);
+  if (piece.empty() || piece == "\n</s>\n") return "<s class=\"nl\">end</s>";
+  if (is_complete(piece)) return spelled_out(piece);
   std::string bytes;
   for (char const c : piece) bytes += fmt::format("\u00b7{:02X}", static_cast<unsigned char>(c));
   return bytes;
@@ -82,12 +70,21 @@ std::string legend(trace const& x) {
 
 }  // namespace
 
-std::string coloured_text(followed const& one, rollout const& r, vocabulary const& words) {
+std::string spelled_out(std::string_view text) {
+  std::string out;
+  for (char const c : text) {
+    auto const byte = static_cast<unsigned char>(c);
+    if (c == '\n') out += "<s class=\"nl\">\u21b5</s><br>";
+    else if (byte < 0x20) out += fmt::format("<s class=\"nl\">x{:02X}</s>", byte);
+    else out += escaped(std::string_view(&c, 1));
+  }
+  return out;
+}
+
+std::string coloured_text(followed const& one, rollout const& r, trainer::tokenizer const& words) {
   std::string out = legend(one.steps) + "<div class=\"story\">";
   std::string prompt;
-  for (std::int32_t const id : r.prompt_ids) {
-    if (std::string const piece = words.text(id); piece != "\n<s>\n") prompt += shown(piece);
-  }
+  for (std::int32_t const id : r.prompt_ids) prompt += spelled_out(words.text(id));
   if (!prompt.empty()) out += fmt::format("<span class=\"prompt\" title=\"the prompt\">{}</span>", prompt);
   std::size_t t = 0;
   for (std::size_t i = 0; i < r.size(); ++i) {

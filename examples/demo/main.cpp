@@ -1,8 +1,13 @@
-// Masks recorded rollouts under the trust regions that the library names, prints a table and writes a report.
+// Masks recorded rollouts under the trust regions that the library names, trains a small language model under them,
+// prints tables and writes a report.
 #include "cli.hpp"
 #include "input_error.hpp"
+#include "interrupt.hpp"
+#include "live_line.hpp"
 #include "report_html.hpp"
 #include "table.hpp"
+#include "terminal.hpp"
+#include "training_table.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -12,41 +17,52 @@
 
 namespace {
 
-std::string const data_folder = CPPO_DEMO_DATA;
+using namespace demo;
 
-void run(demo::command const& c) {
-  using namespace demo;
+std::string const data_folder = CPPO_DEMO_DATA;
+constexpr char const* bundled_sentence =
+    "The texts are bedtime stories by a model of 260\u2009032 parameters, trained on the TinyStories corpus and rewarded "
+    "for stories that end in time. Zero updates is not zero drift: \u03bc sampled with weights rounded to bfloat16.";
+
+std::optional<training> train_if_asked(command const& c) {
+  if (!c.trains()) return std::nullopt;
+  bool const styled = wants_style();
+  print_training_plan(c.training, styled);
+  live_line line(is_terminal());
+  training t = train(data_folder, c.training, catch_interrupt(), [&line](auto const& p) { line.show(p); });
+  line.clear();
+  print_training(t, styled);
+  return t;
+}
+
+int run(command const& c) {
   bool const bundled = c.rollouts.empty();
   std::string const file = bundled ? data_folder + "/rollouts/tinystories.jsonl" : c.rollouts;
   std::vector<rollout> rollouts = read_rollouts(file);
   std::string const lists = c.top_k.empty() && bundled ? data_folder + "/rollouts/tinystories_topk.jsonl" : c.top_k;
   if (!lists.empty()) read_top_k(lists, rollouts);
   std::string const pieces = c.vocabulary.empty() && bundled ? data_folder + "/tok512.bin" : c.vocabulary;
-  vocabulary const words = pieces.empty() ? vocabulary() : vocabulary(pieces);
+  trainer::tokenizer const words = pieces.empty() ? trainer::tokenizer() : trainer::tokenizer(pieces);
 
   study const results = answer(rollouts, c.asked);
   std::string const name = std::filesystem::path(file).filename().string();
   print_table(results, rollouts, name, wants_style());
-  std::string const sentence = bundled ? "The texts are bedtime stories by a model of 260\u2009032 parameters, trained "
-                                         "on the TinyStories corpus and "
-                                         "rewarded for stories that end in time. Zero updates is not zero drift: "
-                                         "\u03bc sampled with weights rounded "
-                                         "to bfloat16."
-                                       : "";
-  write_report(c.out, results, rollouts, words, {name, sentence});
+  std::optional<training> const trained = train_if_asked(c);
+  write_report(c.out, results, rollouts, words, {name, bundled ? bundled_sentence : ""}, trained ? &*trained : nullptr);
   fmt::print("Report: {}\n", c.out);
+  constexpr int interrupted = 130;  // 128 + SIGINT, as shells have it
+  return trained && trained->interrupted ? interrupted : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    demo::command c;
+    command c;
     int exit_code = 0;
-    if (!demo::read_command(argc, argv, c, exit_code)) return exit_code;
-    run(c);
-    return 0;
-  } catch (demo::input_error const& e) {
+    if (!read_command(argc, argv, c, exit_code)) return exit_code;
+    return run(c);
+  } catch (input_error const& e) {
     fmt::print(stderr, "cppo_demo: {}\n", e.what());
     return 2;
   } catch (std::exception const& e) {

@@ -16,18 +16,18 @@ constexpr double bar_step = chart_width / cppo::report::bins;
 
 double share(long part, long whole) { return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0; }
 
-double masked_share(bin_counts const& b) { return share(b.by_threshold + b.by_budget, b.tokens); }
+double masked_share(trainer::bin_counts const& b) { return share(b.by_threshold + b.by_budget, b.tokens); }
 
 double tallest(outcome const& o) {
   double most = 0.0;
-  for (bin_counts const& b : o.by_position) most = std::max(most, masked_share(b));
+  for (trainer::bin_counts const& b : o.by_position) most = std::max(most, masked_share(b));
   return most;
 }
 
 std::string bars(outcome const& o, double scale) {
   std::string out;
   for (std::size_t i = 0; i < o.by_position.size(); ++i) {
-    bin_counts const& b = o.by_position[i];
+    trainer::bin_counts const& b = o.by_position[i];
     double const low = chart_height * share(b.by_threshold, b.tokens) / scale;
     double const high = chart_height * share(b.by_budget, b.tokens) / scale;
     if (low + high <= 0.0) continue;
@@ -92,12 +92,12 @@ std::string group(std::vector<outcome const*> const& members, outcome const* ref
 
 }  // namespace
 
-std::string positions(study const& s) {
+std::string positions(std::vector<outcome> const& rows) {
   std::vector<outcome const*> small;
   std::vector<outcome const*> large;
   std::vector<std::string> unmasked;
   outcome const* reference = nullptr;
-  for (outcome const& o : s.blocks.back().rows) {
+  for (outcome const& o : rows) {
     if (o.what.config.policy == "dppo") reference = &o;
     if (o.report.masked() == 0) unmasked.push_back(o.what.label);
     else (tallest(o) <= 0.1 ? small : large).push_back(&o);

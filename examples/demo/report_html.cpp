@@ -101,8 +101,8 @@ std::string notes(provenance const& from) {
   return out;
 }
 
-std::string page(study const& s, std::vector<rollout> const& rollouts, vocabulary const& words,
-                 provenance const& from) {
+std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::tokenizer const& words,
+                 provenance const& from, training const* trained) {
   rollout const& r = rollouts[s.one.which];
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -121,7 +121,7 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, vocabular
                  overview(s));
   out += section("Where in the response",
                  fmt::format("The last column above, {}, by position in the response.", after(s.blocks.back().updates)),
-                 positions(s));
+                 positions(s.blocks.back().rows));
   out += section("One response, token by token", about_one(s.one, r),
                  drift_charts(s.one) + coloured_text(s.one, r, words));
   if (!s.comparisons.empty()) {
@@ -135,19 +135,22 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, vocabular
                         escaped(s.comparisons.back().policies.back())),
         divergence_tables(s));
   }
-  out += section("Every number", "", full_tables(s));
+  if (trained != nullptr) {
+    out += section("Learning under each trust region", training_lead(*trained), training_charts(*trained));
+  }
+  out += section("Every number", "Of the recorded rollouts above.", full_tables(s));
   return out + notes(from) + "</main></body></html>\n";
 }
 
 }  // namespace
 
 void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
-                  vocabulary const& words, provenance const& from) {
+                  trainer::tokenizer const& words, provenance const& from, training const* trained) {
   std::filesystem::path const file(path);
   std::error_code failed;
   if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), failed);
   std::ofstream out(file, std::ios::binary);
-  out << page(s, rollouts, words, from);
+  out << page(s, rollouts, words, from, trained);
   out.close();
   if (failed || !out) throw input_error(fmt::format("{}: the report cannot be written", path));
 }

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "study.hpp"
-#include "vocabulary.hpp"
+#include "training.hpp"
+#include "../trainer/tokenizer.hpp"
 
 #include <string>
 
@@ -14,8 +15,8 @@ struct provenance {
   std::string sentence;  ///< about the rollouts; may be empty
 };
 
-/// Writes the report, making the folder it lies in. Throws `input_error` if that fails.
+/// Writes the report, making the folder it lies in; without training where `trained` is null. Throws `input_error` if that fails.
 void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
-                  vocabulary const& words, provenance const& from);
+                  trainer::tokenizer const& words, provenance const& from, training const* trained);
 
 }  // namespace demo

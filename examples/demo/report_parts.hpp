@@ -2,9 +2,11 @@
 #pragma once
 
 #include "study.hpp"
-#include "vocabulary.hpp"
+#include "training_summary.hpp"
+#include "../trainer/tokenizer.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace demo {
 
@@ -20,12 +22,18 @@ appearance appearance_of(cppo::decision d);
 
 /// Masked percent of every policy at every staleness, as a table with bars.
 std::string overview(study const& s);
-/// Masked percent by relative position, one small chart a policy, at the last staleness.
-std::string positions(study const& s);
+/// Masked percent by relative position, one small chart a policy.
+std::string positions(std::vector<outcome> const& rows);
 /// Drift and budget along one response, and each token's own test.
 std::string drift_charts(followed const& one);
 /// The same response as text, each token coloured by what decided it.
-std::string coloured_text(followed const& one, rollout const& r, vocabulary const& words);
+std::string coloured_text(followed const& one, rollout const& r, trainer::tokenizer const& words);
+/// Text as HTML: what cannot be shown is spelled out, a new line is shown and made.
+std::string spelled_out(std::string_view text);
+/// What was trained, in words.
+std::string training_lead(training const& t);
+/// Curves over the steps, what was masked on the way, all numbers, and a story of each policy.
+std::string training_charts(training const& t);
 /// Every number.
 std::string full_tables(study const& s);
 /// The comparison of divergences; empty where there is none.

@@ -46,25 +46,6 @@ double nanoseconds(Executor const& executor, lent_batch const& batch, cppo::poli
   return times[timed_runs / 2] / static_cast<double>(std::max<cppo::index_t>(report.counts.tokens, 1));
 }
 
-/// Counts decisions by relative position t/T, t and T over valid tokens.
-void count_positions(lent_batch const& batch, std::vector<std::uint8_t> const& decisions, outcome& o) {
-  auto const& ends = batch.cu_seqlens();
-  for (std::size_t b = 0; b + 1 < ends.size(); ++b) {
-    auto const first = decisions.begin() + ends[b];
-    auto const last = decisions.begin() + ends[b + 1];
-    auto const valid = (last - first) - std::count(first, last, static_cast<std::uint8_t>(cppo::decision::excluded));
-    std::ptrdiff_t before = 0;
-    for (auto d = first; d != last; ++d) {
-      auto const why = static_cast<cppo::decision>(*d);
-      if (why == cppo::decision::excluded) continue;
-      bin_counts& bin = o.by_position[static_cast<std::size_t>(cppo::report::bins * before++ / valid)];
-      ++bin.tokens;
-      bin.by_budget += why == cppo::decision::masked_budget ? 1 : 0;
-      bin.by_threshold += why > cppo::decision::kept_toward && why != cppo::decision::masked_budget ? 1 : 0;
-    }
-  }
-}
-
 }  // namespace
 
 outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s) {
@@ -73,7 +54,7 @@ outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setti
   std::vector<std::uint8_t> decisions(batch.slots());
   check(call(cppo::seq, batch, s.config, {.trace = {.decision = decisions}, .report = &o.report}), rollouts, batch);
   if (o.report.counts.tokens == 0) throw input_error("the rollouts hold no token whose response_mask is 1");
-  count_positions(batch, decisions, o);
+  trainer::count_positions(batch.cu_seqlens(), decisions, o.by_position);
   o.seq_ns = nanoseconds(cppo::seq, batch, s.config);
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
   o.simd_ns = nanoseconds(cppo::simd, batch, s.config);

@@ -1,24 +1,16 @@
 // One trust region on one batch: what it decides, where, and how long that takes.
 #pragma once
 
+#include "../trainer/positions.hpp"
 #include "lent_batch.hpp"
 
-#include <array>
-
 namespace demo {
-
-/// Masked tokens in one bin of relative position, by who masked them.
-struct bin_counts {
-  long tokens = 0;
-  long by_threshold = 0;  ///< a ratio, divergence or whole-response threshold
-  long by_budget = 0;     ///< the prefix budget alone
-};
 
 /// One row of the table.
 struct outcome {
   setting what;
   cppo::report report;
-  std::array<bin_counts, cppo::report::bins> by_position{};
+  trainer::position_counts by_position{};
   double seq_ns = 0.0;   ///< per token; median of several runs
   double simd_ns = 0.0;  ///< the same; 0 where this build has no SIMD executor
 };

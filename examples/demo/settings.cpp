@@ -90,7 +90,7 @@ score score_named(std::string_view name) {
 }
 
 std::vector<score> scores_to_compare() {
-  return {score_named("binary_tv"), score_named("top_k_tv"), {"Full TV", "precomputed", evidence::exact_tv, false},
+  return {score_named("binary_tv"), score_named("top_k_tv"), full_tv,
           score_named("binary_kl"), score_named("top_k_kl"), {"Full KL", "precomputed", evidence::exact_kl, true}};
 }
 
@@ -110,6 +110,9 @@ std::vector<setting> all_settings(score const& measure) {
   all.back().usual = false;
   all.push_back(whole_response("TRM-Max", "trm_max", measure, 0.05));
   all.push_back(whole_response("TRM-Avg", "trm_mean", measure, 0.001));
+  for (std::string_view const policy : {"none", "ppo", "dppo", "cppo"}) {
+    std::find_if(all.begin(), all.end(), [&](setting const& s) { return s.config.policy == policy; })->trained = true;
+  }
   return all;
 }
 

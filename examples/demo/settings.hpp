@@ -1,6 +1,8 @@
 // The trust regions that the demo compares, each a `cppo::policy_config` with a label.
 #pragma once
 
+#include "../trainer/experience.hpp"
+
 #include <cppo/cppo.hpp>
 
 #include <string>
@@ -9,14 +11,7 @@
 
 namespace demo {
 
-/// Where the numbers behind D_t come from.
-enum class evidence {
-  log_probs,  ///< the two log-probs of the sampled token
-  top_k,      ///< the tokens the rollout policy ranks highest
-  exact_tv,   ///< total variation over the whole vocabulary, lent as precomputed
-  exact_kl,   ///< KL over the whole vocabulary, lent as precomputed
-  given,      ///< the field "divergence" of the rollout file
-};
+using trainer::evidence;  // `given`: the field "divergence" of the rollout file
 
 /// A divergence, as the demo shows it.
 struct score {
@@ -33,9 +28,12 @@ struct setting {
   score measure;        ///< its divergence
   cppo::policy_config config;
   bool has_budget = false;
-  bool usual = true;  ///< shown where no policy is asked for by name
+  bool usual = true;     ///< shown where no policy is asked for by name
+  bool trained = false;  ///< trained where no policy is asked for by name
 };
 
+/// Total variation over the whole vocabulary, lent as precomputed.
+inline constexpr score full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
 /// The divergence of that name in `cppo::divergence_names()`.
 score score_named(std::string_view name);
 /// The divergences that the last block of the table compares.

@@ -12,6 +12,14 @@ namespace demo {
 
 namespace {
 
+/// The divergence asked for. Precomputed: the field "divergence", or the exact total variation where that is recorded.
+score measure_of(std::vector<rollout> const& rollouts, question const& q) {
+  score const asked = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
+  if (asked.source != evidence::given) return asked;
+  bool const has_field = std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
+  return has_field ? asked : full_tv;
+}
+
 /// The stalenesses to show: those asked for, each of which must be there; else all that have what `source` needs.
 std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question const& q, score const& measure) {
   std::vector<int> known;
@@ -123,7 +131,7 @@ followed follow_one(std::vector<rollout> const& rollouts, int updates, setting c
 
 study answer(std::vector<rollout> const& rollouts, question const& q) {
   study s;
-  s.measure = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
+  s.measure = measure_of(rollouts, q);
   std::vector<int> const ages = stalenesses(rollouts, q, s.measure);
   for (int const updates : ages) s.blocks.push_back(block_at(rollouts, updates, s.measure, q));
   if (q.divergence.empty()) {

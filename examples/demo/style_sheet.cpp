@@ -5,9 +5,11 @@ namespace demo {
 // Orange and blue stay apart for colour-blind readers; every colour comes with a second mark (hatching, shape, line).
 char const* const style_sheet = R"css(
 :root{--paper:#fcfbf8;--card:#fff;--ink:#1d1c1a;--soft:#67635c;--rule:#e5e1d8;--grid:#ece8e0;
---own:#c8511b;--own-wash:#f9ddcd;--budget:#20639b;--budget-wash:#d3e4f3;--toward:#3d7a5c;--toward-wash:#e6f1ea;--mute:#aea99f;--over:#7fb0da}
+--own:#c8511b;--own-wash:#f9ddcd;--budget:#20639b;--budget-wash:#d3e4f3;--toward:#3d7a5c;--toward-wash:#e6f1ea;--mute:#aea99f;--over:#7fb0da;
+--p0:#8a857c;--p1:#c8511b;--p2:#3d7a5c;--p3:#20639b;--p4:#7d4e9e;--p5:#9a7400}
 @media(prefers-color-scheme:dark){:root{--paper:#141516;--card:#1b1d1f;--ink:#e9e6df;--soft:#a19c93;--rule:#303235;
---grid:#26282b;--own:#f08a52;--own-wash:#57301c;--budget:#6caee6;--budget-wash:#1d3f5e;--toward:#82c4a1;--toward-wash:#1f3a2d;--mute:#6d6a65;--over:#2f648f}}
+--grid:#26282b;--own:#f08a52;--own-wash:#57301c;--budget:#6caee6;--budget-wash:#1d3f5e;--toward:#82c4a1;--toward-wash:#1f3a2d;--mute:#6d6a65;--over:#2f648f;
+--p0:#97928a;--p1:#f08a52;--p2:#82c4a1;--p3:#6caee6;--p4:#c39be0;--p5:#d9b44a}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
@@ -97,6 +99,15 @@ th small{color:var(--soft);font-size:12px}
 .note.clipped{transform:translate(6px,-140%)}
 .stroke{display:inline-block;width:20px;height:0;border-top:2px solid var(--ink);vertical-align:4px;margin-right:6px}
 .stroke.allowed{border-top:2px dashed var(--budget)}
+.area .curve{stroke-width:2;stroke-linejoin:round}.area .band{fill-opacity:.13}
+.area .curve.p0{stroke:var(--p0);stroke-dasharray:2 3}.area .curve.p1{stroke:var(--p1)}.area .curve.p2{stroke:var(--p2);stroke-dasharray:9 4}
+.area .curve.p3{stroke:var(--p3);stroke-width:2.8}.area .curve.p4{stroke:var(--p4);stroke-dasharray:9 3 2 3}.area .curve.p5{stroke:var(--p5);stroke-dasharray:5 3}
+.area .band.p0{fill:var(--p0)}.area .band.p1{fill:var(--p1)}.area .band.p2{fill:var(--p2)}.area .band.p3{fill:var(--p3)}.area .band.p4{fill:var(--p4)}.area .band.p5{fill:var(--p5)}
+.stroke.p0{border-top:2px dotted var(--p0)}.stroke.p1{border-color:var(--p1)}.stroke.p2{border-top:2px dashed var(--p2)}.stroke.p3{border-top:3px solid var(--p3)}.stroke.p4{border-top:2px dashed var(--p4)}.stroke.p5{border-top:2px dashed var(--p5)}
+.tales{display:grid;grid-template-columns:1fr 1fr;gap:20px 24px}
+.tale{margin:0;min-width:0;background:var(--card);border:1px solid var(--rule);padding:18px 22px}
+.tale figcaption{font-size:13.5px;color:var(--soft);margin-bottom:8px}.tale figcaption b{color:var(--ink);font-weight:600;margin-right:8px}
+.tale blockquote{margin:0;font:15.5px/1.6 Charter,"Iowan Old Style",P052,"Palatino Linotype",Palatino,Georgia,serif;overflow-wrap:anywhere}
 .mark{display:inline-block;width:8px;height:8px;margin-right:6px;vertical-align:0}
 .mark.own{border-radius:50%}.mark.budget{width:7px;height:7px;background:var(--budget)}.mark.toward{width:2px;height:11px;background:var(--toward);vertical-align:-2px}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:8px 24px;padding:0;margin:8px 0 20px;font-size:14px}
@@ -133,7 +144,7 @@ footer .brand{margin:32px 0 0}
 .overview tbody th small{display:block;margin:0;font-size:11px;line-height:1.3}.overview .sub td,.overview .sub th{font-size:11.5px}
 .panels{gap:22px 16px}.panel figcaption{font-size:12.5px}
 .area{height:220px;margin:0 8px 0 38px}.ytitle,.xtitle,.plot+.key{margin-left:0}.note.end,.note.hole-label{display:none}
-.story{padding:20px;font-size:17px;line-height:1.8;margin:0 -8px}
+.tales{grid-template-columns:1fr}.story{padding:20px;font-size:17px;line-height:1.8;margin:0 -8px}
 .full th small{display:block;margin:0}}
 @media print{main{padding:0}details{break-inside:avoid}}
 )css";

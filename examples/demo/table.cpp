@@ -1,41 +1,15 @@
 #include "table.hpp"
+
+#include "terminal.hpp"
 #include "wording.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
-#include <fmt/color.h>
 #include <fmt/format.h>
-
-#if defined(_WIN32)
-#include <io.h>
-#else
-#include <unistd.h>
-#endif
 
 namespace demo {
 
 namespace {
-
-class printer {
- public:
-  explicit printer(bool styled) : styled_(styled) {}
-
-  void heading(std::string const& text) const { styled_text(fmt::emphasis::bold, text + "\n"); }
-  void quiet(std::string const& text) const { styled_text(fmt::emphasis::faint, text + "\n"); }
-  void line(std::string const& text) const { fmt::print("{}\n", text); }
-  void blank() const { fmt::print("\n"); }
-
- private:
-  void styled_text(fmt::emphasis how, std::string const& text) const {
-    if (styled_) fmt::print(fmt::text_style(how), "{}", text);
-    else fmt::print("{}", text);
-  }
-  bool styled_;
-};
-
-std::string dash_or(bool there, std::string const& text) { return there ? text : "-"; }
 
 void print_settings(printer const& out, study const& s) {
   out.heading(fmt::format("Trust regions, on {}", s.measure.label));
@@ -96,16 +70,6 @@ void print_notes(printer const& out, study const& s) {
 }
 
 }  // namespace
-
-bool wants_style() {
-  char const* const no_color = std::getenv("NO_COLOR");
-  if (no_color != nullptr && *no_color != '\0') return false;
-#if defined(_WIN32)
-  return _isatty(_fileno(stdout)) != 0;
-#else
-  return isatty(fileno(stdout)) != 0;
-#endif
-}
 
 void print_table(study const& s, std::vector<rollout> const& rollouts, std::string const& file, bool styled) {
   printer const out(styled);

@@ -7,7 +7,5 @@ namespace demo {
 
 /// Prints the results to standard output; with bold and dim where `styled`.
 void print_table(study const& s, std::vector<rollout> const& rollouts, std::string const& file, bool styled);
-/// May standard output be styled: a terminal, and NO_COLOR unset or empty?
-bool wants_style();
 
 }  // namespace demo

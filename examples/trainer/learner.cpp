@@ -168,14 +168,16 @@ void learner::apply_region(std::span<std::size_t const> picked, step_record& rec
   lent_minibatch const minibatch(experiences_, picked, traces_, options_.source);
   dlog_prob_.resize(minibatch.slots());
   starts_ = minibatch.cu_seqlens();
+  decisions_.resize(minibatch.slots());
   cppo::report report;
   cppo::status ended;
   cppo::visit_policy(options_.region, [&](auto const& region) {
-    ended = cppo::policy_loss(cppo::simd, minibatch.lend(), region, {.gradient = dlog_prob_, .report = &report},
+    ended = cppo::policy_loss(cppo::simd, minibatch.lend(), region, {.gradient = dlog_prob_, .trace = {.decision = decisions_}, .report = &report},
                               {.aggregate = cppo::token_mean});
   });
   if (!ended.ok()) throw std::runtime_error(std::string(cppo::name(ended.where)) + ": " + ended.message());
   record.report = record.report + report;
+  count_positions(starts_, decisions_, record.positions);
 }
 
 }  // namespace trainer

@@ -3,6 +3,7 @@
 
 #include "adam.hpp"
 #include "experience.hpp"
+#include "positions.hpp"
 #include "task.hpp"
 
 #include <atomic>
@@ -40,6 +41,7 @@ struct step_record {
   double base_nll = 0.0;     ///< mean of -log p(y_t) of those responses under the weights that the run began with, nats
   double length = 0.0;       ///< mean tokens of a response
   cppo::report report;       ///< of all its updates, added up
+  position_counts positions{};  ///< where its updates masked tokens
   double largest_norm = 0.0; ///< longest gradient before it was bounded
   time_spent time;
 };
@@ -74,6 +76,7 @@ class learner {
   std::vector<experience> experiences_;
   std::vector<network_trace<float>> traces_;
   std::vector<float> dlog_prob_;
+  std::vector<std::uint8_t> decisions_;
   std::vector<std::int64_t> starts_;
   std::vector<parameters<float>> gradients_;
 };

@@ -1,0 +1,40 @@
+// Where in a response tokens are masked, and by whom.
+#pragma once
+
+#include <cppo/cppo.hpp>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace trainer {
+
+/// Masked tokens in one bin of relative position, by who masked them.
+struct bin_counts {
+  long tokens = 0;
+  long by_threshold = 0;  ///< a ratio, divergence or whole-response threshold
+  long by_budget = 0;     ///< the prefix budget alone
+};
+/// By relative position t/T, t and T over valid tokens; the bins of `cppo::report`.
+using position_counts = std::array<bin_counts, cppo::report::bins>;
+
+/// Adds the decisions (`cppo::token_trace::decision`) of a packed batch.
+inline void count_positions(std::vector<std::int64_t> const& cu_seqlens, std::vector<std::uint8_t> const& decisions,
+                            position_counts& counts) {
+  for (std::size_t b = 0; b + 1 < cu_seqlens.size(); ++b) {
+    auto const first = decisions.begin() + cu_seqlens[b];
+    auto const last = decisions.begin() + cu_seqlens[b + 1];
+    auto const valid = (last - first) - std::count(first, last, static_cast<std::uint8_t>(cppo::decision::excluded));
+    std::ptrdiff_t before = 0;
+    for (auto d = first; d != last; ++d) {
+      auto const why = static_cast<cppo::decision>(*d);
+      if (why == cppo::decision::excluded) continue;
+      bin_counts& bin = counts[static_cast<std::size_t>(cppo::report::bins * before++ / valid)];
+      ++bin.tokens;
+      bin.by_budget += why == cppo::decision::masked_budget ? 1 : 0;
+      bin.by_threshold += why > cppo::decision::kept_toward && why != cppo::decision::masked_budget ? 1 : 0;
+    }
+  }
+}
+
+}  // namespace trainer
