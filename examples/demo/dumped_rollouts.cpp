@@ -23,7 +23,7 @@ std::vector<float> log_probs_now(trainer::learner const& learner, trainer::seque
 rollout_dump::rollout_dump(std::string const& path) : path_(path) {
   if (path.empty()) return;
   file_.open(path, std::ios::binary);
-  if (!file_) throw input_error(fmt::format("{}: the rollouts cannot be written", path));
+  if (!file_) throw input_error(fmt::format("{}: the file of rollouts cannot be written", path));
 }
 
 void rollout_dump::add(setting const& what, trainer::learning_options const& options, int step,
@@ -42,7 +42,7 @@ void rollout_dump::add(setting const& what, trainer::learning_options const& opt
         fmt::join(e.tokens.ids.begin(), first, ","), fmt::join(first, e.tokens.ids.end(), ","), fmt::join(mask, ","),
         e.reward, e.advantage, numbers(e.rollout_log_prob), updates, numbers(log_probs_now(learner, e.tokens)));
   }
-  if (!file_.flush()) throw input_error(fmt::format("{}: the rollouts cannot be written", path_));
+  if (!file_.flush()) throw input_error(fmt::format("{}: the file of rollouts cannot be written", path_));
 }
 
 }  // namespace demo

@@ -4,6 +4,7 @@
 #include "input_error.hpp"
 #include "interrupt.hpp"
 #include "live_line.hpp"
+#include "output_place.hpp"
 #include "report_html.hpp"
 #include "table.hpp"
 #include "terminal.hpp"
@@ -24,18 +25,33 @@ constexpr char const* bundled_sentence =
     "The texts are bedtime stories by a model of 260\u2009032 parameters, trained on the TinyStories corpus and rewarded "
     "for stories that end in time. Zero updates is not zero drift: \u03bc sampled with weights rounded to bfloat16.";
 
-std::optional<training> train_if_asked(command const& c) {
+/// Every word of the recorded stories: what counts as a word.
+std::set<std::string> dictionary_of(std::vector<rollout> const& rollouts, trainer::tokenizer const& words) {
+  std::vector<std::string> texts;
+  for (rollout const& r : rollouts) {
+    std::vector<std::int32_t> all = r.prompt_ids;
+    all.insert(all.end(), r.ids.begin(), r.ids.end());
+    texts.push_back(words.text(all));
+  }
+  return trainer::words_in(texts);
+}
+
+std::optional<training> train_if_asked(command const& c, std::vector<rollout> const& rollouts,
+                                       trainer::tokenizer const& words) {
   if (!c.trains()) return std::nullopt;
   bool const styled = wants_style();
   print_training_plan(c.training, styled);
   live_line line(is_terminal());
-  training t = train(data_folder, c.training, catch_interrupt(), [&line](auto const& p) { line.show(p); });
+  training t = train(data_folder, dictionary_of(rollouts, words), c.training, catch_interrupt(),
+                     [&line](auto const& p) { line.show(p); });
   line.clear();
   print_training(t, styled);
   return t;
 }
 
 int run(command const& c) {
+  prepare_output(c.out, "the report");
+  if (c.trains() && !c.training.dump.empty()) prepare_output(c.training.dump, "the file of rollouts");
   bool const bundled = c.rollouts.empty();
   std::string const file = bundled ? data_folder + "/rollouts/tinystories.jsonl" : c.rollouts;
   std::vector<rollout> rollouts = read_rollouts(file);
@@ -47,7 +63,7 @@ int run(command const& c) {
   study const results = answer(rollouts, c.asked);
   std::string const name = std::filesystem::path(file).filename().string();
   print_table(results, rollouts, name, wants_style());
-  std::optional<training> const trained = train_if_asked(c);
+  std::optional<training> const trained = train_if_asked(c, rollouts, words);
   write_report(c.out, results, rollouts, words, {name, bundled ? bundled_sentence : ""}, trained ? &*trained : nullptr);
   fmt::print("Report: {}\n", c.out);
   constexpr int interrupted = 130;  // 128 + SIGINT, as shells have it

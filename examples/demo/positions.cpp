@@ -80,14 +80,32 @@ double round_up(double x) {
   return 1.0;
 }
 
-std::string group(std::vector<outcome const*> const& members, outcome const* reference) {
+std::string group(std::vector<outcome const*> const& members, outcome const* reference, std::string const& heading) {
   if (members.empty()) return "";
   double most = 0.0;
   for (outcome const* o : members) most = std::max(most, tallest(*o));
   double const scale = round_up(most);
-  std::string out = fmt::format("<h3>Axes up to {:.0f}&#8239;% of tokens</h3><div class=\"panels\">", 100.0 * scale);
+  std::string out =
+      fmt::format("<h3>{} up to {:.0f}&#8239;% of tokens</h3><div class=\"panels\">", heading, 100.0 * scale);
   for (outcome const* o : members) out += panel(*o, reference, scale);
   return out + "</div>";
+}
+
+/// What the bars mean, and which policies have none.
+std::string key(std::vector<outcome> const& rows, bool compares) {
+  std::string out =
+      "<p class=\"key\">Height: percent of the tokens at that relative position t/T that are masked, in 20 bins."
+      "</p><p class=\"key\"><span class=\"item\"><i class=\"swatch own\"></i>by a threshold</span>"
+      "<span class=\"item\"><i class=\"swatch budget\"></i>by the prefix budget alone</span>";
+  if (compares) {
+    out += "<span class=\"item\"><i class=\"swatch outline\"></i>DPPO, where it is large enough to compare</span>";
+  }
+  std::string unmasked;
+  for (outcome const& o : rows) {
+    if (o.report.masked() == 0) unmasked += (unmasked.empty() ? "" : "; ") + escaped(o.what.label);
+  }
+  if (!unmasked.empty()) out += "<span class=\"item\">Not drawn, since nothing is masked: " + unmasked + "</span>";
+  return out + "</p>";
 }
 
 }  // namespace
@@ -95,25 +113,20 @@ std::string group(std::vector<outcome const*> const& members, outcome const* ref
 std::string positions(std::vector<outcome> const& rows) {
   std::vector<outcome const*> small;
   std::vector<outcome const*> large;
-  std::vector<std::string> unmasked;
   outcome const* reference = nullptr;
   for (outcome const& o : rows) {
     if (o.what.config.policy == "dppo") reference = &o;
-    if (o.report.masked() == 0) unmasked.push_back(o.what.label);
-    else (tallest(o) <= 0.1 ? small : large).push_back(&o);
+    if (o.report.masked() > 0) (tallest(o) <= 0.1 ? small : large).push_back(&o);
   }
-  std::string out = group(small, reference) + group(large, reference);
-  out += "<p class=\"key\">Height: percent of the tokens at that relative position t/T that are masked, in 20 bins."
-         "</p><p class=\"key\"><span class=\"item\"><i class=\"swatch own\"></i>by a threshold</span>"
-         "<span class=\"item\"><i class=\"swatch budget\"></i>by the prefix budget alone</span>";
-  if (reference != nullptr) {
-    out += "<span class=\"item\"><i class=\"swatch outline\"></i>DPPO, where it is large enough to compare</span>";
+  return group(small, reference, "Axes") + group(large, reference, "Axes") + key(rows, reference != nullptr);
+}
+
+std::string positions_together(std::vector<outcome> const& rows, std::string const& heading) {
+  std::vector<outcome const*> members;
+  for (outcome const& o : rows) {
+    if (o.report.masked() > 0) members.push_back(&o);
   }
-  for (std::size_t i = 0; i < unmasked.size(); ++i) {
-    out += i == 0 ? "<span class=\"item\">Not drawn, since nothing is masked: " : "; ";
-    out += escaped(unmasked[i]);
-  }
-  return out + (unmasked.empty() ? "</p>" : "</span></p>");
+  return group(members, nullptr, heading + "; axes") + key(rows, false);
 }
 
 }  // namespace demo

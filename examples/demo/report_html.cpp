@@ -5,7 +5,6 @@
 #include "wording.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -23,7 +22,7 @@ std::string list_of(std::vector<block> const& blocks) {
   return text;
 }
 
-std::string head(study const& s, provenance const& from) {
+std::string head(study const& s, provenance const& from, training const* trained) {
   block const& first = s.blocks.front();
   bool const dated = first.updates != unknown_updates;
   std::string out = "<header><p class=\"brand\">cppo</p><h1>Which tokens may still teach?</h1><p class=\"lede\">";
@@ -36,6 +35,10 @@ std::string head(study const& s, provenance const& from) {
                   !dated                 ? ""
                   : s.blocks.size() == 1 ? fmt::format(" {}", after(first.updates))
                                          : fmt::format(" after {} updates", list_of(s.blocks)));
+  if (trained != nullptr) {
+    out += fmt::format("<p class=\"lede\">Then the model learns, from the same start, under {} of them: {}.</p>",
+                       trained->settings.size(), "<a href=\"#learning\">what becomes of it</a>");
+  }
   if (!from.sentence.empty()) out += fmt::format("<p class=\"aside\">{}</p>", from.sentence);
   return out + "</header>";
 }
@@ -57,8 +60,9 @@ std::string terms() {
       symbol("W", "t\u22121"), symbol("w", "t"));
 }
 
-std::string section(std::string const& title, std::string const& lead, std::string const& body) {
-  return fmt::format("<section><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", title, lead, body);
+std::string section(std::string const& title, std::string const& lead, std::string const& body,
+                    std::string const& id = "") {
+  return fmt::format("<section{}><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id.empty() ? "" : " id=\"" + id + "\"", title, lead, body);
 }
 
 std::string about_one(followed const& one, rollout const& r) {
@@ -114,7 +118,7 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::
       "</style></head><body><svg width=\"0\" height=\"0\" class=\"defs\" aria-hidden=\"true\"><pattern id=\"hatch\" "
       "width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
       "<path class=\"hatch-ground\" d=\"M0 0h4v4H0z\"/><path class=\"hatch-line\" d=\"M0 0v4\"/></pattern></svg><main>";
-  out += head(s, from) + terms();
+  out += head(s, from, trained) + terms();
   out += section("How much is masked",
                  s.blocks.size() > 1 ? "The older the rollouts, the more a trust region has to refuse."
                                      : "The share of tokens that each trust region refuses.",
@@ -136,7 +140,8 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::
         divergence_tables(s));
   }
   if (trained != nullptr) {
-    out += section("Learning under each trust region", training_lead(*trained), training_charts(*trained));
+    out += section("Learning under each trust region", training_lead(*trained), training_charts(*trained),
+                   "learning");
   }
   out += section("Every number", "Of the recorded rollouts above.", full_tables(s));
   return out + notes(from) + "</main></body></html>\n";
@@ -146,13 +151,10 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::
 
 void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
                   trainer::tokenizer const& words, provenance const& from, training const* trained) {
-  std::filesystem::path const file(path);
-  std::error_code failed;
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), failed);
-  std::ofstream out(file, std::ios::binary);
+  std::ofstream out(path, std::ios::binary);
   out << page(s, rollouts, words, from, trained);
   out.close();
-  if (failed || !out) throw input_error(fmt::format("{}: the report cannot be written", path));
+  if (!out) throw input_error(fmt::format("{}: the report cannot be written", path));
 }
 
 }  // namespace demo

@@ -15,7 +15,7 @@ struct provenance {
   std::string sentence;  ///< about the rollouts; may be empty
 };
 
-/// Writes the report, making the folder it lies in; without training where `trained` is null. Throws `input_error` if that fails.
+/// Writes the report; without training where `trained` is null. Throws `input_error` if that fails.
 void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
                   trainer::tokenizer const& words, provenance const& from, training const* trained);
 

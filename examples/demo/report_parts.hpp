@@ -24,6 +24,8 @@ appearance appearance_of(cppo::decision d);
 std::string overview(study const& s);
 /// Masked percent by relative position, one small chart a policy.
 std::string positions(std::vector<outcome> const& rows);
+/// The same with one scale for all, under a heading.
+std::string positions_together(std::vector<outcome> const& rows, std::string const& heading);
 /// Drift and budget along one response, and each token's own test.
 std::string drift_charts(followed const& one);
 /// The same response as text, each token coloured by what decided it.

@@ -20,6 +20,7 @@ h1{font-size:52px;line-height:1.08;letter-spacing:-.015em;font-weight:400;margin
 h2{font-size:30px;line-height:1.2;font-weight:400;letter-spacing:-.005em;margin:0 0 8px}
 h3{font-size:13px;font-weight:600;margin:32px 0 12px;color:var(--soft)}
 p{margin:0 0 16px}
+a{color:inherit}
 sub{font-size:.7em;line-height:0}
 .brand{font-weight:700;letter-spacing:.01em;color:var(--soft);margin-bottom:40px}
 .lede{font-size:22px;line-height:1.5;max-width:38em;margin-bottom:20px}
@@ -73,7 +74,7 @@ th small{color:var(--soft);font-size:12px}
 )css"
                                 R"css(
 .plot{margin:0 0 36px}
-.ytitle{font-size:13.5px;color:var(--soft);margin:0 0 12px 52px}
+.ytitle{font-size:13.5px;color:var(--soft);margin:0 0 12px 52px}.ytitle br+.item,.ytitle br~.item{margin-top:4px}
 .xtitle{font-size:12px;color:var(--soft);margin:26px 0 0 52px}
 .plot+.key{margin:-12px 0 36px 52px;max-width:52em}
 .area{position:relative;height:280px;margin:0 78px 0 52px}

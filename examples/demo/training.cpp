@@ -54,7 +54,8 @@ std::string story_of(trainer::parameters<float> const& weights, trainer::task co
 
 }  // namespace
 
-training train(std::string const& data, training_request const& asked, std::atomic<bool> const& stop,
+training train(std::string const& data, std::set<std::string> const& dictionary, training_request const& asked,
+               std::atomic<bool> const& stop,
                std::function<void(training_progress const&)> const& show) {
   using clock = std::chrono::steady_clock;
   auto const start = clock::now();
@@ -67,8 +68,9 @@ training train(std::string const& data, training_request const& asked, std::atom
   t.threads = asked.threads > 0 ? asked.threads : static_cast<int>(std::thread::hardware_concurrency());
   trainer::parameters<float> const base = trainer::read_model(data + "/stories260K.bin");
   trainer::tokenizer const words(data + "/tok512.bin");
-  trainer::task const task = trainer::story_task(words, asked.quick ? 64 : 112);
+  trainer::task const task = trainer::story_task(words, asked.quick ? 64 : 112, dictionary);
   t.tokens = task.tokens;
+  t.dictionary = dictionary;
   t.prompt = words.text(task.prompts.front());
   t.story_before = story_of(base, task, words);
   rollout_dump dump(asked.dump);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ struct training {
   std::vector<training_run> runs;
   trainer::learning_options options;  ///< sizes that all runs share
   int tokens = 0;                     ///< longest response
+  std::set<std::string> dictionary;   ///< what counts as a word
   std::string prompt, story_before;   ///< the story that the model tells before training
   int threads = 0;
   bool interrupted = false;
@@ -60,7 +62,9 @@ struct training {
 
 /// Trains. `data` is the folder of the model and its tokenizer. Stops early, with what is done, when `stop` is set.
 /// Throws `input_error` where a file cannot be read or written, or nothing fits the request.
-training train(std::string const& data, training_request const& asked, std::atomic<bool> const& stop,
+/// `dictionary` says what counts as a word in a story.
+training train(std::string const& data, std::set<std::string> const& dictionary, training_request const& asked,
+               std::atomic<bool> const& stop,
                std::function<void(training_progress const&)> const& show);
 
 }  // namespace demo

@@ -5,6 +5,7 @@
 #include "../trainer/task.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -18,13 +19,13 @@ constexpr std::size_t curve_styles = 6;
 std::string curve_style(std::size_t place) { return fmt::format("p{}", place % curve_styles); }
 
 std::string curve_legend(training const& t, std::vector<training_summary> const& all) {
-  std::string out = "<p class=\"key\">";
+  std::string out;
   for (std::size_t i = 0; i < all.size(); ++i) {
     out += fmt::format("<span class=\"item\"><i class=\"stroke {}\"></i>{}</span>", curve_style(i),
                        escaped(t.settings[all[i].which].label));
   }
-  if (t.asked.seeds > 1) out += "<span class=\"item\">shaded: from the lowest to the highest seed</span>";
-  return out + "</p>";
+  if (t.asked.seeds > 1) out += "<span class=\"item\">shaded: lowest to highest seed</span>";
+  return out;
 }
 
 /// One number over the steps, a curve for each policy.
@@ -35,8 +36,10 @@ std::string curves(training const& t, std::vector<training_summary> const& all, 
     for (spread const& p : curve(t, s.which, value)) top = std::max(top, 1.05 * p.high);
   }
   plot p(1.0, std::max(2.0, static_cast<double>(t.asked.steps)), 0.0, top);
-  for (double const y : ticks(0.0, top, 4)) p.y_tick(y, fmt::format("{:g}", y));
-  for (double const x : ticks(1.0, std::max(2.0, static_cast<double>(t.asked.steps)), 6)) p.x_tick(x, fmt::format("{:g}", x));
+  for (double const y : ticks(0.0, top, 5)) p.y_tick(y, fmt::format("{:g}", y));
+  for (double const x : ticks(1.0, std::max(2.0, static_cast<double>(t.asked.steps)), 6)) {
+    if (x == std::floor(x)) p.x_tick(x, fmt::format("{:g}", x));
+  }
   for (std::size_t i = 0; i < all.size(); ++i) {
     std::vector<std::pair<double, double>> low, mean, high;
     for (spread const& s : curve(t, all[i].which, value)) {
@@ -48,7 +51,7 @@ std::string curves(training const& t, std::vector<training_summary> const& all, 
     if (t.asked.seeds > 1) p.area(low, high, "band " + curve_style(i));
     p.line(mean, "curve " + curve_style(i));
   }
-  return p.html(title, "step", in_words);
+  return p.html(title + "<br>" + curve_legend(t, all), "step", in_words);
 }
 
 constexpr double panel_width = 200.0;
@@ -74,7 +77,7 @@ std::string causes(training const& t, std::vector<training_summary> const& all) 
   }
   if (scale <= 0.0) return "<p>Nothing was masked.</p>";
   scale = scale > 0.5 ? 1.0 : scale > 0.25 ? 0.5 : scale > 0.1 ? 0.25 : 0.1;
-  std::string out = fmt::format("<h3>Axes up to {:.0f}&#8239;% of tokens, from the first step to the last</h3>"
+  std::string out = fmt::format("<h3>Masked over the steps, and why; axes up to {:.0f}&#8239;% of tokens</h3>"
                                 "<div class=\"panels\">", 100.0 * scale);
   for (training_summary const& s : all) {
     std::vector<spread> const whole = curve(t, s.which, masked_of);
@@ -138,22 +141,22 @@ std::string table(training const& t, std::vector<training_summary> const& all) {
   return out + "</tbody></table></div>";
 }
 
-std::string verdict(std::string const& story) {
-  trainer::story_verdict const v = trainer::judge(story);
-  if (v.name.empty()) return "names nobody";
-  return fmt::format("{}: {} mention{}{}{}", escaped(v.name), v.mentions, v.mentions == 1 ? "" : "s",
+std::string verdict(trainer::story_verdict const& v) {
+  std::string const words = fmt::format("{:.0f}&#8239;% words", 100.0 * v.known);
+  if (v.name.empty()) return "names nobody, " + words;
+  return fmt::format("{}: {} mention{}, {}{}{}", escaped(v.name), v.mentions, v.mentions == 1 ? "" : "s", words,
                      v.repeats ? ", repeats itself" : "", v.success ? "; rewarded" : "");
 }
 
-std::string story(std::string const& label, std::string const& text) {
+std::string story(training const& t, std::string const& label, std::string const& text) {
   return fmt::format("<figure class=\"tale\"><figcaption><b>{}</b> {}</figcaption><blockquote>{}</blockquote></figure>",
-                     escaped(label), verdict(text), spelled_out(text));
+                     escaped(label), verdict(trainer::judge(text, t.dictionary)), spelled_out(text));
 }
 
 std::string stories(training const& t, std::vector<training_summary> const& all) {
   std::string out = "<h3>A story before training, and after it: the same prompt and the same random numbers</h3>"
-                    "<div class=\"tales\">" + story("Before", t.story_before);
-  for (training_summary const& s : all) out += story(t.settings[s.which].label, s.story);
+                    "<div class=\"tales\">" + story(t, "Before", t.story_before);
+  for (training_summary const& s : all) out += story(t, t.settings[s.which].label, s.story);
   return out + "</div>";
 }
 
@@ -166,8 +169,8 @@ std::string training_lead(training const& t) {
       "updates (Adam, learning rate {:g}), while \u03bc stays what sampled it. ",
       t.asked.steps, t.asked.steps == 1 ? "" : "s", t.options.responses, t.tokens, t.options.epochs,
       t.options.minibatches, t.options.adam.learning_rate);
-  text += "A story is rewarded if it names somebody, mentions the name at least four times, and repeats no three "
-          "words. ";
+  text += "A story is rewarded if it names somebody, mentions the name at least four times, repeats no three words in a "
+          "row, and at least 85&#8239;% of its words are words of the recorded stories. ";
   text += fmt::format("{} seed{}.", t.asked.seeds, t.asked.seeds == 1 ? "" : "s");
   if (t.interrupted) text += " Training was interrupted: the curves end where it stood.";
   return text;
@@ -176,17 +179,15 @@ std::string training_lead(training const& t) {
 std::string training_charts(training const& t) {
   std::vector<training_summary> const all = summaries(t);
   if (all.empty()) return "<p>No step was finished.</p>";
-  std::string const legend = curve_legend(t, all);
-  std::string out = legend;
-  out += curves(t, all, success_of, "success: share of rewarded stories", 1.0, "Success over the steps");
+  std::string out = curves(t, all, success_of, "success: share of rewarded stories", 1.0, "Success over the steps");
   out += curves(t, all, drift_of,
                 fmt::format("drift: mean {} over the updates of a step, {}", symbol("D", "t"), escaped(t.measure.label)),
                 0.01, "Mean drift over the steps");
   out += curves(t, all, nll_of, "nats per token of the stories under the model as it was before training", 2.0,
                 "Negative log-likelihood under the base model over the steps");
   out += table(t, all);
-  out += "<h3>Masked over the steps, and why</h3>" + causes(t, all);
-  out += "<h3>Masked by position in the response, all steps together</h3>" + positions(as_outcomes(t, all));
+  out += causes(t, all);
+  out += positions_together(as_outcomes(t, all), "Masked by position in the response, all steps together");
   out += stories(t, all);
   out += "<p class=\"key\">What this shows and what it does not: a model of 260\u2009032 parameters on one task, with a "
          "learning rate chosen so that a batch is outgrown within a step. That an unbounded update destroys the "

@@ -4,6 +4,7 @@
 #include "wording.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
@@ -71,7 +72,9 @@ void print_training_plan(training_request const& asked, bool styled) {
   printer const out(styled);
   out.heading(fmt::format("Training: {} step{}, {} seed{}", asked.steps, asked.steps == 1 ? "" : "s", asked.seeds,
                           asked.seeds == 1 ? "" : "s"));
-  out.quiet("Rewarded: a story that names somebody, mentions the name at least 4 times, and repeats no three words.");
+  out.quiet("Rewarded: a story that names somebody, mentions the name at least 4 times, repeats no three words in a row, and "
+            "at least 85 % of whose words are words of the recorded stories.");
+  std::fflush(stdout);
 }
 
 void print_training(training const& t, bool styled) {

@@ -9,6 +9,7 @@ namespace trainer {
 namespace {
 
 constexpr int wanted_mentions = 4;
+constexpr double wanted_words = 0.85;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
@@ -47,7 +48,15 @@ bool any_three_words_twice(std::vector<std::string> const& words) {
 
 }  // namespace
 
-story_verdict judge(std::string_view story) {
+std::set<std::string> words_in(std::vector<std::string> const& texts) {
+  std::set<std::string> all;
+  for (std::string const& text : texts) {
+    for (std::string const& word : words_of(text)) all.insert(lower(word));
+  }
+  return all;
+}
+
+story_verdict judge(std::string_view story, std::set<std::string> const& dictionary) {
   story_verdict v;
   std::vector<std::string> const words = words_of(story);
   auto const named = std::find(words.begin(), words.end(), "named");
@@ -58,11 +67,18 @@ story_verdict judge(std::string_view story) {
     }));
   }
   v.repeats = any_three_words_twice(words);
-  v.success = v.mentions >= wanted_mentions && !v.repeats;
+  if (!dictionary.empty() && !words.empty()) {
+    auto const known = std::count_if(words.begin(), words.end(), [&](std::string const& word) {
+      std::string const plain = without_possessive(word);
+      return plain == v.name || dictionary.count(lower(plain)) > 0 || dictionary.count(lower(word)) > 0;
+    });
+    v.known = static_cast<double>(known) / static_cast<double>(words.size());
+  }
+  v.success = v.mentions >= wanted_mentions && !v.repeats && v.known >= wanted_words;
   return v;
 }
 
-task story_task(tokenizer const& words, int tokens) {
+task story_task(tokenizer const& words, int tokens, std::set<std::string> dictionary) {
   task t;
   for (char const* opening : {"Once upon a time, there was a little", "Once upon a time, there lived a",
                               "Once upon a time, there was a happy", "Once upon a time, there was a young"}) {
@@ -71,10 +87,10 @@ task story_task(tokenizer const& words, int tokens) {
   }
   t.tokens = tokens;
   t.end_token = tokenizer::story_token;
-  t.reward = [&words](std::vector<std::int32_t> const& prompt, std::vector<std::int32_t> const& response) {
+  t.reward = [&words, dictionary = std::move(dictionary)](std::vector<std::int32_t> const& prompt, std::vector<std::int32_t> const& response) {
     std::vector<std::int32_t> all = prompt;
     all.insert(all.end(), response.begin(), response.end());
-    return judge(words.text(all)).success ? 1.0 : 0.0;
+    return judge(words.text(all), dictionary).success ? 1.0 : 0.0;
   };
   return t;
 }

@@ -4,6 +4,7 @@
 #include "tokenizer.hpp"
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,18 +20,23 @@ struct task {
   std::function<double(std::vector<std::int32_t> const& prompt, std::vector<std::int32_t> const& response)> reward;
 };
 
+/// The words of texts, in lower case: what counts as a word. Empty: everything does.
+std::set<std::string> words_in(std::vector<std::string> const& texts);
+
 /// What the story task sees in a text.
 struct story_verdict {
   std::string name;        ///< the word after the first "named", if it begins with a capital letter; else empty
   int mentions = 0;        ///< how often that word occurs, the first included
   bool repeats = false;    ///< three consecutive words occur twice
-  bool success = false;    ///< somebody is named, mentioned at least four times, and nothing repeats
+  double known = 1.0;      ///< share of its words that are words
+  bool success = false;    ///< somebody is named, mentioned at least four times, nothing repeats, 85 % are words
 };
-/// Judges a text. Words are runs of letters and apostrophes; repetition is looked for without regard to case.
-story_verdict judge(std::string_view story);
+/// Judges a text. Words are runs of letters and apostrophes; only the name is compared with regard to case.
+story_verdict judge(std::string_view story, std::set<std::string> const& dictionary = {});
 
-/// Continue one of a few openings so that the story names its hero, stays with him or her, and does not go in circles.
-/// The name is an early token that binds all later ones, and a collapsed policy cannot satisfy the third condition.
-task story_task(tokenizer const& words, int tokens = 112);
+/// Continue one of a few openings so that the story names its hero, stays with him or her, does not go in circles, and
+/// consists of words. The name is an early token that binds all later ones; a collapsed policy repeats itself, and one
+/// that has lost the language does not find words. `words` must outlive the task.
+task story_task(tokenizer const& words, int tokens, std::set<std::string> dictionary);
 
 }  // namespace trainer

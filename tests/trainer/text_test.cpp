@@ -54,14 +54,31 @@ TEST_CASE("a story succeeds if it names somebody, stays with them and does not r
   CHECK_FALSE(judge("").success);
 }
 
+TEST_CASE("a story must consist of words, if it is known what words are") {
+  std::set<std::string> const dictionary = words_in({"There was a girl named", "and RAN saw mom's then"});
+  CHECK(dictionary.count("ran") == 1);
+  CHECK(dictionary.count("mom's") == 1);
+  std::string const good = "There was a girl named Lily. Lily ran. Then Lily saw Lily.";
+  CHECK(judge(good, dictionary).known == 1.0);  // the name is a word, whoever it is
+  CHECK(judge(good, dictionary).success);
+  CHECK(judge(good + " Lily's", dictionary).known == 1.0);
+  CHECK(judge(good + " girl's ran", dictionary).known == 1.0);
+  // Two of 14 are none: 12/14 is above 85 %, 12/15 is not.
+  CHECK(judge(good + " xx yy", dictionary).success);
+  CHECK(judge(good + " xx yy zz", dictionary).known == cppo_test::approx(12.0 / 15.0));
+  CHECK_FALSE(judge(good + " xx yy zz", dictionary).success);
+  CHECK(judge("", dictionary).known == 1.0);
+}
+
 TEST_CASE("the story task asks for stories that the tokenizer can read") {
   tokenizer const words(data + "/tok512.bin");
-  task const t = story_task(words, 40);
+  task const t = story_task(words, 40, words_in({"a little girl named and ran saw once upon time there was"}));
   CHECK(t.prompts.size() == 4);
   CHECK(t.tokens == 40);
   for (auto const& prompt : t.prompts) CHECK(prompt.front() == tokenizer::story_token);
   auto const& prompt = t.prompts[0];
   CHECK(words.text(prompt) == "Once upon a time, there was a little");
   CHECK(t.reward(prompt, words.ids("girl named Sue. Sue saw Sue, and Sue ran.")) == 1.0);
+  CHECK(t.reward(prompt, words.ids("girl named Sue. Sue xx Sue, zz yy Sue ww.")) == 0.0);
   CHECK(t.reward(prompt, words.ids("girl named Sue. Sue saw Sue, and ran.")) == 0.0);
 }
