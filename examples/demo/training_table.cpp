@@ -18,12 +18,12 @@ std::string ranged(spread const& s, std::size_t seeds, int digits) {
 }
 
 void print_results(printer const& out, training const& t, std::vector<training_summary> const& all) {
-  out.quiet(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>22}", "policy", "final success", "best success",
+  out.quiet(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}", "policy", "final success", "best success",
                         "base NLL", "masked %", "by budget %", "mean \u03b4_b", "worst mean D"));
   for (training_summary const& s : all) {
     setting const& what = t.settings[s.which];
     std::string const share = s.report.masked() > 0 ? percent(s.report.budget_mask_share()) : "-";
-    out.line(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>22}", what.label,
+    out.line(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}", what.label,
                          ranged(s.final_success, s.seeds, 2), ranged(s.best_success, s.seeds, 2),
                          ranged(s.final_nll, s.seeds, 2), percent(s.report.masked_fraction()),
                          dash_or(what.has_budget, share),

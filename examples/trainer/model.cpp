@@ -7,7 +7,7 @@
 
 #include <bit>
 #include <cmath>
-#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -44,6 +44,11 @@ std::array<tensor_place, all_tensors.size()> places_of(model_shape const& s) {
   return places;
 }
 
+Index parameter_count(model_shape const& s) {
+  tensor_place const last = places_of(s).back();
+  return last.first + last.size();
+}
+
 }  // namespace
 
 void model_shape::check() const {
@@ -65,8 +70,7 @@ char const* name(tensor t) {
 template <class Real>
 parameters<Real>::parameters(model_shape const& shape) : shape_(shape), places_(places_of(shape)) {
   shape.check();
-  tensor_place const& last = places_.back();
-  values_.resize(static_cast<std::size_t>(last.first + last.size()));
+  values_.resize(static_cast<std::size_t>(parameter_count(shape)));
 }
 
 template class parameters<float>;
@@ -84,9 +88,13 @@ parameters<float> read_model(std::string const& path) {
   } catch (std::invalid_argument const& e) {
     fail(std::string("not a model: ") + e.what());
   }
+  auto const bytes = static_cast<std::uintmax_t>(parameter_count(shape)) * sizeof(float);
+  // Sizes are believed only as far as the file is long.
+  if (std::filesystem::file_size(path) < sizeof sizes + bytes) fail("the file ends inside the weights");
   parameters<float> weights(shape);
-  auto const bytes = static_cast<std::streamsize>(weights.flat().size() * sizeof(float));
-  if (!file.read(reinterpret_cast<char*>(weights.flat().data()), bytes)) fail("the file ends inside the weights");
+  if (!file.read(reinterpret_cast<char*>(weights.flat().data()), static_cast<std::streamsize>(bytes))) {
+    fail("the file cannot be read");
+  }
   for (float const w : weights.flat()) {
     if (!std::isfinite(w)) fail("a weight is NaN or infinite");
   }

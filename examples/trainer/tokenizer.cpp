@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <fstream>
 
 namespace trainer {
@@ -11,6 +12,8 @@ namespace trainer {
 namespace {
 
 constexpr std::int32_t first_byte_token = 3;
+constexpr std::size_t fewest_tokens = first_byte_token + 256;  // every text can be spelled in bytes
+constexpr std::uint32_t longest_piece = 1024;
 
 /// A little-endian 32-bit integer; false at the end of the file.
 bool read_word(std::istream& in, std::uint32_t& word) {
@@ -23,10 +26,11 @@ bool read_word(std::istream& in, std::uint32_t& word) {
 
 /// Pieces such as <0x0A> stand for one byte.
 std::string spelled(std::string const& piece) {
-  if (piece.size() == 6 && piece.rfind("<0x", 0) == 0 && piece.back() == '>') {
-    return std::string(1, static_cast<char>(std::stoi(piece.substr(3, 2), nullptr, 16)));
-  }
-  return piece;
+  if (piece.size() != 6 || piece.rfind("<0x", 0) != 0 || piece.back() != '>') return piece;
+  unsigned int byte = 0;
+  auto const [end, error] = std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
+  bool const is_byte = error == std::errc() && end == piece.data() + 5;
+  return is_byte ? std::string(1, static_cast<char>(byte)) : piece;
 }
 
 /// Bytes of the UTF-8 character that begins with `lead`.
@@ -43,7 +47,7 @@ tokenizer::tokenizer(std::string const& path) {
   std::uint32_t longest = 0;
   std::uint32_t score = 0;
   std::uint32_t length = 0;
-  if (!read_word(in, longest)) throw input_error(path + ": not a vocabulary");
+  if (!read_word(in, longest) || longest > longest_piece) throw input_error(path + ": not a vocabulary");
   while (read_word(in, score)) {
     if (!read_word(in, length) || length > longest + 6U) throw input_error(path + ": not a vocabulary");
     std::string piece(length, '\0');
@@ -54,6 +58,7 @@ tokenizer::tokenizer(std::string const& path) {
     pieces_.push_back(spelled(piece));
     scores_.push_back(std::bit_cast<float>(score));
   }
+  if (pieces_.size() < fewest_tokens) throw input_error(path + ": a vocabulary must hold a token for every byte");
 }
 
 std::string tokenizer::text(std::int32_t id) const {

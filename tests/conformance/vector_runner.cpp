@@ -5,82 +5,45 @@
 //
 // Exit status: 0 results written, 2 a wrong flag, or a file that is missing, unwritable or not in the format.
 
-#include "cppo_cases.hpp"
-#include "divergence_cases.hpp"
-#include "mask_cases.hpp"
-#include "rejection_cases.hpp"
+#include "run_case.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <map>
+#include <iterator>
 
 namespace conformance {
 namespace {
 
-/// Methods of the format that cppo does not offer, and what keeps it from them.
-std::map<std::string, char const*> const not_offered = {
-    {"vanilla", "the clipped loss is a constant where it clips; a masked token's loss is 0 here, and there is no dual clip"},
-    {"cispo", "rho is clipped from below too; here it can be capped from above only"},
-    {"sapo", "a sigmoid of the ratio replaces it; the surrogate here is linear in the ratio"},
-    {"gspo", "one length-normalised ratio for a whole response; ratios here are per token"},
-    {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
-};
-
-template <class Real, class Executor>
-json run_method(Executor const& executor, object_reader const& c) {
-  if (!c.has("layout") && !c.object("params").has("method")) return divergence_case<Executor, Real>(executor, c).run();
-  std::string const method = c.object("params").text("method");
-  if (method == "cppo") return run_cppo<Real>(executor, c);
-  if (method == "ppo_mask") return run_ppo_mask<Real>(executor, c);
-  if (method == "dppo_mask") return run_dppo_mask<Real>(executor, c);
-  if (method == "dppo_tv") return run_dppo<Real>(executor, c, case_divergence("binary_tv"));
-  if (method == "dppo_kl") return run_dppo<Real>(executor, c, case_divergence("binary_kl"));
-  if (method == "trm_max") return run_trm<Real>(executor, c, true);
-  if (method == "trm_avg") return run_trm<Real>(executor, c, false);
-  if (method.starts_with("rs_")) return run_rejection<Real>(executor, c, method);
-  if (auto const found = not_offered.find(method); found != not_offered.end()) throw unsupported(found->second);
-  throw unsupported("there is no method \"" + method + "\" here");
+/// One sentence on stderr, in plain characters whatever it quotes.
+void warn(std::string sentence) {
+  std::replace_if(sentence.begin(), sentence.end(), [](unsigned char c) { return c < ' ' || c > '~'; }, ' ');
+  std::cerr << "vector_runner: " << sentence << '\n';
 }
-
-template <class Real, class Executor>
-json run_case(Executor const& executor, json const& source, std::size_t index) {
-  std::string const name = object_reader(source, "case " + std::to_string(index)).text("name");
-  json r;
-  try {
-    r = run_method<Real>(executor, object_reader(source, "case \"" + name + "\""));
-  } catch (unsupported const& e) {
-    r = {{"unsupported", e.what()}};
-  } catch (rejected const& e) {
-    r = {{"rejected", e.what()}};
-    std::cerr << "vector_runner: case \"" << name << "\": " << e.what() << '\n';
-  }
-  r["name"] = name;
-  return r;
+/// The same, and the exit status 2.
+int refuse(std::string const& what) {
+  warn(what);
+  return 2;
 }
 
 template <class Real, class Executor>
 json run_cases(Executor const& executor, json const& cases) {
   json results = json::array();
-  for (json const& c : cases) results.push_back(run_case<Real>(executor, c, results.size()));
+  for (json const& c : cases) {
+    results.push_back(run_case<Real>(executor, c, results.size()));
+    json const& r = results.back();
+    if (r.contains("rejected")) warn("case \"" + r["name"].get<std::string>() + "\": " + r["rejected"].get<std::string>());
+  }
   return {{"results", results}};
 }
 
 json read_vectors(std::string const& path) {
-  std::ifstream file(path);
-  if (!file) throw format_error("the file cannot be read");
-  try {
-    json const cases = json::parse(file);
-    if (!cases.is_array()) throw format_error("the file must hold an array of cases");
-    return cases;
-  } catch (json::exception const& e) {
-    std::string const what = e.what();  // "[json.exception...] parse error at line 3, column 5: ..."
-    throw format_error("the file is not valid JSON: " + what.substr(what.find("] ") + 2));
-  } catch (std::ios_base::failure const&) {  // a folder, for one
-    throw format_error("the file cannot be read");
-  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path)) throw format_error("the file cannot be read");
+  return parse_cases({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
 }
 
 template <class Executor>
@@ -93,14 +56,6 @@ json run_file([[maybe_unused]] std::string const& executor, bool in_double, json
   if (executor == "simd") return run_cases(cppo::simd, in_double, cases);
 #endif
   return run_cases(cppo::seq, in_double, cases);
-}
-
-/// One sentence on stderr, exit status 2.
-int refuse(std::string const& what) {
-  std::string sentence = what;
-  std::replace_if(sentence.begin(), sentence.end(), [](unsigned char c) { return c < ' ' || c > '~'; }, ' ');
-  std::cerr << "vector_runner: " << sentence << '\n';
-  return 2;
 }
 
 }  // namespace

@@ -1,0 +1,68 @@
+/// @file
+/// One case of the vectors, from JSON to what the library answers.
+#pragma once
+
+#include "cppo_cases.hpp"
+#include "divergence_cases.hpp"
+#include "mask_cases.hpp"
+#include "rejection_cases.hpp"
+
+#include <map>
+
+namespace conformance {
+
+/// Methods of the format that cppo does not offer, and what keeps it from them.
+inline std::map<std::string, char const*> const not_offered = {
+    {"vanilla", "the clipped loss is a constant where it clips; a masked token's loss is 0 here, and there is no dual clip"},
+    {"cispo", "rho is clipped from below too; here it can be capped from above only"},
+    {"sapo", "a sigmoid of the ratio replaces it; the surrogate here is linear in the ratio"},
+    {"gspo", "one length-normalised ratio for a whole response; ratios here are per token"},
+    {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
+};
+
+/// Runs a case by its method.
+template <class Real, class Executor>
+json run_method(Executor const& executor, object_reader const& c) {
+  if (!c.has("layout") && !c.object("params").has("method")) return divergence_case<Executor, Real>(executor, c).run();
+  std::string const method = c.object("params").text("method");
+  if (method == "cppo") return run_cppo<Real>(executor, c);
+  if (method == "ppo_mask") return run_ppo_mask<Real>(executor, c);
+  if (method == "dppo_mask") return run_dppo_mask<Real>(executor, c);
+  if (method == "dppo_tv") return run_dppo<Real>(executor, c, case_divergence("binary_tv"));
+  if (method == "dppo_kl") return run_dppo<Real>(executor, c, case_divergence("binary_kl"));
+  if (method == "trm_max") return run_trm<Real>(executor, c, true);
+  if (method == "trm_avg") return run_trm<Real>(executor, c, false);
+  if (method.starts_with("rs_")) return run_rejection<Real>(executor, c, method);
+  if (auto const found = not_offered.find(method); found != not_offered.end()) throw unsupported(found->second);
+  throw unsupported("there is no method \"" + method + "\" here");
+}
+
+/// What the library answers to one case; `unsupported` or `rejected` with the reason where it does not.
+template <class Real, class Executor>
+json run_case(Executor const& executor, json const& source, std::size_t index) {
+  std::string const name = object_reader(source, "case " + std::to_string(index)).text("name");
+  json r;
+  try {
+    r = run_method<Real>(executor, object_reader(source, "case \"" + name + "\""));
+  } catch (unsupported const& e) {
+    r = {{"unsupported", e.what()}};
+  } catch (rejected const& e) {
+    r = {{"rejected", e.what()}};
+  }
+  r["name"] = name;
+  return r;
+}
+
+/// The cases of a file. Throws `format_error`.
+inline json parse_cases(std::string const& text) {
+  try {
+    json cases = json::parse(text);
+    if (!cases.is_array()) throw format_error("the file must hold an array of cases");
+    return cases;
+  } catch (json::exception const& e) {
+    std::string const what = e.what();  // "[json.exception...] parse error at line 3, column 5: ..."
+    throw format_error("the file is not valid JSON: " + what.substr(what.find("] ") + 2));
+  }
+}
+
+}  // namespace conformance

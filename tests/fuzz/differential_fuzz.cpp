@@ -1,0 +1,131 @@
+// Bytes to a batch, a trust region and options: seq, simd and simd on threads agree to the bit, so do pieces of the
+// responses, and the oracle agrees wherever its decision is not too close to call.
+#include "drawn_batch.hpp"
+#include "fault.hpp"
+
+#include <cppo/testing/captured_run.hpp>
+#include <cppo/testing/reference.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace {
+
+using namespace cppo;
+using fuzz::drawn_batch;
+using run = testing::captured_run<float>;
+
+testing::slot_rows all_slots(std::size_t n) {
+  testing::slot_rows rows(1);
+  for (std::size_t i = 0; i < n; ++i) rows[0].push_back(static_cast<index_t>(i));
+  return rows;
+}
+
+void demand_same(char const* what, run const& got, run const& expected, std::size_t slots, bool reports) {
+  fuzz::demand(got.outcome.code == expected.outcome.code, what, "another status", got.outcome.message());
+  fuzz::demand(got.outcome.response == expected.outcome.response || !reports, what, "another place", "");
+  auto const d = testing::compare(got, expected, all_slots(slots));
+  fuzz::demand(!d.found, what, "another value of", d.output);
+  fuzz::demand(!reports || testing::same_bits(got.diagnostics, expected.diagnostics), what, "another report", "");
+}
+
+/// Each response in up to three pieces, the cuts drawn from the bytes.
+template <class Region>
+void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, run const& whole,
+                    fuzz::byte_source& bytes) {
+  std::vector<std::int64_t> cuts{0};
+  std::vector<index_t> response_of, order_of;
+  for (std::size_t r = 0; r + 1 < b.offsets.size(); ++r) {
+    auto const n = static_cast<int>(b.offsets[r + 1] - b.offsets[r]);
+    int const first = bytes.byte() % (n + 1);
+    int const second = first + bytes.byte() % (n - first + 1);
+    for (int const end : {first, second, n}) {
+      cuts.push_back(b.offsets[r] + end);
+      response_of.push_back(static_cast<index_t>(r));
+      order_of.push_back(static_cast<index_t>(order_of.size()));
+    }
+  }
+  auto const pieces = b.cut_at(cuts);
+  piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
+  o.carries = plan.carries;
+  o.totals = plan.totals;
+  if (o.horizon == 0) o.horizon = b.packed ? 0 : b.width;  // packed pieces of padded rows have no width of their own
+  for (int threads = 1; threads <= 2; ++threads) {
+    run const got = testing::capture_view(simd.with_threads(threads), pieces, b.slots(), region, o);
+    auto const d = testing::compare(got, whole, all_slots(b.slots()));
+    fuzz::demand(!d.found, "pieces", "another value of", d.output);
+  }
+}
+
+std::optional<testing::reference_options> reference_of(policy_config const& c, loss_options const& o) {
+  testing::reference_options r;
+  auto const& names = divergence_names();
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    if (names[i] == c.divergence) r.divergence = static_cast<testing::reference_divergence>(i);
+  }
+  bool const trm = c.policy == "trm_max" || c.policy == "trm_mean";
+  bool const is_cppo = c.policy.starts_with("cppo");
+  if (c.policy == "cppo_shuffled") return std::nullopt;
+  r.toward = !trm && c.policy != "none";
+  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
+  if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{c.delta, c.delta};
+  if (is_cppo) r.w_min = c.policy == "cppo_no_weight" ? 1.0 : c.w_min;
+  if (is_cppo && c.policy != "cppo_no_budget") {
+    r.budget = testing::reference_budget{c.delta, c.delta_b, c.policy.starts_with("cppo_calibrated"),
+                                         c.calibrate.quantile, c.calibrate.scale, c.calibrate.ceiling_factor};
+  }
+  if (c.policy == "trm_max") r.response_max = c.delta;
+  if (c.policy == "trm_mean") r.response_mean = c.delta;
+  r.soft = c.policy.ends_with("soft");
+  r.log_ratio_clamp = o.surrogate.log_ratio_clamp;
+  r.ratio_cap = o.surrogate.ratio_cap;
+  r.form = static_cast<testing::reference_form>(o.surrogate.form);
+  r.aggregate = static_cast<testing::reference_aggregation>(o.aggregate);
+  r.normalizer = o.normalizer;
+  r.horizon = o.horizon;
+  r.positions = static_cast<testing::reference_positions>(o.positions);
+  return r;
+}
+
+/// Float against double: a decision is compared where it stands this far from flipping.
+constexpr double clear_margin = 1e-4;
+
+void compare_oracle(drawn_batch const& b, policy_config const& c, loss_options const& o, run const& got) {
+  auto const options = reference_of(c, o);
+  if (!options || !got.outcome.ok()) return;
+  testing::reference_result const want = testing::reference(b.view(), *options);
+  for (std::size_t i = 0; i < b.slots(); ++i) {
+    if (want.reason[i] == decision::excluded || want.margin[i] < clear_margin) continue;
+    auto const have = static_cast<double>(got[testing::captured::mask][i]);
+    fuzz::demand(have == want.mask[i], "the oracle", "another mask", c.policy);
+    double const d = std::min(want.divergence[i], 1000.0);
+    auto const have_d = static_cast<double>(got[testing::captured::divergence][i]);
+    fuzz::demand(std::fabs(have_d - d) <= 1e-4 * (1.0 + std::fabs(d)) || d < 0.0, "the oracle", "another divergence",
+                 c.divergence);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  fuzz::byte_source bytes(data, size);
+  policy_config const config = fuzz::drawn_region(bytes);
+  loss_options const options = fuzz::drawn_options(bytes);
+  drawn_batch const batch(bytes);
+  visit_policy(config, [&](auto const& region) {
+    run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
+    demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(), true);
+    run const plain = testing::capture_view(simd, batch.view(), batch.slots(), region, options, false);
+    fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");
+    auto const d = testing::compare(plain, whole, all_slots(batch.slots()));
+    fuzz::demand(!d.found, "simd without trace", "another value of", d.output);
+    if (whole.outcome.nothing_written()) return;
+    bool const own_counts = needs_counts(options.aggregate) && options.normalizer == 0.0;
+    if (!own_counts && options.positions == position_convention::own_length) {
+      compare_pieces(batch, region, options, whole, bytes);
+    }
+    if (batch.sound) compare_oracle(batch, config, options, whole);
+  });
+  return 0;
+}

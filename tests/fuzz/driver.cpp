@@ -1,0 +1,72 @@
+// Runs a fuzz target without libFuzzer: every given file, then inputs mutated from them, the same ones every time.
+//
+//     TARGET [--runs N] [--seed N] FILE...
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size);
+
+namespace {
+
+using bytes = std::vector<std::uint8_t>;
+constexpr std::size_t longest = 1 << 16;
+
+bytes read(char const* path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    std::fprintf(stderr, "%s: the file cannot be opened\n", path);
+    std::exit(2);
+  }
+  bytes content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return content;
+}
+
+bytes mutated(std::vector<bytes> const& corpus, std::mt19937_64& random) {
+  auto const below = [&random](std::size_t n) { return n == 0 ? 0 : random() % n; };
+  bytes input = corpus[below(corpus.size())];
+  if (input.size() > longest) input.resize(longest);
+  if (below(4) == 0) {  // something entirely new
+    input.resize(below(2000));
+    std::generate(input.begin(), input.end(), [&random] { return static_cast<std::uint8_t>(random()); });
+  }
+  for (std::size_t edits = 1 + below(8); edits > 0; --edits) {
+    std::size_t const at = below(input.size() + 1);
+    std::size_t const length = std::min(below(16), input.size() - at);
+    auto const place = input.begin() + static_cast<std::ptrdiff_t>(at);
+    switch (below(4)) {
+      case 0: input.erase(place, place + static_cast<std::ptrdiff_t>(length)); break;
+      case 1: input.insert(place, 1 + below(8), static_cast<std::uint8_t>(random())); break;
+      case 2: std::for_each(place, place + static_cast<std::ptrdiff_t>(length), [&](auto& b) { b = static_cast<std::uint8_t>(random()); }); break;
+      default: if (at < input.size()) input[at] = static_cast<std::uint8_t>(input[at] ^ (1U << below(8)));
+    }
+  }
+  return input;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned long runs = 10000;
+  unsigned long seed = 1;
+  std::vector<bytes> corpus;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--runs") == 0 && i + 1 < argc) runs = std::strtoul(argv[++i], nullptr, 10);
+    else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) seed = std::strtoul(argv[++i], nullptr, 10);
+    else corpus.push_back(read(argv[i]));
+  }
+  for (bytes const& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
+  if (corpus.empty()) corpus.emplace_back();
+  std::mt19937_64 random(seed);
+  for (unsigned long i = 0; i < runs; ++i) {
+    bytes const input = mutated(corpus, random);
+    LLVMFuzzerTestOneInput(input.data(), input.size());
+  }
+  std::printf("%zu files and %lu mutated inputs, no fault\n", corpus.size(), runs);
+}
