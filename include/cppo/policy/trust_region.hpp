@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cppo/gate/gates.hpp>
-#include <cppo/mask/combinators.hpp>
+#include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
 
 #include <type_traits>
@@ -27,9 +27,9 @@ class region {
   /// Union of what the parts need.
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
                                   (is_soft ? needs::prefix_values : needs::none);
-  /// Does the mask hold a prefix budget?
-  static constexpr bool has_prefix_budget = detail::leaves<M, clause::budget>() > 0;
-  static_assert(detail::leaves<M, clause::budget>() <= 1,
+  /// Does the mask hold a prefix budget, negated or not?
+  static constexpr bool has_prefix_budget = detail::leaves<M, detail::prefix_account>() > 0;
+  static_assert(detail::leaves<M, detail::prefix_account>() <= 1,
                 "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
 
   /// Binds the parts; see `trust_region` and `softened`.
@@ -61,7 +61,7 @@ class region {
   /// delta_b of a response from its statistics; 0 without a prefix budget.
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).source().resolve(statistics);
+    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
     else return 0.0;
   }
   /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
@@ -70,8 +70,8 @@ class region {
   CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t, V room) const noexcept {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
-    if constexpr (detail::leaves<M, clause::divergence>() == 1) {
-      c = min(c, detail::leaf<clause::divergence>(mask_).threshold(t));
+    if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(t));
     }
     return c;
   }
@@ -92,7 +92,7 @@ class region {
   }
   /// Initial slack of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).delta();
+    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).delta();
     else return 0.0;
   }
 
