@@ -52,11 +52,15 @@ class region {
   CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
     return mask_(t);
   }
-  /// What multiplies the token's loss, given `keeps(t)`.
+  /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
   CPPO_HOST_DEVICE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
-    if constexpr (is_soft) return select(kept, V(1), gate_(detail::excess_of(mask_, t)));
-    else return select(kept, V(1), V(0));
+    if constexpr (!is_soft) {
+      return select(kept, V(1), V(0));
+    } else {
+      V const x = detail::excess_of(mask_, t);
+      return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
+    }
   }
   /// delta_b of a response from its statistics; 0 without a prefix budget.
   template <class Statistics>
