@@ -214,10 +214,10 @@ class simd_response {
   }
   CPPO_ALWAYS_INLINE token<V> load(block_data const& d, int k) const noexcept {
     token<V> t(at(d.pi, k), at(d.mu, k), at(d.a, k));
+    t.lend_divergence(at(d.given, k));
     if (one_by_one()) {
       t.set_divergence(at(d.scores, k));
     } else if constexpr (scores_on<typename Region::divergence_type, V>) {
-      t.lend_divergence(at(d.given, k));
       t.set_divergence(score(task_.policy.divergence(), t));
     }
     return t;
