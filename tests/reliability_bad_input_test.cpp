@@ -138,6 +138,15 @@ TEST_CASE("on_bad_input::exclude, a bad token is as if it were masked out", "[re
   }
 }
 
+TEST_CASE("on_bad_input::exclude, a batch of nothing but bad tokens says where and how many", "[reliability]") {
+  batch_t batch = sound_batch();
+  batch.advantage.assign(batch.advantage.size(), quiet);
+  auto const got = run_everywhere(batch, {.aggregate = token_mean, .bad_input = on_bad_input::exclude});
+  check_place(got.outcome, status_code::bad_input_excluded, argument::advantage, 0, 0, batch.slots());
+  CHECK(got.diagnostics.counts.tokens == 0);
+  CHECK(got.diagnostics.loss == 0.0);
+}
+
 TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[reliability]") {
   batch_t const sound = sound_batch();
   for (spoiler const& s : all_spoilers()) {
@@ -209,6 +218,17 @@ TEST_CASE("log_prob_tolerance is inclusive and holds for both policies", "[relia
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 0.0078}).outcome.count == 2);
   batch.log_prob[2] = infinity;
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 1.0}).outcome.code == status_code::log_prob_invalid);
+}
+
+TEST_CASE("a tolerance of -0 is a tolerance of 0", "[reliability]") {
+  for (float const bad : {quiet, infinity, 5.0F, 1e-30F}) {
+    batch_t batch = sound_batch();
+    batch.log_prob[2] = bad;
+    CHECK(run_everywhere(batch, {.log_prob_tolerance = -0.0}).outcome.code == status_code::log_prob_invalid);
+  }
+  batch_t zero = sound_batch();
+  zero.log_prob[2] = 0.0F;
+  CHECK(run_everywhere(zero, {.log_prob_tolerance = -0.0}).outcome.ok());
 }
 
 TEST_CASE("an active mask value is 0 or 1 in any dtype, all else is reported", "[reliability]") {

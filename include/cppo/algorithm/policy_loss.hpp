@@ -91,7 +91,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
-  t.tolerance = static_cast<Real>(o.log_prob_tolerance);
+  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
   auto const fits = [&l](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == l.responses(); };
   if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
     return {status_code::carry_mismatch, argument::carry};

@@ -88,9 +88,7 @@ struct outcome_fold {
       if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
       if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
     }
-    if (s.code != status_code::bad_input_propagated && s.ok() && diagnostics.counts.tokens == 0) {
-      return {status_code::no_active_tokens};
-    }
+    if (first_bad.ok() && diagnostics.counts.tokens == 0) return {status_code::no_active_tokens};
     return s;
   }
 };
