@@ -17,7 +17,7 @@ enum class status_code : std::uint8_t {
   rollout_log_prob_invalid,  ///< NaN, infinite or positive log mu at an active token
   advantage_invalid,         ///< NaN or infinite
   response_mask_invalid,     ///< neither 0 nor 1
-  divergence_invalid,        ///< lent D_t is NaN or negative
+  divergence_invalid,        ///< lent D_t is NaN, infinite or negative
   token_weight_invalid,      ///< NaN or infinite
   top_k_invalid,             ///< a listed log-prob is NaN or positive
 
@@ -58,7 +58,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::response_mask_invalid:
       return "response_mask holds a value that is neither 0 nor 1: pass a binary mask, not weights";
     case status_code::divergence_invalid:
-      return "the lent divergence is NaN or negative at an active token: recompute it, or mask the token";
+      return "the lent divergence is NaN, infinite or negative at an active token: recompute it, or mask the token";
     case status_code::token_weight_invalid: return "token_weight is NaN or infinite at an active token: mask the token";
     case status_code::top_k_invalid:
       return "a listed top-k log-prob is NaN or positive at an active token: pass log-softmax values, -inf where unlisted";
