@@ -59,6 +59,8 @@
 #define CPPO_DETAIL_ISA avx2_fma
 #elif defined(__AVX2__)
 #define CPPO_DETAIL_ISA avx2
+#elif defined(__AVX__) && (defined(__FMA__) || defined(__FMA4__))
+#define CPPO_DETAIL_ISA avx_fma
 #elif defined(__AVX__)
 #define CPPO_DETAIL_ISA avx
 #elif defined(__SSE4_1__)
