@@ -75,6 +75,31 @@ status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy)
   return {};
 }
 
+/// No response is longer; keeps the arithmetic on lent counts far from overflow.
+inline constexpr index_t longest_response = index_t{1} << 48;
+
+/// Carries and totals, one each per piece, that can belong together. Whether they cover the tokens, `prepare` counts.
+template <class Real, class Region>
+status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
+  index_t const pieces = t.batch.shape().responses();
+  auto const fits = [pieces](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == pieces; };
+  if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
+    return {status_code::carry_mismatch, argument::carry};
+  }
+  for (std::size_t b = 0; b < o.totals.size(); ++b) {
+    double const delta_b = o.totals[b].delta_b;
+    index_t const length = o.totals[b].length;
+    index_t const before = o.carries.empty() ? 0 : o.carries[b].count;
+    bool const counts = before >= 0 && before <= length && length <= longest_response;
+    if (!counts || !(delta_b >= 0.0 && delta_b <= max_score)) {
+      return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
+    }
+  }
+  t.carries = o.carries.empty() ? nullptr : o.carries.data();
+  t.totals = o.totals.empty() ? nullptr : o.totals.data();
+  return {};
+}
+
 /// Options in range, pieces consistent.
 template <class Real, class Region>
 status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
@@ -86,26 +111,14 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
       o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
   t.horizon = o.horizon > 0 ? o.horizon : l.width();
   if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
-  if (o.positions == position_convention::padded_column && l.is_packed()) return bad;
+  bool const in_pieces = !o.carries.empty() || !o.totals.empty();
+  if (o.positions == position_convention::padded_column && (l.is_packed() || in_pieces)) return bad;
   t.aggregate = o.aggregate;
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
   t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
-  auto const fits = [&l](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == l.responses(); };
-  if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
-    return {status_code::carry_mismatch, argument::carry};
-  }
-  for (std::size_t b = 0; b < o.totals.size(); ++b) {
-    double const delta_b = o.totals[b].delta_b;
-    index_t const before = o.carries.empty() ? 0 : o.carries[b].count;
-    if (o.totals[b].length < before || before < 0 || !(delta_b >= 0.0 && delta_b <= max_score)) {
-      return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
-    }
-  }
-  t.carries = o.carries.empty() ? nullptr : o.carries.data();
-  t.totals = o.totals.empty() ? nullptr : o.totals.data();
-  return {};
+  return take_pieces(t, o);
 }
 
 }  // namespace detail
@@ -122,7 +135,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// gradient 0, status `no_active_tokens`.
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
 /// divergences if the region asks for their quantile, maximum or mean; one more look at the batch first if the
-/// aggregation counts it.
+/// aggregation counts it or it holds pieces.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,

@@ -20,6 +20,7 @@ enum class status_code : std::uint8_t {
   divergence_invalid,        ///< lent D_t is NaN, infinite or negative
   token_weight_invalid,      ///< NaN or infinite
   top_k_invalid,             ///< a listed log-prob is NaN or positive
+  piece_rejected,            ///< the totals say that another piece of this response holds bad input
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
@@ -62,6 +63,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::token_weight_invalid: return "token_weight is NaN or infinite at an active token: mask the token";
     case status_code::top_k_invalid:
       return "a listed top-k log-prob is NaN or positive at an active token: pass log-softmax values, -inf where unlisted";
+    case status_code::piece_rejected:
+      return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";

@@ -19,7 +19,7 @@ class seq_response {
       : task_(t), b_(b), scratch_(scratch), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(t.wants_trace()) {}
 
   constexpr response_outcome run() {
-    response_outcome outcome = open_outcome(task_, count_);
+    response_outcome outcome = open_outcome(task_, b_, count_);
     if (count_.rejected) {
       exclude_response(task_, b_);
       return outcome;
@@ -45,13 +45,9 @@ class seq_response {
     }
     if (task_.reports) {
       sums.finish(outcome.diagnostics);
-      if (rank > 0) add_budget(outcome.diagnostics, whole.delta_b);
+      note_budget(outcome.diagnostics, whole.delta_b);
     }
     return outcome;
-  }
-
-  static constexpr void add_budget(report& r, double delta_b) noexcept {
-    r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
   }
 
  private:

@@ -129,7 +129,7 @@ class simd_response {
     }
     response_count n;
     n.tokens = tokens_;
-    response_outcome outcome = open_outcome(task_, n);
+    response_outcome outcome = open_outcome(task_, b_, n);
     whole_ = summarize(task_, b_, tokens_, scratch_, [&](auto const& f) { each_divergence(f); });
     if (tokens_ != task_.batch.shape().slots(b_)) exclude_response(task_, b_);
     if (any(Region::needed, needs::prefix_values) || task_.wants_trace()) decide<true, true>(outcome.diagnostics);
@@ -255,7 +255,7 @@ class simd_response {
     }
     if (task_.reports) {
       sums.finish(diagnostics);
-      if (rank > 0) seq_response<float, Region>::add_budget(diagnostics, whole_.delta_b);
+      note_budget(diagnostics, whole_.delta_b);
     }
   }
 

@@ -59,6 +59,7 @@ enum class position_convention : std::uint8_t {
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
+                                 ///< (of a response in pieces, the piece that begins it counts: over ranks, give it)
   index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
   surrogate_options surrogate = {};                                    ///< how rho enters the loss
   position_convention positions = position_convention::own_length;    ///< what t and T mean
@@ -110,7 +111,16 @@ struct task {
   }
   /// Does anything have to be known of the whole batch before the first token is written?
   CPPO_HOST_DEVICE constexpr bool needs_sweep() const noexcept {
-    return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon;
+    return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon ||
+           totals != nullptr;
+  }
+  /// Tokens of the response that come before slot 0 of response b: those of earlier pieces.
+  CPPO_HOST_DEVICE constexpr index_t tokens_before(index_t b) const noexcept {
+    return carries != nullptr ? carries[b].count : 0;
+  }
+  /// What `tokens` valid tokens of response b count as. A response is counted where it begins: once, however it is cut.
+  CPPO_HOST_DEVICE constexpr batch_counts counts(index_t b, index_t tokens) const noexcept {
+    return {tokens, tokens > 0 && tokens_before(b) == 0 ? 1 : 0};
   }
   /// T as the weight schedule sees it.
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
