@@ -2,6 +2,7 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
+#include <cppo/divergence/single_sample.hpp>
 #include <cppo/execution/execution.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -115,9 +116,9 @@ class seq_response {
     sums.weighted.add(rank, wide(r[sink::weighted]));
     sums.gate.add(rank, wide(r[sink::gate]));
     sums.ratio.add(rank, wide(terms.ratio.raw()));
-    Real const d = task_.objective.clamp_log_ratio(t.log_ratio()).raw();
-    sums.k1.add(rank, wide(-d));
-    sums.k3.add(rank, wide((terms.ratio - V(1) - V(d)).raw()));
+    V const d = task_.objective.clamp_log_ratio(t.log_ratio());
+    sums.k1.add(rank, wide((-d).raw()));
+    sums.k3.add(rank, wide(k3_from(terms.ratio, d).raw()));
     if (rank == 0 || wide(r[sink::divergence]) > diagnostics.max_divergence) {
       diagnostics.max_divergence = wide(r[sink::divergence]);
     }

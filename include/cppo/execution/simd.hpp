@@ -2,6 +2,7 @@
 /// The SIMD executor: the same region on registers of tokens, threads over responses, the same bits as `seq`.
 #pragma once
 
+#include <cppo/divergence/single_sample.hpp>
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/parallel.hpp>
 #include <cppo/execution/seq.hpp>
@@ -306,7 +307,7 @@ class simd_response {
       V const log_ratio = task_.objective.clamp_log_ratio(t.log_ratio());
       put(d.ratio, k, terms.ratio);
       put(d.k1, k, -log_ratio);
-      put(d.k3, k, terms.ratio - V(1) - log_ratio);
+      put(d.k3, k, k3_from(terms.ratio, log_ratio));
       put(d.clamped, k, select(terms.clamped, V(1), V(0)));
       put(d.capped, k, select(terms.capped, V(1), V(0)));
     }
