@@ -30,6 +30,15 @@
 #define CPPO_ALWAYS_INLINE inline
 #endif
 
+/// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
+#if defined(__cpp_exceptions)
+#define CPPO_TRY try
+#define CPPO_CATCH_ALL catch (...)
+#else
+#define CPPO_TRY if (true)
+#define CPPO_CATCH_ALL else
+#endif
+
 /// Keeps a rounded product from being contracted with an addition. `x` is a float, a double or a SIMD register.
 #if defined(__CUDA_ARCH__)
 #define CPPO_ROUNDED(x)
