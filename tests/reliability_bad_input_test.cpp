@@ -404,6 +404,35 @@ TEST_CASE("parameters and options out of range are refused", "[reliability]") {
   is.with(status_code::horizon_too_short, argument::options, {.horizon = 3, .positions = position_convention::fixed_horizon});
 }
 
+TEST_CASE("a normalizer is one whose inverse is a normal number of the call's arithmetic", "[reliability]") {
+  refused_call is;
+  auto const code = status_code::bad_parameter;
+  for (double const bad : {1e-300, 2e-39, 1e39, 1e300, std::numeric_limits<double>::infinity(), 5e-324}) {
+    for (aggregation const a : {token_sum, token_mean, seq_mean_token_sum}) {
+      is.with(code, argument::options, {.aggregate = a, .normalizer = bad});
+    }
+  }
+  // Times the horizon or the length.
+  is.with(code, argument::options, {.aggregate = seq_mean_token_sum_norm, .normalizer = 1e30, .horizon = index_t{1} << 40});
+  is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 4e37});
+  std::vector<response_summary> totals(3);
+  for (response_summary& t : totals) t.length = index_t{1} << 40;
+  is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 1e30, .totals = totals});
+  auto const runs = [](auto zero, loss_options const& o) {
+    using T = decltype(zero);
+    T const mu[] = {T(-1), T(-1)}, pi[] = {T(-1.01), T(-0.99)}, a[] = {T(0), T(1)};
+    T gradient[2];
+    auto const batch = rollout_batch(padded(1, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    CHECK(policy_loss(seq, batch, unrestricted(), {.gradient = gradient}, o).ok());
+    CHECK(gradient[0] == T(0));
+    CHECK(gradient[1] < T(0));
+    CHECK(gradient[1] > -std::numeric_limits<T>::infinity());
+  };
+  for (double const good : {4e-38, 1.0, 7e37}) runs(0.0F, {.aggregate = token_mean, .normalizer = good});
+  for (double const good : {1e-300, 1.0, 1e300}) runs(0.0, {.aggregate = token_mean, .normalizer = good});
+  runs(0.0F, {.aggregate = seq_mean_token_sum_norm, .horizon = std::numeric_limits<index_t>::max()});
+}
+
 TEST_CASE("an input that the region reads but the batch lacks is named", "[reliability]") {
   refused_call is;
   std::vector<float> const x(24, -0.5F);
@@ -443,7 +472,7 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
                                         "run ",  "thresholds in"};
-  for (int code = 64; code <= static_cast<int>(status_code::executor_unavailable); ++code) {
+  for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;
     std::string_view const remedy = words.substr(std::min(words.find(": "), words.size()));

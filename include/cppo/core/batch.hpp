@@ -189,6 +189,8 @@ class rollout_batch_view {
     index_t const row = (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
     return {&top_k_, row, ids.lent() ? detail::load_index(ids.data, ids.type, ids.offset(layout_, b, i)) : index_t{-1}};
   }
+  /// The Top-K lists as they were lent.
+  CPPO_HOST_DEVICE constexpr detail::top_k_buffers const& lists() const noexcept { return top_k_; }
   /// Everything about the shape that was found wrong when the batch was made.
   CPPO_HOST_DEVICE constexpr status const& check() const noexcept { return status_; }
 

@@ -36,6 +36,11 @@ class layout {
   CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
   /// Packed by offsets?
   CPPO_HOST_DEVICE constexpr bool is_packed() const noexcept { return packed_; }
+  /// The lent offsets, null for padded, and their type.
+  /// @{
+  CPPO_HOST_DEVICE constexpr void const* offsets() const noexcept { return offsets_; }
+  CPPO_HOST_DEVICE constexpr element_type offset_type() const noexcept { return offset_type_; }
+  /// @}
   /// Width of padded rows.
   CPPO_HOST_DEVICE constexpr index_t width() const noexcept { return width_; }
   /// First element of response b on the packed axis; 0 for padded.

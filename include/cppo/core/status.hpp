@@ -32,6 +32,7 @@ enum class status_code : std::uint8_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers
 };
 
 /// Which argument the status is about.
@@ -81,6 +82,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::carry_mismatch:
       return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces";
     case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
+    case status_code::element_type_mismatch:
+      return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
   }
   return "unknown status";
 }

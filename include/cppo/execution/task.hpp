@@ -10,7 +10,8 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// A buffer to write: pointer, container or view of float, double, half or bfloat16 (any integer too for masks).
+/// A buffer to write: pointer, container or view of float, double, half or bfloat16. A mask may be bool or any integer
+/// too, a trace of decisions any integer.
 class output {
  public:
   constexpr output() noexcept = default;
@@ -65,7 +66,8 @@ enum class position_convention : std::uint8_t {
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
-                                 ///< (of a response in pieces, the piece that begins it counts: over ranks, give it)
+                                 ///< (of a response in pieces, the piece that begins it counts: over ranks, give it).
+                                 ///< 1/normalizer must be a normal number of the call's arithmetic
   index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
   surrogate_options surrogate = {};                                    ///< how rho enters the loss
   position_convention positions = position_convention::own_length;    ///< what t and T mean
