@@ -471,7 +471,7 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
-                                        "run ",  "thresholds in"};
+                                        "run ",  "thresholds in", "compile "};
   for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;

@@ -33,6 +33,7 @@ enum class status_code : std::uint8_t {
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
   element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
 };
 
 /// Which argument the status is about.
@@ -84,6 +85,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
     case status_code::element_type_mismatch:
       return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
+    case status_code::arithmetic_relaxed:
+      return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
   }
   return "unknown status";
 }

@@ -2,6 +2,7 @@
 /// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
 #pragma once
 
+#include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
 
@@ -18,6 +19,12 @@ namespace detail {
 template <class Executor, class Real, class Region>
 constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, index_t b) noexcept {
   return count_response(t, b).tokens;
+}
+
+/// Does arithmetic keep the contract here and now? An executor with registers of its own brings an overload.
+template <class Executor, class Real, class Region>
+bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
+  return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }
 
 /// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.

@@ -388,6 +388,18 @@ class simd_response {
   response_summary whole_;
 };
 
+/// Asks the registers too, and their own way onto the grid.
+template <class Region>
+bool arithmetic_holds(simd_t const&, task<float, Region> const& t) noexcept {
+  if constexpr (allows_fast_math) return true;
+  using ops = simd_lane::ops;
+  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
+  ops::ints high, low;
+  ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
+  bool const grid = ops::sum(high) == ops::size * want.high && ops::sum(low) == ops::size * want.low;
+  return grid && arithmetic_holds(seq, t) && keeps_arithmetic<simd_lane>();
+}
+
 /// Counts on registers.
 template <class Region>
 index_t count_tokens(simd_t const&, task<float, Region> const& t, index_t b) noexcept {
