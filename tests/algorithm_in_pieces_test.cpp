@@ -481,7 +481,8 @@ TEST_CASE("pieces have no columns: padded_column is refused with carries or tota
 TEST_CASE("a batch of pieces that fails its check gives an empty plan") {
   std::vector<std::int32_t> const none;
   float const x[1] = {-1.0F};
-  auto const batch = cppo::rollout_batch(cppo::packed(none), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  auto const batch = cppo::rollout_batch(cppo::packed(none), cppo::log_prob(x), cppo::rollout_log_prob(x),
+                                         cppo::advantage(x));
   REQUIRE_FALSE(batch.check().ok());
   cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), {}, {}, 0);
   CHECK(plan.carries.empty());

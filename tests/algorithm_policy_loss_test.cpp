@@ -366,13 +366,15 @@ void fill(woven_view const& v, float step) {
 
 // A call that reads pi and mu and writes loss and gradient through the views, on each executor; the code, which must
 // be one, and where the call was made, that it gave the numbers of separate buffers.
-cppo::status_code woven_call(woven_view const& pi, woven_view const& mu, woven_view const& loss, woven_view const& gradient) {
+cppo::status_code woven_call(woven_view const& pi, woven_view const& mu, woven_view const& loss,
+                             woven_view const& gradient) {
   std::vector<float> const a(woven_rows * woven_width, 1.0F);
   std::vector<float> room(4 * a.size());
   auto const apart = [&room, n = a.size()](std::size_t k) {
     return woven_view(room.data() + k * n, woven_rows, woven_width);
   };
-  auto const call = [&a](auto executor, woven_view const& p, woven_view const& q, woven_view const& l, woven_view const& g) {
+  auto const call = [&a](auto executor, woven_view const& p, woven_view const& q, woven_view const& l,
+                         woven_view const& g) {
     fill(p, 0.04F);
     fill(q, -0.03F);
     auto const batch = cppo::rollout_batch(cppo::padded(woven_rows, woven_width), cppo::log_prob(p),
@@ -410,7 +412,7 @@ TEST_CASE("an output that shares memory through strides is refused, whatever the
     return woven_view(v.data() + first, woven_rows, woven_width, down, across);
   };
   auto const loss = at(apart, 0, 5, 1), mu = at(apart, 100, 5, 1);
-  auto const code = [&](woven_view const& pi, woven_view const& gradient) { return woven_call(pi, mu, loss, gradient); };
+  auto const code = [&](woven_view const& pi, woven_view const& g) { return woven_call(pi, mu, loss, g); };
   CHECK(code(at(x, 0, 6, 1), at(x, 0, 6, 1)) == status_code::output_overlap);     // in place, rows with a gap
   CHECK(code(at(x, 0, 6, 1), at(x, 2, 6, 1)) == status_code::output_overlap);
   CHECK(code(at(x, 0, 10, 2), at(x, 4, 10, 2)) == status_code::output_overlap);
@@ -421,7 +423,9 @@ TEST_CASE("an output that shares memory through strides is refused, whatever the
   std::vector<float> packed_room(40, -1.0F);
   std::vector<float> const a(5, 1.0F);
   std::int32_t const cuts[] = {0, 2, 5};
-  auto const every = [&packed_room](index_t first, index_t step) { return cppo::vector_view<float>(packed_room.data() + first, 5, step); };
+  auto const every = [&packed_room](index_t first, index_t step) {
+    return cppo::vector_view<float>(packed_room.data() + first, 5, step);
+  };
   auto const batch = cppo::rollout_batch(cppo::packed(cuts, 2), cppo::log_prob(every(0, 3)),
                                          cppo::rollout_log_prob(every(1, 3)), cppo::advantage(a));
   CHECK(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = every(3, 3)}).code == status_code::output_overlap);
@@ -433,8 +437,11 @@ TEST_CASE("an output may not share memory with Top-K lists or offsets") {
   std::vector<float> const pi(3, -0.5F), a(3, 1.0F);
   std::vector<float> listed_pi(6, -1.0F), listed_mu(6, -1.0F);
   auto const batch = cppo::rollout_batch(cppo::packed(cuts), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
-                                         cppo::advantage(a), cppo::token_id(sampled), cppo::top_k(2, ids, listed_pi, listed_mu));
-  auto const code = [&batch](cppo::policy_outputs const& o) { return policy_loss(cppo::seq, batch, cppo::dppo(), o).code; };
+                                         cppo::advantage(a), cppo::token_id(sampled),
+                                         cppo::top_k(2, ids, listed_pi, listed_mu));
+  auto const code = [&batch](cppo::policy_outputs const& o) {
+    return policy_loss(cppo::seq, batch, cppo::dppo(), o).code;
+  };
   CHECK(code({.gradient = listed_pi.data() + 3}) == status_code::output_overlap);
   CHECK(code({.loss = listed_mu}) == status_code::output_overlap);
   CHECK(code({.mask = ids}) == status_code::output_overlap);

@@ -24,7 +24,8 @@ class rounding {
 template <class Real, class Executor>
 cppo::status call(Executor const& executor, int mode, std::vector<Real>& gradient) {
   std::vector<Real> const pi{Real(-0.5), Real(-1.5)}, mu{Real(-0.75), Real(-1)}, a{Real(1), Real(-1)};
-  auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
   rounding const during(mode);
   return policy_loss(executor, batch, cppo::fixed_cppo(), {.gradient = gradient});
 }

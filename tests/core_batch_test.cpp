@@ -203,9 +203,9 @@ TEST_CASE("Top-K lists of rank 1 are dense, and their size is checked without ov
   std::vector<std::int32_t> const ids(16, 1), sampled(4, 1);
   std::vector<float> const listed(16, -2.0F);
   auto const code = [&](index_t k, auto const& i, auto const& p, auto const& q) {
-    return rollout_batch(padded(2, 2), log_prob(x), rollout_log_prob(x), advantage(x), token_id(sampled), top_k(k, i, p, q))
-        .check()
-        .code;
+    auto const batch = rollout_batch(padded(2, 2), log_prob(x), rollout_log_prob(x), advantage(x), token_id(sampled),
+                                     top_k(k, i, p, q));
+    return batch.check().code;
   };
   CHECK(code(4, ids, listed, listed) == status_code::ok);
   CHECK(code(5, ids, listed, listed) == status_code::extent_mismatch);

@@ -56,7 +56,8 @@ TEST_CASE("buffers of the same strides: the answer is exact", "[core]") {
     index_t const size = detail::size_of(type);
     index_t const down = random.below(25) - 12, across = random.below(9) - 4;
     footprint const a = at(0, type, 1 + random.below(5), 1 + random.below(5), down, across);
-    footprint const b = at(size * (random.below(41) - 20), type, 1 + random.below(5), 1 + random.below(5), down, across);
+    index_t const byte = size * (random.below(41) - 20);
+    footprint const b = at(byte, type, 1 + random.below(5), 1 + random.below(5), down, across);
     bool const truth = share(a, b);
     REQUIRE(may_overlap(a, b) == truth);
     REQUIRE(may_overlap(b, a) == truth);
@@ -74,7 +75,8 @@ TEST_CASE("buffers of other strides and element types: no shared byte is missed"
   int shared = 0, apart = 0, wrong = 0;
   for (int n = 0; n < 40000; ++n) {
     auto const draw = [&random](index_t byte) {
-      return at(byte, types[random.below(4)], random.below(5), random.below(5), random.below(25) - 12, random.below(9) - 4);
+      index_t const down = random.below(25) - 12, across = random.below(9) - 4;
+      return at(byte, types[random.below(4)], random.below(5), random.below(5), down, across);
     };
     footprint const a = draw(0), b = draw(random.below(129) - 64);
     bool const truth = share(a, b), answer = may_overlap(a, b);
@@ -139,7 +141,6 @@ TEST_CASE("the footprint of a packed buffer begins where its first response does
   footprint const f = detail::footprint_of(c, l);
   CHECK(f.base == reinterpret_cast<std::uintptr_t>(x + 4));
   CHECK(f.high() == 5 * 4);
-  REQUIRE(detail::place(per_response(x).source, packed(cuts, 0), argument::loss, c).code == status_code::extent_mismatch);
   REQUIRE(detail::place(per_response(vector_view(x, 2, 3)).source, l, argument::loss, c).ok());
   CHECK(detail::footprint_of(c, l).high() == 4 * 4);
 }

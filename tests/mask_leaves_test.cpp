@@ -87,8 +87,8 @@ TEST_CASE("a negated prefix budget keeps what the budget does not, a doubly nega
 }
 
 TEST_CASE("a region with a negated prefix budget passes the checks of every region") {
-  testing::check_result const soft = testing::check_region(
-      softened(trust_region(binary_tv, linear_weight(0.8), toward_rollout | !account), reciprocal_gate), {.batches = 6});
+  auto const hard = trust_region(binary_tv, linear_weight(0.8), toward_rollout | !account);
+  testing::check_result const soft = testing::check_region(softened(hard, reciprocal_gate), {.batches = 6});
   INFO(soft.message);
   CHECK(soft.ok);
   testing::check_result const calibrated = testing::check_region(
@@ -104,7 +104,8 @@ TEST_CASE("a user's clause may borrow the kind of a library clause") {
     std::vector<float> threshold(4, 9.0F);
     std::vector<std::uint8_t> kept(4, 9), why(4, 9);
     auto const batch = rollout_batch(padded(1, 4), log_prob(pi), rollout_log_prob(mu), advantage(a));
-    auto const region = trust_region(binary_tv, uniform_weight, any_of(toward_rollout, all_of(my_divergence{}, my_budget{})));
+    auto const rule = all_of(my_divergence{}, my_budget{});
+    auto const region = trust_region(binary_tv, uniform_weight, any_of(toward_rollout, rule));
     report r;
     REQUIRE(policy_loss(executor, batch, region,
                         {.mask = kept, .trace = {.threshold = threshold, .decision = why}, .report = &r})

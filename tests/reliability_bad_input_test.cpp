@@ -413,10 +413,11 @@ TEST_CASE("a normalizer is one whose inverse is a normal number of the call's ar
     }
   }
   // Times the horizon or the length.
-  is.with(code, argument::options, {.aggregate = seq_mean_token_sum_norm, .normalizer = 1e30, .horizon = index_t{1} << 40});
+  index_t const far = index_t{1} << 40;
+  is.with(code, argument::options, {.aggregate = seq_mean_token_sum_norm, .normalizer = 1e30, .horizon = far});
   is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 4e37});
   std::vector<response_summary> totals(3);
-  for (response_summary& t : totals) t.length = index_t{1} << 40;
+  for (response_summary& t : totals) t.length = far;
   is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 1e30, .totals = totals});
   auto const runs = [](auto zero, loss_options const& o) {
     using T = decltype(zero);

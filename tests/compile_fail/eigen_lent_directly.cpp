@@ -10,4 +10,5 @@ struct matrix {
   long innerStride() const { return 1; }
 };
 matrix mu, pi, a;
-auto const batch = cppo::rollout_batch(cppo::padded(2, 3), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+auto const batch = cppo::rollout_batch(cppo::padded(2, 3), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                       cppo::advantage(a));

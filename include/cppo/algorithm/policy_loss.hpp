@@ -91,7 +91,7 @@ constexpr bool can_divide_by(double divisor) noexcept {
          scale <= static_cast<double>(std::numeric_limits<Real>::max());
 }
 
-/// Is a lent normalizer one that can be divided by, also times the length or the horizon where the aggregation takes it?
+/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
 template <class Real>
 constexpr bool normalizer_ok(loss_options const& o, double horizon, layout const& l) noexcept {
   if (o.normalizer == 0.0) return true;
@@ -101,7 +101,8 @@ constexpr bool normalizer_ok(loss_options const& o, double horizon, layout const
     longest = static_cast<double>(l.elements());
     for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
   }
-  return o.normalizer > 0.0 && can_divide_by<Real>(o.normalizer) && can_divide_by<Real>(o.normalizer * std::max(longest, 1.0));
+  double const largest = o.normalizer * std::max(longest, 1.0);
+  return o.normalizer > 0.0 && can_divide_by<Real>(o.normalizer) && can_divide_by<Real>(largest);
 }
 
 /// Options in range, pieces consistent.

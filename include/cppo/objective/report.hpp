@@ -78,8 +78,8 @@ struct report {
     bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
     a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
     a.max_delta_b = first ? b.max_delta_b : second ? a.max_delta_b : larger(a.max_delta_b, b.max_delta_b);
-    bool const none = a.counts.tokens == 0, no_more = b.counts.tokens == 0;
-    a.max_divergence = none ? b.max_divergence : no_more ? a.max_divergence : larger(a.max_divergence, b.max_divergence);
+    if (a.counts.tokens == 0) a.max_divergence = b.max_divergence;
+    else if (b.counts.tokens > 0) a.max_divergence = larger(a.max_divergence, b.max_divergence);
     a.max_ratio = larger(a.max_ratio, b.max_ratio);
     a.counts = a.counts + b.counts;
     a.kept += b.kept;
