@@ -74,7 +74,8 @@ struct loss_options {
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
   std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
-  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to
+  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
+                                                  ///< which cover what its carry and the piece hold
 };
 
 namespace detail {
