@@ -41,6 +41,8 @@ SAME_LAYER = {
     "core/view.hpp": ["core/half.hpp"],
     "core/buffer.hpp": ["core/status.hpp", "core/view.hpp"],
     "core/batch.hpp": ["core/buffer.hpp"],
+    "core/arithmetic.hpp": ["core/prefix_sums.hpp"],
+    "core/overlap.hpp": ["core/batch.hpp"],
     "core/prefix_sums.hpp": ["core/numeric.hpp"],
     "core/response_summary.hpp": ["core/prefix_sums.hpp"],
     "core/token.hpp": ["core/batch.hpp", "core/numeric.hpp", "core/response_summary.hpp"],

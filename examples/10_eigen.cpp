@@ -19,7 +19,7 @@ int main() {
   Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> mask(B, T);
 
   auto const batch = rollout_batch(padded(B, T), log_prob(as_view(pi)), rollout_log_prob(as_view(mu)),
-                                   advantage(per_response(adv)));
+                                   advantage(per_response(as_view(adv))));
   status const s = policy_loss(simd, batch, presets::dense_post_trained(),
                                {.gradient = as_view(gradient), .mask = as_view(mask)});
   //! [eigen]
@@ -32,7 +32,7 @@ int main() {
 
   // A block has strides of its own; the last 40 columns of both, as responses of their own.
   auto const late = rollout_batch(padded(B, 40), log_prob(as_view(pi.rightCols(40))),
-                                  rollout_log_prob(as_view(mu.rightCols(40))), advantage(per_response(adv)));
+                                  rollout_log_prob(as_view(mu.rightCols(40))), advantage(per_response(as_view(adv))));
   report r;
   status const again = policy_loss(seq, late, presets::dense_post_trained(), {.report = &r});
   assert(again.ok() && r.counts.tokens == B * 40);

@@ -18,7 +18,8 @@ using cppo::index_t;
 constexpr finding every_finding[] = {
     finding::no_active_tokens,  finding::mask_not_binary,    finding::not_finite,
     finding::positive_log_probs, finding::identical_policies, finding::zero_advantages,
-    finding::shifted_by_one,    finding::truncated_sampling, finding::large_mismatch};
+    finding::shifted_by_one,    finding::truncated_sampling, finding::large_mismatch,
+    finding::bad_shape};
 
 // Two responses of 32 tokens with nothing wrong: pi near mu, neither above the other.
 struct sound_batch {
@@ -208,10 +209,11 @@ TEST_CASE("diagnose: each finding has a sentence of its own") {
   CHECK(sentences.size() == std::size(every_finding));
 }
 
-TEST_CASE("diagnose: a batch of no sound shape finds nothing and reads nothing") {
+TEST_CASE("diagnose: a batch of no sound shape is not clean, and is not read") {
   std::vector<double> const pi(3, -1.0);
   auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
                                          cppo::advantage(pi));
   REQUIRE_FALSE(batch.check().ok());
   CHECK(diagnose(batch).tokens == 0);
+  only(diagnose(batch), finding::bad_shape);
 }

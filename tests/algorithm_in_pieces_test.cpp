@@ -86,6 +86,11 @@ std::string run_pieces(Executor const& executor, generated_batch<T> const& batch
   options.carries = plan.carries;
   options.totals = plan.totals;
   auto const got = capture(executor, pieces.batch, region, options);
+  auto const &counted = got.diagnostics, &uncut = whole.diagnostics;
+  bool const one_copy = counted.counts.tokens == uncut.counts.tokens;
+  if (one_copy && counted.counts.responses != uncut.counts.responses) return "responses";
+  if (one_copy && counted.max_divergence != uncut.max_divergence) return "max D";
+  if (counted.min_delta_b != uncut.min_delta_b || counted.max_delta_b != uncut.max_delta_b) return "delta_b";
   if (!cppo_test::same_status(got.outcome, whole.outcome)) return "status " + std::string(got.outcome.message());
   return unlike(got, whole, pieces.batch.rows(), pieces.source);
 }
@@ -197,6 +202,74 @@ TEST_CASE("pieces under a given normalizer scale like the uncut responses") {
   }
 }
 
+TEST_CASE("F23_every_cut: pieces in one call scale like the uncut responses under every aggregation") {
+  auto const how = GENERATE(cppo::token_sum, cppo::token_mean, cppo::seq_mean_token_sum, cppo::seq_mean_token_mean,
+                            cppo::seq_mean_token_sum_norm);
+  cppo::loss_options const options{.aggregate = how, .horizon = 100};
+  each_region([&](char const* name, auto const& region) {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+      generated_batch<float> const batch = generate<float>(seed);
+      random_source random(seed);
+      auto const whole = capture(cppo::seq, batch, region, options);
+      cut_responses const cut = random_cuts(batch, random).shuffled(random);
+      INFO(name << ", seed " << seed);
+      REQUIRE(run_pieces(cppo::seq, batch, cut, region, whole, options, seed % 3 != 0) == "");
+      REQUIRE(run_pieces(cppo::simd.with_threads(2), batch, cut, region, whole, options) == "");
+    }
+  });
+}
+
+TEST_CASE("F23_every_cut: each cut alone, the means over responses") {
+  auto const how = GENERATE(cppo::seq_mean_token_sum, cppo::seq_mean_token_mean, cppo::seq_mean_token_sum_norm);
+  cppo::loss_options const options{.aggregate = how, .horizon = 6};
+  auto const region = cppo::calibrated_cppo();
+  random_source random(17);
+  for (unsigned valid = 1; valid < 64; ++valid) {
+    generated_batch<float> const batch = short_response<float>(6, valid, random);
+    auto const whole = capture(cppo::seq, batch, region, options);
+    cut_responses const all = every_cut(batch.row(0));
+    for (index_t k = 0; k < all.responses; ++k) {
+      cut_responses one{.rows = {}, .response_of = {}, .order_of = {}, .responses = 1};
+      for (std::size_t p = 0; p < all.rows.size(); ++p) {
+        if (all.response_of[p] == k) one.add(all.rows[p], 0, all.order_of[p]);
+      }
+      INFO("response mask " << valid << ", cut " << k);
+      REQUIRE(run_pieces(cppo::seq, batch, one, region, whole, options) == "");
+      REQUIRE(run_pieces(cppo::simd, batch, one, region, whole, options) == "");
+    }
+  }
+}
+
+TEST_CASE("reports of ranks that hold pieces add up to the report of the whole") {
+  random_source random(23);
+  generated_batch<float> const batch = short_response<float>(8, 0xefU, random);
+  auto const region = cppo::fixed_cppo();
+  auto const whole = capture(cppo::seq, batch, region, {}).diagnostics;
+  cut_responses cut;
+  cut.add({0, 1, 2}, 0, 0);
+  cut.add({3, 4}, 0, 1);
+  cut.add({5, 6, 7}, 0, 2);
+  cut.responses = 1;
+  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+  cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 1);
+  cppo::report sum;
+  for (std::size_t k : {2U, 0U, 1U}) {
+    rearranged_batch<float> const one = rearranged(batch, {cut.rows[k]}, true);
+    cppo::loss_options const o{.carries = std::span(plan.carries).subspan(k, 1),
+                               .totals = std::span(plan.totals).subspan(k, 1)};
+    cppo::report const r = capture(cppo::simd, one.batch, region, o).diagnostics;
+    CHECK(r.counts.responses == (k == 0 ? 1 : 0));
+    CHECK(r.sum_delta_b == (k == 0 ? 0.015 : 0.0));
+    sum = sum + r;
+  }
+  CHECK(sum.counts.tokens == whole.counts.tokens);
+  CHECK(sum.counts.responses == 1);
+  CHECK(sum.max_divergence == whole.max_divergence);
+  CHECK(sum.min_delta_b == whole.min_delta_b);
+  CHECK(sum.max_delta_b == whole.max_delta_b);
+  CHECK(sum.mean_delta_b() == whole.mean_delta_b());
+}
+
 TEST_CASE("under a fixed horizon pieces take the positions of the uncut response") {
   auto const region = cppo::fixed_cppo();
   cppo::loss_options const options{.horizon = 90, .positions = cppo::position_convention::fixed_horizon};
@@ -243,6 +316,28 @@ TEST_CASE("a bad token in one piece rejects every piece of its response and no o
   CHECK(got.diagnostics.rejected_responses == 3);
   CHECK(unlike(got, whole, {{0, 1, 2, 3, 4, 5}}, std::vector<index_t>(12, -1)) == "");
   CHECK(unlike(got, whole, {{6, 7, 8, 9, 10, 11}}, {0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}) == "");
+}
+
+TEST_CASE("a piece without fault of its own says that its response is rejected") {
+  random_source random(3);
+  generated_batch<float> const batch = short_response<float>(4, 15, random);
+  std::vector<cppo::response_summary> totals(1);
+  totals[0] = {.length = 8, .max_divergence = 0.0, .divergence_sum = {}, .delta_b = 0.015, .bad_tokens = 2};
+  auto const region = cppo::fixed_cppo();
+  auto const check = [&](auto const& executor) {
+    auto const got = capture(executor, batch, region, {.totals = totals});
+    CHECK(got.outcome.code == cppo::status_code::piece_rejected);
+    CHECK(got.outcome.response == 0);
+    CHECK(got.outcome.token == -1);
+    CHECK(got.outcome.count == 1);
+    CHECK_FALSE(got.outcome.ok());
+    CHECK_FALSE(got.outcome.nothing_written());
+    CHECK(got.diagnostics.rejected_responses == 1);
+    CHECK(unlike(got, got, {{0, 1, 2, 3}}, std::vector<index_t>(4, -1)) == "");  // +0 everywhere
+    CHECK(capture(executor, batch, region, {.bad_input = cppo::on_bad_input::exclude, .totals = totals}).outcome.ok());
+  };
+  check(cppo::seq);
+  check(cppo::simd);
 }
 
 TEST_CASE("with bad input excluded, pieces equal the uncut response") {
@@ -324,4 +419,72 @@ TEST_CASE("carries and totals that do not fit the pieces are refused before anyt
   CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
   totals[0].delta_b = std::numeric_limits<double>::quiet_NaN();
   CHECK(code({.totals = totals}) == status_code::carry_mismatch);
+}
+
+TEST_CASE("totals shorter than the piece and what comes before it are refused, on every executor") {
+  random_source random(9);
+  generated_batch<float> const batch = short_response<float>(30, ~0U, random);
+  auto const region = cppo::fixed_cppo();
+  auto const check = [&](index_t length, index_t before, cppo::status_code code) {
+    std::vector<cppo::response_summary> totals(1);
+    totals[0].length = length;
+    std::vector<cppo::prefix_sums> carries(1);
+    carries[0].count = before;
+    for (bool const carried : {false, true}) {
+      if (!carried && before > 0) continue;
+      cppo::loss_options o{.totals = totals};
+      if (carried) o.carries = carries;
+      auto const plain = capture(cppo::seq, batch, region, o), fast = capture(cppo::simd, batch, region, o);
+      CHECK(plain.outcome.code == code);
+      CHECK(cppo_test::same_status(plain.outcome, fast.outcome));
+      if (plain.outcome.ok()) continue;
+      CHECK(plain.outcome.response == 0);
+      CHECK(plain[captured::loss][0] == static_cast<float>(unwritten));
+      CHECK(fast[captured::loss][0] == static_cast<float>(unwritten));
+    }
+  };
+  using cppo::status_code;
+  check(0, 0, status_code::carry_mismatch);
+  check(5, 0, status_code::carry_mismatch);
+  check(29, 0, status_code::carry_mismatch);
+  check(30, 0, status_code::ok);
+  check(39, 10, status_code::carry_mismatch);
+  check(40, 10, status_code::ok);
+  check(index_t{1} << 62, 10, status_code::carry_mismatch);
+}
+
+TEST_CASE("pieces have no columns: padded_column is refused with carries or totals, and nothing is summed") {
+  random_source random(9);
+  generated_batch<float> batch = short_response<float>(4, 15, random);
+  batch.packed = false;
+  batch.width = 4;
+  auto const region = cppo::calibrated_cppo();
+  cppo::loss_options o{.positions = cppo::position_convention::padded_column};
+  CHECK(capture(cppo::seq, batch, region, o).outcome.ok());
+  std::vector<float> divergences;
+  CHECK(summarize_piece(batch.view(), region, 0, divergences, o).length == 0);
+  CHECK(divergences.empty());
+  cppo::response_summary total;
+  total.length = 4;
+  CHECK(sum_piece(batch.view(), region, 0, total, 0, o) == cppo::prefix_sums{});
+  index_t const zero[] = {0};
+  cppo::piece_plan const plan = plan_pieces(batch.view(), region, zero, zero, 1, o);
+  o.totals = plan.totals;
+  for (bool const carried : {false, true}) {
+    if (carried) o.carries = plan.carries;
+    auto const run = capture(cppo::simd, batch, region, o);
+    CHECK(run.outcome.code == cppo::status_code::bad_parameter);
+    CHECK(run.outcome.where == cppo::argument::options);
+  }
+}
+
+TEST_CASE("a batch of pieces that fails its check gives an empty plan") {
+  std::vector<std::int32_t> const none;
+  float const x[1] = {-1.0F};
+  auto const batch = cppo::rollout_batch(cppo::packed(none), cppo::log_prob(x), cppo::rollout_log_prob(x),
+                                         cppo::advantage(x));
+  REQUIRE_FALSE(batch.check().ok());
+  cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), {}, {}, 0);
+  CHECK(plan.carries.empty());
+  CHECK(plan.totals.empty());
 }

@@ -350,3 +350,128 @@ TEST_CASE("an advantage per response equals the same advantage on each token") {
   CHECK(first == third);
   CHECK(first[0] != 0.0F);
 }
+
+namespace {
+
+// Values of [3, 5] batches in buffers that share an array.
+constexpr index_t woven_rows = 3, woven_width = 5;
+using woven_view = cppo::matrix_view<float>;
+
+// Fills a view with log-probs about -1.
+void fill(woven_view const& v, float step) {
+  for (index_t b = 0; b < woven_rows; ++b) {
+    for (index_t i = 0; i < woven_width; ++i) v(b, i) = -1.0F + step * static_cast<float>((7 * b + 3 * i) % 5 - 2);
+  }
+}
+
+// A call that reads pi and mu and writes loss and gradient through the views, on each executor; the code, which must
+// be one, and where the call was made, that it gave the numbers of separate buffers.
+cppo::status_code woven_call(woven_view const& pi, woven_view const& mu, woven_view const& loss,
+                             woven_view const& gradient) {
+  std::vector<float> const a(woven_rows * woven_width, 1.0F);
+  std::vector<float> room(4 * a.size());
+  auto const apart = [&room, n = a.size()](std::size_t k) {
+    return woven_view(room.data() + k * n, woven_rows, woven_width);
+  };
+  auto const call = [&a](auto executor, woven_view const& p, woven_view const& q, woven_view const& l,
+                         woven_view const& g) {
+    fill(p, 0.04F);
+    fill(q, -0.03F);
+    auto const batch = cppo::rollout_batch(cppo::padded(woven_rows, woven_width), cppo::log_prob(p),
+                                           cppo::rollout_log_prob(q), cppo::advantage(a));
+    return policy_loss(executor, batch, cppo::fixed_cppo(), {.loss = l, .gradient = g}).code;
+  };
+  CHECK(call(cppo::seq, apart(0), apart(1), apart(2), apart(3)) == status_code::ok);
+  cppo::status_code const code = call(cppo::seq, pi, mu, loss, gradient);
+  CHECK(call(cppo::simd, pi, mu, loss, gradient) == code);
+  for (index_t b = 0; code == status_code::ok && b < woven_rows; ++b) {
+    for (index_t i = 0; i < woven_width; ++i) {
+      CHECK(loss(b, i) == apart(2)(b, i));
+      CHECK(gradient(b, i) == apart(3)(b, i));
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+TEST_CASE("outputs and inputs may be woven into one array") {
+  std::vector<float> x(400, 7.0F);
+  auto const interleaved = [&x](index_t k) { return woven_view(x.data() + k, woven_rows, woven_width, 20, 4); };
+  CHECK(woven_call(interleaved(0), interleaved(1), interleaved(2), interleaved(3)) == status_code::ok);
+  auto const slice = [&x](index_t column) { return woven_view(x.data() + column, woven_rows, woven_width, 20, 1); };
+  CHECK(woven_call(slice(0), slice(5), slice(10), slice(15)) == status_code::ok);
+  CHECK(woven_call(slice(15), slice(0), slice(5), slice(10)) == status_code::ok);
+  auto const across = [&x](index_t row) { return woven_view(x.data() + row, woven_rows, woven_width, 1, 12); };
+  CHECK(woven_call(across(0), across(3), across(6), across(9)) == status_code::ok);
+}
+
+TEST_CASE("an output that shares memory through strides is refused, whatever the strides") {
+  std::vector<float> x(400, 7.0F), apart(400);
+  auto const at = [](std::vector<float>& v, index_t first, index_t down, index_t across) {
+    return woven_view(v.data() + first, woven_rows, woven_width, down, across);
+  };
+  auto const loss = at(apart, 0, 5, 1), mu = at(apart, 100, 5, 1);
+  auto const code = [&](woven_view const& pi, woven_view const& g) { return woven_call(pi, mu, loss, g); };
+  CHECK(code(at(x, 0, 6, 1), at(x, 0, 6, 1)) == status_code::output_overlap);     // in place, rows with a gap
+  CHECK(code(at(x, 0, 6, 1), at(x, 2, 6, 1)) == status_code::output_overlap);
+  CHECK(code(at(x, 0, 10, 2), at(x, 4, 10, 2)) == status_code::output_overlap);
+  CHECK(code(at(x, 0, 10, 2), at(x, 0, 5, 1)) == status_code::output_overlap);    // gaps of one filled by the other
+  CHECK(code(at(x, 0, 5, 1), at(x, 0, 1, 3)) == status_code::output_overlap);     // transposed
+  CHECK(code(at(x, 60, -20, 1), at(x, 22, 20, 1)) == status_code::output_overlap);  // backwards
+  CHECK(code(at(x, 0, 6, 1), at(x, 40, 6, 1)) == status_code::ok);
+  std::vector<float> packed_room(40, -1.0F);
+  std::vector<float> const a(5, 1.0F);
+  std::int32_t const cuts[] = {0, 2, 5};
+  auto const every = [&packed_room](index_t first, index_t step) {
+    return cppo::vector_view<float>(packed_room.data() + first, 5, step);
+  };
+  auto const batch = cppo::rollout_batch(cppo::packed(cuts, 2), cppo::log_prob(every(0, 3)),
+                                         cppo::rollout_log_prob(every(1, 3)), cppo::advantage(a));
+  CHECK(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = every(3, 3)}).code == status_code::output_overlap);
+  CHECK(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = every(2, 3)}).code == status_code::ok);
+}
+
+TEST_CASE("an output may not share memory with Top-K lists or offsets") {
+  std::vector<std::int32_t> cuts{0, 2, 3}, ids(6, 1), sampled(3, 1);
+  std::vector<float> const pi(3, -0.5F), a(3, 1.0F);
+  std::vector<float> listed_pi(6, -1.0F), listed_mu(6, -1.0F);
+  auto const batch = cppo::rollout_batch(cppo::packed(cuts), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
+                                         cppo::advantage(a), cppo::token_id(sampled),
+                                         cppo::top_k(2, ids, listed_pi, listed_mu));
+  auto const code = [&batch](cppo::policy_outputs const& o) {
+    return policy_loss(cppo::seq, batch, cppo::dppo(), o).code;
+  };
+  CHECK(code({.gradient = listed_pi.data() + 3}) == status_code::output_overlap);
+  CHECK(code({.loss = listed_mu}) == status_code::output_overlap);
+  CHECK(code({.mask = ids}) == status_code::output_overlap);
+  CHECK(code({.mask = sampled}) == status_code::output_overlap);
+  CHECK(code({.mask = cuts}) == status_code::output_overlap);
+  CHECK(cuts == std::vector<std::int32_t>{0, 2, 3});
+  CHECK(ids == std::vector<std::int32_t>(6, 1));
+  CHECK(code({}) == status_code::ok);
+}
+
+TEST_CASE("outputs that are numbers are refused as integers, masks and decisions are not") {
+  small_batch const b;
+  std::vector<int> whole(3, 7), why(3, 7);
+  std::vector<float> fits(3, 7.0F);
+  std::array<bool, 3> flags{};
+  auto const refused = [&](cppo::policy_outputs const& o, cppo::argument where) {
+    cppo::status const s = policy_loss(cppo::seq, b.view(), cppo::dppo(), o);
+    CHECK(s.code == status_code::element_type_mismatch);
+    CHECK(s.where == where);
+    CHECK(s.nothing_written());
+    CHECK(whole == std::vector<int>(3, 7));
+    CHECK(fits == std::vector<float>(3, 7.0F));
+  };
+  refused({.loss = whole}, cppo::argument::loss);
+  refused({.loss = fits, .gradient = whole}, cppo::argument::gradient);
+  refused({.loss = fits, .gate = whole}, cppo::argument::gate);
+  refused({.loss = fits, .trace = {.divergence = whole}}, cppo::argument::trace);
+  refused({.loss = fits, .trace = {.excess = whole}}, cppo::argument::trace);
+  refused({.loss = fits, .trace = {.decision = flags}}, cppo::argument::trace);
+  CHECK(policy_loss(cppo::seq, b.view(), cppo::dppo(), {.mask = whole, .trace = {.decision = why}}).ok());
+  CHECK(whole == std::vector<int>{1, 0, 1});
+  CHECK(why[1] == static_cast<int>(cppo::decision::masked_divergence));
+}

@@ -197,3 +197,23 @@ TEST_CASE("F19_values_past_2_to_32", "[core]") {
   CHECK(batch.value(argument::rollout_log_prob, 0, tokens - 1) == -0.75F);
   CHECK(batch.value(argument::advantage, 0, tokens - 1) == 2.0F);
 }
+
+TEST_CASE("Top-K lists of rank 1 are dense, and their size is checked without overflow", "[core]") {
+  float const x[4] = {-0.5F, -0.5F, -0.5F, -0.5F};
+  std::vector<std::int32_t> const ids(16, 1), sampled(4, 1);
+  std::vector<float> const listed(16, -2.0F);
+  auto const code = [&](index_t k, auto const& i, auto const& p, auto const& q) {
+    auto const batch = rollout_batch(padded(2, 2), log_prob(x), rollout_log_prob(x), advantage(x), token_id(sampled),
+                                     top_k(k, i, p, q));
+    return batch.check().code;
+  };
+  CHECK(code(4, ids, listed, listed) == status_code::ok);
+  CHECK(code(5, ids, listed, listed) == status_code::extent_mismatch);
+  CHECK(code(2, ids, listed, vector_view(listed.data(), 8)) == status_code::ok);
+  CHECK(code(2, ids, listed, vector_view(listed.data(), 8, 2)) == status_code::extent_mismatch);
+  CHECK(code(2, vector_view(ids.data(), 8, -1), listed, listed) == status_code::extent_mismatch);
+  CHECK(code(index_t{1} << 61, ids, listed, listed) == status_code::size_overflow);
+  CHECK(code(index_t{1} << 62, ids.data(), listed.data(), listed.data()) == status_code::size_overflow);
+  CHECK(code((index_t{1} << 60) + 1, ids.data(), listed.data(), listed.data()) == status_code::size_overflow);
+  CHECK(code(index_t{1} << 60, ids, listed, listed) == status_code::extent_mismatch);
+}

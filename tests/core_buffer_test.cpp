@@ -112,7 +112,13 @@ TEST_CASE("per_response lends one value to all tokens of a response in both layo
       CHECK(c.offset(l, 2, i) == -2);
     }
     CHECK(refused_buffer(per_response(std::span<double>(x, 2)).source, l) == no_fit);
-    CHECK(refused_buffer(per_response(matrix_view<double>(x, 3, 1)).source, l) == no_fit);
+    CHECK(refused_buffer(per_response(matrix_view<double>(x, 2, 1)).source, l) == no_fit);
+    CHECK(refused_buffer(per_response(matrix_view<double>(x, 3, 2)).source, l) == no_fit);
+    for (matrix_view<double> const& v : {matrix_view<double>(x, 3, 1, 5, 7), matrix_view<double>(x, 1, 3, 7, 5)}) {
+      detail::column c;
+      CHECK(detail::place(per_response(v).source, l, argument::advantage, c).ok());
+      CHECK(c.offset(l, 2, 1) == 10);
+    }
   }
 }
 
@@ -125,7 +131,9 @@ TEST_CASE("shapes that do not fit are refused by the name of their argument", "[
   CHECK(placed(x, cut).lent());  // a packed buffer may be longer than its last offset
   CHECK(refused(matrix_view<float>(x, 4, 3), rows) == no_fit);
   CHECK(refused(matrix_view<float>(x, 2, 4), rows) == no_fit);
-  CHECK(refused(matrix_view<float>(x, 1, 11), cut) == no_fit);
+  CHECK(refused(matrix_view<float>(x, 1, 10), cut) == no_fit);
+  CHECK(refused(matrix_view<float>(x, 10, 1), cut) == no_fit);
+  CHECK(refused(matrix_view<float>(x, 2, 6), cut) == no_fit);
   CHECK(refused(vector_view<float>(x, 12, 2), rows) == no_fit);  // rank 1 says nothing of rows
   CHECK(refused(static_cast<float*>(nullptr), rows) == status_code::null_buffer);
   CHECK(placed(static_cast<float*>(nullptr), padded(0, 4)).data == nullptr);
@@ -165,4 +173,14 @@ TEST_CASE("offsets and extents that are not sound are found", "[core]") {
   CHECK(padded(index_t{1} << 62, 0).check().ok());
   CHECK(padded(-1, 3).check().code == no_fit);
   CHECK(padded(0, 0).elements() == 0);
+}
+
+TEST_CASE("a packed layout takes views of one row or one column", "[core]") {
+  float x[48] = {};
+  std::int32_t const cuts[] = {0, 5, 11};
+  layout const cut = packed(cuts, 2);
+  CHECK(placed(matrix_view<float>(x, 1, 11), cut).offset(cut, 1, 2) == 7);
+  CHECK(placed(matrix_view<float>(x, 11, 1), cut).offset(cut, 1, 2) == 7);
+  CHECK(placed(matrix_view<float>(x, 1, 11, 99, 3), cut).offset(cut, 1, 2) == 21);
+  CHECK(placed(matrix_view<float>(x, 12, 1, 4, 99), cut).offset(cut, 1, 2) == 28);
 }

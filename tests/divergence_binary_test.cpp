@@ -137,3 +137,16 @@ TEST_CASE("binary divergences have the same bits on registers", "[divergence]") 
   }
   CHECK(wrong == 0);
 }
+
+TEST_CASE("Binary-KL takes a log-prob that was rounded past 0 as 0", "[divergence]") {
+  for (double const over : {1e-9, 1e-7, 1e-6, 0.5}) {
+    for (double const other : {-1.0, -1e-6, 0.0, 1e-6}) {
+      double const below = std::min(other, 0.0);
+      CHECK(cppo_test::same_number(divergence_of(binary_kl, over, other), divergence_of(binary_kl, 0.0, below)));
+      CHECK(cppo_test::same_number(divergence_of(binary_kl, other, over), divergence_of(binary_kl, below, 0.0)));
+    }
+    auto const narrow = static_cast<float>(over);
+    CHECK(std::isinf(divergence_of(binary_kl, narrow, -1.0F)));
+    CHECK(divergence_of(binary_kl, -1.0F, narrow) == 1.0F);
+  }
+}

@@ -3,7 +3,9 @@
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/divergence.hpp>
+#include <cppo/execution/simd.hpp>
 #include <cppo/policy/dppo.hpp>
+#include <cppo/policy/named.hpp>
 #include <cppo/testing/random.hpp>
 
 #include <algorithm>
@@ -233,4 +235,39 @@ TEST_CASE("lists are found at their slot in both layouts and by strides", "[dive
   CHECK(run_batch(packed(cuts, 2), top_k(k, listed, listed_pi, listed_mu)) == want);
   CHECK(run_batch(packed(cuts, 2), top_k(k, matrix_view<std::int32_t const>(turned_ids.data(), 4, k, 1, 4),
                                          matrix_view<float const>(listed_pi.data(), 4, k), listed_mu.data())) == want);
+}
+
+namespace {
+
+// A user's mask that reads what was lent beside the lists.
+struct lent_within {
+  float limit;
+  template <class V>
+  constexpr auto operator()(token<V> const& t) const {
+    return t.lent_divergence() <= V(limit);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a mask may read lent divergences under a Top-K score, on every executor", "[divergence]") {
+  constexpr std::size_t n = 40;
+  std::vector<float> const pi(n, -0.9F), mu(n, -1.0F), a(n, 1.0F), listed(2 * n, -3.0F);
+  std::vector<std::int32_t> const ids(2 * n, 5), sampled(n, 5);
+  std::vector<float> lent(n);
+  for (std::size_t i = 0; i < n; ++i) lent[i] = static_cast<float>(i) / 64.0F;
+  auto const batch = rollout_batch(padded(1, static_cast<index_t>(n)), log_prob(pi), rollout_log_prob(mu), advantage(a),
+                                   divergence_values(lent), token_id(sampled), top_k(2, ids, listed, listed));
+  for (bool const by_name : {false, true}) {
+    std::vector<std::uint8_t> plain(n, 9), fast(n, 9);
+    auto const run = [&](auto const& score) {
+      auto const region = trust_region(score, uniform_weight, lent_within{0.25F});
+      CHECK(compute_mask(seq, batch, region, plain).ok());
+      CHECK(compute_mask(simd, batch, region, fast).ok());
+    };
+    if (by_name) run(named_divergence::find("top_k_tv"));
+    else run(top_k_tv);
+    CHECK(plain == fast);
+    for (std::size_t i = 0; i < n; ++i) CHECK(plain[i] == (lent[i] <= 0.25F ? 1 : 0));
+  }
 }

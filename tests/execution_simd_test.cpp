@@ -1,9 +1,34 @@
 // The SIMD executor gives the bits of the plain definition: PPO, DPPO, CPPO with a fixed budget.
 #include "simd_against_seq.hpp"
 
+#include <system_error>
+
 namespace {
 
 using namespace cppo_test;
+
+// A thread of which only so many can be started.
+struct scarce_thread {
+  static inline int left = 0;
+  static inline int joined = 0;
+  std::thread real;
+  template <class Work>
+  explicit scarce_thread(Work const& work) {
+    if (left-- <= 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    real = std::thread(work);
+  }
+  void join() {
+    real.join();
+    ++joined;
+  }
+};
+// As much of a task as is needed to share responses out.
+struct shape_only {
+  struct {
+    cppo::layout l;
+    cppo::layout const& shape() const { return l; }
+  } batch;
+};
 
 auto const family = [](cppo::named_divergence d, auto const& use) {
   use("none", cppo::trust_region(d, cppo::uniform_weight, cppo::keep_all));
@@ -62,4 +87,23 @@ TEST_CASE("threads: none for little work, never more than responses") {
   CHECK(useful_threads(0, 100, 1000000) >= 1);
   CHECK(cppo::simd.threads() == 1);
   CHECK(cppo::simd.with_threads(3).threads() == 3);
+}
+
+TEST_CASE("threads that cannot be started are missed by nobody") {
+  shape_only const task{{cppo::padded(64, 8192)}};
+  for (int const given : {0, 1, 3, 7}) {
+    scarce_thread::left = given;
+    scarce_thread::joined = 0;
+    std::vector<int> visits(64, 0);
+    auto const fold = cppo::detail::over_responses<float, scarce_thread>(8, task, [&](index_t b, std::vector<float>&) {
+      ++visits[static_cast<std::size_t>(b)];
+      cppo::detail::response_outcome o;
+      o.diagnostics.counts = {b, 1};
+      return o;
+    });
+    CHECK(visits == std::vector<int>(64, 1));
+    CHECK(fold.diagnostics.counts.tokens == 63 * 64 / 2);
+    CHECK(fold.diagnostics.counts.responses == 64);
+    CHECK(scarce_thread::joined == given);
+  }
 }

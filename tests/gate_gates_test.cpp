@@ -2,7 +2,12 @@
 #include "lane_sets.hpp"
 #include "catch_compat.hpp"
 
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/execution/simd.hpp>
 #include <cppo/gate/gates.hpp>
+#include <cppo/policy.hpp>
+
+#include <cmath>
 
 namespace {
 
@@ -36,4 +41,45 @@ TEST_CASE("the reciprocal gate is min(1, 1/x), finite everywhere, the same bits 
     }
   }
   CHECK(wrong == 0);
+}
+
+namespace {
+
+// A mask that cannot say how far a token is past it.
+struct silent {
+  template <class V>
+  constexpr auto operator()(cppo::token<V> const& t) const {
+    return t.divergence() <= V(0.01);
+  }
+};
+// Never quite 0, whatever the excess.
+struct stubborn_gate {
+  template <class V>
+  constexpr V operator()(V x) const {
+    return select(x > V(1), V(0.5), V(1));
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("where no excess can be said, a soft gate is exactly 0", "", float, double) {
+  using cppo::toward_rollout;
+  std::vector<TestType> const pi{TestType(-0.5), TestType(-0.999), TestType(-0.5)}, mu(3, TestType(-1));
+  std::vector<TestType> const a{TestType(1), TestType(1), TestType(-1)};
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 3), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
+  auto const gates = [&batch](auto const& g, auto const& mask) {
+    auto const region = softened(trust_region(cppo::binary_tv, cppo::uniform_weight, mask), g);
+    std::vector<TestType> plain(3, TestType(9)), fast(3, TestType(9)), gradient(3, TestType(9));
+    REQUIRE(policy_loss(cppo::seq, batch, region, {.gradient = gradient, .gate = plain}).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, region, {.gate = fast}).ok());
+    CHECK(plain == fast);
+    CHECK(gradient[0] == TestType(0));
+    CHECK_FALSE(std::signbit(gradient[0]));
+    return plain;
+  };
+  std::vector<TestType> const hard{TestType(0), TestType(1), TestType(0)};
+  CHECK(gates(cppo::reciprocal_gate, silent{}) == hard);
+  CHECK(gates(stubborn_gate{}, silent{}) == hard);
+  CHECK(gates(cppo::reciprocal_gate, cppo::divergence_within(0.2) & !toward_rollout & silent{})[0] == TestType(0));
 }

@@ -145,3 +145,18 @@ TEST_CASE("DLPack: borrowed tensors make a batch, and the gradient is written th
   REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = g}).ok());
   CHECK(gradient.values == std::vector<float>{-1.0F, -3.0F, -2.0F, -4.0F});
 }
+
+TEST_CASE("a tensor of rank 1 fits a packed batch") {
+  float x[3] = {-1.0F, -1.25F, -1.5F};
+  std::int64_t shape[] = {3}, cuts[] = {0, 1, 3};
+  tensor one;
+  one.data = x;
+  one.ndim = 1;
+  one.shape = shape;
+  cppo::matrix_view<float> view;
+  REQUIRE(borrow(one, view).ok());
+  auto const batch = cppo::rollout_batch(cppo::packed(cuts, 2), cppo::log_prob(view), cppo::rollout_log_prob(x),
+                                         cppo::advantage(x));
+  CHECK(batch.check().ok());
+  CHECK(batch.value(cppo::argument::log_prob, 1, 1) == -1.5F);
+}

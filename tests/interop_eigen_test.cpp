@@ -149,3 +149,21 @@ TEST_CASE("Eigen: a matrix of another shape is refused") {
   CHECK(batch.check().code == cppo::status_code::extent_mismatch);
   CHECK(batch.check().where == cppo::argument::rollout_log_prob);
 }
+
+TEST_CASE("Eigen: vectors of either kind fit a packed batch, and one value per response") {
+  std::int64_t const cuts[] = {0, 2, 6};
+  Eigen::VectorXf p(6), q(6);
+  Eigen::RowVectorXf a(2);
+  p << -0.9F, -0.8F, -0.7F, -0.6F, -0.5F, -0.4F;
+  q.setConstant(-0.75F);
+  a << 1.0F, -2.0F;
+  float room[12];
+  Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<2>> every_second(room, 6);
+  auto const batch = cppo::rollout_batch(cppo::packed(cuts, 2), cppo::log_prob(cppo::as_view(p)),
+                                         cppo::rollout_log_prob(cppo::as_view(q)),
+                                         cppo::advantage(cppo::per_response(cppo::as_view(a))));
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.gradient = cppo::as_view(every_second)}).ok());
+  for (int i = 0; i < 6; ++i) {
+    CHECK(every_second(i) == cppo_test::approx((i < 2 ? -1.0 : 2.0) * std::exp(p(i) + 0.75F)).epsilon(1e-6));
+  }
+}

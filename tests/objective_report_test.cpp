@@ -2,6 +2,7 @@
 #include "catch_compat.hpp"
 #include "same_run.hpp"
 
+#include <cppo/execution/simd.hpp>
 #include <cppo/policy.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
@@ -277,4 +278,35 @@ TEST_CASE("bad input is counted in the report") {
   CHECK(r.rejected_responses == 0);
   CHECK(r.bad_tokens == 2);
   CHECK(r.counts.tokens == 2);
+}
+
+TEMPLATE_TEST_CASE("k3 in a report does not cancel where pi is close to mu", "", float, double) {
+  double const tolerance = std::is_same_v<TestType, float> ? 5e-7 : 1e-15;
+  random_source random(8);
+  for (double const size : {1e-6, 1e-5, 3e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.45}) {
+    std::vector<TestType> mu, pi;
+    std::vector<TestType> const a(1000, TestType(1));
+    long double want = 0.0L;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      mu.push_back(static_cast<TestType>(-0.5 - random.uniform()));
+      pi.push_back(static_cast<TestType>(static_cast<double>(mu[i]) + random.uniform(-size, size)));
+      auto const d = static_cast<long double>(pi[i] - mu[i]);
+      want += std::expm1(d) - d;
+    }
+    if (size < 1e-3) {  // expm1(d) - d loses digits itself: d^2/2 + d^3/6
+      want = 0.0L;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        auto const d = static_cast<long double>(pi[i] - mu[i]);
+        want += d * d * (0.5L + d * (1.0L / 6 + d / 24));
+      }
+    }
+    auto const batch = cppo::rollout_batch(cppo::padded(1, 1000), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                           cppo::advantage(a));
+    report plain, fast;
+    REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.report = &plain}).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::dppo(), {.report = &fast}).ok());
+    INFO("size " << size);
+    CHECK(plain.sum_k3 == cppo_test::approx(static_cast<double>(want)).epsilon(tolerance));
+    CHECK(fast.sum_k3 == plain.sum_k3);
+  }
 }

@@ -135,6 +135,10 @@ TEST_CASE("an unknown name is refused without a call") {
   CHECK_FALSE(called);
   CHECK(cppo::named_divergence::find("no such").index() == -1);
   CHECK_FALSE(cppo::named_divergence::find("no such").check());
+  auto const known = static_cast<int>(std::size(cppo::divergence_names()));
+  CHECK(cppo::named_divergence(known - 1).check());
+  CHECK_FALSE(cppo::named_divergence(known).check());
+  CHECK_FALSE(cppo::named_divergence(99).check());
 }
 
 TEST_CASE("a named divergence asks for the input its type asks for") {

@@ -138,6 +138,15 @@ TEST_CASE("on_bad_input::exclude, a bad token is as if it were masked out", "[re
   }
 }
 
+TEST_CASE("on_bad_input::exclude, a batch of nothing but bad tokens says where and how many", "[reliability]") {
+  batch_t batch = sound_batch();
+  batch.advantage.assign(batch.advantage.size(), quiet);
+  auto const got = run_everywhere(batch, {.aggregate = token_mean, .bad_input = on_bad_input::exclude});
+  check_place(got.outcome, status_code::bad_input_excluded, argument::advantage, 0, 0, batch.slots());
+  CHECK(got.diagnostics.counts.tokens == 0);
+  CHECK(got.diagnostics.loss == 0.0);
+}
+
 TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[reliability]") {
   batch_t const sound = sound_batch();
   for (spoiler const& s : all_spoilers()) {
@@ -209,6 +218,17 @@ TEST_CASE("log_prob_tolerance is inclusive and holds for both policies", "[relia
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 0.0078}).outcome.count == 2);
   batch.log_prob[2] = infinity;
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 1.0}).outcome.code == status_code::log_prob_invalid);
+}
+
+TEST_CASE("a tolerance of -0 is a tolerance of 0", "[reliability]") {
+  for (float const bad : {quiet, infinity, 5.0F, 1e-30F}) {
+    batch_t batch = sound_batch();
+    batch.log_prob[2] = bad;
+    CHECK(run_everywhere(batch, {.log_prob_tolerance = -0.0}).outcome.code == status_code::log_prob_invalid);
+  }
+  batch_t zero = sound_batch();
+  zero.log_prob[2] = 0.0F;
+  CHECK(run_everywhere(zero, {.log_prob_tolerance = -0.0}).outcome.ok());
 }
 
 TEST_CASE("an active mask value is 0 or 1 in any dtype, all else is reported", "[reliability]") {
@@ -384,6 +404,36 @@ TEST_CASE("parameters and options out of range are refused", "[reliability]") {
   is.with(status_code::horizon_too_short, argument::options, {.horizon = 3, .positions = position_convention::fixed_horizon});
 }
 
+TEST_CASE("a normalizer is one whose inverse is a normal number of the call's arithmetic", "[reliability]") {
+  refused_call is;
+  auto const code = status_code::bad_parameter;
+  for (double const bad : {1e-300, 2e-39, 1e39, 1e300, std::numeric_limits<double>::infinity(), 5e-324}) {
+    for (aggregation const a : {token_sum, token_mean, seq_mean_token_sum}) {
+      is.with(code, argument::options, {.aggregate = a, .normalizer = bad});
+    }
+  }
+  // Times the horizon or the length.
+  index_t const far = index_t{1} << 40;
+  is.with(code, argument::options, {.aggregate = seq_mean_token_sum_norm, .normalizer = 1e30, .horizon = far});
+  is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 4e37});
+  std::vector<response_summary> totals(3);
+  for (response_summary& t : totals) t.length = far;
+  is.with(code, argument::options, {.aggregate = seq_mean_token_mean, .normalizer = 1e30, .totals = totals});
+  auto const runs = [](auto zero, loss_options const& o) {
+    using T = decltype(zero);
+    T const mu[] = {T(-1), T(-1)}, pi[] = {T(-1.01), T(-0.99)}, a[] = {T(0), T(1)};
+    T gradient[2];
+    auto const batch = rollout_batch(padded(1, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    CHECK(policy_loss(seq, batch, unrestricted(), {.gradient = gradient}, o).ok());
+    CHECK(gradient[0] == T(0));
+    CHECK(gradient[1] < T(0));
+    CHECK(gradient[1] > -std::numeric_limits<T>::infinity());
+  };
+  for (double const good : {4e-38, 1.0, 7e37}) runs(0.0F, {.aggregate = token_mean, .normalizer = good});
+  for (double const good : {1e-300, 1.0, 1e300}) runs(0.0, {.aggregate = token_mean, .normalizer = good});
+  runs(0.0F, {.aggregate = seq_mean_token_sum_norm, .horizon = std::numeric_limits<index_t>::max()});
+}
+
 TEST_CASE("an input that the region reads but the batch lacks is named", "[reliability]") {
   refused_call is;
   std::vector<float> const x(24, -0.5F);
@@ -422,8 +472,8 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
-                                        "run ",  "thresholds in"};
-  for (int code = 64; code <= static_cast<int>(status_code::executor_unavailable); ++code) {
+                                        "run ",  "thresholds in", "compile "};
+  for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;
     std::string_view const remedy = words.substr(std::min(words.find(": "), words.size()));

@@ -6,9 +6,11 @@
 
 #include <cfloat>
 
-#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+// g++ shows each part of -ffast-math, clang only all of it or none: for the rest see core/arithmetic.hpp.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
 #if !defined(CPPO_ALLOW_FAST_MATH)
-#error "cppo: -ffast-math (or -ffinite-math-only) voids the numeric contract: masks would differ between builds and NaN would go unseen. Compile without it, or define CPPO_ALLOW_FAST_MATH to give the contract up."
+#error "cppo: -ffast-math and its parts (-fassociative-math, -freciprocal-math, -fno-signed-zeros, -ffinite-math-only) void the numeric contract: masks would differ between builds and NaN would go unseen. Compile without them, or define CPPO_ALLOW_FAST_MATH to give the contract up."
 #endif
 #endif
 
@@ -28,6 +30,15 @@
 #define CPPO_ALWAYS_INLINE inline __attribute__((always_inline))
 #else
 #define CPPO_ALWAYS_INLINE inline
+#endif
+
+/// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
+#if defined(__cpp_exceptions)
+#define CPPO_TRY try
+#define CPPO_CATCH_ALL catch (...)
+#else
+#define CPPO_TRY if (true)
+#define CPPO_CATCH_ALL else
 #endif
 
 /// Keeps a rounded product from being contracted with an addition. `x` is a float, a double or a SIMD register.
@@ -59,6 +70,8 @@
 #define CPPO_DETAIL_ISA avx2_fma
 #elif defined(__AVX2__)
 #define CPPO_DETAIL_ISA avx2
+#elif defined(__AVX__) && (defined(__FMA__) || defined(__FMA4__))
+#define CPPO_DETAIL_ISA avx_fma
 #elif defined(__AVX__)
 #define CPPO_DETAIL_ISA avx
 #elif defined(__SSE4_1__)
@@ -76,6 +89,13 @@
   CPPO_DETAIL_JOIN(CPPO_VERSION_MAJOR, CPPO_VERSION_MINOR, CPPO_VERSION_PATCH, CPPO_DETAIL_ISA, CPPO_DETAIL_MATH)
 
 namespace cppo::inline CPPO_ABI::detail {
+
+/// Was the numeric contract given up?
+#if defined(CPPO_ALLOW_FAST_MATH)
+inline constexpr bool allows_fast_math = true;
+#else
+inline constexpr bool allows_fast_math = false;
+#endif
 
 /// a * b rounded to its own type before anything can be added to it, on every compiler, at every setting.
 CPPO_HOST_DEVICE constexpr float rounded_product(float a, float b) noexcept {

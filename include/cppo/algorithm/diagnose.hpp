@@ -19,6 +19,7 @@ enum class finding : unsigned {
   shifted_by_one = 64,      ///< log mu fits log pi better one token off
   truncated_sampling = 128, ///< log mu is above log pi almost everywhere: renormalised by top-p, top-k or temperature
   large_mismatch = 256,     ///< more than 5 % of the ratios outside [0.9, 1.1]
+  bad_shape = 512,          ///< buffers, offsets and extents do not fit: nothing was looked at
 };
 
 /// One sentence for each finding: what it means and what to do.
@@ -40,6 +41,8 @@ constexpr std::string_view sentence(finding f) noexcept {
              "engine for the untruncated log-probs";
     case finding::large_mismatch:
       return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree, or the data is stale";
+    case finding::bad_shape:
+      return "the buffers do not fit the batch's shape, so none was read: batch.check() names the first that does not";
   }
   return "";
 }
@@ -119,7 +122,10 @@ template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
   batch_diagnosis d;
   detail::diagnosis_sums s;
-  if (!batch.check().ok()) return d;
+  if (!batch.check().ok()) {
+    d.findings = static_cast<unsigned>(finding::bad_shape);
+    return d;
+  }
   for (index_t b = 0; b < batch.shape().responses(); ++b) {
     double previous[2];
     bool has_previous = false;

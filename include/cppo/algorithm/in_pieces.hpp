@@ -10,6 +10,10 @@
 ///                           an exclusive sum over the pieces in order gives the carries
 ///     3. policy_loss        with `.carries` and `.totals` in its options
 ///
+/// A response is counted once, with the piece that holds its first valid token: all pieces in one call scale like the
+/// uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole. Positions by column
+/// mean nothing to a piece: passes 1 and 2 then return nothing, and `policy_loss` refuses.
+///
 /// The library owns no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
 /// process `plan_pieces` does all of it.
 #pragma once
@@ -24,12 +28,14 @@ namespace cppo::inline CPPO_ABI {
 
 namespace detail {
 
-/// A task that only reads: parameters and inputs are checked, outputs are none.
+/// A task that only reads: parameters and inputs are checked, outputs are none. Columns of pieces are no positions.
 template <class Real, class Region>
 status reading_task(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options,
                     task<Real, Region>& t) noexcept {
   status const s = check_inputs(batch, policy);
-  return s.ok() ? take_options(t, options) : s;
+  if (!s.ok()) return s;
+  if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
+  return take_options(t, options);
 }
 
 }  // namespace detail
@@ -104,10 +110,12 @@ struct piece_plan {
 
 /// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1) and
 /// is its `order_of[b]`-th piece. Pieces may lie in any order.
-/// Pre: both spans hold one entry per piece; the orders within a response are distinct.
+/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check
+/// gives an empty plan.
 template <class Real, trust_region_policy Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy, std::span<index_t const> response_of,
                        std::span<index_t const> order_of, index_t responses, loss_options const& options = {}) {
+  if (!batch.check().ok()) return {};
   auto const pieces = static_cast<std::size_t>(batch.shape().responses());
   piece_plan plan{std::vector<prefix_sums>(pieces), std::vector<response_summary>(pieces)};
   std::vector<std::vector<std::size_t>> ordered(static_cast<std::size_t>(responses));

@@ -2,38 +2,21 @@
 /// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
 #pragma once
 
+#include <cppo/core/overlap.hpp>
 #include <cppo/execution/seq.hpp>
 
-#include <numeric>
+#include <algorithm>
+#include <limits>
 
 namespace cppo::inline CPPO_ABI {
 
 namespace detail {
 
-/// First and one-past-last byte that a dense column touches; empty where strides leave gaps (then nothing is claimed).
-struct byte_range {
-  std::uintptr_t first = 0;
-  std::uintptr_t last = 0;
-};
-inline byte_range dense_range(column const& c, layout const& l) noexcept {
-  bool const flat = l.is_packed() ? c.token_stride == 1 : c.token_stride == 1 && c.response_stride == l.width();
-  index_t const n = l.elements();
-  if (!c.lent() || !flat || n == 0) return {};
-  auto const p = reinterpret_cast<std::uintptr_t>(c.data);
-  return {p, p + static_cast<std::uintptr_t>(n * size_of(c.type))};
-}
-inline bool overlap(byte_range a, byte_range b) noexcept { return a.first < b.last && b.first < a.last; }
-
-/// Do two slots of the layout share an element of the column?
-inline bool repeats(column const& c, layout const& l) noexcept {
-  index_t const rows = l.is_packed() ? 1 : l.responses();
-  index_t const columns = l.is_packed() ? l.elements() : l.width();
-  index_t const down = c.response_stride < 0 ? -c.response_stride : c.response_stride;
-  index_t const across = c.token_stride < 0 ? -c.token_stride : c.token_stride;
-  if (down == 0 && across == 0) return rows * columns > 1;
-  // The shortest way between slots of one element: `across / g` rows down and `down / g` columns back.
-  index_t const g = std::gcd(down, across);
-  return across / g < rows && down / g < columns;
+/// Can a buffer of this type take what the sink writes? Integers would truncate all but masks and decisions.
+constexpr bool holds(sink s, element_type type) noexcept {
+  bool const is_float = type == element_type::f32 || type == element_type::f64 || type == element_type::f16 ||
+                        type == element_type::bf16;
+  return is_float || s == sink::mask || (s == sink::decision && type != element_type::boolean);
 }
 
 /// Places the outputs and looks for shared memory.
@@ -46,17 +29,17 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
   constexpr argument names[sinks] = {argument::loss, argument::gradient, argument::mask, argument::gate,
                                      argument::trace, argument::trace, argument::trace, argument::trace,
                                      argument::trace, argument::trace, argument::trace, argument::trace};
+  footprint memory[sinks];
   for (int s = 0; s < sinks; ++s) {
     status const placed = place(lent[s]->source(), l, names[s], t.out[s]);
     if (!placed.ok()) return placed;
-    if (t.out[s].lent() && repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
-    byte_range const mine = dense_range(t.out[s], l);
-    for (int r = 0; r < s; ++r) {
-      if (overlap(mine, dense_range(t.out[r], l))) return {status_code::output_overlap, names[s]};
-    }
-    for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
-      if (overlap(mine, dense_range(t.batch[static_cast<argument>(a)], l))) return {status_code::output_overlap, names[s]};
-    }
+    if (!t.out[s].lent()) continue;
+    if (!holds(static_cast<sink>(s), t.out[s].type)) return {status_code::element_type_mismatch, names[s]};
+    if (repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
+    memory[s] = footprint_of(t.out[s], l);
+    bool shared = may_overlap(memory[s], t.batch);
+    for (int r = 0; r < s; ++r) shared = shared || may_overlap(memory[s], memory[r]);
+    if (shared) return {status_code::output_overlap, names[s]};
   }
   return {};
 }
@@ -75,37 +58,73 @@ status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy)
   return {};
 }
 
-/// Options in range, pieces consistent.
+/// No response is longer; keeps the arithmetic on lent counts far from overflow.
+inline constexpr index_t longest_response = index_t{1} << 48;
+
+/// Carries and totals, one each per piece, that can belong together. Whether they cover the tokens, `prepare` counts.
 template <class Real, class Region>
-status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
-  layout const& l = t.batch.shape();
-  status const bad{status_code::bad_parameter, argument::options};
-  if (!(o.normalizer >= 0.0 && o.normalizer <= 1e300) || o.horizon < 0) return bad;
-  if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
-  bool const reads_horizon =
-      o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
-  t.horizon = o.horizon > 0 ? o.horizon : l.width();
-  if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
-  if (o.positions == position_convention::padded_column && l.is_packed()) return bad;
-  t.aggregate = o.aggregate;
-  t.positions = o.positions;
-  t.bad_input = o.bad_input;
-  t.normalizer = o.normalizer;
-  t.tolerance = static_cast<Real>(o.log_prob_tolerance);
-  auto const fits = [&l](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == l.responses(); };
+status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
+  index_t const pieces = t.batch.shape().responses();
+  auto const fits = [pieces](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == pieces; };
   if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
     return {status_code::carry_mismatch, argument::carry};
   }
   for (std::size_t b = 0; b < o.totals.size(); ++b) {
     double const delta_b = o.totals[b].delta_b;
+    index_t const length = o.totals[b].length;
     index_t const before = o.carries.empty() ? 0 : o.carries[b].count;
-    if (o.totals[b].length < before || before < 0 || !(delta_b >= 0.0 && delta_b <= max_score)) {
+    bool const counts = before >= 0 && before <= length && length <= longest_response;
+    if (!counts || !(delta_b >= 0.0 && delta_b <= max_score)) {
       return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
     }
   }
   t.carries = o.carries.empty() ? nullptr : o.carries.data();
   t.totals = o.totals.empty() ? nullptr : o.totals.data();
   return {};
+}
+
+/// Is 1/divisor a normal number of type Real, so that scaling neither overflows nor loses bits?
+template <class Real>
+constexpr bool can_divide_by(double divisor) noexcept {
+  double const scale = 1.0 / divisor;
+  return scale >= static_cast<double>(std::numeric_limits<Real>::min()) &&
+         scale <= static_cast<double>(std::numeric_limits<Real>::max());
+}
+
+/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
+template <class Real>
+constexpr bool normalizer_ok(loss_options const& o, double horizon, layout const& l) noexcept {
+  if (o.normalizer == 0.0) return true;
+  double longest = 1.0;
+  if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = horizon;
+  if (o.aggregate == aggregation::seq_mean_token_mean) {
+    longest = static_cast<double>(l.elements());
+    for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
+  }
+  double const largest = o.normalizer * std::max(longest, 1.0);
+  return o.normalizer > 0.0 && can_divide_by<Real>(o.normalizer) && can_divide_by<Real>(largest);
+}
+
+/// Options in range, pieces consistent.
+template <class Real, class Region>
+status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
+  layout const& l = t.batch.shape();
+  status const bad{status_code::bad_parameter, argument::options};
+  if (o.horizon < 0) return bad;
+  if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
+  bool const reads_horizon =
+      o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
+  t.horizon = o.horizon > 0 ? o.horizon : l.width();
+  if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
+  if (!normalizer_ok<Real>(o, static_cast<double>(t.horizon), l)) return bad;
+  bool const in_pieces = !o.carries.empty() || !o.totals.empty();
+  if (o.positions == position_convention::padded_column && (l.is_packed() || in_pieces)) return bad;
+  t.aggregate = o.aggregate;
+  t.positions = o.positions;
+  t.bad_input = o.bad_input;
+  t.normalizer = o.normalizer;
+  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
+  return take_pieces(t, o);
 }
 
 }  // namespace detail
@@ -122,7 +141,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// gradient 0, status `no_active_tokens`.
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
 /// divergences if the region asks for their quantile, maximum or mean; one more look at the batch first if the
-/// aggregation counts it.
+/// aggregation counts it or it holds pieces.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
@@ -133,6 +152,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>(options.surrogate)};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
+  if (!detail::arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
   s = detail::prepare(executor, t);

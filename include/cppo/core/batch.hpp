@@ -21,7 +21,8 @@ template <class E>
 inline constexpr bool is_per_response<per_response_buffer<E>> = true;
 
 template <class T>
-concept lendable_or_per_response = lendable<T> || is_per_response<std::remove_cvref_t<T>>;
+concept lendable_or_per_response =
+    !only_lent_by_as_view<std::remove_cvref_t<T>> && (lendable<T> || is_per_response<std::remove_cvref_t<T>>);
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_buffer(T&& x) noexcept {
@@ -32,9 +33,27 @@ constexpr auto name_buffer(T&& x) noexcept {
   }
 }
 
+/// May hold ids of tokens?
+template <class T>
+inline constexpr bool holds_ids = std::is_integral_v<T> && !std::is_same_v<std::remove_cv_t<T>, bool>;
+
 struct top_k_buffers {
   index_t k = 0;
   buffer ids, log_prob, rollout_log_prob;
+
+  /// Is there room for k entries at each of `rows` token slots?
+  CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
+    if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
+    bool const good = k > 0 && fits(ids, rows) && fits(log_prob, rows) && fits(rollout_log_prob, rows);
+    return good ? status{} : status{status_code::extent_mismatch, argument::top_k};
+  }
+
+ private:
+  CPPO_HOST_DEVICE constexpr bool fits(buffer const& b, index_t rows) const noexcept {
+    if (b.data == nullptr) return rows == 0;
+    if (b.rank == 2) return b.extents[0] >= rows && b.extents[1] == k;
+    return b.rank == -1 || (b.extents[0] / k >= rows && (b.strides[0] == 1 || rows * k <= 1));
+  }
 };
 
 template <class Element>
@@ -82,15 +101,19 @@ template <detail::lendable_or_per_response T>
 constexpr auto token_weight(T&& x) noexcept {
   return detail::name_buffer<argument::token_weight>(static_cast<T&&>(x));
 }
-/// The id of the sampled token y_t, for Top-K divergences.
+/// The id of the sampled token y_t, for Top-K divergences. Any integers.
 template <detail::lendable_or_per_response T>
 constexpr auto token_id(T&& x) noexcept {
-  return detail::name_buffer<argument::token_id>(static_cast<T&&>(x));
+  auto const named = detail::name_buffer<argument::token_id>(static_cast<T&&>(x));
+  static_assert(detail::holds_ids<typename decltype(named)::element>, "token_id(...) takes ids: lend integers");
+  return named;
 }
 /// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the token
-/// slots (padded: B*T rows in row-major order). Unused slots of a short list hold id -1.
+/// slots (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any strides, or
+/// dense: rank 1 with stride 1, or a bare pointer.
 template <detail::lendable Ids, detail::lendable P, detail::lendable Q>
 constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs) noexcept {
+  static_assert(detail::holds_ids<detail::pointee<Ids>>, "top_k(k, ids, ...) takes ids first: lend integers");
   using p = std::remove_cv_t<detail::pointee<P>>;
   using q = std::remove_cv_t<detail::pointee<Q>>;
   using wide = std::conditional_t<std::is_same_v<p, double>, double, q>;
@@ -166,6 +189,8 @@ class rollout_batch_view {
     index_t const row = (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
     return {&top_k_, row, ids.lent() ? detail::load_index(ids.data, ids.type, ids.offset(layout_, b, i)) : index_t{-1}};
   }
+  /// The Top-K lists as they were lent.
+  CPPO_HOST_DEVICE constexpr detail::top_k_buffers const& lists() const noexcept { return top_k_; }
   /// Everything about the shape that was found wrong when the batch was made.
   CPPO_HOST_DEVICE constexpr status const& check() const noexcept { return status_; }
 
@@ -180,13 +205,8 @@ class rollout_batch_view {
   template <class E>
   constexpr void add(detail::named_top_k<E> const& named) noexcept {
     top_k_ = named.source;
-    auto const fits = [this](detail::buffer const& b) {
-      if (b.data == nullptr) return layout_.elements() == 0;
-      if (b.rank == 2) return b.extents[0] >= layout_.elements() && b.extents[1] == top_k_.k;
-      return b.rank == -1 || b.extents[0] >= layout_.elements() * top_k_.k;
-    };
-    bool const good = top_k_.k > 0 && fits(top_k_.ids) && fits(top_k_.log_prob) && fits(top_k_.rollout_log_prob);
-    if (status_.ok() && !good) status_ = {status_code::extent_mismatch, argument::top_k};
+    status const s = top_k_.check(layout_.elements());
+    if (status_.ok() && !s.ok()) status_ = s;
   }
   /// An empty batch in a layout; used by `rollout_batch`.
   explicit constexpr rollout_batch_view(layout const& l) noexcept : layout_(l), status_(l.check()) {}

@@ -36,6 +36,11 @@ class layout {
   CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
   /// Packed by offsets?
   CPPO_HOST_DEVICE constexpr bool is_packed() const noexcept { return packed_; }
+  /// The lent offsets, null for padded, and their type.
+  /// @{
+  CPPO_HOST_DEVICE constexpr void const* offsets() const noexcept { return offsets_; }
+  CPPO_HOST_DEVICE constexpr element_type offset_type() const noexcept { return offset_type_; }
+  /// @}
   /// Width of padded rows.
   CPPO_HOST_DEVICE constexpr index_t width() const noexcept { return width_; }
   /// First element of response b on the packed axis; 0 for padded.
@@ -118,11 +123,16 @@ concept range_like = !mdspan_like<T> && requires(T& v) {
   { *v.data() };
   v.size();
 };
+/// Shaped like an Eigen object: `data()` and `size()` alone would lose its order and strides.
+template <class T>
+concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
 template <class T>
 concept array_like = std::is_bounded_array_v<std::remove_reference_t<T>>;
 template <class T>
-concept lendable = std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
-                   range_like<std::remove_reference_t<T>>;
+concept lendable =
+    !only_lent_by_as_view<std::remove_cvref_t<T>> &&
+    (std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
+     range_like<std::remove_reference_t<T>>);
 
 template <class T>
 struct pointee_of;
@@ -181,8 +191,19 @@ struct column {
   }
 };
 
-/// Places `b` in layout `l`; the status names `where` if the shape does not fit.
-CPPO_HOST_DEVICE constexpr status place(buffer const& b, layout const& l, argument where, column& out) noexcept {
+/// A view of one row or one column as one of rank 1, where only one axis is asked for.
+CPPO_HOST_DEVICE constexpr buffer flattened(buffer b) noexcept {
+  if (b.rank != 2 || (b.extents[0] != 1 && b.extents[1] != 1)) return b;
+  int const axis = b.extents[0] == 1 ? 1 : 0;
+  b.rank = 1;
+  b.extents[0] = b.extents[axis];
+  b.strides[0] = b.strides[axis];
+  return b;
+}
+
+/// Places `lent` in layout `l`; the status names `where` if the shape does not fit.
+CPPO_HOST_DEVICE constexpr status place(buffer const& lent, layout const& l, argument where, column& out) noexcept {
+  buffer const b = l.is_packed() || lent.per_response ? flattened(lent) : lent;
   out = column{b.data, b.type, 0, 0};
   if (b.rank == 0) return {};
   index_t const need = l.elements();

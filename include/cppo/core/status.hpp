@@ -17,9 +17,10 @@ enum class status_code : std::uint8_t {
   rollout_log_prob_invalid,  ///< NaN, infinite or positive log mu at an active token
   advantage_invalid,         ///< NaN or infinite
   response_mask_invalid,     ///< neither 0 nor 1
-  divergence_invalid,        ///< lent D_t is NaN or negative
+  divergence_invalid,        ///< lent D_t is NaN, infinite or negative
   token_weight_invalid,      ///< NaN or infinite
   top_k_invalid,             ///< a listed log-prob is NaN or positive
+  piece_rejected,            ///< the totals say that another piece of this response holds bad input
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
@@ -31,6 +32,8 @@ enum class status_code : std::uint8_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
 };
 
 /// Which argument the status is about.
@@ -58,10 +61,12 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::response_mask_invalid:
       return "response_mask holds a value that is neither 0 nor 1: pass a binary mask, not weights";
     case status_code::divergence_invalid:
-      return "the lent divergence is NaN or negative at an active token: recompute it, or mask the token";
+      return "the lent divergence is NaN, infinite or negative at an active token: recompute it, or mask the token";
     case status_code::token_weight_invalid: return "token_weight is NaN or infinite at an active token: mask the token";
     case status_code::top_k_invalid:
       return "a listed top-k log-prob is NaN or positive at an active token: pass log-softmax values, -inf where unlisted";
+    case status_code::piece_rejected:
+      return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
@@ -78,6 +83,10 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::carry_mismatch:
       return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces";
     case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
+    case status_code::element_type_mismatch:
+      return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
+    case status_code::arithmetic_relaxed:
+      return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
   }
   return "unknown status";
 }

@@ -9,8 +9,11 @@ namespace cppo::inline CPPO_ABI {
 namespace detail {
 
 /// KL of two Bernoulli laws with success log-probabilities a and b: KL(e^a || e^b), in double, never negative.
-/// log(1 - p) comes from log p, so nothing cancels near p = 1; +inf where b = 0 (q = 1) and a < 0.
+/// log(1 - p) comes from log p, so nothing cancels near p = 1; +inf where b = 0 (q = 1) and a < 0. Above 0, where
+/// `log_prob_tolerance` admits rounded values, they count as 0.
 CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
+  a = a > 0.0 ? 0.0 : a;
+  b = b > 0.0 ? 0.0 : b;
   if (a == b) return 0.0;
   double const p = exp_nonpositive(a);
   double const rest = a < -700.0 ? 1.0 : exp_core(lane<double>(a)).complement().raw();

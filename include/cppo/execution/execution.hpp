@@ -2,6 +2,7 @@
 /// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
 #pragma once
 
+#include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
 
@@ -20,6 +21,12 @@ constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, ind
   return count_response(t, b).tokens;
 }
 
+/// Does arithmetic keep the contract here and now? An executor with registers of its own brings an overload.
+template <class Executor, class Real, class Region>
+bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
+  return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
+}
+
 /// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.
 template <class Executor, class Real, class Region>
 constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
@@ -29,10 +36,11 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
     index_t const tokens = count_tokens(executor, t, b);
     index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
+    if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
     if (t.positions == position_convention::fixed_horizon && length > t.horizon) {
       return {status_code::horizon_too_short, argument::options, b, -1, length};
     }
-    n = n + batch_counts{tokens, tokens > 0 ? 1 : 0};
+    n = n + t.counts(b, tokens);
   }
   if (t.normalizer == 0.0) t.divisor = divisor(t.aggregate, n);
   return {};
@@ -64,13 +72,18 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
 
 /// What the caller is told about a response's input.
 template <class Real, class Region>
-constexpr response_outcome open_outcome(task<Real, Region> const&, response_count const& n) noexcept {
+constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, response_count const& n) noexcept {
   response_outcome o;
   o.first_bad = n.first_bad;
   o.diagnostics.bad_tokens = n.bad;
   o.diagnostics.rejected_responses = n.rejected ? 1 : 0;
-  o.diagnostics.counts = {n.tokens, n.tokens > 0 ? 1 : 0};
+  o.diagnostics.counts = t.counts(b, n.tokens);
   return o;
+}
+
+/// Notes the effective delta_b with the responses that are counted.
+constexpr void note_budget(report& r, double delta_b) noexcept {
+  if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
 }
 
 /// Marks every slot of response b as excluded.

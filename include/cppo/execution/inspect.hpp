@@ -74,7 +74,7 @@ struct response_count {
   index_t tokens = 0;    ///< tokens that take part (bad ones under `propagate` too); 0 if rejected
   index_t bad = 0;       ///< slots with bad input
   bool rejected = false; ///< the response takes no part
-  status first_bad;      ///< the first of them
+  status first_bad;      ///< the first of them, or why the response takes no part without one
 };
 
 /// Was another piece of response b found to hold bad input, so that this one takes no part either?
@@ -97,7 +97,8 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
     }
     if (s == slot::token || (s == slot::bad && t.bad_input == on_bad_input::propagate)) ++n.tokens;
   }
-  n.rejected = (n.bad > 0 && t.bad_input == on_bad_input::reject) || rejected_elsewhere(t, b);
+  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b, -1, 1};
+  n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
   if (n.rejected) n.tokens = 0;
   return n;
 }

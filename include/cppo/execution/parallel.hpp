@@ -21,9 +21,34 @@ inline int useful_threads(int wanted, index_t responses, index_t slots) noexcept
   return n < 1 ? 1 : static_cast<int>(n);
 }
 
+/// Threads, joined at the end whatever happens.
+template <class Thread>
+class crew {
+ public:
+  crew() = default;
+  crew(crew const&) = delete;
+  crew& operator=(crew const&) = delete;
+  ~crew() {
+    for (Thread& member : members_) member.join();
+  }
+  /// Starts `n` threads, or as many of them as the machine gives.
+  template <class Work>
+  void start(int n, Work const& work) {
+    CPPO_TRY {
+      members_.reserve(static_cast<std::size_t>(n));
+      for (int i = 0; i < n; ++i) members_.emplace_back(work);
+    }
+    CPPO_CATCH_ALL {}
+  }
+
+ private:
+  std::vector<Thread> members_;
+};
+
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
-/// sums have the same bits at every thread count.
-template <class Real, class Task, class Body>
+/// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
+/// that could not be started are missing, but nothing is left undone.
+template <class Real, class Thread = std::thread, class Task, class Body>
 outcome_fold over_responses(int threads, Task const& t, Body const& body) {
   layout const& l = t.batch.shape();
   outcome_fold fold;
@@ -39,10 +64,11 @@ outcome_fold over_responses(int threads, Task const& t, Body const& body) {
     std::vector<Real> scratch;
     for (index_t b = next++; b < l.responses(); b = next++) outcomes[static_cast<std::size_t>(b)] = body(b, scratch);
   };
-  std::vector<std::thread> others;
-  for (int i = 1; i < n; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  {
+    crew<Thread> others;
+    others.start(n - 1, work);
+    work();
+  }
   for (response_outcome const& o : outcomes) fold.add(o);
   return fold;
 }

@@ -2,6 +2,7 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
+#include <cppo/divergence/single_sample.hpp>
 #include <cppo/execution/execution.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -19,7 +20,7 @@ class seq_response {
       : task_(t), b_(b), scratch_(scratch), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(t.wants_trace()) {}
 
   constexpr response_outcome run() {
-    response_outcome outcome = open_outcome(task_, count_);
+    response_outcome outcome = open_outcome(task_, b_, count_);
     if (count_.rejected) {
       exclude_response(task_, b_);
       return outcome;
@@ -45,13 +46,9 @@ class seq_response {
     }
     if (task_.reports) {
       sums.finish(outcome.diagnostics);
-      if (rank > 0) add_budget(outcome.diagnostics, whole.delta_b);
+      note_budget(outcome.diagnostics, whole.delta_b);
     }
     return outcome;
-  }
-
-  static constexpr void add_budget(report& r, double delta_b) noexcept {
-    r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
   }
 
  private:
@@ -119,9 +116,9 @@ class seq_response {
     sums.weighted.add(rank, wide(r[sink::weighted]));
     sums.gate.add(rank, wide(r[sink::gate]));
     sums.ratio.add(rank, wide(terms.ratio.raw()));
-    Real const d = task_.objective.clamp_log_ratio(t.log_ratio()).raw();
-    sums.k1.add(rank, wide(-d));
-    sums.k3.add(rank, wide((terms.ratio - V(1) - V(d)).raw()));
+    V const d = task_.objective.clamp_log_ratio(t.log_ratio());
+    sums.k1.add(rank, wide((-d).raw()));
+    sums.k3.add(rank, wide(k3_from(terms.ratio, d).raw()));
     if (rank == 0 || wide(r[sink::divergence]) > diagnostics.max_divergence) {
       diagnostics.max_divergence = wide(r[sink::divergence]);
     }

@@ -2,6 +2,7 @@
 /// The SIMD executor: the same region on registers of tokens, threads over responses, the same bits as `seq`.
 #pragma once
 
+#include <cppo/divergence/single_sample.hpp>
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/parallel.hpp>
 #include <cppo/execution/seq.hpp>
@@ -129,7 +130,7 @@ class simd_response {
     }
     response_count n;
     n.tokens = tokens_;
-    response_outcome outcome = open_outcome(task_, n);
+    response_outcome outcome = open_outcome(task_, b_, n);
     whole_ = summarize(task_, b_, tokens_, scratch_, [&](auto const& f) { each_divergence(f); });
     if (tokens_ != task_.batch.shape().slots(b_)) exclude_response(task_, b_);
     if (any(Region::needed, needs::prefix_values) || task_.wants_trace()) decide<true, true>(outcome.diagnostics);
@@ -214,10 +215,10 @@ class simd_response {
   }
   CPPO_ALWAYS_INLINE token<V> load(block_data const& d, int k) const noexcept {
     token<V> t(at(d.pi, k), at(d.mu, k), at(d.a, k));
+    t.lend_divergence(at(d.given, k));
     if (one_by_one()) {
       t.set_divergence(at(d.scores, k));
     } else if constexpr (scores_on<typename Region::divergence_type, V>) {
-      t.lend_divergence(at(d.given, k));
       t.set_divergence(score(task_.policy.divergence(), t));
     }
     return t;
@@ -255,7 +256,7 @@ class simd_response {
     }
     if (task_.reports) {
       sums.finish(diagnostics);
-      if (rank > 0) seq_response<float, Region>::add_budget(diagnostics, whole_.delta_b);
+      note_budget(diagnostics, whole_.delta_b);
     }
   }
 
@@ -306,7 +307,7 @@ class simd_response {
       V const log_ratio = task_.objective.clamp_log_ratio(t.log_ratio());
       put(d.ratio, k, terms.ratio);
       put(d.k1, k, -log_ratio);
-      put(d.k3, k, terms.ratio - V(1) - log_ratio);
+      put(d.k3, k, k3_from(terms.ratio, log_ratio));
       put(d.clamped, k, select(terms.clamped, V(1), V(0)));
       put(d.capped, k, select(terms.capped, V(1), V(0)));
     }
@@ -386,6 +387,18 @@ class simd_response {
   index_t tokens_ = 0;
   response_summary whole_;
 };
+
+/// Asks the registers too, and their own way onto the grid.
+template <class Region>
+bool arithmetic_holds(simd_t const&, task<float, Region> const& t) noexcept {
+  if constexpr (allows_fast_math) return true;
+  using ops = simd_lane::ops;
+  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
+  ops::ints high, low;
+  ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
+  bool const grid = ops::sum(high) == ops::size * want.high && ops::sum(low) == ops::size * want.low;
+  return grid && arithmetic_holds(seq, t) && keeps_arithmetic<simd_lane>();
+}
 
 /// Counts on registers.
 template <class Region>

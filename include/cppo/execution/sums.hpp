@@ -72,25 +72,25 @@ struct response_outcome {
   status first_bad;
 };
 
-/// The call's status from what its responses reported: the first bad place in order, counts added up.
+/// The call's status from what its responses reported: the first bad place in order, counts added up. A piece that is
+/// out because of another says so only where the other is not at hand.
 struct outcome_fold {
   report diagnostics;
   status first_bad;
 
   constexpr void add(response_outcome const& o) noexcept {
     diagnostics = diagnostics + o.diagnostics;
-    if (first_bad.ok()) first_bad = o.first_bad;
+    bool const better = first_bad.code == status_code::piece_rejected && o.diagnostics.bad_tokens > 0;
+    if (first_bad.ok() || better) first_bad = o.first_bad;
   }
   constexpr status finish(on_bad_input how) const noexcept {
     status s = first_bad;
-    s.count = diagnostics.bad_tokens;
+    s.count = s.code == status_code::piece_rejected ? diagnostics.rejected_responses : diagnostics.bad_tokens;
     if (!s.ok()) {
       if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
       if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
     }
-    if (s.code != status_code::bad_input_propagated && s.ok() && diagnostics.counts.tokens == 0) {
-      return {status_code::no_active_tokens};
-    }
+    if (first_bad.ok() && diagnostics.counts.tokens == 0) return {status_code::no_active_tokens};
     return s;
   }
 };

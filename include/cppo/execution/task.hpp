@@ -10,7 +10,8 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// A buffer to write: pointer, container or view of float, double, half or bfloat16 (any integer too for masks).
+/// A buffer to write: pointer, container or view of float, double, half or bfloat16. A mask may be bool or any integer
+/// too, a trace of decisions any integer.
 class output {
  public:
   constexpr output() noexcept = default;
@@ -18,6 +19,12 @@ class output {
   template <detail::lendable T>
   constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {
     static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable");
+  }
+  /// Never: it says what to do.
+  template <class T>
+    requires detail::only_lent_by_as_view<std::remove_cvref_t<T>>
+  constexpr output(T&&) noexcept {
+    static_assert(!std::is_same_v<T, T>, "lend an Eigen object as as_view(x), which knows its strides");
   }
   /// What was lent.
   constexpr detail::buffer const& source() const noexcept { return source_; }
@@ -59,13 +66,16 @@ enum class position_convention : std::uint8_t {
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
+                                 ///< (of a response in pieces, the piece that begins it counts: over ranks, give it).
+                                 ///< 1/normalizer must be a normal number of the call's arithmetic
   index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
   surrogate_options surrogate = {};                                    ///< how rho enters the loss
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
   std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
-  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to
+  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
+                                                  ///< which cover what its carry and the piece hold
 };
 
 namespace detail {
@@ -110,7 +120,16 @@ struct task {
   }
   /// Does anything have to be known of the whole batch before the first token is written?
   CPPO_HOST_DEVICE constexpr bool needs_sweep() const noexcept {
-    return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon;
+    return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon ||
+           totals != nullptr;
+  }
+  /// Tokens of the response that come before slot 0 of response b: those of earlier pieces.
+  CPPO_HOST_DEVICE constexpr index_t tokens_before(index_t b) const noexcept {
+    return carries != nullptr ? carries[b].count : 0;
+  }
+  /// What `tokens` valid tokens of response b count as. A response is counted where it begins: once, however it is cut.
+  CPPO_HOST_DEVICE constexpr batch_counts counts(index_t b, index_t tokens) const noexcept {
+    return {tokens, tokens > 0 && tokens_before(b) == 0 ? 1 : 0};
   }
   /// T as the weight schedule sees it.
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {

@@ -26,6 +26,8 @@ CPPO_HOST_DEVICE constexpr V excess_of(M const& m, token<V> const& t) noexcept {
 
 template <class M>
 concept composite = requires { typename M::first_type; typename M::second_type; };
+template <class M>
+concept negation = requires { typename M::negated_type; };
 
 }  // namespace detail
 
@@ -102,6 +104,7 @@ struct either_mask {
 /// Keeps what `A` does not. Has no excess of its own.
 template <token_mask A>
 struct not_mask {
+  using negated_type = A;                               ///< what is negated
   static constexpr needs needed = detail::needs_of<A>;  ///< the inner mask's
   A inner;                                              ///< the mask that is negated
   /// not inner(t)
@@ -166,34 +169,4 @@ using operators::operator&;
 using operators::operator|;
 using operators::operator!;
 
-namespace detail {
-
-/// Do all leaves of kind K keep the token? True where there is none. Leaves under a negation are of kind `other`.
-template <clause K, class M, class V>
-CPPO_HOST_DEVICE constexpr auto passes(M const& m, token<V> const& t) noexcept {
-  if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
-  else if constexpr (clause_of<M> == K) return m(t);
-  else return V(0) <= V(0);
-}
-
-/// How many leaves of kind K a mask has.
-template <class M, clause K>
-consteval int leaves() {
-  if constexpr (composite<M>) return leaves<typename M::first_type, K>() + leaves<typename M::second_type, K>();
-  else return clause_of<M> == K ? 1 : 0;
-}
-
-/// The one leaf of kind K.
-template <clause K, class M>
-CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
-  if constexpr (composite<M>) {
-    if constexpr (leaves<typename M::first_type, K>() > 0) return leaf<K>(m.first);
-    else return leaf<K>(m.second);
-  } else {
-    static_assert(clause_of<M> == K);
-    return m;
-  }
-}
-
-}  // namespace detail
 }  // namespace cppo::inline CPPO_ABI

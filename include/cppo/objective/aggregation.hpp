@@ -6,7 +6,8 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// How token losses become one number. A response without a valid token (or rejected) adds nothing and is not counted.
+/// How token losses become one number. A response without a valid token (or rejected) adds nothing and is not counted;
+/// one in pieces is counted once, with the piece that holds its first valid token.
 enum class aggregation : std::uint8_t {
   token_sum,                ///< sum over tokens, unscaled (default)
   token_mean,               ///< sum / number of valid tokens of the batch
@@ -20,7 +21,7 @@ using enum aggregation;
 /// What the divisor of an aggregation is made of: counts add up over micro-batches and ranks.
 struct batch_counts {
   index_t tokens = 0;     ///< valid tokens
-  index_t responses = 0;  ///< responses with a valid token
+  index_t responses = 0;  ///< responses with a valid token, the first one among these
 
   /// Counts of two parts of a batch.
   CPPO_HOST_DEVICE friend constexpr batch_counts operator+(batch_counts a, batch_counts b) noexcept {

@@ -15,7 +15,7 @@ namespace cppo::inline CPPO_ABI {
 struct report {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
-  batch_counts counts;               ///< valid tokens, responses with one
+  batch_counts counts;               ///< valid tokens, responses that begin in this call
   index_t kept = 0;                  ///< M_t = 1
   index_t kept_toward = 0;           ///< kept, and moving toward mu in a region that has that clause
   index_t masked_ratio = 0;          ///< masked by a ratio interval
@@ -74,11 +74,12 @@ struct report {
 
   /// The report of both batches together (micro-batches, ranks).
   CPPO_HOST_DEVICE friend constexpr report operator+(report a, report const& b) noexcept {
-    bool const first = a.counts.responses == 0;
-    bool const second = b.counts.responses == 0;
+    // Which side has nothing to say: tokens may come without a response, in a piece that does not begin one.
+    bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
     a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
     a.max_delta_b = first ? b.max_delta_b : second ? a.max_delta_b : larger(a.max_delta_b, b.max_delta_b);
-    a.max_divergence = first ? b.max_divergence : second ? a.max_divergence : larger(a.max_divergence, b.max_divergence);
+    if (a.counts.tokens == 0) a.max_divergence = b.max_divergence;
+    else if (b.counts.tokens > 0) a.max_divergence = larger(a.max_divergence, b.max_divergence);
     a.max_ratio = larger(a.max_ratio, b.max_ratio);
     a.counts = a.counts + b.counts;
     a.kept += b.kept;

@@ -43,15 +43,15 @@ class named_divergence {
   explicit constexpr named_divergence(int index) noexcept : index_(index) {}
   /// Looks a name up; index -1 if there is none of that name.
   static constexpr named_divergence find(std::string_view name) noexcept {
-    for (int i = 0; i < static_cast<int>(std::size(detail::divergence_names)); ++i) {
+    for (int i = 0; i < count; ++i) {
       if (detail::divergence_names[i] == name) return named_divergence(i);
     }
     return named_divergence(-1);
   }
   /// Position in `divergence_names()`.
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
-  /// Was the name known?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0; }
+  /// Is there a divergence at this position (was the name known)?
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0 && index_ < count; }
   /// The input that must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
   /// Must the chosen one be evaluated one token at a time (the Top-K forms)?
@@ -81,6 +81,7 @@ class named_divergence {
     if constexpr (sizeof...(Ds) > 0) return reads_of(detail::divergence_list<Ds...>{}, i + 1);
     else return argument::none;
   }
+  static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
   int index_;
 };
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cppo/gate/gates.hpp>
-#include <cppo/mask/combinators.hpp>
+#include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
 
 #include <type_traits>
@@ -27,9 +27,9 @@ class region {
   /// Union of what the parts need.
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
                                   (is_soft ? needs::prefix_values : needs::none);
-  /// Does the mask hold a prefix budget?
-  static constexpr bool has_prefix_budget = detail::leaves<M, clause::budget>() > 0;
-  static_assert(detail::leaves<M, clause::budget>() <= 1,
+  /// Does the mask hold a prefix budget, negated or not?
+  static constexpr bool has_prefix_budget = detail::leaves<M, detail::prefix_account>() > 0;
+  static_assert(detail::leaves<M, detail::prefix_account>() <= 1,
                 "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
 
   /// Binds the parts; see `trust_region` and `softened`.
@@ -52,16 +52,20 @@ class region {
   CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
     return mask_(t);
   }
-  /// What multiplies the token's loss, given `keeps(t)`.
+  /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
   CPPO_HOST_DEVICE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
-    if constexpr (is_soft) return select(kept, V(1), gate_(detail::excess_of(mask_, t)));
-    else return select(kept, V(1), V(0));
+    if constexpr (!is_soft) {
+      return select(kept, V(1), V(0));
+    } else {
+      V const x = detail::excess_of(mask_, t);
+      return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
+    }
   }
   /// delta_b of a response from its statistics; 0 without a prefix budget.
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).source().resolve(statistics);
+    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
     else return 0.0;
   }
   /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
@@ -70,8 +74,8 @@ class region {
   CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t, V room) const noexcept {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
-    if constexpr (detail::leaves<M, clause::divergence>() == 1) {
-      c = min(c, detail::leaf<clause::divergence>(mask_).threshold(t));
+    if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(t));
     }
     return c;
   }
@@ -92,7 +96,7 @@ class region {
   }
   /// Initial slack of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<clause::budget>(mask_).delta();
+    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).delta();
     else return 0.0;
   }
 

@@ -91,6 +91,7 @@ class batch_check {
     slot_rows reversed = batch_.rows();
     std::reverse(reversed.begin(), reversed.end());
     arrange("responses in another order", reversed, true, false);
+    cut_in_three();
     if (options_.aggregate != token_sum && options_.normalizer == 0.0) return;  // the rest changes the batch's counts
     std::vector<index_t> const shortest = cuttable();
     for (index_t b = 0; b < batch_.responses; ++b) {
@@ -98,7 +99,6 @@ class batch_check {
       difference const d = compare(runner_.run(0, alone.batch, options_), whole_, alone.batch.rows(), alone.source);
       if (d.found) log_.fail("one response alone", d, alone.batch.rows());
     }
-    cut_in_three();
     if (!shortest.empty()) cut_everywhere(shortest);
   }
 

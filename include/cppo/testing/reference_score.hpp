@@ -13,7 +13,10 @@ namespace cppo::inline CPPO_ABI::testing {
 inline double reference_log1mexp(double x) { return x > -0.7 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); }
 
 /// KL of two Bernoulli laws with success log-probabilities a and b. 0 log 0 = 0; infinite where b allows nothing of it.
+/// No probability is above 1: a log-probability that was rounded past 0 is 0.
 inline double reference_bernoulli_kl(double a, double b) {
+  a = std::min(a, 0.0);
+  b = std::min(b, 0.0);
   if (a == b) return 0.0;
   double const rest = -std::expm1(a);
   double const hit = std::exp(a) * (a - b);

@@ -1,0 +1,81 @@
+/// @file
+/// Does arithmetic keep the numeric contract here and now? What no macro shows is asked of the machine.
+#pragma once
+
+#include <cppo/core/prefix_sums.hpp>
+
+#include <limits>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// x in every lane, of which the compiler knows nothing.
+template <class V>
+V unknown(typename V::value_type x) noexcept {
+  typename V::value_type volatile seen = x;
+  return V(static_cast<typename V::value_type>(seen));
+}
+
+/// Does every lane hold?
+template <class V>
+bool every_lane(typename V::mask m) noexcept {
+  bool all = true;
+  (void)map_lanes(select(m, V(1), V(0)), [&all](auto x) {
+    all = all && x == decltype(x)(1);
+    return x;
+  });
+  return all;
+}
+
+/// Are sums, products and quotients of V rounded one by one, to nearest, in the order they are written?
+template <class V>
+typename V::mask rounds_as_written() noexcept {
+  using T = typename V::value_type;
+  constexpr T step = std::numeric_limits<T>::epsilon();
+  V const one = unknown<V>(T(1)), less = unknown<V>(step / 4), more = unknown<V>(step * T(0.75));
+  V const up = unknown<V>(T(1) + step), x = unknown<V>(T(9)), y = unknown<V>(T(13)), seven = unknown<V>(T(7));
+  auto good = ((one + less) - one == V(0)) & ((one + more) - one == V(step));  // not reordered, neither up nor down
+  good = good & (up * up - (one + V(2 * step)) == V(0));                       // not fused
+  good = good & (x / V(7) == V(T(9) / T(7)));                                 // no reciprocal of a constant ...
+  return good & (x / seven == V(T(9) / T(7))) & (y / seven == V(T(13) / T(7)));  // ... nor one that is shared
+}
+
+/// Are NaN, infinity and the sign of zero what they are?
+template <class V>
+typename V::mask knows_special_values() noexcept {
+  using T = typename V::value_type;
+  V const nan = unknown<V>(std::numeric_limits<T>::quiet_NaN()), zero = unknown<V>(T(-0.0));
+  V const far = unknown<V>(std::numeric_limits<T>::infinity());
+  return (nan != nan) & !(far <= V(std::numeric_limits<T>::max())) & (flip_sign(V(1), zero + V(0)) > V(0));
+}
+
+/// Does the library's own exponential give, at run time, the bits that the compiler finds?
+template <class V>
+typename V::mask exp_is_itself() noexcept {
+  using T = typename V::value_type;
+  constexpr T x = T(-1.3);
+  constexpr exp_parts<lane<T>> want = exp_core(lane<T>(x));
+  exp_parts<V> const got = exp_core(unknown<V>(x));
+  return (got.e == V(want.e.raw())) & (got.s == V(want.s.raw()));
+}
+
+/// Does the way onto the grid round, limb by limb?
+template <class T>
+bool grid_is_itself() noexcept {
+  constexpr exact_sum want = to_grid(T(0.7));
+  exact_sum const got = to_grid(unknown<lane<T>>(T(0.7)).raw());
+  return got.high == want.high && got.low == want.low;
+}
+
+/// Does arithmetic on V keep the contract? A few nanoseconds. Some compilers show all parts of -ffast-math by macros,
+/// others only the whole, and none shows a rounding mode: the first is a flag of a translation unit, the second of a
+/// thread. CPPO_ALLOW_FAST_MATH: not asked.
+template <class V>
+bool keeps_arithmetic() noexcept {
+  if constexpr (allows_fast_math) return true;
+  else {
+    return grid_is_itself<typename V::value_type>() &&
+           every_lane<V>(rounds_as_written<V>() & knows_special_values<V>() & exp_is_itself<V>());
+  }
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail

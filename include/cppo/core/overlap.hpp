@@ -1,0 +1,130 @@
+/// @file
+/// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
+#pragma once
+
+#include <cppo/core/batch.hpp>
+
+#include <cstdint>
+#include <numeric>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// The memory of a buffer: elements of `size` bytes at base + i steps[0] + j steps[1], i < extents[0], j < extents[1].
+struct footprint {
+  std::uintptr_t base = 0;
+  index_t size = 0;              // 0: no memory at all
+  index_t extents[2] = {1, 1};   // at least 1
+  index_t steps[2] = {0, 0};     // in bytes; 0 along an axis of extent 1
+
+  /// Distance from `base` to the lowest and past the highest byte, without the steps along `skip`.
+  constexpr index_t low(int skip = -1) const noexcept {
+    index_t d = 0;
+    for (int r = 0; r < 2; ++r) d += r != skip && steps[r] < 0 ? (extents[r] - 1) * steps[r] : 0;
+    return d;
+  }
+  constexpr index_t high(int skip = -1) const noexcept {
+    index_t d = size;
+    for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
+    return d;
+  }
+};
+
+/// Elements of a type in rows and columns, strides counted in elements.
+inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns, index_t down,
+                              index_t across) noexcept {
+  if (data == nullptr || rows <= 0 || columns <= 0) return {};
+  index_t const size = size_of(type);
+  footprint f{reinterpret_cast<std::uintptr_t>(data), size, {down == 0 ? 1 : rows, across == 0 ? 1 : columns}, {0, 0}};
+  if (f.extents[0] > 1) f.steps[0] = down * size;
+  if (f.extents[1] > 1) f.steps[1] = across * size;
+  return f;
+}
+/// A placed buffer.
+inline footprint footprint_of(column const& c, layout const& l) noexcept {
+  if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
+  if (!c.lent() || l.responses() == 0) return {};
+  if (c.token_stride == 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
+  auto const* const first = static_cast<char const*>(c.data) + l.begin(0) * c.token_stride * size_of(c.type);
+  return footprint_of(first, c.type, 1, l.elements() - l.begin(0), 0, c.token_stride);
+}
+/// One Top-K list.
+inline footprint footprint_of(buffer const& b, index_t rows, index_t k) noexcept {
+  if (b.rank == 2) return footprint_of(b.data, b.type, rows, k, b.strides[0], b.strides[1]);
+  return footprint_of(b.data, b.type, 1, rows * k, 0, 1);
+}
+
+/// Can elements of `a` and `b` bytes on a lattice of period g, the second `apart` from the first, never meet?
+constexpr bool never_meet(index_t apart, index_t a, index_t b, index_t g) noexcept {
+  if (g == 0) return false;
+  index_t const rest = (apart % g + g) % g;
+  return rest >= a && rest + b <= g;
+}
+
+/// Do elements of one size share memory, where along each axis both take the same steps or one has extent 1?
+constexpr bool share_element(footprint const& a, footprint const& b, index_t apart) noexcept {
+  if (apart % a.size != 0) return true;
+  index_t from[2], to[2], step[2];  // i - i' along each axis
+  for (int r = 0; r < 2; ++r) {
+    from[r] = 1 - b.extents[r];
+    to[r] = a.extents[r] - 1;
+    step[r] = a.extents[r] > 1 ? a.steps[r] : b.steps[r];
+  }
+  int const few = to[0] - from[0] <= to[1] - from[1] ? 0 : 1;
+  int const many = 1 - few;
+  for (index_t d = from[few]; d <= to[few]; ++d) {
+    index_t const rest = apart - d * step[few];
+    if (step[many] == 0 ? rest == 0
+                        : rest % step[many] == 0 && rest / step[many] >= from[many] && rest / step[many] <= to[many]) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
+/// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
+/// overlap.
+constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
+  if (a.size == 0 || b.size == 0) return false;
+  auto const apart = static_cast<index_t>(b.base - a.base);
+  if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;
+  bool same = a.size == b.size;
+  for (int r = 0; r < 2; ++r) same = same && (a.extents[r] == 1 || b.extents[r] == 1 || a.steps[r] == b.steps[r]);
+  if (same) return share_element(a, b, apart);
+  index_t g[2];
+  for (int r = 0; r < 2; ++r) g[r] = std::gcd(a.steps[r], b.steps[r]);
+  if (never_meet(apart, a.size, b.size, std::gcd(g[0], g[1]))) return false;
+  for (int r = 0; r < 2; ++r) {
+    index_t const lows = apart + b.low(r) - a.low(r);
+    if (never_meet(lows, a.high(r) - a.low(r), b.high(r) - b.low(r), g[r])) return false;
+  }
+  return true;
+}
+
+/// May `f` share a byte with anything the batch lends?
+template <class Real>
+bool may_overlap(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
+  layout const& l = batch.shape();
+  for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
+    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return true;
+  }
+  top_k_buffers const& lists = batch.lists();
+  for (buffer const* b : {&lists.ids, &lists.log_prob, &lists.rollout_log_prob}) {
+    if (may_overlap(f, footprint_of(*b, l.elements(), lists.k))) return true;
+  }
+  return may_overlap(f, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
+}
+
+/// Do two slots of the layout share an element of the column?
+constexpr bool repeats(column const& c, layout const& l) noexcept {
+  index_t const rows = l.is_packed() ? 1 : l.responses();
+  index_t const columns = l.is_packed() ? l.elements() : l.width();
+  index_t const down = c.response_stride < 0 ? -c.response_stride : c.response_stride;
+  index_t const across = c.token_stride < 0 ? -c.token_stride : c.token_stride;
+  if (down == 0 && across == 0) return rows * columns > 1;
+  // The shortest way between slots of one element: `across / g` rows down and `down / g` columns back.
+  index_t const g = std::gcd(down, across);
+  return across / g < rows && down / g < columns;
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,75 @@
+/// @file
+/// The leaves of a mask: how many of a kind there are, which one it is, and what they say together.
+#pragma once
+
+#include <cppo/mask/combinators.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+template <class B>
+concept source_of_budget = budget<std::remove_cvref_t<B>>;
+
+/// Do all leaves of kind K keep the token? True where there is none. Leaves under a negation are of kind `other`.
+template <clause K, class M, class V>
+CPPO_HOST_DEVICE constexpr auto passes(M const& m, token<V> const& t) noexcept {
+  if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
+  else if constexpr (clause_of<M> == K) return m(t);
+  else return V(0) <= V(0);
+}
+
+/// Finds leaves of kind K. Those under a negation are of kind `other`.
+template <clause K>
+struct of_kind {
+  static constexpr bool under_negation = false;
+  template <class M>
+  static constexpr bool fits = clause_of<M> == K;
+};
+/// Finds the leaf that says what a prefix may spend, wherever it stands: its sums are kept under a negation too.
+struct prefix_account {
+  static constexpr bool under_negation = true;
+  template <class M>
+  static constexpr bool fits = clause_of<M> == clause::budget && requires(M const& m) {
+    { m.delta() } -> std::convertible_to<double>;
+    { m.source() } -> source_of_budget;
+  };
+};
+/// Finds leaves that bound Z_t by a number. A user's clause of that kind need not have one.
+struct divergence_threshold {
+  static constexpr bool under_negation = false;
+  template <class M>
+  static constexpr bool fits = clause_of<M> == clause::divergence && requires(M const& m, token<float_lane> const& t) {
+    { m.threshold(t) } -> std::same_as<float_lane>;
+  };
+};
+
+/// How many leaves of a mask `Find` fits.
+template <class M, class Find>
+consteval int leaves() {
+  if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
+  else if constexpr (negation<M> && Find::under_negation) return leaves<typename M::negated_type, Find>();
+  else return Find::template fits<M> ? 1 : 0;
+}
+/// How many leaves of kind K a mask has.
+template <class M, clause K>
+consteval int leaves() {
+  return leaves<M, of_kind<K>>();
+}
+
+/// The one leaf that `Find` fits.
+template <class Find, class M>
+CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
+  if constexpr (composite<M>) {
+    if constexpr (leaves<typename M::first_type, Find>() > 0) return leaf<Find>(m.first);
+    else return leaf<Find>(m.second);
+  } else if constexpr (negation<M>) {
+    return leaf<Find>(m.inner);
+  } else {
+    static_assert(Find::template fits<M>);
+    return m;
+  }
+}
+
+}  // namespace detail
+}  // namespace cppo::inline CPPO_ABI

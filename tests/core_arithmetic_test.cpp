@@ -1,0 +1,71 @@
+// Relaxed arithmetic is noticed when a call is made: here by rounding modes, in tests/builds by flags.
+#include "catch_compat.hpp"
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/core/arithmetic.hpp>
+#include <cppo/execution/simd.hpp>
+#include <cppo/policy.hpp>
+
+#include <cfenv>
+#include <vector>
+
+namespace {
+
+// The rounding mode while it lives.
+class rounding {
+ public:
+  explicit rounding(int mode) : before_(std::fegetround()) { std::fesetround(mode); }
+  ~rounding() { std::fesetround(before_); }
+
+ private:
+  int before_;
+};
+
+template <class Real, class Executor>
+cppo::status call(Executor const& executor, int mode, std::vector<Real>& gradient) {
+  std::vector<Real> const pi{Real(-0.5), Real(-1.5)}, mu{Real(-0.75), Real(-1)}, a{Real(1), Real(-1)};
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
+  rounding const during(mode);
+  return policy_loss(executor, batch, cppo::fixed_cppo(), {.gradient = gradient});
+}
+
+}  // namespace
+
+TEST_CASE("arithmetic keeps the contract in every lane type", "[core]") {
+  CHECK(cppo::detail::keeps_arithmetic<cppo::float_lane>());
+  CHECK(cppo::detail::keeps_arithmetic<cppo::double_lane>());
+  CHECK(cppo::detail::keeps_arithmetic<cppo::simd_lane>());
+}
+
+TEMPLATE_TEST_CASE("a rounding mode other than to nearest is a status, and nothing is written", "", float, double) {
+  auto const check = [](auto const& executor) {
+    for (int const mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+      std::vector<TestType> gradient(2, TestType(7));
+      cppo::status const s = call(executor, mode, gradient);
+      CHECK(s.code == cppo::status_code::arithmetic_relaxed);
+      CHECK(s.nothing_written());
+      CHECK(gradient == std::vector<TestType>(2, TestType(7)));
+      CHECK(call(executor, FE_TONEAREST, gradient).ok());
+      CHECK(gradient[0] != TestType(7));
+    }
+  };
+  check(cppo::seq);
+  check(cppo::simd);
+  check(cppo::simd.with_threads(2));
+}
+
+TEST_CASE("each lane type notices each rounding mode", "[core]") {
+  for (int const mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+    bool scalar = true, wide = true, registers = true;
+    {
+      rounding const during(mode);
+      scalar = cppo::detail::keeps_arithmetic<cppo::float_lane>();
+      wide = cppo::detail::keeps_arithmetic<cppo::double_lane>();
+      registers = cppo::detail::keeps_arithmetic<cppo::simd_lane>();
+    }
+    CHECK_FALSE(scalar);
+    CHECK_FALSE(wide);
+    CHECK_FALSE(registers);
+  }
+}

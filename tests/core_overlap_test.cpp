@@ -1,0 +1,146 @@
+// Which buffers share memory: every answer against the set of bytes each buffer touches.
+#include "catch_compat.hpp"
+
+#include <cppo/core/overlap.hpp>
+#include <cppo/testing/random.hpp>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace {
+
+using namespace cppo;
+using detail::footprint;
+using detail::may_overlap;
+using testing::random_source;
+
+alignas(64) char arena[8192];
+
+std::set<std::ptrdiff_t> bytes_of(footprint const& f) {
+  std::set<std::ptrdiff_t> all;
+  auto const base = static_cast<std::ptrdiff_t>(f.base - reinterpret_cast<std::uintptr_t>(arena));
+  if (f.size == 0) return all;
+  for (index_t i = 0; i < f.extents[0]; ++i) {
+    for (index_t j = 0; j < f.extents[1]; ++j) {
+      for (index_t k = 0; k < f.size; ++k) all.insert(base + i * f.steps[0] + j * f.steps[1] + k);
+    }
+  }
+  return all;
+}
+bool share(footprint const& a, footprint const& b) {
+  std::set<std::ptrdiff_t> const x = bytes_of(a), y = bytes_of(b);
+  return std::any_of(x.begin(), x.end(), [&y](auto byte) { return y.count(byte) > 0; });
+}
+
+footprint at(index_t byte, element_type type, index_t rows, index_t columns, index_t down, index_t across) {
+  return detail::footprint_of(arena + 4096 + byte, type, rows, columns, down, across);
+}
+
+// Alike both ways round, never missing a shared byte.
+void check(footprint const& a, footprint const& b, bool expected) {
+  CHECK(may_overlap(a, b) == expected);
+  CHECK(may_overlap(b, a) == expected);
+  if (!expected) CHECK_FALSE(share(a, b));
+}
+
+constexpr element_type types[] = {element_type::u8, element_type::f16, element_type::f32, element_type::f64};
+
+}  // namespace
+
+TEST_CASE("buffers of the same strides: the answer is exact", "[core]") {
+  random_source random(1);
+  int shared = 0, woven = 0;
+  for (int n = 0; n < 20000; ++n) {
+    element_type const type = types[random.below(4)];
+    index_t const size = detail::size_of(type);
+    index_t const down = random.below(25) - 12, across = random.below(9) - 4;
+    footprint const a = at(0, type, 1 + random.below(5), 1 + random.below(5), down, across);
+    index_t const byte = size * (random.below(41) - 20);
+    footprint const b = at(byte, type, 1 + random.below(5), 1 + random.below(5), down, across);
+    bool const truth = share(a, b);
+    REQUIRE(may_overlap(a, b) == truth);
+    REQUIRE(may_overlap(b, a) == truth);
+    auto const apart = static_cast<index_t>(b.base - a.base);
+    bool const ranges_meet = a.high() > apart + b.low() && apart + b.high() > a.low();
+    shared += truth ? 1 : 0;
+    woven += !truth && ranges_meet ? 1 : 0;
+  }
+  CHECK(shared > 1000);
+  CHECK(woven > 1000);
+}
+
+TEST_CASE("buffers of other strides and element types: no shared byte is missed", "[core]") {
+  random_source random(2);
+  int shared = 0, apart = 0, wrong = 0;
+  for (int n = 0; n < 40000; ++n) {
+    auto const draw = [&random](index_t byte) {
+      index_t const down = random.below(25) - 12, across = random.below(9) - 4;
+      return at(byte, types[random.below(4)], random.below(5), random.below(5), down, across);
+    };
+    footprint const a = draw(0), b = draw(random.below(129) - 64);
+    bool const truth = share(a, b), answer = may_overlap(a, b);
+    wrong += (truth && !answer) || answer != may_overlap(b, a) ? 1 : 0;
+    (truth ? shared : apart) += answer == truth ? 1 : 0;
+  }
+  CHECK(wrong == 0);
+  CHECK(shared > 5000);
+  CHECK(apart > 5000);
+}
+
+TEST_CASE("woven buffers are apart", "[core]") {
+  using enum element_type;
+  // [.., 2]: two numbers of every token next to each other.
+  check(at(0, f32, 3, 5, 10, 2), at(4, f32, 3, 5, 10, 2), false);
+  check(at(0, f32, 3, 5, 10, 2), at(8, f32, 3, 5, 10, 2), true);
+  // Columns 0-4 and 5-9 of an array of ten columns, and columns that are neighbours but for one.
+  check(at(0, f32, 3, 5, 10, 1), at(20, f32, 3, 5, 10, 1), false);
+  check(at(0, f32, 3, 5, 10, 1), at(16, f32, 3, 5, 10, 1), true);
+  check(at(0, f32, 3, 5, 10, 1), at(16, f32, 3, 6, 10, 1), true);
+  check(at(0, f32, 3, 4, 10, 1), at(16, f32, 3, 6, 10, 1), false);
+  // Fields of a record of 16 bytes: a float, a double, a byte.
+  check(at(0, f32, 3, 5, 20, 4), at(8, f64, 3, 5, 10, 2), false);
+  check(at(0, f32, 3, 5, 20, 4), at(4, u8, 3, 5, 80, 16), false);
+  check(at(0, f32, 3, 5, 20, 4), at(3, u8, 3, 5, 80, 16), true);
+  // Column slices of two element types in rows of 40 bytes; and of a transposed array.
+  check(at(0, f32, 3, 5, 10, 1), at(20, u8, 3, 20, 40, 1), false);
+  check(at(0, f32, 3, 5, 10, 1), at(19, u8, 3, 20, 40, 1), true);
+  check(at(0, f32, 5, 3, 1, 10), at(20, u8, 20, 3, 1, 40), false);
+  // Walked backwards.
+  check(at(16, f32, 3, 5, 10, -1), at(20, f32, 3, 5, 10, 1), false);
+  check(at(20, f32, 3, 5, 10, -1), at(20, u8, 3, 5, 40, 1), true);
+  // One after the other, and bases that split an element.
+  check(at(0, f32, 1, 5, 0, 1), at(20, f32, 1, 5, 0, 1), false);
+  check(at(0, f32, 1, 5, 0, 1), at(18, f32, 1, 5, 0, 1), true);
+}
+
+TEST_CASE("where the lattice cannot tell, buffers are taken to overlap", "[core]") {
+  using enum element_type;
+  // Every second and every third element: they meet at multiples of six, from different starts at others.
+  check(at(0, f32, 1, 6, 0, 2), at(4, f32, 1, 6, 0, 3), true);
+}
+
+TEST_CASE("nothing shares memory with an empty buffer or one that was not lent", "[core]") {
+  using enum element_type;
+  footprint const whole = at(0, u8, 1, 100, 0, 1);
+  check(whole, at(0, f32, 0, 5, 5, 1), false);
+  check(whole, at(0, f32, 5, 0, 5, 1), false);
+  check(whole, detail::footprint_of(nullptr, f32, 5, 5, 5, 1), false);
+  check(whole, {}, false);
+  // Stride 0 repeats one element.
+  check(at(0, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), false);
+  check(at(4, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), true);
+}
+
+TEST_CASE("the footprint of a packed buffer begins where its first response does", "[core]") {
+  float x[16] = {};
+  std::int32_t const cuts[] = {4, 6, 9};
+  layout const l = packed(cuts, 2);
+  detail::column c;
+  REQUIRE(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
+  footprint const f = detail::footprint_of(c, l);
+  CHECK(f.base == reinterpret_cast<std::uintptr_t>(x + 4));
+  CHECK(f.high() == 5 * 4);
+  REQUIRE(detail::place(per_response(vector_view(x, 2, 3)).source, l, argument::loss, c).ok());
+  CHECK(detail::footprint_of(c, l).high() == 4 * 4);
+}
