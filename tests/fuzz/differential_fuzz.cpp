@@ -47,10 +47,10 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
     }
   }
   auto const pieces = b.cut_at(cuts);
+  if (o.horizon == 0) o.horizon = b.packed ? 0 : b.width;  // packed pieces of padded rows have no width of their own
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;
-  if (o.horizon == 0) o.horizon = b.packed ? 0 : b.width;  // packed pieces of padded rows have no width of their own
   for (int threads = 1; threads <= 2; ++threads) {
     run const got = testing::capture_view(simd.with_threads(threads), pieces, b.slots(), region, o);
     auto const d = testing::compare(got, whole, all_slots(b.slots()));

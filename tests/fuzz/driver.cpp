@@ -28,14 +28,17 @@ bytes read(char const* path) {
   return content;
 }
 
+/// Random bytes, to mutate where no file is like what the target reads.
+bytes random_input(std::mt19937_64& random) {
+  bytes input(random() % 4000);
+  std::generate(input.begin(), input.end(), [&random] { return static_cast<std::uint8_t>(random()); });
+  return input;
+}
+
 bytes mutated(std::vector<bytes> const& corpus, std::mt19937_64& random) {
   auto const below = [&random](std::size_t n) { return n == 0 ? 0 : random() % n; };
-  bytes input = corpus[below(corpus.size())];
+  bytes input = below(4) == 0 ? random_input(random) : corpus[below(corpus.size())];
   if (input.size() > longest) input.resize(longest);
-  if (below(4) == 0) {  // something entirely new
-    input.resize(below(2000));
-    std::generate(input.begin(), input.end(), [&random] { return static_cast<std::uint8_t>(random()); });
-  }
   for (std::size_t edits = 1 + below(8); edits > 0; --edits) {
     std::size_t const at = below(input.size() + 1);
     std::size_t const length = std::min(below(16), input.size() - at);
@@ -62,11 +65,13 @@ int main(int argc, char** argv) {
     else corpus.push_back(read(argv[i]));
   }
   for (bytes const& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
-  if (corpus.empty()) corpus.emplace_back();
   std::mt19937_64 random(seed);
+  std::size_t const files = corpus.size();
+  if (files == 0) corpus.emplace_back();
+  while (files == 0 && corpus.size() < 64) corpus.push_back(random_input(random));
   for (unsigned long i = 0; i < runs; ++i) {
     bytes const input = mutated(corpus, random);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
-  std::printf("%zu files and %lu mutated inputs, no fault\n", corpus.size(), runs);
+  std::printf("%zu files and %lu mutated inputs, no fault\n", files, runs);
 }
