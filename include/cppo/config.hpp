@@ -33,6 +33,7 @@
 #endif
 
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
+/// @{
 #if defined(__cpp_exceptions)
 #define CPPO_TRY try
 #define CPPO_CATCH_ALL catch (...)
@@ -40,6 +41,7 @@
 #define CPPO_TRY if (true)
 #define CPPO_CATCH_ALL else
 #endif
+/// @}
 
 /// Keeps a rounded product from being contracted with an addition. `x` is a float, a double or a SIMD register.
 #if defined(__CUDA_ARCH__)
