@@ -3,7 +3,7 @@
 /// library can change one of them.
 #pragma once
 
-#include <cppo/core/half.hpp>
+#include <cppo/cppo.hpp>
 
 #include <bit>
 #include <cstdint>
