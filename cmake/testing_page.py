@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Writes the page "How it is tested" with the numbers of the last test run.
+
+    testing_page.py --template FILE --log FILE --output FILE
+
+The log is what `./run test` leaves (ctest's output). Without one the page says that no test has been run here.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+# The first pattern that matches decides. Name of the group, what it holds, pattern on the test's name.
+GROUPS = [
+    ("single header", "the whole suite again, against the amalgamated header", r"^single header: "),
+    ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer: "),
+    ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),
+    ("same bits", "one digest of every output bit", r"^digest|^two_versions$|^abi_name"),
+    ("compile time", "what must not compile, and why", r"^compile_fail\.|^fast_math|^relaxed"),
+    ("headers", "each alone, all in two units, without exceptions, under nvcc", r"^headers_alone|^two_units|^no_exceptions|^cuda|^single_header|^layers"),
+    ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
+    ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
+    ("demo and examples", "programs that assert what they show", r"^demo\.|^example\.|^readme$"),
+    ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures"),
+    ("unit, property, exhaustive", "one file of tests beside each header", r""),
+]
+TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")
+
+
+def read_log(path):
+    counts = {name: [0, 0, 0.0] for name, _, _ in GROUPS}  # passed, others, seconds
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = TEST.match(line)
+        if not match:
+            continue
+        name = next(group for group, _, pattern in GROUPS if re.search(pattern, match[1]))
+        counts[name][0 if match[2] == "Passed" else 1] += 1
+        counts[name][2] += float(match[3])
+    return counts
+
+
+def table(counts):
+    lines = ["| tests | what they are | passed | failed or skipped | seconds |", "|---|---|---|---|---|"]
+    for name, what, _ in GROUPS:
+        passed, others, seconds = counts[name]
+        lines.append(f"| {name} | {what} | {passed} | {others} | {seconds:.0f} |")
+    total = [sum(column) for column in zip(*counts.values())]
+    lines.append(f"| all | | {total[0]} | {total[1]} | {total[2]:.0f} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--template", type=Path, required=True)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    template = args.template.read_text(encoding="utf-8")
+    if "@TABLE@" not in template:
+        print(f"{args.template}: there is no @TABLE@ to fill in")
+        return 1
+    counts = read_log(args.log) if args.log.is_file() else {}
+    known = any(sum(c[:2]) for c in counts.values())
+    numbers = table(counts) if known else "No test has been run in this checkout: `./run test` first, then `./run docs`."
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(template.replace("@TABLE@", numbers), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
