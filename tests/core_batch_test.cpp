@@ -232,6 +232,7 @@ TEST_CASE("one entry of a Top-K list has no stride, and nobody's token has no id
   CHECK(code(1).check().ok());
   CHECK(code(1).top_k_at(0, 0).id(0) == 3);
   CHECK(code(1).top_k_at(0, 0).sampled() == -1);
+  CHECK(top_k_row<float>{}.sampled() == -1);
   CHECK(code(2).check().where == argument::log_prob);
   float const two[] = {-0.5F, -0.5F};
   auto const wide = rollout_batch(padded(1, 2), log_prob(two), rollout_log_prob(two), advantage(two),

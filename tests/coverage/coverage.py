@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Coverage of the headers of layers 1 to 6, from what `llvm-cov export` says of instrumented programs.
+
+    coverage.py --json FILE... [--root DIR] [--exceptions FILE]
+
+Prints a table of lines, branches and MC/DC conditions by header, then everything uncovered that the exceptions file
+does not explain. Exit status: 0 if nothing is left and every exception is still needed, else 1.
+
+How instantiations are merged. llvm-cov lists each instantiation of a template as a function of its own; its own tables
+take the best single one. Here a line, and each side of a branch, is covered if any instantiation covers it. Of MC/DC a
+condition is covered if some one instantiation shows its independence: a pair of evaluations in which this condition
+alone changes the outcome. A pair of evaluations in two instantiations is not enough, since code that differs lies
+around it. A condition that an instantiation folds to a constant (`if (any(Region::needed, ...))`) is not asked there;
+folded everywhere, it is not counted. Statements that `if constexpr` discards are not there at all.
+
+What no instantiation maps is invisible to llvm-cov: a template that is never used. Lines with a `return` that nothing
+maps therefore count as uncovered lines. Not those of consteval functions, which are never emitted.
+
+Exceptions, one a line, blank lines and lines that begin with # aside:
+
+    core/view.hpp ## return Real{}; ## line ## why it cannot be reached, in one sentence
+
+The second field is the text of the source line, the third what is not covered there: `line`, `true: CONDITION`,
+`false: CONDITION` or `pair: CONDITION`.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "policy", "objective", "execution", "algorithm"]
+CODE, SKIPPED = 0, 2            # kinds of a region
+MCDC_BRANCH = 6                 # kind of a branch that is part of a decision
+
+
+def within(inner, outer):
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+class Header:
+    """What all instantiations together say of one header."""
+
+    def __init__(self, path, name):
+        self.name = name
+        self.source = path.read_text(encoding="utf-8").splitlines()
+        self.lines = {}     # line -> covered
+        self.branches = {}  # place -> [true, false]
+        self.conditions = {}  # place -> covered
+        self.mapped = set()
+
+    def text(self, place):
+        """The source between two places of one line or several."""
+        line, column, end_line, end_column = place
+        rows = self.source[line - 1:end_line]
+        rows[-1] = rows[-1][:end_column - 1]
+        rows[0] = rows[0][column - 1:]
+        return " ".join(" ".join(rows).split())
+
+    def is_code(self, line):
+        text = self.source[line - 1].strip()
+        return bool(text) and not text.startswith("//")
+
+    def add_lines(self, regions):
+        entered, inside = {}, {}
+        for line, _, end_line, _, count, _, _, kind in sorted(regions, key=lambda r: (r[0], r[1], -r[2], -r[3])):
+            if kind not in (CODE, SKIPPED):
+                continue
+            self.mapped.update(range(line, end_line + 1))
+            if kind == CODE:
+                entered[line] = max(entered.get(line, 0), count)
+            for k in range(line + 1, end_line + 1):
+                inside[k] = count if kind == CODE else None
+        for line in entered.keys() | inside.keys():
+            counts = [c for c in (entered.get(line), inside.get(line)) if c is not None]
+            if counts and self.is_code(line):
+                self.lines[line] = self.lines.get(line, False) or max(counts) > 0
+
+    def add_branches(self, branches):
+        for branch in branches:
+            known = self.branches.setdefault(tuple(branch[:4]), [False, False])
+            self.branches[tuple(branch[:4])] = [known[0] or branch[4] > 0, known[1] or branch[5] > 0]
+
+    def add_decisions(self, regions, branches, records):
+        """Conditions are the branches inside a decision; those folded to a constant are regions without a branch."""
+        code = {tuple(r[:4]) for r in regions if r[7] == CODE}
+        kept = {tuple(b[:4]) for b in branches if b[8] == MCDC_BRANCH}
+        for record in records:
+            start, end, shown = tuple(record[0:2]), tuple(record[2:4]), record[-1]
+            inside = [p for p in code | kept if start <= p[:2] and p[2:] <= end]
+            parts = sorted(p for p in inside if p in kept or not any(q != p and within(q, p) for q in inside))
+            if len(parts) != len(shown):
+                raise SystemExit(f"{self.name}:{start[0]}: {len(shown)} conditions, found {len(parts)}")
+            for place, covered in zip(parts, shown):
+                if place in kept:
+                    self.conditions[place] = self.conditions.get(place, False) or covered
+
+    def close(self):
+        """Adds lines that nothing maps."""
+        inside_consteval = False
+        for number, text in enumerate(self.source, 1):
+            inside_consteval = inside_consteval or text.startswith("consteval ")
+            if text.startswith("}"):
+                inside_consteval = False
+            returns = re.search(r"\breturn\b", re.sub(r'"[^"]*"', "", text).split("//")[0])
+            if returns and number not in self.mapped and not inside_consteval:
+                self.lines[number] = False
+
+    def uncovered(self):
+        for line, covered in self.lines.items():
+            if not covered:
+                yield line, "line"
+        dead = {line for line, covered in self.lines.items() if not covered}
+        for place, sides in self.branches.items():
+            if place[0] in dead:
+                continue
+            for side, covered in zip(("true", "false"), sides):
+                if not covered:
+                    yield place[0], f"{side}: {self.text(place)}"
+        for place, covered in self.conditions.items():
+            if not covered and place[0] not in dead:
+                yield place[0], f"pair: {self.text(place)}"
+
+    def counts(self):
+        sides = [side for both in self.branches.values() for side in both]
+        for covered in (list(self.lines.values()), sides, list(self.conditions.values())):
+            yield sum(covered), len(covered)
+
+
+def read_headers(root, paths):
+    headers = {}
+    for folder in FOLDERS:
+        for file in sorted((root / "include" / "cppo" / folder).glob("*.hpp")):
+            headers[str(file.resolve())] = Header(file, f"{folder}/{file.name}")
+    functions = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            functions += json.load(file)["data"][0]["functions"]
+    for function in functions:
+        for file_id, file in enumerate(function["filenames"]):
+            header = headers.get(file) or headers.get(str(Path(file).resolve()))
+            if header is None:
+                continue
+            regions = [r for r in function["regions"] if r[5] == file_id]
+            branches = [b for b in function["branches"] if b[6] == file_id]
+            header.add_lines(regions)
+            header.add_branches(branches)
+            header.add_decisions(regions, branches, [r for r in function["mcdc_records"] if r[4] == file_id])
+    for header in headers.values():
+        header.close()
+    return list(headers.values())
+
+
+def read_exceptions(path):
+    """(header, text of the line, what) -> why"""
+    exceptions = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = [field.strip() for field in line.split(" ## ")]
+        if len(fields) != 4 or not all(fields):
+            raise SystemExit(f"{path}:{number}: not of the form: header ## text of the line ## what ## why")
+        exceptions[tuple(fields[:3])] = fields[3]
+    return exceptions
+
+
+def print_table(headers):
+    def row(name, counts):
+        cells = "".join(f"{f'{covered}/{total}':>13}{100.0 * covered / total if total else 100.0:8.1f}%"
+                        for covered, total in counts)
+        print(f"{name:<32}{cells}")
+
+    print(f"{'header':<32}{'lines':>13}{'':9}{'branches':>13}{'':9}{'MC/DC':>13}")
+    total = [[0, 0], [0, 0], [0, 0]]
+    for header in headers:
+        counts = list(header.counts())
+        row(header.name, counts)
+        for sum_, (covered, of) in zip(total, counts):
+            sum_[0] += covered
+            sum_[1] += of
+    row("total", total)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, nargs="+", required=True, help="what llvm-cov export wrote, by program")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent.parent)
+    parser.add_argument("--exceptions", type=Path, default=Path(__file__).resolve().parent / "exceptions.txt")
+    args = parser.parse_args()
+
+    headers = read_headers(args.root, args.json)
+    exceptions = read_exceptions(args.exceptions)
+    print_table(headers)
+    used, left = set(), 0
+    for header in headers:
+        for line, what in sorted(header.uncovered()):
+            text = header.source[line - 1].strip()
+            key = (header.name, text, what)
+            if key in exceptions:
+                used.add(key)
+                continue
+            left += 1
+            print(f"include/cppo/{header.name}:{line}: {what}\n    {text}")
+    stale = sorted(set(exceptions) - used)
+    for name, text, what in stale:
+        print(f"stale exception: {name}: {what}\n    {text}")
+    print(f"{left} uncovered without an exception, {len(used)} exceptions in use, {len(stale)} stale")
+    return 1 if left or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
