@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""The scripts in cmake/, tried on small trees: what they must accept and what they must refuse."""
+"""The scripts in cmake/ and of the tests, tried on small trees: what they must accept and what they must refuse."""
 
+import importlib.util
+import json
 import subprocess
 import sys
 import tempfile
@@ -178,6 +180,70 @@ class CompileCheck(unittest.TestCase):
     def test_passes(self):
         self.assertEqual(self.check("--passes", "", "exit 0"), 0)
         self.assertEqual(self.check("--passes", "", "exit 1"), 1)
+
+
+class Coverage(Tree):
+    """One function of two instantiations: each takes one side of the branch, one shows the first condition, one none."""
+    LINE = "  return a && b ? 1 : 2;"
+
+    def report(self, *exceptions, covered=(True, False)):
+        name = "mask/both.hpp"
+        self.write({name: PLAIN + "int both(bool a, bool b) {\n" + self.LINE + "\n}\n"})
+        def instance(true, false, pairs):
+            return {"filenames": [str((self.include / "cppo" / name).resolve())],
+                    "regions": [[4, 26, 6, 2, 1, 0, 0, 0], [5, 10, 5, 16, 1, 0, 0, 0]],
+                    "branches": [[5, 10, 5, 11, true, false, 0, 0, 6], [5, 15, 5, 16, false, true, 0, 0, 6]],
+                    "mcdc_records": [[5, 10, 5, 16, 0, 5, list(pairs)]]}
+        functions = [instance(1, 0, covered), instance(0, 1, (False, False))]
+        data, listed = self.include / "data.json", self.include / "exceptions.txt"
+        data.write_text(json.dumps({"data": [{"functions": functions}]}), encoding="utf-8")
+        listed.write_text("# comment\n" + "".join(f"{name} ## {self.LINE.strip()} ## {e} ## because.\n" for e in exceptions),
+                          encoding="utf-8")
+        script = CMAKE.parent / "tests" / "coverage" / "coverage.py"
+        return subprocess.run([sys.executable, script, "--json", data, "--root", self.include.parent, "--exceptions", listed],
+                              capture_output=True, text=True)
+
+    def test_instantiations_add_up(self):
+        result = self.report()
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout, r"mask/both.hpp +3/3 +100.0% +4/4 +100.0% +1/2 +50.0%")
+        self.assertIn("include/cppo/mask/both.hpp:5: pair: b\n", result.stdout)
+        self.assertNotIn("pair: a", result.stdout)
+
+    def test_exceptions_are_used_or_stale(self):
+        self.assertEqual(self.report("pair: b").returncode, 0)
+        result = self.report("pair: b", "pair: a")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("stale exception: mask/both.hpp: pair: a", result.stdout)
+        self.assertEqual(self.report("pair: b", covered=(True, True)).returncode, 1)
+
+
+class Mutate(unittest.TestCase):
+    def mutants(self, source):
+        path = CMAKE.parent / "tests" / "mutation" / "mutate.py"
+        spec = importlib.util.spec_from_file_location("mutate", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return [m.after for m in module.mutants_of("core/x.hpp", source)]
+
+    def test_every_kind(self):
+        found = self.mutants("int f(int a, int b) {\n  int c = a + 1;\n  if (a < b) return min(a, b);\n  c += b;\n  return c;\n}\n")
+        for change in ("int c = a - 1;", "int c = a + 2;", "int c = a + 0;", "if (a <= b) return min(a, b);",
+                       "if (!(a < b)) return min(a, b);", "if (a < b) return max(a, b);", "if (a < b) return min( b,a);",
+                       "c -= b;", "(removed)"):
+            self.assertIn(change, found)
+
+    def test_what_is_left_alone(self):
+        self.assertEqual(self.mutants("""#if A < 2
+// a + 1
+char const* s = "a < 1";
+static_assert(1 + 1 == 2, "(");
+template <int N = 3>
+  requires(N > 1)
+concept good = N < 4 && requires(T t) { { t + 1 } -> same<int>; };
+T const& operator<(T const& a, T* b);
+int array[7];
+"""), [])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,420 @@
+#!/usr/bin/env python3
+"""Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
+
+    mutate.py [--sample N] [--files GLOB] [--seed S] [--jobs N] [--list]
+
+A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
+comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
+
+    1. part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits than those of the sound headers?
+    2. the unit tests of the header, then those of its folder and those that include it, one file at a time
+    3. for what is left: the tests that run everything (LAST) and the whole digest
+
+and is killed by the first that fails, does not end in time or, once 1 has compiled, meets a static_assert. What does
+not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted apart; one a line:
+
+    mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
+
+Needs clang++-19, Catch2, rapidcheck, xsimd and Eigen. Everything is written under build/mutation.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "policy", "objective", "execution"]
+LAST = ["execution_simd", "policy_special_cases", "testing_check_region", "algorithm_in_pieces"]
+COMPILER = ["clang++-19", "-std=gnu++20", "-O0", "-g0", "-w", "-pthread"]
+DEFINES = ["-DCPPO_USE_XSIMD=1", "-DCPPO_USE_EIGEN=1", "-isystem", "/usr/include/eigen3", f'-DCPPO_SOURCE_DIR="{ROOT}"',
+           f"-I{ROOT / 'tests'}"]
+REMOVED = "(removed)"
+WANTED = 95.0
+
+# ---- mutants --------------------------------------------------------------------------------------------------------
+
+OPERATORS = {"+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "&": ["|"], "|": ["&"], "&&": ["||"], "||": ["&&"],
+             "^": ["&"], "<<": [">>"], ">>": ["<<"], "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="],
+             ">=": [">", "<"], "==": ["!="], "!=": ["=="], "+=": ["-="], "-=": ["+="], "*=": ["/="]}
+NUMBER = re.compile(r"(?<![\w.])(0x[0-9a-fA-F.]+(?:p[+-]?\d+)?|\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+|\d+)"
+                    r"([fFuUlL]*)(?![\w.])")
+
+
+class Mutant:
+    def __init__(self, name, source, start, end, new):
+        self.name = name
+        self.line = source.count("\n", 0, start) + 1
+        self.text = source[:start] + new + source[end:]
+        first = source.rfind("\n", 0, start) + 1
+        last = source.find("\n", end)
+        self.before = " ".join(source[first:last].split())
+        self.after = " ".join((source[first:start] + new + source[end:last]).split()) or REMOVED
+
+    def key(self):
+        return self.name, self.before, self.after
+
+
+def closing(code, start, pair="()"):
+    """Index of what closes the bracket at `start`."""
+    depth = 0
+    for k in range(start, len(code)):
+        depth += (code[k] == pair[0]) - (code[k] == pair[1])
+        if depth == 0:
+            return k
+    return len(code) - 1
+
+
+def blank(code, start, end):
+    return code[:start] + re.sub(r"[^\n]", " ", code[start:end]) + code[end:]
+
+
+def only_code(source):
+    """The source with all that is not to be mutated turned into blanks, at the same places."""
+    code = source
+    for m in re.finditer(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^[ \t]*#(?:\\\n|[^\n])*',
+                         source, re.S | re.M):
+        code = blank(code, m.start(), m.end())
+    for m in re.finditer(r"\bconcept\s+\w+\s*=[^;]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^;]*)*;", code):
+        code = blank(code, m.start(), m.end())
+    for word, pair in ((r"\bstatic_assert\s*\(", "()"), (r"\brequires\s*\(", "()"), (r"\brequires\s*\{", "{}"),
+                       (r"\btemplate\s*<", "<>"), (r"\balignas\s*\(", "()"), (r"\bnoexcept\s*\(", "()")):
+        at = 0
+        while m := re.compile(word).search(code, at):
+            end = closing(code, m.end() - 1, pair) + 1
+            code = blank(code, m.start(), end)
+            at = end
+    for m in re.finditer(r"\brequires\b[^\n{;]*|\boperator\s*[^\s\w(]+|\busing\b[^;]*;|[^\n]*CPPO_ROUNDED[^\n]*", code):
+        code = blank(code, m.start(), m.end())
+    return code
+
+
+def numbers(code):
+    for m in NUMBER.finditer(code):
+        before = code[code.rfind("\n", 0, m.start()) + 1:m.start()]
+        declares = re.search(r"(?:(\w+)|>)\s+\w+\[$", before)  # the size of an array
+        if before.endswith(")[") or (declares and declares.group(1) != "return"):
+            continue
+        digits, suffix = m.groups()
+        if digits.startswith("0x") and "p" not in digits:
+            yield m.start(), m.end(), f"0x{int(digits, 16) + 1:x}{suffix}"
+        elif re.search(r"[.ep]", digits):
+            value = float.fromhex(digits) if digits.startswith("0x") else float(digits)
+            if value == 0.0:
+                yield m.start(), m.end(), f"1.0{suffix}"
+            else:
+                yield m.start(), m.end(), f"(2 * {m.group()})"
+                if value == 1.0:
+                    yield m.start(), m.end(), f"0.0{suffix}"
+        else:
+            yield m.start(), m.end(), f"{int(digits) + 1}{suffix}"
+            if int(digits) > 0:
+                yield m.start(), m.end(), f"{int(digits) - 1}{suffix}"
+
+
+def operators(code):
+    for m in re.finditer(r"(?<=\s)(\+=|-=|\*=|&&|\|\||<<|>>|<=|>=|==|!=|[-+*/&|^<>])(?=\s)", code):
+        for new in OPERATORS[m.group()]:
+            yield m.start(), m.end(), new
+    for m in re.finditer(r"\+\+|--", code):
+        yield m.start(), m.end(), "--" if m.group() == "++" else "++"
+    for m in re.finditer(r"!(?=[\w(])|(?:(?<=[(\[{])|(?<=[,=?:] )|(?<=return ))-(?=[\w(])", code):
+        yield m.start(), m.end(), ""
+
+
+def conditions(code):
+    for m in re.finditer(r"\bif \(", code):
+        end = closing(code, m.end() - 1)
+        yield m.end() - 1, end + 1, f"(!{{{m.end() - 1}:{end + 1}}})"
+    for m in re.finditer(r"(?<=[\s(])(\w[\w.]*(?:\(\))?)(?= \? )", code):
+        yield m.start(), m.end(), "!" + m.group()
+
+
+def arguments(code):
+    """select(m, b, a) for select(m, a, b); min(b, a) and max(a, b) for min(a, b)."""
+    for m in re.finditer(r"(?<![\w.:])(?:std::)?(select|min|max)\(", code):
+        end = closing(code, m.end() - 1)
+        cuts, depth = [m.end()], 0
+        for k in range(m.end(), end):
+            depth += (code[k] in "([{") - (code[k] in ")]}")
+            if code[k] == "," and depth == 0:
+                cuts.append(k + 1)
+        cuts.append(end + 1)
+        parts = [(cuts[i], cuts[i + 1] - 1) for i in range(len(cuts) - 1)]
+        if len(parts) < 2 or re.search(r"lane |\bV [a-z]\b", code[m.end():end]):  # a declaration
+            continue
+        (a, b), (c, d) = parts[-2:]
+        yield a, d, f"{{{c}:{d}}},{{{a}:{b}}}"
+        if m.group(1) != "select":
+            yield m.start(1), m.end(1), "max" if m.group(1) == "min" else "min"
+
+
+def statements(code):
+    """Lines that are one statement without which the rest still makes sense."""
+    at, before = 0, ";"
+    rows = code.split("\n")
+    for number, row in enumerate(rows):
+        text = row.strip()
+        begins = before[-1:] in ";{}:" or before.endswith("else")
+        if text and begins and text.endswith(";") and row.startswith("  ") and text.count("(") == text.count(")") and \
+                text.count("{") == text.count("}"):
+            following = next((r.strip() for r in rows[number + 1:] if r.strip()), "")
+            assigns = re.match(r"[A-Za-z_][\w.:>\[\]()-]*\s*(?:[-+*/|^&]|<<|>>)?=[^=]", text)
+            calls = re.match(r"(?!return|if|for|while|throw|CPPO)[A-Za-z_][\w.:>-]*\(.*\);$", text)
+            steps = re.match(r"(?:\+\+|--)|(?:break|continue);$", text)
+            guards = re.match(r"(?:if|for) \(", text) and not following.startswith("else")
+            if assigns or calls or steps or guards:
+                start = at + len(row) - len(row.lstrip())
+                yield start, at + len(row.rstrip()), ";" if before.endswith("else") else ""
+        if text:
+            before = text
+        at += len(row) + 1
+
+
+def mutants_of(name, source):
+    code = only_code(source)
+    seen = set()
+    for kind in (numbers, operators, conditions, arguments, statements):
+        for start, end, new in kind(code):
+            new = re.sub(r"\{(\d+):(\d+)\}", lambda m: source[int(m.group(1)):int(m.group(2))], new)
+            if (start, end, new) not in seen:
+                seen.add((start, end, new))
+                yield Mutant(name, source, start, end, new)
+
+
+# ---- killing --------------------------------------------------------------------------------------------------------
+
+class Programs:
+    """Compiles and runs the killers, for the sound headers once and for each mutant."""
+
+    def __init__(self, folder, jobs):
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "sound").mkdir(parents=True)
+        self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
+        self.tests = {path.name.removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
+                      for path in sorted((ROOT / "tests").glob("*_test.cpp"))}
+        self.free = [folder / f"worker{k}" for k in range(jobs)]
+        for worker in self.free:
+            shutil.copytree(ROOT / "include", worker / "include")
+        shutil.copytree(ROOT / "include", folder / "sound" / "include")
+        self.lock = threading.Lock()
+        self.locks, self.seconds = {}, {}
+        self.prepare()
+
+    @staticmethod
+    def headers():
+        for folder in FOLDERS:
+            for path in sorted((ROOT / "include" / "cppo" / folder).glob("*.hpp")):
+                yield f"{folder}/{path.name}", path
+
+    def prepare(self):
+        standard = "algorithm array atomic bit cfenv cfloat cinttypes cmath concepts cstdint cstdio cstdlib cstring " \
+                   "fstream iterator limits numeric random set span string string_view thread tuple type_traits " \
+                   "utility vector"
+        includes = "".join(f"#include <{name}>\n" for name in ["xsimd/xsimd.hpp", *standard.split()])
+        for name, more in (("plain", ""), ("catch", '#include "catch_compat.hpp"\n#include <rapidcheck.h>\n')):
+            (self.folder / f"{name}.hpp").write_text(includes + more, encoding="utf-8")
+            self.call([*COMPILER, *DEFINES, "-x", "c++-header", self.folder / f"{name}.hpp",
+                       "-o", self.folder / f"{name}.pch"])
+        main = self.folder / "main.cpp"
+        main.write_text("#if !__has_include(<catch2/catch_test_macros.hpp>)\n#define CATCH_CONFIG_MAIN\n"
+                        "#include <catch2/catch.hpp>\n#endif\n", encoding="utf-8")
+        self.call([*COMPILER, "-c", main, "-o", self.folder / "main.o"])
+        probe = self.folder / "probe.cpp"
+        probe.write_text("#include <catch2/catch_test_macros.hpp>\n", encoding="utf-8")
+        third = subprocess.run([*COMPILER, "-fsyntax-only", probe], stderr=subprocess.DEVNULL).returncode == 0
+        self.libraries = ["-lrapidcheck", *(["-lCatch2Main", "-lCatch2"] if third else [])]
+
+    @staticmethod
+    def call(command):
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        if run.returncode != 0:
+            raise SystemExit(f"{' '.join(map(str, command))}\n{run.stdout}")
+
+    def compile(self, worker, killer):
+        """What the compiler said, empty if it compiled."""
+        program = worker / killer
+        common = [*COMPILER, *DEFINES, f"-I{worker / 'include'}"]
+        if killer.startswith("digest"):
+            part = ["-DCPPO_DIGEST_PART"] if killer == "digest_part" else ["-O1"]  # it runs for long
+            pch = ["-include-pch", self.folder / "plain.pch"] if killer == "digest_part" else []
+            command = [*common, *part, *pch, ROOT / "tests/digest/digest.cpp", "-o", program]
+        else:
+            command = [*common, "-include-pch", self.folder / "catch.pch", ROOT / f"tests/{killer}_test.cpp",
+                       self.folder / "main.o", *self.libraries, "-o", program]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        return "" if run.returncode == 0 else run.stdout or "?"
+
+    def run(self, worker, killer, seconds=None):
+        """Processor seconds, None if it failed or took too long. Not the clock's: others may be busy here."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if seconds is not None:
+                most = int(3 + 3 * seconds)
+                resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
+        command, output = [worker / killer], subprocess.DEVNULL
+        if killer.startswith("digest"):
+            expected = self.folder / f"{killer}.txt"
+            if seconds is None:
+                output = open(expected, "w", encoding="utf-8")
+            else:
+                command.append(expected)
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL,
+                                   cwd=ROOT, preexec_fn=limit, env={**os.environ, "RC_PARAMS": "seed=1"})
+        deadline = time.monotonic() + 600
+        while True:
+            pid, status, used = os.wait4(program.pid, os.WNOHANG)
+            if pid != 0:
+                program.returncode = os.waitstatus_to_exitcode(status)
+                return used.ru_utime + used.ru_stime if program.returncode == 0 else None
+            if seconds is not None and time.monotonic() > deadline:
+                program.kill()
+                deadline += 600
+            time.sleep(0.02)
+
+    def sound_seconds(self, killer):
+        """Processor seconds of a killer on the sound headers; it must pass there."""
+        with self.lock:
+            lock = self.locks.setdefault(killer, threading.Lock())
+        with lock:
+            if killer not in self.seconds:
+                worker = self.folder / "sound"
+                said = self.compile(worker, killer)
+                if said:
+                    raise SystemExit(f"{killer} does not compile with the sound headers:\n{said}")
+                seconds = self.run(worker, killer)
+                if seconds is None:
+                    raise SystemExit(f"{killer} fails with the sound headers")
+                self.seconds[killer] = seconds
+            return self.seconds[killer]
+
+    def killers(self, name):
+        """The header's own test first; the others of its folder, but for core, where headers have little to do with
+        each other; those that include it."""
+        folder = name.split("/")[0]
+        own = name.removesuffix(".hpp").replace("/", "_")
+        near = [t for t, text in self.tests.items() if t.startswith(own + "_") or f"<cppo/{name}>" in text or
+                (t.startswith(folder + "_") and folder != "core")]
+        near.sort(key=lambda t: (not t.startswith(own), len(self.tests[t])))
+        return list(dict.fromkeys(["digest_part", *([own] if own in self.tests else []), *near, *LAST, "digest_all"]))
+
+    def judge(self, mutant):
+        """(verdict, by what): verdict is killed, survived or not compiling."""
+        with self.lock:
+            worker = self.free.pop()
+        path = worker / "include" / "cppo" / mutant.name
+        try:
+            path.write_text(mutant.text, encoding="utf-8")
+            for killer in self.killers(mutant.name):
+                seconds = self.sound_seconds(killer)
+                said = self.compile(worker, killer)
+                if said:
+                    asserted = killer != "digest_part" and re.search(r"static assertion|not an integral constant", said)
+                    return ("killed", killer) if asserted else ("not compiling", killer)
+                if self.run(worker, killer, seconds) is None:
+                    return "killed", killer
+            return "survived", ""
+        finally:
+            path.write_text(self.includes[mutant.name], encoding="utf-8")
+            with self.lock:
+                self.free.append(worker)
+
+
+# ---- the run --------------------------------------------------------------------------------------------------------
+
+def read_explained(path):
+    explained = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = [field.strip() for field in line.split(" ## ")]
+        if len(fields) != 4 or not all(fields):
+            raise SystemExit(f"{path}:{number}: not of the form: header ## before ## after ## why")
+        explained[tuple(fields[:3])] = fields[3]
+    return explained
+
+
+def print_table(results, explained):
+    print(f"{'folder':<14}{'mutants':>9}{'killed':>9}{'survived':>10}{'explained':>11}{'not compiling':>15}"
+          f"{'% killed':>10}")
+    total = [0] * 5
+    rows = []
+    for folder in FOLDERS:
+        mine = [(m, verdict) for m, verdict, _ in results if m.name.startswith(folder + "/")]
+        out = [m for m, verdict in mine if verdict == "survived"]
+        row = [len(mine), sum(v == "killed" for _, v in mine), sum(m.key() not in explained for m in out),
+               sum(m.key() in explained for m in out), sum(v == "not compiling" for _, v in mine)]
+        rows.append((folder, row))
+        total = [a + b for a, b in zip(total, row)]
+    share = 100.0
+    for name, row in [*((n, r) for n, r in rows if r[0]), ("total", total)]:
+        share = 100.0 * row[1] / (row[1] + row[2]) if row[1] + row[2] else 100.0
+        print(f"{name:<14}{row[0]:>9}{row[1]:>9}{row[2]:>10}{row[3]:>11}{row[4]:>15}{share:>9.1f}%")
+    return share
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=300, metavar="N", help="mutants drawn at random; 0: all")
+    parser.add_argument("--files", default="*", metavar="GLOB", help="of headers, for example 'mask/*'")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
+    parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
+    args = parser.parse_args()
+
+    every = [m for name, path in Programs.headers() if fnmatch.fnmatch(name, args.files)
+             for m in mutants_of(name, path.read_text(encoding="utf-8"))]
+    chosen = every
+    if 0 < args.sample < len(every):
+        places = sorted(random.Random(args.seed).sample(range(len(every)), args.sample))
+        chosen = [every[k] for k in places]
+    random.Random(args.seed).shuffle(chosen)  # so that a run that is cut short has tried some of everything
+    if args.list:
+        for m in sorted(chosen, key=lambda m: (m.name, m.line)):
+            print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
+        print(f"{len(chosen)} of {len(every)} mutants")
+        return 0
+    explained = read_explained(Path(__file__).resolve().parent / "survivors.txt")
+    began = time.monotonic()
+    programs = Programs(ROOT / "build" / "mutation", args.jobs)
+    programs.sound_seconds("digest_part")
+    results = []
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        waiting = {pool.submit(programs.judge, m): m for m in chosen}
+        for done in concurrent.futures.as_completed(waiting):
+            verdict, by = done.result()
+            m = waiting[done]
+            results.append((m, verdict, by))
+            print(f"{len(results)}/{len(chosen)} {verdict} {by} include/cppo/{m.name}:{m.line}: {m.after}",
+                  file=sys.stderr, flush=True)
+    seconds = time.monotonic() - began
+
+    share = print_table(results, explained)
+    survivors = sorted((m for m, verdict, _ in results if verdict == "survived"), key=lambda m: (m.name, m.line))
+    for m in survivors:
+        if m.key() not in explained:
+            print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
+    known = {m.key() for m in every}
+    dead = {m.key() for m, verdict, _ in results if verdict != "survived"}
+    stale = [key for key in explained if fnmatch.fnmatch(key[0], args.files) and (key not in known or key in dead)]
+    for key in stale:
+        print(f"stale explanation: {' ## '.join(key)}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{len(chosen)} of {len(every)} mutants (seed {args.seed}), {seconds / 60:.0f} min on {args.jobs} jobs, "
+          f"{(used.ru_utime + used.ru_stime) / max(len(chosen), 1):.1f} s of processor time each")
+    return 1 if share < WANTED or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
