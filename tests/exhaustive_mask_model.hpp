@@ -48,8 +48,8 @@ inline int model_weight(int rank, int length, int w_min) {
 inline whole model_budget(model_parameters const& p, std::array<whole, 3> const& d, int length) {
   whole const floor = whole{2} * p.delta_b;
   if (!p.calibrated || length == 0) return floor;
-  whole twice_median = length == 1 ? 2 * d[0] : d[0] + d[1];
-  if (length == 3) twice_median = 2 * (d[0] + d[1] + d[2] - std::max({d[0], d[1], d[2]}) - std::min({d[0], d[1], d[2]}));
+  whole const sum = d[0] + d[1] + d[2], largest = std::max({d[0], d[1], d[2]}), least = std::min({d[0], d[1], d[2]});
+  whole const twice_median = length == 1 ? 2 * sum : length == 2 ? sum : 2 * (sum - largest - least);
   return std::clamp(twice_median, floor, 2 * floor);
 }
 

@@ -171,8 +171,9 @@ tally enumerate(Executor const& executor, int directions) {
       d[i] = all.valid[i] != 0 ? std::ldexp(static_cast<float>(all.level(i)), -p.scale) : -1.0F;
     }
     cppo::layout const shape = p.w_min == 16 ? cppo::packed(offsets) : cppo::padded(all.size(), 3);
-    auto const batch = rollout_batch(shape, cppo::log_prob(all.pi), cppo::rollout_log_prob(all.mu),
-                                     cppo::advantage(all.a), cppo::divergence_values(d), cppo::response_mask(all.valid));
+    auto const batch =
+        rollout_batch(shape, cppo::log_prob(all.pi), cppo::rollout_log_prob(all.mu), cppo::advantage(all.a),
+                      cppo::divergence_values(d), cppo::response_mask(all.valid));
     with_region(p, [&](auto const& region) {
       REQUIRE(policy_loss(executor, batch, region, {.mask = mask, .trace = {.decision = code}}).ok());
     });
