@@ -207,6 +207,7 @@ TEST_CASE("diagnose: each finding has a sentence of its own") {
     sentences.emplace(sentence(f));
   }
   CHECK(sentences.size() == std::size(every_finding));
+  CHECK(sentence(static_cast<finding>(0)).empty());
 }
 
 TEST_CASE("diagnose: a batch of no sound shape is not clean, and is not read") {

@@ -9,6 +9,7 @@
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
 
+#include <cmath>
 #include <numeric>
 
 namespace {
@@ -489,6 +490,13 @@ TEST_CASE("carries and totals that do not fit the pieces are refused before anyt
   CHECK(code({.carries = carries}) == status_code::carry_mismatch);
   std::vector<cppo::response_summary> const too_many(2, totals[0]);
   CHECK(code({.totals = too_many}) == status_code::carry_mismatch);
+  std::vector<cppo::prefix_sums> const more_carries(2);
+  CHECK(code({.carries = more_carries, .totals = totals}) == status_code::carry_mismatch);
+  totals[0].delta_b = 1000.0;
+  CHECK(code({.totals = totals}) == status_code::ok);
+  totals[0].delta_b = std::nextafter(1000.0, 1001.0);
+  CHECK(code({.totals = totals}) == status_code::carry_mismatch);
+  totals[0].delta_b = 0.015;
   carries[0].count = 5;
   CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
   carries[0].count = -1;
@@ -563,4 +571,16 @@ TEST_CASE("a batch of pieces that fails its check gives an empty plan") {
   cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), {}, {}, 0);
   CHECK(plan.carries.empty());
   CHECK(plan.totals.empty());
+}
+
+TEST_CASE("a piece of a batch that does not check is not read") {
+  std::vector<float> const x(3, -1.0F), pi(3, -0.5F);
+  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(x), cppo::advantage(x));
+  REQUIRE_FALSE(batch.check().ok());
+  std::vector<float> divergences;
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length == 0);
+  CHECK(divergences.empty());
+  cppo::response_summary total;
+  total.length = 2;
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
 }

@@ -21,6 +21,17 @@ class rounding {
   int before_;
 };
 
+// An executor of a user's own, declared after the call it is for, on whose machine arithmetic does not hold.
+struct doubtful_executor {};
+template <class Real, class Region>
+bool arithmetic_holds(doubtful_executor const&, cppo::detail::task<Real, Region> const&) {
+  return false;
+}
+template <class Real, class Region>
+cppo::detail::outcome_fold execute(doubtful_executor const&, cppo::detail::task<Real, Region> const& t) {
+  return execute(cppo::seq, t);
+}
+
 template <class Real, class Executor>
 cppo::status call(Executor const& executor, int mode, std::vector<Real>& gradient) {
   std::vector<Real> const pi{Real(-0.5), Real(-1.5)}, mu{Real(-0.75), Real(-1)}, a{Real(1), Real(-1)};
@@ -53,6 +64,12 @@ TEMPLATE_TEST_CASE("a rounding mode other than to nearest is a status, and nothi
   check(cppo::seq);
   check(cppo::simd);
   check(cppo::simd.with_threads(2));
+}
+
+TEST_CASE("an executor's own word on its arithmetic is asked for, whatever was included first", "[core]") {
+  std::vector<float> gradient(2, 7.0F);
+  CHECK(call(doubtful_executor{}, FE_TONEAREST, gradient).code == cppo::status_code::arithmetic_relaxed);
+  CHECK(gradient == std::vector<float>(2, 7.0F));
 }
 
 TEST_CASE("each lane type notices each rounding mode", "[core]") {

@@ -212,8 +212,39 @@ TEST_CASE("Top-K lists of rank 1 are dense, and their size is checked without ov
   CHECK(code(2, ids, listed, vector_view(listed.data(), 8)) == status_code::ok);
   CHECK(code(2, ids, listed, vector_view(listed.data(), 8, 2)) == status_code::extent_mismatch);
   CHECK(code(2, vector_view(ids.data(), 8, -1), listed, listed) == status_code::extent_mismatch);
+  CHECK(code(4, matrix_view(ids.data(), 4, 4), listed, matrix_view(listed.data(), 4, 4, 1, 4)) == status_code::ok);
+  CHECK(code(4, matrix_view(ids.data(), 3, 4), listed, listed) == status_code::extent_mismatch);
+  CHECK(code(4, ids, matrix_view(listed.data(), 5, 3), listed) == status_code::extent_mismatch);
   CHECK(code(index_t{1} << 61, ids, listed, listed) == status_code::size_overflow);
   CHECK(code(index_t{1} << 62, ids.data(), listed.data(), listed.data()) == status_code::size_overflow);
   CHECK(code((index_t{1} << 60) + 1, ids.data(), listed.data(), listed.data()) == status_code::size_overflow);
   CHECK(code(index_t{1} << 60, ids, listed, listed) == status_code::extent_mismatch);
+}
+
+TEST_CASE("one entry of a Top-K list has no stride, and nobody's token has no id", "[core]") {
+  float const x[] = {-0.5F};
+  std::int32_t const ids[] = {3, 4};
+  auto const code = [&](index_t slots) {
+    auto const entries = vector_view<float const>(x, slots, 7);
+    return rollout_batch(padded(1, slots), log_prob(x), rollout_log_prob(x), advantage(x),
+                         top_k(1, vector_view<std::int32_t const>(ids, slots), entries, entries));
+  };
+  CHECK(code(1).check().ok());
+  CHECK(code(1).top_k_at(0, 0).id(0) == 3);
+  CHECK(code(1).top_k_at(0, 0).sampled() == -1);
+  CHECK(code(2).check().where == argument::log_prob);
+  float const two[] = {-0.5F, -0.5F};
+  auto const wide = rollout_batch(padded(1, 2), log_prob(two), rollout_log_prob(two), advantage(two),
+                                  top_k(1, ids, vector_view<float const>(two, 2, 7), two));
+  CHECK(wide.check().where == argument::top_k);
+}
+
+TEST_CASE("what was wrong first is kept where Top-K lists do not fit either", "[core]") {
+  std::vector<float> const x(4, -0.5F), short_one(3);
+  std::vector<std::int32_t> const ids(8, 1);
+  auto const lend = [&](auto const& a) {
+    return rollout_batch(padded(2, 2), log_prob(x), rollout_log_prob(x), advantage(a), top_k(2, ids, x, x));
+  };
+  CHECK(lend(short_one).check().where == argument::advantage);
+  CHECK(lend(x).check().where == argument::top_k);
 }

@@ -73,6 +73,7 @@ TEST_CASE("element (b, i) of a padded buffer", "[core]") {
   layout const l = padded(3, 4);
   CHECK(placed(x, l).offset(l, 2, 3) == 11);
   CHECK(placed(&x[0], l).offset(l, 1, 0) == 4);
+  CHECK(placed(vector_view<float>(x, 1, 5), padded(1, 1)).offset(padded(1, 1), 0, 0) == 0);  // one element has no stride
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 2, 3) == 11);
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 1, 0) == 1);
   CHECK(placed(matrix_view<float>(x + 11, 3, 4, -4, -1), l).offset(l, 2, 3) == -11);

@@ -127,6 +127,11 @@ TEST_CASE("nothing shares memory with an empty buffer or one that was not lent",
   check(whole, at(0, f32, 5, 0, 5, 1), false);
   check(whole, detail::footprint_of(nullptr, f32, 5, 5, 5, 1), false);
   check(whole, {}, false);
+  std::int32_t const cuts[] = {0};
+  detail::column lent;
+  REQUIRE(detail::place(detail::make_buffer(arena), packed(cuts, 0), argument::loss, lent).ok());
+  CHECK(lent.lent());
+  check(at(-4096, u8, 1, 8192, 0, 1), detail::footprint_of(lent, packed(cuts, 0)), false);
   // Stride 0 repeats one element.
   check(at(0, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), false);
   check(at(4, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), true);

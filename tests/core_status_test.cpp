@@ -170,6 +170,13 @@ TEST_CASE("F14_empty_batch", "[core]") {
   CHECK(policy_loss(seq, empty, ppo(), {}).code == status_code::no_active_tokens);
 }
 
+TEST_CASE("a status is true where every output is valid", "[core]") {
+  CHECK(static_cast<bool>(status{}));
+  CHECK(static_cast<bool>(status{status_code::bad_input_propagated}));
+  CHECK_FALSE(static_cast<bool>(status{status_code::log_prob_invalid}));
+  CHECK_FALSE(static_cast<bool>(status{status_code::null_buffer}));
+}
+
 TEST_CASE("errors of shape and parameters are found before anything is written", "[core]") {
   buffers b;
   auto const expect = [&b](status const& s, status_code code) {

@@ -68,6 +68,7 @@ TEST_CASE("a ragged view is cut by narrow and wide offsets", "[core]") {
   std::int64_t const wide[] = {0, 5};
   ragged_view<float, std::int32_t> const cut(x, narrow, 2);
   CHECK(cut.size() == 2);
+  CHECK(cut.data_handle() == x);
   CHECK(cut[0].extent(0) == 0);
   CHECK(cut[1].extent(0) == 3);
   CHECK(cut[1](0) == 1.0F);
@@ -128,4 +129,14 @@ TEST_CASE("sizes of elements are those of their types", "[core]") {
   index_t total = 0;
   for (element_type const type : all_types) total += detail::size_of(type);
   CHECK(total == 4 + 8 + 2 + 2 + 1 + 1 + 1 + 2 + 2 + 4 + 4 + 8 + 8);
+}
+
+TEST_CASE("an element type that there is not reads as 0, and nothing is stored", "[core]") {
+  auto const unheard_of = static_cast<element_type>(99);
+  double x = 3.0;
+  CHECK(detail::load<double>(&x, unheard_of, 0) == 0.0);
+  CHECK(detail::load<float>(&x, unheard_of, 0) == 0.0F);
+  detail::store(&x, unheard_of, 0, 5.0);
+  detail::store(&x, unheard_of, 0, 5.0F);
+  CHECK(x == 3.0);
 }

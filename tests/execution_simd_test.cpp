@@ -107,3 +107,46 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     CHECK(scarce_thread::joined == given);
   }
 }
+
+TEST_CASE("a mask of bool is written as one of bytes") {
+  generated_batch<float> const batch = of_lengths({300, 17}, 3, true);
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  std::vector<std::uint8_t> bytes(317, 9);
+  bool bits[317];
+  std::fill(std::begin(bits), std::end(bits), true);
+  REQUIRE(compute_mask(cppo::simd, batch.view(), region, bytes).ok());
+  REQUIRE(compute_mask(cppo::simd, batch.view(), region, bits).ok());
+  int wrong = 0, masked = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    wrong += bits[i] == (bytes[i] == 1) ? 0 : 1;
+    masked += bits[i] ? 0 : 1;
+  }
+  CHECK(wrong == 0);
+  CHECK(masked > 0);
+}
+
+TEST_CASE("lanes count from any index") {
+  for (index_t const first : {index_t{-20}, index_t{-1}, index_t{0}, index_t{5}, index_t{0x7fffffff}, index_t{1} << 40}) {
+    float lanes[cppo::simd_lane::size];
+    cppo::simd_lane::ops::save(lanes, cppo::simd_lane::ops::iota(first));
+    for (int k = 0; k < cppo::simd_lane::size; ++k) CHECK(lanes[k] == static_cast<float>(first + k));
+  }
+}
+
+TEMPLATE_TEST_CASE("outputs of any type are those of seq, in dense slots and between holes", "", cppo::half,
+                   cppo::bfloat16, double) {
+  for (bool const holes : {false, true}) {
+    generated_batch<float> batch = of_lengths({300, 17, 1}, 4, true);
+    batch.lends_mask = holes;
+    for (std::size_t i = 5; holes && i < 318; i += 7) batch.valid[i] = 0;
+    batch.seal();
+    batch.refill_excluded(1);
+    auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+    std::vector<TestType> want(318), got(318);
+    REQUIRE(policy_loss(cppo::seq, batch.view(), region, {.gradient = want}).ok());
+    REQUIRE(policy_loss(cppo::simd, batch.view(), region, {.gradient = got}).ok());
+    CHECK(std::memcmp(want.data(), got.data(), want.size() * sizeof(TestType)) == 0);
+    std::vector<TestType> const zeros(318);
+    CHECK(std::memcmp(want.data(), zeros.data(), want.size() * sizeof(TestType)) != 0);
+  }
+}

@@ -83,3 +83,25 @@ TEMPLATE_TEST_CASE("where no excess can be said, a soft gate is exactly 0", "", 
   CHECK(gates(stubborn_gate{}, silent{}) == hard);
   CHECK(gates(cppo::reciprocal_gate, cppo::divergence_within(0.2) & !toward_rollout & silent{})[0] == TestType(0));
 }
+
+namespace {
+
+// A gate of a user's own that checks its parameter.
+struct power_gate {
+  double power = 1.0;
+  constexpr bool check() const { return power >= 1.0; }
+  template <class V>
+  constexpr V operator()(V x) const {
+    return select(x > V(1), V(1) / (x * x), V(1));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a gate's parameters are checked with the region's, and the region gives the gate back", "[gate]") {
+  auto const good = softened(cppo::fixed_cppo(), power_gate{2.0});
+  CHECK(good.check());
+  CHECK(good.gate().power == 2.0);
+  CHECK_FALSE(softened(cppo::fixed_cppo(), power_gate{0.5}).check());
+  CHECK_FALSE(softened(cppo::fixed_cppo({.delta = 0.0}), power_gate{2.0}).check());
+}

@@ -233,6 +233,9 @@ TEST_CASE("parameters are checked through every combinator") {
   auto const good = cppo::divergence_within(1.0);
   CHECK((good & good).check());
   CHECK_FALSE((good & bad).check());
+  CHECK_FALSE((bad & good).check());
+  CHECK((good | good).check());
+  CHECK_FALSE((good | bad).check());
   CHECK_FALSE((bad | good).check());
   CHECK_FALSE((!bad).check());
   CHECK((!good).check());

@@ -310,3 +310,15 @@ TEMPLATE_TEST_CASE("k3 in a report does not cancel where pi is close to mu", "",
     CHECK(fast.sum_k3 == plain.sum_k3);
   }
 }
+
+TEST_CASE("bins and counts stay in range where there is nothing to count") {
+  using cppo::detail::position_bin;
+  CHECK(position_bin(1, 0) == 0);
+  CHECK(position_bin(20, 20) == 19);
+  CHECK(position_bin(21, 20) == 19);  // past a horizon
+  cppo::report r;
+  cppo::detail::count_decision(r, cppo::decision::excluded, 5);
+  cppo::detail::count_decision(r, static_cast<cppo::decision>(99), 5);
+  CHECK(r.kept + r.kept_toward + r.masked_ratio + r.masked_divergence + r.masked_budget + r.masked_response +
+            r.masked_other == 0);
+}

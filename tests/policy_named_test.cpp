@@ -153,3 +153,23 @@ TEST_CASE("a named divergence asks for the input its type asks for") {
   CHECK(run.outcome.code == cppo::status_code::missing_input);
   CHECK(run.outcome.where == cppo::argument::divergence);
 }
+
+TEST_CASE("a named Top-K divergence misses lists and ids one by one") {
+  float const x[] = {-0.5F, -0.25F}, zeros[] = {0.0F, 0.0F};
+  std::int32_t const ids[] = {1, 2};
+  auto const missing = [&](std::string_view divergence, auto const&... more) {
+    auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(x), cppo::rollout_log_prob(x),
+                                           cppo::advantage(x), more...);
+    cppo::status const s = policy_loss(cppo::seq, batch, cppo::dppo({}, cppo::named_divergence::find(divergence)), {});
+    return s.code == cppo::status_code::missing_input ? s.where : cppo::argument::none;
+  };
+  auto const lists = cppo::top_k(1, ids, x, x);
+  CHECK(missing("top_k_tv") == cppo::argument::token_id);
+  CHECK(missing("top_k_tv", cppo::token_id(ids)) == cppo::argument::top_k);
+  CHECK(missing("top_k_tv", lists) == cppo::argument::token_id);
+  CHECK(missing("top_k_tv", cppo::token_id(ids), lists) == cppo::argument::none);
+  CHECK(missing("top_k_tv_list", cppo::token_id(ids)) == cppo::argument::top_k);
+  CHECK(missing("top_k_tv_list", lists) == cppo::argument::none);
+  CHECK(missing("precomputed") == cppo::argument::divergence);
+  CHECK(missing("precomputed", cppo::divergence_values(zeros)) == cppo::argument::none);
+}

@@ -43,6 +43,12 @@ TEST_CASE("permute_index is a bijection for every length", "[weight]") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("indices outside a response are returned as they are, at run time too", "[weight]") {
+  for (index_t const n : {index_t{0}, index_t{1}, index_t{10}}) {
+    for (index_t const outside : {index_t{-3}, index_t{-1}, n, n + 7}) CHECK(detail::permute_index(outside, n, 5) == outside);
+  }
+}
+
 TEST_CASE("permutations differ by seed and by length", "[weight]") {
   CHECK(permutation(100, 1) == permutation(100, 1));
   CHECK(permutation(100, 1) != permutation(100, 2));

@@ -152,7 +152,8 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>(options.surrogate)};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
-  if (!detail::arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
+  using detail::arithmetic_holds;  // and, by argument-dependent lookup, the executor's own, whenever it is declared
+  if (!arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
   s = detail::prepare(executor, t);

@@ -172,11 +172,10 @@ class simd_response {
     tokens_ = 0;
     V const limit(std::numeric_limits<float>::max());
     V const tolerance(task_.tolerance);
-    bool more = true;
-    while (more) {
-      more = cursor.next(d.where);
+    for (;;) {
+      bool const more = cursor.next(d.where);
       if (!d.where.sound) return false;
-      if (!more) break;
+      if (!more) return true;
       fetch(d);
       auto good = V(0) <= V(0);
       for (int k = 0; k < d.where.count; k += ops::size) {
@@ -192,7 +191,6 @@ class simd_response {
       }
       tokens_ += d.where.count;
     }
-    return true;
   }
 
   static V at(float const* p, int k) noexcept { return V::from_raw(ops::load(p + k)); }

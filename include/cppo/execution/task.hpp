@@ -111,7 +111,6 @@ struct task {
   response_summary const* totals = nullptr;
   bool reports = false;
 
-  CPPO_HOST_DEVICE constexpr bool wants(sink s) const noexcept { return out[static_cast<int>(s)].lent(); }
   CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
     for (int s = static_cast<int>(sink::divergence); s < sinks; ++s) {
       if (out[s].lent()) return true;
