@@ -22,7 +22,7 @@ inline constexpr bool is_per_response<per_response_buffer<E>> = true;
 
 template <class T>
 concept lendable_or_per_response =
-    !only_lent_by_as_view<std::remove_cvref_t<T>> && outlives_the_call<T> && (lendable<T> || is_per_response<std::remove_cvref_t<T>>);
+    !only_lent_by_as_view<std::remove_cvref_t<T>> && (lendable<T> || is_per_response<std::remove_cvref_t<T>>);
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_buffer(T&& x) noexcept {

@@ -128,14 +128,9 @@ template <class T>
 concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
 template <class T>
 concept array_like = std::is_bounded_array_v<std::remove_reference_t<T>>;
-/// Does the memory outlive the expression? Of temporaries, pointers and views (trivially copyable, not std::array) do.
-template <class T>
-concept outlives_the_call =
-    std::is_lvalue_reference_v<T> || (std::is_trivially_copyable_v<std::remove_cvref_t<T>> && !array_like<T> &&
-                                      !requires { std::tuple_size<std::remove_cvref_t<T>>::value; });
 template <class T>
 concept lendable =
-    !only_lent_by_as_view<std::remove_cvref_t<T>> && outlives_the_call<T> &&
+    !only_lent_by_as_view<std::remove_cvref_t<T>> &&
     (std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
      range_like<std::remove_reference_t<T>>);
 
