@@ -1,5 +1,6 @@
 // Top-K divergences against sums over partitions of a small vocabulary, and the order of ever finer partitions.
 #include "catch_compat.hpp"
+#include "small_vocabulary.hpp"
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/divergence.hpp>
@@ -10,19 +11,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace {
 
 using namespace cppo;
+using namespace cppo_test;
 
 constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
-
-// pi and mu over a vocabulary whose ids are ordered by mu, the most probable first.
-struct vocabulary {
-  std::vector<double> pi, mu;
-  std::size_t size() const { return pi.size(); }
-};
 
 vocabulary draw_vocabulary(testing::random_source& random, std::size_t size) {
   vocabulary v{std::vector<double>(size), std::vector<double>(size)};
@@ -30,85 +25,8 @@ vocabulary draw_vocabulary(testing::random_source& random, std::size_t size) {
     v.mu[a] = random.exponential() + 1e-3;
     v.pi[a] = random.chance(0.5) ? v.mu[a] * random.uniform(0.7, 1.3) : random.exponential() + 1e-3;
   }
-  for (std::vector<double>* law : {&v.pi, &v.mu}) {
-    double const sum = std::accumulate(law->begin(), law->end(), 0.0);
-    for (double& x : *law) x /= sum;
-  }
-  std::vector<std::size_t> order(size);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return v.mu[a] > v.mu[b]; });
-  vocabulary sorted = v;
-  for (std::size_t a = 0; a < size; ++a) {
-    sorted.pi[a] = v.pi[order[a]];
-    sorted.mu[a] = v.mu[order[a]];
-  }
-  return sorted;
+  return vocabulary_of(v.pi, v.mu);
 }
-
-// TV and KL(mu || pi) of the partition {each of `cells`} + {the rest}.
-struct distance {
-  double tv = 0.0, kl = 0.0;
-};
-distance over_partition(vocabulary const& v, std::vector<std::size_t> const& cells) {
-  std::vector<double> pi(cells.size() + 1), mu(cells.size() + 1);
-  for (std::size_t a = 0; a < v.size(); ++a) {
-    auto const cell = static_cast<std::size_t>(std::find(cells.begin(), cells.end(), a) - cells.begin());
-    pi[cell] += v.pi[a];
-    mu[cell] += v.mu[a];
-  }
-  distance d;
-  for (std::size_t c = 0; c < pi.size(); ++c) {
-    d.tv += std::fabs(pi[c] - mu[c]) / 2.0;
-    if (mu[c] > 0.0) d.kl += mu[c] * std::log(mu[c] / pi[c]);
-  }
-  return d;
-}
-
-std::vector<std::size_t> first(std::size_t k) {
-  std::vector<std::size_t> all(k);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return all;
-}
-
-// Ids and log-probs lent for one token.
-struct lists {
-  std::int32_t sampled = 0;
-  double log_p = 0.0, log_q = 0.0;
-  std::vector<std::int32_t> ids;
-  std::vector<double> log_pi, log_mu;
-};
-
-lists list_of(vocabulary const& v, std::size_t k, std::size_t sampled) {
-  lists l{static_cast<std::int32_t>(sampled), std::log(v.pi[sampled]), std::log(v.mu[sampled]), {}, {}, {}};
-  for (std::size_t const a : first(k)) {
-    l.ids.push_back(static_cast<std::int32_t>(a));
-    l.log_pi.push_back(std::log(v.pi[a]));
-    l.log_mu.push_back(std::log(v.mu[a]));
-  }
-  return l;
-}
-
-// What the library finds, through a call.
-template <class D>
-double run(lists const& l, D const& divergence) {
-  double const one = 1.0;
-  double d = -1.0;
-  auto const batch = rollout_batch(padded(1, 1), log_prob(&l.log_p), rollout_log_prob(&l.log_q), advantage(&one),
-                                   token_id(&l.sampled), top_k(static_cast<index_t>(l.ids.size()), l.ids, l.log_pi, l.log_mu));
-  status const s = policy_loss(seq, batch, dppo({}, divergence), {.trace = {.divergence = &d}});
-  CHECK(s.ok());
-  return d;
-}
-
-template <top_k_form Form>
-distance run_both(lists const& l) {
-  return {run(l, top_k_tv_t<Form>{}), run(l, top_k_kl_t<Form>{})};
-}
-
-bool close(distance const& a, distance const& b) {
-  return std::fabs(a.tv - b.tv) <= 1e-14 && std::fabs(a.kl - b.kl) <= 1e-12 * (1.0 + b.kl);
-}
-bool at_most(distance const& a, distance const& b) { return a.tv <= b.tv + 1e-14 && a.kl <= b.kl + 1e-13; }
 
 // f(vocabulary, k, sampled) for random vocabularies and every choice of the rest.
 template <class F>

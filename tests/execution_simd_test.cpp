@@ -150,3 +150,33 @@ TEMPLATE_TEST_CASE("outputs of any type are those of seq, in dense slots and bet
     CHECK(std::memcmp(want.data(), zeros.data(), want.size() * sizeof(TestType)) != 0);
   }
 }
+
+namespace {
+
+/// Reads what it does not declare.
+struct undeclared_reader {
+  template <class V>
+  constexpr auto operator()(cppo::token<V> const& t) const {
+    return (t.prefix_drift() <= V(0.1F)) & (t.prefix_weight() <= V(3)) & !t.within_prefix_budget() &
+           (t.response_max() <= V(0.1F));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a mask that reads what it does not declare sees nothing, on every executor, traced or not") {
+  std::vector<float> mu(600, -0.2F), pi, a(600, 1.0F), excess(600);
+  for (int i = 0; i < 600; ++i) pi.push_back(-0.1F - 0.001F * static_cast<float>(i));
+  auto const batch = cppo::rollout_batch(cppo::padded(2, 300), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
+  auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, undeclared_reader{});
+  std::vector<std::uint8_t> plain(600, 7), fast(600, 7), traced(600, 7), traced_fast(600, 7);
+  REQUIRE(compute_mask(cppo::seq, batch, region, plain).ok());
+  REQUIRE(compute_mask(cppo::simd, batch, region, fast).ok());
+  REQUIRE(policy_loss(cppo::seq, batch, region, {.mask = traced, .trace = {.excess = excess}}).ok());
+  REQUIRE(policy_loss(cppo::simd, batch, region, {.mask = traced_fast, .trace = {.excess = excess}}).ok());
+  CHECK(plain == std::vector<std::uint8_t>(600, 1));
+  CHECK(fast == plain);
+  CHECK(traced == plain);
+  CHECK(traced_fast == plain);
+}

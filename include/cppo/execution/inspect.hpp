@@ -153,6 +153,12 @@ struct response_statistics {
   }
 };
 
+/// Does the region ask for the exact test of the prefix?
+template <class Region>
+inline constexpr bool scans_prefix = any(Region::needed, needs::prefix_budget | needs::prefix_values);
+/// Does it ask for S and W as numbers?
+template <class Region>
+inline constexpr bool reads_prefix = any(Region::needed, needs::prefix_values);
 /// Does the region ask for the divergences of a whole response first?
 template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);

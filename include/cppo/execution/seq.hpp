@@ -75,8 +75,10 @@ class seq_response {
     Real const z_value = t.weighted_divergence().raw();
     exact_sum const z = to_grid(z_value);
     exact_sum const slack = to_grid(static_cast<Real>(policy.budget_slack()));
-    t.set_within_prefix_budget(typename V::mask(before.admits(z, slack)));
-    t.set_prefix(V(before.drift.value()), V(before.weight.value()), V(before.budget.value()));
+    // A mask sees what its region declares, no more: what else is known here, another executor may not know.
+    V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.budget.value());
+    if constexpr (scans_prefix<Region>) t.set_within_prefix_budget(typename V::mask(before.admits(z, slack)));
+    if constexpr (reads_prefix<Region>) t.set_prefix(drift, prefix_weight, allowance);
 
     auto const inside = policy.keeps(t);
     auto const kept = s == slot::bad ? V(0) < V(0) : inside;
@@ -94,11 +96,12 @@ class seq_response {
     r[sink::divergence] = t.divergence().raw();
     r[sink::weight] = t.weight().raw();
     r[sink::weighted] = z_value;
-    r[sink::drift] = t.prefix_drift().raw();
-    r[sink::prefix_weight] = t.prefix_weight().raw();
+    r[sink::drift] = drift.raw();
+    r[sink::prefix_weight] = prefix_weight.raw();
     r[sink::decision] = code.raw();
     if (traces_) {
       r[sink::threshold] = policy.threshold(t, V((before.budget - before.drift + slack).value())).raw();
+      t.set_prefix(drift, prefix_weight, allowance);
       r[sink::excess] = excess_of(policy.mask(), t).raw();
     }
     task_.write(b_, i, r);

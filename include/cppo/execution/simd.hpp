@@ -113,7 +113,7 @@ class simd_response {
   using ops = V::ops;
   using job = task<float, Region>;
   static constexpr int group = 4 * ops::size;
-  static constexpr bool scans = any(Region::needed, needs::prefix_budget | needs::prefix_values);
+  static constexpr bool scans = scans_prefix<Region>;
   static_assert(block_size % group == 0);
 
  public:
@@ -282,8 +282,10 @@ class simd_response {
   template <bool Values, bool Notes, class Seen>
   CPPO_ALWAYS_INLINE void finish(block_data& d, token<V>& t, int k, int lane_offset, V scale, Seen const& seen) const {
     Region const& policy = task_.policy;
-    if constexpr (Values || scans) t.set_within_prefix_budget(at(seen.fits, lane_offset) >= V(0));
-    if constexpr (Values) t.set_prefix(at(seen.drift, lane_offset), at(seen.weight, lane_offset), at(seen.allowance, lane_offset));
+    if constexpr (scans) t.set_within_prefix_budget(at(seen.fits, lane_offset) >= V(0));
+    if constexpr (reads_prefix<Region>) {
+      t.set_prefix(at(seen.drift, lane_offset), at(seen.weight, lane_offset), at(seen.allowance, lane_offset));
+    }
     auto const kept = policy.keeps(t);
     V const gate = policy.gate_value(t, kept);
     auto const terms = task_.objective.at(t, gate, at(d.extra, k), scale);
@@ -291,7 +293,9 @@ class simd_response {
     put(d[sink::gradient], k, terms.gradient);
     put(d[sink::mask], k, select(kept, V(1), V(0)));
     put(d[sink::gate], k, gate);
+    if constexpr (Notes) put(d[sink::decision], k, policy.decided_by(t, kept));
     if constexpr (Values) {
+      t.set_prefix(at(seen.drift, lane_offset), at(seen.weight, lane_offset), at(seen.allowance, lane_offset));
       put(d[sink::weight], k, t.weight());
       put(d[sink::drift], k, t.prefix_drift());
       put(d[sink::prefix_weight], k, t.prefix_weight());
@@ -301,7 +305,6 @@ class simd_response {
     if constexpr (Notes) {
       put(d[sink::divergence], k, t.divergence());
       put(d[sink::weighted], k, t.weighted_divergence());
-      put(d[sink::decision], k, policy.decided_by(t, kept));
       V const log_ratio = task_.objective.clamp_log_ratio(t.log_ratio());
       put(d.ratio, k, terms.ratio);
       put(d.k1, k, -log_ratio);

@@ -1,0 +1,268 @@
+// The functions that exhaustive_floats walks through, each with what is promised of it.
+#pragma once
+
+#include "float_reference.hpp"
+#include "float_walk.hpp"
+
+#include <cppo/core/half.hpp>
+#include <cppo/divergence.hpp>
+#include <cppo/execution/inspect.hpp>
+#include <cppo/execution/simd_lanes.hpp>
+#include <cppo/gate.hpp>
+
+namespace exhaustive {
+
+using cppo::float_lane;
+using cppo::simd_lane;
+
+inline std::uint32_t bits_of(float x) { return x != x ? 0x7fc00000U : std::bit_cast<std::uint32_t>(x); }
+
+// Not to be judged: outside of what is promised.
+inline constexpr double no_promise = -1.0;
+
+// `f` takes one lane or many; `error(x, y)` says how wrong y is. Direction of monotony: +1 rising, -1 falling, 0 none.
+// `in(x)` tells an interval that reaches over blocks; blocks outside of it are left out.
+template <class F, class Error, class In>
+subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error, In in) {
+  auto const run = [f, error, monotony, in](float_block const& b, tally& t) {
+    if (!in(b.x.front()) && !in(b.x.back())) return;
+    float many[block_size], before = std::numeric_limits<float>::quiet_NaN(), x_before = before;
+    for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
+      simd_lane const x = simd_lane::from_raw(simd_lane::ops::load(b.x.data() + i));
+      simd_lane::ops::save(many + i, f(x).raw());
+    }
+    for (std::size_t i = 0; i < block_size; ++i) {
+      float const x = b.x[i], y = f(float_lane(x)).raw();
+      t.differences += bits_of(y) != bits_of(many[i]) ? 1 : 0;
+      t.note(x, bits_of(y));
+      double const e = error(x, y);
+      if (e == no_promise) continue;
+      t.judge(x, e);
+      if (x != x) continue;
+      bool const fell = x > x_before ? y < before : x < x_before && y > before;
+      bool const rose = x > x_before ? y > before : x < x_before && y < before;
+      t.steps_back += (monotony >= 0 ? fell : rose) ? 1 : 0;
+      before = y;
+      x_before = x;
+    }
+  };
+  return {std::move(name), std::move(unit), allowed, monotony != 0, run};
+}
+template <class F, class Error>
+subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error) {
+  return on_lanes(std::move(name), std::move(unit), allowed, monotony, f, error, [](float) { return true; });
+}
+
+// `result(x)` and `want(x)` are integers of any kind, compared for equality; `judged(x)` says where. Rises with x.
+template <class Judged, class Result, class Want>
+subject on_integers(std::string name, Judged judged, Result result, Want want) {
+  auto const run = [judged, result, want](float_block const& b, tally& t) {
+    wide_int before = 0;
+    float x_before = std::numeric_limits<float>::quiet_NaN();
+    for (float const x : b.x) {
+      if (!judged(x)) continue;
+      wide_int const y = result(x), off = y - want(x);
+      t.note(x, static_cast<std::uint32_t>(y));
+      t.judge(x, std::fabs(static_cast<double>(off)));
+      t.steps_back += (x > x_before && y < before) || (x < x_before && y > before) ? 1 : 0;
+      before = y;
+      x_before = x;
+    }
+  };
+  return {std::move(name), "units", 0.0, true, run};
+}
+
+inline double wrong_unless(bool right) { return right ? 0.0 : HUGE_VAL; }
+
+inline bool past_88(float x) { return x > 88.0F; }
+inline bool log_prob(float x) { return x <= 0.0F; }
+
+inline double exp_error(float x, float y) {
+  if (x != x) return wrong_unless(y != y);
+  if (x < -86.5F) return wrong_unless(bits_of(y) == 0);
+  double const want = std::exp(static_cast<double>(x));
+  return want >= 0x1.ffffffp127 ? wrong_unless(std::isinf(y)) : ulps(y, want);
+}
+inline double exp_value_error(float x, float y) {
+  return x >= -86.5F && x <= 88.37F ? ulps(y, std::exp(static_cast<double>(x))) : no_promise;
+}
+inline double complement_error(float x, float y) {
+  return x >= -86.5F && x <= 0.0F ? ulps(y, -std::expm1(static_cast<double>(x))) : no_promise;
+}
+inline double log_error(float x, float y) {
+  if (x != x || x < 0.0F) return wrong_unless(y != y);
+  double const want = std::log(static_cast<double>(x));
+  return std::isfinite(want) ? ulps(y, want) : wrong_unless(y == static_cast<float>(want));
+}
+inline double ratio_error(float x, float y) {
+  if (!std::isfinite(x)) return no_promise;
+  return ulps(y, std::exp(std::fmin(std::fmax(static_cast<double>(x), -86.5), 86.5)));
+}
+inline double saturate_error(float x, float y) {
+  return wrong_unless(y == (x > 1000.0F || x != x ? 1000.0F : x < -1000.0F ? -1000.0F : x));
+}
+
+inline void add_exponentials(std::vector<subject>& all) {
+  auto const core = [](auto x) {
+    using V = decltype(x);
+    return cppo::detail::exp_core(min(max(x, V(-86.5F)), V(88.37F)));
+  };
+  auto const whole = [](auto x) { return exp(x); };
+  auto const up_to_88 = [](float x, float y) { return past_88(x) ? no_promise : exp_error(x, y); };
+  auto const beyond = [](float x, float y) { return past_88(x) ? exp_error(x, y) : no_promise; };
+  all.push_back(on_lanes("exp, x <= 88 or NaN", "ulp", 1.0, 1, whole, up_to_88));
+  all.push_back(on_lanes("exp, x > 88", "ulp", 2.0, 1, whole, beyond, past_88));
+  all.push_back(on_lanes("exp_core: e^x", "ulp", 1.0, 1, [core](auto x) { return core(x).value(); }, exp_value_error));
+  all.push_back(on_lanes("exp_core: 1 - e^x", "ulp", 1.0, -1, [core](auto x) { return core(x).complement(); },
+                         complement_error));
+  all.push_back(on_lanes("log", "ulp", 0.5000001, 1, [](auto x) { return log(x); }, log_error));
+  auto const ratio = [](auto x) {  // log pi - log mu = x exactly
+    using V = decltype(x);
+    return cppo::token<V>(min(x, V(0)), min(-x, V(0)), V(1)).ratio();
+  };
+  all.push_back(on_lanes("ratio of log ratio x", "ulp", 2.0, 1, ratio, ratio_error));
+}
+
+// D with one log-prob fixed and the other any float; the fixed one is log mu, or log pi where `turned`.
+template <class D>
+auto with_fixed(D divergence, float fixed, bool turned) {
+  return [=](auto x) {
+    using V = decltype(x);
+    V const other(fixed);
+    return cppo::detail::score(divergence, turned ? cppo::token<V>(other, x, V(1)) : cppo::token<V>(x, other, V(1)));
+  };
+}
+
+inline void add_binary_tv(std::vector<subject>& all) {
+  for (float const q : {0.0F, -0.6931472F, -5.0F}) {
+    double const mu = std::exp(static_cast<double>(q));
+    auto const error = [mu](float x, float y) {
+      if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
+      if (!(y >= 0.0F && y <= 1.0F)) return HUGE_VAL;
+      return std::fabs(static_cast<double>(y) - std::fabs(std::exp(static_cast<double>(x)) - mu));
+    };
+    all.push_back(on_lanes("binary_tv(x, mu = " + std::to_string(q) + ")", "absolute", 1e-7, 0,
+                           with_fixed(cppo::binary_tv, q, false), error));
+  }
+}
+
+inline void add_binary_kl(std::vector<subject>& all) {
+  for (bool const turned : {false, true}) {
+    for (float const fixed : {-1e-6F, -0.6931472F}) {
+      double const f = static_cast<double>(fixed), log1m = log1mexp(f);
+      auto const error = [f, log1m, turned](float x, float y) {
+        if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
+        double const wide = static_cast<double>(x), log1m_x = log1mexp(wide);
+        double const want = turned ? bernoulli_kl(wide, f, log1m_x, log1m) : bernoulli_kl(f, wide, log1m, log1m_x);
+        if (want > 0x1.fffffep127) return wrong_unless(std::isinf(y));
+        return std::fabs(static_cast<double>(y) - want) / (want + 1e-8);
+      };
+      std::string const at = std::to_string(fixed);
+      all.push_back(on_lanes(turned ? "binary_kl(" + at + ", mu = x)" : "binary_kl(x, mu = " + at + ")", "of D + 1e-8",
+                             1e-7, 0, with_fixed(cppo::binary_kl, fixed, turned), error, log_prob));
+    }
+  }
+}
+
+inline void add_gates(std::vector<subject>& all) {
+  auto const excess = [](float x, float y) {  // conditions of Eq. 20, as x g(x) - 1
+    if (!(x >= 0.0F) || std::isinf(x)) return no_promise;
+    if (!(y >= 0.0F && y <= 1.0F) || (x <= 1.0F && y != 1.0F)) return HUGE_VAL;
+    return x <= 1.0F ? 0.0 : std::fmax(static_cast<double>(x) * static_cast<double>(y) - 1.0, 0.0);
+  };
+  all.push_back(on_lanes("reciprocal_gate", "past 1/x", 2.5e-7, -1, cppo::reciprocal_gate, excess));
+  all.push_back(on_lanes("hard_gate", "past 1/x", 0.0, -1, cppo::hard_gate, excess));
+  all.push_back(on_lanes("saturate", "", 0.0, 1, [](auto x) { return cppo::detail::saturate(x); }, saturate_error));
+}
+
+inline wide_int units(cppo::exact_sum s) { return static_cast<wide_int>(s.high) * (1 << 25) + s.low; }
+
+// Both limbs on registers and on scalars.
+inline subject grid_on_lanes() {
+  auto const run = [](float_block const& b, tally& t) {
+    using ops = simd_lane::ops;
+    for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
+      std::int32_t high[simd_lane::size], low[simd_lane::size];
+      ops::ints h, l;
+      ops::to_grid(ops::load(b.x.data() + i), h, l);
+      ops::save(high, h);
+      ops::save(low, l);
+      for (std::size_t k = 0; k < simd_lane::size; ++k) {
+        float const x = b.x[i + k];
+        if (!(std::fabs(x) <= 1000.0F)) continue;
+        cppo::exact_sum const one = cppo::detail::to_grid(x);
+        t.differences += one.high != high[k] || one.low != low[k] ? 1 : 0;
+        t.note(x, static_cast<std::uint32_t>(one.high * 31 + one.low));
+        t.judge(x, 0.0);
+      }
+    }
+  };
+  return {"to_grid, both limbs", "units", 0.0, false, run};
+}
+
+inline void add_rounding(std::vector<subject>& all) {
+  auto const scores = [](float x) { return std::fabs(x) <= 1000.0F; };
+  auto const grid = [](float x) { return nearest_scaled(x, 40); };
+  all.push_back(grid_on_lanes());
+  all.push_back(on_integers("to_grid(float)", scores, [](float x) { return units(cppo::detail::to_grid(x)); }, grid));
+  all.push_back(on_integers("to_grid(double)", scores,
+                            [](float x) { return units(cppo::detail::to_grid(static_cast<double>(x))); }, grid));
+  all.push_back(on_integers("nearest", [](float x) { return std::fabs(x) < 0x1p31F; },
+                            [](float x) { return wide_int{cppo::detail::nearest(static_cast<double>(x))}; },
+                            [](float x) { return nearest_scaled(x, 0); }));
+}
+
+// A pattern of 16 bits as a number that rises with its meaning.
+inline wide_int rank_of(std::uint16_t bits) { return (bits & 0x8000U) != 0 ? -static_cast<int>(bits & 0x7fffU) : bits; }
+
+template <class Format, int ExponentBits, int FractionBits, class To>
+void add_format(std::vector<subject>& all, std::string const& name, To to) {
+  auto const number = [](float x) { return x == x; };
+  all.push_back(on_integers("to_" + name, number, [to](float x) { return rank_of(to(x).bits); },
+                            [](float x) { return rank_of(nearest_in_format<ExponentBits, FractionBits>(x)); }));
+  auto const there_and_back = [to](float_block const& b, tally& t) {
+    for (float const x : b.x) {  // every pattern comes up, NaN too
+      std::uint16_t const bits = to(x).bits;
+      float const y = to_float(Format{bits});
+      double const want = meaning<ExponentBits, FractionBits>(bits);
+      t.note(x, bits_of(y));
+      bool const same = static_cast<double>(y) == want && std::signbit(y) == (bits >> 15 != 0);
+      t.judge(x, wrong_unless(x != x ? y != y && want != want : same));
+    }
+  };
+  all.push_back({name + " to float", "", 0.0, false, there_and_back});
+}
+
+inline void add_checks(std::vector<subject>& all) {
+  for (float const limit : {0.0F, 0.001F}) {
+    auto const is = [limit](float x) { return wide_int{cppo::detail::finite_up_to(x, limit) ? 1 : 0}; };
+    auto const should = [limit](float x) { return wide_int{x <= limit && !std::isinf(x) ? 1 : 0}; };
+    std::string const name = "finite_up_to(x, " + std::to_string(limit) + ")";
+    all.push_back(on_integers(name, [](float) { return true; }, is, should));
+    all.back().monotone = false;
+  }
+}
+
+// Subjects of one group share a sample.
+inline std::vector<subject> subjects() {
+  std::vector<subject> all;
+  auto const group = [&all](auto const& add) {
+    std::size_t const from = all.size();
+    add(all);
+    for (std::size_t i = from; i < all.size(); ++i) {
+      all[i].of_group = static_cast<int>(all.size() - from);
+      all[i].place = static_cast<int>(i - from);
+    }
+  };
+  add_exponentials(all);
+  group(add_binary_tv);
+  group(add_binary_kl);
+  add_gates(all);
+  add_rounding(all);
+  add_format<cppo::half, 5, 10>(all, "half", [](float x) { return cppo::to_half(x); });
+  add_format<cppo::bfloat16, 8, 7>(all, "bfloat16", [](float x) { return cppo::to_bfloat16(x); });
+  add_checks(all);
+  return all;
+}
+
+}  // namespace exhaustive

@@ -1,0 +1,119 @@
+// Walks through floats block by block on all threads: all 2^32 of them, or 2^26 chosen by exponent.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace exhaustive {
+
+inline constexpr int block_size = 1024;
+
+// Floats in ascending order of their bits.
+struct float_block {
+  std::array<float, block_size> x;
+  std::uint64_t number = 0;
+};
+
+// What was found.
+struct alignas(128) tally {
+  std::uint64_t inputs = 0;       // inputs of the promise: those whose result was judged
+  std::uint64_t differences = 0;  // scalar and SIMD lane differ
+  std::uint64_t steps_back = 0;   // not monotone
+  double worst = 0.0;             // error
+  float worst_at = 0.0F;
+  std::uint64_t digest = 0;       // of all result bits; does not depend on order
+
+  void judge(float x, double error) {
+    ++inputs;
+    if (error <= worst) return;  // NaN counts as worst
+    worst = std::isnan(error) ? HUGE_VAL : error;
+    worst_at = x;
+  }
+  void note(float x, std::uint32_t result) {
+    std::uint64_t h = (std::uint64_t{std::bit_cast<std::uint32_t>(x)} << 32 | result) * 0x9e3779b97f4a7c15ULL;
+    digest += (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9ULL;
+  }
+  tally& operator+=(tally const& other) {
+    inputs += other.inputs;
+    differences += other.differences;
+    steps_back += other.steps_back;
+    if (other.worst > worst) {
+      worst = other.worst;
+      worst_at = other.worst_at;
+    }
+    digest += other.digest;
+    return *this;
+  }
+};
+
+// A function under test, and what is promised of it.
+struct subject {
+  std::string name, unit;
+  double allowed = 0.0;     // worst error, in `unit`
+  bool monotone = false;    // promised?
+  std::function<void(float_block const&, tally&)> run;
+  int of_group = 1, place = 0;  // a sample gives each block to one subject of a group in turn
+};
+
+// Points around which a sample takes every float.
+inline constexpr float turning_points[] = {-1000.0F, -700.0F, -88.8F, -86.5F, -20.0F, -0.6931472F, 0.5F, 1.0F, 20.0F,
+                                           86.5F,    88.0F,   88.37F, 88.72F, 1000.0F, 65504.0F,  65520.0F};
+
+// 2^22 blocks of everything; or, for each of the 512 signs and exponents, the first and last 2^14 floats and every
+// 85th of the rest (2^26 in all), and 2^13 around each turning point.
+class walk {
+ public:
+  explicit walk(bool all) : all_(all) {}
+  std::uint64_t blocks() const { return all_ ? std::uint64_t{1} << 22 : 512 * 128 + std::size(turning_points) * 8; }
+
+  float_block block(std::uint64_t n) const {
+    if (all_) return filled(n, static_cast<std::uint32_t>(n * block_size), 1);
+    if (n >= 512 * 128) {
+      auto const m = static_cast<std::uint32_t>(n - 512 * 128);
+      return filled(n, std::bit_cast<std::uint32_t>(turning_points[m / 8]) - 4096U + m % 8 * block_size, 1);
+    }
+    auto const stratum = static_cast<std::uint32_t>(n / 128) << 23;
+    auto const k = static_cast<std::uint32_t>(n % 128);
+    if (k < 16) return filled(n, stratum + k * block_size, 1);
+    if (k >= 112) return filled(n, stratum + (1U << 23) - (128 - k) * block_size, 1);
+    return filled(n, stratum + (1U << 14) + (k - 16) * block_size * 85, 85);
+  }
+
+  tally run(subject const& s, unsigned threads) const {
+    std::atomic<std::uint64_t> next{0};
+    std::vector<tally> found(threads);
+    auto const work = [&](tally& mine) {
+      constexpr std::uint64_t portion = 64;
+      for (std::uint64_t from = next.fetch_add(portion); from < blocks(); from = next.fetch_add(portion)) {
+        for (std::uint64_t n = from; n < from + portion && n < blocks(); ++n) {
+          bool const its_turn = all_ || n % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
+          if (its_turn) s.run(block(n), mine);
+        }
+      }
+    };
+    std::vector<std::thread> pool;
+    for (tally& mine : found) pool.emplace_back([&work, &mine] { work(mine); });
+    for (std::thread& t : pool) t.join();
+    tally total;
+    for (tally const& mine : found) total += mine;
+    return total;
+  }
+
+ private:
+  static float_block filled(std::uint64_t number, std::uint32_t first, std::uint32_t step) {
+    float_block b;
+    b.number = number;
+    for (std::uint32_t i = 0; i < block_size; ++i) b.x[i] = std::bit_cast<float>(first + i * step);
+    return b;
+  }
+  bool all_;
+};
+
+}  // namespace exhaustive

@@ -1,0 +1,101 @@
+// Batches that rapidcheck can shrink: a slot is one number, simplest at 0, so that a counterexample loses slots,
+// responses and then everything about them that does not matter.
+#pragma once
+
+#include "../property.hpp"
+
+#include <cppo/testing/generated_batch.hpp>
+
+#include <cmath>
+#include <ostream>
+
+namespace cppo_test {
+
+using cppo::index_t;
+
+// What a number says of its slot. 0: a token with pi = mu = 1, A = 1, D = 0.
+struct slot_content {
+  bool token;
+  float log_pi, log_mu, advantage, divergence;
+};
+inline slot_content slot_of(std::uint32_t code) {
+  auto const take = [&code](unsigned bits) {
+    std::uint32_t const low = code & ((1U << bits) - 1U);
+    code >>= bits;
+    return low;
+  };
+  constexpr float advantages[] = {1.0F, -1.0F, 0.5F, -2.0F, 0.0F, 1.75F, -0.3F, -0.0F};
+  constexpr double drifts[] = {0x1p-12, 0.02, 0.2, 6.0};
+  bool const token = take(3) != 7;
+  std::uint32_t const a = take(3), low = take(8), scale = take(2), step = take(4), sign = take(1), d = take(8);
+  double const log_mu = low % 8 == 7 ? -1e-6 * low : -0.015625 * low;
+  double const log_pi = std::fmin(log_mu + (sign != 0 ? -1.0 : 1.0) * drifts[scale] * step / 4.0, 0.0);
+  return {token, static_cast<float>(log_pi), static_cast<float>(log_mu), advantages[a], static_cast<float>(d) / 512.0F};
+}
+
+// Responses of slots, and how they lie in memory.
+struct code_batch {
+  std::vector<std::vector<std::uint32_t>> responses;
+  bool packed = false;
+
+  cppo::testing::generated_batch<float> make() const {
+    cppo::testing::generated_batch<float> batch;
+    batch.packed = packed;
+    batch.lends_divergence = true;
+    batch.responses = static_cast<index_t>(responses.size());
+    for (auto const& r : responses) batch.width = std::max(batch.width, static_cast<index_t>(r.size()));
+    batch.offsets.assign(1, 0);
+    for (auto const& r : responses) {
+      for (std::uint32_t const code : r) add(batch, slot_of(code));
+      for (auto i = static_cast<index_t>(r.size()); !packed && i < batch.width; ++i) add(batch, slot_of(7));
+      batch.offsets.push_back(batch.slots());
+    }
+    batch.refill_excluded(0);
+    batch.seal();
+    return batch;
+  }
+
+ private:
+  static void add(cppo::testing::generated_batch<float>& batch, slot_content const& s) {
+    batch.valid.push_back(s.token ? 1 : 0);
+    batch.log_prob.push_back(s.log_pi);
+    batch.rollout_log_prob.push_back(s.log_mu);
+    batch.advantage.push_back(s.advantage);
+    batch.divergence.push_back(s.divergence);
+  }
+};
+
+inline std::ostream& operator<<(std::ostream& out, code_batch const& batch) {
+  out << (batch.packed ? "packed" : "padded");
+  for (auto const& response : batch.responses) {
+    out << "\n  response:";
+    for (std::uint32_t const code : response) {
+      slot_content const s = slot_of(code);
+      if (!s.token) {
+        out << " (hole)";
+        continue;
+      }
+      out << " (log pi " << s.log_pi << ", log mu " << s.log_mu;
+      out << ", A " << s.advantage << ", D " << s.divergence << ')';
+    }
+  }
+  return out;
+}
+
+}  // namespace cppo_test
+
+namespace rc {
+
+// Up to four responses of up to 24 slots.
+template <>
+struct Arbitrary<cppo_test::code_batch> {
+  static Gen<cppo_test::code_batch> arbitrary() {
+    auto const slot = gen::resize(kNominalSize, gen::arbitrary<std::uint32_t>());
+    auto const response = gen::resize(24, gen::container<std::vector<std::uint32_t>>(slot));
+    auto const responses = gen::resize(4, gen::container<std::vector<std::vector<std::uint32_t>>>(response));
+    return gen::build<cppo_test::code_batch>(gen::set(&cppo_test::code_batch::responses, responses),
+                                             gen::set(&cppo_test::code_batch::packed));
+  }
+};
+
+}  // namespace rc

@@ -1,0 +1,59 @@
+// A trust region as a few small numbers that rapidcheck can shrink, and what it takes to run it on every executor.
+#pragma once
+
+#include "../property.hpp"
+
+#include <cppo/policy/named.hpp>
+#include <cppo/testing/region_runner.hpp>
+
+#include <ostream>
+
+namespace cppo_test {
+
+using runner = cppo::testing::region_runner<float>;
+using float_run = cppo::testing::captured_run<float>;
+
+// Any policy that has a name, with any divergence that needs no lists.
+struct region_choice {
+  unsigned policy = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
+
+  cppo::policy_config config() const {
+    constexpr std::string_view divergences[] = {"binary_tv", "binary_kl",   "binary_kl_reverse", "k2",
+                                                "k3",        "precomputed", "none"};
+    cppo::policy_config c;
+    c.policy = cppo::policy_names()[policy % std::size(cppo::policy_names())];
+    c.divergence = divergences[divergence % std::size(divergences)];
+    c.delta = (1 + delta % 200) / 256.0;
+    c.delta_b = delta_b % 100 / 512.0;
+    c.w_min = (1 + w_min % 64) / 64.0;
+    c.epsilon_low = c.epsilon_high = c.delta;
+    c.seed = seed;
+    return c;
+  }
+};
+std::ostream& operator<<(std::ostream& out, region_choice const& choice);
+
+// The region on seq, on simd and on simd with three threads (executors 0, 1 and 2). Compiled once, in its own file.
+runner runner_of(cppo::policy_config const& config);
+
+// A run with trace on one executor.
+float_run run_on(cppo::policy_config const& config, cppo::testing::generated_batch<float> const& batch,
+                 cppo::loss_options const& options = {}, std::size_t executor = 0);
+
+}  // namespace cppo_test
+
+namespace rc {
+
+template <>
+struct Arbitrary<cppo_test::region_choice> {
+  static Gen<cppo_test::region_choice> arbitrary() {
+    using cppo_test::region_choice;
+    auto const number = gen::resize(kNominalSize, gen::inRange(0U, 1000U));
+    return gen::build<region_choice>(
+        gen::set(&region_choice::policy, number), gen::set(&region_choice::divergence, number),
+        gen::set(&region_choice::delta, number), gen::set(&region_choice::delta_b, number),
+        gen::set(&region_choice::w_min, number), gen::set(&region_choice::seed, number));
+  }
+};
+
+}  // namespace rc
