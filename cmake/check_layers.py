@@ -60,9 +60,15 @@ SAME_LAYER = {
     "execution/*": ["execution/task.hpp"],
     "execution/execution.hpp": ["execution/inspect.hpp", "execution/sums.hpp"],
     "execution/seq.hpp": ["execution/execution.hpp"],
-    "execution/block.hpp": ["execution/execution.hpp"],
     "execution/parallel.hpp": ["execution/execution.hpp"],
-    "execution/simd.hpp": ["execution/seq.hpp", "execution/block.hpp", "execution/parallel.hpp", "execution/simd_*.hpp"],
+    "execution/simd_native.hpp": ["execution/simd_lanes.hpp"],
+    "execution/simd_block.hpp": ["execution/execution.hpp", "execution/simd_native.hpp"],
+    "execution/simd_prefix.hpp": ["execution/simd_native.hpp"],
+    "execution/simd_selection.hpp": ["execution/simd_native.hpp"],
+    "execution/simd_statistics.hpp": ["execution/inspect.hpp", "execution/simd_prefix.hpp", "execution/simd_selection.hpp"],
+    "execution/simd_notes.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
+    "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_notes.hpp", "execution/simd_statistics.hpp"],
+    "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_response.hpp"],
     "execution/*.cuh": ["execution/execution.hpp", "execution/detail/*.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
@@ -84,6 +90,7 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 # header or name: the files that may use it.
 THIRD_PARTY = {
     "xsimd": ["execution/simd*.hpp"],
+    "immintrin": ["execution/simd_native.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/*"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],

@@ -28,8 +28,10 @@
 /// Asks for inlining where the cost of a call would be a multiple of the body.
 #if defined(__GNUC__) || defined(__clang__)
 #define CPPO_ALWAYS_INLINE inline __attribute__((always_inline))
+#define CPPO_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define CPPO_ALWAYS_INLINE inline
+#define CPPO_INLINE_LAMBDA
 #endif
 
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.

@@ -32,8 +32,12 @@ class calibrated_budget_t {
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
     if (response.summary.length == 0) return floor_;
-    double const ceiling = floor_ * calibration_.ceiling_factor;
-    double const wanted = calibration_.scale * response.quantile(calibration_.quantile);
+    calibration const& c = calibration_;
+    double const ceiling = floor_ * c.ceiling_factor;
+    if constexpr (requires { response.clamped_quantile(c.quantile, c.scale, floor_, ceiling); }) {
+      return response.clamped_quantile(c.quantile, c.scale, floor_, ceiling);
+    }
+    double const wanted = c.scale * response.quantile(c.quantile);
     return wanted < floor_ ? floor_ : wanted > ceiling ? ceiling : wanted;
   }
 

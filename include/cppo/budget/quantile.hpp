@@ -8,6 +8,11 @@
 
 namespace cppo::inline CPPO_ABI {
 
+namespace detail {
+/// a + (b - a) * share, the product rounded first.
+constexpr double quantile_between(double a, double b, double share) noexcept { return a + rounded_product(b - a, share); }
+}  // namespace detail
+
 /// The linearly interpolated q-quantile of values[0 .. n): position q (n - 1) between order statistics,
 /// a + (b - a) * frac in double, as numpy and torch define it. Reorders `values`. 0 for n = 0. O(n) expected.
 template <class Real>
@@ -19,7 +24,7 @@ constexpr double quantile(Real* values, index_t n, double q) noexcept {
   double const a = static_cast<double>(values[k]);
   if (k + 1 == n) return a;
   double const b = static_cast<double>(*std::min_element(values + k + 1, values + n));
-  return a + detail::rounded_product(b - a, place - static_cast<double>(k));
+  return detail::quantile_between(a, b, place - static_cast<double>(k));
 }
 
 }  // namespace cppo::inline CPPO_ABI

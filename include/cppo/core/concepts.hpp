@@ -84,9 +84,16 @@ CPPO_HOST_DEVICE constexpr bool parameters_ok(P const& p) noexcept {
 
 /// The score's value at a token, one lane or many.
 template <class D, class V>
-CPPO_HOST_DEVICE constexpr V score(D const& d, token<V> const& t) noexcept {
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V score(D const& d, token<V> const& t) noexcept {
   if constexpr (requires { d.at(t); }) return d.at(t);
   else return d.between(t.log_prob(), t.rollout_log_prob());
+}
+/// The weights of a response of T tokens as a function of the position. A schedule may offer `for_length(T)`, to do
+/// once what does not depend on t.
+template <class W>
+CPPO_HOST_DEVICE constexpr auto schedule_for(W const& w, index_t length) noexcept {
+  if constexpr (requires { w.for_length(length); }) return w.for_length(length);
+  else return [w, length](auto t) { return w.at(t, length); };
 }
 /// Can the score be evaluated on V at all (Top-K scores exist for one token at a time)?
 template <class D, class V>

@@ -11,7 +11,7 @@
 /// | `a + b`, `a - b`, `a * b`, `a / b`, `-a` | IEEE, each rounded on its own: `a * b + c` has two roundings |
 /// | `a < b`, `<=`, `>`, `>=`, `==`, `!=` | a `lane_mask`; false for NaN, `!=` true |
 /// | `m & n`, `m \| n`, `!m` | on masks |
-/// | `select(m, a, b)` | a where m, else b |
+/// | `select(m, a, b)`, `only(m, a)` | a where m, else b; a where m, else +0 |
 /// | `abs(a)`, `min(a, b)`, `max(a, b)` | min: `a < b ? a : b`, max: `a > b ? a : b` |
 /// | `exp(a)`, `log(a)` | see below |
 #pragma once
@@ -39,27 +39,30 @@ struct scalar_ops {
   static constexpr int size = 1;
   static constexpr UInt sign_bit = UInt{1} << (sizeof(T) * 8 - 1);
 
-  CPPO_HOST_DEVICE static constexpr T broadcast(T x) noexcept { return x; }
-  CPPO_HOST_DEVICE static constexpr T add(T a, T b) noexcept { return a + b; }
-  CPPO_HOST_DEVICE static constexpr T sub(T a, T b) noexcept { return a - b; }
-  CPPO_HOST_DEVICE static constexpr T mul(T a, T b) noexcept { return rounded_product(a, b); }
-  CPPO_HOST_DEVICE static constexpr T exact_mul(T a, T b) noexcept { return a * b; }
-  CPPO_HOST_DEVICE static constexpr T div(T a, T b) noexcept { return a / b; }
-  CPPO_HOST_DEVICE static constexpr bool lt(T a, T b) noexcept { return a < b; }
-  CPPO_HOST_DEVICE static constexpr bool le(T a, T b) noexcept { return a <= b; }
-  CPPO_HOST_DEVICE static constexpr bool eq(T a, T b) noexcept { return a == b; }
-  CPPO_HOST_DEVICE static constexpr T select(bool m, T a, T b) noexcept { return m ? a : b; }
-  CPPO_HOST_DEVICE static constexpr bool both(bool a, bool b) noexcept { return a && b; }
-  CPPO_HOST_DEVICE static constexpr bool either(bool a, bool b) noexcept { return a || b; }
-  CPPO_HOST_DEVICE static constexpr bool negate(bool a) noexcept { return !a; }
-  CPPO_HOST_DEVICE static constexpr T flip_sign(T x, T by) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T broadcast(T x) noexcept { return x; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T add(T a, T b) noexcept { return a + b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T sub(T a, T b) noexcept { return a - b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T mul(T a, T b) noexcept { return rounded_product(a, b); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T exact_mul(T a, T b) noexcept { return a * b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T div(T a, T b) noexcept { return a / b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T min(T a, T b) noexcept { return a < b ? a : b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T max(T a, T b) noexcept { return a > b ? a : b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool lt(T a, T b) noexcept { return a < b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool le(T a, T b) noexcept { return a <= b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool eq(T a, T b) noexcept { return a == b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T select(bool m, T a, T b) noexcept { return m ? a : b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T only(bool m, T a) noexcept { return m ? a : T(0); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool both(bool a, bool b) noexcept { return a && b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool either(bool a, bool b) noexcept { return a || b; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool negate(bool a) noexcept { return !a; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T flip_sign(T x, T by) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) ^ (bits_as<UInt>(by) & sign_bit)));
   }
-  CPPO_HOST_DEVICE static constexpr T magnitude(T x) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T magnitude(T x) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) & ~sign_bit));
   }
   /// The low bits of a magic-number sum moved into the exponent: 2^n.
-  CPPO_HOST_DEVICE static constexpr T to_exponent(T t) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));
   }
   /// f(x), lane by lane.
@@ -97,7 +100,7 @@ class lane_mask {
 
   constexpr lane_mask() noexcept = default;
   /// Wraps the backend's own mask.
-  CPPO_HOST_DEVICE explicit constexpr lane_mask(raw_type raw) noexcept : raw_(raw) {}
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane_mask(raw_type raw) noexcept : raw_(raw) {}
   /// The backend's own mask.
   CPPO_HOST_DEVICE constexpr raw_type raw() const noexcept { return raw_; }
 
@@ -132,9 +135,9 @@ class lane {
   /// The same number in every lane.
   template <class T>
     requires std::is_arithmetic_v<T>
-  CPPO_HOST_DEVICE explicit constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
   /// Wraps the backend's own register.
-  CPPO_HOST_DEVICE static constexpr lane from_raw(Register raw) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(Register raw) noexcept {
     lane r;
     r.raw_ = raw;
     return r;
@@ -165,12 +168,14 @@ class lane {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane select(mask m, lane a, lane b) noexcept {
     return from_raw(ops::select(m.raw(), a.raw_, b.raw_));
   }
+  /// a where m, else +0.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane only(mask m, lane a) noexcept { return from_raw(ops::only(m.raw(), a.raw_)); }
   /// |a|
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane abs(lane a) noexcept { return from_raw(ops::magnitude(a.raw_)); }
   /// a < b ? a : b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane min(lane a, lane b) noexcept { return select(a < b, a, b); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane min(lane a, lane b) noexcept { return from_raw(ops::min(a.raw_, b.raw_)); }
   /// a > b ? a : b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return select(a > b, a, b); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return from_raw(ops::max(a.raw_, b.raw_)); }
 
  private:
   Register raw_{};
@@ -204,15 +209,16 @@ CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
   return V::from_raw(V::ops::map(x.raw(), y.raw(), f));
 }
 
-/// e^x as (1 + e) * s with s a power of two.
+/// e^x as (1 + e) * s with s a power of two: x = n log 2 + r, e = e^r - 1.
 template <class V>
 struct exp_parts {
-  V e{};  ///< (e^x - s) / s, relative accuracy kept near 0
-  V s{};  ///< 2^n
+  V e;       ///< (e^x - s) / s, relative accuracy kept near 0
+  V s;       ///< 2^n
+  V tail;    ///< e - r = e^r - 1 - r, without cancellation
   /// e^x: s is a power of two, so the product is exact.
-  CPPO_HOST_DEVICE constexpr V value() const noexcept { return exact_product(V(1) + e, s); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return exact_product(V(1) + e, s); }
   /// 1 - e^x without cancellation for x <= 0: s * e is exact.
-  CPPO_HOST_DEVICE constexpr V complement() const noexcept { return (V(1) - s) - exact_product(s, e); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V complement() const noexcept { return (V(1) - s) - exact_product(s, e); }
 };
 
 /// Least argument of `exp_core`: below it e^x is taken as e^floor.
@@ -234,7 +240,8 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcep
     V const lo = V(0x1.555554p-3F) * r + V(0.5F);
     V const top = V(0x1.9e7c8ep-13F) * r + V(0x1.6d3a66p-10F);
     V const hi = top * r2 + (V(0x1.1112d4p-7F) * r + V(0x1.5554f8p-5F));
-    return {r2 * (hi * r2 + lo) + r, s};
+    V const tail = r2 * (hi * r2 + lo);
+    return {tail + r, s, tail};
   } else {
     V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
     V const t = x * V(1.4426950408889634) + magic;
@@ -254,7 +261,8 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcep
     q = q * r + V(1.0 / 24.0);
     q = q * r + V(1.0 / 6.0);
     q = q * r + V(0.5);
-    return {(r * r) * q + r, s};
+    V const tail = (r * r) * q;
+    return {tail + r, s, tail};
   }
 }
 

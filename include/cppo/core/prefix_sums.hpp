@@ -54,8 +54,8 @@ CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
 
 /// Into [-1000, 1000]; NaN counts as 1000.
 template <class V>
-CPPO_HOST_DEVICE constexpr V saturate(V x) noexcept {
-  return max(select(x <= V(max_score), x, V(max_score)), V(-max_score));
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {
+  return max(min(x, V(max_score)), V(-max_score));
 }
 
 }  // namespace detail

@@ -14,16 +14,16 @@ class position {
  public:
   using value_type = typename V::value_type;  ///< float or double
   /// Lanes hold first, first + 1, ...
-  CPPO_HOST_DEVICE explicit constexpr position(index_t first) noexcept : first_(first) {}
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr position(index_t first) noexcept : first_(first) {}
   /// Position in lane k.
-  CPPO_HOST_DEVICE constexpr index_t operator[](index_t k) const noexcept { return first_ + k; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t operator[](index_t k) const noexcept { return first_ + k; }
   /// t as a number.
-  CPPO_HOST_DEVICE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
   /// t - 1 as a number, converted once.
-  CPPO_HOST_DEVICE constexpr V before() const noexcept { return V::from_raw(V::ops::iota(first_ - 1)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept { return V::from_raw(V::ops::iota(first_ - 1)); }
   /// f(t) for each lane: for schedules that exist for one position only.
   template <class F>
-  CPPO_HOST_DEVICE constexpr V map(F const& f) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V map(F const& f) const noexcept {
     index_t const first = first_;
     return V::from_raw(V::ops::generate([&f, first](index_t k) { return static_cast<value_type>(f(first + k)); }));
   }
@@ -56,7 +56,7 @@ class token {
   using mask_type = typename V::mask;             ///< what a mask returns
 
   /// The three inputs every token has. Pre: finite, log-probs not positive.
-  CPPO_HOST_DEVICE constexpr token(V log_prob, V rollout_log_prob, V advantage) noexcept
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token(V log_prob, V rollout_log_prob, V advantage) noexcept
       : log_prob_(log_prob),
         rollout_log_prob_(rollout_log_prob),
         advantage_(advantage),
@@ -64,57 +64,62 @@ class token {
         shrink_(detail::exp_core(max(-abs(log_ratio_), V(detail::exp_floor<value_type>)))) {}
 
   /// log pi(y_t | s_t)
-  CPPO_HOST_DEVICE constexpr V log_prob() const noexcept { return log_prob_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log_prob() const noexcept { return log_prob_; }
   /// log mu(y_t | s_t)
-  CPPO_HOST_DEVICE constexpr V rollout_log_prob() const noexcept { return rollout_log_prob_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V rollout_log_prob() const noexcept { return rollout_log_prob_; }
   /// A_t
-  CPPO_HOST_DEVICE constexpr V advantage() const noexcept { return advantage_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V advantage() const noexcept { return advantage_; }
   /// d = log pi - log mu
-  CPPO_HOST_DEVICE constexpr V log_ratio() const noexcept { return log_ratio_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log_ratio() const noexcept { return log_ratio_; }
   /// pi(y_t | s_t)
-  CPPO_HOST_DEVICE constexpr V prob() const noexcept { return exp(log_prob_); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prob() const noexcept { return exp(log_prob_); }
   /// mu(y_t | s_t)
-  CPPO_HOST_DEVICE constexpr V rollout_prob() const noexcept { return exp(rollout_log_prob_); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V rollout_prob() const noexcept { return exp(rollout_log_prob_); }
   /// rho = e^d, from e^{-|d|}: saturates at e^{+-86.5} (float) or e^{+-700} (double).
-  CPPO_HOST_DEVICE constexpr V ratio() const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio() const noexcept {
     V const small = shrink_.value();
     return select(log_ratio_ > V(0), V(1) / small, small);
   }
   /// 1 - e^{-|d|}, without cancellation.
-  CPPO_HOST_DEVICE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }
+  /// rho - 1 - d >= 0 given rho = `ratio()`; no cancellation where |d| < 0.34, good to 2e-6 beyond.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V k3(V rho) const noexcept {
+    V const near = select(log_ratio_ > V(0), rho * (-log_ratio_ * shrink_.e - shrink_.tail), shrink_.tail);
+    return select(shrink_.s == V(1), near, (rho - V(1)) - log_ratio_);
+  }
   /// Does the update move pi back toward mu (or nowhere)? A (rho - 1) <= 0, by signs alone: nothing underflows.
-  CPPO_HOST_DEVICE constexpr mask_type moves_toward_rollout() const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type moves_toward_rollout() const noexcept {
     return (advantage_ == V(0)) | (detail::flip_sign(log_ratio_, advantage_) <= V(0));
   }
 
   /// D_t
-  CPPO_HOST_DEVICE constexpr V divergence() const noexcept { return divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept { return divergence_; }
   /// w_t
-  CPPO_HOST_DEVICE constexpr V weight() const noexcept { return weight_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept { return weight_; }
   /// Z_t = w_t D_t
-  CPPO_HOST_DEVICE constexpr V weighted_divergence() const noexcept { return weighted_divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept { return weighted_divergence_; }
   /// Position t among the valid tokens.
-  CPPO_HOST_DEVICE constexpr position<V> at() const noexcept { return position_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept { return position_; }
   /// T
-  CPPO_HOST_DEVICE constexpr index_t length() const noexcept { return response_->length; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept { return response_->length; }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, decided on exact sums.
-  CPPO_HOST_DEVICE constexpr mask_type within_prefix_budget() const noexcept { return within_prefix_budget_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type within_prefix_budget() const noexcept { return within_prefix_budget_; }
   /// S_{t-1}
-  CPPO_HOST_DEVICE constexpr V prefix_drift() const noexcept { return prefix_drift_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_drift() const noexcept { return prefix_drift_; }
   /// W_{t-1}
-  CPPO_HOST_DEVICE constexpr V prefix_weight() const noexcept { return prefix_weight_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_weight() const noexcept { return prefix_weight_; }
   /// sum over j < t of w_j delta_b
-  CPPO_HOST_DEVICE constexpr V prefix_allowance() const noexcept { return prefix_allowance_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_allowance() const noexcept { return prefix_allowance_; }
   /// max of D over the response
-  CPPO_HOST_DEVICE constexpr V response_max() const noexcept { return V(response_->max_divergence); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_max() const noexcept { return V(response_->max_divergence); }
   /// mean of D over the response
-  CPPO_HOST_DEVICE constexpr V response_mean() const noexcept { return V(response_->mean_divergence()); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_mean() const noexcept { return V(response_->mean_divergence()); }
   /// effective delta_b
-  CPPO_HOST_DEVICE constexpr V response_delta_b() const noexcept { return V(response_->delta_b); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_delta_b() const noexcept { return V(response_->delta_b); }
   /// D_t as lent with `divergence_values`.
-  CPPO_HOST_DEVICE constexpr V lent_divergence() const noexcept { return lent_divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept { return lent_divergence_; }
   /// Top-K lists of this token. Pre: one lane, and the batch lends them.
-  CPPO_HOST_DEVICE constexpr top_k_row<value_type> const& top_k() const noexcept
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr top_k_row<value_type> const& top_k() const noexcept
     requires(V::size == 1)
   {
     return *top_k_;
@@ -122,22 +127,22 @@ class token {
 
   // Filled in by executors, in this order.
   /// Sets D_t as lent.
-  CPPO_HOST_DEVICE constexpr void lend_divergence(V divergence) noexcept { lent_divergence_ = divergence; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept { lent_divergence_ = divergence; }
   /// Sets the Top-K lists, which must outlive the token.
-  CPPO_HOST_DEVICE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept { top_k_ = &lists; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept { top_k_ = &lists; }
   /// Sets D_t (saturated), before any position is known.
-  CPPO_HOST_DEVICE constexpr void set_divergence(V divergence) noexcept { divergence_ = detail::saturate(divergence); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_divergence(V divergence) noexcept { divergence_ = detail::saturate(divergence); }
   /// Sets t, the response (which must outlive the token) and w_t; Z_t follows.
-  CPPO_HOST_DEVICE constexpr void set_weight(position<V> at, response_summary const& response, V weight) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_weight(position<V> at, response_summary const& response, V weight) noexcept {
     position_ = at;
     response_ = &response;
     weight_ = weight;
     weighted_divergence_ = detail::saturate(weight_ * divergence_);
   }
   /// Sets the outcome of the exact budget test.
-  CPPO_HOST_DEVICE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
   /// Sets the sums before t as numbers.
-  CPPO_HOST_DEVICE constexpr void set_prefix(V drift, V weight, V allowance) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_prefix(V drift, V weight, V allowance) noexcept {
     prefix_drift_ = drift;
     prefix_weight_ = weight;
     prefix_allowance_ = allowance;
@@ -146,9 +151,9 @@ class token {
  private:
   V log_prob_, rollout_log_prob_, advantage_, log_ratio_;
   detail::exp_parts<V> shrink_;
-  V divergence_{}, weight_{}, weighted_divergence_{}, lent_divergence_{};
-  V prefix_drift_{}, prefix_weight_{}, prefix_allowance_{};
-  mask_type within_prefix_budget_{};
+  V divergence_{0}, weight_{0}, weighted_divergence_{0}, lent_divergence_{0};
+  V prefix_drift_{0}, prefix_weight_{0}, prefix_allowance_{0};
+  mask_type within_prefix_budget_ = V(0) < V(0);
   position<V> position_{1};
   response_summary const* response_ = nullptr;
   top_k_row<value_type> const* top_k_ = nullptr;

@@ -32,7 +32,7 @@ CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
 struct binary_tv_t {
   /// D_t
   template <class V>
-  CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V at(token<V> const& t) const noexcept {
     V const larger = max(max(t.log_prob(), t.rollout_log_prob()), V(detail::exp_floor<typename V::value_type>));
     return detail::exp_core(larger).value() * t.ratio_gap();
   }
@@ -46,7 +46,7 @@ inline constexpr binary_tv_t binary_tv{};
 struct binary_kl_t {
   /// D_t
   template <class V>
-  CPPO_HOST_DEVICE constexpr V between(V log_p, V log_q) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     using T = typename V::value_type;
     return detail::map_lanes(log_p, log_q, [](T p, T q) {
       return static_cast<T>(detail::bernoulli_kl(static_cast<double>(q), static_cast<double>(p)));
@@ -60,7 +60,7 @@ inline constexpr binary_kl_t binary_kl{};
 struct binary_kl_reverse_t {
   /// D_t
   template <class V>
-  CPPO_HOST_DEVICE constexpr V between(V log_p, V log_q) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     return binary_kl_t{}.between(log_q, log_p);
   }
 };

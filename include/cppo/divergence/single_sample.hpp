@@ -22,32 +22,13 @@ CPPO_HOST_DEVICE constexpr double k3_of(double d) noexcept {
   return (up - 1.0) - d;
 }
 
-/// k3 of rho = e^d on lanes, as reports sum it. Float: where |d| <= 0.5 the series to d^9, good to a few ulp, else
-/// (rho - 1) - d. Double: `k3_of(d)`.
-template <class V>
-CPPO_HOST_DEVICE constexpr V k3_from(V rho, V d) noexcept {
-  if constexpr (std::is_same_v<typename V::value_type, double>) {
-    return map_lanes(d, [](double x) { return k3_of(x); });
-  } else {
-    V q(1.0 / 362880.0);  // 1 / 9!
-    q = q * d + V(1.0 / 40320.0);
-    q = q * d + V(1.0 / 5040.0);
-    q = q * d + V(1.0 / 720.0);
-    q = q * d + V(1.0 / 120.0);
-    q = q * d + V(1.0 / 24.0);
-    q = q * d + V(1.0 / 6.0);
-    q = q * d + V(0.5);
-    return select(abs(d) <= V(0.5), (d * d) * q, (rho - V(1)) - d);
-  }
-}
-
 }  // namespace detail
 
 /// k1 = -log rho = log mu - log pi. Signed; its mean under mu is KL(mu || pi).
 struct k1_t {
   /// k1
   template <class V>
-  CPPO_HOST_DEVICE constexpr V between(V log_p, V log_q) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     return log_q - log_p;
   }
 };
@@ -58,7 +39,7 @@ inline constexpr k1_t k1{};
 struct k2_t {
   /// k2
   template <class V>
-  CPPO_HOST_DEVICE constexpr V between(V log_p, V log_q) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     V const d = log_p - log_q;
     return V(0.5) * (d * d);
   }
@@ -70,7 +51,7 @@ inline constexpr k2_t k2{};
 struct k3_t {
   /// k3
   template <class V>
-  CPPO_HOST_DEVICE constexpr V between(V log_p, V log_q) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     using T = typename V::value_type;
     return detail::map_lanes(log_p, log_q, [](T p, T q) {
       return static_cast<T>(detail::k3_of(static_cast<double>(p) - static_cast<double>(q)));

@@ -2,7 +2,6 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
-#include <cppo/divergence/single_sample.hpp>
 #include <cppo/execution/execution.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -32,7 +31,7 @@ class seq_response {
         if (s != slot::excluded) f(load(s, i, lists).divergence().raw());
       }
     });
-    report_sums sums;
+    report_sums<Real> sums;
     prefix_sums before = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t rank = 0;
     for (index_t i = 0; i < slots_; ++i) {
@@ -64,14 +63,14 @@ class seq_response {
 
   /// Algorithm 1 for one token: decide with the sums before it, write, then advance them, kept or not.
   constexpr void decide(slot s, index_t i, index_t rank, response_summary const& whole, prefix_sums& before,
-                        report_sums& sums, report& diagnostics) const {
+                        report_sums<Real>& sums, report& diagnostics) const {
     Region const& policy = task_.policy;
     top_k_row<Real> lists;
     token<V> t = load(s, i, lists);
 
     bool const by_column = task_.positions == position_convention::padded_column;
     position<V> const at(by_column ? i + 1 : before.count + 1);
-    t.set_weight(at, whole, policy.weight().at(at, task_.schedule_length(whole.length)));
+    t.set_weight(at, whole, schedule_for(policy.weight(), task_.schedule_length(whole.length))(at));
     Real const z_value = t.weighted_divergence().raw();
     exact_sum const z = to_grid(z_value);
     exact_sum const slack = to_grid(static_cast<Real>(policy.budget_slack()));
@@ -84,7 +83,8 @@ class seq_response {
     auto const kept = s == slot::bad ? V(0) < V(0) : inside;
     V const gate = s == slot::bad ? V(0) : policy.gate_value(t, kept);
     Real const weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
-    auto const terms = task_.objective.at(t, gate, V(weight), V(task_.scale(whole.length)));
+    auto const product = task_.objective.product(t, t.advantage() * V(weight));
+    auto const terms = task_.objective.terms(t, product, gate, V(task_.scale(whole.length)));
     V const code = policy.decided_by(t, kept);
 
     token_record<Real> r;
@@ -105,29 +105,29 @@ class seq_response {
       r[sink::excess] = excess_of(policy.mask(), t).raw();
     }
     task_.write(b_, i, r);
-    if (task_.reports) note(r, t, terms, rank, at[0], whole.length, sums, diagnostics);
+    if (task_.reports) note(r, t, product, rank, at[0], whole.length, sums, diagnostics);
 
     before = before + prefix_step(t);
   }
 
   /// Adds the token to the report.
-  constexpr void note(token_record<Real>& r, token<V> const& t, surrogate_terms<V> const& terms, index_t rank,
-                      index_t at, index_t length, report_sums& sums, report& diagnostics) const {
+  constexpr void note(token_record<Real>& r, token<V> const& t, surrogate_product<V> const& product, index_t rank,
+                      index_t at, index_t length, report_sums<Real>& sums, report& diagnostics) const {
     auto const wide = [](Real x) { return static_cast<double>(x); };
-    sums.loss.add(rank, wide(r[sink::loss]));
-    sums.divergence.add(rank, wide(r[sink::divergence]));
-    sums.weighted.add(rank, wide(r[sink::weighted]));
-    sums.gate.add(rank, wide(r[sink::gate]));
-    sums.ratio.add(rank, wide(terms.ratio.raw()));
-    V const d = task_.objective.clamp_log_ratio(t.log_ratio());
-    sums.k1.add(rank, wide((-d).raw()));
-    sums.k3.add(rank, wide(k3_from(terms.ratio, d).raw()));
+    ratio_estimates<V> const estimates = task_.objective.estimates(t, product);
+    sums.loss.add(rank, r[sink::loss]);
+    sums.divergence.add(rank, r[sink::divergence]);
+    sums.weighted.add(rank, r[sink::weighted]);
+    sums.gate.add(rank, r[sink::gate]);
+    sums.ratio.add(rank, product.ratio.raw());
+    sums.log_ratio.add(rank, estimates.log_ratio.raw());
+    sums.k3.add(rank, estimates.k3.raw());
     if (rank == 0 || wide(r[sink::divergence]) > diagnostics.max_divergence) {
       diagnostics.max_divergence = wide(r[sink::divergence]);
     }
-    if (wide(terms.ratio.raw()) > diagnostics.max_ratio) diagnostics.max_ratio = wide(terms.ratio.raw());
-    diagnostics.clamped += terms.clamped.raw() ? 1 : 0;
-    diagnostics.capped += terms.capped.raw() ? 1 : 0;
+    if (wide(product.ratio.raw()) > diagnostics.max_ratio) diagnostics.max_ratio = wide(product.ratio.raw());
+    diagnostics.clamped += product.clamped.raw() ? 1 : 0;
+    diagnostics.capped += product.capped.raw() ? 1 : 0;
     count_decision(diagnostics, static_cast<decision>(static_cast<int>(r[sink::decision])));
     int const bin = position_bin(at, task_.schedule_length(length));
     ++diagnostics.position_tokens[bin];

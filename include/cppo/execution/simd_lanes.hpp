@@ -52,14 +52,6 @@ struct register_ops<xsimd::batch<float, A>> {
     return xsimd::bitwise_cast<reg>(x);
 #endif
   }
-  CPPO_ALWAYS_INLINE static std::int32_t sum(ints x) noexcept {
-#if XSIMD_VERSION_MAJOR >= 9
-    return xsimd::reduce_add(x);
-#else
-    return xsimd::hadd(x);
-#endif
-  }
-
   CPPO_ALWAYS_INLINE static reg load(float const* p) noexcept { return reg::load_unaligned(p); }
   CPPO_ALWAYS_INLINE static void save(float* p, reg x) noexcept { x.store_unaligned(p); }
   CPPO_ALWAYS_INLINE static void save(std::int32_t* p, ints x) noexcept { x.store_unaligned(p); }
@@ -74,16 +66,38 @@ struct register_ops<xsimd::batch<float, A>> {
   }
   CPPO_ALWAYS_INLINE static reg exact_mul(reg a, reg b) noexcept { return a * b; }
   CPPO_ALWAYS_INLINE static reg div(reg a, reg b) noexcept { return a / b; }
+  // On x86 one instruction; elsewhere `min` of a NaN or of zeros of both signs may differ from what a lane's is.
+#if defined(__SSE2__)
+  CPPO_ALWAYS_INLINE static reg min(reg a, reg b) noexcept { return xsimd::min(a, b); }
+  CPPO_ALWAYS_INLINE static reg max(reg a, reg b) noexcept { return xsimd::max(a, b); }
+#else
+  CPPO_ALWAYS_INLINE static reg min(reg a, reg b) noexcept { return select(lt(a, b), a, b); }
+  CPPO_ALWAYS_INLINE static reg max(reg a, reg b) noexcept { return select(lt(b, a), a, b); }
+#endif
   CPPO_ALWAYS_INLINE static mask_type lt(reg a, reg b) noexcept { return a < b; }
   CPPO_ALWAYS_INLINE static mask_type le(reg a, reg b) noexcept { return a <= b; }
   CPPO_ALWAYS_INLINE static mask_type eq(reg a, reg b) noexcept { return a == b; }
   CPPO_ALWAYS_INLINE static reg select(mask_type m, reg a, reg b) noexcept { return xsimd::select(m, a, b); }
+  CPPO_ALWAYS_INLINE static reg only(mask_type m, reg a) noexcept {
+#if defined(__AVX512F__)
+    if constexpr (size == 16) return reg(_mm512_maskz_mov_ps(m.data, a.data));
+#endif
+#if defined(__SSE2__)
+    if constexpr (sizeof(m.data) == sizeof(a.data)) return reg(m.data) & a;
+#endif
+    return xsimd::select(m, a, reg(0.0F));
+  }
   CPPO_ALWAYS_INLINE static mask_type both(mask_type a, mask_type b) noexcept { return a & b; }
   CPPO_ALWAYS_INLINE static mask_type either(mask_type a, mask_type b) noexcept { return a | b; }
   CPPO_ALWAYS_INLINE static mask_type negate(mask_type a) noexcept { return ~a; }
   CPPO_ALWAYS_INLINE static bool every(mask_type a) noexcept { return xsimd::all(a); }
   CPPO_ALWAYS_INLINE static reg flip_sign(reg x, reg by) noexcept { return x ^ (by & reg(-0.0F)); }
   CPPO_ALWAYS_INLINE static reg magnitude(reg x) noexcept { return x & reg(bits_as<float>(0x7fffffffU)); }
+  CPPO_ALWAYS_INLINE static ints larger(ints a, ints b) noexcept { return xsimd::max(a, b); }
+  CPPO_ALWAYS_INLINE static bool every_at_most(ints x, std::int32_t limit) noexcept {
+    return xsimd::all(x <= ints(limit));
+  }
+  CPPO_ALWAYS_INLINE static mask_type nonnegative(ints x) noexcept { return reg(0.0F) <= xsimd::to_float(x); }
   CPPO_ALWAYS_INLINE static reg to_exponent(reg t) noexcept { return as_floats(as_ints(t) << 23); }
 
   /// Both limbs of x on the grid of `exact_sum`: the same integers as `to_grid`.

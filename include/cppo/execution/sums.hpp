@@ -6,42 +6,50 @@
 
 namespace cppo::inline CPPO_ABI::detail {
 
-/// 16 interleaved partial sums, folded in a fixed tree: token r of a response (from 0) goes to lane r mod 16.
+/// Tokens whose values are added in their own type before the sum goes on in double.
+inline constexpr index_t sum_block = 256;
+
+/// 16 interleaved partial sums: token r of a response (from 0) goes to lane r mod 16, each lane of a block of 256 tokens
+/// in Real, blocks in double, lanes in a fixed tree.
+template <class Real>
 struct lane_sums {
   static constexpr int width = 16;
-  double lanes[width] = {};
+  alignas(64) Real partial[width] = {};
+  alignas(64) double lanes[width] = {};
 
-  CPPO_HOST_DEVICE constexpr void add(index_t rank, double x) noexcept { lanes[rank % width] += x; }
-  /// Adds x[0 .. n) from rank r, a multiple of 16. Padding past n is not read.
-  template <class Real>
-  constexpr void add(Real const* x, index_t n) noexcept {
-    index_t i = 0;
-    for (; i + width <= n; i += width) {
-      for (int j = 0; j < width; ++j) lanes[j] += static_cast<double>(x[i + j]);
-    }
-    for (int j = 0; i + j < n; ++j) lanes[j] += static_cast<double>(x[i + j]);
+  CPPO_HOST_DEVICE constexpr void add(index_t rank, Real x) noexcept {
+    partial[rank % width] += x;
+    if (rank % sum_block == sum_block - 1) settle();
+  }
+  /// Ends a block.
+  CPPO_HOST_DEVICE constexpr void settle() noexcept {
+    for (int j = 0; j < width; ++j) lanes[j] += static_cast<double>(partial[j]);
+    for (int j = 0; j < width; ++j) partial[j] = Real(0);
   }
   CPPO_HOST_DEVICE constexpr double total() const noexcept {
-    double t[width];
-    for (int j = 0; j < width; ++j) t[j] = lanes[j];
-    for (int step = width / 2; step > 0; step /= 2) {
-      for (int j = 0; j < step; ++j) t[j] += t[j + step];
-    }
-    return t[0];
+    double t[8];
+    for (int j = 0; j < 8; ++j) t[j] = (lanes[j] + static_cast<double>(partial[j])) + (lanes[j + 8] + static_cast<double>(partial[j + 8]));
+    for (int j = 0; j < 4; ++j) t[j] += t[j + 4];
+    return (t[0] + t[2]) + (t[1] + t[3]);
   }
 };
 
 /// The double sums of a response's report.
+template <class Real>
 struct report_sums {
-  lane_sums loss, divergence, weighted, gate, ratio, k1, k3;
+  lane_sums<Real> loss, divergence, weighted, gate, ratio, log_ratio, k3;
 
+  template <class F>
+  CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
+    f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
+  }
   CPPO_HOST_DEVICE constexpr void finish(report& r) const noexcept {
     r.loss = loss.total();
     r.sum_divergence = divergence.total();
     r.sum_weighted = weighted.total();
     r.sum_gate = gate.total();
     r.sum_ratio = ratio.total();
-    r.sum_k1 = k1.total();
+    r.sum_k1 = 0.0 - log_ratio.total();
     r.sum_k3 = k3.total();
   }
 };
@@ -65,6 +73,12 @@ CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept 
   index_t const bin = length > 0 ? report::bins * (t - 1) / length : 0;
   return bin < report::bins ? static_cast<int>(bin) : report::bins - 1;
 }
+/// First position past a bin that is not the last.
+CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexcept {
+  index_t const tokens = (bin + 1) * length;
+  if (tokens < (index_t{1} << 31)) return (static_cast<std::uint32_t>(tokens) + report::bins - 1) / report::bins + 1;
+  return (tokens + report::bins - 1) / report::bins + 1;
+}
 
 /// What one response adds to a call.
 struct response_outcome {
@@ -79,7 +93,7 @@ struct outcome_fold {
   status first_bad;
 
   constexpr void add(response_outcome const& o) noexcept {
-    diagnostics = diagnostics + o.diagnostics;
+    diagnostics += o.diagnostics;
     bool const better = first_bad.code == status_code::piece_rejected && o.diagnostics.bad_tokens > 0;
     if (first_bad.ok() || better) first_bad = o.first_bad;
   }

@@ -10,7 +10,7 @@ namespace cppo::inline CPPO_ABI {
 struct hard_gate_t {
   /// 1 for x <= 1, else 0
   template <class V>
-  CPPO_HOST_DEVICE constexpr V operator()(V x) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(V x) const noexcept {
     return select(x <= V(1), V(1), V(0));
   }
 };
@@ -21,7 +21,7 @@ inline constexpr hard_gate_t hard_gate{};
 struct reciprocal_gate_t {
   /// g(x)
   template <class V>
-  CPPO_HOST_DEVICE constexpr V operator()(V x) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(V x) const noexcept {
     return select(x > V(1), V(1) / x, V(1));
   }
 };

@@ -13,13 +13,13 @@ namespace detail {
 
 /// The excess of a token that is out and cannot say by how much: finite, past every gate.
 template <class V>
-CPPO_HOST_DEVICE constexpr V excess_limit() noexcept {
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_limit() noexcept {
   return V(std::is_same_v<typename V::value_type, float> ? 3e38 : 1e308);
 }
 
 /// How far past its boundary a token is under `m`: at most 1 inside. 0 or the limit for masks that cannot say.
 template <class M, class V>
-CPPO_HOST_DEVICE constexpr V excess_of(M const& m, token<V> const& t) noexcept {
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(M const& m, token<V> const& t) noexcept {
   if constexpr (has_excess<M, V>) return m.excess(t);
   else return select(m(t), V(0), excess_limit<V>());
 }
@@ -35,7 +35,7 @@ concept negation = requires { typename M::negated_type; };
 struct keep_all_t {
   /// true
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const&) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const&) const noexcept {
     return V(0) <= V(0);
   }
 };
@@ -46,7 +46,7 @@ inline constexpr keep_all_t keep_all{};
 struct keep_none_t {
   /// false
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const&) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const&) const noexcept {
     return V(0) < V(0);
   }
 };
@@ -63,12 +63,12 @@ struct both_masks {
   B second;  ///< right
   /// first(t) and second(t)
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return first(t) & second(t);
   }
   /// max of the excesses
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return max(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
@@ -87,12 +87,12 @@ struct either_mask {
   B second;  ///< right
   /// first(t) or second(t)
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return first(t) | second(t);
   }
   /// min of the excesses
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return min(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
@@ -109,7 +109,7 @@ struct not_mask {
   A inner;                                              ///< the mask that is negated
   /// not inner(t)
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return !inner(t);
   }
   /// Are the inner mask's parameters in range?

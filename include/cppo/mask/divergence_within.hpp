@@ -19,18 +19,18 @@ class divergence_within_t {
   }
   /// Z_t <= delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.weighted_divergence() <= threshold(t);
   }
   /// Z_t / delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.weighted_divergence() / threshold(t);
   }
 
   /// delta, by the sign of the advantage
   template <class V>
-  CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t) const noexcept {
     return select(t.advantage() > V(0), V(high_), V(low_));
   }
 

@@ -13,7 +13,7 @@ concept source_of_budget = budget<std::remove_cvref_t<B>>;
 
 /// Do all leaves of kind K keep the token? True where there is none. Leaves under a negation are of kind `other`.
 template <clause K, class M, class V>
-CPPO_HOST_DEVICE constexpr auto passes(M const& m, token<V> const& t) noexcept {
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto passes(M const& m, token<V> const& t) noexcept {
   if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
   else if constexpr (clause_of<M> == K) return m(t);
   else return V(0) <= V(0);

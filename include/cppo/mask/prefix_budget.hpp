@@ -29,12 +29,12 @@ class prefix_budget_t {
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.within_prefix_budget();
   }
   /// S_t / (delta + delta_b W_{t-1}) [Eq. 19]; read only under a soft gate, where executors fill in S and W.
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return (t.prefix_drift() + t.weighted_divergence()) / (V(delta_) + t.prefix_allowance());
   }
 

@@ -16,12 +16,12 @@ class ratio_within_t {
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return low_ > 0.0 && low_ <= high_ && high_ <= 1e30; }
   /// low <= rho <= high
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return (t.ratio() >= V(low_)) & (t.ratio() <= V(high_));
   }
   /// max(rho / high, low / rho)
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return max(t.ratio() / V(high_), V(low_) / t.ratio());
   }
 

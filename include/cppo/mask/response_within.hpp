@@ -17,12 +17,12 @@ class response_max_within_t {
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
   /// max D <= delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.response_max() <= V(delta_);
   }
   /// max D / delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.response_max() / V(delta_);
   }
 
@@ -41,12 +41,12 @@ class response_mean_within_t {
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
   /// mean D <= delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.response_mean() <= V(delta_);
   }
   /// mean D / delta
   template <class V>
-  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.response_mean() / V(delta_);
   }
 

@@ -12,7 +12,7 @@ struct toward_rollout_t {
   static constexpr clause kind = clause::toward;  ///< for diagnostics
   /// Does the update move pi toward mu?
   template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.moves_toward_rollout();
   }
 };

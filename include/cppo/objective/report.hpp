@@ -10,8 +10,9 @@ namespace cppo::inline CPPO_ABI {
 /// Diagnostics of one call, all over valid tokens. `a + b` is the report of both batches together; means are formed by
 /// the member functions only, and are 0 where there is nothing to average.
 ///
-/// Sums are in double, over 16 interleaved lanes of each response added in a fixed tree, then over responses in order:
-/// the same bits on every executor, at every thread count.
+/// Sums run over 16 interleaved lanes of each response: blocks of 256 tokens in the arithmetic of the call (at most 16
+/// terms of a lane), then in double, lanes in a fixed tree, responses in order: the same bits on every executor, at
+/// every thread count.
 struct report {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
@@ -72,8 +73,9 @@ struct report {
     return share(position_masked[i], position_tokens[i]);
   }
 
-  /// The report of both batches together (micro-batches, ranks).
-  CPPO_HOST_DEVICE friend constexpr report operator+(report a, report const& b) noexcept {
+  /// Adds the report of another batch (micro-batches, ranks).
+  CPPO_HOST_DEVICE constexpr report& operator+=(report const& b) noexcept {
+    report& a = *this;
     // Which side has nothing to say: tokens may come without a response, in a piece that does not begin one.
     bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
     a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
@@ -107,6 +109,8 @@ struct report {
     a.sum_delta_b += b.sum_delta_b;
     return a;
   }
+  /// The report of both batches together.
+  CPPO_HOST_DEVICE friend constexpr report operator+(report a, report const& b) noexcept { return a += b; }
 
  private:
   CPPO_HOST_DEVICE static constexpr double share(index_t part, index_t whole) noexcept {

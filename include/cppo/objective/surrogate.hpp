@@ -2,7 +2,9 @@
 /// The loss of one token and its derivative. [Eq. 11]
 #pragma once
 
-#include <cppo/core/token.hpp>
+#include <cppo/divergence/single_sample.hpp>
+
+#include <limits>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -30,11 +32,24 @@ struct surrogate_options {
 /// What a token adds to the objective.
 template <class V>
 struct surrogate_terms {
-  V loss;                       ///< l_t, times the scale
-  V gradient;                   ///< d l_t / d log pi_t, times the scale
+  V loss;      ///< l_t, times the scale
+  V gradient;  ///< d l_t / d log pi_t, times the scale
+};
+
+/// The part of the terms that the mask has no say in.
+template <class V>
+struct surrogate_product {
+  V value;                      ///< rho A, rho clamped and capped
   V ratio;                      ///< rho after the clamp, before the cap
   typename V::mask clamped;     ///< |log rho| > c
   typename V::mask capped;      ///< rho > cap
+};
+
+/// What reports sum of the log ratio, after the clamp.
+template <class V>
+struct ratio_estimates {
+  V log_ratio;  ///< log rho
+  V k3;         ///< rho - 1 - log rho
 };
 
 /// The surrogate with its constants rounded once, for lanes of one value type.
@@ -43,50 +58,65 @@ class surrogate {
  public:
   /// Pre: `o.check()`.
   CPPO_HOST_DEVICE explicit constexpr surrogate(surrogate_options const& o) noexcept
-      : form_(o.form), clamps_(o.log_ratio_clamp > 0.0), caps_(o.ratio_cap > 0.0) {
+      : form_(o.form), caps_(o.ratio_cap > 0.0), cap_(static_cast<Real>(o.ratio_cap)) {
     using one = lane<Real>;
-    clamp_ = clamps_ ? static_cast<Real>(o.log_ratio_clamp) : Real(0);
+    if (!(o.log_ratio_clamp > 0.0)) return;
+    clamp_ = static_cast<Real>(o.log_ratio_clamp);
     smallest_ = detail::exp_core(-one(clamp_)).value().raw();
     largest_ = (one(1) / one(smallest_)).raw();
-    cap_ = static_cast<Real>(o.ratio_cap);
+    k3_up_ = static_cast<Real>(detail::k3_of(static_cast<double>(clamp_)));
+    k3_down_ = static_cast<Real>(detail::k3_of(-static_cast<double>(clamp_)));
   }
 
-  /// Loss and gradient of a token, given what survives of it. `weight` is the extra constant weight of the token,
-  /// `scale` that of the aggregation. Where `gate` is 0 both are exactly +0, whatever rho is.
+  /// rho A of a token, given its advantage times its extra constant weight if it has one.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> at(token<V> const& t, V gate, V weight, V scale) const noexcept {
-    V rho = t.ratio();
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t, V advantage) const noexcept {
     V const d = t.log_ratio();
-    auto clamped = V(0) < V(0);
-    auto capped = clamped;
-    if (clamps_) {
-      clamped = abs(d) > V(clamp_);
-      rho = select(clamped, select(d > V(0), V(largest_), V(smallest_)), rho);
-    }
+    auto const clamped = abs(d) > V(clamp_);
+    V const rho = select(clamped, select(d > V(0), V(largest_), V(smallest_)), t.ratio());
     V used = rho;
-    if (caps_) {
+    auto capped = V(0) < V(0);
+    if (caps_) [[unlikely]] {
       capped = rho > V(cap_);
       used = select(capped, V(cap_), rho);
     }
-    V const term = -((((t.advantage() * weight) * used) * gate) * scale);
-    auto const live = gate > V(0);
-    V const gradient = select(live, term, V(0));
-    if (form_ == surrogate_form::reinforce) {
-      return {select(live, term * t.log_prob(), V(0)), gradient, rho, clamped, capped};
-    }
-    return {gradient, select(clamped | capped, V(0), gradient), rho, clamped, capped};
+    return {advantage * used, rho, clamped, capped};
+  }
+  /// Loss and gradient of a token, given what survives of it. `scale` is that of the aggregation. Where `gate` is 0 both
+  /// are exactly +0, whatever rho is.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
+    return differentiate(t, p, gate > V(0), -((p.value * gate) * scale));
+  }
+  /// The same where a token survives whole or not at all.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
+    return differentiate(t, p, kept, -(p.value * scale));
   }
 
-  /// clamp(d, -c, c)
+  /// log rho and k3 of a token.
   template <class V>
-  CPPO_HOST_DEVICE constexpr V clamp_log_ratio(V d) const noexcept {
-    return clamps_ ? max(min(d, V(clamp_)), V(-clamp_)) : d;
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr ratio_estimates<V> estimates(token<V> const& t, surrogate_product<V> const& p) const noexcept {
+    V const d = t.log_ratio();
+    return {max(min(d, V(clamp_)), V(-clamp_)), select(p.clamped, select(d > V(0), V(k3_up_), V(k3_down_)), t.k3(p.ratio))};
   }
+  /// May a ratio be capped?
+  CPPO_HOST_DEVICE constexpr bool caps() const noexcept { return caps_; }
 
  private:
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term) const noexcept {
+    V const kept = only(live, term);
+    V loss = kept, gradient = kept;
+    if (form_ == surrogate_form::ratio) [[likely]] gradient = only(!(p.clamped | p.capped), kept);
+    else loss = only(live, term * t.log_prob());
+    return {loss, gradient};
+  }
+
   surrogate_form form_;
-  bool clamps_, caps_;
-  Real clamp_{}, smallest_{}, largest_{}, cap_{};
+  bool caps_;
+  Real clamp_ = std::numeric_limits<Real>::max(), cap_{};  // a log ratio that is finite is never above the first
+  Real smallest_{}, largest_{}, k3_up_{}, k3_down_{};
 };
 
 }  // namespace cppo::inline CPPO_ABI

@@ -49,12 +49,12 @@ class region {
   }
   /// Is the token kept?
   template <class V>
-  CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
     return mask_(t);
   }
   /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
-  CPPO_HOST_DEVICE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
     if constexpr (!is_soft) {
       return select(kept, V(1), V(0));
     } else {
@@ -71,7 +71,7 @@ class region {
   /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
   /// 1000 without either. [Eq. 8]
   template <class V>
-  CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t, V room) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t, V room) const noexcept {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
     if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
@@ -79,20 +79,30 @@ class region {
     }
     return c;
   }
+  /// f(decision, tokens it was taken for), for each decision that the mask can come to, given `keeps(t)`. Of several
+  /// clauses that a masked token fails, the first in this order decided.
+  template <class V, class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept, F const& f) const noexcept {
+    auto open = !kept;
+    claim<clause::ratio>(decision::masked_ratio, t, open, f);
+    claim<clause::divergence>(decision::masked_divergence, t, open, f);
+    claim<clause::budget>(decision::masked_budget, t, open, f);
+    claim<clause::response>(decision::masked_response, t, open, f);
+    f(decision::masked_other, open);
+    if constexpr (detail::leaves<M, clause::toward>() > 0) {
+      auto const toward = detail::passes<clause::toward>(mask_, t);
+      f(decision::kept_toward, kept & toward);
+      f(decision::kept, kept & !toward);
+    } else {
+      f(decision::kept, kept);
+    }
+  }
   /// Which clause decided, as the number of a `decision`, given `keeps(t)`.
   template <class V>
-  CPPO_HOST_DEVICE constexpr V decided_by(token<V> const& t, typename V::mask kept) const noexcept {
-    auto const code = [](decision d) { return V(static_cast<int>(d)); };
-    V masked = code(decision::masked_other);
-    masked = select(detail::passes<clause::response>(mask_, t), masked, code(decision::masked_response));
-    masked = select(detail::passes<clause::budget>(mask_, t), masked, code(decision::masked_budget));
-    masked = select(detail::passes<clause::divergence>(mask_, t), masked, code(decision::masked_divergence));
-    masked = select(detail::passes<clause::ratio>(mask_, t), masked, code(decision::masked_ratio));
-    V in = code(decision::kept);
-    if constexpr (detail::leaves<M, clause::toward>() > 0) {
-      in = select(detail::passes<clause::toward>(mask_, t), code(decision::kept_toward), in);
-    }
-    return select(kept, in, masked);
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V decided_by(token<V> const& t, typename V::mask kept) const noexcept {
+    V code(0);
+    each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
+    return code;
   }
   /// Initial slack of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
@@ -101,6 +111,15 @@ class region {
   }
 
  private:
+  template <clause K, class V, class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
+    if constexpr (detail::leaves<M, K>() > 0) {
+      auto const passed = detail::passes<K>(mask_, t);
+      f(d, open & !passed);
+      open = open & passed;
+    }
+  }
+
   D divergence_;
   W weight_;
   M mask_;

@@ -49,6 +49,12 @@ struct register_ops<testing::four_floats> {
   static constexpr reg div(reg a, reg b) noexcept {
     return each<reg>([&](int k) { return one::div(a.at[k], b.at[k]); });
   }
+  static constexpr reg min(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::min(a.at[k], b.at[k]); });
+  }
+  static constexpr reg max(reg a, reg b) noexcept {
+    return each<reg>([&](int k) { return one::max(a.at[k], b.at[k]); });
+  }
   static constexpr mask_type lt(reg a, reg b) noexcept {
     return each<mask_type>([&](int k) { return a.at[k] < b.at[k]; });
   }
@@ -61,6 +67,7 @@ struct register_ops<testing::four_floats> {
   static constexpr reg select(mask_type m, reg a, reg b) noexcept {
     return each<reg>([&](int k) { return m.at[k] ? a.at[k] : b.at[k]; });
   }
+  static constexpr reg only(mask_type m, reg a) noexcept { return select(m, a, broadcast(0.0F)); }
   static constexpr mask_type both(mask_type a, mask_type b) noexcept {
     return each<mask_type>([&](int k) { return a.at[k] && b.at[k]; });
   }

@@ -17,11 +17,23 @@ class linear_weight_t {
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
   /// w_min in (0, 1]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return w_min_ > 0.0 && w_min_ <= 1.0; }
+  /// The schedule of one response: t to w_t.
+  struct line {
+    double slope;  ///< (1 - w_min)/(T - 1)
+    /// w_t
+    template <class V>
+    CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(position<V> t) const noexcept {
+      return V(1) - V(slope) * t.before();
+    }
+  };
+  /// All weights of a response of `length` tokens, so that the division is done once.
+  CPPO_HOST_DEVICE constexpr line for_length(index_t length) const noexcept {
+    return {length > 1 ? (1.0 - w_min_) / static_cast<double>(length - 1) : 0.0};
+  }
   /// w_t
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
-    double const slope = length > 1 ? (1.0 - w_min_) / static_cast<double>(length - 1) : 0.0;
-    return V(1) - V(slope) * t.before();
+    return for_length(length)(t);
   }
 
  private:

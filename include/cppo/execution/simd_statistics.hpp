@@ -1,0 +1,56 @@
+/// @file
+/// The divergences of one response on registers: what a budget may ask of them.
+#pragma once
+
+#include <cppo/execution/inspect.hpp>
+#include <cppo/execution/simd_prefix.hpp>
+#include <cppo/execution/simd_selection.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// As `response_statistics`, over scores that stay in order.
+class simd_statistics {
+ public:
+  response_summary summary;  ///< filled in by the caller, and by `observe`
+
+  /// Works in `scratch`, which grows as it must.
+  explicit simd_statistics(std::vector<float>& scratch) noexcept : scratch_(scratch) {}
+
+  /// Room for the scores of n tokens, a group more, and as much again to work in.
+  float* reserve(index_t n) {
+    n_ = n;
+    room_ = static_cast<std::size_t>(n) + 2 * group_size;
+    if (scratch_.size() < 2 * room_) scratch_.resize(2 * room_);
+    return scratch_.data();
+  }
+
+  /// Largest score and exact sum.
+  void observe() noexcept {
+    float const* const d = scratch_.data();
+    float top = d[0];
+    for (index_t i = 0; i < n_; ++i) {
+      summary.divergence_sum = summary.divergence_sum + to_grid(d[i]);
+      top = d[i] > top ? d[i] : top;
+    }
+    if (n_ > 0) summary.max_divergence = static_cast<double>(top);
+  }
+
+  /// Interpolated quantile.
+  double quantile(double q) const noexcept {
+    std::copy_n(scratch_.data(), n_, work());
+    return cppo::quantile(work(), n_, q);
+  }
+  /// clamp(scale times the q-quantile, low, high), by counting where it lies outside.
+  double clamped_quantile(double q, double scale, double low, double high) const noexcept {
+    return simd_clamped_quantile(scratch_.data(), n_, work(), q, scale, low, high);
+  }
+
+ private:
+  float* work() const noexcept { return scratch_.data() + room_; }
+
+  std::vector<float>& scratch_;
+  index_t n_ = 0;
+  std::size_t room_ = 0;
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail
