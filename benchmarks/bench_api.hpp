@@ -47,9 +47,9 @@ enum bench_quantile_method : std::int32_t {
   bench_clamped_quantile,  // clamped_quantile_under_test
 };
 
-// clamp(quantile_q(values), lo, hi); `scratch` holds n floats, `values` stay as they are.
-double bench_quantile(std::int32_t method, float const* values, std::int64_t n, double q, double lo, double hi,
-                      float* scratch);
+// clamp(quantile_q, lo, hi) of each of `rows` rows of n values, which stay as they are; `scratch` holds n floats.
+void bench_quantiles(std::int32_t method, float const* values, std::int64_t rows, std::int64_t n, double q, double lo,
+                     double hi, float* scratch, double* out);
 
 // The traffic twin: the same streams in and out, and next to no arithmetic.
 void bench_twin(std::int64_t n, bench_batch const* batch, bench_outputs const* outputs, std::int32_t non_temporal);

@@ -22,14 +22,20 @@ double by_nth_element(float* values, std::int64_t n, double q) {
   return a + (b - a) * (place - static_cast<double>(k));
 }
 
+double one_row(std::int32_t method, float* values, std::int64_t n, double q, double lo, double hi) {
+  switch (method) {
+    case bench_nth_element: return std::clamp(by_nth_element(values, n, q), lo, hi);
+    case bench_library_quantile: return std::clamp(cppo::quantile(values, static_cast<cppo::index_t>(n), q), lo, hi);
+    default: return clamped_quantile_under_test(values, n, q, lo, hi);
+  }
+}
+
 }  // namespace
 
-double bench_quantile(std::int32_t method, float const* values, std::int64_t n, double q, double lo, double hi,
-                      float* scratch) {
-  std::memcpy(scratch, values, sizeof(float) * static_cast<std::size_t>(n));
-  switch (method) {
-    case bench_nth_element: return std::clamp(by_nth_element(scratch, n, q), lo, hi);
-    case bench_library_quantile: return std::clamp(cppo::quantile(scratch, static_cast<cppo::index_t>(n), q), lo, hi);
-    default: return clamped_quantile_under_test(scratch, n, q, lo, hi);
+void bench_quantiles(std::int32_t method, float const* values, std::int64_t rows, std::int64_t n, double q, double lo,
+                     double hi, float* scratch, double* out) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::memcpy(scratch, values + r * n, sizeof(float) * static_cast<std::size_t>(n));
+    out[r] = one_row(method, scratch, n, q, lo, hi);
   }
 }

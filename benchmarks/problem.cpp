@@ -29,7 +29,7 @@ library load(std::string const& path) {
   library lib{};
   lib.path = path;
   find(handle, "bench_policy_loss", lib.policy_loss);
-  find(handle, "bench_quantile", lib.quantile);
+  find(handle, "bench_quantiles", lib.quantiles);
   find(handle, "bench_twin", lib.twin);
   find(handle, "bench_exp", lib.exp);
   find(handle, "bench_fill", lib.fill);

@@ -15,7 +15,7 @@ struct library {
   std::string path, isa, compiler, flags;
   int lanes;
   decltype(&bench_policy_loss) policy_loss;
-  decltype(&bench_quantile) quantile;
+  decltype(&bench_quantiles) quantiles;
   decltype(&bench_twin) twin;
   decltype(&bench_exp) exp;
   decltype(&bench_fill) fill;

@@ -42,7 +42,6 @@ def within_budget(divergence, weight, delta_b, delta):
 def mask_padded(log_prob, rollout_log_prob, advantage, response_mask, rule):
     """M_t of a padded batch [B, T]; position and length count valid tokens only."""
     valid = response_mask.bool()
-    log_ratio = torch.where(valid, log_prob - rollout_log_prob, 0.0)
     divergence = torch.where(valid, (log_prob.exp() - rollout_log_prob.exp()).abs(), 0.0)
     position = valid.cumsum(dim=-1, dtype=torch.float32)
     length = position[:, -1:]
@@ -52,7 +51,7 @@ def mask_padded(log_prob, rollout_log_prob, advantage, response_mask, rule):
     if rule.calibrated:
         wanted = quantile_of_rows(divergence, valid, length, rule.quantile)
         delta_b = wanted.clamp(rule.delta_b, rule.ceiling_factor * rule.delta_b)
-    toward = torch.where(valid, advantage * log_ratio, 0.0) <= 0.0
+    toward = advantage * (log_prob - rollout_log_prob) <= 0.0
     return valid & (toward | within_budget(divergence, weight, delta_b, rule.delta))
 
 
