@@ -9,6 +9,7 @@ import datetime
 import json
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,9 @@ def stream(command, notes):
 
 
 def imports_torch(python):
-    return subprocess.run([str(python), "-c", "import torch"], capture_output=True, check=False).returncode == 0
+    if shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 0
 
 
 def torch_rows(arguments, library, effort, notes):
@@ -88,7 +91,7 @@ def warnings(rows):
                f"at the worst {100 * min(busy):.0f} %; their times are too long and their ratios uncertain.")
     for row in rows:
         if "skipped" in row:
-            yield f"{row['name']} are left out: {row['skipped']}."
+            yield f"{row['suite']}, {row['name']}: left out. {row['skipped']}"
 
 
 def print_table(table):
@@ -126,6 +129,7 @@ def read_arguments():
     parser.add_argument("--python-with-torch", help=argparse.SUPPRESS)
     parser.add_argument("--driver-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--torch-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # no other instruction set
     parser.add_argument("--without-torch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and results.json")
     parser.add_argument("--quick", action="store_true", help="no 64M tokens, less time for each row")
@@ -141,7 +145,10 @@ def main():
     if not chosen:
         sys.exit(f"bench: no benchmark library in {arguments.bin / 'bench'} that this machine can run")
     isa, library = chosen[0]
-    print(f"bench: measuring {isa} on {model}; others here: {', '.join(i for i, _ in found if i != isa)}", file=sys.stderr)
+    if arguments.alone:
+        found = chosen
+    others = ", ".join(other for other, _ in found if other != isa)
+    print(f"bench: measuring {isa} on {model}" + (f"; also built: {others}" if others else ""), file=sys.stderr)
 
     effort = ["--repeats", "7", "--seconds", "0.1"] if arguments.quick else ["--repeats", "9", "--seconds", "1"]
     sizes = "65536,4194304" + ("" if arguments.quick else ",67108864")

@@ -73,7 +73,7 @@ void suite_threads(library const& lib, arguments const& a) {
     bool const small = in_cache(tokens);
     problem const p(lib, tokens, small ? copies : 1);
     layout const l = make_layout(tokens, std::min<std::int64_t>(8192, tokens), false);
-    row("threads", std::to_string(tokens), tokens,
+    row("threads", "1 and 2", tokens,
         {time_call(lib, p, l, {"fixed, 1", bench_fixed}, post_trained(tokens), true),
          time_call(lib, p, l, {"fixed, 2", bench_fixed, 2}, post_trained(tokens), true),
          time_call(lib, p, l, {"calibrated, 1", bench_calibrated}, base(tokens), true),

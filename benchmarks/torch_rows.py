@@ -75,11 +75,19 @@ def emit(row, timing):
     print(json.dumps({**row, "torch": torch.__version__, **timing}), flush=True)
 
 
-def agreement(problem, steps):
-    """Tokens that cppo and each peer decide differently, and the largest difference of gradients where they agree."""
+def agreement(problem, steps, row):
+    """Tokens that cppo and each peer decide differently, and the largest difference of gradients where they agree.
+
+    A peer that does not run is reported and left out of `steps`."""
     result = {}
-    for name, step in steps.items():
-        gradient, mask = (x.reshape(-1) for x in step())
+    for name, step in list(steps.items()):
+        try:
+            gradient, mask = (x.reshape(-1) for x in step())
+        except Exception as error:  # torch.compile needs a compiler and Python's headers, and says so in many ways
+            why = str(error).strip().splitlines() or [type(error).__name__]
+            print(json.dumps({**row, "name": f"{row['name']}, {name}", "skipped": why[0]}), flush=True)
+            del steps[name]
+            continue
         ours, kept = problem.cppo(name.split()[-1])
         same = mask == kept
         error = (gradient - ours)[same].abs().max().item() * problem.n
@@ -118,7 +126,7 @@ def packed_row(library, responses, arguments):
 
 
 def measure(problem, steps, row, arguments):
-    compared = agreement(problem, steps)  # compiles as well
+    compared = agreement(problem, steps, row)  # compiles as well
     contenders = {f"cppo {name}": lambda name=name: problem.cppo(name) for name in RULES}
     emit({**row, "tokens": problem.n, "agreement": compared},
          interleave({**contenders, **steps}, problem.poison, problem.n, arguments))
