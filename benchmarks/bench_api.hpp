@@ -7,8 +7,8 @@ extern "C" {
 
 struct bench_batch {
   std::int64_t responses;
-  std::int64_t width;                 // padded; ignored where cu_seqlens is lent
-  std::int32_t const* cu_seqlens;     // packed, responses + 1 of them; null: padded
+  std::int64_t width;              // padded; ignored where cu_seqlens is lent
+  std::int32_t const* cu_seqlens;  // packed, responses + 1 of them; null: padded
   float const* log_prob;
   float const* rollout_log_prob;
   float const* advantage;
@@ -16,10 +16,10 @@ struct bench_batch {
 };
 
 enum bench_rule : std::int32_t {
-  bench_fixed,               // cppo::fixed_cppo
-  bench_calibrated,          // cppo::calibrated_cppo
-  bench_composed,            // the first in parts written by a user, D by the token's shared exponential
-  bench_composed_textbook,   // the same with D = |pi - mu| as the paper writes it
+  bench_fixed,              // cppo::fixed_cppo
+  bench_calibrated,         // cppo::calibrated_cppo
+  bench_composed,           // the first in parts written by a user, D by the token's shared exponential
+  bench_composed_textbook,  // the same with D = |pi - mu| as the paper writes it
 };
 
 struct bench_parameters {
@@ -39,7 +39,8 @@ struct bench_outcome {
 
 // Mask, gradient and report of a batch; threads = 0 runs `seq`. 0, or the status code of the call.
 std::int32_t bench_policy_loss(std::int32_t rule, std::int32_t threads, bench_batch const* batch,
-                               bench_parameters const* parameters, bench_outputs const* outputs, bench_outcome* outcome);
+                               bench_parameters const* parameters, bench_outputs const* outputs,
+                               bench_outcome* outcome);
 
 enum bench_quantile_method : std::int32_t {
   bench_nth_element,       // std::nth_element, the minimum of the rest, clamp: without cppo

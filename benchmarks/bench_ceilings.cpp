@@ -1,9 +1,9 @@
 // What bounds the kernel: traffic, and exponentials.
 #include "bench_api.hpp"
 
-#include <xsimd/xsimd.hpp>
-
 #include <cstring>
+
+#include <xsimd/xsimd.hpp>
 
 namespace {
 
@@ -76,7 +76,8 @@ void bench_twin(std::int64_t n, bench_batch const* batch, bench_outputs const* o
 
 void bench_exp(float const* in, float* out, std::int64_t n, std::int64_t passes) {
   for (std::int64_t p = 0; p < passes; ++p) {
-    for (std::int64_t i = 0; i + lanes <= n; i += lanes) xsimd::exp(floats::load_unaligned(in + i)).store_unaligned(out + i);
+    for (std::int64_t i = 0; i + lanes <= n; i += lanes)
+      xsimd::exp(floats::load_unaligned(in + i)).store_unaligned(out + i);
     asm volatile("" : : "r"(out) : "memory");
   }
 }

@@ -11,8 +11,9 @@ std::int32_t call(std::int32_t threads, Batch const& batch, Region const& region
   cppo::report r;
   cppo::policy_outputs const outputs{.gradient = o.gradient, .mask = o.mask, .report = &r};
   cppo::loss_options const options{.aggregate = cppo::token_mean, .normalizer = p.normalizer};
-  cppo::status const s = threads == 0 ? cppo::policy_loss(cppo::seq, batch, region, outputs, options)
-                                      : cppo::policy_loss(cppo::simd.with_threads(threads), batch, region, outputs, options);
+  cppo::status const s = threads == 0
+                             ? cppo::policy_loss(cppo::seq, batch, region, outputs, options)
+                             : cppo::policy_loss(cppo::simd.with_threads(threads), batch, region, outputs, options);
   outcome = {r.loss, r.mean_delta_b(), r.counts.tokens, r.kept, r.masked_budget};
   return s.ok() ? 0 : 1 + static_cast<std::int32_t>(s.code);
 }
@@ -22,13 +23,13 @@ std::int32_t choose(std::int32_t rule, std::int32_t threads, Batch const& batch,
                     bench_outputs const& o, bench_outcome& outcome) {
   cppo::cppo_options const options{.delta = p.delta, .delta_b = p.delta_b, .w_min = p.w_min};
   switch (rule) {
-    case bench_fixed: return call(threads, batch, cppo::fixed_cppo(options), p, o, outcome);
-    case bench_calibrated: return call(threads, batch, cppo::calibrated_cppo(options), p, o, outcome);
-    case bench_composed:
-      return call(threads, batch, user::cppo_in_parts(options, user::shared_exponential_tv{}), p, o, outcome);
-    case bench_composed_textbook:
-      return call(threads, batch, user::cppo_in_parts(options, user::textbook_tv{}), p, o, outcome);
-    default: return -1;
+  case bench_fixed: return call(threads, batch, cppo::fixed_cppo(options), p, o, outcome);
+  case bench_calibrated: return call(threads, batch, cppo::calibrated_cppo(options), p, o, outcome);
+  case bench_composed:
+    return call(threads, batch, user::cppo_in_parts(options, user::shared_exponential_tv{}), p, o, outcome);
+  case bench_composed_textbook:
+    return call(threads, batch, user::cppo_in_parts(options, user::textbook_tv{}), p, o, outcome);
+  default: return -1;
   }
 }
 
@@ -37,8 +38,9 @@ std::int32_t choose(std::int32_t rule, std::int32_t threads, Batch const& batch,
 std::int32_t bench_policy_loss(std::int32_t rule, std::int32_t threads, bench_batch const* b, bench_parameters const* p,
                                bench_outputs const* o, bench_outcome* outcome) {
   using namespace cppo;
-  layout const shape = b->cu_seqlens != nullptr ? packed(b->cu_seqlens, static_cast<index_t>(b->responses))
-                                                : padded(static_cast<index_t>(b->responses), static_cast<index_t>(b->width));
+  layout const shape = b->cu_seqlens != nullptr
+                           ? packed(b->cu_seqlens, static_cast<index_t>(b->responses))
+                           : padded(static_cast<index_t>(b->responses), static_cast<index_t>(b->width));
   auto const run = [&](auto const&... mask) {
     auto const batch = rollout_batch(shape, log_prob(b->log_prob), rollout_log_prob(b->rollout_log_prob),
                                      advantage(b->advantage), mask...);

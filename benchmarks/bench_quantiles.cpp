@@ -24,9 +24,9 @@ double by_nth_element(float* values, std::int64_t n, double q) {
 
 double one_row(std::int32_t method, float* values, std::int64_t n, double q, double lo, double hi) {
   switch (method) {
-    case bench_nth_element: return std::clamp(by_nth_element(values, n, q), lo, hi);
-    case bench_library_quantile: return std::clamp(cppo::quantile(values, static_cast<cppo::index_t>(n), q), lo, hi);
-    default: return clamped_quantile_under_test(values, n, q, lo, hi);
+  case bench_nth_element: return std::clamp(by_nth_element(values, n, q), lo, hi);
+  case bench_library_quantile: return std::clamp(cppo::quantile(values, static_cast<cppo::index_t>(n), q), lo, hi);
+  default: return clamped_quantile_under_test(values, n, q, lo, hi);
   }
 }
 

@@ -39,7 +39,8 @@ contender time_exp(library const& lib) {
   constexpr std::int64_t n = 2048, passes = 32;
   auto const in = std::make_shared<std::vector<float>>(), out = std::make_shared<std::vector<float>>(n);
   for (int i = 0; i < n; ++i) in->push_back(-0.003F * static_cast<float>(i));
-  return {"exp", static_cast<double>(n * passes), [&lib, in, out](int) { lib.exp(in->data(), out->data(), n, passes); }};
+  return {"exp", static_cast<double>(n * passes),
+          [&lib, in, out](int) { lib.exp(in->data(), out->data(), n, passes); }};
 }
 
 bool in_cache(std::int64_t tokens) { return tokens <= std::int64_t{1} << 16; }

@@ -2,9 +2,9 @@
 // alternates; this runs one thing after the other.
 #include "bench_api.hpp"
 
-#include <benchmark/benchmark.h>
-
 #include <vector>
+
+#include <benchmark/benchmark.h>
 
 namespace {
 
@@ -16,12 +16,14 @@ void policy_loss(benchmark::State& state, bench_rule rule) {
   bench_data const data{log_prob.data(), rollout.data(), advantage.data()};
   bench_fill(tokens, 1, 0.029, &data);
   bench_fill_mask(tokens, 2, state.range(1) == 0 ? 0.0 : 0.1, valid.data());
-  bench_batch const batch{tokens / length, length, nullptr, log_prob.data(), rollout.data(), advantage.data(), valid.data()};
+  bench_batch const batch{tokens / length, length,           nullptr,     log_prob.data(),
+                          rollout.data(),  advantage.data(), valid.data()};
   bench_parameters const parameters{0.15, rule == bench_calibrated ? 0.020 : 0.015, 0.8, static_cast<double>(tokens)};
   bench_outputs const outputs{gradient.data(), mask.data()};
   for (auto _ : state) {
     bench_outcome outcome;
-    if (bench_policy_loss(rule, 1, &batch, &parameters, &outputs, &outcome) != 0) state.SkipWithError("the call failed");
+    if (bench_policy_loss(rule, 1, &batch, &parameters, &outputs, &outcome) != 0)
+      state.SkipWithError("the call failed");
     benchmark::DoNotOptimize(outcome);
   }
   state.SetItemsProcessed(state.iterations() * tokens);

@@ -1,11 +1,11 @@
 // Times several things in alternation, so that what disturbs the machine disturbs all of them.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace bench {
 

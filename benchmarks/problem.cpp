@@ -1,13 +1,13 @@
 #include "problem.hpp"
 
-#include <dlfcn.h>
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <new>
 #include <stdexcept>
+
+#include <dlfcn.h>
+#include <sys/mman.h>
 
 namespace bench {
 
@@ -70,7 +70,8 @@ layout make_layout(std::int64_t tokens, std::int64_t length, bool is_packed) {
   std::uint32_t state = 12345;
   for (std::int64_t at = 0; at < tokens;) {
     state = state * 1664525U + 1013904223U;
-    std::int64_t const spread = is_packed ? length / 8 * static_cast<std::int64_t>(state >> 16) / 65536 - length / 16 : 0;
+    std::int64_t const spread =
+        is_packed ? length / 8 * static_cast<std::int64_t>(state >> 16) / 65536 - length / 16 : 0;
     at = at + length + spread > tokens ? tokens : at + length + spread;
     l.offsets.push_back(static_cast<std::int32_t>(at));
   }
@@ -78,9 +79,14 @@ layout make_layout(std::int64_t tokens, std::int64_t length, bool is_packed) {
 }
 
 problem::problem(library const& lib, std::int64_t tokens, int copies)
-    : lib_(&lib), tokens_(tokens), copies_(copies), log_prob_(static_cast<std::size_t>(tokens * copies)),
-      rollout_(static_cast<std::size_t>(tokens * copies)), advantage_(static_cast<std::size_t>(tokens * copies)),
-      gradient_(static_cast<std::size_t>(tokens * copies)), response_mask_(static_cast<std::size_t>(tokens * copies)),
+    : lib_(&lib),
+      tokens_(tokens),
+      copies_(copies),
+      log_prob_(static_cast<std::size_t>(tokens * copies)),
+      rollout_(static_cast<std::size_t>(tokens * copies)),
+      advantage_(static_cast<std::size_t>(tokens * copies)),
+      gradient_(static_cast<std::size_t>(tokens * copies)),
+      response_mask_(static_cast<std::size_t>(tokens * copies)),
       mask_(static_cast<std::size_t>(tokens * copies)) {
   bench_data const data{log_prob_.data(), rollout_.data(), advantage_.data()};
   lib.fill(tokens * copies, 1, usual_spread, &data);
@@ -92,8 +98,13 @@ void problem::draw_holes(double share) { lib_->fill_mask(tokens_ * copies_, 2, s
 bench_batch problem::batch(layout const& l, int c, bool with_mask) const {
   std::int64_t const at = c * tokens_;
   auto const responses = l.is_packed ? static_cast<std::int64_t>(l.offsets.size()) - 1 : tokens_ / l.length;
-  return {responses, l.length, l.is_packed ? l.offsets.data() : nullptr, log_prob_.data() + at, rollout_.data() + at,
-          advantage_.data() + at, with_mask ? response_mask_.data() + at : nullptr};
+  return {responses,
+          l.length,
+          l.is_packed ? l.offsets.data() : nullptr,
+          log_prob_.data() + at,
+          rollout_.data() + at,
+          advantage_.data() + at,
+          with_mask ? response_mask_.data() + at : nullptr};
 }
 
 bench_outputs problem::outputs(int c) const { return {gradient_.data() + c * tokens_, mask_.data() + c * tokens_}; }

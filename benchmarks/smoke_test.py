@@ -18,11 +18,13 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--isa", required=True)
     parser.add_argument("--python-with-torch", default="")
+    parser.add_argument("--without-torch", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = [sys.executable, Path(__file__).with_name("bench.py"), "--bin", arguments.bin, "--out", folder,
                  "--isa", arguments.isa, "--alone", "--driver-arguments", TINY, "--torch-arguments", TINY_TORCH,
                  "--python-with-torch", arguments.python_with_torch]
+        bench += ["--without-torch"] if arguments.without_torch else []
         done = subprocess.run(bench, capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr)
         if done.returncode != 0:

@@ -7,7 +7,8 @@ namespace bench {
 void suite_lengths(library const& lib, arguments const& a) {
   problem const p(lib, a.tokens, 1);
   std::vector<layout> shapes;
-  for (std::int64_t length = 64; length <= a.tokens; length *= 2) shapes.push_back(make_layout(a.tokens, length, false));
+  for (std::int64_t length = 64; length <= a.tokens; length *= 2)
+    shapes.push_back(make_layout(a.tokens, length, false));
   std::vector<contender> all;
   for (layout const& l : shapes) {
     std::string const at = std::to_string(l.length);
@@ -28,7 +29,9 @@ struct pair_of_problems {
   layout l;
 
   pair_of_problems(library const& lib, arguments const& a)
-      : tokens(a.sizes.front()), whole(lib, tokens, copies), holes(lib, tokens, copies),
+      : tokens(a.sizes.front()),
+        whole(lib, tokens, copies),
+        holes(lib, tokens, copies),
         l(make_layout(tokens, std::min<std::int64_t>(8192, tokens), false)) {
     holes.draw_holes(0.1);
   }
@@ -49,23 +52,28 @@ void suite_variants(library const& lib, arguments const& a) {
   row("variants", "composed", p.tokens,
       {time_call(lib, p.whole, p.l, {"built-in", bench_fixed}, fixed, true),
        time_call(lib, p.whole, p.l, {"own parts", bench_composed}, fixed, true),
-       time_call(lib, p.whole, p.l, {"own parts, D = |pi - mu|", bench_composed_textbook}, fixed, true)}, a);
+       time_call(lib, p.whole, p.l, {"own parts, D = |pi - mu|", bench_composed_textbook}, fixed, true)},
+      a);
   row("variants", "holes", p.tokens,
       {time_call(lib, p.whole, p.l, {"fixed, none", bench_fixed}, fixed, true),
        time_call(lib, p.holes, p.l, {"fixed, 10 %", bench_fixed}, fixed, true),
        time_call(lib, p.whole, p.l, {"calibrated, none", bench_calibrated}, calibrated, true),
-       time_call(lib, p.holes, p.l, {"calibrated, 10 %", bench_calibrated}, calibrated, true)}, a);
+       time_call(lib, p.holes, p.l, {"calibrated, 10 %", bench_calibrated}, calibrated, true)},
+      a);
   row("variants", "response mask", p.tokens,
       {time_call(lib, p.whole, p.l, {"none lent", bench_fixed}, fixed, false),
-       time_call(lib, p.whole, p.l, {"all ones", bench_fixed}, fixed, true)}, a);
+       time_call(lib, p.whole, p.l, {"all ones", bench_fixed}, fixed, true)},
+      a);
   row("variants", "budget", p.tokens,
       {time_call(lib, p.whole, p.l, {"usual", bench_fixed}, fixed, true),
-       time_call(lib, p.whole, p.l, {"at its edge", bench_fixed}, edge, true)}, a);
+       time_call(lib, p.whole, p.l, {"at its edge", bench_fixed}, edge, true)},
+      a);
   row("variants", "seq", p.tokens,
       {time_call(lib, p.whole, p.l, {"fixed, simd", bench_fixed}, fixed, true),
        time_call(lib, p.whole, p.l, {"fixed, seq", bench_fixed, 0}, fixed, true),
        time_call(lib, p.whole, p.l, {"calibrated, simd", bench_calibrated}, calibrated, true),
-       time_call(lib, p.whole, p.l, {"calibrated, seq", bench_calibrated, 0}, calibrated, true)}, a);
+       time_call(lib, p.whole, p.l, {"calibrated, seq", bench_calibrated, 0}, calibrated, true)},
+      a);
 }
 
 void suite_threads(library const& lib, arguments const& a) {
@@ -77,7 +85,8 @@ void suite_threads(library const& lib, arguments const& a) {
         {time_call(lib, p, l, {"fixed, 1", bench_fixed}, post_trained(tokens), true),
          time_call(lib, p, l, {"fixed, 2", bench_fixed, 2}, post_trained(tokens), true),
          time_call(lib, p, l, {"calibrated, 1", bench_calibrated}, base(tokens), true),
-         time_call(lib, p, l, {"calibrated, 2", bench_calibrated, 2}, base(tokens), true)}, a, small ? copies : 1);
+         time_call(lib, p, l, {"calibrated, 2", bench_calibrated, 2}, base(tokens), true)},
+        a, small ? copies : 1);
   }
 }
 
@@ -116,7 +125,8 @@ void suite_quantile(library const& lib, arguments const& a) {
     for (method const m : {method{"nth_element", bench_nth_element}, method{"cppo::quantile", bench_library_quantile},
                            method{"clamped", bench_clamped_quantile}}) {
       all.push_back({m.name, static_cast<double>(n * responses), [&, m, w](int) {
-                       lib.quantiles(m.which, d.data(), responses, n, 0.9, w.lo, 2.0 * w.lo, scratch.data(), out.data());
+                       lib.quantiles(m.which, d.data(), responses, n, 0.9, w.lo, 2.0 * w.lo, scratch.data(),
+                                     out.data());
                      }});
     }
     emit({{"suite", "quantile"}, {"name", w.name}, {"T", n}, {"lo", w.lo}}, interleave(all, 1, a.timing));
@@ -138,7 +148,11 @@ void suite_memory(library const& lib, arguments const& a) {
       reset_allocations();
       k.run(0);
       allocations const n = count_allocations();
-      emit({{"suite", "memory"}, {"name", w.name}, {"tokens", tokens}, {"T", length}, {"allocations", n.calls},
+      emit({{"suite", "memory"},
+            {"name", w.name},
+            {"tokens", tokens},
+            {"T", length},
+            {"allocations", n.calls},
             {"bytes_at_peak", n.bytes_at_peak}});
     }
   }

@@ -22,7 +22,9 @@ nlohmann::ordered_json outcome_of(library const& lib, problem const& p, layout c
   bench_outputs const o = p.outputs(0);
   bench_outcome out{};
   lib.policy_loss(rule, 1, &b, &parameters, &o, &out);
-  return {{"tokens", out.tokens}, {"kept", out.kept}, {"masked_budget", out.masked_budget},
+  return {{"tokens", out.tokens},
+          {"kept", out.kept},
+          {"masked_budget", out.masked_budget},
           {"mean_delta_b", out.mean_delta_b}};
 }
 
@@ -36,8 +38,12 @@ void shape(library const& lib, problem const& p, layout const& l, double holes, 
       time_twin(lib, p, l, with_mask, true),
       time_exp(lib),
   };
-  emit({{"suite", "shapes"}, {"tokens", n}, {"T", l.length}, {"layout", l.is_packed ? "packed" : "padded"},
-        {"holes", holes}, {"response_mask", with_mask},
+  emit({{"suite", "shapes"},
+        {"tokens", n},
+        {"T", l.length},
+        {"layout", l.is_packed ? "packed" : "padded"},
+        {"holes", holes},
+        {"response_mask", with_mask},
         {"fixed", outcome_of(lib, p, l, bench_fixed, post_trained(n), with_mask)},
         {"calibrated", outcome_of(lib, p, l, bench_calibrated, base(n), with_mask)}},
        interleave(all, p.copies(), a.timing));
