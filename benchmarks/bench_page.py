@@ -8,11 +8,11 @@ STYLE = """
   --b: #bc4c00; --good: #1a7f37; --bad: #cf222e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --dim: #9198a1; --line: #3d444d; --paper: #0d1117;
   --a: #4493f8; --b: #f0883e; --good: #3fb950; --bad: #f85149; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 70rem;
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 82rem;
   margin: 2rem auto; padding: 0 1rem; }
 h2 { margin: 2.2rem 0 .3rem; font-size: 1.15rem; } p, dd { color: var(--dim); margin: .2rem 0 .6rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .22rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th, td { padding: .22rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { color: var(--dim); font-weight: 600; } td.text, th.text { text-align: left; }
 .yes { color: var(--good); } .no { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content auto; gap: .1rem 1rem; } dt { font-weight: 600; } dd { margin: 0; }
