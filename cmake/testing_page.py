@@ -22,6 +22,7 @@ GROUPS = [
     ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
     ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
     ("demo and examples", "programs that assert what they show", r"^demo\.|^example\.|^readme$"),
+    ("benchmarks", "the programs run, PyTorch's masks are right, the kernel's instruction count has not risen", r"^bench\."),
     ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures"),
     ("unit, property, exhaustive", "one file of tests beside each header", r""),
 ]
