@@ -95,7 +95,8 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::left = given;
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
-    auto const fold = cppo::detail::over_responses<float, scarce_thread>(8, task, [&](index_t b, std::vector<float>&) {
+    cppo::detail::work_memory<float> memory;
+    auto const fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};

@@ -45,32 +45,59 @@ class crew {
   std::vector<Thread> members_;
 };
 
+/// What threads work in, kept from call to call or for one.
+template <class Real>
+struct work_memory {
+  std::vector<Real> first;                  // of the calling thread
+  std::vector<std::vector<Real>> others;    // of each other one
+  std::vector<response_outcome> outcomes;   // by response, where there is more than one thread
+};
+
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
 /// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
 /// that could not be started are missing, but nothing is left undone.
 template <class Real, class Thread = std::thread, class Task, class Body>
-outcome_fold over_responses(int threads, Task const& t, Body const& body) {
+outcome_fold over_responses(int threads, Task const& t, work_memory<Real>& memory, Body const& body) {
   layout const& l = t.batch.shape();
   outcome_fold fold;
   int const n = useful_threads(threads, l.responses(), l.elements());
   if (n == 1) {
-    std::vector<Real> scratch;
-    for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, scratch));
+    for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
     return fold;
   }
-  std::vector<response_outcome> outcomes(static_cast<std::size_t>(l.responses()));
+  std::vector<response_outcome>& outcomes = memory.outcomes;
+  outcomes.assign(static_cast<std::size_t>(l.responses()), {});
+  if (memory.others.size() < static_cast<std::size_t>(n - 1)) memory.others.resize(static_cast<std::size_t>(n - 1));
   std::atomic<index_t> next{0};
-  auto const work = [&] {
-    std::vector<Real> scratch;
+  std::atomic<std::size_t> arrived{0};
+  auto const take = [&](std::vector<Real>& scratch) {
     for (index_t b = next++; b < l.responses(); b = next++) outcomes[static_cast<std::size_t>(b)] = body(b, scratch);
   };
+  auto const work = [&] { take(memory.others[arrived++]); };
   {
     crew<Thread> others;
     others.start(n - 1, work);
-    work();
+    take(memory.first);
   }
   for (response_outcome const& o : outcomes) fold.add(o);
   return fold;
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+namespace cppo::inline CPPO_ABI {
+
+/// Memory that `simd` works in. Lent with `simd.with_workspace(w)` and kept between calls, it spares them allocations: a
+/// call on one thread then makes none once the longest response has been seen. One call at a time.
+class workspace {
+ public:
+  /// Gives the memory back.
+  void clear() { *this = workspace(); }
+
+ private:
+  friend class simd_t;
+  detail::work_memory<float> floats_;
+  detail::work_memory<double> doubles_;
+};
+
+}  // namespace cppo::inline CPPO_ABI

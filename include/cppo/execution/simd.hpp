@@ -13,15 +13,33 @@ class simd_t {
   constexpr simd_t() noexcept = default;
   /// The same executor on `n` threads over responses; 0: as many as the machine has.
   constexpr simd_t with_threads(int n) const noexcept {
-    simd_t s;
+    simd_t s = *this;
     s.threads_ = n;
+    return s;
+  }
+  /// The same executor with memory that it keeps between calls; it must outlive them.
+  constexpr simd_t with_workspace(workspace& w) const noexcept {
+    simd_t s = *this;
+    s.workspace_ = &w;
     return s;
   }
   /// Threads asked for.
   constexpr int threads() const noexcept { return threads_; }
+  /// body(b, scratch) for every response.
+  template <class Real, class Task, class Body>
+  detail::outcome_fold over_responses(Task const& t, Body const& body) const {
+    detail::work_memory<Real> own;
+    detail::work_memory<Real>* memory = &own;
+    if (workspace_ != nullptr) {
+      if constexpr (std::is_same_v<Real, float>) memory = &workspace_->floats_;
+      else memory = &workspace_->doubles_;
+    }
+    return detail::over_responses<Real>(threads_, t, *memory, body);
+  }
 
  private:
   int threads_ = 1;
+  workspace* workspace_ = nullptr;
 };
 /// SIMD registers, one thread; `simd.with_threads(n)` for more.
 inline constexpr simd_t simd{};
@@ -51,7 +69,7 @@ index_t count_tokens(simd_t const&, task<float, Region> const& t, index_t b) noe
 /// Runs a call on registers of tokens, responses over threads.
 template <class Region>
 detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
-  return detail::over_responses<float>(how.threads(), t, [&t](index_t b, std::vector<float>& scratch) {
+  return how.over_responses<float>(t, [&t](index_t b, std::vector<float>& scratch) {
     return detail::simd_response<Region>(t, b, scratch).run();
   });
 }
@@ -59,7 +77,7 @@ detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
 /// Calls in double run the scalar definition, responses over threads.
 template <class Region>
 detail::outcome_fold execute(simd_t how, detail::task<double, Region> const& t) {
-  return detail::over_responses<double>(how.threads(), t, [&t](index_t b, std::vector<double>& scratch) {
+  return how.over_responses<double>(t, [&t](index_t b, std::vector<double>& scratch) {
     return detail::seq_response<double, Region>(t, b, scratch).run();
   });
 }

@@ -157,6 +157,29 @@ CPPO_ALWAYS_INLINE __m256i lanes_from(std::uint64_t bytes) noexcept {
 }
 #endif
 
+/// Writes a register past the caches where the target can; `out` is aligned to a register.
+CPPO_ALWAYS_INLINE void stream(float* out, simd_lane x) noexcept {
+  auto const write = [out](auto raw) CPPO_INLINE_LAMBDA {
+#if defined(__AVX512F__)
+    if constexpr (simd_size == 16) return _mm512_stream_ps(out, raw.data);
+#endif
+#if defined(__AVX__)
+    if constexpr (simd_size == 8) return _mm256_stream_ps(out, raw.data);
+#endif
+#if defined(__SSE2__)
+    if constexpr (simd_size == 4) return _mm_stream_ps(out, raw.data);
+#endif
+    simd_ops::save(out, raw);
+  };
+  write(x.raw());
+}
+/// Orders what was streamed before what is written later.
+inline void end_streaming() noexcept {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 /// The floats of x[0 .. 64) whose bit is set, one after the other; writes up to `simd_size` - 1 past them.
 CPPO_ALWAYS_INLINE void compress(float* out, float const* x, std::uint64_t bits) noexcept {
 #if defined(__AVX512F__)

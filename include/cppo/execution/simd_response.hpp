@@ -73,6 +73,7 @@ class simd_response {
   struct results {
     float* loss = nullptr;  ///< null: not asked for
     float* gradient = nullptr;
+    bool far = false;  ///< past the caches, and fetch inputs ahead
     float* trace[sinks] = {};
   };
 
@@ -265,6 +266,12 @@ class simd_response {
     soundness input = {};
   };
 
+  /// Is the batch too large to be found in a cache afterwards, and to be there already?
+  bool out_of_cache() const noexcept {
+    constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
+    return task_.batch.shape().elements() > tokens;
+  }
+
   /// Decides and writes every token; false if the input is not sound.
   template <bool Report, bool Trace>
   bool decide(report& diagnostics) {
@@ -279,12 +286,14 @@ class simd_response {
     response_column const loss = column_of(sink::loss), gradient = column_of(sink::gradient), mask = column_of(sink::mask);
     alignas(64) float loss_copy[block_room], gradient_copy[block_room];
     alignas(64) float trace_copies[Trace ? sinks : 1][block_room];
+    bool const far = out_of_cache();
     bool const done = each_block([&](token_block const& block, lanes const& in, index_t rank) CPPO_INLINE_LAMBDA {
       bool const loss_in_place = loss.dense_floats && block.consecutive;
       bool const gradient_in_place = gradient.dense_floats && block.consecutive;
       results out;
       if (loss.source->lent()) out.loss = loss_in_place ? loss.floats() + block.first : loss_copy;
       out.gradient = gradient_in_place ? gradient.floats() + block.first : gradient_copy;
+      out.far = far;
       if constexpr (Trace) {
         for (int s = 0; s < sinks; ++s) out.trace[s] = trace_copies[s];
       }
@@ -305,6 +314,7 @@ class simd_response {
         if (zeros_between(static_cast<sink>(s), between)) write_zeros(between, slot, slot + n);
       }
     });
+    if (far) end_streaming();
     if (!done || !with.input.good(task_.tolerance)) return false;
     if (Report && task_.reports) notes.template finish<soft>(diagnostics, whole_.delta_b);
     return true;
@@ -314,7 +324,10 @@ class simd_response {
   CPPO_ALWAYS_INLINE static void decide_block(lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_notes& notes,
                                               results out, std::uint64_t* kept) {
     int k = 0;
+    bool const fetches = out.far;
+    out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
     for (; k + group_size <= count; k += group_size) {
+      if (fetches) fetch_ahead(in, k);
       kept[k / 64] |= group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
       if (out.loss != nullptr) out.loss += group_size;
       out.gradient += group_size;
@@ -324,11 +337,22 @@ class simd_response {
       input_copies<group_size> copies;
       alignas(64) float loss[group_size], gradient[group_size];
       results last = out;
+      last.far = false;
       last.gradient = gradient;
       if (out.loss != nullptr) last.loss = loss;
       kept[k / 64] |= group<Report, Trace, false>(tail(in, k, live, copies), 0, first + k, live, with, counts, notes, last) << (k % 64);
       std::memcpy(out.gradient, gradient, static_cast<std::size_t>(live) * sizeof(float));
       if (out.loss != nullptr) std::memcpy(out.loss, loss, static_cast<std::size_t>(live) * sizeof(float));
+    }
+  }
+
+  /// Asks for the inputs of a later group.
+  CPPO_ALWAYS_INLINE static void fetch_ahead(lanes const& in, int k) noexcept {
+    constexpr int ahead = 1024, line = 16;
+    for (int j = 0; j < group_size; j += line) {
+      __builtin_prefetch(in.pi + k + ahead + j);
+      __builtin_prefetch(in.mu + k + ahead + j);
+      __builtin_prefetch(in.advantage + k + ahead + j);
     }
   }
 
@@ -387,7 +411,8 @@ class simd_response {
       if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
       if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
       else terms = with.objective.terms(t[u], product, kept, with.scale);
-      put(out.gradient, lane, terms.gradient);
+      if (out.far) stream(out.gradient + lane, terms.gradient);
+      else put(out.gradient, lane, terms.gradient);
       if (out.loss != nullptr) put(out.loss, lane, terms.loss);
       if constexpr (Trace) {
         auto const trace = [&](sink s, V x) CPPO_INLINE_LAMBDA { put(out.trace[static_cast<int>(s)], lane, x); };
