@@ -9,7 +9,7 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
        than those of the sound headers? What takes less time goes first
     2. the unit tests of its folder and those that include it, one file at a time
-    3. for what is left: the tests that run everything (LAST) and the whole digest
+    3. for what is left: the tests that run everything (LAST), all other tests and the whole digest
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something has
 compiled. What does not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted apart; one a line:
@@ -308,15 +308,15 @@ class Programs:
 
     def killers(self, name):
         """The header's own test and part of the digest; the other tests of its folder, but for core, where headers have
-        little to do with each other; those that include it."""
+        little to do with each other; those that include it or its folder; all others."""
         folder = name.split("/")[0]
         own = name.removesuffix(".hpp").replace("/", "_")
         near = [t for t, text in self.tests.items() if t.startswith(own + "_") or f"<cppo/{name}>" in text or
-                (t.startswith(folder + "_") and folder != "core")]
+                f"<cppo/{folder}.hpp>" in text or (t.startswith(folder + "_") and folder != "core")]
         near.sort(key=lambda t: (not t.startswith(own), len(self.tests[t])))
         first = ["digest_part", *([own] if own in self.tests else [])]
         first.sort(key=lambda t: sum(self.sound_seconds(t)))
-        return list(dict.fromkeys([*first, *near, *LAST, "digest_all"]))
+        return list(dict.fromkeys([*first, *near, *LAST, *self.tests, "digest_all"]))
 
     def judge(self, mutant):
         """(verdict, by what): verdict is killed, survived or not compiling."""
