@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB] [--match TEXT] [--seed S] [--jobs N] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--jobs N] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
@@ -379,15 +379,15 @@ def print_table(results, explained):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=300, metavar="N", help="mutants drawn at random; 0: all")
-    parser.add_argument("--files", default="*", metavar="GLOB", help="of headers, for example 'mask/*'")
+    parser.add_argument("--files", nargs="+", default=["*"], metavar="GLOB", help="of headers, for example 'mask/*'")
     parser.add_argument("--match", default="", metavar="TEXT", help="of the line, before or after the change")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
     parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
     args = parser.parse_args()
 
-    every = [m for name, path in Programs.headers() if fnmatch.fnmatch(name, args.files)
-             for m in mutants_of(name, path.read_text(encoding="utf-8")) if args.match in f"{m.before}\n{m.after}"]
+    wanted = lambda name: any(fnmatch.fnmatch(name, glob) for glob in args.files)
+    every = [m for name, path in Programs.headers() if wanted(name) for m in mutants_of(name, path.read_text(encoding="utf-8")) if args.match in f"{m.before}\n{m.after}"]
     chosen = every
     if 0 < args.sample < len(every):
         places = sorted(random.Random(args.seed).sample(range(len(every)), args.sample))
@@ -420,7 +420,7 @@ def main():
             print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
     known = {m.key() for m in every}
     dead = {m.key() for m, verdict, _ in results if verdict != "survived"}
-    stale = [key for key in explained if fnmatch.fnmatch(key[0], args.files) and not args.match and (key not in known or key in dead)]
+    stale = [key for key in explained if wanted(key[0]) and not args.match and (key not in known or key in dead)]
     for key in stale:
         print(f"stale explanation: {' ## '.join(key)}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
