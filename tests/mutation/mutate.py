@@ -11,8 +11,9 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     2. the unit tests of its folder and those that include it, one file at a time
     3. for what is left: the tests that run everything (LAST), all other tests and the whole digest
 
-and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something has
-compiled. What does not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted apart; one a line:
+and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
+has compiled. What does not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted
+apart; one a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
 
@@ -387,7 +388,8 @@ def main():
     args = parser.parse_args()
 
     wanted = lambda name: any(fnmatch.fnmatch(name, glob) for glob in args.files)
-    every = [m for name, path in Programs.headers() if wanted(name) for m in mutants_of(name, path.read_text(encoding="utf-8")) if args.match in f"{m.before}\n{m.after}"]
+    every = [m for name, path in Programs.headers() if wanted(name)
+             for m in mutants_of(name, path.read_text(encoding="utf-8")) if args.match in f"{m.before}\n{m.after}"]
     chosen = every
     if 0 < args.sample < len(every):
         places = sorted(random.Random(args.seed).sample(range(len(every)), args.sample))
