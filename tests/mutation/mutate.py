@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--jobs N] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--jobs N] [--near] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
@@ -198,8 +198,9 @@ def mutants_of(name, source):
 class Programs:
     """Compiles and runs the killers, for the sound headers once and for each mutant."""
 
-    def __init__(self, folder, jobs):
+    def __init__(self, folder, jobs, near_only):
         self.folder = folder
+        self.near_only = near_only
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
@@ -317,7 +318,7 @@ class Programs:
         near.sort(key=lambda t: (not t.startswith(own), len(self.tests[t])))
         first = ["digest_part", *([own] if own in self.tests else [])]
         first.sort(key=lambda t: sum(self.sound_seconds(t)))
-        return list(dict.fromkeys([*first, *near, *LAST, *self.tests, "digest_all"]))
+        return list(dict.fromkeys([*first, *near, *([] if self.near_only else [*LAST, *self.tests, "digest_all"])]))
 
     def judge(self, mutant):
         """(verdict, by what): verdict is killed, survived or not compiling."""
@@ -384,6 +385,7 @@ def main():
     parser.add_argument("--match", default="", metavar="TEXT", help="of the line, before or after the change")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
+    parser.add_argument("--near", action="store_true", help="leave step 3 out, where a survivor spends its minutes")
     parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
     args = parser.parse_args()
 
@@ -402,7 +404,7 @@ def main():
         return 0
     explained = read_explained(Path(__file__).resolve().parent / "survivors.txt")
     began = time.monotonic()
-    programs = Programs(ROOT / "build" / "mutation", args.jobs)
+    programs = Programs(ROOT / "build" / "mutation", args.jobs, args.near)
     programs.sound_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
