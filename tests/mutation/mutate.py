@@ -86,7 +86,7 @@ def only_code(source):
     for m in re.finditer(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^[ \t]*#(?:\\\n|[^\n])*',
                          source, re.S | re.M):
         code = blank(code, m.start(), m.end())
-    for m in re.finditer(r"\bconcept\s+\w+\s*=[^;]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^;]*)*;", code):
+    for m in re.finditer(r"\bconcept\s+\w+\s*=[^;{]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^;{]*)*;", code):
         code = blank(code, m.start(), m.end())
     for word, pair in ((r"\bstatic_assert\s*\(", "()"), (r"\brequires\s*\(", "()"), (r"\brequires\s*\{", "{}"),
                        (r"\btemplate\s*<", "<>"), (r"\balignas\s*\(", "()"), (r"\bnoexcept\s*\(", "()")):
