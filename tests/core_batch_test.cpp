@@ -240,6 +240,23 @@ TEST_CASE("one entry of a Top-K list has no stride, and nobody's token has no id
   CHECK(wide.check().where == argument::top_k);
 }
 
+TEST_CASE("Top-K lists of rank 2 have a row for each slot and k columns", "[core]") {
+  std::vector<float> const x(12, -0.5F);
+  std::vector<std::int32_t> const ids(12, 1);
+  auto const lists = [&](index_t rows, index_t columns) {
+    matrix_view<float const> const values(x.data(), rows, columns);
+    auto const batch = rollout_batch(padded(1, 2), log_prob(x.data()), rollout_log_prob(x.data()), advantage(x.data()),
+                                     top_k(3, matrix_view<std::int32_t const>(ids.data(), rows, columns), values, values));
+    return batch.check().code;
+  };
+  CHECK(lists(2, 3) == status_code::ok);
+  CHECK(lists(4, 3) == status_code::ok);  // more than the slots
+  CHECK(lists(1, 3) == status_code::extent_mismatch);
+  CHECK(lists(3, 2) == status_code::extent_mismatch);
+  CHECK(lists(2, 4) == status_code::extent_mismatch);
+  CHECK(lists(3, 4) == status_code::extent_mismatch);
+}
+
 TEST_CASE("what was wrong first is kept where Top-K lists do not fit either", "[core]") {
   std::vector<float> const x(4, -0.5F), short_one(3);
   std::vector<std::int32_t> const ids(8, 1);

@@ -44,6 +44,10 @@ void check(footprint const& a, footprint const& b, bool expected) {
   if (!expected) CHECK_FALSE(share(a, b));
 }
 
+// Constant evaluation refuses to look past an axis. Columns 0-4 and 5-9 of rows of 40 bytes, of two element types.
+constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 1, {3, 20}, {40, 1}}, late{64 + 19, 1, {3, 20}, {40, 1}};
+static_assert(!may_overlap(left, right) && !may_overlap(right, left) && may_overlap(left, late));
+
 constexpr element_type types[] = {element_type::u8, element_type::f16, element_type::f32, element_type::f64};
 
 }  // namespace
@@ -135,6 +139,14 @@ TEST_CASE("nothing shares memory with an empty buffer or one that was not lent",
   // Stride 0 repeats one element.
   check(at(0, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), false);
   check(at(4, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), true);
+}
+
+TEST_CASE("an axis of one element has no step, and no memory has no size", "[core]") {
+  CHECK(at(0, element_type::f32, 1, 5, 10, 2).steps[0] == 0);
+  CHECK(at(0, element_type::f32, 1, 5, 10, 2).steps[1] == 8);
+  CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[1] == 0);
+  CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[0] == 40);
+  CHECK(footprint{}.size == 0);
 }
 
 TEST_CASE("the footprint of a packed buffer begins where its first response does", "[core]") {

@@ -107,6 +107,8 @@ TEST_CASE("k1 is signed, k3 is 0 only where nothing moved, and none of them over
   CHECK(estimate(k3, -1.0F, -1.0F) == 0.0F);
   CHECK(estimate(k3, 1e-6F, 0.0F) > 0.0F);
   CHECK(estimate(k3, -3000.0, 0.0) == 2999.0);
+  CHECK(estimate(k3, 0.0, -690.0) == cppo_test::approx(std::exp(690.0)).epsilon(1e-9));
+  CHECK(estimate(k3, 0.0, -800.0) == cppo_test::approx(std::exp(700.0)).epsilon(1e-9));  // as far as rho goes
   CHECK(detail::saturate(float_lane(estimate(k3, 0.0F, -3000.0F))).raw() == 1000.0F);
 }
 
