@@ -45,7 +45,8 @@ void check(footprint const& a, footprint const& b, bool expected) {
 }
 
 // Constant evaluation refuses to look past an axis. Columns 0-4 and 5-9 of rows of 40 bytes, of two element types.
-constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 1, {3, 20}, {40, 1}}, late{64 + 19, 1, {3, 20}, {40, 1}};
+constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 1, {3, 20}, {40, 1}};
+constexpr footprint late{64 + 19, 1, {3, 20}, {40, 1}};
 static_assert(!may_overlap(left, right) && !may_overlap(right, left) && may_overlap(left, late));
 
 constexpr element_type types[] = {element_type::u8, element_type::f16, element_type::f32, element_type::f64};
@@ -147,6 +148,38 @@ TEST_CASE("an axis of one element has no step, and no memory has no size", "[cor
   CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[1] == 0);
   CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[0] == 40);
   CHECK(footprint{}.size == 0);
+}
+
+TEST_CASE("the footprint of a Top-K list has its strides in rank 2 and is dense in rank 1", "[core]") {
+  float x[40] = {};
+  footprint const grid = detail::footprint_of(detail::make_buffer(matrix_view(x, 3, 2, 10, 4)), 3, 2);
+  CHECK(grid.extents[0] == 3);
+  CHECK(grid.extents[1] == 2);
+  CHECK(grid.steps[0] == 40);
+  CHECK(grid.steps[1] == 16);
+  footprint const dense = detail::footprint_of(detail::make_buffer(x), 3, 2);
+  CHECK(dense.extents[0] == 1);
+  CHECK(dense.extents[1] == 6);
+  CHECK(dense.steps[1] == 4);
+}
+
+TEST_CASE("slots that repeat an element are found", "[core]") {
+  random_source random(3);
+  int repeated = 0;
+  for (int n = 0; n < 20000; ++n) {
+    index_t const rows = random.below(5), columns = random.below(6);
+    index_t const down = random.below(21) - 10, across = random.below(13) - 6;
+    layout const l = padded(rows, columns);
+    std::set<index_t> places;
+    for (index_t b = 0; b < rows; ++b) {
+      for (index_t i = 0; i < columns; ++i) places.insert(b * down + i * across);
+    }
+    bool const truth = static_cast<index_t>(places.size()) < rows * columns;
+    REQUIRE(detail::repeats({arena, element_type::u8, down, across}, l) == truth);
+    repeated += truth ? 1 : 0;
+  }
+  CHECK(repeated > 2000);
+  CHECK(repeated < 18000);
 }
 
 TEST_CASE("the footprint of a packed buffer begins where its first response does", "[core]") {

@@ -8,7 +8,8 @@ using cppo::decision;
 using cppo::needs;
 
 TEST_CASE("a set of needs holds what was put into it and nothing else", "[core]") {
-  constexpr needs all[] = {needs::divergence, needs::prefix_budget, needs::prefix_values, needs::response, needs::quantile};
+  constexpr needs all[] = {needs::divergence, needs::prefix_budget, needs::prefix_values, needs::response,
+                           needs::quantile};
   for (needs const a : all) {
     CHECK_FALSE(any(needs::none, a));
     CHECK_FALSE(any(a, needs::none));

@@ -144,6 +144,7 @@ TEST_CASE("a configuration that says nothing has the numbers of the factories") 
   same_as("dppo", dppo());
   same_as("trm_max", trm_max({.delta = 0.15}, binary_tv));
   static_assert(fixed_cppo().weight().w_min() == 0.8 && fixed_cppo().budget_slack() == 0.15);
+  static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::any_statistics{}) == 0.0);
   static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
   static_assert(ppo_options{}.epsilon_low == 0.2 && ppo_options{}.epsilon_high == 0.2);
   static_assert(dppo_options{}.delta_low == 0.15 && dppo_options{}.delta_high == 0.15);
