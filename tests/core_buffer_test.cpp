@@ -78,7 +78,10 @@ TEST_CASE("element (b, i) of a padded buffer", "[core]") {
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 1, 0) == 1);
   CHECK(placed(matrix_view<float>(x + 11, 3, 4, -4, -1), l).offset(l, 2, 3) == -11);
   CHECK(placed(matrix_view<float>(x, 3, 4, 0, 0), l).offset(l, 2, 3) == 0);
-  CHECK(placed(matrix_view<float>(x, 3, 1), l).offset(l, 2, 3) == 2);  // [B, 1]: one value per response
+  for (index_t const width : {2, 3, 4}) {  // [B, 1]: one value per response
+    layout const rows = padded(3, width);
+    CHECK(placed(matrix_view<float>(x, 3, 1), rows).offset(rows, 2, width - 1) == 2);
+  }
   CHECK(placed(column_major{nullptr, 0, 0}, padded(0, 0)).data == nullptr);
 }
 
@@ -192,6 +195,9 @@ TEST_CASE("offsets and extents that are not sound are found", "[core]") {
   CHECK(padded(3, -1).check().code == no_fit);
   CHECK(padded(0, -1).check().where == argument::offsets);
   CHECK(padded(0, 0).elements() == 0);
+  CHECK(packed(static_cast<std::int64_t const*>(nullptr), 0).elements() == 0);
+  CHECK(layout{}.responses() == 0);
+  CHECK(layout{}.width() == 0);
 }
 
 TEST_CASE("a packed layout takes views of one row or one column", "[core]") {

@@ -137,6 +137,9 @@ TEST_CASE("nothing shares memory with an empty buffer or one that was not lent",
   REQUIRE(detail::place(detail::make_buffer(arena), packed(cuts, 0), argument::loss, lent).ok());
   CHECK(lent.lent());
   check(at(-4096, u8, 1, 8192, 0, 1), detail::footprint_of(lent, packed(cuts, 0)), false);
+  CHECK(detail::footprint_of(lent, packed(static_cast<std::int32_t const*>(nullptr), 0)).size == 0);
+  std::int32_t const later[] = {4, 6};
+  CHECK(detail::footprint_of(detail::column{}, packed(later, 1)).size == 0);
   // Stride 0 repeats one element.
   check(at(0, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), false);
   check(at(4, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), true);

@@ -83,6 +83,15 @@ TEST_CASE("the list alone may see less than the sampled token shows", "[divergen
   CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
 }
 
+TEST_CASE("the mass of other has a floor of 1e-12 inside the logarithm", "[divergence]") {
+  for (double const rest : {1e-13, 9e-13, 1.2e-12, 1.8e-12, 1e-9}) {
+    lists l = list_of({{0.5, 0.5}, {0.5, 0.5}}, 1, 0);
+    l.log_p = l.log_pi[0] = std::log1p(-rest);
+    double const want = 0.5 * std::log(0.5) + 0.5 * (std::log(0.5) - std::log(std::max(rest, 1e-12)));
+    CHECK(run(l, top_k_kl) == cppo_test::approx(want).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("empty slots of a list are not read, wherever they stand", "[divergence]") {
   testing::random_source random(2);
   vocabulary const v = draw_vocabulary(random, 7);
