@@ -166,6 +166,24 @@ TEST_CASE("the footprint of a Top-K list has its strides in rank 2 and is dense 
   CHECK(dense.steps[1] == 4);
 }
 
+TEST_CASE("an output is held against everything that a batch lends", "[core]") {
+  struct {
+    double pi[4] = {}, mu[4] = {}, a[4] = {}, mask[4] = {}, d[4] = {}, weight[4] = {};
+    std::int64_t id[4] = {}, listed[4] = {};
+    double listed_pi[4] = {}, listed_mu[4] = {};
+    std::int32_t cuts[3] = {0, 2, 4}, behind = 0;
+  } x;
+  auto const batch = rollout_batch(packed(x.cuts, 2), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
+                                   response_mask(x.mask), divergence_values(x.d), token_weight(x.weight), token_id(x.id),
+                                   top_k(1, x.listed, x.listed_pi, x.listed_mu));
+  auto const* const bytes = reinterpret_cast<char const*>(&x);
+  for (std::size_t i = 0; i < sizeof x; ++i) {
+    INFO(i);
+    footprint const byte = detail::footprint_of(bytes + i, element_type::u8, 1, 1, 0, 0);
+    CHECK(may_overlap(byte, batch) == (i < sizeof x - sizeof x.behind));
+  }
+}
+
 TEST_CASE("slots that repeat an element are found", "[core]") {
   random_source random(3);
   int repeated = 0;
