@@ -49,6 +49,9 @@ TEST_CASE("a vector view walks by any stride", "[core]") {
   CHECK(backwards(0) == 5.0F);
   CHECK(backwards(5) == 0.0F);
   CHECK(same(99) == 2.0F);
+  CHECK(same.rank() == 1);
+  CHECK(vector_view<float>().extent(0) == 0);
+  CHECK(vector_view<float>().stride(0) == 1);
   CHECK(backwards.extent(0) == 6);
   CHECK(backwards.stride(0) == -1);
   every_other(1) = 9.0F;
@@ -60,6 +63,8 @@ TEST_CASE("a matrix view walks by any strides", "[core]") {
   std::iota(x, x + 6, 0);
   matrix_view<int const> const plain(x, 2, 3), turned(x, 3, 2, 1, 3), flipped(x + 5, 2, 3, -3, -1), broadcast(x, 2, 3, 1, 0);
   CHECK(plain(1, 2) == 5);
+  CHECK(plain.rank() == 2);
+  for (int const r : {0, 1}) CHECK(matrix_view<int>().extent(r) == 0);
   CHECK(turned(2, 1) == 5);
   CHECK(turned(1, 0) == 1);
   CHECK(flipped(0, 0) == 5);
