@@ -151,6 +151,8 @@ TEST_CASE("an axis of one element has no step, and no memory has no size", "[cor
   CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[1] == 0);
   CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[0] == 40);
   CHECK(footprint{}.size == 0);
+  CHECK(footprint{}.steps[0] == 0);
+  CHECK(footprint{}.steps[1] == 0);
 }
 
 TEST_CASE("the footprint of a Top-K list has its strides in rank 2 and is dense in rank 1", "[core]") {
