@@ -84,7 +84,7 @@ TEST_CASE("the list alone may see less than the sampled token shows", "[divergen
 }
 
 TEST_CASE("the list of the next token does not say what is listed here", "[divergence]") {
-  vocabulary const v{{0.4, 0.3, 0.2, 0.1}, {0.3, 0.3, 0.3, 0.1}};
+  vocabulary const v{{0.4, 0.35, 0.15, 0.1}, {0.3, 0.3, 0.3, 0.1}};
   lists const l = list_of(v, 2, 3);
   std::vector<std::int32_t> const ids{0, 1, 3, 2};  // the sampled id begins the second list
   std::vector<double> const x(2, l.log_p), y(2, l.log_q), a(2, 1.0);
