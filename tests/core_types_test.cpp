@@ -10,6 +10,7 @@ using cppo::needs;
 TEST_CASE("a set of needs holds what was put into it and nothing else", "[core]") {
   constexpr needs all[] = {needs::divergence, needs::prefix_budget, needs::prefix_values, needs::response,
                            needs::quantile};
+  for (unsigned i = 0; i < 5; ++i) CHECK(static_cast<unsigned>(all[i]) == 1U << i);
   for (needs const a : all) {
     CHECK_FALSE(any(needs::none, a));
     CHECK_FALSE(any(a, needs::none));
