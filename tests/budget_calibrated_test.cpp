@@ -91,6 +91,15 @@ TEST_CASE("budgets out of range are refused", "[budget]") {
   CHECK_FALSE(calibrated_budget(0.1, {.quantile = nan}).check());
   CHECK_FALSE(calibrated_budget(0.1, {.scale = -1.0}).check());
   CHECK_FALSE(calibrated_budget(0.1, {.ceiling_factor = 0.99}).check());
+  CHECK_FALSE(calibrated_budget(0.1, {.quantile = -1e-9}).check());
+  CHECK_FALSE(calibrated_budget(0.1, {.scale = -1e-9}).check());
+  CHECK_FALSE(calibrated_budget(0.1, {.scale = 1000.5}).check());
+  CHECK_FALSE(calibrated_budget(0.1, {.scale = nan}).check());
+  CHECK_FALSE(calibrated_budget(0.1, {.ceiling_factor = nan}).check());
+  for (double const good : {0.0, 0.1, 500.0}) CHECK(calibrated_budget(good).check());
+  for (double const end : {0.0, 1.0}) CHECK(calibrated_budget(0.1, {.quantile = end}).check());
+  for (double const end : {0.0, 0.5, 1000.0}) CHECK(calibrated_budget(0.1, {.scale = end}).check());
+  CHECK(calibrated_budget(0.1, {.ceiling_factor = 1.0}).check());
 }
 
 TEST_CASE("a fixed budget is the same for every response", "[budget]") {

@@ -65,6 +65,14 @@ TEST_CASE("the quantile on examples that numpy documents", "[budget]") {
   CHECK(quantile_of(std::vector<float>{}, 0.5) == 0.0);
 }
 
+// Constant evaluation refuses to look past the ends.
+constexpr double first_of(index_t n, double q) {
+  float values[] = {3.0F, 1.0F, 2.0F};
+  return cppo::quantile(values + 3 - n, n, q);
+}
+static_assert(first_of(0, 0.5) == 0.0 && first_of(1, 0.0) == 2.0 && first_of(1, 1.0) == 2.0);
+static_assert(first_of(3, 0.0) == 1.0 && first_of(3, 0.25) == 1.5 && first_of(3, 1.0) == 3.0);
+
 TEST_CASE("the quantile needs neither equal scales nor positive values", "[budget]") {
   CHECK(quantile_of(std::vector<float>{-2.0F, -1.0F, 0.0F}, 0.25) == -1.5);
   CHECK(quantile_of(std::vector<float>{1e-40F, 1000.0F}, 0.5) == cppo_test::approx(500.0));

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <span>
+#include <numeric>
 #include <vector>
 
 namespace {
@@ -238,6 +239,41 @@ TEST_CASE("one entry of a Top-K list has no stride, and nobody's token has no id
   auto const wide = rollout_batch(padded(1, 2), log_prob(two), rollout_log_prob(two), advantage(two),
                                   top_k(1, ids, vector_view<float const>(two, 2, 7), two));
   CHECK(wide.check().where == argument::top_k);
+}
+
+TEST_CASE("Top-K lists of rank 2 have a row for each slot and k columns", "[core]") {
+  std::vector<float> const x(12, -0.5F);
+  std::vector<std::int32_t> const ids(12, 1);
+  auto const lists = [&](index_t rows, index_t columns) {
+    matrix_view<float const> const values(x.data(), rows, columns);
+    auto const batch = rollout_batch(padded(1, 2), log_prob(x.data()), rollout_log_prob(x.data()), advantage(x.data()),
+                                     top_k(3, matrix_view<std::int32_t const>(ids.data(), rows, columns), values, values));
+    return batch.check().code;
+  };
+  CHECK(lists(2, 3) == status_code::ok);
+  CHECK(lists(4, 3) == status_code::ok);  // more than the slots
+  CHECK(lists(1, 3) == status_code::extent_mismatch);
+  CHECK(lists(3, 2) == status_code::extent_mismatch);
+  CHECK(lists(2, 4) == status_code::extent_mismatch);
+  CHECK(lists(3, 4) == status_code::extent_mismatch);
+}
+
+TEST_CASE("entry j of the list at slot i of response b", "[core]") {
+  std::vector<std::int32_t> ids(48);
+  std::iota(ids.begin(), ids.end(), 0);
+  float const x[] = {-0.5F, -0.5F, -0.5F, -0.5F};
+  std::vector<float> const listed(8, -1.0F);
+  std::int32_t const cuts[] = {0, 1, 4};
+  auto const lend = [&](layout const& l, auto const& lent) {
+    return rollout_batch(l, log_prob(x), rollout_log_prob(x), advantage(x), top_k(2, lent, listed, listed));
+  };
+  matrix_view<std::int32_t const> const grid(ids.data(), 4, 2, 10, 3);
+  CHECK(lend(padded(2, 2), grid).top_k_at(1, 1).id(1) == 33);
+  CHECK(lend(padded(2, 2), grid).top_k_at(0, 1).id(0) == 10);
+  CHECK(lend(padded(2, 2), ids).top_k_at(1, 1).id(1) == 7);
+  CHECK(lend(padded(2, 2), ids).top_k_at(1, 0).id(0) == 4);
+  CHECK(lend(packed(cuts, 2), grid).top_k_at(1, 2).id(1) == 33);
+  CHECK(lend(packed(cuts, 2), ids).top_k_at(1, 1).id(1) == 5);
 }
 
 TEST_CASE("what was wrong first is kept where Top-K lists do not fit either", "[core]") {

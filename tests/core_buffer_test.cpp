@@ -78,7 +78,10 @@ TEST_CASE("element (b, i) of a padded buffer", "[core]") {
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 1, 0) == 1);
   CHECK(placed(matrix_view<float>(x + 11, 3, 4, -4, -1), l).offset(l, 2, 3) == -11);
   CHECK(placed(matrix_view<float>(x, 3, 4, 0, 0), l).offset(l, 2, 3) == 0);
-  CHECK(placed(matrix_view<float>(x, 3, 1), l).offset(l, 2, 3) == 2);  // [B, 1]: one value per response
+  for (index_t const width : {2, 3, 4}) {  // [B, 1]: one value per response
+    layout const rows = padded(3, width);
+    CHECK(placed(matrix_view<float>(x, 3, 1), rows).offset(rows, 2, width - 1) == 2);
+  }
   CHECK(placed(column_major{nullptr, 0, 0}, padded(0, 0)).data == nullptr);
 }
 
@@ -136,6 +139,8 @@ TEST_CASE("shapes that do not fit are refused by the name of their argument", "[
   CHECK(refused(matrix_view<float>(x, 10, 1), cut) == no_fit);
   CHECK(refused(matrix_view<float>(x, 2, 6), cut) == no_fit);
   CHECK(refused(vector_view<float>(x, 12, 2), rows) == no_fit);  // rank 1 says nothing of rows
+  CHECK(refused(vector_view<float>(x, 2, 2), padded(1, 2)) == no_fit);
+  CHECK(placed(vector_view<float>(x, 1, 5), padded(1, 1)).lent());  // a stride over nothing
   CHECK(refused(static_cast<float*>(nullptr), rows) == status_code::null_buffer);
   CHECK(placed(static_cast<float*>(nullptr), padded(0, 4)).data == nullptr);
 }
@@ -164,16 +169,35 @@ TEST_CASE("F19_offsets_past_2_to_32", "[core]") {
 
 TEST_CASE("offsets and extents that are not sound are found", "[core]") {
   std::int32_t const down[] = {0, 4, 3}, negative[] = {-1, 4, 5};
-  CHECK(packed(down, 2).check().code == status_code::bad_offsets);
-  CHECK(packed(down, 2).check().response == 1);
-  CHECK(packed(negative, 2).check().code == status_code::bad_offsets);
+  constexpr index_t most = index_t{1} << 62;
+  std::int64_t const far[] = {0, 7, most}, too_far[] = {0, 7, most + 1};
+  auto const bad = [](layout const& l, status_code code, index_t response) {
+    status const s = l.check();
+    CHECK(s.code == code);
+    CHECK(s.where == argument::offsets);
+    CHECK(s.response == response);
+    CHECK(s.token == -1);
+    CHECK(s.count == 1);
+  };
+  bad(packed(down, 2), status_code::bad_offsets, 1);
+  bad(packed(negative, 2), status_code::bad_offsets, 0);
+  bad(packed(too_far, 2), status_code::size_overflow, 1);
+  CHECK(packed(far, 2).check().ok());
+  CHECK(packed(down, 1).check().ok());
   CHECK(packed(static_cast<std::int64_t const*>(nullptr), 1).check().code == status_code::null_buffer);
   CHECK(packed(static_cast<std::int64_t const*>(nullptr), 0).check().ok());
   CHECK(padded(index_t{1} << 31, index_t{1} << 32).check().code == status_code::size_overflow);
   CHECK(padded(index_t{1} << 31, index_t{1} << 31).check().ok());
   CHECK(padded(index_t{1} << 62, 0).check().ok());
+  CHECK(padded(most + 1, 1).check().code == status_code::size_overflow);
+  CHECK(padded(most, 1).check().ok());
   CHECK(padded(-1, 3).check().code == no_fit);
+  CHECK(padded(3, -1).check().code == no_fit);
+  CHECK(padded(0, -1).check().where == argument::offsets);
   CHECK(padded(0, 0).elements() == 0);
+  CHECK(packed(static_cast<std::int64_t const*>(nullptr), 0).elements() == 0);
+  CHECK(layout{}.responses() == 0);
+  CHECK(layout{}.width() == 0);
 }
 
 TEST_CASE("a packed layout takes views of one row or one column", "[core]") {

@@ -190,6 +190,7 @@ TEST_CASE("exp in double against long double", "[core][numeric]") {
   }
   CHECK(worst <= 1.5);
   CHECK(exp_of(-701.0) == 0.0);
+  CHECK(exp_of(700.5) == 0x1.8625c7d4f56c3p+1010);  // in two factors, from 700 on
   CHECK(std::isinf(exp_of(710.0)));
   CHECK(std::isnan(exp_of(std::numeric_limits<double>::quiet_NaN())));
 }
@@ -223,6 +224,10 @@ TEST_CASE("log(1 - e^x) does not cancel anywhere", "[core][numeric]") {
   CHECK(worst <= 1e-15);
   CHECK(detail::log1mexp(0.0) == -std::numeric_limits<double>::infinity());
   CHECK(detail::log1mexp(-800.0) == 0.0);
+  // One bit less where the other branch is taken.
+  CHECK(detail::log1mexp(-0.6) == -0x1.977c5227ce4b1p-1);
+  CHECK(detail::log1mexp(-1.25) == -0x1.59ae751f64b1bp-2);
+  CHECK(detail::log1mexp(-39.0) == -0x1.aa0de4bf35b38p-57);
 }
 
 TEST_CASE("1 - e^x keeps its relative accuracy near 0", "[core][numeric]") {

@@ -44,6 +44,11 @@ void check(footprint const& a, footprint const& b, bool expected) {
   if (!expected) CHECK_FALSE(share(a, b));
 }
 
+// Constant evaluation refuses to look past an axis. Columns 0-4 and 5-9 of rows of 40 bytes, of two element types.
+constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 1, {3, 20}, {40, 1}};
+constexpr footprint late{64 + 19, 1, {3, 20}, {40, 1}};
+static_assert(!may_overlap(left, right) && !may_overlap(right, left) && may_overlap(left, late));
+
 constexpr element_type types[] = {element_type::u8, element_type::f16, element_type::f32, element_type::f64};
 
 }  // namespace
@@ -132,9 +137,72 @@ TEST_CASE("nothing shares memory with an empty buffer or one that was not lent",
   REQUIRE(detail::place(detail::make_buffer(arena), packed(cuts, 0), argument::loss, lent).ok());
   CHECK(lent.lent());
   check(at(-4096, u8, 1, 8192, 0, 1), detail::footprint_of(lent, packed(cuts, 0)), false);
+  CHECK(detail::footprint_of(lent, packed(static_cast<std::int32_t const*>(nullptr), 0)).size == 0);
+  std::int32_t const later[] = {4, 6};
+  CHECK(detail::footprint_of(detail::column{}, packed(later, 1)).size == 0);
   // Stride 0 repeats one element.
   check(at(0, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), false);
   check(at(4, f32, 50, 50, 0, 0), at(4, f32, 1, 50, 0, 1), true);
+}
+
+TEST_CASE("an axis of one element has no step, and no memory has no size", "[core]") {
+  CHECK(at(0, element_type::f32, 1, 5, 10, 2).steps[0] == 0);
+  CHECK(at(0, element_type::f32, 1, 5, 10, 2).steps[1] == 8);
+  CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[1] == 0);
+  CHECK(at(0, element_type::f32, 3, 1, 10, 2).steps[0] == 40);
+  CHECK(footprint{}.size == 0);
+  CHECK(footprint{}.steps[0] == 0);
+  CHECK(footprint{}.steps[1] == 0);
+}
+
+TEST_CASE("the footprint of a Top-K list has its strides in rank 2 and is dense in rank 1", "[core]") {
+  float x[40] = {};
+  footprint const grid = detail::footprint_of(detail::make_buffer(matrix_view(x, 3, 2, 10, 4)), 3, 2);
+  CHECK(grid.extents[0] == 3);
+  CHECK(grid.extents[1] == 2);
+  CHECK(grid.steps[0] == 40);
+  CHECK(grid.steps[1] == 16);
+  footprint const dense = detail::footprint_of(detail::make_buffer(x), 3, 2);
+  CHECK(dense.extents[0] == 1);
+  CHECK(dense.extents[1] == 6);
+  CHECK(dense.steps[1] == 4);
+}
+
+TEST_CASE("an output is held against everything that a batch lends", "[core]") {
+  struct {
+    double pi[4] = {}, mu[4] = {}, a[4] = {}, mask[4] = {}, d[4] = {}, weight[4] = {};
+    std::int64_t id[4] = {}, listed[4] = {};
+    double listed_pi[4] = {}, listed_mu[4] = {};
+    std::int32_t cuts[3] = {0, 2, 4}, behind = 0;
+  } x;
+  auto const batch = rollout_batch(packed(x.cuts, 2), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
+                                   response_mask(x.mask), divergence_values(x.d), token_weight(x.weight), token_id(x.id),
+                                   top_k(1, x.listed, x.listed_pi, x.listed_mu));
+  auto const* const bytes = reinterpret_cast<char const*>(&x);
+  for (std::size_t i = 0; i < sizeof x; ++i) {
+    INFO(i);
+    footprint const byte = detail::footprint_of(bytes + i, element_type::u8, 1, 1, 0, 0);
+    CHECK(may_overlap(byte, batch) == (i < sizeof x - sizeof x.behind));
+  }
+}
+
+TEST_CASE("slots that repeat an element are found", "[core]") {
+  random_source random(3);
+  int repeated = 0;
+  for (int n = 0; n < 20000; ++n) {
+    index_t const rows = random.below(5), columns = random.below(6);
+    index_t const down = random.below(21) - 10, across = random.below(13) - 6;
+    layout const l = padded(rows, columns);
+    std::set<index_t> places;
+    for (index_t b = 0; b < rows; ++b) {
+      for (index_t i = 0; i < columns; ++i) places.insert(b * down + i * across);
+    }
+    bool const truth = static_cast<index_t>(places.size()) < rows * columns;
+    REQUIRE(detail::repeats({arena, element_type::u8, down, across}, l) == truth);
+    repeated += truth ? 1 : 0;
+  }
+  CHECK(repeated > 2000);
+  CHECK(repeated < 18000);
 }
 
 TEST_CASE("the footprint of a packed buffer begins where its first response does", "[core]") {

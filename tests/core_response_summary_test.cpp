@@ -38,6 +38,11 @@ TEST_CASE("an empty piece changes nothing, whatever the signs", "[core]") {
   response_summary const negative = summary_of({-32, -16});  // signed scores, k1: the maximum is below 0
   CHECK(same(combine(negative, {}), negative));
   CHECK(same(combine({}, negative), negative));
+  response_summary const one = summary_of({-32}), large = summary_of({32});
+  CHECK(same(combine(one, {}), one));
+  CHECK(same(combine({}, one), one));
+  CHECK(same(combine(large, one), combine(one, large)));
+  CHECK(combine(one, large).max_divergence == 2.0);
   CHECK(negative.max_divergence == -1.0);
   CHECK(negative.mean_divergence() == -1.5);
   CHECK(response_summary{}.mean_divergence() == 0.0);

@@ -55,6 +55,15 @@ void points_at(status const& s, status_code code, argument where, index_t respon
   CHECK_FALSE(s.ok());
 }
 
+// Numbers that logs hold; below 64 no error, from 96 on nothing was written.
+static_assert(static_cast<int>(status_code::ok) == 0 && static_cast<int>(status_code::no_active_tokens) == 1);
+static_assert(static_cast<int>(status_code::bad_input_excluded) == 2);
+static_assert(static_cast<int>(status_code::bad_input_propagated) == 3);
+static_assert(static_cast<int>(status_code::log_prob_invalid) == 64);
+static_assert(static_cast<int>(status_code::piece_rejected) == 71);
+static_assert(static_cast<int>(status_code::null_buffer) == 96);
+static_assert(static_cast<int>(status_code::arithmetic_relaxed) == 107);
+
 }  // namespace
 
 TEST_CASE("every code has a sentence of its own", "[core]") {

@@ -29,6 +29,10 @@ TEST_CASE("toward mu is A (rho - 1) <= 0, by signs", "[core]") {
   }
 }
 
+TEST_CASE("a token is the first of its response until it is placed", "[core]") {
+  CHECK(make(-1.0F, -0.5F).at()[0] == 1);
+}
+
 TEST_CASE("the direction survives where the product underflows or the ratio rounds to 1", "[core]") {
   float const tiny = std::numeric_limits<float>::denorm_min();
   CHECK_FALSE(toward(-0.5F, std::nextafter(-0.5F, -1.0F), tiny));

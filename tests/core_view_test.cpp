@@ -31,7 +31,14 @@ std::uint8_t mask_of(T x) {
 static_assert(std::is_trivially_copyable_v<vector_view<float>> && std::is_trivially_copyable_v<matrix_view<float const>> &&
               std::is_trivially_copyable_v<ragged_view<float>>);
 static_assert(element<float> && element<half> && element<bool> && element<std::int64_t const> && !element<char const*>);
-static_assert(element_traits<long>::value == element_type::i64 && element_traits<unsigned char>::value == element_type::u8);
+template <class T, element_type Wanted>
+constexpr bool is = element_traits<T>::value == Wanted;
+static_assert(is<float, element_type::f32> && is<double, element_type::f64> && is<bool, element_type::boolean>);
+static_assert(is<half, element_type::f16> && is<bfloat16, element_type::bf16>);
+static_assert(is<std::int8_t, element_type::i8> && is<std::uint8_t, element_type::u8>);
+static_assert(is<std::int16_t, element_type::i16> && is<std::uint16_t, element_type::u16>);
+static_assert(is<std::int32_t, element_type::i32> && is<std::uint32_t, element_type::u32>);
+static_assert(is<long, element_type::i64> && is<unsigned long, element_type::u64>);
 
 }  // namespace
 
@@ -42,6 +49,9 @@ TEST_CASE("a vector view walks by any stride", "[core]") {
   CHECK(backwards(0) == 5.0F);
   CHECK(backwards(5) == 0.0F);
   CHECK(same(99) == 2.0F);
+  CHECK(same.rank() == 1);
+  CHECK(vector_view<float>().extent(0) == 0);
+  CHECK(vector_view<float>().stride(0) == 1);
   CHECK(backwards.extent(0) == 6);
   CHECK(backwards.stride(0) == -1);
   every_other(1) = 9.0F;
@@ -53,6 +63,8 @@ TEST_CASE("a matrix view walks by any strides", "[core]") {
   std::iota(x, x + 6, 0);
   matrix_view<int const> const plain(x, 2, 3), turned(x, 3, 2, 1, 3), flipped(x + 5, 2, 3, -3, -1), broadcast(x, 2, 3, 1, 0);
   CHECK(plain(1, 2) == 5);
+  CHECK(plain.rank() == 2);
+  for (int const r : {0, 1}) CHECK(matrix_view<int>().extent(r) == 0);
   CHECK(turned(2, 1) == 5);
   CHECK(turned(1, 0) == 1);
   CHECK(flipped(0, 0) == 5);

@@ -1,4 +1,4 @@
-# Compiles for the device with nvcc, if there is one. A GPU is not needed.
+# Compiles for the device with nvcc, if there is one. A GPU is not needed, and nothing is run.
 
 find_program(CPPO_NVCC NAMES nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATH_SUFFIXES bin DOC "nvcc, for the CUDA tests")
 mark_as_advanced(CPPO_NVCC)
@@ -13,16 +13,18 @@ else()
   endif()
 endif()
 if(reason)
-  add_test(NAME cuda_headers COMMAND sh -c "echo '${reason}: skipped'; exit 77")
-  set_tests_properties(cuda_headers PROPERTIES SKIP_RETURN_CODE 77)
+  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel)
+    add_test(NAME ${name} COMMAND sh -c "echo '${reason}: skipped'; exit 77")
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
+  endforeach()
   return()
 endif()
 
 set(device_flags -std=c++20 -arch=sm_90 -Werror all-warnings -Xcompiler "-Wall,-Wextra,-Werror"
                  "-I${cppo_include_dir}" -c)
-function(cppo_add_cuda_test name source)
+function(cppo_add_cuda_test name source)  # the rest: more flags
   add_test(NAME ${name}
-    COMMAND "${CPPO_NVCC}" ${device_flags} "${source}" -o "${generated}/cuda/${name}.o")
+    COMMAND "${CPPO_NVCC}" ${device_flags} ${ARGN} "${source}" -o "${generated}/cuda/${name}.o")
 endfunction()
 
 execute_process(
@@ -44,3 +46,9 @@ foreach(source IN LISTS sources)
   get_filename_component(name "${source}" NAME_WE)
   cppo_add_cuda_test(cuda_builds.${name} "${source}")
 endforeach()
+
+# All of the single header, and the kernel with nothing else to include.
+if(TARGET single_header_file)
+  cppo_add_cuda_test(cuda_single_header "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu"
+                     "-DCPPO_SINGLE_HEADER=\"${single}\"")
+endif()

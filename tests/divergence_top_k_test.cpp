@@ -83,6 +83,33 @@ TEST_CASE("the list alone may see less than the sampled token shows", "[divergen
   CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
 }
 
+TEST_CASE("the list of the next token does not say what is listed here", "[divergence]") {
+  vocabulary const v{{0.4, 0.35, 0.15, 0.1}, {0.3, 0.3, 0.3, 0.1}};
+  lists const l = list_of(v, 2, 3);
+  std::vector<std::int32_t> const ids{0, 1, 3, 2};  // the sampled id begins the second list
+  std::vector<double> const x(2, l.log_p), y(2, l.log_q), a(2, 1.0);
+  std::vector<double> log_pi(4), log_mu(4), d(2);
+  for (std::size_t j = 0; j < 4; ++j) {
+    log_pi[j] = std::log(v.pi[static_cast<std::size_t>(ids[j])]);
+    log_mu[j] = std::log(v.mu[static_cast<std::size_t>(ids[j])]);
+  }
+  std::int32_t const sampled[] = {3, 3};
+  auto const batch = rollout_batch(padded(1, 2), log_prob(x), rollout_log_prob(y), advantage(a), token_id(sampled),
+                                   top_k(2, ids, log_pi, log_mu));
+  REQUIRE(policy_loss(seq, batch, dppo({}, top_k_tv_replace_last), {.trace = {.divergence = d}}).ok());
+  CHECK(d[0] == run(l, top_k_tv_replace_last));
+  CHECK(d[0] == cppo_test::approx(over_partition(v, {0, 3}).tv));
+}
+
+TEST_CASE("the mass of other has a floor of 1e-12 inside the logarithm", "[divergence]") {
+  for (double const rest : {1e-13, 9e-13, 1.2e-12, 1.8e-12, 1e-9}) {
+    lists l = list_of({{0.5, 0.5}, {0.5, 0.5}}, 1, 0);
+    l.log_p = l.log_pi[0] = std::log1p(-rest);
+    double const want = 0.5 * std::log(0.5) + 0.5 * (std::log(0.5) - std::log(std::max(rest, 1e-12)));
+    CHECK(run(l, top_k_kl) == cppo_test::approx(want).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("empty slots of a list are not read, wherever they stand", "[divergence]") {
   testing::random_source random(2);
   vocabulary const v = draw_vocabulary(random, 7);

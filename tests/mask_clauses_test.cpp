@@ -160,6 +160,9 @@ TEST_CASE("clauses refuse parameters outside their range") {
     CHECK(cppo::prefix_budget(good, 0.0).check());
   }
   CHECK(cppo::ratio_within(0.8, 1.28).check());
+  CHECK(cppo::ratio_within(1.0, 1.0).check());
+  CHECK(cppo::ratio_within(1e-9, 1e30).check());
+  CHECK_FALSE(cppo::ratio_within(0.8, 1.1e30).check());
   CHECK_FALSE(cppo::ratio_within(0.0, 1.2).check());
   CHECK_FALSE(cppo::ratio_within(1.3, 1.2).check());
   CHECK_FALSE(cppo::ratio_within(0.8, infinity).check());

@@ -110,6 +110,19 @@ TEST_CASE("F14: a batch without a token has loss 0 under every aggregation, and 
   for (float const x : gradient) CHECK(same_bits(x, 0.0F));
 }
 
+TEST_CASE("nothing is divided by 0: counts of 0 divide by 1, and an empty response has scale 0") {
+  for (cppo::aggregation const how : all_ways) {
+    CHECK(cppo::divisor(how, {0, 0}) == 1.0);
+    CHECK(cppo::divisor(how, {1, 1}) == 1.0);
+    CHECK(cppo::divisor(how, {7, 3}) == (how == cppo::token_sum ? 1.0 : how == cppo::token_mean ? 7.0 : 3.0));
+  }
+  CHECK(cppo::scale_of(cppo::seq_mean_token_mean, 4.0, 0, 8.0) == 0.0);
+  CHECK(cppo::scale_of(cppo::seq_mean_token_mean, 4.0, 1, 8.0) == 0.25);
+  CHECK(cppo::scale_of(cppo::seq_mean_token_mean, 4.0, 2, 8.0) == 0.125);
+  CHECK(cppo::scale_of(cppo::seq_mean_token_sum_norm, 4.0, 2, 8.0) == 1.0 / 32.0);
+  CHECK(cppo::scale_of(cppo::token_mean, 4.0, 2, 8.0) == 0.25);
+}
+
 TEST_CASE("a batch of no slots or of no responses has loss 0") {
   cppo::report r;
   auto const empty = [&](cppo::layout const& l) {

@@ -67,7 +67,7 @@ bool is_plus_zero(float x) { return same_bits(x, 0.0F); }
 std::vector<cppo::surrogate_options> every_option() {
   std::vector<cppo::surrogate_options> all;
   for (auto const form : {surrogate_form::ratio, surrogate_form::reinforce}) {
-    for (double const clamp : {0.0, 20.0, 2.0}) {
+    for (double const clamp : {0.0, 20.0, 2.0, 0.5}) {
       for (double const cap : {0.0, 1.3, 5.0}) all.push_back({form, clamp, cap});
     }
   }

@@ -121,6 +121,35 @@ TEST_CASE("every pair of names is accepted and all names differ") {
   CHECK(divergences.size() == std::size(cppo::divergence_names()));
 }
 
+// An index past the names would not compile here.
+static_assert(cppo::named_divergence::find("no such").index() == -1);
+
+TEST_CASE("a configuration that says nothing has the numbers of the factories") {
+  auto const same_as = [](std::string_view policy, auto const& region) {
+    INFO(std::string(policy));
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      generated_batch<float> const batch = generate<float>(seed);
+      bool found = false;
+      auto const got = by_name(policy_config{.policy = policy}, batch, found);
+      REQUIRE(found);
+      CHECK(cppo_test::unlike(got, capture(cppo::seq, batch, region, {}), batch.rows()) == "");
+    }
+  };
+  using namespace cppo;
+  static_assert(policy_config{}.policy == "cppo");
+  same_as("cppo", fixed_cppo());
+  same_as("cppo_calibrated", calibrated_cppo({.delta_b = 0.015}));
+  same_as("cppo_shuffled", trust_region(binary_tv, permuted(linear_weight(0.8), 0), fixed_cppo().mask()));
+  same_as("ppo", trust_region(binary_tv, uniform_weight, ppo().mask()));
+  same_as("dppo", dppo());
+  same_as("trm_max", trm_max({.delta = 0.15}, binary_tv));
+  static_assert(fixed_cppo().weight().w_min() == 0.8 && fixed_cppo().budget_slack() == 0.15);
+  static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::any_statistics{}) == 0.0);
+  static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
+  static_assert(ppo_options{}.epsilon_low == 0.2 && ppo_options{}.epsilon_high == 0.2);
+  static_assert(dppo_options{}.delta_low == 0.15 && dppo_options{}.delta_high == 0.15);
+}
+
 TEST_CASE("an unknown name is refused without a call") {
   bool called = false;
   auto const visit = [&called](std::string_view p, std::string_view d) {

@@ -326,7 +326,7 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 3, 2)));
   is.input(code, argument::token_weight, token_weight(vector_view<float const>(full.data(), 12, -1)));
   is.input(code, argument::top_k, top_k(2, ids, full, full));
-  is.input(code, argument::top_k, top_k(0, ids, ids.data(), ids.data()));
+  is.input(code, argument::top_k, top_k(0, ids, full.data(), full.data()));
   is.input(status_code::null_buffer, argument::response_mask, response_mask(null));
   is.input(status_code::null_buffer, argument::token_weight, token_weight(per_response(null)));
   auto const lend = [&](auto const& pi, auto const& mu, auto const& a) {

@@ -3,6 +3,7 @@
 
 #include "matrix.hpp"
 #include "model.hpp"
+#include "softmax.hpp"
 
 #include <cmath>
 #include <vector>
@@ -15,13 +16,6 @@ struct attention_trace {
   matrix<Real> query, key, value;       ///< after the rotary turn, [tokens, heads * head_dim]
   std::vector<matrix<Real>> attention;  ///< by head, [tokens, tokens], rows sum to 1, 0 above the diagonal
 };
-
-/// Softmax over scores[0 .. n), in place.
-template <class Scores>
-void softmax(Scores&& scores) {
-  scores = (scores.array() - scores.maxCoeff()).exp();
-  scores /= scores.sum();
-}
 
 /// Each head mixes the values of earlier tokens by softmax(q k / sqrt(head_dim)); [tokens, dim].
 template <class Real>

@@ -6,6 +6,7 @@
 #include "model.hpp"
 #include "rms_norm.hpp"
 #include "rotary.hpp"
+#include "softmax.hpp"
 
 #include <span>
 #include <vector>
@@ -59,8 +60,7 @@ class network {
     kept.log_prob.resize(s.response_length());
     for (Index t = 0; t < s.response_length(); ++t) {
       auto row = kept.log_soft.row(t);
-      row.array() -= row.maxCoeff();
-      row.array() -= std::log(row.array().exp().sum());
+      log_softmax(row);
       kept.log_prob(t) = row(s.ids[static_cast<std::size_t>(s.first + t)]);
     }
   }

@@ -3,6 +3,7 @@
 #include "attention.hpp"
 #include "feed_forward.hpp"
 #include "rms_norm.hpp"
+#include "softmax.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -84,11 +85,7 @@ matrix<float> sampler::step(std::vector<std::int32_t> const& tokens, Index t, In
     x += feed_forward(mid, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), inner);
   }
   matrix<float> logits = rms_norm(x, w(tensor::final_norm), norm) * w(tensor::embedding).transpose();
-  for (Index r = 0; r < rows; ++r) {
-    auto row = logits.row(r);
-    row.array() -= row.maxCoeff();
-    row.array() -= std::log(row.array().exp().sum());
-  }
+  for (Index r = 0; r < rows; ++r) log_softmax(logits.row(r));
   return logits;
 }
 

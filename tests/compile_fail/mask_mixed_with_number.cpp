@@ -1,4 +1,5 @@
 // expect: operator|
+// expect: mask_not_number
 #include <cppo/cppo.hpp>
 
 auto const rule = cppo::toward_rollout | 0.15;

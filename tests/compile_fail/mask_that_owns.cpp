@@ -1,4 +1,5 @@
 // expect: token_mask
+// expect: trivially_copyable_value
 #include <cppo/cppo.hpp>
 
 #include <vector>

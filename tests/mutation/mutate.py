@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB] [--seed S] [--jobs N] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--jobs N] [--near] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
 
-    1. part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits than those of the sound headers?
-    2. the unit tests of the header, then those of its folder and those that include it, one file at a time
-    3. for what is left: the tests that run everything (LAST) and the whole digest
+    1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
+       than those of the sound headers? What takes less time goes first
+    2. the unit tests of its folder and those that include it, one file at a time
+    3. for what is left: the tests that run everything (LAST), all other tests and the whole digest
 
-and is killed by the first that fails, does not end in time or, once 1 has compiled, meets a static_assert. What does
-not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted apart; one a line:
+and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
+has compiled. What does not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted
+apart; one a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
 
@@ -34,7 +36,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "policy", "objective", "execution"]
-LAST = ["execution_simd", "policy_special_cases", "testing_check_region", "algorithm_in_pieces"]
+LAST = ["policy_special_cases", "algorithm_in_pieces", "execution_simd", "testing_check_region"]
 COMPILER = ["clang++-19", "-std=gnu++20", "-O0", "-g0", "-w", "-pthread"]
 DEFINES = ["-DCPPO_USE_XSIMD=1", "-DCPPO_USE_EIGEN=1", "-isystem", "/usr/include/eigen3", f'-DCPPO_SOURCE_DIR="{ROOT}"',
            f"-I{ROOT / 'tests'}"]
@@ -84,7 +86,7 @@ def only_code(source):
     for m in re.finditer(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^[ \t]*#(?:\\\n|[^\n])*',
                          source, re.S | re.M):
         code = blank(code, m.start(), m.end())
-    for m in re.finditer(r"\bconcept\s+\w+\s*=[^;]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^;]*)*;", code):
+    for m in re.finditer(r"\bconcept\s+\w+\s*=[^;{]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^;{]*)*;", code):
         code = blank(code, m.start(), m.end())
     for word, pair in ((r"\bstatic_assert\s*\(", "()"), (r"\brequires\s*\(", "()"), (r"\brequires\s*\{", "{}"),
                        (r"\btemplate\s*<", "<>"), (r"\balignas\s*\(", "()"), (r"\bnoexcept\s*\(", "()")):
@@ -135,7 +137,7 @@ def conditions(code):
     for m in re.finditer(r"\bif \(", code):
         end = closing(code, m.end() - 1)
         yield m.end() - 1, end + 1, f"(!{{{m.end() - 1}:{end + 1}}})"
-    for m in re.finditer(r"(?<=[\s(])(\w[\w.]*(?:\(\))?)(?= \? )", code):
+    for m in re.finditer(r"(?:(?<=\()|(?<= [=?:] )|(?<=, )|(?<=return ))(\w[\w.]*(?:\(\))?)(?= \? )", code):
         yield m.start(), m.end(), "!" + m.group()
 
 
@@ -196,8 +198,9 @@ def mutants_of(name, source):
 class Programs:
     """Compiles and runs the killers, for the sound headers once and for each mutant."""
 
-    def __init__(self, folder, jobs):
+    def __init__(self, folder, jobs, near_only):
         self.folder = folder
+        self.near_only = near_only
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
@@ -242,7 +245,7 @@ class Programs:
             raise SystemExit(f"{' '.join(map(str, command))}\n{run.stdout}")
 
     def compile(self, worker, killer):
-        """What the compiler said, empty if it compiled."""
+        """What the compiler said, empty if it compiled, and processor seconds."""
         program = worker / killer
         common = [*COMPILER, *DEFINES, f"-I{worker / 'include'}"]
         if killer.startswith("digest"):
@@ -252,8 +255,13 @@ class Programs:
         else:
             command = [*common, "-include-pch", self.folder / "catch.pch", ROOT / f"tests/{killer}_test.cpp",
                        self.folder / "main.o", *self.libraries, "-o", program]
-        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        return "" if run.returncode == 0 else run.stdout or "?"
+        said = worker / "compiler.txt"
+        with open(said, "w", encoding="utf-8") as output:
+            run = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
+        text = "" if run.returncode == 0 else said.read_text(encoding="utf-8", errors="replace") or "?"
+        return text, used.ru_utime + used.ru_stime
 
     def run(self, worker, killer, seconds=None):
         """Processor seconds, None if it failed or took too long. Not the clock's: others may be busy here."""
@@ -285,44 +293,49 @@ class Programs:
             time.sleep(0.02)
 
     def sound_seconds(self, killer):
-        """Processor seconds of a killer on the sound headers; it must pass there."""
+        """Processor seconds to compile and to run a killer with the sound headers; it must pass there."""
         with self.lock:
             lock = self.locks.setdefault(killer, threading.Lock())
         with lock:
             if killer not in self.seconds:
                 worker = self.folder / "sound"
-                said = self.compile(worker, killer)
+                said, compiling = self.compile(worker, killer)
                 if said:
                     raise SystemExit(f"{killer} does not compile with the sound headers:\n{said}")
-                seconds = self.run(worker, killer)
-                if seconds is None:
+                running = self.run(worker, killer)
+                if running is None:
                     raise SystemExit(f"{killer} fails with the sound headers")
-                self.seconds[killer] = seconds
+                self.seconds[killer] = compiling, running
             return self.seconds[killer]
 
     def killers(self, name):
-        """The header's own test first; the others of its folder, but for core, where headers have little to do with
-        each other; those that include it."""
+        """The header's own test and part of the digest; the other tests of its folder, but for core, where headers have
+        little to do with each other; those that include it or its folder; all others."""
         folder = name.split("/")[0]
         own = name.removesuffix(".hpp").replace("/", "_")
         near = [t for t, text in self.tests.items() if t.startswith(own + "_") or f"<cppo/{name}>" in text or
-                (t.startswith(folder + "_") and folder != "core")]
+                f"<cppo/{folder}.hpp>" in text or (t.startswith(folder + "_") and folder != "core")]
         near.sort(key=lambda t: (not t.startswith(own), len(self.tests[t])))
-        return list(dict.fromkeys(["digest_part", *([own] if own in self.tests else []), *near, *LAST, "digest_all"]))
+        first = ["digest_part", *([own] if own in self.tests else [])]
+        first.sort(key=lambda t: sum(self.sound_seconds(t)))
+        return list(dict.fromkeys([*first, *near, *([] if self.near_only else [*LAST, *self.tests, "digest_all"])]))
 
     def judge(self, mutant):
         """(verdict, by what): verdict is killed, survived or not compiling."""
         with self.lock:
             worker = self.free.pop()
         path = worker / "include" / "cppo" / mutant.name
+        compiled = False
         try:
             path.write_text(mutant.text, encoding="utf-8")
             for killer in self.killers(mutant.name):
-                seconds = self.sound_seconds(killer)
-                said = self.compile(worker, killer)
+                _, seconds = self.sound_seconds(killer)
+                said, _ = self.compile(worker, killer)
                 if said:
-                    asserted = killer != "digest_part" and re.search(r"static assertion|not an integral constant", said)
-                    return ("killed", killer) if asserted else ("not compiling", killer)
+                    whose = "" if compiled else r"/tests/[^:\n]*:\d+:\d+: error: "
+                    asserted = re.search(whose + "(?:static assertion|constexpr variable)", said)
+                    return ("killed" if asserted else "not compiling"), killer
+                compiled = True
                 if self.run(worker, killer, seconds) is None:
                     return "killed", killer
             return "survived", ""
@@ -368,14 +381,17 @@ def print_table(results, explained):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=300, metavar="N", help="mutants drawn at random; 0: all")
-    parser.add_argument("--files", default="*", metavar="GLOB", help="of headers, for example 'mask/*'")
+    parser.add_argument("--files", nargs="+", default=["*"], metavar="GLOB", help="of headers, for example 'mask/*'")
+    parser.add_argument("--match", default="", metavar="TEXT", help="of the line, before or after the change")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
+    parser.add_argument("--near", action="store_true", help="leave step 3 out, where a survivor spends its minutes")
     parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
     args = parser.parse_args()
 
-    every = [m for name, path in Programs.headers() if fnmatch.fnmatch(name, args.files)
-             for m in mutants_of(name, path.read_text(encoding="utf-8"))]
+    wanted = lambda name: any(fnmatch.fnmatch(name, glob) for glob in args.files)
+    every = [m for name, path in Programs.headers() if wanted(name)
+             for m in mutants_of(name, path.read_text(encoding="utf-8")) if args.match in f"{m.before}\n{m.after}"]
     chosen = every
     if 0 < args.sample < len(every):
         places = sorted(random.Random(args.seed).sample(range(len(every)), args.sample))
@@ -388,7 +404,7 @@ def main():
         return 0
     explained = read_explained(Path(__file__).resolve().parent / "survivors.txt")
     began = time.monotonic()
-    programs = Programs(ROOT / "build" / "mutation", args.jobs)
+    programs = Programs(ROOT / "build" / "mutation", args.jobs, args.near)
     programs.sound_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -408,7 +424,7 @@ def main():
             print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
     known = {m.key() for m in every}
     dead = {m.key() for m, verdict, _ in results if verdict != "survived"}
-    stale = [key for key in explained if fnmatch.fnmatch(key[0], args.files) and (key not in known or key in dead)]
+    stale = [key for key in explained if wanted(key[0]) and not args.match and (key not in known or key in dead)]
     for key in stale:
         print(f"stale explanation: {' ## '.join(key)}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

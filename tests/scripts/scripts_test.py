@@ -241,6 +241,10 @@ static_assert(1 + 1 == 2, "(");
 template <int N = 3>
   requires(N > 1)
 concept good = N < 4 && requires(T t) { { t + 1 } -> same<int>; };
+concept shaped = requires(T t) {
+  t.extent(0);
+  t.stride(0);
+} || requires(T t) { t + 1; };
 T const& operator<(T const& a, T* b);
 int array[7];
 """), [])

@@ -33,6 +33,19 @@ constexpr auto name_buffer(T&& x) noexcept {
   }
 }
 
+/// May hold log-probs? A std::uint16_t does not say of which half type it has the bits.
+template <class T>
+inline constexpr bool holds_reals = element_traits<std::remove_cv_t<T>>::value <= element_type::bf16;
+
+template <argument Which, lendable_or_per_response T>
+constexpr auto name_reals(T&& x) noexcept {
+  auto const named = name_buffer<Which>(static_cast<T&&>(x));
+  static_assert(holds_reals<typename decltype(named)::element>,
+                "log-probs, advantages, divergences and weights are float, double, cppo::half or cppo::bfloat16: lend "
+                "raw 16-bit words as reinterpret_cast<cppo::bfloat16 const*>(p), or cppo::half");
+  return named;
+}
+
 /// May hold ids of tokens?
 template <class T>
 inline constexpr bool holds_ids = std::is_integral_v<T> && !std::is_same_v<std::remove_cv_t<T>, bool>;
@@ -74,17 +87,17 @@ inline constexpr bool is_double_log_prob =
 /// log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
 template <detail::lendable_or_per_response T>
 constexpr auto log_prob(T&& x) noexcept {
-  return detail::name_buffer<argument::log_prob>(static_cast<T&&>(x));
+  return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
 }
 /// log mu(y_t | s_t), nats: the rollout policy, frozen.
 template <detail::lendable_or_per_response T>
 constexpr auto rollout_log_prob(T&& x) noexcept {
-  return detail::name_buffer<argument::rollout_log_prob>(static_cast<T&&>(x));
+  return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
 }
 /// The advantage of each token, or `per_response(...)`.
 template <detail::lendable_or_per_response T>
 constexpr auto advantage(T&& x) noexcept {
-  return detail::name_buffer<argument::advantage>(static_cast<T&&>(x));
+  return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
 /// 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
 template <detail::lendable_or_per_response T>
@@ -94,12 +107,12 @@ constexpr auto response_mask(T&& x) noexcept {
 /// D_t computed elsewhere, for the `precomputed` divergence.
 template <detail::lendable_or_per_response T>
 constexpr auto divergence_values(T&& x) noexcept {
-  return detail::name_buffer<argument::divergence>(static_cast<T&&>(x));
+  return detail::name_reals<argument::divergence>(static_cast<T&&>(x));
 }
 /// An extra constant weight on each token's loss (rollout correction).
 template <detail::lendable_or_per_response T>
 constexpr auto token_weight(T&& x) noexcept {
-  return detail::name_buffer<argument::token_weight>(static_cast<T&&>(x));
+  return detail::name_reals<argument::token_weight>(static_cast<T&&>(x));
 }
 /// The id of the sampled token y_t, for Top-K divergences. Any integers.
 template <detail::lendable_or_per_response T>
@@ -116,6 +129,8 @@ constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs)
   static_assert(detail::holds_ids<detail::pointee<Ids>>, "top_k(k, ids, ...) takes ids first: lend integers");
   using p = std::remove_cv_t<detail::pointee<P>>;
   using q = std::remove_cv_t<detail::pointee<Q>>;
+  static_assert(detail::holds_reals<p> && detail::holds_reals<q>,
+                "top_k(k, ids, ...) takes both policies' log-probs last: float, double, cppo::half or cppo::bfloat16");
   using wide = std::conditional_t<std::is_same_v<p, double>, double, q>;
   return detail::named_top_k<wide>{{k, detail::make_buffer(static_cast<Ids&&>(ids)),
                                     detail::make_buffer(static_cast<P&&>(log_probs)),

@@ -126,13 +126,16 @@ concept range_like = !mdspan_like<T> && requires(T& v) {
 /// Shaped like an Eigen object: `data()` and `size()` alone would lose its order and strides.
 template <class T>
 concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
+/// Like std::vector<bool> and std::bitset: there is no array of elements to lend.
+template <class T>
+concept packed_bits = !range_like<T> && requires(std::remove_const_t<T>& v) { v.flip(); v.size(); };
 template <class T>
 concept array_like = std::is_bounded_array_v<std::remove_reference_t<T>>;
 template <class T>
 concept lendable =
     !only_lent_by_as_view<std::remove_cvref_t<T>> &&
     (std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
-     range_like<std::remove_reference_t<T>>);
+     range_like<std::remove_reference_t<T>> || packed_bits<std::remove_reference_t<T>>);  // refused with a sentence
 
 template <class T>
 struct pointee_of;
@@ -145,6 +148,8 @@ template <mdspan_like T>
 struct pointee_of<T> { using type = std::remove_pointer_t<decltype(std::declval<T const&>().data_handle())>; };
 template <range_like T>
 struct pointee_of<T> { using type = std::remove_reference_t<decltype(*std::declval<T&>().data())>; };
+template <packed_bits T>
+struct pointee_of<T> { using type = bool; };
 /// Element type of something lent, const where it may not be written.
 template <class T>
 using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
@@ -152,6 +157,8 @@ using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
 template <lendable T>
 constexpr buffer make_buffer(T&& x) noexcept {
   using U = std::remove_cvref_t<T>;
+  static_assert(!packed_bits<U>,
+                "std::vector<bool> keeps single bits, which cannot be lent: use std::vector<std::uint8_t> or bool[]");
   buffer b;
   b.type = element_traits<std::remove_cv_t<pointee<T>>>::value;
   if constexpr (std::is_pointer_v<U>) {
@@ -170,7 +177,7 @@ constexpr buffer make_buffer(T&& x) noexcept {
       b.extents[r] = static_cast<index_t>(x.extent(static_cast<decltype(U::rank())>(r)));
       b.strides[r] = static_cast<index_t>(x.stride(static_cast<decltype(U::rank())>(r)));
     }
-  } else {
+  } else if constexpr (!packed_bits<U>) {
     b.data = x.data();
     b.rank = 1;
     b.extents[0] = static_cast<index_t>(x.size());

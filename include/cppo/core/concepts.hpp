@@ -9,22 +9,42 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// Keeps a token or not: `m(token)` returns a mask of the token's lanes. Generic over the lane type.
+namespace detail {
+
+// Requirements with names of their own: a compiler that refuses a part says which one is not met.
+
+/// Copied byte by byte, as a kernel argument is.
+template <class P>
+concept trivially_copyable_value = std::is_trivially_copyable_v<P>;
 template <class M>
-concept token_mask = std::is_trivially_copyable_v<M> && requires(M const& m, token<float_lane> const& t) {
+concept mask_not_number = !std::is_arithmetic_v<M>;
+template <class M>
+concept const_call_operator = requires(M const& m, token<float_lane> const& t) { m(t); };
+template <class M>
+concept returns_mask_of_lanes = requires(M const& m, token<float_lane> const& t) {
   { m(t) } -> std::same_as<lane_mask<float>>;
 };
 
+}  // namespace detail
+
+/// Keeps a token or not: `m(token)` returns a mask of the token's lanes. Generic over the lane type.
+template <class M>
+concept token_mask = detail::mask_not_number<M> &&
+                     detail::trivially_copyable_value<M> &&
+                     detail::const_call_operator<M> &&
+                     detail::returns_mask_of_lanes<M>;
+
 /// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`.
 template <class D>
-concept divergence_score = std::is_trivially_copyable_v<D> && (
+concept divergence_score = detail::trivially_copyable_value<D> && (
   requires(D const& d, token<float_lane> const& t) { { d.at(t) } -> std::same_as<float_lane>; } ||
   requires(D const& d, float_lane x) { { d.between(x, x) } -> std::same_as<float_lane>; });
 
 /// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
 /// their weight is dropped, but must be computable.
 template <class W>
-concept weight_schedule = std::is_trivially_copyable_v<W> && requires(W const& w, position<float_lane> t, index_t n) {
+concept weight_schedule = detail::trivially_copyable_value<W> &&
+                          requires(W const& w, position<float_lane> t, index_t n) {
   { w.at(t, n) } -> std::same_as<float_lane>;
 };
 
@@ -40,13 +60,13 @@ struct any_statistics {
 /// (its maximum and mean of D are filled in if `needed` holds `needs::response`), `statistics.quantile(q)` an
 /// interpolated order statistic of D (declare `needed = needs::quantile` to read it).
 template <class B>
-concept budget = std::is_trivially_copyable_v<B> && requires(B const& b, detail::any_statistics const& s) {
+concept budget = detail::trivially_copyable_value<B> && requires(B const& b, detail::any_statistics const& s) {
   { b.resolve(s) } -> std::convertible_to<double>;
 };
 
 /// How much of a token past the boundary survives: g(x) = 1 for x <= 1, non-increasing, x g(x) <= 1 beyond.
 template <class G>
-concept gate = std::is_trivially_copyable_v<G> && requires(G const& g, float_lane x) {
+concept gate = detail::trivially_copyable_value<G> && requires(G const& g, float_lane x) {
   { g(x) } -> std::same_as<float_lane>;
 };
 

@@ -128,7 +128,7 @@ class region {
 
 /// A type made by `trust_region` (or shaped like it).
 template <class R>
-concept trust_region_policy = std::is_trivially_copyable_v<R> && requires {
+concept trust_region_policy = detail::trivially_copyable_value<R> && requires {
   typename R::divergence_type;
   typename R::weight_type;
   typename R::mask_type;
