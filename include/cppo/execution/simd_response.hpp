@@ -228,7 +228,7 @@ class simd_response {
     Region const policy = task_.policy;
     soundness seen = input;
     each_group(block, in, [&](lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register([&](auto u) CPPO_INLINE_LAMBDA {
+      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
         put(out + k, u * simd_size, load(policy, g, from + u * simd_size).divergence());
       });
@@ -368,7 +368,7 @@ class simd_response {
     V::mask clamped[group_registers], capped[group_registers];
     V::mask fits[group_registers], alive[group_registers], keeps[group_registers], taken[8][group_registers];
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-    each_register([&](auto u) CPPO_INLINE_LAMBDA {
+    each_register<Whole && !Trace>([&](int u) CPPO_INLINE_LAMBDA {
       with.input.see(in, k + u * simd_size);
       position<V> const p(first + u * simd_size);
       weight[u] = with.weigh(p);
@@ -399,8 +399,8 @@ class simd_response {
     prefix_values seen;
     if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
     else if constexpr (scans) with.prefix.advance(z, earned, fits);
-    each_register([&](auto u) CPPO_INLINE_LAMBDA {
-      constexpr int lane = u * simd_size;
+    each_register<Whole && !Trace>([&](int u) CPPO_INLINE_LAMBDA {
+      int const lane = u * simd_size;
       if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
       if constexpr (reads_prefix<Region>) t[u].set_prefix(at(seen.drift, lane), at(seen.weight, lane), at(seen.allowance, lane));
       auto const kept = policy.keeps(t[u]);
