@@ -1,9 +1,11 @@
 #include "bench_api.hpp"
 
 #include <cppo/budget/quantile.hpp>
+#include <cppo/execution/simd_selection.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace {
 

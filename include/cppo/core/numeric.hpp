@@ -98,7 +98,10 @@ class lane_mask {
   using ops = detail::register_ops<Register>;   ///< elementary operations
   using raw_type = typename ops::mask_type;     ///< what holds the bits
 
-  constexpr lane_mask() noexcept = default;
+  /// No value yet: arrays of masks cost nothing.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane_mask() noexcept {
+    if (__builtin_is_constant_evaluated()) raw_ = raw_type{};
+  }
   /// Wraps the backend's own mask.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane_mask(raw_type raw) noexcept : raw_(raw) {}
   /// The backend's own mask.
@@ -118,7 +121,7 @@ class lane_mask {
   }
 
  private:
-  raw_type raw_{};
+  raw_type raw_;
 };
 
 /// One number per token. See the table at the head of this file.
@@ -131,7 +134,10 @@ class lane {
   using register_type = Register;                  ///< what holds the bits
   static constexpr int size = ops::size;           ///< tokens per value
 
-  constexpr lane() noexcept = default;
+  /// No value yet: arrays of lanes cost nothing.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane() noexcept {
+    if (__builtin_is_constant_evaluated()) raw_ = Register{};
+  }
   /// The same number in every lane.
   template <class T>
     requires std::is_arithmetic_v<T>
@@ -178,7 +184,7 @@ class lane {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return from_raw(ops::max(a.raw_, b.raw_)); }
 
  private:
-  Register raw_{};
+  Register raw_;
 };
 
 /// One token in float, one token in double.

@@ -157,25 +157,24 @@ CPPO_ALWAYS_INLINE __m256i lanes_from(std::uint64_t bytes) noexcept {
 }
 #endif
 
-/// Writes a register past the caches where the target can; `out` is aligned to a register.
-CPPO_ALWAYS_INLINE void stream(float* out, simd_lane x) noexcept {
-  auto const write = [out](auto raw) CPPO_INLINE_LAMBDA {
+/// Can a register be written past the caches? Only where it is a whole line: a part of one waits for the others, and
+/// the tokens between them take too long.
 #if defined(__AVX512F__)
-    if constexpr (simd_size == 16) return _mm512_stream_ps(out, raw.data);
+inline constexpr bool can_stream = simd_size == 16;
+#else
+inline constexpr bool can_stream = false;
 #endif
-#if defined(__AVX__)
-    if constexpr (simd_size == 8) return _mm256_stream_ps(out, raw.data);
+/// Writes a register, past the caches where it can; `out` is aligned to it.
+template <class Register>
+CPPO_ALWAYS_INLINE void stream(float* out, lane<Register> x) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (can_stream) return _mm512_stream_ps(out, x.raw().data);
 #endif
-#if defined(__SSE2__)
-    if constexpr (simd_size == 4) return _mm_stream_ps(out, raw.data);
-#endif
-    simd_ops::save(out, raw);
-  };
-  write(x.raw());
+  simd_ops::save(out, x.raw());
 }
 /// Orders what was streamed before what is written later.
 inline void end_streaming() noexcept {
-#if defined(__SSE2__)
+#if defined(__AVX512F__)
   _mm_sfence();
 #endif
 }

@@ -11,15 +11,15 @@ namespace cppo::inline CPPO_ABI::detail {
 inline constexpr int group_registers = 4;
 inline constexpr int group_size = group_registers * simd_size;
 
-/// f(0), f(1), ... for the registers of a group; unrolled where it is worth the code.
+/// f(0), f(1), ... for the registers of a group; unrolled, each index a constant, where it is worth the code.
 template <bool Unrolled, class F>
 CPPO_ALWAYS_INLINE void each_register(F const& f) {
   static_assert(group_registers == 4);
   if constexpr (Unrolled) {
-    f(0);
-    f(1);
-    f(2);
-    f(3);
+    f(std::integral_constant<int, 0>{});
+    f(std::integral_constant<int, 1>{});
+    f(std::integral_constant<int, 2>{});
+    f(std::integral_constant<int, 3>{});
   } else {
     for (int u = 0; u < group_registers; ++u) f(u);
   }
@@ -50,7 +50,7 @@ class simd_prefix {
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&earned)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
     limbs spent[group_registers], net[group_registers];
-    each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+    each_register<true>([&](auto u) CPPO_INLINE_LAMBDA {
       spent[u] = limbs(z[u]);
       net[u] = limbs(earned[u]) - spent[u];
     });

@@ -228,7 +228,7 @@ class simd_response {
     Region const policy = task_.policy;
     soundness seen = input;
     each_group(block, in, [&](lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+      each_register<true>([&](auto u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
         put(out + k, u * simd_size, load(policy, g, from + u * simd_size).divergence());
       });
@@ -269,7 +269,7 @@ class simd_response {
   /// Is the batch too large to be found in a cache afterwards, and to be there already?
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
-    return task_.batch.shape().elements() > tokens;
+    return can_stream && task_.batch.shape().elements() > tokens;
   }
 
   /// Decides and writes every token; false if the input is not sound.
@@ -325,7 +325,7 @@ class simd_response {
                                               results out, std::uint64_t* kept) {
     int k = 0;
     bool const fetches = out.far;
-    out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+    out.far = can_stream && fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
     for (; k + group_size <= count; k += group_size) {
       if (fetches) fetch_ahead(in, k);
       kept[k / 64] |= group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
@@ -368,7 +368,7 @@ class simd_response {
     V::mask clamped[group_registers], capped[group_registers];
     V::mask fits[group_registers], alive[group_registers], keeps[group_registers], taken[8][group_registers];
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-    each_register<Whole && !Trace>([&](int u) CPPO_INLINE_LAMBDA {
+    each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
       with.input.see(in, k + u * simd_size);
       position<V> const p(first + u * simd_size);
       weight[u] = with.weigh(p);
@@ -399,7 +399,7 @@ class simd_response {
     prefix_values seen;
     if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
     else if constexpr (scans) with.prefix.advance(z, earned, fits);
-    each_register<Whole && !Trace>([&](int u) CPPO_INLINE_LAMBDA {
+    each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
       int const lane = u * simd_size;
       if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
       if constexpr (reads_prefix<Region>) t[u].set_prefix(at(seen.drift, lane), at(seen.weight, lane), at(seen.allowance, lane));
@@ -411,7 +411,7 @@ class simd_response {
       if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
       if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
       else terms = with.objective.terms(t[u], product, kept, with.scale);
-      if (out.far) stream(out.gradient + lane, terms.gradient);
+      if (can_stream && out.far) stream(out.gradient + lane, terms.gradient);
       else put(out.gradient, lane, terms.gradient);
       if (out.loss != nullptr) put(out.loss, lane, terms.loss);
       if constexpr (Trace) {
