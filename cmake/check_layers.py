@@ -67,7 +67,9 @@ SAME_LAYER = {
     "execution/simd_selection.hpp": ["execution/simd_native.hpp"],
     "execution/simd_statistics.hpp": ["execution/inspect.hpp", "execution/simd_prefix.hpp", "execution/simd_selection.hpp"],
     "execution/simd_notes.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
-    "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_notes.hpp", "execution/simd_statistics.hpp"],
+    "execution/simd_tokens.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
+    "execution/simd_group.hpp": ["execution/simd_notes.hpp", "execution/simd_tokens.hpp"],
+    "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
     "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_response.hpp"],
     "execution/*.cuh": ["execution/execution.hpp", "execution/detail/*.cuh"],
 

@@ -27,6 +27,7 @@
 
 /// Asks for inlining where the cost of a call would be a multiple of the body. CPPO_NO_FORCED_INLINING leaves it to the
 /// compiler: builds take a third of the time and `simd` several times as long, with the same bits.
+/// @{
 #if (defined(__GNUC__) || defined(__clang__)) && !defined(CPPO_NO_FORCED_INLINING)
 #define CPPO_ALWAYS_INLINE inline __attribute__((always_inline))
 #define CPPO_INLINE_LAMBDA __attribute__((always_inline))
@@ -34,6 +35,7 @@
 #define CPPO_ALWAYS_INLINE inline
 #define CPPO_INLINE_LAMBDA
 #endif
+/// @}
 
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
 /// @{

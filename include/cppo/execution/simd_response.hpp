@@ -3,21 +3,16 @@
 #pragma once
 
 #include <cppo/execution/seq.hpp>
-#include <cppo/execution/simd_notes.hpp>
+#include <cppo/execution/simd_group.hpp>
 #include <cppo/execution/simd_statistics.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
-
-/// Positions past it have no 32 bits; such responses run as `seq`.
-inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
 
 template <class Region>
 class simd_response {
   using V = simd_lane;
   using ops = simd_ops;
   using job = task<float, Region>;
-  static constexpr bool scans = scans_prefix<Region>;
-  static constexpr bool soft = Region::is_soft;
   static_assert(block_size % group_size == 0);
 
  public:
@@ -51,37 +46,8 @@ class simd_response {
   /// The plain definition handles whatever is wrong with the input; it writes every slot again.
   response_outcome plainly() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
 
-  /// May D come from elsewhere than the score on registers?
-  static constexpr bool knows_scores = needs_divergences<Region> || !scores_on<typename Region::divergence_type, V> ||
-                                       requires(typename Region::divergence_type const& d) { d.one_token_only(); };
-
-  /// The tokens of a block as registers see them.
-  struct lanes {
-    float const* pi = nullptr;
-    float const* mu = nullptr;
-    float const* advantage = nullptr;
-    float const* weighted = nullptr;  ///< advantage times extra weight
-    float const* given = nullptr;     ///< null: none lent
-    float const* score = nullptr;     ///< null: not known yet
-  };
-  /// Where a block's inputs are copied if they cannot be read in place.
-  template <int Room>
-  struct input_copies {
-    alignas(64) float pi[Room], mu[Room], advantage[Room], weighted[Room], given[Room], score[Room];
-  };
-  /// Where a block puts its results.
-  struct results {
-    float* loss = nullptr;  ///< null: not asked for
-    float* gradient = nullptr;
-    bool far = false;  ///< past the caches, and fetch inputs ahead
-    float* trace[sinks] = {};
-  };
-
   response_column column_of(argument a) const noexcept { return {task_.batch[a], b_, first_, slots_}; }
   response_column column_of(sink s) const noexcept { return {task_.out[static_cast<int>(s)], b_, first_, slots_}; }
-  static V at(float const* p, int k) noexcept { return V::from_raw(ops::load(p + k)); }
-  static void put(float* p, int k, V x) noexcept { ops::save(p + k, x.raw()); }
-
   bool one_by_one() const noexcept {
     using D = typename Region::divergence_type;
     if constexpr (!scores_on<D, V>) return true;
@@ -92,7 +58,8 @@ class simd_response {
   struct ignore_gaps {
     void operator()(index_t, index_t) const noexcept {}
   };
-  /// f(block, lanes, rank of its first token) for every block, gap(slot, n) for slots between tokens that no block holds; false where extra input is not sound.
+  /// f(block, lanes, rank of its first token) for every block, gap(slot, n) for slots between tokens that no block holds;
+  /// false where extra input is not sound.
   template <class F, class Gap = ignore_gaps>
   CPPO_ALWAYS_INLINE bool each_block(F const& f, Gap const& gap = {}) {
     layout const& l = task_.batch.shape();
@@ -101,9 +68,9 @@ class simd_response {
                           given = column_of(argument::divergence);
     block_cursor cursor(task_.batch[argument::response_mask], l, b_, map_);
     token_block block;
-    input_copies<block_room> copies;
+    lane_copies<block_room> copies;
     for (index_t rank = 0; cursor.next(block, gap); rank += block.count) {
-      lanes in{gather(pi, block, copies.pi), gather(mu, block, copies.mu), gather(advantage, block, copies.advantage),
+      token_lanes in{gather(pi, block, copies.pi), gather(mu, block, copies.mu), gather(advantage, block, copies.advantage),
                gather(weight, block, copies.weighted), gather(given, block, copies.given), nullptr};
       if (in.weighted != nullptr && !within(in.weighted, block.count, std::numeric_limits<float>::lowest())) return false;
       if (in.given != nullptr && !within(in.given, block.count, 0.0F)) return false;
@@ -141,60 +108,10 @@ class simd_response {
     });
   }
 
-  /// The lanes of tokens [k, k + live) with the rest of the group padded.
-  static lanes tail(lanes const& in, int k, int live, input_copies<group_size>& to) noexcept {
-    auto const copy = [k, live](float const* from, float* out, float pad) -> float const* {
-      if (from == nullptr) return nullptr;
-      for (int j = 0; j < group_size; ++j) out[j] = pad;
-      std::memcpy(out, from + k, static_cast<std::size_t>(live) * sizeof(float));
-      return out;
-    };
-    return {copy(in.pi, to.pi, -1.0F), copy(in.mu, to.mu, -1.0F), copy(in.advantage, to.advantage, 0.0F),
-            copy(in.weighted, to.weighted, 0.0F), copy(in.given, to.given, 0.0F), copy(in.score, to.score, 0.0F)};
-  }
-  /// f(lanes, offset of the group in them, k) for each group of a block.
-  template <class F>
-  static void each_group(token_block const& block, lanes const& in, F const& f) {
-    int k = 0;
-    for (; k + group_size <= block.count; k += group_size) f(in, k, k);
-    if (k == block.count) return;
-    input_copies<group_size> copies;
-    f(tail(in, k, block.count - k, copies), 0, k);
-  }
-
-  /// Finds input that is not finite, and log-probs above the tolerance, in a run of tokens.
-  struct soundness {
-    V largest{std::numeric_limits<float>::lowest()};
-    ops::ints sizes = ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
-
-    CPPO_ALWAYS_INLINE void see(lanes const& in, int k) noexcept {
-      V const pi = at(in.pi, k), mu = at(in.mu, k);
-      largest = max(largest, max(pi, mu));
-      sizes = ops::larger(sizes, ops::as_ints(abs(pi - mu).raw()));
-      sizes = ops::larger(sizes, ops::as_ints(abs(at(in.advantage, k)).raw()));
-    }
-    bool good(float tolerance) const noexcept {
-      return ops::every_at_most(sizes, 0x7f7fffff) && ops::every((largest <= V(tolerance)).raw());
-    }
-  };
-
-  CPPO_ALWAYS_INLINE static token<V> load(Region const& policy, lanes const& in, int k) noexcept {
-    token<V> t(at(in.pi, k), at(in.mu, k), at(in.advantage, k));
-    t.lend_divergence(in.given != nullptr ? at(in.given, k) : V(0));
-    if constexpr (knows_scores) {
-      if (in.score != nullptr) {
-        t.set_divergence(at(in.score, k));
-        return t;
-      }
-    }
-    if constexpr (scores_on<typename Region::divergence_type, V>) t.set_divergence(score(policy.divergence(), t));
-    return t;
-  }
-
   bool sound() {
     soundness input;
-    bool const extras = each_block([&](token_block const& block, lanes const& in, index_t) {
-      each_group(block, in, [&](lanes const& g, int at, int) {
+    bool const extras = each_block([&](token_block const& block, token_lanes const& in, index_t) {
+      each_group(block, in, [&](token_lanes const& g, int at, int) {
         for (int u = 0; u < group_registers; ++u) input.see(g, at + u * simd_size);
       });
     });
@@ -212,7 +129,7 @@ class simd_response {
     if constexpr (needs_divergences<Region>) {
       float* const scores = s.reserve(map_.tokens);
       soundness input;
-      bool const extras = each_block([&](token_block const& block, lanes const& in, index_t rank) {
+      bool const extras = each_block([&](token_block const& block, token_lanes const& in, index_t rank) {
         score_block(block, in, input, scores + rank);
       });
       if (!extras || !input.good(task_.tolerance)) return false;
@@ -224,13 +141,13 @@ class simd_response {
     return true;
   }
   /// D of the tokens of a block on registers; writes whole groups.
-  void score_block(token_block const& block, lanes const& in, soundness& input, float* out) const noexcept {
+  void score_block(token_block const& block, token_lanes const& in, soundness& input, float* out) const noexcept {
     Region const policy = task_.policy;
     soundness seen = input;
-    each_group(block, in, [&](lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
+    each_group(block, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
       each_register<true>([&](auto u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
-        put(out + k, u * simd_size, load(policy, g, from + u * simd_size).divergence());
+        put_lanes(out + k, u * simd_size, load_tokens(policy, g, from + u * simd_size).divergence());
       });
     });
     input = seen;
@@ -253,19 +170,6 @@ class simd_response {
     }
   }
 
-  /// What the tokens of a response are decided with: a copy that nothing points to, so that it stays in registers while
-  /// outputs are written.
-  template <class Weigh>
-  struct deciding {
-    Region policy;
-    surrogate<float> objective;
-    Weigh weigh;
-    simd_prefix prefix;
-    V scale;
-    response_summary const* whole;
-    soundness input = {};
-  };
-
   /// Is the batch too large to be found in a cache afterwards, and to be there already?
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
@@ -280,17 +184,17 @@ class simd_response {
     simd_notes notes(carry.count + 1, length);
     auto weigh = schedule_for(task_.policy.weight(), length);
     response_summary const whole = whole_;
-    deciding<decltype(weigh)> with{task_.policy, task_.objective, weigh,
+    deciding<Region, decltype(weigh)> with{task_.policy, task_.objective, weigh,
                                    simd_prefix(carry, static_cast<float>(task_.policy.budget_slack()), whole_.delta_b),
                                    V(task_.scale(whole_.length)), &whole};
     response_column const loss = column_of(sink::loss), gradient = column_of(sink::gradient), mask = column_of(sink::mask);
     alignas(64) float loss_copy[block_room], gradient_copy[block_room];
     alignas(64) float trace_copies[Trace ? sinks : 1][block_room];
     bool const far = out_of_cache();
-    bool const done = each_block([&](token_block const& block, lanes const& in, index_t rank) CPPO_INLINE_LAMBDA {
+    bool const done = each_block([&](token_block const& block, token_lanes const& in, index_t rank) CPPO_INLINE_LAMBDA {
       bool const loss_in_place = loss.dense_floats && block.consecutive;
       bool const gradient_in_place = gradient.dense_floats && block.consecutive;
-      results out;
+      block_outputs out;
       if (loss.source->lent()) out.loss = loss_in_place ? loss.floats() + block.first : loss_copy;
       out.gradient = gradient_in_place ? gradient.floats() + block.first : gradient_copy;
       out.far = far;
@@ -316,127 +220,8 @@ class simd_response {
     });
     if (far) end_streaming();
     if (!done || !with.input.good(task_.tolerance)) return false;
-    if (Report && task_.reports) notes.template finish<soft>(diagnostics, whole_.delta_b);
+    if (Report && task_.reports) notes.template finish<Region::is_soft>(diagnostics, whole_.delta_b);
     return true;
-  }
-
-  template <bool Report, bool Trace, class Deciding>
-  CPPO_ALWAYS_INLINE static void decide_block(lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_notes& notes,
-                                              results out, std::uint64_t* kept) {
-    int k = 0;
-    bool const fetches = out.far;
-    out.far = can_stream && fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
-    for (; k + group_size <= count; k += group_size) {
-      if (fetches) fetch_ahead(in, k);
-      kept[k / 64] |= group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
-      if (out.loss != nullptr) out.loss += group_size;
-      out.gradient += group_size;
-      if constexpr (Trace) for (float*& p : out.trace) p += group_size;
-    }
-    if (int const live = count - k; live > 0) {
-      input_copies<group_size> copies;
-      alignas(64) float loss[group_size], gradient[group_size];
-      results last = out;
-      last.far = false;
-      last.gradient = gradient;
-      if (out.loss != nullptr) last.loss = loss;
-      kept[k / 64] |= group<Report, Trace, false>(tail(in, k, live, copies), 0, first + k, live, with, counts, notes, last) << (k % 64);
-      std::memcpy(out.gradient, gradient, static_cast<std::size_t>(live) * sizeof(float));
-      if (out.loss != nullptr) std::memcpy(out.loss, loss, static_cast<std::size_t>(live) * sizeof(float));
-    }
-  }
-
-  /// Asks for the inputs of a later group.
-  CPPO_ALWAYS_INLINE static void fetch_ahead(lanes const& in, int k) noexcept {
-    constexpr int ahead = 1024, line = 16;
-    for (int j = 0; j < group_size; j += line) {
-      __builtin_prefetch(in.pi + k + ahead + j);
-      __builtin_prefetch(in.mu + k + ahead + j);
-      __builtin_prefetch(in.advantage + k + ahead + j);
-    }
-  }
-
-  /// Decides a group of tokens, the first at position `first`; their masks as bits.
-  template <bool Report, bool Trace, bool Whole, class Deciding>
-  CPPO_ALWAYS_INLINE static std::uint64_t group(lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_notes& notes, results const& out) {
-    constexpr bool numbers = reads_prefix<Region> || Trace;
-    Region const& policy = with.policy;
-    token<V> t[group_registers] = {load(policy, in, k), load(policy, in, k + simd_size), load(policy, in, k + 2 * simd_size),
-                                  load(policy, in, k + 3 * simd_size)};
-    V weight[group_registers], z[group_registers], earned[group_registers];
-    V value[group_registers];
-    V::mask clamped[group_registers], capped[group_registers];
-    V::mask fits[group_registers], alive[group_registers], keeps[group_registers], taken[8][group_registers];
-    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-    each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
-      with.input.see(in, k + u * simd_size);
-      position<V> const p(first + u * simd_size);
-      weight[u] = with.weigh(p);
-      t[u].set_weight(p, *with.whole, weight[u]);
-      z[u] = t[u].weighted_divergence();
-      earned[u] = weight[u] * V(with.whole->delta_b);
-      if constexpr (!Whole) {
-        alive[u] = position<V>(u * simd_size + 1).before() < V(live);
-        z[u] = only(alive[u], z[u]);
-        earned[u] = only(alive[u], earned[u]);
-      }
-      surrogate_product<V> const product = with.objective.product(t[u], at(in.weighted, k + u * simd_size));
-      value[u] = product.value;
-      clamped[u] = product.clamped;
-      capped[u] = product.capped;
-      if constexpr (Report) {
-        ratio_estimates<V> estimates = with.objective.estimates(t[u], product);
-        V d = t[u].divergence(), ratio = product.ratio, seen_d = d;
-        if constexpr (!Whole) {
-          seen_d = select(alive[u], d, V(-max_score));
-          d = only(alive[u], d), ratio = only(alive[u], ratio);
-          estimates = {only(alive[u], estimates.log_ratio), only(alive[u], estimates.k3)};
-        }
-        notes.add(u, d, z[u], ratio, estimates);
-        counts.see(seen_d, ratio);
-      }
-    });
-    prefix_values seen;
-    if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
-    else if constexpr (scans) with.prefix.advance(z, earned, fits);
-    each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
-      int const lane = u * simd_size;
-      if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
-      if constexpr (reads_prefix<Region>) t[u].set_prefix(at(seen.drift, lane), at(seen.weight, lane), at(seen.allowance, lane));
-      auto const kept = policy.keeps(t[u]);
-      keeps[u] = kept;
-      surrogate_product<V> const product{value[u], V(0), clamped[u], capped[u]};
-      V gate(0);
-      surrogate_terms<V> terms;
-      if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
-      if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
-      else terms = with.objective.terms(t[u], product, kept, with.scale);
-      if (can_stream && out.far) stream(out.gradient + lane, terms.gradient);
-      else put(out.gradient, lane, terms.gradient);
-      if (out.loss != nullptr) put(out.loss, lane, terms.loss);
-      if constexpr (Trace) {
-        auto const trace = [&](sink s, V x) CPPO_INLINE_LAMBDA { put(out.trace[static_cast<int>(s)], lane, x); };
-        trace(sink::gate, gate);
-        trace(sink::divergence, t[u].divergence());
-        trace(sink::weight, weight[u]);
-        trace(sink::weighted, t[u].weighted_divergence());
-        trace(sink::drift, at(seen.drift, lane));
-        trace(sink::prefix_weight, at(seen.weight, lane));
-        trace(sink::decision, policy.decided_by(t[u], kept));
-        trace(sink::threshold, policy.threshold(t[u], at(seen.left, lane)));
-        t[u].set_prefix(at(seen.drift, lane), at(seen.weight, lane), at(seen.allowance, lane));
-        trace(sink::excess, excess_of(policy.mask(), t[u]));
-      }
-      if constexpr (Report) {
-        if constexpr (Whole) notes.template add<soft>(u, terms.loss, gate);
-        else notes.template add<soft>(u, only(alive[u], terms.loss), only(alive[u], gate));
-        policy.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { taken[static_cast<int>(d_t)][u] = m; });
-      }
-    });
-    std::uint64_t const lives = live == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << live) - 1;
-    std::uint64_t const kept_bits = lane_bits(keeps) & lives;
-    if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, taken, clamped, capped, with.objective.caps());
-    return kept_bits;
   }
 
   job const& task_;

@@ -1,0 +1,157 @@
+/// @file
+/// The heart of `simd`: decides a group of tokens, and writes what became of them.
+#pragma once
+
+#include <cppo/execution/simd_notes.hpp>
+#include <cppo/execution/simd_tokens.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// Positions past it have no 32 bits; such responses run as `seq`.
+inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
+
+/// Where a block puts its results.
+struct block_outputs {
+  float* loss = nullptr;  ///< null: not asked for
+  float* gradient = nullptr;
+  bool far = false;  ///< past the caches, and fetch inputs ahead
+  float* trace[sinks] = {};
+};
+
+/// What the tokens of a response are decided with: a copy that nothing points to, so that it stays in registers while
+/// outputs are written.
+template <class Region, class Weigh>
+struct deciding {
+  using region_type = Region;
+  Region policy;
+  surrogate<float> objective;
+  Weigh weigh;
+  simd_prefix prefix;
+  simd_lane scale;
+  response_summary const* whole;
+  soundness input = {};
+};
+
+/// Asks for the inputs of a later group.
+CPPO_ALWAYS_INLINE void fetch_ahead(token_lanes const& in, int k) noexcept {
+  constexpr int ahead = 1024, line = 16;
+  for (int j = 0; j < group_size; j += line) {
+    __builtin_prefetch(in.pi + k + ahead + j);
+    __builtin_prefetch(in.mu + k + ahead + j);
+    __builtin_prefetch(in.advantage + k + ahead + j);
+  }
+}
+
+/// Decides a group of tokens, the first at position `first`; their masks as bits.
+template <bool Report, bool Trace, bool Whole, class Deciding>
+CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_notes& notes, block_outputs const& out) {
+  using V = simd_lane;
+  using Region = typename Deciding::region_type;
+  constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region> || Trace;
+  Region const& policy = with.policy;
+  token<V> t[group_registers] = {load_tokens(policy, in, k), load_tokens(policy, in, k + simd_size), load_tokens(policy, in, k + 2 * simd_size),
+                                load_tokens(policy, in, k + 3 * simd_size)};
+  V weight[group_registers], z[group_registers], earned[group_registers];
+  V value[group_registers];
+  V::mask clamped[group_registers], capped[group_registers];
+  V::mask fits[group_registers], alive[group_registers], keeps[group_registers], taken[8][group_registers];
+  if (first < 1 || first > longest_on_registers) __builtin_unreachable();
+  each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
+    with.input.see(in, k + u * simd_size);
+    position<V> const p(first + u * simd_size);
+    weight[u] = with.weigh(p);
+    t[u].set_weight(p, *with.whole, weight[u]);
+    z[u] = t[u].weighted_divergence();
+    earned[u] = weight[u] * V(with.whole->delta_b);
+    if constexpr (!Whole) {
+      alive[u] = position<V>(u * simd_size + 1).before() < V(live);
+      z[u] = only(alive[u], z[u]);
+      earned[u] = only(alive[u], earned[u]);
+    }
+    surrogate_product<V> const product = with.objective.product(t[u], lanes_at(in.weighted, k + u * simd_size));
+    value[u] = product.value;
+    clamped[u] = product.clamped;
+    capped[u] = product.capped;
+    if constexpr (Report) {
+      ratio_estimates<V> estimates = with.objective.estimates(t[u], product);
+      V d = t[u].divergence(), ratio = product.ratio, seen_d = d;
+      if constexpr (!Whole) {
+        seen_d = select(alive[u], d, V(-max_score));
+        d = only(alive[u], d), ratio = only(alive[u], ratio);
+        estimates = {only(alive[u], estimates.log_ratio), only(alive[u], estimates.k3)};
+      }
+      notes.add(u, d, z[u], ratio, estimates);
+      counts.see(seen_d, ratio);
+    }
+  });
+  prefix_values seen;
+  if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
+  else if constexpr (scans) with.prefix.advance(z, earned, fits);
+  each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
+    int const lane = u * simd_size;
+    if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
+    if constexpr (reads_prefix<Region>) t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
+    auto const kept = policy.keeps(t[u]);
+    keeps[u] = kept;
+    surrogate_product<V> const product{value[u], V(0), clamped[u], capped[u]};
+    V gate(0);
+    surrogate_terms<V> terms;
+    if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
+    if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
+    else terms = with.objective.terms(t[u], product, kept, with.scale);
+    if (can_stream && out.far) stream(out.gradient + lane, terms.gradient);
+    else put_lanes(out.gradient, lane, terms.gradient);
+    if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
+    if constexpr (Trace) {
+      auto const trace = [&](sink s, V x) CPPO_INLINE_LAMBDA { put_lanes(out.trace[static_cast<int>(s)], lane, x); };
+      trace(sink::gate, gate);
+      trace(sink::divergence, t[u].divergence());
+      trace(sink::weight, weight[u]);
+      trace(sink::weighted, t[u].weighted_divergence());
+      trace(sink::drift, lanes_at(seen.drift, lane));
+      trace(sink::prefix_weight, lanes_at(seen.weight, lane));
+      trace(sink::decision, policy.decided_by(t[u], kept));
+      trace(sink::threshold, policy.threshold(t[u], lanes_at(seen.left, lane)));
+      t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
+      trace(sink::excess, excess_of(policy.mask(), t[u]));
+    }
+    if constexpr (Report) {
+      if constexpr (Whole) notes.template add<soft>(u, terms.loss, gate);
+      else notes.template add<soft>(u, only(alive[u], terms.loss), only(alive[u], gate));
+      policy.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { taken[static_cast<int>(d_t)][u] = m; });
+    }
+  });
+  std::uint64_t const lives = live == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << live) - 1;
+  std::uint64_t const kept_bits = lane_bits(keeps) & lives;
+  if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, taken, clamped, capped, with.objective.caps());
+  return kept_bits;
+}
+
+/// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
+template <bool Report, bool Trace, class Deciding>
+CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_notes& notes,
+                                            block_outputs out, std::uint64_t* kept) {
+  int k = 0;
+  bool const fetches = out.far;
+  out.far = can_stream && fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+  for (; k + group_size <= count; k += group_size) {
+    if (fetches) fetch_ahead(in, k);
+    kept[k / 64] |= decide_group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
+    if (out.loss != nullptr) out.loss += group_size;
+    out.gradient += group_size;
+    if constexpr (Trace) for (float*& p : out.trace) p += group_size;
+  }
+  if (int const live = count - k; live > 0) {
+    lane_copies<group_size> copies;
+    alignas(64) float loss[group_size], gradient[group_size];
+    block_outputs last = out;
+    last.far = false;
+    last.gradient = gradient;
+    if (out.loss != nullptr) last.loss = loss;
+    kept[k / 64] |= decide_group<Report, Trace, false>(padded_tail(in, k, live, copies), 0, first + k, live, with, counts, notes, last) << (k % 64);
+    std::memcpy(out.gradient, gradient, static_cast<std::size_t>(live) * sizeof(float));
+    if (out.loss != nullptr) std::memcpy(out.loss, loss, static_cast<std::size_t>(live) * sizeof(float));
+  }
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail
