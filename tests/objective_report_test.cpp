@@ -1,5 +1,6 @@
 // Every field of the report against a recount from what the call wrote for each token.
 #include "catch_compat.hpp"
+#include "lane_recount.hpp"
 #include "same_run.hpp"
 
 #include <cppo/execution/simd.hpp>
@@ -29,6 +30,7 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
     std::vector<index_t> const slots = batch.row(b, true);
     auto const n = static_cast<index_t>(slots.size());
     if (n > 0) ++r.counts.responses;
+    cppo_test::lane_recount loss, divergence, weighted, gate;
     for (index_t rank = 0; rank < n; ++rank) {
       auto const s = static_cast<std::size_t>(slots[static_cast<std::size_t>(rank)]);
       auto const value = [&](captured what) { return static_cast<double>(run[what][s]); };
@@ -51,19 +53,23 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       auto const bin = static_cast<int>(20 * rank / n);
       ++r.position_tokens[bin];
       r.position_masked[bin] += kept ? 0 : 1;
-      r.loss += value(captured::loss);
+      loss.add(rank, run[captured::loss][s]);
       c.absolute_loss += std::fabs(value(captured::loss));
-      r.sum_divergence += value(captured::divergence);
+      divergence.add(rank, run[captured::divergence][s]);
       double const score = value(captured::divergence);
       r.max_divergence = first_token ? score : std::max(r.max_divergence, score);
       first_token = false;
-      r.sum_weighted += value(captured::weighted_divergence);
-      r.sum_gate += value(captured::gate);
+      weighted.add(rank, run[captured::weighted_divergence][s]);
+      gate.add(rank, run[captured::gate][s]);
       r.sum_ratio += rho;
       r.max_ratio = std::max(r.max_ratio, rho);
       r.sum_k1 -= used;
       r.sum_k3 += std::expm1(used) - used;
     }
+    r.loss += loss.sum();
+    r.sum_divergence += divergence.sum();
+    r.sum_weighted += weighted.sum();
+    r.sum_gate += gate.sum();
   }
   return c;
 }
@@ -71,9 +77,6 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
 void check_near(double got, double want, double tolerance, double scale) {
   CHECK(std::fabs(got - want) <= tolerance * (1.0 + std::fabs(scale)));
 }
-
-// Each lane adds up to 16 terms in float before it goes on in double: 15 roundings of 2^-24.
-constexpr double sum_error = 1e-6;
 
 // Counts to the unit, sums within `tolerance`.
 void check_equal(report const& got, recount const& plain, double tolerance) {
@@ -94,11 +97,11 @@ void check_equal(report const& got, recount const& plain, double tolerance) {
     CHECK(got.position_tokens[i] == want.position_tokens[i]);
     CHECK(got.position_masked[i] == want.position_masked[i]);
   }
-  check_near(got.loss, want.loss, sum_error, plain.absolute_loss);
-  check_near(got.sum_divergence, want.sum_divergence, sum_error, want.sum_divergence);
+  check_near(got.loss, want.loss, 1e-12, plain.absolute_loss);
+  check_near(got.sum_divergence, want.sum_divergence, 1e-12, want.sum_divergence);
   CHECK(got.max_divergence == want.max_divergence);
-  check_near(got.sum_weighted, want.sum_weighted, sum_error, want.sum_weighted);
-  check_near(got.sum_gate, want.sum_gate, sum_error, want.sum_gate);
+  check_near(got.sum_weighted, want.sum_weighted, 1e-12, want.sum_weighted);
+  check_near(got.sum_gate, want.sum_gate, 1e-12, want.sum_gate);
   check_near(got.sum_ratio, want.sum_ratio, tolerance, want.sum_ratio);
   check_near(got.max_ratio, want.max_ratio, tolerance, want.max_ratio);
   check_near(got.sum_k1, want.sum_k1, tolerance, static_cast<double>(want.counts.tokens));
