@@ -146,6 +146,8 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
+  using detail::reads_device;
+  if (batch.shape().on_device() && !reads_device(executor)) return {status_code::executor_unavailable, argument::offsets};
   status s = detail::check_inputs(batch, policy);
   if (!s.ok()) return s;
   if (!options.surrogate.check()) return {status_code::bad_parameter, argument::options};
@@ -156,12 +158,8 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   if (!arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
-  s = detail::prepare(executor, t);
-  if (!s.ok()) return s;
-  t.reports = outputs.report != nullptr;
-  detail::outcome_fold const fold = execute(executor, t);
-  if (outputs.report != nullptr) *outputs.report = fold.diagnostics;
-  return fold.finish(options.bad_input);
+  using detail::run_call;
+  return run_call(executor, t, outputs.report);
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
