@@ -13,9 +13,12 @@ thread_local int allocations = 0;
 
 }  // namespace
 
-void* operator new(std::size_t n) {
+void* operator new(std::size_t n, std::nothrow_t const&) noexcept {
   ++allocations;
-  if (void* p = std::malloc(n > 0 ? n : 1)) return p;
+  return std::malloc(n > 0 ? n : 1);
+}
+void* operator new(std::size_t n) {
+  if (void* p = operator new(n, std::nothrow)) return p;
   throw std::bad_alloc();
 }
 void operator delete(void* p) noexcept { std::free(p); }
