@@ -127,7 +127,7 @@ inline double prefix_account_residual(std::span<double const> lambda, std::span<
 ///
 ///     4 xi delta_b W_{T-1} max over t < T of lambda_t/w_t
 ///
-/// At least `prefix_account_residual`, and equal iff w_t is proportional to lambda_t. Eq. 18 for w = 1. [App. B.8]
+/// At least 4 xi delta_b sum of lambda_t, and equal iff w_t is proportional to lambda_t. Eq. 18 for w = 1. [App. B.8]
 inline double terminal_account_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
                                         double xi = 1.0) noexcept {
   if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
