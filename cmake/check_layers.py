@@ -76,7 +76,8 @@ SAME_LAYER = {
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
     "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
-    "theory/tabular.hpp": ["theory/rational.hpp"],
+    "theory/tabular.hpp": ["theory/tabular_policy.hpp"],
+    "theory/tabular_policy.hpp": ["theory/rational.hpp"],
 
     "cppo.hpp": ["*"],
 }

@@ -97,7 +97,8 @@ TEST_CASE("bound: no token, one token, nothing known") {
   CHECK(std::isnan(prefix_account_residual(two, three, 1.0)));
   CHECK(std::isnan(terminal_account_residual(two, three, 1.0)));
   CHECK(std::isnan(prefix_account_residual(three, std::vector<double>(3, 1.0), 1.0)));
-  CHECK(std::isnan(terminal_account_residual(std::vector<double>{not_a_number, 1.0, 0.0}, std::vector<double>(3, 1.0), 1.0)));
+  std::vector<double> const early{not_a_number, 1.0, 0.0}, flat(3, 1.0);
+  CHECK(std::isnan(terminal_account_residual(early, flat, 1.0)));
   CHECK_FALSE(ratio_falls(two, three));
   CHECK_FALSE(ratio_falls(two, std::vector<double>{0.0, 1.0}));
 }
@@ -123,7 +124,8 @@ TEST_CASE("bound: the product over a long suffix keeps its digits") {
     index_t const T = 32768;
     std::vector<double> const beta = suffix_escapes(std::vector<double>(static_cast<std::size_t>(T), ell));
     for (index_t t = 1; t < T; t += 97) {
-      long double const exact = -std::expm1(static_cast<long double>(T - t) * std::log1p(-static_cast<long double>(ell)));
+      long double const step = std::log1p(-static_cast<long double>(ell));
+      long double const exact = -std::expm1(static_cast<long double>(T - t) * step);
       double const bound = 4.0 * static_cast<double>(T - t) * 0x1p-53;
       REQUIRE(near(beta[static_cast<std::size_t>(t - 1)], static_cast<double>(exact), bound + 0x1p-53));
     }
@@ -178,8 +180,8 @@ TEST_CASE("bound: Proposition 5's difference is w_min/(w_t w_{t+1}), in fraction
 
 namespace {
 
-// Four positions before the last; everything in whole numbers. Over all z_t = w_t u_t with S_m <= eta + W_m (delta_b = 1)
-// at every m, or at the last m alone: the largest 60 sum of lambda_t u_t, w_t dividing 60.
+// Four positions before the last; everything in whole numbers. Over all z_t = w_t u_t with S_m <= eta + W_m (delta_b =
+// 1) at every m, or at the last m alone: the largest 60 sum of lambda_t u_t, w_t dividing 60.
 struct program {
   std::array<int, 4> lambda, w;
   int eta;

@@ -25,7 +25,8 @@ struct two_responses {
   std::vector<double> a = {1, nan, 1, 2, -1, -1, nan, nan}, d = {0.1, nan, 0.3, 0.2, 0.2, 0.5, nan, nan};
   std::vector<std::uint8_t> valid = {1, 0, 1, 1, 1, 1, 0, 0};
   auto batch(layout const& l) const {
-    return rollout_batch(l, log_prob(pi), rollout_log_prob(mu), advantage(a), divergence_values(d), response_mask(valid));
+    return rollout_batch(l, log_prob(pi), rollout_log_prob(mu), advantage(a), divergence_values(d),
+                         response_mask(valid));
   }
 };
 
@@ -45,7 +46,8 @@ TEST_CASE("certificate: every number, against values written out") {
   two_responses const x;
   std::vector<std::int32_t> const offsets{0, 4, 8};
   for (layout const& l : {padded(2, 4), packed(offsets.data(), 2)}) {
-    certificate_result const c = certificate(x.batch(l), lent(0.5), {.divergence = measured::total_variation, .xi = 2.0});
+    certificate_options const options{.divergence = measured::total_variation, .xi = 2.0};
+    certificate_result const c = certificate(x.batch(l), lent(0.5), options);
     REQUIRE(c.outcome.ok());
     CHECK(c.certifies);
     CHECK((c.responses == 2 && c.horizon == 3));
@@ -119,7 +121,6 @@ TEST_CASE("certificate: it bounds what summing over every response says") {
 }
 
 TEST_CASE("certificate: lower bounds of the divergence certify nothing") {
-  cppo::testing::random_source random(2);
   tabular_policy<double> const mu(4, 2);
   auto pi = mu;
   for (index_t r = 0; r < pi.table().rows(); ++r) pi.table().row(r) << 0.35, 0.35, 0.15, 0.15;
@@ -136,7 +137,7 @@ TEST_CASE("certificate: lower bounds of the divergence certify nothing") {
   CHECK_FALSE(kl.certifies);
   CHECK(of(kl, bound_kind::mixed) < infinity);  // read as KL
   auto const ppo_region = trust_region(no_divergence, uniform_weight, ratio_within(0.8, 1.2));
-  CHECK_FALSE(certificate(batch, ppo_region, {.divergence = measured::total_variation}).certifies);  // D is not measured
+  CHECK_FALSE(certificate(batch, ppo_region, {.divergence = measured::total_variation}).certifies);  // no D
 }
 
 TEST_CASE("certificate: Eq. 6 is left out where the schedule does not allow it") {

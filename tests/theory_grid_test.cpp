@@ -12,8 +12,9 @@ namespace {
 using namespace cppo_test;
 
 void print(char const* name, ledger const& l) {
-  std::cout << name << ": " << l.pairs << " pairs, " << l.discontinuous << " of them with pi outside the support of mu ("
-            << l.discontinuous_broken << " above Eq. 14 on rollouts alone), " << l.above_prefix << " of " << l.slack_pairs
+  std::cout << name << ": " << l.pairs << " pairs, " << l.discontinuous
+            << " of them with pi outside the support of mu (" << l.discontinuous_broken
+            << " above Eq. 14 on rollouts alone), " << l.above_prefix << " of " << l.slack_pairs
             << " pairs and schedules above Eq. 6 within Eq. 8, by up to " << l.most_above << ", " << l.rising_broken
             << " above App. B.9 where its ratio rises\n";
   for (auto const& [what, t] : l.of) {
@@ -123,7 +124,8 @@ TEST_CASE("bound: two symbols and three tokens, probabilities 1/10, 8/10 and 9/1
 }
 
 TEST_CASE("bound: three symbols and two tokens, every pair of probabilities in halves") {
-  ledger const l = walk<3, 2>("V = 3, T = 2, halves", {{2, 0, 0}, {0, 2, 0}, {0, 0, 2}, {1, 1, 0}, {1, 0, 1}, {0, 1, 1}}, 2);
+  std::vector<std::array<int, 3>> const halves{{2, 0, 0}, {0, 2, 0}, {0, 0, 2}, {1, 1, 0}, {1, 0, 1}, {0, 1, 1}};
+  ledger const l = walk<3, 2>("V = 3, T = 2, halves", halves, 2);
   CHECK(l.pairs == 1679616);  // 6^8
   require_all(l, {1586304, 285120, 1433376, 0});
 }

@@ -120,8 +120,9 @@ TEST_CASE("limits: Binary-TV within the region, total variation and Delta far ou
   every_response_of const all(pi, mu);
   double const delta = 0.101, delta_b = 0.1;
   auto const away = all.pointing(1.0);
-  auto const seen = trust_region(binary_tv, uniform_weight, divergence_within(delta) & prefix_budget(delta, delta_b));
-  auto const listed = trust_region(precomputed, uniform_weight, divergence_within(delta) & prefix_budget(delta, delta_b));
+  auto const rule = divergence_within(delta) & prefix_budget(delta, delta_b);
+  auto const seen = trust_region(binary_tv, uniform_weight, rule);
+  auto const listed = trust_region(precomputed, uniform_weight, rule);
   CHECK(all.kept(seen, away) == 32);   // every token of every response
   CHECK(all.kept(listed, away) == 0);  // none, were the exact divergence asked
   double const residual = compare(pi, mu).largest_residual();
@@ -145,7 +146,7 @@ TEST_CASE("limits: tokens kept because they move toward mu are as far away as th
 
 TEST_CASE("limits: the mask binds an update, not the policy that comes of it") {
   // A table of logits, one step of gradient descent with the library's gradient. Every token is kept, as pi = mu; after
-  // the step every one of those that move away is out, but pi is where it is, and a masked token does not bring it back.
+  // the step those that move away are out, but pi is where it is, and a masked token does not bring it back.
   auto const mu = fair(2, 2);
   auto pi = mu;
   auto const region = presets::dense_post_trained(precomputed);
@@ -153,7 +154,7 @@ TEST_CASE("limits: the mask binds an update, not the policy that comes of it") {
   auto const step = [&](double rate) {
     every_response_of const all(pi, mu);
     std::vector<double> advantages;
-    for (index_t y = 0; y < 4; ++y) advantages.insert(advantages.end(), 2, y / 2 == y % 2 ? 1.0 : -1.0);  // R: 00 and 11
+    for (index_t y = 0; y < 4; ++y) advantages.insert(advantages.end(), 2, y / 2 == y % 2 ? 1.0 : -1.0);
     std::vector<double> gradient(8);
     status const s = policy_loss(seq, all.batch(advantages), region, {.gradient = gradient});
     CHECK(s.ok());

@@ -62,7 +62,7 @@ constexpr double terminal_residual(index_t T, double ell_max, double delta_b, do
   return 4.0 * xi * ell_max * rest * rest * delta_b;
 }
 
-/// |Delta| <= (4/3) xi T^{3/2} kappa, given KL <= kappa at every prefix, by Pinsker on both marginals. [arXiv 2512.23075]
+/// |Delta| <= (4/3) xi T^{3/2} kappa, given KL <= kappa at every prefix, by Pinsker twice. [arXiv 2512.23075]
 inline double pinsker_marginal_residual(index_t T, double kappa, double xi = 1.0) noexcept {
   auto const n = static_cast<double>(T);
   return 4.0 / 3.0 * xi * n * std::sqrt(n) * kappa;

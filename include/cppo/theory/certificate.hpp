@@ -41,8 +41,9 @@ inline constexpr int bound_kinds = 9;
 
 /// The name of a bound.
 constexpr std::string_view name(bound_kind k) noexcept {
-  constexpr std::string_view names[bound_kinds] = {"product form", "suffix sum", "adaptive", "coupling", "Pinsker-marginal",
-                                                   "mixed", "prefix average", "terminal average", "classical"};
+  constexpr std::string_view names[bound_kinds] = {"product form", "suffix sum",     "adaptive",
+                                                   "coupling",     "Pinsker-marginal", "mixed",
+                                                   "prefix average", "terminal average", "classical"};
   return names[static_cast<int>(k)];
 }
 
@@ -166,7 +167,8 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 ///     J(pi) - J(mu) >= L' - residual      [Eq. 1, Eq. 14]
 ///
 /// The region's mask decides nothing here: drift counts whether a token was kept or not.
-/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate. Positions: t counts valid tokens, T is the longest response.
+/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate. Positions: t counts valid
+/// tokens, T is the longest response.
 /// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
 /// (`certifies` is false); Binary and Top-K KL are then read as KL, everything else as total variation.
 /// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds

@@ -54,8 +54,8 @@ inline std::vector<double> suffix_sums(std::span<double const> ell) {
 
 /// beta_t = 1 - product over j > t of (1 - ell_j), given D_j <= ell_j; ell_j above 1 counts as 1. [Lemma 3, App. B.9]
 ///
-/// By beta_t = ell + (1 - ell) beta_{t+1}: all terms are positive, so the relative error stays below 4 (T-t) 2^-53 where
-/// the product itself would round to 1.
+/// By beta_t = ell + (1 - ell) beta_{t+1}: all terms are positive, so the relative error stays below 4 (T-t) 2^-53,
+/// also where the product itself would round to 1.
 inline std::vector<double> suffix_escapes(std::span<double const> ell) {
   std::vector<double> beta(ell.size(), 0.0);
   for (std::size_t t = ell.size(); t-- > 1;) {
@@ -104,8 +104,8 @@ bool tail_ratio_falls(W const& schedule, index_t T) {
   return ratio_falls(suffix_lengths(T), weights_of(schedule, T));
 }
 
-/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with sum over j <= m of w_j u_j <= eta + delta_b W_m for every
-/// m < T, whatever the order of lambda_t/w_t.
+/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with sum over j <= m of w_j u_j <= eta + delta_b W_m for
+/// every m < T, whatever the order of lambda_t/w_t.
 ///
 ///     4 xi ( eta r_1 + delta_b sum over m < T of w_m r_m ),  r_m = max over m <= t < T of lambda_t/w_t
 ///
@@ -123,7 +123,8 @@ inline double prefix_account_residual(std::span<double const> lambda, std::span<
   return 4.0 * xi * (delta_b * sum + eta * ratio);
 }
 
-/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with one account, sum over j < T of w_j u_j <= delta_b W_{T-1}.
+/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with one account: sum over j < T of w_j u_j <= delta_b
+/// W_{T-1}.
 ///
 ///     4 xi delta_b W_{T-1} max over t < T of lambda_t/w_t
 ///

@@ -1,93 +1,16 @@
 /// @file
-/// Small autoregressive policies as tables, compared by summing over every response: the bound's own ground truth.
+/// Two policies compared by summing over every response: the bound's own ground truth.
 ///
-/// V symbols, T tokens, one row of V probabilities for each prefix. Everything is a sum over the V^T responses, written
-/// as products of probabilities without a division, so that a `rational` gives the exact value and an identity either
-/// holds or does not. In double, J, L' and Delta are within `tabular_error_bound` of the exact values.
+/// Everything is a sum over the V^T responses, written as products of probabilities without a division, so that a
+/// `rational` gives the exact value and an identity either holds or does not. In double, J, L' and Delta are within
+/// `tabular_error_bound` of the exact values.
 #pragma once
 
-#include <cppo/theory/rational.hpp>
+#include <cppo/theory/tabular_policy.hpp>
 
 #include <cmath>
 
-#include <Eigen/Core>
-
-/// Makes `rational` a scalar of Eigen's: exact, signed, costly.
-template <>
-struct Eigen::NumTraits<cppo::theory::rational> : Eigen::GenericNumTraits<cppo::theory::rational> {
-  using Real = cppo::theory::rational;        ///< real numbers of this type
-  using NonInteger = cppo::theory::rational;  ///< quotients of this type
-  using Nested = cppo::theory::rational;      ///< passed by value
-  enum { IsComplex = 0, IsInteger = 0, IsSigned = 1, RequireInitialization = 1, ReadCost = 2, AddCost = 100, MulCost = 100 };
-  static constexpr Real epsilon() { return 0; }          ///< nothing is rounded
-  static constexpr Real dummy_precision() { return 0; }  ///< nothing is rounded
-  static constexpr int digits10() { return 0; }          ///< nothing is rounded
-};
-
 namespace cppo::inline CPPO_ABI::theory {
-
-/// A policy over V symbols and responses of exactly T tokens. Scalar: double or `rational`.
-///
-/// Row of a prefix of t tokens a_1 ... a_t: those of shorter prefixes first, then by the number a_1 ... a_t in base V.
-template <class Scalar>
-class tabular_policy {
- public:
-  using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;  ///< [prefixes, V]
-
-  /// Every token uniform. Pre: V >= 1, T >= 1, V^T small enough to be enumerated.
-  tabular_policy(index_t symbols, index_t length) : symbols_(symbols), length_(length) {
-    table_ = matrix::Constant(first_row(length), symbols, Scalar(1) / Scalar(static_cast<int>(symbols)));
-  }
-  /// V
-  index_t symbols() const noexcept { return symbols_; }
-  /// T
-  index_t length() const noexcept { return length_; }
-  /// V^T
-  index_t responses() const noexcept { return power(length_); }
-  /// V^t
-  index_t power(index_t t) const noexcept { return t == 0 ? 1 : symbols_ * power(t - 1); }
-  /// Row of the first prefix of t tokens; for t = T the number of rows.
-  index_t first_row(index_t t) const noexcept { return t == 0 ? 0 : first_row(t - 1) + power(t - 1); }
-  /// Row of the first t tokens of response y, 0 <= y < V^T.
-  index_t row_of(index_t t, index_t y) const noexcept { return first_row(t) + y / power(length_ - t); }
-  /// Token t of response y, t from 1: a symbol in 0, ..., V - 1.
-  index_t token_of(index_t t, index_t y) const noexcept { return y / power(length_ - t) % symbols_; }
-  /// The table, to be filled row by row.
-  /// @{
-  matrix& table() noexcept { return table_; }
-  matrix const& table() const noexcept { return table_; }
-  /// @}
-  /// Is every row a probability law, to within `tolerance` in its sum?
-  bool check(Scalar tolerance = Scalar(0)) const {
-    if (table_.rows() != first_row(length_) || table_.cols() != symbols_) return false;
-    for (Eigen::Index r = 0; r < table_.rows(); ++r) {
-      Scalar sum(0);
-      for (Eigen::Index a = 0; a < table_.cols(); ++a) {
-        if (!(table_(r, a) >= Scalar(0))) return false;
-        sum += table_(r, a);
-      }
-      if (!(sum <= Scalar(1) + tolerance && sum >= Scalar(1) - tolerance)) return false;
-    }
-    return true;
-  }
-
- private:
-  index_t symbols_, length_;
-  matrix table_;
-};
-
-/// pi_g = (1 - g_s) mu + g_s pi at every prefix s; g holds one number in [0, 1] per row. D(mu, pi_g) = g_s D(mu, pi). [Eq. 21]
-template <class Scalar>
-tabular_policy<Scalar> mixture(tabular_policy<Scalar> const& mu, tabular_policy<Scalar> const& pi,
-                               Eigen::Matrix<Scalar, Eigen::Dynamic, 1> const& g) {
-  tabular_policy<Scalar> mixed = mu;
-  for (Eigen::Index r = 0; r < g.size(); ++r) {
-    for (Eigen::Index a = 0; a < mixed.table().cols(); ++a) {
-      mixed.table()(r, a) = (Scalar(1) - g(r)) * mu.table()(r, a) + g(r) * pi.table()(r, a);
-    }
-  }
-  return mixed;
-}
 
 /// What summing over every response says about two policies. J, L' and Delta are linear in the reward, so each is kept
 /// as one coefficient per response: see `value`.
@@ -108,8 +31,10 @@ struct tabular_comparison {
   /// - Delta still holds of these coefficients, but they are no longer expectations under mu, and no bound does.
   bool absolutely_continuous = true;
 
-  /// Sum over all responses of coefficient times reward, R [V^T]; level by level, so that errors do not grow with V^T.
-  Scalar value(vector const& coefficients, vector const& rewards) const { return sum(coefficients.cwiseProduct(rewards)); }
+  /// Sum over all responses of coefficient times reward, R [V^T]; in a tree, so that errors grow with log(V^T) alone.
+  Scalar value(vector const& coefficients, vector const& rewards) const {
+    return sum(coefficients.cwiseProduct(rewards));
+  }
   /// The largest |Delta| over all rewards |R| <= 1: the sum of the coefficients' magnitudes.
   Scalar largest_residual() const {
     vector magnitudes = residual;
@@ -128,8 +53,9 @@ struct tabular_comparison {
   }
 };
 
-/// In double, J, L' and Delta, with |R| <= xi, are within this of their exact values for tables of doubles: each term is
-/// at most T + 2 roundings from exact, a tree sum adds one per level, and the terms' magnitudes add up to at most 4 T xi.
+/// In double, J, L' and Delta, with |R| <= xi, are within this of their exact values for tables of doubles: a coefficient
+/// is at most 3 T + 4 roundings from exact, a tree sum adds one per level, and the magnitudes of all terms add up to at
+/// most 4 T xi.
 inline double tabular_error_bound(index_t symbols, index_t length, double xi = 1.0) noexcept {
   double levels = 0.0;
   for (double n = 1.0, most = std::pow(static_cast<double>(symbols), static_cast<double>(length)); n < most; n *= 2.0) {
@@ -141,7 +67,7 @@ inline double tabular_error_bound(index_t symbols, index_t length, double xi = 1
 
 namespace detail {
 
-/// Products of token probabilities along every response: before(t, y) over its first t tokens, after(t, y) over the rest.
+/// Products of token probabilities along every response: before(t, y) over its first t, after(t, y) over the rest.
 template <class Scalar>
 struct response_products {
   typename tabular_policy<Scalar>::matrix token, before, after;
@@ -159,7 +85,7 @@ struct response_products {
   }
 };
 
-/// Half the sum of magnitudes over each group of `size` successive differences: total variations of the laws they are of.
+/// Half the sum of magnitudes over each group of `size` successive differences: total variations.
 template <class Scalar, class Row>
 typename tabular_comparison<Scalar>::vector half_magnitudes(Row const& x, Row const& y, index_t size) {
   using comparison = tabular_comparison<Scalar>;
@@ -230,7 +156,8 @@ void compare_positions(tabular_comparison<Scalar>& c, tabular_policy<Scalar> con
 
 }  // namespace detail
 
-/// Compares pi with mu by summing over every response. Pre: both check, of the same V and T. Cost: O(T V^T), as memory.
+/// Compares pi with mu by summing over every response. Pre: both check, of the same V and T.
+/// Cost: O(T V^T), memory too.
 template <class Scalar>
 tabular_comparison<Scalar> compare(tabular_policy<Scalar> const& pi, tabular_policy<Scalar> const& mu) {
   tabular_comparison<Scalar> c;
