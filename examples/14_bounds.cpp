@@ -29,7 +29,7 @@ row bounds_of(auto const& region, index_t T) {
   for (double const x : w) ell.push_back(delta / x);  // w_t D_t <= delta
   double const kl = 2.0 * most * most, kl_seq = 2.0 * delta_b * delta_b * static_cast<double>(T);  // the least possible
   return {{"product form, account of Eq. 8", prefix_account_residual(suffix_escapes(ell), w, delta_b, delta)},
-          {"adaptive, account of Eq. 8", prefix_account_residual(suffix_adaptive(T, most, HUGE_VAL), w, delta_b, delta)},
+          {"adaptive, account of Eq. 8", prefix_account_residual(suffix_adaptive(T, most, 1e300), w, delta_b, delta)},
           {"Eq. 14, account of Eq. 8", prefix_account_residual(suffix_sums(ell), w, delta_b, delta)},
           {"Eq. 17", implemented_residual(T, most, delta_b, delta)},
           {"coupling", coupling_residual(T, most)},
