@@ -6,9 +6,12 @@
 
 #include <Eigen/Core>
 
+/// @cond
+namespace Eigen {
+
 /// Makes `rational` a scalar of Eigen's: exact, signed, costly.
 template <>
-struct Eigen::NumTraits<cppo::theory::rational> : Eigen::GenericNumTraits<cppo::theory::rational> {
+struct NumTraits<cppo::theory::rational> : GenericNumTraits<cppo::theory::rational> {
   using Real = cppo::theory::rational;        ///< real numbers of this type
   using NonInteger = cppo::theory::rational;  ///< quotients of this type
   using Nested = cppo::theory::rational;      ///< passed by value
@@ -18,6 +21,9 @@ struct Eigen::NumTraits<cppo::theory::rational> : Eigen::GenericNumTraits<cppo::
   static constexpr Real dummy_precision() { return 0; }  ///< nothing is rounded
   static constexpr int digits10() { return 0; }          ///< nothing is rounded
 };
+
+}  // namespace Eigen
+/// @endcond
 
 namespace cppo::inline CPPO_ABI::theory {
 
