@@ -54,8 +54,8 @@ struct tabular_comparison {
 };
 
 /// In double, J, L' and Delta, with |R| <= xi, are within this of their exact values for tables of doubles: a
-/// coefficient is at most 3 T + 4 roundings from exact, a tree sum adds one per level, and the magnitudes of all terms add up to at
-/// most 4 T xi.
+/// coefficient is at most 3 T + 4 roundings from exact, a tree sum adds one per level, and the magnitudes of all terms
+/// add up to at most 4 T xi.
 inline double tabular_error_bound(index_t symbols, index_t length, double xi = 1.0) noexcept {
   double levels = 0.0;
   for (double n = 1.0, most = std::pow(static_cast<double>(symbols), static_cast<double>(length)); n < most; n *= 2.0) {
