@@ -110,6 +110,9 @@ TEST_CASE("limits: outside the support of mu neither the expectations nor Eq. 14
   CHECK(expected == rational(0));
   CHECK(c.value(c.pi, R) - c.value(c.mu, R) == rational(-1, 2));
   CHECK(c.value(c.surrogate, R) - c.value(c.residual, R) == rational(-1, 2));  // of the products, still exact
+  // Where mu never gets to, it has no say.
+  auto const inside = table_of<rational>(2, 2, {{2, 0}, {1, 1}, {0, 2}}, 2);
+  CHECK(compare(inside, mu).absolutely_continuous);
 }
 
 TEST_CASE("limits: Binary-TV within the region, total variation and Delta far outside") {
