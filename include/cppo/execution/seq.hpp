@@ -123,7 +123,7 @@ class seq_response {
     sums.log_ratio.add(rank, estimates.log_ratio.raw());
     sums.k3.add(rank, estimates.k3.raw());
     if (rank == 0 || wide(r[sink::divergence]) > diagnostics.max_divergence) {
-      diagnostics.max_divergence = wide(r[sink::divergence]);
+      diagnostics.max_divergence = wide(r[sink::divergence]) + 0.0;  // never -0
     }
     if (wide(product.ratio.raw()) > diagnostics.max_ratio) diagnostics.max_ratio = wide(product.ratio.raw());
     diagnostics.clamped += product.clamped.raw() ? 1 : 0;
