@@ -75,6 +75,9 @@ SAME_LAYER = {
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
+    "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
+    "theory/tabular.hpp": ["theory/tabular_policy.hpp"],
+    "theory/tabular_policy.hpp": ["theory/rational.hpp"],
 
     "cppo.hpp": ["*"],
 }
@@ -93,7 +96,7 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 THIRD_PARTY = {
     "xsimd": ["execution/simd*.hpp"],
     "immintrin": ["execution/simd_native.hpp"],
-    "Eigen": ["interop/eigen*.hpp", "theory/*"],
+    "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],
     "thrust": ["*.cuh"],

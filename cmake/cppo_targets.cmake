@@ -1,7 +1,7 @@
 # The targets a user links:
 #   cppo::cppo   the library; the standard library only
 #   cppo::simd   the same with the `simd` executor: CPPO_USE_XSIMD=1, xsimd's headers, threads
-#   cppo::eigen  the same with the Eigen adaptors and theory/: CPPO_USE_EIGEN=1, Eigen 3.4 or newer
+#   cppo::eigen  the same with the Eigen adaptors and theory/tabular.hpp: CPPO_USE_EIGEN=1, Eigen 3.4 or newer
 # A feature is on by the macro its target sets, never because a header happens to be on the include path.
 
 include("${CMAKE_CURRENT_LIST_DIR}/cppo_dependencies.cmake")
@@ -14,7 +14,7 @@ file(GLOB_RECURSE cppo_device_headers CONFIGURE_DEPENDS "${cppo_include_dir}/cpp
 set(cppo_simd_headers ${cppo_headers})
 list(FILTER cppo_simd_headers INCLUDE REGEX "/cppo/execution/simd[^/]*\\.hpp$")
 set(cppo_eigen_headers ${cppo_headers})
-list(FILTER cppo_eigen_headers INCLUDE REGEX "/cppo/(interop/eigen[^/]*|theory/.*)\\.hpp$")
+list(FILTER cppo_eigen_headers INCLUDE REGEX "/cppo/(interop/eigen|theory/tabular)[^/]*\\.hpp$")
 set(cppo_core_headers ${cppo_headers})
 if(cppo_simd_headers OR cppo_eigen_headers)
   list(REMOVE_ITEM cppo_core_headers ${cppo_simd_headers} ${cppo_eigen_headers})

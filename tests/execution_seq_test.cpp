@@ -269,3 +269,17 @@ TEST_CASE("the report counts what the oracle counts", "[execution]") {
     CHECK(std::fabs(r.loss - want.totals.loss) <= 1e-9 * (1.0 + std::fabs(want.totals.loss)));
   }
 }
+
+TEST_CASE("the largest divergence has no sign of zero, whatever zeros there are", "[execution]") {
+  using namespace cppo;
+  std::vector<float> const equal(84, -0.5F), a(84, 1.0F), zeros(84, -0.0F);
+  auto const batch = rollout_batch(padded(1, 84), log_prob(equal), rollout_log_prob(equal), advantage(a),
+                                   divergence_values(zeros));
+  auto const region = trust_region(precomputed, uniform_weight, divergence_within(0.1));
+  report plain, wide;
+  REQUIRE(policy_loss(seq, batch, region, {.report = &plain}).ok());
+  REQUIRE(policy_loss(simd, batch, region, {.report = &wide}).ok());
+  CHECK(plain.max_divergence == 0.0);
+  CHECK_FALSE(std::signbit(plain.max_divergence));
+  CHECK_FALSE(std::signbit(wide.max_divergence));
+}

@@ -83,7 +83,7 @@ class seq_response {
     Real const* term = d.terms;
     sums.each([&](lane_sums<Real>& sum) { sum.add(rank, *term++); });
     double const divergence = static_cast<double>(d.at(sink::divergence));
-    if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence;
+    if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence + 0.0;  // never -0
     if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
     diagnostics.clamped += d.clamped ? 1 : 0;
     diagnostics.capped += d.capped ? 1 : 0;

@@ -105,7 +105,7 @@ class simd_notes {
     if constexpr (!Soft) r.sum_gate = static_cast<double>(r.kept);
     r.clamped = counts_.clamped;
     r.capped = counts_.capped;
-    if (r.counts.tokens > 0) r.max_divergence = largest(counts_.top_divergence);
+    if (r.counts.tokens > 0) r.max_divergence = largest(counts_.top_divergence) + 0.0;  // never -0
     r.max_ratio = largest(counts_.top_ratio);
     note_budget(r, delta_b);
   }

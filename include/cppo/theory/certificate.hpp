@@ -1,0 +1,201 @@
+/// @file
+/// From a batch and a region: the tightest bound on |Delta| that the measured divergences give, and the gain to beat.
+#pragma once
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/divergence/binary.hpp>
+#include <cppo/divergence/none.hpp>
+#include <cppo/divergence/top_k.hpp>
+#include <cppo/theory/bound.hpp>
+#include <cppo/theory/profile.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace cppo::inline CPPO_ABI::theory {
+
+/// What the divergences of a batch are.
+enum class measured : std::uint8_t {
+  unknown,          ///< nothing is said of them; a lower bound for Binary and Top-K
+  total_variation,  ///< the exact total variation of the full laws, or more
+  kl,               ///< the exact KL(mu || pi) of the full laws, or more; TV is then at most sqrt(KL/2)
+};
+
+/// The bounds that a certificate compares.
+enum class bound_kind : std::uint8_t {
+  product,           ///< u_t beta_t [App. B.9, before its budget]
+  suffix_sum,        ///< u_t times the sum of the later ell_j [Eq. 14]
+  adaptive,          ///< `suffix_adaptive` [arXiv 2512.23075]
+  coupling,          ///< `coupling_residual`
+  pinsker_marginal,  ///< `pinsker_marginal_residual`; needs KL
+  mixed,             ///< `mixed_residual`; needs KL
+  prefix,            ///< Eq. 6, with the prefix average that was measured under the region's weights at length T
+  terminal,          ///< Eq. 18, with the average over t < T that was measured
+  classical,         ///< 2 xi T(T-1) epsilon^2
+};
+/// How many there are.
+inline constexpr int bound_kinds = 9;
+
+/// The name of a bound.
+constexpr std::string_view name(bound_kind k) noexcept {
+  constexpr std::string_view names[bound_kinds] = {"product form", "suffix sum",     "adaptive",
+                                                   "coupling",     "Pinsker-marginal", "mixed",
+                                                   "prefix average", "terminal average", "classical"};
+  return names[static_cast<int>(k)];
+}
+
+/// How a certificate is made.
+struct certificate_options {
+  measured divergence = measured::unknown;  ///< what the region's divergence is of these laws
+  double xi = 1.0;                          ///< |R| <= xi, in the units of the advantages
+};
+
+/// What was measured, and what follows.
+struct certificate_result {
+  status outcome;            ///< of the call that measured; if it is not ok, nothing below was filled in
+  bool certifies = false;    ///< are the divergences exact? If not, `residual` is an indication: Delta may be larger
+  index_t responses = 0;     ///< with a valid token
+  index_t horizon = 0;       ///< T: the longest response; shorter ones drift by 0 after their end
+  double max_divergence = 0.0;   ///< largest D_t, as total variation
+  double prefix_average = 0.0;   ///< largest over m < T of (sum of w_j u_j)/W_m: the delta_b that was kept on average
+  double terminal_average = 0.0; ///< mean of u_t over t < T
+  double bounds[bound_kinds] = {};  ///< each on |Delta|, by `bound_kind`; +inf where one does not apply
+  bound_kind tightest = bound_kind::product;  ///< the smallest, the first of equals
+  double residual = std::numeric_limits<double>::infinity();  ///< its value: L' must exceed it
+  double surrogate_gain = 0.0;  ///< L' as measured: mean over responses of the sum of A_t (rho_t - 1)
+
+  /// Is pi better than mu, if the batch stands for all rollouts?
+  bool improves() const noexcept { return certifies && surrogate_gain > residual; }
+};
+
+namespace detail {
+
+/// What a divergence is of the full laws, where its type tells: Binary and Top-K are lower bounds.
+template <class D>
+inline constexpr bool is_kl = std::is_same_v<D, binary_kl_t>;
+template <top_k_form F>
+inline constexpr bool is_kl<top_k_kl_t<F>> = true;
+
+/// u_t, ell_t and KL of a batch, added up response by response.
+struct drift_profile {
+  std::vector<double> u, ell;
+  double kappa = 0.0, kappa_seq = 0.0, gain = 0.0;
+  index_t responses = 0;
+
+  void add(std::size_t t, double d, bool is_kl_score) {
+    if (u.size() <= t) {
+      u.resize(t + 1, 0.0);
+      ell.resize(t + 1, 0.0);
+    }
+    double const tv = is_kl_score ? std::min(1.0, std::sqrt(d / 2.0)) : d;
+    u[t] += tv;
+    ell[t] = std::max(ell[t], tv);
+    kappa = std::max(kappa, d);
+    kappa_seq += d;
+  }
+  void finish(bool is_kl_score) {
+    double const n = responses > 0 ? static_cast<double>(responses) : 1.0;
+    for (double& x : u) x /= n;
+    gain /= n;
+    kappa_seq /= n;
+    if (!is_kl_score) kappa = kappa_seq = std::numeric_limits<double>::infinity();
+  }
+};
+
+/// Adds up a batch, given D_t at every slot; a slot whose decision is `excluded` is no token.
+template <class Real>
+drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<double> const& d,
+                         std::vector<std::uint8_t> const& decided, bool is_kl_score) {
+  drift_profile p;
+  layout const& l = batch.shape();
+  for (index_t b = 0; b < l.responses(); ++b) {
+    auto slot = static_cast<std::size_t>(l.is_packed() ? l.begin(b) : b * l.width());
+    std::size_t t = 0;
+    for (index_t i = 0; i < l.slots(b); ++i, ++slot) {
+      if (decided[slot] == static_cast<std::uint8_t>(decision::excluded)) continue;
+      p.add(t++, d[slot], is_kl_score);
+      double const log_ratio = static_cast<double>(batch.value(argument::log_prob, b, i)) -
+                               static_cast<double>(batch.value(argument::rollout_log_prob, b, i));
+      p.gain += static_cast<double>(batch.value(argument::advantage, b, i)) * std::expm1(log_ratio);
+    }
+    if (t > 0) ++p.responses;
+  }
+  p.finish(is_kl_score);
+  return p;
+}
+
+/// The averages that an account would have had to allow.
+inline void measure_averages(certificate_result& c, std::vector<double> const& u, std::vector<double> const& w) {
+  double drift = 0.0, total = 0.0, plain = 0.0;
+  for (std::size_t m = 0; m + 1 < u.size(); ++m) {
+    drift += w[m] * u[m];
+    total += w[m];
+    plain += u[m];
+    c.prefix_average = std::max(c.prefix_average, drift / total);
+  }
+  if (c.horizon > 1) c.terminal_average = plain / static_cast<double>(c.horizon - 1);
+}
+
+/// Every bound, and the smallest.
+inline void evaluate(certificate_result& c, drift_profile const& p, bool schedule_falls, double xi) {
+  index_t const T = c.horizon;
+  double const most = c.max_divergence;
+  auto const set = [&c](bound_kind k, double x) { c.bounds[static_cast<int>(k)] = x; };
+  set(bound_kind::product, profile_residual(p.u, suffix_escapes(p.ell), xi));
+  set(bound_kind::suffix_sum, profile_residual(p.u, suffix_sums(p.ell), xi));
+  set(bound_kind::adaptive, profile_residual(p.u, suffix_adaptive(T, most, p.kappa), xi));
+  set(bound_kind::coupling, coupling_residual(T, most, xi));
+  set(bound_kind::pinsker_marginal, pinsker_marginal_residual(T, p.kappa, xi));
+  set(bound_kind::mixed, mixed_residual(T, p.kappa, p.kappa_seq, xi));
+  double const infinity = std::numeric_limits<double>::infinity();
+  set(bound_kind::prefix, schedule_falls ? prefix_residual(T, most, c.prefix_average, xi) : infinity);
+  set(bound_kind::terminal, terminal_residual(T, most, c.terminal_average, xi));
+  set(bound_kind::classical, classical_residual(T, most, xi));
+  double const* const least = std::min_element(c.bounds, c.bounds + bound_kinds);
+  c.tightest = static_cast<bound_kind>(least - c.bounds);
+  c.residual = *least;
+}
+
+}  // namespace detail
+
+/// Measures D_t of every valid token under the region's divergence, takes u_t as their mean over responses and ell_t as
+/// their maximum, and returns every bound on |Delta| that follows, the tightest, and the surrogate gain it must beat.
+///
+///     J(pi) - J(mu) >= L' - residual      [Eq. 1, Eq. 14]
+///
+/// The region's mask decides nothing here: drift counts whether a token was kept or not.
+/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate. Positions: t counts valid
+/// tokens, T is the longest response.
+/// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
+/// (`certifies` is false); Binary and Top-K KL are then read as KL, everything else as total variation.
+/// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds
+/// is the bound for a mu that is uniform over these. Cost: one call of `policy_loss`, memory for two numbers a slot.
+template <class Real, trust_region_policy Region>
+certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& policy,
+                               certificate_options const& options = {}) {
+  certificate_result c;
+  c.outcome = batch.check();
+  if (!c.outcome.ok()) return c;
+  auto const slots = static_cast<std::size_t>(batch.shape().elements());
+  std::vector<double> d(slots);
+  std::vector<std::uint8_t> decided(slots);
+  c.outcome = policy_loss(seq, batch, policy, {.trace = {.divergence = d, .decision = decided}});
+  if (!c.outcome.ok()) return c;
+  bool const guessed_kl = options.divergence == measured::unknown && detail::is_kl<typename Region::divergence_type>;
+  bool const is_kl = options.divergence == measured::kl || guessed_kl;
+  detail::drift_profile const p = detail::profile_of(batch, d, decided, is_kl);
+  bool const measures = !std::is_same_v<typename Region::divergence_type, no_divergence_t>;
+  c.certifies = options.divergence != measured::unknown && measures && p.responses > 0;
+  c.responses = p.responses;
+  c.horizon = static_cast<index_t>(p.u.size());
+  for (double const x : p.ell) c.max_divergence = std::max(c.max_divergence, x);
+  c.surrogate_gain = p.gain;
+  detail::measure_averages(c, p.u, weights_of(policy.weight(), c.horizon));
+  detail::evaluate(c, p, tail_ratio_falls(policy.weight(), c.horizon), options.xi);
+  return c;
+}
+
+}  // namespace cppo::inline CPPO_ABI::theory

@@ -1,0 +1,143 @@
+/// @file
+/// Bounds from numbers per position: u_t, what a token drifts on average, times lambda_t, what a drift there costs.
+///
+/// |Delta| <= 4 xi sum over t < T of u_t lambda_t with u_t = E_mu[D_t], for any lambda_t that is at least the total
+/// variation of the two laws of what follows token t [Proposition 4]. The suffix functions give such lambda_t;
+/// `profile_residual` takes the sum for given u_t, `prefix_account_residual` and `terminal_account_residual` the worst
+/// sum over all u_t that an account lets pass.
+///
+/// Positions: entry t - 1 of a span is position t; every span holds T numbers. Units: probability. Spans of different
+/// lengths, NaN: the result is NaN.
+#pragma once
+
+#include <cppo/core/concepts.hpp>
+
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace cppo::inline CPPO_ABI::theory {
+
+namespace detail {
+/// The larger of two numbers; NaN stays.
+inline double larger(double a, double b) noexcept { return a >= b || std::isnan(a) ? a : b; }
+}  // namespace detail
+
+/// w_1, ..., w_T of a schedule, in double where the schedule can.
+template <weight_schedule W>
+std::vector<double> weights_of(W const& schedule, index_t T) {
+  std::vector<double> w;
+  for (index_t t = 1; t <= T; ++t) {
+    if constexpr (requires { schedule.at(position<double_lane>(t), T); }) {
+      w.push_back(schedule.at(position<double_lane>(t), T).raw());
+    } else {
+      w.push_back(static_cast<double>(schedule.at(position<float_lane>(t), T).raw()));
+    }
+  }
+  return w;
+}
+
+/// lambda_t = T - t: what follows, counted. With lambda_t = (T-t) ell_max it is Theorem 1's.
+inline std::vector<double> suffix_lengths(index_t T) {
+  std::vector<double> lambda;
+  for (index_t t = 1; t <= T; ++t) lambda.push_back(static_cast<double>(T - t));
+  return lambda;
+}
+
+/// lambda_t = sum over j > t of ell_j, given D_j <= ell_j. [Lemma 3, Eq. 13, Eq. 14]
+inline std::vector<double> suffix_sums(std::span<double const> ell) {
+  std::vector<double> lambda(ell.size(), 0.0);
+  for (std::size_t t = ell.size(); t-- > 1;) lambda[t - 1] = lambda[t] + ell[t];
+  return lambda;
+}
+
+/// beta_t = 1 - product over j > t of (1 - ell_j), given D_j <= ell_j; ell_j above 1 counts as 1. [Lemma 3, App. B.9]
+///
+/// By beta_t = ell + (1 - ell) beta_{t+1}: all terms are positive, so the relative error stays below 4 (T-t) 2^-53,
+/// also where the product itself would round to 1.
+inline std::vector<double> suffix_escapes(std::span<double const> ell) {
+  std::vector<double> beta(ell.size(), 0.0);
+  for (std::size_t t = ell.size(); t-- > 1;) {
+    double const step = ell[t] > 1.0 ? 1.0 : ell[t];
+    beta[t - 1] = step + (1.0 - step) * beta[t];
+  }
+  return beta;
+}
+
+/// lambda_t = min(1, (T-t) epsilon, sqrt((T-t) kappa/2)), given D_t <= epsilon and KL <= kappa at every prefix; kappa =
+/// +inf where it is not known. With u_t it makes the adaptive bound. [arXiv 2512.23075]
+inline std::vector<double> suffix_adaptive(index_t T, double epsilon, double kappa) {
+  std::vector<double> lambda = suffix_lengths(T);
+  for (double& x : lambda) {
+    double const linear = x * epsilon, pinsker = x > 0.0 ? std::sqrt(x * kappa / 2.0) : 0.0;
+    x = linear < pinsker || std::isnan(linear) ? linear : pinsker;
+    if (x > 1.0) x = 1.0;
+  }
+  return lambda;
+}
+
+/// |Delta| <= 4 xi sum over t < T of u_t lambda_t. [Eq. 14 with suffix_sums, App. B.9 with suffix_escapes]
+inline double profile_residual(std::span<double const> u, std::span<double const> lambda, double xi = 1.0) noexcept {
+  if (u.size() != lambda.size()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0.0;
+  for (std::size_t t = 0; t + 1 < u.size(); ++t) sum += u[t] * lambda[t];
+  return 4.0 * xi * sum;
+}
+
+/// Is lambda_t/w_t non-increasing over t < T? Ties count, also where rounding has parted them by 1e-14 of their size.
+/// Theorem 1, the product form and the sharpness claim rest on it. False if a weight is not positive.
+inline bool ratio_falls(std::span<double const> lambda, std::span<double const> w) noexcept {
+  if (lambda.size() != w.size()) return false;
+  for (std::size_t t = 0; t + 1 < w.size(); ++t) {
+    if (!(w[t] > 0.0)) return false;
+    bool const has_next = t + 2 < w.size();
+    if (has_next && !(lambda[t] * w[t + 1] >= lambda[t + 1] * w[t] * (1.0 - 1e-14))) return false;
+  }
+  return true;
+}
+
+/// Is (T-t)/w_t non-increasing over t < T: may Theorem 1 be applied to this schedule? True for every non-decreasing
+/// schedule and for the linear one: the difference is w_min/(w_t w_{t+1}). [Proposition 5]
+template <weight_schedule W>
+bool tail_ratio_falls(W const& schedule, index_t T) {
+  return ratio_falls(suffix_lengths(T), weights_of(schedule, T));
+}
+
+/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with sum over j <= m of w_j u_j <= eta + delta_b W_m for
+/// every m < T, whatever the order of lambda_t/w_t.
+///
+///     4 xi ( eta r_1 + delta_b sum over m < T of w_m r_m ),  r_m = max over m <= t < T of lambda_t/w_t
+///
+/// Where lambda_t/w_t is non-increasing, r_m is the ratio itself, and this is 4 xi delta_b sum of lambda_t [App. B.9,
+/// B.10], Eq. 6 for lambda_t = (T-t) ell_max, plus 4 xi eta lambda_1/w_1 [Eq. 17]. Elsewhere a budget saved early is
+/// worth more late, and those formulas are too small. Attained, so no smaller number holds for all u_t.
+inline double prefix_account_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
+                                      double eta = 0.0, double xi = 1.0) noexcept {
+  if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0.0, ratio = 0.0;
+  for (std::size_t m = w.size() - (w.empty() ? 0 : 1); m-- > 0;) {  // nothing follows the last token
+    ratio = detail::larger(ratio, lambda[m] / w[m]);
+    sum += w[m] * ratio;
+  }
+  return 4.0 * xi * (delta_b * sum + eta * ratio);
+}
+
+/// The largest 4 xi sum of u_t lambda_t over all u_t >= 0 with one account: sum over j < T of w_j u_j <= delta_b
+/// W_{T-1}.
+///
+///     4 xi delta_b W_{T-1} max over t < T of lambda_t/w_t
+///
+/// At least 4 xi delta_b sum of lambda_t, and equal iff w_t is proportional to lambda_t. Eq. 18 for w = 1. [App. B.8]
+inline double terminal_account_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
+                                        double xi = 1.0) noexcept {
+  if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
+  double total = 0.0, ratio = 0.0;
+  for (std::size_t t = 0; t + 1 < w.size(); ++t) {
+    total += w[t];
+    ratio = detail::larger(ratio, lambda[t] / w[t]);
+  }
+  return 4.0 * xi * delta_b * total * ratio;
+}
+
+}  // namespace cppo::inline CPPO_ABI::theory

@@ -1,0 +1,94 @@
+/// @file
+/// Fractions of 64-bit integers that say when they no longer fit: arithmetic in which an identity holds or does not.
+#pragma once
+
+#include <cppo/core/types.hpp>
+
+#include <compare>
+
+namespace cppo::inline CPPO_ABI::theory {
+
+/// n/d in lowest terms, d > 0. Every operation is exact, or its result is not `valid()`: like NaN, that stays, and
+/// compares unequal to and unordered with everything. Division by 0 is not valid either.
+class rational {
+ public:
+  constexpr rational() noexcept = default;
+  /// A whole number. Implicit, as for any number type.
+  constexpr rational(index_t whole) noexcept : rational(whole, 1) {}
+  /// A whole number; Eigen writes 0 and 1 as int.
+  constexpr rational(int whole) noexcept : rational(static_cast<index_t>(whole), 1) {}
+  /// n/d, reduced.
+  constexpr rational(index_t n, index_t d) noexcept : rational(reduced(n, d)) {}
+
+  /// Numerator, with the sign.
+  constexpr index_t numerator() const noexcept { return n_; }
+  /// Denominator, positive; 0 if the number is not valid.
+  constexpr index_t denominator() const noexcept { return d_; }
+  /// Did everything fit that led here?
+  constexpr bool valid() const noexcept { return d_ != 0; }
+  /// The nearest double, or one of its neighbours; NaN if not valid.
+  explicit constexpr operator double() const noexcept { return static_cast<double>(n_) / static_cast<double>(d_); }
+
+  /// Exact, or not valid.
+  /// @{
+  friend constexpr rational operator+(rational a, rational b) noexcept {
+    return reduced(wide{a.n_} * b.d_ + wide{b.n_} * a.d_, wide{a.d_} * b.d_);
+  }
+  friend constexpr rational operator-(rational a, rational b) noexcept { return a + -b; }
+  friend constexpr rational operator*(rational a, rational b) noexcept {
+    return reduced(wide{a.n_} * b.n_, wide{a.d_} * b.d_);
+  }
+  friend constexpr rational operator/(rational a, rational b) noexcept {
+    return b.valid() ? reduced(wide{a.n_} * b.d_, wide{a.d_} * b.n_) : b;
+  }
+  friend constexpr rational operator-(rational a) noexcept {
+    a.n_ = -a.n_;
+    return a;
+  }
+  friend constexpr rational abs(rational a) noexcept { return a.n_ < 0 ? -a : a; }
+  constexpr rational& operator+=(rational b) noexcept { return *this = *this + b; }
+  constexpr rational& operator-=(rational b) noexcept { return *this = *this - b; }
+  constexpr rational& operator*=(rational b) noexcept { return *this = *this * b; }
+  constexpr rational& operator/=(rational b) noexcept { return *this = *this / b; }
+  /// @}
+
+  /// Equal values are equal; nothing is equal to what is not valid.
+  friend constexpr bool operator==(rational a, rational b) noexcept {
+    return a.valid() && b.valid() && a.n_ == b.n_ && a.d_ == b.d_;
+  }
+  /// By value.
+  friend constexpr std::partial_ordering operator<=>(rational a, rational b) noexcept {
+    if (!a.valid() || !b.valid()) return std::partial_ordering::unordered;
+    return wide{a.n_} * b.d_ <=> wide{b.n_} * a.d_;
+  }
+
+ private:
+  __extension__ typedef __int128 wide;
+  static constexpr index_t largest = 0x7fffffffffffffff;
+
+  /// Products of two 64-bit numbers, and the sum of two of them, fit into 128 bits: numerators and denominators lie in
+  /// [-(2^63 - 1), 2^63 - 1].
+  static constexpr rational reduced(wide n, wide d) noexcept {
+    rational r;
+    r.d_ = 0;
+    if (d == 0) return r;
+    wide a = n < 0 ? -n : n, b = d < 0 ? -d : d;
+    while (b != 0) {
+      wide const rest = fits(a) && fits(b) ? wide{static_cast<index_t>(a) % static_cast<index_t>(b)} : a % b;
+      a = b;
+      b = rest;
+    }
+    n /= d < 0 ? -a : a;
+    d /= d < 0 ? -a : a;
+    if (!fits(n < 0 ? -n : n) || !fits(d)) return r;
+    r.n_ = static_cast<index_t>(n);
+    r.d_ = static_cast<index_t>(d);
+    return r;
+  }
+  static constexpr bool fits(wide magnitude) noexcept { return magnitude <= wide{largest}; }
+
+  index_t n_ = 0;
+  index_t d_ = 1;
+};
+
+}  // namespace cppo::inline CPPO_ABI::theory

@@ -1,0 +1,94 @@
+/// @file
+/// Small autoregressive policies as tables: V symbols, T tokens, one row of V probabilities for each prefix.
+#pragma once
+
+#include <cppo/theory/rational.hpp>
+
+#include <Eigen/Core>
+
+/// @cond
+namespace Eigen {
+
+/// Makes `rational` a scalar of Eigen's: exact, signed, costly.
+template <>
+struct NumTraits<cppo::theory::rational> : GenericNumTraits<cppo::theory::rational> {
+  using Real = cppo::theory::rational;        ///< real numbers of this type
+  using NonInteger = cppo::theory::rational;  ///< quotients of this type
+  using Nested = cppo::theory::rational;      ///< passed by value
+  enum { IsComplex = 0, IsInteger = 0, IsSigned = 1, RequireInitialization = 1, ReadCost = 2 };
+  enum { AddCost = 100, MulCost = 100 };
+  static constexpr Real epsilon() { return 0; }          ///< nothing is rounded
+  static constexpr Real dummy_precision() { return 0; }  ///< nothing is rounded
+  static constexpr int digits10() { return 0; }          ///< nothing is rounded
+};
+
+}  // namespace Eigen
+/// @endcond
+
+namespace cppo::inline CPPO_ABI::theory {
+
+/// A policy over V symbols and responses of exactly T tokens. Scalar: double or `rational`.
+///
+/// Row of a prefix of t tokens a_1 ... a_t: those of shorter prefixes first, then by the number a_1 ... a_t in base V.
+template <class Scalar>
+class tabular_policy {
+ public:
+  using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;  ///< [prefixes, V]
+
+  /// Every token uniform. Pre: V >= 1, T >= 1, V^T small enough to be enumerated.
+  tabular_policy(index_t symbols, index_t length) : symbols_(symbols), length_(length) {
+    table_ = matrix::Constant(first_row(length), symbols, Scalar(1) / Scalar(static_cast<int>(symbols)));
+  }
+  /// V
+  index_t symbols() const noexcept { return symbols_; }
+  /// T
+  index_t length() const noexcept { return length_; }
+  /// V^T
+  index_t responses() const noexcept { return power(length_); }
+  /// V^t
+  index_t power(index_t t) const noexcept { return t == 0 ? 1 : symbols_ * power(t - 1); }
+  /// Row of the first prefix of t tokens; for t = T the number of rows.
+  index_t first_row(index_t t) const noexcept { return t == 0 ? 0 : first_row(t - 1) + power(t - 1); }
+  /// Row of the first t tokens of response y, 0 <= y < V^T.
+  index_t row_of(index_t t, index_t y) const noexcept { return first_row(t) + y / power(length_ - t); }
+  /// Token t of response y, t from 1: a symbol in 0, ..., V - 1.
+  index_t token_of(index_t t, index_t y) const noexcept { return y / power(length_ - t) % symbols_; }
+  /// The table, to be filled row by row.
+  /// @{
+  matrix& table() noexcept { return table_; }
+  matrix const& table() const noexcept { return table_; }
+  /// @}
+  /// Is every row a probability law, to within `tolerance` in its sum?
+  bool check(Scalar tolerance = Scalar(0)) const {
+    if (table_.rows() != first_row(length_) || table_.cols() != symbols_) return false;
+    for (Eigen::Index r = 0; r < table_.rows(); ++r) {
+      Scalar sum(0);
+      for (Eigen::Index a = 0; a < table_.cols(); ++a) {
+        if (!(table_(r, a) >= Scalar(0))) return false;
+        sum += table_(r, a);
+      }
+      if (!(sum <= Scalar(1) + tolerance && sum >= Scalar(1) - tolerance)) return false;
+    }
+    return true;
+  }
+
+ private:
+  index_t symbols_, length_;
+  matrix table_;
+};
+
+/// pi_g = (1 - g_s) mu + g_s pi at every prefix s; g holds one number in [0, 1] per row. Then D(mu, pi_g) = g_s D(mu,
+/// pi). [Eq. 21]
+template <class Scalar>
+tabular_policy<Scalar> mixture(tabular_policy<Scalar> const& mu, tabular_policy<Scalar> const& pi,
+                               Eigen::Matrix<Scalar, Eigen::Dynamic, 1> const& g) {
+  tabular_policy<Scalar> mixed = mu;
+  for (Eigen::Index r = 0; r < g.size(); ++r) {
+    for (Eigen::Index a = 0; a < mixed.table().cols(); ++a) {
+      mixed.table()(r, a) = (Scalar(1) - g(r)) * mu.table()(r, a) + g(r) * pi.table()(r, a);
+    }
+  }
+  return mixed;
+}
+
+}  // namespace cppo::inline CPPO_ABI::theory
