@@ -87,9 +87,8 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
     return wanted < low ? low : wanted > high ? high : wanted;
   };
   if (n < 2 || !(scale > 0.0)) return clamped(n == 1 ? static_cast<double>(x[0]) : 0.0);
-  double const place = q * static_cast<double>(n - 1);
-  index_t const r = std::min(static_cast<index_t>(place), n - 1);
-  index_t const last = std::min(r + 1, n - 1);
+  quantile_place const place(q, n);
+  index_t const r = place.rank, last = place.next;
   float const least = largest_below(scale, low, false), most = largest_below(scale, high, true);
   simd_lane const under(least), short_of(most);
   index_t at_low = 0, below_high = 0;
@@ -105,7 +104,7 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
   }
   keep_between(x, n, least, most, work);
   auto const [a, b] = neighbours(work, below_high - at_low, r - at_low, least, most);
-  return clamped(quantile_between(static_cast<double>(a), static_cast<double>(b), place - static_cast<double>(r)));
+  return clamped(place.between(static_cast<double>(a), static_cast<double>(b)));
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
