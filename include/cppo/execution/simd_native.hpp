@@ -164,11 +164,13 @@ inline constexpr bool can_stream = simd_size == 16;
 #else
 inline constexpr bool can_stream = false;
 #endif
-/// Writes a register, past the caches where it can; `out` is aligned to it.
+/// Writes a register; past the caches if it is to and can, `out` aligned to it then.
 template <class Register>
-CPPO_ALWAYS_INLINE void stream(float* out, lane<Register> x) noexcept {
+CPPO_ALWAYS_INLINE void put(float* out, lane<Register> x, [[maybe_unused]] bool past_caches) noexcept {
 #if defined(__AVX512F__)
-  if constexpr (can_stream) return _mm512_stream_ps(out, x.raw().data);
+  if constexpr (can_stream) {
+    if (past_caches) return _mm512_stream_ps(out, x.raw().data);
+  }
 #endif
   simd_ops::save(out, x.raw());
 }
