@@ -1,22 +1,19 @@
 /// @file
-/// What a kernel body asks of the threads that work on one response, and the buffers they read and write.
+/// What a kernel body asks of the threads that work on one response, and the rows they read and write.
 ///
-/// A body is a function template over a `Block`. It runs as a whole on every thread of a device and once on a host:
-/// what differs between threads stands in `each`, and what a thread keeps from one `each` to the next in a `local`.
+/// A body is a function over a `Block`. It runs as a whole on every thread of a device, and once on a host: what differs
+/// between threads stands in `each`, what a thread keeps from one `each` to the next in a `local`, all else is the same
+/// on every thread. A device's block is made of CUB's collectives, a host's of loops, so that one body serves both.
 ///
 /// | valid on `Block b`, `local<T> x`, thread `th` | means |
 /// |---|---|
 /// | `Block::threads` | threads that work on a response together |
-/// | `Block::digit_bits` | log2 of the bins that fit the shared memory of a block |
-/// | `typename Block::template local<T>`, `x[th]` | a value for each thread; `T{}` at first |
-/// | `b.each(f)` | `f(th)` on every thread |
-/// | `b.once(f)` | `f()` on one of them |
-/// | `b.barrier()` | what threads wrote to shared memory before it, all of them see after it |
+/// | `Block::digit_bits` | log2 of the counters that its shared memory has room for |
+/// | `typename Block::template local<T>`, `x[th]` | a T for each thread; `T{}` at first |
+/// | `b.each(f)` | `f(th)` on every thread, in any order; what they write, all see afterwards |
 /// | `b.exclusive_sum(x)` | x[th] becomes the sum over threads before th; returns the sum over all |
-/// | `b.reduce(x, op)` | op over all threads, op associative and commutative to the bit |
-/// | `b.add(counter, n)` | counter += n, an integer in shared memory, atomically |
-///
-/// `exclusive_sum` and `reduce` return the same value to every thread, and are barriers.
+/// | `b.reduce(x, op)` | op over all threads; op is associative and commutative to the bit |
+/// | `b.add(counter, n)` | inside `each`: counter += n, an unsigned counter of 32 bits that threads share |
 #pragma once
 
 #include <cppo/execution/task.hpp>

@@ -47,13 +47,17 @@ struct report_sums {
     f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
   }
   CPPO_HOST_DEVICE constexpr void finish(report& r) const noexcept {
-    r.loss = loss.total();
-    r.sum_divergence = divergence.total();
-    r.sum_weighted = weighted.total();
-    r.sum_gate = gate.total();
-    r.sum_ratio = ratio.total();
-    r.sum_k1 = 0.0 - log_ratio.total();
-    r.sum_k3 = k3.total();
+    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()});
+  }
+  /// Totals into the report, in the order of `each`.
+  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms]) noexcept {
+    r.loss = total[0];
+    r.sum_divergence = total[1];
+    r.sum_weighted = total[2];
+    r.sum_gate = total[3];
+    r.sum_ratio = total[4];
+    r.sum_k1 = 0.0 - total[5];
+    r.sum_k3 = total[6];
   }
 };
 
