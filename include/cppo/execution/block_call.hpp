@@ -39,8 +39,7 @@ struct call_memory {
 
   /// Parts one after the other from `base` on, which may be null; the bytes they take.
   template <class Region>
-  std::size_t place(void* base, task<Real, Region> const& t) noexcept {
-    layout const& l = t.batch.shape();
+  std::size_t place(void* base, layout const& l) noexcept {
     std::size_t used = 0;
     auto const take = [&]<class T>(T*& p, index_t n) {
       p = base != nullptr && n > 0 ? reinterpret_cast<T*>(static_cast<unsigned char*>(base) + used) : nullptr;
@@ -49,10 +48,10 @@ struct call_memory {
     index_t const responses = l.responses();
     take(state, 1);
     take(outcomes, responses);
-    take(folds, (responses + fold_block - 1) / fold_block);
-    take(tokens, t.needs_sweep() ? responses : 0);
+    take(folds, responses > 0 ? (responses + fold_block - 1) / fold_block : 1);
+    take(tokens, responses);
     take(order, l.is_packed() ? responses : 0);
-    take(scores, needs_divergences<Region> && t.totals == nullptr ? l.elements() : 0);
+    take(scores, needs_divergences<Region> ? l.elements() : 0);
     return used;
   }
 };

@@ -153,6 +153,7 @@ class block_response {
   }
   CPPO_HOST_DEVICE static int bits(unsigned x) noexcept {
     int n = 0;
+    CPPO_UNROLL
     for (int k = 0; k < items; ++k) n += static_cast<int>(x >> k & 1U);
     return n;
   }
@@ -180,7 +181,8 @@ class block_response {
       for (index_t i = index_t{th} * items; i < slots_; i += tile) {
         std::uint8_t m[items];
         mask_.load_mask(i, live(i), m);
-        for (int k = 0; k < items; ++k) tokens[th] += m[k] == 1 ? 1 : 0, wrong[th] += m[k] == 2 ? 1 : 0;
+        CPPO_UNROLL
+    for (int k = 0; k < items; ++k) tokens[th] += m[k] == 1 ? 1 : 0, wrong[th] += m[k] == 2 ? 1 : 0;
       }
     });
     n.tokens = block_.reduce(tokens, plus{});
@@ -220,7 +222,8 @@ class block_response {
     int const n = live(i);
     unsigned sound = 0;
     if (careful_) {
-      for (int k = 0; k < items; ++k) {
+      CPPO_UNROLL
+    for (int k = 0; k < items; ++k) {
         h.what[k] = slot::excluded;
         if (k >= n) continue;
         status why;
@@ -232,12 +235,14 @@ class block_response {
     } else {
       std::uint8_t m[items];
       mask_.load_mask(i, n, m);
-      for (int k = 0; k < items; ++k) {
+      CPPO_UNROLL
+    for (int k = 0; k < items; ++k) {
         h.what[k] = m[k] == 1 ? slot::token : slot::excluded;
         h.tokens |= (m[k] == 1 ? 1U : 0U) << k;
       }
       sound = h.tokens;
     }
+    CPPO_UNROLL
     for (int k = 0; k < items; ++k) h.pi[k] = h.mu[k] = Real(-1), h.advantage[k] = h.given[k] = Real(0), h.weight[k] = Real(1);
     pi_.load(i, sound, h.pi);
     mu_.load(i, sound, h.mu);
@@ -245,7 +250,8 @@ class block_response {
     given_.load(i, sound, h.given);
     weight_.load(i, h.tokens, h.weight);
     if (!careful_) {
-      for (int k = 0; k < items; ++k) wrong += inspect_input(h.input(k), task_.tolerance, b_, i + k).ok() ? 0U : 1U;
+      CPPO_UNROLL
+    for (int k = 0; k < items; ++k) wrong += inspect_input(h.input(k), task_.tolerance, b_, i + k).ok() ? 0U : 1U;
     }
     return h;
   }
@@ -296,8 +302,10 @@ class block_response {
         held const h = load(base, th, s.wrong);
         index_t const i = base + index_t{th} * items;
         int const n = live(i);
-        for (int k = 0; k < n; ++k) {
-          Real d = std::numeric_limits<Real>::quiet_NaN();
+        CPPO_UNROLL
+        for (int k = 0; k < items; ++k) {
+          if (k >= n) break;
+          Real d = special<Real>::nan;
           if ((h.tokens >> k & 1U) != 0) {
             top_k_row<Real> lists;
             d = make(h, k, i + k, lists).divergence().raw() + Real(0);  // never -0
@@ -378,6 +386,7 @@ class block_response {
     index_t const i = base + index_t{th} * items;
     bool const by_column = task_.positions == position_convention::padded_column;
     index_t at = count + h.before;
+    CPPO_UNROLL
     for (int k = 0; k < items; ++k) {
       if ((h.tokens >> k & 1U) == 0) continue;
       ++at;
@@ -396,6 +405,7 @@ class block_response {
     prefix_sums before = carry + step.sums();
     int place = static_cast<int>(from % lanes + h.before);
     Real written[Trace ? sinks : 3][items] = {};
+    CPPO_UNROLL
     for (int k = 0; k < items; ++k) {
       if ((h.tokens >> k & 1U) == 0) continue;
       token<V>& t = tokens.at[k];

@@ -43,7 +43,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
 
   decided_token<Real> d{};
   token_record<Real>& r = d.record;
-  Real const nan = std::numeric_limits<Real>::quiet_NaN();
+  Real const nan = special<Real>::nan;
   r[sink::loss] = bad ? nan : terms.loss.raw();
   r[sink::gradient] = bad ? nan : terms.gradient.raw();
   r[sink::mask] = kept.raw() ? Real(1) : Real(0);

@@ -106,9 +106,11 @@ status run_call(Executor const& executor, task<Real, Region>& t, report* wanted)
   return s;
 }
 
-/// Can the executor read host buffers, device buffers? One that reads the latter brings an overload.
-template <class Executor>
-constexpr bool reads_device(Executor const&) noexcept { return false; }
+/// Can the executor reach everything that was lent? One that runs on a device brings an overload.
+template <class Executor, class Real, class... Lent>
+constexpr status check_memory(Executor const&, rollout_batch_view<Real> const& batch, Lent const&...) noexcept {
+  return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
+}
 
 /// Marks every slot of response b as excluded.
 template <class Real, class Region>

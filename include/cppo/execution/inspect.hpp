@@ -22,7 +22,7 @@ CPPO_HOST_DEVICE constexpr bool finite_up_to(double x, double limit) noexcept {
 /// Is x finite?
 template <class Real>
 CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
-  return finite_up_to(x, std::numeric_limits<Real>::max());
+  return finite_up_to(x, special<Real>::largest);
 }
 
 /// The numbers of a token as they were lent.
@@ -61,7 +61,7 @@ CPPO_HOST_DEVICE constexpr status inspect_token(task<Real, Region> const& t, ind
   if (!numbers.ok()) return numbers;
   if (t.batch.has(argument::top_k)) {
     top_k_row<Real> const row = t.batch.top_k_at(b, i);
-    constexpr Real lowest = -std::numeric_limits<Real>::infinity();
+    constexpr Real lowest = -special<Real>::infinity;
     for (index_t j = 0; j < row.k(); ++j) {
       if (row.id(j) < 0) continue;
       Real const p = row.log_prob(j);

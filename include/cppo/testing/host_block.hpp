@@ -76,13 +76,14 @@ class host_kernels {
  public:
   status run(job& t, report* wanted) {
     t.reports = wanted != nullptr;
-    std::size_t const bytes = memory_.place(nullptr, t);
-    std::unique_ptr<std::byte[]> const raw(new std::byte[bytes + 1]);
-    memory_.place(raw.get(), t);
+    layout const& l = t.batch.shape();
+    std::size_t const bytes = memory_.template place<Region>(nullptr, l);
+    std::unique_ptr<std::byte[]> const raw(new std::byte[bytes]);
+    memory_.template place<Region>(raw.get(), l);
     new (memory_.state) cppo::detail::call_state{};
     memory_.state->divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
     block threads;
-    if (t.batch.shape().is_packed()) {
+    if (l.is_packed()) {
       std::uint32_t buckets[64];
       prepare_call(threads, buckets, t, memory_);
     }
@@ -94,7 +95,7 @@ class host_kernels {
     auto const decide = [this](auto& body, index_t b) { body.run(memory_.outcomes[b]); };
     if (t.wants_trace() || t.out[static_cast<int>(cppo::detail::sink::gate)].lent()) each_response<true>(t, decide);
     else each_response<false>(t, decide);
-    fold(threads, t.batch.shape().responses());
+    fold(threads, l.responses());
     cppo::detail::response_outcome const& all = *memory_.folds;
     if (wanted != nullptr) *wanted = all.diagnostics;
     return cppo::detail::final_status(all.first_bad, all.diagnostics, t.bad_input);
