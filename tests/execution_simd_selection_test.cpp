@@ -63,6 +63,7 @@ TEST_CASE("a clamped quantile of one score, of equal ones, and with a scale of 0
   CHECK(one.clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
   CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.0, 1.0) == 0.0);
   CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
+  CHECK(scores(random, 700, false).clamped(0.9, 1e-310, 0.0, 0.0) == 0.0);  // and with one that takes products to 0
   scores equal(random, 5000, false);
   std::fill(equal.x.begin(), equal.x.begin() + 5000, 0.03F);
   CHECK(equal.clamped(0.9, 1.0, 0.02, 0.04) == static_cast<double>(0.03F));

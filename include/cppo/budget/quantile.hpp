@@ -33,7 +33,7 @@ constexpr double quantile(Real* values, index_t n, double q) noexcept {
   detail::quantile_place const place(q, n);
   std::nth_element(values, values + place.rank, values + n);
   double const a = static_cast<double>(values[place.rank]);
-  if (place.next == place.rank) return a;
+  if (place.next == place.rank) return a + 0.0;  // never -0
   return place.between(a, static_cast<double>(*std::min_element(values + place.next, values + n)));
 }
 

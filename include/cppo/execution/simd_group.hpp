@@ -32,16 +32,6 @@ struct deciding {
   soundness input = {};
 };
 
-/// Asks for the inputs of a later group.
-CPPO_ALWAYS_INLINE void fetch_ahead(token_lanes const& in, int k) noexcept {
-  constexpr int ahead = 1024, line = 16;
-  for (int j = 0; j < group_size; j += line) {
-    __builtin_prefetch(in.pi + k + ahead + j);
-    __builtin_prefetch(in.mu + k + ahead + j);
-    __builtin_prefetch(in.advantage + k + ahead + j);
-  }
-}
-
 /// Decides a group of tokens, the first at position `first`; their masks as bits.
 template <bool Report, bool Trace, bool Whole, class Deciding>
 CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_notes& notes, block_outputs const& out) {
@@ -135,7 +125,12 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
   if constexpr (can_stream) out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
   for (; k + group_size <= count; k += group_size) {
     if constexpr (can_stream) {
-      if (fetches) fetch_ahead(in, k);
+      constexpr int ahead = 1024, line = 16;
+      for (int j = k + ahead; fetches && j < k + ahead + group_size; j += line) {
+        __builtin_prefetch(in.pi + j);
+        __builtin_prefetch(in.mu + j);
+        __builtin_prefetch(in.advantage + j);
+      }
     }
     kept[k / 64] |= decide_group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
     if (out.loss != nullptr) out.loss += group_size;
