@@ -37,17 +37,6 @@
 #endif
 /// @}
 
-/// Keeps a rare path of a kernel out of the registers of the usual one; unrolls a loop over the slots of a thread.
-/// @{
-#if defined(__CUDACC__)
-#define CPPO_RARE __noinline__
-#define CPPO_UNROLL _Pragma("unroll")
-#else
-#define CPPO_RARE
-#define CPPO_UNROLL
-#endif
-/// @}
-
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
 /// @{
 #if defined(__cpp_exceptions)

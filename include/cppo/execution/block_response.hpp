@@ -85,24 +85,43 @@ struct plus {
   }
 };
 
-template <class Block, class Real, class Region, bool Trace>
+/// Does a call keep to what kernels are made for: elements of its own type, no lists, no trace?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
+  if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
+  for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
+                           argument::token_weight, argument::response_mask}) {
+    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
+  }
+  for (int s = 0; s < sinks; ++s) {
+    auto const which = static_cast<sink>(s);
+    bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
+    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
+  }
+  return true;
+}
+
+/// `Usual`: the call `is_usual`, and so is the response: where its input is not sound, `run` says so and nothing counts.
+/// Otherwise everything is provided for, at more registers.
+template <class Block, class Real, class Region, bool Usual>
 class block_response {
   using V = lane<Real>;
   using job = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
-  using units = std::conditional_t<Trace || reads_prefix<Region>, all_units, net_units>;
+  using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
   template <class T>
   using local = typename Block::template local<T>;
-  static constexpr int items = block_items, lanes = lane_sums<Real>::width;
-  static constexpr index_t tile = index_t{Block::threads} * items;
-  static constexpr bool scans = scans_prefix<Region> || Trace;
-  static_assert(tile <= 2048, "64 bits hold the sums of a tile of 2048");
+  static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
+  static constexpr int room = 4 * threads;  // tokens whose terms wait to be added up
+  static constexpr bool scans = scans_prefix<Region> || !Usual;
+  static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
+  static_assert(threads <= 2048, "64 bits hold the sums of a tile of 2048");
 
  public:
   /// In memory that the block shares; nothing has to be in it at first.
   struct storage {
     union {
-      Real staged[report_terms][tile + lanes];  // by rank
+      Real staged[report_terms][room + lanes];  // by rank
       typename statistics::storage selection;
     };
     Real partial[report_terms][lanes];
@@ -114,55 +133,20 @@ class block_response {
   /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
   /// aggregation.
   CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
-      : block_(block), shared_(shared), task_(t), b_(b), slots_(t.batch.shape().slots(b)), scores_(scores), divisor_(divisor),
-        mask_(t.batch[argument::response_mask], t.batch.shape(), b), pi_(t.batch[argument::log_prob], t.batch.shape(), b),
-        mu_(t.batch[argument::rollout_log_prob], t.batch.shape(), b), advantage_(t.batch[argument::advantage], t.batch.shape(), b),
-        given_(t.batch[argument::divergence], t.batch.shape(), b), weight_(t.batch[argument::token_weight], t.batch.shape(), b) {}
+      : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
+        scores_(scores), divisor_(divisor) {}
 
   /// Valid tokens, 0 if the response is rejected.
-  CPPO_HOST_DEVICE index_t count() noexcept {
-    careful_ = true;
-    return inspect().tokens;
-  }
+  CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
 
-  /// Decides and writes every slot. The input is taken to be sound at first and watched; where it is not, the response
-  /// is done once more with every slot inspected.
-  CPPO_HOST_DEVICE void run(response_outcome& out) noexcept {
-    careful_ = rejected_elsewhere(task_, b_) || task_.batch.has(argument::top_k);
-    if (!careful_ && attempt(out)) return;
-    careful_ = true;
-    (void)attempt(out);
-  }
-
- private:
-  /// What a thread holds of a tile: consecutive slots.
-  struct held {
-    slot what[items];
-    Real pi[items], mu[items], advantage[items], given[items], weight[items];
-    unsigned tokens = 0;  // bit k: item k is a token
-    index_t before = 0;   // tokens of the tile in threads before this one
-
-    CPPO_HOST_DEVICE token_input<Real> input(int k) const noexcept { return {pi[k], mu[k], advantage[k], given[k], weight[k]}; }
-  };
-  struct tokens_of {
-    token<V> at[items];
-  };
-
-  CPPO_HOST_DEVICE int live(index_t i) const noexcept {
-    return slots_ - i >= items ? items : slots_ > i ? static_cast<int>(slots_ - i) : 0;
-  }
-  CPPO_HOST_DEVICE static int bits(unsigned x) noexcept {
-    int n = 0;
-    CPPO_UNROLL
-    for (int k = 0; k < items; ++k) n += static_cast<int>(x >> k & 1U);
-    return n;
-  }
-
-  /// False where the input was taken to be sound and is not.
-  CPPO_HOST_DEVICE bool attempt(response_outcome& out) noexcept {
+  /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
+  CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if (careful_) n = inspect();
-    else if (!count_by_mask(n)) return false;
+    if constexpr (Usual) {
+      if (!count_by_mask(n)) return false;
+    } else {
+      n = inspect();
+    }
     block_.each([&](int th) {
       if (th == 0) out = open_outcome(task_, b_, n);
     });
@@ -173,16 +157,24 @@ class block_response {
     return summarize(n.tokens) && decide(n, out.diagnostics);
   }
 
+ private:
+  /// What a thread holds of a tile: a slot.
+  struct held {
+    slot what = slot::excluded;
+    index_t rank = 0;  // tokens of the tile in threads before this one
+    Real extra_weight;
+    token<V> t;
+  };
+
   CPPO_HOST_DEVICE bool count_by_mask(response_count& n) noexcept {
     n.tokens = slots_;
-    if (!mask_.lent()) return true;
+    if (!task_.batch[argument::response_mask].lent()) return true;
     local<index_t> tokens{}, wrong{};
     block_.each([&](int th) {
-      for (index_t i = index_t{th} * items; i < slots_; i += tile) {
-        std::uint8_t m[items];
-        mask_.load_mask(i, live(i), m);
-        CPPO_UNROLL
-    for (int k = 0; k < items; ++k) tokens[th] += m[k] == 1 ? 1 : 0, wrong[th] += m[k] == 2 ? 1 : 0;
+      for (index_t i = th; i < slots_; i += threads) {
+        std::uint8_t const m = row(argument::response_mask).active(i);
+        tokens[th] += m == 1 ? 1 : 0;
+        wrong[th] += m == 2 ? 1 : 0;
       }
     });
     n.tokens = block_.reduce(tokens, plus{});
@@ -197,7 +189,7 @@ class block_response {
     index_t const slots = slots_;
     block_.each([&](int th) {
       mine[th].first = slots;
-      for (index_t i = th; i < slots; i += Block::threads) {
+      for (index_t i = th; i < slots; i += threads) {
         status why;
         slot const s = inspect_slot(task_, b_, i, why);
         if (s == slot::bad && mine[th].bad++ == 0) mine[th].first = i;
@@ -215,57 +207,36 @@ class block_response {
     return n;
   }
 
-  /// The slots of a tile that thread `th` holds, with the values of its tokens; watches them unless they were inspected.
-  CPPO_HOST_DEVICE held load(index_t base, int th, std::uint32_t& wrong) const noexcept {
-    held h;
-    index_t const i = base + index_t{th} * items;
-    int const n = live(i);
-    unsigned sound = 0;
-    if (careful_) {
-      CPPO_UNROLL
-    for (int k = 0; k < items; ++k) {
-        h.what[k] = slot::excluded;
-        if (k >= n) continue;
-        status why;
-        h.what[k] = inspect_slot(task_, b_, i + k, why);
-        if (h.what[k] == slot::bad && task_.bad_input == on_bad_input::exclude) h.what[k] = slot::excluded;
-        h.tokens |= (h.what[k] != slot::excluded ? 1U : 0U) << k;
-        sound |= (h.what[k] == slot::token ? 1U : 0U) << k;
-      }
-    } else {
-      std::uint8_t m[items];
-      mask_.load_mask(i, n, m);
-      CPPO_UNROLL
-    for (int k = 0; k < items; ++k) {
-        h.what[k] = m[k] == 1 ? slot::token : slot::excluded;
-        h.tokens |= (m[k] == 1 ? 1U : 0U) << k;
-      }
-      sound = h.tokens;
-    }
-    CPPO_UNROLL
-    for (int k = 0; k < items; ++k) h.pi[k] = h.mu[k] = Real(-1), h.advantage[k] = h.given[k] = Real(0), h.weight[k] = Real(1);
-    pi_.load(i, sound, h.pi);
-    mu_.load(i, sound, h.mu);
-    advantage_.load(i, sound, h.advantage);
-    given_.load(i, sound, h.given);
-    weight_.load(i, h.tokens, h.weight);
-    if (!careful_) {
-      CPPO_UNROLL
-    for (int k = 0; k < items; ++k) wrong += inspect_input(h.input(k), task_.tolerance, b_, i + k).ok() ? 0U : 1U;
-    }
-    return h;
+  /// What slot i holds; past the last one, nothing.
+  CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
+    if (i >= slots_) return slot::excluded;
+    if constexpr (Usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
+    status why;
+    slot const s = inspect_slot(task_, b_, i, why);
+    return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
   }
-  /// A token without position; its D is known where a pass over the response has found it.
-  CPPO_HOST_DEVICE token<V> make(held const& h, int k, index_t i, top_k_row<Real>& lists) const noexcept {
-    if (h.what[k] == slot::bad) return bad_token<Real>();
-    if (!known_) return make_token(task_, h.input(k), b_, i, lists);
-    token<V> t(V(h.pi[k]), V(h.mu[k]), V(h.advantage[k]));
-    t.lend_divergence(V(h.given[k]));
-    lend_lists(t, i, lists);
+  /// The token in slot i; its D is known where a pass over the response has found it. False if it is not sound, where
+  /// that is not known yet.
+  CPPO_HOST_DEVICE bool make(slot what, index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
+    if (what == slot::bad) {
+      t = bad_token<Real>();
+      return true;
+    }
+    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
+                               row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
+                               row(argument::token_weight).value(i, Real(1))};
+    bool const good = !Usual || inspect_input(in, task_.tolerance, b_, i).ok();
+    if (!known_) {
+      t = make_token(task_, in, b_, i, lists);
+      return good;
+    }
+    t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
+    t.lend_divergence(V(in.divergence));
+    if constexpr (!Usual) lend_lists(i, t, lists);
     t.set_divergence(V(scores_[i]));
-    return t;
+    return good;
   }
-  CPPO_HOST_DEVICE void lend_lists(token<V>& t, index_t i, top_k_row<Real>& lists) const noexcept {
+  CPPO_HOST_DEVICE void lend_lists(index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
     if (!task_.batch.has(argument::top_k)) return;
     lists = task_.batch.top_k_at(b_, i);
     t.lend_top_k(lists);
@@ -298,22 +269,18 @@ class block_response {
     local<seen> mine{};
     block_.each([&](int th) {
       seen s;
-      for (index_t base = 0; base < slots_; base += tile) {
-        held const h = load(base, th, s.wrong);
-        index_t const i = base + index_t{th} * items;
-        int const n = live(i);
-        CPPO_UNROLL
-        for (int k = 0; k < items; ++k) {
-          if (k >= n) break;
-          Real d = special<Real>::nan;
-          if ((h.tokens >> k & 1U) != 0) {
-            top_k_row<Real> lists;
-            d = make(h, k, i + k, lists).divergence().raw() + Real(0);  // never -0
-            s.sum = s.sum + to_grid(d);
-            s.top = d > s.top ? d : s.top;
-          }
-          scores_[i + k] = d;
+      for (index_t i = th; i < slots_; i += threads) {
+        slot const what = look(i);
+        Real d = special<Real>::nan;
+        if (what != slot::excluded) {
+          token<V> t;
+          top_k_row<Real> lists;
+          s.wrong += make(what, i, t, lists) ? 0 : 1;
+          d = t.divergence().raw() + Real(0);  // never -0
+          s.sum = s.sum + to_grid(d);
+          s.top = d > s.top ? d : s.top;
         }
+        scores_[i] = d;
       }
       mine[th] = s;
     });
@@ -329,14 +296,16 @@ class block_response {
 
   /// +0 in every output.
   CPPO_HOST_DEVICE void write_excluded() const noexcept {
-    Real const zeros[items] = {};
     block_.each([&](int th) {
-      for (index_t i = index_t{th} * items; i < slots_; i += tile) {
-        for (int s = 0; s < sinks; ++s) row(static_cast<sink>(s)).store(i, live(i), zeros);
-      }
+      for (index_t i = th; i < slots_; i += threads) write(i, {});
     });
   }
-  CPPO_HOST_DEVICE block_row row(sink s) const noexcept { return {task_.out[static_cast<int>(s)], task_.batch.shape(), b_}; }
+  CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
+    for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
+  }
+  // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
+  CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
+  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept { return {task_.out[static_cast<int>(s)], b_, begin_}; }
 
   /// Decides and writes every slot; false if the input is not sound.
   CPPO_HOST_DEVICE bool decide(response_count const& n, report& diagnostics) noexcept {
@@ -346,93 +315,82 @@ class block_response {
     Real const scale = task_.scale(whole_.length, divisor_);
     local<block_tally<Real>> tally{};
     clear_report();
-    local<held> mine{};
-    local<tokens_of> tokens{};
-    for (index_t base = 0; base < slots_; base += tile) {
-      local<index_t> rank{};
-      block_.each([&](int th) {
-        mine[th] = load(base, th, tally[th].bad);
-        rank[th] = bits(mine[th].tokens);
-      });
-      index_t const here = n.tokens == slots_ ? dense_ranks(rank, base) : block_.exclusive_sum(rank);
+    index_t staged_from = 0;
+    for (index_t base = 0; base < slots_; base += threads) {
+      local<held> mine{};
       local<units> step{};
+      index_t const here = rank_tokens(n, base, mine);
       block_.each([&](int th) {
-        mine[th].before = rank[th];
-        prepare_tokens(base, th, before.count, weigh, mine[th], tokens[th], step[th]);
+        held& h = mine[th];
+        if (h.what == slot::excluded) return;
+        top_k_row<Real> lists;
+        index_t const i = base + th;
+        tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
+        h.extra_weight = row(argument::token_weight).value(i, Real(1));
+        bool const by_column = task_.positions == position_convention::padded_column;
+        position<V> const at(by_column ? i + 1 : before.count + h.rank + 1);
+        h.t.set_weight(at, whole_, weigh(at));
+        if constexpr (scans) step[th] = units(prefix_step(h.t));
       });
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
-      index_t const from = before.count - first;
-      block_.each([&](int th) { decide_tokens(base, th, before, from, step[th], scale, mine[th], tokens[th], tally[th]); });
-      if (task_.reports) add_up(from, here);
+      index_t const rank = before.count - first;
+      block_.each([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, tally[th]); });
       if constexpr (scans) before = before + total.sums();
       before.count += here;
+      index_t const waiting = before.count - first - staged_from;
+      if (task_.reports && (waiting > room - threads || base + threads >= slots_)) {
+        add_up(staged_from, waiting);
+        staged_from += waiting;
+      }
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
     if (task_.reports) finish(first, n.tokens, all, diagnostics);
     return true;
   }
-  /// Ranks where every slot holds a token; the tokens of the tile.
-  CPPO_HOST_DEVICE index_t dense_ranks(local<index_t>& rank, index_t base) const noexcept {
-    block_.each([&](int th) { rank[th] = index_t{th} * items; });
-    return slots_ - base < tile ? slots_ - base : tile;
-  }
-
-  /// Tokens with their weights, and what they add to the prefix.
-  template <class Weigh>
-  CPPO_HOST_DEVICE void prepare_tokens(index_t base, int th, index_t count, Weigh const& weigh, held const& h, tokens_of& tokens,
-                                       units& step) const noexcept {
-    index_t const i = base + index_t{th} * items;
-    bool const by_column = task_.positions == position_convention::padded_column;
-    index_t at = count + h.before;
-    CPPO_UNROLL
-    for (int k = 0; k < items; ++k) {
-      if ((h.tokens >> k & 1U) == 0) continue;
-      ++at;
-      top_k_row<Real> lists;
-      token<V>& t = tokens.at[k];
-      t = make(h, k, i + k, lists);
-      position<V> const p(by_column ? i + k + 1 : at);
-      t.set_weight(p, whole_, weigh(p));
-      if constexpr (scans) step = step + units(prefix_step(t));
+  /// What the slots of a tile hold, and the ranks of its tokens; their number.
+  CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
+    if (Usual && n.tokens == slots_) {
+      index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};
+      block_.each([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
+      return here;
     }
+    local<index_t> rank{};
+    block_.each([&](int th) {
+      mine[th].what = look(base + th);
+      rank[th] = mine[th].what != slot::excluded ? 1 : 0;
+    });
+    index_t const here = block_.exclusive_sum(rank);
+    block_.each([&](int th) { mine[th].rank = rank[th]; });
+    return here;
   }
-  CPPO_HOST_DEVICE void decide_tokens(index_t base, int th, prefix_sums const& carry, index_t from, units const& step, Real scale,
-                                      held const& h, tokens_of& tokens, block_tally<Real>& tally) const noexcept {
-    index_t const i = base + index_t{th} * items;
-    int const n = live(i);
-    prefix_sums before = carry + step.sums();
-    int place = static_cast<int>(from % lanes + h.before);
-    Real written[Trace ? sinks : 3][items] = {};
-    CPPO_UNROLL
-    for (int k = 0; k < items; ++k) {
-      if ((h.tokens >> k & 1U) == 0) continue;
-      token<V>& t = tokens.at[k];
-      bool const bad = h.what[k] == slot::bad;
-      top_k_row<Real> lists;
-      if (!bad) lend_lists(t, i + k, lists);
-      decided_token<Real> const d = decide_token(task_, t, bad, h.weight[k], scale, before, Trace);
-      for (int s = 0; s < (Trace ? sinks : 3); ++s) written[s][k] = d.at(static_cast<sink>(s));
-      if (task_.reports) {
-        tally.see(d);
-        for (int q = 0; q < report_terms; ++q) shared_.staged[q][place] = d.terms[q];
-        ++place;
-        note_position(t.at()[0], d.kept());
-      }
-      if constexpr (scans) before = before + units(prefix_step(t)).sums();
+  CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from, Real scale,
+                                    block_tally<Real>& tally) const noexcept {
+    if (i >= slots_) return;
+    if (h.what == slot::excluded) return write(i, {});
+    top_k_row<Real> lists;
+    if constexpr (!Usual) {
+      if (h.what != slot::bad) lend_lists(i, h.t, lists);
     }
-    for (int s = 0; s < (Trace ? sinks : 3); ++s) row(static_cast<sink>(s)).store(i, n, written[s]);
+    decided_token<Real> const d =
+        decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
+    write(i, d.record);
+    if (!task_.reports) return;
+    tally.see(d);
+    index_t const place = staged_from % lanes + (from + h.rank - staged_from);
+    for (int q = 0; q < report_terms; ++q) shared_.staged[q][place] = d.terms[q];
+    note_position(h.t.at()[0], d.kept());
   }
 
   CPPO_HOST_DEVICE void clear_report() const noexcept {
     if (!task_.reports) return;
     block_.each([&](int th) {
-      for (int j = th; j < report_terms * lanes; j += Block::threads) {
+      for (int j = th; j < report_terms * lanes; j += threads) {
         shared_.partial[j / lanes][j % lanes] = Real(0);
         shared_.sums[j / lanes][j % lanes] = 0.0;
       }
-      for (int j = th; j < report::bins; j += Block::threads) shared_.masked_at[j] = shared_.tokens_at[j] = 0;
+      for (int j = th; j < report::bins; j += threads) shared_.masked_at[j] = shared_.tokens_at[j] = 0;
     });
   }
   CPPO_HOST_DEVICE void note_position(index_t at, bool kept) const noexcept {
@@ -446,7 +404,7 @@ class block_response {
   CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
     index_t const shift = from % lanes;
     block_.each([&](int th) {
-      for (int j = th; j < report_terms * lanes; j += Block::threads) {
+      for (int j = th; j < report_terms * lanes; j += threads) {
         int const q = j / lanes, lane = j % lanes;
         Real partial = shared_.partial[q][lane];
         double sum = shared_.sums[q][lane];
@@ -463,7 +421,7 @@ class block_response {
   }
   CPPO_HOST_DEVICE void finish(index_t first, index_t tokens, block_tally<Real> const& all, report& r) const noexcept {
     block_.each([&](int th) {
-      for (int q = th; q < report_terms; q += Block::threads) {
+      for (int q = th; q < report_terms; q += threads) {
         lane_sums<Real> sums;
         for (int j = 0; j < lanes; ++j) sums.partial[j] = shared_.partial[q][j], sums.lanes[j] = shared_.sums[q][j];
         shared_.total[q] = sums.total();
@@ -474,7 +432,7 @@ class block_response {
         index_t const at = bin == 0 ? first + 1 : bin == report::bins ? last + 1 : position_after(bin - 1, length);
         return at < first + 1 ? first + 1 : at > last + 1 ? last + 1 : at;
       };
-      for (int bin = th; bin < report::bins; bin += Block::threads) {
+      for (int bin = th; bin < report::bins; bin += threads) {
         r.position_masked[bin] = shared_.masked_at[bin];
         r.position_tokens[bin] = by_column ? index_t{shared_.tokens_at[bin]} : begins(bin + 1) - begins(bin);
       }
@@ -491,12 +449,12 @@ class block_response {
   storage& shared_;
   job const& task_;
   index_t b_;
+  index_t begin_;  // element of slot 0 on the packed axis
   index_t slots_;
   Real* scores_;
   double divisor_;
-  block_row mask_, pi_, mu_, advantage_, given_, weight_;
   response_summary whole_;
-  bool careful_ = false, known_ = false;
+  bool known_ = false;
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail

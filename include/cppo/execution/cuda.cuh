@@ -98,50 +98,63 @@ __global__ void __launch_bounds__(threads_for_steps) conclude_kernel(__grid_cons
   conclude_count(threads, call.t, call.m);
 }
 
-/// Counts or decides with a block of threads for each response.
-template <bool Counting, bool Trace, class Real, class Region>
-__global__ void __launch_bounds__(threads_per_response<Real>) long_kernel(__grid_constant__ device_call<Real, Region> const call) {
-  using block = cuda_block<threads_per_response<Real>>;
-  using body = block_response<block, Real, Region, Trace>;
-  __shared__ typename block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
-  __shared__ std::uint32_t taken;
-  if (Counting ? call.t.batch.shape().is_packed() && !call.m.state->refused.ok() : call.refused()) return;
-  block threads(collectives);
-  double const divisor = Counting ? 1.0 : call.divisor();
-  each_response<true>(call, threads, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x), Counting, [&](index_t b) {
-    Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(call.t.batch.shape(), b) : nullptr;
-    body one(threads, reinterpret_cast<typename body::storage&>(memory), call.t, b, scores, divisor);
-    if constexpr (Counting) {
-      index_t const n = one.count();
-      if (threadIdx.x == 0) call.m.tokens[b] = n;
+/// How responses are gone over.
+enum class pass : std::uint8_t { count, usual, any };
+
+/// One response, everything provided for. Out of line: the usual path keeps its registers.
+template <class Block, class Real, class Region>
+__noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory, device_call<Real, Region> const& call,
+                                        index_t b, Real* scores, double divisor) {
+  using body = block_response<Block, Real, Region, false>;
+  Block threads(collectives);
+  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor).run(call.m.outcomes[b]);
+}
+
+/// A worker's share of the responses.
+template <pass Pass, bool Long, class Block, class Real, class Region>
+__device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory, std::uint32_t& taken,
+                     int worker, int workers) {
+  using body = block_response<Block, Real, Region, Pass == pass::usual>;
+  layout const& l = call.t.batch.shape();
+  if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
+  Block threads(collectives);
+  double const divisor = Pass == pass::count ? 1.0 : call.divisor();
+  each_response<Long>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
+    Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
+    if constexpr (Pass == pass::any) {
+      decide_any<Block>(collectives, memory, call, b, scores, divisor);
     } else {
-      one.run(call.m.outcomes[b]);
+      body one(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor);
+      if constexpr (Pass == pass::count) {
+        index_t const n = one.count();
+        if (threads.rank() == 0) call.m.tokens[b] = n;
+      } else if (!one.run(call.m.outcomes[b])) {
+        decide_any<Block>(collectives, memory, call, b, scores, divisor);
+      }
     }
   });
 }
-/// The same with a warp for each response.
-template <bool Counting, bool Trace, class Real, class Region>
+
+/// A block of threads for each response.
+template <pass Pass, class Real, class Region>
+__global__ void __launch_bounds__(threads_per_response<Real>) long_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_per_response<Real>>;
+  using body = block_response<block, Real, Region, true>;
+  __shared__ typename block::storage collectives;
+  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
+  __shared__ std::uint32_t taken;
+  work<Pass, true, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+}
+/// A warp for each response.
+template <pass Pass, class Real, class Region>
 __global__ void __launch_bounds__(32 * warps_per_block) short_kernel(__grid_constant__ device_call<Real, Region> const call) {
-  using body = block_response<cuda_warp, Real, Region, Trace>;
+  using body = block_response<cuda_warp, Real, Region, true>;
   __shared__ typename cuda_warp::storage collectives[warps_per_block];
   __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];
   __shared__ std::uint32_t taken[warps_per_block];
-  if (Counting ? call.t.batch.shape().is_packed() && !call.m.state->refused.ok() : call.refused()) return;
   int const warp = static_cast<int>(threadIdx.x / 32);
-  cuda_warp threads(collectives[warp]);
-  double const divisor = Counting ? 1.0 : call.divisor();
-  int const worker = static_cast<int>(blockIdx.x) * warps_per_block + warp, workers = static_cast<int>(gridDim.x) * warps_per_block;
-  each_response<false>(call, threads, taken[warp], worker, workers, Counting, [&](index_t b) {
-    Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(call.t.batch.shape(), b) : nullptr;
-    body one(threads, reinterpret_cast<typename body::storage&>(memory[warp]), call.t, b, scores, divisor);
-    if constexpr (Counting) {
-      index_t const n = one.count();
-      if (threadIdx.x % 32 == 0) call.m.tokens[b] = n;
-    } else {
-      one.run(call.m.outcomes[b]);
-    }
-  });
+  work<Pass, false, cuda_warp>(call, collectives[warp], memory[warp], taken[warp], static_cast<int>(blockIdx.x) * warps_per_block + warp,
+                               static_cast<int>(gridDim.x) * warps_per_block);
 }
 
 /// Adds up outcomes; the last block to be done adds up the blocks and says how the call ended.
@@ -389,14 +402,14 @@ class launcher {
   cudaError_t error_ = cudaSuccess;
 };
 
-template <bool Counting, bool Trace, class Real, class Region>
+template <pass Pass, class Real, class Region>
 void run_responses(launcher& queue, device_call<Real, Region> const& call) noexcept {
   layout const& l = call.t.batch.shape();
   if (l.is_packed() || call.wide) {
-    queue.run_persistent(long_kernel<Counting, Trace, Real, Region>, l.responses(), threads_per_response<Real>, call);
+    queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
   }
   if (l.is_packed() || !call.wide) {
-    queue.run_persistent(short_kernel<Counting, Trace, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block, 32 * warps_per_block, call);
+    queue.run_persistent(short_kernel<Pass, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block, 32 * warps_per_block, call);
   }
 }
 
@@ -416,10 +429,10 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
   if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
   else if (!t.needs_sweep()) queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
   if (l.responses() > 0) {
-    if (t.needs_sweep()) run_responses<true, false>(queue, call);
+    if (t.needs_sweep()) run_responses<pass::count>(queue, call);
     if (t.needs_sweep()) queue.run(conclude_kernel<Real, Region>, 1, threads_for_steps, call);
-    if (t.wants_trace() || t.out[static_cast<int>(sink::gate)].lent()) run_responses<false, true>(queue, call);
-    else run_responses<false, false>(queue, call);
+    if (is_usual(t)) run_responses<pass::usual>(queue, call);
+    else run_responses<pass::any>(queue, call);
   }
   queue.run(fold_kernel<Real, Region>, folds > 0 ? folds : 1, threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, executor.stream()));

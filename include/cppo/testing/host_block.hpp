@@ -92,9 +92,12 @@ class host_kernels {
       conclude_count(threads, t, memory_);
     }
     if (!memory_.state->refused.ok()) return memory_.state->refused;
-    auto const decide = [this](auto& body, index_t b) { body.run(memory_.outcomes[b]); };
-    if (t.wants_trace() || t.out[static_cast<int>(cppo::detail::sink::gate)].lent()) each_response<true>(t, decide);
-    else each_response<false>(t, decide);
+    std::vector<char> done(static_cast<std::size_t>(l.responses()));
+    auto const decide = [&](auto& body, index_t b) {
+      if (done[static_cast<std::size_t>(b)] == 0) done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
+    };
+    if (is_usual(t)) each_response<true>(t, decide);
+    each_response<false>(t, decide);
     fold(threads, l.responses());
     cppo::detail::response_outcome const& all = *memory_.folds;
     if (wanted != nullptr) *wanted = all.diagnostics;
@@ -102,9 +105,9 @@ class host_kernels {
   }
 
  private:
-  template <bool Trace, class F>
+  template <bool Usual, class F>
   void each_response(job const& t, F const& f) {
-    using body_type = cppo::detail::block_response<block, Real, Region, Trace>;
+    using body_type = cppo::detail::block_response<block, Real, Region, Usual>;
     auto const shared = std::make_unique<typename body_type::storage>();
     layout const& l = t.batch.shape();
     for (index_t k = 0; k < l.responses(); ++k) {
