@@ -1,5 +1,6 @@
 // The bodies of kernels on a block made of loops: the bits of the plain definition.
-#include "simd_against_seq.hpp"
+#include "catch_compat.hpp"
+#include "generated_cases.hpp"
 
 #include <cppo/testing/host_block.hpp>
 
@@ -7,41 +8,16 @@ namespace {
 
 using namespace cppo_test;
 
-// seq against kernel bodies on `Threads` threads: with everything, without trace, and with a report alone.
 template <int Threads, class T, class Region>
 std::string seq_against_bodies(generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o) {
-  kernel_bodies<Threads> const bodies;
-  auto const rows = batch.rows();
-  auto const want = capture(cppo::seq, batch, region, o);
-  std::string wrong = unlike_runs(capture(bodies, batch, region, o), want, rows);
-  if (!wrong.empty()) return wrong;
-  auto const brief = capture(bodies, batch, region, o, false);
-  wrong = unlike(brief, want, rows);
-  if (!wrong.empty()) return "without trace: " + wrong;
-  cppo::report alone;
-  std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()), 9);
-  auto const outcome = policy_loss(bodies, batch.view(), region, {.mask = mask, .report = &alone}, o);
-  if (!same_status(outcome, want.outcome)) return "report alone: status";
-  wrong = unlike(alone, want.diagnostics);
-  return wrong.empty() ? wrong : "report alone: " + wrong;
+  return seq_against(kernel_bodies<Threads>{}, batch, region, o);
 }
-
-auto const regions = [](cppo::named_divergence d, auto const& use) {
-  auto const fixed = cppo::fixed_cppo({.delta_b = 0.01}, d);
-  auto const calibrated = cppo::calibrated_cppo({.delta_b = 0.02}, d);
-  use("ppo", cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
-  use("fixed", fixed);
-  use("fixed, soft", softened(fixed, cppo::reciprocal_gate));
-  use("calibrated", calibrated);
-  use("shuffled", cppo::trust_region(d, cppo::permuted(fixed.weight(), 5), fixed.mask()));
-  use("trm_mean", cppo::trm_mean({}, d));
-};
 
 template <class T>
 void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds, generator_options o = {}) {
   o.top_k = divergence.starts_with("top_k") ? 5 : 0;
   o.divergence = divergence == "precomputed";
-  regions(cppo::named_divergence::find(divergence), [&](char const* name, auto const& region) {
+  every_need(cppo::named_divergence::find(divergence), [&](char const* name, auto const& region) {
     for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
       generated_batch<T> const batch = generate<T>(seed, o);
       INFO(name << " on " << std::string(divergence) << ", seed " << seed);
@@ -75,7 +51,7 @@ TEST_CASE("kernel bodies equal seq: every length to 70, and those around blocks 
   for (index_t const n : {255, 256, 257, 271, 272, 273, 511, 512, 513, 528, 1100}) lengths.push_back(n);
   for (bool const packed : {false, true}) {
     generated_batch<float> const batch = of_lengths(lengths, 7, packed);
-    regions(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
+    every_need(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
       INFO(name);
       REQUIRE(seq_against_bodies<4>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
       REQUIRE(seq_against_bodies<32>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");

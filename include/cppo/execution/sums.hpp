@@ -42,6 +42,7 @@ template <class Real>
 struct report_sums {
   lane_sums<Real> loss, divergence, weighted, gate, ratio, log_ratio, k3;
 
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
     f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
