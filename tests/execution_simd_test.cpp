@@ -227,8 +227,12 @@ TEST_CASE("simd equals seq: a batch larger than the caches, gradients aligned an
   auto const batch = cppo::rollout_batch(cppo::padded(responses, width), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
   REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want}).ok());
   std::size_t const skew = (64 - reinterpret_cast<std::uintptr_t>(got.data()) % 64) % 64 / sizeof(float);
+  auto const two = cppo::rollout_batch(cppo::padded(2, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
   for (std::size_t const from : {skew, skew + 1}) {
     std::fill(got.begin(), got.end(), 7.0F);
+    REQUIRE(policy_loss(cppo::simd, two, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
+    CHECK(std::memcmp(want.data(), got.data() + from, 2 * static_cast<std::size_t>(width) * sizeof(float)) == 0);
+    CHECK(got[from + 2 * static_cast<std::size_t>(width)] == 7.0F);
     REQUIRE(policy_loss(cppo::simd, batch, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
     CHECK(std::memcmp(want.data(), got.data() + from, n * sizeof(float)) == 0);
   }
