@@ -14,7 +14,8 @@
 #include <cppo/policy.hpp>
 #include <cppo/weight.hpp>
 
-#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+// Registers of a host mean nothing where nvcc compiles for the device.
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD && !defined(__CUDA_ARCH__)
 #include <cppo/execution/simd.hpp>
 #endif
 
