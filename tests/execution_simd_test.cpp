@@ -216,24 +216,29 @@ TEST_CASE("simd equals seq: a piece that follows two thousand million tokens") {
 
 TEST_CASE("simd equals seq: a batch larger than the caches, gradients aligned and not") {
   index_t const responses = 513, width = 8192;
-  auto const n = static_cast<std::size_t>(responses * width);
-  std::vector<float> pi(n), mu(n), a(n), want(n), got(n + 64);
-  for (std::size_t i = 0; i < n; ++i) {
-    auto const x = static_cast<float>(i * 7919 % 1000) / 1000.0F;
+  auto const row = static_cast<std::size_t>(width), n = static_cast<std::size_t>(responses) * row;
+  std::vector<float> pi(n), mu(n), a(n), want(row), got(n + 64);
+  for (std::size_t i = 0; i < n; ++i) {  // every row alike
+    auto const x = static_cast<float>(i % row * 7919 % 1000) / 1000.0F;
     mu[i] = -x - 0.1F;
-    pi[i] = mu[i] - 0.2F * (static_cast<float>(i % 13) - 6.0F) / 13.0F;
-    a[i] = i % 3 == 0 ? -1.0F : 1.0F;
+    pi[i] = mu[i] - 0.2F * (static_cast<float>(i % row % 13) - 6.0F) / 13.0F;
+    a[i] = i % row % 3 == 0 ? -1.0F : 1.0F;
   }
-  auto const batch = cppo::rollout_batch(cppo::padded(responses, width), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
-  REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want}).ok());
+  auto const batch = [&](index_t rows) {
+    return cppo::rollout_batch(cppo::padded(rows, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+  };
+  REQUIRE(policy_loss(cppo::seq, batch(1), cppo::fixed_cppo(), {.gradient = want}).ok());
   std::size_t const skew = (64 - reinterpret_cast<std::uintptr_t>(got.data()) % 64) % 64 / sizeof(float);
-  auto const two = cppo::rollout_batch(cppo::padded(2, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
   for (std::size_t const from : {skew, skew + 1}) {
-    std::fill(got.begin(), got.end(), 7.0F);
-    REQUIRE(policy_loss(cppo::simd, two, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
-    CHECK(std::memcmp(want.data(), got.data() + from, 2 * static_cast<std::size_t>(width) * sizeof(float)) == 0);
-    CHECK(got[from + 2 * static_cast<std::size_t>(width)] == 7.0F);
-    REQUIRE(policy_loss(cppo::simd, batch, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
-    CHECK(std::memcmp(want.data(), got.data() + from, n * sizeof(float)) == 0);
+    for (index_t const rows : {index_t{2}, responses}) {
+      std::fill(got.begin(), got.end(), 7.0F);
+      REQUIRE(policy_loss(cppo::simd, batch(rows), cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
+      std::size_t unlike = 0;
+      for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+        unlike += std::memcmp(want.data(), got.data() + from + r * row, row * sizeof(float)) == 0 ? 0 : 1;
+      }
+      CHECK(unlike == 0);
+      CHECK(got[from + static_cast<std::size_t>(rows) * row] == 7.0F);
+    }
   }
 }

@@ -104,8 +104,12 @@ CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& ne
   return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
 }
 
-/// What a call ends with, given the first bad place and the whole report.
-CPPO_HOST_DEVICE constexpr status final_status(status const& first_bad, report const& all, on_bad_input how) noexcept {
+/// What a call ends with, given the first bad place and the whole report; which gets one NaN for all: the sign of one that
+/// an addition makes, or picks of two, is the processor's.
+CPPO_HOST_DEVICE constexpr status conclude(status const& first_bad, report& all, on_bad_input how) noexcept {
+  for (double* x : {&all.loss, &all.sum_divergence, &all.sum_weighted, &all.sum_gate, &all.sum_ratio, &all.sum_k1, &all.sum_k3}) {
+    if (*x != *x) *x = special<double>::nan;
+  }
   if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
   status s = first_bad;
   s.count = s.code == status_code::piece_rejected ? all.rejected_responses : all.bad_tokens;
@@ -133,7 +137,7 @@ struct outcome_fold {
   /// After the last response.
   CPPO_HOST_DEVICE constexpr status finish(on_bad_input how) noexcept {
     settle();
-    return final_status(first_bad, diagnostics, how);
+    return conclude(first_bad, diagnostics, how);
   }
 };
 

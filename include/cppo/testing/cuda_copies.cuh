@@ -14,7 +14,7 @@ struct on_copies {
   cudaStream_t stream = nullptr;  ///< where it runs
 };
 
-namespace detail {
+namespace kernels {
 
 /// Copies on the device, freed at the end.
 class device_copies {
@@ -65,12 +65,12 @@ class device_copies {
   std::vector<copy> copies_;
 };
 
-}  // namespace detail
+}  // namespace kernels
 
 /// Runs a checked call on copies.
 template <class Real, class Region>
 status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, report* wanted) {
-  detail::device_copies copies(how.stream);
+  kernels::device_copies copies(how.stream);
   layout const& l = t.batch.shape();
   layout there = l;
   auto const slots = static_cast<std::size_t>(l.elements());

@@ -65,7 +65,7 @@ class host_block {
 template <int Threads>
 struct kernel_bodies {};
 
-namespace detail {
+namespace kernels {
 
 /// Runs the steps of a call as a device does, one block after the other.
 template <int Threads, class Real, class Region>
@@ -99,9 +99,10 @@ class host_kernels {
     if (is_usual(t)) each_response<true>(t, decide);
     each_response<false>(t, decide);
     fold(threads, l.responses());
-    cppo::detail::response_outcome const& all = *memory_.folds;
+    cppo::detail::response_outcome& all = *memory_.folds;
+    status const s = cppo::detail::conclude(all.first_bad, all.diagnostics, t.bad_input);
     if (wanted != nullptr) *wanted = all.diagnostics;
-    return cppo::detail::final_status(all.first_bad, all.diagnostics, t.bad_input);
+    return s;
   }
 
  private:
@@ -133,12 +134,12 @@ class host_kernels {
   cppo::detail::call_memory<Real> memory_;
 };
 
-}  // namespace detail
+}  // namespace kernels
 
 /// Runs a checked call on kernel bodies.
 template <int Threads, class Real, class Region>
 status run_call(kernel_bodies<Threads> const&, cppo::detail::task<Real, Region>& t, report* wanted) {
-  return detail::host_kernels<Threads, Real, Region>().run(t, wanted);
+  return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
