@@ -63,6 +63,8 @@ TEST_CASE("the quantile on examples that numpy documents", "[budget]") {
   CHECK(quantile_of(std::vector<float>{3.0F, 1.0F}, 0.0) == 1.0);
   CHECK(quantile_of(std::vector<float>{3.0F, 1.0F}, 1.0) == 3.0);
   CHECK(quantile_of(std::vector<float>{}, 0.5) == 0.0);
+  CHECK_FALSE(std::signbit(quantile_of(std::vector<float>{-0.0F}, 0.5)));
+  CHECK_FALSE(std::signbit(quantile_of(std::vector<float>{-0.0F, -0.0F}, 0.5)));
 }
 
 // Constant evaluation refuses to look past the ends.

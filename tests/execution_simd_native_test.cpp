@@ -93,6 +93,9 @@ TEST_CASE("bits to bytes and back, and bits to places", "[execution][simd]") {
       bytes[static_cast<std::size_t>(i) % 64] = i % 2 == 0 ? 2 : 0x80;
       (void)detail::bytes_to_bits(bytes.data(), sound);
       CHECK_FALSE(sound);
+      bytes.fill(1);
+      CHECK(detail::bytes_to_bits(bytes.data(), sound) == ~std::uint64_t{0});
+      CHECK_FALSE(sound);  // as it was
     }
     std::uint64_t const moved = detail::deposit(bits, places);
     std::uint64_t again = 0;
@@ -101,4 +104,13 @@ TEST_CASE("bits to bytes and back, and bits to places", "[execution][simd]") {
     CHECK((moved & ~places) == 0);
     CHECK(again == (std::popcount(places) == 64 ? bits : bits & ((std::uint64_t{1} << std::popcount(places)) - 1)));
   }
+}
+
+TEST_CASE("a register put past the caches is where one is that is not", "[execution][simd]") {
+  alignas(64) float x[simd_size], out[2][simd_size] = {};
+  for (int k = 0; k < simd_size; ++k) x[k] = static_cast<float>(k) - 1.5F;
+  detail::put(out[0], load(x), true);
+  detail::put(out[1], load(x), false);
+  detail::end_streaming();
+  for (int k = 0; k < simd_size; ++k) CHECK((out[0][k] == x[k] && out[1][k] == x[k]));
 }

@@ -58,6 +58,27 @@ TEST_CASE("simd equals seq: bad input, whatever is to be done with it") {
   CHECK(bad > 30);
 }
 
+namespace {
+
+/// delta_b is the median of D: asks for a quantile, and for no bounds on it.
+struct median_budget {
+  static constexpr cppo::needs needed = cppo::needs::quantile;
+  constexpr bool check() const { return true; }
+  template <class Statistics>
+  constexpr double resolve(Statistics const& response) const {
+    return response.quantile(0.5);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("simd equals seq: a budget that asks for a quantile without bounds") {
+  check_family<float>([](cppo::named_divergence d, auto const& use) {
+    use("median", cppo::trust_region(d, cppo::linear_weight(0.8),
+                                     cppo::toward_rollout | (cppo::divergence_within(0.15) & cppo::prefix_budget(0.15, median_budget{}))));
+  }, "binary_tv", 800, 40);
+}
+
 TEST_CASE("simd in double is the plain definition") {
   auto const regions = [](auto const& f) {
     f(cppo::fixed_cppo());

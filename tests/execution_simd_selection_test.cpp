@@ -61,7 +61,43 @@ TEST_CASE("a clamped quantile of one score, of equal ones, and with a scale of 0
   CHECK(one.clamped(0.9, 1.0, 0.0, 1.0) == 0.25);
   CHECK(one.clamped(0.9, 1.0, 0.5, 1.0) == 0.5);
   CHECK(one.clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
+  CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.0, 1.0) == 0.0);
+  CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
+  CHECK(scores(random, 700, false).clamped(0.9, 1e-310, 0.0, 0.0) == 0.0);  // and with one that takes products to 0
   scores equal(random, 5000, false);
   std::fill(equal.x.begin(), equal.x.begin() + 5000, 0.03F);
   CHECK(equal.clamped(0.9, 1.0, 0.02, 0.04) == static_cast<double>(0.03F));
+}
+
+TEST_CASE("the largest float whose product stays below a limit", "[execution][simd]") {
+  std::mt19937_64 random(23);
+  auto const uniform = [&random](double low, double high) { return std::uniform_real_distribution<double>(low, high)(random); };
+  int wrong = 0, at_least = 0, at_most = 0, equal = 0;
+  for (int i = 0; i < 20000; ++i) {
+    double const scale = std::pow(10.0, uniform(-3.0, 3.0));
+    // A product that is met exactly, any limit, and limits that no float in reach meets or misses.
+    double const limit = i % 4 == 0   ? scale * static_cast<double>(static_cast<float>(uniform(-900.0, 900.0)))
+                         : i % 4 == 1 ? scale * uniform(-1000.0, 1000.0)
+                         : i % 4 == 2 ? scale * uniform(1001.0, 1e5)
+                                      : scale * uniform(-1e5, -1001.0);
+    bool const strict = i % 8 < 4;
+    float const x = detail::largest_below(scale, limit, strict);
+    auto const below = [=](float y) {
+      double const product = scale * static_cast<double>(y);
+      return strict ? product < limit : product <= limit;
+    };
+    if (x == -1001.0F) {
+      ++at_least;
+    } else if (x == 1001.0F) {
+      ++at_most;
+      wrong += below(x) ? 0 : 1;
+    } else {
+      equal += scale * static_cast<double>(x) == limit ? 1 : 0;
+      wrong += below(x) && !below(std::nextafter(x, 2000.0F)) ? 0 : 1;
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(at_least == 5000);
+  CHECK(at_most == 5000);
+  CHECK(equal > 2000);
 }

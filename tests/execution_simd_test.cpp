@@ -140,6 +140,7 @@ TEMPLATE_TEST_CASE("outputs of any type are those of seq, in dense slots and bet
     generated_batch<float> batch = of_lengths({300, 17, 1}, 4, true);
     batch.lends_mask = holes;
     for (std::size_t i = 5; holes && i < 318; i += 7) batch.valid[i] = 0;
+    for (std::size_t i = 70; holes && i < 250; ++i) batch.valid[i] = 0;  // words without a token
     batch.seal();
     batch.refill_excluded(1);
     auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
@@ -180,4 +181,59 @@ TEST_CASE("a mask that reads what it does not declare sees nothing, on every exe
   CHECK(fast == plain);
   CHECK(traced == plain);
   CHECK(traced_fast == plain);
+}
+
+TEST_CASE("simd equals seq: a response mask with a stride") {
+  generated_batch<float> batch = of_lengths({300}, 8, true);
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  std::vector<std::uint8_t> spread(900, 7), dense(300), want(300), got(300), from_dense(300);
+  for (std::size_t i = 0; i < 300; ++i) spread[3 * i] = dense[i] = i % 9 == 4 ? 0 : 1;
+  auto const masked = [&](auto const& executor, auto const& mask, std::vector<std::uint8_t>& out) {
+    auto const view = cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob), cppo::rollout_log_prob(batch.rollout_log_prob),
+                                          cppo::advantage(batch.advantage), cppo::divergence_values(batch.divergence), cppo::response_mask(mask));
+    return compute_mask(executor, view, region, out).ok();
+  };
+  cppo::matrix_view<std::uint8_t const> const strided(spread.data(), 1, 300, 900, 3);
+  REQUIRE(masked(cppo::seq, strided, want));
+  REQUIRE(masked(cppo::simd, strided, got));
+  REQUIRE(masked(cppo::simd, dense, from_dense));
+  CHECK(got == want);
+  CHECK(from_dense == want);
+  CHECK(std::count(want.begin(), want.end(), std::uint8_t{1}) > 100);
+}
+
+TEST_CASE("simd equals seq: a piece that follows two thousand million tokens") {
+  generated_batch<float> const batch = of_lengths({300, 40}, 8, true);
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  index_t const before = index_t{0x7fffffff} - 400;
+  std::vector<cppo::prefix_sums> carries(2);
+  std::vector<cppo::response_summary> totals(2);
+  carries[0].count = before;           // ends below 2^31
+  carries[1].count = before + 390;     // and above
+  for (auto& total : totals) total.length = before + 500, total.delta_b = 0.01;
+  REQUIRE(seq_against_simd(batch, region, {.carries = carries, .totals = totals}, 1) == "");
+}
+
+TEST_CASE("simd equals seq: a batch larger than the caches, gradients aligned and not") {
+  index_t const responses = 513, width = 8192;
+  auto const n = static_cast<std::size_t>(responses * width);
+  std::vector<float> pi(n), mu(n), a(n), want(n), got(n + 64);
+  for (std::size_t i = 0; i < n; ++i) {
+    auto const x = static_cast<float>(i * 7919 % 1000) / 1000.0F;
+    mu[i] = -x - 0.1F;
+    pi[i] = mu[i] - 0.2F * (static_cast<float>(i % 13) - 6.0F) / 13.0F;
+    a[i] = i % 3 == 0 ? -1.0F : 1.0F;
+  }
+  auto const batch = cppo::rollout_batch(cppo::padded(responses, width), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want}).ok());
+  std::size_t const skew = (64 - reinterpret_cast<std::uintptr_t>(got.data()) % 64) % 64 / sizeof(float);
+  auto const two = cppo::rollout_batch(cppo::padded(2, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+  for (std::size_t const from : {skew, skew + 1}) {
+    std::fill(got.begin(), got.end(), 7.0F);
+    REQUIRE(policy_loss(cppo::simd, two, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
+    CHECK(std::memcmp(want.data(), got.data() + from, 2 * static_cast<std::size_t>(width) * sizeof(float)) == 0);
+    CHECK(got[from + 2 * static_cast<std::size_t>(width)] == 7.0F);
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
+    CHECK(std::memcmp(want.data(), got.data() + from, n * sizeof(float)) == 0);
+  }
 }

@@ -88,7 +88,7 @@ TEST_CASE("a workspace serves threads, and calls in double", "[execution][simd]"
   (void)data.count(simd, calibrated_cppo());
   std::vector<float> const want = data.gradient;
   workspace memory;
-  for (int threads : {2, 3, 1}) {
+  for (int threads : {2, 3, 2, 1}) {
     (void)data.count(simd.with_workspace(memory).with_threads(threads), calibrated_cppo());
     CHECK(data.gradient == want);
   }

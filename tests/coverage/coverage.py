@@ -14,7 +14,7 @@ around it. A condition that an instantiation folds to a constant (`if (any(Regio
 folded everywhere, it is not counted. Statements that `if constexpr` discards are not there at all.
 
 What no instantiation maps is invisible to llvm-cov: a template that is never used. Lines with a `return` that nothing
-maps therefore count as uncovered lines. Not those of consteval functions, which are never emitted.
+maps therefore count as uncovered lines. Lines of consteval functions do not count: they are never run.
 
 Exceptions, one a line, blank lines and lines that begin with # aside:
 
@@ -49,6 +49,18 @@ class Header:
         self.branches = {}  # place -> [true, false]
         self.conditions = {}  # place -> covered
         self.mapped = set()
+        self.consteval = set(self.consteval_lines())
+
+    def consteval_lines(self):
+        """From a line that begins with the word to the brace that closes at its indentation."""
+        closing = None
+        for number, text in enumerate(self.source, 1):
+            if closing is None and text.lstrip().startswith("consteval "):
+                closing = text[:len(text) - len(text.lstrip())] + "}"
+            if closing is not None:
+                yield number
+                if text.startswith(closing):
+                    closing = None
 
     def text(self, place):
         """The source between two places of one line or several."""
@@ -74,7 +86,7 @@ class Header:
                 inside[k] = count if kind == CODE else None
         for line in entered.keys() | inside.keys():
             counts = [c for c in (entered.get(line), inside.get(line)) if c is not None]
-            if counts and self.is_code(line):
+            if counts and self.is_code(line) and line not in self.consteval:
                 self.lines[line] = self.lines.get(line, False) or max(counts) > 0
 
     def add_branches(self, branches):
@@ -98,13 +110,9 @@ class Header:
 
     def close(self):
         """Adds lines that nothing maps."""
-        inside_consteval = False
         for number, text in enumerate(self.source, 1):
-            inside_consteval = inside_consteval or text.startswith("consteval ")
-            if text.startswith("}"):
-                inside_consteval = False
             returns = re.search(r"\breturn\b", re.sub(r'"[^"]*"', "", text).split("//")[0])
-            if returns and number not in self.mapped and not inside_consteval:
+            if returns and number not in self.mapped | self.consteval:
                 self.lines[number] = False
 
     def uncovered(self):
@@ -113,7 +121,7 @@ class Header:
                 yield line, "line"
         dead = {line for line, covered in self.lines.items() if not covered}
         for place, sides in self.branches.items():
-            if place[0] in dead:
+            if place[0] in dead | self.consteval:
                 continue
             for side, covered in zip(("true", "false"), sides):
                 if not covered:

@@ -205,7 +205,7 @@ class Programs:
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
         self.tests = {path.name.removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
-                      for path in sorted((ROOT / "tests").glob("*_test.cpp")) if not path.name.startswith("exhaustive")}
+                      for path in sorted((ROOT / "tests").glob("*_test.cpp")) if not path.name.startswith(("exhaustive", "theory_grid"))}
         self.free = [folder / f"worker{k}" for k in range(jobs)]
         for worker in self.free:
             shutil.copytree(ROOT / "include", worker / "include")

@@ -9,8 +9,20 @@
 namespace cppo::inline CPPO_ABI {
 
 namespace detail {
-/// a + (b - a) * share, the product rounded first.
-constexpr double quantile_between(double a, double b, double share) noexcept { return a + rounded_product(b - a, share); }
+/// Where the q-quantile of n > 0 values lies: between order statistics `rank` and `next`, `share` of the way.
+struct quantile_place {
+  index_t rank, next;
+  double share;
+  /// The product is rounded before anything is taken from it.
+  CPPO_HOST_DEVICE constexpr quantile_place(double q, index_t n) noexcept {
+    double const place = rounded_product(q, static_cast<double>(n - 1));
+    rank = static_cast<index_t>(place) < n - 1 ? static_cast<index_t>(place) : n - 1;
+    next = rank + 1 < n ? rank + 1 : rank;
+    share = place - static_cast<double>(rank);
+  }
+  /// a + (b - a) * share, the product rounded first.
+  CPPO_HOST_DEVICE constexpr double between(double a, double b) const noexcept { return a + rounded_product(b - a, share); }
+};
 }  // namespace detail
 
 /// The linearly interpolated q-quantile of values[0 .. n): position q (n - 1) between order statistics,
@@ -18,13 +30,11 @@ constexpr double quantile_between(double a, double b, double share) noexcept { r
 template <class Real>
 constexpr double quantile(Real* values, index_t n, double q) noexcept {
   if (n <= 0) return 0.0;
-  double const place = q * static_cast<double>(n - 1);
-  index_t const k = std::min(static_cast<index_t>(place), n - 1);
-  std::nth_element(values, values + k, values + n);
-  double const a = static_cast<double>(values[k]);
-  if (k + 1 == n) return a;
-  double const b = static_cast<double>(*std::min_element(values + k + 1, values + n));
-  return detail::quantile_between(a, b, place - static_cast<double>(k));
+  detail::quantile_place const place(q, n);
+  std::nth_element(values, values + place.rank, values + n);
+  double const a = static_cast<double>(values[place.rank]);
+  if (place.next == place.rank) return a + 0.0;  // never -0
+  return place.between(a, static_cast<double>(*std::min_element(values + place.next, values + n)));
 }
 
 }  // namespace cppo::inline CPPO_ABI

@@ -119,7 +119,7 @@ class block_cursor {
         bits = now;
       }
       if (bits != 0) out.add(at_, bits);
-      else gap(at_, end_ - at_ < 64 ? end_ - at_ : index_t{64});
+      else gap(at_, index_t{64});  // the word that holds the last token is not one of these
       at_ += later != 0 ? std::countr_zero(later) : 64;
     }
     return out.count > 0;

@@ -32,16 +32,6 @@ struct deciding {
   soundness input = {};
 };
 
-/// Asks for the inputs of a later group.
-CPPO_ALWAYS_INLINE void fetch_ahead(token_lanes const& in, int k) noexcept {
-  constexpr int ahead = 1024, line = 16;
-  for (int j = 0; j < group_size; j += line) {
-    __builtin_prefetch(in.pi + k + ahead + j);
-    __builtin_prefetch(in.mu + k + ahead + j);
-    __builtin_prefetch(in.advantage + k + ahead + j);
-  }
-}
-
 /// Decides a group of tokens, the first at position `first`; their masks as bits.
 template <bool Report, bool Trace, bool Whole, class Deciding>
 CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_notes& notes, block_outputs const& out) {
@@ -99,8 +89,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
     if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
     else terms = with.objective.terms(t[u], product, kept, with.scale);
-    if (can_stream && out.far) stream(out.gradient + lane, terms.gradient);
-    else put_lanes(out.gradient, lane, terms.gradient);
+    put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (Trace) {
       auto const trace = [&](sink s, V x) CPPO_INLINE_LAMBDA { put_lanes(out.trace[static_cast<int>(s)], lane, x); };
@@ -121,7 +110,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
       policy.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { taken[static_cast<int>(d_t)][u] = m; });
     }
   });
-  std::uint64_t const lives = live == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << live) - 1;
+  std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live);
   std::uint64_t const kept_bits = lane_bits(keeps) & lives;
   if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, taken, clamped, capped, with.objective.caps());
   return kept_bits;
@@ -133,9 +122,16 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
                                             block_outputs out, std::uint64_t* kept) {
   int k = 0;
   bool const fetches = out.far;
-  out.far = can_stream && fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+  if constexpr (can_stream) out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
   for (; k + group_size <= count; k += group_size) {
-    if (fetches) fetch_ahead(in, k);
+    if constexpr (can_stream) {
+      constexpr int ahead = 1024, line = 16;
+      for (int j = k + ahead; fetches && j < k + ahead + group_size; j += line) {
+        __builtin_prefetch(in.pi + j);
+        __builtin_prefetch(in.mu + j);
+        __builtin_prefetch(in.advantage + j);
+      }
+    }
     kept[k / 64] |= decide_group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
     if (out.loss != nullptr) out.loss += group_size;
     out.gradient += group_size;

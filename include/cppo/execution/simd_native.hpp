@@ -139,7 +139,7 @@ CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {
 struct lane_moves {
   alignas(64) std::uint64_t front[256] = {};
   alignas(64) std::uint64_t back[256] = {};
-  constexpr lane_moves() noexcept {
+  consteval lane_moves() noexcept {
     for (unsigned m = 0; m < 256; ++m) {
       int n = 0;
       for (int k = 0; k < 8; ++k) {
@@ -164,11 +164,13 @@ inline constexpr bool can_stream = simd_size == 16;
 #else
 inline constexpr bool can_stream = false;
 #endif
-/// Writes a register, past the caches where it can; `out` is aligned to it.
+/// Writes a register; past the caches if it is to and can, `out` aligned to it then.
 template <class Register>
-CPPO_ALWAYS_INLINE void stream(float* out, lane<Register> x) noexcept {
+CPPO_ALWAYS_INLINE void put(float* out, lane<Register> x, [[maybe_unused]] bool past_caches) noexcept {
 #if defined(__AVX512F__)
-  if constexpr (can_stream) return _mm512_stream_ps(out, x.raw().data);
+  if constexpr (can_stream) {
+    if (past_caches) return _mm512_stream_ps(out, x.raw().data);
+  }
 #endif
   simd_ops::save(out, x.raw());
 }
@@ -265,7 +267,8 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
 CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
 #if defined(__AVX512BW__)
   __m512i const v = _mm512_loadu_si512(p), one = _mm512_set1_epi8(1);
-  sound = sound && _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one)) == 0;
+  std::uint64_t const neither = _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one));
+  sound = sound && neither == 0;
   return _cvtmask64_u64(_mm512_test_epi8_mask(v, one));
 #elif defined(__AVX2__)
   __m256i const low = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(p));

@@ -173,7 +173,8 @@ class simd_response {
   /// Is the batch too large to be found in a cache afterwards, and to be there already?
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
-    return can_stream && task_.batch.shape().elements() > tokens;
+    if constexpr (can_stream) return task_.batch.shape().elements() > tokens;
+    else return false;
   }
 
   /// Decides and writes every token; false if the input is not sound.
@@ -218,7 +219,9 @@ class simd_response {
         if (zeros_between(static_cast<sink>(s), between)) write_zeros(between, slot, slot + n);
       }
     });
-    if (far) end_streaming();
+    if constexpr (can_stream) {
+      if (far) end_streaming();
+    }
     if (!done || !with.input.good(task_.tolerance)) return false;
     if (Report && task_.reports) notes.template finish<Region::is_soft>(diagnostics, whole_.delta_b);
     return true;

@@ -26,7 +26,11 @@ CPPO_ALWAYS_INLINE void each_word(index_t n, F const& f) noexcept {
   if (k < n) f(k, (std::uint64_t{1} << (n - k)) - 1);
 }
 
-/// Largest float x in [-1001, 1001] with scale * x <= limit (`strict`: < limit), scale > 0. Products are monotone.
+/// Smaller scales take products out of the normal numbers.
+inline constexpr double least_scale = 0x1p-512;
+
+/// Largest float x in [-1001, 1001] with scale * x <= limit (`strict`: < limit), scale >= `least_scale`. Products are
+/// monotone, and floats so far apart that the one past the quotient's nearest is past the limit too.
 inline float largest_below(double scale, double limit, bool strict) noexcept {
   auto const below = [&](float x) {
     double const y = scale * static_cast<double>(x);
@@ -34,7 +38,6 @@ inline float largest_below(double scale, double limit, bool strict) noexcept {
   };
   auto x = static_cast<float>(std::min(std::max(limit / scale, -1001.0), 1001.0));
   while (!below(x) && x > -1001.0F) x = std::nextafterf(x, -2000.0F);
-  while (x < 1001.0F && below(std::nextafterf(x, 2000.0F))) x = std::nextafterf(x, 2000.0F);
   return x;
 }
 
@@ -86,10 +89,13 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
     double const wanted = scale * value;
     return wanted < low ? low : wanted > high ? high : wanted;
   };
-  if (n < 2 || !(scale > 0.0)) return clamped(n == 1 ? static_cast<double>(x[0]) : 0.0);
-  double const place = q * static_cast<double>(n - 1);
-  index_t const r = std::min(static_cast<index_t>(place), n - 1);
-  index_t const last = std::min(r + 1, n - 1);
+  auto const exactly = [=] {
+    std::copy_n(x, n, work);
+    return clamped(cppo::quantile(work, n, q));
+  };
+  if (n < 2 || scale < least_scale) return exactly();
+  quantile_place const place(q, n);
+  index_t const r = place.rank, last = place.next;
   float const least = largest_below(scale, low, false), most = largest_below(scale, high, true);
   simd_lane const under(least), short_of(most);
   index_t at_low = 0, below_high = 0;
@@ -99,13 +105,10 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
   });
   if (last < at_low) return low;
   if (r >= below_high) return high;
-  if (last == r || r < at_low || last >= below_high) {  // the two lie on both sides of a bound
-    std::copy_n(x, n, work);
-    return clamped(cppo::quantile(work, n, q));
-  }
+  if (last == r || r < at_low || last >= below_high) return exactly();  // the two lie on both sides of a bound
   keep_between(x, n, least, most, work);
   auto const [a, b] = neighbours(work, below_high - at_low, r - at_low, least, most);
-  return clamped(quantile_between(static_cast<double>(a), static_cast<double>(b), place - static_cast<double>(r)));
+  return clamped(place.between(static_cast<double>(a), static_cast<double>(b)));
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,21 @@
+// Where the bins of positions begin, up to lengths that 32 bits do not hold.
+#include "catch_compat.hpp"
+
+#include <cppo/cppo.hpp>
+#include <cppo/execution/sums.hpp>
+
+TEST_CASE("the first position past a bin is the first that the next bins hold", "[execution]") {
+  using namespace cppo;
+  using detail::position_after;
+  using detail::position_bin;
+  std::vector<index_t> lengths{107374181, 107374182, 107374183, 2147483647, index_t{1} << 33, (index_t{1} << 40) + 7};
+  for (index_t n = 1; n <= 300; ++n) lengths.push_back(n);
+  for (index_t const n : lengths) {
+    for (int bin = 0; bin + 1 < report::bins; ++bin) {
+      index_t const after = position_after(bin, n);
+      INFO("bin " << bin << " of " << n);
+      REQUIRE(position_bin(after, n) > bin);
+      REQUIRE((after == 1 || position_bin(after - 1, n) <= bin));
+    }
+  }
+}
