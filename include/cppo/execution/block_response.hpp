@@ -199,7 +199,7 @@ class block_response {
           token<V> t;
           top_k_row<Real> lists;
           s.wrong += make(what, i, t, lists) ? 0 : 1;
-          d = t.divergence().raw() + Real(0);  // never -0
+          d = t.divergence().raw();
           s.sum = s.sum + to_grid(d);
           s.top = d > s.top ? d : s.top;
         }
@@ -212,7 +212,7 @@ class block_response {
     });
     if constexpr (any(Region::needed, needs::response)) {
       whole.divergence_sum = all.sum;
-      whole.max_divergence = static_cast<double>(all.top);
+      whole.max_divergence = static_cast<double>(all.top + Real(0));  // never -0, whichever thread's came last
     }
     return all.wrong;
   }

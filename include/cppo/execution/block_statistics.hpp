@@ -7,14 +7,14 @@
 
 namespace cppo::inline CPPO_ABI::detail {
 
-/// x as an unsigned integer of the same order; x is a number, and no -0.
+/// x as an unsigned integer of the same order; x is a number, -0 counts as +0.
 template <class Real>
 struct sortable {
   using key = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
   static constexpr int bits = 8 * sizeof(Real);
   static constexpr key sign = key{1} << (bits - 1);
   CPPO_HOST_DEVICE static constexpr key of(Real x) noexcept {
-    auto const u = bits_as<key>(x);
+    auto const u = bits_as<key>(x + Real(0));
     return (u & sign) != 0 ? static_cast<key>(~u) : static_cast<key>(u | sign);
   }
   CPPO_HOST_DEVICE static constexpr Real value(key k) noexcept {
