@@ -73,6 +73,15 @@ TEST_CASE("kernel bodies equal seq: a hole at each slot of a tile", "[block]") {
   }
 }
 
+TEST_CASE("kernel bodies equal seq: divergences that are zeros of both signs", "[block]") {
+  every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
+    for (std::size_t const keep : {2, 9, 1000}) {
+      INFO(name << ", one kept of " << keep);
+      REQUIRE(seq_against_bodies<4>(of_zeros(keep, keep), region, {}) == "");
+    }
+  });
+}
+
 TEST_CASE("kernel bodies equal seq: more responses than a block of the report", "[block]") {
   std::vector<index_t> lengths;
   for (index_t b = 0; b < 1100; ++b) lengths.push_back(b * 7 % 23);

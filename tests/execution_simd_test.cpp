@@ -77,6 +77,15 @@ TEST_CASE("simd equals seq: a hole at each slot of a block") {
   }
 }
 
+TEST_CASE("simd equals seq: divergences that are zeros of both signs") {
+  every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
+    for (std::size_t const keep : {2, 9, 1000}) {
+      INFO(name << ", one kept of " << keep);
+      REQUIRE(seq_against_simd(of_zeros(keep, keep), region, {}, 1) == "");
+    }
+  });
+}
+
 TEST_CASE("threads: none for little work, never more than responses") {
   using cppo::detail::useful_threads;
   CHECK(useful_threads(8, 100, 16383) == 1);
@@ -96,12 +105,13 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto const fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
+    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};
       return o;
     });
+    fold.settle();
     CHECK(visits == std::vector<int>(64, 1));
     CHECK(fold.diagnostics.counts.tokens == 63 * 64 / 2);
     CHECK(fold.diagnostics.counts.responses == 64);
@@ -200,6 +210,16 @@ TEST_CASE("simd equals seq: a response mask with a stride") {
   CHECK(got == want);
   CHECK(from_dense == want);
   CHECK(std::count(want.begin(), want.end(), std::uint8_t{1}) > 100);
+
+  std::vector<std::uint8_t> every_third(900, 7);
+  REQUIRE(compute_mask(cppo::simd, cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob),
+                                                       cppo::rollout_log_prob(batch.rollout_log_prob), cppo::advantage(batch.advantage),
+                                                       cppo::divergence_values(batch.divergence), cppo::response_mask(dense)),
+                       region, cppo::matrix_view<std::uint8_t>(every_third.data(), 1, 300, 900, 3)).ok());
+  for (std::size_t i = 0; i < 900; ++i) {
+    INFO(i);
+    REQUIRE(every_third[i] == (i % 3 == 0 ? want[i / 3] : 7));
+  }
 }
 
 TEST_CASE("simd equals seq: a piece that follows two thousand million tokens") {

@@ -42,6 +42,17 @@ inline generated_batch<float> of_lengths(std::vector<index_t> const& lengths, st
   return rearranged(pool, rows, packed).batch;
 }
 
+// Every divergence a zero, of either sign; every `keep`th as it was.
+inline generated_batch<float> of_zeros(std::uint64_t seed, std::size_t keep) {
+  generated_batch<float> batch = of_lengths({300, 1, 40, 7}, seed, true);
+  random_source random(seed);
+  for (std::size_t i = 0; i < batch.divergence.size(); ++i) {
+    if (i % keep != 0) batch.divergence[i] = random.below(2) == 0 ? 0.0F : -0.0F;
+  }
+  batch.divergence[0] = -0.0F;
+  return batch;
+}
+
 // Regions that between them ask for everything an executor provides: use(name, region).
 inline constexpr auto every_need = [](auto const& d, auto const& use) {
   auto const fixed = cppo::fixed_cppo({.delta_b = 0.01}, d);
@@ -50,6 +61,7 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
   use("fixed, soft", softened(fixed, cppo::reciprocal_gate));
   use("calibrated", cppo::calibrated_cppo({.delta_b = 0.02}, d));
   use("shuffled", cppo::trust_region(d, cppo::permuted(fixed.weight(), 5), fixed.mask()));
+  use("trm_max", cppo::trm_max({}, d));
   use("trm_mean", cppo::trm_mean({}, d));
 };
 

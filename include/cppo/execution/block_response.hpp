@@ -212,7 +212,7 @@ class block_response {
     });
     if constexpr (any(Region::needed, needs::response)) {
       whole.divergence_sum = all.sum;
-      whole.max_divergence = static_cast<double>(all.top + Real(0));  // never -0, whichever thread's came last
+      whole.max_divergence = static_cast<double>(all.top) + 0.0;  // never -0
     }
     return all.wrong;
   }

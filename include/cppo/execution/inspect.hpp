@@ -165,7 +165,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
 template <class Real>
 CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
   double const x = static_cast<double>(d);
-  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x;
+  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x + 0.0;  // never -0
   s.divergence_sum = s.divergence_sum + to_grid(d);
   ++s.length;
 }
