@@ -59,6 +59,13 @@ TEST_CASE("kernel bodies equal seq: every length to 70, and those around blocks 
   }
 }
 
+TEST_CASE("kernel bodies equal seq: as many threads as a cluster of blocks has", "[block]") {
+  generated_batch<float> const batch = of_lengths({5000, 1024, 1025, 3, 2047}, 9, true);
+  auto const d = cppo::named_divergence::find("precomputed");
+  REQUIRE(seq_against_bodies<1024>(batch, cppo::calibrated_cppo({.delta_b = 0.02}, d), {}) == "");
+  REQUIRE(seq_against_bodies<1024>(batch, softened(cppo::fixed_cppo({}, d), cppo::reciprocal_gate), {}) == "");
+}
+
 TEST_CASE("kernel bodies equal seq: a hole at each slot of a tile", "[block]") {
   generated_batch<float> whole = of_lengths({90}, 8, true);
   whole.lends_mask = true;

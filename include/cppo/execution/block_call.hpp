@@ -2,9 +2,9 @@
 /// A call on blocks of threads, step by step: what kernels run, and a host that stands in for them.
 ///
 ///     prepare    one block, packed batches: offsets in order? responses from the longest to the shortest
-///     count      a block for each response, where something must be known of the whole batch first
+///     count      a team for each response, where something must be known of the whole batch first
 ///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
-///     decide     a block for each response
+///     decide     a team for each response: a warp, a block or a cluster of blocks
 ///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
 ///
 /// A step that finds the call at fault says so in the state; the later ones then do nothing.
@@ -18,14 +18,22 @@ namespace cppo::inline CPPO_ABI::detail {
 struct call_state {
   status refused;        ///< why nothing is written
   double divisor = 1.0;  ///< of the aggregation
-  index_t longer = 0;    ///< responses of more than `short_response` slots: the first in order
-  std::uint32_t next_long = 0, next_short = 0, folded = 0;  ///< how many were taken, by whom they are shared out
+  index_t for_clusters = 0, not_for_warps = 0;  ///< responses as long as that: the first in order
+  std::uint32_t taken[3] = {};                  ///< how many, by team
+  std::uint32_t folded = 0;                     ///< blocks of responses that were added up
   status outcome;        ///< how the call ended
   report diagnostics;    ///< its report
 };
 
-/// Up to so many slots a response is worth a warp.
-inline constexpr index_t short_response = 255;
+/// Who works on a response together.
+enum class team : std::uint8_t { cluster, block, warp };
+/// From so many bits on, the number of slots of a response is worth a block (256 slots), or a cluster (4096).
+inline constexpr int bits_for_blocks = 9, bits_for_clusters = 13;
+/// The team for `slots` slots.
+CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept {
+  if (clusters && slots >> (bits_for_clusters - 1) > 0) return team::cluster;
+  return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
+}
 
 /// Memory that a call works in, apart from its inputs and outputs.
 template <class Real>
@@ -92,8 +100,8 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
       n = before;
       before += here;
     }
-    static_assert(short_response == 255, "the buckets of longer responses come before that of 128 to 255 slots");
-    m.state->longer = buckets[63 - 8];
+    m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
+    m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
   });
   block.each([&](int th) {
     for (index_t b = th; b < l.responses(); b += Block::threads) m.order[block.add(buckets[bucket(b)], 1)] = b;

@@ -35,10 +35,11 @@ class block_response {
   template <class T>
   using local = typename Block::template local<T>;
   static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
-  static constexpr int room = 4 * threads;  // tokens whose terms wait to be added up
+  static constexpr int most = 4096 / static_cast<int>(sizeof(Real));
+  static constexpr int room = 4 * threads < most ? 4 * threads : most;  // tokens whose terms wait to be added up
   static constexpr bool scans = scans_prefix<Region> || !Usual;
   static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
-  static_assert(threads <= 2048, "64 bits hold the sums of a tile of 2048");
+  static_assert(threads <= room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
   /// In memory that the block shares; nothing has to be in it at first.

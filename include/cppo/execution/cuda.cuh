@@ -213,6 +213,35 @@ class launcher {
     index_t const most = index_t{resident > 0 ? resident : 1} * processors_;
     run(kernel, static_cast<int>(useful < most ? useful : most), threads, arguments...);
   }
+  /// As many clusters of `blocks_per_cluster` blocks as run at once, and no more than `useful`.
+  template <class... Parameters, class... Arguments>
+  void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads, Arguments const&... arguments) noexcept {
+    if (error_ != cudaSuccess) return;
+    cudaLaunchAttribute size{};
+    size.id = cudaLaunchAttributeClusterDimension;
+    size.val.clusterDim.x = blocks_per_cluster;
+    size.val.clusterDim.y = size.val.clusterDim.z = 1;
+    cudaLaunchConfig_t how{};
+    how.blockDim = dim3(static_cast<unsigned>(threads));
+    how.gridDim = dim3(blocks_per_cluster);
+    how.stream = stream_;
+    how.attrs = &size;
+    how.numAttrs = 1;
+    auto const entry = reinterpret_cast<void const*>(kernel);
+    int resident = 0;
+    note(cudaOccupancyMaxActiveClusters(&resident, entry, &how));
+    index_t const most = resident > 0 ? resident : 1;
+    how.gridDim.x = static_cast<unsigned>(useful < most ? useful : most) * blocks_per_cluster;
+    void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
+    if (error_ == cudaSuccess) note(cudaLaunchKernelExC(&how, entry, pointers));
+  }
+  /// Was the kernel compiled for devices with clusters, and are `responses` too few to give every block one?
+  template <class... Parameters>
+  bool wants_clusters(void (*kernel)(Parameters...), index_t responses) noexcept {
+    cudaFuncAttributes a{};
+    note(cudaFuncGetAttributes(&a, reinterpret_cast<void const*>(kernel)));
+    return a.ptxVersion >= 90 && responses < index_t{2} * processors_;
+  }
   void note(cudaError_t e) noexcept {
     if (error_ == cudaSuccess) error_ = e;
   }
@@ -227,12 +256,15 @@ class launcher {
 };
 
 template <pass Pass, class Real, class Region>
-void run_responses(launcher& queue, device_call<Real, Region> const& call) noexcept {
+void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
   layout const& l = call.t.batch.shape();
-  if (l.is_packed() || call.wide) {
-    queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
-  }
-  if (l.is_packed() || !call.wide) {
+  call.clusters = Pass == pass::usual && queue.wants_clusters(cluster_kernel<Real, Region>, l.responses());
+  auto const has_work = [&](team who) {
+    return l.is_packed() ? who != team::cluster || call.clusters : who == team_for(l.width(), call.clusters);
+  };
+  if (has_work(team::cluster)) queue.run_clusters(cluster_kernel<Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::block)) queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::warp)) {
     queue.run_persistent(short_kernel<Pass, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block, 32 * warps_per_block, call);
   }
 }
@@ -242,13 +274,13 @@ template <class Real, class Region>
 status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) noexcept {
   t.reports = wanted != nullptr || executor.reports();
   layout const& l = t.batch.shape();
-  device_call<Real, Region> call{t, {}, l.width() > short_response};
+  launcher queue(executor.stream());
+  device_call<Real, Region> call{t, {}, false};
   void* memory = nullptr;
   bool own = false;
   status const s = executor.obtain(call.m.template place<Region>(nullptr, l), memory, own);
   if (!s.ok()) return s;
   call.m.template place<Region>(memory, l);
-  launcher queue(executor.stream());
   auto const folds = static_cast<int>((l.responses() + fold_block - 1) / fold_block);
   if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
   else if (!t.needs_sweep()) queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));

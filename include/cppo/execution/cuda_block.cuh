@@ -1,9 +1,10 @@
 /// @file
-/// A block of threads on a device: CUB's collectives over a thread block or a warp.
+/// A block of threads on a device: CUB's collectives over a thread block, a warp, or the blocks of a cluster.
 #pragma once
 
 #include <cppo/execution/block_call.hpp>
 
+#include <cooperative_groups.h>
 #include <cub/cub.cuh>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -131,6 +132,94 @@ class cuda_warp : public device_block<cuda_warp, 32, 64> {
     __syncwarp();
 #endif
   }
+};
+
+/// Where the code is compiled for devices that have clusters of blocks.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define CPPO_HAS_CLUSTERS 1
+#else
+#define CPPO_HAS_CLUSTERS 0
+#endif
+
+/// The `Blocks` blocks of a cluster. What they share lies in the memory of the first of them: see `of_first`.
+template <int Threads, int Blocks>
+class cuda_cluster {
+ public:
+  static constexpr int threads = Threads * Blocks, digit_bits = cuda_block<Threads>::digit_bits;
+  /// One in each block.
+  struct storage {
+    typename cuda_block<Threads>::storage own;
+    alignas(16) unsigned char told[64];
+  };
+  template <class T>
+  using local = thread_value<T>;
+
+  CPPO_HOST_DEVICE explicit cuda_cluster(storage& s) noexcept : mine_(s.own), told_(s.told) {}
+  /// The same object in the memory of the cluster's first block.
+  template <class T>
+  CPPO_HOST_DEVICE static T& of_first(T& mine) noexcept { return of_block(mine, 0); }
+
+  CPPO_HOST_DEVICE int rank() const noexcept { return place() * Threads + mine_.rank(); }
+  CPPO_HOST_DEVICE void sync() const noexcept {
+#if CPPO_HAS_CLUSTERS
+    cooperative_groups::this_cluster().sync();
+#endif
+  }
+  template <class F>
+  CPPO_HOST_DEVICE void each(F const& f) const noexcept {
+    f(rank());
+    sync();
+  }
+  template <class T>
+  CPPO_HOST_DEVICE T exclusive_sum(thread_value<T>& x) const noexcept {
+    T before{}, all{};
+    over_blocks(mine_.exclusive_sum(x), [&](T const& here, int k) {
+      if (k < place()) before = before + here;
+      all = all + here;
+    });
+    x.value = before + x.value;
+    return all;
+  }
+  template <class T, class Op>
+  CPPO_HOST_DEVICE T reduce(thread_value<T>& x, Op const& op) const noexcept {
+    T all{};
+    over_blocks(mine_.reduce(x, op), [&](T const& here, int k) { all = k == 0 ? here : op(all, here); });
+    return all;
+  }
+  CPPO_HOST_DEVICE std::uint32_t add(std::uint32_t& counter, std::uint32_t n) const noexcept { return mine_.add(counter, n); }
+
+ private:
+  CPPO_HOST_DEVICE static int place() noexcept {
+#if CPPO_HAS_CLUSTERS
+    return static_cast<int>(cooperative_groups::this_cluster().block_rank());
+#else
+    return 0;
+#endif
+  }
+  template <class T>
+  CPPO_HOST_DEVICE static T& of_block(T& mine, [[maybe_unused]] int block) noexcept {
+#if CPPO_HAS_CLUSTERS
+    return *cooperative_groups::this_cluster().map_shared_rank(&mine, block);
+#else
+    return mine;
+#endif
+  }
+  /// f(x, k) on every thread for the x of each block k, in order.
+  template <class T, class F>
+  CPPO_HOST_DEVICE void over_blocks(T const& x, F const& f) const noexcept {
+    static_assert(sizeof(T) <= sizeof(storage::told));
+    if (mine_.rank() == 0) __builtin_memcpy(told_, &x, sizeof x);
+    sync();
+    for (int k = 0; k < Blocks; ++k) {
+      T here{};
+      __builtin_memcpy(&here, &of_block(*told_, k), sizeof here);
+      f(here, k);
+    }
+    sync();
+  }
+
+  cuda_block<Threads> mine_;
+  unsigned char* told_;
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail

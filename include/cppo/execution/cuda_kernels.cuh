@@ -10,7 +10,7 @@ namespace cppo::inline CPPO_ABI::detail {
 /// Threads of a block that works on a response: as many as its shared memory has room for.
 template <class Real>
 inline constexpr int threads_per_response = sizeof(Real) == 4 ? 256 : 128;
-inline constexpr int warps_per_block = 4;
+inline constexpr int warps_per_block = 4, blocks_per_cluster = 4;
 inline constexpr int threads_for_steps = 256;
 
 /// Takes the place of a response on the packed axis or in the rows.
@@ -21,7 +21,7 @@ template <class Real, class Region>
 struct device_call {
   task<Real, Region> t;
   call_memory<Real> m;
-  bool wide;  ///< padded: rows longer than a warp is worth
+  bool clusters;  ///< are the longest responses for clusters of blocks?
 
   CPPO_HOST_DEVICE double divisor() const noexcept {
     bool const counted = t.needs_sweep() || t.batch.shape().is_packed();
@@ -35,7 +35,7 @@ struct device_call {
 #if defined(__CUDACC__)
 
 /// One block of threads on one response after the other: `body(b)`.
-template <bool Long, class Block, class Real, class Region, class F>
+template <team Who, class Block, class Real, class Region, class F>
 __device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken, int worker, int workers,
                               bool counting, F const& body) {
   layout const& l = call.t.batch.shape();
@@ -45,14 +45,16 @@ __device__ void each_response(device_call<Real, Region> const& call, Block const
   }
   // Longest first, to whoever is free; a count of the batch takes them in turn.
   call_state& s = *call.m.state;
-  index_t const first = Long ? 0 : s.longer, last = Long ? s.longer : l.responses();
+  index_t const for_clusters = call.clusters ? s.for_clusters : 0;
+  index_t const first = Who == team::cluster ? 0 : Who == team::block ? for_clusters : s.not_for_warps;
+  index_t const last = Who == team::cluster ? for_clusters : Who == team::block ? s.not_for_warps : l.responses();
   if (counting) {
     for (index_t k = first + worker; k < last; k += workers) body(call.m.order[k]);
     return;
   }
   for (;;) {
     block.each([&](int th) {
-      if (th == 0) taken = atomicAdd(Long ? &s.next_long : &s.next_short, 1U);
+      if (th == 0) taken = atomicAdd(&s.taken[static_cast<int>(Who)], 1U);
     });
     index_t const k = first + taken;
     block.each([](int) {});
@@ -96,7 +98,7 @@ __noinline__ __device__ void decide_any(typename Block::storage& collectives, un
 }
 
 /// A worker's share of the responses.
-template <pass Pass, bool Long, class Block, class Real, class Region>
+template <pass Pass, team Who, class Block, class Real, class Region>
 __device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory, std::uint32_t& taken,
                      int worker, int workers) {
   using body = block_response<Block, Real, Region, Pass == pass::usual>;
@@ -104,7 +106,7 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
   if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
   Block threads(collectives);
   double const divisor = Pass == pass::count ? 1.0 : call.divisor();
-  each_response<Long>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
+  each_response<Who>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
     Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
     if constexpr (Pass == pass::any) {
       decide_any<Block>(collectives, memory, call, b, scores, divisor);
@@ -114,7 +116,14 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
         index_t const n = one.count();
         if (threads.rank() == 0) call.m.tokens[b] = n;
       } else if (!one.run(call.m.outcomes[b])) {
-        decide_any<Block>(collectives, memory, call, b, scores, divisor);
+        if constexpr (Who == team::cluster) {
+          using first = cuda_block<threads_per_response<Real>>;
+          static_assert(sizeof(typename block_response<first, Real, Region, false>::storage) <= sizeof(typename body::storage));
+          if (threads.rank() < first::threads) decide_any<first>(collectives.own, memory, call, b, scores, divisor);
+          threads.sync();
+        } else {
+          decide_any<Block>(collectives, memory, call, b, scores, divisor);
+        }
       }
     }
   });
@@ -128,7 +137,23 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 3) long_kernel(__g
   __shared__ typename block::storage collectives;
   __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
   __shared__ std::uint32_t taken;
-  work<Pass, true, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+  work<Pass, team::block, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+}
+/// A cluster of blocks for each response, on the usual path; does nothing where it is compiled for devices without.
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_per_response<Real>, 2) cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
+#if CPPO_HAS_CLUSTERS
+  using block = cuda_cluster<threads_per_response<Real>, blocks_per_cluster>;
+  using body = block_response<block, Real, Region, true>;
+  __shared__ typename block::storage collectives;
+  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
+  __shared__ std::uint32_t taken;
+  block const threads(collectives);
+  threads.sync();  // all have begun
+  work<pass::usual, team::cluster, block>(call, collectives, &block::of_first(memory[0]), block::of_first(taken),
+                                          static_cast<int>(blockIdx.x) / blocks_per_cluster, static_cast<int>(gridDim.x) / blocks_per_cluster);
+  threads.sync();  // none reads the memory of one that has ended
+#endif
 }
 /// A warp for each response.
 template <pass Pass, class Real, class Region>
@@ -138,7 +163,7 @@ __global__ void __launch_bounds__(32 * warps_per_block, 6) short_kernel(__grid_c
   __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];
   __shared__ std::uint32_t taken[warps_per_block];
   int const warp = static_cast<int>(threadIdx.x / 32);
-  work<Pass, false, cuda_warp>(call, collectives[warp], memory[warp], taken[warp], static_cast<int>(blockIdx.x) * warps_per_block + warp,
+  work<Pass, team::warp, cuda_warp>(call, collectives[warp], memory[warp], taken[warp], static_cast<int>(blockIdx.x) * warps_per_block + warp,
                                static_cast<int>(gridDim.x) * warps_per_block);
 }
 
