@@ -50,7 +50,7 @@ add_test(NAME cuda_resources
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
 add_test(NAME cuda_programs
   COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
-          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 90 --only equality --only bench)
+          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 80 90 100 --fast --only equality --only bench)
 set_tests_properties(cuda_programs PROPERTIES FIXTURES_SETUP cuda_programs PROCESSORS 2)
 foreach(program IN ITEMS equality bench)
   add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/${program}")
@@ -59,8 +59,13 @@ endforeach()
 
 # The example with a variant of one's own, for three architectures; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)
+  execute_process(COMMAND "${CPPO_NVCC}" --help OUTPUT_VARIABLE text ERROR_QUIET)
+  set(fast "")
+  if(text MATCHES "--Ofast-compile")
+    set(fast -Ofc=mid)
+  endif()
   add_test(NAME cuda_example
-    COMMAND "${CPPO_NVCC}" -std=c++20 -Werror all-warnings -Xcompiler -Wall,-Wextra "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1
+    COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1
             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_100,code=sm_100
             "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
   set_tests_properties(cuda_example PROPERTIES FIXTURES_SETUP cuda_example)

@@ -1,17 +1,8 @@
-// The device executor under presets and a user's own mask: every kernel is there for the device.
+// The device executor under presets: every kernel is there for the device.
 #include <cppo/execution/cuda.cuh>
 #include <cppo/cppo.hpp>
 
 namespace {
-
-/// Tokens whose divergence is small, or that come late.
-struct late_or_near {
-  float limit;
-  template <class V>
-  CPPO_HOST_DEVICE constexpr auto operator()(cppo::token<V> const& t) const noexcept {
-    return (t.divergence() <= V(limit)) | (t.at().value() > V(100));
-  }
-};
 
 template <class Real, class Region>
 cppo::status run(Real const* pi, Real const* mu, float const* a, float* gradient, Region const& region, cudaStream_t stream) {
@@ -29,6 +20,5 @@ cppo::status all(float const* pi, double const* wide, float const* a, float* g, 
   cppo::status worst = run(pi, pi, a, g, cppo::fixed_cppo(), s);
   worst = run(pi, pi, a, g, cppo::calibrated_cppo(), s);
   worst = run(wide, wide, a, g, softened(cppo::fixed_cppo(), cppo::reciprocal_gate), s);
-  worst = run(pi, pi, a, g, cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, late_or_near{0.1F}), s);
   return worst;
 }

@@ -21,7 +21,7 @@ TABLE = Path(__file__).resolve().parent / "resources.txt"
 ARCHITECTURES = ["80", "90", "100"]
 PASSES = {"0": "count", "1": "usual", "2": "any"}
 # What is in the mangled name of each region of executor.cu.
-REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"), ("own mask", "late_or_near"), ("fixed", "fixed_budget_t")]
+REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"), ("fixed", "fixed_budget_t")]
 
 
 def compile_for(nvcc, architecture, folder):

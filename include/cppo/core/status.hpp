@@ -94,7 +94,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "the device cannot reach this buffer: lend device, managed or pinned memory (carries, totals: not device)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
-    case status_code::device_error: return "a CUDA call failed, see `count` and cudaGetErrorString: outputs are not valid";
+    case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
   return "unknown status";
 }
