@@ -99,13 +99,14 @@ ONLY = {
 # What the umbrella leaves out. Every other header must be reached from it.
 NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 
-# header or name: the files that may use it.
+# First word of a header, or name: the files that may use it.
 THIRD_PARTY = {
     "xsimd": ["execution/simd*.hpp"],
     "immintrin": ["execution/simd_native.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],
+    "cooperative": ["*.cuh"],
     "thrust": ["*.cuh"],
 }
 # Names that stand in code as `name::`. (`cuda` may be a word of the library itself.)

@@ -46,6 +46,7 @@ cppo_add_cuda_test(cuda_builds.kernel "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel
 # builds/executor.cu for three architectures: its kernels' registers, stack and spills against a stored table.
 add_test(NAME cuda_resources
   COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/resources.py" --nvcc "${CPPO_NVCC}")
+set_tests_properties(cuda_resources PROPERTIES COST 1000 PROCESSORS 2)
 
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
 add_test(NAME cuda_programs
