@@ -59,7 +59,8 @@ SAME_LAYER = {
     # task, then what inspects and sums it, then the customization point, then the executors.
     "execution/*": ["execution/task.hpp"],
     "execution/execution.hpp": ["execution/inspect.hpp", "execution/sums.hpp"],
-    "execution/seq.hpp": ["execution/execution.hpp"],
+    "execution/decide.hpp": ["execution/inspect.hpp", "execution/sums.hpp"],
+    "execution/seq.hpp": ["execution/decide.hpp", "execution/execution.hpp"],
     "execution/parallel.hpp": ["execution/execution.hpp"],
     "execution/simd_native.hpp": ["execution/simd_lanes.hpp"],
     "execution/simd_block.hpp": ["execution/execution.hpp", "execution/simd_native.hpp"],
@@ -71,7 +72,13 @@ SAME_LAYER = {
     "execution/simd_group.hpp": ["execution/simd_notes.hpp", "execution/simd_tokens.hpp"],
     "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
     "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_response.hpp"],
-    "execution/*.cuh": ["execution/execution.hpp", "execution/detail/*.cuh"],
+    "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
+    "execution/block_tally.hpp": ["execution/decide.hpp"],
+    "execution/block_response.hpp": ["execution/block_statistics.hpp", "execution/block_tally.hpp", "execution/execution.hpp"],
+    "execution/block_call.hpp": ["execution/block_response.hpp"],
+    "execution/cuda_block.cuh": ["execution/block_call.hpp"],
+    "execution/cuda_kernels.cuh": ["execution/cuda_block.cuh"],
+    "execution/cuda.cuh": ["execution/cuda_kernels.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
@@ -92,13 +99,14 @@ ONLY = {
 # What the umbrella leaves out. Every other header must be reached from it.
 NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 
-# header or name: the files that may use it.
+# First word of a header, or name: the files that may use it.
 THIRD_PARTY = {
     "xsimd": ["execution/simd*.hpp"],
     "immintrin": ["execution/simd_native.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],
+    "cooperative": ["*.cuh"],
     "thrust": ["*.cuh"],
 }
 # Names that stand in code as `name::`. (`cuda` may be a word of the library itself.)

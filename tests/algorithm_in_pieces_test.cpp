@@ -480,9 +480,11 @@ TEST_CASE("carries and totals that do not fit the pieces are refused before anyt
   totals[0].length = 4;
   totals[0].delta_b = 0.015;
   std::vector<cppo::prefix_sums> carries(1);
+  cppo::status outcome;
   auto const code = [&](cppo::loss_options const& o) {
     auto const run = capture(cppo::seq, batch, region, o);
     if (!run.outcome.ok()) CHECK(run[captured::loss][0] == static_cast<float>(unwritten));
+    outcome = run.outcome;
     return run.outcome.code;
   };
   using cppo::status_code;
@@ -499,6 +501,7 @@ TEST_CASE("carries and totals that do not fit the pieces are refused before anyt
   totals[0].delta_b = 0.015;
   carries[0].count = 5;
   CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
+  CHECK((outcome.response == 0 && outcome.count == 1));
   carries[0].count = -1;
   CHECK(code({.carries = carries, .totals = totals}) == status_code::carry_mismatch);
   totals[0].delta_b = std::numeric_limits<double>::quiet_NaN();

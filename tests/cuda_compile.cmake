@@ -13,7 +13,7 @@ else()
   endif()
 endif()
 if(reason)
-  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel)
+  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_programs example.16_gpu)
     add_test(NAME ${name} COMMAND sh -c "echo '${reason}: skipped'; exit 77")
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
   endforeach()
@@ -41,11 +41,38 @@ foreach(header IN LISTS cppo_device_headers)
   cppo_add_cuda_test(cuda_alone.${name} "${generated}/cuda/${name}.cu")
 endforeach()
 
-file(GLOB sources CONFIGURE_DEPENDS builds/*.cu)
-foreach(source IN LISTS sources)
-  get_filename_component(name "${source}" NAME_WE)
-  cppo_add_cuda_test(cuda_builds.${name} "${source}")
+cppo_add_cuda_test(cuda_builds.kernel "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu")
+
+# builds/executor.cu for three architectures: its kernels' registers, stack and spills against a stored table.
+add_test(NAME cuda_resources
+  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/resources.py" --nvcc "${CPPO_NVCC}")
+set_tests_properties(cuda_resources PROPERTIES COST 1000 PROCESSORS 2)
+
+# The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
+add_test(NAME cuda_programs
+  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
+          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 80 90 100 --fast --only equality --only bench)
+set_tests_properties(cuda_programs PROPERTIES FIXTURES_SETUP cuda_programs PROCESSORS 2)
+foreach(program IN ITEMS equality bench)
+  add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/${program}")
+  set_tests_properties(cuda_programs.${program} PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
 endforeach()
+
+# The example with a variant of one's own, for three architectures; it runs without a device too.
+if(CPPO_BUILD_EXAMPLES)
+  execute_process(COMMAND "${CPPO_NVCC}" --help OUTPUT_VARIABLE text ERROR_QUIET)
+  set(fast "")
+  if(text MATCHES "--Ofast-compile")
+    set(fast -Ofc=mid)
+  endif()
+  add_test(NAME cuda_example
+    COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1
+            -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_100,code=sm_100
+            "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
+  set_tests_properties(cuda_example PROPERTIES FIXTURES_SETUP cuda_example)
+  add_test(NAME example.16_gpu COMMAND "${generated}/cuda/16_gpu")
+  set_tests_properties(example.16_gpu PROPERTIES FIXTURES_REQUIRED cuda_example)
+endif()
 
 # All of the single header, and the kernel with nothing else to include.
 if(TARGET single_header_file)

@@ -283,3 +283,18 @@ TEST_CASE("the largest divergence has no sign of zero, whatever zeros there are"
   CHECK_FALSE(std::signbit(plain.max_divergence));
   CHECK_FALSE(std::signbit(wide.max_divergence));
 }
+
+TEST_CASE("a sum that is not a number is one NaN, however it came about", "[execution]") {
+  float const far = 1e38F;
+  float const nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> const pi{-1e-3F, -1e-3F, -1.0F, nan}, mu{-80.0F, -80.0F, -1.0F, -1.0F}, a{far, -far, 1.0F, 1.0F};
+  for (index_t const width : {index_t{4}, index_t{1}}) {  // infinities of one response, and of several
+    auto const batch = rollout_batch(padded(4 / width, width), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    report r;
+    auto const s = policy_loss(seq, batch, trust_region(binary_tv, uniform_weight, keep_all), {.report = &r},
+                               {.surrogate = {.log_ratio_clamp = 0.0}, .bad_input = on_bad_input::propagate});
+    CHECK(s.code == status_code::bad_input_propagated);
+    double const want = std::numeric_limits<double>::quiet_NaN();
+    CHECK(same_bits(r.loss, want));
+  }
+}

@@ -77,6 +77,15 @@ TEST_CASE("simd equals seq: a hole at each slot of a block") {
   }
 }
 
+TEST_CASE("simd equals seq: divergences that are zeros of both signs") {
+  every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
+    for (std::size_t const keep : {2, 9, 1000}) {
+      INFO(name << ", one kept of " << keep);
+      REQUIRE(seq_against_simd(of_zeros(keep, keep), region, {}, 1) == "");
+    }
+  });
+}
+
 TEST_CASE("threads: none for little work, never more than responses") {
   using cppo::detail::useful_threads;
   CHECK(useful_threads(8, 100, 16383) == 1);
@@ -96,12 +105,13 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto const fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
+    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};
       return o;
     });
+    fold.settle();
     CHECK(visits == std::vector<int>(64, 1));
     CHECK(fold.diagnostics.counts.tokens == 63 * 64 / 2);
     CHECK(fold.diagnostics.counts.responses == 64);
@@ -200,6 +210,16 @@ TEST_CASE("simd equals seq: a response mask with a stride") {
   CHECK(got == want);
   CHECK(from_dense == want);
   CHECK(std::count(want.begin(), want.end(), std::uint8_t{1}) > 100);
+
+  std::vector<std::uint8_t> every_third(900, 7);
+  REQUIRE(compute_mask(cppo::simd, cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob),
+                                                       cppo::rollout_log_prob(batch.rollout_log_prob), cppo::advantage(batch.advantage),
+                                                       cppo::divergence_values(batch.divergence), cppo::response_mask(dense)),
+                       region, cppo::matrix_view<std::uint8_t>(every_third.data(), 1, 300, 900, 3)).ok());
+  for (std::size_t i = 0; i < 900; ++i) {
+    INFO(i);
+    REQUIRE(every_third[i] == (i % 3 == 0 ? want[i / 3] : 7));
+  }
 }
 
 TEST_CASE("simd equals seq: a piece that follows two thousand million tokens") {
@@ -216,24 +236,29 @@ TEST_CASE("simd equals seq: a piece that follows two thousand million tokens") {
 
 TEST_CASE("simd equals seq: a batch larger than the caches, gradients aligned and not") {
   index_t const responses = 513, width = 8192;
-  auto const n = static_cast<std::size_t>(responses * width);
-  std::vector<float> pi(n), mu(n), a(n), want(n), got(n + 64);
-  for (std::size_t i = 0; i < n; ++i) {
-    auto const x = static_cast<float>(i * 7919 % 1000) / 1000.0F;
+  auto const row = static_cast<std::size_t>(width), n = static_cast<std::size_t>(responses) * row;
+  std::vector<float> pi(n), mu(n), a(n), want(row), got(n + 64);
+  for (std::size_t i = 0; i < n; ++i) {  // every row alike
+    auto const x = static_cast<float>(i % row * 7919 % 1000) / 1000.0F;
     mu[i] = -x - 0.1F;
-    pi[i] = mu[i] - 0.2F * (static_cast<float>(i % 13) - 6.0F) / 13.0F;
-    a[i] = i % 3 == 0 ? -1.0F : 1.0F;
+    pi[i] = mu[i] - 0.2F * (static_cast<float>(i % row % 13) - 6.0F) / 13.0F;
+    a[i] = i % row % 3 == 0 ? -1.0F : 1.0F;
   }
-  auto const batch = cppo::rollout_batch(cppo::padded(responses, width), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
-  REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want}).ok());
+  auto const batch = [&](index_t rows) {
+    return cppo::rollout_batch(cppo::padded(rows, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+  };
+  REQUIRE(policy_loss(cppo::seq, batch(1), cppo::fixed_cppo(), {.gradient = want}).ok());
   std::size_t const skew = (64 - reinterpret_cast<std::uintptr_t>(got.data()) % 64) % 64 / sizeof(float);
-  auto const two = cppo::rollout_batch(cppo::padded(2, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
   for (std::size_t const from : {skew, skew + 1}) {
-    std::fill(got.begin(), got.end(), 7.0F);
-    REQUIRE(policy_loss(cppo::simd, two, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
-    CHECK(std::memcmp(want.data(), got.data() + from, 2 * static_cast<std::size_t>(width) * sizeof(float)) == 0);
-    CHECK(got[from + 2 * static_cast<std::size_t>(width)] == 7.0F);
-    REQUIRE(policy_loss(cppo::simd, batch, cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
-    CHECK(std::memcmp(want.data(), got.data() + from, n * sizeof(float)) == 0);
+    for (index_t const rows : {index_t{2}, responses}) {
+      std::fill(got.begin(), got.end(), 7.0F);
+      REQUIRE(policy_loss(cppo::simd, batch(rows), cppo::fixed_cppo(), {.gradient = got.data() + from}).ok());
+      std::size_t unlike = 0;
+      for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+        unlike += std::memcmp(want.data(), got.data() + from + r * row, row * sizeof(float)) == 0 ? 0 : 1;
+      }
+      CHECK(unlike == 0);
+      CHECK(got[from + static_cast<std::size_t>(rows) * row] == 7.0F);
+    }
   }
 }

@@ -4,6 +4,13 @@
 #include <cppo/cppo.hpp>
 #include <cppo/execution/sums.hpp>
 
+// Whose place in memory no compiler overlooks: read past either array, this is no constant.
+static_assert([] {
+  cppo::detail::lane_sums<float> sums;
+  for (cppo::index_t i = 0; i < 600; ++i) sums.add(i, 0.25F);
+  return sums.total();
+}() == 150.0);
+
 TEST_CASE("the first position past a bin is the first that the next bins hold", "[execution]") {
   using namespace cppo;
   using detail::position_after;

@@ -67,4 +67,13 @@ inline bool same_status(cppo::status const& a, cppo::status const& b) {
   return a.code == b.code && a.where == b.where && a.response == b.response && a.token == b.token && a.count == b.count;
 }
 
+// Everything two runs can differ in.
+template <class Real>
+std::string unlike_runs(cppo::testing::captured_run<Real> const& got, cppo::testing::captured_run<Real> const& want,
+                        cppo::testing::slot_rows const& rows) {
+  if (!same_status(got.outcome, want.outcome)) return "status: " + std::string(got.outcome.message());
+  std::string const outputs = unlike(got, want, rows);
+  return outputs.empty() ? unlike(got.diagnostics, want.diagnostics) : outputs;
+}
+
 }  // namespace cppo_test

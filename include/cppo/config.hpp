@@ -25,6 +25,13 @@
 #define CPPO_HOST_DEVICE
 #endif
 
+/// Before a function for host and device that calls what it is given, which may be for the host alone: nvcc would warn.
+#if defined(__CUDACC__)
+#define CPPO_CALLS_WHAT_IT_IS_GIVEN _Pragma("nv_exec_check_disable")
+#else
+#define CPPO_CALLS_WHAT_IT_IS_GIVEN
+#endif
+
 /// Asks for inlining where the cost of a call would be a multiple of the body. CPPO_NO_FORCED_INLINING leaves it to the
 /// compiler: builds take a third of the time and `simd` several times as long, with the same bits.
 /// @{

@@ -1,5 +1,6 @@
 /// @file
-/// The one header: everything that needs the standard library alone. `simd` joins where CPPO_USE_XSIMD is 1.
+/// The one header: everything that needs the standard library alone. `simd` joins where CPPO_USE_XSIMD is 1, and
+/// `on(stream)` where CPPO_USE_CUDA is 1, in files that nvcc compiles.
 ///
 /// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
@@ -13,6 +14,11 @@
 #include <cppo/policy.hpp>
 #include <cppo/weight.hpp>
 
-#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+// Registers of a host mean nothing where nvcc compiles for the device.
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD && !defined(__CUDA_ARCH__)
 #include <cppo/execution/simd.hpp>
+#endif
+
+#if defined(CPPO_USE_CUDA) && CPPO_USE_CUDA
+#include <cppo/execution/cuda.cuh>
 #endif

@@ -1,11 +1,13 @@
 // Runs a file of reference vectors through the library and writes what it answers, in the format that
 // check_vectors.py compares.
 //
-//     vector_runner --executor seq|simd [--double] --vectors FILE --results FILE
+//     vector_runner --executor seq|simd|bodies [--double] --vectors FILE --results FILE
 //
 // Exit status: 0 results written, 2 a wrong flag, or a file that is missing, unwritable or not in the format.
 
 #include "run_case.hpp"
+
+#include <cppo/testing/host_block.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -55,6 +57,7 @@ json run_file([[maybe_unused]] std::string const& executor, bool in_double, json
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
   if (executor == "simd") return run_cases(cppo::simd, in_double, cases);
 #endif
+  if (executor == "bodies") return run_cases(cppo::testing::kernel_bodies<32>{}, in_double, cases);
   return run_cases(cppo::seq, in_double, cases);
 }
 
@@ -66,7 +69,7 @@ int main(int argc, char** argv) {
   std::string executor, vectors, results;
   bool in_double = false;
   CLI::App app("Runs reference vectors through cppo.", "vector_runner");
-  app.add_option("--executor", executor, "seq or simd")->required()->check(CLI::IsMember({"seq", "simd"}));
+  app.add_option("--executor", executor, "seq, simd, or the bodies of kernels")->required()->check(CLI::IsMember({"seq", "simd", "bodies"}));
   app.add_option("--vectors", vectors, "file of cases")->required();
   app.add_option("--results", results, "file to write")->required();
   app.add_flag("--double", in_double, "lend buffers of double: double arithmetic");

@@ -3,6 +3,11 @@
 #include "corpus.hpp"
 
 #include <cppo/cppo.hpp>
+#if defined(CPPO_DIGEST_BODIES)
+#include <cppo/testing/host_block.hpp>
+#elif defined(CPPO_DIGEST_DEVICE)
+#include <cppo/testing/cuda_copies.cuh>
+#endif
 
 #include <cinttypes>
 #include <cstdio>
@@ -161,9 +166,9 @@ hash128 long_digest(Executor const& executor) {
   return h;
 }
 
-int complain(char const* what, int threads, hash128 const& want, hash128 const& got) {
+int complain(std::string const& who, char const* what, hash128 const& want, hash128 const& got) {
   if (want.high() == got.high() && want.low() == got.low()) return 0;
-  std::printf("simd, %d threads, %s responses: %016" PRIx64 "%016" PRIx64 ", seq: %016" PRIx64 "%016" PRIx64 "\n", threads, what,
+  std::printf("%s, %s responses: %016" PRIx64 "%016" PRIx64 ", seq: %016" PRIx64 "%016" PRIx64 "\n", who.c_str(), what,
               got.high(), got.low(), want.high(), want.low());
   return 1;
 }
@@ -191,10 +196,18 @@ int main(int argc, char** argv) {
   hash128 const first = short_digest(cppo::seq);
   hash128 const second = long_digest(cppo::seq);
   int wrong = 0;
-#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
-  wrong += complain("short", 1, first, short_digest(cppo::simd));
+#if defined(CPPO_DIGEST_BODIES)
+  wrong += complain("kernel bodies", "short", first, short_digest(cppo::testing::kernel_bodies<32>{}));
+  wrong += complain("kernel bodies", "long", second, long_digest(cppo::testing::kernel_bodies<256>{}));
+#elif defined(CPPO_DIGEST_DEVICE)
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) return 77;
+  wrong += complain("the device", "short", first, short_digest(cppo::testing::on_copies{}));
+  wrong += complain("the device", "long", second, long_digest(cppo::testing::on_copies{}));
+#elif defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+  wrong += complain("simd", "short", first, short_digest(cppo::simd));
   for (int threads = 1; threads <= 4; ++threads) {
-    wrong += complain("long", threads, second, long_digest(cppo::simd.with_threads(threads)));
+    wrong += complain("simd on " + std::to_string(threads) + " threads", "long", second, long_digest(cppo::simd.with_threads(threads)));
   }
 #endif
   char line[33];

@@ -1,9 +1,10 @@
-// Bytes to a batch, a trust region and options: seq, simd and simd on threads agree to the bit, so do pieces of the
-// responses, and the oracle agrees wherever its decision is not too close to call.
+// Bytes to a batch, a trust region and options: seq, simd, simd on threads and kernel bodies agree to the bit, so do
+// pieces of the responses, and the oracle agrees wherever its decision is not too close to call.
 #include "drawn_batch.hpp"
 #include "fault.hpp"
 
 #include <cppo/testing/captured_run.hpp>
+#include <cppo/testing/host_block.hpp>
 #include <cppo/testing/reference.hpp>
 
 #include <algorithm>
@@ -116,6 +117,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   visit_policy(config, [&](auto const& region) {
     run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
     demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(), true);
+    demand_same("kernel bodies", testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
+                batch.slots(), true);
     run const plain = testing::capture_view(simd, batch.view(), batch.slots(), region, options, false);
     fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");
     auto const d = testing::compare(plain, whole, all_slots(batch.slots()));

@@ -29,6 +29,7 @@ class calibrated_budget_t {
            c.ceiling_factor >= 1.0 && floor_ * c.ceiling_factor <= max_score;
   }
   /// delta_b of a response
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
     if (response.summary.length == 0) return floor_;

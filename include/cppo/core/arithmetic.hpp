@@ -4,20 +4,19 @@
 
 #include <cppo/core/prefix_sums.hpp>
 
-#include <limits>
 
 namespace cppo::inline CPPO_ABI::detail {
 
 /// x in every lane, of which the compiler knows nothing.
 template <class V>
-V unknown(typename V::value_type x) noexcept {
+CPPO_HOST_DEVICE V unknown(typename V::value_type x) noexcept {
   typename V::value_type volatile seen = x;
   return V(static_cast<typename V::value_type>(seen));
 }
 
 /// Does every lane hold?
 template <class V>
-bool every_lane(typename V::mask m) noexcept {
+CPPO_HOST_DEVICE bool every_lane(typename V::mask m) noexcept {
   bool all = true;
   (void)map_lanes(select(m, V(1), V(0)), [&all](auto x) {
     all = all && x == decltype(x)(1);
@@ -28,9 +27,9 @@ bool every_lane(typename V::mask m) noexcept {
 
 /// Are sums, products and quotients of V rounded one by one, to nearest, in the order they are written?
 template <class V>
-typename V::mask rounds_as_written() noexcept {
+CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
   using T = typename V::value_type;
-  constexpr T step = std::numeric_limits<T>::epsilon();
+  constexpr T step = special<T>::epsilon;
   V const one = unknown<V>(T(1)), less = unknown<V>(step / 4), more = unknown<V>(step * T(0.75));
   V const up = unknown<V>(T(1) + step), x = unknown<V>(T(9)), y = unknown<V>(T(13)), seven = unknown<V>(T(7));
   auto good = ((one + less) - one == V(0)) & ((one + more) - one == V(step));  // not reordered, neither up nor down
@@ -41,16 +40,16 @@ typename V::mask rounds_as_written() noexcept {
 
 /// Are NaN, infinity and the sign of zero what they are?
 template <class V>
-typename V::mask knows_special_values() noexcept {
+CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   using T = typename V::value_type;
-  V const nan = unknown<V>(std::numeric_limits<T>::quiet_NaN()), zero = unknown<V>(T(-0.0));
-  V const far = unknown<V>(std::numeric_limits<T>::infinity());
-  return (nan != nan) & !(far <= V(std::numeric_limits<T>::max())) & (flip_sign(V(1), zero + V(0)) > V(0));
+  V const nan = unknown<V>(special<T>::nan), zero = unknown<V>(T(-0.0));
+  V const far = unknown<V>(special<T>::infinity);
+  return (nan != nan) & !(far <= V(special<T>::largest)) & (flip_sign(V(1), zero + V(0)) > V(0));
 }
 
 /// Does the library's own exponential give, at run time, the bits that the compiler finds?
 template <class V>
-typename V::mask exp_is_itself() noexcept {
+CPPO_HOST_DEVICE typename V::mask exp_is_itself() noexcept {
   using T = typename V::value_type;
   constexpr T x = T(-1.3);
   constexpr exp_parts<lane<T>> want = exp_core(lane<T>(x));
@@ -60,7 +59,7 @@ typename V::mask exp_is_itself() noexcept {
 
 /// Does the way onto the grid round, limb by limb?
 template <class T>
-bool grid_is_itself() noexcept {
+CPPO_HOST_DEVICE bool grid_is_itself() noexcept {
   constexpr exact_sum want = to_grid(T(0.7));
   exact_sum const got = to_grid(unknown<lane<T>>(T(0.7)).raw());
   return got.high == want.high && got.low == want.low;
@@ -70,7 +69,7 @@ bool grid_is_itself() noexcept {
 /// others only the whole, and none shows a rounding mode: the first is a flag of a translation unit, the second of a
 /// thread. CPPO_ALLOW_FAST_MATH: not asked.
 template <class V>
-bool keeps_arithmetic() noexcept {
+CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
   if constexpr (allows_fast_math) return true;
   else {
     return grid_is_itself<typename V::value_type>() &&

@@ -209,6 +209,18 @@ class rollout_batch_view {
   /// Everything about the shape that was found wrong when the batch was made.
   CPPO_HOST_DEVICE constexpr status const& check() const noexcept { return status_; }
 
+  /// The same batch in a layout like its own, after move(buffer) for everything that was lent: for what copies batches.
+  template <class F>
+  constexpr rollout_batch_view moved(layout const& l, F const& move) const {
+    rollout_batch_view other = *this;
+    other.layout_ = l;
+    for (detail::column& c : other.columns_) {
+      if (c.lent()) move(c);
+    }
+    if (top_k_.k > 0) move(other.top_k_.ids), move(other.top_k_.log_prob), move(other.top_k_.rollout_log_prob);
+    return other;
+  }
+
   /// Adds a buffer; used by `rollout_batch`.
   template <argument Which, class E>
   constexpr void add(detail::named_buffer<Which, E> const& named) noexcept {

@@ -32,8 +32,18 @@ class layout {
     l.packed_ = true;
     return l;
   }
+  /// The same where the offsets lie in device memory, which a host cannot read: `elements` says what the last one is.
+  template <std::signed_integral Offset>
+  CPPO_HOST_DEVICE static constexpr layout packed_on_device(Offset const* offsets, index_t responses, index_t elements) noexcept {
+    layout l = packed(offsets, responses);
+    l.elements_ = elements;
+    l.on_device_ = true;
+    return l;
+  }
   /// B
   CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
+  /// Do the offsets lie in device memory? Then `begin`, `slots` and the offsets' order are a device's to read.
+  CPPO_HOST_DEVICE constexpr bool on_device() const noexcept { return on_device_; }
   /// Packed by offsets?
   CPPO_HOST_DEVICE constexpr bool is_packed() const noexcept { return packed_; }
   /// The lent offsets, null for padded, and their type.
@@ -53,6 +63,7 @@ class layout {
   }
   /// Elements a dense buffer must hold.
   CPPO_HOST_DEVICE constexpr index_t elements() const noexcept {
+    if (on_device_) return elements_;
     return packed_ ? (responses_ > 0 ? begin(responses_) : 0) : responses_ * width_;
   }
   /// Offsets and extents are sound.
@@ -64,9 +75,17 @@ class layout {
     }
     if (responses_ == 0) return {};
     if (offsets_ == nullptr) return {status_code::null_buffer, argument::offsets};
-    index_t before = begin(0);
-    if (before < 0) return {status_code::bad_offsets, argument::offsets, 0, -1, 1};
-    for (index_t b = 0; b < responses_; ++b) {
+    if (on_device_) {
+      if (elements_ > (index_t{1} << 62)) return {status_code::size_overflow, argument::offsets};
+      return elements_ >= 0 ? status{} : status{status_code::extent_mismatch, argument::offsets};
+    }
+    return check_order(0, responses_);
+  }
+  /// Offsets first ... last are sound: none below 0, none below the one before it, none out of range.
+  CPPO_HOST_DEVICE constexpr status check_order(index_t first, index_t last) const noexcept {
+    index_t before = begin(first);
+    if (before < 0) return {status_code::bad_offsets, argument::offsets, first, -1, 1};
+    for (index_t b = first; b < last; ++b) {
       index_t const after = begin(b + 1);
       if (after < before) return {status_code::bad_offsets, argument::offsets, b, -1, 1};
       if (after > (index_t{1} << 62)) return {status_code::size_overflow, argument::offsets, b, -1, 1};
@@ -81,6 +100,8 @@ class layout {
   void const* offsets_ = nullptr;
   element_type offset_type_ = element_type::i64;
   bool packed_ = false;
+  bool on_device_ = false;
+  index_t elements_ = 0;  // where the offsets cannot be read
 };
 
 /// [B, T], one row per response, padding anywhere (the response mask says where tokens are).
@@ -91,6 +112,11 @@ CPPO_HOST_DEVICE constexpr layout padded(index_t responses, index_t width) noexc
 template <std::signed_integral Offset>
 CPPO_HOST_DEVICE constexpr layout packed(Offset const* cu_seqlens, index_t responses) noexcept {
   return layout::packed(cu_seqlens, responses);
+}
+/// The same with `cu_seqlens` in device memory; `elements` is the last of them, the number of token slots.
+template <std::signed_integral Offset>
+CPPO_HOST_DEVICE constexpr layout packed_on_device(Offset const* cu_seqlens, index_t responses, index_t elements) noexcept {
+  return layout::packed_on_device(cu_seqlens, responses, elements);
 }
 /// The same from a container of cumulative lengths.
 template <class Range>

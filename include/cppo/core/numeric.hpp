@@ -22,11 +22,21 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace cppo::inline CPPO_ABI {
 
 namespace detail {
+
+/// Special values as constants: a device may name them, and not call the functions of <limits>.
+template <class T>
+struct special {
+  static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
+  static constexpr T infinity = std::numeric_limits<T>::infinity();
+  static constexpr T largest = std::numeric_limits<T>::max();
+  static constexpr T epsilon = std::numeric_limits<T>::epsilon();
+};
 
 /// Elementary operations on one register type. Specialised for float and double here; a SIMD register brings its own.
 template <class Register>

@@ -44,8 +44,9 @@ inline footprint footprint_of(column const& c, layout const& l) noexcept {
   if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
   if (!c.lent() || l.responses() == 0) return {};
   if (c.token_stride == 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
-  auto const* const first = static_cast<char const*>(c.data) + l.begin(0) * c.token_stride * size_of(c.type);
-  return footprint_of(first, c.type, 1, l.elements() - l.begin(0), 0, c.token_stride);
+  index_t const begin = l.on_device() ? 0 : l.begin(0);
+  auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
+  return footprint_of(first, c.type, 1, l.elements() - begin, 0, c.token_stride);
 }
 /// One Top-K list.
 inline footprint footprint_of(buffer const& b, index_t rows, index_t k) noexcept {

@@ -40,16 +40,26 @@ namespace detail {
 
 /// Nearest integer, ties to even, for |x| < 2^31.
 CPPO_HOST_DEVICE constexpr index_t nearest(double x) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __double2int_rn(x);
+#endif
   return static_cast<index_t>((x + 6755399441055744.0) - 6755399441055744.0);
+}
+
+CPPO_HOST_DEVICE constexpr index_t nearest(float x) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __float2int_rn(x);
+#endif
+  return nearest(static_cast<double>(x));
 }
 
 /// x on the grid, |x| <= 1000: high = nearest(2^15 x), low = nearest of the rest in units of 2^-40.
 template <class Real>
 CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
   Real const scaled = x * Real(32768);
-  index_t const high = nearest(static_cast<double>(scaled));
+  index_t const high = nearest(scaled);
   Real const rest = (scaled - static_cast<Real>(high)) * Real(33554432);
-  return {high, nearest(static_cast<double>(rest))};
+  return {high, nearest(rest)};
 }
 
 /// Into [-1000, 1000]; NaN counts as 1000.

@@ -34,12 +34,15 @@ enum class status_code : std::uint8_t {
   executor_unavailable,      ///< the executor cannot run this call
   element_type_mismatch,     ///< an output that takes numbers was lent as integers
   arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
+  not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
+  workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
+  device_error,              ///< a CUDA call failed; `count` is its cudaError_t
 };
 
 /// Which argument the status is about.
 enum class argument : std::uint8_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry,
+  loss, gradient, mask, gate, trace, region, options, carry, report,
 };
 
 /// One sentence for each code: what is wrong and what to do.
@@ -87,6 +90,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
+    case status_code::not_device_memory:
+      return "the device cannot reach this buffer: lend device, managed or pinned memory (carries, totals: not device)";
+    case status_code::workspace_too_small:
+      return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
+    case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
   return "unknown status";
 }
@@ -95,7 +103,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence",
                                    "token_weight", "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask",
-                                   "gate", "trace", "region", "options", "carry"};
+                                   "gate", "trace", "region", "options", "carry", "report"};
   return names[static_cast<int>(a)];
 }
 

@@ -55,6 +55,8 @@ class token {
   using value_type = typename V::value_type;      ///< float or double
   using mask_type = typename V::mask;             ///< what a mask returns
 
+  /// No values yet: arrays of tokens cost nothing.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token() noexcept {}
   /// The three inputs every token has. Pre: finite, log-probs not positive.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token(V log_prob, V rollout_log_prob, V advantage) noexcept
       : log_prob_(log_prob),

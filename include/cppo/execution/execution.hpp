@@ -27,6 +27,17 @@ bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
   return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }
 
+/// Can response b of `tokens` valid tokens be what the call's options say it is?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
+  index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
+  if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
+  if (t.positions == position_convention::fixed_horizon && length > t.horizon) {
+    return {status_code::horizon_too_short, argument::options, b, -1, length};
+  }
+  return {};
+}
+
 /// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.
 template <class Executor, class Real, class Region>
 constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
@@ -35,11 +46,8 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   batch_counts n;
   for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
     index_t const tokens = count_tokens(executor, t, b);
-    index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
-    if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
-    if (t.positions == position_convention::fixed_horizon && length > t.horizon) {
-      return {status_code::horizon_too_short, argument::options, b, -1, length};
-    }
+    status const fits = check_length(t, b, tokens);
+    if (!fits.ok()) return fits;
     n = n + t.counts(b, tokens);
   }
   if (t.normalizer == 0.0) t.divisor = divisor(t.aggregate, n);
@@ -72,7 +80,7 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
 
 /// What the caller is told about a response's input.
 template <class Real, class Region>
-constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, response_count const& n) noexcept {
+CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, response_count const& n) noexcept {
   response_outcome o;
   o.first_bad = n.first_bad;
   o.diagnostics.bad_tokens = n.bad;
@@ -82,8 +90,26 @@ constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, 
 }
 
 /// Notes the effective delta_b with the responses that are counted.
-constexpr void note_budget(report& r, double delta_b) noexcept {
+CPPO_HOST_DEVICE constexpr void note_budget(report& r, double delta_b) noexcept {
   if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
+}
+
+/// Runs a checked call; what it ends with. An executor that does not wait for its results brings an overload.
+template <class Executor, class Real, class Region>
+status run_call(Executor const& executor, task<Real, Region>& t, report* wanted) {
+  status s = prepare(executor, t);
+  if (!s.ok()) return s;
+  t.reports = wanted != nullptr;
+  outcome_fold fold = execute(executor, t);
+  s = fold.finish(t.bad_input);
+  if (wanted != nullptr) *wanted = fold.diagnostics;
+  return s;
+}
+
+/// Can the executor reach everything that was lent? One that runs on a device brings an overload.
+template <class Executor, class Real, class... Lent>
+constexpr status check_memory(Executor const&, rollout_batch_view<Real> const& batch, Lent const&...) noexcept {
+  return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
 }
 
 /// Marks every slot of response b as excluded.

@@ -1,6 +1,6 @@
 /// @file
 /// What must be known of a response before its tokens are decided: which slots hold tokens, whether the input is
-/// sound, T, and the statistics its budget is made of. Shared by the CPU executors.
+/// sound, T, and the statistics its budget is made of. Shared by the executors.
 #pragma once
 
 #include <cppo/budget/quantile.hpp>
@@ -22,30 +22,46 @@ CPPO_HOST_DEVICE constexpr bool finite_up_to(double x, double limit) noexcept {
 /// Is x finite?
 template <class Real>
 CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
-  return finite_up_to(x, std::numeric_limits<Real>::max());
+  return finite_up_to(x, special<Real>::largest);
+}
+
+/// The numbers of a token as they were lent.
+template <class Real>
+struct token_input {
+  Real log_prob, rollout_log_prob, advantage, divergence, weight;
+};
+
+/// The numbers lent for slot i of response b.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr token_input<Real> load_input(task<Real, Region> const& t, index_t b, index_t i) noexcept {
+  auto const& in = t.batch;
+  return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i), in.value(argument::advantage, b, i),
+          in.value(argument::divergence, b, i), in.value(argument::token_weight, b, i, Real(1))};
+}
+
+/// What is wrong with the numbers of an active token, and with which of them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, Real tolerance, index_t b, index_t i) noexcept {
+  if (!finite_up_to(in.log_prob, tolerance)) return {status_code::log_prob_invalid, argument::log_prob, b, i, 1};
+  if (!finite_up_to(in.rollout_log_prob, tolerance)) {
+    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i, 1};
+  }
+  if (!is_finite(in.advantage)) return {status_code::advantage_invalid, argument::advantage, b, i, 1};
+  if (!is_finite(in.divergence) || in.divergence < Real(0)) {
+    return {status_code::divergence_invalid, argument::divergence, b, i, 1};
+  }
+  if (!is_finite(in.weight)) return {status_code::token_weight_invalid, argument::token_weight, b, i, 1};
+  return {};
 }
 
 /// What is wrong with the input of an active token; `ok` if nothing is.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status inspect_token(task<Real, Region> const& t, index_t b, index_t i) noexcept {
-  auto const& in = t.batch;
-  if (!finite_up_to(in.value(argument::log_prob, b, i), t.tolerance)) {
-    return {status_code::log_prob_invalid, argument::log_prob, b, i, 1};
-  }
-  if (!finite_up_to(in.value(argument::rollout_log_prob, b, i), t.tolerance)) {
-    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i, 1};
-  }
-  if (!is_finite(in.value(argument::advantage, b, i))) {
-    return {status_code::advantage_invalid, argument::advantage, b, i, 1};
-  }
-  Real const d = in.value(argument::divergence, b, i);
-  if (!is_finite(d) || d < Real(0)) return {status_code::divergence_invalid, argument::divergence, b, i, 1};
-  if (!is_finite(in.value(argument::token_weight, b, i))) {
-    return {status_code::token_weight_invalid, argument::token_weight, b, i, 1};
-  }
-  if (in.has(argument::top_k)) {
-    top_k_row<Real> const row = in.top_k_at(b, i);
-    constexpr Real lowest = -std::numeric_limits<Real>::infinity();
+  status const numbers = inspect_input(load_input(t, b, i), t.tolerance, b, i);
+  if (!numbers.ok()) return numbers;
+  if (t.batch.has(argument::top_k)) {
+    top_k_row<Real> const row = t.batch.top_k_at(b, i);
+    constexpr Real lowest = -special<Real>::infinity;
     for (index_t j = 0; j < row.k(); ++j) {
       if (row.id(j) < 0) continue;
       Real const p = row.log_prob(j);
@@ -79,8 +95,16 @@ struct response_count {
 
 /// Was another piece of response b found to hold bad input, so that this one takes no part either?
 template <class Real, class Region>
-constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
+CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
   return t.bad_input == on_bad_input::reject && t.totals != nullptr && t.totals[b].bad_tokens > 0;
+}
+
+/// Does response b take part, given its counts and the first of its bad slots?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void judge(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
+  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b, -1, 1};
+  n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
+  if (n.rejected) n.tokens = 0;
 }
 
 /// First look at response b: reads every active slot once.
@@ -97,37 +121,40 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
     }
     if (s == slot::token || (s == slot::bad && t.bad_input == on_bad_input::propagate)) ++n.tokens;
   }
-  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b, -1, 1};
-  n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
-  if (n.rejected) n.tokens = 0;
+  judge(t, b, n);
   return n;
 }
 
-/// The token at slot i of response b with its divergence, for one lane.
+/// The token made of `in` at slot i of response b, with its divergence, for one lane.
 template <class Real, class Region>
-constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i, top_k_row<Real>& lists) noexcept {
+CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
+                                                        index_t i, top_k_row<Real>& lists) noexcept {
   using V = lane<Real>;
-  auto const& in = t.batch;
-  token<V> tok(V(in.value(argument::log_prob, b, i)), V(in.value(argument::rollout_log_prob, b, i)),
-               V(in.value(argument::advantage, b, i)));
-  tok.lend_divergence(V(in.value(argument::divergence, b, i)));
-  if (in.has(argument::top_k)) {
-    lists = in.top_k_at(b, i);
+  token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
+  tok.lend_divergence(V(in.divergence));
+  if (t.batch.has(argument::top_k)) {
+    lists = t.batch.top_k_at(b, i);
     tok.lend_top_k(lists);
   }
   tok.set_divergence(score(t.policy.divergence(), tok));
   return tok;
 }
+/// The token at slot i of response b.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i,
+                                                        top_k_row<Real>& lists) noexcept {
+  return make_token(t, load_input(t, b, i), b, i, lists);
+}
 /// What a token, with its weight set, adds to the prefix.
 template <class Real>
-constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
+CPPO_HOST_DEVICE constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
   auto const earned = t.weight() * t.response_delta_b();
   return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(earned.raw()), 1};
 }
 
 /// Stands in for a token with bad input: counted as most diverged.
 template <class Real>
-constexpr token<lane<Real>> bad_token() noexcept {
+CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
   using V = lane<Real>;
   token<V> tok(V(-1), V(-1), V(0));
   tok.set_divergence(V(max_score));
@@ -136,9 +163,9 @@ constexpr token<lane<Real>> bad_token() noexcept {
 
 /// Adds one divergence to a summary.
 template <class Real>
-constexpr void observe(response_summary& s, Real d) noexcept {
+CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
   double const x = static_cast<double>(d);
-  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x;
+  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x + 0.0;  // never -0
   s.divergence_sum = s.divergence_sum + to_grid(d);
   ++s.length;
 }

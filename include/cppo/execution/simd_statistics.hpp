@@ -32,7 +32,7 @@ class simd_statistics {
       summary.divergence_sum = summary.divergence_sum + to_grid(d[i]);
       top = d[i] > top ? d[i] : top;
     }
-    if (n_ > 0) summary.max_divergence = static_cast<double>(top);
+    if (n_ > 0) summary.max_divergence = static_cast<double>(top) + 0.0;  // never -0
   }
 
   /// Interpolated quantile.

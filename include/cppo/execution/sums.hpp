@@ -34,23 +34,31 @@ struct lane_sums {
   }
 };
 
+/// Quantities of a token that a report sums.
+inline constexpr int report_terms = 7;
+
 /// The double sums of a response's report.
 template <class Real>
 struct report_sums {
   lane_sums<Real> loss, divergence, weighted, gate, ratio, log_ratio, k3;
 
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
     f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
   }
   CPPO_HOST_DEVICE constexpr void finish(report& r) const noexcept {
-    r.loss = loss.total();
-    r.sum_divergence = divergence.total();
-    r.sum_weighted = weighted.total();
-    r.sum_gate = gate.total();
-    r.sum_ratio = ratio.total();
-    r.sum_k1 = 0.0 - log_ratio.total();
-    r.sum_k3 = k3.total();
+    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()});
+  }
+  /// Totals into the report, in the order of `each`.
+  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms]) noexcept {
+    r.loss = total[0];
+    r.sum_divergence = total[1];
+    r.sum_weighted = total[2];
+    r.sum_gate = total[3];
+    r.sum_ratio = total[4];
+    r.sum_k1 = 0.0 - total[5];
+    r.sum_k3 = total[6];
   }
 };
 
@@ -86,26 +94,50 @@ struct response_outcome {
   status first_bad;
 };
 
-/// The call's status from what its responses reported: the first bad place in order, counts added up. A piece that is
-/// out because of another says so only where the other is not at hand.
-struct outcome_fold {
-  report diagnostics;
-  status first_bad;
+/// Responses whose reports are added up before the sum goes on: a call of many has a tree of two levels.
+inline constexpr index_t fold_block = 256;
 
-  constexpr void add(response_outcome const& o) noexcept {
-    diagnostics += o.diagnostics;
-    bool const better = first_bad.code == status_code::piece_rejected && o.diagnostics.bad_tokens > 0;
-    if (first_bad.ok() || better) first_bad = o.first_bad;
+/// Is `next`, of a later response, what a call ends with rather than `first`? The first bad place in order; a piece that
+/// is out because of another says so only where the other is not at hand.
+CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& next) noexcept {
+  if (first.ok()) return !next.ok();
+  return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
+}
+
+/// What a call ends with, given the first bad place and the whole report; which gets one NaN for all: the sign of one that
+/// an addition makes, or picks of two, is the processor's.
+CPPO_HOST_DEVICE constexpr status conclude(status const& first_bad, report& all, on_bad_input how) noexcept {
+  for (double* x : {&all.loss, &all.sum_divergence, &all.sum_weighted, &all.sum_gate, &all.sum_ratio, &all.sum_k1, &all.sum_k3}) {
+    if (*x != *x) *x = special<double>::nan;
   }
-  constexpr status finish(on_bad_input how) const noexcept {
-    status s = first_bad;
-    s.count = s.code == status_code::piece_rejected ? diagnostics.rejected_responses : diagnostics.bad_tokens;
-    if (!s.ok()) {
-      if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
-      if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
-    }
-    if (first_bad.ok() && diagnostics.counts.tokens == 0) return {status_code::no_active_tokens};
-    return s;
+  if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
+  status s = first_bad;
+  s.count = s.code == status_code::piece_rejected ? all.rejected_responses : all.bad_tokens;
+  if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
+  if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
+  return s;
+}
+
+/// The call's status and report from what its responses reported, counts added up.
+struct outcome_fold {
+  report block, diagnostics;
+  status first_bad;
+  index_t responses = 0;
+
+  CPPO_HOST_DEVICE constexpr void add(response_outcome const& o) noexcept {
+    block += o.diagnostics;
+    if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
+    if (++responses % fold_block == 0) settle();
+  }
+  /// Ends a block of responses.
+  CPPO_HOST_DEVICE constexpr void settle() noexcept {
+    diagnostics += block;
+    block = {};
+  }
+  /// After the last response.
+  CPPO_HOST_DEVICE constexpr status finish(on_bad_input how) noexcept {
+    settle();
+    return conclude(first_bad, diagnostics, how);
   }
 };
 

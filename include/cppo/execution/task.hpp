@@ -136,8 +136,10 @@ struct task {
     return positions == position_convention::padded_column ? batch.shape().width() : own;
   }
   /// Factor on each token of a response with `length` valid tokens.
-  CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept {
-    return static_cast<Real>(scale_of(aggregate, divisor, length, static_cast<double>(horizon)));
+  CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept { return scale(length, divisor); }
+  /// The same where the divisor was found elsewhere.
+  CPPO_HOST_DEVICE constexpr Real scale(index_t length, double by) const noexcept {
+    return static_cast<Real>(scale_of(aggregate, by, length, static_cast<double>(horizon)));
   }
   /// Writes the record of slot i of response b to every output that was lent.
   CPPO_HOST_DEVICE constexpr void write(index_t b, index_t i, token_record<Real> const& record) const noexcept {

@@ -11,8 +11,8 @@ namespace cppo::inline CPPO_ABI {
 /// the member functions only, and are 0 where there is nothing to average.
 ///
 /// Sums run over 16 interleaved lanes of each response: blocks of 256 tokens in the arithmetic of the call (at most 16
-/// terms of a lane), then in double, lanes in a fixed tree, responses in order: the same bits on every executor, at
-/// every thread count.
+/// terms of a lane), then in double, lanes in a fixed tree; 256 responses in order make a block, blocks follow in order:
+/// the same bits on every executor, at every thread count.
 struct report {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
@@ -33,14 +33,14 @@ struct report {
 
   double loss = 0.0;            ///< sum of scaled token losses: the aggregated loss
   double sum_divergence = 0.0;  ///< sum of D_t
-  double max_divergence = 0.0;  ///< max of D_t
   double sum_weighted = 0.0;    ///< sum of Z_t
   double sum_gate = 0.0;        ///< sum of gate values (kept tokens count 1)
   double sum_ratio = 0.0;       ///< sum of rho_t, after the clamp
-  double max_ratio = 0.0;       ///< max of rho_t
   double sum_k1 = 0.0;          ///< sum of -log rho_t, after the clamp
   double sum_k3 = 0.0;          ///< sum of rho_t - 1 - log rho_t
   double sum_delta_b = 0.0;     ///< sum over responses of the effective delta_b
+  double max_divergence = 0.0;  ///< max of D_t
+  double max_ratio = 0.0;       ///< max of rho_t
   double min_delta_b = 0.0;     ///< smallest effective delta_b
   double max_delta_b = 0.0;     ///< largest
 
@@ -76,13 +76,7 @@ struct report {
   /// Adds the report of another batch (micro-batches, ranks).
   CPPO_HOST_DEVICE constexpr report& operator+=(report const& b) noexcept {
     report& a = *this;
-    // Which side has nothing to say: tokens may come without a response, in a piece that does not begin one.
-    bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
-    a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
-    a.max_delta_b = first ? b.max_delta_b : second ? a.max_delta_b : larger(a.max_delta_b, b.max_delta_b);
-    if (a.counts.tokens == 0) a.max_divergence = b.max_divergence;
-    else if (b.counts.tokens > 0) a.max_divergence = larger(a.max_divergence, b.max_divergence);
-    a.max_ratio = larger(a.max_ratio, b.max_ratio);
+    a.take_extremes(b);
     a.counts = a.counts + b.counts;
     a.kept += b.kept;
     a.kept_toward += b.kept_toward;
@@ -108,6 +102,17 @@ struct report {
     a.sum_k3 += b.sum_k3;
     a.sum_delta_b += b.sum_delta_b;
     return a;
+  }
+  /// The part of `+=` that is no sum; before the counts are added.
+  CPPO_HOST_DEVICE constexpr void take_extremes(report const& b) noexcept {
+    report& a = *this;
+    // Which side has nothing to say: tokens may come without a response, in a piece that does not begin one.
+    bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
+    a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
+    a.max_delta_b = first ? b.max_delta_b : second ? a.max_delta_b : larger(a.max_delta_b, b.max_delta_b);
+    if (a.counts.tokens == 0) a.max_divergence = b.max_divergence;
+    else if (b.counts.tokens > 0) a.max_divergence = larger(a.max_divergence, b.max_divergence);
+    a.max_ratio = larger(a.max_ratio, b.max_ratio);
   }
   /// The report of both batches together.
   CPPO_HOST_DEVICE friend constexpr report operator+(report a, report const& b) noexcept { return a += b; }

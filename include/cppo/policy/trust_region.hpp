@@ -63,6 +63,7 @@ class region {
     }
   }
   /// delta_b of a response from its statistics; 0 without a prefix budget.
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
     if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);

@@ -1,0 +1,223 @@
+/// @file
+/// A call on blocks of threads, step by step: what kernels run, and a host that stands in for them.
+///
+///     prepare    one block, packed batches: offsets in order? responses from the longest to the shortest
+///     count      a team for each response, where something must be known of the whole batch first
+///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
+///     decide     a team for each response: a warp, a block or a cluster of blocks
+///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
+///
+/// A step that finds the call at fault says so in the state; the later ones then do nothing.
+#pragma once
+
+#include <cppo/execution/block_response.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// What the steps of a call tell each other.
+struct call_state {
+  status refused;        ///< why nothing is written
+  double divisor = 1.0;  ///< of the aggregation
+  index_t for_clusters = 0, not_for_warps = 0;  ///< responses as long as that: the first in order
+  std::uint32_t taken[3] = {};                  ///< how many, by team
+  std::uint32_t folded = 0;                     ///< blocks of responses that were added up
+  status outcome;        ///< how the call ended
+  report diagnostics;    ///< its report
+};
+
+/// Who works on a response together.
+enum class team : std::uint8_t { cluster, block, warp };
+/// From so many bits on, the number of slots of a response is worth a block (256 slots), or a cluster (4096).
+inline constexpr int bits_for_blocks = 9, bits_for_clusters = 13;
+/// The team for `slots` slots.
+CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept {
+  if (clusters && slots >> (bits_for_clusters - 1) > 0) return team::cluster;
+  return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
+}
+
+/// Memory that a call works in, apart from its inputs and outputs.
+template <class Real>
+struct call_memory {
+  call_state* state = nullptr;
+  response_outcome* outcomes = nullptr;  ///< by response
+  response_outcome* folds = nullptr;     ///< by `fold_block` responses
+  index_t* tokens = nullptr;             ///< by response
+  index_t* order = nullptr;              ///< responses, longest first; null: as they come
+  Real* scores = nullptr;                ///< by slot; null where the region does not ask
+
+  /// Parts one after the other from `base` on, which may be null; the bytes they take.
+  template <class Region>
+  std::size_t place(void* base, layout const& l) noexcept {
+    std::size_t used = 0;
+    auto const take = [&]<class T>(T*& p, index_t n) {
+      p = base != nullptr && n > 0 ? reinterpret_cast<T*>(static_cast<unsigned char*>(base) + used) : nullptr;
+      used += (static_cast<std::size_t>(n) * sizeof(T) + 255) / 256 * 256;
+    };
+    index_t const responses = l.responses();
+    take(state, 1);
+    take(outcomes, responses);
+    take(folds, responses > 0 ? (responses + fold_block - 1) / fold_block : 1);
+    take(tokens, responses);
+    take(order, l.is_packed() ? responses : 0);
+    take(scores, needs_divergences<Region> ? l.elements() : 0);
+    return used;
+  }
+};
+
+/// Step 1.
+template <class Block, class Real, class Region>
+CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  layout const& l = t.batch.shape();
+  typename Block::template local<index_t> wrong{};
+  block.each([&](int th) {
+    wrong[th] = l.responses();
+    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
+      if (!l.check_order(b, b + 1).ok()) wrong[th] = b;
+    }
+    for (int k = th; k < 64; k += Block::threads) buckets[k] = 0;
+  });
+  index_t const first_wrong = block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
+  auto const bucket = [&](index_t b) {  // 63: an empty response
+    int k = 63;
+    for (index_t n = l.slots(b); n > 0; n >>= 1) --k;
+    return k;
+  };
+  block.each([&](int th) {
+    if (th == 0) {
+      *m.state = call_state{};
+      m.state->divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
+      if (first_wrong < l.responses()) m.state->refused = l.check_order(first_wrong, first_wrong + 1);
+    }
+    if (first_wrong < l.responses()) return;
+    for (index_t b = th; b < l.responses(); b += Block::threads) (void)block.add(buckets[bucket(b)], 1);
+  });
+  if (first_wrong < l.responses()) return;
+  block.each([&](int th) {
+    if (th != 0) return;
+    std::uint32_t before = 0;
+    for (std::uint32_t& n : buckets) {
+      std::uint32_t const here = n;
+      n = before;
+      before += here;
+    }
+    m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
+    m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
+  });
+  block.each([&](int th) {
+    for (index_t b = th; b < l.responses(); b += Block::threads) m.order[block.add(buckets[bucket(b)], 1)] = b;
+  });
+}
+
+/// Step 3.
+template <class Block, class Real, class Region>
+CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  struct swept {
+    batch_counts n;
+    index_t wrong;
+  };
+  index_t const responses = t.batch.shape().responses();
+  typename Block::template local<swept> mine{};
+  block.each([&](int th) {
+    mine[th].wrong = responses;
+    for (index_t b = th; b < responses; b += Block::threads) {
+      if (mine[th].wrong == responses && !check_length(t, b, m.tokens[b]).ok()) mine[th].wrong = b;
+      mine[th].n = mine[th].n + t.counts(b, m.tokens[b]);
+    }
+  });
+  swept const all = block.reduce(mine, [](swept const& a, swept const& b) { return swept{a.n + b.n, a.wrong < b.wrong ? a.wrong : b.wrong}; });
+  block.each([&](int th) {
+    if (th != 0) return;
+    if (all.wrong < responses) m.state->refused = check_length(t, all.wrong, m.tokens[all.wrong]);
+    if (t.normalizer == 0.0) m.state->divisor = divisor(t.aggregate, all.n);
+  });
+}
+
+/// Step 5: outcomes in order, added up.
+template <class Block>
+class block_fold {
+  static constexpr int staged = 32, words = sizeof(report) / 8;
+  static constexpr int whole_words = 53, sums = 8;  // counts, then sums in double; extremes come last
+  static_assert(sizeof(report) == 8 * (whole_words + sums + 4));
+
+ public:
+  /// In memory that the block shares.
+  struct storage {
+    alignas(16) unsigned char outcomes[staged * sizeof(response_outcome)];
+  };
+
+  CPPO_HOST_DEVICE block_fold(Block& block, storage& shared) noexcept : block_(block), shared_(shared) {}
+
+  /// n outcomes into one.
+  CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
+    constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
+    struct so_far {
+      index_t count[each];
+      double sum[each];
+      report extremes;
+      status first_bad;
+    };
+    typename Block::template local<so_far> mine{};
+    for (index_t first = 0; first < n; first += staged) {
+      int const here = n - first < staged ? static_cast<int>(n - first) : staged;
+      block_.each([&](int th) {
+        constexpr int size = sizeof(response_outcome) / 8;
+        for (int w = th; w < here * size; w += Block::threads) copy_word(shared_.outcomes, w, reinterpret_cast<unsigned char const*>(from + first), w);
+      });
+      block_.each([&](int th) {
+        for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) {
+          for (int r = 0; r < here; ++r) take(j, r, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad);
+        }
+      });
+    }
+    block_.each([&](int th) {
+      for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
+    });
+  }
+
+ private:
+  static CPPO_HOST_DEVICE void copy_word(unsigned char* to, int w, unsigned char const* from, int v) noexcept {
+    __builtin_memcpy(to + 8 * w, from + 8 * v, 8);
+  }
+  CPPO_HOST_DEVICE response_outcome const& outcome(int r) const noexcept {
+    return *reinterpret_cast<response_outcome const*>(shared_.outcomes + static_cast<std::size_t>(r) * sizeof(response_outcome));
+  }
+  template <class T>
+  CPPO_HOST_DEVICE static T word(report const& r, int w) noexcept {
+    T x;
+    __builtin_memcpy(&x, reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8);
+    return x;
+  }
+  CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes, status& first_bad) const noexcept {
+    response_outcome const& o = outcome(r);
+    if (job < whole_words) {
+      count += word<index_t>(o.diagnostics, job);
+    } else if (job < whole_words + sums) {
+      sum += word<double>(o.diagnostics, job);
+    } else if (job == whole_words + sums) {
+      extremes.take_extremes(o.diagnostics);
+      extremes.counts = extremes.counts + o.diagnostics.counts;
+    } else if (tells_more(first_bad, o.first_bad)) {
+      first_bad = o.first_bad;
+    }
+  }
+  CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad, response_outcome& into) const noexcept {
+    auto* const to = reinterpret_cast<unsigned char*>(&into.diagnostics);
+    if (job < whole_words) {
+      __builtin_memcpy(to + 8 * job, &count, 8);
+    } else if (job < whole_words + sums) {
+      __builtin_memcpy(to + 8 * job, &sum, 8);
+    } else if (job == whole_words + sums) {
+      into.diagnostics.max_divergence = extremes.max_divergence;
+      into.diagnostics.max_ratio = extremes.max_ratio;
+      into.diagnostics.min_delta_b = extremes.min_delta_b;
+      into.diagnostics.max_delta_b = extremes.max_delta_b;
+    } else {
+      into.first_bad = first_bad;
+    }
+  }
+
+  Block& block_;
+  storage& shared_;
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,384 @@
+/// @file
+/// One response on a block of threads: the bits of `seq`, a tile of slots at a time.
+#pragma once
+
+#include <cppo/execution/block_statistics.hpp>
+#include <cppo/execution/block_tally.hpp>
+#include <cppo/execution/execution.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// Does a call keep to what kernels are made for: elements of its own type, no lists, no trace?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
+  if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
+  for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
+                           argument::token_weight, argument::response_mask}) {
+    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
+  }
+  for (int s = 0; s < sinks; ++s) {
+    auto const which = static_cast<sink>(s);
+    bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
+    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
+  }
+  return true;
+}
+
+/// `Usual`: the call `is_usual`, and so is the response: where its input is not sound, `run` says so and nothing counts.
+/// Otherwise everything is provided for, at more registers.
+template <class Block, class Real, class Region, bool Usual>
+class block_response {
+  using V = lane<Real>;
+  using job = task<Real, Region>;
+  using statistics = block_statistics<Block, Real>;
+  using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
+  template <class T>
+  using local = typename Block::template local<T>;
+  static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
+  static constexpr int most = 4096 / static_cast<int>(sizeof(Real));
+  static constexpr int room = 4 * threads < most ? 4 * threads : most;  // tokens whose terms wait to be added up
+  static constexpr bool scans = scans_prefix<Region> || !Usual;
+  static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
+  static_assert(threads <= room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
+
+ public:
+  /// In memory that the block shares; nothing has to be in it at first.
+  struct storage {
+    union {
+      Real staged[report_terms][room + lanes];  // by rank
+      typename statistics::storage selection;
+    };
+    Real partial[report_terms][lanes];
+    double sums[report_terms][lanes];
+    double total[report_terms];
+    std::uint32_t masked_at[report::bins], tokens_at[report::bins];
+  };
+
+  /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
+  /// aggregation.
+  CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
+      : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
+        scores_(scores), divisor_(divisor) {}
+
+  /// Valid tokens, 0 if the response is rejected.
+  CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
+
+  /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
+  CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
+    response_count n;
+    if constexpr (Usual) {
+      if (!count_by_mask(n)) return false;
+    } else {
+      n = inspect();
+    }
+    block_.each([&](int th) {
+      if (th == 0) out = open_outcome(task_, b_, n);
+    });
+    if (n.tokens == 0) {
+      write_excluded();
+      return true;
+    }
+    return summarize(n.tokens) && decide(n, out.diagnostics);
+  }
+
+ private:
+  /// What a thread holds of a tile: a slot.
+  struct held {
+    slot what = slot::excluded;
+    index_t rank = 0;  // tokens of the tile in threads before this one
+    Real extra_weight;
+    token<V> t;
+  };
+
+  CPPO_HOST_DEVICE bool count_by_mask(response_count& n) noexcept {
+    n.tokens = slots_;
+    if (!task_.batch[argument::response_mask].lent()) return true;
+    local<index_t> tokens{}, wrong{};
+    block_.each([&](int th) {
+      for (index_t i = th; i < slots_; i += threads) {
+        std::uint8_t const m = row(argument::response_mask).active(i);
+        tokens[th] += m == 1 ? 1 : 0;
+        wrong[th] += m == 2 ? 1 : 0;
+      }
+    });
+    n.tokens = block_.reduce(tokens, plus{});
+    return block_.reduce(wrong, plus{}) == 0;
+  }
+
+  /// `count_response`
+  CPPO_HOST_DEVICE response_count inspect() noexcept {
+    struct found { index_t tokens = 0, bad = 0, first = 0; };
+    local<found> mine{};
+    bool const bad_counts = task_.bad_input == on_bad_input::propagate;
+    index_t const slots = slots_;
+    block_.each([&](int th) {
+      mine[th].first = slots;
+      for (index_t i = th; i < slots; i += threads) {
+        status why;
+        slot const s = inspect_slot(task_, b_, i, why);
+        if (s == slot::bad && mine[th].bad++ == 0) mine[th].first = i;
+        mine[th].tokens += s == slot::token || (s == slot::bad && bad_counts) ? 1 : 0;
+      }
+    });
+    found const all = block_.reduce(mine, [](found const& a, found const& b) {
+      return found{a.tokens + b.tokens, a.bad + b.bad, a.first < b.first ? a.first : b.first};
+    });
+    response_count n;
+    n.tokens = all.tokens;
+    n.bad = all.bad;
+    if (n.bad > 0) (void)inspect_slot(task_, b_, all.first, n.first_bad);
+    judge(task_, b_, n);
+    return n;
+  }
+
+  /// What slot i holds; past the last one, nothing.
+  CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
+    if (i >= slots_) return slot::excluded;
+    if constexpr (Usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
+    status why;
+    slot const s = inspect_slot(task_, b_, i, why);
+    return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
+  }
+  /// The token in slot i; its D is known where a pass over the response has found it. False if it is not sound, where
+  /// that is not known yet.
+  CPPO_HOST_DEVICE bool make(slot what, index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
+    if (what == slot::bad) {
+      t = bad_token<Real>();
+      return true;
+    }
+    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
+                               row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
+                               row(argument::token_weight).value(i, Real(1))};
+    bool const good = !Usual || inspect_input(in, task_.tolerance, b_, i).ok();
+    if (!known_) {
+      t = make_token(task_, in, b_, i, lists);
+      return good;
+    }
+    t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
+    t.lend_divergence(V(in.divergence));
+    if constexpr (!Usual) lend_lists(i, t, lists);
+    t.set_divergence(V(scores_[i]));
+    return good;
+  }
+  CPPO_HOST_DEVICE void lend_lists(index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
+    if (!task_.batch.has(argument::top_k)) return;
+    lists = task_.batch.top_k_at(b_, i);
+    t.lend_top_k(lists);
+  }
+
+  /// T, and what the budget is found from; false if the input is not sound.
+  CPPO_HOST_DEVICE bool summarize(index_t tokens) noexcept {
+    known_ = false;
+    if (task_.totals != nullptr) {
+      whole_ = task_.totals[b_];
+      return true;
+    }
+    statistics s(block_, shared_.selection, scores_, slots_);
+    if constexpr (needs_divergences<Region>) {
+      if (score(s.summary) > 0) return false;
+      known_ = true;
+    }
+    s.summary.length = tokens;
+    s.summary.delta_b = task_.policy.resolve_budget(s);
+    whole_ = s.summary;
+    return true;
+  }
+  /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.
+  CPPO_HOST_DEVICE std::uint32_t score(response_summary& whole) noexcept {
+    struct seen {
+      exact_sum sum;
+      Real top = Real(-max_score);
+      std::uint32_t wrong = 0;
+    };
+    local<seen> mine{};
+    block_.each([&](int th) {
+      seen s;
+      for (index_t i = th; i < slots_; i += threads) {
+        slot const what = look(i);
+        Real d = special<Real>::nan;
+        if (what != slot::excluded) {
+          token<V> t;
+          top_k_row<Real> lists;
+          s.wrong += make(what, i, t, lists) ? 0 : 1;
+          d = t.divergence().raw();
+          s.sum = s.sum + to_grid(d);
+          s.top = d > s.top ? d : s.top;
+        }
+        scores_[i] = d;
+      }
+      mine[th] = s;
+    });
+    seen const all = block_.reduce(mine, [](seen const& a, seen const& b) {
+      return seen{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
+    });
+    if constexpr (any(Region::needed, needs::response)) {
+      whole.divergence_sum = all.sum;
+      whole.max_divergence = static_cast<double>(all.top) + 0.0;  // never -0
+    }
+    return all.wrong;
+  }
+
+  /// +0 in every output.
+  CPPO_HOST_DEVICE void write_excluded() const noexcept {
+    block_.each([&](int th) {
+      for (index_t i = th; i < slots_; i += threads) write(i, {});
+    });
+  }
+  CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
+    for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
+  }
+  // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
+  CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
+  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept { return {task_.out[static_cast<int>(s)], b_, begin_}; }
+
+  /// Decides and writes every slot; false if the input is not sound.
+  CPPO_HOST_DEVICE bool decide(response_count const& n, report& diagnostics) noexcept {
+    prefix_sums before = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
+    index_t const first = before.count;
+    auto const weigh = schedule_for(task_.policy.weight(), task_.schedule_length(whole_.length));
+    Real const scale = task_.scale(whole_.length, divisor_);
+    local<block_tally<Real>> tally{};
+    clear_report();
+    index_t staged_from = 0;
+    for (index_t base = 0; base < slots_; base += threads) {
+      local<held> mine{};
+      local<units> step{};
+      index_t const here = rank_tokens(n, base, mine);
+      block_.each([&](int th) {
+        held& h = mine[th];
+        if (h.what == slot::excluded) return;
+        top_k_row<Real> lists;
+        index_t const i = base + th;
+        tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
+        h.extra_weight = row(argument::token_weight).value(i, Real(1));
+        bool const by_column = task_.positions == position_convention::padded_column;
+        position<V> const at(by_column ? i + 1 : before.count + h.rank + 1);
+        h.t.set_weight(at, whole_, weigh(at));
+        if constexpr (scans) step[th] = units(prefix_step(h.t));
+      });
+      units total{};
+      if constexpr (scans) total = block_.exclusive_sum(step);
+      index_t const rank = before.count - first;
+      block_.each([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, tally[th]); });
+      if constexpr (scans) before = before + total.sums();
+      before.count += here;
+      index_t const waiting = before.count - first - staged_from;
+      if (task_.reports && (waiting > room - threads || base + threads >= slots_)) {
+        add_up(staged_from, waiting);
+        staged_from += waiting;
+      }
+    }
+    block_tally<Real> const all = block_.reduce(tally, plus{});
+    if (all.bad > 0) return false;
+    if (task_.reports) finish(first, n.tokens, all, diagnostics);
+    return true;
+  }
+  /// What the slots of a tile hold, and the ranks of its tokens; their number.
+  CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
+    if (Usual && n.tokens == slots_) {
+      index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};
+      block_.each([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
+      return here;
+    }
+    local<index_t> rank{};
+    block_.each([&](int th) {
+      mine[th].what = look(base + th);
+      rank[th] = mine[th].what != slot::excluded ? 1 : 0;
+    });
+    index_t const here = block_.exclusive_sum(rank);
+    block_.each([&](int th) { mine[th].rank = rank[th]; });
+    return here;
+  }
+  CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from, Real scale,
+                                    block_tally<Real>& tally) const noexcept {
+    if (i >= slots_) return;
+    if (h.what == slot::excluded) return write(i, {});
+    top_k_row<Real> lists;
+    if constexpr (!Usual) {
+      if (h.what != slot::bad) lend_lists(i, h.t, lists);
+    }
+    decided_token<Real> const d =
+        decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
+    write(i, d.record);
+    if (!task_.reports) return;
+    tally.see(d);
+    index_t const place = staged_from % lanes + (from + h.rank - staged_from);
+    for (int q = 0; q < report_terms; ++q) shared_.staged[q][place] = d.terms[q];
+    note_position(h.t.at()[0], d.kept());
+  }
+
+  CPPO_HOST_DEVICE void clear_report() const noexcept {
+    if (!task_.reports) return;
+    block_.each([&](int th) {
+      for (int j = th; j < report_terms * lanes; j += threads) {
+        shared_.partial[j / lanes][j % lanes] = Real(0);
+        shared_.sums[j / lanes][j % lanes] = 0.0;
+      }
+      for (int j = th; j < report::bins; j += threads) shared_.masked_at[j] = shared_.tokens_at[j] = 0;
+    });
+  }
+  CPPO_HOST_DEVICE void note_position(index_t at, bool kept) const noexcept {
+    bool const by_column = task_.positions == position_convention::padded_column;
+    if (kept && !by_column) return;
+    int const bin = position_bin(at, task_.schedule_length(whole_.length));
+    if (!kept) block_.add(shared_.masked_at[bin], 1);
+    if (by_column) block_.add(shared_.tokens_at[bin], 1);
+  }
+  /// Adds what a tile has staged, token `from` of the response its first: as `lane_sums` does, one lane a job.
+  CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
+    index_t const shift = from % lanes;
+    block_.each([&](int th) {
+      for (int j = th; j < report_terms * lanes; j += threads) {
+        int const q = j / lanes, lane = j % lanes;
+        Real partial = shared_.partial[q][lane];
+        double sum = shared_.sums[q][lane];
+        for (index_t p = lane < shift ? lane + lanes : lane; p < shift + here; p += lanes) {
+          partial += shared_.staged[q][p];
+          if ((from - shift + p) % sum_block < sum_block - lanes) continue;
+          sum += static_cast<double>(partial);  // the last of the lane in its block of 256
+          partial = Real(0);
+        }
+        shared_.partial[q][lane] = partial;
+        shared_.sums[q][lane] = sum;
+      }
+    });
+  }
+  CPPO_HOST_DEVICE void finish(index_t first, index_t tokens, block_tally<Real> const& all, report& r) const noexcept {
+    block_.each([&](int th) {
+      for (int q = th; q < report_terms; q += threads) {
+        lane_sums<Real> sums;
+        for (int j = 0; j < lanes; ++j) sums.partial[j] = shared_.partial[q][j], sums.lanes[j] = shared_.sums[q][j];
+        shared_.total[q] = sums.total();
+      }
+      bool const by_column = task_.positions == position_convention::padded_column;
+      index_t const length = task_.schedule_length(whole_.length), last = first + tokens;
+      auto const begins = [=](int bin) {  // first position of the bin among those of the piece, or the one past them
+        index_t const at = bin == 0 ? first + 1 : bin == report::bins ? last + 1 : position_after(bin - 1, length);
+        return at < first + 1 ? first + 1 : at > last + 1 ? last + 1 : at;
+      };
+      for (int bin = th; bin < report::bins; bin += threads) {
+        r.position_masked[bin] = shared_.masked_at[bin];
+        r.position_tokens[bin] = by_column ? index_t{shared_.tokens_at[bin]} : begins(bin + 1) - begins(bin);
+      }
+    });
+    block_.each([&](int th) {
+      if (th != 0) return;
+      all.put(r);
+      report_sums<Real>::put_sums(r, shared_.total);
+      note_budget(r, whole_.delta_b);
+    });
+  }
+
+  Block& block_;
+  storage& shared_;
+  job const& task_;
+  index_t b_;
+  index_t begin_;  // element of slot 0 on the packed axis
+  index_t slots_;
+  Real* scores_;
+  double divisor_;
+  response_summary whole_;
+  bool known_ = false;
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail

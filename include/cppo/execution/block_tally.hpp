@@ -1,0 +1,86 @@
+/// @file
+/// What threads of a block add up: prefixes as integers, counts and extremes for the report.
+#pragma once
+
+#include <cppo/execution/decide.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// What a prefix scan adds up over a tile, in units of 2^-40: delta_b W - S, or all three sums where they are asked for.
+/// A tile of at most 2048 tokens of magnitude 1000 stays within 64 bits.
+struct net_units {
+  index_t net = 0;
+  CPPO_HOST_DEVICE static constexpr index_t units(exact_sum s) noexcept { return s.high * (index_t{1} << 25) + s.low; }
+  CPPO_HOST_DEVICE static constexpr exact_sum limbs(index_t u) noexcept { return {u >> 25, u & ((index_t{1} << 25) - 1)}; }
+
+  constexpr net_units() noexcept = default;
+  CPPO_HOST_DEVICE explicit constexpr net_units(prefix_sums const& p) noexcept : net(units(p.budget - p.drift)) {}
+  CPPO_HOST_DEVICE constexpr prefix_sums sums() const noexcept { return {{}, {}, limbs(net), 0}; }
+  CPPO_HOST_DEVICE friend constexpr net_units operator+(net_units a, net_units b) noexcept {
+    a.net += b.net;
+    return a;
+  }
+};
+struct all_units {
+  index_t drift = 0, weight = 0, budget = 0;
+
+  constexpr all_units() noexcept = default;
+  CPPO_HOST_DEVICE explicit constexpr all_units(prefix_sums const& p) noexcept
+      : drift(net_units::units(p.drift)), weight(net_units::units(p.weight)), budget(net_units::units(p.budget)) {}
+  CPPO_HOST_DEVICE constexpr prefix_sums sums() const noexcept {
+    return {net_units::limbs(drift), net_units::limbs(weight), net_units::limbs(budget), 0};
+  }
+  CPPO_HOST_DEVICE friend constexpr all_units operator+(all_units a, all_units const& b) noexcept {
+    a.drift += b.drift, a.weight += b.weight, a.budget += b.budget;
+    return a;
+  }
+};
+
+/// What a thread counts on the way.
+template <class Real>
+struct block_tally {
+  std::uint32_t kept = 0, toward = 0, ratio = 0, divergence = 0, budget = 0, response = 0, other = 0, clamped = 0, capped = 0, bad = 0;
+  Real top_divergence = Real(-max_score), top_ratio = Real(0);
+
+  CPPO_HOST_DEVICE constexpr void see(decided_token<Real> const& d) noexcept {
+    decision const c = d.code();
+    kept += c == decision::kept || c == decision::kept_toward ? 1 : 0;
+    toward += c == decision::kept_toward ? 1 : 0;
+    ratio += c == decision::masked_ratio ? 1 : 0;
+    divergence += c == decision::masked_divergence ? 1 : 0;
+    budget += c == decision::masked_budget ? 1 : 0;
+    response += c == decision::masked_response ? 1 : 0;
+    other += c == decision::masked_other ? 1 : 0;
+    clamped += d.clamped ? 1 : 0;
+    capped += d.capped ? 1 : 0;
+    take_larger(top_divergence, d.at(sink::divergence));
+    take_larger(top_ratio, d.ratio);
+  }
+  CPPO_HOST_DEVICE friend constexpr block_tally operator+(block_tally a, block_tally const& b) noexcept {
+    a.kept += b.kept, a.toward += b.toward, a.ratio += b.ratio, a.divergence += b.divergence, a.budget += b.budget;
+    a.response += b.response, a.other += b.other, a.clamped += b.clamped, a.capped += b.capped, a.bad += b.bad;
+    take_larger(a.top_divergence, b.top_divergence);
+    take_larger(a.top_ratio, b.top_ratio);
+    return a;
+  }
+  /// Into the report of a response with a token.
+  CPPO_HOST_DEVICE constexpr void put(report& r) const noexcept {
+    r.kept = kept, r.kept_toward = toward, r.masked_ratio = ratio, r.masked_divergence = divergence, r.masked_budget = budget;
+    r.masked_response = response, r.masked_other = other, r.clamped = clamped, r.capped = capped;
+    r.max_divergence = static_cast<double>(top_divergence) + 0.0;  // never -0
+    r.max_ratio = static_cast<double>(top_ratio);
+  }
+
+ private:
+  CPPO_HOST_DEVICE static constexpr void take_larger(Real& a, Real b) noexcept { a = b > a ? b : a; }
+};
+
+/// Sums of a and b.
+struct plus {
+  template <class T>
+  CPPO_HOST_DEVICE constexpr T operator()(T const& a, T const& b) const noexcept {
+    return a + b;
+  }
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail

@@ -1,0 +1,301 @@
+/// @file
+/// The CUDA executor: the same region on a device, the same bits as `seq`. For files that nvcc compiles.
+///
+///     cppo::device_workspace memory;
+///     auto const gpu = cppo::on(stream).with_workspace(memory);
+///     cppo::status queued = cppo::policy_loss(gpu, batch, region, {.gradient = g, .mask = m});   // does not wait
+///     cppo::report r;
+///     cppo::status done = cppo::fetch(gpu, &r);                                                  // waits
+///
+/// Everything lent lies in memory that the device reads (device, managed or pinned), offsets of a packed batch too
+/// (`packed_on_device`). Carries and totals are read on both sides: pinned or managed. A call puts kernels into the
+/// stream and returns; with a workspace it allocates nothing and may be captured into a graph. What the data has wrong
+/// is known when the kernels have run: `fetch` says it, as `policy_loss` on a host does.
+#pragma once
+
+#include <cppo/execution/cuda_kernels.cuh>
+
+#include <cuda_runtime_api.h>
+
+#include <utility>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+/// A CUDA call failed.
+inline status failed(cudaError_t e) noexcept { return {status_code::device_error, argument::none, -1, -1, static_cast<index_t>(e)}; }
+/// Is p in memory that the device reads? And the host?
+inline bool device_reads(void const* p) noexcept {
+  cudaPointerAttributes a{};
+  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.devicePointer != nullptr;
+}
+inline bool both_read(void const* p) noexcept {
+  cudaPointerAttributes a{};
+  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.devicePointer != nullptr && a.hostPointer != nullptr;
+}
+
+}  // namespace detail
+
+/// Device memory that calls work in, kept between them. It grows in the stream of the call that needs more, so that a
+/// call of the same size allocates nothing: run one, or `reserve`, before a graph is captured. One call at a time.
+class device_workspace {
+ public:
+  device_workspace() noexcept = default;
+  device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) { o.data_ = nullptr, o.bytes_ = 0; }
+  device_workspace& operator=(device_workspace&& o) noexcept {
+    std::swap(data_, o.data_);
+    std::swap(bytes_, o.bytes_);
+    return *this;
+  }
+  ~device_workspace() {
+    if (data_ != nullptr) (void)cudaFree(data_);
+  }
+  /// Room for `bytes` bytes, by allocations in `stream`.
+  cudaError_t reserve(std::size_t bytes, cudaStream_t stream) noexcept {
+    if (bytes <= bytes_) return cudaSuccess;
+    void* more = nullptr;
+    cudaError_t const e = cudaMallocAsync(&more, bytes, stream);
+    if (e != cudaSuccess) return e;
+    if (data_ != nullptr) (void)cudaFreeAsync(data_, stream);
+    data_ = more;
+    bytes_ = bytes;
+    return cudaSuccess;
+  }
+  /// The memory, null before the first call.
+  void* data() const noexcept { return data_; }
+  /// Its size.
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Runs calls on the current device, in the order of a stream.
+class cuda_t {
+ public:
+  /// See `on`.
+  explicit constexpr cuda_t(cudaStream_t stream) noexcept : stream_(stream) {}
+  /// The same executor with memory that it keeps between calls; it must outlive them.
+  constexpr cuda_t with_workspace(device_workspace& w) const noexcept {
+    cuda_t e = *this;
+    e.owner_ = &w;
+    return e;
+  }
+  /// The same with memory of the caller's, aligned to 256 bytes: see `device_workspace_bytes`.
+  constexpr cuda_t with_workspace(void* data, std::size_t bytes) const noexcept {
+    cuda_t e = *this;
+    e.lent_ = data;
+    e.lent_bytes_ = bytes;
+    return e;
+  }
+  /// The same, keeping every report for `fetch`, asked for by a call or not.
+  constexpr cuda_t with_report() const noexcept {
+    cuda_t e = *this;
+    e.reports_ = true;
+    return e;
+  }
+  /// Are reports kept?
+  constexpr bool reports() const noexcept { return reports_; }
+  /// The stream.
+  constexpr cudaStream_t stream() const noexcept { return stream_; }
+  /// The workspace, null where there is none yet.
+  void* workspace() const noexcept { return owner_ != nullptr ? owner_->data() : lent_; }
+
+  /// Memory of `bytes` bytes for a call: from the workspace, or for this call alone (`own` becomes true).
+  status obtain(std::size_t bytes, void*& p, bool& own) const noexcept {
+    own = owner_ == nullptr && lent_ == nullptr;
+    cudaError_t e = cudaSuccess;
+    if (own) {
+      e = cudaMallocAsync(&p, bytes, stream_);
+    } else if (owner_ == nullptr) {
+      if (lent_bytes_ < bytes) return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
+      p = lent_;
+    } else {
+      cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+      if (owner_->bytes() < bytes) e = cudaStreamIsCapturing(stream_, &capturing);
+      if (capturing != cudaStreamCaptureStatusNone) return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
+      if (e == cudaSuccess) e = owner_->reserve(bytes, stream_);
+      p = owner_->data();
+    }
+    return e == cudaSuccess ? status{} : detail::failed(e);
+  }
+
+ private:
+  cudaStream_t stream_;
+  bool reports_ = false;
+  device_workspace* owner_ = nullptr;
+  void* lent_ = nullptr;
+  std::size_t lent_bytes_ = 0;
+};
+
+/// The device executor on a stream of the current device.
+constexpr cuda_t on(cudaStream_t stream) noexcept { return cuda_t(stream); }
+
+/// Bytes of workspace that a call on this batch needs.
+template <class Real, class Region>
+std::size_t device_workspace_bytes(rollout_batch_view<Real> const& batch, Region const&) noexcept {
+  return detail::call_memory<Real>().template place<Region>(nullptr, batch.shape());
+}
+
+/// Waits for the stream and says how the executor's last call ended, as `policy_loss` on a host returns it. `r`: its
+/// report; without `with_report()` and without one in the call, counts alone. The executor must have a workspace.
+inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
+  auto const* const state = static_cast<detail::call_state const*>(executor.workspace());
+  if (state == nullptr) return {status_code::workspace_too_small};
+  detail::call_state copy;
+  cudaError_t e = cudaMemcpyAsync(&copy, state, sizeof copy, cudaMemcpyDeviceToHost, executor.stream());
+  if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
+  if (e != cudaSuccess) return detail::failed(e);
+  if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.diagnostics;
+  return copy.outcome;
+}
+
+namespace detail {
+
+/// Everything lent is where the device reads it.
+template <class Real>
+status check_memory(cuda_t const&, rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) noexcept {
+  int device = 0;
+  if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return failed(e);
+  layout const& l = batch.shape();
+  if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets())) return {status_code::not_device_memory, argument::offsets};
+  for (int k = 0; k < static_cast<int>(argument::offsets); ++k) {
+    auto const a = static_cast<argument>(k);
+    if (a != argument::top_k && batch[a].lent() && !device_reads(batch[a].data)) return {status_code::not_device_memory, a};
+  }
+  if (batch.has(argument::top_k)) {
+    for (buffer const* b : {&batch.lists().ids, &batch.lists().log_prob, &batch.lists().rollout_log_prob}) {
+      if (b->data != nullptr && !device_reads(b->data)) return {status_code::not_device_memory, argument::top_k};
+    }
+  }
+  struct named { output const* lent; argument a; };
+  named const outputs[] = {{&out.loss, argument::loss}, {&out.gradient, argument::gradient}, {&out.mask, argument::mask},
+                           {&out.gate, argument::gate}, {&out.trace.divergence, argument::trace}, {&out.trace.weight, argument::trace},
+                           {&out.trace.weighted_divergence, argument::trace}, {&out.trace.prefix_drift, argument::trace},
+                           {&out.trace.prefix_weight, argument::trace}, {&out.trace.threshold, argument::trace},
+                           {&out.trace.excess, argument::trace}, {&out.trace.decision, argument::trace}};
+  for (named const& n : outputs) {
+    void const* const p = n.lent->source().data;
+    if (p != nullptr && !device_reads(p)) return {status_code::not_device_memory, n.a};
+  }
+  if (out.report != nullptr && !device_reads(out.report)) return {status_code::not_device_memory, argument::report};
+  bool const pieces = (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));
+  return pieces ? status{} : status{status_code::not_device_memory, argument::carry};
+}
+
+/// The device asks itself: `fetch` says so.
+template <class Real, class Region>
+constexpr bool arithmetic_holds(cuda_t const&, task<Real, Region> const&) noexcept { return true; }
+
+#if defined(__CUDACC__)
+
+/// Puts kernels into a stream; keeps the first error.
+class launcher {
+ public:
+  explicit launcher(cudaStream_t stream) noexcept : stream_(stream) {
+    int device = 0;
+    note(cudaGetDevice(&device));
+    note(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device));
+  }
+  template <class... Parameters, class... Arguments>
+  void run(void (*kernel)(Parameters...), int blocks, int threads, Arguments const&... arguments) noexcept {
+    if (error_ != cudaSuccess) return;
+    void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
+    note(cudaLaunchKernel(reinterpret_cast<void const*>(kernel), dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(threads)), pointers, 0, stream_));
+  }
+  /// As many blocks as run at once, and no more than `useful`.
+  template <class... Parameters, class... Arguments>
+  void run_persistent(void (*kernel)(Parameters...), index_t useful, int threads, Arguments const&... arguments) noexcept {
+    int resident = 0;
+    note(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, threads, 0));
+    index_t const most = index_t{resident > 0 ? resident : 1} * processors_;
+    run(kernel, static_cast<int>(useful < most ? useful : most), threads, arguments...);
+  }
+  /// As many clusters of `blocks_per_cluster` blocks as run at once, and no more than `useful`.
+  template <class... Parameters, class... Arguments>
+  void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads, Arguments const&... arguments) noexcept {
+    if (error_ != cudaSuccess) return;
+    cudaLaunchAttribute size{};
+    size.id = cudaLaunchAttributeClusterDimension;
+    size.val.clusterDim.x = blocks_per_cluster;
+    size.val.clusterDim.y = size.val.clusterDim.z = 1;
+    cudaLaunchConfig_t how{};
+    how.blockDim = dim3(static_cast<unsigned>(threads));
+    how.gridDim = dim3(blocks_per_cluster);
+    how.stream = stream_;
+    how.attrs = &size;
+    how.numAttrs = 1;
+    auto const entry = reinterpret_cast<void const*>(kernel);
+    int resident = 0;
+    note(cudaOccupancyMaxActiveClusters(&resident, entry, &how));
+    index_t const most = resident > 0 ? resident : 1;
+    how.gridDim.x = static_cast<unsigned>(useful < most ? useful : most) * blocks_per_cluster;
+    void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
+    if (error_ == cudaSuccess) note(cudaLaunchKernelExC(&how, entry, pointers));
+  }
+  /// Was the kernel compiled for devices with clusters, and are `responses` too few to give every block one?
+  template <class... Parameters>
+  bool wants_clusters(void (*kernel)(Parameters...), index_t responses) noexcept {
+    cudaFuncAttributes a{};
+    note(cudaFuncGetAttributes(&a, reinterpret_cast<void const*>(kernel)));
+    return a.ptxVersion >= 90 && responses < index_t{2} * processors_;
+  }
+  void note(cudaError_t e) noexcept {
+    if (error_ == cudaSuccess) error_ = e;
+  }
+  status result() const noexcept {
+    return error_ == cudaSuccess ? status{} : failed(error_);
+  }
+
+ private:
+  cudaStream_t stream_;
+  int processors_ = 1;
+  cudaError_t error_ = cudaSuccess;
+};
+
+template <pass Pass, class Real, class Region>
+void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
+  layout const& l = call.t.batch.shape();
+  call.clusters = Pass == pass::usual && queue.wants_clusters(cluster_kernel<Real, Region>, l.responses());
+  auto const has_work = [&](team who) {
+    return l.is_packed() ? who != team::cluster || call.clusters : who == team_for(l.width(), call.clusters);
+  };
+  if (has_work(team::cluster)) queue.run_clusters(cluster_kernel<Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::block)) queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::warp)) {
+    queue.run_persistent(short_kernel<Pass, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block, 32 * warps_per_block, call);
+  }
+}
+
+/// Puts the steps of a call into the stream.
+template <class Real, class Region>
+status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) noexcept {
+  t.reports = wanted != nullptr || executor.reports();
+  layout const& l = t.batch.shape();
+  launcher queue(executor.stream());
+  device_call<Real, Region> call{t, {}, false};
+  void* memory = nullptr;
+  bool own = false;
+  status const s = executor.obtain(call.m.template place<Region>(nullptr, l), memory, own);
+  if (!s.ok()) return s;
+  call.m.template place<Region>(memory, l);
+  auto const folds = static_cast<int>((l.responses() + fold_block - 1) / fold_block);
+  if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
+  else if (!t.needs_sweep()) queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
+  if (l.responses() > 0) {
+    if (t.needs_sweep()) run_responses<pass::count>(queue, call);
+    if (t.needs_sweep()) queue.run(conclude_kernel<Real, Region>, 1, threads_for_steps, call);
+    if (is_usual(t)) run_responses<pass::usual>(queue, call);
+    else run_responses<pass::any>(queue, call);
+  }
+  queue.run(fold_kernel<Real, Region>, folds > 0 ? folds : 1, threads_for_steps, call, wanted);
+  if (own) queue.note(cudaFreeAsync(memory, executor.stream()));
+  return queue.result();
+}
+
+#endif
+
+}  // namespace detail
+}  // namespace cppo::inline CPPO_ABI

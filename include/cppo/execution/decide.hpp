@@ -1,0 +1,71 @@
+/// @file
+/// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
+#pragma once
+
+#include <cppo/execution/inspect.hpp>
+#include <cppo/execution/sums.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// A token decided.
+template <class Real>
+struct decided_token {
+  token_record<Real> record;
+  Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
+  Real ratio;                ///< rho after the clamp
+  bool clamped, capped;
+
+  CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
+  CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
+  CPPO_HOST_DEVICE constexpr decision code() const noexcept { return static_cast<decision>(static_cast<int>(at(sink::decision))); }
+};
+
+/// Decides a token whose weight is set, `before` the sums before it. `bad`: its input is bad and propagated. Without
+/// `traces`, c_t and x_t are left out of the record.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t, bool bad, Real extra_weight,
+                                                            Real scale, prefix_sums const& before, bool traces) noexcept {
+  using V = lane<Real>;
+  Region const& policy = call.policy;
+  Real const z_value = t.weighted_divergence().raw();
+  exact_sum const slack = to_grid(static_cast<Real>(policy.budget_slack()));
+  // A mask sees what its region declares, no more: what else is known here, another executor may not know.
+  V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.budget.value());
+  if constexpr (scans_prefix<Region>) t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
+  if constexpr (reads_prefix<Region>) t.set_prefix(drift, prefix_weight, allowance);
+
+  auto const inside = policy.keeps(t);
+  auto const kept = bad ? V(0) < V(0) : inside;
+  V const gate = bad ? V(0) : policy.gate_value(t, kept);
+  auto const product = call.objective.product(t, t.advantage() * V(extra_weight));
+  auto const terms = call.objective.terms(t, product, gate, V(scale));
+  ratio_estimates<V> const estimates = call.objective.estimates(t, product);
+
+  decided_token<Real> d{};
+  token_record<Real>& r = d.record;
+  Real const nan = special<Real>::nan;
+  r[sink::loss] = bad ? nan : terms.loss.raw();
+  r[sink::gradient] = bad ? nan : terms.gradient.raw();
+  r[sink::mask] = kept.raw() ? Real(1) : Real(0);
+  r[sink::gate] = gate.raw();
+  r[sink::divergence] = t.divergence().raw();
+  r[sink::weight] = t.weight().raw();
+  r[sink::weighted] = z_value;
+  r[sink::drift] = drift.raw();
+  r[sink::prefix_weight] = prefix_weight.raw();
+  r[sink::decision] = policy.decided_by(t, kept).raw();
+  if (traces) {
+    r[sink::threshold] = policy.threshold(t, V((before.budget - before.drift + slack).value())).raw();
+    t.set_prefix(drift, prefix_weight, allowance);
+    r[sink::excess] = excess_of(policy.mask(), t).raw();
+  }
+  Real const summed[report_terms] = {r[sink::loss], r[sink::divergence], r[sink::weighted], r[sink::gate],
+                                     product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
+  for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
+  d.ratio = product.ratio.raw();
+  d.clamped = product.clamped.raw();
+  d.capped = product.capped.raw();
+  return d;
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail

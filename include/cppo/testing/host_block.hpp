@@ -1,0 +1,145 @@
+/// @file
+/// A block of threads made of loops: the very bodies that a device runs, on a host, to be tested without one.
+#pragma once
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/execution/block_call.hpp>
+
+#include <memory>
+
+namespace cppo::inline CPPO_ABI::testing {
+
+/// `Threads` threads that take turns, in either direction. With few of them, tiles have many edges.
+template <int Threads>
+class host_block {
+ public:
+  static constexpr int threads = Threads;  ///< as many as work together
+  static constexpr int digit_bits = 5;     ///< few counters, many digits
+  /// A T for each thread.
+  template <class T>
+  class local {
+   public:
+    /// That of thread `th`.
+    T& operator[](int th) noexcept { return of_[th]; }
+
+   private:
+    T of_[Threads] = {};
+  };
+
+  /// f(th) for every thread: forward, the next time backward.
+  template <class F>
+  void each(F const& f) noexcept {
+    forward_ = !forward_;
+    for (int k = 0; k < Threads; ++k) f(forward_ ? k : Threads - 1 - k);
+  }
+  /// x[th] becomes the sum over threads before th; returns the sum over all.
+  template <class T>
+  T exclusive_sum(local<T>& x) noexcept {
+    T sum{};
+    for (int th = 0; th < Threads; ++th) {
+      T const here = x[th];
+      x[th] = sum;
+      sum = sum + here;
+    }
+    return sum;
+  }
+  /// op over all threads, from the last to the first.
+  template <class T, class Op>
+  T reduce(local<T>& x, Op const& op) noexcept {
+    T all = x[Threads - 1];
+    for (int th = Threads - 2; th >= 0; --th) all = op(x[th], all);
+    return all;
+  }
+  /// counter += n; what it was.
+  std::uint32_t add(std::uint32_t& counter, std::uint32_t n) noexcept {
+    std::uint32_t const before = counter;
+    counter += n;
+    return before;
+  }
+
+ private:
+  bool forward_ = false;
+};
+
+/// An executor that runs the bodies of kernels on `host_block<Threads>`.
+template <int Threads>
+struct kernel_bodies {};
+
+namespace kernels {
+
+/// Runs the steps of a call as a device does, one block after the other.
+template <int Threads, class Real, class Region>
+class host_kernels {
+  using block = host_block<Threads>;
+  using job = cppo::detail::task<Real, Region>;
+
+ public:
+  status run(job& t, report* wanted) {
+    t.reports = wanted != nullptr;
+    layout const& l = t.batch.shape();
+    std::size_t const bytes = memory_.template place<Region>(nullptr, l);
+    std::unique_ptr<std::byte[]> const raw(new std::byte[bytes]);
+    memory_.template place<Region>(raw.get(), l);
+    new (memory_.state) cppo::detail::call_state{};
+    memory_.state->divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
+    block threads;
+    if (l.is_packed()) {
+      std::uint32_t buckets[64];
+      prepare_call(threads, buckets, t, memory_);
+    }
+    if (t.needs_sweep() && memory_.state->refused.ok()) {
+      each_response<false>(t, [this](auto& body, index_t b) { memory_.tokens[b] = body.count(); });
+      conclude_count(threads, t, memory_);
+    }
+    if (!memory_.state->refused.ok()) return memory_.state->refused;
+    std::vector<char> done(static_cast<std::size_t>(l.responses()));
+    auto const decide = [&](auto& body, index_t b) {
+      if (done[static_cast<std::size_t>(b)] == 0) done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
+    };
+    if (is_usual(t)) each_response<true>(t, decide);
+    each_response<false>(t, decide);
+    fold(threads, l.responses());
+    cppo::detail::response_outcome& all = *memory_.folds;
+    status const s = cppo::detail::conclude(all.first_bad, all.diagnostics, t.bad_input);
+    if (wanted != nullptr) *wanted = all.diagnostics;
+    return s;
+  }
+
+ private:
+  template <bool Usual, class F>
+  void each_response(job const& t, F const& f) {
+    using body_type = cppo::detail::block_response<block, Real, Region, Usual>;
+    auto const shared = std::make_unique<typename body_type::storage>();
+    layout const& l = t.batch.shape();
+    for (index_t k = 0; k < l.responses(); ++k) {
+      index_t const b = memory_.order != nullptr ? memory_.order[k] : k;
+      block threads;
+      Real* const scores = memory_.scores != nullptr ? memory_.scores + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
+      body_type body(threads, *shared, t, b, scores, memory_.state->divisor);
+      f(body, b);
+    }
+  }
+  void fold(block& threads, index_t responses) {
+    using folding = cppo::detail::block_fold<block>;
+    typename folding::storage shared;
+    folding const one(threads, shared);
+    index_t const blocks = (responses + cppo::detail::fold_block - 1) / cppo::detail::fold_block;
+    for (index_t k = 0; k < blocks; ++k) {
+      index_t const first = k * cppo::detail::fold_block, left = responses - first;
+      one.run(memory_.outcomes + first, left < cppo::detail::fold_block ? left : cppo::detail::fold_block, memory_.folds[k]);
+    }
+    if (blocks != 1) one.run(memory_.folds, blocks, *memory_.folds);
+  }
+
+  cppo::detail::call_memory<Real> memory_;
+};
+
+}  // namespace kernels
+
+/// Runs a checked call on kernel bodies.
+template <int Threads, class Real, class Region>
+status run_call(kernel_bodies<Threads> const&, cppo::detail::task<Real, Region>& t, report* wanted) {
+  return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
+}
+
+}  // namespace cppo::inline CPPO_ABI::testing

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Registers, stack and spills of the kernels, from the compiler's own report, against a stored table.
+
+    resources.py --nvcc PATH [--write]
+
+Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100. More registers, stack or spilled bytes than stored are a
+failure; less is said. The table holds for one release of nvcc: with another one the numbers are printed and nothing is
+compared. --write stores what was found.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLE = Path(__file__).resolve().parent / "resources.txt"
+ARCHITECTURES = ["80", "90", "100"]
+PASSES = {"0": "count", "1": "usual", "2": "any"}
+# What is in the mangled name of each region of executor.cu.
+REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"), ("fixed", "fixed_budget_t")]
+
+
+def compile_for(nvcc, architecture, folder):
+    command = [nvcc, "-std=c++20", f"-arch=sm_{architecture}", "-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra,-Werror",
+               "-Xptxas", "-v", f"-I{ROOT / 'include'}", "-c", ROOT / "tests/builds/executor.cu", "-o", folder / f"{architecture}.o"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if run.returncode != 0:
+        raise SystemExit(run.stdout)
+    return run.stdout
+
+
+def kernels(report):
+    """name -> (registers, stack, spilled)"""
+    found = {}
+    for part in report.split("Compiling entry function ")[1:]:
+        mangled = part.split("'")[1]
+        kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
+        if kernel is None:
+            continue
+        region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")
+        name = " ".join(filter(None, [region, kernel.group(1), PASSES.get(kernel.group(2) or "")]))
+        registers = int(re.search(r"Used (\d+) registers", part).group(1))
+        stack, stores, loads = map(int, re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", part).groups())
+        found[name] = (registers, stack, stores + loads)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nvcc", required=True)
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    release = re.search(r"release ([\d.]+)", subprocess.run([args.nvcc, "--version"], capture_output=True, text=True).stdout).group(1)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        reports = dict(zip(ARCHITECTURES, pool.map(lambda a: compile_for(args.nvcc, a, Path(folder)), ARCHITECTURES)))
+    rows = [(f"sm_{a}", name, *numbers) for a in ARCHITECTURES for name, numbers in sorted(kernels(reports[a]).items())]
+    text = [f"# nvcc {release}: architecture ## kernel ## registers ## bytes of stack ## bytes spilled. Written by resources.py --write."]
+    text += [" ## ".join(map(str, row)) for row in rows]
+    if args.write:
+        TABLE.write_text("\n".join(text) + "\n", encoding="utf-8")
+        print(f"{len(rows)} kernels stored")
+        return 0
+    stored = TABLE.read_text(encoding="utf-8").splitlines()
+    if stored[0] != text[0]:
+        print("\n".join(text))
+        print(f"not compared: {stored[0].split(':')[0][2:]} made the stored table")
+        return 0
+    known = {tuple(line.split(" ## ")[:2]): tuple(map(int, line.split(" ## ")[2:])) for line in stored[1:]}
+    worse = 0
+    for architecture, name, *numbers in rows:
+        want = known.pop((architecture, name), None)
+        if want is None or any(got > most for got, most in zip(numbers, want)):
+            worse += 1
+            print(f"{architecture} {name}: {numbers} registers, stack, spilled; stored: {list(want) if want else 'nothing'}")
+        elif tuple(numbers) != want:
+            print(f"{architecture} {name}: less than stored, {numbers} and {list(want)}: --write would keep it")
+    for key in known:
+        worse += 1
+        print(f"{' '.join(key)}: stored, and not compiled any more")
+    print(f"{len(rows)} kernels, {worse} worse than stored")
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

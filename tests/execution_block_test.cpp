@@ -1,0 +1,200 @@
+// The bodies of kernels on a block made of loops: the bits of the plain definition.
+#include "catch_compat.hpp"
+#include "generated_cases.hpp"
+
+#include <cppo/testing/host_block.hpp>
+
+namespace {
+
+using namespace cppo_test;
+
+template <int Threads, class T, class Region>
+std::string seq_against_bodies(generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o) {
+  return seq_against(kernel_bodies<Threads>{}, batch, region, o);
+}
+
+template <class T>
+void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds, generator_options o = {}) {
+  o.top_k = divergence.starts_with("top_k") ? 5 : 0;
+  o.divergence = divergence == "precomputed";
+  every_need(cppo::named_divergence::find(divergence), [&](char const* name, auto const& region) {
+    for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+      generated_batch<T> const batch = generate<T>(seed, o);
+      INFO(name << " on " << std::string(divergence) << ", seed " << seed);
+      auto const options = varied_options(seed, batch.packed);
+      REQUIRE(seq_against_bodies<4>(batch, region, options) == "");
+      if (seed % 4 == 0) REQUIRE(seq_against_bodies<64>(batch, region, options) == "");
+    }
+  });
+}
+
+}  // namespace
+
+TEST_CASE("kernel bodies equal seq: Binary-TV, float", "[block]") {
+  check<float>("binary_tv", 1, 30);
+  check<float>("binary_tv", 500, 8, {.holes = false});
+}
+
+TEST_CASE("kernel bodies equal seq: every divergence", "[block]") {
+  for (std::string_view const d : cppo::divergence_names()) check<float>(d, 100, 5);
+}
+
+TEST_CASE("kernel bodies equal seq: double, half and bfloat16 inputs", "[block]") {
+  check<double>("binary_tv", 200, 6);
+  check<cppo::half>("binary_tv", 300, 6);
+  check<cppo::bfloat16>("precomputed", 400, 4);
+}
+
+TEST_CASE("kernel bodies equal seq: every length to 70, and those around blocks of 256", "[block]") {
+  std::vector<index_t> lengths;
+  for (index_t n = 0; n <= 70; ++n) lengths.push_back(n);
+  for (index_t const n : {255, 256, 257, 271, 272, 273, 511, 512, 513, 528, 1100}) lengths.push_back(n);
+  for (bool const packed : {false, true}) {
+    generated_batch<float> const batch = of_lengths(lengths, 7, packed);
+    every_need(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
+      INFO(name);
+      REQUIRE(seq_against_bodies<4>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
+      REQUIRE(seq_against_bodies<32>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
+    });
+  }
+}
+
+TEST_CASE("kernel bodies equal seq: as many threads as a cluster of blocks has", "[block]") {
+  generated_batch<float> const batch = of_lengths({5000, 1024, 1025, 3, 2047}, 9, true);
+  auto const d = cppo::named_divergence::find("precomputed");
+  REQUIRE(seq_against_bodies<1024>(batch, cppo::calibrated_cppo({.delta_b = 0.02}, d), {}) == "");
+  REQUIRE(seq_against_bodies<1024>(batch, softened(cppo::fixed_cppo({}, d), cppo::reciprocal_gate), {}) == "");
+}
+
+TEST_CASE("kernel bodies equal seq: a hole at each slot of a tile", "[block]") {
+  generated_batch<float> whole = of_lengths({90}, 8, true);
+  whole.lends_mask = true;
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02}, cppo::named_divergence::find("precomputed"));
+  for (std::size_t hole = 0; hole < 90; ++hole) {
+    generated_batch<float> batch = whole;
+    batch.valid[hole] = 0;
+    batch.seal();
+    batch.refill_excluded(1);
+    INFO("hole " << hole);
+    REQUIRE(seq_against_bodies<4>(batch, region, {}) == "");
+  }
+}
+
+TEST_CASE("kernel bodies equal seq: divergences that are zeros of both signs", "[block]") {
+  every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
+    for (std::size_t const keep : {2, 9, 1000}) {
+      INFO(name << ", one kept of " << keep);
+      REQUIRE(seq_against_bodies<4>(of_zeros(keep, keep), region, {}) == "");
+    }
+  });
+}
+
+TEST_CASE("kernel bodies equal seq: more responses than a block of the report", "[block]") {
+  std::vector<index_t> lengths;
+  for (index_t b = 0; b < 1100; ++b) lengths.push_back(b * 7 % 23);
+  generated_batch<float> const batch = of_lengths(lengths, 12, true);
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02}, cppo::named_divergence::find("precomputed"));
+  REQUIRE(seq_against_bodies<4>(batch, region, {.aggregate = cppo::token_mean}) == "");
+  REQUIRE(seq_against_bodies<128>(batch, region, {}) == "");
+}
+
+TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", "[block]") {
+  auto const how = GENERATE(cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate);
+  auto const d = cppo::named_divergence::find("binary_tv");
+  int bad = 0;
+  for (std::uint64_t seed = 600; seed < 660; ++seed) {
+    generated_batch<float> batch = generate<float>(seed);
+    random_source random(seed);
+    for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
+      auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
+      float const x = poison<float>(static_cast<int>(random.below(4)));
+      (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
+      bad += batch.valid[slot];
+    }
+    INFO("seed " << seed);
+    cppo::loss_options const o{.aggregate = seed % 2 == 0 ? cppo::token_sum : cppo::token_mean, .bad_input = how};
+    REQUIRE(seq_against_bodies<4>(batch, cppo::fixed_cppo({}, d), o) == "");
+    REQUIRE(seq_against_bodies<4>(batch, cppo::calibrated_cppo({.delta_b = 0.02}, d), o) == "");
+  }
+  CHECK(bad > 30);
+}
+
+TEST_CASE("kernel bodies equal seq: masks that are not binary, lists and values that are not sound", "[block]") {
+  auto const how = GENERATE(cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate);
+  std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F), d(40, 0.01F), w(40, 1.0F), want(40), got(40);
+  std::vector<std::uint8_t> mask(40, 1);
+  mask[3] = 0, mask[17] = 2, mask[25] = 255;
+  d[5] = -1.0F, w[30] = std::numeric_limits<float>::infinity();
+  auto const batch = cppo::rollout_batch(cppo::padded(4, 10), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a),
+                                         cppo::response_mask(mask), cppo::divergence_values(d), cppo::token_weight(w));
+  auto const region = cppo::calibrated_cppo({}, cppo::named_divergence::find("precomputed"));
+  cppo::report r, s;
+  auto const one = policy_loss(cppo::seq, batch, region, {.gradient = want, .report = &r}, {.bad_input = how});
+  auto const other = policy_loss(kernel_bodies<4>{}, batch, region, {.gradient = got, .report = &s}, {.bad_input = how});
+  CHECK(same_status(one, other));
+  CHECK(r.bad_tokens == 4);
+  CHECK(unlike(s, r) == "");
+  CHECK(std::memcmp(want.data(), got.data(), sizeof(float) * 40) == 0);
+}
+
+TEST_CASE("kernel bodies equal seq: what only the whole batch has wrong refuses the call", "[block]") {
+  generated_batch<float> const batch = of_lengths({5, 9, 12, 3}, 8, false);
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  std::vector<float> gradient(static_cast<std::size_t>(batch.slots()), 7.0F);
+  cppo::loss_options const o{.horizon = 10, .positions = cppo::position_convention::fixed_horizon};
+  auto const one = policy_loss(cppo::seq, batch.view(), region, {.gradient = gradient}, o);
+  auto const other = policy_loss(kernel_bodies<4>{}, batch.view(), region, {.gradient = gradient}, o);
+  CHECK(one.code == cppo::status_code::horizon_too_short);
+  CHECK(same_status(one, other));
+  CHECK(gradient == std::vector<float>(gradient.size(), 7.0F));
+}
+
+TEST_CASE("kernel bodies equal seq: pieces", "[block]") {
+  generated_batch<float> const batch = of_lengths({300, 40, 0, 77}, 8, true);
+  auto const d = cppo::named_divergence::find("precomputed");
+  auto const whole = softened(cppo::fixed_cppo({}, d), cppo::reciprocal_gate);
+  std::vector<cppo::prefix_sums> carries(4);
+  std::vector<cppo::response_summary> totals(4);
+  for (std::size_t b = 0; b < 4; ++b) {
+    carries[b] = {cppo::detail::to_grid(0.7 * static_cast<double>(b)), cppo::detail::to_grid(900.0), cppo::detail::to_grid(1.3), static_cast<index_t>(1000 * b)};
+    totals[b].length = 4000, totals[b].delta_b = 0.01 * static_cast<double>(b), totals[b].max_divergence = 0.5;
+  }
+  for (auto const how : {cppo::on_bad_input::reject, cppo::on_bad_input::exclude}) {
+    cppo::loss_options const o{.aggregate = cppo::token_mean, .bad_input = how, .carries = carries, .totals = totals};
+    REQUIRE(seq_against_bodies<4>(batch, whole, o) == "");
+    totals[3].bad_tokens = 2;  // another piece was at fault
+    REQUIRE(seq_against_bodies<4>(batch, whole, o) == "");
+  }
+  totals[1].length = 1030;
+  REQUIRE(seq_against_bodies<4>(batch, whole, {.carries = carries, .totals = totals}) == "");
+}
+
+TEST_CASE("order statistics by digits are those by sorting", "[block]") {
+  using block = host_block<4>;
+  using statistics = cppo::detail::block_statistics<block, float>;
+  random_source random(4);
+  int wrong = 0, inside = 0;
+  for (int i = 0; i < 1500; ++i) {
+    index_t const n = 1 + random.below(200);
+    std::vector<float> scores, slots;
+    for (index_t k = 0; k < n; ++k) {
+      float const x = static_cast<float>(i % 3 == 0 ? static_cast<double>(random.below(5)) / 8.0 : random.uniform(-1.0, 1.0) * (i % 2 == 0 ? 1e-3 : 900.0));
+      scores.push_back(x);
+      if (random.chance(0.2)) slots.push_back(std::numeric_limits<float>::quiet_NaN());
+      slots.push_back(x);
+    }
+    block threads;
+    statistics::storage shared;
+    statistics s(threads, shared, slots.data(), static_cast<index_t>(slots.size()));
+    s.summary.length = n;
+    double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
+    double const want = cppo::quantile(scores.data(), n, q);
+    wrong += s.quantile(q) == want ? 0 : 1;
+    double const scale = i % 4 == 0 ? 0.7 : 1.0, low = i % 6 < 2 ? std::max(0.0, scale * want) * (i % 6 == 0 ? 1.0 : 0.7) : random.uniform(0.0, 0.2), high = 2.0 * low;
+    double const clamped = scale * want < low ? low : scale * want > high ? high : scale * want;
+    inside += clamped > low && clamped < high ? 1 : 0;
+    wrong += s.clamped_quantile(q, scale, low, high) == clamped ? 0 : 1;
+  }
+  CHECK(wrong == 0);
+  CHECK(inside > 50);
+}
