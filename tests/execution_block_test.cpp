@@ -82,7 +82,7 @@ TEST_CASE("kernel bodies equal seq: a hole at each slot of a tile", "[block]") {
 
 TEST_CASE("kernel bodies equal seq: divergences that are zeros of both signs", "[block]") {
   every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
-    for (std::size_t const keep : {2, 9, 1000}) {
+    for (std::size_t const keep : {std::size_t{2}, std::size_t{9}, std::size_t{1000}}) {
       INFO(name << ", one kept of " << keep);
       REQUIRE(seq_against_bodies<4>(of_zeros(keep, keep), region, {}) == "");
     }

@@ -79,7 +79,7 @@ TEST_CASE("simd equals seq: a hole at each slot of a block") {
 
 TEST_CASE("simd equals seq: divergences that are zeros of both signs") {
   every_need(cppo::named_divergence::find("precomputed"), [](char const* name, auto const& region) {
-    for (std::size_t const keep : {2, 9, 1000}) {
+    for (std::size_t const keep : {std::size_t{2}, std::size_t{9}, std::size_t{1000}}) {
       INFO(name << ", one kept of " << keep);
       REQUIRE(seq_against_simd(of_zeros(keep, keep), region, {}, 1) == "");
     }
