@@ -90,6 +90,10 @@ TEST_CASE("threads: none for little work, never more than responses") {
   using cppo::detail::useful_threads;
   CHECK(useful_threads(8, 100, 16383) == 1);
   CHECK(useful_threads(8, 100, 3 * 16384) == 3);
+  CHECK(useful_threads(8, 100, 3 * 16384, 4) == 3);
+  CHECK(useful_threads(8, 100, 3 * 16384, 8) == 1);
+  CHECK(useful_threads(8, 100, 3 * 32768, 8) == 3);
+  CHECK(useful_threads(8, 100, 65536, 16) == 1);
   CHECK(useful_threads(8, 2, 1000000) == 2);
   CHECK(useful_threads(4, 100, 1000000) == 4);
   CHECK(useful_threads(1, 100, 1000000) == 1);

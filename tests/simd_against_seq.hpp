@@ -52,8 +52,9 @@ void check_lengths(Family const& family, bool packed) {
 // As many threads as are asked for, on enough work for four of them to start.
 template <class Family>
 void check_threads(Family const& family) {
-  generated_batch<float> const batch = of_lengths(std::vector<index_t>(112, 600), 9, true);
-  REQUIRE(batch.slots() / cppo::detail::slots_per_thread >= 4);
+  int const lanes = cppo::detail::simd_size;
+  generated_batch<float> const batch = of_lengths(std::vector<index_t>(28 * static_cast<std::size_t>(lanes), 600), 9, true);
+  REQUIRE(cppo::detail::useful_threads(4, 28, batch.slots(), lanes) == 4);
   family(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
     auto const want = capture(cppo::seq, batch, region, {.aggregate = cppo::token_mean});
     for (int const threads : {2, 3, 4}) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--jobs N] [--near] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--march ISA] [--jobs N] [--near] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
@@ -12,7 +12,8 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     3. for what is left: the tests that run everything (LAST), all other tests and the whole digest
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
-has compiled. What does not compile does not count. Survivors that tests/mutation/survivors.txt explains are counted
+has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
+with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt explains are counted
 apart; one a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
@@ -263,6 +264,12 @@ class Programs:
         text = "" if run.returncode == 0 else said.read_text(encoding="utf-8", errors="replace") or "?"
         return text, used.ru_utime + used.ru_stime
 
+    @staticmethod
+    def preprocessed(worker, name):
+        """What is left of a header after its #ifs."""
+        command = [*COMPILER, *DEFINES, f"-I{worker / 'include'}", "-E", "-P", "-x", "c++", worker / "include/cppo" / name]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
     def run(self, worker, killer, seconds=None):
         """Processor seconds, None if it failed or took too long. Not the clock's: others may be busy here."""
         def limit():
@@ -328,6 +335,8 @@ class Programs:
         compiled = False
         try:
             path.write_text(mutant.text, encoding="utf-8")
+            if self.preprocessed(worker, mutant.name) == self.preprocessed(self.folder / "sound", mutant.name):
+                return "not compiling", "#if"
             for killer in self.killers(mutant.name):
                 _, seconds = self.sound_seconds(killer)
                 said, _ = self.compile(worker, killer)
@@ -384,10 +393,12 @@ def main():
     parser.add_argument("--files", nargs="+", default=["*"], metavar="GLOB", help="of headers, for example 'mask/*'")
     parser.add_argument("--match", default="", metavar="TEXT", help="of the line, before or after the change")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the draw")
+    parser.add_argument("--march", default="", metavar="ISA", help="compile for this instruction set")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
     parser.add_argument("--near", action="store_true", help="leave step 3 out, where a survivor spends its minutes")
     parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
     args = parser.parse_args()
+    COMPILER.extend([f"-march={args.march}"] if args.march else [])
 
     wanted = lambda name: any(fnmatch.fnmatch(name, glob) for glob in args.files)
     every = [m for name, path in Programs.headers() if wanted(name)

@@ -9,13 +9,14 @@
 
 namespace cppo::inline CPPO_ABI::detail {
 
-/// Fewer slots than this for each thread are not worth starting one.
+/// Fewer slots than this for each thread are not worth starting one, where up to four are decided at once; where `lanes`
+/// are, lanes / 4 times as many. That is some 80 us of work, twice what a thread takes to start.
 inline constexpr index_t slots_per_thread = 16384;
 
 /// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's).
-inline int useful_threads(int wanted, index_t responses, index_t slots) noexcept {
+inline int useful_threads(int wanted, index_t responses, index_t slots, int lanes = 1) noexcept {
   if (wanted == 0) wanted = static_cast<int>(std::thread::hardware_concurrency());
-  index_t const by_work = slots / slots_per_thread;
+  index_t const by_work = slots / (slots_per_thread * (lanes > 4 ? lanes / 4 : 1));
   index_t n = wanted < responses ? wanted : responses;
   if (by_work < n) n = by_work;
   return n < 1 ? 1 : static_cast<int>(n);
@@ -55,12 +56,12 @@ struct work_memory {
 
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
 /// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
-/// that could not be started are missing, but nothing is left undone.
+/// that could not be started are missing, but nothing is left undone. `lanes`: slots that are decided at once.
 template <class Real, class Thread = std::thread, class Task, class Body>
-outcome_fold over_responses(int threads, Task const& t, work_memory<Real>& memory, Body const& body) {
+outcome_fold over_responses(int threads, Task const& t, work_memory<Real>& memory, Body const& body, int lanes = 1) {
   layout const& l = t.batch.shape();
   outcome_fold fold;
-  int const n = useful_threads(threads, l.responses(), l.elements());
+  int const n = useful_threads(threads, l.responses(), l.elements(), lanes);
   if (n == 1) {
     for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
     return fold;

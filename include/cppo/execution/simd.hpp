@@ -34,7 +34,7 @@ class simd_t {
       if constexpr (std::is_same_v<Real, float>) memory = &workspace_->floats_;
       else memory = &workspace_->doubles_;
     }
-    return detail::over_responses<Real>(threads_, t, *memory, body);
+    return detail::over_responses<Real>(threads_, t, *memory, body, sizeof(Real) == sizeof(float) ? detail::simd_size : 1);
   }
 
  private:
