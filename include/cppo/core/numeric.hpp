@@ -65,6 +65,7 @@ struct scalar_ops {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool both(bool a, bool b) noexcept { return a && b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool either(bool a, bool b) noexcept { return a || b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool negate(bool a) noexcept { return !a; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr bool any(bool a) noexcept { return a; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T flip_sign(T x, T by) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) ^ (bits_as<UInt>(by) & sign_bit)));
   }
@@ -339,8 +340,11 @@ CPPO_HOST_DEVICE constexpr lane<R> exp(lane<R> a) noexcept {
   constexpr T high = std::is_same_v<T, float> ? T(88.0) : T(700);
   auto const parts = detail::exp_core(min(max(a, V(low)), V(high)));
   V const y = parts.value();
-  V const above = detail::exact_product(detail::exp_core(min(max(a - V(high), V(0)), V(high))).value(), y);
-  V const total = select(a > V(high), above, select(a < V(low), V(0), y));
+  V total = select(a < V(low), V(0), y);
+  auto const far = a > V(high);
+  if (V::ops::any(far.raw())) [[unlikely]] {
+    total = select(far, detail::exact_product(detail::exp_core(min(max(a - V(high), V(0)), V(high))).value(), y), total);
+  }
   return select(a == a, total, a);
 }
 

@@ -91,6 +91,7 @@ struct register_ops<xsimd::batch<float, A>> {
   CPPO_ALWAYS_INLINE static mask_type either(mask_type a, mask_type b) noexcept { return a | b; }
   CPPO_ALWAYS_INLINE static mask_type negate(mask_type a) noexcept { return ~a; }
   CPPO_ALWAYS_INLINE static bool every(mask_type a) noexcept { return xsimd::all(a); }
+  CPPO_ALWAYS_INLINE static bool any(mask_type a) noexcept { return xsimd::any(a); }
   CPPO_ALWAYS_INLINE static reg flip_sign(reg x, reg by) noexcept { return x ^ (by & reg(-0.0F)); }
   CPPO_ALWAYS_INLINE static reg magnitude(reg x) noexcept { return x & reg(bits_as<float>(0x7fffffffU)); }
   CPPO_ALWAYS_INLINE static ints larger(ints a, ints b) noexcept { return xsimd::max(a, b); }
