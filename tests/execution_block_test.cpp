@@ -149,6 +149,37 @@ TEST_CASE("kernel bodies equal seq: what only the whole batch has wrong refuses 
   CHECK(gradient == std::vector<float>(gradient.size(), 7.0F));
 }
 
+TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
+  float const* const none = nullptr;
+  std::vector<std::int64_t> const offsets{0};
+  auto const same = [&](cppo::layout const& shape, cppo::loss_options const& o) {
+    auto const batch = cppo::rollout_batch(shape, cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
+    auto const region = cppo::calibrated_cppo();
+    cppo::report r, s;
+    auto const one = policy_loss(cppo::seq, batch, region, {.report = &r}, o);
+    auto const other = policy_loss(kernel_bodies<4>{}, batch, region, {.report = &s}, o);
+    CHECK(one.code == cppo::status_code::no_active_tokens);
+    CHECK(same_status(one, other));
+    CHECK(unlike(s, r) == "");
+  };
+  for (auto const& aggregate : {cppo::token_sum, cppo::token_mean}) {
+    same(cppo::padded(0, 8), {.aggregate = aggregate});
+    same(cppo::packed(offsets), {.aggregate = aggregate});
+  }
+}
+
+TEST_CASE("kernel bodies refuse offsets that end past the elements", "[block]") {
+  std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F), gradient(40, 7.0F);
+  std::vector<std::int64_t> const offsets{0, 10, 41};
+  auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets.data(), 2, 40), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+  auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
+  using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
+  job t{.batch = batch, .policy = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+  cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>> bodies;
+  auto const s = bodies.run(t, nullptr);
+  CHECK((s.code == cppo::status_code::bad_offsets && s.response == 1));
+}
+
 TEST_CASE("kernel bodies equal seq: pieces", "[block]") {
   generated_batch<float> const batch = of_lengths({300, 40, 0, 77}, 8, true);
   auto const d = cppo::named_divergence::find("precomputed");

@@ -18,6 +18,7 @@ inline cppo::loss_options varied_options(std::uint64_t seed, bool packed) {
   cppo::loss_options o;
   o.aggregate = all[seed % 5];
   o.horizon = 80;
+  if (seed % 6 == 3) o.normalizer = 777.0;
   if (seed % 3 == 0) o.surrogate.form = cppo::surrogate_form::reinforce;
   if (seed % 4 == 1) o.surrogate.ratio_cap = 1.5;
   if (seed % 7 == 2) o.surrogate.log_ratio_clamp = 0.0;

@@ -33,7 +33,8 @@ program() {  # program NAME SOURCE...
   local name=$1 source object objects=()
   shift
   [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " = *" $name "* ]] || return 0
-  if [ -x "$out/$name" ] && awk "BEGIN { exit !($(stat -c %Y "$out/$name") > $newest) }"; then return 0; fi
+  if [ -x "$out/$name" ] && [ "$(cat "$out/$name.flags" 2>/dev/null)" = "${flags[*]}" ] &&
+     awk "BEGIN { exit !($(stat -c %Y "$out/$name") > $newest) }"; then return 0; fi
   for source in "$@"; do
     object=$out/$(basename "$source" .cu).o
     objects+=("$object")
@@ -41,6 +42,7 @@ program() {  # program NAME SOURCE...
   done | xargs -0 -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" "${@:1:$#-2}" -c "${@: -2:1}" -o "${@: -1}" || exit 255' "$nvcc" "${flags[@]}"
   for source in "$@"; do objects+=("$out/$(basename "$source" .cu).o"); done
   "$nvcc" "${flags[@]}" "${objects[@]}" -o "$out/$name"
+  echo "${flags[*]}" >"$out/$name.flags"
 }
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu

@@ -201,7 +201,14 @@ std::string what_is_refused() {
                                              cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
   if (!policy_loss(gpu, unordered, region, {.gradient = g.data()}).ok()) return "a packed call is not queued";
   auto const order = fetch(gpu);
-  return order.code == status_code::bad_offsets && order.response == 1 ? "" : "offsets that decrease go unseen";
+  if (order.code != status_code::bad_offsets || order.response != 1) return "offsets that decrease go unseen";
+  float const* const none = nullptr;
+  for (auto const& aggregate : {cppo::token_sum, cppo::token_mean}) {
+    auto const nothing = cppo::rollout_batch(cppo::padded(0, 32), cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
+    if (!policy_loss(gpu, nothing, region, {}, {.aggregate = aggregate}).ok()) return "an empty call is not queued";
+    if (fetch(gpu).code != status_code::no_active_tokens) return "no response is taken for some";
+  }
+  return "";
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace cppo::inline CPPO_ABI {
 
 /// What happened. Codes below 64 are notable but not errors: every output was computed.
-enum class status_code : std::uint8_t {
+enum class status_code : std::int32_t {
   ok = 0,
   no_active_tokens = 1,      ///< loss and gradient are 0
   bad_input_excluded = 2,    ///< `on_bad_input::exclude` left tokens out
@@ -40,7 +40,7 @@ enum class status_code : std::uint8_t {
 };
 
 /// Which argument the status is about.
-enum class argument : std::uint8_t {
+enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
   loss, gradient, mask, gate, trace, region, options, carry, report,
 };

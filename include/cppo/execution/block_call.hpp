@@ -64,15 +64,26 @@ struct call_memory {
   }
 };
 
+/// Divisor of the aggregation; of the batch where steps 1 and 3 have counted it.
+template <class Real, class Region>
+CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  if (t.normalizer > 0.0) return t.normalizer;
+  return t.needs_sweep() ? m.state->divisor : 1.0;
+}
+
 /// Step 1.
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
+  auto const check = [&](index_t b) {
+    status const s = l.check_order(b, b + 1);
+    return s.ok() && l.begin(b + 1) > l.elements() ? status{status_code::bad_offsets, argument::offsets, b, -1, 1} : s;
+  };
   typename Block::template local<index_t> wrong{};
   block.each([&](int th) {
     wrong[th] = l.responses();
     for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
-      if (!l.check_order(b, b + 1).ok()) wrong[th] = b;
+      if (!check(b).ok()) wrong[th] = b;
     }
     for (int k = th; k < 64; k += Block::threads) buckets[k] = 0;
   });
@@ -85,8 +96,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
   block.each([&](int th) {
     if (th == 0) {
       *m.state = call_state{};
-      m.state->divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
-      if (first_wrong < l.responses()) m.state->refused = l.check_order(first_wrong, first_wrong + 1);
+      if (first_wrong < l.responses()) m.state->refused = check(first_wrong);
     }
     if (first_wrong < l.responses()) return;
     for (index_t b = th; b < l.responses(); b += Block::threads) (void)block.add(buckets[bucket(b)], 1);
@@ -176,7 +186,7 @@ class block_fold {
 
  private:
   static CPPO_HOST_DEVICE void copy_word(unsigned char* to, int w, unsigned char const* from, int v) noexcept {
-    __builtin_memcpy(to + 8 * w, from + 8 * v, 8);
+    __builtin_memcpy(__builtin_assume_aligned(to + 8 * w, 8), __builtin_assume_aligned(from + 8 * v, 8), 8);
   }
   CPPO_HOST_DEVICE response_outcome const& outcome(int r) const noexcept {
     return *reinterpret_cast<response_outcome const*>(shared_.outcomes + static_cast<std::size_t>(r) * sizeof(response_outcome));
@@ -184,7 +194,7 @@ class block_fold {
   template <class T>
   CPPO_HOST_DEVICE static T word(report const& r, int w) noexcept {
     T x;
-    __builtin_memcpy(&x, reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8);
+    __builtin_memcpy(&x, __builtin_assume_aligned(reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8), 8);
     return x;
   }
   CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes, status& first_bad) const noexcept {
@@ -201,11 +211,11 @@ class block_fold {
     }
   }
   CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad, response_outcome& into) const noexcept {
-    auto* const to = reinterpret_cast<unsigned char*>(&into.diagnostics);
+    void* const to = __builtin_assume_aligned(reinterpret_cast<unsigned char*>(&into.diagnostics) + 8 * job, 8);
     if (job < whole_words) {
-      __builtin_memcpy(to + 8 * job, &count, 8);
+      __builtin_memcpy(to, &count, 8);
     } else if (job < whole_words + sums) {
-      __builtin_memcpy(to + 8 * job, &sum, 8);
+      __builtin_memcpy(to, &sum, 8);
     } else if (job == whole_words + sums) {
       into.diagnostics.max_divergence = extremes.max_divergence;
       into.diagnostics.max_ratio = extremes.max_ratio;

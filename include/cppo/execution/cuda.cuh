@@ -10,7 +10,8 @@
 /// Everything lent lies in memory that the device reads (device, managed or pinned), offsets of a packed batch too
 /// (`packed_on_device`). Carries and totals are read on both sides: pinned or managed. A call puts kernels into the
 /// stream and returns; with a workspace it allocates nothing and may be captured into a graph. What the data has wrong
-/// is known when the kernels have run: `fetch` says it, as `policy_loss` on a host does.
+/// is known when the kernels have run: `fetch` says it, as `policy_loss` on a host does. Built with --use_fast_math, which
+/// no macro shows, it says `arithmetic_relaxed` then: outputs are written, and not to be used.
 #pragma once
 
 #include <cppo/execution/cuda_kernels.cuh>
@@ -28,17 +29,19 @@ inline status failed(cudaError_t e) noexcept { return {status_code::device_error
 /// Is p in memory that the device reads? And the host?
 inline bool device_reads(void const* p) noexcept {
   cudaPointerAttributes a{};
-  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.devicePointer != nullptr;
+  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type != cudaMemoryTypeUnregistered && a.devicePointer != nullptr;
 }
 inline bool both_read(void const* p) noexcept {
   cudaPointerAttributes a{};
-  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.devicePointer != nullptr && a.hostPointer != nullptr;
+  return device_reads(p) && cudaPointerGetAttributes(&a, p) == cudaSuccess && a.hostPointer != nullptr;
 }
 
 }  // namespace detail
 
 /// Device memory that calls work in, kept between them. It grows in the stream of the call that needs more, so that a
-/// call of the same size allocates nothing: run one, or `reserve`, before a graph is captured. One call at a time.
+/// call of the same size allocates nothing: run one, or `reserve`, before a graph is captured. One call at a time, also
+/// where calls go to several streams. A graph replays in the memory that it was captured with: it must outlive the graph,
+/// and not grow. The destructor waits for the device.
 class device_workspace {
  public:
   device_workspace() noexcept = default;
@@ -49,7 +52,9 @@ class device_workspace {
     return *this;
   }
   ~device_workspace() {
-    if (data_ != nullptr) (void)cudaFree(data_);
+    if (data_ == nullptr) return;
+    (void)cudaDeviceSynchronize();
+    (void)cudaFree(data_);
   }
   /// Room for `bytes` bytes, by allocations in `stream`.
   cudaError_t reserve(std::size_t bytes, cudaStream_t stream) noexcept {
@@ -60,7 +65,7 @@ class device_workspace {
     if (data_ != nullptr) (void)cudaFreeAsync(data_, stream);
     data_ = more;
     bytes_ = bytes;
-    return cudaSuccess;
+    return cudaMemsetAsync(data_, 0, bytes < sizeof(detail::call_state) ? bytes : sizeof(detail::call_state), stream);
   }
   /// The memory, null before the first call.
   void* data() const noexcept { return data_; }
@@ -83,11 +88,13 @@ class cuda_t {
     e.owner_ = &w;
     return e;
   }
-  /// The same with memory of the caller's, aligned to 256 bytes: see `device_workspace_bytes`.
-  constexpr cuda_t with_workspace(void* data, std::size_t bytes) const noexcept {
+  /// The same with memory of the caller's: see `device_workspace_bytes`. What is not aligned to 256 bytes at its begin is
+  /// left out.
+  cuda_t with_workspace(void* data, std::size_t bytes) const noexcept {
+    std::size_t const skip = (256 - reinterpret_cast<std::uintptr_t>(data) % 256) % 256;
     cuda_t e = *this;
-    e.lent_ = data;
-    e.lent_bytes_ = bytes;
+    e.lent_ = static_cast<unsigned char*>(data) + skip;
+    e.lent_bytes_ = bytes > skip ? bytes - skip : 0;
     return e;
   }
   /// The same, keeping every report for `fetch`, asked for by a call or not.
@@ -133,13 +140,13 @@ class cuda_t {
 /// The device executor on a stream of the current device.
 constexpr cuda_t on(cudaStream_t stream) noexcept { return cuda_t(stream); }
 
-/// Bytes of workspace that a call on this batch needs.
+/// Bytes of workspace that a call on this batch needs, from an address that is a multiple of 256 on.
 template <class Real, class Region>
 std::size_t device_workspace_bytes(rollout_batch_view<Real> const& batch, Region const&) noexcept {
   return detail::call_memory<Real>().template place<Region>(nullptr, batch.shape());
 }
 
-/// Waits for the stream and says how the executor's last call ended, as `policy_loss` on a host returns it. `r`: its
+/// Waits for the stream and says how the last call that the executor has queued ended, as `policy_loss` on a host returns it. `r`: its
 /// report; without `with_report()` and without one in the call, counts alone. The executor must have a workspace.
 inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   auto const* const state = static_cast<detail::call_state const*>(executor.workspace());
@@ -283,7 +290,7 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
   call.m.template place<Region>(memory, l);
   auto const folds = static_cast<int>((l.responses() + fold_block - 1) / fold_block);
   if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
-  else if (!t.needs_sweep()) queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
+  else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
   if (l.responses() > 0) {
     if (t.needs_sweep()) run_responses<pass::count>(queue, call);
     if (t.needs_sweep()) queue.run(conclude_kernel<Real, Region>, 1, threads_for_steps, call);

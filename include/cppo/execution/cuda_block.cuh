@@ -212,7 +212,7 @@ class cuda_cluster {
     sync();
     for (int k = 0; k < Blocks; ++k) {
       T here{};
-      __builtin_memcpy(&here, &of_block(*told_, k), sizeof here);
+      __builtin_memcpy(&here, __builtin_assume_aligned(&of_block(*told_, k), 16), sizeof here);
       f(here, k);
     }
     sync();

@@ -23,10 +23,6 @@ struct device_call {
   call_memory<Real> m;
   bool clusters;  ///< are the longest responses for clusters of blocks?
 
-  CPPO_HOST_DEVICE double divisor() const noexcept {
-    bool const counted = t.needs_sweep() || t.batch.shape().is_packed();
-    return counted ? m.state->divisor : t.normalizer > 0.0 ? t.normalizer : 1.0;
-  }
   CPPO_HOST_DEVICE bool refused() const noexcept {
     return (t.needs_sweep() || t.batch.shape().is_packed()) && !m.state->refused.ok();
   }
@@ -76,13 +72,7 @@ __global__ void __launch_bounds__(threads_for_steps) conclude_kernel(__grid_cons
   using block = cuda_block<threads_for_steps>;
   __shared__ typename block::storage collectives;
   block threads(collectives);
-  if (call.t.batch.shape().is_packed()) {
-    if (!call.m.state->refused.ok()) return;
-  } else if (threadIdx.x == 0) {
-    *call.m.state = call_state{};
-  }
-  __syncthreads();
-  conclude_count(threads, call.t, call.m);
+  if (call.m.state->refused.ok()) conclude_count(threads, call.t, call.m);
 }
 
 /// How responses are gone over.
@@ -105,7 +95,7 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
   layout const& l = call.t.batch.shape();
   if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
   Block threads(collectives);
-  double const divisor = Pass == pass::count ? 1.0 : call.divisor();
+  double const divisor = Pass == pass::count ? 1.0 : call_divisor(call.t, call.m);
   each_response<Who>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
     Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
     if constexpr (Pass == pass::any) {
@@ -157,7 +147,7 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 2) cluster_kernel(
 }
 /// A warp for each response.
 template <pass Pass, class Real, class Region>
-__global__ void __launch_bounds__(32 * warps_per_block, 6) short_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3) short_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using body = block_response<cuda_warp, Real, Region, true>;
   __shared__ typename cuda_warp::storage collectives[warps_per_block];
   __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];

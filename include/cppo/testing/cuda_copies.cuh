@@ -98,7 +98,7 @@ status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, repor
   cuda_t gpu = on(how.stream).with_workspace(memory);
   if (wanted != nullptr) gpu = gpu.with_report();
   status s = run_call(gpu, moved, nullptr);
-  if (!s.ok()) return s;
+  if (!s.ok()) return s;  // the workspace waits for what was queued
   s = fetch(gpu, wanted);
   copies.bring_back(outputs);
   return copies.error() == cudaSuccess ? s : cppo::detail::failed(copies.error());

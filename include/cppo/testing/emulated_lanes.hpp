@@ -74,6 +74,7 @@ struct register_ops<testing::four_floats> {
   static constexpr mask_type either(mask_type a, mask_type b) noexcept {
     return each<mask_type>([&](int k) { return a.at[k] || b.at[k]; });
   }
+  static constexpr bool any(mask_type a) noexcept { return a.at[0] || a.at[1] || a.at[2] || a.at[3]; }
   static constexpr mask_type negate(mask_type a) noexcept {
     return each<mask_type>([&](int k) { return !a.at[k]; });
   }

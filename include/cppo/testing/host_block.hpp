@@ -81,7 +81,6 @@ class host_kernels {
     std::unique_ptr<std::byte[]> const raw(new std::byte[bytes]);
     memory_.template place<Region>(raw.get(), l);
     new (memory_.state) cppo::detail::call_state{};
-    memory_.state->divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
     block threads;
     if (l.is_packed()) {
       std::uint32_t buckets[64];
@@ -115,7 +114,7 @@ class host_kernels {
       index_t const b = memory_.order != nullptr ? memory_.order[k] : k;
       block threads;
       Real* const scores = memory_.scores != nullptr ? memory_.scores + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
-      body_type body(threads, *shared, t, b, scores, memory_.state->divisor);
+      body_type body(threads, *shared, t, b, scores, call_divisor(t, memory_));
       f(body, b);
     }
   }
