@@ -61,7 +61,8 @@ void run(hash128& h, Executor const& executor, Batch const& lent, Region const& 
   std::vector<Out> plain(slots);
   std::vector<std::uint8_t> plain_mask(slots);
   cppo::status const again = cppo::policy_loss(executor, lent, region, {.gradient = plain, .mask = plain_mask}, options);
-  h.bytes(&again.code, sizeof again.code);
+  auto const code = static_cast<std::uint8_t>(again.code);
+  h.bytes(&code, sizeof code);
   h.values(plain);
   h.values(plain_mask);
 }
