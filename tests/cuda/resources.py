@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Registers, stack and spills of the kernels, from the compiler's own report, against a stored table.
 
-    resources.py --nvcc PATH [--write]
+    resources.py --nvcc PATH [--only ARCHITECTURE] [--write]
 
-Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100. More registers, stack or spilled bytes than stored are a
+Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100, or one of them. More registers, stack or spilled bytes than stored are a
 failure; less is said. The table holds for one release of nvcc: with another one the numbers are printed and nothing is
 compared. --write stores what was found.
 """
@@ -52,12 +52,16 @@ def kernels(report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nvcc", required=True)
+    parser.add_argument("--only", choices=ARCHITECTURES)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
+    if args.only and args.write:
+        parser.error("the table holds all architectures: write it without --only")
+    architectures = [args.only] if args.only else ARCHITECTURES
     release = re.search(r"release ([\d.]+)", subprocess.run([args.nvcc, "--version"], capture_output=True, text=True).stdout).group(1)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-        reports = dict(zip(ARCHITECTURES, pool.map(lambda a: compile_for(args.nvcc, a, Path(folder)), ARCHITECTURES)))
-    rows = [(f"sm_{a}", name, *numbers) for a in ARCHITECTURES for name, numbers in sorted(kernels(reports[a]).items())]
+        reports = dict(zip(architectures, pool.map(lambda a: compile_for(args.nvcc, a, Path(folder)), architectures)))
+    rows = [(f"sm_{a}", name, *numbers) for a in architectures for name, numbers in sorted(kernels(reports[a]).items())]
     text = [f"# nvcc {release}: architecture ## kernel ## registers ## bytes of stack ## bytes spilled. Written by resources.py --write."]
     text += [" ## ".join(map(str, row)) for row in rows]
     if args.write:
@@ -70,6 +74,7 @@ def main():
         print(f"not compared: {stored[0].split(':')[0][2:]} made the stored table")
         return 0
     known = {tuple(line.split(" ## ")[:2]): tuple(map(int, line.split(" ## ")[2:])) for line in stored[1:]}
+    known = {key: numbers for key, numbers in known.items() if key[0].removeprefix("sm_") in architectures}
     worse = 0
     for architecture, name, *numbers in rows:
         want = known.pop((architecture, name), None)
