@@ -78,7 +78,8 @@ SAME_LAYER = {
     "execution/block_call.hpp": ["execution/block_response.hpp"],
     "execution/cuda_block.cuh": ["execution/block_call.hpp"],
     "execution/cuda_kernels.cuh": ["execution/cuda_block.cuh"],
-    "execution/cuda.cuh": ["execution/cuda_kernels.cuh"],
+    "execution/cuda_workspace.cuh": ["execution/block_call.hpp"],
+    "execution/cuda.cuh": ["execution/cuda_kernels.cuh", "execution/cuda_workspace.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],

@@ -15,10 +15,9 @@
 #pragma once
 
 #include <cppo/execution/cuda_kernels.cuh>
+#include <cppo/execution/cuda_workspace.cuh>
 
 #include <cuda_runtime_api.h>
-
-#include <utility>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -37,45 +36,6 @@ inline bool both_read(void const* p) noexcept {
 }
 
 }  // namespace detail
-
-/// Device memory that calls work in, kept between them. It grows in the stream of the call that needs more, so that a
-/// call of the same size allocates nothing: run one, or `reserve`, before a graph is captured. One call at a time, also
-/// where calls go to several streams. A graph replays in the memory that it was captured with: it must outlive the graph,
-/// and not grow. The destructor waits for the device.
-class device_workspace {
- public:
-  device_workspace() noexcept = default;
-  device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) { o.data_ = nullptr, o.bytes_ = 0; }
-  device_workspace& operator=(device_workspace&& o) noexcept {
-    std::swap(data_, o.data_);
-    std::swap(bytes_, o.bytes_);
-    return *this;
-  }
-  ~device_workspace() {
-    if (data_ == nullptr) return;
-    (void)cudaDeviceSynchronize();
-    (void)cudaFree(data_);
-  }
-  /// Room for `bytes` bytes, by allocations in `stream`.
-  cudaError_t reserve(std::size_t bytes, cudaStream_t stream) noexcept {
-    if (bytes <= bytes_) return cudaSuccess;
-    void* more = nullptr;
-    cudaError_t const e = cudaMallocAsync(&more, bytes, stream);
-    if (e != cudaSuccess) return e;
-    if (data_ != nullptr) (void)cudaFreeAsync(data_, stream);
-    data_ = more;
-    bytes_ = bytes;
-    return cudaMemsetAsync(data_, 0, bytes < sizeof(detail::call_state) ? bytes : sizeof(detail::call_state), stream);
-  }
-  /// The memory, null before the first call.
-  void* data() const noexcept { return data_; }
-  /// Its size.
-  std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  void* data_ = nullptr;
-  std::size_t bytes_ = 0;
-};
 
 /// Runs calls on the current device, in the order of a stream.
 class cuda_t {
@@ -146,8 +106,8 @@ std::size_t device_workspace_bytes(rollout_batch_view<Real> const& batch, Region
   return detail::call_memory<Real>().template place<Region>(nullptr, batch.shape());
 }
 
-/// Waits for the stream and says how the last call that the executor has queued ended, as `policy_loss` on a host returns it. `r`: its
-/// report; without `with_report()` and without one in the call, counts alone. The executor must have a workspace.
+/// Waits for the stream and says how the last call that the executor has queued ended, as `policy_loss` on a host returns
+/// it. `r`: its report; without `with_report()` and without one in the call, counts alone. The executor must have a workspace.
 inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   auto const* const state = static_cast<detail::call_state const*>(executor.workspace());
   if (state == nullptr) return {status_code::workspace_too_small};
