@@ -263,7 +263,7 @@ TEST_CASE("F23_every_cut: random cuts of generated batches, pieces in any order"
 }
 
 TEST_CASE("F23_every_cut: long responses cut across blocks") {
-  check_random_cuts<float>(cppo::simd.with_threads(2), 6, {.max_responses = 3, .max_length = 1500});
+  check_random_cuts<float>(cppo::simd.with_threads(2, 1), 6, {.max_responses = 3, .max_length = 1500});
 }
 
 TEST_CASE("pieces under a given normalizer scale like the uncut responses") {
@@ -291,7 +291,7 @@ TEST_CASE("F23_every_cut: pieces in one call scale like the uncut responses unde
       cut_responses const cut = random_cuts(batch, random).shuffled(random);
       INFO(name << ", seed " << seed);
       REQUIRE(run_pieces(cppo::seq, batch, cut, region, whole, options, seed % 3 != 0) == "");
-      REQUIRE(run_pieces(cppo::simd.with_threads(2), batch, cut, region, whole, options) == "");
+      REQUIRE(run_pieces(cppo::simd.with_threads(2, 1), batch, cut, region, whole, options) == "");
     }
   });
 }

@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("a rounding mode other than to nearest is a status, and nothi
   };
   check(cppo::seq);
   check(cppo::simd);
-  check(cppo::simd.with_threads(2));
+  check(cppo::simd.with_threads(2, 1));
 }
 
 TEST_CASE("an executor's own word on its arithmetic is asked for, whatever was included first", "[core]") {

@@ -88,16 +88,17 @@ TEST_CASE("simd equals seq: divergences that are zeros of both signs") {
 
 TEST_CASE("threads: none for little work, never more than responses") {
   using cppo::detail::useful_threads;
-  CHECK(useful_threads(8, 100, 16383) == 1);
-  CHECK(useful_threads(8, 100, 3 * 16384) == 3);
-  CHECK(useful_threads(8, 100, 3 * 16384, 4) == 3);
-  CHECK(useful_threads(8, 100, 3 * 16384, 8) == 1);
-  CHECK(useful_threads(8, 100, 3 * 32768, 8) == 3);
-  CHECK(useful_threads(8, 100, 65536, 16) == 1);
-  CHECK(useful_threads(8, 2, 1000000) == 2);
-  CHECK(useful_threads(4, 100, 1000000) == 4);
-  CHECK(useful_threads(1, 100, 1000000) == 1);
-  CHECK(useful_threads(0, 100, 1000000) >= 1);
+  CHECK(useful_threads(8, 100, 999, 1000) == 1);
+  CHECK(useful_threads(8, 100, 2999, 1000) == 2);
+  CHECK(useful_threads(8, 100, 3000, 1000) == 3);
+  CHECK(useful_threads(8, 2, 3000, 1000) == 2);
+  CHECK(useful_threads(4, 100, 9000, 1000) == 4);
+  CHECK(useful_threads(1, 100, 9000, 1000) == 1);
+  CHECK(useful_threads(0, 100, 9000, 1000) >= 1);
+  CHECK(useful_threads(8, 0, 0, 1) == 1);
+  for (int const lanes : {1, 2, 4}) CHECK(cppo::detail::slots_worth_a_thread(lanes) == 32768);
+  CHECK(cppo::detail::slots_worth_a_thread(8) == 65536);
+  CHECK(cppo::detail::slots_worth_a_thread(16) == 131072);
   CHECK(cppo::simd.threads() == 1);
   CHECK(cppo::simd.with_threads(3).threads() == 3);
 }
@@ -109,7 +110,7 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, task, memory, [&](index_t b, std::vector<float>&) {
+    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, task, memory, [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};

@@ -37,7 +37,7 @@ namespace {
 using namespace cppo;
 
 struct lent {
-  index_t responses = 48, width = 1500;  // enough for three threads
+  index_t responses = 40, width = 600;  // too little for a thread to pay
   std::vector<float> pi, mu, a, gradient;
   std::vector<std::uint8_t> mask, kept;
 
@@ -83,13 +83,20 @@ TEST_CASE("a call with a workspace allocates nothing the second time", "[executi
   CHECK(data.count(executor, calibrated_cppo()) > 0);
 }
 
+TEST_CASE("threads start where they pay, or where each has the slots asked for", "[execution][simd]") {
+  lent data;
+  CHECK(data.count(simd.with_threads(3), fixed_cppo()) == 0);
+  CHECK(data.count(simd.with_threads(3, 8001), fixed_cppo()) > 0);  // two of 12 000
+  CHECK(data.count(simd.with_threads(3, 24001), fixed_cppo()) == 0);
+}
+
 TEST_CASE("a workspace serves threads, and calls in double", "[execution][simd]") {
   lent data;
   (void)data.count(simd, calibrated_cppo());
   std::vector<float> const want = data.gradient;
   workspace memory;
   for (int threads : {2, 3, 2, 1}) {
-    (void)data.count(simd.with_workspace(memory).with_threads(threads), calibrated_cppo());
+    (void)data.count(simd.with_workspace(memory).with_threads(threads, 1), calibrated_cppo());
     CHECK(data.gradient == want);
   }
   std::vector<double> const pi(data.pi.begin(), data.pi.end());

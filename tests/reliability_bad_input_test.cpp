@@ -81,7 +81,7 @@ constexpr auto reads_all = calibrated_cppo({}, top_k_tv);
 // The call on every executor, which must agree in status, outputs and report.
 captured_run<float> run_everywhere(batch_t const& batch, loss_options const& options) {
   auto const plain = capture(seq, batch, reads_all, options);
-  for (simd_t const& executor : {simd, simd.with_threads(3)}) {
+  for (simd_t const& executor : {simd, simd.with_threads(3, 1)}) {
     auto const fast = capture(executor, batch, reads_all, options);
     CHECK(cppo_test::same_status(fast.outcome, plain.outcome));
     CHECK(unlike(fast, plain, batch.rows()) == "");
@@ -183,7 +183,7 @@ TEST_CASE("a large batch on threads names the same first place", "[reliability]"
   std::vector<float> pi(rows * width, -0.5F), mu(rows * width, -0.6F), a(rows * width, 1.0F), mask(rows * width);
   for (std::size_t const bad : {77003U, 41000U, 41002U, 60005U}) mu[bad] = quiet;
   auto const batch = rollout_batch(padded(rows, width), log_prob(pi), rollout_log_prob(mu), advantage(a));
-  for (simd_t const& executor : {simd, simd.with_threads(4)}) {
+  for (simd_t const& executor : {simd, simd.with_threads(4, 1)}) {
     status const s = compute_mask(executor, batch, presets::dense_post_trained(), mask);
     check_place(s, status_code::rollout_log_prob_invalid, argument::rollout_log_prob, 41, 0, 4);
   }

@@ -40,7 +40,7 @@ template <class F>
 void for_each_executor(F const& f) {
   f(seq);
   f(simd);
-  f(simd.with_threads(3));
+  f(simd.with_threads(3, 1));
 }
 
 bool is_plus_zero(float x) { return std::bit_cast<std::uint32_t>(x) == 0; }
@@ -234,7 +234,7 @@ TEST_CASE("F24_calls_share_nothing: sixteen threads on one batch, each with outp
   for (std::size_t k = 0; k < got.size(); ++k) {
     pool.emplace_back([&, k] {
       for (int again = 0; again < 5; ++again) {
-        got[k] = k % 2 == 0 ? capture(simd, batch, region, {}) : capture(simd.with_threads(2), batch, region, {});
+        got[k] = k % 2 == 0 ? capture(simd, batch, region, {}) : capture(simd.with_threads(2, 1), batch, region, {});
       }
     });
   }

@@ -25,7 +25,7 @@ std::string row(outcome const& o) {
   out += number_cell(figure(r.mean_divergence())) + number_cell(figure(r.max_divergence));
   out += number_cell(figure(r.kl_k3()));
   out += number_cell(fmt::format("{:.0f}", o.seq_ns));
-  out += number_cell(dash_or(has_simd, fmt::format("{:.0f}", o.simd_ns)));
+  out += number_cell(fmt::format("{:.0f}", o.simd_ns));
   return out + "</tr>\n";
 }
 
@@ -82,7 +82,7 @@ std::string divergence_tables(study const& s) {
       for (outcome const& o : r.outcomes) out += number_cell(percent(o.report.masked_fraction()));
       outcome const& last = r.outcomes.back();
       out += number_cell(fmt::format("{:.0f}", last.seq_ns));
-      out += number_cell(dash_or(has_simd, fmt::format("{:.0f}", last.simd_ns))) + "</tr>\n";
+      out += number_cell(fmt::format("{:.0f}", last.simd_ns)) + "</tr>\n";
     }
     out += "</tbody>";
   }

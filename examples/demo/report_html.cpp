@@ -4,6 +4,8 @@
 #include "report_parts.hpp"
 #include "wording.hpp"
 
+#include <dispatch.hpp>
+
 #include <algorithm>
 #include <fstream>
 
@@ -95,9 +97,9 @@ std::string notes(provenance const& from) {
       "<li>The thresholds of DPPO and CPPO are those published for models of billions of parameters; those of TRM were "
       "picked for this page. On other models they show the mechanism, not how well a method trains.</li>";
   out += fmt::format(
-      "<li>Times: nanoseconds per token on one thread of the machine that made this page, median of {} runs "
-      "that produce mask, gradient and diagnostics, policies and divergences chosen by name.{}</li>",
-      timed_runs, has_simd ? "" : " This build has no SIMD executor.");
+      "<li>Times: nanoseconds per token on one thread of the machine that made this page, compiled for {}, median of {} "
+      "runs that produce mask, gradient and diagnostics, policies and divergences chosen by name.</li>",
+      dispatch::best_build().instruction_set, timed_runs);
   out += fmt::format("<li>The soft gate masks nothing outright: its column <em>masked</em> counts the tokens past the "
                      "boundary, <em>mean gate</em> what is left of the updates.</li></ul>"
                      "<p class=\"brand\">cppo {}.{}.{}</p></footer>",

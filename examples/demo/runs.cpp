@@ -1,6 +1,8 @@
 #include "input_error.hpp"
 #include "runs.hpp"
 
+#include <dispatch.hpp>
+
 #include <algorithm>
 #include <chrono>
 
@@ -10,16 +12,7 @@ namespace demo {
 
 namespace {
 
-/// The call a trainer makes, with the trust region that `config` names.
-template <class Executor>
-cppo::status call(Executor const& executor, lent_batch const& batch, cppo::policy_config const& config,
-                  cppo::policy_outputs const& outputs) {
-  cppo::status ended{cppo::status_code::bad_parameter, cppo::argument::region};
-  cppo::visit_policy(config, [&](auto const& region) {  //
-    ended = cppo::policy_loss(executor, batch.lend(), region, outputs);
-  });
-  return ended;
-}
+using dispatch::executor;
 
 void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent_batch const& batch) {
   if (ended.ok()) return;
@@ -30,8 +23,7 @@ void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent
 }
 
 /// Nanoseconds a token: the median of several runs that make mask, gradient and report.
-template <class Executor>
-double nanoseconds(Executor const& executor, lent_batch const& batch, cppo::policy_config const& config) {
+double nanoseconds(executor on, lent_batch const& batch, cppo::policy_config const& config) {
   using clock = std::chrono::steady_clock;
   std::vector<std::uint8_t> mask(batch.slots());
   std::vector<float> gradient(batch.slots());
@@ -39,7 +31,8 @@ double nanoseconds(Executor const& executor, lent_batch const& batch, cppo::poli
   std::array<double, timed_runs> times{};
   for (double& t : times) {
     auto const start = clock::now();
-    static_cast<void>(call(executor, batch, config, {.gradient = gradient, .mask = mask, .report = &report}));
+    static_cast<void>(dispatch::policy_loss(on, batch.lend(), config,
+                                            {.gradient = gradient, .mask = mask, .report = &report}));
     t = std::chrono::duration<double, std::nano>(clock::now() - start).count();
   }
   std::nth_element(times.begin(), times.begin() + timed_runs / 2, times.end());
@@ -52,13 +45,13 @@ outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setti
   outcome o;
   o.what = s;
   std::vector<std::uint8_t> decisions(batch.slots());
-  check(call(cppo::seq, batch, s.config, {.trace = {.decision = decisions}, .report = &o.report}), rollouts, batch);
+  check(dispatch::policy_loss(executor::seq, batch.lend(), s.config,
+                              {.trace = {.decision = decisions}, .report = &o.report}),
+        rollouts, batch);
   if (o.report.counts.tokens == 0) throw input_error("the rollouts hold no token whose response_mask is 1");
   trainer::count_positions(batch.cu_seqlens(), decisions, o.by_position);
-  o.seq_ns = nanoseconds(cppo::seq, batch, s.config);
-#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
-  o.simd_ns = nanoseconds(cppo::simd, batch, s.config);
-#endif
+  o.seq_ns = nanoseconds(executor::seq, batch, s.config);
+  o.simd_ns = nanoseconds(executor::simd, batch, s.config);
   return o;
 }
 
@@ -69,7 +62,7 @@ trace follow(std::vector<rollout> const& rollouts, std::size_t which, int update
     column->resize(batch.slots());
   }
   t.decision.resize(batch.slots());
-  check(call(cppo::seq, batch, s.config,
+  check(dispatch::policy_loss(executor::seq, batch.lend(), s.config,
              {.gate = t.gate,
               .trace = {.divergence = t.divergence,
                         .weight = t.weight,

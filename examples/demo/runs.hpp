@@ -12,7 +12,7 @@ struct outcome {
   cppo::report report;
   trainer::position_counts by_position{};
   double seq_ns = 0.0;   ///< per token; median of several runs
-  double simd_ns = 0.0;  ///< the same; 0 where this build has no SIMD executor
+  double simd_ns = 0.0;  ///< the same
 };
 
 /// Everything that was recorded of the tokens of one response; one entry a slot, holes included.
@@ -22,14 +22,6 @@ struct trace {
   cppo::report report;
   cppo::decision at(std::size_t i) const { return static_cast<cppo::decision>(decision[i]); }
 };
-
-/// Is the SIMD executor built in?
-inline constexpr bool has_simd =
-#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
-    true;
-#else
-    false;
-#endif
 
 /// Runs of which the median is reported.
 inline constexpr int timed_runs = 9;

@@ -3,6 +3,8 @@
 #include "terminal.hpp"
 #include "wording.hpp"
 
+#include <dispatch.hpp>
+
 #include <string_view>
 
 #include <fmt/format.h>
@@ -29,11 +31,11 @@ void print_block(printer const& out, block const& b) {
     cppo::report const& r = o.report;
     bool const one_sided = o.what.config.policy.substr(0, 3) != "trm" && o.what.config.policy != "none";
     std::string const share = r.masked() > 0 ? percent(r.budget_mask_share()) : "-";
-    out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9}", o.what.label,
+    out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9.1f}", o.what.label,
                          percent(r.masked_fraction()), dash_or(o.what.has_budget, share),
                          dash_or(one_sided, percent(r.toward_fraction())), r.mean_gate(),
                          dash_or(o.what.has_budget, fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns,
-                         dash_or(has_simd, fmt::format("{:.1f}", o.simd_ns))));
+                         o.simd_ns));
   }
   out.blank();
 }
@@ -50,7 +52,7 @@ void print_comparison(printer const& out, comparison const& c) {
         fmt::format("  {:<14}{:>10}{:>10}", row.measure.label, figure(d.mean_divergence()), figure(d.max_divergence));
     for (outcome const& o : row.outcomes) text += fmt::format("{:>18}", percent(o.report.masked_fraction()));
     outcome const& last = row.outcomes.back();
-    out.line(text + fmt::format("{:>9.1f}{:>9}", last.seq_ns, dash_or(has_simd, fmt::format("{:.1f}", last.simd_ns))));
+    out.line(text + fmt::format("{:>9.1f}{:>9.1f}", last.seq_ns, last.simd_ns));
   }
   out.blank();
 }
@@ -61,8 +63,8 @@ void print_notes(printer const& out, study const& s) {
   out.quiet(
       "toward: tokens kept because they move back toward the rollout policy. gate: mean factor on a token's update.");
   out.quiet(fmt::format(
-      "ns: per token on one thread, median of {} runs that make mask, gradient and report; policies by name.",
-      timed_runs));
+      "ns: per token on one thread, for {}, median of {} runs that make mask, gradient and report; policies by name.",
+      dispatch::best_build().instruction_set, timed_runs));
   bool trm = false;
   for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.config.policy.substr(0, 3) == "trm";
   if (trm) out.quiet("TRM keeps or drops whole responses, and measures KL.");

@@ -4,6 +4,8 @@
 #include "parallel.hpp"
 #include "sampler.hpp"
 
+#include <dispatch.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -170,11 +172,10 @@ void learner::apply_region(std::span<std::size_t const> picked, step_record& rec
   starts_ = minibatch.cu_seqlens();
   decisions_.resize(minibatch.slots());
   cppo::report report;
-  cppo::status ended;
-  cppo::visit_policy(options_.region, [&](auto const& region) {
-    ended = cppo::policy_loss(cppo::simd, minibatch.lend(), region, {.gradient = dlog_prob_, .trace = {.decision = decisions_}, .report = &report},
-                              {.aggregate = cppo::token_mean});
-  });
+  cppo::status const ended =
+      dispatch::policy_loss(dispatch::executor::simd, minibatch.lend(), options_.region,
+                            {.gradient = dlog_prob_, .trace = {.decision = decisions_}, .report = &report},
+                            {.aggregate = cppo::token_mean});
   if (!ended.ok()) throw std::runtime_error(std::string(cppo::name(ended.where)) + ": " + ended.message());
   record.report = record.report + report;
   count_positions(starts_, decisions_, record.positions);

@@ -12,7 +12,7 @@ int main() {
   float one[3], other[3];
   auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(a));
   if (!policy_loss(seq, batch, presets::dense_base(), {.gradient = one})) return 1;
-  if (!policy_loss(simd.with_threads(2), batch, presets::dense_base(), {.gradient = other})) return 2;
+  if (!policy_loss(simd.with_threads(2, 1), batch, presets::dense_base(), {.gradient = other})) return 2;
   for (int i = 0; i < 3; ++i) {
     if (one[i] != other[i]) return 3;
   }

@@ -53,7 +53,7 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   o.carries = plan.carries;
   o.totals = plan.totals;
   for (int threads = 1; threads <= 2; ++threads) {
-    run const got = testing::capture_view(simd.with_threads(threads), pieces, b.slots(), region, o);
+    run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o);
     auto const d = testing::compare(got, whole, all_slots(b.slots()));
     fuzz::demand(!d.found, "pieces", "another value of", d.output);
   }

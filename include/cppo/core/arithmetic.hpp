@@ -2,8 +2,8 @@
 /// Does arithmetic keep the numeric contract here and now? What no macro shows is asked of the machine.
 #pragma once
 
+#include <cppo/core/exponential.hpp>
 #include <cppo/core/prefix_sums.hpp>
-
 
 namespace cppo::inline CPPO_ABI::detail {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cppo/core/batch.hpp>
-#include <cppo/core/numeric.hpp>
+#include <cppo/core/exponential.hpp>
 #include <cppo/core/response_summary.hpp>
 
 namespace cppo::inline CPPO_ABI {

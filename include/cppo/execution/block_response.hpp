@@ -2,27 +2,11 @@
 /// One response on a block of threads: the bits of `seq`, a tile of slots at a time.
 #pragma once
 
+#include <cppo/execution/block_report.hpp>
 #include <cppo/execution/block_statistics.hpp>
-#include <cppo/execution/block_tally.hpp>
 #include <cppo/execution/execution.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
-
-/// Does a call keep to what kernels are made for: elements of its own type, no lists, no trace?
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
-  if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
-  for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
-                           argument::token_weight, argument::response_mask}) {
-    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
-  }
-  for (int s = 0; s < sinks; ++s) {
-    auto const which = static_cast<sink>(s);
-    bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
-    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
-  }
-  return true;
-}
 
 /// `Usual`: the call `is_usual`, and so is the response: where its input is not sound, `run` says so and nothing counts.
 /// Otherwise everything is provided for, at more registers.
@@ -31,27 +15,23 @@ class block_response {
   using V = lane<Real>;
   using job = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
+  using notes = block_report<Block, Real>;
   using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
   template <class T>
   using local = typename Block::template local<T>;
-  static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
-  static constexpr int most = 4096 / static_cast<int>(sizeof(Real));
-  static constexpr int room = 4 * threads < most ? 4 * threads : most;  // tokens whose terms wait to be added up
+  static constexpr int threads = Block::threads;
   static constexpr bool scans = scans_prefix<Region> || !Usual;
   static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
-  static_assert(threads <= room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
+  static_assert(threads <= notes::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
   /// In memory that the block shares; nothing has to be in it at first.
   struct storage {
     union {
-      Real staged[report_terms][room + lanes];  // by rank
+      typename notes::waiting waiting;
       typename statistics::storage selection;
     };
-    Real partial[report_terms][lanes];
-    double sums[report_terms][lanes];
-    double total[report_terms];
-    std::uint32_t masked_at[report::bins], tokens_at[report::bins];
+    typename notes::storage report;
   };
 
   /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
@@ -228,6 +208,10 @@ class block_response {
     for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
   }
   // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
+  CPPO_HOST_DEVICE notes note() const noexcept {
+    return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
+  }
+  CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
   CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
   CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept { return {task_.out[static_cast<int>(s)], b_, begin_}; }
 
@@ -238,7 +222,7 @@ class block_response {
     auto const weigh = schedule_for(task_.policy.weight(), task_.schedule_length(whole_.length));
     Real const scale = task_.scale(whole_.length, divisor_);
     local<block_tally<Real>> tally{};
-    clear_report();
+    if (task_.reports) note().clear();
     index_t staged_from = 0;
     for (index_t base = 0; base < slots_; base += threads) {
       local<held> mine{};
@@ -251,8 +235,7 @@ class block_response {
         index_t const i = base + th;
         tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
-        bool const by_column = task_.positions == position_convention::padded_column;
-        position<V> const at(by_column ? i + 1 : before.count + h.rank + 1);
+        position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));
         if constexpr (scans) step[th] = units(prefix_step(h.t));
       });
@@ -263,14 +246,14 @@ class block_response {
       if constexpr (scans) before = before + total.sums();
       before.count += here;
       index_t const waiting = before.count - first - staged_from;
-      if (task_.reports && (waiting > room - threads || base + threads >= slots_)) {
-        add_up(staged_from, waiting);
+      if (task_.reports && (waiting > notes::room - threads || base + threads >= slots_)) {
+        note().add_up(staged_from, waiting);
         staged_from += waiting;
       }
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) finish(first, n.tokens, all, diagnostics);
+    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
@@ -302,71 +285,8 @@ class block_response {
     write(i, d.record);
     if (!task_.reports) return;
     tally.see(d);
-    index_t const place = staged_from % lanes + (from + h.rank - staged_from);
-    for (int q = 0; q < report_terms; ++q) shared_.staged[q][place] = d.terms[q];
-    note_position(h.t.at()[0], d.kept());
-  }
-
-  CPPO_HOST_DEVICE void clear_report() const noexcept {
-    if (!task_.reports) return;
-    block_.each([&](int th) {
-      for (int j = th; j < report_terms * lanes; j += threads) {
-        shared_.partial[j / lanes][j % lanes] = Real(0);
-        shared_.sums[j / lanes][j % lanes] = 0.0;
-      }
-      for (int j = th; j < report::bins; j += threads) shared_.masked_at[j] = shared_.tokens_at[j] = 0;
-    });
-  }
-  CPPO_HOST_DEVICE void note_position(index_t at, bool kept) const noexcept {
-    bool const by_column = task_.positions == position_convention::padded_column;
-    if (kept && !by_column) return;
-    int const bin = position_bin(at, task_.schedule_length(whole_.length));
-    if (!kept) block_.add(shared_.masked_at[bin], 1);
-    if (by_column) block_.add(shared_.tokens_at[bin], 1);
-  }
-  /// Adds what a tile has staged, token `from` of the response its first: as `lane_sums` does, one lane a job.
-  CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
-    index_t const shift = from % lanes;
-    block_.each([&](int th) {
-      for (int j = th; j < report_terms * lanes; j += threads) {
-        int const q = j / lanes, lane = j % lanes;
-        Real partial = shared_.partial[q][lane];
-        double sum = shared_.sums[q][lane];
-        for (index_t p = lane < shift ? lane + lanes : lane; p < shift + here; p += lanes) {
-          partial += shared_.staged[q][p];
-          if ((from - shift + p) % sum_block < sum_block - lanes) continue;
-          sum += static_cast<double>(partial);  // the last of the lane in its block of 256
-          partial = Real(0);
-        }
-        shared_.partial[q][lane] = partial;
-        shared_.sums[q][lane] = sum;
-      }
-    });
-  }
-  CPPO_HOST_DEVICE void finish(index_t first, index_t tokens, block_tally<Real> const& all, report& r) const noexcept {
-    block_.each([&](int th) {
-      for (int q = th; q < report_terms; q += threads) {
-        lane_sums<Real> sums;
-        for (int j = 0; j < lanes; ++j) sums.partial[j] = shared_.partial[q][j], sums.lanes[j] = shared_.sums[q][j];
-        shared_.total[q] = sums.total();
-      }
-      bool const by_column = task_.positions == position_convention::padded_column;
-      index_t const length = task_.schedule_length(whole_.length), last = first + tokens;
-      auto const begins = [=](int bin) {  // first position of the bin among those of the piece, or the one past them
-        index_t const at = bin == 0 ? first + 1 : bin == report::bins ? last + 1 : position_after(bin - 1, length);
-        return at < first + 1 ? first + 1 : at > last + 1 ? last + 1 : at;
-      };
-      for (int bin = th; bin < report::bins; bin += threads) {
-        r.position_masked[bin] = shared_.masked_at[bin];
-        r.position_tokens[bin] = by_column ? index_t{shared_.tokens_at[bin]} : begins(bin + 1) - begins(bin);
-      }
-    });
-    block_.each([&](int th) {
-      if (th != 0) return;
-      all.put(r);
-      report_sums<Real>::put_sums(r, shared_.total);
-      note_budget(r, whole_.delta_b);
-    });
+    note().put(from + h.rank, staged_from, d);
+    note().put_position(h.t.at()[0], d.kept());
   }
 
   Block& block_;

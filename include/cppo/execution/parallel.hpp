@@ -9,14 +9,15 @@
 
 namespace cppo::inline CPPO_ABI::detail {
 
-/// Fewer slots than this for each thread are not worth starting one, where up to four are decided at once; where `lanes`
-/// are, lanes / 4 times as many. That is some 80 us of work, twice what a thread takes to start.
-inline constexpr index_t slots_per_thread = 16384;
+/// Fewer slots than this for each thread are not worth starting one, where `lanes` of them are decided at once: some
+/// 200 us of work, twice what a thread takes to start.
+constexpr index_t slots_worth_a_thread(int lanes) noexcept { return index_t{32768} * (lanes > 4 ? lanes / 4 : 1); }
 
-/// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's).
-inline int useful_threads(int wanted, index_t responses, index_t slots, int lanes = 1) noexcept {
+/// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's), if each is
+/// to have `least` slots.
+inline int useful_threads(int wanted, index_t responses, index_t slots, index_t least) noexcept {
   if (wanted == 0) wanted = static_cast<int>(std::thread::hardware_concurrency());
-  index_t const by_work = slots / (slots_per_thread * (lanes > 4 ? lanes / 4 : 1));
+  index_t const by_work = slots / least;
   index_t n = wanted < responses ? wanted : responses;
   if (by_work < n) n = by_work;
   return n < 1 ? 1 : static_cast<int>(n);
@@ -56,12 +57,12 @@ struct work_memory {
 
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
 /// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
-/// that could not be started are missing, but nothing is left undone. `lanes`: slots that are decided at once.
+/// that could not be started are missing, but nothing is left undone. `least`: slots for each.
 template <class Real, class Thread = std::thread, class Task, class Body>
-outcome_fold over_responses(int threads, Task const& t, work_memory<Real>& memory, Body const& body, int lanes = 1) {
+outcome_fold over_responses(int threads, index_t least, Task const& t, work_memory<Real>& memory, Body const& body) {
   layout const& l = t.batch.shape();
   outcome_fold fold;
-  int const n = useful_threads(threads, l.responses(), l.elements(), lanes);
+  int const n = useful_threads(threads, l.responses(), l.elements(), least);
   if (n == 1) {
     for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
     return fold;

@@ -11,10 +11,12 @@ namespace cppo::inline CPPO_ABI {
 class simd_t {
  public:
   constexpr simd_t() noexcept = default;
-  /// The same executor on `n` threads over responses; 0: as many as the machine has.
-  constexpr simd_t with_threads(int n) const noexcept {
+  /// The same executor on up to `n` threads over responses; 0: as many as the machine has. Each is to have `least_slots`
+  /// slots of the batch, or fewer threads are used; 0: as many as pay for its start, some 200 us of work.
+  constexpr simd_t with_threads(int n, index_t least_slots = 0) const noexcept {
     simd_t s = *this;
     s.threads_ = n;
+    s.least_slots_ = least_slots;
     return s;
   }
   /// The same executor with memory that it keeps between calls; it must outlive them.
@@ -34,11 +36,14 @@ class simd_t {
       if constexpr (std::is_same_v<Real, float>) memory = &workspace_->floats_;
       else memory = &workspace_->doubles_;
     }
-    return detail::over_responses<Real>(threads_, t, *memory, body, sizeof(Real) == sizeof(float) ? detail::simd_size : 1);
+    int const lanes = sizeof(Real) == sizeof(float) ? detail::simd_size : 1;
+    index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
+    return detail::over_responses<Real>(threads_, least, t, *memory, body);
   }
 
  private:
   int threads_ = 1;
+  index_t least_slots_ = 0;
   workspace* workspace_ = nullptr;
 };
 /// SIMD registers, one thread; `simd.with_threads(n)` for more.

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace cppo::inline CPPO_ABI::detail {
 
@@ -51,9 +50,14 @@ inline void keep_between(float const* x, index_t n, float low, float high, float
   });
 }
 
+/// Two order statistics beside each other. (Not std::pair: some compilers remark on how that is returned.)
+struct order_pair {
+  float first, second;
+};
+
 /// Order statistics r and r + 1 of x[0 .. n), all in (low, high], 0 <= r, r + 1 < n; reorders x, and loads up to 63
 /// floats past the end. Counts against eight values at a time and keeps what lies between two, before it selects.
-inline std::pair<float, float> neighbours(float* x, index_t n, index_t r, float low, float high) noexcept {
+inline order_pair neighbours(float* x, index_t n, index_t r, float low, float high) noexcept {
   constexpr int pivots = 8;
   while (n > 64) {
     float bounds[pivots + 2];

@@ -2,7 +2,7 @@
 /// Random numbers that are the same on every machine and standard library.
 #pragma once
 
-#include <cppo/core/numeric.hpp>
+#include <cppo/core/exponential.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
 

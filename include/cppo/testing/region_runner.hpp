@@ -34,7 +34,7 @@ class region_runner {
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
     if constexpr (std::is_same_v<Real, float>) {  // in double, simd runs the code of seq
       bind(region, "simd", simd);
-      bind(region, "simd on three threads", simd.with_threads(3));
+      bind(region, "simd on three threads", simd.with_threads(3, 1));
     }
 #endif
     (bind(region, further.name, further.executor), ...);

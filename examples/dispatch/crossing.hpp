@@ -1,0 +1,44 @@
+// What crosses between the program and a build of the call: the library's structures of numbers and pointers, as bytes.
+// To the compiler they are other types for each instruction set (the library's inline namespace tells them apart), but
+// one source and one compiler lay them out alike.
+#pragma once
+
+#include <cppo/cppo.hpp>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+namespace dispatch {
+
+struct crossing {
+  bool simd;
+  void const* batch;
+  void const* config;
+  void const* outputs;
+  void const* options;
+  void* report;  // null: none is asked for
+  void* status;
+};
+
+template <class T>
+T from_bytes(void const* bytes) {
+  std::array<std::byte, sizeof(T)> copy;
+  std::memcpy(copy.data(), bytes, sizeof copy);
+  return std::bit_cast<T>(copy);
+}
+template <class T>
+void to_bytes(void* bytes, T const& x) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  std::memcpy(bytes, &x, sizeof x);
+}
+
+}  // namespace dispatch
+
+// What a build shows, under the name that CMake gives its instruction set.
+#define CPPO_DISPATCH_JOIN_(a, b) a##b
+#define CPPO_DISPATCH_JOIN(a, b) CPPO_DISPATCH_JOIN_(a, b)
+#define CPPO_DISPATCH_LANES(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_lanes_, isa)
+#define CPPO_DISPATCH_CALL(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_call_, isa)

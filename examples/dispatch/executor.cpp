@@ -1,0 +1,30 @@
+// The call, compiled once for each instruction set.
+#include "crossing.hpp"
+
+namespace {
+
+using dispatch::from_bytes;
+
+cppo::status run(dispatch::crossing const& c, cppo::report* report) {
+  auto const batch = from_bytes<cppo::rollout_batch_view<float>>(c.batch);
+  auto const options = from_bytes<cppo::loss_options>(c.options);
+  auto outputs = from_bytes<cppo::policy_outputs>(c.outputs);
+  outputs.report = report;
+  cppo::status ended{cppo::status_code::bad_parameter, cppo::argument::region};
+  cppo::visit_policy(from_bytes<cppo::policy_config>(c.config), [&](auto const& region) {
+    ended = c.simd ? cppo::policy_loss(cppo::simd, batch, region, outputs, options)
+                   : cppo::policy_loss(cppo::seq, batch, region, outputs, options);
+  });
+  return ended;
+}
+
+}  // namespace
+
+extern "C" int CPPO_DISPATCH_LANES(CPPO_DISPATCH_ISA)() { return cppo::detail::simd_size; }
+
+extern "C" void CPPO_DISPATCH_CALL(CPPO_DISPATCH_ISA)(dispatch::crossing const& c) {
+  if (c.report == nullptr) return dispatch::to_bytes(c.status, run(c, nullptr));
+  auto report = from_bytes<cppo::report>(c.report);
+  dispatch::to_bytes(c.status, run(c, &report));
+  dispatch::to_bytes(c.report, report);
+}
