@@ -220,8 +220,8 @@ class Coverage(Tree):
 
 class Mutate(unittest.TestCase):
     def mutants(self, source):
-        path = CMAKE.parent / "tests" / "mutation" / "mutate.py"
-        spec = importlib.util.spec_from_file_location("mutate", path)
+        path = CMAKE.parent / "tests" / "mutation" / "mutants.py"
+        spec = importlib.util.spec_from_file_location("mutants", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return [m.after for m in module.mutants_of("core/x.hpp", source)]
