@@ -2,11 +2,15 @@
 # Builds the programs for a device: equality, digest, bench. Needs nvcc and the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast]    e.g. build/cuda 80 90 100, or native
+#     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || true)}
+[ -n "$nvcc" ] || { echo "nvcc was not found: install the CUDA toolkit, or set CPPO_NVCC" >&2; exit 77; }
+if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
 only=() architectures=() fast=
@@ -18,8 +22,6 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || true)}
-[ -n "$nvcc" ] || { echo "nvcc was not found: install the CUDA toolkit, or set CPPO_NVCC" >&2; exit 77; }
 flags=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
