@@ -2,7 +2,7 @@
 
 from bench_tables import Table, find, of_suite, ratio, twin
 
-K64, M4, M64 = 1 << 16, 1 << 22, 1 << 26
+K64, M1, M4, M64 = 1 << 16, 1 << 20, 1 << 22, 1 << 26
 
 
 def shape(rows, tokens):
@@ -79,7 +79,7 @@ TARGETS = [
      lambda rows: variant(rows, "holes", "calibrated, 10 %", "calibrated, none")),
     ("a user's composed policy over the built-in one", "x", 1.05, 1.05, False,
      lambda rows: variant(rows, "composed", "own parts", "built-in")),
-    ("two threads over one, 64k tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, K64)),
+    ("two threads over one, 1M tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, M1)),
     ("two threads over one, 4M tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, M4)),
     ("heap allocations of a repeated call", "", 0, 0, False, heap),
 ]

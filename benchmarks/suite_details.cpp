@@ -77,7 +77,7 @@ void suite_variants(library const& lib, arguments const& a) {
 }
 
 void suite_threads(library const& lib, arguments const& a) {
-  for (std::int64_t const tokens : {a.sizes.front(), a.tokens * 4}) {
+  for (std::int64_t const tokens : {a.tokens, a.tokens * 4}) {
     bool const small = in_cache(tokens);
     problem const p(lib, tokens, small ? copies : 1);
     layout const l = make_layout(tokens, std::min<std::int64_t>(8192, tokens), false);

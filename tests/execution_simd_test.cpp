@@ -96,8 +96,9 @@ TEST_CASE("threads: none for little work, never more than responses") {
   CHECK(useful_threads(1, 100, 9000, 1000) == 1);
   CHECK(useful_threads(0, 100, 9000, 1000) >= 1);
   CHECK(useful_threads(8, 0, 0, 1) == 1);
-  for (int const lanes : {1, 2, 4}) CHECK(cppo::detail::slots_worth_a_thread(lanes) == 32768);
-  CHECK(cppo::detail::slots_worth_a_thread(8) == 65536);
+  CHECK(useful_threads(-3, 100, 9000, 1000) == 1);
+  CHECK(cppo::detail::slots_worth_a_thread(1) == 4096);
+  CHECK(cppo::detail::slots_worth_a_thread(4) == 32768);
   CHECK(cppo::detail::slots_worth_a_thread(16) == 131072);
   CHECK(cppo::simd.threads() == 1);
   CHECK(cppo::simd.with_threads(3).threads() == 3);

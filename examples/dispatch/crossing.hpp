@@ -37,7 +37,8 @@ void to_bytes(void* bytes, T const& x) {
 
 }  // namespace dispatch
 
-// What a build shows, under the name that CMake gives its instruction set.
+// What a build shows, under the name that CMake gives its instruction set, whatever the flags hide.
+#define CPPO_DISPATCH_SHOWN extern "C" __attribute__((visibility("default")))
 #define CPPO_DISPATCH_JOIN_(a, b) a##b
 #define CPPO_DISPATCH_JOIN(a, b) CPPO_DISPATCH_JOIN_(a, b)
 #define CPPO_DISPATCH_LANES(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_lanes_, isa)

@@ -4,43 +4,32 @@
 
 #include <algorithm>
 
-#define CPPO_DISPATCH_DECLARE(isa)                  \
-  extern "C" int CPPO_DISPATCH_LANES(isa)();        \
-  extern "C" void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&);
+#define CPPO_DISPATCH_DECLARE(isa)                           \
+  CPPO_DISPATCH_SHOWN int CPPO_DISPATCH_LANES(isa)();        \
+  CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&);
 #define CPPO_DISPATCH_ENTRY(isa) CPPO_DISPATCH_LANES(isa), CPPO_DISPATCH_CALL(isa)
 
-CPPO_DISPATCH_DECLARE(baseline)
-#if CPPO_DISPATCH_X86
+#if CPPO_DISPATCH_X86_64
+CPPO_DISPATCH_DECLARE(x86_64)
 CPPO_DISPATCH_DECLARE(x86_64_v3)
 CPPO_DISPATCH_DECLARE(x86_64_v4)
+#else
+CPPO_DISPATCH_DECLARE(default)
 #endif
 
 namespace dispatch {
 
-namespace {
-
-// What sets a level of x86-64 apart; machines that have these have the rest of it.
-#if CPPO_DISPATCH_X86
-bool has_v3() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2");
-}
-bool has_v4() {
-  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
-}  // namespace
-
 std::span<build const> builds() {
+#if CPPO_DISPATCH_X86_64
+  // Levels, not single features: what a compiler makes of one may need all that belongs to it.
   static build const all[] = {
-      {CPPO_DISPATCH_BASELINE, true, CPPO_DISPATCH_ENTRY(baseline)},
-#if CPPO_DISPATCH_X86
-      {"x86-64-v3", has_v3(), CPPO_DISPATCH_ENTRY(x86_64_v3)},
-      {"x86-64-v4", has_v4(), CPPO_DISPATCH_ENTRY(x86_64_v4)},
-#endif
+      {"x86-64", true, CPPO_DISPATCH_ENTRY(x86_64)},
+      {"x86-64-v3", __builtin_cpu_supports("x86-64-v3") != 0, CPPO_DISPATCH_ENTRY(x86_64_v3)},
+      {"x86-64-v4", __builtin_cpu_supports("x86-64-v4") != 0, CPPO_DISPATCH_ENTRY(x86_64_v4)},
   };
+#else
+  static build const all[] = {{"what the compiler was told", true, CPPO_DISPATCH_ENTRY(default)}};
+#endif
   return all;
 }
 

@@ -20,9 +20,9 @@ cppo::status run(dispatch::crossing const& c, cppo::report* report) {
 
 }  // namespace
 
-extern "C" int CPPO_DISPATCH_LANES(CPPO_DISPATCH_ISA)() { return cppo::detail::simd_size; }
+CPPO_DISPATCH_SHOWN int CPPO_DISPATCH_LANES(CPPO_DISPATCH_ISA)() { return cppo::detail::simd_size; }
 
-extern "C" void CPPO_DISPATCH_CALL(CPPO_DISPATCH_ISA)(dispatch::crossing const& c) {
+CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(CPPO_DISPATCH_ISA)(dispatch::crossing const& c) {
   if (c.report == nullptr) return dispatch::to_bytes(c.status, run(c, nullptr));
   auto report = from_bytes<cppo::report>(c.report);
   dispatch::to_bytes(c.status, run(c, &report));

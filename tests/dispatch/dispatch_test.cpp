@@ -81,14 +81,14 @@ TEST_CASE("every build refuses a name that nobody knows, and leaves the report a
   });
 }
 
-TEST_CASE("the best build is the last that runs here, and wider than those before it") {
+TEST_CASE("the best build is the last that runs here, and no narrower than those before it") {
   auto const all = dispatch::builds();
   REQUIRE(all.front().runs_here);
   int lanes = 0;
   dispatch::build const* last = nullptr;
   for (dispatch::build const& by : all) {
     if (!by.runs_here) continue;
-    CHECK(by.lanes() > lanes);
+    CHECK(by.lanes() >= lanes);
     lanes = by.lanes();
     last = &by;
   }

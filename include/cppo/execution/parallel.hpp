@@ -10,8 +10,8 @@
 namespace cppo::inline CPPO_ABI::detail {
 
 /// Fewer slots than this for each thread are not worth starting one, where `lanes` of them are decided at once: some
-/// 200 us of work, twice what a thread takes to start.
-constexpr index_t slots_worth_a_thread(int lanes) noexcept { return index_t{32768} * (lanes > 4 ? lanes / 4 : 1); }
+/// 200 us of work, twice what a thread takes to start. One lane is scalar code.
+constexpr index_t slots_worth_a_thread(int lanes) noexcept { return lanes == 1 ? 4096 : index_t{8192} * lanes; }
 
 /// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's), if each is
 /// to have `least` slots.

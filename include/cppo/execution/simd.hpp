@@ -11,8 +11,8 @@ namespace cppo::inline CPPO_ABI {
 class simd_t {
  public:
   constexpr simd_t() noexcept = default;
-  /// The same executor on up to `n` threads over responses; 0: as many as the machine has. Each is to have `least_slots`
-  /// slots of the batch, or fewer threads are used; 0: as many as pay for its start, some 200 us of work.
+  /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
+  /// `least_slots` slots of the batch, or fewer threads are used; 0 or less: what pays for its start, some 200 us of work.
   constexpr simd_t with_threads(int n, index_t least_slots = 0) const noexcept {
     simd_t s = *this;
     s.threads_ = n;
