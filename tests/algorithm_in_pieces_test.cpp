@@ -360,6 +360,7 @@ TEST_CASE("under a fixed horizon pieces take the positions of the uncut response
 
 TEST_CASE("a bad token in one piece rejects every piece of its response and no other") {
   auto const executor_is_simd = GENERATE(false, true);
+  auto const how = GENERATE(cppo::token_sum, cppo::token_mean, cppo::seq_mean_token_mean);
   random_source random(3);
   generated_batch<float> one = short_response<float>(6, 63, random);
   generated_batch<float> two = one;
@@ -381,10 +382,10 @@ TEST_CASE("a bad token in one piece rejects every piece of its response and no o
   rearranged_batch<float> const pieces = rearranged(two, cut.rows, true);
   auto const region = cppo::fixed_cppo();
   cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 2);
-  cppo::loss_options const options{.carries = plan.carries, .totals = plan.totals};
+  cppo::loss_options const options{.aggregate = how, .carries = plan.carries, .totals = plan.totals};
   auto const got = executor_is_simd ? capture(cppo::simd, pieces.batch, region, options)
                                     : capture(cppo::seq, pieces.batch, region, options);
-  auto const whole = capture(cppo::seq, one, region, {});
+  auto const whole = capture(cppo::seq, one, region, {.aggregate = how});
   CHECK(got.outcome.code == cppo::status_code::log_prob_invalid);
   CHECK(got.outcome.response == 2);
   CHECK(got.outcome.token == 0);
