@@ -167,14 +167,16 @@ class Programs:
             return self.seconds[killer]
 
     def killers(self, name):
-        """The header's own test and part of the digest; the other tests of its folder, but for core, where headers have
-        little to do with each other; those that include it or its folder; all others."""
+        """The header's own test (that of what it is a part of: execution_block of block_report.hpp) and part of the digest;
+        the other tests of its folder, but for core, where headers have little to do with each other; those that include
+        it or its folder; all others."""
         folder = name.split("/")[0]
-        own = name.removesuffix(".hpp").replace("/", "_")
-        near = [t for t, text in self.tests.items() if t.startswith(own + "_") or f"<cppo/{name}>" in text or
+        header = name.removesuffix(".hpp").replace("/", "_")
+        own = sorted((t for t in self.tests if f"{header}_".startswith(f"{t}_")), key=len)[-1:]
+        near = [t for t, text in self.tests.items() if t.startswith(header + "_") or f"<cppo/{name}>" in text or
                 f"<cppo/{folder}.hpp>" in text or (t.startswith(folder + "_") and folder != "core")]
-        near.sort(key=lambda t: (not t.startswith(own), len(self.tests[t])))
-        first = ["digest_part", *([own] if own in self.tests else [])]
+        near.sort(key=lambda t: (not t.startswith(header), len(self.tests[t])))
+        first = ["digest_part", *own]
         first.sort(key=lambda t: sum(self.sound_seconds(t)))
         return list(dict.fromkeys([*first, *near, *([] if self.near_only else [*LAST, *self.tests, "digest_all"])]))
 
