@@ -24,7 +24,7 @@ GROUPS = [
     ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
     ("demo and examples", "programs that assert what they show", r"^demo\.|^example\.|^readme$"),
     ("benchmarks", "the programs run, PyTorch's masks are right, the kernel's instruction count has not risen", r"^bench\."),
-    ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures"),
+    ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures|^documented"),
     ("unit, property, exhaustive", "one file of tests beside each header", r""),
 ]
 TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")

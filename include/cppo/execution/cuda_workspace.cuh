@@ -17,7 +17,9 @@ namespace cppo::inline CPPO_ABI {
 class device_workspace {
  public:
   device_workspace() noexcept = default;
+  /// Takes the memory of another one.
   device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) { o.data_ = nullptr, o.bytes_ = 0; }
+  /// The two exchange their memory.
   device_workspace& operator=(device_workspace&& o) noexcept {
     std::swap(data_, o.data_);
     std::swap(bytes_, o.bytes_);

@@ -19,6 +19,7 @@ namespace kernels {
 /// Copies on the device, freed at the end.
 class device_copies {
  public:
+  /// Copies in `stream`.
   explicit device_copies(cudaStream_t stream) noexcept : stream_(stream) {}
   device_copies(device_copies const&) = delete;
   device_copies& operator=(device_copies const&) = delete;
@@ -48,7 +49,9 @@ class device_copies {
     }
     note(cudaStreamSynchronize(stream_));
   }
+  /// How many there are.
   std::size_t size() const noexcept { return copies_.size(); }
+  /// The first error that CUDA reported.
   cudaError_t error() const noexcept { return error_; }
 
  private:

@@ -74,6 +74,7 @@ class host_kernels {
   using job = cppo::detail::task<Real, Region>;
 
  public:
+  /// Status and, where it is wanted, report of a call.
   status run(job& t, report* wanted) {
     t.reports = wanted != nullptr;
     layout const& l = t.batch.shape();
