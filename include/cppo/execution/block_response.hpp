@@ -51,9 +51,7 @@ class block_response {
     } else {
       n = inspect();
     }
-    block_.each([&](int th) {
-      if (th == 0) out = open_outcome(task_, b_, n);
-    });
+    block_.each([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
       return true;
@@ -200,9 +198,7 @@ class block_response {
 
   /// +0 in every output.
   CPPO_HOST_DEVICE void write_excluded() const noexcept {
-    block_.each([&](int th) {
-      for (index_t i = th; i < slots_; i += threads) write(i, {});
-    });
+    block_.each([&](int th) { for (index_t i = th; i < slots_; i += threads) write(i, {}); });
   }
   CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
     for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
