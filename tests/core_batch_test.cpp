@@ -8,6 +8,7 @@
 #include <cppo/policy/dppo.hpp>
 
 #include <array>
+#include <cstring>
 #include <span>
 #include <numeric>
 #include <vector>
@@ -284,4 +285,37 @@ TEST_CASE("what was wrong first is kept where Top-K lists do not fit either", "[
   };
   CHECK(lend(short_one).check().where == argument::advantage);
   CHECK(lend(x).check().where == argument::top_k);
+}
+
+TEST_CASE("a batch that moved reads everything it was lent where it lies now", "[core]") {
+  std::vector<float> const pi(4, -0.5F), mu(4, -0.75F), a(4, 1.0F), d{0.5F, 0.25F, 0.125F, 0.0F};
+  std::vector<std::uint8_t> const mask{1, 1, 0, 1};
+  std::vector<std::int32_t> const ids(8, 1), sampled{3, 1, 4, 1};
+  std::vector<float> const listed(8, -1.0F), rollout_listed(8, -1.25F);
+  auto const batch = rollout_batch(padded(2, 2), log_prob(pi), rollout_log_prob(mu), advantage(a), divergence_values(d),
+                                   response_mask(mask), token_id(sampled), top_k(2, ids, listed, rollout_listed));
+  // Far apart, so that what stayed behind or went to another's place shows.
+  std::vector<std::byte> memory(4096);
+  std::size_t places = 0;
+  auto const moved = batch.moved(batch.shape(), [&](auto& buffer) {
+    std::byte* const to = memory.data() + 256 * ++places;
+    bool const is_mask = buffer.type == element_type::u8;
+    bool const is_list = buffer.data == ids.data() || buffer.data == listed.data() || buffer.data == rollout_listed.data();
+    std::memcpy(to, buffer.data, is_mask ? 4 : is_list ? 32 : 16);
+    buffer.data = to;
+  });
+  CHECK(places == 9);
+  auto const inside = [&memory](void const* p) { return p >= memory.data() && p < memory.data() + memory.size(); };
+  for (argument const which : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
+                               argument::response_mask, argument::token_id}) {
+    CHECK(inside(moved[which].data));
+    CHECK_FALSE(inside(batch[which].data));
+    for (index_t i = 0; i < 4; ++i) CHECK(moved.value(which, i / 2, i % 2) == batch.value(which, i / 2, i % 2));
+  }
+  CHECK_FALSE(moved.has(argument::token_weight));
+  CHECK(inside(moved.lists().ids.data));
+  CHECK(inside(moved.lists().log_prob.data));
+  CHECK(inside(moved.lists().rollout_log_prob.data));
+  CHECK(moved.top_k_at(1, 1).sampled() == 1);
+  CHECK(gradients(moved) == gradients(batch));
 }

@@ -200,6 +200,21 @@ TEST_CASE("offsets and extents that are not sound are found", "[core]") {
   CHECK(layout{}.width() == 0);
 }
 
+TEST_CASE("of offsets on a device a host asks for the number of elements alone", "[core]") {
+  std::int32_t const down[] = {0, 4, 3};
+  constexpr index_t most = index_t{1} << 62;
+  auto const of = [&down](index_t elements) { return packed_on_device(down, 2, elements); };
+  CHECK(of(3).on_device());
+  CHECK_FALSE(packed(down, 2).on_device());
+  CHECK(of(3).elements() == 3);
+  for (index_t const n : {index_t{0}, index_t{3}, most}) CHECK(of(n).check().ok());
+  CHECK(of(-1).check().code == no_fit);
+  CHECK(of(most + 1).check().code == status_code::size_overflow);
+  CHECK(of(-1).check().where == argument::offsets);
+  CHECK(of(most + 1).check().where == argument::offsets);
+  CHECK(packed_on_device(static_cast<std::int64_t const*>(nullptr), 1, 3).check().code == status_code::null_buffer);
+}
+
 TEST_CASE("a packed layout takes views of one row or one column", "[core]") {
   float x[48] = {};
   std::int32_t const cuts[] = {0, 5, 11};

@@ -217,3 +217,14 @@ TEST_CASE("the footprint of a packed buffer begins where its first response does
   REQUIRE(detail::place(per_response(vector_view(x, 2, 3)).source, l, argument::loss, c).ok());
   CHECK(detail::footprint_of(c, l).high() == 4 * 4);
 }
+
+TEST_CASE("where a host cannot read the offsets, a buffer's footprint is the whole of it", "[core]") {
+  float x[16] = {};
+  std::int32_t const cuts[] = {4, 6, 9};
+  layout const l = packed_on_device(cuts, 2, 9);
+  detail::column c;
+  REQUIRE(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
+  footprint const f = detail::footprint_of(c, l);
+  CHECK(f.base == reinterpret_cast<std::uintptr_t>(x));
+  CHECK(f.high() == 9 * 4);
+}

@@ -138,7 +138,8 @@ TEST_CASE("kernel bodies equal seq: masks that are not binary, lists and values 
 }
 
 TEST_CASE("kernel bodies equal seq: what only the whole batch has wrong refuses the call", "[block]") {
-  generated_batch<float> const batch = of_lengths({5, 9, 12, 3}, 8, false);
+  // Several are too long, two of them one thread's.
+  generated_batch<float> const batch = of_lengths({5, 9, 12, 3, 4, 11, 15, 2, 1, 13}, 8, GENERATE(false, true));
   auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
   std::vector<float> gradient(static_cast<std::size_t>(batch.slots()), 7.0F);
   cppo::loss_options const o{.horizon = 10, .positions = cppo::position_convention::fixed_horizon};
@@ -168,16 +169,103 @@ TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
   }
 }
 
-TEST_CASE("kernel bodies refuse offsets that end past the elements", "[block]") {
-  std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F), gradient(40, 7.0F);
-  std::vector<std::int64_t> const offsets{0, 10, 41};
-  auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets.data(), 2, 40), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+TEST_CASE("kernel bodies refuse offsets that are out of order or end past the elements", "[block]") {
+  std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F);
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
   using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
-  job t{.batch = batch, .policy = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
-  cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>> bodies;
-  auto const s = bodies.run(t, nullptr);
-  CHECK((s.code == cppo::status_code::bad_offsets && s.response == 1));
+  auto const refusal = [&](std::vector<std::int64_t> const& offsets) {
+    auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets.data(), static_cast<index_t>(offsets.size()) - 1, 40), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+    job t{.batch = batch, .policy = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+    return cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>>().run(t, nullptr);
+  };
+  auto const refused_at = [&](std::vector<std::int64_t> const& offsets, index_t response) {
+    auto const s = refusal(offsets);
+    CHECK(s.code == cppo::status_code::bad_offsets);
+    CHECK(s.where == cppo::argument::offsets);
+    CHECK(s.response == response);
+  };
+  CHECK(refusal({0, 10, 40}).ok());
+  refused_at({0, 10, 41}, 1);
+  refused_at({0, 10, 5, 40}, 1);
+  refused_at({-1, 10, 40}, 0);
+  random_source random(6);
+  for (int n = 0; n < 300; ++n) {
+    std::vector<std::int64_t> offsets{0};
+    for (int b = 0; b < 17; ++b) offsets.push_back(offsets.back() + random.below(3));
+    for (index_t k = random.below(4); k > 0; --k) offsets[1 + static_cast<std::size_t>(random.below(17))] = random.below(60);
+    index_t first = 0;
+    while (first < 17 && offsets[static_cast<std::size_t>(first)] <= offsets[static_cast<std::size_t>(first) + 1] && offsets[static_cast<std::size_t>(first) + 1] <= 40) ++first;
+    INFO("draw " << n);
+    if (first < 17) refused_at(offsets, first);
+    else CHECK(refusal(offsets).ok());
+  }
+}
+
+TEST_CASE("who works on a response goes by its slots, and those in front are as many as the order says", "[block]") {
+  using cppo::detail::team, cppo::detail::team_for;
+  for (bool const clusters : {false, true}) {
+    CHECK(team_for(0, clusters) == team::warp);
+    CHECK(team_for(255, clusters) == team::warp);
+    CHECK(team_for(256, clusters) == team::block);
+    CHECK(team_for(4095, clusters) == team::block);
+    CHECK(team_for(4096, clusters) == (clusters ? team::cluster : team::block));
+    CHECK(team_for(index_t{1} << 40, clusters) == (clusters ? team::cluster : team::block));
+  }
+  std::vector<std::int64_t> offsets{0};
+  index_t clusters = 0, not_for_warps = 0;
+  for (index_t const slots : {3, 256, 4096, 255, 0, 5000, 4095, 9000, 1, 700}) {
+    offsets.push_back(offsets.back() + slots);
+    clusters += team_for(slots, true) == team::cluster ? 1 : 0;
+    not_for_warps += team_for(slots, false) == team::block ? 1 : 0;
+  }
+  std::vector<float> const x(static_cast<std::size_t>(offsets.back()), -0.5F);
+  auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
+  using region_type = std::remove_cvref_t<decltype(region)>;
+  auto const batch = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  cppo::detail::task<float, region_type> const t{.batch = batch, .policy = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+  cppo::detail::call_memory<float> m;
+  std::vector<std::max_align_t> room(m.place<region_type>(nullptr, batch.shape()) / sizeof(std::max_align_t) + 1);
+  m.place<region_type>(room.data(), batch.shape());
+  host_block<4> threads;
+  std::uint32_t buckets[64];
+  prepare_call(threads, buckets, t, m);
+  CHECK(m.state->refused.ok());
+  CHECK(m.state->for_clusters == clusters);
+  CHECK(m.state->not_for_warps == not_for_warps);
+  std::vector<index_t> order(m.order, m.order + 10);
+  for (index_t k = 0; k < 10; ++k) {
+    index_t const slots = batch.shape().slots(order[static_cast<std::size_t>(k)]);
+    CHECK((team_for(slots, true) == team::cluster) == (k < clusters));
+    CHECK((team_for(slots, true) == team::warp) == (k >= not_for_warps));
+  }
+  std::sort(order.begin(), order.end());
+  for (index_t b = 0; b < 10; ++b) CHECK(order[static_cast<std::size_t>(b)] == b);
+}
+
+TEST_CASE("kernel bodies equal seq: outputs of another type", "[block]") {
+  generated_batch<float> const batch = of_lengths({5, 90, 12, 0, 33}, 8, true);
+  auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
+  auto const same = [&]<class Gradient, class Mask>(Gradient, Mask) {
+    std::vector<Gradient> want(static_cast<std::size_t>(batch.slots())), got(want.size());
+    std::vector<Mask> kept(want.size()), mask(want.size());
+    CHECK(policy_loss(cppo::seq, batch.view(), region, {.gradient = want, .mask = kept}).ok());
+    CHECK(policy_loss(kernel_bodies<4>{}, batch.view(), region, {.gradient = got, .mask = mask}).ok());
+    CHECK(std::memcmp(want.data(), got.data(), sizeof(Gradient) * want.size()) == 0);
+    CHECK(kept == mask);
+  };
+  same(0.0, std::uint8_t{});
+  same(cppo::half{}, std::uint8_t{});
+  same(0.0F, 0.0F);
+  same(0.0F, std::int32_t{});
+}
+
+TEST_CASE("kernel bodies equal seq: a clause that is a user's", "[block]") {
+  generated_batch<float> const batch = of_lengths({5, 90, 12, 300, 33}, 8, true);
+  auto const region = cppo::trust_region(cppo::named_divergence::find("precomputed"), cppo::uniform_weight, !cppo::divergence_within(0.01));
+  cppo::report r;
+  CHECK(policy_loss(cppo::seq, batch.view(), region, {.report = &r}).ok());
+  CHECK(r.masked_other > 0);
+  REQUIRE(seq_against_bodies<4>(batch, region, {}) == "");
 }
 
 TEST_CASE("kernel bodies equal seq: pieces", "[block]") {
@@ -229,4 +317,16 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
   }
   CHECK(wrong == 0);
   CHECK(inside > 50);
+}
+
+TEST_CASE("of no score, the quantile is 0, and a budget the least allowed", "[block]") {
+  using statistics = cppo::detail::block_statistics<host_block<4>, float>;
+  std::vector<float> const none(3, std::numeric_limits<float>::quiet_NaN());
+  host_block<4> threads;
+  statistics::storage shared;
+  for (index_t const slots : {0, 3}) {
+    statistics const s(threads, shared, none.data(), slots);
+    CHECK(same_bits(s.quantile(0.9), 0.0));
+    CHECK(s.clamped_quantile(0.9, 1.0, 0.01, 0.02) == 0.01);
+  }
 }

@@ -66,7 +66,8 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
   use("trm_mean", cppo::trm_mean({}, d));
 };
 
-// Captures a call on `executor` with everything, without trace, and with a report alone, against seq.
+// Captures a call on `executor` with everything, without trace, with what a trainer asks for (kernels have a path for
+// it), and with a report alone, against seq.
 template <class Executor, class T, class Region>
 std::string seq_against(Executor const& executor, generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o) {
   auto const rows = batch.rows();
@@ -76,8 +77,17 @@ std::string seq_against(Executor const& executor, generated_batch<T> const& batc
   auto const brief = capture(executor, batch, region, o, false);
   wrong = unlike(brief, want, rows);
   if (!wrong.empty()) return "without trace: " + wrong;
+  auto const slots = static_cast<std::size_t>(batch.slots());
+  std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
+  captured_run<typename generated_batch<T>::real> usual;
+  auto& loss = usual.column[static_cast<std::size_t>(captured::loss)];
+  auto& gradient = usual.column[static_cast<std::size_t>(captured::gradient)];
+  for (auto* const x : {&loss, &gradient}) x->assign(slots, static_cast<typename generated_batch<T>::real>(unwritten));
+  usual.outcome = policy_loss(executor, batch.view(), region, {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.diagnostics}, o);
+  usual.column[0].assign(mask.begin(), mask.end());
+  wrong = unlike_runs(usual, want, rows);
+  if (!wrong.empty()) return "loss, gradient and mask: " + wrong;
   cppo::report alone;
-  std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()), 9);
   auto const outcome = policy_loss(executor, batch.view(), region, {.mask = mask, .report = &alone}, o);
   if (!same_status(outcome, want.outcome)) return "report alone: status";
   wrong = unlike(alone, want.diagnostics);

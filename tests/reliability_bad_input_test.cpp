@@ -372,6 +372,20 @@ TEST_CASE("a layout that is not sound is refused", "[reliability]") {
   CHECK(packed(down, 3).check().response == 1);
 }
 
+TEST_CASE("executors on the host refuse offsets on a device, and write nothing", "[reliability]") {
+  std::vector<float> const pi(6, -0.3F), mu(6, -0.2F), a(6, 1.0F);
+  std::int64_t const cuts[] = {0, 2, 6};
+  std::vector<float> gradient(6, 7.0F);
+  auto const batch = rollout_batch(packed_on_device(cuts, 2, 6), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  for (status const& s : {policy_loss(seq, batch, fixed_cppo(), {.gradient = gradient}),
+                          policy_loss(simd, batch, fixed_cppo(), {.gradient = gradient})}) {
+    CHECK(s.code == status_code::executor_unavailable);
+    CHECK(s.where == argument::offsets);
+    CHECK(s.nothing_written());
+  }
+  CHECK(gradient == std::vector<float>(6, 7.0F));
+}
+
 TEST_CASE("parameters and options out of range are refused", "[reliability]") {
   refused_call is;
   double const nan = std::numeric_limits<double>::quiet_NaN();
