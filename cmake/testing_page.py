@@ -17,14 +17,14 @@ GROUPS = [
     ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch: "),
     ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer: "),
     ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),
-    ("same bits", "one digest of every output bit", r"^digest|^two_versions$|^abi_name"),
-    ("compile time", "what must not compile, and why", r"^compile_fail\.|^fast_math|^relaxed"),
+    ("same bits", "one digest of every output bit", r"^digest|^two_versions$|^abi_name|^F26_"),
+    ("compile time", "what must not compile, and why", r"^compile_fail\.|^F20_fast_math|^relaxed"),
     ("headers", "each alone, all in two units, without exceptions, under nvcc", r"^headers_alone|^two_units|^no_exceptions|^cuda|^single_header|^layers"),
     ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
     ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
     ("demo and examples", "programs that assert what they show", r"^demo\.|^example\.|^readme$"),
     ("benchmarks", "the programs run, PyTorch's masks are right, the kernel's instruction count has not risen", r"^bench\."),
-    ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures|^documented"),
+    ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures|^documented|^theory_page"),
     ("unit, property, exhaustive", "one file of tests beside each header", r""),
 ]
 TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")

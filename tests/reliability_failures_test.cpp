@@ -225,11 +225,11 @@ TEST_CASE("F21_nan_minmax: one answer on scalars and registers, whichever side N
   CHECK(wrong == 0);
 }
 
-TEST_CASE("F24_calls_share_nothing: sixteen threads on one batch, each with outputs of its own", "[reliability]") {
+TEST_CASE("F24_calls_share_nothing: 64 threads on one batch, each with outputs of its own", "[reliability]") {
   generated_batch<float> const batch = generate<float>(5, {.max_responses = 40, .max_length = 300});
   auto const region = softened(calibrated_cppo(), reciprocal_gate);
   auto const want = capture(seq, batch, region, {});
-  std::vector<captured_run<float>> got(16);
+  std::vector<captured_run<float>> got(64);
   std::vector<std::thread> pool;
   for (std::size_t k = 0; k < got.size(); ++k) {
     pool.emplace_back([&, k] {

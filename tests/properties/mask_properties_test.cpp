@@ -145,6 +145,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
   property("pi = mu", [](region_choice const& choice, code_batch const& codes) {
     batch_t batch = codes.make();
     batch.log_prob = batch.rollout_log_prob;
+    batch.listed_log_prob = batch.listed_rollout_log_prob;
     cppo::policy_config c = choice.config();
     if (c.divergence == "precomputed") c.divergence = "binary_tv";
     c.delta_b *= any_share() < 0.5 ? 0.0 : 1.0;
@@ -152,7 +153,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
     each_token(batch, [&](std::size_t i) {
       RC_ASSERT(run[captured::mask][i] == 1.0F);
       RC_ASSERT(run[captured::gate][i] == 1.0F);
-      RC_ASSERT(run[captured::gradient][i] == -batch.advantage[i]);
+      RC_ASSERT(run[captured::gradient][i] == -weighted_advantage(batch, i));
     });
   });
 }
@@ -224,7 +225,7 @@ TEST_CASE("F2_excluded_gradient_is_plus_zero, property: -M rho A, +0 where nothi
       }
       double const d = static_cast<double>(batch.log_prob[i]) - static_cast<double>(batch.rollout_log_prob[i]);
       double const rho = std::exp(std::clamp(d, -20.0, 20.0));  // where the clamp binds, rho is a constant
-      double const want = -static_cast<double>(gate) * rho * static_cast<double>(batch.advantage[i]);
+      double const want = -static_cast<double>(gate) * rho * static_cast<double>(weighted_advantage(batch, i));
       RC_ASSERT(std::fabs(static_cast<double>(run[captured::loss][i]) - want) <= 1e-6 * std::fabs(want));
       RC_ASSERT(g == (std::fabs(d) > 20.0 ? 0.0F : run[captured::loss][i]));
     }

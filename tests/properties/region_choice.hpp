@@ -13,13 +13,14 @@ namespace cppo_test {
 using runner = cppo::testing::region_runner<float>;
 using float_run = cppo::testing::captured_run<float>;
 
-// Any policy that has a name, with any divergence that needs no lists.
+// Any policy that has a name, with any divergence that has no sign.
 struct region_choice {
   unsigned policy = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
 
   cppo::policy_config config() const {
-    constexpr std::string_view divergences[] = {"binary_tv", "binary_kl",   "binary_kl_reverse", "k2",
-                                                "k3",        "precomputed", "none"};
+    constexpr std::string_view divergences[] = {
+        "binary_tv", "binary_kl", "binary_kl_reverse", "k2", "k3", "precomputed", "none", "top_k_tv", "top_k_kl",
+        "top_k_tv_replace_last", "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list"};
     cppo::policy_config c;
     c.policy = cppo::policy_names()[policy % std::size(cppo::policy_names())];
     c.divergence = divergences[divergence % std::size(divergences)];

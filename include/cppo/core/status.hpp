@@ -118,7 +118,8 @@ struct [[nodiscard]] status {
 
   /// Every output that was asked for is valid (perhaps with something notable).
   CPPO_HOST_DEVICE constexpr bool ok() const noexcept { return static_cast<std::uint8_t>(code) < 64; }
-  /// Nothing was written: shape, parameter or argument error.
+  /// Nothing was written: shape, parameter or argument error. A device alone may have written all the same, where it
+  /// found out too late (`arithmetic_relaxed`, `device_error` from `fetch`): not to be used.
   CPPO_HOST_DEVICE constexpr bool nothing_written() const noexcept { return static_cast<std::uint8_t>(code) >= 96; }
   /// Same as `ok()`.
   CPPO_HOST_DEVICE explicit constexpr operator bool() const noexcept { return ok(); }
