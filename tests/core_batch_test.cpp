@@ -318,4 +318,9 @@ TEST_CASE("a batch that moved reads everything it was lent where it lies now", "
   CHECK(inside(moved.lists().rollout_log_prob.data));
   CHECK(moved.top_k_at(1, 1).sampled() == 1);
   CHECK(gradients(moved) == gradients(batch));
+
+  places = 0;
+  auto const without_lists = rollout_batch(padded(2, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  (void)without_lists.moved(padded(2, 2), [&places](auto&) { ++places; });
+  CHECK(places == 3);
 }
