@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, digest, bench. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, digest, bench, relaxed. Needs nvcc and the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast]    e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
@@ -49,3 +49,5 @@ program() {  # program NAME SOURCE...
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
+flags+=(--use_fast_math)
+program relaxed tests/cuda/relaxed.cu
