@@ -21,7 +21,7 @@ bool show(subject const& s, tally const& t, double seconds) {
   std::snprintf(error, sizeof error, "%.4g", t.worst);
   std::snprintf(allowed, sizeof allowed, "%.4g%s", s.allowed, unit.c_str());
   if (s.monotone) std::snprintf(back, sizeof back, "%llu", static_cast<unsigned long long>(t.steps_back));
-  std::printf("%-30s %11llu %10s at %-14.9g %-18s %11llu %11s %16llx %7.1f%s\n", s.name.c_str(),
+  std::printf("%-36s %11llu %10s at %-14.9g %-18s %11llu %11s %16llx %7.1f%s\n", s.name.c_str(),
               static_cast<unsigned long long>(t.inputs), error, static_cast<double>(t.worst_at), allowed,
               static_cast<unsigned long long>(t.differences), back, static_cast<unsigned long long>(t.digest), seconds,
               holds(s, t) ? "" : "  BROKEN");
@@ -33,7 +33,7 @@ int run(bool all, char const* only) {
   walk const floats(all);
   unsigned const threads = std::max(1U, std::thread::hardware_concurrency());
   std::printf("%s floats, %u threads, %d SIMD lanes\n", all ? "all 2^32" : "2^26", threads, simd_lane::size);
-  std::printf("%-30s %11s %10s    %-14s %-18s %11s %11s %16s %7s\n", "function", "inputs", "worst", "", "allowed",
+  std::printf("%-36s %11s %10s    %-14s %-18s %11s %11s %16s %7s\n", "function", "inputs", "worst", "", "allowed",
               "differences", "steps back", "digest", "seconds");
   int broken = 0;
   for (subject const& s : subjects()) {

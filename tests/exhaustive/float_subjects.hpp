@@ -133,35 +133,46 @@ auto with_fixed(D divergence, float fixed, bool turned) {
   };
 }
 
+inline std::string name_of(std::string const& divergence, float fixed, bool turned) {
+  std::string const at = std::to_string(fixed);
+  return divergence + (turned ? "(" + at + ", mu = x)" : "(x, mu = " + at + ")");
+}
+
 inline void add_binary_tv(std::vector<subject>& all) {
-  for (float const q : {0.0F, -0.6931472F, -5.0F}) {
-    double const mu = std::exp(static_cast<double>(q));
-    auto const error = [mu](float x, float y) {
-      if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
-      if (!(y >= 0.0F && y <= 1.0F)) return HUGE_VAL;
-      return std::fabs(static_cast<double>(y) - std::fabs(std::exp(static_cast<double>(x)) - mu));
-    };
-    all.push_back(on_lanes("binary_tv(x, mu = " + std::to_string(q) + ")", "absolute", 1e-7, 0,
-                           with_fixed(cppo::binary_tv, q, false), error));
+  for (bool const turned : {false, true}) {
+    for (float const fixed : {0.0F, -0.6931472F, -5.0F}) {
+      double const other = std::exp(static_cast<double>(fixed));
+      auto const error = [other](float x, float y) {
+        if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
+        if (!(y >= 0.0F && y <= 1.0F)) return HUGE_VAL;
+        return std::fabs(static_cast<double>(y) - std::fabs(std::exp(static_cast<double>(x)) - other));
+      };
+      all.push_back(on_lanes(name_of("binary_tv", fixed, turned), "absolute", 1e-7, 0,
+                             with_fixed(cppo::binary_tv, fixed, turned), error));
+    }
   }
 }
 
-inline void add_binary_kl(std::vector<subject>& all) {
+// D = KL(mu || pi) of the two events, or KL(pi || mu) where `reverse`.
+template <class D>
+void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bool reverse) {
   for (bool const turned : {false, true}) {
     for (float const fixed : {-1e-6F, -0.6931472F}) {
       double const f = static_cast<double>(fixed), log1m = log1mexp(f);
-      auto const error = [f, log1m, turned](float x, float y) {
+      auto const error = [f, log1m, from_x = turned != reverse](float x, float y) {
         if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
         double const wide = static_cast<double>(x), log1m_x = log1mexp(wide);
-        double const want = turned ? bernoulli_kl(wide, f, log1m_x, log1m) : bernoulli_kl(f, wide, log1m, log1m_x);
+        double const want = from_x ? bernoulli_kl(wide, f, log1m_x, log1m) : bernoulli_kl(f, wide, log1m, log1m_x);
         if (want > 0x1.fffffep127) return wrong_unless(std::isinf(y));
         return std::fabs(static_cast<double>(y) - want) / (want + 1e-8);
       };
-      std::string const at = std::to_string(fixed);
-      all.push_back(on_lanes(turned ? "binary_kl(" + at + ", mu = x)" : "binary_kl(x, mu = " + at + ")", "of D + 1e-8",
-                             1e-7, 0, with_fixed(cppo::binary_kl, fixed, turned), error, log_prob));
+      all.push_back(on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error, log_prob));
     }
   }
+}
+inline void add_binary_kl(std::vector<subject>& all) {
+  add_kl(all, "binary_kl", cppo::binary_kl, false);
+  add_kl(all, "binary_kl_reverse", cppo::binary_kl_reverse, true);
 }
 
 inline void add_gates(std::vector<subject>& all) {
@@ -207,9 +218,11 @@ inline void add_rounding(std::vector<subject>& all) {
   all.push_back(on_integers("to_grid(float)", scores, [](float x) { return units(cppo::detail::to_grid(x)); }, grid));
   all.push_back(on_integers("to_grid(double)", scores,
                             [](float x) { return units(cppo::detail::to_grid(static_cast<double>(x))); }, grid));
-  all.push_back(on_integers("nearest", [](float x) { return std::fabs(x) < 0x1p31F; },
-                            [](float x) { return wide_int{cppo::detail::nearest(static_cast<double>(x))}; },
-                            [](float x) { return nearest_scaled(x, 0); }));
+  auto const narrow = [](float x) { return std::fabs(x) < 0x1p31F; };
+  auto const whole = [](float x) { return nearest_scaled(x, 0); };
+  all.push_back(on_integers("nearest(float)", narrow, [](float x) { return wide_int{cppo::detail::nearest(x)}; }, whole));
+  all.push_back(on_integers("nearest(double)", narrow,
+                            [](float x) { return wide_int{cppo::detail::nearest(static_cast<double>(x))}; }, whole));
 }
 
 // A pattern of 16 bits as a number that rises with its meaning.
