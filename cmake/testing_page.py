@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the page "How it is tested" with the numbers of the last test run.
+"""Writes the page "How it is tested" with the numbers of the last runs.
 
-    testing_page.py --template FILE --log FILE --output FILE
+    testing_page.py --template FILE --log FILE --told FOLDER --output FILE
 
-The log is what `./run test` leaves (ctest's output). Without one the page says that no test has been run here.
+The log is what `./run test` leaves (ctest's output); the folder holds what the other commands printed last, COMMAND.txt.
+Of what was not run here the page says so.
 """
 
 import argparse
+import datetime
 import re
 import sys
 from pathlib import Path
@@ -27,7 +29,11 @@ GROUPS = [
     ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures|^documented|^theory_page"),
     ("unit, property, exhaustive", "one file of tests beside each header", r""),
 ]
+# Commands whose output is kept: see `told` in ./run.
+COMMANDS = ("digest", "exhaustive", "sanitize", "fuzz", "coverage", "mutate")
 TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")
+
+PROGRESS = re.compile(r"^ *(\d+/\d+ Test|Start) +#?\d+: ")
 
 
 def read_log(path):
@@ -52,21 +58,38 @@ def table(counts):
     return "\n".join(lines)
 
 
+def told(folder):
+    """What each command printed when it last ran here."""
+    parts = []
+    for command in COMMANDS:
+        path = folder / f"{command}.txt"
+        if not path.is_file():
+            parts.append(f"`./run {command}` was not run in this checkout.")
+            continue
+        day = datetime.date.fromtimestamp(path.stat().st_mtime)
+        lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+                 if line.strip() and not PROGRESS.match(line)]
+        parts.append("\n".join([f"`{lines[0]}`, {day}:", "", "```text", *lines[1:], "```"]))
+    return "\n\n".join(parts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--told", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     template = args.template.read_text(encoding="utf-8")
-    if "@TABLE@" not in template:
-        print(f"{args.template}: there is no @TABLE@ to fill in")
-        return 1
+    for place in ("@TABLE@", "@TOLD@"):
+        if place not in template:
+            print(f"{args.template}: there is no {place} to fill in")
+            return 1
     counts = read_log(args.log) if args.log.is_file() else {}
     known = any(sum(c[:2]) for c in counts.values())
     numbers = table(counts) if known else "No test has been run in this checkout: `./run test` first, then `./run docs`."
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(template.replace("@TABLE@", numbers), encoding="utf-8")
+    args.output.write_text(template.replace("@TABLE@", numbers).replace("@TOLD@", told(args.told)), encoding="utf-8")
     return 0
 
 

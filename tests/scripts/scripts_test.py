@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The scripts in cmake/ and of the tests, tried on small trees: what they must accept and what they must refuse."""
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -216,6 +216,27 @@ class Coverage(Tree):
         self.assertEqual(result.returncode, 1)
         self.assertIn("stale exception: mask/both.hpp: pair: a", result.stdout)
         self.assertEqual(self.report("pair: b", covered=(True, True)).returncode, 1)
+
+
+class TestingPage(unittest.TestCase):
+    def test_the_numbers_are_those_of_the_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "page.in").write_text("@TABLE@\n\n@TOLD@\n", encoding="utf-8")
+            (folder / "test.log").write_text(
+                " 1/3 Test #1: compile_fail.two ....   Passed    0.10 sec\n"
+                " 2/3 Test #2: F20_fast_math_refused ....   Passed    0.10 sec\n"
+                " 3/3 Test #3: a sum is exact ....***Failed    2.00 sec\n", encoding="utf-8")
+            (folder / "sanitize.txt").write_text(
+                "./run sanitize\n      Start   7: a\n 1/1 Test   #7: a ....   Passed    0.1 sec\n100% tests passed\n", encoding="utf-8")
+            result = run("testing_page.py", "--template", folder / "page.in", "--log", folder / "test.log", "--told", folder,
+                         "--output", folder / "page.md")
+            self.assertEqual(result.returncode, 0, result.stdout)
+            page = (folder / "page.md").read_text(encoding="utf-8")
+        self.assertIn("| compile time | what must not compile, and why | 2 | 0 | 0 |", page)
+        self.assertIn("| all | | 2 | 1 | 2 |", page)
+        self.assertIn("```text\n100% tests passed\n```", page)
+        self.assertIn("`./run mutate` was not run in this checkout.", page)
 
 
 class Mutate(unittest.TestCase):
