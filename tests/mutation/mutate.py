@@ -9,7 +9,7 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
        than those of the sound headers? What takes less time goes first
     2. the unit tests of its folder and those that include it, one file at a time
-    3. for what is left: the tests that run everything (LAST), all other tests and the whole digest
+    3. for what is left: the tests that run everything (LAST), all other tests that read the header, and the whole digest
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
@@ -64,7 +64,7 @@ class Programs:
             shutil.copytree(ROOT / "include", worker / "include")
         shutil.copytree(ROOT / "include", folder / "sound" / "include")
         self.lock = threading.Lock()
-        self.locks, self.seconds = {}, {}
+        self.locks, self.seconds, self.included = {}, {}, {}
         self.prepare()
 
     @staticmethod
@@ -97,6 +97,18 @@ class Programs:
         if run.returncode != 0:
             raise SystemExit(f"{' '.join(map(str, command))}\n{run.stdout}")
 
+    @staticmethod
+    def source(killer):
+        return ROOT / ("tests/digest/digest.cpp" if killer.startswith("digest") else f"tests/{killer}_test.cpp")
+
+    def reads(self, killer, name):
+        """Does a killer include the header? What does not cannot tell its mutants apart."""
+        if killer not in self.included:
+            run = subprocess.run([*COMPILER, *DEFINES, f"-I{self.folder / 'sound' / 'include'}", "-MM", self.source(killer)],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+            self.included[killer] = set(re.findall(r"/sound/include/cppo/(\S+)", run.stdout))
+        return name in self.included[killer]
+
     def compile(self, worker, killer):
         """What the compiler said, empty if it compiled, and processor seconds."""
         program = worker / killer
@@ -104,9 +116,9 @@ class Programs:
         if killer.startswith("digest"):
             part = ["-DCPPO_DIGEST_PART"] if killer == "digest_part" else ["-O1"]  # it runs for long
             pch = ["-include-pch", self.folder / "plain.pch"] if killer == "digest_part" else []
-            command = [*common, *part, *pch, ROOT / "tests/digest/digest.cpp", "-o", program]
+            command = [*common, *part, *pch, self.source(killer), "-o", program]
         else:
-            command = [*common, "-include-pch", self.folder / "catch.pch", ROOT / f"tests/{killer}_test.cpp",
+            command = [*common, "-include-pch", self.folder / "catch.pch", self.source(killer),
                        self.folder / "main.o", *self.libraries, "-o", program]
         said = worker / "compiler.txt"
         with open(said, "w", encoding="utf-8") as output:
@@ -192,6 +204,8 @@ class Programs:
             if self.preprocessed(worker, mutant.name) == self.preprocessed(self.folder / "sound", mutant.name):
                 return "not compiling", "#if"
             for killer in self.killers(mutant.name):
+                if not self.reads(killer, mutant.name):
+                    continue
                 _, seconds = self.sound_seconds(killer)
                 said, _ = self.compile(worker, killer)
                 if said:

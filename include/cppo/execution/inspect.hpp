@@ -42,15 +42,15 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(task<Real, Region> const
 /// What is wrong with the numbers of an active token, and with which of them.
 template <class Real>
 CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, Real tolerance, index_t b, index_t i) noexcept {
-  if (!finite_up_to(in.log_prob, tolerance)) return {status_code::log_prob_invalid, argument::log_prob, b, i, 1};
+  if (!finite_up_to(in.log_prob, tolerance)) return {status_code::log_prob_invalid, argument::log_prob, b, i};
   if (!finite_up_to(in.rollout_log_prob, tolerance)) {
-    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i, 1};
+    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i};
   }
-  if (!is_finite(in.advantage)) return {status_code::advantage_invalid, argument::advantage, b, i, 1};
+  if (!is_finite(in.advantage)) return {status_code::advantage_invalid, argument::advantage, b, i};
   if (!is_finite(in.divergence) || in.divergence < Real(0)) {
-    return {status_code::divergence_invalid, argument::divergence, b, i, 1};
+    return {status_code::divergence_invalid, argument::divergence, b, i};
   }
-  if (!is_finite(in.weight)) return {status_code::token_weight_invalid, argument::token_weight, b, i, 1};
+  if (!is_finite(in.weight)) return {status_code::token_weight_invalid, argument::token_weight, b, i};
   return {};
 }
 
@@ -67,7 +67,7 @@ CPPO_HOST_DEVICE constexpr status inspect_token(task<Real, Region> const& t, ind
       Real const p = row.log_prob(j);
       Real const q = row.rollout_log_prob(j);
       bool const good = (finite_up_to(p, t.tolerance) || p == lowest) && (finite_up_to(q, t.tolerance) || q == lowest);
-      if (!good) return {status_code::top_k_invalid, argument::top_k, b, i, 1};
+      if (!good) return {status_code::top_k_invalid, argument::top_k, b, i};
     }
   }
   return {};
@@ -81,7 +81,7 @@ template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
-  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i, 1} : inspect_token(t, b, i);
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t, b, i);
   return why.ok() ? slot::token : slot::bad;
 }
 
@@ -102,7 +102,7 @@ CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, 
 /// Does response b take part, given its counts and the first of its bad slots?
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr void judge(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
-  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b, -1, 1};
+  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
   n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
   if (n.rejected) n.tokens = 0;
 }
