@@ -1,6 +1,6 @@
 /// @file
-/// What differs between compilers and targets, and nothing else. Apart from it, only what is about registers (execution/simd_lanes.hpp,
-/// execution/simd_native.hpp) or a device's own instructions has compiler `#ifdef`s.
+/// What differs between compilers and targets, and nothing else. Apart from it, only what is about registers
+/// (execution/simd_lanes.hpp, execution/simd_native.hpp) or a device's own instructions has compiler `#ifdef`s.
 #pragma once
 
 #include <cppo/version.hpp>
