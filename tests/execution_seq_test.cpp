@@ -18,16 +18,16 @@ reference_options oracle_of(policy_config const& c, loss_options const& l) {
   bool const is_cppo = c.policy.starts_with("cppo");
   o.toward = c.policy != "none" && !c.policy.starts_with("trm");
   if (c.policy == "ppo") o.ratio = reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
-  if (c.policy == "dppo" || is_cppo) o.threshold = reference_bounds{c.delta, c.delta};
+  if (c.policy == "dppo" || is_cppo) o.threshold = reference_bounds{*c.delta, *c.delta};
   if (is_cppo && c.policy != "cppo_no_weight") o.w_min = c.w_min;
   if (is_cppo && c.policy != "cppo_no_budget") {
-    o.budget = reference_budget{.delta = c.delta, .delta_b = c.delta_b,
+    o.budget = reference_budget{.delta = *c.delta, .delta_b = *c.delta_b,
                                 .calibrated = c.policy.starts_with("cppo_calibrated"), .quantile = c.calibrate.quantile,
                                 .scale = c.calibrate.scale, .ceiling_factor = c.calibrate.ceiling_factor};
   }
   o.soft = c.policy.ends_with("_soft");
-  if (c.policy == "trm_max") o.response_max = c.delta;
-  if (c.policy == "trm_mean") o.response_mean = c.delta;
+  if (c.policy == "trm_max") o.response_max = *c.delta;
+  if (c.policy == "trm_mean") o.response_mean = *c.delta;
   o.log_ratio_clamp = l.surrogate.log_ratio_clamp;
   o.ratio_cap = l.surrogate.ratio_cap;
   o.form = static_cast<reference_form>(l.surrogate.form);
@@ -253,7 +253,7 @@ TEST_CASE("seq agrees with the oracle on half and bfloat16", "[execution]") {
 TEST_CASE("the report counts what the oracle counts", "[execution]") {
   for (std::uint64_t seed = 1; seed < 60; ++seed) {
     auto const batch = generate<double>(seed);
-    policy_config const c{.policy = "cppo_calibrated", .delta_b = 0.02};
+    policy_config const c{.policy = "cppo_calibrated", .delta = 0.15, .delta_b = 0.02};
     loss_options const options{.aggregate = token_mean};
     reference_result const want = reference(batch.view(), oracle_of(c, options));
     bool const clear = std::none_of(want.closest.begin(), want.closest.end(), [](double m) { return m < 1e-9; });

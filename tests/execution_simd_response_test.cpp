@@ -6,9 +6,8 @@ namespace {
 using namespace cppo_test;
 
 auto const family = [](cppo::named_divergence d, auto const& use) {
-  cppo::cppo_options const o{.delta_b = 0.02};
-  use("calibrated", cppo::calibrated_cppo(o, d));
-  use("calibrated, soft", softened(cppo::calibrated_cppo(o, d), cppo::reciprocal_gate));
+  use("calibrated", cppo::calibrated_cppo({}, d));
+  use("calibrated, soft", softened(cppo::calibrated_cppo({}, d), cppo::reciprocal_gate));
   use("trm_max", cppo::trm_max({}, d));
   use("trm_mean", cppo::trm_mean({}, d));
 };

@@ -121,9 +121,9 @@ struct tally {
 template <class F>
 void with_region(model_parameters const& p, F const& run) {
   auto const number = [&p](auto units) { return std::ldexp(static_cast<double>(units), -p.scale); };
-  cppo::cppo_options const o{number(p.delta), number(p.delta_b), p.w_min / 64.0};
-  if (p.calibrated) run(cppo::calibrated_cppo(o, cppo::precomputed, {.quantile = 0.5}));
-  else run(cppo::fixed_cppo(o, cppo::precomputed));
+  double const delta = number(p.delta), delta_b = number(p.delta_b), w_min = p.w_min / 64.0;
+  if (p.calibrated) run(cppo::calibrated_cppo({delta, delta_b, w_min}, cppo::precomputed, {.quantile = 0.5}));
+  else run(cppo::fixed_cppo({delta, delta_b, w_min}, cppo::precomputed));
 }
 
 std::string words(model_parameters const& p, model_slots const& slots) {

@@ -143,6 +143,29 @@ TEST_CASE("response_max_within and response_mean_within: inclusive, for every to
   CHECK(keeps(cppo::response_mean_within(0.25), t));
 }
 
+// A response of `length` tokens whose divergence is `d` each.
+template <class T>
+hand_token all_alike(T d, int length) {
+  hand_token t;
+  for (int i = 0; i < length; ++i) t.response.divergence_sum = t.response.divergence_sum + cppo::detail::to_grid(d);
+  t.response.length = length;
+  return t;
+}
+
+TEST_CASE("response_mean_within: a mean of values that are each delta is delta") {
+  constexpr double unit = 0x1p-39;  // two units of the grid
+  for (int length : {1, 2, 3, 7, 1000}) {
+    for (int k = 1; k <= 400; ++k) {
+      double const delta = k % 2 == 0 ? k * 0.0123 : k * 3.3e-9;
+      CHECK(keeps_in_double(cppo::response_mean_within(delta), all_alike(delta, length)));
+      CHECK_FALSE(keeps_in_double(cppo::response_mean_within(delta - unit), all_alike(delta, length)));
+      auto const d = static_cast<float>(delta);
+      CHECK(keeps(cppo::response_mean_within(delta), all_alike(d, length)));
+      CHECK_FALSE(keeps(cppo::response_mean_within(std::min(below(d), d - unit)), all_alike(d, length)));
+    }
+  }
+}
+
 TEST_CASE("clauses refuse parameters outside their range") {
   for (double const bad : {0.0, -1.0, 1000.5, not_a_number, infinity}) {
     CHECK_FALSE(cppo::divergence_within(bad).check());

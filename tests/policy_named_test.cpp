@@ -62,13 +62,13 @@ TEST_CASE("every policy name reaches the region of its factory") {
   same("ppo", "binary_tv", trust_region(binary_tv, uniform_weight, toward_rollout | ratio_within(0.9, 1.3)));
   same("dppo", "binary_tv", dppo({0.12, 0.12}));
   same("cppo", "binary_tv", fixed_cppo(o));
-  same("cppo_calibrated", "binary_tv", calibrated_cppo(o, binary_tv, c));
+  same("cppo_calibrated", "binary_tv", calibrated_cppo({0.12, 0.01, 0.7}, binary_tv, c));
   same("cppo_no_budget", "binary_tv",
        trust_region(binary_tv, linear_weight(0.7), toward_rollout | divergence_within(0.12)));
   same("cppo_no_weight", "binary_tv", trust_region(binary_tv, uniform_weight, both));
   same("cppo_shuffled", "binary_tv", trust_region(binary_tv, permuted(linear_weight(0.7), 42), both));
   same("cppo_soft", "binary_tv", softened(fixed_cppo(o), reciprocal_gate));
-  same("cppo_calibrated_soft", "binary_tv", softened(calibrated_cppo(o, binary_tv, c), reciprocal_gate));
+  same("cppo_calibrated_soft", "binary_tv", softened(calibrated_cppo({0.12, 0.01, 0.7}, binary_tv, c), reciprocal_gate));
   same("trm_max", "binary_tv", trm_max({0.12}, binary_tv));
   same("trm_mean", "binary_tv", trm_mean({0.12}, binary_tv));
   CHECK(std::size(policy_names()) == 12);
@@ -138,14 +138,17 @@ TEST_CASE("a configuration that says nothing has the numbers of the factories") 
   using namespace cppo;
   static_assert(policy_config{}.policy == "cppo");
   same_as("cppo", fixed_cppo());
-  same_as("cppo_calibrated", calibrated_cppo({.delta_b = 0.015}));
+  same_as("cppo_calibrated", calibrated_cppo());
+  same_as("cppo_calibrated_soft", softened(presets::dense_base(), reciprocal_gate));
   same_as("cppo_shuffled", trust_region(binary_tv, permuted(linear_weight(0.8), 0), fixed_cppo().mask()));
   same_as("ppo", trust_region(binary_tv, uniform_weight, ppo().mask()));
   same_as("dppo", dppo());
-  same_as("trm_max", trm_max({.delta = 0.15}, binary_tv));
+  same_as("trm_max", trm_max({}, binary_tv));
+  same_as("trm_mean", trm_mean({}, binary_tv));
   static_assert(fixed_cppo().weight().w_min() == 0.8 && fixed_cppo().budget_slack() == 0.15);
   static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::any_statistics{}) == 0.0);
-  static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
+  static_assert(cppo_options{}.delta_b == 0.015 && calibrated_cppo_options{}.delta_b == 0.02 && trm_options{}.delta == 0.05);
+  static_assert(calibrated_cppo_options{}.delta == 0.15 && calibrated_cppo_options{}.w_min == 0.8);
   static_assert(ppo_options{}.epsilon_low == 0.2 && ppo_options{}.epsilon_high == 0.2);
   static_assert(dppo_options{}.delta_low == 0.15 && dppo_options{}.delta_high == 0.15);
 }

@@ -26,7 +26,7 @@ std::vector<step> steps_of(followed const& one) {
     auto const before = static_cast<double>(x.drift[i]);
     auto const z = static_cast<double>(x.weighted[i]);
     steps.push_back({static_cast<double>(steps.size() + 1), z, before + z,
-                     one.what.config.delta + delta_b * static_cast<double>(x.prefix_weight[i]),
+                     *one.what.config.delta + delta_b * static_cast<double>(x.prefix_weight[i]),
                      static_cast<double>(x.threshold[i]), x.at(i)});
   }
   return steps;

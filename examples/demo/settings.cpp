@@ -45,13 +45,13 @@ setting clipped(std::string label, score const& measure, double low, double high
 
 setting by_divergence(std::string label, std::string_view policy, score const& measure) {
   setting s = make(std::move(label), policy, measure);
-  s.details = fmt::format("\u03b4 {:g}", s.config.delta);
+  s.details = fmt::format("\u03b4 {:g}", *s.config.delta);
   if (policy == "cppo_calibrated" || policy == "cppo_calibrated_soft") {
     if (!measure.is_kl) s.config.delta_b = 0.020;
     s.details +=
-        fmt::format(", \u03b4_b {:g} to {:g}", s.config.delta_b, s.config.delta_b * s.config.calibrate.ceiling_factor);
+        fmt::format(", \u03b4_b {:g} to {:g}", *s.config.delta_b, *s.config.delta_b * s.config.calibrate.ceiling_factor);
   } else if (s.has_budget) {
-    s.details += fmt::format(", \u03b4_b {:g}", s.config.delta_b);
+    s.details += fmt::format(", \u03b4_b {:g}", *s.config.delta_b);
   }
   return s;
 }

@@ -70,14 +70,14 @@ std::optional<testing::reference_options> reference_of(policy_config const& c, l
   if (c.policy == "cppo_shuffled") return std::nullopt;
   r.toward = !trm && c.policy != "none";
   if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
-  if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{c.delta, c.delta};
+  if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
   if (is_cppo) r.w_min = c.policy == "cppo_no_weight" ? 1.0 : c.w_min;
   if (is_cppo && c.policy != "cppo_no_budget") {
-    r.budget = testing::reference_budget{c.delta, c.delta_b, c.policy.starts_with("cppo_calibrated"),
+    r.budget = testing::reference_budget{*c.delta, *c.delta_b, c.policy.starts_with("cppo_calibrated"),
                                          c.calibrate.quantile, c.calibrate.scale, c.calibrate.ceiling_factor};
   }
-  if (c.policy == "trm_max") r.response_max = c.delta;
-  if (c.policy == "trm_mean") r.response_mean = c.delta;
+  if (c.policy == "trm_max") r.response_max = *c.delta;
+  if (c.policy == "trm_mean") r.response_mean = *c.delta;
   r.soft = c.policy.ends_with("soft");
   r.log_ratio_clamp = o.surrogate.log_ratio_clamp;
   r.ratio_cap = o.surrogate.ratio_cap;

@@ -54,7 +54,7 @@ TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "
     batch_t const batch = codes.make();
     cppo::policy_config const less = choice.config();
     cppo::policy_config more = less;
-    more.delta += any_share();
+    *more.delta += any_share();
     more.epsilon_high += any_share();
     more.epsilon_low = std::min(0.999, more.epsilon_low + any_share());
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
@@ -66,7 +66,7 @@ TEST_CASE("F27_threshold_monotone, property: a smaller budget never adds a kept 
     batch_t const batch = codes.make();
     cppo::policy_config const more = cppo_kind(choice);
     cppo::policy_config less = more;
-    less.delta_b *= any_share();
+    *less.delta_b *= any_share();
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
   property("a lower ceiling", [](region_choice const& choice, code_batch const& codes) {
@@ -93,7 +93,7 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
         RC_ASSERT(w <= before);
         RC_ASSERT(static_cast<double>(w) >= c.w_min * (1.0 - 1e-6));
         before = w;
-        double const allowed = c.delta / static_cast<double>(w), d = static_cast<double>(run[captured::divergence][i]);
+        double const allowed = *c.delta / static_cast<double>(w), d = static_cast<double>(run[captured::divergence][i]);
         bool const out = run[captured::decision][i] == static_cast<float>(cppo::decision::masked_divergence);
         bool const toward = run[captured::decision][i] == 2.0F;
         RC_ASSERT((out ? d >= allowed * (1.0 - 1e-6) : toward || d <= allowed * (1.0 + 1e-6)));
@@ -148,7 +148,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
     batch.listed_log_prob = batch.listed_rollout_log_prob;
     cppo::policy_config c = choice.config();
     if (c.divergence == "precomputed") c.divergence = "binary_tv";
-    c.delta_b *= any_share() < 0.5 ? 0.0 : 1.0;
+    *c.delta_b *= any_share() < 0.5 ? 0.0 : 1.0;
     float_run const run = run_on(c, batch, {}, any_share() < 0.5 ? 0 : 1);
     each_token(batch, [&](std::size_t i) {
       RC_ASSERT(run[captured::mask][i] == 1.0F);
@@ -289,7 +289,7 @@ TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or i
       double const x = c.policy == "trm_max" ? largest : sum / static_cast<double>(row.size());
       for (index_t const slot : row) {
         bool const kept = run[captured::mask][static_cast<std::size_t>(slot)] != 0.0F;
-        RC_ASSERT((kept ? x <= c.delta * (1.0 + 1e-6) : x >= c.delta * (1.0 - 1e-6)));
+        RC_ASSERT((kept ? x <= *c.delta * (1.0 + 1e-6) : x >= *c.delta * (1.0 - 1e-6)));
         RC_ASSERT(kept == (run[captured::mask][static_cast<std::size_t>(row[0])] != 0.0F));
       }
     }
@@ -313,8 +313,8 @@ TEST_CASE("F8_quantile_of_valid_tokens, property: a calibrated budget is the sor
       double const above = k + 1 < d.size() ? d[k + 1] - d[k] : 0.0;
       double const q = d[k] + above * (place - static_cast<double>(k));
       double const got = run.diagnostics.max_delta_b;
-      RC_ASSERT(std::fabs(got - std::clamp(q, c.delta_b, 2.0 * c.delta_b)) <= 1e-12);
-      RC_ASSERT((got >= c.delta_b && got <= 2.0 * c.delta_b));
+      RC_ASSERT(std::fabs(got - std::clamp(q, *c.delta_b, 2.0 * *c.delta_b)) <= 1e-12);
+      RC_ASSERT((got >= *c.delta_b && got <= 2.0 * *c.delta_b));
     }
   });
 }

@@ -6,7 +6,7 @@ namespace cppo_test {
 
 std::ostream& operator<<(std::ostream& out, region_choice const& choice) {
   cppo::policy_config const c = choice.config();
-  return out << c.policy << " on " << c.divergence << ", delta " << c.delta << ", delta_b " << c.delta_b << ", w_min "
+  return out << c.policy << " on " << c.divergence << ", delta " << *c.delta << ", delta_b " << *c.delta_b << ", w_min "
              << c.w_min << ", seed " << c.seed;
 }
 

@@ -27,7 +27,7 @@ struct region_choice {
     c.delta = (1 + delta % 200) / 256.0;
     c.delta_b = delta_b % 100 / 512.0;
     c.w_min = (1 + w_min % 64) / 64.0;
-    c.epsilon_low = c.epsilon_high = c.delta;
+    c.epsilon_low = c.epsilon_high = *c.delta;
     c.seed = seed;
     return c;
   }

@@ -62,6 +62,12 @@ CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
   return {high, nearest(rest)};
 }
 
+/// A bound of means: what the mean of equal values would be, each of them `bound` as a Real.
+template <class Real>
+CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
+  return to_grid(static_cast<Real>(bound)).value();
+}
+
 /// Into [-1000, 1000]; NaN counts as 1000.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {

@@ -30,7 +30,9 @@ class response_max_within_t {
   double delta_;
 };
 
-/// Keeps the whole response iff mean_t D_t <= delta; the mean is formed from an exact sum. [App. D, TRM-Avg]
+/// Keeps the whole response iff mean_t D_t <= delta. [App. D, TRM-Avg]
+///
+/// The mean is formed from an exact sum of D_t on the grid 2^-40, and delta is put on that grid too: inclusive.
 class response_mean_within_t {
  public:
   static constexpr clause kind = clause::response;   ///< for diagnostics
@@ -42,7 +44,7 @@ class response_mean_within_t {
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
-    return t.response_mean() <= V(delta_);
+    return t.response_mean() <= V(detail::on_grid<typename V::value_type>(delta_));
   }
   /// mean D / delta
   template <class V>

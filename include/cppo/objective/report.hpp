@@ -21,7 +21,7 @@ struct report {
   index_t kept_toward = 0;           ///< kept, and moving toward mu in a region that has that clause
   index_t masked_ratio = 0;          ///< masked by a ratio interval
   index_t masked_divergence = 0;     ///< masked, w_t D_t > delta
-  index_t masked_budget = 0;         ///< masked by the prefix budget although w_t D_t <= delta
+  index_t masked_budget = 0;         ///< masked by the prefix budget, and by no threshold on w_t D_t
   index_t masked_response = 0;       ///< masked with the whole response
   index_t masked_other = 0;          ///< masked by a user's clause
   index_t clamped = 0;               ///< tokens whose log ratio was clamped
@@ -37,10 +37,10 @@ struct report {
   double sum_gate = 0.0;        ///< sum of gate values (kept tokens count 1)
   double sum_ratio = 0.0;       ///< sum of rho_t, after the clamp
   double sum_k1 = 0.0;          ///< sum of -log rho_t, after the clamp
-  double sum_k3 = 0.0;          ///< sum of rho_t - 1 - log rho_t
+  double sum_k3 = 0.0;          ///< sum of rho_t - 1 - log rho_t, after the clamp
   double sum_delta_b = 0.0;     ///< sum over responses of the effective delta_b
   double max_divergence = 0.0;  ///< max of D_t
-  double max_ratio = 0.0;       ///< max of rho_t
+  double max_ratio = 0.0;       ///< max of rho_t, after the clamp
   double min_delta_b = 0.0;     ///< smallest effective delta_b
   double max_delta_b = 0.0;     ///< largest
 

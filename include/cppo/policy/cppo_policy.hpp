@@ -15,27 +15,34 @@ namespace cppo::inline CPPO_ABI {
 /// Parameters of CPPO; defaults are Table 3's for a post-trained dense model.
 struct cppo_options {
   double delta = 0.15;     ///< threshold on w_t D_t, in (0, 1000]
-  double delta_b = 0.015;  ///< prefix-average budget; the floor where it is calibrated
+  double delta_b = 0.015;  ///< prefix-average budget
   double w_min = 0.8;      ///< weight of the last token, in (0, 1]
+};
+
+/// Parameters of CPPO with a calibrated budget; defaults are Table 3's for a dense Base model.
+struct calibrated_cppo_options {
+  double delta = 0.15;    ///< threshold on w_t D_t, in (0, 1000]
+  double delta_b = 0.02;  ///< floor of the prefix-average budget
+  double w_min = 0.8;     ///< weight of the last token, in (0, 1]
 };
 
 /// The CPPO mask with any budget: toward mu, or w_t D_t <= min(delta, delta + delta_b W_{t-1} - S_{t-1}). [Eq. 8-10]
 template <divergence_score D, budget B>
-constexpr auto cppo_with(cppo_options o, D divergence, B source) noexcept {
-  return trust_region(divergence, linear_weight(o.w_min),
-                      toward_rollout | (divergence_within(o.delta) & prefix_budget(o.delta, source)));
+constexpr auto cppo_with(double delta, double w_min, D divergence, B source) noexcept {
+  return trust_region(divergence, linear_weight(w_min),
+                      toward_rollout | (divergence_within(delta) & prefix_budget(delta, source)));
 }
 
 /// CPPO with a fixed budget. [Algorithm 1]
 template <divergence_score D = binary_tv_t>
 constexpr auto fixed_cppo(cppo_options o = {}, D divergence = {}) noexcept {
-  return cppo_with(o, divergence, fixed_budget(o.delta_b));
+  return cppo_with(o.delta, o.w_min, divergence, fixed_budget(o.delta_b));
 }
 
 /// CPPO with the budget calibrated per response; `delta_b` is the floor. [Eq. 22]
 template <divergence_score D = binary_tv_t>
-constexpr auto calibrated_cppo(cppo_options o = {.delta_b = 0.02}, D divergence = {}, calibration c = {}) noexcept {
-  return cppo_with(o, divergence, calibrated_budget(o.delta_b, c));
+constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}, calibration c = {}) noexcept {
+  return cppo_with(o.delta, o.w_min, divergence, calibrated_budget(o.delta_b, c));
 }
 
 }  // namespace cppo::inline CPPO_ABI

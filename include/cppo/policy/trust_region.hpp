@@ -70,7 +70,7 @@ class region {
     else return 0.0;
   }
   /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
-  /// 1000 without either. [Eq. 8]
+  /// 1000 without either. Of several thresholds on Z_t none is the one: then what the prefix leaves. [Eq. 8]
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t, V room) const noexcept {
     V c(max_score);

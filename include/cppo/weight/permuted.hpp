@@ -38,6 +38,9 @@ CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint
 }  // namespace detail
 
 /// w'_t = w_{p(t)} with p a permutation of {1, ..., T} that depends on (seed, T) alone. [Fig. 5 middle]
+///
+/// T is the length that weights are given: with `position_convention::fixed_horizon` the horizon, so that a shorter
+/// response has some of the weights and not all.
 template <weight_schedule W>
 class permuted_weight {
  public:
