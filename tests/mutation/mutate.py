@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--march ISA] [--jobs N] [--near] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--march ISA] [--jobs N] [--near] [--minutes M] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
@@ -18,7 +18,9 @@ apart; one a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
 
-Exit status: 0 if 95 % are killed, no survivor is left unexplained and no explanation is stale, else 1.
+A run that --minutes ends judges those drawn so far, which are some of everything.
+
+Exit status: 0 if a mutant was tried, 95 % are killed, no survivor is left unexplained and no explanation is stale, else 1.
 Needs clang++-19, Catch2, rapidcheck, xsimd and Eigen. Everything is written under build/mutation.
 """
 
@@ -264,6 +266,7 @@ def main():
     parser.add_argument("--march", default="", metavar="ISA", help="compile for this instruction set")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N")
     parser.add_argument("--near", action="store_true", help="leave step 3 out, where a survivor spends its minutes")
+    parser.add_argument("--minutes", type=float, default=None, metavar="M", help="begin no other mutant after so long")
     parser.add_argument("--list", action="store_true", help="list the mutants, run nothing")
     args = parser.parse_args()
     COMPILER.extend([f"-march={args.march}"] if args.march else [])
@@ -287,8 +290,11 @@ def main():
     programs.sound_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        waiting = {pool.submit(programs.judge, m): m for m in chosen}
+        in_time = lambda: args.minutes is None or time.monotonic() < began + 60.0 * args.minutes
+        waiting = {pool.submit(lambda m: programs.judge(m) if in_time() else None, m): m for m in chosen}
         for done in concurrent.futures.as_completed(waiting):
+            if done.result() is None:
+                continue
             verdict, by = done.result()
             m = waiting[done]
             results.append((m, verdict, by))
@@ -307,9 +313,11 @@ def main():
     for key in stale:
         print(f"stale explanation: {' ## '.join(key)}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"{len(chosen)} of {len(every)} mutants (seed {args.seed}), {seconds / 60:.0f} min on {args.jobs} jobs, "
-          f"{(used.ru_utime + used.ru_stime) / max(len(chosen), 1):.1f} s of processor time each")
-    return 1 if share < WANTED or unexplained or stale else 0
+    if len(results) < len(chosen):
+        print(f"stopped after {args.minutes:g} min: {len(results)} of the {len(chosen)} drawn were tried")
+    print(f"{len(results)} of {len(every)} mutants (seed {args.seed}), {seconds / 60:.0f} min on {args.jobs} jobs, "
+          f"{(used.ru_utime + used.ru_stime) / max(len(results), 1):.1f} s of processor time each")
+    return 1 if share < WANTED or unexplained or stale or not results else 0
 
 
 if __name__ == "__main__":
