@@ -9,7 +9,8 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
        than those of the sound headers? What takes less time goes first
     2. the unit tests of its folder and those that include it, one file at a time
-    3. for what is left: the tests that run everything (LAST), all other tests that read the header, and the whole digest
+    3. for what is left and not explained: the tests that run everything (LAST), all other tests that read the header, and
+       the whole digest
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
@@ -53,9 +54,8 @@ WANTED = 95.0
 class Programs:
     """Compiles and runs the killers, for the sound headers once and for each mutant."""
 
-    def __init__(self, folder, jobs, near_only):
+    def __init__(self, folder, jobs):
         self.folder = folder
-        self.near_only = near_only
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
@@ -181,7 +181,7 @@ class Programs:
                 self.seconds[killer] = compiling, running
             return self.seconds[killer]
 
-    def killers(self, name):
+    def killers(self, name, near_only):
         """The header's own test (that of what it is a part of: execution_block of block_report.hpp) and part of the digest;
         the other tests of its folder, but for core, where headers have little to do with each other; those that include
         it or its folder; all others."""
@@ -193,10 +193,10 @@ class Programs:
         near.sort(key=lambda t: (not t.startswith(header), len(self.tests[t])))
         first = ["digest_part", *own]
         first.sort(key=lambda t: sum(self.sound_seconds(t)))
-        return list(dict.fromkeys([*first, *near, *([] if self.near_only else [*LAST, *self.tests, "digest_all"])]))
+        return list(dict.fromkeys([*first, *near, *([] if near_only else [*LAST, *self.tests, "digest_all"])]))
 
-    def judge(self, mutant):
-        """(verdict, by what): verdict is killed, survived or not compiling."""
+    def judge(self, mutant, near_only):
+        """(verdict, by what): verdict is killed, survived or not compiling. Near only: without step 3."""
         with self.lock:
             worker = self.free.pop()
         path = worker / "include" / "cppo" / mutant.name
@@ -205,7 +205,7 @@ class Programs:
             path.write_text(mutant.text, encoding="utf-8")
             if self.preprocessed(worker, mutant.name) == self.preprocessed(self.folder / "sound", mutant.name):
                 return "not compiling", "#if"
-            for killer in self.killers(mutant.name):
+            for killer in self.killers(mutant.name, near_only):
                 if not self.reads(killer, mutant.name):
                     continue
                 _, seconds = self.sound_seconds(killer)
@@ -286,12 +286,13 @@ def main():
         return 0
     explained = read_explained(Path(__file__).resolve().parent / "survivors.txt")
     began = time.monotonic()
-    programs = Programs(ROOT / "build" / "mutation", args.jobs, args.near)
+    programs = Programs(ROOT / "build" / "mutation", args.jobs)
     programs.sound_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         in_time = lambda: args.minutes is None or time.monotonic() < began + 60.0 * args.minutes
-        waiting = {pool.submit(lambda m: programs.judge(m) if in_time() else None, m): m for m in chosen}
+        judge = lambda m: programs.judge(m, args.near or m.key() in explained) if in_time() else None
+        waiting = {pool.submit(judge, m): m for m in chosen}
         for done in concurrent.futures.as_completed(waiting):
             if done.result() is None:
                 continue
