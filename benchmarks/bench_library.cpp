@@ -25,7 +25,9 @@ std::int32_t choose(std::int32_t rule, std::int32_t threads, Batch const& batch,
   cppo::cppo_options const options{.delta = p.delta, .delta_b = p.delta_b, .w_min = p.w_min};
   switch (rule) {
   case bench_fixed: return call(threads, batch, cppo::fixed_cppo(options), p, o, outcome);
-  case bench_calibrated: return call(threads, batch, cppo::calibrated_cppo({.delta = p.delta, .delta_b = p.delta_b, .w_min = p.w_min}), p, o, outcome);
+  case bench_calibrated:
+    return call(threads, batch, cppo::calibrated_cppo({.delta = p.delta, .delta_b = p.delta_b, .w_min = p.w_min}), p, o,
+                outcome);
   case bench_composed:
     return call(threads, batch, user::cppo_in_parts(options, user::shared_exponential_tv{}), p, o, outcome);
   case bench_composed_textbook:

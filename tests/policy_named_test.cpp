@@ -56,19 +56,20 @@ void same_divergence(std::string_view name, D divergence) {
 TEST_CASE("every policy name reaches the region of its factory") {
   using namespace cppo;
   cppo_options const o{0.12, 0.01, 0.7};
+  calibrated_cppo_options const floor{0.12, 0.01, 0.7};
   calibration const c{.quantile = 0.5, .scale = 0.5, .ceiling_factor = 3.0};
   auto const both = toward_rollout | (divergence_within(0.12) & prefix_budget(0.12, 0.01));
   same("none", "binary_tv", trust_region(binary_tv, uniform_weight, keep_all));
   same("ppo", "binary_tv", trust_region(binary_tv, uniform_weight, toward_rollout | ratio_within(0.9, 1.3)));
   same("dppo", "binary_tv", dppo({0.12, 0.12}));
   same("cppo", "binary_tv", fixed_cppo(o));
-  same("cppo_calibrated", "binary_tv", calibrated_cppo({0.12, 0.01, 0.7}, binary_tv, c));
+  same("cppo_calibrated", "binary_tv", calibrated_cppo(floor, binary_tv, c));
   same("cppo_no_budget", "binary_tv",
        trust_region(binary_tv, linear_weight(0.7), toward_rollout | divergence_within(0.12)));
   same("cppo_no_weight", "binary_tv", trust_region(binary_tv, uniform_weight, both));
   same("cppo_shuffled", "binary_tv", trust_region(binary_tv, permuted(linear_weight(0.7), 42), both));
   same("cppo_soft", "binary_tv", softened(fixed_cppo(o), reciprocal_gate));
-  same("cppo_calibrated_soft", "binary_tv", softened(calibrated_cppo({0.12, 0.01, 0.7}, binary_tv, c), reciprocal_gate));
+  same("cppo_calibrated_soft", "binary_tv", softened(calibrated_cppo(floor, binary_tv, c), reciprocal_gate));
   same("trm_max", "binary_tv", trm_max({0.12}, binary_tv));
   same("trm_mean", "binary_tv", trm_mean({0.12}, binary_tv));
   CHECK(std::size(policy_names()) == 12);
@@ -147,8 +148,9 @@ TEST_CASE("a configuration that says nothing has the numbers of the factories") 
   same_as("trm_mean", trm_mean({}, binary_tv));
   static_assert(fixed_cppo().weight().w_min() == 0.8 && fixed_cppo().budget_slack() == 0.15);
   static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::any_statistics{}) == 0.0);
-  static_assert(cppo_options{}.delta_b == 0.015 && calibrated_cppo_options{}.delta_b == 0.02 && trm_options{}.delta == 0.05);
-  static_assert(calibrated_cppo_options{}.delta == 0.15 && calibrated_cppo_options{}.w_min == 0.8);
+  static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
+  constexpr calibrated_cppo_options calibrated;
+  static_assert(calibrated.delta == 0.15 && calibrated.delta_b == 0.02 && calibrated.w_min == 0.8);
   static_assert(ppo_options{}.epsilon_low == 0.2 && ppo_options{}.epsilon_high == 0.2);
   static_assert(dppo_options{}.delta_low == 0.15 && dppo_options{}.delta_high == 0.15);
 }

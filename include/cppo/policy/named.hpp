@@ -86,8 +86,8 @@ class named_divergence {
   int index_;
 };
 
-/// A trust region as a configuration file gives it. Fields that a policy does not read are ignored; a threshold or budget
-/// that is not given is the default of the policy's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
+/// A trust region as a configuration file gives it. Fields that a policy does not read are ignored; a threshold or
+/// budget that is not given is the default of the policy's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
 struct policy_config {
   std::string_view policy = "cppo";           ///< one of `policy_names()`
   std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`
@@ -109,11 +109,13 @@ namespace detail {
 
 template <class F>
 constexpr bool visit_cppo(policy_config const& c, named_divergence d, F&& f) {
-  double const delta = c.delta.value_or(cppo_options{}.delta);
+  cppo_options const o;
+  calibrated_cppo_options const from;
+  double const delta = c.delta.value_or(o.delta);
   auto const within = divergence_within(delta);
-  auto const fixed = fixed_cppo({delta, c.delta_b.value_or(cppo_options{}.delta_b), c.w_min}, d);
-  auto const calibrated = calibrated_cppo({c.delta.value_or(calibrated_cppo_options{}.delta),
-                                           c.delta_b.value_or(calibrated_cppo_options{}.delta_b), c.w_min}, d, c.calibrate);
+  auto const fixed = fixed_cppo({delta, c.delta_b.value_or(o.delta_b), c.w_min}, d);
+  auto const calibrated =
+      calibrated_cppo({c.delta.value_or(from.delta), c.delta_b.value_or(from.delta_b), c.w_min}, d, c.calibrate);
   if (c.policy == "cppo") f(fixed);
   else if (c.policy == "cppo_calibrated") f(calibrated);
   else if (c.policy == "cppo_no_budget") f(trust_region(d, fixed.weight(), toward_rollout | within));
@@ -136,7 +138,8 @@ constexpr bool visit_policy(policy_config const& c, F&& f) {
   if (!d.check()) return false;
   if (c.policy == "none") f(trust_region(d, uniform_weight, keep_all));
   else if (c.policy == "ppo") f(trust_region(d, uniform_weight, ppo({c.epsilon_low, c.epsilon_high}).mask()));
-  else if (c.policy == "dppo") f(dppo({c.delta.value_or(dppo_options{}.delta_low), c.delta.value_or(dppo_options{}.delta_high)}, d));
+  else if (c.policy == "dppo")
+    f(dppo({c.delta.value_or(dppo_options{}.delta_low), c.delta.value_or(dppo_options{}.delta_high)}, d));
   else if (c.policy == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
   else if (c.policy == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
   else return detail::visit_cppo(c, d, f);
