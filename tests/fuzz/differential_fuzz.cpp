@@ -54,6 +54,7 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   o.totals = plan.totals;
   for (int threads = 1; threads <= 2; ++threads) {
     run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o);
+    fuzz::demand(got.outcome.code == whole.outcome.code, "pieces", "another status", got.outcome.message());
     auto const d = testing::compare(got, whole, all_slots(b.slots()));
     fuzz::demand(!d.found, "pieces", "another value of", d.output);
   }
@@ -109,7 +110,8 @@ void compare_oracle(drawn_batch const& b, policy_config const& c, loss_options c
     auto const close = [&](testing::captured which, double expected) {
       if (std::fabs(expected) > 1e38) return;  // float may have none
       double const x = static_cast<double>(got[which][i]);
-      fuzz::demand(std::fabs(x - expected) <= term_tolerance * std::fabs(expected) + 1e-36, "the oracle", "another", testing::output_names[static_cast<std::size_t>(which)]);
+      fuzz::demand(std::fabs(x - expected) <= term_tolerance * std::fabs(expected) + 1e-36, "the oracle", "another",
+                   testing::output_names[static_cast<std::size_t>(which)]);
     };
     double const log_ratio = static_cast<double>(b.log_prob[i]) - static_cast<double>(b.rollout_log_prob[i]);
     bool const in_range = o.surrogate.log_ratio_clamp > 0.0 || std::fabs(log_ratio) < 86.0;  // of rho in float
@@ -136,6 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     auto const d = testing::compare(plain, whole, all_slots(batch.slots()));
     fuzz::demand(!d.found, "simd without trace", "another value of", d.output);
     if (whole.outcome.nothing_written()) return;
+    fuzz::accepted += whole.outcome.ok() ? 1 : 0;
     bool const own_counts = needs_counts(options.aggregate) && options.normalizer == 0.0;
     if (!own_counts && options.positions == position_convention::own_length) {
       compare_pieces(batch, region, options, whole, bytes);

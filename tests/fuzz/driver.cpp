@@ -1,6 +1,10 @@
 // Runs a fuzz target without libFuzzer: every given file, then inputs mutated from them, the same ones every time.
 //
 //     TARGET [--runs N] [--seed N] FILE...
+//
+// A file that the target refuses is an error: inputs mutated from it would test how it is refused, and no more.
+#include "fault.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -64,14 +68,18 @@ int main(int argc, char** argv) {
     else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) seed = std::strtoul(argv[++i], nullptr, 10);
     else corpus.push_back(read(argv[i]));
   }
-  for (bytes const& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
-  std::mt19937_64 random(seed);
   std::size_t const files = corpus.size();
+  for (bytes const& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
+  if (fuzz::accepted != files) {
+    return std::fprintf(stderr, "%zu of the %zu files are accepted, not all\n", fuzz::accepted, files), 1;
+  }
+  std::mt19937_64 random(seed);
   if (files == 0) corpus.emplace_back();
   while (files == 0 && corpus.size() < 64) corpus.push_back(random_input(random));
   for (unsigned long i = 0; i < runs; ++i) {
     bytes const input = mutated(corpus, random);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
-  std::printf("%zu files and %lu mutated inputs, no fault\n", files, runs);
+  std::printf("%zu files and %lu mutated inputs, %zu of them accepted, no fault\n", files, runs, fuzz::accepted - files);
+  return fuzz::accepted > files || runs == 0 ? 0 : 1;
 }

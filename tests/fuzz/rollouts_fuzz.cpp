@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
       }
     }
     demo::read_top_k(file.path(), rollouts);
+    ++fuzz::accepted;
   } catch (demo::input_error const& e) {
     fuzz::demand(std::string_view(e.what()).find('\n') == std::string_view::npos, "rollouts", "more than one line", e.what());
   }

@@ -9,6 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     for (conformance::json const& c : conformance::parse_cases(std::string(text, text + size))) {
       static_cast<void>(conformance::run_case<float>(cppo::seq, c, 0));
     }
+    ++fuzz::accepted;
   } catch (conformance::format_error const&) {
   }
   return 0;
