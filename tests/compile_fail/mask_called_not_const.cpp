@@ -1,5 +1,5 @@
-// expect: token_mask
-// expect: const_call_operator
+// expect unsatisfied: token_mask
+// expect unsatisfied: const_call_operator
 #include <cppo/cppo.hpp>
 
 struct counts {

@@ -1,5 +1,5 @@
-// expect: token_mask
-// expect: trivially_copyable_value
+// expect unsatisfied: token_mask
+// expect unsatisfied: trivially_copyable_value
 #include <cppo/cppo.hpp>
 
 #include <vector>

@@ -1,5 +1,5 @@
-// expect: token_mask
-// expect: returns_mask_of_lanes
+// expect unsatisfied: token_mask
+// expect unsatisfied: returns_mask_of_lanes
 #include <cppo/cppo.hpp>
 
 struct first_tokens {

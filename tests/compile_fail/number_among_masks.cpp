@@ -1,5 +1,5 @@
 // expect: all_of
-// expect: token_mask
+// expect unsatisfied: token_mask
 #include <cppo/cppo.hpp>
 
 auto const rule = cppo::all_of(cppo::toward_rollout, cppo::divergence_within(0.1), 0.15);

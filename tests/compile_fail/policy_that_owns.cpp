@@ -1,5 +1,5 @@
-// expect: trust_region_policy
-// expect: trivially_copyable_value
+// expect unsatisfied: trust_region_policy
+// expect unsatisfied: trivially_copyable_value
 #include <cppo/cppo.hpp>
 
 #include <vector>

@@ -1,5 +1,5 @@
-// expect: divergence_score
-// expect: trivially_copyable_value
+// expect unsatisfied: divergence_score
+// expect unsatisfied: trivially_copyable_value
 #include <cppo/cppo.hpp>
 
 #include <vector>

@@ -1,4 +1,4 @@
-// expect: weight_schedule
+// expect unsatisfied: weight_schedule
 #include <cppo/cppo.hpp>
 
 struct cosine {

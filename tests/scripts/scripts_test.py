@@ -174,6 +174,14 @@ class CompileCheck(unittest.TestCase):
     def test_compiled_although_it_must_not(self):
         self.assertEqual(self.check("--fails", "// expect: a mask\n", "echo a mask"), 1)
 
+    def test_a_concept_counts_where_it_does_not_hold_not_where_it_is_listed(self):
+        listed = "candidate: requires (token_mask<M>) && (divergence_score<D>)"
+        for said in ("required for the satisfaction of ‘token_mask<M>’", "the expression ‘(... && token_mask<Rest>)’",
+                     "because ‘int’ does not satisfy 'token_mask'"):
+            shell = f'echo "{listed}, {said}"; exit 1'
+            self.assertEqual(self.check("--fails", "// expect unsatisfied: token_mask\n", shell), 0)
+            self.assertEqual(self.check("--fails", "// expect unsatisfied: divergence_score\n", shell), 1)
+
     def test_no_words(self):
         self.assertEqual(self.check("--fails", "int x;\n", "exit 1"), 1)
 
@@ -233,6 +241,7 @@ class TestingPage(unittest.TestCase):
                          "--output", folder / "page.md")
             self.assertEqual(result.returncode, 0, result.stdout)
             page = (folder / "page.md").read_text(encoding="utf-8")
+        self.assertRegex(page, r"^`./run test`, 2[0-9]{3}-")
         self.assertIn("| compile time | what must not compile, and why | 2 | 0 | 0 |", page)
         self.assertIn("| all | | 2 | 1 | 2 |", page)
         self.assertIn("```text\n100% tests passed\n```", page)
