@@ -4,7 +4,9 @@
 #include <cppo/algorithm/diagnose.hpp>
 #include <cppo/testing/random.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 #include <string>
@@ -48,6 +50,39 @@ void only(cppo::batch_diagnosis const& d, finding f) {
   CHECK(d.findings == static_cast<unsigned>(f));
   CHECK(d.has(f));
   CHECK_FALSE(d.clean());
+}
+
+// Log-softmax of 200 logits, a new draw for each token, as the trainer computes it; log mu of the tokens that an engine
+// samples, which divides by a temperature and keeps the most probable until they hold `top_p`.
+cppo::batch_diagnosis sampled_by(double temperature, double top_p) {
+  constexpr std::size_t symbols = 200, tokens = 512;
+  cppo::testing::random_source random(17);
+  std::vector<double> pi, mu;
+  std::vector<double> const a(tokens, 1.0);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    std::vector<double> logit(symbols), law(symbols);
+    for (double& x : logit) x = 2.5 * random.normal();
+    auto const log_sum = [&](double heat) {
+      double sum = 0.0;
+      for (double const x : logit) sum += std::exp(x / heat);
+      return std::log(sum);
+    };
+    double const trainer = log_sum(1.0), engine = log_sum(temperature);
+    std::sort(logit.begin(), logit.end(), std::greater<>());
+    double held = 0.0;
+    std::size_t kept = 0;
+    for (; kept < symbols && held < top_p; ++kept) {
+      law[kept] = std::exp(logit[kept] / temperature - engine);
+      held += law[kept];
+    }
+    double left = random.uniform() * held;
+    std::size_t chosen = 0;
+    while (chosen + 1 < kept && left >= law[chosen]) left -= law[chosen++];
+    pi.push_back(logit[chosen] - trainer);
+    mu.push_back(std::log(law[chosen] / held));
+  }
+  return diagnose(cppo::rollout_batch(cppo::padded(1, tokens), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                      cppo::advantage(a)));
 }
 
 }  // namespace
@@ -176,7 +211,19 @@ TEST_CASE("diagnose: a shift needs sixteen pairs to be called one") {
   CHECK_FALSE(shifted(16));
 }
 
-TEST_CASE("F17_temperature_detected: log mu above log pi almost everywhere") {
+TEST_CASE("F17_temperature_detected: ratios off everywhere, at any temperature but the trainer's") {
+  for (double const temperature : {0.5, 0.6, 0.7, 0.8, 0.9, 1.2, 1.5}) {
+    INFO(temperature);
+    CHECK(sampled_by(temperature, 1.0).has(finding::large_mismatch));
+  }
+  CHECK_FALSE(sampled_by(1.0, 1.0).has(finding::large_mismatch));
+}
+
+TEST_CASE("F17_truncation_detected: top-p and top-k raise log mu of every token that is left") {
+  for (double const top_p : {0.5, 0.8, 0.9, 0.95, 0.99}) {
+    INFO(top_p);
+    CHECK(sampled_by(1.0, top_p).has(finding::truncated_sampling));
+  }
   sound_batch b;
   for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] - 0.02;
   only(b.diagnosis(), finding::truncated_sampling);

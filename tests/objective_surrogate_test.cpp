@@ -3,6 +3,7 @@
 #include "property.hpp"
 
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/execution/simd.hpp>
 #include <cppo/policy.hpp>
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
@@ -250,18 +251,22 @@ TEST_CASE("F2: masked tokens have loss and gradient +0 to the bit, whatever the 
 
 TEST_CASE("F1: in float a masked token past the range of rho has loss and gradient +0, its neighbours are untouched") {
   std::vector<float> const pi{-1.0F, -1.0F, -1.0F}, mu{-1.1F, -300.0F, -1.1F}, a{1.0F, 3e38F, 1.0F};
-  std::vector<float> loss(3, 7.0F), gradient(3, 7.0F);
   auto const batch = cppo::rollout_batch(cppo::padded(1, 3), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                          cppo::advantage(a));
   cppo::loss_options const o{.surrogate = {.log_ratio_clamp = 0.0}};
-  REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.loss = loss, .gradient = gradient}, o).ok());
-  CHECK(is_plus_zero(loss[1]));
-  CHECK(is_plus_zero(gradient[1]));
-  CHECK(gradient[0] == cppo_test::approx(-std::exp(0.1)).epsilon(1e-6));
-  CHECK(same_bits(gradient[0], gradient[2]));
-  // Kept, the same token overflows to an infinity that can be seen.
-  REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient}, o).ok());
-  CHECK(std::isinf(loss[1]));
+  auto const on = [&](auto const& executor) {
+    std::vector<float> loss(3, 7.0F), gradient(3, 7.0F);
+    REQUIRE(policy_loss(executor, batch, cppo::dppo(), {.loss = loss, .gradient = gradient}, o).ok());
+    CHECK(is_plus_zero(loss[1]));
+    CHECK(is_plus_zero(gradient[1]));
+    CHECK(gradient[0] == cppo_test::approx(-std::exp(0.1)).epsilon(1e-6));
+    CHECK(same_bits(gradient[0], gradient[2]));
+    // Kept, the same token overflows to an infinity that can be seen.
+    REQUIRE(policy_loss(executor, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient}, o).ok());
+    CHECK(std::isinf(loss[1]));
+  };
+  on(cppo::seq);
+  on(cppo::simd);
 }
 
 TEST_CASE("surrogate options out of range are refused before anything is written") {

@@ -248,20 +248,22 @@ TEST_CASE("F24_calls_share_nothing: 64 threads on one batch, each with outputs o
 TEST_CASE("F25_only_log_pi_has_a_gradient: mask, gate and log mu are constants to it", "[reliability]") {
   generated_batch<double> batch = generate<double>(11, {.max_responses = 4, .max_length = 30, .token_weight = false});
   auto const region = softened(fixed_cppo({.delta = 0.05}), reciprocal_gate);
-  auto const base = capture(seq, batch, region, {});
-  index_t masked = 0;
-  for (auto const& row : batch.rows(true)) {
-    for (index_t const slot : row) {
-      auto const i = static_cast<std::size_t>(slot);
-      double const d = batch.log_prob[i] - batch.rollout_log_prob[i];
-      double const gate = base[captured::gate][i];
-      masked += base[captured::mask][i] == 0.0 ? 1 : 0;
-      if (std::fabs(d) > 19.0) continue;  // the clamp
-      // The derivative with the gate held: nothing of g'(x), of D or of log mu is in it.
-      auto const loss_at = [&](double log_ratio) { return -gate * std::exp(log_ratio) * batch.advantage[i]; };
-      double const h = 1e-6, slope = (loss_at(d + h) - loss_at(d - h)) / (2.0 * h);
-      CHECK(base[captured::gradient][i] == cppo_test::approx(slope).epsilon(1e-7).margin(1e-9));
+  for_each_executor([&](auto const& executor) {
+    auto const base = capture(executor, batch, region, {});
+    index_t masked = 0;
+    for (auto const& row : batch.rows(true)) {
+      for (index_t const slot : row) {
+        auto const i = static_cast<std::size_t>(slot);
+        double const d = batch.log_prob[i] - batch.rollout_log_prob[i];
+        double const gate = base[captured::gate][i];
+        masked += base[captured::mask][i] == 0.0 ? 1 : 0;
+        if (std::fabs(d) > 19.0) continue;  // the clamp
+        // The derivative with the gate held: nothing of g'(x), of D or of log mu is in it.
+        auto const loss_at = [&](double log_ratio) { return -gate * std::exp(log_ratio) * batch.advantage[i]; };
+        double const h = 1e-6, slope = (loss_at(d + h) - loss_at(d - h)) / (2.0 * h);
+        CHECK(base[captured::gradient][i] == cppo_test::approx(slope).epsilon(1e-7).margin(1e-9));
+      }
     }
-  }
-  CHECK(masked > 0);
+    CHECK(masked > 0);
+  });
 }

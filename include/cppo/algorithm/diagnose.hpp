@@ -17,8 +17,8 @@ enum class finding : unsigned {
   identical_policies = 16,  ///< log mu = log pi everywhere: every divergence is 0, no trust region can act
   zero_advantages = 32,     ///< every advantage is 0: nothing is learned
   shifted_by_one = 64,      ///< log mu fits log pi better one token off
-  truncated_sampling = 128, ///< log mu is above log pi almost everywhere: renormalised by top-p, top-k or temperature
-  large_mismatch = 256,     ///< more than 5 % of the ratios outside [0.9, 1.1]
+  truncated_sampling = 128, ///< log mu is above log pi almost everywhere: renormalised by top-p or top-k
+  large_mismatch = 256,     ///< more than 5 % of the ratios outside [0.9, 1.1]: another temperature, say
   bad_shape = 512,          ///< buffers, offsets and extents do not fit: nothing was looked at
 };
 
@@ -37,10 +37,11 @@ constexpr std::string_view sentence(finding f) noexcept {
     case finding::shifted_by_one:
       return "log mu fits log pi better one token off: one side stores the log-prob of the next token";
     case finding::truncated_sampling:
-      return "log mu is above log pi almost everywhere: it was renormalised by top-p, top-k or a temperature; ask the "
-             "engine for the untruncated log-probs";
+      return "log mu is above log pi almost everywhere: it was renormalised by top-p or top-k; ask the engine for the "
+             "untruncated log-probs";
     case finding::large_mismatch:
-      return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree, or the data is stale";
+      return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree (do both divide by the "
+             "temperature?), or the data is stale";
     case finding::bad_shape:
       return "the buffers do not fit the batch's shape, so none was read: batch.check() names the first that does not";
   }

@@ -72,8 +72,8 @@ class simd_response {
     for (index_t rank = 0; cursor.next(block, gap); rank += block.count) {
       token_lanes in{gather(pi, block, copies.pi), gather(mu, block, copies.mu), gather(advantage, block, copies.advantage),
                gather(weight, block, copies.weighted), gather(given, block, copies.given), nullptr};
-      if (in.weighted != nullptr && !within(in.weighted, block.count, std::numeric_limits<float>::lowest())) return false;
-      if (in.given != nullptr && !within(in.given, block.count, 0.0F)) return false;
+      if (in.weighted != nullptr && !finite(in.weighted, block.count, false)) return false;
+      if (in.given != nullptr && !finite(in.given, block.count, true)) return false;
       if (task_.batch.has(argument::top_k) && !lists_sound(block)) return false;
       if (in.weighted == nullptr) in.weighted = in.advantage;
       else {
@@ -89,10 +89,10 @@ class simd_response {
     }
     return true;
   }
-  /// Are n numbers finite and none below `least`?
-  static bool within(float const* x, int n, float least) noexcept {
+  /// Are n numbers finite and, where there must be no sign, none below 0?
+  static bool finite(float const* x, int n, bool no_sign) noexcept {
     bool good = true;
-    for (int k = 0; k < n; ++k) good = good && x[k] >= least && x[k] <= std::numeric_limits<float>::max();
+    for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(no_sign && x[k] < 0.0F);
     return good;
   }
   bool lists_sound(token_block const& block) const noexcept {
