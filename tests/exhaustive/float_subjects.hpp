@@ -26,7 +26,7 @@ template <class F, class Error, class In>
 subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error, In in) {
   auto const run = [f, error, monotony, in](float_block const& b, tally& t) {
     if (!in(b.x.front()) && !in(b.x.back())) return;
-    float many[block_size], before = std::numeric_limits<float>::quiet_NaN(), x_before = before;
+    float many[block_size];
     for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
       simd_lane const x = simd_lane::from_raw(simd_lane::ops::load(b.x.data() + i));
       simd_lane::ops::save(many + i, f(x).raw());
@@ -38,12 +38,7 @@ subject on_lanes(std::string name, std::string unit, double allowed, int monoton
       double const e = error(x, y);
       if (e == no_promise) continue;
       t.judge(x, e);
-      if (x != x) continue;
-      bool const fell = x > x_before ? y < before : x < x_before && y > before;
-      bool const rose = x > x_before ? y > before : x < x_before && y < before;
-      t.steps_back += (monotony >= 0 ? fell : rose) ? 1 : 0;
-      before = y;
-      x_before = x;
+      if (x == x) t.step(x, monotony >= 0 ? y : -y, t.y_before);
     }
   };
   return {std::move(name), std::move(unit), allowed, monotony != 0, run};
@@ -57,19 +52,30 @@ subject on_lanes(std::string name, std::string unit, double allowed, int monoton
 template <class Judged, class Result, class Want>
 subject on_integers(std::string name, Judged judged, Result result, Want want) {
   auto const run = [judged, result, want](float_block const& b, tally& t) {
-    wide_int before = 0;
-    float x_before = std::numeric_limits<float>::quiet_NaN();
     for (float const x : b.x) {
       if (!judged(x)) continue;
       wide_int const y = result(x), off = y - want(x);
       t.note(x, static_cast<std::uint32_t>(y));
       t.judge(x, std::fabs(static_cast<double>(off)));
-      t.steps_back += (x > x_before && y < before) || (x < x_before && y > before) ? 1 : 0;
-      before = y;
-      x_before = x;
+      t.step(x, y, t.n_before);
     }
   };
   return {std::move(name), "units", 0.0, true, run};
+}
+
+// A function in double over every float; `want` is the C library's in long double, in units of the last place of double.
+template <class F, class Want, class In>
+subject in_double(std::string name, double allowed, F f, Want want, In in) {
+  auto const run = [f, want, in](float_block const& b, tally& t) {
+    for (float const x : b.x) {
+      if (!in(x)) continue;
+      double const y = f(static_cast<double>(x));
+      auto const u = std::bit_cast<std::uint64_t>(y);
+      t.note(x, static_cast<std::uint32_t>(u ^ (u >> 32)));
+      t.judge(x, wide_ulps(y, want(static_cast<long double>(x))));
+    }
+  };
+  return {std::move(name), "ulp", allowed, false, run};
 }
 
 inline double wrong_unless(bool right) { return right ? 0.0 : HUGE_VAL; }
@@ -123,6 +129,21 @@ inline void add_exponentials(std::vector<subject>& all) {
   all.push_back(on_lanes("ratio of log ratio x", "ulp", 2.0, 1, ratio, ratio_error));
 }
 
+inline void add_double(std::vector<subject>& all) {
+  static_assert(std::numeric_limits<long double>::digits > 53, "what double is compared with");
+  auto const exp_of = [](double x) { return exp(cppo::lane<double>(x)).raw(); };
+  auto const exponential = [](long double x) { return x < -700.0L ? 0.0L : std::exp(x); };
+  all.push_back(in_double("exp in double, x <= 700", 1.5, exp_of, exponential, [](float x) { return x <= 700.0F; }));
+  all.push_back(in_double("exp in double, x > 700", 2.5, exp_of, exponential, [](float x) { return x > 700.0F; }));
+  all.push_back(in_double("exp_nonpositive", 1.5, cppo::detail::exp_nonpositive, exponential, log_prob));
+  all.push_back(in_double("log in double", 2.0, [](double x) { return cppo::detail::log(x); },
+                          [](long double x) { return std::log(x); }, [](float x) { return x >= 0.0F; }));
+  auto const complement = [](long double x) {
+    return x < -700.0L ? 0.0L : x > -0.7L ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
+  };
+  all.push_back(in_double("log1mexp", 4.0, cppo::detail::log1mexp, complement, log_prob));
+}
+
 // D with one log-prob fixed and the other any float; the fixed one is log mu, or log pi where `turned`.
 template <class D>
 auto with_fixed(D divergence, float fixed, bool turned) {
@@ -157,7 +178,7 @@ inline void add_binary_tv(std::vector<subject>& all) {
 template <class D>
 void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bool reverse) {
   for (bool const turned : {false, true}) {
-    for (float const fixed : {-1e-6F, -0.6931472F}) {
+    for (float const fixed : {0.0F, -1e-6F, -0.6931472F, -5.0F}) {
       double const f = static_cast<double>(fixed), log1m = log1mexp(f);
       auto const error = [f, log1m, from_x = turned != reverse](float x, float y) {
         if (!(x <= 0.0F) || std::isinf(x)) return no_promise;
@@ -268,6 +289,7 @@ inline std::vector<subject> subjects() {
     }
   };
   add_exponentials(all);
+  add_double(all);
   group(add_binary_tv);
   group(add_binary_kl);
   add_gates(all);

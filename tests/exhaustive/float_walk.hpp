@@ -1,6 +1,8 @@
 // Walks through floats block by block on all threads: all 2^32 of them, or 2^26 chosen by exponent.
 #pragma once
 
+#include "float_reference.hpp"
+
 #include <array>
 #include <atomic>
 #include <bit>
@@ -29,7 +31,17 @@ struct alignas(128) tally {
   double worst = 0.0;             // error
   float worst_at = 0.0F;
   std::uint64_t digest = 0;       // of all result bits; does not depend on order
+  // The input before, and what it gave: what rises does so from one block to the next too.
+  float x_before = std::numeric_limits<float>::quiet_NaN(), y_before = x_before;
+  wide_int n_before = 0;
 
+  // Is y on the wrong side of what the input before gave, for a function that rises?
+  template <class Y>
+  void step(float x, Y y, Y& before) {
+    steps_back += (x > x_before && y < before) || (x < x_before && y > before) ? 1 : 0;
+    before = y;
+    x_before = x;
+  }
   void judge(float x, double error) {
     ++inputs;
     if (error <= worst) return;  // NaN counts as worst
@@ -93,7 +105,8 @@ class walk {
       constexpr std::uint64_t portion = 64;
       for (std::uint64_t from = next.fetch_add(portion); from < blocks(); from = next.fetch_add(portion)) {
         for (std::uint64_t n = from; n < from + portion && n < blocks(); ++n) {
-          bool const its_turn = all_ || n % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
+          // Another block of each exponent for each subject.
+          bool const its_turn = all_ || (n + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
           if (its_turn) s.run(block(n), mine);
         }
       }
