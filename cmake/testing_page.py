@@ -3,7 +3,7 @@
 
     testing_page.py --template FILE --log FILE --told FOLDER --output FILE
 
-The log is what `./run test` leaves (ctest's output); the folder holds what the other commands printed last, COMMAND.txt.
+The log is what a whole `./run test` leaves (ctest's output); the folder holds what the other commands printed last, COMMAND.txt.
 Of what was not run here the page says so.
 """
 
@@ -19,8 +19,8 @@ GROUPS = [
     ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch: "),
     ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer: "),
     ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),
-    ("same bits", "one digest of every output bit", r"^digest|^two_versions$|^abi_name|^F26_"),
-    ("compile time", "what must not compile, and why", r"^compile_fail\.|^F20_fast_math|^relaxed"),
+    ("same bits", "one digest of every output bit", r"^digest|^two_versions|^abi_name|^F26_"),
+    ("compile time", "what must not compile, and why", r"^compile_fail\.|^F20_fast_math|^relaxed|^warnings"),
     ("headers", "each alone, all in two units, without exceptions, under nvcc", r"^headers_alone|^two_units|^no_exceptions|^cuda|^single_header|^layers"),
     ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
     ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
@@ -30,7 +30,7 @@ GROUPS = [
     ("unit, property, exhaustive", "one file of tests beside each header", r""),
 ]
 # Commands whose output is kept: see `told` in ./run.
-COMMANDS = ("digest", "exhaustive", "sanitize", "fuzz", "coverage", "mutate")
+COMMANDS = ("digest", "exhaustive", "sanitize", "fuzz", "coverage", "mutate", "test-cuda")
 TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")
 
 PROGRESS = re.compile(r"^ *(\d+/\d+ Test|Start) +#?\d+: ")
@@ -58,6 +58,10 @@ def table(counts):
     return "\n".join(lines)
 
 
+def day(path):
+    return datetime.date.fromtimestamp(path.stat().st_mtime)
+
+
 def told(folder):
     """What each command printed when it last ran here."""
     parts = []
@@ -66,10 +70,9 @@ def told(folder):
         if not path.is_file():
             parts.append(f"`./run {command}` was not run in this checkout.")
             continue
-        day = datetime.date.fromtimestamp(path.stat().st_mtime)
         lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
                  if line.strip() and not PROGRESS.match(line)]
-        parts.append("\n".join([f"`{lines[0]}`, {day}:", "", "```text", *lines[1:], "```"]))
+        parts.append("\n".join([f"`{lines[0]}`, {day(path)}:", "", "```text", *lines[1:], "```"]))
     return "\n\n".join(parts)
 
 
@@ -87,7 +90,9 @@ def main():
             return 1
     counts = read_log(args.log) if args.log.is_file() else {}
     known = any(sum(c[:2]) for c in counts.values())
-    numbers = table(counts) if known else "No test has been run in this checkout: `./run test` first, then `./run docs`."
+    numbers = "No whole `./run test` has ended in this checkout: run it first, then `./run docs`."
+    if known:
+        numbers = f"`./run test`, {day(args.log)}:\n\n{table(counts)}"
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(template.replace("@TABLE@", numbers).replace("@TOLD@", told(args.told)), encoding="utf-8")
     return 0

@@ -28,6 +28,16 @@ void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds
   });
 }
 
+// Keeps a token whose first listed symbol is more probable under pi than under mu: reads the lists when it decides.
+struct first_listed_rises {
+  template <class V>
+    requires(V::size == 1)
+  constexpr typename V::mask operator()(cppo::token<V> const& t) const {
+    auto const& lists = t.top_k();
+    return V(lists.log_prob(0)) > V(lists.rollout_log_prob(0));
+  }
+};
+
 }  // namespace
 
 TEST_CASE("kernel bodies equal seq: Binary-TV, float", "[block]") {
@@ -37,6 +47,16 @@ TEST_CASE("kernel bodies equal seq: Binary-TV, float", "[block]") {
 
 TEST_CASE("kernel bodies equal seq: every divergence", "[block]") {
   for (std::string_view const d : cppo::divergence_names()) check<float>(d, 100, 5);
+}
+
+TEST_CASE("kernel bodies equal seq: a mask that reads Top-K lists", "[block]") {
+  auto const region = cppo::trust_region(cppo::top_k_tv, cppo::uniform_weight, first_listed_rises{});
+  for (std::uint64_t seed = 700; seed < 720; ++seed) {
+    INFO("seed " << seed);
+    generated_batch<float> const batch = generate<float>(seed, {.top_k = 5});
+    REQUIRE(seq_against_bodies<4>(batch, region, {}) == "");
+    REQUIRE(seq_against_bodies<64>(batch, region, {}) == "");
+  }
 }
 
 TEST_CASE("kernel bodies equal seq: double, half and bfloat16 inputs", "[block]") {

@@ -71,7 +71,7 @@ void compare(Executor const& executor, Region const& region, cppo::loss_options 
     REQUIRE(got.outcome.code == want.outcome.code);
     CHECK(got[captured::mask] == want[captured::mask]);
     CHECK(got[captured::decision] == want[captured::decision]);
-    for (auto const c : {captured::loss, captured::gradient, captured::divergence}) {
+    for (auto const c : {captured::loss, captured::gradient, captured::divergence, captured::gate}) {
       for (std::size_t i = 0; i < want[c].size(); ++i) REQUIRE(std::abs(flushed(got[c][i])) == std::abs(flushed(want[c][i])));
     }
   }
@@ -83,14 +83,20 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   cppo::loss_options const plain;
   cppo::loss_options unclamped;
   unclamped.surrogate.log_ratio_clamp = 0.0;
-  for (auto const& options : {plain, unclamped}) {
-    compare(cppo::seq, cppo::presets::dense_post_trained(), options);
-    compare(cppo::simd, cppo::presets::dense_post_trained(), options);
-    compare(cppo::seq, cppo::ppo(), options);
-    compare(cppo::simd, cppo::ppo(), options);
-    compare(cppo::seq, cppo::fixed_cppo({}, cppo::precomputed), options);
-    compare(cppo::simd, cppo::fixed_cppo({}, cppo::precomputed), options);
-  }
+  auto const everywhere = [&](auto const& region) {
+    for (auto const& options : {plain, unclamped}) {
+      compare(cppo::seq, region, options);
+      compare(cppo::simd, region, options);
+      compare(cppo::simd.with_threads(2, 1), region, options);
+    }
+  };
+  everywhere(cppo::presets::dense_post_trained());
+  everywhere(cppo::ppo());
+  everywhere(cppo::fixed_cppo({}, cppo::precomputed));
+  everywhere(cppo::fixed_cppo({}, cppo::binary_kl));
+  everywhere(cppo::dppo({}, cppo::binary_kl_reverse));
+  everywhere(cppo::trm_mean({}, cppo::k3));
+  everywhere(softened(cppo::calibrated_cppo(), cppo::reciprocal_gate));
 }
 
 #endif

@@ -1,4 +1,5 @@
-// What a consumer is allowed to rely on whichever way the library came in: one include, and the macros of its targets.
+// What a consumer is allowed to rely on whichever way the library came in: one include, the macros of its targets, and
+// calls that compile, link and run.
 #if defined(CONSUMER_SINGLE_HEADER)
 #include <cppo.hpp>
 #else
@@ -20,4 +21,37 @@
 #endif
 #endif
 
-int main() { return CPPO_VERSION_MAJOR >= 0 && CPPO_VERSION_MINOR >= 0 ? 0 : 1; }
+#include <cstdint>
+
+namespace {
+
+using namespace cppo;
+
+// The second token's ratio is far above 1 and its advantage positive: masked. The others are kept.
+template <class Batch, class Executor>
+bool as_expected(Executor const& executor, Batch const& batch) {
+  float gradient[4] = {9, 9, 9, 9};
+  std::uint8_t mask[4] = {9, 9, 9, 9};
+  status const s = policy_loss(executor, batch, fixed_cppo({.delta = 0.2}), {.gradient = gradient, .mask = mask});
+  return s.ok() && mask[0] == 1 && mask[1] == 0 && mask[2] == 1 && mask[3] == 1 && gradient[0] < 0.0F &&
+         gradient[1] == 0.0F && gradient[3] > 0.0F;
+}
+
+}  // namespace
+
+int main() {
+  float const pi[] = {-0.50F, -0.10F, -0.70F, -1.00F}, mu[] = {-0.50F, -1.50F, -0.70F, -1.00F}, a[] = {1.0F, -1.0F};
+  layout const two = padded(2, 2);
+  auto const batch = rollout_batch(two, log_prob(pi), rollout_log_prob(mu), advantage(per_response(a)));
+  bool good = as_expected(seq, batch);
+#if defined(CONSUMER_WANTS_SIMD)
+  good = good && as_expected(simd, batch) && as_expected(simd.with_threads(2, 1), batch);
+#endif
+#if defined(CONSUMER_WANTS_EIGEN)
+  using rows = Eigen::Matrix<float, 2, 2, Eigen::RowMajor>;
+  rows const now{{pi[0], pi[1]}, {pi[2], pi[3]}}, then{{mu[0], mu[1]}, {mu[2], mu[3]}};
+  good = good && as_expected(seq, rollout_batch(two, log_prob(as_view(now)), rollout_log_prob(as_view(then)),
+                                                advantage(per_response(a))));
+#endif
+  return good ? 0 : 1;
+}

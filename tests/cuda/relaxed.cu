@@ -1,6 +1,11 @@
 // Built with --use_fast_math, which no macro shows: the device finds out, and `fetch` says so. Needs a device.
+#if defined(CPPO_SINGLE_HEADER)
+#define CPPO_USE_CUDA 1
+#include CPPO_SINGLE_HEADER
+#else
 #include <cppo/cppo.hpp>
 #include <cppo/execution/cuda.cuh>
+#endif
 
 #include <cstdio>
 

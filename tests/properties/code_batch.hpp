@@ -110,13 +110,15 @@ inline std::ostream& operator<<(std::ostream& out, code_batch const& batch) {
 
 namespace rc {
 
-// Up to four responses of up to 24 slots.
+// Up to four responses of up to 24 slots; one in forty of up to 600: many words of a response mask, and blocks of tokens.
 template <>
 struct Arbitrary<cppo_test::code_batch> {
   static Gen<cppo_test::code_batch> arbitrary() {
+    using slots = std::vector<std::uint32_t>;
     auto const slot = gen::resize(kNominalSize, gen::arbitrary<std::uint32_t>());
-    auto const response = gen::resize(24, gen::container<std::vector<std::uint32_t>>(slot));
-    auto const responses = gen::resize(4, gen::container<std::vector<std::vector<std::uint32_t>>>(response));
+    auto const of_slots = gen::container<slots>(slot);
+    auto const response = gen::weightedOneOf<slots>({{39, gen::resize(24, of_slots)}, {1, gen::resize(600, of_slots)}});
+    auto const responses = gen::resize(4, gen::container<std::vector<slots>>(response));
     return gen::build<cppo_test::code_batch>(gen::set(&cppo_test::code_batch::responses, responses),
                                              gen::set(&cppo_test::code_batch::packed),
                                              gen::set(&cppo_test::code_batch::weighted));

@@ -20,7 +20,7 @@ index_t any_below(index_t n) { return *rc::gen::resize(rc::kNominalSize, rc::gen
 std::size_t any_executor() { return static_cast<std::size_t>(any_below(3)); }
 // How a loss is formed where no slot counts but those with a token.
 cppo::loss_options any_options() {
-  cppo::loss_options o{.aggregate = static_cast<cppo::aggregation>(any_below(5)), .horizon = 64};
+  cppo::loss_options o{.aggregate = static_cast<cppo::aggregation>(any_below(5)), .horizon = 1024};
   if (any_below(3) == 2) o.positions = cppo::position_convention::fixed_horizon;
   if (any_below(3) == 2) o.surrogate.form = cppo::surrogate_form::reinforce;
   if (any_below(3) == 2) o.surrogate.ratio_cap = 1.25;
