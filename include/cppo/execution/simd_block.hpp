@@ -142,9 +142,8 @@ struct response_column {
   bool dense_bytes = false;  ///< lent bytes, one after the other
 
   response_column(column const& c, index_t b, index_t first, index_t n) noexcept : source(&c), slots(n) {
-    if (!c.lent()) return;
     base = b * c.response_stride + first * c.token_stride;
-    if (c.token_stride != 1) return;
+    if (c.token_stride != 1) return;  // what was not lent has none
     dense_floats = c.type == element_type::f32;
     dense_bytes = c.type == element_type::u8 || c.type == element_type::boolean;
   }
