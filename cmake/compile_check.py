@@ -11,13 +11,14 @@ What a refused file expects stands in its first lines, one comment each, all of 
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 
 
-# A candidate's whole constraint is printed whichever part of it fails; these are the words for the part: g++'s, g++'s of
-# a pack, clang's.
+# A candidate's whole constraint is printed whichever part of it fails; these are the words for the part: g++'s, g++'s
+# of a pack, clang's of a concept of one argument.
 UNSATISFIED = r"for the satisfaction of .{0}[<’']|the expression .\(\.\.\. && {0}<\w+>\)|does not satisfy '{0}'"
 
 
@@ -28,6 +29,8 @@ def expectations(path):
         for line in file:
             match = re.match(r"// expect( unsatisfied)?: *(.*\S)", line)
             if not match:
+                if line.startswith("// expect"):
+                    return []
                 break
             words = " ".join(match[2].split())
             found.append((line.strip(), UNSATISFIED.format(re.escape(words)) if match[1] else re.escape(words)))
@@ -43,7 +46,8 @@ def main():
     args = parser.parse_args()
     path = args.fails or args.passes
 
-    run = subprocess.run([*args.command, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    run = subprocess.run([*args.command, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                         env={**os.environ, "LC_ALL": "C"})
     if args.passes:
         if run.returncode != 0:
             print(f"{path} must compile, but:\n{run.stdout}")
@@ -51,7 +55,7 @@ def main():
 
     expected = expectations(path)
     if not expected:
-        print(f"{path}: the first line must be '// expect: words of the message'")
+        print(f"{path}: the first lines must be '// expect: words' or '// expect unsatisfied: concept'")
         return 1
     if run.returncode == 0:
         print(f"{path} compiled, but must be refused")

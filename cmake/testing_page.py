@@ -3,7 +3,8 @@
 
     testing_page.py --template FILE --log FILE --told FOLDER --output FILE
 
-The log is what a whole `./run test` leaves (ctest's output); the folder holds what the other commands printed last, COMMAND.txt.
+The log is what a whole `./run test` leaves (ctest's output); the folder holds what the other commands printed last,
+COMMAND.txt.
 Of what was not run here the page says so.
 """
 
@@ -33,6 +34,7 @@ GROUPS = [
 COMMANDS = ("digest", "exhaustive", "sanitize", "fuzz", "coverage", "mutate", "test-cuda")
 TEST = re.compile(r"^ *\d+/\d+ Test +#\d+: (.+?) \.*\s*(Passed|\*\*\*\S.*?) +([\d.]+) sec")
 
+ENDED = re.compile(r"^\d+% tests passed", re.MULTILINE)
 PROGRESS = re.compile(r"^ *(\d+/\d+ Test|Start) +#?\d+: ")
 
 
@@ -89,7 +91,7 @@ def main():
             print(f"{args.template}: there is no {place} to fill in")
             return 1
     counts = read_log(args.log) if args.log.is_file() else {}
-    known = any(sum(c[:2]) for c in counts.values())
+    known = args.log.is_file() and ENDED.search(args.log.read_text(encoding="utf-8", errors="replace")) is not None
     numbers = "No whole `./run test` has ended in this checkout: run it first, then `./run docs`."
     if known:
         numbers = f"`./run test`, {day(args.log)}:\n\n{table(counts)}"

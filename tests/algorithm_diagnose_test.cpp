@@ -211,7 +211,7 @@ TEST_CASE("diagnose: a shift needs sixteen pairs to be called one") {
   CHECK_FALSE(shifted(16));
 }
 
-TEST_CASE("F17_temperature_detected: ratios off everywhere, at any temperature but the trainer's") {
+TEST_CASE("F17_temperature_detected: ratios off at temperatures from 0.5 to 1.5") {
   for (double const temperature : {0.5, 0.6, 0.7, 0.8, 0.9, 1.2, 1.5}) {
     INFO(temperature);
     CHECK(sampled_by(temperature, 1.0).has(finding::large_mismatch));
@@ -219,7 +219,7 @@ TEST_CASE("F17_temperature_detected: ratios off everywhere, at any temperature b
   CHECK_FALSE(sampled_by(1.0, 1.0).has(finding::large_mismatch));
 }
 
-TEST_CASE("F17_truncation_detected: top-p and top-k raise log mu of every token that is left") {
+TEST_CASE("F17_truncation_detected: top-p raises log mu of every token that is left") {
   for (double const top_p : {0.5, 0.8, 0.9, 0.95, 0.99}) {
     INFO(top_p);
     CHECK(sampled_by(1.0, top_p).has(finding::truncated_sampling));

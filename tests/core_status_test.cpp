@@ -172,6 +172,10 @@ TEST_CASE("F14_empty_batch", "[core]") {
     CHECK(r.loss == 0.0);
     CHECK(r.masked_fraction() == 0.0);
     CHECK(r.mean_delta_b() == 0.0);
+    for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence, r.sum_weighted,
+                           r.sum_gate, r.sum_ratio, r.sum_k1, r.sum_k3, r.sum_delta_b}) {
+      CHECK(x == 0.0);
+    }
     for (float g : b.gradient) CHECK((g == 0.0F && !std::signbit(g)));
   }
   float const* const nothing = nullptr;

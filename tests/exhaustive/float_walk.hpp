@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,11 @@ struct alignas(128) tally {
   float x_before = std::numeric_limits<float>::quiet_NaN(), y_before = x_before;
   wide_int n_before = 0;
 
+  void follow(tally const& other) {
+    x_before = other.x_before;
+    y_before = other.y_before;
+    n_before = other.n_before;
+  }
   // Is y on the wrong side of what the input before gave, for a function that rises?
   template <class Y>
   void step(float x, Y y, Y& before) {
@@ -104,10 +110,11 @@ class walk {
     auto const work = [&](tally& mine) {
       constexpr std::uint64_t portion = 64;
       for (std::uint64_t from = next.fetch_add(portion); from < blocks(); from = next.fetch_add(portion)) {
+        tally before;  // another thread's, perhaps: what rises must rise from there
+        if (all_ && from > 0) s.run(block(from - 1), before);
+        mine.follow(before);
         for (std::uint64_t n = from; n < from + portion && n < blocks(); ++n) {
-          // Another block of each exponent for each subject.
-          bool const its_turn = all_ || (n + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
-          if (its_turn) s.run(block(n), mine);
+          if (is_turn_of(s, n)) s.run(block(n), mine);
         }
       }
     };
@@ -120,6 +127,10 @@ class walk {
   }
 
  private:
+  // In a sample, each subject of a group has other blocks of an exponent, other ones of the next, and all turning points.
+  bool is_turn_of(subject const& s, std::uint64_t n) const {
+    return all_ || n >= 512 * 128 || (n % 128 + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
+  }
   static float_block filled(std::uint64_t number, std::uint32_t first, std::uint32_t step) {
     float_block b;
     b.number = number;

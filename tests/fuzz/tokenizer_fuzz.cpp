@@ -1,5 +1,5 @@
 // The reader of vocabularies: whatever stands in the file, it is read or refused with one sentence, and what was read
-// spells any text and gives it back.
+// spells any text in tokens that it has.
 #include "fault.hpp"
 #include "memory_file.hpp"
 

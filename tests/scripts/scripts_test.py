@@ -182,6 +182,10 @@ class CompileCheck(unittest.TestCase):
             self.assertEqual(self.check("--fails", "// expect unsatisfied: token_mask\n", shell), 0)
             self.assertEqual(self.check("--fails", "// expect unsatisfied: divergence_score\n", shell), 1)
 
+    def test_an_expectation_that_is_none(self):
+        for line in ("// expect:", "// expects unsatisfied: token_mask", "// expect a mask"):
+            self.assertEqual(self.check("--fails", f"// expect: a mask\n{line}\n", "echo a mask; exit 1"), 1)
+
     def test_no_words(self):
         self.assertEqual(self.check("--fails", "int x;\n", "exit 1"), 1)
 
@@ -234,7 +238,7 @@ class TestingPage(unittest.TestCase):
             (folder / "test.log").write_text(
                 " 1/3 Test #1: compile_fail.two ....   Passed    0.10 sec\n"
                 " 2/3 Test #2: F20_fast_math_refused ....   Passed    0.10 sec\n"
-                " 3/3 Test #3: a sum is exact ....***Failed    2.00 sec\n", encoding="utf-8")
+                " 3/3 Test #3: a sum is exact ....***Failed    2.00 sec\n67% tests passed\n", encoding="utf-8")
             (folder / "sanitize.txt").write_text(
                 "./run sanitize\n      Start   7: a\n 1/1 Test   #7: a ....   Passed    0.1 sec\n100% tests passed\n", encoding="utf-8")
             result = run("testing_page.py", "--template", folder / "page.in", "--log", folder / "test.log", "--told", folder,
