@@ -17,8 +17,8 @@ from pathlib import Path
 # The first pattern that matches decides. Name of the group, what it holds, pattern on the test's name.
 GROUPS = [
     ("single header", "the whole suite again, against the amalgamated header", r"^single header:"),
-    ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch: "),
-    ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer: "),
+    ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch:"),
+    ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer:"),
     ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),
     ("same bits", "one digest of every output bit", r"^digest|^two_versions|^abi_name|^F26_"),
     ("compile time", "what must not compile, and why", r"^compile_fail\.|^F20_fast_math|^relaxed|^warnings"),

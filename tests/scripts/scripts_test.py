@@ -237,6 +237,7 @@ class TestingPage(unittest.TestCase):
             (folder / "page.in").write_text("@TABLE@\n\n@TOLD@\n", encoding="utf-8")
             (folder / "test.log").write_text(
                 " 1/3 Test #1: compile_fail.two ....   Passed    0.10 sec\n"
+                " 1/4 Test #4: dispatch:one call ....   Passed    0.10 sec\n"
                 " 2/3 Test #2: F20_fast_math_refused ....   Passed    0.10 sec\n"
                 " 3/3 Test #3: a sum is exact ....***Failed    2.00 sec\n67% tests passed\n", encoding="utf-8")
             (folder / "sanitize.txt").write_text(
@@ -247,7 +248,8 @@ class TestingPage(unittest.TestCase):
             page = (folder / "page.md").read_text(encoding="utf-8")
         self.assertRegex(page, r"^`./run test`, 2[0-9]{3}-")
         self.assertIn("| compile time | what must not compile, and why | 2 | 0 | 0 |", page)
-        self.assertIn("| all | | 2 | 1 | 2 |", page)
+        self.assertRegex(page, r"\| dispatch \|[^|]*\| 1 \| 0 \| 0 \|")
+        self.assertIn("| all | | 3 | 1 | 2 |", page)
         self.assertIn("```text\n100% tests passed\n```", page)
         self.assertIn("`./run mutate` was not run in this checkout.", page)
 
