@@ -65,7 +65,14 @@ struct register_ops<xsimd::batch<float, A>> {
     return reg(p);
   }
   CPPO_ALWAYS_INLINE static reg exact_mul(reg a, reg b) noexcept { return a * b; }
-  CPPO_ALWAYS_INLINE static reg div(reg a, reg b) noexcept { return a / b; }
+  // The instruction: on ARM some versions of xsimd multiply by an estimate of the reciprocal.
+  CPPO_ALWAYS_INLINE static reg div(reg a, reg b) noexcept {
+#if defined(__aarch64__) && !defined(__ARM_FEATURE_SVE)
+    return reg(vdivq_f32(a.data, b.data));
+#else
+    return a / b;
+#endif
+  }
   // On x86 one instruction; elsewhere `min` of a NaN or of zeros of both signs may differ from what a lane's is.
 #if defined(__SSE2__)
   CPPO_ALWAYS_INLINE static reg min(reg a, reg b) noexcept { return xsimd::min(a, b); }

@@ -1,6 +1,6 @@
 /// @file
 /// What registers of floats need and xsimd does not offer: bits of a mask, running sums, compress, expand, streaming
-/// stores. The only file with intrinsics; every function has a plain form for other instruction sets.
+/// stores. With simd_lanes.hpp the only file with intrinsics; every function has a plain form for other instruction sets.
 #pragma once
 
 #include <cppo/execution/simd_lanes.hpp>
