@@ -95,13 +95,15 @@ std::vector<float> json_line::numbers(std::string_view field, std::size_t size) 
 
 std::vector<std::int32_t> json_line::integers(std::string_view field) const {
   std::vector<std::int32_t> values;
-  for (float const x : numbers(field)) {
-    if (!(x >= -1.0F && x <= 16777216.0F) || x != static_cast<float>(static_cast<std::int32_t>(x))) {
-      fail(fmt::format("{}[{}] must be a token id, but is {}", spelled(field), values.size(), x));
-    }
-    values.push_back(static_cast<std::int32_t>(x));
-  }
+  for (float const x : numbers(field)) values.push_back(token_id(field, values.size(), x));
   return values;
+}
+
+std::int32_t json_line::token_id(std::string_view field, std::size_t at, float x) const {
+  if (!(x >= -1.0F && x <= 16777216.0F) || x != static_cast<float>(static_cast<std::int32_t>(x))) {
+    fail(fmt::format("{}[{}] must be a token id, but is {}", spelled(field), at, x));
+  }
+  return static_cast<std::int32_t>(x);
 }
 
 std::vector<std::string> json_line::strings(std::string_view field) const {

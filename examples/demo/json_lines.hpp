@@ -36,8 +36,10 @@ class json_line {
   std::vector<float> numbers(std::string_view field, std::size_t size) const;
   /// A field that holds an array of numbers, of any length.
   std::vector<float> numbers(std::string_view field) const;
-  /// A field that holds an array of whole numbers.
+  /// A field that holds an array of token ids.
   std::vector<std::int32_t> integers(std::string_view field) const;
+  /// x, which stands in the field, as a token id: whole, from -1 to 2^24.
+  std::int32_t token_id(std::string_view field, std::size_t at, float x) const;
   /// A field that holds an array of strings.
   std::vector<std::string> strings(std::string_view field) const;
   /// A field that holds an array of equally long arrays of numbers.

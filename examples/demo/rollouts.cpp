@@ -77,7 +77,7 @@ top_k_lists read_lists(json_line const& line, std::size_t size) {
   lists.k = ids.width;
   if (lists.k == 0) line.fail("\"ids\" must hold at least one id a token");
   static_cast<void>(table_of(line, "ids", size, lists.k));
-  for (float const id : ids.values) lists.ids.push_back(static_cast<std::int32_t>(id));
+  for (float const id : ids.values) lists.ids.push_back(line.token_id("ids", lists.ids.size(), id));
   lists.rollout_log_prob = table_of(line, "rollout_log_prob", size, lists.k).values;
   json_line const log_prob = line.inside("log_prob");
   for (int const updates : line.versions("log_prob")) {
