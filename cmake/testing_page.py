@@ -20,7 +20,7 @@ GROUPS = [
     ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch:"),
     ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer:"),
     ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),
-    ("same bits", "one digest of every output bit", r"^digest|^two_versions|^abi_name|^F26_"),
+    ("same bits", "one digest of every output bit", r"^digest|^aarch64|^two_versions|^abi_name|^F26_"),
     ("compile time", "what must not compile, and why", r"^compile_fail\.|^F20_fast_math|^relaxed|^warnings"),
     ("headers", "each alone, all in two units, without exceptions, under nvcc", r"^headers_alone|^two_units|^no_exceptions|^cuda|^single_header|^layers"),
     ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
