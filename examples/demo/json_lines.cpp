@@ -1,5 +1,6 @@
 #include "json_lines.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <limits>
@@ -37,7 +38,9 @@ std::optional<double> number_in(simdjson::dom::element e) {
 json_line::json_line(std::string const& file, long number, simdjson::dom::object fields)
     : file_(&file), number_(number), fields_(fields) {}
 
-void json_line::fail(std::string const& what) const {
+void json_line::fail(std::string what) const {
+  auto const is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  std::replace_if(what.begin(), what.end(), is_control, '?');
   throw input_error(fmt::format("{}, line {}: {}", *file_, number_, what));
 }
 

@@ -50,8 +50,8 @@ class json_line {
   bool is_object(std::string_view field) const;
   /// The members of an object field as a line of their own, to be read by version.
   json_line inside(std::string_view field) const;
-  /// Throws an `input_error` that says where, then `what`.
-  [[noreturn]] void fail(std::string const& what) const;
+  /// Throws an `input_error` that says where, then `what`, on one line whatever the file holds.
+  [[noreturn]] void fail(std::string what) const;
 
  private:
   simdjson::dom::element element(std::string_view field) const;
