@@ -75,11 +75,12 @@ inline double ulps(float got, double want) {
   return std::fabs(y - want) * std::ldexp(1.0, -(exponent < -149 ? -149 : exponent > 104 ? 104 : exponent));
 }
 
-// The same in units of the last place of a double; infinity stands for 2^1024, and NaN is only right where it is wanted.
+// The same in units of the last place of a double; infinity stands for 2^1024, NaN is right only where it is wanted.
 inline double wide_ulps(double got, long double want) {
   if (want != want || got != got) return want != want && got != got ? 0.0 : HUGE_VAL;
   if (std::isinf(want)) return static_cast<long double>(got) == want ? 0.0 : HUGE_VAL;
-  long double const y = std::isinf(got) ? std::copysign(0x1p1024L, static_cast<long double>(got)) : static_cast<long double>(got);
+  auto const wide = static_cast<long double>(got);
+  long double const y = std::isinf(got) ? std::copysign(0x1p1024L, wide) : wide;
   int const exponent = want == 0.0L ? -1074 : std::ilogb(want) - 52;
   int const unit = exponent < -1074 ? -1074 : exponent > 971 ? 971 : exponent;
   return static_cast<double>(std::fabs(y - (want > 0x1p1024L ? 0x1p1024L : want)) * std::ldexp(1.0L, -unit));

@@ -129,7 +129,8 @@ class walk {
  private:
   // In a sample, each subject of a group has other blocks of an exponent, other ones of the next, and all turning points.
   bool is_turn_of(subject const& s, std::uint64_t n) const {
-    return all_ || n >= 512 * 128 || (n % 128 + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
+    if (all_ || n >= 512 * 128) return true;
+    return (n % 128 + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
   }
   static float_block filled(std::uint64_t number, std::uint32_t first, std::uint32_t step) {
     float_block b;

@@ -19,8 +19,9 @@ using batch_t = generated_batch<float>;
 index_t any_below(index_t n) { return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange<index_t>(0, n)); }
 std::size_t any_executor() { return static_cast<std::size_t>(any_below(3)); }
 // How a loss is formed where no slot counts but those with a token.
-cppo::loss_options any_options() {
-  cppo::loss_options o{.aggregate = static_cast<cppo::aggregation>(any_below(5)), .horizon = 1024};
+cppo::loss_options any_options(batch_t const& batch) {
+  index_t const horizon = batch.width > 64 ? batch.width : 64;
+  cppo::loss_options o{.aggregate = static_cast<cppo::aggregation>(any_below(5)), .horizon = horizon};
   if (any_below(3) == 2) o.positions = cppo::position_convention::fixed_horizon;
   if (any_below(3) == 2) o.surrogate.form = cppo::surrogate_form::reinforce;
   if (any_below(3) == 2) o.surrogate.ratio_cap = 1.25;
@@ -39,7 +40,7 @@ void require_same(float_run const& got, float_run const& want, slot_rows const& 
 void require_same_in(region_choice const& choice, batch_t const& batch, slot_rows rows, bool packed, bool reports) {
   auto const other = rearranged(batch, std::move(rows), packed);
   std::size_t const executor = any_executor();
-  cppo::loss_options const o = any_options();
+  cppo::loss_options const o = any_options(batch);
   float_run const want = run_on(choice.config(), batch, o, executor);
   require_same(run_on(choice.config(), other.batch, o, executor), want, other.batch.rows(), other.source, reports);
 }
@@ -50,7 +51,7 @@ TEST_CASE("F3_poison_invariance, property", "[property]") {
   property("what stands in excluded slots reaches nothing", [](region_choice const& choice, code_batch const& codes) {
     batch_t batch = codes.make();
     std::size_t const executor = any_executor();
-    cppo::loss_options const o = any_options();
+    cppo::loss_options const o = any_options(batch);
     float_run const want = run_on(choice.config(), batch, o, executor);
     batch.refill_excluded(1 + static_cast<int>(any_below(poisons - 1)));
     require_same(run_on(choice.config(), batch, o, executor), want, batch.rows(), {}, true);
@@ -155,7 +156,7 @@ TEST_CASE("F22, property: every executor and every run give the same bits", "[pr
   property("seq, simd, simd on threads, seq again", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     runner const run = runner_of(choice.config());
-    cppo::loss_options const o = any_options();
+    cppo::loss_options const o = any_options(batch);
     float_run const want = run.run(0, batch, o);
     for (std::size_t const executor : {std::size_t{1}, std::size_t{2}, std::size_t{0}}) {
       require_same(run.run(executor, batch, o), want, batch.rows(), {}, true);
