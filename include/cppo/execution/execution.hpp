@@ -54,6 +54,15 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   return {};
 }
 
+/// Slots of the longest response whose divergences a call collects; 0 where the totals are lent.
+template <class Real, class Region>
+constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
+  layout const& l = t.batch.shape();
+  index_t longest = 0;
+  for (index_t b = 0; b < l.responses() && t.totals == nullptr; ++b) longest = l.slots(b) > longest ? l.slots(b) : longest;
+  return longest;
+}
+
 /// T, max and mean of D, and the effective delta_b of a response; from the lent totals where it is a piece.
 /// `each(f)` calls f(D) for every token in order; it is called only if the region asks for divergences.
 template <class Real, class Region, class Each>

@@ -57,11 +57,14 @@ struct work_memory {
 
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
 /// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
-/// that could not be started are missing, but nothing is left undone. `least`: slots for each.
+/// that could not be started are missing, but nothing is left undone. `least`: slots for each. All memory is taken
+/// before the first response, on the calling thread: `scratch` has room for as many numbers.
 template <class Real, class Thread = std::thread, class Task, class Body>
-outcome_fold over_responses(int threads, index_t least, Task const& t, work_memory<Real>& memory, Body const& body) {
+outcome_fold over_responses(int threads, index_t least, Task const& t, std::size_t room, work_memory<Real>& memory,
+                            Body const& body) {
   layout const& l = t.batch.shape();
   outcome_fold fold;
+  memory.first.reserve(room);
   int const n = useful_threads(threads, l.responses(), l.elements(), least);
   if (n == 1) {
     for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
@@ -70,6 +73,7 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, work_memo
   std::vector<response_outcome>& outcomes = memory.outcomes;
   outcomes.assign(static_cast<std::size_t>(l.responses()), {});
   if (memory.others.size() < static_cast<std::size_t>(n - 1)) memory.others.resize(static_cast<std::size_t>(n - 1));
+  for (std::vector<Real>& scratch : memory.others) scratch.reserve(room);
   std::atomic<index_t> next{0};
   std::atomic<std::size_t> arrived{0};
   auto const take = [&](std::vector<Real>& scratch) {

@@ -101,6 +101,13 @@ class seq_response {
   bool traces_;
 };
 
+/// Numbers that `seq_response` may keep at a time.
+template <class Real, class Region>
+constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
+  if constexpr (any(Region::needed, needs::quantile)) return static_cast<std::size_t>(longest_collected(t));
+  else return 0;
+}
+
 }  // namespace detail
 
 /// Runs a call response by response.
@@ -108,6 +115,7 @@ template <class Real, class Region>
 constexpr detail::outcome_fold execute(seq_t, detail::task<Real, Region> const& t) {
   detail::outcome_fold fold;
   std::vector<Real> scratch;
+  scratch.reserve(detail::seq_room(t));
   for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
     fold.add(detail::seq_response<Real, Region>(t, b, scratch).run());
   }

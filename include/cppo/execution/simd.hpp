@@ -27,9 +27,9 @@ class simd_t {
   }
   /// Threads asked for.
   constexpr int threads() const noexcept { return threads_; }
-  /// body(b, scratch) for every response.
+  /// body(b, scratch) for every response, with room for as many numbers in `scratch`.
   template <class Real, class Task, class Body>
-  detail::outcome_fold over_responses(Task const& t, Body const& body) const {
+  detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const {
     detail::work_memory<Real> own;
     detail::work_memory<Real>* memory = &own;
     if (workspace_ != nullptr) {
@@ -38,7 +38,7 @@ class simd_t {
     }
     int const lanes = sizeof(Real) == sizeof(float) ? detail::simd_size : 1;
     index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
-    return detail::over_responses<Real>(threads_, least, t, *memory, body);
+    return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
   }
 
  private:
@@ -74,7 +74,7 @@ index_t count_tokens(simd_t const&, task<float, Region> const& t, index_t b) noe
 /// Runs a call on registers of tokens, responses over threads.
 template <class Region>
 detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
-  return how.over_responses<float>(t, [&t](index_t b, std::vector<float>& scratch) {
+  return how.over_responses<float>(t, detail::simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
     return detail::simd_response<Region>(t, b, scratch).run();
   });
 }
@@ -82,7 +82,7 @@ detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
 /// Calls in double run the scalar definition, responses over threads.
 template <class Region>
 detail::outcome_fold execute(simd_t how, detail::task<double, Region> const& t) {
-  return how.over_responses<double>(t, [&t](index_t b, std::vector<double>& scratch) {
+  return how.over_responses<double>(t, detail::seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
     return detail::seq_response<double, Region>(t, b, scratch).run();
   });
 }

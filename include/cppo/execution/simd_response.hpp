@@ -237,4 +237,11 @@ class simd_response {
   float const* known_ = nullptr;  // D of every token, where a first pass found it
 };
 
+/// Numbers that `simd_response` may keep at a time.
+template <class Region>
+std::size_t simd_room(task<float, Region> const& t) noexcept {
+  if constexpr (needs_divergences<Region>) return simd_statistics::room(longest_collected(t));
+  else return 0;
+}
+
 }  // namespace cppo::inline CPPO_ABI::detail

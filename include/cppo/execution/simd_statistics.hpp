@@ -16,11 +16,12 @@ class simd_statistics {
   /// Works in `scratch`, which grows as it must.
   explicit simd_statistics(std::vector<float>& scratch) noexcept : scratch_(scratch) {}
 
-  /// Room for the scores of n tokens, a group more, and as much again to work in.
+  /// Numbers for the scores of n tokens, a group more, and as much again to work in.
+  static constexpr std::size_t room(index_t n) noexcept { return 2 * (static_cast<std::size_t>(n) + 2 * group_size); }
+  /// Where the scores of n tokens go.
   float* reserve(index_t n) {
     n_ = n;
-    room_ = static_cast<std::size_t>(n) + 2 * group_size;
-    if (scratch_.size() < 2 * room_) scratch_.resize(2 * room_);
+    if (scratch_.size() < room(n)) scratch_.resize(room(n));
     return scratch_.data();
   }
 
@@ -46,11 +47,10 @@ class simd_statistics {
   }
 
  private:
-  float* work() const noexcept { return scratch_.data() + room_; }
+  float* work() const noexcept { return scratch_.data() + room(n_) / 2; }
 
   std::vector<float>& scratch_;
   index_t n_ = 0;
-  std::size_t room_ = 0;
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
