@@ -72,7 +72,7 @@ struct call_memory {
     index_t const responses = l.responses();
     take(state, 1);
     take(outcomes, responses);
-    take(folds, responses > 0 ? (responses + fold_block - 1) / fold_block : 1);
+    take(folds, fold_blocks(responses));
     take(tokens, responses);
     take(order, l.is_packed() ? responses : 0);
     take(scores, needs_divergences<Region> ? l.elements() : 0);

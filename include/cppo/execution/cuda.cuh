@@ -248,7 +248,6 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
   status const s = executor.obtain(call.m.template place<Region>(nullptr, l), memory, own);
   if (!s.ok()) return s;
   call.m.template place<Region>(memory, l);
-  auto const folds = static_cast<int>((l.responses() + fold_block - 1) / fold_block);
   if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
   else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
   if (l.responses() > 0) {
@@ -257,7 +256,7 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
     if (is_usual(t)) run_responses<pass::usual>(queue, call);
     else run_responses<pass::any>(queue, call);
   }
-  queue.run(fold_kernel<Real, Region>, folds > 0 ? folds : 1, threads_for_steps, call, wanted);
+  queue.run(fold_kernel<Real, Region>, static_cast<int>(fold_blocks(l.responses())), threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, executor.stream()));
   return queue.result();
 }

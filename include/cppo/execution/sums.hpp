@@ -97,6 +97,11 @@ struct response_outcome {
 /// Responses whose reports are added up before the sum goes on: a call of many has a tree of two levels.
 inline constexpr index_t fold_block = 256;
 
+/// Such sums that a call of so many responses has, at least one.
+constexpr index_t fold_blocks(index_t responses) noexcept {
+  return responses > fold_block ? (responses + fold_block - 1) / fold_block : 1;
+}
+
 /// Is `next`, of a later response, what a call ends with rather than `first`? The first bad place in order; a piece that
 /// is out because of another says so only where the other is not at hand.
 CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& next) noexcept {

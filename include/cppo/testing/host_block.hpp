@@ -123,12 +123,12 @@ class host_kernels {
     using folding = cppo::detail::block_fold<block>;
     typename folding::storage shared;
     folding const one(threads, shared);
-    index_t const blocks = (responses + cppo::detail::fold_block - 1) / cppo::detail::fold_block;
+    index_t const blocks = cppo::detail::fold_blocks(responses);
     for (index_t k = 0; k < blocks; ++k) {
       index_t const first = k * cppo::detail::fold_block, left = responses - first;
       one.run(memory_.outcomes + first, left < cppo::detail::fold_block ? left : cppo::detail::fold_block, memory_.folds[k]);
     }
-    if (blocks != 1) one.run(memory_.folds, blocks, *memory_.folds);
+    if (blocks > 1) one.run(memory_.folds, blocks, *memory_.folds);
   }
 
   cppo::detail::call_memory<Real> memory_;
