@@ -265,3 +265,12 @@ TEST_CASE("diagnose: a batch of no sound shape is not clean, and is not read") {
   CHECK(diagnose(batch).tokens == 0);
   only(diagnose(batch), finding::bad_shape);
 }
+
+TEST_CASE("diagnose: offsets on a device are not read") {
+  std::vector<double> const pi(2, -1.0);
+  auto const* const elsewhere = reinterpret_cast<std::int64_t const*>(std::uintptr_t{16});
+  auto const batch = cppo::rollout_batch(cppo::packed_on_device(elsewhere, 1, 2), cppo::log_prob(pi),
+                                         cppo::rollout_log_prob(pi), cppo::advantage(pi));
+  REQUIRE(batch.check().ok());
+  only(diagnose(batch), finding::bad_shape);
+}

@@ -588,3 +588,18 @@ TEST_CASE("a piece of a batch that does not check is not read") {
   total.length = 2;
   CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
 }
+
+TEST_CASE("offsets on a device are not read by the passes over pieces") {
+  std::vector<float> const x(2, -1.0F), pi(2, -0.5F);
+  auto const* const elsewhere = reinterpret_cast<std::int32_t const*>(std::uintptr_t{16});
+  auto const batch = cppo::rollout_batch(cppo::packed_on_device(elsewhere, 1, 2), cppo::log_prob(pi),
+                                         cppo::rollout_log_prob(x), cppo::advantage(x));
+  REQUIRE(batch.check().ok());
+  std::vector<float> divergences;
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length == 0);
+  cppo::response_summary total;
+  total.length = 2;
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
+  index_t const zero[] = {0};
+  CHECK(plan_pieces(batch, cppo::fixed_cppo(), zero, zero, 1).totals.empty());
+}

@@ -1,7 +1,7 @@
 // Relaxed arithmetic is noticed when a call is made: here by rounding modes, in tests/builds by flags.
 #include "catch_compat.hpp"
 
-#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/simd.hpp>
 #include <cppo/policy.hpp>
@@ -85,4 +85,41 @@ TEST_CASE("each lane type notices each rounding mode", "[core]") {
     CHECK_FALSE(wide);
     CHECK_FALSE(registers);
   }
+}
+
+TEMPLATE_TEST_CASE("pieces summed under a mode other than to nearest are refused when used", "", float, double) {
+  using cppo::index_t;
+  std::vector<TestType> const pi{TestType(-0.5), TestType(-1.5), TestType(-0.2), TestType(-0.3)};
+  std::vector<TestType> const mu(4, TestType(-0.75)), a(4, TestType(1));
+  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
+  index_t const response_of[] = {0, 0}, order_of[] = {0, 1};
+  auto const check = [&](auto const& region) {
+    auto const used = [&](cppo::piece_plan const& plan) {
+      std::vector<TestType> gradient(4, TestType(7));
+      cppo::loss_options const in{.carries = plan.carries, .totals = plan.totals};
+      cppo::status const s = policy_loss(cppo::seq, batch, region, {.gradient = gradient}, in);
+      CHECK((s.ok() || gradient == std::vector<TestType>(4, TestType(7))));
+      return s.code;
+    };
+    auto const sound = plan_pieces(batch, region, response_of, order_of, 1);
+    CHECK(used(sound) == cppo::status_code::ok);
+    for (int const mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+      cppo::piece_plan all, first = sound, second = sound, budget = sound;
+      std::vector<TestType> scores;
+      {
+        rounding const during(mode);
+        all = plan_pieces(batch, region, response_of, order_of, 1);
+        cppo::response_summary const piece = summarize_piece(batch, region, 0, scores);
+        first.totals[0] = first.totals[1] = combine(piece, sound.totals[1]);
+        second.carries[1] = sum_piece(batch, region, 0, sound.totals[0], 0);
+        budget.totals[0] = budget.totals[1] = cppo::resolve_totals<TestType>(region, sound.totals[0], scores);
+      }
+      for (cppo::piece_plan const& plan : {all, first, second, budget}) {
+        CHECK(used(plan) == cppo::status_code::carry_mismatch);
+      }
+    }
+  };
+  check(cppo::fixed_cppo());
+  check(cppo::calibrated_cppo());
 }

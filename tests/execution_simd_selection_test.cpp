@@ -18,7 +18,8 @@ struct scores {
   std::vector<float> x;  // n of them, then what must not matter
   index_t n = 0;
 
-  scores(std::mt19937& random, index_t count, bool ties) : x(static_cast<std::size_t>(count) + 64), n(count) {
+  scores(std::mt19937& random, index_t count, bool ties)
+      : x(static_cast<std::size_t>(count) + detail::selection_word - 1), n(count) {
     std::exponential_distribution<float> some(10.0F);
     for (float& y : x) y = std::min(1.0F, ties ? std::round(some(random) * 50.0F) / 50.0F : some(random));
     std::fill(x.begin() + static_cast<std::ptrdiff_t>(n), x.end(), std::numeric_limits<float>::quiet_NaN());
@@ -100,4 +101,22 @@ TEST_CASE("the largest float whose product stays below a limit", "[execution][si
   CHECK(at_least == 5000);
   CHECK(at_most == 5000);
   CHECK(equal > 2000);
+}
+
+TEST_CASE("scores that all lie inside the bounds have room for what is loaded past them", "[execution][simd]") {
+  std::vector<float> pi;
+  for (index_t n = 1; n <= 700; ++n) {
+    CHECK(detail::simd_statistics::room(n) / 2 >= static_cast<std::size_t>(n) + detail::selection_word - 1);
+    pi.resize(static_cast<std::size_t>(n));
+    for (index_t i = 0; i < n; ++i) {
+      double const d = 0.021 + 0.018 * static_cast<double>(i * 37 % n) / static_cast<double>(n);
+      pi[static_cast<std::size_t>(i)] = static_cast<float>(std::log(std::exp(-0.5) - d));
+    }
+    std::vector<float> const mu(pi.size(), -0.5F), a(pi.size(), 1.0F);
+    std::vector<float> want(pi.size()), got(pi.size());
+    auto const batch = rollout_batch(padded(1, n), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    CHECK(policy_loss(seq, batch, calibrated_cppo(), {.trace = {.threshold = want}}).ok());
+    CHECK(policy_loss(simd, batch, calibrated_cppo(), {.trace = {.threshold = got}}).ok());  // under ASan it shows
+    CHECK(got == want);
+  }
 }

@@ -111,7 +111,7 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, task, 0, memory, [&](index_t b, std::vector<float>&) {
+    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, task, 0, memory, [&](index_t b, auto&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};

@@ -165,7 +165,7 @@ TEST_CASE("where memory ends, a call throws on its own thread and has written no
       CHECK(refuse_each(seq, region, options, data) == (seq_collects ? 1 : 0));
       CHECK(refuse_each(simd, region, options, data) == 1);
       int const before = allocations_of_others;
-      CHECK(refuse_each(simd.with_threads(3, 1), region, options, data) >= 5);  // scores of three, who has them, outcomes
+      CHECK(refuse_each(simd.with_threads(3, 1), region, options, data) >= 5);  // scores of three, whose, outcomes
       workspace memory;
       CHECK(refuse_each(simd.with_threads(3, 1).with_workspace(memory), region, options, data) > 0);
       CHECK(allocations_of_others == before);

@@ -476,6 +476,109 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
   is.with(code, argument::carry, {.carries = carries});
   is.with(code, argument::carry, {.totals = bad_budget});
   is.with(code, argument::carry, {.carries = ahead, .totals = totals});
+  // Whatever would overflow when tokens are added, or be compared as a NaN.
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  index_t const least = std::numeric_limits<index_t>::min(), most = index_t{1} << 60;
+  for (exact_sum prefix_sums::*sum : {&prefix_sums::drift, &prefix_sums::weight, &prefix_sums::budget}) {
+    for (index_t const far : {least, -most - 1, most + 1}) {
+      for (exact_sum const bad : {exact_sum{far, 0}, exact_sum{0, far}}) {
+        std::vector<prefix_sums> broken(3);
+        broken[2].*sum = bad;
+        is.with(code, argument::carry, {.carries = broken, .totals = totals});
+      }
+    }
+  }
+  auto const bad_total = [&](auto const& spoil) {
+    std::vector<response_summary> broken(3);
+    spoil(broken[1]);
+    is.with(code, argument::carry, {.totals = broken});
+  };
+  bad_total([=](response_summary& s) { s.max_divergence = nan; });
+  bad_total([=](response_summary& s) { s.max_divergence = 1000.5; });
+  bad_total([=](response_summary& s) { s.max_divergence = -1000.5; });
+  bad_total([=](response_summary& s) { s.delta_b = nan; });
+  bad_total([=](response_summary& s) { s.delta_b = 1000.5; });
+  bad_total([=](response_summary& s) { s.divergence_sum.high = most + 1; });
+  bad_total([=](response_summary& s) { s.divergence_sum.low = least; });
+  bad_total([=](response_summary& s) { s.bad_tokens = -1; });
+  bad_total([=](response_summary& s) { s.length = -1; });
+}
+
+TEST_CASE("the largest carries that are taken overflow nothing", "[reliability]") {
+  std::vector<float> const pi(40, -0.25F), mu(40, -0.3F), a(40, 1.0F);
+  auto const batch = rollout_batch(padded(1, 40), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  index_t const most = index_t{1} << 60;
+  for (index_t const drift : {-most, most}) {
+    prefix_sums const before{{drift, drift}, {most, most}, {-drift, -drift}, 1000};
+    response_summary whole;
+    whole.length = 1040;
+    std::vector<float> kept(40);
+    loss_options const in{.carries = {&before, 1}, .totals = {&whole, 1}};
+    auto const check = [&](auto const& executor) {
+      CHECK(policy_loss(executor, batch, fixed_cppo(), {.mask = kept}, in).ok());
+      CHECK(kept == std::vector<float>(40, drift < 0 ? 1.0F : 0.0F));
+    };
+    check(seq);
+    check(simd);
+  }
+}
+
+TEST_CASE("a horizon may be 2^48 long and no longer, where positions read it", "[reliability]") {
+  refused_call is;
+  index_t const most = index_t{1} << 48, largest = std::numeric_limits<index_t>::max();
+  auto const fixed = position_convention::fixed_horizon;
+  is.with(status_code::bad_parameter, argument::options, {.horizon = most + 1, .positions = fixed});
+  is.with(status_code::bad_parameter, argument::options, {.horizon = largest, .positions = fixed});
+  std::vector<float> const pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F);
+  auto const batch = rollout_batch(padded(1, 40), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  report plain, wide;
+  loss_options const o{.horizon = most, .positions = fixed};
+  CHECK(policy_loss(seq, batch, fixed_cppo(), {.report = &plain}, o).ok());
+  CHECK(policy_loss(simd, batch, fixed_cppo(), {.report = &wide}, o).ok());
+  CHECK(plain.position_tokens[0] == 40);
+  for (int k = 0; k < report::bins; ++k) CHECK(wide.position_tokens[k] == plain.position_tokens[k]);
+  auto const permuting = trust_region(binary_tv, permuted(linear_weight(0.8), 7), keep_all);
+  CHECK(policy_loss(seq, batch, permuting, {.report = &plain}, o).ok());
+}
+
+TEST_CASE("outputs that share memory with carries, totals or the report are found", "[reliability]") {
+  std::vector<float> const pi(8, -0.3F), mu(8, -0.2F), a(8, 1.0F);
+  auto const batch = rollout_batch(padded(2, 4), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  std::vector<prefix_sums> carries(2);
+  std::vector<response_summary> totals(2);
+  for (response_summary& s : totals) s.length = 4;
+  report r;
+  auto const code = [&](argument where, policy_outputs const& o, bool carried = true) {
+    loss_options in;
+    in.totals = totals;
+    if (carried) in.carries = carries;
+    for (status const& s : {policy_loss(seq, batch, fixed_cppo(), o, in),
+                            policy_loss(simd, batch, fixed_cppo(), o, in)}) {
+      CHECK(s.code == status_code::output_overlap);
+      CHECK(s.where == where);
+      CHECK(s.nothing_written());
+    }
+  };
+  auto const bytes = [](auto* p) { return reinterpret_cast<std::uint8_t*>(p); };
+  code(argument::mask, {.mask = bytes(&totals[1].bad_tokens)});
+  code(argument::mask, {.mask = bytes(&totals[0]) - 7}, false);
+  code(argument::mask, {.mask = bytes(&carries[1].count)});
+  code(argument::mask, {.mask = bytes(&r) + sizeof r - 1, .report = &r});
+  code(argument::mask, {.mask = bytes(&r) - 7, .report = &r});
+  code(argument::report, {.report = reinterpret_cast<report*>(totals.data())});
+  code(argument::report, {.report = reinterpret_cast<report*>(carries.data())});
+  code(argument::report, {.report = reinterpret_cast<report*>(const_cast<float*>(a.data() + 7))});
+  // Beside each other is apart.
+  struct {
+    std::uint8_t before[8];
+    report r;
+    std::uint8_t after[8];
+  } beside;
+  loss_options in;
+  in.totals = totals;
+  in.carries = carries;
+  CHECK(policy_loss(seq, batch, fixed_cppo(), {.mask = beside.before, .report = &beside.r}, in).ok());
+  CHECK(policy_loss(seq, batch, fixed_cppo(), {.mask = beside.after, .report = &beside.r}, in).ok());
 }
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {

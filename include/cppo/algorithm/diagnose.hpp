@@ -19,7 +19,7 @@ enum class finding : unsigned {
   shifted_by_one = 64,      ///< log mu fits log pi better one token off
   truncated_sampling = 128, ///< log mu is above log pi almost everywhere: renormalised by top-p or top-k
   large_mismatch = 256,     ///< more than 5 % of the ratios outside [0.9, 1.1]: another temperature, say
-  bad_shape = 512,          ///< buffers, offsets and extents do not fit: nothing was looked at
+  bad_shape = 512,          ///< buffers, offsets and extents do not fit, or a device has the offsets: nothing was read
 };
 
 /// One sentence for each finding: what it means and what to do.
@@ -43,7 +43,7 @@ constexpr std::string_view sentence(finding f) noexcept {
       return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree (do both divide by the "
              "temperature?), or the data is stale";
     case finding::bad_shape:
-      return "the buffers do not fit the batch's shape, so none was read: batch.check() names the first that does not";
+      return "the buffers do not fit the batch's shape, or a device has its offsets: none was read; see batch.check()";
   }
   return "";
 }
@@ -123,7 +123,7 @@ template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
   batch_diagnosis d;
   detail::diagnosis_sums s;
-  if (!batch.check().ok()) {
+  if (!batch.check().ok() || batch.shape().on_device()) {
     d.findings = static_cast<unsigned>(finding::bad_shape);
     return d;
   }

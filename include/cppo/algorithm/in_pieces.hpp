@@ -12,7 +12,9 @@
 ///
 /// A response is counted once, with the piece that holds its first valid token: all pieces in one call scale like the
 /// uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole. Positions by column
-/// mean nothing to a piece: passes 1 and 2 then return nothing, and `policy_loss` refuses.
+/// mean nothing to a piece: passes 1 and 2 then return nothing, and `policy_loss` refuses. It refuses, as
+/// `carry_mismatch`, what they found where arithmetic does not keep the contract (`arithmetic_relaxed`), whenever and
+/// wherever it is called.
 ///
 /// The library owns no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
 /// process `plan_pieces` does all of it.
@@ -28,14 +30,23 @@ namespace cppo::inline CPPO_ABI {
 
 namespace detail {
 
-/// A task that only reads: parameters and inputs are checked, outputs are none. Columns of pieces are no positions.
+/// Tokens of a piece that was summed where arithmetic did not keep the contract: added to any others they stay fewer
+/// than none, which `policy_loss` refuses.
+inline constexpr index_t refused_count = -(index_t{1} << 40);
+
+/// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
+/// positions.
 template <class Real, class Region>
 status reading_task(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options,
                     task<Real, Region>& t) noexcept {
-  status const s = check_inputs(batch, policy);
+  status s = check_inputs(batch, policy);
+  if (!s.ok()) return s;
+  s = check_memory(seq, batch);
   if (!s.ok()) return s;
   if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
-  return take_options(t, options);
+  s = take_options(t, options);
+  if (!s.ok()) return s;
+  return arithmetic_holds(seq, t) ? status{} : status{status_code::arithmetic_relaxed};
 }
 
 }  // namespace detail
@@ -47,7 +58,9 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
                                  std::vector<Real>& divergences, loss_options const& options = {}) {
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
   response_summary s;
-  if (!detail::reading_task(batch, policy, options, t).ok()) return s;
+  status const can = detail::reading_task(batch, policy, options, t);
+  if (can.code == status_code::arithmetic_relaxed) s.length = detail::refused_count;
+  if (!can.ok()) return s;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
     status why;
     detail::slot const what = detail::inspect_slot(t, b, i, why);
@@ -75,6 +88,7 @@ template <class Real, trust_region_policy Region>
 response_summary resolve_totals(Region const& policy, response_summary combined, std::span<Real> divergences) {
   detail::response_statistics<Real> const statistics{combined, divergences};
   combined.delta_b = policy.resolve_budget(statistics);
+  if (!detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
   return combined;
 }
 
@@ -85,7 +99,9 @@ prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& polic
                       response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
   prefix_sums sums;
-  if (!detail::reading_task(batch, policy, options, t).ok()) return sums;
+  status const can = detail::reading_task(batch, policy, options, t);
+  if (can.code == status_code::arithmetic_relaxed) sums.count = detail::refused_count;
+  if (!can.ok()) return sums;
   if (total.bad_tokens > 0 && options.bad_input == on_bad_input::reject) return sums;
   using V = lane<Real>;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
@@ -110,12 +126,12 @@ struct piece_plan {
 
 /// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1) and
 /// is its `order_of[b]`-th piece. Pieces may lie in any order.
-/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check
-/// gives an empty plan.
+/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check,
+/// or whose offsets are a device's, gives an empty plan.
 template <class Real, trust_region_policy Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy, std::span<index_t const> response_of,
                        std::span<index_t const> order_of, index_t responses, loss_options const& options = {}) {
-  if (!batch.check().ok()) return {};
+  if (!batch.check().ok() || batch.shape().on_device()) return {};
   auto const pieces = static_cast<std::size_t>(batch.shape().responses());
   piece_plan plan{std::vector<prefix_sums>(pieces), std::vector<response_summary>(pieces)};
   std::vector<std::vector<std::size_t>> ordered(static_cast<std::size_t>(responses));

@@ -30,6 +30,12 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
                                      argument::trace, argument::trace, argument::trace, argument::trace,
                                      argument::trace, argument::trace, argument::trace, argument::trace};
   footprint memory[sinks];
+  footprint const report_memory = footprint_of(o.report, 1);
+  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
+  auto const lent_memory = [&](footprint const& f) {
+    return may_overlap(f, t.batch) || may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]);
+  };
+  if (lent_memory(report_memory)) return {status_code::output_overlap, argument::report};
   for (int s = 0; s < sinks; ++s) {
     status const placed = place(lent[s]->source(), l, names[s], t.out[s]);
     if (!placed.ok()) return placed;
@@ -37,7 +43,7 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
     if (!holds(static_cast<sink>(s), t.out[s].type)) return {status_code::element_type_mismatch, names[s]};
     if (repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
     memory[s] = footprint_of(t.out[s], l);
-    bool shared = may_overlap(memory[s], t.batch);
+    bool shared = lent_memory(memory[s]) || may_overlap(memory[s], report_memory);
     for (int r = 0; r < s; ++r) shared = shared || may_overlap(memory[s], memory[r]);
     if (shared) return {status_code::output_overlap, names[s]};
   }
@@ -58,8 +64,25 @@ status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy)
   return {};
 }
 
-/// No response is longer; keeps the arithmetic on lent counts far from overflow.
+/// No response and no horizon is longer; keeps the arithmetic on lent counts far from overflow.
 inline constexpr index_t longest_response = index_t{1} << 48;
+
+/// Lent sums so far from overflow that those of a piece, and of its tokens, can be added.
+constexpr bool can_add_to(exact_sum const& s) noexcept {
+  constexpr index_t most = index_t{1} << 60;  // 2^35 tokens of the largest score
+  return s.high >= -most && s.high <= most && s.low >= -most && s.low <= most;
+}
+constexpr bool can_add_to(prefix_sums const& s) noexcept {
+  return can_add_to(s.drift) && can_add_to(s.weight) && can_add_to(s.budget);
+}
+
+/// Totals of a response, and what comes before a piece of it, that can be true.
+constexpr bool can_be(response_summary const& whole, prefix_sums const& before) noexcept {
+  bool const counts = before.count >= 0 && before.count <= whole.length && whole.length <= longest_response;
+  bool const scores = whole.max_divergence >= -max_score && whole.max_divergence <= max_score;
+  bool const sums = can_add_to(whole.divergence_sum) && can_add_to(before);
+  return counts && scores && sums && whole.delta_b >= 0.0 && whole.delta_b <= max_score && whole.bad_tokens >= 0;
+}
 
 /// Carries and totals, one each per piece, that can belong together. Whether they cover the tokens, `prepare` counts.
 template <class Real, class Region>
@@ -70,11 +93,7 @@ status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
     return {status_code::carry_mismatch, argument::carry};
   }
   for (std::size_t b = 0; b < o.totals.size(); ++b) {
-    double const delta_b = o.totals[b].delta_b;
-    index_t const length = o.totals[b].length;
-    index_t const before = o.carries.empty() ? 0 : o.carries[b].count;
-    bool const counts = before >= 0 && before <= length && length <= longest_response;
-    if (!counts || !(delta_b >= 0.0 && delta_b <= max_score)) {
+    if (!can_be(o.totals[b], o.carries.empty() ? prefix_sums{} : o.carries[b])) {
       return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
     }
   }
@@ -111,6 +130,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   layout const& l = t.batch.shape();
   status const bad{status_code::bad_parameter, argument::options};
   if (o.horizon < 0) return bad;
+  if (o.positions == position_convention::fixed_horizon && o.horizon > longest_response) return bad;
   if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
   bool const reads_horizon =
       o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;

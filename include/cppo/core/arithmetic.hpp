@@ -44,7 +44,8 @@ CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   using T = typename V::value_type;
   V const nan = unknown<V>(special<T>::nan), zero = unknown<V>(T(-0.0));
   V const far = unknown<V>(special<T>::infinity);
-  return (nan != nan) & !(far <= V(special<T>::largest)) & (flip_sign(V(1), zero + V(0)) > V(0));
+  auto const knows_far = !(far <= V(special<T>::largest)) & (far == V(special<T>::infinity));
+  return (nan != nan) & knows_far & (flip_sign(V(1), zero + V(0)) > V(0));
 }
 
 /// Does the library's own exponential give, at run time, the bits that the compiler finds?
@@ -75,6 +76,11 @@ CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
     return grid_is_itself<typename V::value_type>() &&
            every_lane<V>(rounds_as_written<V>() & knows_special_values<V>() & exp_is_itself<V>());
   }
+}
+
+/// Does the arithmetic of the scalar definition keep it?
+inline bool scalars_keep_arithmetic() noexcept {
+  return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

@@ -118,9 +118,19 @@ template <std::signed_integral Offset>
 CPPO_HOST_DEVICE constexpr layout packed_on_device(Offset const* cu_seqlens, index_t responses, index_t elements) noexcept {
   return layout::packed_on_device(cu_seqlens, responses, elements);
 }
-/// The same from a container of cumulative lengths.
-template <class Range>
-  requires requires(Range const& r) { r.data(); r.size(); }
+
+namespace detail {
+
+/// Shaped like an Eigen object: `data()` and `size()` alone would lose its order and strides.
+template <class T>
+concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
+template <class T>
+concept holds_offsets = !only_lent_by_as_view<T> && requires(T const& v) { v.data(); v.size(); };
+
+}  // namespace detail
+
+/// The same from a container of cumulative lengths; not from an Eigen object, which may have strides.
+template <detail::holds_offsets Range>
 constexpr layout packed(Range const& cu_seqlens) noexcept {
   return layout::packed(cu_seqlens.data(), static_cast<index_t>(cu_seqlens.size()) - 1);
 }
@@ -149,9 +159,6 @@ concept range_like = !mdspan_like<T> && requires(T& v) {
   { *v.data() };
   v.size();
 };
-/// Shaped like an Eigen object: `data()` and `size()` alone would lose its order and strides.
-template <class T>
-concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
 /// Like std::vector<bool> and std::bitset: there is no array of elements to lend.
 template <class T>
 concept packed_bits = !range_like<T> && requires(std::remove_const_t<T>& v) { v.flip(); v.size(); };

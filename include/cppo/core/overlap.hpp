@@ -48,6 +48,12 @@ inline footprint footprint_of(column const& c, layout const& l) noexcept {
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
   return footprint_of(first, c.type, 1, l.elements() - begin, 0, c.token_stride);
 }
+/// n objects one after the other.
+template <class T>
+footprint footprint_of(T const* objects, index_t n) noexcept {
+  if (objects == nullptr || n <= 0) return {};
+  return {reinterpret_cast<std::uintptr_t>(objects), n * static_cast<index_t>(sizeof(T))};
+}
 /// One Top-K list.
 inline footprint footprint_of(buffer const& b, index_t rows, index_t k) noexcept {
   if (b.rank == 2) return footprint_of(b.data, b.type, rows, k, b.strides[0], b.strides[1]);

@@ -24,7 +24,7 @@ constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, ind
 /// Does arithmetic keep the contract here and now? An executor with registers of its own brings an overload.
 template <class Executor, class Real, class Region>
 bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
-  return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
+  return scalars_keep_arithmetic();
 }
 
 /// Can response b of `tokens` valid tokens be what the call's options say it is?
@@ -59,7 +59,9 @@ template <class Real, class Region>
 constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
   layout const& l = t.batch.shape();
   index_t longest = 0;
-  for (index_t b = 0; b < l.responses() && t.totals == nullptr; ++b) longest = l.slots(b) > longest ? l.slots(b) : longest;
+  for (index_t b = 0; b < l.responses() && t.totals == nullptr; ++b) {
+    if (l.slots(b) > longest) longest = l.slots(b);
+  }
   return longest;
 }
 

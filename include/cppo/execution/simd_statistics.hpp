@@ -16,8 +16,11 @@ class simd_statistics {
   /// Works in `scratch`, which grows as it must.
   explicit simd_statistics(std::vector<float>& scratch) noexcept : scratch_(scratch) {}
 
-  /// Numbers for the scores of n tokens, a group more, and as much again to work in.
-  static constexpr std::size_t room(index_t n) noexcept { return 2 * (static_cast<std::size_t>(n) + 2 * group_size); }
+  /// Numbers for the scores of n tokens, what is written or loaded past them, and as much again to work in.
+  static constexpr std::size_t room(index_t n) noexcept {
+    constexpr int past = 2 * group_size > selection_word ? 2 * group_size : selection_word;
+    return 2 * (static_cast<std::size_t>(n) + past);
+  }
   /// Where the scores of n tokens go.
   float* reserve(index_t n) {
     n_ = n;
