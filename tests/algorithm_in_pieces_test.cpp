@@ -396,6 +396,26 @@ TEST_CASE("a bad token in one piece rejects every piece of its response and no o
   CHECK(unlike(got, whole, {{6, 7, 8, 9, 10, 11}}, {0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}) == "");
 }
 
+TEST_CASE("a rejected response may be longer than the fixed horizon, whole or in pieces") {
+  random_source random(3);
+  generated_batch<float> batch = short_response<float>(6, 63, random);
+  batch.log_prob[4] = poison<float>(0);
+  cut_responses cut;
+  cut.responses = 1;
+  for (index_t k = 0; k < 3; ++k) cut.add({2 * k, 2 * k + 1}, 0, k);
+  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+  auto const region = cppo::fixed_cppo();
+  cppo::loss_options o{.horizon = 4, .positions = cppo::position_convention::fixed_horizon};
+  CHECK(capture(cppo::seq, batch, region, o).outcome.code == cppo::status_code::log_prob_invalid);
+  cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 1, o);
+  o.carries = plan.carries;
+  o.totals = plan.totals;
+  CHECK(capture(cppo::seq, pieces.batch, region, o).outcome.code == cppo::status_code::log_prob_invalid);
+  CHECK(capture(cppo::simd, pieces.batch, region, o).outcome.code == cppo::status_code::log_prob_invalid);
+  o.bad_input = cppo::on_bad_input::exclude;
+  CHECK(capture(cppo::simd, pieces.batch, region, o).outcome.code == cppo::status_code::horizon_too_short);
+}
+
 TEST_CASE("a piece without fault of its own says that its response is rejected") {
   random_source random(3);
   generated_batch<float> const batch = short_response<float>(4, 15, random);

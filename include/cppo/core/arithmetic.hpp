@@ -44,7 +44,7 @@ CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   using T = typename V::value_type;
   V const nan = unknown<V>(special<T>::nan), zero = unknown<V>(T(-0.0));
   V const far = unknown<V>(special<T>::infinity);
-  auto const knows_far = !(far <= V(special<T>::largest)) & (far == V(special<T>::infinity));
+  auto const knows_far = (far == V(special<T>::infinity)) & !(far <= V(special<T>::largest));
   return (nan != nan) & knows_far & (flip_sign(V(1), zero + V(0)) > V(0));
 }
 
