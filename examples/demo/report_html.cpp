@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace demo {
 
@@ -85,11 +86,15 @@ std::string about_one(followed const& one, rollout const& r) {
   return text;
 }
 
-std::string notes(provenance const& from) {
+std::string notes(study const& s, provenance const& from) {
   std::string out = "<footer><h2>Read with care</h2><ul>";
   out += fmt::format("<li>Rollouts: {}. Every decision and every sum on this page is the library\u2019s, from that "
                      "file.</li>",
                      escaped(from.file));
+  if (!s.left_out.empty()) {
+    out += fmt::format("<li>Left out, since not every response with <em>full_tv</em> has <em>full_kl</em>: {}.</li>",
+                       escaped(fmt::format("{}", fmt::join(s.left_out, ", "))));
+  }
   out += "<li>Binary and Top-K divergences are lower bounds of the divergence over the whole vocabulary, which the "
          "theory speaks about; and a mask does not restrain the tokens it keeps because they lead back toward "
          "\u03bc.</li>";
@@ -146,7 +151,7 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::
                    "learning");
   }
   out += section("Every number", "Of the recorded rollouts above.", full_tables(s));
-  return out + notes(from) + "</main></body></html>\n";
+  return out + notes(s, from) + "</main></body></html>\n";
 }
 
 }  // namespace

@@ -19,7 +19,9 @@ char const* const rollout_fields =
     "  divergence        [T] optional: computed elsewhere, for --divergence precomputed\n"
     "null stands for a number that is not known; it may only stand where response_mask is 0.\n"
     "A Top-K file joins by prompt and sample: ids [T, K], rollout_log_prob [T, K], and log_prob,\n"
-    "an object from the number of updates to [T, K].";
+    "an object from the number of updates to [T, K]. Optional: full_tv and full_kl, likewise to [T],\n"
+    "the total variation and KL(mu || pi) over the whole vocabulary. --divergence precomputed reads\n"
+    "full_tv where no response has a divergence; TRM then reads full_kl.";
 
 namespace {
 

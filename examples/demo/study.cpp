@@ -1,5 +1,6 @@
 #include "input_error.hpp"
 #include "study.hpp"
+#include "wording.hpp"
 
 #include <algorithm>
 #include <set>
@@ -43,13 +44,44 @@ std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question cons
   return {ascending.begin(), ascending.end()};
 }
 
-block block_at(std::vector<rollout> const& rollouts, int updates, score const& measure, question const& q) {
+/// The first of the stalenesses at which a response that is shown lacks what `s` reads.
+std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int> const& ages, score const& measure,
+                           setting const& s) {
+  for (int const updates : ages) {
+    auto const members = having(rollouts, updates, measure.source);
+    auto const able = having(rollouts, updates, s.measure.source);
+    if (!std::includes(able.begin(), able.end(), members.begin(), members.end())) return updates;
+  }
+  return std::nullopt;
+}
+
+/// The trust regions that are shown: at every staleness the same, on the same responses. Under the exact total
+/// variation TRM reads the exact KL, a field of its own.
+std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std::vector<int> const& ages,
+                                      question const& q, study& s) {
+  std::vector<setting> shown;
+  for (setting& one : chosen_settings(s.measure, q.policies)) {
+    std::optional<int> const updates = lacking(rollouts, ages, s.measure, one);
+    if (!updates) {
+      shown.push_back(std::move(one));
+    } else if (q.policies.empty()) {
+      s.left_out.push_back(one.label);
+    } else {
+      throw input_error(fmt::format("--policy {} reads \"full_kl\", which not every response with \"full_tv\" has ({})",
+                                    one.config.policy, after(*updates)));
+    }
+  }
+  return shown;
+}
+
+block block_at(std::vector<rollout> const& rollouts, int updates, score const& measure,
+               std::vector<setting> const& shown) {
   block b;
   b.updates = updates;
   lent_batch const batch(rollouts, having(rollouts, updates, measure.source), updates, measure.source);
   b.responses = batch.members().size();
   b.drift = run(rollouts, batch, all_settings(measure).front()).report;
-  for (setting const& s : chosen_settings(measure, q.policies)) {
+  for (setting const& s : shown) {
     if (s.measure.source == measure.source) {
       b.rows.push_back(run(rollouts, batch, s));
       continue;
@@ -99,22 +131,29 @@ setting setting_to_follow(std::vector<setting> const& chosen) {
                            [&](setting const& a, setting const& b) { return rank(a) < rank(b); });
 }
 
-followed follow_one(std::vector<rollout> const& rollouts, int updates, setting const& s, question const& q) {
+followed follow_one(std::vector<rollout> const& rollouts, int updates, score const& measure, setting const& s,
+                    question const& q) {
   followed f;
   f.updates = updates;
   f.what = s;
-  auto const able = having(rollouts, updates, s.measure.source);
+  auto const members = having(rollouts, updates, measure.source);
   if (q.response) {
-    auto const same = [&](std::size_t i) { return rollouts[i].line == *q.response; };
-    auto const found = std::find_if(able.begin(), able.end(), same);
-    if (found == able.end()) throw input_error(fmt::format("--response {}: no such line in the rollouts", *q.response));
-    f.which = *found;
+    auto const same = [&](rollout const& r) { return r.line == *q.response; };
+    auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
+    if (found == rollouts.end()) {
+      throw input_error(fmt::format("--response {}: no such line in the rollouts", *q.response));
+    }
+    f.which = static_cast<std::size_t>(found - rollouts.begin());
+    if (!std::binary_search(members.begin(), members.end(), f.which)) {
+      throw input_error(
+          fmt::format("--response {}: that line lacks what {} needs {}", *q.response, measure.label, after(updates)));
+    }
     f.chosen_by_user = true;
     f.steps = follow(rollouts, f.which, updates, s);
     return f;
   }
   std::tuple<std::size_t, cppo::index_t, cppo::index_t> best{0, -1, -1};
-  for (std::size_t const i : able) {
+  for (std::size_t const i : members) {
     trace steps = follow(rollouts, i, updates, s);
     std::size_t const kinds = std::set<std::uint8_t>(steps.decision.begin(), steps.decision.end()).size();
     std::tuple const rank{kinds, steps.report.masked_budget, steps.report.masked()};
@@ -133,14 +172,15 @@ study answer(std::vector<rollout> const& rollouts, question const& q) {
   study s;
   s.measure = measure_of(rollouts, q);
   std::vector<int> const ages = stalenesses(rollouts, q, s.measure);
-  for (int const updates : ages) s.blocks.push_back(block_at(rollouts, updates, s.measure, q));
+  std::vector<setting> const shown = settings_to_show(rollouts, ages, q, s);
+  for (int const updates : ages) s.blocks.push_back(block_at(rollouts, updates, s.measure, shown));
   if (q.divergence.empty()) {
     for (std::size_t i = ages.size() > 2 ? ages.size() - 2 : 0; i < ages.size(); ++i) {
       comparison c = compare_at(rollouts, ages[i], q);
       if (!c.rows.empty()) s.comparisons.push_back(std::move(c));
     }
   }
-  s.one = follow_one(rollouts, ages.back(), setting_to_follow(chosen_settings(s.measure, q.policies)), q);
+  s.one = follow_one(rollouts, ages.back(), s.measure, setting_to_follow(shown), q);
   return s;
 }
 

@@ -49,6 +49,7 @@ struct followed {
 struct study {
   score measure;
   std::vector<block> blocks;
+  std::vector<std::string> left_out;  ///< of the usual trust regions, those that some response lacks a field for
   std::vector<comparison> comparisons;
   followed one;
 };

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace demo {
 
@@ -68,6 +69,10 @@ void print_notes(printer const& out, study const& s) {
   bool trm = false;
   for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.config.policy.substr(0, 3) == "trm";
   if (trm) out.quiet("TRM keeps or drops whole responses, and measures KL.");
+  if (!s.left_out.empty()) {
+    out.quiet(fmt::format("Left out, since not every response with \"full_tv\" has \"full_kl\": {}.",
+                          fmt::join(s.left_out, ", ")));
+  }
   out.blank();
 }
 

@@ -19,9 +19,12 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "model files are read as little-endian memory");
 
 constexpr std::size_t sizes_in_file = 7;
+static_assert(sizeof(std::int32_t) == sizeof(float), "every number of a model file has four bytes");
 constexpr int largest_size = 1 << 20;
 
+/// Checks the sizes first: those that pass make seven groups of at most 2^60 and four small ones, below 2^63.
 std::array<tensor_place, all_tensors.size()> places_of(model_shape const& s) {
+  s.check();
   Index const layers = s.layers;
   std::array<tensor_place, all_tensors.size()> places = {{
       {0, s.vocabulary, s.dim, 1},
@@ -69,7 +72,6 @@ char const* name(tensor t) {
 
 template <class Real>
 parameters<Real>::parameters(model_shape const& shape) : shape_(shape), places_(places_of(shape)) {
-  shape.check();
   values_.resize(static_cast<std::size_t>(parameter_count(shape)));
 }
 
@@ -88,11 +90,12 @@ parameters<float> read_model(std::string const& path) {
   } catch (std::invalid_argument const& e) {
     fail(std::string("not a model: ") + e.what());
   }
-  auto const bytes = static_cast<std::uintmax_t>(parameter_count(shape)) * sizeof(float);
-  // Sizes are believed only as far as the file is long.
-  if (std::filesystem::file_size(path) < sizeof sizes + bytes) fail("the file ends inside the weights");
+  // Sizes are believed only as far as the file is long. Counted in numbers: bytes could be more than 2^64.
+  auto const count = static_cast<std::uintmax_t>(parameter_count(shape));
+  std::uintmax_t const in_file = std::filesystem::file_size(path) / sizeof(float);
+  if (in_file < sizes_in_file + count) fail("the file ends inside the weights");
   parameters<float> weights(shape);
-  if (!file.read(reinterpret_cast<char*>(weights.flat().data()), static_cast<std::streamsize>(bytes))) {
+  if (!file.read(reinterpret_cast<char*>(weights.flat().data()), static_cast<std::streamsize>(count * sizeof(float)))) {
     fail("the file cannot be read");
   }
   for (float const w : weights.flat()) {

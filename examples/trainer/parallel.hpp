@@ -10,8 +10,9 @@
 namespace trainer {
 
 /// Calls body(i) for i in 0 ... n - 1 on up to `threads` threads (0: the machine's). Each i must write to places of its
-/// own; what must be added up in one order is added up afterwards. The first exception is thrown again.
-template <class Body>
+/// own; what must be added up in one order is added up afterwards. The first exception is thrown again. Threads that
+/// cannot be started are missing, but nothing is left undone.
+template <class Thread = std::thread, class Body>
 void parallel_for(std::size_t n, int threads, Body const& body) {
   std::size_t const wanted = threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();
   std::atomic<std::size_t> next{0};
@@ -28,10 +29,13 @@ void parallel_for(std::size_t n, int threads, Body const& body) {
       }
     }
   };
-  std::vector<std::thread> others;
-  for (std::size_t t = 1; t < wanted && t < n; ++t) others.emplace_back(work);
+  std::vector<Thread> others;
+  try {
+    for (std::size_t t = 1; t < wanted && t < n; ++t) others.emplace_back(work);
+  } catch (...) {  // as many as the machine gives
+  }
   work();
-  for (std::thread& other : others) other.join();
+  for (Thread& other : others) other.join();
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -4,6 +4,8 @@
 #include "model.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -64,6 +66,12 @@ TEST_CASE("a file that is no model is refused with its name and what is wrong") 
   CHECK(edited_model(2000000, nan).refusal().find("NaN") != std::string::npos);
 }
 
+TEST_CASE("sizes whose weights have more bytes than an integer counts are believed no more than others") {
+  std::int32_t const sizes[] = {1048576, 1048576, 599186, 1, 1, 898779, 8};  // 2^62 parameters
+  auto const huge = [&](std::string& s) { std::memcpy(s.data(), sizes, sizeof sizes); };
+  CHECK(edited_model(sizeof sizes, huge).refusal().find("the file ends inside the weights") != std::string::npos);
+}
+
 TEST_CASE("a shape that makes no model is refused") {
   auto const refused = [](model_shape const& s) { CHECK_THROWS_AS(parameters<float>(s), std::invalid_argument); };
   refused({0, 12, 2, 4, 2, 11, 16});
@@ -71,6 +79,7 @@ TEST_CASE("a shape that makes no model is refused") {
   refused({12, 12, 2, 4, 2, 11, 16});  // heads of three features cannot be turned in pairs
   refused({8, 12, 2, 4, 3, 11, 16});   // key/value heads do not divide heads
   refused({8, 12, 2, 4, 2, 11, 1 << 21});
+  refused({8, 12, 2, 0, 2, 11, 16});
 }
 
 TEST_CASE("groups of parameters lie one after the other and cover all") {
