@@ -27,13 +27,12 @@ bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
   return scalars_keep_arithmetic();
 }
 
-/// Can response b of `tokens` valid tokens be what the call's options say it is?
+/// Can response b of `tokens` valid tokens be what the call's options say it is? Without a token it has no position.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
   if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
-  bool const too_long = t.positions == position_convention::fixed_horizon && length > t.horizon;
-  if (too_long && !rejected_elsewhere(t, b)) {
+  if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
     return {status_code::horizon_too_short, argument::options, b, -1, length};
   }
   return {};
