@@ -1,18 +1,19 @@
 // Bad input of every kind under every policy for it, and what each error of shape says about which argument.
 #include "catch_compat.hpp"
 #include "same_run.hpp"
+#include "spoilers.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
 
-#include <functional>
-
 namespace {
 
 using namespace cppo;
 using namespace cppo::testing;
+using cppo_test::all_spoilers;
+using cppo_test::spoiler;
 using cppo_test::unlike;
 
 using batch_t = generated_batch<float>;
@@ -35,45 +36,6 @@ batch_t sound_batch() {
   batch.mask_type = element_type::f32;
   batch.seal();
   return batch;
-}
-
-// One way to spoil a slot.
-struct spoiler {
-  status_code code;
-  argument where;
-  float value;
-  std::function<void(batch_t&, std::size_t, float)> spoil;
-  void at(batch_t& batch, index_t slot) const { spoil(batch, static_cast<std::size_t>(slot), value); }
-};
-
-void set_mask(batch_t& batch, std::size_t slot, float value) {
-  std::memcpy(batch.mask_bytes.data() + slot * sizeof value, &value, sizeof value);
-}
-
-std::vector<spoiler> all_spoilers() {
-  std::vector<spoiler> all;
-  auto const add = [&all](status_code code, argument where, std::initializer_list<float> values, auto const& spoil) {
-    for (float const value : values) all.push_back({code, where, value, spoil});
-  };
-  auto const in = [](std::vector<float> batch_t::*buffer) {
-    return [buffer](batch_t& batch, std::size_t slot, float value) { (batch.*buffer)[slot] = value; };
-  };
-  auto const in_list = [](std::vector<float> batch_t::*buffer) {
-    return [buffer](batch_t& batch, std::size_t slot, float value) {
-      batch.listed_id[2 * slot + 1] = 7;
-      (batch.*buffer)[2 * slot + 1] = value;
-    };
-  };
-  add(status_code::log_prob_invalid, argument::log_prob, {quiet, infinity, -infinity, 0.25F}, in(&batch_t::log_prob));
-  add(status_code::rollout_log_prob_invalid, argument::rollout_log_prob, {quiet, infinity, -infinity, 1e-7F},
-      in(&batch_t::rollout_log_prob));
-  add(status_code::advantage_invalid, argument::advantage, {quiet, infinity, -infinity}, in(&batch_t::advantage));
-  add(status_code::response_mask_invalid, argument::response_mask, {2.0F, 0.5F, -1.0F, quiet}, set_mask);
-  add(status_code::divergence_invalid, argument::divergence, {quiet, infinity, -0.125F}, in(&batch_t::divergence));
-  add(status_code::token_weight_invalid, argument::token_weight, {quiet, infinity}, in(&batch_t::token_weight));
-  add(status_code::top_k_invalid, argument::top_k, {quiet, infinity, 0.5F}, in_list(&batch_t::listed_log_prob));
-  add(status_code::top_k_invalid, argument::top_k, {quiet, 0.5F}, in_list(&batch_t::listed_rollout_log_prob));
-  return all;
 }
 
 constexpr auto reads_all = calibrated_cppo({}, top_k_tv);

@@ -1,6 +1,7 @@
-// What the environment can change: under flush-to-zero a subnormal number is a zero, and nothing else changes; other
-// rounding modes are refused (core_arithmetic_test.cpp).
+// What the environment can change: under flush-to-zero a subnormal number is a zero wherever it arises, and nothing
+// else changes; other rounding modes are refused (core_arithmetic_test.cpp).
 #include "catch_compat.hpp"
+#include "same_run.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/testing/captured_run.hpp>
@@ -35,22 +36,47 @@ bool is_subnormal(float x) { return std::fpclassify(x) == FP_SUBNORMAL; }
 float flushed(float x) { return is_subnormal(x) ? std::copysign(0.0F, x) : x; }
 
 using batch_t = cppo::testing::generated_batch<float>;
-constexpr std::vector<float> batch_t::* inputs[] = {&batch_t::log_prob, &batch_t::rollout_log_prob, &batch_t::advantage,
-                                                    &batch_t::divergence};
+using run_t = cppo::testing::captured_run<float>;
+constexpr std::vector<float> batch_t::* inputs[] = {
+    &batch_t::log_prob,     &batch_t::rollout_log_prob, &batch_t::advantage,              &batch_t::divergence,
+    &batch_t::token_weight, &batch_t::listed_log_prob,  &batch_t::listed_rollout_log_prob};
+
+batch_t any_batch(std::uint64_t seed) { return cppo::testing::generate<float>(seed, {.top_k = 3, .divergence = true}); }
 
 // One input in eight is subnormal.
 batch_t with_subnormals(std::uint64_t seed) {
-  batch_t batch = cppo::testing::generate<float>(seed, {.divergence = true});
+  batch_t batch = any_batch(seed);
   cppo::testing::random_source random(seed);
   for (auto const input : inputs) {
+    bool const any_sign = input == &batch_t::advantage || input == &batch_t::token_weight;
     for (float& x : batch.*input) {
       if (!random.chance(0.125)) continue;
       float const tiny = std::numeric_limits<float>::denorm_min() * static_cast<float>(1 + random.below((1 << 23) - 1));
-      bool const below = input == &batch_t::advantage ? random.chance(0.5) : input != &batch_t::divergence;
+      bool const below = any_sign ? random.chance(0.5) : input != &batch_t::divergence;
       x = below ? -tiny : tiny;
     }
   }
   return batch;
+}
+
+template <class Executor, class Region>
+run_t flushing(Executor const& executor, batch_t const& batch, Region const& region, cppo::loss_options const& o) {
+  flush_to_zero const mode;
+  return cppo::testing::capture(executor, batch, region, o);
+}
+
+// Every output of `got` is that of `want`, flushed, to the bit; x_t may be 0 where Z_t is subnormal.
+void require_flushed(run_t const& got, run_t const& want) {
+  for (std::size_t c = 0; c < cppo::testing::captured_outputs; ++c) {
+    INFO(cppo::testing::output_names[c]);
+    bool const is_excess = static_cast<captured>(c) == captured::excess;
+    for (std::size_t i = 0; i < want.column[c].size(); ++i) {
+      float const x = got.column[c][i];
+      bool const same = cppo::testing::same_bits(flushed(x), flushed(want.column[c][i]));
+      bool const lost = is_excess && is_subnormal(want[captured::weighted_divergence][i]);
+      if (!same && !(lost && x == 0.0F)) FAIL("slot " << i << ": " << x << ", expected " << want.column[c][i]);
+    }
+  }
 }
 
 // A call under flush-to-zero is one without it on zeros where subnormal inputs were, its own subnormal outputs zeros.
@@ -58,23 +84,53 @@ template <class Executor, class Region>
 void compare(Executor const& executor, Region const& region, cppo::loss_options const& options) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     INFO("seed " << seed);
-    batch_t const batch = seed <= 30 ? cppo::testing::generate<float>(seed, {.divergence = true}) : with_subnormals(seed);
+    batch_t const batch = seed <= 30 ? any_batch(seed) : with_subnormals(seed);
     batch_t zeros = batch;
     for (auto const input : inputs) {
       for (float& x : zeros.*input) x = flushed(x);
     }
     auto const want = cppo::testing::capture(executor, zeros, region, options);
-    auto const got = [&] {
-      flush_to_zero const mode;
-      return cppo::testing::capture(executor, batch, region, options);
-    }();
-    REQUIRE(got.outcome.code == want.outcome.code);
-    CHECK(got[captured::mask] == want[captured::mask]);
-    CHECK(got[captured::decision] == want[captured::decision]);
-    for (auto const c : {captured::loss, captured::gradient, captured::divergence, captured::gate}) {
-      for (std::size_t i = 0; i < want[c].size(); ++i) REQUIRE(std::abs(flushed(got[c][i])) == std::abs(flushed(want[c][i])));
-    }
+    auto const got = flushing(executor, batch, region, options);
+    REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
+    require_flushed(got, want);
+    REQUIRE(cppo_test::unlike(got.diagnostics, want.diagnostics) == "");
   }
+}
+
+// Calls use(executor).
+template <class Use>
+void on_every_executor(Use const& use) {
+  use(cppo::seq);
+  use(cppo::simd);
+  use(cppo::simd.with_threads(2, 1));
+}
+
+// A response of one token.
+batch_t one_token(float log_pi, float log_mu, float advantage, float divergence, float weight) {
+  batch_t batch;
+  batch.responses = batch.width = 1;
+  batch.offsets = {0, 1};
+  batch.valid = {1};
+  batch.lends_divergence = true;
+  batch.log_prob = {log_pi};
+  batch.rollout_log_prob = {log_mu};
+  batch.advantage = {advantage};
+  batch.divergence = {divergence};
+  batch.token_weight = {weight};
+  batch.seal();
+  return batch;
+}
+
+// The token on every executor, without flush-to-zero and with it: use(plain, flushed).
+template <class Region, class Use>
+void with_and_without(batch_t const& batch, Region const& region, cppo::loss_options const& options, Use const& use) {
+  on_every_executor([&](auto const& executor) {
+    auto const plain = cppo::testing::capture(executor, batch, region, options);
+    auto const zeros = flushing(executor, batch, region, options);
+    REQUIRE(plain.outcome.code == cppo::status_code::ok);
+    REQUIRE(zeros.outcome.code == cppo::status_code::ok);
+    use(plain, zeros);
+  });
 }
 
 }  // namespace
@@ -85,9 +141,7 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   unclamped.surrogate.log_ratio_clamp = 0.0;
   auto const everywhere = [&](auto const& region) {
     for (auto const& options : {plain, unclamped}) {
-      compare(cppo::seq, region, options);
-      compare(cppo::simd, region, options);
-      compare(cppo::simd.with_threads(2, 1), region, options);
+      on_every_executor([&](auto const& executor) { compare(executor, region, options); });
     }
   };
   everywhere(cppo::presets::dense_post_trained());
@@ -96,7 +150,74 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   everywhere(cppo::fixed_cppo({}, cppo::binary_kl));
   everywhere(cppo::dppo({}, cppo::binary_kl_reverse));
   everywhere(cppo::trm_mean({}, cppo::k3));
+  everywhere(cppo::trm_max({}, cppo::k2));
+  everywhere(cppo::fixed_cppo({}, cppo::top_k_tv));
+  everywhere(cppo::calibrated_cppo({}, cppo::top_k_kl));
   everywhere(softened(cppo::calibrated_cppo(), cppo::reciprocal_gate));
+}
+
+TEST_CASE("under flush-to-zero a subnormal divergence leaves no trace and adds nothing to a report", "[reliability]") {
+  batch_t const batch = one_token(-0x1.3fe49cp+6F, -80.0F, 0.5F, 0.0F, 1.0F);
+  with_and_without(batch, cppo::fixed_cppo({}, cppo::binary_kl), {}, [](run_t const& plain, run_t const& zeros) {
+    float const d = plain[captured::divergence][0];
+    REQUIRE(is_subnormal(d));
+    CHECK(plain[captured::excess][0] == d / 0.15F);
+    CHECK_FALSE(is_subnormal(plain[captured::excess][0]));  // x_t, alone, would have been a normal number
+    CHECK(plain.diagnostics.sum_divergence == static_cast<double>(d));
+    CHECK(plain.diagnostics.max_divergence == static_cast<double>(d));
+    for (auto const c : {captured::divergence, captured::weighted_divergence, captured::excess}) {
+      CHECK(zeros[c][0] == 0.0F);
+    }
+    CHECK(zeros.diagnostics.sum_divergence == 0.0);
+    CHECK(zeros.diagnostics.max_divergence == 0.0);
+    for (auto const c : {captured::mask, captured::loss, captured::gradient, captured::gate, captured::decision}) {
+      CHECK(zeros[c] == plain[c]);
+    }
+  });
+}
+
+TEST_CASE("under flush-to-zero a subnormal product on the way to a gradient makes it zero", "[reliability]") {
+  auto const vanishes = [](batch_t const& batch, cppo::loss_options const& options) {
+    with_and_without(batch, cppo::unrestricted(), options, [](run_t const& plain, run_t const& zeros) {
+      for (auto const c : {captured::loss, captured::gradient}) {
+        CHECK(plain[c][0] <= -std::numeric_limits<float>::min());
+        CHECK(zeros[c][0] == 0.0F);
+      }
+      CHECK(plain.diagnostics.loss < 0.0);
+      CHECK(zeros.diagnostics.loss == 0.0);
+      CHECK(zeros[captured::decision] == plain[captured::decision]);
+    });
+  };
+  vanishes(one_token(-1.0F, -11.0F, 0x1p-70F, 0.0F, 0x1p-60F), {});  // A times the token's weight, before rho
+  vanishes(one_token(-2.0F, -1.0F, 0x1p-126F, 0.0F, 1.0F),
+           {.aggregate = cppo::token_mean, .normalizer = 0.0078125});  // rho A, before the scale
+}
+
+TEST_CASE("under flush-to-zero a token whose log ratio is subnormal moves nowhere and is kept", "[reliability]") {
+  batch_t const batch = one_token(-0x1.8p-126F, -0x1p-126F, -1.0F, 0.5F, 1.0F);
+  with_and_without(batch, cppo::dppo({}, cppo::precomputed), {}, [](run_t const& plain, run_t const& zeros) {
+    CHECK(plain[captured::mask][0] == 0.0F);
+    CHECK(zeros[captured::mask][0] == 1.0F);
+    CHECK(zeros[captured::decision][0] == static_cast<float>(cppo::decision::kept_toward));
+    CHECK(zeros[captured::gradient][0] == 1.0F);
+  });
+}
+
+TEST_CASE("under flush-to-zero a subnormal divergence below 0 is sound, a log-prob above 0 may be", "[reliability]") {
+  float const tiny = std::numeric_limits<float>::denorm_min();
+  auto const region = cppo::dppo({}, cppo::precomputed);
+  auto const is_bad = [&](batch_t const& batch, cppo::status_code bad, bool by_bits) {
+    on_every_executor([&](auto const& executor) {
+      CHECK(cppo::testing::capture(executor, batch, region, {}).outcome.code == bad);
+      auto const code = flushing(executor, batch, region, {}).outcome.code;
+      CHECK((code == cppo::status_code::ok || (by_bits && code == bad)));
+    });
+    bool const sound = flushing(cppo::seq, batch, region, {}).outcome.ok();
+    CHECK(sound == !by_bits);
+  };
+  is_bad(one_token(tiny, -1.0F, 1.0F, 0.0F, 1.0F), cppo::status_code::log_prob_invalid, true);
+  is_bad(one_token(-1.0F, tiny, 1.0F, 0.0F, 1.0F), cppo::status_code::rollout_log_prob_invalid, true);
+  is_bad(one_token(-1.0F, -1.0F, 1.0F, -tiny, 1.0F), cppo::status_code::divergence_invalid, false);
 }
 
 #endif

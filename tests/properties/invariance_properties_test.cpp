@@ -4,10 +4,12 @@
 #include "region_choice.hpp"
 
 #include "../same_run.hpp"
+#include "../spoilers.hpp"
 
 #include <cppo/testing/rearrange.hpp>
 
 #include <numeric>
+#include <optional>
 
 namespace {
 
@@ -18,6 +20,8 @@ using batch_t = generated_batch<float>;
 // A number below n, 0 first.
 index_t any_below(index_t n) { return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange<index_t>(0, n)); }
 std::size_t any_executor() { return static_cast<std::size_t>(any_below(3)); }
+// simd, one time in eight on threads, which take longer to start than such a batch to run.
+std::size_t any_simd() { return any_below(8) == 7 ? 2 : 1; }
 // How a loss is formed where no slot counts but those with a token.
 cppo::loss_options any_options(batch_t const& batch) {
   index_t const horizon = batch.width > 64 ? batch.width : 64;
@@ -234,40 +238,172 @@ TEST_CASE("property: Binary-TV is symmetric, policies exchanged and A turned rou
 
 namespace {
 
-// One token of a batch made bad: how it is reported, what is left of its response and of the others.
-void check_one_bad_token(region_choice const& choice, batch_t const& sound, index_t slot) {
-  batch_t bad = sound;
-  bad.log_prob[static_cast<std::size_t>(slot)] = poison<float>(static_cast<int>(any_below(4)));
-  index_t b = 0;
-  while (slot >= bad.first(b) + bad.slots_of(b)) ++b;
-  float_run const refused = run_on(choice.config(), bad, {}, any_executor());
-  RC_ASSERT(refused.outcome.code == cppo::status_code::log_prob_invalid);
-  RC_ASSERT(refused.outcome.response == b);
-  RC_ASSERT(refused.outcome.token == slot - bad.first(b));
-  RC_ASSERT(refused.outcome.count == 1);
-  float_run const want = run_on(choice.config(), sound);
-  for (index_t r = 0; r < bad.responses; ++r) {  // nothing of its response is left, nothing of the others is lost
-    std::vector<index_t> const none(r == b ? bad.valid.size() : 0, -1);
-    RC_ASSERT(unlike(refused, want, {bad.row(r)}, none) == "");
+// A batch with one slot made strange.
+struct faulty_batch {
+  batch_t sound, batch;
+  index_t slot = 0, response = 0, token = 0;
+};
+
+// Lends no more than the region and the fault need, one time in two: beside lists, simd looks at each token by itself.
+void lend_less(batch_t& batch, region_choice const& choice, cppo::argument fault) {
+  if (any_below(2) == 0) return;
+  std::string_view const reads = choice.config().divergence;
+  if (fault != cppo::argument::divergence && reads != "precomputed") batch.lends_divergence = false;
+  if (fault != cppo::argument::top_k && !reads.starts_with("top_k")) batch.k = 0;
+}
+
+// `s` in an active slot of a batch; a response mask in any slot. Nothing where there is none.
+std::optional<faulty_batch> with_fault(batch_t sound, region_choice const& choice, spoiler const& s) {
+  lend_less(sound, choice, s.where);
+  if (s.where == cppo::argument::token_weight && sound.token_weight.empty()) {
+    sound.token_weight.assign(sound.valid.size(), 1.0F);
   }
-  batch_t masked = sound;
-  masked.valid[static_cast<std::size_t>(slot)] = 0;
-  masked.refill_excluded(2);
-  masked.seal();
-  float_run const left_out = run_on(choice.config(), bad, {.bad_input = cppo::on_bad_input::exclude}, any_executor());
-  RC_ASSERT(unlike(left_out, run_on(choice.config(), masked), bad.rows()) == "");
+  std::vector<index_t> slots;
+  for (auto const& row : sound.rows(s.where != cppo::argument::response_mask)) {
+    slots.insert(slots.end(), row.begin(), row.end());
+  }
+  if (slots.empty()) return std::nullopt;
+  faulty_batch f{.sound = sound, .batch = std::move(sound)};
+  f.slot = slots[static_cast<std::size_t>(any_below(static_cast<index_t>(slots.size())))];
+  while (f.slot >= f.batch.first(f.response) + f.batch.slots_of(f.response)) ++f.response;
+  f.token = f.slot - f.batch.first(f.response);
+  s.at(f.batch, f.slot);
+  return f;
+}
+
+// The bad batch on seq and on simd: the status names its one fault. What that adds to a report is taken off.
+std::vector<float_run> run_bad(runner const& run, faulty_batch const& f, cppo::loss_options const& o,
+                               cppo::status const& want) {
+  std::vector<float_run> all;
+  bool const rejected = o.bad_input == cppo::on_bad_input::reject;
+  for (std::size_t const executor : {std::size_t{0}, any_simd()}) {
+    float_run& got = all.emplace_back(run.run(executor, f.batch, o));
+    RC_ASSERT(cppo_test::same_status(got.outcome, want));
+    RC_ASSERT(got.diagnostics.bad_tokens == 1);
+    RC_ASSERT(got.diagnostics.rejected_responses == (rejected ? 1 : 0));
+    got.diagnostics.bad_tokens = got.diagnostics.rejected_responses = 0;
+  }
+  return all;
+}
+
+// The sound batch with or without a token in the bad slot.
+batch_t with_slot(faulty_batch const& f, bool token) {
+  batch_t batch = f.sound;
+  batch.valid[static_cast<std::size_t>(f.slot)] = token ? 1 : 0;
+  batch.refill_excluded(static_cast<int>(any_below(poisons)));
+  batch.seal();
+  return batch;
+}
+
+// What `propagate` makes of a bad slot: a token that moves nowhere and is most diverged. On lent divergences, since no
+// other could be given it.
+batch_t with_most_diverged(faulty_batch const& f, float_run const& sound) {
+  batch_t batch = with_slot(f, true);
+  auto const i = static_cast<std::size_t>(f.slot);
+  batch.divergence = sound[captured::divergence];
+  batch.divergence[i] = 1000.0F;
+  batch.log_prob[i] = batch.rollout_log_prob[i] = -1.0F;
+  batch.advantage[i] = 0.0F;
+  if (!batch.token_weight.empty()) batch.token_weight[i] = 1.0F;
+  batch.lends_divergence = true;
+  batch.k = 0;
+  return batch;
+}
+
+// The response is as if it were not there.
+void check_rejected(runner const& run, faulty_batch const& f, cppo::loss_options const& o, cppo::status const& s) {
+  slot_rows rows = f.sound.rows();
+  rows.erase(rows.begin() + f.response);
+  auto const others = rearranged(f.sound, std::move(rows), any_below(2) == 0);
+  float_run const want = run.run(0, others.batch, o);
+  std::vector<index_t> const nothing(f.batch.valid.size(), -1);
+  for (float_run const& got : run_bad(run, f, o, s)) {
+    RC_ASSERT(unlike(want, got, others.batch.rows(), others.source) == "");
+    RC_ASSERT(unlike(got, got, {f.batch.row(f.response)}, nothing) == "");
+    RC_ASSERT(unlike(got.diagnostics, want.diagnostics) == "");
+  }
+}
+
+// The token is as if it were masked.
+void check_excluded(runner const& run, faulty_batch const& f, cppo::loss_options o, cppo::status s) {
+  s.code = cppo::status_code::bad_input_excluded;
+  o.bad_input = cppo::on_bad_input::exclude;
+  float_run const want = run.run(0, with_slot(f, false), o);
+  for (float_run const& got : run_bad(run, f, o, s)) {
+    RC_ASSERT(unlike(got, want, f.batch.rows()) == "");
+    RC_ASSERT(unlike(got.diagnostics, want.diagnostics) == "");
+  }
+}
+
+// The token is NaN and masked; the others see a token that is most diverged.
+void check_propagated(region_choice const& choice, faulty_batch const& f, cppo::loss_options o, cppo::status s) {
+  s.code = cppo::status_code::bad_input_propagated;
+  o.bad_input = cppo::on_bad_input::propagate;
+  cppo::policy_config config = choice.config();
+  runner const run = runner_of(config);
+  batch_t const stand_in = with_most_diverged(f, run.run(0, f.sound, o));
+  config.divergence = "precomputed";
+  float_run const want = run_on(config, stand_in, o);
+  slot_rows rest = f.batch.rows();
+  std::erase(rest[static_cast<std::size_t>(f.response)], f.slot);
+  for (float_run const& got : run_bad(run, f, o, s)) {
+    auto const at_slot = [&](captured c) { return got[c][static_cast<std::size_t>(f.slot)]; };
+    RC_ASSERT(std::isnan(at_slot(captured::loss)));
+    RC_ASSERT(std::isnan(at_slot(captured::gradient)));
+    RC_ASSERT(at_slot(captured::mask) == 0.0F);
+    RC_ASSERT(at_slot(captured::gate) == 0.0F);
+    RC_ASSERT(got.diagnostics.counts.tokens == want.diagnostics.counts.tokens);
+    RC_ASSERT(got.diagnostics.counts.responses == want.diagnostics.counts.responses);
+    RC_ASSERT(unlike(got, want, rest) == "");
+  }
+}
+
+spoiler const& any_of(std::vector<spoiler> const& all) {
+  spoiler const& s = all[static_cast<std::size_t>(any_below(static_cast<index_t>(all.size())))];
+  RC_LOG() << name(s.where) << " is " << s.value << '\n';
+  return s;
 }
 
 }  // namespace
 
 TEST_CASE("F5_nan_is_reported_at_its_index, property", "[property]") {
-  property("one bad token", [](region_choice const& choice, code_batch const& codes) {
-    batch_t const sound = codes.make();
-    std::vector<index_t> tokens;
-    for (auto const& row : sound.rows(true)) tokens.insert(tokens.end(), row.begin(), row.end());
-    RC_PRE(!tokens.empty());
-    auto const k = any_below(static_cast<index_t>(tokens.size()));
-    check_one_bad_token(choice, sound, tokens[static_cast<std::size_t>(k)]);
+  auto const all = all_spoilers();
+  property("one bad value in any input", [&all](region_choice const& choice, code_batch const& codes) {
+    spoiler const& s = any_of(all);
+    auto const fault = with_fault(codes.make(), choice, s);
+    RC_PRE(fault.has_value());
+    cppo::loss_options const o = any_options(fault->sound);
+    cppo::status const want{s.code, s.where, fault->response, fault->token, 1};
+    runner const run = runner_of(choice.config());
+    check_rejected(run, *fault, o, want);
+    check_excluded(run, *fault, o, want);
+    check_propagated(choice, *fault, o, want);
+  });
+}
+
+TEST_CASE("F5, property: a subnormal number and what the tolerance admits are sound", "[property]") {
+  auto const all = all_harmless();
+  property("one strange value in any input", [&all](region_choice const& choice, code_batch const& codes) {
+    spoiler const& s = any_of(all);
+    auto const fault = with_fault(codes.make(), choice, s);
+    RC_PRE(fault.has_value());
+    runner const run = runner_of(choice.config());
+    cppo::loss_options o = any_options(fault->sound);
+    o.log_prob_tolerance = s.tolerance;
+    o.bad_input = static_cast<cppo::on_bad_input>(any_below(3));
+    float_run const got = run.run(0, fault->batch, o), before = run.run(0, fault->sound, o);
+    RC_ASSERT(got.outcome.code == cppo::status_code::ok);
+    RC_ASSERT(got.diagnostics.bad_tokens == 0);
+    RC_ASSERT(got.diagnostics.counts.tokens == before.diagnostics.counts.tokens);
+    slot_rows others = fault->batch.rows();
+    for (auto const& column : got.column) {
+      for (index_t const slot : others[static_cast<std::size_t>(fault->response)]) {
+        RC_ASSERT(std::isfinite(column[static_cast<std::size_t>(slot)]));
+      }
+    }
+    others.erase(others.begin() + fault->response);
+    RC_ASSERT(unlike(got, before, others) == "");
+    require_same(run.run(any_simd(), fault->batch, o), got, fault->batch.rows(), {}, true);
   });
 }
 
