@@ -108,6 +108,7 @@ class hash128 {
   }
   std::uint64_t high() const { return a_ ^ (a_ >> 29); }
   std::uint64_t low() const { return b_ ^ (b_ >> 31); }
+  friend bool operator==(hash128 const&, hash128 const&) = default;
 
  private:
   std::uint64_t a_ = 0xcbf29ce484222325ULL;

@@ -41,7 +41,7 @@ subject on_lanes(std::string name, std::string unit, double allowed, int monoton
       if (x == x) t.step(x, monotony >= 0 ? y : -y, t.y_before);
     }
   };
-  return {std::move(name), std::move(unit), allowed, monotony != 0, run};
+  return {std::move(name), std::move(unit), allowed, monotony != 0, run, true};
 }
 template <class F, class Error>
 subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error) {
@@ -136,12 +136,14 @@ inline void add_double(std::vector<subject>& all) {
   all.push_back(in_double("exp in double, x <= 700", 1.5, exp_of, exponential, [](float x) { return !(x > 700.0F); }));
   all.push_back(in_double("exp in double, x > 700", 2.5, exp_of, exponential, [](float x) { return x > 700.0F; }));
   all.push_back(in_double("exp_nonpositive, in double", 1.5, cppo::detail::exp_nonpositive, exponential, log_prob));
+  all.back().log_probs = true;
   all.push_back(in_double("log in double", 2.0, [](double x) { return cppo::detail::log(x); },
                           [](long double x) { return std::log(x); }, [](float x) { return x >= 0.0F; }));
   auto const complement = [](long double x) {
     return x < -700.0L ? 0.0L : x > -0.7L ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
   };
   all.push_back(in_double("log1mexp, in double", 4.0, cppo::detail::log1mexp, complement, log_prob));
+  all.back().log_probs = true;
 }
 
 // D with one log-prob fixed and the other any float; the fixed one is log mu, or log pi where `turned`.
@@ -154,6 +156,16 @@ auto with_fixed(D divergence, float fixed, bool turned) {
   };
 }
 
+// The subjects from `from` on judge log-probs, and share a sample. `shift`: what is the same function under two names
+// takes other blocks under each.
+inline void share_log_probs(std::vector<subject>& all, std::size_t from, int shift) {
+  for (std::size_t i = from; i < all.size(); ++i) {
+    all[i].log_probs = true;
+    all[i].of_group = static_cast<int>(all.size() - from);
+    all[i].place = (static_cast<int>(i - from) + shift) % all[i].of_group;
+  }
+}
+
 inline std::string name_of(std::string const& divergence, float fixed, bool turned) {
   std::string const at = std::to_string(fixed);
   return divergence + (turned ? "(" + at + ", mu = x)" : "(x, mu = " + at + ")");
@@ -161,6 +173,7 @@ inline std::string name_of(std::string const& divergence, float fixed, bool turn
 
 inline void add_binary_tv(std::vector<subject>& all) {
   for (bool const turned : {false, true}) {
+    std::size_t const first = all.size();
     for (float const fixed : {0.0F, -0.6931472F, -5.0F}) {
       double const other = std::exp(static_cast<double>(fixed));
       auto const error = [other](float x, float y) {
@@ -171,6 +184,7 @@ inline void add_binary_tv(std::vector<subject>& all) {
       all.push_back(on_lanes(name_of("binary_tv", fixed, turned), "absolute", 1e-7, 0,
                              with_fixed(cppo::binary_tv, fixed, turned), error));
     }
+    share_log_probs(all, first, turned ? 1 : 0);
   }
 }
 
@@ -178,6 +192,7 @@ inline void add_binary_tv(std::vector<subject>& all) {
 template <class D>
 void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bool reverse) {
   for (bool const turned : {false, true}) {
+    std::size_t const first = all.size();
     for (float const fixed : {0.0F, -1e-6F, -0.6931472F, -5.0F}) {
       double const f = static_cast<double>(fixed), log1m = log1mexp(f);
       auto const error = [f, log1m, from_x = turned != reverse](float x, float y) {
@@ -189,6 +204,7 @@ void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bo
       };
       all.push_back(on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error, log_prob));
     }
+    share_log_probs(all, first, reverse ? 2 : 0);
   }
 }
 inline void add_binary_kl(std::vector<subject>& all) {
@@ -229,7 +245,7 @@ inline subject grid_on_lanes() {
       }
     }
   };
-  return {"to_grid, both limbs", "units", 0.0, false, run};
+  return {"to_grid, both limbs", "units", 0.0, false, run, true};
 }
 
 inline void add_rounding(std::vector<subject>& all) {
@@ -277,21 +293,12 @@ inline void add_checks(std::vector<subject>& all) {
   }
 }
 
-// Subjects of one group share a sample.
 inline std::vector<subject> subjects() {
   std::vector<subject> all;
-  auto const group = [&all](auto const& add) {
-    std::size_t const from = all.size();
-    add(all);
-    for (std::size_t i = from; i < all.size(); ++i) {
-      all[i].of_group = static_cast<int>(all.size() - from);
-      all[i].place = static_cast<int>(i - from);
-    }
-  };
   add_exponentials(all);
   add_double(all);
-  group(add_binary_tv);
-  group(add_binary_kl);
+  add_binary_tv(all);
+  add_binary_kl(all);
   add_gates(all);
   add_rounding(all);
   add_format<cppo::half, 5, 10>(all, "half", [](float x) { return cppo::to_half(x); });

@@ -1,4 +1,4 @@
-// Walks through floats block by block on all threads: all 2^32 of them, or 2^26 chosen by exponent.
+// Walks through floats block by block on all threads: all 2^32 of them, or a sample by exponent.
 #pragma once
 
 #include "float_reference.hpp"
@@ -26,6 +26,7 @@ struct float_block {
 
 // What was found.
 struct alignas(128) tally {
+  std::uint64_t walked = 0;       // floats in the blocks that were run
   std::uint64_t inputs = 0;       // inputs of the promise: those whose result was judged
   std::uint64_t differences = 0;  // scalar and SIMD lane differ
   std::uint64_t steps_back = 0;   // not monotone
@@ -59,6 +60,7 @@ struct alignas(128) tally {
     digest += (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9ULL;
   }
   tally& operator+=(tally const& other) {
+    walked += other.walked;
     inputs += other.inputs;
     differences += other.differences;
     steps_back += other.steps_back;
@@ -77,6 +79,8 @@ struct subject {
   double allowed = 0.0;     // worst error, in `unit`
   bool monotone = false;    // promised?
   std::function<void(float_block const&, tally&)> run;
+  bool lanes = false;           // are SIMD lanes compared with scalars?
+  bool log_probs = false;       // only x <= 0 is judged: a sample holds negative floats, and the smallest from +0 on
   int of_group = 1, place = 0;  // a sample gives each block to one subject of a group in turn
 };
 
@@ -84,37 +88,38 @@ struct subject {
 inline constexpr float turning_points[] = {-1000.0F, -700.0F, -88.8F, -86.5F, -20.0F, -0.6931472F, 0.5F, 1.0F, 20.0F,
                                            86.5F,    88.0F,   88.37F, 88.72F, 1000.0F, 65504.0F,  65520.0F};
 
-// 2^22 blocks of everything; or, for each of the 512 signs and exponents, the first and last 2^14 floats and every
-// 85th of the rest (2^26 in all), and 2^13 around each turning point.
+inline constexpr std::uint32_t edge_blocks = 16, stratum_size = 1U << 23;
+
+// What a sample takes of each sign and exponent (a stratum): the first and last 2^14 floats, and every `step`-th of the
+// rest, in `blocks` blocks.
+struct density {
+  std::uint32_t step, blocks;
+  constexpr bool whole() const {
+    return ((blocks - 2 * edge_blocks) * step + 2 * edge_blocks) * block_size == stratum_size;
+  }
+};
+inline constexpr density of_all{85, 128};        // 512 strata: 2^26 floats
+inline constexpr density of_log_probs{34, 272};  // 256 strata: 17/16 of 2^26
+static_assert(of_all.whole() && of_log_probs.whole());
+
+// The blocks that a subject is run on: 2^22 of everything; or a sample, with 2^13 floats around each turning point.
 class walk {
  public:
-  explicit walk(bool all) : all_(all) {}
-  std::uint64_t blocks() const { return all_ ? std::uint64_t{1} << 22 : 512 * 128 + std::size(turning_points) * 8; }
+  walk(bool all, subject const& s) : all_(all), s_(s), dense_(s.log_probs ? of_log_probs : of_all) {}
 
-  float_block block(std::uint64_t n) const {
-    if (all_) return filled(n, static_cast<std::uint32_t>(n * block_size), 1);
-    if (n >= 512 * 128) {
-      auto const m = static_cast<std::uint32_t>(n - 512 * 128);
-      return filled(n, std::bit_cast<std::uint32_t>(turning_points[m / 8]) - 4096U + m % 8 * block_size, 1);
-    }
-    auto const stratum = static_cast<std::uint32_t>(n / 128) << 23;
-    auto const k = static_cast<std::uint32_t>(n % 128);
-    if (k < 16) return filled(n, stratum + k * block_size, 1);
-    if (k >= 112) return filled(n, stratum + (1U << 23) - (128 - k) * block_size, 1);
-    return filled(n, stratum + (1U << 14) + (k - 16) * block_size * 85, 85);
-  }
-
-  tally run(subject const& s, unsigned threads) const {
+  tally run(unsigned threads) const {
     std::atomic<std::uint64_t> next{0};
     std::vector<tally> found(threads);
     auto const work = [&](tally& mine) {
       constexpr std::uint64_t portion = 64;
       for (std::uint64_t from = next.fetch_add(portion); from < blocks(); from = next.fetch_add(portion)) {
         tally before;  // another thread's, perhaps: what rises must rise from there
-        if (all_ && from > 0) s.run(block(from - 1), before);
+        if (all_ && from > 0) s_.run(block(from - 1), before);
         mine.follow(before);
         for (std::uint64_t n = from; n < from + portion && n < blocks(); ++n) {
-          if (is_turn_of(s, n)) s.run(block(n), mine);
+          if (!is_turn(n)) continue;
+          s_.run(block(n), mine);
+          mine.walked += block_size;
         }
       }
     };
@@ -127,10 +132,31 @@ class walk {
   }
 
  private:
+  std::uint64_t in_strata() const { return (s_.log_probs ? 256 : 512) * std::uint64_t{dense_.blocks}; }
+  std::uint64_t blocks() const {
+    return all_ ? std::uint64_t{1} << 22 : in_strata() + std::size(turning_points) * 8 + (s_.log_probs ? 1 : 0);
+  }
+  float_block block(std::uint64_t n) const {
+    if (all_) return filled(n, static_cast<std::uint32_t>(n * block_size), 1);
+    if (n >= in_strata()) {
+      auto const m = static_cast<std::uint32_t>(n - in_strata());
+      if (m == std::size(turning_points) * 8) return filled(n, 0, 1);  // +0 and what follows it
+      return filled(n, std::bit_cast<std::uint32_t>(turning_points[m / 8]) - 4096U + m % 8 * block_size, 1);
+    }
+    auto const sign = s_.log_probs ? 1U << 31 : 0U;
+    auto const stratum = sign + static_cast<std::uint32_t>(n / dense_.blocks) * stratum_size;
+    auto const k = static_cast<std::uint32_t>(n % dense_.blocks);
+    if (k < edge_blocks) return filled(n, stratum + k * block_size, 1);
+    std::uint32_t const left = dense_.blocks - k;
+    if (left <= edge_blocks) return filled(n, stratum + stratum_size - left * block_size, 1);
+    return filled(n, stratum + (edge_blocks + (k - edge_blocks) * dense_.step) * block_size, dense_.step);
+  }
   // In a sample, each subject of a group has other blocks of an exponent, other ones of the next, and all turning points.
-  bool is_turn_of(subject const& s, std::uint64_t n) const {
-    if (all_ || n >= 512 * 128) return true;
-    return (n % 128 + n / 128) % static_cast<unsigned>(s.of_group) == static_cast<unsigned>(s.place);
+  bool is_turn(std::uint64_t n) const {
+    if (all_) return true;
+    if (n >= in_strata()) return !s_.log_probs || block(n).x.front() <= 0.0F;
+    auto const turn = n % dense_.blocks + n / dense_.blocks;
+    return turn % static_cast<unsigned>(s_.of_group) == static_cast<unsigned>(s_.place);
   }
   static float_block filled(std::uint64_t number, std::uint32_t first, std::uint32_t step) {
     float_block b;
@@ -139,6 +165,8 @@ class walk {
     return b;
   }
   bool all_;
+  subject const& s_;
+  density dense_;
 };
 
 }  // namespace exhaustive

@@ -15,13 +15,16 @@ comments, text, directives, static_asserts, concepts, constraints or template he
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
 with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt explains are counted
-apart; one a line:
+apart, and are of two kinds. Equivalent: nothing that the library promises differs; not part of the share. Elsewhere, if
+the reason begins with that word: another build tells, or the time it takes; known, but not killed. One a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
+    mask/leaves.hpp ## text of the source line ## text after the change ## elsewhere: what can tell and is not run
 
 A run that --minutes ends judges those drawn so far, which are some of everything.
 
-Exit status: 0 if a mutant was tried, 95 % are killed, no survivor is left unexplained and no explanation is stale, else 1.
+Exit status: 0 if a mutant was tried, 95 % of those that are not equivalent are killed, no survivor is left unexplained
+and no explanation is stale, else 1.
 Needs clang++-19, Catch2, rapidcheck, xsimd and Eigen. Everything is written under build/mutation.
 """
 
@@ -48,6 +51,7 @@ COMPILER = ["clang++-19", "-std=gnu++20", "-O0", "-g0", "-w", "-pthread"]
 DEFINES = ["-DCPPO_USE_XSIMD=1", "-DCPPO_USE_EIGEN=1", "-isystem", "/usr/include/eigen3", f'-DCPPO_SOURCE_DIR="{ROOT}"',
            f"-I{ROOT / 'tests'}"]
 WANTED = 95.0
+ELSEWHERE = "elsewhere: "
 
 # ---- killing --------------------------------------------------------------------------------------------------------
 
@@ -238,22 +242,33 @@ def read_explained(path):
     return explained
 
 
+def kind_of(mutant, verdict, explained):
+    """Which column of the table: a survivor is unexplained, known elsewhere or equivalent."""
+    if verdict != "survived":
+        return verdict
+    why = explained.get(mutant.key())
+    return "survived" if why is None else "elsewhere" if why.startswith(ELSEWHERE) else "equivalent"
+
+
+COLUMNS = ("killed", "survived", "elsewhere", "equivalent", "not compiling")
+
+
+def share_of(part, whole):
+    return 100.0 * part / whole if whole else 100.0
+
+
 def print_table(results, explained):
-    print(f"{'folder':<14}{'mutants':>9}{'killed':>9}{'survived':>10}{'explained':>11}{'not compiling':>15}"
-          f"{'% killed':>10}")
-    total = [0] * 5
-    rows = []
-    for folder in FOLDERS:
-        mine = [(m, verdict) for m, verdict, _ in results if m.name.startswith(folder + "/")]
-        out = [m for m, verdict in mine if verdict == "survived"]
-        row = [len(mine), sum(v == "killed" for _, v in mine), sum(m.key() not in explained for m in out),
-               sum(m.key() in explained for m in out), sum(v == "not compiling" for _, v in mine)]
-        rows.append((folder, row))
-        total = [a + b for a, b in zip(total, row)]
-    share = 100.0
-    for name, row in [*((n, r) for n, r in rows if r[0]), ("total", total)]:
-        share = 100.0 * row[1] / (row[1] + row[2]) if row[1] + row[2] else 100.0
-        print(f"{name:<14}{row[0]:>9}{row[1]:>9}{row[2]:>10}{row[3]:>11}{row[4]:>15}{share:>9.1f}%")
+    """The share killed of what is not equivalent; beside it that of all that compiled."""
+    print(f"{'folder':<14}{'mutants':>9}{'killed':>9}{'survived':>10}{'elsewhere':>11}{'equivalent':>12}"
+          f"{'not compiling':>15}{'% killed':>10}{'% of all':>10}")
+    kinds = [(m.name.split("/")[0], kind_of(m, verdict, explained)) for m, verdict, _ in results]
+    for name in [*FOLDERS, "total"]:
+        mine = [kind for folder, kind in kinds if name in (folder, "total")]
+        killed, survived, elsewhere, equivalent, broken = (mine.count(column) for column in COLUMNS)
+        share = share_of(killed, killed + survived + elsewhere)
+        if mine or name == "total":
+            print(f"{name:<14}{len(mine):>9}{killed:>9}{survived:>10}{elsewhere:>11}{equivalent:>12}{broken:>15}"
+                  f"{share:>9.1f}%{share_of(killed, len(mine) - broken):>9.1f}%")
     return share
 
 

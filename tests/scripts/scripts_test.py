@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The scripts in cmake/ and of the tests, tried on small trees: what they must accept and what they must refuse."""
 
+import contextlib
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -269,6 +271,15 @@ class Mutate(unittest.TestCase):
         known = {m.key() for name, path in self.module.Programs.headers()
                  for m in self.module.mutants_of(name, path.read_text(encoding="utf-8"))}
         self.assertEqual([key for key in self.module.read_explained(self.survivors) if key not in known], [])
+
+    def test_shares_tell_what_is_equivalent_from_what_is_known_elsewhere(self):
+        drawn = list(self.module.mutants_of("core/x.hpp", "int c = a + 1;\nint d = b + 1;\n"))[:5]
+        explained = {drawn[2].key(): "Both are 0.", drawn[3].key(): "elsewhere: It saves time."}
+        verdicts = ("killed", "survived", "survived", "survived", "not compiling")
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            share = self.module.print_table([(m, v, "") for m, v in zip(drawn, verdicts)], explained)
+        self.assertAlmostEqual(share, 100 / 3)
+        self.assertRegex(said.getvalue(), r"(?m)^total +5 +1 +1 +1 +1 +1 +33\.3% +25\.0%$")
 
     def test_every_kind(self):
         found = self.mutants("int f(int a, int b) {\n  int c = a + 1;\n  if (a < b) return min(a, b);\n  c += b;\n  return c;\n}\n")
