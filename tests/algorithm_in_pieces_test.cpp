@@ -621,5 +621,10 @@ TEST_CASE("offsets on a device are not read by the passes over pieces") {
   total.length = 2;
   CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
   index_t const zero[] = {0};
-  CHECK(plan_pieces(batch, cppo::fixed_cppo(), zero, zero, 1).totals.empty());
+  cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), zero, zero, 1);
+  std::int32_t const here[] = {0, 2};
+  auto const on_host = cppo::rollout_batch(cppo::packed(here, 1), cppo::log_prob(pi), cppo::rollout_log_prob(x),
+                                           cppo::advantage(x));
+  cppo::loss_options const in{.carries = plan.carries, .totals = plan.totals};
+  CHECK(policy_loss(cppo::seq, on_host, cppo::fixed_cppo(), {}, in).code == cppo::status_code::carry_mismatch);
 }

@@ -75,8 +75,8 @@
 #define CPPO_ROUNDED(x)
 #endif
 
-// The inline namespace carries version and instruction set, a bit for each extension that compilers put into plain
-// code: two versions, or two translation units compiled for different instruction sets, never share an inline function.
+// The inline namespace carries version and instruction set, a bit for each extension that compilers put into plain code
+// and that is listed here: two versions, or two translation units that differ in one, never share an inline function.
 #define CPPO_DETAIL_IS_1 0, 1
 #define CPPO_DETAIL_SECOND(a, b, ...) b
 #define CPPO_DETAIL_BIT_2(known) CPPO_DETAIL_SECOND(known, 0, 0)
@@ -109,14 +109,15 @@
   CPPO_DETAIL_DIGITS( \
     CPPO_DETAIL_HEX(__ARM_FEATURE_SVE, __ARM_FEATURE_SVE2, __ARM_FEATURE_ATOMICS, __ARM_FEATURE_DOTPROD), \
     CPPO_DETAIL_HEX(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, \
-                    __ARM_FEATURE_MATMUL_INT8, __ARM_FEATURE_CRC32), , , , , , )
+                    __ARM_FEATURE_MATMUL_INT8, __ARM_FEATURE_CRC32), \
+    CPPO_DETAIL_HEX(__ARM_FEATURE_CSSC, __ARM_FEATURE_MOPS, __ARM_FEATURE_FRINT, __ARM_FEATURE_RCPC), , , , , )
 #else
 #define CPPO_DETAIL_EXTENSIONS \
   CPPO_DETAIL_DIGITS( \
     CPPO_DETAIL_HEX(__SSE3__, __SSSE3__, __SSE4_1__, __SSE4_2__), \
     CPPO_DETAIL_HEX(__POPCNT__, __AVX__, __F16C__, __FMA__), \
     CPPO_DETAIL_HEX(__FMA4__, __XOP__, __AVX2__, __BMI__), \
-    CPPO_DETAIL_HEX(__BMI2__, __LZCNT__, __MOVBE__, __ADX__), \
+    CPPO_DETAIL_HEX(__BMI2__, __LZCNT__, __MOVBE__, __TBM__), \
     CPPO_DETAIL_HEX(__AVX512F__, __AVX512CD__, __AVX512DQ__, __AVX512BW__), \
     CPPO_DETAIL_HEX(__AVX512VL__, __AVX512VBMI__, __AVX512VBMI2__, __AVX512IFMA__), \
     CPPO_DETAIL_HEX(__AVX512VNNI__, __AVX512BITALG__, __AVX512VPOPCNTDQ__, __AVX512BF16__), \

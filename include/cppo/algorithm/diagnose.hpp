@@ -43,7 +43,7 @@ constexpr std::string_view sentence(finding f) noexcept {
       return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree (do both divide by the "
              "temperature?), or the data is stale";
     case finding::bad_shape:
-      return "the buffers do not fit the batch's shape, or a device has its offsets: none was read; see batch.check()";
+      return "the buffers do not fit the shape (batch.check() names one), or a device has the offsets: none was read";
   }
   return "";
 }

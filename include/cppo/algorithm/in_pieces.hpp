@@ -30,9 +30,9 @@ namespace cppo::inline CPPO_ABI {
 
 namespace detail {
 
-/// Tokens of a piece that was summed where arithmetic did not keep the contract: added to any others they stay fewer
-/// than none, which `policy_loss` refuses.
-inline constexpr index_t refused_count = -(index_t{1} << 40);
+/// Tokens of a piece that could not be summed: with those of any others they stay fewer than none, which `policy_loss`
+/// refuses.
+inline constexpr index_t refused_count = -2 * longest_response;
 
 /// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
 /// positions.
@@ -126,14 +126,18 @@ struct piece_plan {
 
 /// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1) and
 /// is its `order_of[b]`-th piece. Pieces may lie in any order.
-/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check,
-/// or whose offsets are a device's, gives an empty plan.
+/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check
+/// gives an empty plan, and one whose offsets a device has a plan that `policy_loss` refuses.
 template <class Real, trust_region_policy Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy, std::span<index_t const> response_of,
                        std::span<index_t const> order_of, index_t responses, loss_options const& options = {}) {
-  if (!batch.check().ok() || batch.shape().on_device()) return {};
+  if (!batch.check().ok()) return {};
   auto const pieces = static_cast<std::size_t>(batch.shape().responses());
   piece_plan plan{std::vector<prefix_sums>(pieces), std::vector<response_summary>(pieces)};
+  if (batch.shape().on_device()) {
+    for (response_summary& s : plan.totals) s.length = detail::refused_count;
+    return plan;
+  }
   std::vector<std::vector<std::size_t>> ordered(static_cast<std::size_t>(responses));
   for (std::size_t b = 0; b < pieces; ++b) ordered[static_cast<std::size_t>(response_of[b])].push_back(b);
   for (std::vector<std::size_t>& mine : ordered) {

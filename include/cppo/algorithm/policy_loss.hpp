@@ -162,8 +162,9 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
 /// divergences if the region asks for their quantile, maximum or mean; one more look at the batch first if the
 /// aggregation counts it or it holds pieces.
-/// Memory: what the host's executors need they allocate before the first output is written; where there is none left,
-/// std::bad_alloc is thrown on the calling thread and nothing is written.
+/// Memory, on the host: where a region asks for divergences of the whole response, a number per slot of the longest one
+/// (`simd`: two, on each thread); on several threads, a report per response. All of it is allocated before the first
+/// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,

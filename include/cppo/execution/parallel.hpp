@@ -73,7 +73,7 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, std::size
   std::vector<response_outcome>& outcomes = memory.outcomes;
   outcomes.assign(static_cast<std::size_t>(l.responses()), {});
   if (memory.others.size() < static_cast<std::size_t>(n - 1)) memory.others.resize(static_cast<std::size_t>(n - 1));
-  for (std::vector<Real>& scratch : memory.others) scratch.reserve(room);
+  for (int k = 0; k < n - 1; ++k) memory.others[static_cast<std::size_t>(k)].reserve(room);
   std::atomic<index_t> next{0};
   std::atomic<std::size_t> arrived{0};
   auto const take = [&](std::vector<Real>& scratch) {
@@ -94,7 +94,7 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, std::size
 namespace cppo::inline CPPO_ABI {
 
 /// Memory that `simd` works in. Lent with `simd.with_workspace(w)` and kept between calls, it spares them allocations: a
-/// call on one thread then makes none once the longest response has been seen. One call at a time.
+/// call on one thread then makes none once the longest row of slots has been seen. One call at a time.
 class workspace {
  public:
   /// Gives the memory back.
