@@ -16,7 +16,8 @@ and is killed by the first that fails, does not end in time or meets a static_as
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
 with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt explains are counted
 apart, and are of two kinds. Equivalent: nothing that the library promises differs; not part of the share. Elsewhere, if
-the reason begins with that word: another build tells, or the time it takes; known, but not killed. One a line:
+the reason begins with that word: another build tells, a sanitizer's or one with relaxed arithmetic; known, but not
+killed. One a line:
 
     mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
     mask/leaves.hpp ## text of the source line ## text after the change ## elsewhere: what can tell and is not run
