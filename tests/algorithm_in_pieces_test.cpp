@@ -609,6 +609,18 @@ TEST_CASE("a piece of a batch that does not check is not read") {
   CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
 }
 
+TEST_CASE("a piece is not summed under options out of range") {
+  random_source random(9);
+  generated_batch<float> const batch = short_response<float>(4, 15, random);
+  cppo::loss_options const o{.horizon = -1};
+  std::vector<float> divergences;
+  CHECK(summarize_piece(batch.view(), cppo::calibrated_cppo(), 0, divergences, o).length == 0);
+  CHECK(divergences.empty());
+  cppo::response_summary total;
+  total.length = 4;
+  CHECK(sum_piece(batch.view(), cppo::fixed_cppo(), 0, total, 0, o) == cppo::prefix_sums{});
+}
+
 TEST_CASE("offsets on a device are not read by the passes over pieces") {
   std::vector<float> const x(2, -1.0F), pi(2, -0.5F);
   auto const* const elsewhere = reinterpret_cast<std::int32_t const*>(std::uintptr_t{16});

@@ -48,10 +48,10 @@ inline footprint footprint_of(column const& c, layout const& l) noexcept {
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
   return footprint_of(first, c.type, 1, l.elements() - begin, 0, c.token_stride);
 }
-/// n objects one after the other.
+/// n > 0 objects one after the other; no memory where there are none.
 template <class T>
 footprint footprint_of(T const* objects, index_t n) noexcept {
-  if (objects == nullptr || n <= 0) return {};
+  if (objects == nullptr) return {};
   return {reinterpret_cast<std::uintptr_t>(objects), n * static_cast<index_t>(sizeof(T))};
 }
 /// One Top-K list.
