@@ -1,27 +1,11 @@
 // The SIMD executor gives the bits of the plain definition: PPO, DPPO, CPPO with a fixed budget.
+#include "scarce_thread.hpp"
 #include "simd_against_seq.hpp"
-
-#include <system_error>
 
 namespace {
 
 using namespace cppo_test;
 
-// A thread of which only so many can be started.
-struct scarce_thread {
-  static inline int left = 0;
-  static inline int joined = 0;
-  std::thread real;
-  template <class Work>
-  explicit scarce_thread(Work const& work) {
-    if (left-- <= 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    real = std::thread(work);
-  }
-  void join() {
-    real.join();
-    ++joined;
-  }
-};
 // As much of a task as is needed to share responses out.
 struct shape_only {
   struct {

@@ -438,7 +438,12 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
   is.with(code, argument::carry, {.carries = carries});
   is.with(code, argument::carry, {.totals = bad_budget});
   is.with(code, argument::carry, {.carries = ahead, .totals = totals});
-  // Whatever would overflow when tokens are added, or be compared as a NaN.
+  // Whatever would overflow when tokens are added, or be compared as a NaN, where all else is sound.
+  std::vector<response_summary> sound(3);
+  for (response_summary& s : sound) s.length = 4;
+  std::vector<float> const x(12, -0.5F);
+  auto const batch = rollout_batch(padded(3, 4), log_prob(x), rollout_log_prob(x), advantage(x));
+  REQUIRE(policy_loss(seq, batch, ppo(), {}, {.carries = carries, .totals = sound}).ok());
   double const nan = std::numeric_limits<double>::quiet_NaN();
   index_t const least = std::numeric_limits<index_t>::min(), most = index_t{1} << 60;
   for (exact_sum prefix_sums::*sum : {&prefix_sums::drift, &prefix_sums::weight, &prefix_sums::budget}) {
@@ -446,12 +451,12 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
       for (exact_sum const bad : {exact_sum{far, 0}, exact_sum{0, far}}) {
         std::vector<prefix_sums> broken(3);
         broken[2].*sum = bad;
-        is.with(code, argument::carry, {.carries = broken, .totals = totals});
+        is.with(code, argument::carry, {.carries = broken, .totals = sound});
       }
     }
   }
   auto const bad_total = [&](auto const& spoil) {
-    std::vector<response_summary> broken(3);
+    std::vector<response_summary> broken = sound;
     spoil(broken[1]);
     is.with(code, argument::carry, {.totals = broken});
   };

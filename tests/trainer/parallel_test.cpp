@@ -1,31 +1,11 @@
 // The loop over threads: every index once, whatever threads the machine gives; what one throws is thrown again.
 #include "catch_compat.hpp"
 #include "parallel.hpp"
+#include "scarce_thread.hpp"
 
 #include <stdexcept>
-#include <system_error>
 
 using namespace trainer;
-
-namespace {
-
-// A thread of which only so many can be started.
-struct scarce_thread {
-  static inline int left = 0;
-  static inline int joined = 0;
-  std::thread real;
-  template <class Work>
-  explicit scarce_thread(Work const& work) {
-    if (left-- <= 0) throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
-    real = std::thread(work);
-  }
-  void join() {
-    real.join();
-    ++joined;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("threads that cannot be started leave nothing undone") {
   for (int const given : {0, 1, 3, 7}) {

@@ -58,7 +58,7 @@ struct work_memory {
 /// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
 /// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
 /// that could not be started are missing, but nothing is left undone. `least`: slots for each. All memory is taken
-/// before the first response, on the calling thread: `scratch` has room for as many numbers.
+/// before the first response, on the calling thread: each `scratch` can hold `room` numbers.
 template <class Real, class Thread = std::thread, class Task, class Body>
 outcome_fold over_responses(int threads, index_t least, Task const& t, std::size_t room, work_memory<Real>& memory,
                             Body const& body) {

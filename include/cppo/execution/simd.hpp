@@ -27,7 +27,7 @@ class simd_t {
   }
   /// Threads asked for.
   constexpr int threads() const noexcept { return threads_; }
-  /// body(b, scratch) for every response, with room for as many numbers in `scratch`.
+  /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
   template <class Real, class Task, class Body>
   detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const {
     detail::work_memory<Real> own;
