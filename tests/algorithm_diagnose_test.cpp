@@ -2,6 +2,8 @@
 #include "catch_compat.hpp"
 
 #include <cppo/algorithm/diagnose.hpp>
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/policy/dppo.hpp>
 #include <cppo/testing/random.hpp>
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -155,6 +158,42 @@ TEST_CASE("diagnose: positive log-probs of either policy") {
   CHECK(b.diagnosis().clean());
   b.mu[4] = 0.01;
   only(b.diagnosis(), finding::positive_log_probs);
+}
+
+TEST_CASE("diagnose: what a call refuses in any other input is found too") {
+  using namespace cppo;
+  sound_batch const b;
+  constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> w(b.size(), 1.0), d(b.size(), 0.1), p(2 * b.size(), -1.0), q = p;
+  std::vector<int> ids(2 * b.size(), 3), y(b.size(), 3);
+  std::vector<std::uint8_t> kept(b.size());
+  auto const looked_at = [&](finding const* expected) {
+    auto const batch = rollout_batch(padded(sound_batch::responses, sound_batch::width), log_prob(b.pi), rollout_log_prob(b.mu),
+                                     advantage(b.a), token_weight(w), divergence_values(d), token_id(y), top_k(2, ids, p, q));
+    batch_diagnosis const found = diagnose(batch);
+    if (expected != nullptr) only(found, *expected);
+    else CHECK(found.clean());
+    CHECK(found.not_finite == (expected != nullptr && *expected == finding::not_finite ? 1 : 0));
+    CHECK(found.positive == (expected != nullptr && *expected == finding::positive_log_probs ? 1 : 0));
+    CHECK(compute_mask(seq, batch, dppo(), kept).ok() == (expected == nullptr));
+  };
+  auto const spoiled = [&](std::vector<double>& input, double bad, finding expected) {
+    INFO(bad);
+    double const sound = std::exchange(input[21], bad);
+    looked_at(&expected);
+    input[21] = sound;
+  };
+  looked_at(nullptr);
+  for (double const bad : {not_a_number, infinity}) {
+    for (std::vector<double>* const input : {&w, &d, &p, &q}) spoiled(*input, bad, finding::not_finite);
+  }
+  spoiled(d, -0.5, finding::not_finite);
+  for (std::vector<double>* const list : {&p, &q}) spoiled(*list, 0.5, finding::positive_log_probs);
+  p[21] = -infinity;  // no probability left
+  looked_at(nullptr);
+  p[21] = not_a_number;
+  ids[21] = -1;  // an empty entry
+  looked_at(nullptr);
 }
 
 TEST_CASE("diagnose: identical policies, all tokens but one are not enough") {

@@ -93,7 +93,9 @@ std::string run_pieces(Executor const& executor, generated_batch<T> const& batch
   if (one_copy && counted.max_divergence != uncut.max_divergence) return "max D";
   if (counted.min_delta_b != uncut.min_delta_b || counted.max_delta_b != uncut.max_delta_b) return "delta_b";
   if (!cppo_test::same_status(got.outcome, whole.outcome)) return "status " + std::string(got.outcome.message());
-  return unlike(got, whole, pieces.batch.rows(), pieces.source);
+  std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
+  if (!wrong.empty()) return wrong;
+  return unlike(capture(executor, pieces.batch, region, options, false), whole, pieces.batch.rows(), pieces.source);
 }
 
 // One response of n slots whose tokens lie near the edges of budget and threshold.
@@ -187,8 +189,8 @@ std::string cuts_by_pieces(generated_batch<T> const& batch, Region const& region
   for (index_t const i : distinct.from) carries.push_back(slot_by_slot.carries[static_cast<std::size_t>(i)]);
   std::vector<cppo::response_summary> const totals(carries.size(), slot_by_slot.totals[0]);
   cppo::loss_options const options{.carries = carries, .totals = totals};
-  for (auto const& got : {capture(cppo::seq, pieces.batch, region, options),
-                          capture(cppo::simd, pieces.batch, region, options)}) {
+  for (auto const& got : {capture(cppo::seq, pieces.batch, region, options), capture(cppo::simd, pieces.batch, region, options),
+                          capture(cppo::simd, pieces.batch, region, options, false)}) {
     std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
     if (!wrong.empty()) return wrong;
   }

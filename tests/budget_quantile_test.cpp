@@ -67,6 +67,12 @@ TEST_CASE("the quantile on examples that numpy documents", "[budget]") {
   CHECK_FALSE(std::signbit(quantile_of(std::vector<float>{-0.0F, -0.0F}, 0.5)));
 }
 
+TEST_CASE("the quantile of a q out of range is that of the nearer end, of NaN the smallest", "[budget]") {
+  std::vector<double> const three{3.0, 1.0, 2.0};
+  for (double const low : {-0.1, -10.0, -HUGE_VAL, std::nan("")}) CHECK(quantile_of(three, low) == 1.0);
+  for (double const high : {1.1, 1e300, HUGE_VAL}) CHECK(quantile_of(three, high) == 3.0);
+}
+
 // Constant evaluation refuses to look past the ends.
 constexpr double first_of(index_t n, double q) {
   float values[] = {3.0F, 1.0F, 2.0F};

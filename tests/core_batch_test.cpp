@@ -13,6 +13,8 @@
 #include <numeric>
 #include <vector>
 
+#include <sys/mman.h>
+
 namespace {
 
 using namespace cppo;
@@ -198,6 +200,69 @@ TEST_CASE("F19_values_past_2_to_32", "[core]") {
   CHECK(batch.shape().slots(0) == tokens);
   CHECK(batch.value(argument::rollout_log_prob, 0, tokens - 1) == -0.75F);
   CHECK(batch.value(argument::advantage, 0, tokens - 1) == 2.0F);
+}
+
+namespace {
+
+// Room that is reserved, and taken up only where it is written: zeros elsewhere.
+class far_room {
+ public:
+  explicit far_room(std::size_t bytes)
+      : bytes_(bytes),
+        data_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+  far_room(far_room const&) = delete;
+  far_room& operator=(far_room const&) = delete;
+  ~far_room() {
+    if (there()) munmap(data_, bytes_);
+  }
+  bool there() const { return data_ != MAP_FAILED; }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  std::size_t bytes_;
+  void* data_;
+};
+
+}  // namespace
+
+TEST_CASE("F19_values_past_2_to_32: each is read where it lies", "[core]") {
+  constexpr index_t apart = (index_t{1} << 32) + 17;
+  far_room const bytes(static_cast<std::size_t>(apart) + 4096), words(static_cast<std::size_t>(apart) * 2 + 4096);
+  if (!bytes.there() || !words.there()) {
+    WARN("12 GiB of addresses cannot be reserved: not tried");
+    return;
+  }
+  auto* const ids = bytes.as<std::int8_t>();
+  auto* const x = words.as<bfloat16>();
+  ids[0] = 1, ids[1] = 2, ids[apart] = 3, ids[apart + 1] = 4;
+  x[0] = to_bfloat16(-0.5F), x[1] = to_bfloat16(-1.0F), x[apart] = to_bfloat16(-2.0F), x[apart + 1] = to_bfloat16(-4.0F);
+  // Two responses of one token, each value of the second one far from the first's.
+  matrix_view<bfloat16 const> const far(x, 2, 1, apart, 1);
+  matrix_view<std::int8_t const> const mask(ids, 2, 1, apart, 1);
+  auto const check = [&](auto const& lists) {
+    auto const batch = rollout_batch(padded(2, 1), log_prob(far), rollout_log_prob(far), advantage(far), response_mask(mask),
+                                     token_id(mask), lists);
+    REQUIRE(batch.check().ok());
+    CHECK(batch.value(argument::log_prob, 0, 0) == -0.5F);
+    CHECK(batch.value(argument::log_prob, 1, 0) == -2.0F);
+    CHECK(batch.active(0, 0) == 1);
+    CHECK(batch.active(1, 0) == 2);  // 3 is no mask value
+    auto const row = batch.top_k_at(1, 0);
+    CHECK((row.sampled() == 3 && row.id(0) == 3 && row.id(1) == 4));
+    CHECK((row.log_prob(0) == -2.0F && row.rollout_log_prob(1) == -4.0F));
+  };
+  matrix_view<std::int8_t const> const listed_ids(ids, 2, 2, apart, 1);
+  matrix_view<bfloat16 const> const listed(x, 2, 2, apart, 1);
+  check(top_k(2, listed_ids, listed, listed));
+  check(top_k(apart, static_cast<std::int8_t const*>(ids), static_cast<bfloat16 const*>(x),  // dense
+              static_cast<bfloat16 const*>(x)));
+  x[apart] = to_bfloat16(0.0F);
+  detail::store(x, element_type::bf16, apart, -8.0F);
+  CHECK(to_float(x[apart]) == -8.0F);
+  CHECK(to_float(x[17]) == 0.0F);
 }
 
 TEST_CASE("Top-K lists of rank 1 are dense, and their size is checked without overflow", "[core]") {

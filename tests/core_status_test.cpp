@@ -165,8 +165,9 @@ TEST_CASE("F14_empty_batch", "[core]") {
   b.mask.assign(12, 0.0F);
   b.pi.assign(12, quiet);
   report r;
-  for (aggregation a : {token_sum, token_mean, seq_mean_token_sum, seq_mean_token_mean}) {
-    status const s = policy_loss(simd, b.lend(), presets::dense_base(), {.gradient = b.gradient, .report = &r}, {.aggregate = a});
+  for (aggregation a : {token_sum, token_mean, seq_mean_token_sum, seq_mean_token_mean, seq_mean_token_sum_norm}) {
+    loss_options const o{.aggregate = a, .horizon = 12};
+    status const s = policy_loss(simd, b.lend(), presets::dense_base(), {.gradient = b.gradient, .report = &r}, o);
     CHECK(s.code == status_code::no_active_tokens);
     CHECK(s.ok());
     CHECK(r.loss == 0.0);

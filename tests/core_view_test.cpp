@@ -42,6 +42,14 @@ static_assert(is<long, element_type::i64> && is<unsigned long, element_type::u64
 
 }  // namespace
 
+TEST_CASE("a view of nothing has no element", "[core]") {
+  matrix_view<float> const none;
+  CHECK((none.data_handle() == nullptr && none.extent(0) == 0 && none.extent(1) == 0));
+  CHECK((none.stride(0) == 0 && none.stride(1) == 1));
+  vector_view<float> const nothing;
+  CHECK((nothing.data_handle() == nullptr && nothing.extent(0) == 0 && nothing.stride(0) == 1));
+}
+
 TEST_CASE("a vector view walks by any stride", "[core]") {
   float x[] = {0, 1, 2, 3, 4, 5};
   vector_view<float> const every_other(x, 3, 2), backwards(x + 5, 6, -1), same(x + 2, 100, 0);

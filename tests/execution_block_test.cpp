@@ -262,6 +262,31 @@ TEST_CASE("who works on a response goes by its slots, and those in front are as 
   for (index_t b = 0; b < 10; ++b) CHECK(order[static_cast<std::size_t>(b)] == b);
 }
 
+TEST_CASE("the parts of a call's memory lie one behind the other, each on 256 bytes", "[block]") {
+  std::vector<std::int32_t> const offsets{0, 3, 70, 70, 135};
+  std::vector<double> const x(135, -0.5);
+  auto const batch = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  using region_type = decltype(cppo::calibrated_cppo());
+  cppo::detail::call_memory<double> m;
+  std::size_t const bytes = m.place<region_type>(nullptr, batch.shape());
+  std::vector<std::byte> room(bytes + 256);
+  std::size_t const skip = 256 - reinterpret_cast<std::uintptr_t>(room.data()) % 256;
+  CHECK(m.place<region_type>(room.data() + skip, batch.shape()) == bytes);
+  auto ends_before = [&, end = room.data() + skip](auto const* part, std::size_t n) mutable {
+    auto const* const begin = reinterpret_cast<std::byte const*>(part);
+    CHECK(reinterpret_cast<std::uintptr_t>(begin) % 256 == 0);
+    CHECK((begin >= end && begin < end + 256));
+    end = room.data() + (begin - room.data()) + static_cast<std::ptrdiff_t>(n * sizeof(*part));
+    return end;
+  };
+  ends_before(m.state, 1);
+  ends_before(m.outcomes, 4);
+  ends_before(m.folds, static_cast<std::size_t>(cppo::detail::fold_blocks(4)));
+  ends_before(m.tokens, 4);
+  ends_before(m.order, 4);
+  CHECK(ends_before(m.scores, 135) <= room.data() + skip + bytes);
+}
+
 TEST_CASE("kernel bodies equal seq: outputs of another type", "[block]") {
   generated_batch<float> const batch = of_lengths({5, 90, 12, 0, 33}, 8, true);
   auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));

@@ -8,6 +8,7 @@
 #include <cppo/policy.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <span>
@@ -114,7 +115,7 @@ cppo::decision code_of(verdict v) {
 struct tally {
   index_t cases = 0, decisions = 0, wrong = 0, threshold_ties = 0, budget_ties = 0;
   std::array<index_t, 5> by_verdict{};
-  std::string first_wrong;
+  std::string first_wrong, without_trace;
 };
 
 // Calls `run(region)` with the region that the parameters describe.
@@ -163,7 +164,7 @@ template <class Executor>
 tally enumerate(Executor const& executor, int directions) {
   every_response const all(directions);
   std::vector<float> d(all.state.size());
-  std::vector<std::uint8_t> mask(all.state.size()), code(all.state.size());
+  std::vector<std::uint8_t> mask(all.state.size()), code(all.state.size()), alone(all.state.size());
   std::vector<std::int32_t> offsets;
   for (index_t r = 0; r <= all.size(); ++r) offsets.push_back(static_cast<std::int32_t>(3 * r));
   tally t;
@@ -177,7 +178,11 @@ tally enumerate(Executor const& executor, int directions) {
                       cppo::divergence_values(d), cppo::response_mask(all.valid));
     with_region(p, [&](auto const& region) {
       REQUIRE(policy_loss(executor, batch, region, {.mask = mask, .trace = {.decision = code}}).ok());
+      std::fill(alone.begin(), alone.end(), std::uint8_t{7});
+      REQUIRE(compute_mask(executor, batch, region, alone).ok());
     });
+    auto const at = std::mismatch(alone.begin(), alone.end(), mask.begin()).first - alone.begin();
+    if (at < std::ssize(alone) && t.without_trace.empty()) t.without_trace = words(p, all.slots(static_cast<std::size_t>(at) / 3));
     compare(t, all, p, mask, code);
   }
   return t;
@@ -188,6 +193,7 @@ void check(tally const& t, index_t directions) {
   auto const states = static_cast<index_t>(levels.size()) * directions;
   INFO("first wrong: " << t.first_wrong);
   CHECK(t.wrong == 0);
+  CHECK(t.without_trace == "");  // executors take another path to the mask alone
   CHECK(sets >= 80);
   CHECK(t.cases == sets * (1 + 3 * states + 3 * states * states + states * states * states));
   for (index_t const n : t.by_verdict) CHECK(n > 400000);

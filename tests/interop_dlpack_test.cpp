@@ -131,6 +131,27 @@ TEST_CASE("DLPack: other ranks and vector lanes are refused, the view is left al
   CHECK(m.extent(0) == 1);
 }
 
+TEST_CASE("DLPack: no data stays null, and what lies between elements is refused") {
+  owned<float> t{{0, 1, 2, 3}, {2, 2}, {}};
+  float other = 9.0F;
+  cppo::matrix_view<float> m(&other, 1, 1);
+  tensor askew = t.view(2, 32);
+  for (std::uint64_t const off : {1U, 2U, 3U}) {
+    askew.byte_offset = off;
+    CHECK(borrow(askew, m).code == cppo::status_code::extent_mismatch);
+    CHECK(m.data_handle() == &other);
+  }
+  tensor nothing = t.view(2, 32);
+  nothing.data = nullptr;
+  nothing.byte_offset = 64;
+  REQUIRE(borrow(nothing, m).ok());
+  CHECK(m.data_handle() == nullptr);
+  float const x[] = {-1, -1, -1, -1};
+  std::uint8_t kept[4];
+  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(m), cppo::rollout_log_prob(x), cppo::advantage(x));
+  CHECK(compute_mask(cppo::seq, batch, cppo::dppo(), kept).code == cppo::status_code::null_buffer);
+}
+
 TEST_CASE("DLPack: borrowed tensors make a batch, and the gradient is written through one") {
   owned<float> pi{{-1.0F, -2.0F, -1.0F, -1.0F}, {2, 2}, {1, 2}}, mu = pi, a{{1.0F, 2.0F, 3.0F, 4.0F}, {2, 2}, {}};
   owned<float> gradient{{7.0F, 7.0F, 7.0F, 7.0F}, {2, 2}, {1, 2}};

@@ -166,8 +166,19 @@ TEST_CASE("response_mean_within: a mean of values that are each delta is delta")
   }
 }
 
+TEST_CASE("response_mean_within: so is a mean of large values, whose sum a double no longer holds") {
+  for (int length : {81, 120, 141, 997, 3000, 100003}) {
+    for (int k = 1; k <= 400; ++k) {
+      double const delta = k * 2.4676909;
+      INFO(length << ' ' << delta);
+      CHECK(keeps_in_double(cppo::response_mean_within(delta), all_alike(delta, length)));
+      CHECK_FALSE(keeps_in_double(cppo::response_mean_within(delta - 0x1p-39), all_alike(delta, length)));
+    }
+  }
+}
+
 TEST_CASE("clauses refuse parameters outside their range") {
-  for (double const bad : {0.0, -1.0, 1000.5, not_a_number, infinity}) {
+  for (double const bad : {0.0, 1e-38, 1e-50, -1.0, 1000.5, not_a_number, infinity}) {
     CHECK_FALSE(cppo::divergence_within(bad).check());
     CHECK_FALSE(cppo::divergence_within(bad, 0.1).check());
     CHECK_FALSE(cppo::divergence_within(0.1, bad).check());
@@ -176,7 +187,7 @@ TEST_CASE("clauses refuse parameters outside their range") {
     CHECK_FALSE(cppo::prefix_budget(bad, 0.1).check());
   }
   for (double const bad : {-1e-9, 1000.5, not_a_number, infinity}) CHECK_FALSE(cppo::prefix_budget(0.1, bad).check());
-  for (double const good : {1e-9, 0.15, 1000.0}) {
+  for (double const good : {0x1p-126, 1e-9, 0.15, 1000.0}) {
     CHECK(cppo::divergence_within(good).check());
     CHECK(cppo::response_max_within(good).check());
     CHECK(cppo::response_mean_within(good).check());

@@ -564,3 +564,35 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
     CHECK(std::any_of(std::begin(verbs), std::end(verbs), [&](auto verb) { return remedy.find(verb) != remedy.npos; }));
   }
 }
+
+// A budget of a user's that does not keep to [0, 1000].
+struct wild_budget {
+  double value;
+  template <class Statistics>
+  CPPO_HOST_DEVICE constexpr double resolve(Statistics const&) const noexcept {
+    return value;
+  }
+};
+
+TEST_CASE("a budget beyond its range counts as the nearer end, NaN as 0", "[reliability]") {
+  auto const with = [](auto budget) { return trust_region(binary_tv, linear_weight(0.5), toward_rollout | prefix_budget(0.02, budget)); };
+  double const huge = std::numeric_limits<double>::max(), nan = std::numeric_limits<double>::quiet_NaN();
+  std::pair<double, double> const values[] = {{-1e-300, 0.0}, {-1.0, 0.0}, {-huge, 0.0}, {nan, 0.0}, {0.01, 0.01},
+                                              {1000.0, 1000.0}, {1000.5, 1000.0}, {1e30, 1000.0}, {HUGE_VAL, 1000.0}};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    batch_t const batch = generate<float>(seed);
+    std::vector<index_t> order(static_cast<std::size_t>(batch.responses)), first(order.size(), 0);
+    for (std::size_t b = 0; b < order.size(); ++b) order[b] = static_cast<index_t>(b);
+    for (auto const& [wild, tame] : values) {
+      INFO("seed " << seed << ", " << wild);
+      auto const want = capture(seq, batch, with(fixed_budget(tame)), {});
+      for (bool const traced : {true, false}) {
+        REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
+        REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
+      }
+      CHECK(unlike(capture(simd, batch, with(wild_budget{wild}), {}).diagnostics, want.diagnostics) == "");
+      piece_plan const plan = plan_pieces(batch.view(), with(wild_budget{wild}), order, first, batch.responses);
+      for (response_summary const& total : plan.totals) CHECK(total.delta_b == tame);
+    }
+  }
+}

@@ -8,6 +8,7 @@
 #include <cppo/testing/generators.hpp>
 
 #include <cmath>
+#include <numeric>
 
 #if defined(__SSE2__)
 #include <pmmintrin.h>
@@ -15,6 +16,7 @@
 
 namespace {
 
+using cppo::index_t;
 using cppo::testing::captured;
 
 /// Subnormals are flushed to zero, in and out, while it lives.
@@ -32,67 +34,87 @@ class flush_to_zero {
   unsigned int before_;
 };
 
-bool is_subnormal(float x) { return std::fpclassify(x) == FP_SUBNORMAL; }
-float flushed(float x) { return is_subnormal(x) ? std::copysign(0.0F, x) : x; }
+template <class T>
+bool is_subnormal(T x) {
+  return std::fpclassify(x) == FP_SUBNORMAL;
+}
+template <class T>
+T flushed(T x) {
+  return is_subnormal(x) ? std::copysign(T(0), x) : x;
+}
 
-using batch_t = cppo::testing::generated_batch<float>;
-using run_t = cppo::testing::captured_run<float>;
-constexpr std::vector<float> batch_t::* inputs[] = {
-    &batch_t::log_prob,     &batch_t::rollout_log_prob, &batch_t::advantage,              &batch_t::divergence,
-    &batch_t::token_weight, &batch_t::listed_log_prob,  &batch_t::listed_rollout_log_prob};
+template <class T>
+using batch_of = cppo::testing::generated_batch<T>;
+template <class Real>
+using run_of = cppo::testing::captured_run<Real>;
+using batch_t = batch_of<float>;
+using run_t = run_of<float>;
+template <class T>
+constexpr std::vector<T> batch_of<T>::* inputs[] = {
+    &batch_of<T>::log_prob,     &batch_of<T>::rollout_log_prob, &batch_of<T>::advantage,              &batch_of<T>::divergence,
+    &batch_of<T>::token_weight, &batch_of<T>::listed_log_prob,  &batch_of<T>::listed_rollout_log_prob};
 
-batch_t any_batch(std::uint64_t seed) { return cppo::testing::generate<float>(seed, {.top_k = 3, .divergence = true}); }
+template <class T>
+batch_of<T> any_batch(std::uint64_t seed) {
+  return cppo::testing::generate<T>(seed, {.top_k = 3, .divergence = true});
+}
 
 // One input in eight is subnormal.
-batch_t with_subnormals(std::uint64_t seed) {
-  batch_t batch = any_batch(seed);
+template <class T>
+batch_of<T> with_subnormals(std::uint64_t seed) {
+  batch_of<T> batch = any_batch<T>(seed);
   cppo::testing::random_source random(seed);
-  for (auto const input : inputs) {
-    bool const any_sign = input == &batch_t::advantage || input == &batch_t::token_weight;
-    for (float& x : batch.*input) {
+  for (auto const input : inputs<T>) {
+    bool const any_sign = input == &batch_of<T>::advantage || input == &batch_of<T>::token_weight;
+    for (T& x : batch.*input) {
       if (!random.chance(0.125)) continue;
-      float const tiny = std::numeric_limits<float>::denorm_min() * static_cast<float>(1 + random.below((1 << 23) - 1));
-      bool const below = any_sign ? random.chance(0.5) : input != &batch_t::divergence;
+      T const tiny = std::numeric_limits<T>::denorm_min() * static_cast<T>(1 + random.below((1 << 23) - 1));
+      bool const below = any_sign ? random.chance(0.5) : input != &batch_of<T>::divergence;
       x = below ? -tiny : tiny;
     }
   }
   return batch;
 }
 
-template <class Executor, class Region>
-run_t flushing(Executor const& executor, batch_t const& batch, Region const& region, cppo::loss_options const& o) {
+template <class Executor, class T, class Region>
+auto flushing(Executor const& executor, batch_of<T> const& batch, Region const& region, cppo::loss_options const& o,
+              bool with_trace = true) {
   flush_to_zero const mode;
-  return cppo::testing::capture(executor, batch, region, o);
+  return cppo::testing::capture(executor, batch, region, o, with_trace);
 }
 
 // Every output of `got` is that of `want`, flushed, to the bit; x_t may be 0 where Z_t is subnormal.
-void require_flushed(run_t const& got, run_t const& want) {
+template <class Real>
+void require_flushed(run_of<Real> const& got, run_of<Real> const& want) {
   for (std::size_t c = 0; c < cppo::testing::captured_outputs; ++c) {
     INFO(cppo::testing::output_names[c]);
     bool const is_excess = static_cast<captured>(c) == captured::excess;
-    for (std::size_t i = 0; i < want.column[c].size(); ++i) {
-      float const x = got.column[c][i];
+    for (std::size_t i = 0; i < got.column[c].size(); ++i) {
+      Real const x = got.column[c][i];
       bool const same = cppo::testing::same_bits(flushed(x), flushed(want.column[c][i]));
       bool const lost = is_excess && is_subnormal(want[captured::weighted_divergence][i]);
-      if (!same && !(lost && x == 0.0F)) FAIL("slot " << i << ": " << x << ", expected " << want.column[c][i]);
+      if (!same && !(lost && x == Real(0))) FAIL("slot " << i << ": " << x << ", expected " << want.column[c][i]);
     }
   }
 }
 
 // A call under flush-to-zero is one without it on zeros where subnormal inputs were, its own subnormal outputs zeros.
-template <class Executor, class Region>
-void compare(Executor const& executor, Region const& region, cppo::loss_options const& options) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+template <class T, class Executor, class Region>
+void compare(Executor const& executor, Region const& region, cppo::loss_options const& options, std::uint64_t seeds = 60) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     INFO("seed " << seed);
-    batch_t const batch = seed <= 30 ? any_batch(seed) : with_subnormals(seed);
-    batch_t zeros = batch;
-    for (auto const input : inputs) {
-      for (float& x : zeros.*input) x = flushed(x);
+    batch_of<T> batch = any_batch<T>(seed), zeros = batch;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (seed > seeds / 2) zeros = batch = with_subnormals<T>(seed);
+      for (auto const input : inputs<T>) {
+        for (T& x : zeros.*input) x = flushed(x);
+      }
     }
     auto const want = cppo::testing::capture(executor, zeros, region, options);
     auto const got = flushing(executor, batch, region, options);
     REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
     require_flushed(got, want);
+    require_flushed(flushing(executor, batch, region, options, false), want);
     REQUIRE(cppo_test::unlike(got.diagnostics, want.diagnostics) == "");
   }
 }
@@ -141,7 +163,7 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   unclamped.surrogate.log_ratio_clamp = 0.0;
   auto const everywhere = [&](auto const& region) {
     for (auto const& options : {plain, unclamped}) {
-      on_every_executor([&](auto const& executor) { compare(executor, region, options); });
+      on_every_executor([&](auto const& executor) { compare<float>(executor, region, options); });
     }
   };
   everywhere(cppo::presets::dense_post_trained());
@@ -154,6 +176,44 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   everywhere(cppo::fixed_cppo({}, cppo::top_k_tv));
   everywhere(cppo::calibrated_cppo({}, cppo::top_k_kl));
   everywhere(softened(cppo::calibrated_cppo(), cppo::reciprocal_gate));
+}
+
+TEMPLATE_TEST_CASE("under flush-to-zero nothing else changes in the other formats either", "[reliability]", double, cppo::half,
+                   cppo::bfloat16) {
+  on_every_executor([&](auto const& executor) {
+    compare<TestType>(executor, cppo::presets::dense_post_trained(), {}, 20);
+    compare<TestType>(executor, cppo::fixed_cppo({}, cppo::precomputed), {}, 20);
+    compare<TestType>(executor, softened(cppo::calibrated_cppo({}, cppo::top_k_kl), cppo::reciprocal_gate), {}, 20);
+    compare<TestType>(executor, cppo::trm_mean({}, cppo::binary_kl), {}, 20);
+  });
+}
+
+TEST_CASE("under flush-to-zero pieces are planned and run as without it", "[reliability]") {
+  auto const region = softened(cppo::calibrated_cppo(), cppo::reciprocal_gate);
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    INFO("seed " << seed);
+    batch_t const batch = any_batch<float>(seed);
+    std::vector<index_t> order(static_cast<std::size_t>(batch.responses)), of(order.size(), 0);
+    std::iota(order.begin(), order.end(), index_t{0});  // every response a piece of one long one
+    auto const planned = [&] { return plan_pieces(batch.view(), region, of, order, 1); };
+    cppo::piece_plan const want = planned();
+    cppo::piece_plan const got = [&] {
+      flush_to_zero const mode;
+      return planned();
+    }();
+    REQUIRE(got.carries == want.carries);
+    REQUIRE(got.totals.size() == want.totals.size());
+    for (std::size_t k = 0; k < want.totals.size(); ++k) {
+      REQUIRE(got.totals[k].divergence_sum == want.totals[k].divergence_sum);
+      REQUIRE((got.totals[k].max_divergence == want.totals[k].max_divergence && got.totals[k].delta_b == want.totals[k].delta_b));
+    }
+    cppo::loss_options const in{.carries = want.carries, .totals = want.totals};
+    on_every_executor([&](auto const& executor) {
+      auto const whole = cppo::testing::capture(executor, batch, region, in);
+      require_flushed(flushing(executor, batch, region, in), whole);
+      require_flushed(flushing(executor, batch, region, in, false), whole);
+    });
+  }
 }
 
 TEST_CASE("under flush-to-zero a subnormal divergence leaves no trace and adds nothing to a report", "[reliability]") {

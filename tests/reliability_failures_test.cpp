@@ -205,7 +205,7 @@ TEST_CASE("F20_nan_is_found_by_its_bits: no comparison that an optimiser may fol
   CHECK(wrong == 0);
 }
 
-TEST_CASE("F21_nan_minmax: one answer on scalars and registers, whichever side NaN is on", "[reliability]") {
+TEST_CASE("F21_nan_minmax: one answer on scalars and registers, whichever side NaN is on", "[reliability][simd]") {
   int wrong = 0;
   for (float const a : cppo_test::special_floats()) {
     for (float const b : cppo_test::special_floats()) {

@@ -101,6 +101,8 @@ TEST_CASE("bound: no token, one token, nothing known") {
   CHECK(std::isnan(terminal_account_residual(early, flat, 1.0)));
   CHECK_FALSE(ratio_falls(two, three));
   CHECK_FALSE(ratio_falls(two, std::vector<double>{0.0, 1.0}));
+  CHECK(ratio_falls(two, std::vector<double>{1.0, 0.0}));  // nothing follows the last token
+  CHECK_FALSE(ratio_falls(std::vector<double>{not_a_number, 0.0}, two));
 }
 
 TEST_CASE("bound: the prefix budget beats a uniform threshold by delta_b/delta or delta_b/(delta w_min)") {

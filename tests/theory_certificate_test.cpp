@@ -140,6 +140,52 @@ TEST_CASE("certificate: lower bounds of the divergence certify nothing") {
   CHECK_FALSE(certificate(batch, ppo_region, {.divergence = measured::total_variation}).certifies);  // no D
 }
 
+TEST_CASE("certificate: a divergence by name is the one of its type") {
+  two_responses const x;
+  auto const compared = [&x](char const* name, auto divergence) {
+    INFO(name);
+    auto const region = [](auto d) { return trust_region(d, linear_weight(0.5), keep_all); };
+    for (measured const said : {measured::unknown, measured::total_variation, measured::kl}) {
+      certificate_result const typed = certificate(x.batch(padded(2, 4)), region(divergence), {.divergence = said});
+      certificate_result const named = certificate(x.batch(padded(2, 4)), region(named_divergence::find(name)), {.divergence = said});
+      REQUIRE((typed.outcome.ok() && named.outcome.ok()));
+      CHECK(typed.certifies == named.certifies);
+      CHECK(std::equal(std::begin(typed.bounds), std::end(typed.bounds), named.bounds));
+      CHECK((typed.max_divergence == named.max_divergence && typed.residual == named.residual));
+      if (std::string_view(name) == "none") CHECK_FALSE((named.certifies || named.improves()));
+    }
+  };
+  compared("none", no_divergence);
+  compared("binary_tv", binary_tv);
+  compared("binary_kl", binary_kl);
+  compared("binary_kl_reverse", binary_kl_reverse);
+  compared("precomputed", precomputed);
+}
+
+TEST_CASE("certificate: KL in either direction bounds TV, and KL(pi || mu) is not the KL of the KL bounds") {
+  two_responses const x;
+  auto const of_kl = [&x](auto divergence) {
+    return certificate(x.batch(padded(2, 4)), trust_region(divergence, uniform_weight, keep_all));
+  };
+  certificate_result const tv = of_kl(binary_tv), there = of_kl(binary_kl), back = of_kl(binary_kl_reverse);
+  CHECK((there.max_divergence > tv.max_divergence && back.max_divergence > tv.max_divergence));  // Pinsker
+  CHECK((of(there, bound_kind::mixed) < infinity && of(there, bound_kind::pinsker_marginal) < infinity));
+  CHECK((of(back, bound_kind::mixed) == infinity && of(back, bound_kind::pinsker_marginal) == infinity));
+}
+
+TEST_CASE("certificate: none for an xi that bounds no reward") {
+  two_responses const x;
+  for (double const xi : {-1.0, -1e-300, infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    certificate_result const c =
+        certificate(x.batch(padded(2, 4)), lent(0.5), {.divergence = measured::total_variation, .xi = xi});
+    CHECK(c.outcome.code == status_code::bad_parameter);
+    CHECK(c.outcome.where == argument::options);
+    CHECK((!c.certifies && !c.improves() && c.residual == infinity));
+  }
+  certificate_result const none = certificate(x.batch(padded(2, 4)), lent(0.5), {.divergence = measured::total_variation, .xi = 0.0});
+  CHECK((none.certifies && none.residual == 0.0));  // rewards of 0 are bounded
+}
+
 TEST_CASE("certificate: Eq. 6 is left out where the schedule does not allow it") {
   std::vector<double> const p(5, -1.0), d{0.1, 0.1, 0.1, 0.1, 0.1};
   auto const batch = rollout_batch(padded(1, 5), log_prob(p), rollout_log_prob(p), advantage(p), divergence_values(d));
@@ -164,6 +210,12 @@ TEST_CASE("certificate: bad input, bad shapes and empty batches give none") {
   c = certificate(x.batch(padded(2, 4)), lent(0.5), {.divergence = measured::total_variation});
   CHECK(c.outcome.code == status_code::no_active_tokens);
   CHECK((!c.certifies && c.horizon == 0 && c.responses == 0));
+  for (double const bound : c.bounds) CHECK_FALSE(std::isnan(bound));
+  std::vector<double> const nobody;
+  c = certificate(rollout_batch(padded(0, 4), log_prob(nobody), rollout_log_prob(nobody), advantage(nobody), divergence_values(nobody)),
+                  lent(0.5), {.divergence = measured::total_variation});
+  CHECK(!c.certifies);
+  for (double const bound : c.bounds) CHECK_FALSE(std::isnan(bound));
 }
 
 TEST_CASE("certificate: packed responses that do not begin at 0, in float") {

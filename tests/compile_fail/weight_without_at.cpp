@@ -1,4 +1,5 @@
 // expect unsatisfied: weight_schedule
+// expect: w.at
 #include <cppo/cppo.hpp>
 
 struct cosine {

@@ -26,6 +26,7 @@ template <class F, class Error, class In>
 subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error, In in) {
   auto const run = [f, error, monotony, in](float_block const& b, tally& t) {
     if (!in(b.x.front()) && !in(b.x.back())) return;
+    t.walked += block_size;
     float many[block_size];
     for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
       simd_lane const x = simd_lane::from_raw(simd_lane::ops::load(b.x.data() + i));
@@ -54,6 +55,7 @@ subject on_integers(std::string name, Judged judged, Result result, Want want) {
   auto const run = [judged, result, want](float_block const& b, tally& t) {
     for (float const x : b.x) {
       if (!judged(x)) continue;
+      ++t.walked;
       wide_int const y = result(x), off = y - want(x);
       t.note(x, static_cast<std::uint32_t>(y));
       t.judge(x, std::fabs(static_cast<double>(off)));
@@ -69,6 +71,7 @@ subject in_double(std::string name, double allowed, F f, Want want, In in) {
   auto const run = [f, want, in](float_block const& b, tally& t) {
     for (float const x : b.x) {
       if (!in(x)) continue;
+      ++t.walked;
       double const y = f(static_cast<double>(x));
       auto const u = std::bit_cast<std::uint64_t>(y);
       t.note(x, static_cast<std::uint32_t>(u ^ (u >> 32)));
@@ -202,7 +205,7 @@ void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bo
         if (want > 0x1.fffffep127) return wrong_unless(std::isinf(y));
         return std::fabs(static_cast<double>(y) - want) / (want + 1e-8);
       };
-      all.push_back(on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error, log_prob));
+      all.push_back(on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error));
     }
     share_log_probs(all, first, reverse ? 2 : 0);
   }
@@ -229,6 +232,7 @@ inline wide_int units(cppo::exact_sum s) { return static_cast<wide_int>(s.high) 
 inline subject grid_on_lanes() {
   auto const run = [](float_block const& b, tally& t) {
     using ops = simd_lane::ops;
+    t.walked += block_size;
     for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
       std::int32_t high[simd_lane::size], low[simd_lane::size];
       ops::ints h, l;
@@ -271,6 +275,7 @@ void add_format(std::vector<subject>& all, std::string const& name, To to) {
   all.push_back(on_integers("to_" + name, number, [to](float x) { return rank_of(to(x).bits); },
                             [](float x) { return rank_of(nearest_in_format<ExponentBits, FractionBits>(x)); }));
   auto const there_and_back = [to](float_block const& b, tally& t) {
+    t.walked += block_size;
     for (float const x : b.x) {  // every pattern comes up, NaN too
       std::uint16_t const bits = to(x).bits;
       float const y = to_float(Format{bits});

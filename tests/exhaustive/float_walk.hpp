@@ -26,7 +26,7 @@ struct float_block {
 
 // What was found.
 struct alignas(128) tally {
-  std::uint64_t walked = 0;       // floats in the blocks that were run
+  std::uint64_t walked = 0;       // floats that were run
   std::uint64_t inputs = 0;       // inputs of the promise: those whose result was judged
   std::uint64_t differences = 0;  // scalar and SIMD lane differ
   std::uint64_t steps_back = 0;   // not monotone
@@ -119,7 +119,6 @@ class walk {
         for (std::uint64_t n = from; n < from + portion && n < blocks(); ++n) {
           if (!is_turn(n)) continue;
           s_.run(block(n), mine);
-          mine.walked += block_size;
         }
       }
     };

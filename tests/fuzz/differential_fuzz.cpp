@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 namespace {
 
@@ -52,8 +53,8 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;
-  for (int threads = 1; threads <= 2; ++threads) {
-    run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o);
+  for (auto const [threads, with_trace] : {std::pair{1, true}, std::pair{1, false}, std::pair{2, true}}) {
+    run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o, with_trace);
     fuzz::demand(got.outcome.code == whole.outcome.code, "pieces", "another status", got.outcome.message());
     auto const d = testing::compare(got, whole, all_slots(b.slots()));
     fuzz::demand(!d.found, "pieces", "another value of", d.output);
@@ -132,6 +133,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
     demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(), true);
     demand_same("kernel bodies", testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
+                batch.slots(), true);
+    demand_same("simd on threads", testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
                 batch.slots(), true);
     run const plain = testing::capture_view(simd, batch.view(), batch.slots(), region, options, false);
     fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");

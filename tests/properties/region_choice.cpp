@@ -1,5 +1,7 @@
 #include "region_choice.hpp"
 
+#include "../same_run.hpp"
+
 #include <optional>
 
 namespace cppo_test {
@@ -19,7 +21,11 @@ runner runner_of(cppo::policy_config const& config) {
 
 float_run run_on(cppo::policy_config const& config, cppo::testing::generated_batch<float> const& batch,
                  cppo::loss_options const& options, std::size_t executor) {
-  return runner_of(config).run(executor, batch, options);
+  runner const on = runner_of(config);
+  float_run run = on.run(executor, batch, options);
+  std::string const wrong = executor == 0 ? "" : unlike(on.run(executor, batch, options, false), run, batch.rows());
+  if (!wrong.empty()) throw std::logic_error("without trace: " + wrong);
+  return run;
 }
 
 }  // namespace cppo_test

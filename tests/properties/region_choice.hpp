@@ -37,7 +37,7 @@ std::ostream& operator<<(std::ostream& out, region_choice const& choice);
 // The region on seq, on simd and on simd with three threads (executors 0, 1 and 2). Compiled once, in its own file.
 runner runner_of(cppo::policy_config const& config);
 
-// A run with trace on one executor.
+// A run with trace on one executor, which must give the same without it.
 float_run run_on(cppo::policy_config const& config, cppo::testing::generated_batch<float> const& batch,
                  cppo::loss_options const& options = {}, std::size_t executor = 0);
 

@@ -12,8 +12,8 @@ namespace cppo::inline CPPO_ABI {
 enum class finding : unsigned {
   no_active_tokens = 1,     ///< the response mask is all zero
   mask_not_binary = 2,      ///< a mask value is neither 0 nor 1
-  not_finite = 4,           ///< NaN or infinity at an active token
-  positive_log_probs = 8,   ///< a log-prob above 0
+  not_finite = 4,           ///< at an active token NaN, infinity or a divergence below 0, in anything that is lent
+  positive_log_probs = 8,   ///< a log-prob above 0, in Top-K lists too
   identical_policies = 16,  ///< log mu = log pi everywhere: every divergence is 0, no trust region can act
   zero_advantages = 32,     ///< every advantage is 0: nothing is learned
   shifted_by_one = 64,      ///< log mu fits log pi better one token off
@@ -27,7 +27,8 @@ constexpr std::string_view sentence(finding f) noexcept {
   switch (f) {
     case finding::no_active_tokens: return "no token is active: check the response mask; loss and gradient would be 0";
     case finding::mask_not_binary: return "the response mask holds values other than 0 and 1: pass a binary mask";
-    case finding::not_finite: return "NaN or infinite inputs at active tokens: mask them, or recompute them";
+    case finding::not_finite:
+      return "NaN or infinite inputs, or divergences below 0, at active tokens: mask them, or recompute them";
     case finding::positive_log_probs:
       return "positive log-probs: compute log-softmax in float, or allow rounding with log_prob_tolerance";
     case finding::identical_policies:
@@ -53,8 +54,8 @@ struct batch_diagnosis {
   unsigned findings = 0;              ///< bits of `finding`
   index_t tokens = 0;                 ///< active slots
   index_t bad_mask_values = 0;        ///< mask values that are neither 0 nor 1
-  index_t not_finite = 0;             ///< active slots with NaN or infinity
-  index_t positive = 0;               ///< active slots with a positive log-prob
+  index_t not_finite = 0;             ///< active slots with NaN, infinity or a divergence below 0
+  index_t positive = 0;               ///< active slots with a positive log-prob and nothing worse
   index_t identical = 0;              ///< log mu = log pi
   index_t below = 0;                  ///< log pi < log mu - 1e-4
   index_t outside_band = 0;           ///< ratio outside [0.9, 1.1]
@@ -87,7 +88,6 @@ inline void diagnose_token(batch_diagnosis& d, diagnosis_sums& s, double pi, dou
   if (gap > d.max_abs_log_ratio) d.max_abs_log_ratio = gap;
   d.identical += pi == mu ? 1 : 0;
   d.below += pi < mu - 1e-4 ? 1 : 0;
-  d.positive += pi > 0.0 || mu > 0.0 ? 1 : 0;
   d.outside_band += pi - mu > 0.09531017980432493 || pi - mu < -0.10536051565782628 ? 1 : 0;  // log 1.1, log 0.9
   if (previous != nullptr) {
     ++s.pairs;
@@ -139,7 +139,9 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
       Real const mu = batch.value(argument::rollout_log_prob, b, i);
       Real const a = batch.value(argument::advantage, b, i);
       bool const finite = detail::is_finite(pi) && detail::is_finite(mu);
-      d.not_finite += finite && detail::is_finite(a) ? 0 : 1;
+      bool const sound = detail::inspect_token(batch, detail::special<Real>::largest, b, i).ok();
+      d.not_finite += sound ? 0 : 1;
+      d.positive += sound && !detail::inspect_token(batch, Real(0), b, i).ok() ? 1 : 0;
       d.nonzero_advantages += a != Real(0) ? 1 : 0;
       if (finite) {
         double const here[2] = {static_cast<double>(pi), static_cast<double>(mu)};

@@ -15,7 +15,7 @@ struct quantile_place {
   double share;
   /// The product is rounded before anything is taken from it.
   CPPO_HOST_DEVICE constexpr quantile_place(double q, index_t n) noexcept {
-    double const place = rounded_product(q, static_cast<double>(n - 1));
+    double const place = rounded_product(q > 0.0 ? (q < 1.0 ? q : 1.0) : 0.0, static_cast<double>(n - 1));
     rank = static_cast<index_t>(place) < n - 1 ? static_cast<index_t>(place) : n - 1;
     next = rank + 1 < n ? rank + 1 : rank;
     share = place - static_cast<double>(rank);
@@ -26,7 +26,8 @@ struct quantile_place {
 }  // namespace detail
 
 /// The linearly interpolated q-quantile of values[0 .. n): position q (n - 1) between order statistics,
-/// a + (b - a) * frac in double, as numpy and torch define it. Reorders `values`. 0 for n = 0. O(n) expected.
+/// a + (b - a) * frac in double, as numpy and torch define it. q below 0 and NaN count as 0, above 1 as 1. Reorders `values`. 0 for n = 0. O(n)
+/// expected.
 template <class Real>
 constexpr double quantile(Real* values, index_t n, double q) noexcept {
   if (n <= 0) return 0.0;

@@ -76,6 +76,10 @@ struct named_top_k {
   top_k_buffers source;
 };
 
+/// Is there one input of this name?
+template <argument Which, class... Named>
+inline constexpr bool lent_once = ((Named::which == Which) + ... + 0) == 1;
+
 template <class A>
 inline constexpr bool is_double_log_prob =
     std::is_same_v<typename A::element, double> &&
@@ -253,10 +257,11 @@ class rollout_batch_view {
 /// view with its own strides. Shapes that do not fit are reported by the call that uses the batch, before it writes.
 template <class... Named>
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
-  static_assert(((Named::which == argument::log_prob) + ... + 0) == 1, "rollout_batch needs log_prob(...) once");
+  static_assert(detail::lent_once<argument::log_prob, Named...>, "rollout_batch needs log_prob(...) once");
   static_assert(((Named::which == argument::rollout_log_prob) + ... + 0) == 1,
                 "rollout_batch needs rollout_log_prob(...) once");
-  static_assert(((Named::which == argument::advantage) + ... + 0) == 1, "rollout_batch needs advantage(...) once");
+  static_assert(detail::lent_once<argument::advantage, Named...>, "rollout_batch needs advantage(...) once");
+  static_assert((detail::lent_once<Named::which, Named...> && ...), "rollout_batch takes each input once");
   using real = std::conditional_t<(detail::is_double_log_prob<Named> || ...), double, float>;
   rollout_batch_view<real> batch(shape);
   if (batch.check().ok()) (batch.add(named), ...);

@@ -10,6 +10,11 @@ namespace cppo::inline CPPO_ABI {
 /// Scores and budgets saturate here: |D_t| and delta, delta_b never exceed it (an infinite divergence counts as 1000).
 inline constexpr double max_score = 1000.0;
 
+namespace detail {
+/// A threshold on divergences: in (0, 1000], and a normal number as a float too.
+CPPO_HOST_DEVICE constexpr bool is_threshold(double delta) noexcept { return delta >= 0x1p-126 && delta <= max_score; }
+}  // namespace detail
+
 /// A sum on the grid 2^-40 in two limbs: value = high * 2^-15 + low * 2^-40. Exact up to 2^31 terms of magnitude 1000.
 struct exact_sum {
   index_t high = 0;  ///< units of 2^-15

@@ -15,9 +15,14 @@ struct response_summary {
   double delta_b = 0.0;              ///< effective prefix-average budget
   index_t bad_tokens = 0;            ///< pieces: active slots with bad input; under `reject` the whole response is out
 
-  /// Mean of D_t, 0 for an empty response.
+  /// Mean of D_t, 0 for an empty response; of equal values that value, to the bit. Whole units are divided as integers,
+  /// and what is left over once more.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept {
-    return length > 0 ? divergence_sum.value() / static_cast<double>(length) : 0.0;
+    if (length <= 0) return 0.0;
+    auto const [high, low] = divergence_sum;
+    double const whole = static_cast<double>(high / length) * 0x1p-15 + static_cast<double>(low / length) * 0x1p-40;
+    double const rest = static_cast<double>(high % length) * 0x1p-15 + static_cast<double>(low % length) * 0x1p-40;
+    return whole + rest / static_cast<double>(length);
   }
 };
 

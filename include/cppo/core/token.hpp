@@ -84,7 +84,7 @@ class token {
   }
   /// 1 - e^{-|d|}, without cancellation.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }
-  /// rho - 1 - d >= 0 given rho = `ratio()`; no cancellation where |d| < 0.34, good to 2e-6 beyond.
+  /// rho - 1 - d >= 0 given rho = `ratio()`; no cancellation where |d| < 0.34, good to 2.2e-6 beyond.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V k3(V rho) const noexcept {
     V const near = select(log_ratio_ > V(0), rho * (-log_ratio_ * shrink_.e - shrink_.tail), shrink_.tail);
     return select(shrink_.s == V(1), near, (rho - V(1)) - log_ratio_);

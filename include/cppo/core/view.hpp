@@ -147,23 +147,45 @@ class ragged_view {
 
 namespace detail {
 
+/// Element i as an E. On the host its bytes are copied: what was lent may be another type of the same bits (long long,
+/// Eigen::half), which must not be read through an E.
+template <class E>
+CPPO_HOST_DEVICE constexpr E element_at(void const* data, index_t i) noexcept {
+#if defined(__CUDA_ARCH__)
+  return static_cast<E const*>(data)[i];  // aligned: one load
+#else
+  E x{};
+  __builtin_memcpy(&x, static_cast<char const*>(data) + i * static_cast<index_t>(sizeof(E)), sizeof(E));
+  return x;
+#endif
+}
+/// Sets element i; as `element_at`.
+template <class E>
+CPPO_HOST_DEVICE constexpr void set_element(void* data, index_t i, E x) noexcept {
+#if defined(__CUDA_ARCH__)
+  static_cast<E*>(data)[i] = x;
+#else
+  __builtin_memcpy(static_cast<char*>(data) + i * static_cast<index_t>(sizeof(E)), &x, sizeof(E));
+#endif
+}
+
 /// One element as float or double, converted on load.
 template <class Real>
 CPPO_HOST_DEVICE constexpr Real load(void const* data, element_type type, index_t i) noexcept {
   switch (type) {
-    case element_type::f32: return static_cast<Real>(static_cast<float const*>(data)[i]);
-    case element_type::f64: return static_cast<Real>(static_cast<double const*>(data)[i]);
-    case element_type::f16: return static_cast<Real>(to_float(static_cast<half const*>(data)[i]));
-    case element_type::bf16: return static_cast<Real>(to_float(static_cast<bfloat16 const*>(data)[i]));
+    case element_type::f32: return static_cast<Real>(element_at<float>(data, i));
+    case element_type::f64: return static_cast<Real>(element_at<double>(data, i));
+    case element_type::f16: return static_cast<Real>(to_float(element_at<half>(data, i)));
+    case element_type::bf16: return static_cast<Real>(to_float(element_at<bfloat16>(data, i)));
     case element_type::boolean:
-    case element_type::u8: return static_cast<Real>(static_cast<std::uint8_t const*>(data)[i]);
-    case element_type::i8: return static_cast<Real>(static_cast<std::int8_t const*>(data)[i]);
-    case element_type::i16: return static_cast<Real>(static_cast<std::int16_t const*>(data)[i]);
-    case element_type::u16: return static_cast<Real>(static_cast<std::uint16_t const*>(data)[i]);
-    case element_type::i32: return static_cast<Real>(static_cast<std::int32_t const*>(data)[i]);
-    case element_type::u32: return static_cast<Real>(static_cast<std::uint32_t const*>(data)[i]);
-    case element_type::i64: return static_cast<Real>(static_cast<std::int64_t const*>(data)[i]);
-    case element_type::u64: return static_cast<Real>(static_cast<std::uint64_t const*>(data)[i]);
+    case element_type::u8: return static_cast<Real>(element_at<std::uint8_t>(data, i));
+    case element_type::i8: return static_cast<Real>(element_at<std::int8_t>(data, i));
+    case element_type::i16: return static_cast<Real>(element_at<std::int16_t>(data, i));
+    case element_type::u16: return static_cast<Real>(element_at<std::uint16_t>(data, i));
+    case element_type::i32: return static_cast<Real>(element_at<std::int32_t>(data, i));
+    case element_type::u32: return static_cast<Real>(element_at<std::uint32_t>(data, i));
+    case element_type::i64: return static_cast<Real>(element_at<std::int64_t>(data, i));
+    case element_type::u64: return static_cast<Real>(element_at<std::uint64_t>(data, i));
   }
   return Real{};
 }
@@ -171,14 +193,14 @@ CPPO_HOST_DEVICE constexpr Real load(void const* data, element_type type, index_
 /// One integer element (ids, offsets).
 CPPO_HOST_DEVICE constexpr index_t load_index(void const* data, element_type type, index_t i) noexcept {
   switch (type) {
-    case element_type::i32: return static_cast<std::int32_t const*>(data)[i];
-    case element_type::i64: return static_cast<std::int64_t const*>(data)[i];
-    case element_type::u32: return static_cast<std::uint32_t const*>(data)[i];
-    case element_type::u64: return static_cast<index_t>(static_cast<std::uint64_t const*>(data)[i]);
-    case element_type::i16: return static_cast<std::int16_t const*>(data)[i];
-    case element_type::u16: return static_cast<std::uint16_t const*>(data)[i];
-    case element_type::i8: return static_cast<std::int8_t const*>(data)[i];
-    case element_type::u8: return static_cast<std::uint8_t const*>(data)[i];
+    case element_type::i32: return element_at<std::int32_t>(data, i);
+    case element_type::i64: return element_at<std::int64_t>(data, i);
+    case element_type::u32: return element_at<std::uint32_t>(data, i);
+    case element_type::u64: return static_cast<index_t>(element_at<std::uint64_t>(data, i));
+    case element_type::i16: return element_at<std::int16_t>(data, i);
+    case element_type::u16: return element_at<std::uint16_t>(data, i);
+    case element_type::i8: return element_at<std::int8_t>(data, i);
+    case element_type::u8: return element_at<std::uint8_t>(data, i);
     default: return -1;
   }
 }
@@ -186,7 +208,7 @@ CPPO_HOST_DEVICE constexpr index_t load_index(void const* data, element_type typ
 /// A response-mask element: 0, 1, or 2 for anything else (NaN included).
 CPPO_HOST_DEVICE constexpr std::uint8_t load_mask(void const* data, element_type type, index_t i) noexcept {
   if (type == element_type::boolean || type == element_type::u8) {
-    std::uint8_t const byte = static_cast<std::uint8_t const*>(data)[i];
+    std::uint8_t const byte = element_at<std::uint8_t>(data, i);
     return byte > 1 ? std::uint8_t{2} : byte;
   }
   double const x = load<double>(data, type, i);
@@ -197,19 +219,19 @@ CPPO_HOST_DEVICE constexpr std::uint8_t load_mask(void const* data, element_type
 template <class Real>
 CPPO_HOST_DEVICE constexpr void store(void* data, element_type type, index_t i, Real x) noexcept {
   switch (type) {
-    case element_type::f32: static_cast<float*>(data)[i] = static_cast<float>(x); break;
-    case element_type::f64: static_cast<double*>(data)[i] = static_cast<double>(x); break;
-    case element_type::f16: static_cast<half*>(data)[i] = to_half(static_cast<float>(x)); break;
-    case element_type::bf16: static_cast<bfloat16*>(data)[i] = to_bfloat16(static_cast<float>(x)); break;
+    case element_type::f32: set_element(data, i, static_cast<float>(x)); break;
+    case element_type::f64: set_element(data, i, static_cast<double>(x)); break;
+    case element_type::f16: set_element(data, i, to_half(static_cast<float>(x))); break;
+    case element_type::bf16: set_element(data, i, to_bfloat16(static_cast<float>(x))); break;
     case element_type::boolean:
-    case element_type::u8: static_cast<std::uint8_t*>(data)[i] = static_cast<std::uint8_t>(x); break;
-    case element_type::i8: static_cast<std::int8_t*>(data)[i] = static_cast<std::int8_t>(x); break;
-    case element_type::i16: static_cast<std::int16_t*>(data)[i] = static_cast<std::int16_t>(x); break;
-    case element_type::u16: static_cast<std::uint16_t*>(data)[i] = static_cast<std::uint16_t>(x); break;
-    case element_type::i32: static_cast<std::int32_t*>(data)[i] = static_cast<std::int32_t>(x); break;
-    case element_type::u32: static_cast<std::uint32_t*>(data)[i] = static_cast<std::uint32_t>(x); break;
-    case element_type::i64: static_cast<std::int64_t*>(data)[i] = static_cast<std::int64_t>(x); break;
-    case element_type::u64: static_cast<std::uint64_t*>(data)[i] = static_cast<std::uint64_t>(x); break;
+    case element_type::u8: set_element(data, i, static_cast<std::uint8_t>(x)); break;
+    case element_type::i8: set_element(data, i, static_cast<std::int8_t>(x)); break;
+    case element_type::i16: set_element(data, i, static_cast<std::int16_t>(x)); break;
+    case element_type::u16: set_element(data, i, static_cast<std::uint16_t>(x)); break;
+    case element_type::i32: set_element(data, i, static_cast<std::int32_t>(x)); break;
+    case element_type::u32: set_element(data, i, static_cast<std::uint32_t>(x)); break;
+    case element_type::i64: set_element(data, i, static_cast<std::int64_t>(x)); break;
+    case element_type::u64: set_element(data, i, static_cast<std::uint64_t>(x)); break;
   }
 }
 

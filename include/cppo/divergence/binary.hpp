@@ -28,7 +28,7 @@ CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
 /// Binary total variation, D = |pi(y_t) - mu(y_t)|.
 ///
 /// Computed as max(pi, mu) (1 - e^{-|log pi - log mu|}): two exponentials, no cancellation, symmetric. In [0, 1] where
-/// no log-prob is above 0; absolute error below 1e-7 in float. A lower bound of the full total variation.
+/// no log-prob is above 0; absolute error below 1.1e-7 in float. A lower bound of the full total variation.
 struct binary_tv_t {
   /// D_t
   template <class V>

@@ -32,9 +32,8 @@ struct token_input {
 };
 
 /// The numbers lent for slot i of response b.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr token_input<Real> load_input(task<Real, Region> const& t, index_t b, index_t i) noexcept {
-  auto const& in = t.batch;
+template <class Real>
+CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real> const& in, index_t b, index_t i) noexcept {
   return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i), in.value(argument::advantage, b, i),
           in.value(argument::divergence, b, i), in.value(argument::token_weight, b, i, Real(1))};
 }
@@ -55,18 +54,18 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, Rea
 }
 
 /// What is wrong with the input of an active token; `ok` if nothing is.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr status inspect_token(task<Real, Region> const& t, index_t b, index_t i) noexcept {
-  status const numbers = inspect_input(load_input(t, b, i), t.tolerance, b, i);
+template <class Real>
+CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, Real tolerance, index_t b, index_t i) noexcept {
+  status const numbers = inspect_input(load_input(in, b, i), tolerance, b, i);
   if (!numbers.ok()) return numbers;
-  if (t.batch.has(argument::top_k)) {
-    top_k_row<Real> const row = t.batch.top_k_at(b, i);
+  if (in.has(argument::top_k)) {
+    top_k_row<Real> const row = in.top_k_at(b, i);
     constexpr Real lowest = -special<Real>::infinity;
     for (index_t j = 0; j < row.k(); ++j) {
       if (row.id(j) < 0) continue;
       Real const p = row.log_prob(j);
       Real const q = row.rollout_log_prob(j);
-      bool const good = (finite_up_to(p, t.tolerance) || p == lowest) && (finite_up_to(q, t.tolerance) || q == lowest);
+      bool const good = (finite_up_to(p, tolerance) || p == lowest) && (finite_up_to(q, tolerance) || q == lowest);
       if (!good) return {status_code::top_k_invalid, argument::top_k, b, i};
     }
   }
@@ -81,7 +80,7 @@ template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
-  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t, b, i);
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t.batch, t.tolerance, b, i);
   return why.ok() ? slot::token : slot::bad;
 }
 
@@ -143,7 +142,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i,
                                                         top_k_row<Real>& lists) noexcept {
-  return make_token(t, load_input(t, b, i), b, i, lists);
+  return make_token(t, load_input(t.batch, b, i), b, i, lists);
 }
 /// What a token, with its weight set, adds to the prefix.
 template <class Real>

@@ -97,7 +97,7 @@ class simd_response {
   }
   bool lists_sound(token_block const& block) const noexcept {
     bool good = true;
-    block.each([&](int, index_t slot) { good = good && inspect_token(task_, b_, slot).ok(); });
+    block.each([&](int, index_t slot) { good = good && inspect_token(task_.batch, task_.tolerance, b_, slot).ok(); });
     return good;
   }
   /// D by the scalar definition, where the score exists for one token only.

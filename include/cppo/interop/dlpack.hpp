@@ -33,13 +33,16 @@ constexpr int dl_code() noexcept {
 }  // namespace detail
 
 /// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T. Fails with `extent_mismatch` where type, lanes or rank
-/// do not fit; `out` is then left alone. The tensor must outlive the view; its device is the caller's business.
+/// do not fit, or the first element does not lie on a multiple of its size; `out` is then left alone. No data: a view of
+/// null, whatever the offset. The tensor must outlive the view; its device is the caller's business.
 template <element T, dl_tensor_like Tensor>
 status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
   bool const type_fits = static_cast<int>(tensor.dtype.code) == detail::dl_code<T>() &&
                          static_cast<std::size_t>(tensor.dtype.bits) == 8 * sizeof(T) && tensor.dtype.lanes == 1;
   if (!type_fits || (tensor.ndim != 1 && tensor.ndim != 2)) return {status_code::extent_mismatch};
-  auto* const data = reinterpret_cast<T*>(static_cast<char*>(tensor.data) + tensor.byte_offset);
+  auto* const first = tensor.data != nullptr ? static_cast<char*>(tensor.data) + tensor.byte_offset : nullptr;
+  if (reinterpret_cast<std::uintptr_t>(first) % alignof(T) != 0) return {status_code::extent_mismatch};
+  auto* const data = reinterpret_cast<T*>(first);
   bool const flat = tensor.ndim == 1;
   index_t const rows = flat ? 1 : static_cast<index_t>(tensor.shape[0]);
   index_t const columns = static_cast<index_t>(tensor.shape[flat ? 0 : 1]);

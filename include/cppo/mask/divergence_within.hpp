@@ -14,9 +14,7 @@ class divergence_within_t {
   /// Thresholds where A <= 0 and where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// Thresholds in (0, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return low_ > 0.0 && low_ <= max_score && high_ > 0.0 && high_ <= max_score;
-  }
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(low_) && detail::is_threshold(high_); }
   /// Z_t <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

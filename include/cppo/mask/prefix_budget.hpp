@@ -25,7 +25,7 @@ class prefix_budget_t {
   CPPO_HOST_DEVICE constexpr B const& source() const noexcept { return budget_; }
   /// delta in (0, 1000], and the budget in its range?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return delta_ > 0.0 && delta_ <= max_score && detail::parameters_ok(budget_);
+    return detail::is_threshold(delta_) && detail::parameters_ok(budget_);
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>

@@ -14,7 +14,7 @@ class response_max_within_t {
   /// See `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in (0, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
   /// max D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -40,7 +40,7 @@ class response_mean_within_t {
   /// See `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in (0, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_ > 0.0 && delta_ <= max_score; }
+  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

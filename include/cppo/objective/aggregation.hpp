@@ -9,7 +9,7 @@ namespace cppo::inline CPPO_ABI {
 /// How token losses become one number. A response without a valid token (or rejected) adds nothing and is not counted;
 /// one in pieces is counted once, with the piece that holds its first valid token.
 enum class aggregation : std::uint8_t {
-  token_sum,                ///< sum over tokens, unscaled (default)
+  token_sum,                ///< sum over tokens, no divisor of its own (default)
   token_mean,               ///< sum / number of valid tokens of the batch
   seq_mean_token_sum,       ///< sum / number of responses with a valid token
   seq_mean_token_mean,      ///< mean over those responses of each response's mean

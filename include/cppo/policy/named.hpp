@@ -53,6 +53,11 @@ class named_divergence {
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
   /// Is there a divergence at this position (was the name known)?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0 && index_ < count; }
+  /// f(D) of the divergence that was chosen. Pre: check().
+  template <class F>
+  constexpr auto visit(F const& f) const {
+    return visit_in(f, detail::named_divergences{});
+  }
   /// The input that must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
   /// Must the chosen one be evaluated one token at a time (the Top-K forms)?
@@ -73,6 +78,13 @@ class named_divergence {
     }
     if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
     else return V(0);
+  }
+  template <class F, class D, class... Ds>
+  constexpr auto visit_in(F const& f, detail::divergence_list<D, Ds...>, int i = 0) const {
+    if constexpr (sizeof...(Ds) > 0) {
+      if (i != index_) return visit_in(f, detail::divergence_list<Ds...>{}, i + 1);
+    }
+    return f(D{});
   }
   template <class D, class... Ds>
   CPPO_HOST_DEVICE constexpr argument reads_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {

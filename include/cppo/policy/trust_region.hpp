@@ -62,12 +62,16 @@ class region {
       return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
     }
   }
-  /// delta_b of a response from its statistics; 0 without a prefix budget.
+  /// delta_b of a response from its statistics, in [0, 1000]: what a budget returns beyond counts as the nearer end, NaN
+  /// as 0. 0 without a prefix budget.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
-    else return 0.0;
+    if constexpr (!has_prefix_budget) return 0.0;
+    else {
+      double const b = detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
+      return b > 0.0 ? (b < max_score ? b : max_score) : 0.0;
+    }
   }
   /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
   /// 1000 without either. Of several thresholds on Z_t none is the one: then what the prefix leaves. [Eq. 8]

@@ -15,7 +15,7 @@ enum class captured : std::uint8_t {
   mask,
   loss,
   gradient,
-  gate,
+  gate,  // the first that makes a call one with trace
   divergence,
   weight,
   weighted_divergence,
@@ -28,7 +28,7 @@ enum class captured : std::uint8_t {
 /// How many there are.
 inline constexpr std::size_t captured_outputs = 12;
 /// How many a call without trace has.
-inline constexpr std::size_t captured_without_trace = 4;
+inline constexpr std::size_t captured_without_trace = 3;
 /// Their names.
 inline constexpr std::string_view output_names[captured_outputs] = {
     "mask",   "loss",                "gradient",     "gate",          "divergence",
@@ -49,7 +49,8 @@ struct captured_run {
 /// What stands in output buffers before a call, so that a slot that is not written shows.
 inline constexpr double unwritten = 77.0;
 
-/// Runs a call on a view of `slots` slots. Without trace and report, executors take their shortest path.
+/// Runs a call on a view of `slots` slots. Without trace: loss, gradient and mask alone, as a trainer asks; executors
+/// take another path to them then, the shortest.
 template <class Executor, class Real, class Region>
 captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Real> const& batch, std::size_t slots,
                                 Region const& region, loss_options const& options, bool with_trace = true) {
@@ -59,9 +60,9 @@ captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Rea
   }
   std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
   auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
-  policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask,
-                   .gate = out(captured::gate)};
+  policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
   if (with_trace) {
+    o.gate = out(captured::gate);
     o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
                .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
                .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),

@@ -123,9 +123,11 @@ class batch_check {
     o.totals = plan.totals;
     slot_rows const cut = pieces.batch.rows();
     for (std::size_t k = 0; k < runner_.executors(); ++k) {
-      difference const d = compare(runner_.run(k, pieces.batch, o), expected, cut, pieces.source);
-      log_.count(pieces.source.size() * captured_outputs);
-      if (d.found) log_.fail(std::string(what) + " on " + runner_.name(k), d, cut);
+      for (bool const with_trace : {true, false}) {
+        difference const d = compare(runner_.run(k, pieces.batch, o, with_trace), expected, cut, pieces.source);
+        log_.count(pieces.source.size() * (with_trace ? captured_outputs : captured_without_trace));
+        if (d.found) log_.fail(std::string(what) + " on " + runner_.name(k) + (with_trace ? "" : " without trace"), d, cut);
+      }
     }
   }
 

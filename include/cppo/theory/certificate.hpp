@@ -6,6 +6,7 @@
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/top_k.hpp>
+#include <cppo/policy/named.hpp>
 #include <cppo/theory/bound.hpp>
 #include <cppo/theory/profile.hpp>
 
@@ -50,7 +51,7 @@ constexpr std::string_view name(bound_kind k) noexcept {
 /// How a certificate is made.
 struct certificate_options {
   measured divergence = measured::unknown;  ///< what the region's divergence is of these laws
-  double xi = 1.0;                          ///< |R| <= xi, in the units of the advantages
+  double xi = 1.0;                          ///< |R| <= xi, in the units of the advantages; finite, not negative
 };
 
 /// What was measured, and what follows.
@@ -73,11 +74,31 @@ struct certificate_result {
 
 namespace detail {
 
-/// What a divergence is of the full laws, where its type tells: Binary and Top-K are lower bounds.
+/// What the numbers of a divergence are, where its type tells.
+enum class score_kind : std::uint8_t {
+  nothing,          ///< nothing is measured
+  total_variation,  ///< TV, or not known to be anything else
+  kl,               ///< KL(mu || pi): bounds TV by Pinsker, and takes part in the KL bounds
+  reverse_kl,       ///< KL(pi || mu): bounds TV by Pinsker alone
+};
 template <class D>
-inline constexpr bool is_kl = std::is_same_v<D, binary_kl_t>;
+inline constexpr score_kind kind_of_type = score_kind::total_variation;
+template <>
+inline constexpr score_kind kind_of_type<no_divergence_t> = score_kind::nothing;
+template <>
+inline constexpr score_kind kind_of_type<binary_kl_t> = score_kind::kl;
+template <>
+inline constexpr score_kind kind_of_type<binary_kl_reverse_t> = score_kind::reverse_kl;
 template <top_k_form F>
-inline constexpr bool is_kl<top_k_kl_t<F>> = true;
+inline constexpr score_kind kind_of_type<top_k_kl_t<F>> = score_kind::kl;
+
+template <class D>
+constexpr score_kind kind_of(D const&) noexcept {
+  return kind_of_type<D>;
+}
+constexpr score_kind kind_of(named_divergence const& d) noexcept {
+  return d.visit([](auto chosen) { return kind_of(chosen); });
+}
 
 /// u_t, ell_t and KL of a batch, added up response by response.
 struct drift_profile {
@@ -85,30 +106,30 @@ struct drift_profile {
   double kappa = 0.0, kappa_seq = 0.0, gain = 0.0;
   index_t responses = 0;
 
-  void add(std::size_t t, double d, bool is_kl_score) {
+  void add(std::size_t t, double d, score_kind kind) {
     if (u.size() <= t) {
       u.resize(t + 1, 0.0);
       ell.resize(t + 1, 0.0);
     }
-    double const tv = is_kl_score ? std::min(1.0, std::sqrt(d / 2.0)) : d;
+    double const tv = kind == score_kind::total_variation ? d : std::min(1.0, std::sqrt(d / 2.0));
     u[t] += tv;
     ell[t] = std::max(ell[t], tv);
     kappa = std::max(kappa, d);
     kappa_seq += d;
   }
-  void finish(bool is_kl_score) {
+  void finish(score_kind kind) {
     double const n = responses > 0 ? static_cast<double>(responses) : 1.0;
     for (double& x : u) x /= n;
     gain /= n;
     kappa_seq /= n;
-    if (!is_kl_score) kappa = kappa_seq = std::numeric_limits<double>::infinity();
+    if (kind != score_kind::kl) kappa = kappa_seq = std::numeric_limits<double>::infinity();
   }
 };
 
 /// Adds up a batch, given D_t at every slot; a slot whose decision is `excluded` is no token.
 template <class Real>
 drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<double> const& d,
-                         std::vector<std::uint8_t> const& decided, bool is_kl_score) {
+                         std::vector<std::uint8_t> const& decided, score_kind kind) {
   drift_profile p;
   layout const& l = batch.shape();
   for (index_t b = 0; b < l.responses(); ++b) {
@@ -116,14 +137,14 @@ drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<doub
     std::size_t t = 0;
     for (index_t i = 0; i < l.slots(b); ++i, ++slot) {
       if (decided[slot] == static_cast<std::uint8_t>(decision::excluded)) continue;
-      p.add(t++, d[slot], is_kl_score);
+      p.add(t++, d[slot], kind);
       double const log_ratio = static_cast<double>(batch.value(argument::log_prob, b, i)) -
                                static_cast<double>(batch.value(argument::rollout_log_prob, b, i));
       p.gain += static_cast<double>(batch.value(argument::advantage, b, i)) * std::expm1(log_ratio);
     }
     if (t > 0) ++p.responses;
   }
-  p.finish(is_kl_score);
+  p.finish(kind);
   return p;
 }
 
@@ -148,9 +169,10 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
   set(bound_kind::suffix_sum, profile_residual(p.u, suffix_sums(p.ell), xi));
   set(bound_kind::adaptive, profile_residual(p.u, suffix_adaptive(T, most, p.kappa), xi));
   set(bound_kind::coupling, coupling_residual(T, most, xi));
-  set(bound_kind::pinsker_marginal, pinsker_marginal_residual(T, p.kappa, xi));
-  set(bound_kind::mixed, mixed_residual(T, p.kappa, p.kappa_seq, xi));
   double const infinity = std::numeric_limits<double>::infinity();
+  bool const knows_kl = p.kappa < infinity;
+  set(bound_kind::pinsker_marginal, knows_kl ? pinsker_marginal_residual(T, p.kappa, xi) : infinity);
+  set(bound_kind::mixed, knows_kl ? mixed_residual(T, p.kappa, p.kappa_seq, xi) : infinity);
   set(bound_kind::prefix, schedule_falls ? prefix_residual(T, most, c.prefix_average, xi) : infinity);
   set(bound_kind::terminal, terminal_residual(T, most, c.terminal_average, xi));
   set(bound_kind::classical, classical_residual(T, most, xi));
@@ -167,10 +189,11 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 ///     J(pi) - J(mu) >= L' - residual      [Eq. 1, Eq. 14]
 ///
 /// The region's mask decides nothing here: drift counts whether a token was kept or not.
-/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate. Positions: t counts valid
+/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate, nor for an xi out of range
+/// (`bad_parameter`). Positions: t counts valid
 /// tokens, T is the longest response.
 /// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
-/// (`certifies` is false); Binary and Top-K KL are then read as KL, everything else as total variation.
+/// (`certifies` is false); the KLs in either direction are then read as what they are, everything else as total variation.
 /// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds
 /// is the bound for a mu that is uniform over these. Cost: one call of `policy_loss`, memory for two numbers a slot.
 template <class Real, trust_region_policy Region>
@@ -178,17 +201,21 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
                                certificate_options const& options = {}) {
   certificate_result c;
   c.outcome = batch.check();
+  if (c.outcome.ok() && !(options.xi >= 0.0 && options.xi < std::numeric_limits<double>::infinity())) {
+    c.outcome = {status_code::bad_parameter, argument::options};
+  }
   if (!c.outcome.ok()) return c;
   auto const slots = static_cast<std::size_t>(batch.shape().elements());
   std::vector<double> d(slots);
   std::vector<std::uint8_t> decided(slots);
   c.outcome = policy_loss(seq, batch, policy, {.trace = {.divergence = d, .decision = decided}});
   if (!c.outcome.ok()) return c;
-  bool const guessed_kl = options.divergence == measured::unknown && detail::is_kl<typename Region::divergence_type>;
-  bool const is_kl = options.divergence == measured::kl || guessed_kl;
-  detail::drift_profile const p = detail::profile_of(batch, d, decided, is_kl);
-  bool const measures = !std::is_same_v<typename Region::divergence_type, no_divergence_t>;
-  c.certifies = options.divergence != measured::unknown && measures && p.responses > 0;
+  detail::score_kind const guessed = detail::kind_of(policy.divergence());
+  detail::score_kind const kind = options.divergence == measured::unknown ? guessed
+                                  : options.divergence == measured::kl    ? detail::score_kind::kl
+                                                                          : detail::score_kind::total_variation;
+  detail::drift_profile const p = detail::profile_of(batch, d, decided, kind);
+  c.certifies = options.divergence != measured::unknown && guessed != detail::score_kind::nothing && p.responses > 0;
   c.responses = p.responses;
   c.horizon = static_cast<index_t>(p.u.size());
   for (double const x : p.ell) c.max_divergence = std::max(c.max_divergence, x);

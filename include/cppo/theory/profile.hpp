@@ -86,11 +86,12 @@ inline double profile_residual(std::span<double const> u, std::span<double const
 }
 
 /// Is lambda_t/w_t non-increasing over t < T? Ties count, also where rounding has parted them by 1e-14 of their size.
-/// Theorem 1, the product form and the sharpness claim rest on it. False if a weight is not positive.
+/// Theorem 1, the product form and the sharpness claim rest on it. False if one of these weights is not positive, or a
+/// lambda_t is NaN.
 inline bool ratio_falls(std::span<double const> lambda, std::span<double const> w) noexcept {
   if (lambda.size() != w.size()) return false;
   for (std::size_t t = 0; t + 1 < w.size(); ++t) {
-    if (!(w[t] > 0.0)) return false;
+    if (!(w[t] > 0.0) || std::isnan(lambda[t])) return false;
     bool const has_next = t + 2 < w.size();
     if (has_next && !(lambda[t] * w[t + 1] >= lambda[t + 1] * w[t] * (1.0 - 1e-14))) return false;
   }

@@ -26,7 +26,7 @@ class rational {
   constexpr index_t denominator() const noexcept { return d_; }
   /// Did everything fit that led here?
   constexpr bool valid() const noexcept { return d_ != 0; }
-  /// The nearest double, or one of its neighbours; NaN if not valid.
+  /// Within three units in the last place; NaN if not valid.
   explicit constexpr operator double() const noexcept { return static_cast<double>(n_) / static_cast<double>(d_); }
 
   /// Exact, or not valid.

@@ -9,7 +9,7 @@ namespace cppo::inline CPPO_ABI {
 /// w_t = 1 - (1 - w_min)(t - 1)/(T - 1): from 1 at the first token to w_min at the last; T = 1 gives 1. [Eq. 9]
 ///
 /// The slope is formed in double and rounded once; the product with t - 1 is rounded before the subtraction. So w_t is
-/// off by what numbers near 1 are rounded by, 1e-7 in float: a w_min below that may become 0.
+/// off by what numbers near 1 are rounded by, 1e-7 in float: a w_min below that may become 0, or just below.
 class linear_weight_t {
  public:
   /// See `linear_weight`.
