@@ -31,6 +31,32 @@ std::uint8_t mask_of(T x) {
 static_assert(std::is_trivially_copyable_v<vector_view<float>> && std::is_trivially_copyable_v<matrix_view<float const>> &&
               std::is_trivially_copyable_v<ragged_view<float>>);
 static_assert(element<float> && element<half> && element<bool> && element<std::int64_t const> && !element<char const*>);
+struct float_of_mine {
+  float x;
+};
+struct half_of_mine {
+  std::uint16_t bits;
+};
+struct wide_half {
+  std::uint32_t bits;
+};
+
+}  // namespace
+template <>
+struct cppo::element_traits<float_of_mine> {
+  static constexpr auto value = element_type::f32;
+};
+template <>
+struct cppo::element_traits<half_of_mine> {
+  static constexpr auto value = element_type::f16;
+};
+template <>
+struct cppo::element_traits<wide_half> {
+  static constexpr auto value = element_type::bf16;
+};
+namespace {
+
+static_assert(element<half_of_mine> && !element<float_of_mine> && !element<wide_half>);
 template <class T, element_type Wanted>
 constexpr bool is = element_traits<T>::value == Wanted;
 static_assert(is<float, element_type::f32> && is<double, element_type::f64> && is<bool, element_type::boolean>);

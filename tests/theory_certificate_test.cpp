@@ -32,6 +32,14 @@ struct two_responses {
 
 auto lent(double w_min) { return trust_region(precomputed, linear_weight(w_min), divergence_within(0.15)); }
 
+// A user's, which is no divergence.
+struct signed_score {
+  template <class V>
+  constexpr V at(token<V> const& t) const {
+    return t.log_ratio();
+  }
+};
+
 // Falls faster than T - t.
 struct steep {
   template <class V>
@@ -160,6 +168,36 @@ TEST_CASE("certificate: a divergence by name is the one of its type") {
   compared("binary_kl", binary_kl);
   compared("binary_kl_reverse", binary_kl_reverse);
   compared("precomputed", precomputed);
+  compared("k1", k1);
+  compared("k2", k2);
+  compared("k3", k3);
+}
+
+TEST_CASE("certificate: neither estimates nor scores below 0 certify, and none makes a bound NaN") {
+  two_responses const x;
+  auto const none_of = [&x](auto divergence) {
+    for (measured const said : {measured::unknown, measured::total_variation, measured::kl}) {
+      certificate_result const c =
+          certificate(x.batch(padded(2, 4)), trust_region(divergence, uniform_weight, keep_all), {.divergence = said});
+      REQUIRE(c.outcome.ok());
+      CHECK_FALSE((c.certifies || c.improves()));
+      for (double const bound : c.bounds) CHECK(bound >= 0.0);
+    }
+  };
+  none_of(k1);
+  none_of(k2);
+  none_of(k3);
+  none_of(signed_score{});
+}
+
+TEST_CASE("certificate: KL(pi || mu) is not taken for KL(mu || pi), whatever is said") {
+  two_responses const x;
+  auto const of_kl = [&x](auto divergence) {
+    return certificate(x.batch(padded(2, 4)), trust_region(divergence, uniform_weight, keep_all), {.divergence = measured::kl});
+  };
+  CHECK(of(of_kl(binary_kl), bound_kind::mixed) < infinity);
+  certificate_result const back = of_kl(binary_kl_reverse);
+  CHECK((back.certifies && of(back, bound_kind::mixed) == infinity && of(back, bound_kind::pinsker_marginal) == infinity));
 }
 
 TEST_CASE("certificate: KL in either direction bounds TV, and KL(pi || mu) is not the KL of the KL bounds") {

@@ -53,7 +53,7 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;
-  for (auto const [threads, with_trace] : {std::pair{1, true}, std::pair{1, false}, std::pair{2, true}}) {
+  for (auto const& [threads, with_trace] : {std::pair{1, true}, std::pair{1, false}, std::pair{2, true}}) {
     run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o, with_trace);
     fuzz::demand(got.outcome.code == whole.outcome.code, "pieces", "another status", got.outcome.message());
     auto const d = testing::compare(got, whole, all_slots(b.slots()));

@@ -22,7 +22,7 @@ def existing():
     what the sources say, where a variable of CMake stands for one or more words."""
     folder = os.environ.get("CPPO_BUILD_FOLDER")
     if folder:
-        listed = subprocess.run(["ctest", "-N"], cwd=folder, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run([os.environ.get("CPPO_CTEST", "ctest"), "-N"], cwd=folder, capture_output=True, text=True, check=True).stdout
         names = re.findall(r"^ *Test +#\d+: (.*)$", listed, re.MULTILINE)
         return [name for name in names if number(name)]
     names = []

@@ -118,7 +118,8 @@ inline void conclude(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
 
 }  // namespace detail
 
-/// Looks a batch over before it is trained on. Reads active slots only, once; writes nothing; O(slots).
+/// Looks a batch over before it is trained on. Reads active slots only; writes nothing; O(slots), and
+/// O(k slots) with Top-K lists.
 template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
   batch_diagnosis d;
@@ -139,9 +140,10 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
       Real const mu = batch.value(argument::rollout_log_prob, b, i);
       Real const a = batch.value(argument::advantage, b, i);
       bool const finite = detail::is_finite(pi) && detail::is_finite(mu);
-      bool const sound = detail::inspect_token(batch, detail::special<Real>::largest, b, i).ok();
-      d.not_finite += sound ? 0 : 1;
-      d.positive += sound && !detail::inspect_token(batch, Real(0), b, i).ok() ? 1 : 0;
+      if (!detail::inspect_token(batch, Real(0), b, i).ok()) {
+        bool const positive = detail::inspect_token(batch, detail::special<Real>::largest, b, i).ok();
+        ++(positive ? d.positive : d.not_finite);
+      }
       d.nonzero_advantages += a != Real(0) ? 1 : 0;
       if (finite) {
         double const here[2] = {static_cast<double>(pi), static_cast<double>(mu)};

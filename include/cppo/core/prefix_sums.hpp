@@ -11,7 +11,7 @@ namespace cppo::inline CPPO_ABI {
 inline constexpr double max_score = 1000.0;
 
 namespace detail {
-/// A threshold on divergences: in (0, 1000], and a normal number as a float too.
+/// A threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too.
 CPPO_HOST_DEVICE constexpr bool is_threshold(double delta) noexcept { return delta >= 0x1p-126 && delta <= max_score; }
 }  // namespace detail
 

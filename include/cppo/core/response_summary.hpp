@@ -16,7 +16,7 @@ struct response_summary {
   index_t bad_tokens = 0;            ///< pieces: active slots with bad input; under `reject` the whole response is out
 
   /// Mean of D_t, 0 for an empty response; of equal values that value, to the bit. Whole units are divided as integers,
-  /// and what is left over once more.
+  /// limb by limb as they are (two splits of one sum may differ in the last bit), and what is left over once more.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept {
     if (length <= 0) return 0.0;
     auto const [high, low] = divergence_sum;

@@ -77,7 +77,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
     case status_code::size_overflow: return "the extents multiply past 2^62 elements: split the batch";
     case status_code::bad_parameter:
-      return "a parameter is outside its range: thresholds in (0, 1000], budgets in [0, 1000], w_min in (0, 1]";
+      return "a parameter is outside its range: thresholds in [2^-126, 1000], budgets in [0, 1000], w_min in (0, 1]";
     case status_code::missing_input:
       return "the region reads an input that the batch does not lend: add it to rollout_batch(...)";
     case status_code::horizon_too_short:

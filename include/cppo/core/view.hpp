@@ -17,7 +17,7 @@ namespace cppo::inline CPPO_ABI {
 /// The element types a buffer may have.
 enum class element_type : std::uint8_t { f32, f64, f16, bf16, boolean, u8, i8, i16, u16, i32, u32, i64, u64 };
 
-/// Maps an element type of yours to one the engine reads; specialise it for another half type, for example
+/// Maps an element type to one the engine reads; specialise it for a half type of yours, for example
 /// `template <> struct cppo::element_traits<my::half> { static constexpr auto value = cppo::element_type::f16; };`
 template <class T>
 struct element_traits;
@@ -58,9 +58,20 @@ struct element_traits<bfloat16> {
   static constexpr element_type value = element_type::bf16;  ///< bfloat16
 };
 
+namespace detail {
+/// Has T the bits of e, and may it be read as e? Of floats only float and double themselves may.
+template <class T>
+consteval bool is_kind_of(element_type e) {
+  if (e == element_type::f32) return std::is_same_v<T, float>;
+  if (e == element_type::f64) return std::is_same_v<T, double>;
+  return e == element_type::f16 || e == element_type::bf16 ? sizeof(T) == 2 : std::is_integral_v<T>;
+}
+}  // namespace detail
+
 /// A type whose values the engine can read.
 template <class T>
-concept element = requires { element_traits<std::remove_cv_t<T>>::value; };
+concept element = requires { element_traits<std::remove_cv_t<T>>::value; } &&
+                  detail::is_kind_of<std::remove_cv_t<T>>(element_traits<std::remove_cv_t<T>>::value);
 
 /// Rank 1: `extent(0)` elements, `stride(0)` apart.
 template <class T>

@@ -40,7 +40,7 @@ class block_row {
   /// Value of slot i, `fallback` where nothing was lent.
   CPPO_HOST_DEVICE Real value(index_t i, Real fallback) const noexcept {
     if (!lent()) return fallback;
-    if constexpr (Plain) return static_cast<Real const*>(data_)[place(i)];
+    if constexpr (Plain) return element_at<Real>(data_, place(i));
     else return detail::load<Real>(data_, type_, place(i));
   }
   /// Response mask of slot i: 0, 1, or 2 for anything else.
@@ -56,7 +56,7 @@ class block_row {
     void* const data = const_cast<void*>(data_);
     if constexpr (!Plain) detail::store(data, type_, place(i), x);
     else if (mask) static_cast<std::uint8_t*>(data)[place(i)] = static_cast<std::uint8_t>(x);
-    else static_cast<Real*>(data)[place(i)] = x;
+    else set_element(data, place(i), x);
   }
 
  private:

@@ -41,7 +41,7 @@ status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
                          static_cast<std::size_t>(tensor.dtype.bits) == 8 * sizeof(T) && tensor.dtype.lanes == 1;
   if (!type_fits || (tensor.ndim != 1 && tensor.ndim != 2)) return {status_code::extent_mismatch};
   auto* const first = tensor.data != nullptr ? static_cast<char*>(tensor.data) + tensor.byte_offset : nullptr;
-  if (reinterpret_cast<std::uintptr_t>(first) % alignof(T) != 0) return {status_code::extent_mismatch};
+  if (reinterpret_cast<std::uintptr_t>(first) % sizeof(T) != 0) return {status_code::extent_mismatch};
   auto* const data = reinterpret_cast<T*>(first);
   bool const flat = tensor.ndim == 1;
   index_t const rows = flat ? 1 : static_cast<index_t>(tensor.shape[0]);

@@ -13,7 +13,7 @@ class divergence_within_t {
   static constexpr clause kind = clause::divergence;  ///< for diagnostics
   /// Thresholds where A <= 0 and where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
-  /// Thresholds in (0, 1000]?
+  /// Thresholds in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(low_) && detail::is_threshold(high_); }
   /// Z_t <= delta
   template <class V>
@@ -36,7 +36,7 @@ class divergence_within_t {
   double low_, high_;
 };
 
-/// Threshold delta in (0, 1000] on w_t D_t.
+/// Threshold delta in [2^-126, 1000] on w_t D_t.
 constexpr divergence_within_t divergence_within(double delta) noexcept { return {delta, delta}; }
 /// Thresholds by the sign of the advantage: `delta_high` where A > 0, `delta_low` elsewhere.
 constexpr divergence_within_t divergence_within(double delta_low, double delta_high) noexcept {

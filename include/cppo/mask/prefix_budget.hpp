@@ -23,7 +23,7 @@ class prefix_budget_t {
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Where delta_b comes from.
   CPPO_HOST_DEVICE constexpr B const& source() const noexcept { return budget_; }
-  /// delta in (0, 1000], and the budget in its range?
+  /// delta in [2^-126, 1000], and the budget in its range?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept {
     return detail::is_threshold(delta_) && detail::parameters_ok(budget_);
   }
@@ -43,7 +43,7 @@ class prefix_budget_t {
   B budget_;
 };
 
-/// Prefix budget with initial slack delta in (0, 1000] and a budget for the prefix average.
+/// Prefix budget with initial slack delta in [2^-126, 1000] and a budget for the prefix average.
 template <budget B>
 constexpr auto prefix_budget(double delta, B source) noexcept {
   return prefix_budget_t<B>(delta, source);

@@ -13,7 +13,7 @@ class response_max_within_t {
   static constexpr needs needed = needs::response;   ///< the whole response first
   /// See `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
-  /// delta in (0, 1000]?
+  /// delta in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
   /// max D <= delta
   template <class V>
@@ -39,7 +39,7 @@ class response_mean_within_t {
   static constexpr needs needed = needs::response;   ///< the whole response first
   /// See `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
-  /// delta in (0, 1000]?
+  /// delta in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
   /// mean D <= delta
   template <class V>

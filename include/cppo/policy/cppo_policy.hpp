@@ -14,14 +14,14 @@ namespace cppo::inline CPPO_ABI {
 
 /// Parameters of CPPO; defaults are Table 3's for a post-trained dense model.
 struct cppo_options {
-  double delta = 0.15;     ///< threshold on w_t D_t, in (0, 1000]
+  double delta = 0.15;     ///< threshold on w_t D_t, in [2^-126, 1000]
   double delta_b = 0.015;  ///< prefix-average budget
   double w_min = 0.8;      ///< weight of the last token, in (0, 1]
 };
 
 /// Parameters of CPPO with a calibrated budget; defaults are Table 3's for a dense Base model.
 struct calibrated_cppo_options {
-  double delta = 0.15;    ///< threshold on w_t D_t, in (0, 1000]
+  double delta = 0.15;    ///< threshold on w_t D_t, in [2^-126, 1000]
   double delta_b = 0.02;  ///< floor of the prefix-average budget
   double w_min = 0.8;     ///< weight of the last token, in (0, 1]
 };

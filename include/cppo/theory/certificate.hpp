@@ -5,6 +5,7 @@
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
+#include <cppo/divergence/single_sample.hpp>
 #include <cppo/divergence/top_k.hpp>
 #include <cppo/policy/named.hpp>
 #include <cppo/theory/bound.hpp>
@@ -80,11 +81,18 @@ enum class score_kind : std::uint8_t {
   total_variation,  ///< TV, or not known to be anything else
   kl,               ///< KL(mu || pi): bounds TV by Pinsker, and takes part in the KL bounds
   reverse_kl,       ///< KL(pi || mu): bounds TV by Pinsker alone
+  estimate,         ///< a KL on average, of one token anything: shown like one, certifies nothing
 };
 template <class D>
 inline constexpr score_kind kind_of_type = score_kind::total_variation;
 template <>
 inline constexpr score_kind kind_of_type<no_divergence_t> = score_kind::nothing;
+template <>
+inline constexpr score_kind kind_of_type<k1_t> = score_kind::estimate;
+template <>
+inline constexpr score_kind kind_of_type<k2_t> = score_kind::estimate;
+template <>
+inline constexpr score_kind kind_of_type<k3_t> = score_kind::estimate;
 template <>
 inline constexpr score_kind kind_of_type<binary_kl_t> = score_kind::kl;
 template <>
@@ -105,12 +113,15 @@ struct drift_profile {
   std::vector<double> u, ell;
   double kappa = 0.0, kappa_seq = 0.0, gain = 0.0;
   index_t responses = 0;
+  bool negative = false;  // a score below 0, which no divergence has: counted as 0
 
   void add(std::size_t t, double d, score_kind kind) {
     if (u.size() <= t) {
       u.resize(t + 1, 0.0);
       ell.resize(t + 1, 0.0);
     }
+    negative = negative || d < 0.0;
+    d = std::max(d, 0.0);
     double const tv = kind == score_kind::total_variation ? d : std::min(1.0, std::sqrt(d / 2.0));
     u[t] += tv;
     ell[t] = std::max(ell[t], tv);
@@ -193,7 +204,8 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 /// (`bad_parameter`). Positions: t counts valid
 /// tokens, T is the longest response.
 /// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
-/// (`certifies` is false); the KLs in either direction are then read as what they are, everything else as total variation.
+/// (`certifies` is false); the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are,
+/// everything else as total variation. Nor do estimates certify, nor a score below 0, nor no divergence at all.
 /// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds
 /// is the bound for a mu that is uniform over these. Cost: one call of `policy_loss`, memory for two numbers a slot.
 template <class Real, trust_region_policy Region>
@@ -211,11 +223,12 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   c.outcome = policy_loss(seq, batch, policy, {.trace = {.divergence = d, .decision = decided}});
   if (!c.outcome.ok()) return c;
   detail::score_kind const guessed = detail::kind_of(policy.divergence());
-  detail::score_kind const kind = options.divergence == measured::unknown ? guessed
-                                  : options.divergence == measured::kl    ? detail::score_kind::kl
-                                                                          : detail::score_kind::total_variation;
+  bool const measures = guessed != detail::score_kind::nothing && guessed != detail::score_kind::estimate;
+  detail::score_kind kind = guessed;
+  if (options.divergence == measured::total_variation) kind = detail::score_kind::total_variation;
+  if (options.divergence == measured::kl && guessed == detail::score_kind::total_variation) kind = detail::score_kind::kl;
   detail::drift_profile const p = detail::profile_of(batch, d, decided, kind);
-  c.certifies = options.divergence != measured::unknown && guessed != detail::score_kind::nothing && p.responses > 0;
+  c.certifies = options.divergence != measured::unknown && measures && !p.negative && p.responses > 0;
   c.responses = p.responses;
   c.horizon = static_cast<index_t>(p.u.size());
   for (double const x : p.ell) c.max_divergence = std::max(c.max_divergence, x);
