@@ -40,6 +40,13 @@ struct signed_score {
   }
 };
 
+using cppo::theory::detail::kind_of;
+using cppo::theory::detail::score_kind;
+static_assert(kind_of(top_k_kl) == score_kind::kl && kind_of(top_k_kl_list) == score_kind::kl);
+static_assert(kind_of(named_divergence::find("top_k_kl_list")) == score_kind::kl);
+static_assert(kind_of(top_k_tv) == score_kind::total_variation);
+static_assert(kind_of(named_divergence::find("top_k_tv")) == score_kind::total_variation);
+
 // Falls faster than T - t.
 struct steep {
   template <class V>

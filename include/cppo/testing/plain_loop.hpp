@@ -35,8 +35,8 @@ struct plain_statistics {
   }
   /// Interpolated order statistic; NaN counts as 0.
   double quantile(double q) const {
-    if (scores.empty() || std::isnan(q)) return scores.empty() ? 0.0 : scores.front();
-    q = std::clamp(q, 0.0, 1.0);
+    if (scores.empty()) return 0.0;
+    q = std::isnan(q) ? 0.0 : std::clamp(q, 0.0, 1.0);
     double const place = q * static_cast<double>(scores.size() - 1);
     auto const k = static_cast<std::size_t>(place);
     if (k + 1 >= scores.size()) return scores.back();

@@ -7,8 +7,8 @@
 /// Where the inputs are numbers per position rather than constants, see `profile.hpp`.
 ///
 /// Units: probability for TV, nats for KL, those of the reward for xi and the result. Pre: T >= 0, the rest not
-/// negative; NaN gives NaN, and +inf too where it meets a factor 0. Cost: O(1) unless said otherwise. Relative error below 1e-15 times the
-/// number of operations.
+/// negative; NaN gives NaN, and +inf too where it meets a factor 0. Cost: O(1) unless said otherwise. Relative error
+/// below 1e-15 times the number of operations.
 #pragma once
 
 #include <cppo/core/types.hpp>

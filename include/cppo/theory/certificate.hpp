@@ -84,25 +84,16 @@ enum class score_kind : std::uint8_t {
   estimate,         ///< a KL on average, of one token anything: shown like one, certifies nothing
 };
 template <class D>
-inline constexpr score_kind kind_of_type = score_kind::total_variation;
-template <>
-inline constexpr score_kind kind_of_type<no_divergence_t> = score_kind::nothing;
-template <>
-inline constexpr score_kind kind_of_type<k1_t> = score_kind::estimate;
-template <>
-inline constexpr score_kind kind_of_type<k2_t> = score_kind::estimate;
-template <>
-inline constexpr score_kind kind_of_type<k3_t> = score_kind::estimate;
-template <>
-inline constexpr score_kind kind_of_type<binary_kl_t> = score_kind::kl;
-template <>
-inline constexpr score_kind kind_of_type<binary_kl_reverse_t> = score_kind::reverse_kl;
-template <top_k_form F>
-inline constexpr score_kind kind_of_type<top_k_kl_t<F>> = score_kind::kl;
-
-template <class D>
 constexpr score_kind kind_of(D const&) noexcept {
-  return kind_of_type<D>;
+  if constexpr (std::is_same_v<D, no_divergence_t>) return score_kind::nothing;
+  else if constexpr (std::is_same_v<D, binary_kl_t>) return score_kind::kl;
+  else if constexpr (std::is_same_v<D, binary_kl_reverse_t>) return score_kind::reverse_kl;
+  else if constexpr (std::is_same_v<D, k1_t> || std::is_same_v<D, k2_t> || std::is_same_v<D, k3_t>) return score_kind::estimate;
+  else return score_kind::total_variation;
+}
+template <top_k_form F>
+constexpr score_kind kind_of(top_k_kl_t<F> const&) noexcept {
+  return score_kind::kl;
 }
 constexpr score_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });
@@ -201,8 +192,7 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 ///
 /// The region's mask decides nothing here: drift counts whether a token was kept or not.
 /// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate, nor for an xi out of range
-/// (`bad_parameter`). Positions: t counts valid
-/// tokens, T is the longest response.
+/// (`bad_parameter`). Positions: t counts valid tokens, T is the longest response.
 /// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
 /// (`certifies` is false); the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are,
 /// everything else as total variation. Nor do estimates certify, nor a score below 0, nor no divergence at all.
