@@ -63,6 +63,7 @@ class caller {
     cppo::report r;
     cppo::loss_options options = options_;
     options.aggregate = how;
+    if (how == cppo::seq_mean_token_sum_norm) options.horizon = lent_.shape.width;
     require_ok(cppo::policy_loss(executor_, lent_.all(), region, {.report = &r}, options));
     return r;
   }

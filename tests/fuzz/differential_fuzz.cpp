@@ -49,7 +49,6 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
     }
   }
   auto const pieces = b.cut_at(cuts);
-  if (o.horizon == 0) o.horizon = b.packed ? 0 : b.width;  // packed pieces of padded rows have no width of their own
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;

@@ -43,7 +43,7 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& policy,
   if (!s.ok()) return s;
   s = check_memory(seq, batch);
   if (!s.ok()) return s;
-  if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
+  if (parameter_check const p = check_positions(options, false); !p) return out_of_range(argument::options, p);
   s = take_options(t, options);
   if (!s.ok()) return s;
   return arithmetic_holds(seq, t) ? status{} : status{status_code::arithmetic_relaxed};

@@ -31,9 +31,14 @@ bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
-  if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
+  index_t const room = length - t.tokens_before(b);
+  if (tokens > room) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
+            .value = static_cast<double>(tokens), .wanted = room, .range = "valid tokens"};
+  }
   if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
-    return {status_code::horizon_too_short, argument::options, b, -1, length};
+    return {.code = status_code::horizon_too_short, .where = argument::options, .response = b, .count = length,
+            .has_value = true, .value = static_cast<double>(length), .wanted = t.horizon};
   }
   return {};
 }
@@ -113,6 +118,7 @@ status run_call(Executor const& executor, task<Real, Region>& t, report* wanted)
   t.reports = wanted != nullptr;
   outcome_fold fold = execute(executor, t);
   s = fold.finish(t.bad_input);
+  note_value(t, s);
   if (wanted != nullptr) *wanted = fold.diagnostics;
   return s;
 }

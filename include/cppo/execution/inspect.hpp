@@ -63,13 +63,25 @@ CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& 
     constexpr Real lowest = -special<Real>::infinity;
     for (index_t j = 0; j < row.k(); ++j) {
       if (row.id(j) < 0) continue;
-      Real const p = row.log_prob(j);
-      Real const q = row.rollout_log_prob(j);
-      bool const good = (finite_up_to(p, tolerance) || p == lowest) && (finite_up_to(q, tolerance) || q == lowest);
-      if (!good) return {status_code::top_k_invalid, argument::top_k, b, i};
+      for (Real const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
+        if (finite_up_to(x, tolerance) || x == lowest) continue;
+        return {.code = status_code::top_k_invalid, .where = argument::top_k, .response = b, .token = i, .has_value = true,
+                .value = static_cast<double>(x)};
+      }
     }
   }
   return {};
+}
+
+/// Adds the number at the place that the status of a call names, as the call has read it. (One of a list is there.)
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void note_value(task<Real, Region> const& t, status& s) noexcept {
+  if (s.token < 0 || s.has_value) return;
+  column const& c = t.batch[s.where];
+  bool const mask = s.where == argument::response_mask;
+  s.value = mask ? load<double>(c.data, c.type, c.offset(t.batch.shape(), s.response, s.token))
+                 : static_cast<double>(t.batch.value(s.where, s.response, s.token));
+  s.has_value = true;
 }
 
 /// What a slot holds.

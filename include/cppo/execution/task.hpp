@@ -68,7 +68,8 @@ struct loss_options {
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
                                  ///< (of a response in pieces, the piece that begins it counts: over ranks, give it).
                                  ///< 1/normalizer must be a normal number of the call's arithmetic
-  index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
+  index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`: both need one,
+                                 ///< the same for the whole run (a padded width differs from batch to batch)
   surrogate_options surrogate = {};                                    ///< how rho enters the loss
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like

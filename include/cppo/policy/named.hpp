@@ -52,7 +52,10 @@ class named_divergence {
   /// Position in `divergence_names()`.
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
   /// Is there a divergence at this position (was the name known)?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0 && index_ < count; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {index_ >= 0 && index_ < count, "named_divergence", static_cast<double>(index_),
+            "a position in divergence_names(): -1 says that find() knows no such name"};
+  }
   /// f(D) of the divergence that was chosen. Pre: check().
   template <class F>
   constexpr auto visit(F const& f) const {
