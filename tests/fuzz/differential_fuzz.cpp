@@ -70,7 +70,7 @@ std::optional<testing::reference_options> reference_of(policy_config const& c, l
   bool const is_cppo = c.policy.starts_with("cppo");
   if (c.policy == "cppo_shuffled") return std::nullopt;
   r.toward = !trm && c.policy != "none";
-  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
+  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - *c.epsilon_low, 1.0 + *c.epsilon_high};
   if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
   if (is_cppo) r.w_min = c.policy == "cppo_no_weight" ? 1.0 : c.w_min;
   if (is_cppo && c.policy != "cppo_no_budget") {

@@ -138,6 +138,7 @@ class description {
              "raise log_prob_tolerance";
     }
     std::string_view const all = sentence(s_.code);
+    if (piece()) return all;
     for (std::string_view const subject : {std::string_view("the buffer"), std::string_view(name(s_.where))}) {
       if (!subject.empty() && all.starts_with(subject) && all.substr(subject.size()).starts_with(' ')) {
         return all.substr(subject.size());

@@ -30,6 +30,11 @@ struct [[nodiscard]] parameter_check {
 
 namespace detail {
 
+/// First member of options that are written by name: `{0.1, 0.2}`, whose meaning hangs on an order, does not compile.
+struct by_name {
+  constexpr by_name() noexcept {}
+};
+
 /// The first that is not in range, if there is one.
 CPPO_HOST_DEVICE constexpr parameter_check first_fault(std::initializer_list<parameter_check> checks) noexcept {
   for (parameter_check const& c : checks) {

@@ -101,8 +101,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
-      return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (carries, totals: "
-             "managed or pinned)";
+      return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (for carries and "
+             "totals managed or pinned)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
     case status_code::device_error:
