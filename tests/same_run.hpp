@@ -38,7 +38,8 @@ inline std::string unlike(cppo::report const& a, cppo::report const& b) {
 // The status in full.
 inline bool same_status(cppo::status const& a, cppo::status const& b) {
   bool const place = a.where == b.where && a.response == b.response && a.token == b.token && a.count == b.count;
-  bool const number = a.has_value == b.has_value && (a.value == b.value || (std::isnan(a.value) && std::isnan(b.value)));
+  bool const both_nan = std::isnan(a.value) && std::isnan(b.value);
+  bool const number = a.has_value == b.has_value && (a.value == b.value || both_nan);
   return a.code == b.code && place && number && a.wanted == b.wanted && a.other == b.other;
 }
 

@@ -20,39 +20,36 @@ constexpr bool holds(sink s, element_type type) noexcept {
   return is_float || s == sink::mask || (s == sink::decision && type != element_type::boolean);
 }
 
+/// Places an output that can take what is written.
+constexpr status place_output(named_output const& o, sink which, layout const& l, column& out) noexcept {
+  status s = place(o.lent->source(), l, o.where, out);
+  if (s.ok() && out.lent() && !holds(which, out.type)) s = {status_code::element_type_mismatch, o.where};
+  if (s.ok() && out.lent() && repeats(out, l)) s = wrong_shape(o.where, "an element of its own for each slot");
+  s.name = o.member;
+  return s;
+}
+
 /// Places the outputs and looks for shared memory.
 template <class Real, class Region>
 status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
   layout const& l = t.batch.shape();
-  output const* const lent[sinks] = {&o.loss, &o.gradient, &o.mask, &o.gate, &o.trace.divergence, &o.trace.weight,
-                                     &o.trace.weighted_divergence, &o.trace.prefix_drift, &o.trace.prefix_weight,
-                                     &o.trace.threshold, &o.trace.excess, &o.trace.decision};
-  constexpr char const* members[sinks] = {nullptr, nullptr, nullptr, nullptr, "trace.divergence", "trace.weight",
-                                          "trace.weighted_divergence", "trace.prefix_drift", "trace.prefix_weight",
-                                          "trace.threshold", "trace.excess", "trace.decision"};
-  auto const named = [](int s) {
-    constexpr argument plain[] = {argument::loss, argument::gradient, argument::mask, argument::gate};
-    return s < static_cast<int>(std::size(plain)) ? plain[s] : argument::trace;
-  };
+  std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
   footprint const report_memory = footprint_of(o.report, 1);
   footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
-  auto const lent_memory = [&](footprint const& f) {
+  auto const lent_there = [&](footprint const& f) {
     return may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]) ? argument::carry : overlapped(f, t.batch);
   };
-  argument other = lent_memory(report_memory);
+  argument other = lent_there(report_memory);
   if (other != argument::none) return shared_memory(argument::report, other);
-  for (int s = 0; s < sinks; ++s) {
-    status placed = place(lent[s]->source(), l, named(s), t.out[s]);
-    placed.name = members[s];
+  for (std::size_t s = 0; s < outputs.size(); ++s) {
+    status const placed = place_output(outputs[s], static_cast<sink>(s), l, t.out[s]);
     if (!placed.ok()) return placed;
     if (!t.out[s].lent()) continue;
-    if (!holds(static_cast<sink>(s), t.out[s].type)) return {.code = status_code::element_type_mismatch, .where = named(s), .name = members[s]};
-    if (repeats(t.out[s], l)) return wrong_shape(named(s), "an element of its own for each slot", members[s]);
     memory[s] = footprint_of(t.out[s], l);
-    other = may_overlap(memory[s], report_memory) ? argument::report : lent_memory(memory[s]);
-    for (int r = s - 1; r >= 0; --r) other = may_overlap(memory[s], memory[r]) ? named(r) : other;
-    if (other != argument::none) return shared_memory(named(s), other, members[s]);
+    other = may_overlap(memory[s], report_memory) ? argument::report : lent_there(memory[s]);
+    for (std::size_t r = 0; r < s; ++r) other = may_overlap(memory[s], memory[r]) ? outputs[r].where : other;
+    if (other != argument::none) return shared_memory(outputs[s].where, other, outputs[s].member);
   }
   return {};
 }
@@ -99,8 +96,8 @@ status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
   if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
     bool const totals = !fits(o.totals) || fits(o.carries);
     auto const n = static_cast<double>(totals ? o.totals.size() : o.carries.size());
-    return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true, .value = n, .wanted = pieces,
-            .name = totals ? "totals" : "carries", .range = "entries"};
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true, .value = n,
+            .wanted = pieces, .name = totals ? "totals" : "carries", .range = "entries"};
   }
   for (std::size_t b = 0; b < o.totals.size(); ++b) {
     if (!can_be(o.totals[b], o.carries.empty() ? prefix_sums{} : o.carries[b])) {
@@ -137,8 +134,8 @@ constexpr parameter_check check_normalizer(loss_options const& o, layout const& 
   double const n = o.normalizer, largest = n * longest_divisor(o, l);
   return first_fault({{n == 0.0 || (n > 0.0 && can_divide_by<Real>(n)), "normalizer", n,
                       "0, or positive with 1/normalizer a normal number: 0 takes the counts of the call"},
-                     {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response", largest,
-                      "a number whose inverse is a normal one: pass the count of tokens or responses that is divided by"}});
+                     {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response",
+                      largest, "a number whose inverse is a normal one: pass the count that is divided by"}});
 }
 
 /// Is T given where it is read, and one that can be?
@@ -148,12 +145,13 @@ constexpr parameter_check check_horizon(loss_options const& o) noexcept {
   bool const divides = o.aggregate == aggregation::seq_mean_token_sum_norm;
   return first_fault({{o.horizon >= 0, "horizon", h, "0 or more: 0 where nothing reads it"},
                      {o.horizon > 0 || !divides, "horizon", h,
-                      "given under seq_mean_token_sum_norm: pass one for the whole run, such as the most tokens you sample; "
-                      "the padded width differs from batch to batch"},
+                      "given under seq_mean_token_sum_norm: pass one for the whole run, such as the most tokens you "
+                      "sample; the padded width differs from batch to batch"},
                      {o.horizon > 0 || !counts, "horizon", h,
-                      "given under position_convention::fixed_horizon: pass one for the whole run, such as the most tokens "
-                      "you sample, or use own_length"},
-                     {o.horizon <= longest_response || !counts, "horizon", h, "at most 2^48 where positions read it: lower it"}});
+                      "given under position_convention::fixed_horizon: pass one for the whole run, such as the most "
+                      "tokens you sample, or use own_length"},
+                     {o.horizon <= longest_response || !counts, "horizon", h,
+                      "at most 2^48 where positions read it: lower it"}});
 }
 
 /// Do positions mean something in this batch?
@@ -173,7 +171,8 @@ constexpr parameter_check check_options(loss_options const& o, layout const& l) 
       {o.aggregate <= aggregation::seq_mean_token_sum_norm, "aggregate", static_cast<double>(o.aggregate),
        "a value of aggregation: token_sum is the default"},
       check_normalizer<Real>(o, l), check_horizon(o), o.surrogate.check(), check_positions(o, has_columns),
-      {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input), "a value of on_bad_input: reject is the default"},
+      {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
+       "a value of on_bad_input: reject is the default"},
       {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
        "in [0, 1]: 0 takes no log-prob above 0, 1e-3 those that rounding has lifted there"}});
 }

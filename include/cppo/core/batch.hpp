@@ -57,7 +57,8 @@ struct top_k_buffers {
   /// Is there room for k entries at each of `rows` token slots?
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
     if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
-    if (k <= 0) return out_of_range(argument::top_k, {false, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the length of the lists"});
+    parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
+    if (!length) return out_of_range(argument::top_k, length);
     status const s = check_list(ids, rows, "top_k(..., ids, ...)");
     if (!s.ok()) return s;
     status const p = check_list(log_prob, rows, "top_k(..., log_probs, ...)");
@@ -73,7 +74,8 @@ struct top_k_buffers {
       if (b.extents[0] < rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
       return b.extents[1] == k ? status{} : wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
     }
-    if (b.rank == 1 && b.extents[0] / k < rows) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+    bool const short_one = b.rank == 1 && b.extents[0] / k < rows;
+    if (short_one) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
     bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
     return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
   }

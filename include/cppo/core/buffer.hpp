@@ -68,7 +68,7 @@ class layout {
   }
   /// Offsets and extents are sound.
   CPPO_HOST_DEVICE constexpr status check() const noexcept {
-    if (parameter_check const extents = check_extents(); !extents) return detail::out_of_range(argument::layout, extents);
+    if (parameter_check const p = check_extents(); !p) return detail::out_of_range(argument::layout, p);
     bool const fits = packed_ || width_ == 0 || responses_ <= (index_t{1} << 62) / width_;
     if (!packed_) return fits ? status{} : status{status_code::size_overflow, argument::layout};
     if (responses_ == 0) return {};
@@ -99,7 +99,8 @@ class layout {
     if (!packed_ && responses_ < 0) return {false, "padded(responses, ...)", static_cast<double>(responses_), shape};
     if (width_ < 0) return {false, "padded(..., width)", static_cast<double>(width_), shape};
     if (responses_ < 0) return {false, "packed(cu_seqlens, responses)", static_cast<double>(responses_), cuts};
-    return {elements_ >= 0, "packed_on_device(..., elements)", static_cast<double>(elements_), "0 or more: pass the last of cu_seqlens"};
+    constexpr char const* last = "0 or more: pass the last of cu_seqlens";
+    return {elements_ >= 0, "packed_on_device(..., elements)", static_cast<double>(elements_), last};
   }
 
   index_t responses_ = 0;

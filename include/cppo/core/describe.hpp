@@ -51,7 +51,8 @@ class status_text {
   template <class T>
   void put(T x) noexcept {
     char digits[32];
-    append(std::string_view(digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, x).ptr - digits)));
+    char const* const end = std::to_chars(digits, digits + sizeof digits, x).ptr;
+    append(std::string_view(digits, static_cast<std::size_t>(end - digits)));
   }
   char text_[capacity + 1] = {};
   std::size_t size_ = 0;
@@ -85,24 +86,29 @@ class description {
       return say("the call needs a workspace of ", s_.count, " bytes", remedy());
     }
     if (s_.code == status_code::bad_offsets && s_.where == argument::offsets && s_.wanted >= 0) {
-      return say("cu_seqlens goes from ", s_.wanted, " to ", s_.value, " at response ", s_.response, ", but", predicate());
+      say("cu_seqlens goes from ", s_.wanted, " to ", s_.value, " at response ", s_.response);
+      return say(", but", predicate());
     }
     if (s_.range != nullptr) return extent();
     plain();
   }
   /// An option or a parameter that is out of range.
   void parameter() noexcept {
-    if (s_.name != nullptr) return subject(), say(" is ", s_.value, ", but must be ", s_.range);
+    if (s_.name != nullptr) {
+      subject();
+      if (s_.has_value) say(" is ", s_.value, ", but");
+      return say(" must be ", s_.range);
+    }
     if (s_.where != argument::region) return say(sentence(s_.code));
-    say("a part of your own is outside its range, says its check(): mend its parameters, or return a parameter_check, which "
-        "names them");
+    say("a part of your own is outside its range, says its check(): mend its parameters, or return a parameter_check, ",
+        "which names them");
   }
   /// A number of elements, rows, entries, ... that is not the one wanted.
   void extent() noexcept {
     subject();
     if (!s_.has_value) return say(" must have ", s_.range, remedy());
-    say(" has ", s_.value, " ", s_.range, piece() ? ", but carries and totals leave room for " : ", but must have ", s_.wanted,
-        remedy());
+    say(" has ", s_.value, " ", s_.range, piece() ? ", but carries and totals leave room for " : ", but must have ");
+    say(s_.wanted, remedy());
   }
   /// What any other code says, with argument, place, number and count where there are any.
   void plain() noexcept {
@@ -134,8 +140,8 @@ class description {
   std::string_view predicate() const noexcept {
     bool const log_prob = s_.code == status_code::log_prob_invalid || s_.code == status_code::rollout_log_prob_invalid;
     if (log_prob && s_.has_value && s_.value > 0.0 && s_.value < std::numeric_limits<double>::infinity()) {
-      return " must be at most 0 (plus log_prob_tolerance): lend log-probs, not probabilities; if rounding made it positive, "
-             "raise log_prob_tolerance";
+      return " must be at most 0 (plus log_prob_tolerance): lend log-probs, not probabilities; if rounding made it "
+             "positive, raise log_prob_tolerance";
     }
     std::string_view const all = sentence(s_.code);
     if (piece()) return all;
@@ -159,12 +165,12 @@ class description {
 }  // namespace detail
 
 /// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4), but must be
-/// finite ...: mask the token, or replay it in the trainer". For logs: `std::puts(describe(s).c_str())`, `std::cerr <<
-/// describe(s)`. On the host; allocates and throws nothing.
+/// finite ...: mask the token, or replay it in the trainer". For logs: `std::puts(describe(s).c_str())`, or
+/// `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
 ///
-/// Positions count from 0. A number is named where the host has found it, or `fetch` brings it from a device. Of several
-/// things that are wrong, one is named: of the region before the options, of a region's parts the first of divergence,
-/// weight, mask from left to right, gate, and of the options the first as `loss_options` declares them.
+/// Positions count from 0. Of several things that are wrong one is named: of the region before the options, of a
+/// region's parts the first of divergence, weight, mask from left to right and gate, of the options the first that
+/// `loss_options` declares.
 inline status_text describe(status const& s) noexcept { return detail::description(s).text(); }
 
 }  // namespace cppo::inline CPPO_ABI

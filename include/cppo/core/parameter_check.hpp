@@ -10,19 +10,22 @@ namespace cppo::inline CPPO_ABI {
 
 /// The answer of `check()`. A bool is one too, but names nothing:
 ///
-///     cppo::parameter_check check() const { return {rate >= 0.0 && rate <= 1.0, "my_weight(rate)", rate, "in [0, 1]"}; }
+///     cppo::parameter_check check() const {
+///       return {rate >= 0.0 && rate <= 1.0, "my_weight(rate)", rate, "in [0, 1]: 0 weighs every position the same"};
+///     }
 ///
 /// The texts must outlive every status made of them: string literals do.
 struct [[nodiscard]] parameter_check {
   bool in_range = true;         ///< is all in order?
   char const* name = nullptr;   ///< the parameter, as its caller writes it
   double value = 0.0;           ///< what it is
-  char const* range = nullptr;  ///< what it must be, "in (0, 1]", and after a colon, if there is more to say, what to do
+  char const* range = nullptr;  ///< what it must be, "in (0, 1]", and after a colon what to do
 
   /// In range or not.
   CPPO_HOST_DEVICE constexpr parameter_check(bool good = true) noexcept : in_range(good) {}
   /// The same, with the name, value and range of the parameter.
-  CPPO_HOST_DEVICE constexpr parameter_check(bool good, char const* parameter, double found, char const* must_be) noexcept
+  CPPO_HOST_DEVICE constexpr parameter_check(bool good, char const* parameter, double found,
+                                             char const* must_be) noexcept
       : in_range(good), name(parameter), value(found), range(must_be) {}
   /// In range?
   CPPO_HOST_DEVICE explicit constexpr operator bool() const noexcept { return in_range; }

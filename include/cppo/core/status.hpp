@@ -58,22 +58,23 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::bad_input_propagated:
       return "tokens with bad input have NaN loss and gradient, as asked: mask or mend them";
     case status_code::log_prob_invalid:
-      return "log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the token, "
-             "or recompute its log-softmax";
+      return "log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the "
+             "token, or recompute its log-softmax";
     case status_code::rollout_log_prob_invalid:
-      return "rollout_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the "
-             "token, or replay it in the trainer";
+      return "rollout_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask "
+             "the token, or replay it in the trainer";
     case status_code::advantage_invalid:
       return "advantage must be finite where response_mask is 1: check groups of one response or of equal rewards";
     case status_code::response_mask_invalid:
       return "response_mask must be 0 or 1: pass a binary mask, not weights (token_weight takes those)";
     case status_code::divergence_invalid:
-      return "divergence_values must be finite and not below 0 where response_mask is 1: recompute them, or mask the token";
+      return "divergence_values must be finite and not below 0 where response_mask is 1: recompute them, or mask the "
+             "token";
     case status_code::token_weight_invalid:
       return "token_weight must be finite where response_mask is 1: recompute it, or mask the token";
     case status_code::top_k_invalid:
-      return "top_k must list log-probs, at most 0 or -inf, where response_mask is 1: pass log-softmax values, and id -1 in "
-             "unused slots";
+      return "top_k must list log-probs, at most 0 or -inf, where response_mask is 1: pass log-softmax values, and id "
+             "-1 in unused slots";
     case status_code::piece_rejected:
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
@@ -83,7 +84,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
     case status_code::size_overflow: return "the buffer has more than 2^62 elements: split the batch";
     case status_code::bad_parameter:
-      return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the remedy";
+      return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the "
+             "remedy";
     case status_code::missing_input:
       return "the buffer is read by the region, but was not lent: add it to rollout_batch(...)";
     case status_code::horizon_too_short:
@@ -91,18 +93,19 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::output_overlap:
       return "the buffer shares memory with an input or another output: lend it memory of its own";
     case status_code::carry_mismatch:
-      return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces, with "
-             "the same options";
+      return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces, "
+             "with the same options";
     case status_code::executor_unavailable:
-      return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host memory";
+      return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host "
+             "memory";
     case status_code::element_type_mismatch:
-      return "the buffer has elements that cannot hold what is written: lend float, double, half or bfloat16 (a mask may be "
-             "any integer, decisions any but bool)";
+      return "the buffer has elements that cannot hold what is written: lend float, double, half or bfloat16 (a mask "
+             "may be any integer, decisions any but bool)";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
-      return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (for carries and "
-             "totals managed or pinned)";
+      return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (for carries "
+             "and totals managed or pinned)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
     case status_code::device_error:
@@ -171,7 +174,8 @@ CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_
           .value = static_cast<double>(offset), .wanted = before};
 }
 /// A shape that is wrong in another way than by a number.
-CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have, char const* name = nullptr) noexcept {
+CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have,
+                                              char const* name = nullptr) noexcept {
   return {.code = status_code::extent_mismatch, .where = where, .name = name, .range = must_have};
 }
 

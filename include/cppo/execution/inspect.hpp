@@ -65,8 +65,8 @@ CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& 
       if (row.id(j) < 0) continue;
       for (Real const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
         if (finite_up_to(x, tolerance) || x == lowest) continue;
-        return {.code = status_code::top_k_invalid, .where = argument::top_k, .response = b, .token = i, .has_value = true,
-                .value = static_cast<double>(x)};
+        return {.code = status_code::top_k_invalid, .where = argument::top_k, .response = b, .token = i,
+                .has_value = true, .value = static_cast<double>(x)};
       }
     }
   }

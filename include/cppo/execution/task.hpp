@@ -6,6 +6,7 @@
 #include <cppo/objective/surrogate.hpp>
 #include <cppo/policy/trust_region.hpp>
 
+#include <array>
 #include <span>
 
 namespace cppo::inline CPPO_ABI {
@@ -86,6 +87,25 @@ enum class sink : std::uint8_t {
   loss, gradient, mask, gate, divergence, weight, weighted, drift, prefix_weight, threshold, excess, decision, count
 };
 inline constexpr int sinks = static_cast<int>(sink::count);
+
+/// An output as its caller names it.
+struct named_output {
+  output const* lent;
+  argument where;
+  char const* member = nullptr;  ///< of the trace
+};
+/// The outputs, by sink.
+constexpr std::array<named_output, sinks> named_outputs(policy_outputs const& o) noexcept {
+  token_trace const& t = o.trace;
+  return {{{&o.loss, argument::loss}, {&o.gradient, argument::gradient}, {&o.mask, argument::mask},
+           {&o.gate, argument::gate}, {&t.divergence, argument::trace, "trace.divergence"},
+           {&t.weight, argument::trace, "trace.weight"},
+           {&t.weighted_divergence, argument::trace, "trace.weighted_divergence"},
+           {&t.prefix_drift, argument::trace, "trace.prefix_drift"},
+           {&t.prefix_weight, argument::trace, "trace.prefix_weight"},
+           {&t.threshold, argument::trace, "trace.threshold"}, {&t.excess, argument::trace, "trace.excess"},
+           {&t.decision, argument::trace, "trace.decision"}}};
+}
 
 /// What one token leaves behind.
 template <class Real>

@@ -16,8 +16,9 @@ class divergence_within_t {
   /// Thresholds in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     bool const two = !(low_ == high_ || (low_ != low_ && high_ != high_));
-    return detail::first_fault({detail::threshold_check(low_, two ? "divergence_within(delta_low, ...)" : "divergence_within(delta)"),
-                               detail::threshold_check(high_, "divergence_within(..., delta_high)")});
+    char const* const low = two ? "divergence_within(delta_low, ...)" : "divergence_within(delta)";
+    return detail::first_fault({detail::threshold_check(low_, low),
+                                detail::threshold_check(high_, "divergence_within(..., delta_high)")});
   }
   /// Z_t <= delta
   template <class V>

@@ -16,7 +16,8 @@ class ratio_within_t {
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({
         {low_ > 0.0 && low_ <= 1e30, "ratio_within(low, ...)", low_, "in (0, 1e30]: ppo has low = 1 - epsilon_low"},
-        {high_ >= low_ && high_ <= 1e30, "ratio_within(..., high)", high_, "in [low, 1e30]: ppo has high = 1 + epsilon_high"}});
+        {high_ >= low_ && high_ <= 1e30, "ratio_within(..., high)", high_,
+         "in [low, 1e30]: ppo has high = 1 + epsilon_high"}});
   }
   /// low <= rho <= high
   template <class V>

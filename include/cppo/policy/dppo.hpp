@@ -12,7 +12,7 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// Threshold on D_t, by the sign of the advantage where one side is given on its own. Written by name: `{.delta = 0.2}`.
+/// Threshold on D_t; by the sign of the advantage where a side has its own. Written by name: `{.delta = 0.2}`.
 struct dppo_options {
   detail::by_name names = {};               ///< no number goes here: `{0.1, 0.2}` does not compile
   double delta = 0.15;                      ///< threshold on D_t, in [2^-126, 1000]

@@ -45,7 +45,7 @@ class region {
   /// Are all parameters in range? The first that is not: divergence, weight, mask from left to right, gate.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
-                               detail::parameters_of(mask_), detail::parameters_of(gate_)});
+                                detail::parameters_of(mask_), detail::parameters_of(gate_)});
   }
   /// Is the token kept?
   template <class V>

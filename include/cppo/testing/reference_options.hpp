@@ -77,7 +77,7 @@ struct reference_options {
   reference_form form = reference_form::ratio;                        ///< loss
   reference_aggregation aggregate = reference_aggregation::token_sum; ///< from tokens to a number
   double normalizer = 0.0;                                            ///< divisor; 0: this batch's count
-  index_t horizon = 0;                                                ///< T of `fixed_horizon`, divisor of `seq_mean_token_sum_norm`
+  index_t horizon = 0;                                                ///< T, and the norm's divisor
   reference_positions positions = reference_positions::own_length;    ///< t and T of the weight
 };
 
