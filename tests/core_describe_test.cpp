@@ -145,7 +145,7 @@ TEST_CASE("F40: extents, offsets, horizons, overlaps, pieces and workspaces are 
   status const long_one{.code = status_code::horizon_too_short, .where = argument::options, .response = 3,
                         .has_value = true, .value = 12, .wanted = 8};
   status const piece{.code = status_code::carry_mismatch, .where = argument::carry, .response = 5, .has_value = true,
-                     .value = 4, .wanted = 2, .range = "valid tokens"};
+                     .value = 4, .wanted = 2};
   says(text(detail::wrong_extent(argument::loss, "elements", 11, 12)), "loss has 11 elements, but must have 12: use");
   CHECK_THAT(text(detail::wrong_shape(argument::trace, "an element of its own for each slot", "trace.excess")),
              cppo_test::contains("trace.excess must have an element of its own for each slot: use"));

@@ -78,6 +78,10 @@ class description {
     if (s_.code == status_code::horizon_too_short && s_.has_value) {
       return say("response ", s_.response, " has ", s_.value, " valid tokens, but horizon is ", s_.wanted, remedy());
     }
+    if (s_.code == status_code::carry_mismatch && piece() && s_.has_value) {
+      say("piece ", s_.response, " has ", s_.value, " valid tokens, but carries and totals leave room for ");
+      return say(s_.wanted, remedy());
+    }
     if (s_.code == status_code::output_overlap && s_.other != argument::none) {
       return subject(), say(" shares memory with ", name(s_.other), remedy());
     }
@@ -107,8 +111,7 @@ class description {
   void extent() noexcept {
     subject();
     if (!s_.has_value) return say(" must have ", s_.range, remedy());
-    say(" has ", s_.value, " ", s_.range, piece() ? ", but carries and totals leave room for " : ", but must have ");
-    say(s_.wanted, remedy());
+    say(" has ", s_.value, " ", s_.range, ", but must have ", s_.wanted, remedy());
   }
   /// What any other code says, with argument, place, number and count where there are any.
   void plain() noexcept {

@@ -138,7 +138,8 @@ struct [[nodiscard]] status {
   double value = 0.0;                    ///< that number: an input at its first bad place, an option, an extent
   index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
   char const* name = nullptr;   ///< what is meant where `where` has several: an option, a parameter, a trace's member
-  char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted
+  char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted. Both
+                                ///< are literals of the host: code that a device may run leaves them alone
 
   /// Every output that was asked for is valid (perhaps with something notable).
   CPPO_HOST_DEVICE constexpr bool ok() const noexcept { return static_cast<std::uint8_t>(code) < 64; }

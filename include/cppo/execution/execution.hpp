@@ -34,7 +34,7 @@ CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, inde
   index_t const room = length - t.tokens_before(b);
   if (tokens > room) {
     return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
-            .value = static_cast<double>(tokens), .wanted = room, .range = "valid tokens"};
+            .value = static_cast<double>(tokens), .wanted = room};
   }
   if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
     return {.code = status_code::horizon_too_short, .where = argument::options, .response = b, .count = length,
