@@ -110,16 +110,22 @@ constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
 
 }  // namespace detail
 
-/// Runs a call response by response.
-template <class Real, class Region>
-constexpr detail::outcome_fold execute(seq_t, detail::task<Real, Region> const& t) {
-  detail::outcome_fold fold;
-  std::vector<Real> scratch;
-  scratch.reserve(detail::seq_room(t));
-  for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
-    fold.add(detail::seq_response<Real, Region>(t, b, scratch).run());
+/// The plain definition on one thread: what every other executor must equal, bit for bit.
+class seq_t : public host_executor<seq_t> {
+ public:
+  /// Runs a call response by response.
+  template <class Real, class Region>
+  constexpr detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
+    detail::outcome_fold fold;
+    std::vector<Real> scratch;
+    scratch.reserve(detail::seq_room(t));
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+      fold.add(detail::seq_response<Real, Region>(t, b, scratch).run());
+    }
+    return fold;
   }
-  return fold;
-}
+};
+/// The plain definition on one thread.
+inline constexpr seq_t seq{};
 
 }  // namespace cppo::inline CPPO_ABI
