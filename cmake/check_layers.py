@@ -159,7 +159,7 @@ class Header:
         self.layer = layer_of(self.name)
         self.includes = []  # (line number, bracket, target)
         for number, line in enumerate(self.lines, 1):
-            if found := INCLUDE.match(line):
+            if (found := INCLUDE.match(line)) and not found[2].startswith("cppo: "):  # no file: it stops the compiler
                 self.includes.append((number, found[1], found[2]))
 
     def own_includes(self):

@@ -19,6 +19,13 @@
 #error "cppo: float arithmetic is evaluated in a wider type here (x87); compile with -msse2 -mfpmath=sse."
 #endif
 
+/// Before a function in which unsigned numbers wrap round as they are meant to: clang's -fsanitize=integer is not asked.
+#if defined(__clang__) && !defined(__CUDACC__)
+#define CPPO_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define CPPO_WRAPS
+#endif
+
 /// Marks a function for host and device. Expands to nothing outside CUDA.
 #if defined(__CUDACC__)
 #define CPPO_HOST_DEVICE __host__ __device__

@@ -94,7 +94,7 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
 /// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
 /// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
 /// overlap.
-constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
+CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
   if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;

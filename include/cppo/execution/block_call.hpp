@@ -168,7 +168,7 @@ class block_fold {
  public:
   /// In memory that the block shares.
   struct storage {
-    alignas(16) unsigned char outcomes[staged * sizeof(response_outcome)];
+    alignas(16) unsigned char outcomes[std::size_t{staged} * sizeof(response_outcome)];
   };
 
   CPPO_HOST_DEVICE block_fold(Block& block, storage& shared) noexcept : block_(block), shared_(shared) {}
@@ -177,8 +177,8 @@ class block_fold {
   CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
     constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
     struct so_far {
-      index_t count[each];
-      double sum[each];
+      index_t count[std::size_t{each}];
+      double sum[std::size_t{each}];
       report extremes;
       status first_bad;
     };

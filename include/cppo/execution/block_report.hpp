@@ -20,12 +20,12 @@ class block_report {
 
   /// Terms that wait.
   struct waiting {
-    Real terms[report_terms][room + lanes];
+    Real terms[report_terms][std::size_t{room + lanes}];
   };
   /// What has been added up.
   struct storage {
-    Real partial[report_terms][lanes];
-    double sums[report_terms][lanes];
+    Real partial[report_terms][std::size_t{lanes}];
+    double sums[report_terms][std::size_t{lanes}];
     double total[report_terms];
     std::uint32_t masked_at[report::bins], tokens_at[report::bins];
   };

@@ -177,7 +177,7 @@ class block_response {
         if (what != slot::excluded) {
           token<V> t;
           top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0 : 1;
+          s.wrong += make(what, i, t, lists) ? 0U : 1U;
           d = t.divergence().raw();
           s.sum = s.sum + to_grid(d);
           s.top = d > s.top ? d : s.top;
@@ -229,7 +229,7 @@ class block_response {
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
         index_t const i = base + th;
-        tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
+        tally[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
         position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));

@@ -13,11 +13,11 @@ namespace cppo::inline CPPO_ABI::detail {
 /// Is x finite and at most `limit` (>= 0)? By bits: NaN of any kind is never compared.
 CPPO_HOST_DEVICE constexpr bool finite_up_to(float x, float limit) noexcept {
   auto const u = bits_as<std::uint32_t>(x);
-  return u <= bits_as<std::uint32_t>(limit) || (u - 0x80000000U) < 0x7f800000U;
+  return u <= bits_as<std::uint32_t>(limit) || (u ^ 0x80000000U) < 0x7f800000U;
 }
 CPPO_HOST_DEVICE constexpr bool finite_up_to(double x, double limit) noexcept {
   auto const u = bits_as<std::uint64_t>(x);
-  return u <= bits_as<std::uint64_t>(limit) || (u - 0x8000000000000000ULL) < 0x7ff0000000000000ULL;
+  return u <= bits_as<std::uint64_t>(limit) || (u ^ 0x8000000000000000ULL) < 0x7ff0000000000000ULL;
 }
 /// Is x finite?
 template <class Real>

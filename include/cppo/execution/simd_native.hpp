@@ -264,7 +264,7 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
   }
 }
 /// 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
-CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
+CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
 #if defined(__AVX512BW__)
   __m512i const v = _mm512_loadu_si512(p), one = _mm512_set1_epi8(1);
   std::uint64_t const neither = _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one));

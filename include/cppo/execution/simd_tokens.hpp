@@ -17,7 +17,7 @@ struct token_lanes {
   float const* score = nullptr;     ///< null: not known yet
 };
 /// Where a block's inputs are copied if they cannot be read in place.
-template <int Room>
+template <std::size_t Room>
 struct lane_copies {
   alignas(64) float pi[Room], mu[Room], advantage[Room], weighted[Room], given[Room], score[Room];
 };

@@ -23,7 +23,7 @@ class host_block {
     T& operator[](int th) noexcept { return of_[th]; }
 
    private:
-    T of_[Threads] = {};
+    T of_[std::size_t{Threads}] = {};
   };
 
   /// f(th) for every thread: forward, the next time backward.
