@@ -35,3 +35,34 @@ if(CPPO_CLANG)
 else()
   cppo_add_skipped_test(F44_integer_sanitizer "there is no clang++")
 endif()
+
+# ---- units with exceptions and units without ----------------------------------------------------------------------
+
+# As in tests/builds/link_order: the linker must find no function of the library that both define.
+foreach(unit IN ITEMS with without)
+  add_library(exceptions_${unit} OBJECT builds/exceptions/unit.cpp)
+  target_link_libraries(exceptions_${unit} PRIVATE cppo::cppo cppo_strict_warnings)
+  target_compile_definitions(exceptions_${unit} PRIVATE CPPO_NO_FORCED_INLINING UNIT=${unit}_exceptions
+                                                        NAME=name_${unit}_exceptions)
+  target_compile_options(exceptions_${unit} PRIVATE -O0)  # nothing is inlined: every function is a symbol
+endforeach()
+target_compile_options(exceptions_without PRIVATE -fno-exceptions)
+foreach(order IN ITEMS "with without" "without with")
+  string(REPLACE " " ";" order "${order}")
+  list(GET order 0 first)
+  list(GET order 1 second)
+  add_executable(F46_exceptions_${first}_first builds/exceptions/main.cpp
+    $<TARGET_OBJECTS:exceptions_${first}> $<TARGET_OBJECTS:exceptions_${second}>)
+  target_link_libraries(F46_exceptions_${first}_first PRIVATE cppo::cppo cppo_warnings Threads::Threads)
+  add_test(NAME F46_exceptions_${first}_first COMMAND F46_exceptions_${first}_first)
+endforeach()
+add_test(NAME F46_no_shared_symbols
+  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/scripts/shared_symbols.py" "${CMAKE_NM}"
+          $<TARGET_OBJECTS:exceptions_with> $<TARGET_OBJECTS:exceptions_without>)
+
+# A unit with `simd` and one without: what check_region runs on is part of its name.
+foreach(flag IN ITEMS "" -DCPPO_USE_XSIMD=1)
+  string(MAKE_C_IDENTIFIER "F46_tested_on${flag}" name)
+  add_test(NAME ${name} COMMAND ${compile_check} --passes "${CMAKE_CURRENT_SOURCE_DIR}/builds/tested_on.cpp" --
+           ${compile_command} ${flag} -idirafter "${CPPO_XSIMD_INCLUDE_DIR}")
+endforeach()
