@@ -389,7 +389,8 @@ TEST_CASE("F5, property: a subnormal number and what the tolerance admits are so
     RC_PRE(fault.has_value());
     runner const run = runner_of(choice.config());
     cppo::loss_options o = any_options(fault->sound);
-    o.log_prob_tolerance = s.tolerance;
+    o.log_prob_tolerance = s.options.log_prob_tolerance;
+    o.log_prob_floor = s.options.log_prob_floor;
     o.bad_input = static_cast<cppo::on_bad_input>(any_below(3));
     float_run const got = run.run(0, fault->batch, o), before = run.run(0, fault->sound, o);
     RC_ASSERT(got.outcome.code == cppo::status_code::ok);

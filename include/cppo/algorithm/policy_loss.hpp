@@ -132,6 +132,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   if (o.horizon < 0) return bad;
   if (o.positions == position_convention::fixed_horizon && o.horizon > longest_response) return bad;
   if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
+  if (!(o.log_prob_floor < 0.0)) return bad;
   bool const reads_horizon =
       o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
   t.horizon = o.horizon > 0 ? o.horizon : l.width();
@@ -143,7 +144,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
-  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
+  t.log_probs = log_prob_range<Real>(o);
   return take_pieces(t, o);
 }
 

@@ -73,6 +73,8 @@ struct loss_options {
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
+  double log_prob_floor = -1000.0;  ///< log-probs below it are bad input, in lists too, where -inf is not: engines write
+                                    ///< -9999 and the like for -inf. Below 0; -inf: none is too low
   std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
   std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
                                                   ///< which cover what its carry and the piece hold
@@ -93,6 +95,22 @@ struct token_record {
   CPPO_HOST_DEVICE constexpr Real& operator[](sink s) noexcept { return values[static_cast<int>(s)]; }
 };
 
+/// The finite numbers from `low`, at most -0, to `high`, at least +0.
+template <class Real>
+struct number_range {
+  Real low = -special<Real>::largest;
+  Real high = special<Real>::largest;
+};
+
+/// The log-probs that options in their range accept at an active token, in the arithmetic of the call.
+template <class Real>
+constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
+  constexpr auto largest = static_cast<double>(special<Real>::largest);
+  double const low = o.log_prob_floor > -largest ? o.log_prob_floor : -largest;
+  double const high = o.log_prob_tolerance > 0.0 ? o.log_prob_tolerance : 0.0;  // never -0
+  return {static_cast<Real>(low), static_cast<Real>(high)};
+}
+
 /// A checked call. Trivially copyable: a kernel argument.
 template <class Real, class Region>
 struct task {
@@ -106,7 +124,7 @@ struct task {
   index_t horizon = 0;
   double normalizer = 0.0;
   double divisor = 1.0;
-  Real tolerance{};
+  number_range<Real> log_probs{};
   prefix_sums const* carries = nullptr;
   response_summary const* totals = nullptr;
   bool reports = false;
