@@ -112,7 +112,7 @@ status run_call(Executor const& executor, task<Real, Region>& t, report* wanted)
   if (!s.ok()) return s;
   t.reports = wanted != nullptr;
   outcome_fold fold = execute(executor, t);
-  s = fold.finish(t.bad_input);
+  s = fold.finish(t);
   if (wanted != nullptr) *wanted = fold.diagnostics;
   return s;
 }
