@@ -171,7 +171,7 @@ TEST_CASE("F14_empty_batch", "[core]") {
     status const s = policy_loss(simd, b.lend(), presets::dense_base(), {.gradient = b.gradient, .report = &r}, o);
     CHECK(s.code == status_code::no_active_tokens);
     CHECK(s.ok());
-    CHECK(r.loss == 0.0);
+    CHECK(r.loss() == 0.0);
     CHECK(r.masked_fraction() == 0.0);
     CHECK(r.mean_delta_b() == 0.0);
     for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence, r.sum_weighted,

@@ -76,7 +76,7 @@ TEST_CASE("reject: a response with bad input is as if it were not there", "[reli
       auto const others = rearranged(sound, {sound.row(0), sound.row(2)}, true);
       auto want = capture(seq, others.batch, reads_all, {.aggregate = a});
       CHECK(unlike(want, got, others.batch.rows(), others.source) == "");
-      CHECK(want.diagnostics.loss == got.diagnostics.loss);
+      CHECK(want.diagnostics.loss() == got.diagnostics.loss());
       CHECK(unlike(got, got, {batch.row(1)}, std::vector<index_t>(batch.valid.size(), -1)) == "");  // +0 everywhere
     }
   }
@@ -107,7 +107,7 @@ TEST_CASE("on_bad_input::exclude, a batch of nothing but bad tokens says where a
   auto const got = run_everywhere(batch, {.aggregate = token_mean, .bad_input = on_bad_input::exclude});
   check_place(got.outcome, status_code::bad_input_excluded, argument::advantage, 0, 0, batch.slots());
   CHECK(got.diagnostics.counts.tokens == 0);
-  CHECK(got.diagnostics.loss == 0.0);
+  CHECK(got.diagnostics.loss() == 0.0);
 }
 
 TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[reliability]") {

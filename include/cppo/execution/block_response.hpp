@@ -249,7 +249,7 @@ class block_response {
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, diagnostics);
+    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.

@@ -125,7 +125,7 @@ class host_executor {
     if (!s.ok()) return s;
     t.reports = wanted != nullptr;
     detail::outcome_fold fold = self.execute(t);
-    s = fold.finish(t.bad_input);
+    s = fold.finish(t);
     if (wanted != nullptr) *wanted = fold.diagnostics;
     return s;
   }

@@ -223,7 +223,7 @@ class simd_response {
       if (far) end_streaming();
     }
     if (!done || !with.input.good(task_.log_probs)) return false;
-    if (Report && task_.reports) notes.template finish<Region::is_soft>(diagnostics, whole_.delta_b);
+    if (Report && task_.reports) notes.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
     return true;
   }
 

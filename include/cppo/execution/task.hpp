@@ -47,7 +47,7 @@ struct token_trace {
 
 /// What a call may produce; every member is optional.
 struct policy_outputs {
-  output loss = {};      ///< token losses, scaled: they add up to `report.loss`
+  output loss = {};      ///< token losses, scaled: they add up to `report.loss()`
   output gradient = {};  ///< d loss / d log pi of each token
   output mask = {};      ///< M_t, 0 or 1
   output gate = {};      ///< what multiplies the token: M_t, or g(x_t) under a soft gate
@@ -152,6 +152,14 @@ struct task {
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
     if (positions == position_convention::fixed_horizon) return horizon;
     return positions == position_convention::padded_column ? batch.shape().width() : own;
+  }
+  /// What divides the sums of the report.
+  CPPO_HOST_DEVICE constexpr loss_scaling scaling() const noexcept {
+    return {aggregate, true, aggregate == aggregation::seq_mean_token_sum_norm ? horizon : 0, normalizer};
+  }
+  /// What divides a response's share of them.
+  CPPO_HOST_DEVICE constexpr double share_of(index_t length) const noexcept {
+    return aggregate == aggregation::seq_mean_token_mean && length > 0 ? static_cast<double>(length) : 1.0;
   }
   /// Factor on each token of a response with `length` valid tokens.
   CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept { return scale(length, divisor); }

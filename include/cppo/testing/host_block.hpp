@@ -96,7 +96,7 @@ class host_kernels {
     each_response<false>(t, decide);
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
-    status const s = cppo::detail::conclude(all.first_bad, all.diagnostics, t.bad_input);
+    status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
     if (wanted != nullptr) *wanted = all.diagnostics;
     return s;
   }
