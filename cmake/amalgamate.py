@@ -4,7 +4,8 @@
     amalgamate.py --output FILE [--root DIR] [--commit TEXT]
 
 The same sources give the same bytes. Each header comes in once, where it is first included. Standard headers that are
-included unconditionally are hoisted to the top, sorted; those inside an #if stay where they are. A header that is only
+included unconditionally are hoisted, sorted, to the line after version.hpp, which checks the language; those inside an
+#if stay where they are. A header that is only
 included inside an #if (the `simd` executor under CPPO_USE_XSIMD) stays inside it. A header that is included both ways
 is written before the #if, since what comes later relies on it.
 """
@@ -58,6 +59,7 @@ class Amalgamation:
         self.system = set()
         self.written = set()  # plain headers already in `lines`
         self.lines = []
+        self.language_checked = 0  # the line of `lines` before which the language is not known to be right
 
     def source(self, name):
         if name not in self.texts:
@@ -159,6 +161,8 @@ class Amalgamation:
         """Moves the collected lines of `name` to the result, under a line that says whose they are."""
         if any(line.strip() for line in out):
             self.lines += ["", f"// ---- {name}", ""] + out
+            if name == "cppo/version.hpp":
+                self.language_checked = len(self.lines)
         out.clear()
 
     def run(self, commit):
@@ -174,8 +178,9 @@ class Amalgamation:
             "#pragma once",
             "",
         ]
-        head += [f"#include <{name}>" for name in sorted(self.system)]
-        text = "\n".join(line.rstrip() for line in head + self.lines) + "\n"
+        standard = ["", *(f"#include <{name}>" for name in sorted(self.system))]
+        lines = head + self.lines[: self.language_checked] + standard + self.lines[self.language_checked :]
+        text = "\n".join(line.rstrip() for line in lines) + "\n"
         return re.sub(r"\n{3,}", "\n\n", text)
 
 

@@ -55,7 +55,7 @@ SAME_LAYER = {
     "policy/*": ["policy/trust_region.hpp"],
     "policy/presets.hpp": ["policy/cppo_policy.hpp"],
     "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/trm.hpp"],
-    "objective/report.hpp": ["objective/aggregation.hpp"],
+    "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.
     "execution/*": ["execution/task.hpp"],
@@ -161,7 +161,7 @@ class Header:
         self.layer = layer_of(self.name)
         self.includes = []  # (line number, bracket, target)
         for number, line in enumerate(self.lines, 1):
-            if found := INCLUDE.match(line):
+            if (found := INCLUDE.match(line)) and not found[2].startswith("cppo: "):  # no file: it stops the compiler
                 self.includes.append((number, found[1], found[2]))
 
     def own_includes(self):

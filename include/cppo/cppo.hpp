@@ -5,6 +5,8 @@
 /// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
+#include <cppo/version.hpp>  // first: without C++20, one error
+
 #include <cppo/algorithm.hpp>
 #include <cppo/budget.hpp>
 #include <cppo/divergence.hpp>

@@ -145,6 +145,10 @@ class Amalgamate(Tree):
         includes = [line for line in self.single().splitlines() if line.startswith("#include <c")]
         self.assertEqual(includes, ["#include <cfloat>", "#include <cstdint>"])
 
+    def test_the_language_is_checked_before_standard_headers(self):
+        text = self.single()
+        self.assertLess(text.index("#define CPPO_VERSION_MAJOR"), text.index("#include <cfloat>"))
+
     def test_header_brought_by_two_branches(self):
         two = "#if A\n#include <cppo/execution/simd.hpp>\n#else\n#include <cppo/execution/simd.hpp>\n#endif\n"
         self.write({"cppo.hpp": PLAIN + two})

@@ -174,7 +174,8 @@ constexpr parameter_check check_options(loss_options const& o, layout const& l) 
       {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
        "a value of on_bad_input: reject is the default"},
       {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
-       "in [0, 1]: 0 takes no log-prob above 0, 1e-3 those that rounding has lifted there"}});
+       "in [0, 1]: 0 takes no log-prob above 0, 1e-3 those that rounding has lifted there"},
+      {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
 }
 
 /// Options in range, pieces consistent.
@@ -187,7 +188,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
-  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
+  t.log_probs = log_prob_range<Real>(o);
   return take_pieces(t, o);
 }
 
@@ -213,20 +214,17 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
-  using detail::check_memory;  // and, by argument-dependent lookup, the executor's own, whenever it is declared
-  status s = check_memory(executor, batch, outputs, options);
+  status s = executor.check_memory(batch, outputs, options);
   if (!s.ok()) return s;
   s = detail::check_inputs(batch, policy);
   if (!s.ok()) return s;
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
-  using detail::arithmetic_holds;
-  if (!arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
+  if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
-  using detail::run_call;
-  return run_call(executor, t, outputs.report);
+  return executor.run_call(t, outputs.report);
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.

@@ -25,7 +25,7 @@ CPPO_HOST_DEVICE constexpr float to_float(bfloat16 x) noexcept {
 
 /// Exact; NaN stays NaN, infinities and subnormals are kept.
 CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
-  std::uint32_t const sign = static_cast<std::uint32_t>(x.bits & 0x8000U) << 16;
+  std::uint32_t const sign = (x.bits & 0x8000U) << 16;
   std::uint32_t const exponent = (x.bits >> 10) & 0x1fU;
   std::uint32_t const fraction = x.bits & 0x3ffU;
   if (exponent == 0) {  // fraction * 2^-24, exact

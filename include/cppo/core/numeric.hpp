@@ -73,7 +73,7 @@ struct scalar_ops {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) & ~sign_bit));
   }
   /// The low bits of a magic-number sum moved into the exponent: 2^n.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
+  CPPO_WRAPS CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));
   }
   /// f(x), lane by lane.

@@ -27,6 +27,9 @@ struct footprint {
     for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
+  /// The lowest byte, and how many lie from it to past the highest: all memory of the buffer, and its gaps.
+  constexpr std::uintptr_t first() const noexcept { return base + static_cast<std::uintptr_t>(low()); }
+  constexpr index_t bytes() const noexcept { return high() - low(); }
 };
 
 /// Elements of a type in rows and columns, strides counted in elements.
@@ -91,7 +94,7 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
 /// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
 /// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
 /// overlap.
-constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
+CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
   if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;

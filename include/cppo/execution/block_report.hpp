@@ -20,12 +20,12 @@ class block_report {
 
   /// Terms that wait.
   struct waiting {
-    Real terms[report_terms][room + lanes];
+    Real terms[report_terms][std::size_t{room + lanes}];
   };
   /// What has been added up.
   struct storage {
-    Real partial[report_terms][lanes];
-    double sums[report_terms][lanes];
+    Real partial[report_terms][std::size_t{lanes}];
+    double sums[report_terms][std::size_t{lanes}];
     double total[report_terms];
     std::uint32_t masked_at[report::bins], tokens_at[report::bins];
   };
@@ -72,8 +72,10 @@ class block_report {
       }
     });
   }
-  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one.
-  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, report& r) const noexcept {
+  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one, `share` divides
+  /// its loss.
+  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, double share,
+                               report& r) const noexcept {
     block_.each([&](int th) {
       for (int q = th; q < report_terms; q += threads) {
         lane_sums<Real> sums;
@@ -93,7 +95,7 @@ class block_report {
     block_.each([&](int th) {
       if (th != 0) return;
       all.put(r);
-      report_sums<Real>::put_sums(r, shared_.total);
+      report_sums<Real>::put_sums(r, shared_.total, share);
       note_budget(r, delta_b);
     });
   }

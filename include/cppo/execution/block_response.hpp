@@ -127,7 +127,7 @@ class block_response {
     token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
-    bool const good = !Usual || inspect_input(in, task_.tolerance, b_, i).ok();
+    bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
@@ -177,7 +177,7 @@ class block_response {
         if (what != slot::excluded) {
           token<V> t;
           top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0 : 1;
+          s.wrong += make(what, i, t, lists) ? 0U : 1U;
           d = t.divergence().raw();
           s.sum = s.sum + to_grid(d);
           s.top = d > s.top ? d : s.top;
@@ -229,7 +229,7 @@ class block_response {
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
         index_t const i = base + th;
-        tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
+        tally[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
         position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));
@@ -249,7 +249,7 @@ class block_response {
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, diagnostics);
+    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.

@@ -32,7 +32,7 @@ class block_statistics {
  public:
   /// In memory that the block shares.
   struct storage {
-    std::uint32_t counts[bins];
+    std::uint32_t counts[std::size_t{bins}];
     std::uint32_t digit, before;
   };
 

@@ -125,20 +125,20 @@ struct register_ops<xsimd::batch<float, A>> {
   }
   template <class F>
   static reg generate(F const& f) noexcept {
-    alignas(64) float y[size];
+    alignas(64) float y[std::size_t{size}];
     for (int k = 0; k < size; ++k) y[k] = f(index_t{k});
     return load(y);
   }
   template <class F>
   static reg map(reg x, F const& f) noexcept {
-    alignas(64) float a[size];
+    alignas(64) float a[std::size_t{size}];
     save(a, x);
     return generate([&a, &f](index_t k) { return f(a[k]); });
   }
   template <class F>
   static reg map(reg x, reg y, F const& f) noexcept {
-    alignas(64) float a[size];
-    alignas(64) float b[size];
+    alignas(64) float a[std::size_t{size}];
+    alignas(64) float b[std::size_t{size}];
     save(a, x);
     save(b, y);
     return generate([&a, &b, &f](index_t k) { return f(a[k], b[k]); });

@@ -6,7 +6,7 @@
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/testing/region_runner.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
 
 /// The checks on one batch of elements T. Everything is compared with one run on `seq`.
 template <element T>
@@ -177,4 +177,4 @@ class batch_check {
   captured_run<real> whole_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON

@@ -6,7 +6,7 @@
 #include <cppo/testing/check_lanes.hpp>
 #include <cppo/testing/plain_loop.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
 
 /// The checks of one region.
 template <class Region>
@@ -134,4 +134,4 @@ check_result check_region(Region const& region, check_options const& options = {
   return region_check<Region>(region, options, further...).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON

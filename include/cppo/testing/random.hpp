@@ -13,7 +13,7 @@ class random_source {
   explicit constexpr random_source(std::uint64_t seed) noexcept : state_(seed) {}
 
   /// 64 random bits.
-  constexpr std::uint64_t bits() noexcept {
+  CPPO_WRAPS constexpr std::uint64_t bits() noexcept {
     state_ += 0x9e3779b97f4a7c15ULL;
     std::uint64_t x = state_;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;

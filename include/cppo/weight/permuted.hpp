@@ -11,7 +11,7 @@ namespace detail {
 /// A bijection of {0, ..., n - 1} keyed by `seed`: a six-round Feistel network on the next power of four, walked until
 /// it falls inside. O(1) memory, expected constant time, the same on every machine. Outside {0, ..., n - 1} (padding
 /// lanes past the end of a response) i is returned as it is.
-CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
+CPPO_WRAPS CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
   if (n <= 1 || i < 0 || i >= n) return i;
   int half_bits = 1;
   while ((index_t{1} << (2 * half_bits)) < n) ++half_bits;

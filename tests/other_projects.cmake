@@ -1,0 +1,68 @@
+# The headers in other people's hands: another language standard, other warnings, other sanitizers, their macros, their
+# views, their flags. Included by CMakeLists.txt, at the end, since it asks what was found.
+
+# ---- the language ------------------------------------------------------------------------------------------------
+
+# Every header may be the first of a unit; the umbrella and the single header stand for all with other compilers.
+set(language "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/scripts/language_test.py")
+set(umbrellas "${umbrella}" "${cppo_include_dir}/cppo/execution/cuda.cuh" "${single}")
+add_test(NAME F44_language COMMAND ${language} "${CMAKE_CXX_COMPILER}" -- ${cppo_headers} "${single}")
+if(second_compiler)
+  add_test(NAME F44_language.clang COMMAND ${language} "${CPPO_CLANG}" -- ${umbrellas})
+else()
+  cppo_add_skipped_test(F44_language.clang "there is no second compiler")
+endif()
+if(CPPO_NVCC)
+  add_test(NAME F44_language.nvcc COMMAND ${language} "${CPPO_NVCC}" -- ${umbrellas})
+else()
+  cppo_add_skipped_test(F44_language.nvcc "there is no nvcc")
+endif()
+
+# ---- warnings and the integer sanitizer --------------------------------------------------------------------------
+
+add_executable(F44_warnings builds/whole_call.cpp)
+target_link_libraries(F44_warnings PRIVATE cppo::simd cppo_strict_warnings)
+target_compile_definitions(F44_warnings PRIVATE CPPO_NO_FORCED_INLINING)
+add_test(NAME F44_warnings COMMAND F44_warnings)
+
+# clang's sanitizer takes it for an error that unsigned numbers wrap round, and that a conversion changes a value.
+if(CPPO_CLANG)
+  add_test(NAME F44_integer_sanitizer
+    COMMAND sh -c "\"$0\" \"$@\" -o F44_integer_sanitizer && ./F44_integer_sanitizer" "${CPPO_CLANG}" -std=c++20
+            -fsanitize=integer -fno-sanitize-recover=all -pthread -Wall -Wextra -Wconversion -Wshadow
+            ${cppo_strict_flags} -Wdouble-promotion -Werror -DCPPO_USE_XSIMD=1 -DCPPO_NO_FORCED_INLINING -idirafter
+            "${CPPO_XSIMD_INCLUDE_DIR}" "-I${cppo_include_dir}" "${CMAKE_CURRENT_SOURCE_DIR}/builds/whole_call.cpp")
+else()
+  cppo_add_skipped_test(F44_integer_sanitizer "there is no clang++")
+endif()
+
+# ---- units with exceptions and units without ----------------------------------------------------------------------
+
+# As in tests/builds/link_order: the linker must find no function of the library that both define.
+foreach(unit IN ITEMS with without)
+  add_library(exceptions_${unit} OBJECT builds/exceptions/unit.cpp)
+  target_link_libraries(exceptions_${unit} PRIVATE cppo::cppo cppo_strict_warnings)
+  target_compile_definitions(exceptions_${unit} PRIVATE CPPO_NO_FORCED_INLINING UNIT=${unit}_exceptions
+                                                        NAME=name_${unit}_exceptions)
+  target_compile_options(exceptions_${unit} PRIVATE -O0)  # nothing is inlined: every function is a symbol
+endforeach()
+target_compile_options(exceptions_without PRIVATE -fno-exceptions)
+foreach(order IN ITEMS "with without" "without with")
+  string(REPLACE " " ";" order "${order}")
+  list(GET order 0 first)
+  list(GET order 1 second)
+  add_executable(F46_exceptions_${first}_first builds/exceptions/main.cpp
+    $<TARGET_OBJECTS:exceptions_${first}> $<TARGET_OBJECTS:exceptions_${second}>)
+  target_link_libraries(F46_exceptions_${first}_first PRIVATE cppo::cppo cppo_warnings Threads::Threads)
+  add_test(NAME F46_exceptions_${first}_first COMMAND F46_exceptions_${first}_first)
+endforeach()
+add_test(NAME F46_no_shared_symbols
+  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/scripts/shared_symbols.py" "${CMAKE_NM}"
+          $<TARGET_OBJECTS:exceptions_with> $<TARGET_OBJECTS:exceptions_without>)
+
+# A unit with `simd` and one without: what check_region runs on is part of its name.
+foreach(flag IN ITEMS "" -DCPPO_USE_XSIMD=1)
+  string(MAKE_C_IDENTIFIER "F46_tested_on${flag}" name)
+  add_test(NAME ${name} COMMAND ${compile_check} --passes "${CMAKE_CURRENT_SOURCE_DIR}/builds/tested_on.cpp" --
+           ${compile_command} ${flag} -idirafter "${CPPO_XSIMD_INCLUDE_DIR}")
+endforeach()
