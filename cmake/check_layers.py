@@ -6,7 +6,8 @@
 
 The rule: a file includes files of lower layers, and of its own layer only those that SAME_LAYER names. Besides: no
 include of the umbrella, no cycle, `#pragma once` and `/// @file` in every file, third-party names only in the files
-that exist to contain them, group headers that hold all of their folder and nothing else.
+that exist to contain them, group headers that hold all of their folder and nothing else, other people's macros put aside
+around all code.
 """
 
 import argparse
@@ -133,6 +134,7 @@ version
 
 # ---- reading -----------------------------------------------------------------------------------------------------
 
+MACROS_OFF, MACROS_ON = "cppo/macros_off.inc", "cppo/macros_on.inc"
 INCLUDE = re.compile(r"^\s*#\s*include\s*([<\"])([^>\"]+)[>\"]")
 # Comments and string literals, blanked so that prose may name anything.
 PROSE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
@@ -158,8 +160,13 @@ class Header:
         self.lines = self.text.splitlines()
         self.layer = layer_of(self.name)
         self.includes = []  # (line number, bracket, target)
+        self.macros = []  # (line number, target) of what puts other people's macros aside
         for number, line in enumerate(self.lines, 1):
-            if (found := INCLUDE.match(line)) and not found[2].startswith("cppo: "):  # no file: it stops the compiler
+            if not (found := INCLUDE.match(line)) or found[2].startswith("cppo: "):  # no file: it stops the compiler
+                continue
+            if found[2] in (MACROS_OFF, MACROS_ON):
+                self.macros.append((number, found[2]))
+            else:
                 self.includes.append((number, found[1], found[2]))
 
     def own_includes(self):
@@ -193,6 +200,30 @@ class Checker:
             self.problem(header, 1, "no `/// @file` comment", "begin the file with /// @file and a sentence on what it is")
         if header.layer is None:
             self.problem(header, 1, "the file is in no layer", "name its folder in LAYERS (cmake/check_layers.py)")
+
+    def check_macros(self, header):
+        """Code stands between macros_off.inc, before any other include, and macros_on.inc, the last line."""
+        code = [number for number, line in enumerate(header.lines, 1) if line.startswith("namespace ")]
+        if not code:
+            return
+        first = min([number for number, _, _ in header.includes] + code)
+        at = [target for _, target in header.macros]
+        if at != [MACROS_OFF, MACROS_ON] or header.macros[0][0] > first or header.macros[1][0] != len(header.lines):
+            self.problem(header, code[0], "the code is read with other people's macros",
+                         f"write #include <{MACROS_OFF}> before the other includes and #include <{MACROS_ON}> in the last line")
+
+    def check_macro_files(self):
+        """What is brought back is what was put aside."""
+        pragmas = []
+        for what, name in (("push", MACROS_OFF), ("pop", MACROS_ON)):
+            path = self.root.parent / name
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            pragmas.append(re.findall(rf'^#pragma {what}_macro\("(\w+)"\)$', text, re.MULTILINE))
+            if what == "push" and re.findall(r"^#undef (\w+)$", text, re.MULTILINE) != pragmas[0]:
+                self.problems.append(f"include/{name}: not every macro is put aside and undefined\n    remedy: write both lines")
+        if pragmas[0] != pragmas[1]:
+            odd = ", ".join(sorted(set(pragmas[0]) ^ set(pragmas[1]))) or "the order"
+            self.problems.append(f"include/{MACROS_ON}: not what {MACROS_OFF} puts aside: {odd}\n    remedy: the same names, in order")
 
     def check_own_include(self, header, number, target):
         if target not in self.headers:
@@ -313,7 +344,9 @@ class Checker:
         for header in self.headers.values():
             self.check_form(header)
             self.check_includes(header)
+            self.check_macros(header)
             self.check_names(header)
+        self.check_macro_files()
         self.check_cycles()
         self.check_groups()
         self.check_umbrella()

@@ -36,6 +36,32 @@ else()
   cppo_add_skipped_test(F44_integer_sanitizer "there is no clang++")
 endif()
 
+# ---- other people's macros ---------------------------------------------------------------------------------------
+
+# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each header.
+set(hostile "${CMAKE_CURRENT_SOURCE_DIR}/builds/hostile")
+add_executable(F43_macros "${hostile}/call.cpp")
+target_link_libraries(F43_macros PRIVATE cppo::cppo cppo_strict_warnings)
+target_compile_definitions(F43_macros PRIVATE CPPO_NO_FORCED_INLINING)
+add_test(NAME F43_macros COMMAND F43_macros)
+file(CONFIGURE OUTPUT "${generated}/hostile_single.cpp" @ONLY
+  CONTENT "#include \"${hostile}/macros.hpp\"\n#include \"${single}\"\nauto const l = cppo::padded(1, 2);\n")
+set(with_simd -DCPPO_USE_XSIMD=1 -idirafter "${CPPO_XSIMD_INCLUDE_DIR}")
+add_test(NAME F43_macros_simd COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd})
+add_test(NAME F43_macros_single_header
+  COMMAND ${compile_check} --passes "${generated}/hostile_single.cpp" -- ${compile_command} ${with_simd})
+add_test(NAME F43_real_headers
+  COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd} -DREAL_HEADERS)
+find_program(CPPO_WINDOWS_COMPILER NAMES x86_64-w64-mingw32-g++-posix x86_64-w64-mingw32-g++
+             DOC "A compiler for Windows, for one test")
+mark_as_advanced(CPPO_WINDOWS_COMPILER)
+if(CPPO_WINDOWS_COMPILER)
+  add_test(NAME F43_windows_h
+    COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- "${CPPO_WINDOWS_COMPILER}" ${compile_flags} -DREAL_HEADERS)
+else()
+  cppo_add_skipped_test(F43_windows_h "there is no x86_64-w64-mingw32-g++")
+endif()
+
 # ---- units with exceptions and units without ----------------------------------------------------------------------
 
 # As in tests/builds/link_order: the linker must find no function of the library that both define.

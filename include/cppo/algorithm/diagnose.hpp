@@ -2,6 +2,8 @@
 /// What looks wrong in a batch before it is trained on.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 
 #include <string_view>
@@ -159,3 +161,5 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

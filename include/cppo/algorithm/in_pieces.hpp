@@ -20,6 +20,8 @@
 /// process `plan_pieces` does all of it.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 
 #include <algorithm>
@@ -160,3 +162,5 @@ piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& poli
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

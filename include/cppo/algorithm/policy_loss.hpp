@@ -2,6 +2,8 @@
 /// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/overlap.hpp>
 #include <cppo/execution/seq.hpp>
 
@@ -194,3 +196,5 @@ status compute_mask(Executor const& executor, rollout_batch_view<Real> const& ba
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A budget found from the response's own divergences.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -53,3 +55,5 @@ constexpr calibrated_budget_t calibrated_budget(double floor, calibration c = {}
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

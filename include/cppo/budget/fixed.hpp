@@ -2,6 +2,8 @@
 /// One budget for every response.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -27,3 +29,5 @@ class fixed_budget_t {
 constexpr fixed_budget_t fixed_budget(double delta_b) noexcept { return fixed_budget_t(delta_b); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

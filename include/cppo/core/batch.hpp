@@ -2,6 +2,8 @@
 /// The batch a trainer lends: named buffers in one layout, nothing copied.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/buffer.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -269,3 +271,5 @@ constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcep
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A lent buffer of any element type, erased: what a pointer, a container, a view or an mdspan becomes at the boundary.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
@@ -287,3 +289,5 @@ constexpr per_response_buffer<detail::pointee<T>> per_response(T&& x) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What each part of a trust region must offer; `docs/concepts.md` has a page for each.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/token.hpp>
 
 #include <concepts>
@@ -121,3 +123,5 @@ concept scores_on = requires(D const& d, token<V> const& t) { d.at(t); } || requ
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -16,6 +16,8 @@
 /// | `exp(a)`, `log(a)` | in exponential.hpp |
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 #include <cppo/core/types.hpp>
 #include <cppo/fwd.hpp>
@@ -229,3 +231,5 @@ CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

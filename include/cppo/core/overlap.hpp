@@ -2,6 +2,8 @@
 /// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <cstdint>
@@ -135,3 +137,5 @@ constexpr bool repeats(column const& c, layout const& l) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What must be known of a whole response before its first token can be decided.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/prefix_sums.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -34,3 +36,5 @@ CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, r
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// How a call ends: a small value that names what went wrong, where, and the remedy. No allocation, no exception.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -135,3 +137,5 @@ enum class on_bad_input : std::uint8_t {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What a mask, a divergence and a gate see of a token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 #include <cppo/core/exponential.hpp>
 #include <cppo/core/response_summary.hpp>
@@ -162,3 +164,5 @@ class token {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

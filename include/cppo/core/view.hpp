@@ -5,6 +5,8 @@
 /// of stride: 0 repeats one value, negative walks backwards. They are trivially copyable and usable on a device.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/half.hpp>
 #include <cppo/core/types.hpp>
 
@@ -265,3 +267,5 @@ CPPO_HOST_DEVICE constexpr index_t size_of(element_type type) noexcept {
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Divergences of the two-cell partition {y_t, everything else}.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -68,3 +70,5 @@ struct binary_kl_reverse_t {
 inline constexpr binary_kl_reverse_t binary_kl_reverse{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

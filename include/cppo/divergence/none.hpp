@@ -2,6 +2,8 @@
 /// No divergence: for rules on the importance ratio alone.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -18,3 +20,5 @@ struct no_divergence_t {
 inline constexpr no_divergence_t no_divergence{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Divergences of a partition made from the K tokens mu ranks highest.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -106,3 +108,5 @@ inline constexpr top_k_tv_t<top_k_form::list_only> top_k_tv_list{};
 inline constexpr top_k_kl_t<top_k_form::list_only> top_k_kl_list{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

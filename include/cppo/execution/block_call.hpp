@@ -10,6 +10,8 @@
 /// A step that finds the call at fault says so in the state; the later ones then do nothing.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_response.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -247,3 +249,5 @@ class block_fold {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

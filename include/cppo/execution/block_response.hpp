@@ -2,6 +2,8 @@
 /// One response on a block of threads: the bits of `seq`, a tile of slots at a time.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_report.hpp>
 #include <cppo/execution/block_statistics.hpp>
 #include <cppo/execution/execution.hpp>
@@ -34,8 +36,7 @@ class block_response {
     typename notes::storage report;
   };
 
-  /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
-  /// aggregation.
+  /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
   CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
       : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
         scores_(scores), divisor_(divisor) {}
@@ -46,11 +47,8 @@ class block_response {
   /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if constexpr (Usual) {
-      if (!count_by_mask(n)) return false;
-    } else {
-      n = inspect();
-    }
+    if constexpr (!Usual) n = inspect();
+    else if (!count_by_mask(n)) return false;
     block_.each([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
@@ -298,3 +296,5 @@ class block_response {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The divergences of one response on a block of threads: order statistics by counting, exact ones by digits.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/inspect.hpp>
 
@@ -147,3 +149,5 @@ class block_statistics {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -14,6 +14,8 @@
 /// no macro shows, it says `arithmetic_relaxed` then: outputs are written, and not to be used.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/cuda_kernels.cuh>
 #include <cppo/execution/cuda_workspace.cuh>
 
@@ -265,3 +267,5 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Kernels: the steps of a call on a device.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/cuda_block.cuh>
 
@@ -200,3 +202,5 @@ __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant
 #endif
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
 
@@ -69,3 +71,5 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

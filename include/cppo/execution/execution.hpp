@@ -2,6 +2,8 @@
 /// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
@@ -132,3 +134,5 @@ constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

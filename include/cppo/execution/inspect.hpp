@@ -3,6 +3,8 @@
 /// sound, T, and the statistics its budget is made of. Shared by the executors.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/quantile.hpp>
 #include <cppo/execution/task.hpp>
 
@@ -190,3 +192,5 @@ template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Responses over threads, their reports added up in order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/execution.hpp>
 
 #include <atomic>
@@ -107,3 +109,5 @@ class workspace {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

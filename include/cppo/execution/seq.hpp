@@ -2,6 +2,8 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/decide.hpp>
 #include <cppo/execution/execution.hpp>
 
@@ -123,3 +125,5 @@ constexpr detail::outcome_fold execute(seq_t, detail::task<Real, Region> const& 
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The SIMD executor: the same region on registers of tokens, threads over responses, the same bits as `seq`.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/parallel.hpp>
 #include <cppo/execution/simd_response.hpp>
 
@@ -88,3 +90,5 @@ detail::outcome_fold execute(simd_t how, detail::task<double, Region> const& t) 
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

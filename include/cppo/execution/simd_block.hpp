@@ -2,6 +2,8 @@
 /// The tokens of a response as runs of dense floats, 256 at a time: holes closed, types converted.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/execution.hpp>
 #include <cppo/execution/simd_native.hpp>
 
@@ -238,3 +240,5 @@ inline void write_zeros(response_column const& c, index_t from, index_t to) noex
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

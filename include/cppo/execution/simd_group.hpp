@@ -2,6 +2,8 @@
 /// The heart of `simd`: decides a group of tokens, and writes what became of them.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_notes.hpp>
 #include <cppo/execution/simd_tokens.hpp>
 
@@ -151,3 +153,5 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

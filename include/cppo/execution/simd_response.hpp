@@ -2,6 +2,8 @@
 /// One response under `simd`: one pass where the budget is fixed, one more over D where it is found from D.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/seq.hpp>
 #include <cppo/execution/simd_group.hpp>
 #include <cppo/execution/simd_statistics.hpp>
@@ -245,3 +247,5 @@ std::size_t simd_room(task<float, Region> const& t) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One call, checked and ready to run: what every executor is handed.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/objective/report.hpp>
 #include <cppo/objective/surrogate.hpp>
 #include <cppo/policy/trust_region.hpp>
@@ -153,3 +155,5 @@ struct task {
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Anything shaped like a DLTensor as a view, without including dlpack.h.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
@@ -53,3 +55,5 @@ status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Eigen matrices, arrays, maps and blocks as views: nothing copied, strides taken as they are.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/view.hpp>
 
 #include <Eigen/Core>
@@ -36,3 +38,5 @@ auto as_view(Eigen::DenseBase<Derived> const& m) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Masks form a Boolean algebra: all_of, any_of, none_of, and the operators & | ! on the library's own.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 #include <limits>
@@ -170,3 +172,5 @@ using operators::operator|;
 using operators::operator!;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A threshold on the weighted divergence of each token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -44,3 +46,5 @@ constexpr divergence_within_t divergence_within(double delta_low, double delta_h
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The leaves of a mask: how many of a kind there are, which one it is, and what they say together.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -73,3 +75,5 @@ CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The cumulative prefix budget: every token is charged for the drift its prefix has already spent.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/fixed.hpp>
 #include <cppo/mask/combinators.hpp>
 
@@ -54,3 +56,5 @@ constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, double del
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Rules that keep or drop a whole response (TRM).
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -62,3 +64,5 @@ constexpr response_max_within_t response_max_within(double delta) noexcept { ret
 constexpr response_mean_within_t response_mean_within(double delta) noexcept { return response_mean_within_t(delta); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

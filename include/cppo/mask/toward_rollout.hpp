@@ -2,6 +2,8 @@
 /// The one-sided clause: updates that move pi back toward mu always count.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -20,3 +22,5 @@ struct toward_rollout_t {
 inline constexpr toward_rollout_t toward_rollout{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What a call has to say: counts and sums that add up over micro-batches and ranks. [Fig. 7]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 #include <cppo/objective/aggregation.hpp>
 
@@ -129,3 +131,5 @@ struct report {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

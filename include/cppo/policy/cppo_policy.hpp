@@ -2,6 +2,8 @@
 /// CPPO: position-weighted threshold and cumulative prefix budget.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/calibrated.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
@@ -46,3 +48,5 @@ constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// DPPO: one divergence threshold for every token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>
@@ -23,3 +25,5 @@ constexpr auto dppo(dppo_options o = {}, D divergence = {}) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A trust region chosen at run time, by name: for trainers configured from a file.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/precomputed.hpp>
 #include <cppo/divergence/single_sample.hpp>
@@ -159,3 +161,5 @@ constexpr bool visit_policy(policy_config const& c, F&& f) {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
@@ -158,3 +160,5 @@ constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One call with every output captured, to be compared bit by bit.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -129,3 +131,5 @@ difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> 
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

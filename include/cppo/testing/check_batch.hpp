@@ -2,6 +2,8 @@
 /// What must not change a bit, tried on one batch: executors, poison, holes, padding, order, company, cuts.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/testing/region_runner.hpp>
@@ -178,3 +180,5 @@ class batch_check {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Are a region's parts the same on one lane and on four? Needs no SIMD.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/policy/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/emulated_lanes.hpp>
@@ -123,3 +125,5 @@ class lane_check {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

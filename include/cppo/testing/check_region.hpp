@@ -2,6 +2,8 @@
 /// One call that puts a trust region of your own through what the library's are tested for.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_batch.hpp>
 #include <cppo/testing/check_lanes.hpp>
 #include <cppo/testing/plain_loop.hpp>
@@ -135,3 +137,5 @@ check_result check_region(Region const& region, check_options const& options = {
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

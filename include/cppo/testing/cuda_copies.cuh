@@ -2,6 +2,8 @@
 /// Runs calls on a device wherever their buffers lie: what compares executors on a host compares a device too.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/cuda.cuh>
 
@@ -108,3 +110,5 @@ status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, repor
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

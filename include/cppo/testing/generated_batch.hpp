@@ -2,6 +2,8 @@
 /// A batch that owns its storage and can be rearranged: what tests are made of.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <algorithm>
@@ -161,3 +163,5 @@ struct generated_batch {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Random batches like those trainers make, with everything that has gone wrong in them before.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/generated_lists.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -172,3 +174,5 @@ generated_batch<T> generate(std::uint64_t seed, generator_options const& options
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

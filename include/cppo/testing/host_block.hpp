@@ -2,6 +2,8 @@
 /// A block of threads made of loops: the very bodies that a device runs, on a host, to be tested without one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/block_call.hpp>
 
@@ -143,3 +145,5 @@ status run_call(kernel_bodies<Threads> const&, cppo::detail::task<Real, Region>&
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

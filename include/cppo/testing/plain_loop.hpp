@@ -3,6 +3,8 @@
 /// engine forms from them (prefix sums, quantile, maximum, mean, surrogate) is formed here again.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -186,3 +188,5 @@ plain_result plain_loop(generated_batch<double> const& batch, Region const& poli
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// From a batch and a region: the tightest bound on |Delta| that the measured divergences give, and the gain to beat.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
@@ -229,3 +231,5 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

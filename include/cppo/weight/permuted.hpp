@@ -2,6 +2,8 @@
 /// The shuffle ablation: the same multiset of weights within a response, in a random order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -69,3 +71,5 @@ constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>
