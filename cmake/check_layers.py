@@ -54,7 +54,7 @@ SAME_LAYER = {
     "policy/*": ["policy/trust_region.hpp"],
     "policy/presets.hpp": ["policy/cppo_policy.hpp"],
     "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/trm.hpp"],
-    "objective/report.hpp": ["objective/aggregation.hpp"],
+    "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.
     "execution/*": ["execution/task.hpp"],

@@ -24,7 +24,7 @@ int main() {
                                {.gradient = gradient, .mask = mask, .report = &r}, {.aggregate = token_mean});
   if (!s) { std::puts(s.message()); return 1; }
   for (int i = 0; i < 8; ++i) std::printf("%d %+.4f%s", mask[i], gradient[i], i % 4 == 3 ? "\n" : "   ");
-  std::printf("loss %.4f, kept %td of %td tokens (%td because they move back toward mu)\n", r.loss, r.kept,
+  std::printf("loss %.4f, kept %td of %td tokens (%td because they move back toward mu)\n", r.loss(), r.kept,
               r.counts.tokens, r.kept_toward);
   //! [first]
 

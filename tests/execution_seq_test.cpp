@@ -266,7 +266,7 @@ TEST_CASE("the report counts what the oracle counts", "[execution]") {
     CHECK(r.kept_toward == want.totals.by_decision[static_cast<int>(decision::kept_toward)]);
     CHECK(r.masked_divergence == want.totals.by_decision[static_cast<int>(decision::masked_divergence)]);
     CHECK(r.masked_budget == want.totals.by_decision[static_cast<int>(decision::masked_budget)]);
-    CHECK(std::fabs(r.loss - want.totals.loss) <= 1e-9 * (1.0 + std::fabs(want.totals.loss)));
+    CHECK(std::fabs(r.loss() - want.totals.loss) <= 1e-9 * (1.0 + std::fabs(want.totals.loss)));
   }
 }
 
@@ -295,6 +295,6 @@ TEST_CASE("a sum that is not a number is one NaN, however it came about", "[exec
                                {.surrogate = {.log_ratio_clamp = 0.0}, .bad_input = on_bad_input::propagate});
     CHECK(s.code == status_code::bad_input_propagated);
     double const want = std::numeric_limits<double>::quiet_NaN();
-    CHECK(same_bits(r.loss, want));
+    CHECK(same_bits(r.loss(), want));
   }
 }

@@ -81,7 +81,7 @@ class caller {
   /// The loss in every aggregation that the layout has.
   template <class Region>
   json scalars(Region const& region) const {
-    auto const loss = [&](cppo::aggregation how) { return to_json(report(region, how).loss); };
+    auto const loss = [&](cppo::aggregation how) { return to_json(report(region, how).loss()); };
     json r = {{"token-sum", loss(cppo::token_sum)},
               {"token-mean", loss(cppo::token_mean)},
               {"seq-mean-token-sum", loss(cppo::seq_mean_token_sum)},

@@ -110,6 +110,8 @@ inline cppo::loss_options drawn_options(byte_source& bytes) {
   o.bad_input = static_cast<cppo::on_bad_input>(bytes.below(3));
   constexpr double tolerances[] = {0.0, 0.0, -0.0, 1e-3, 2.0};
   o.log_prob_tolerance = bytes.one_of(tolerances);
+  constexpr double floors[] = {-1000.0, -1000.0, -1e30, -std::numeric_limits<double>::infinity(), -800.0, 1.0};
+  o.log_prob_floor = bytes.one_of(floors);
   return o;
 }
 

@@ -142,8 +142,8 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
       Real const mu = batch.value(argument::rollout_log_prob, b, i);
       Real const a = batch.value(argument::advantage, b, i);
       bool const finite = detail::is_finite(pi) && detail::is_finite(mu);
-      if (!detail::inspect_token(batch, Real(0), b, i).ok()) {
-        bool const positive = detail::inspect_token(batch, detail::special<Real>::largest, b, i).ok();
+      if (!detail::inspect_token(batch, detail::log_prob_range<Real>({}), b, i).ok()) {
+        bool const positive = detail::inspect_token(batch, detail::number_range<Real>{}, b, i).ok();
         ++(positive ? d.positive : d.not_finite);
       }
       d.nonzero_advantages += a != Real(0) ? 1 : 0;

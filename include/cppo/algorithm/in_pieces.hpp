@@ -43,12 +43,12 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& policy,
                     task<Real, Region>& t) noexcept {
   status s = check_inputs(batch, policy);
   if (!s.ok()) return s;
-  s = check_memory(seq, batch);
+  s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
   if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
   s = take_options(t, options);
   if (!s.ok()) return s;
-  return arithmetic_holds(seq, t) ? status{} : status{status_code::arithmetic_relaxed};
+  return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};
 }
 
 }  // namespace detail

@@ -134,6 +134,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   if (o.horizon < 0) return bad;
   if (o.positions == position_convention::fixed_horizon && o.horizon > longest_response) return bad;
   if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
+  if (!(o.log_prob_floor < 0.0)) return bad;
   bool const reads_horizon =
       o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
   t.horizon = o.horizon > 0 ? o.horizon : l.width();
@@ -145,7 +146,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
-  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
+  t.log_probs = log_prob_range<Real>(o);
   return take_pieces(t, o);
 }
 
@@ -171,8 +172,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 template <class Executor, class Real, trust_region_policy Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
-  using detail::check_memory;  // and, by argument-dependent lookup, the executor's own, whenever it is declared
-  status s = check_memory(executor, batch, outputs, options);
+  status s = executor.check_memory(batch, outputs, options);
   if (!s.ok()) return s;
   s = detail::check_inputs(batch, policy);
   if (!s.ok()) return s;
@@ -180,12 +180,10 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>(options.surrogate)};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
-  using detail::arithmetic_holds;
-  if (!arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
+  if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
-  using detail::run_call;
-  return run_call(executor, t, outputs.report);
+  return executor.run_call(t, outputs.report);
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.

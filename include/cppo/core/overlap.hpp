@@ -29,6 +29,9 @@ struct footprint {
     for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
+  /// The lowest byte, and how many lie from it to past the highest: all memory of the buffer, and its gaps.
+  constexpr std::uintptr_t first() const noexcept { return base + static_cast<std::uintptr_t>(low()); }
+  constexpr index_t bytes() const noexcept { return high() - low(); }
 };
 
 /// Elements of a type in rows and columns, strides counted in elements.

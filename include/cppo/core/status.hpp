@@ -23,6 +23,9 @@ enum class status_code : std::int32_t {
   token_weight_invalid,      ///< NaN or infinite
   top_k_invalid,             ///< a listed log-prob is NaN or positive
   piece_rejected,            ///< the totals say that another piece of this response holds bad input
+  log_prob_too_low,          ///< log pi is finite but below `loss_options::log_prob_floor`
+  rollout_log_prob_too_low,  ///< log mu is
+  top_k_too_low,             ///< a listed log-prob is
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
@@ -72,6 +75,15 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "a listed top-k log-prob is NaN or positive at an active token: pass log-softmax values, -inf where unlisted";
     case status_code::piece_rejected:
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
+    case status_code::log_prob_too_low:
+      return "log_prob is below log_prob_floor at an active token, as if something stood in for -inf: mask the token, "
+             "recompute its log-softmax, or lower log_prob_floor";
+    case status_code::rollout_log_prob_too_low:
+      return "rollout_log_prob is below log_prob_floor at an active token, as where an engine writes -9999 for -inf: mask "
+             "the token, replay it in the trainer, or lower log_prob_floor";
+    case status_code::top_k_too_low:
+      return "a listed top-k log-prob is finite but below log_prob_floor: pass -inf where there is no probability, id -1 "
+             "where the entry is unused, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
@@ -129,7 +141,8 @@ struct [[nodiscard]] status {
   CPPO_HOST_DEVICE constexpr char const* message() const noexcept { return sentence(code); }
 };
 
-/// What to do with bad input at an active token (NaN, infinity, positive log-prob, mask value that is not 0 or 1).
+/// What to do with bad input at an active token (NaN, infinity, log-prob above 0 or below the floor, mask value that is
+/// not 0 or 1).
 enum class on_bad_input : std::uint8_t {
   reject,     ///< that response's outputs become excluded, the others are computed, the status is an error (default)
   exclude,    ///< the token becomes inactive, as if its response mask were 0; the status is notable

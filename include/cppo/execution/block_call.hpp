@@ -163,9 +163,7 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
 /// Step 5: outcomes in order, added up.
 template <class Block>
 class block_fold {
-  static constexpr int staged = 32, words = sizeof(report) / 8;
-  static constexpr int whole_words = 53, sums = 8;  // counts, then sums in double; extremes come last
-  static_assert(sizeof(report) == 8 * (whole_words + sums + 4));
+  static constexpr int staged = 32, whole_words = report_fields.counts, sums = report_fields.sums;
 
  public:
   /// In memory that the block shares.
@@ -235,10 +233,7 @@ class block_fold {
     } else if (job < whole_words + sums) {
       __builtin_memcpy(to, &sum, 8);
     } else if (job == whole_words + sums) {
-      into.diagnostics.max_divergence = extremes.max_divergence;
-      into.diagnostics.max_ratio = extremes.max_ratio;
-      into.diagnostics.min_delta_b = extremes.min_delta_b;
-      into.diagnostics.max_delta_b = extremes.max_delta_b;
+      report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.diagnostics, extremes);
     } else {
       into.first_bad = first_bad;
     }

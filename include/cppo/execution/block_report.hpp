@@ -74,8 +74,10 @@ class block_report {
       }
     });
   }
-  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one.
-  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, report& r) const noexcept {
+  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one, `share` divides
+  /// its loss.
+  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, double share,
+                               report& r) const noexcept {
     block_.each([&](int th) {
       for (int q = th; q < report_terms; q += threads) {
         lane_sums<Real> sums;
@@ -95,7 +97,7 @@ class block_report {
     block_.each([&](int th) {
       if (th != 0) return;
       all.put(r);
-      report_sums<Real>::put_sums(r, shared_.total);
+      report_sums<Real>::put_sums(r, shared_.total, share);
       note_budget(r, delta_b);
     });
   }

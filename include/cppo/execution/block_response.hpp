@@ -125,7 +125,7 @@ class block_response {
     token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
-    bool const good = !Usual || inspect_input(in, task_.tolerance, b_, i).ok();
+    bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
@@ -247,7 +247,7 @@ class block_response {
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, diagnostics);
+    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.

@@ -194,7 +194,7 @@ __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant
     return;
   }
   s.diagnostics = call.m.folds->diagnostics;
-  s.outcome = conclude(call.m.folds->first_bad, s.diagnostics, call.t.bad_input);
+  s.outcome = conclude(call.t, call.m.folds->first_bad, s.diagnostics);
   if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>())) s.outcome = {status_code::arithmetic_relaxed};
   if (wanted != nullptr) *wanted = s.diagnostics;
 }

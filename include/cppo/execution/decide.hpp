@@ -16,6 +16,8 @@ struct decided_token {
   Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
+  bool teaches;               ///< advantage times token weight is not 0
+  bool high, low;             ///< moves away from mu with A > 0, with A < 0
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -39,7 +41,8 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   auto const inside = policy.keeps(t);
   auto const kept = bad ? V(0) < V(0) : inside;
   V const gate = bad ? V(0) : policy.gate_value(t, kept);
-  auto const product = call.objective.product(t, t.advantage() * V(extra_weight));
+  V const weighted = t.advantage() * V(extra_weight);
+  auto const product = call.objective.product(t, weighted);
   auto const terms = call.objective.terms(t, product, gate, V(scale));
   ratio_estimates<V> const estimates = call.objective.estimates(t, product);
 
@@ -61,13 +64,31 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
     t.set_prefix(drift, prefix_weight, allowance);
     r[sink::excess] = excess_of(policy.mask(), t).raw();
   }
-  Real const summed[report_terms] = {r[sink::loss], r[sink::divergence], r[sink::weighted], r[sink::gate],
+  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted], r[sink::gate],
                                      product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
   for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
   d.capped = product.capped.raw();
+  bool const away = !t.moves_toward_rollout().raw();
+  d.teaches = !bad && weighted.raw() != Real(0);
+  d.high = away && t.advantage().raw() > Real(0);
+  d.low = away && !d.high;
   return d;
+}
+
+/// Counts a token.
+template <class Count, class Real>
+CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
+  n.count(d.code());
+  n.clamped += d.clamped ? 1 : 0;
+  n.capped += d.capped ? 1 : 0;
+  if (!d.teaches) return;
+  ++n.teaching_tokens;
+  n.teaching_kept += d.kept() ? 1 : 0;
+  n.teaching_toward += d.code() == decision::kept_toward ? 1 : 0;
+  n.masked_high += !d.kept() && d.high ? 1 : 0;
+  n.masked_low += !d.kept() && d.low ? 1 : 0;
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

@@ -1,5 +1,6 @@
 /// @file
-/// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
+/// Executors: where a call runs. What a call asks of one are members of its class: they are found whatever was included
+/// in which order.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,24 +11,7 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// The plain definition on one thread: what every other executor must equal, bit for bit.
-struct seq_t {};
-/// The plain definition on one thread.
-inline constexpr seq_t seq{};
-
 namespace detail {
-
-/// Valid tokens of response b, 0 if it is rejected. An executor that counts faster brings an overload of its own.
-template <class Executor, class Real, class Region>
-constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, index_t b) noexcept {
-  return count_response(t, b).tokens;
-}
-
-/// Does arithmetic keep the contract here and now? An executor with registers of its own brings an overload.
-template <class Executor, class Real, class Region>
-bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
-  return scalars_keep_arithmetic();
-}
 
 /// Can response b of `tokens` valid tokens be what the call's options say it is? Without a token it has no position.
 template <class Real, class Region>
@@ -47,7 +31,7 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   if (!t.needs_sweep()) return {};
   batch_counts n;
   for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
-    index_t const tokens = count_tokens(executor, t, b);
+    index_t const tokens = executor.count_tokens(t, b);
     status const fits = check_length(t, b, tokens);
     if (!fits.ok()) return fits;
     n = n + t.counts(b, tokens);
@@ -107,24 +91,6 @@ CPPO_HOST_DEVICE constexpr void note_budget(report& r, double delta_b) noexcept 
   if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
 }
 
-/// Runs a checked call; what it ends with. An executor that does not wait for its results brings an overload.
-template <class Executor, class Real, class Region>
-status run_call(Executor const& executor, task<Real, Region>& t, report* wanted) {
-  status s = prepare(executor, t);
-  if (!s.ok()) return s;
-  t.reports = wanted != nullptr;
-  outcome_fold fold = execute(executor, t);
-  s = fold.finish(t.bad_input);
-  if (wanted != nullptr) *wanted = fold.diagnostics;
-  return s;
-}
-
-/// Can the executor reach everything that was lent? One that runs on a device brings an overload.
-template <class Executor, class Real, class... Lent>
-constexpr status check_memory(Executor const&, rollout_batch_view<Real> const& batch, Lent const&...) noexcept {
-  return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
-}
-
 /// Marks every slot of response b as excluded.
 template <class Real, class Region>
 constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
@@ -132,6 +98,40 @@ constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept
 }
 
 }  // namespace detail
+
+/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the loop
+/// itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
+template <class Self>
+class host_executor {
+ public:
+  /// Can the executor reach everything that was lent?
+  template <class Real>
+  constexpr status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const&, loss_options const&) const noexcept {
+    return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
+  }
+  /// Does arithmetic keep the contract here and now?
+  template <class Real, class Region>
+  bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+    return detail::scalars_keep_arithmetic();
+  }
+  /// Valid tokens of response b, 0 if it is rejected.
+  template <class Real, class Region>
+  constexpr index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+    return detail::count_response(t, b).tokens;
+  }
+  /// Runs a checked call; what it ends with.
+  template <class Real, class Region>
+  status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    Self const& self = static_cast<Self const&>(*this);
+    status s = detail::prepare(self, t);
+    if (!s.ok()) return s;
+    t.reports = wanted != nullptr;
+    detail::outcome_fold fold = self.execute(t);
+    s = fold.finish(t);
+    if (wanted != nullptr) *wanted = fold.diagnostics;
+    return s;
+  }
+};
 
 }  // namespace cppo::inline CPPO_ABI
 

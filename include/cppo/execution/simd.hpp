@@ -9,8 +9,22 @@
 
 namespace cppo::inline CPPO_ABI {
 
+namespace detail {
+
+/// Do registers keep the contract, and scalars, and is the registers' own way onto the grid the same?
+inline bool registers_keep_arithmetic() noexcept {
+  if constexpr (allows_fast_math) return true;
+  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
+  simd_ops::ints high, low;
+  simd_ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
+  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low;
+  return grid && scalars_keep_arithmetic() && keeps_arithmetic<simd_lane>();
+}
+
+}  // namespace detail
+
 /// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
-class simd_t {
+class simd_t : public host_executor<simd_t> {
  public:
   constexpr simd_t() noexcept = default;
   /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
@@ -42,6 +56,35 @@ class simd_t {
     index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
     return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
   }
+  /// Asks the registers too.
+  template <class Real, class Region>
+  bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept {
+    if constexpr (std::is_same_v<Real, float>) return detail::registers_keep_arithmetic();
+    else return host_executor::arithmetic_holds(t);
+  }
+  /// Counts on registers, in float.
+  template <class Real, class Region>
+  index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+    if constexpr (std::is_same_v<Real, float>) {
+      std::vector<float> none;
+      return detail::simd_response<Region>(t, b, none).count();
+    } else {
+      return host_executor::count_tokens(t, b);
+    }
+  }
+  /// Runs a call on registers of tokens, responses over threads; calls in double run the scalar definition.
+  template <class Real, class Region>
+  detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
+    if constexpr (std::is_same_v<Real, float>) {
+      return over_responses<float>(t, detail::simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
+        return detail::simd_response<Region>(t, b, scratch).run();
+      });
+    } else {
+      return over_responses<double>(t, detail::seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
+        return detail::seq_response<double, Region>(t, b, scratch).run();
+      });
+    }
+  }
 
  private:
   int threads_ = 1;
@@ -50,44 +93,6 @@ class simd_t {
 };
 /// SIMD registers, one thread; `simd.with_threads(n)` for more.
 inline constexpr simd_t simd{};
-
-namespace detail {
-
-/// Asks the registers too, and their own way onto the grid.
-template <class Region>
-bool arithmetic_holds(simd_t const&, task<float, Region> const& t) noexcept {
-  if constexpr (allows_fast_math) return true;
-  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
-  simd_ops::ints high, low;
-  simd_ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
-  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low;
-  return grid && arithmetic_holds(seq, t) && keeps_arithmetic<simd_lane>();
-}
-
-/// Counts on registers.
-template <class Region>
-index_t count_tokens(simd_t const&, task<float, Region> const& t, index_t b) noexcept {
-  std::vector<float> none;
-  return simd_response<Region>(t, b, none).count();
-}
-
-}  // namespace detail
-
-/// Runs a call on registers of tokens, responses over threads.
-template <class Region>
-detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
-  return how.over_responses<float>(t, detail::simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
-    return detail::simd_response<Region>(t, b, scratch).run();
-  });
-}
-
-/// Calls in double run the scalar definition, responses over threads.
-template <class Region>
-detail::outcome_fold execute(simd_t how, detail::task<double, Region> const& t) {
-  return how.over_responses<double>(t, detail::seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
-    return detail::seq_response<double, Region>(t, b, scratch).run();
-  });
-}
 
 }  // namespace cppo::inline CPPO_ABI
 

@@ -99,7 +99,7 @@ class simd_response {
   }
   bool lists_sound(token_block const& block) const noexcept {
     bool good = true;
-    block.each([&](int, index_t slot) { good = good && inspect_token(task_.batch, task_.tolerance, b_, slot).ok(); });
+    block.each([&](int, index_t slot) { good = good && inspect_token(task_.batch, task_.log_probs, b_, slot).ok(); });
     return good;
   }
   /// D by the scalar definition, where the score exists for one token only.
@@ -117,7 +117,7 @@ class simd_response {
         for (int u = 0; u < group_registers; ++u) input.see(g, at + u * simd_size);
       });
     });
-    return extras && input.good(task_.tolerance);
+    return extras && input.good(task_.log_probs);
   }
 
   /// T, and what the budget is found from; false if the input is not sound.
@@ -134,7 +134,7 @@ class simd_response {
       bool const extras = each_block([&](token_block const& block, token_lanes const& in, index_t rank) {
         score_block(block, in, input, scores + rank);
       });
-      if (!extras || !input.good(task_.tolerance)) return false;
+      if (!extras || !input.good(task_.log_probs)) return false;
       if constexpr (any(Region::needed, needs::response)) s.observe();
       known_ = scores;
     }
@@ -224,8 +224,8 @@ class simd_response {
     if constexpr (can_stream) {
       if (far) end_streaming();
     }
-    if (!done || !with.input.good(task_.tolerance)) return false;
-    if (Report && task_.reports) notes.template finish<Region::is_soft>(diagnostics, whole_.delta_b);
+    if (!done || !with.input.good(task_.log_probs)) return false;
+    if (Report && task_.reports) notes.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
     return true;
   }
 

@@ -53,19 +53,22 @@ void each_group(token_block const& block, token_lanes const& in, F const& f) {
   f(padded_tail(in, k, block.count - k, copies), 0, k);
 }
 
-/// Finds input that is not finite, and log-probs above the tolerance, in a run of tokens.
+/// Finds input that is not finite, and log-probs out of their range, in a run of tokens.
 struct soundness {
   simd_lane largest{std::numeric_limits<float>::lowest()};
+  simd_lane smallest{0.0F};
   simd_ops::ints sizes = simd_ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
 
   CPPO_ALWAYS_INLINE void see(token_lanes const& in, int k) noexcept {
     simd_lane const pi = lanes_at(in.pi, k), mu = lanes_at(in.mu, k);
     largest = max(largest, max(pi, mu));
+    smallest = min(smallest, min(pi, mu));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(pi - mu).raw()));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(in.advantage, k)).raw()));
   }
-  bool good(float tolerance) const noexcept {
-    return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every((largest <= simd_lane(tolerance)).raw());
+  bool good(number_range<float> log_probs) const noexcept {
+    auto const within = (largest <= simd_lane(log_probs.high)) & (smallest >= simd_lane(log_probs.low));
+    return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every(within.raw());
   }
 };
 

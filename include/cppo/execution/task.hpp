@@ -49,7 +49,7 @@ struct token_trace {
 
 /// What a call may produce; every member is optional.
 struct policy_outputs {
-  output loss = {};      ///< token losses, scaled: they add up to `report.loss`
+  output loss = {};      ///< token losses, scaled: they add up to `report.loss()`
   output gradient = {};  ///< d loss / d log pi of each token
   output mask = {};      ///< M_t, 0 or 1
   output gate = {};      ///< what multiplies the token: M_t, or g(x_t) under a soft gate
@@ -75,6 +75,8 @@ struct loss_options {
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
+  double log_prob_floor = -1000.0;  ///< log-probs below it are bad input, in lists too, where -inf is not: engines write
+                                    ///< -9999 and the like for -inf. Below 0; -inf: none is too low
   std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
   std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
                                                   ///< which cover what its carry and the piece hold
@@ -95,6 +97,22 @@ struct token_record {
   CPPO_HOST_DEVICE constexpr Real& operator[](sink s) noexcept { return values[static_cast<int>(s)]; }
 };
 
+/// The finite numbers from `low`, at most -0, to `high`, at least +0.
+template <class Real>
+struct number_range {
+  Real low = -special<Real>::largest;
+  Real high = special<Real>::largest;
+};
+
+/// The log-probs that options in their range accept at an active token, in the arithmetic of the call.
+template <class Real>
+constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
+  constexpr auto largest = static_cast<double>(special<Real>::largest);
+  double const low = o.log_prob_floor > -largest ? o.log_prob_floor : -largest;
+  double const high = o.log_prob_tolerance > 0.0 ? o.log_prob_tolerance : 0.0;  // never -0
+  return {static_cast<Real>(low), static_cast<Real>(high)};
+}
+
 /// A checked call. Trivially copyable: a kernel argument.
 template <class Real, class Region>
 struct task {
@@ -108,7 +126,7 @@ struct task {
   index_t horizon = 0;
   double normalizer = 0.0;
   double divisor = 1.0;
-  Real tolerance{};
+  number_range<Real> log_probs{};
   prefix_sums const* carries = nullptr;
   response_summary const* totals = nullptr;
   bool reports = false;
@@ -136,6 +154,14 @@ struct task {
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
     if (positions == position_convention::fixed_horizon) return horizon;
     return positions == position_convention::padded_column ? batch.shape().width() : own;
+  }
+  /// What divides the sums of the report.
+  CPPO_HOST_DEVICE constexpr loss_scaling scaling() const noexcept {
+    return {aggregate, true, aggregate == aggregation::seq_mean_token_sum_norm ? horizon : 0, normalizer};
+  }
+  /// What divides a response's share of them.
+  CPPO_HOST_DEVICE constexpr double share_of(index_t length) const noexcept {
+    return aggregate == aggregation::seq_mean_token_mean && length > 0 ? static_cast<double>(length) : 1.0;
   }
   /// Factor on each token of a response with `length` valid tokens.
   CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept { return scale(length, divisor); }

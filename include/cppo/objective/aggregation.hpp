@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/numeric.hpp>
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -40,6 +41,27 @@ CPPO_HOST_DEVICE constexpr double divisor(aggregation a, batch_counts n) noexcep
   index_t const count = a == aggregation::token_mean ? n.tokens : n.responses;
   return count > 0 ? static_cast<double>(count) : 1.0;
 }
+
+/// What divides the sum of the losses of a call, or of several: counts are added first, then the sum is divided.
+struct loss_scaling {
+  aggregation aggregate = aggregation::token_sum;  ///< of the call
+  bool known = false;       ///< false: of no call, as in a report `{}`
+  index_t horizon = 0;      ///< of `seq_mean_token_sum_norm`; 0 under any other
+  double normalizer = 0.0;  ///< as lent; 0: by counts; NaN: of calls that were scaled differently, which have no sum
+
+  /// The number that a sum over `n` is divided by.
+  CPPO_HOST_DEVICE constexpr double divisor(batch_counts n) const noexcept {
+    double const by = normalizer == 0.0 ? cppo::divisor(aggregate, n) : normalizer;
+    return horizon > 0 ? by * static_cast<double>(horizon) : by;
+  }
+  /// That of two calls together. Scaled differently they have none: not a number.
+  CPPO_HOST_DEVICE friend constexpr loss_scaling operator+(loss_scaling const& a, loss_scaling const& b) noexcept {
+    if (!a.known) return b;
+    if (!b.known) return a;
+    bool const same = a.aggregate == b.aggregate && a.horizon == b.horizon && a.normalizer == b.normalizer;
+    return same ? a : loss_scaling{aggregation::token_sum, true, 0, detail::special<double>::nan};
+  }
+};
 
 /// The factor on every token of a response of `length` valid tokens: 1/divisor, and 1/length or 1/horizon.
 CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_t length, double horizon) noexcept {

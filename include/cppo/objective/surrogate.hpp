@@ -36,6 +36,7 @@ template <class V>
 struct surrogate_terms {
   V loss;      ///< l_t, times the scale
   V gradient;  ///< d l_t / d log pi_t, times the scale
+  V unscaled;  ///< l_t
 };
 
 /// The part of the terms that the mask has no say in.
@@ -88,12 +89,12 @@ class surrogate {
   /// are exactly +0, whatever rho is.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
-    return differentiate(t, p, gate > V(0), -((p.value * gate) * scale));
+    return differentiate(t, p, gate > V(0), -(p.value * gate), scale);
   }
   /// The same where a token survives whole or not at all.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
-    return differentiate(t, p, kept, -(p.value * scale));
+    return differentiate(t, p, kept, -p.value, scale);
   }
 
   /// log rho and k3 of a token.
@@ -107,12 +108,10 @@ class surrogate {
 
  private:
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term) const noexcept {
-    V const kept = only(live, term);
-    V loss = kept, gradient = kept;
-    if (form_ == surrogate_form::ratio) [[likely]] gradient = only(!(p.clamped | p.capped), kept);
-    else loss = only(live, term * t.log_prob());
-    return {loss, gradient};
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term, V scale) const noexcept {
+    V const kept = only(live, term), scaled = kept * scale;
+    if (form_ == surrogate_form::ratio) [[likely]] return {scaled, only(!(p.clamped | p.capped), scaled), kept};
+    return {only(live, scaled * t.log_prob()), scaled, only(live, kept * t.log_prob())};
   }
 
   surrogate_form form_;

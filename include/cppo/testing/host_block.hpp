@@ -63,10 +63,6 @@ class host_block {
   bool forward_ = false;
 };
 
-/// An executor that runs the bodies of kernels on `host_block<Threads>`.
-template <int Threads>
-struct kernel_bodies {};
-
 namespace kernels {
 
 /// Runs the steps of a call as a device does, one block after the other.
@@ -102,7 +98,7 @@ class host_kernels {
     each_response<false>(t, decide);
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
-    status const s = cppo::detail::conclude(all.first_bad, all.diagnostics, t.bad_input);
+    status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
     if (wanted != nullptr) *wanted = all.diagnostics;
     return s;
   }
@@ -138,11 +134,16 @@ class host_kernels {
 
 }  // namespace kernels
 
-/// Runs a checked call on kernel bodies.
-template <int Threads, class Real, class Region>
-status run_call(kernel_bodies<Threads> const&, cppo::detail::task<Real, Region>& t, report* wanted) {
-  return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
-}
+/// An executor that runs the bodies of kernels on `host_block<Threads>`.
+template <int Threads>
+class kernel_bodies : public host_executor<kernel_bodies<Threads>> {
+ public:
+  /// Runs a checked call on kernel bodies.
+  template <class Real, class Region>
+  status run_call(cppo::detail::task<Real, Region>& t, report* wanted) const {
+    return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
+  }
+};
 
 }  // namespace cppo::inline CPPO_ABI::testing
 
