@@ -81,14 +81,14 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
 template <class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
   n.count(d.code());
-  n.clamped += d.clamped ? 1 : 0;
-  n.capped += d.capped ? 1 : 0;
+  n.clamped += static_cast<Count>(d.clamped);
+  n.capped += static_cast<Count>(d.capped);
   if (!d.teaches) return;
   ++n.teaching_tokens;
-  n.teaching_kept += d.kept() ? 1 : 0;
-  n.teaching_toward += d.code() == decision::kept_toward ? 1 : 0;
-  n.masked_high += !d.kept() && d.high ? 1 : 0;
-  n.masked_low += !d.kept() && d.low ? 1 : 0;
+  n.teaching_kept += static_cast<Count>(d.kept());
+  n.teaching_toward += static_cast<Count>(d.code() == decision::kept_toward);
+  n.masked_high += static_cast<Count>(!d.kept() && d.high);
+  n.masked_low += static_cast<Count>(!d.kept() && d.low);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
