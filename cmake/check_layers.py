@@ -38,7 +38,9 @@ SAME_LAYER = {
 
     "core/*": ["core/types.hpp"],
     "core/exponential.hpp": ["core/numeric.hpp"],
-    "core/view.hpp": ["core/half.hpp"],
+    "core/element.hpp": ["core/half.hpp"],
+    "core/cuda_half.hpp": ["core/element.hpp"],
+    "core/view.hpp": ["core/element.hpp"],
     "core/buffer.hpp": ["core/status.hpp", "core/view.hpp"],
     "core/batch.hpp": ["core/buffer.hpp"],
     "core/arithmetic.hpp": ["core/exponential.hpp", "core/prefix_sums.hpp"],
@@ -94,7 +96,7 @@ SAME_LAYER = {
 # file: the only files of the library it may include. The oracle is written from the equations; if it reused the
 # layers 1 to 4 beyond the views, it would prove nothing.
 ONLY = {
-    "testing/reference*.hpp": ["version.hpp", "config.hpp", "core/types.hpp", "core/view.hpp", "core/half.hpp",
+    "testing/reference*.hpp": ["version.hpp", "config.hpp", "core/types.hpp", "core/view.hpp", "core/element.hpp", "core/half.hpp",
                                "core/status.hpp", "core/buffer.hpp", "core/batch.hpp", "testing/reference*.hpp"],
 }
 

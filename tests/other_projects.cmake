@@ -62,6 +62,45 @@ else()
   cppo_add_skipped_test(F43_windows_h "there is no x86_64-w64-mingw32-g++")
 endif()
 
+# ---- other people's views and elements ----------------------------------------------------------------------------
+
+# Compiled and run by a compiler that need not be the one of the build.
+function(cppo_add_program_test name source)  # the rest: compiler and flags
+  add_test(NAME ${name} COMMAND sh -c "\"$0\" \"$@\" -o ${name} && ./${name}" ${ARGN} -Wall -Wextra -Werror
+           -DCPPO_NO_FORCED_INLINING "-I${cppo_include_dir}" "${CMAKE_CURRENT_SOURCE_DIR}/builds/${source}")
+endfunction()
+
+# A standard library with <mdspan>: the build's own, or libc++ under the second compiler.
+set(mdspan_flags "")
+foreach(flags IN ITEMS "${CMAKE_CXX_COMPILER};-std=c++23" "${CPPO_CLANG};-std=c++23;-stdlib=libc++")
+  execute_process(COMMAND ${flags} -fsyntax-only -include mdspan -x c++ /dev/null RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+  if(missing EQUAL 0 AND NOT mdspan_flags)
+    set(mdspan_flags ${flags})
+  endif()
+endforeach()
+if(mdspan_flags)
+  cppo_add_program_test(F42_mdspan mdspan.cpp ${mdspan_flags})
+else()
+  cppo_add_skipped_test(F42_mdspan "no standard library here has <mdspan>")
+endif()
+find_path(CPPO_CUDA_INCLUDE_DIR NAMES cuda_fp16.h PATHS /usr/local/cuda/include /opt/cuda/include
+          DOC "CUDA's headers, for tests that a host compiler makes")
+find_path(CPPO_CCCL_INCLUDE_DIR NAMES cuda/std/mdspan PATHS "${CPPO_CUDA_INCLUDE_DIR}/cccl" "${CPPO_CUDA_INCLUDE_DIR}"
+          DOC "CUDA's C++ library, for a test that a host compiler makes")
+mark_as_advanced(CPPO_CUDA_INCLUDE_DIR CPPO_CCCL_INCLUDE_DIR)
+set(cuda_headers -isystem "${CPPO_CCCL_INCLUDE_DIR}" -isystem "${CPPO_CUDA_INCLUDE_DIR}")
+if(CPPO_CUDA_INCLUDE_DIR AND CPPO_CCCL_INCLUDE_DIR)
+  cppo_add_program_test(F42_cuda_mdspan mdspan.cpp "${CMAKE_CXX_COMPILER}" -std=c++20 -DCUDA_MDSPAN ${cuda_headers})
+  cppo_add_program_test(F45_cuda_half half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20 -DCUDA_HALF ${cuda_headers})
+else()
+  cppo_add_skipped_test(F42_cuda_mdspan "there are no headers of CUDA")
+  cppo_add_skipped_test(F45_cuda_half "there are no headers of CUDA")
+endif()
+cppo_add_program_test(F45_half_types half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20)
+if(second_compiler)  # which has _Float16 and __bf16
+  cppo_add_program_test(F45_half_types.clang half_types.cpp "${CPPO_CLANG}" -std=c++20)
+endif()
+
 # ---- units with exceptions and units without ----------------------------------------------------------------------
 
 # As in tests/builds/link_order: the linker must find no function of the library that both define.

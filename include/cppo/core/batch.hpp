@@ -37,7 +37,7 @@ constexpr auto name_buffer(T&& x) noexcept {
 
 /// May hold log-probs? A std::uint16_t does not say of which half type it has the bits.
 template <class T>
-inline constexpr bool holds_reals = element_traits<std::remove_cv_t<T>>::value <= element_type::bf16;
+inline constexpr bool holds_reals = type_of_elements<T>() <= element_type::bf16;
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_reals(T&& x) noexcept {

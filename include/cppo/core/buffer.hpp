@@ -25,8 +25,9 @@ class layout {
     return l;
   }
   /// Responses one after the other, cut by `responses + 1` offsets.
-  template <std::signed_integral Offset>
+  template <class Offset>
   CPPO_HOST_DEVICE static constexpr layout packed(Offset const* offsets, index_t responses) noexcept {
+    static_assert(detail::offset_element<Offset>, "cu_seqlens are integers: lend int32, int64, std::size_t or the like");
     layout l;
     l.responses_ = responses;
     l.offsets_ = offsets;
@@ -35,7 +36,7 @@ class layout {
     return l;
   }
   /// The same where the offsets lie in device memory, which a host cannot read: `elements` says what the last one is.
-  template <std::signed_integral Offset>
+  template <class Offset>
   CPPO_HOST_DEVICE static constexpr layout packed_on_device(Offset const* offsets, index_t responses, index_t elements) noexcept {
     layout l = packed(offsets, responses);
     l.elements_ = elements;
@@ -110,13 +111,13 @@ class layout {
 CPPO_HOST_DEVICE constexpr layout padded(index_t responses, index_t width) noexcept {
   return layout::padded(responses, width);
 }
-/// Responses one after the other: `cu_seqlens` holds `responses + 1` cumulative lengths, int32 or int64.
-template <std::signed_integral Offset>
+/// Responses one after the other: `cu_seqlens` holds `responses + 1` cumulative lengths, int32, int64 or other integers.
+template <class Offset>
 CPPO_HOST_DEVICE constexpr layout packed(Offset const* cu_seqlens, index_t responses) noexcept {
   return layout::packed(cu_seqlens, responses);
 }
 /// The same with `cu_seqlens` in device memory; `elements` is the last of them, the number of token slots.
-template <std::signed_integral Offset>
+template <class Offset>
 CPPO_HOST_DEVICE constexpr layout packed_on_device(Offset const* cu_seqlens, index_t responses, index_t elements) noexcept {
   return layout::packed_on_device(cu_seqlens, responses, elements);
 }
@@ -149,6 +150,7 @@ struct buffer {
   index_t strides[2] = {0, 0};
 };
 
+/// std::mdspan, and what is shaped like one.
 template <class T>
 concept mdspan_like = requires(T const& v) {
   v.data_handle();
@@ -178,9 +180,12 @@ template <class T>
   requires std::is_pointer_v<T>
 struct pointee_of<T> { using type = std::remove_pointer_t<T>; };
 template <class T, std::size_t N>
-struct pointee_of<T[N]> { using type = T; };
+struct pointee_of<T[N]> { using type = std::remove_all_extents_t<T>; };
 template <mdspan_like T>
-struct pointee_of<T> { using type = std::remove_pointer_t<decltype(std::declval<T const&>().data_handle())>; };
+struct pointee_of<T> { using type = std::remove_pointer_t<std::decay_t<decltype(std::declval<T const&>().data_handle())>>; };
+template <class T>
+  requires mdspan_like<T> && requires { typename T::element_type; }
+struct pointee_of<T> { using type = typename T::element_type; };
 template <range_like T>
 struct pointee_of<T> { using type = std::remove_reference_t<decltype(*std::declval<T&>().data())>; };
 template <packed_bits T>
@@ -189,29 +194,81 @@ struct pointee_of<T> { using type = bool; };
 template <class T>
 using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
 
+/// Is every element of a view where its strides say? What a view does not say of itself is taken to be so.
+template <class T>
+consteval bool walks_by_strides() {
+  if constexpr (requires { T::is_always_strided(); T::is_always_unique(); }) return T::is_always_strided() && T::is_always_unique();
+  else return true;
+}
+/// Are the elements of a view those in memory, and not what an accessor makes of them?
+template <class T>
+consteval bool gives_memory() {
+  bool memory = std::is_convertible_v<decltype(std::declval<T const&>().data_handle()), pointee<T>*>;
+  if constexpr (requires { typename T::reference; }) memory = memory && std::is_same_v<typename T::reference, pointee<T>&>;
+  return memory;
+}
+/// Is a view one block of memory, element after element?
+template <class T>
+consteval bool is_solid() {
+  if constexpr (requires { T::is_always_exhaustive(); }) {
+    return T::rank() == 1 && T::is_always_exhaustive() && walks_by_strides<T>() && gives_memory<T>();
+  } else {
+    return false;
+  }
+}
+
+/// A view of rank 1 or 2 that is read and written by its strides.
+template <mdspan_like T>
+constexpr void take_view(T const& x, buffer& b) noexcept {
+  constexpr auto rank = static_cast<int>(T::rank());
+  static_assert(rank == 1 || rank == 2, "cppo reads views of rank 1, [N], and 2, [B, T]: lend a slice of that rank");
+  static_assert(walks_by_strides<T>(),
+                "cppo walks by strides: lend an mdspan whose layout is always strided and unique (layout_right, layout_left, "
+                "layout_stride, padded ones), or a copy in such a layout");
+  static_assert(gives_memory<T>(),
+                "cppo reads and writes memory itself and would pass over an accessor that scales, conjugates or locks: lend "
+                "an mdspan with default_accessor, over values that are as they should be read");
+  if constexpr ((rank == 1 || rank == 2) && gives_memory<T>()) {
+    b.data = x.data_handle();
+    b.rank = rank;
+    for (int r = 0; r < rank; ++r) {
+      b.extents[r] = static_cast<index_t>(x.extent(static_cast<decltype(T::rank())>(r)));
+      b.strides[r] = static_cast<index_t>(x.stride(static_cast<decltype(T::rank())>(r)));
+    }
+  }
+}
+/// An array of rank 1 or 2, row after row.
+template <class T>
+constexpr void take_array(T& x, buffer& b) noexcept {
+  static_assert(std::rank_v<T> <= 2, "cppo reads arrays of rank 1, [N], and 2, [B, T]: lend a part of that rank");
+  if constexpr (std::rank_v<T> == 1) {
+    b.data = x;
+    b.rank = 1;
+    b.extents[0] = static_cast<index_t>(std::extent_v<T>);
+    b.strides[0] = 1;
+  } else if constexpr (std::rank_v<T> == 2) {
+    b.data = x[0];
+    b.rank = 2;
+    b.extents[0] = static_cast<index_t>(std::extent_v<T, 0>);
+    b.extents[1] = b.strides[0] = static_cast<index_t>(std::extent_v<T, 1>);
+    b.strides[1] = 1;
+  }
+}
+
 template <lendable T>
 constexpr buffer make_buffer(T&& x) noexcept {
   using U = std::remove_cvref_t<T>;
   static_assert(!packed_bits<U>,
                 "std::vector<bool> keeps single bits, which cannot be lent: use std::vector<std::uint8_t> or bool[]");
   buffer b;
-  b.type = element_traits<std::remove_cv_t<pointee<T>>>::value;
+  b.type = type_of_elements<pointee<T>>();
   if constexpr (std::is_pointer_v<U>) {
     b.data = x;
     b.rank = -1;
   } else if constexpr (array_like<T>) {
-    b.data = x;
-    b.rank = 1;
-    b.extents[0] = static_cast<index_t>(std::extent_v<U>);
-    b.strides[0] = 1;
+    take_array(x, b);
   } else if constexpr (mdspan_like<U>) {
-    static_assert(U::rank() == 1 || U::rank() == 2, "cppo reads views of rank 1 and 2");
-    b.data = x.data_handle();
-    b.rank = static_cast<int>(U::rank());
-    for (int r = 0; r < b.rank; ++r) {
-      b.extents[r] = static_cast<index_t>(x.extent(static_cast<decltype(U::rank())>(r)));
-      b.strides[r] = static_cast<index_t>(x.stride(static_cast<decltype(U::rank())>(r)));
-    }
+    take_view(x, b);
   } else if constexpr (!packed_bits<U>) {
     b.data = x.data();
     b.rank = 1;
@@ -279,6 +336,20 @@ struct per_response_buffer {
   using element = Element;  ///< element type, const where it may not be written
   detail::buffer source;    ///< what was lent
 };
+
+/// Responses one after the other, by an array of cumulative lengths.
+template <class Offset, std::size_t N>
+constexpr auto packed(Offset const (&cu_seqlens)[N]) noexcept {
+  return packed(static_cast<Offset const*>(cu_seqlens), static_cast<index_t>(N) - 1);
+}
+/// The same by an mdspan of rank 1 without gaps.
+template <detail::mdspan_like View>
+constexpr auto packed(View const& cu_seqlens) noexcept {
+  static_assert(detail::is_solid<View>(),
+                "packed(cu_seqlens) reads offsets one after the other: lend an mdspan of rank 1 in layout_right, a span or a "
+                "pointer");
+  return packed(cu_seqlens.data_handle(), static_cast<index_t>(cu_seqlens.extent(0)) - 1);
+}
 
 /// Lends one value per response ([B]) where the batch expects one per token: a GRPO advantage, for example.
 template <detail::lendable T>

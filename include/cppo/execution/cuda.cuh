@@ -16,6 +16,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/cuda_half.hpp>
 #include <cppo/execution/cuda_kernels.cuh>
 #include <cppo/execution/cuda_workspace.cuh>
 
