@@ -47,9 +47,10 @@ int main() {
   pi[117] = std::numeric_limits<float>::quiet_NaN();
   auto const region = presets::dense_post_trained();
   status const s = policy_loss(simd, lend(mu), region, {.gradient = gradient});
-  if (!s) std::printf("%s: response %td, token %td: %s\n", name(s.where), s.response, s.token, s.message());
+  if (!s) std::printf("%s\n", describe(s).c_str());
   //! [bad_input]
   assert(s.code == status_code::log_prob_invalid && s.response == 1 && s.token == 17 && s.count == 1);
+  assert(std::string_view(describe(s)).starts_with("log_prob at response 1, token 17 is nan, but must be finite"));
   for (std::size_t i = 100; i < n; ++i) assert(gradient[i] == 0.0f);  // the whole response is left out, the other is not
   assert(gradient[0] != 0.0f);
 
@@ -57,5 +58,5 @@ int main() {
   status const left_out = policy_loss(simd, lend(mu), region, {.gradient = gradient},
                                       {.bad_input = on_bad_input::exclude});
   assert(left_out.ok() && left_out.code == status_code::bad_input_excluded && gradient[116] != 0.0f);
-  std::printf("%s\n", left_out.message());
+  std::printf("%s\n", describe(left_out).c_str());
 }

@@ -182,7 +182,12 @@ TEST_CASE("an output is held against everything that a batch lends", "[core]") {
   for (std::size_t i = 0; i < sizeof x; ++i) {
     INFO(i);
     footprint const byte = detail::footprint_of(bytes + i, element_type::u8, 1, 1, 0, 0);
-    CHECK(may_overlap(byte, batch) == (i < sizeof x - sizeof x.behind));
+    argument const what = i < 6 * sizeof x.pi ? static_cast<argument>(1 + i / sizeof x.pi)
+                          : i < offsetof(decltype(x), listed) ? argument::token_id
+                          : i < offsetof(decltype(x), cuts)   ? argument::top_k
+                          : i < offsetof(decltype(x), behind) ? argument::offsets
+                                                              : argument::none;
+    CHECK(detail::overlapped(byte, batch) == what);
   }
 }
 

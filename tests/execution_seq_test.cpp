@@ -17,7 +17,8 @@ reference_options oracle_of(policy_config const& c, loss_options const& l) {
   o.divergence = static_cast<reference_divergence>(named_divergence::find(c.divergence).index());
   bool const is_cppo = c.policy.starts_with("cppo");
   o.toward = c.policy != "none" && !c.policy.starts_with("trm");
-  if (c.policy == "ppo") o.ratio = reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
+  double const low = c.epsilon_low.value_or(c.epsilon), high = c.epsilon_high.value_or(c.epsilon);
+  if (c.policy == "ppo") o.ratio = reference_bounds{1.0 - low, 1.0 + high};
   if (c.policy == "dppo" || is_cppo) o.threshold = reference_bounds{*c.delta, *c.delta};
   if (is_cppo && c.policy != "cppo_no_weight") o.w_min = c.w_min;
   if (is_cppo && c.policy != "cppo_no_budget") {

@@ -191,7 +191,7 @@ TEST_CASE("the batch's own count as normalizer changes no bit") {
   }
 }
 
-TEST_CASE("the horizon divides seq_mean_token_sum_norm, by default the padded width") {
+TEST_CASE("the horizon divides seq_mean_token_sum_norm, and must be given") {
   std::vector<double> const pi(8, -1.0), a(8, 1.0);
   auto const padded = cppo::rollout_batch(cppo::padded(2, 4), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
                                           cppo::advantage(a));
@@ -200,19 +200,19 @@ TEST_CASE("the horizon divides seq_mean_token_sum_norm, by default the padded wi
     cppo::status const s = policy_loss(cppo::seq, batch, cppo::dppo(), {.report = &r}, o);
     return s.ok() ? r.loss() : 1.0;
   };
-  cppo::loss_options o{.aggregate = cppo::seq_mean_token_sum_norm};
+  cppo::loss_options o{.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 4};
   CHECK(loss(padded, o) == -1.0);
   o.horizon = 8;
   CHECK(loss(padded, o) == -0.5);
   o.normalizer = 4.0;
   CHECK(loss(padded, o) == -0.25);
-  // Packed batches have no width to fall back on.
   std::vector<std::int64_t> const offsets{0, 4, 8};
   auto const packed = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
                                           cppo::advantage(a));
   CHECK(loss(packed, o) == -0.25);
   o.horizon = 0;
   CHECK(policy_loss(cppo::seq, packed, cppo::dppo(), {.report = &r}, o).code == cppo::status_code::bad_parameter);
+  CHECK(policy_loss(cppo::seq, padded, cppo::dppo(), {.report = &r}, o).code == cppo::status_code::bad_parameter);
 }
 
 TEST_CASE("normalizers and horizons out of range are refused") {

@@ -322,7 +322,7 @@ TEST_CASE("under a soft gate the mean gate lies above the kept share") {
   report r;
   auto const batch = cppo::rollout_batch(cppo::padded(2, 1), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                          cppo::advantage(a), cppo::divergence_values(d));
-  auto const region = softened(cppo::dppo({0.5, 0.5}, cppo::precomputed), cppo::reciprocal_gate);
+  auto const region = softened(cppo::dppo({.delta = 0.5}, cppo::precomputed), cppo::reciprocal_gate);
   REQUIRE(policy_loss(cppo::seq, batch, region, {.report = &r}).ok());
   CHECK(r.kept == 1);
   CHECK(r.mean_gate() == 0.75);  // 1, and 1/x at x = 1/0.5

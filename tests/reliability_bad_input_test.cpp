@@ -353,7 +353,7 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 3, 2)));
   is.input(code, argument::token_weight, token_weight(vector_view<float const>(full.data(), 12, -1)));
   is.input(code, argument::top_k, top_k(2, ids, full, full));
-  is.input(code, argument::top_k, top_k(0, ids, full.data(), full.data()));
+  is.input(status_code::bad_parameter, argument::top_k, top_k(0, ids, full.data(), full.data()));
   is.input(status_code::null_buffer, argument::response_mask, response_mask(null));
   is.input(status_code::null_buffer, argument::token_weight, token_weight(per_response(null)));
   auto const lend = [&](auto const& pi, auto const& mu, auto const& a) {
@@ -392,10 +392,10 @@ TEST_CASE("a layout that is not sound is refused", "[reliability]") {
   is.shape(status_code::bad_offsets, argument::offsets, packed(negative, 3));
   is.shape(status_code::size_overflow, argument::offsets, packed(huge, 3));
   is.shape(status_code::null_buffer, argument::offsets, packed(null, 3));
-  is.shape(status_code::extent_mismatch, argument::offsets, packed(std::vector<std::int64_t>{}));
-  is.shape(status_code::extent_mismatch, argument::offsets, padded(-1, 4));
-  is.shape(status_code::extent_mismatch, argument::offsets, padded(3, -4));
-  is.shape(status_code::size_overflow, argument::none, padded(index_t{1} << 32, index_t{1} << 31));
+  is.shape(status_code::bad_parameter, argument::layout, packed(std::vector<std::int64_t>{}));
+  is.shape(status_code::bad_parameter, argument::layout, padded(-1, 4));
+  is.shape(status_code::bad_parameter, argument::layout, padded(3, -4));
+  is.shape(status_code::size_overflow, argument::layout, padded(index_t{1} << 32, index_t{1} << 31));
   CHECK(packed(down, 3).check().response == 1);
 }
 
@@ -616,13 +616,13 @@ TEST_CASE("outputs that share memory with carries, totals or the report are foun
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {
   std::vector<std::string> names;
-  for (int a = 1; a <= static_cast<int>(argument::report); ++a) names.emplace_back(name(static_cast<argument>(a)));
+  for (int a = 1; a <= static_cast<int>(argument::layout); ++a) names.emplace_back(name(static_cast<argument>(a)));
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
-                                        "run ",  "thresholds in", "compile "};
+                                        "run ",  "describe(", "compile "};
   for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;

@@ -170,7 +170,7 @@ TEST_CASE("F12_sum_count_consistent: a mean divides by the valid tokens that wer
     auto const sum = capture(executor, batch, unrestricted(), {});
     auto const mean = capture(executor, batch, unrestricted(), {.aggregate = token_mean});
     for (std::size_t i = 0; i < 6; ++i) CHECK(mean[captured::loss][i] == sum[captured::loss][i] / 4.0F);
-    auto const region = dppo({.delta_low = 1e-3, .delta_high = 1e-3});  // what is masked still counts, and is 0
+    auto const region = dppo({.delta = 1e-3});  // what is masked still counts, and is 0
     auto const masked = capture(executor, batch, region, {.aggregate = token_mean});
     CHECK(masked.diagnostics.kept < 4);
     CHECK(masked.diagnostics.counts.tokens == 4);

@@ -227,7 +227,8 @@ void other_ways(hashes& h, Executor const& executor) {
   auto const slots = static_cast<std::size_t>(rows * columns);
   run<float>(h, executor, lent, region, slots, {.positions = position_convention::padded_column});
   run<double>(h, executor, lent, region, slots, {.horizon = 64, .positions = position_convention::fixed_horizon});
-  run<bfloat16>(h, executor, lent, softened(region, reciprocal_gate), slots, {.aggregate = seq_mean_token_sum_norm});
+  run<bfloat16>(h, executor, lent, softened(region, reciprocal_gate), slots,
+                {.aggregate = seq_mean_token_sum_norm, .horizon = columns});
   std::vector<std::uint8_t> everything(slots, 1);
   auto const poisoned = rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
                                       advantage(per_response(advantages)), response_mask(everything));

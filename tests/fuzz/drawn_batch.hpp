@@ -100,7 +100,7 @@ inline cppo::loss_options drawn_options(byte_source& bytes) {
   o.aggregate = static_cast<cppo::aggregation>(bytes.below(5));
   constexpr double normalizers[] = {0.0, 0.0, 1.0, 64.0, 1e-300, -1.0, 1e301};
   o.normalizer = bytes.one_of(normalizers);
-  o.horizon = bytes.below(4) == 0 ? bytes.below(256) : 0;
+  o.horizon = bytes.below(4) == 0 ? 0 : bytes.below(256);
   o.surrogate.form = static_cast<cppo::surrogate_form>(bytes.below(2));
   constexpr double clamps[] = {20.0, 0.0, 1.0, 86.0, 87.0};
   constexpr double caps[] = {0.0, 0.0, 2.0, 1.0, 1e30};

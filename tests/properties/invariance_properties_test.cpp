@@ -373,7 +373,9 @@ TEST_CASE("F5_nan_is_reported_at_its_index, property", "[property]") {
     auto const fault = with_fault(codes.make(), choice, s);
     RC_PRE(fault.has_value());
     cppo::loss_options const o = any_options(fault->sound);
-    cppo::status const want{s.code, s.where, fault->response, fault->token, 1};
+    cppo::status want{s.code, s.where, fault->response, fault->token, 1};
+    want.has_value = true;
+    want.value = static_cast<double>(s.value);
     runner const run = runner_of(choice.config());
     check_rejected(run, *fault, o, want);
     check_excluded(run, *fault, o, want);

@@ -55,8 +55,8 @@ TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "
     cppo::policy_config const less = choice.config();
     cppo::policy_config more = less;
     *more.delta += any_share();
-    more.epsilon_high += any_share();
-    more.epsilon_low = std::min(0.999, more.epsilon_low + any_share());
+    *more.epsilon_high += any_share();
+    more.epsilon_low = std::min(0.999, *more.epsilon_low + any_share());
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
 }

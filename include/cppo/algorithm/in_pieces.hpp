@@ -45,7 +45,7 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& policy,
   if (!s.ok()) return s;
   s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
-  if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
+  if (parameter_check const p = check_positions(options, false); !p) return out_of_range(argument::options, p);
   s = take_options(t, options);
   if (!s.ok()) return s;
   return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};

@@ -14,7 +14,10 @@ class fixed_budget_t {
   /// See `fixed_budget`.
   explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
   /// In range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_b_ >= 0.0 && delta_b_ <= max_score; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {delta_b_ >= 0.0 && delta_b_ <= max_score, "fixed_budget(delta_b)", delta_b_,
+            "in [0, 1000]: 0 leaves a prefix the initial slack delta alone"};
+  }
   /// delta_b
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const&) const noexcept {

@@ -59,15 +59,27 @@ struct top_k_buffers {
   /// Is there room for k entries at each of `rows` token slots?
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
     if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
-    bool const good = k > 0 && fits(ids, rows) && fits(log_prob, rows) && fits(rollout_log_prob, rows);
-    return good ? status{} : status{status_code::extent_mismatch, argument::top_k};
+    parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
+    if (!length) return out_of_range(argument::top_k, length);
+    status const s = check_list(ids, rows, "top_k(..., ids, ...)");
+    if (!s.ok()) return s;
+    status const p = check_list(log_prob, rows, "top_k(..., log_probs, ...)");
+    return p.ok() ? check_list(rollout_log_prob, rows, "top_k(..., rollout_log_probs)") : p;
   }
 
  private:
-  CPPO_HOST_DEVICE constexpr bool fits(buffer const& b, index_t rows) const noexcept {
-    if (b.data == nullptr) return rows == 0;
-    if (b.rank == 2) return b.extents[0] >= rows && b.extents[1] == k;
-    return b.rank == -1 || (b.extents[0] / k >= rows && (b.strides[0] == 1 || rows * k <= 1));
+  CPPO_HOST_DEVICE constexpr status check_list(buffer const& b, index_t rows, char const* list) const noexcept {
+    if (b.data == nullptr) {
+      return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
+    }
+    if (b.rank == 2) {
+      if (b.extents[0] < rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
+      return b.extents[1] == k ? status{} : wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
+    }
+    bool const short_one = b.rank == 1 && b.extents[0] / k < rows;
+    if (short_one) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+    bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
+    return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
   }
 };
 

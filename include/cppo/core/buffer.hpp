@@ -71,26 +71,23 @@ class layout {
   }
   /// Offsets and extents are sound.
   CPPO_HOST_DEVICE constexpr status check() const noexcept {
-    if (responses_ < 0 || width_ < 0) return {status_code::extent_mismatch, argument::offsets};
-    if (!packed_) {
-      if (width_ != 0 && responses_ > (index_t{1} << 62) / width_) return {status_code::size_overflow};
-      return {};
-    }
+    if (parameter_check const p = check_extents(); !p) return detail::out_of_range(argument::layout, p);
+    bool const fits = packed_ || width_ == 0 || responses_ <= (index_t{1} << 62) / width_;
+    if (!packed_) return fits ? status{} : status{status_code::size_overflow, argument::layout};
     if (responses_ == 0) return {};
     if (offsets_ == nullptr) return {status_code::null_buffer, argument::offsets};
     if (on_device_) {
-      if (elements_ > (index_t{1} << 62)) return {status_code::size_overflow, argument::offsets};
-      return elements_ >= 0 ? status{} : status{status_code::extent_mismatch, argument::offsets};
+      return elements_ > (index_t{1} << 62) ? status{status_code::size_overflow, argument::offsets} : status{};
     }
     return check_order(0, responses_);
   }
   /// Offsets first ... last are sound: none below 0, none below the one before it, none out of range.
   CPPO_HOST_DEVICE constexpr status check_order(index_t first, index_t last) const noexcept {
     index_t before = begin(first);
-    if (before < 0) return {status_code::bad_offsets, argument::offsets, first, -1, 1};
+    if (before < 0) return detail::wrong_offset(first, -1, before);
     for (index_t b = first; b < last; ++b) {
       index_t const after = begin(b + 1);
-      if (after < before) return {status_code::bad_offsets, argument::offsets, b, -1, 1};
+      if (after < before) return detail::wrong_offset(b, before, after);
       if (after > (index_t{1} << 62)) return {status_code::size_overflow, argument::offsets, b, -1, 1};
       before = after;
     }
@@ -98,6 +95,17 @@ class layout {
   }
 
  private:
+  /// None of the numbers that the caller gave is below 0.
+  CPPO_HOST_DEVICE constexpr parameter_check check_extents() const noexcept {
+    constexpr char const* shape = "0 or more: pass B, T of the [B, T] buffers";
+    constexpr char const* cuts = "0 or more: cu_seqlens holds one offset more than there are responses, {0} for none";
+    if (!packed_ && responses_ < 0) return {false, "padded(responses, ...)", static_cast<double>(responses_), shape};
+    if (width_ < 0) return {false, "padded(..., width)", static_cast<double>(width_), shape};
+    if (responses_ < 0) return {false, "packed(cu_seqlens, responses)", static_cast<double>(responses_), cuts};
+    constexpr char const* last = "0 or more: pass the last of cu_seqlens";
+    return {elements_ >= 0, "packed_on_device(..., elements)", static_cast<double>(elements_), last};
+  }
+
   index_t responses_ = 0;
   index_t width_ = 0;
   void const* offsets_ = nullptr;
@@ -309,19 +317,22 @@ CPPO_HOST_DEVICE constexpr status place(buffer const& lent, layout const& l, arg
   if (b.data == nullptr) {
     return need == 0 ? status{} : status{status_code::null_buffer, where};
   }
-  status const bad{status_code::extent_mismatch, where};
   if (b.per_response) {
-    if (b.rank == 2 || (b.rank == 1 && b.extents[0] != l.responses())) return bad;
+    if (b.rank == 2) return wrong_shape(where, "one dimension, with a value per response");
+    if (b.rank == 1 && b.extents[0] != l.responses()) return wrong_extent(where, "values", b.extents[0], l.responses());
     out.response_stride = b.rank == 1 ? b.strides[0] : 1;
   } else if (b.rank == 2) {
-    if (l.is_packed() || b.extents[0] != l.responses() || (b.extents[1] != l.width() && b.extents[1] != 1)) return bad;
+    if (l.is_packed()) return wrong_extent(where, "dimensions", 2, 1);
+    if (b.extents[0] != l.responses()) return wrong_extent(where, "rows", b.extents[0], l.responses());
+    if (b.extents[1] != l.width() && b.extents[1] != 1) return wrong_extent(where, "columns", b.extents[1], l.width());
     out.response_stride = b.strides[0];
     out.token_stride = b.extents[1] == 1 && l.width() != 1 ? 0 : b.strides[1];
   } else if (l.is_packed()) {
-    if (b.rank == 1 && b.extents[0] < need) return bad;
+    if (b.rank == 1 && b.extents[0] < need) return wrong_extent(where, "elements", b.extents[0], need);
     out.token_stride = b.rank == 1 ? b.strides[0] : 1;
   } else {
-    if (b.rank == 1 && (b.extents[0] != need || (b.strides[0] != 1 && need > 1))) return bad;
+    if (b.rank == 1 && b.extents[0] != need) return wrong_extent(where, "elements", b.extents[0], need);
+    if (b.rank == 1 && b.strides[0] != 1 && need > 1) return wrong_shape(where, "stride 1, or two dimensions");
     out.response_stride = l.width();
     out.token_stride = 1;
   }

@@ -79,7 +79,9 @@ concept declares_needs = requires { { P::needed } -> std::convertible_to<needs>;
 template <class P>
 concept declares_clause = requires { { P::kind } -> std::convertible_to<clause>; };
 template <class P>
-concept checks_itself = requires(P const& p) { { p.check() } -> std::convertible_to<bool>; };
+concept checks_with_names = requires(P const& p) { { p.check() } -> std::convertible_to<parameter_check>; };
+template <class P>
+concept checks_itself = checks_with_names<P> || requires(P const& p) { static_cast<bool>(p.check()); };
 template <class P>
 concept declares_input = requires(P const& p) { { p.reads() } -> std::convertible_to<argument>; };
 template <class M, class V>
@@ -97,10 +99,11 @@ inline constexpr clause clause_of = clause::other;
 template <declares_clause P>
 inline constexpr clause clause_of<P> = P::kind;
 
-/// Are a part's parameters in range? True for parts that do not check.
+/// Are a part's parameters in range, and which is not? Parts that do not check are in order.
 template <class P>
-CPPO_HOST_DEVICE constexpr bool parameters_ok(P const& p) noexcept {
-  if constexpr (checks_itself<P>) return p.check();
+CPPO_HOST_DEVICE constexpr parameter_check parameters_of(P const& p) noexcept {
+  if constexpr (checks_with_names<P>) return p.check();
+  else if constexpr (checks_itself<P>) return static_cast<bool>(p.check());
   else return true;
 }
 

@@ -113,18 +113,19 @@ CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) no
   return true;
 }
 
-/// May `f` share a byte with anything the batch lends?
+/// What the batch lends that `f` may share a byte with.
 template <class Real>
-bool may_overlap(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
+argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
   layout const& l = batch.shape();
   for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
-    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return true;
+    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return static_cast<argument>(a);
   }
   top_k_buffers const& lists = batch.lists();
   for (buffer const* b : {&lists.ids, &lists.log_prob, &lists.rollout_log_prob}) {
-    if (may_overlap(f, footprint_of(*b, l.elements(), lists.k))) return true;
+    if (may_overlap(f, footprint_of(*b, l.elements(), lists.k))) return argument::top_k;
   }
-  return may_overlap(f, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
+  bool const cut = may_overlap(f, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
+  return cut ? argument::offsets : argument::none;
 }
 
 /// Do two slots of the layout share an element of the column?

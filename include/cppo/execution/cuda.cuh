@@ -150,15 +150,10 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, policy_output
       if (b->data != nullptr && !device_reads(b->data)) return {status_code::not_device_memory, argument::top_k};
     }
   }
-  struct named { output const* lent; argument a; };
-  named const outputs[] = {{&out.loss, argument::loss}, {&out.gradient, argument::gradient}, {&out.mask, argument::mask},
-                           {&out.gate, argument::gate}, {&out.trace.divergence, argument::trace}, {&out.trace.weight, argument::trace},
-                           {&out.trace.weighted_divergence, argument::trace}, {&out.trace.prefix_drift, argument::trace},
-                           {&out.trace.prefix_weight, argument::trace}, {&out.trace.threshold, argument::trace},
-                           {&out.trace.excess, argument::trace}, {&out.trace.decision, argument::trace}};
-  for (named const& n : outputs) {
+  for (named_output const& n : named_outputs(out)) {
     void const* const p = n.lent->source().data;
-    if (p != nullptr && !device_reads(p)) return {status_code::not_device_memory, n.a};
+    if (p == nullptr || device_reads(p)) continue;
+    return {.code = status_code::not_device_memory, .where = n.where, .name = n.member};
   }
   if (out.report != nullptr && !device_reads(out.report)) return {status_code::not_device_memory, argument::report};
   bool const pieces = (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));

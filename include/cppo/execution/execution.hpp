@@ -17,9 +17,14 @@ namespace detail {
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
-  if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
+  index_t const room = length - t.tokens_before(b);
+  if (tokens > room) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
+            .value = static_cast<double>(tokens), .wanted = room};
+  }
   if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
-    return {status_code::horizon_too_short, argument::options, b, -1, length};
+    return {.code = status_code::horizon_too_short, .where = argument::options, .response = b, .count = length,
+            .has_value = true, .value = static_cast<double>(length), .wanted = t.horizon};
   }
   return {};
 }

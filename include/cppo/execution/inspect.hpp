@@ -77,7 +77,10 @@ CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& 
     if (row.id(j) < 0) continue;
     for (Real const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
       if (holds(log_probs, x) || x == -special<Real>::infinity) continue;
-      return {refusal(log_probs, x, status_code::top_k_invalid, status_code::top_k_too_low), argument::top_k, b, i};
+      status s{refusal(log_probs, x, status_code::top_k_invalid, status_code::top_k_too_low), argument::top_k, b, i};
+      s.has_value = true;
+      s.value = static_cast<double>(x);
+      return s;
     }
   }
   return {};

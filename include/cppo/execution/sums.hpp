@@ -98,6 +98,17 @@ CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& ne
   return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
 }
 
+/// Adds the number at the place that the status of a call names, as the call has read it. (One of a list is there.)
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void note_value(task<Real, Region> const& t, status& s) noexcept {
+  if (s.token < 0 || s.has_value || !t.batch[s.where].lent()) return;
+  column const& c = t.batch[s.where];
+  bool const mask = s.where == argument::response_mask;
+  s.value = mask ? load<double>(c.data, c.type, c.offset(t.batch.shape(), s.response, s.token))
+                 : static_cast<double>(t.batch.value(s.where, s.response, s.token));
+  s.has_value = true;
+}
+
 /// What a call ends with, given the first bad place and the whole report; which gets its scaling, and one NaN for all: the
 /// sign of one that an addition makes, or picks of two, is the processor's.
 template <class Real, class Region>
@@ -106,6 +117,7 @@ CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status c
   all.scaling = t.scaling();
   if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
   status s = first_bad;
+  note_value(t, s);
   s.count = s.code == status_code::piece_rejected ? all.rejected_responses : all.bad_tokens;
   if (t.bad_input == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
   if (t.bad_input == on_bad_input::propagate) s.code = status_code::bad_input_propagated;

@@ -8,6 +8,7 @@
 #include <cppo/objective/surrogate.hpp>
 #include <cppo/policy/trust_region.hpp>
 
+#include <array>
 #include <span>
 
 namespace cppo::inline CPPO_ABI {
@@ -70,7 +71,8 @@ struct loss_options {
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's
                                  ///< (of a response in pieces, the piece that begins it counts: over ranks, give it).
                                  ///< 1/normalizer must be a normal number of the call's arithmetic
-  index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`; 0: padded width
+  index_t horizon = 0;           ///< T of `fixed_horizon`, and the divisor of `seq_mean_token_sum_norm`: both need one,
+                                 ///< the same for the whole run (a padded width differs from batch to batch)
   surrogate_options surrogate = {};                                    ///< how rho enters the loss
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
@@ -89,6 +91,25 @@ enum class sink : std::uint8_t {
   loss, gradient, mask, gate, divergence, weight, weighted, drift, prefix_weight, threshold, excess, decision, count
 };
 inline constexpr int sinks = static_cast<int>(sink::count);
+
+/// An output as its caller names it.
+struct named_output {
+  output const* lent;
+  argument where;
+  char const* member = nullptr;  ///< of the trace
+};
+/// The outputs, by sink.
+constexpr std::array<named_output, sinks> named_outputs(policy_outputs const& o) noexcept {
+  token_trace const& t = o.trace;
+  return {{{&o.loss, argument::loss}, {&o.gradient, argument::gradient}, {&o.mask, argument::mask},
+           {&o.gate, argument::gate}, {&t.divergence, argument::trace, "trace.divergence"},
+           {&t.weight, argument::trace, "trace.weight"},
+           {&t.weighted_divergence, argument::trace, "trace.weighted_divergence"},
+           {&t.prefix_drift, argument::trace, "trace.prefix_drift"},
+           {&t.prefix_weight, argument::trace, "trace.prefix_weight"},
+           {&t.threshold, argument::trace, "trace.threshold"}, {&t.excess, argument::trace, "trace.excess"},
+           {&t.decision, argument::trace, "trace.decision"}}};
+}
 
 /// What one token leaves behind.
 template <class Real>

@@ -74,8 +74,8 @@ struct both_masks {
     return max(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(first) && detail::parameters_ok(second);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(first), detail::parameters_of(second)});
   }
 };
 
@@ -98,8 +98,8 @@ struct either_mask {
     return min(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(first) && detail::parameters_ok(second);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(first), detail::parameters_of(second)});
   }
 };
 
@@ -115,7 +115,7 @@ struct not_mask {
     return !inner(t);
   }
   /// Are the inner mask's parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::parameters_ok(inner); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner); }
 };
 
 /// Keeps what every mask keeps; everything for none.

@@ -16,7 +16,12 @@ class divergence_within_t {
   /// Thresholds where A <= 0 and where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// Thresholds in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(low_) && detail::is_threshold(high_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    bool const two = !(low_ == high_ || (low_ != low_ && high_ != high_));
+    char const* const low = two ? "divergence_within(delta_low, ...)" : "divergence_within(delta)";
+    return detail::first_fault({detail::threshold_check(low_, low),
+                                detail::threshold_check(high_, "divergence_within(..., delta_high)")});
+  }
   /// Z_t <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

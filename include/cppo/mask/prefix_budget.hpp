@@ -26,8 +26,9 @@ class prefix_budget_t {
   /// Where delta_b comes from.
   CPPO_HOST_DEVICE constexpr B const& source() const noexcept { return budget_; }
   /// delta in [2^-126, 1000], and the budget in its range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::is_threshold(delta_) && detail::parameters_ok(budget_);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::threshold_check(delta_, "prefix_budget(delta, ...)"),
+                                detail::parameters_of(budget_)});
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>

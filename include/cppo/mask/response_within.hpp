@@ -16,7 +16,9 @@ class response_max_within_t {
   /// See `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::threshold_check(delta_, "response_max_within(delta)");
+  }
   /// max D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -42,7 +44,9 @@ class response_mean_within_t {
   /// See `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::threshold_check(delta_, "response_mean_within(delta)");
+  }
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

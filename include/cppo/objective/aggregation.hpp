@@ -16,7 +16,7 @@ enum class aggregation : std::uint8_t {
   token_mean,               ///< sum / number of valid tokens of the batch
   seq_mean_token_sum,       ///< sum / number of responses with a valid token
   seq_mean_token_mean,      ///< mean over those responses of each response's mean
-  seq_mean_token_sum_norm,  ///< seq_mean_token_sum / a fixed horizon
+  seq_mean_token_sum_norm,  ///< seq_mean_token_sum / `loss_options::horizon`, which must be given
 };
 
 using enum aggregation;

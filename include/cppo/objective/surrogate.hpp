@@ -26,8 +26,14 @@ struct surrogate_options {
   double ratio_cap = 0.0;
 
   /// Are the values in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return log_ratio_clamp >= 0.0 && log_ratio_clamp <= 86.0 && ratio_cap >= 0.0 && ratio_cap <= 1e30;
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({
+        {form <= surrogate_form::reinforce, "surrogate.form", static_cast<double>(form),
+         "a value of surrogate_form: ratio is the default"},
+        {log_ratio_clamp >= 0.0 && log_ratio_clamp <= 86.0, "surrogate.log_ratio_clamp", log_ratio_clamp,
+         "in [0, 86]: 0 switches the clamp off"},
+        {ratio_cap >= 0.0 && ratio_cap <= 1e30, "surrogate.ratio_cap", ratio_cap,
+         "in [0, 1e30]: 0 switches the cap off"}});
   }
 };
 

@@ -54,7 +54,10 @@ class named_divergence {
   /// Position in `divergence_names()`.
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
   /// Is there a divergence at this position (was the name known)?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0 && index_ < count; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {index_ >= 0 && index_ < count, "named_divergence", static_cast<double>(index_),
+            "a position in divergence_names(): -1 says that find() knows no such name"};
+  }
   /// f(D) of the divergence that was chosen. Pre: check().
   template <class F>
   constexpr auto visit(F const& f) const {
@@ -108,8 +111,9 @@ struct policy_config {
   std::optional<double> delta = {};           ///< threshold (dppo, cppo, trm)
   std::optional<double> delta_b = {};         ///< fixed budget, or the floor where calibrated
   double w_min = 0.8;                         ///< weight floor (cppo)
-  double epsilon_low = 0.2;                   ///< ppo
-  double epsilon_high = 0.2;                  ///< ppo
+  double epsilon = 0.2;                       ///< clip range (ppo)
+  std::optional<double> epsilon_low = {};     ///< the same below 1; not given: epsilon
+  std::optional<double> epsilon_high = {};    ///< the same above 1; not given: epsilon
   calibration calibrate = {};                 ///< cppo_calibrated
   std::uint64_t seed = 0;                     ///< cppo_shuffled
 };
@@ -120,6 +124,10 @@ constexpr auto const& policy_names() noexcept { return detail::policy_names; }
 constexpr auto const& divergence_names() noexcept { return detail::divergence_names; }
 
 namespace detail {
+
+constexpr auto named_ppo(policy_config const& c) noexcept {
+  return ppo({.epsilon = c.epsilon, .epsilon_low = c.epsilon_low, .epsilon_high = c.epsilon_high});
+}
 
 template <class F>
 constexpr bool visit_cppo(policy_config const& c, named_divergence d, F&& f) {
@@ -151,9 +159,8 @@ constexpr bool visit_policy(policy_config const& c, F&& f) {
   named_divergence const d = named_divergence::find(c.divergence);
   if (!d.check()) return false;
   if (c.policy == "none") f(trust_region(d, uniform_weight, keep_all));
-  else if (c.policy == "ppo") f(trust_region(d, uniform_weight, ppo({c.epsilon_low, c.epsilon_high}).mask()));
-  else if (c.policy == "dppo")
-    f(dppo({c.delta.value_or(dppo_options{}.delta_low), c.delta.value_or(dppo_options{}.delta_high)}, d));
+  else if (c.policy == "ppo") f(trust_region(d, uniform_weight, detail::named_ppo(c).mask()));
+  else if (c.policy == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
   else if (c.policy == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
   else if (c.policy == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
   else return detail::visit_cppo(c, d, f);

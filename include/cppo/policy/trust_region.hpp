@@ -44,10 +44,10 @@ class region {
   CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
   CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
 
-  /// Are all parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(divergence_) && detail::parameters_ok(weight_) && detail::parameters_ok(mask_) &&
-           detail::parameters_ok(gate_);
+  /// Are all parameters in range? The first that is not: divergence, weight, mask from left to right, gate.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
+                                detail::parameters_of(mask_), detail::parameters_of(gate_)});
   }
   /// Is the token kept?
   template <class V>

@@ -26,7 +26,7 @@ class batch_check {
 
   /// All of them but `threads`.
   void check() {
-    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", whole_.outcome.message());
+    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome));
     difference const stray = nonzero_excluded(batch_, whole_);
     if (stray.found) log_.fail("+0 at excluded slots", stray, batch_.rows());
     compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, true);
@@ -72,7 +72,7 @@ class batch_check {
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
     if (d.found) log_.fail(what, d, rows);
-    if (got.outcome.code != whole_.outcome.code) log_.fail(what, got.outcome.message());
+    if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome));
     if (reports && !same_bits(got.diagnostics, whole_.diagnostics)) log_.fail(what, "the report differs");
   }
 

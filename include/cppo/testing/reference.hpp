@@ -69,7 +69,7 @@ class reference_walk {
     return std::min(k.ceiling_factor * k.delta_b, std::max(k.delta_b, wanted));  // [Eq. 22]
   }
 
-  double horizon() const { return static_cast<double>(o_.horizon > 0 ? o_.horizon : batch_.shape().width()); }
+  double horizon() const { return static_cast<double>(o_.horizon); }
 
   /// Factor of the aggregation on each token of a response of n tokens.
   double scale(double n) const {

@@ -79,7 +79,7 @@ struct reference_options {
   reference_form form = reference_form::ratio;                        ///< loss
   reference_aggregation aggregate = reference_aggregation::token_sum; ///< from tokens to a number
   double normalizer = 0.0;                                            ///< divisor; 0: this batch's count
-  index_t horizon = 0;                                                ///< 0: the padded width
+  index_t horizon = 0;                                                ///< T, and the norm's divisor
   reference_positions positions = reference_positions::own_length;    ///< t and T of the weight
 };
 

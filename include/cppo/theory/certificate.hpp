@@ -206,7 +206,8 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   certificate_result c;
   c.outcome = batch.check();
   if (c.outcome.ok() && !(options.xi >= 0.0 && options.xi < std::numeric_limits<double>::infinity())) {
-    c.outcome = {status_code::bad_parameter, argument::options};
+    c.outcome = cppo::detail::out_of_range(argument::options, {false, "xi", options.xi,
+                                           "0 or more, and finite: it bounds |R|, in the units of the advantages"});
   }
   if (!c.outcome.ok()) return c;
   auto const slots = static_cast<std::size_t>(batch.shape().elements());

@@ -19,7 +19,10 @@ class linear_weight_t {
   /// Weight of the last token.
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
   /// w_min in (0, 1]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return w_min_ > 0.0 && w_min_ <= 1.0; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {w_min_ > 0.0 && w_min_ <= 1.0, "linear_weight(w_min)", w_min_,
+            "in (0, 1]: 1 weighs every position the same"};
+  }
   /// The schedule of one response: t to w_t.
   struct line {
     double slope;  ///< (1 - w_min)/(T - 1)

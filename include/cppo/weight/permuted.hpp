@@ -49,7 +49,7 @@ class permuted_weight {
   /// See `permuted`.
   constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
   /// Are the inner schedule's parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::parameters_ok(inner_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner_); }
   /// Weight of position t: that of position p(t).
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
