@@ -38,6 +38,7 @@ SAME_LAYER = {
     "core/*": ["core/types.hpp"],
     "core/exponential.hpp": ["core/numeric.hpp"],
     "core/view.hpp": ["core/half.hpp"],
+    "core/narrowing.hpp": ["core/numeric.hpp", "core/view.hpp"],
     "core/buffer.hpp": ["core/status.hpp", "core/view.hpp"],
     "core/batch.hpp": ["core/buffer.hpp"],
     "core/arithmetic.hpp": ["core/exponential.hpp", "core/prefix_sums.hpp"],
@@ -52,7 +53,7 @@ SAME_LAYER = {
 
     "policy/*": ["policy/trust_region.hpp"],
     "policy/presets.hpp": ["policy/cppo_policy.hpp"],
-    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/trm.hpp"],
+    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/reporting.hpp", "policy/trm.hpp"],
     "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.
