@@ -41,6 +41,7 @@ SAME_LAYER = {
     "core/element.hpp": ["core/half.hpp"],
     "core/cuda_half.hpp": ["core/element.hpp"],
     "core/view.hpp": ["core/element.hpp"],
+    "core/narrowing.hpp": ["core/numeric.hpp", "core/view.hpp"],
     "core/buffer.hpp": ["core/status.hpp", "core/view.hpp"],
     "core/batch.hpp": ["core/buffer.hpp"],
     "core/status.hpp": ["core/parameter_check.hpp"],
@@ -57,7 +58,7 @@ SAME_LAYER = {
 
     "policy/*": ["policy/trust_region.hpp"],
     "policy/presets.hpp": ["policy/cppo_policy.hpp"],
-    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/trm.hpp"],
+    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/reporting.hpp", "policy/trm.hpp"],
     "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.

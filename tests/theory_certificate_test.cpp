@@ -153,6 +153,8 @@ TEST_CASE("certificate: lower bounds of the divergence certify nothing") {
   CHECK(of(kl, bound_kind::mixed) < infinity);  // read as KL
   auto const ppo_region = trust_region(no_divergence, uniform_weight, ratio_within(0.8, 1.2));
   CHECK_FALSE(certificate(batch, ppo_region, {.divergence = measured::total_variation}).certifies);  // no D
+  certificate_result const reports = certificate(batch, reporting(ppo_region, binary_kl));
+  CHECK(reports.max_divergence == kl.max_divergence);  // read as KL where it is only reported, too
 }
 
 TEST_CASE("certificate: a divergence by name is the one of its type") {

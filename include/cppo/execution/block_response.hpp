@@ -271,14 +271,13 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) {
-      if (h.what != slot::bad) lend_lists(i, h.t, lists);
-    }
+    if (!Usual && h.what != slot::bad) lend_lists(i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
     if (!task_.reports) return;
     tally.see(d);
+    if constexpr (!Usual) task_.count_stored(d.record, tally.counts);
     note().put(from + h.rank, staged_from, d);
     note().put_position(h.t.at()[0], d.kept());
   }

@@ -18,6 +18,7 @@ struct decided_token {
   bool clamped, capped;
   bool teaches;               ///< advantage times token weight is not 0
   bool high, low;             ///< moves away from mu with A > 0, with A < 0
+  bool not_finite;            ///< loss or gradient, of input that is not bad
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -62,7 +63,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   if (traces) {
     r[sink::threshold] = policy.threshold(t, V((before.budget - before.drift + slack).value())).raw();
     t.set_prefix(drift, prefix_weight, allowance);
-    r[sink::excess] = excess_of(policy.mask(), t).raw();
+    r[sink::excess] = policy.excess(t).raw();
   }
   Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted], r[sink::gate],
                                      product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
@@ -74,6 +75,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   d.teaches = !bad && weighted.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
   d.low = away && !d.high;
+  d.not_finite = !bad && !(is_finite(terms.loss.raw()) && is_finite(terms.gradient.raw()));
   return d;
 }
 
@@ -83,6 +85,7 @@ CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_toke
   n.count(d.code());
   n.clamped += static_cast<Count>(d.clamped);
   n.capped += static_cast<Count>(d.capped);
+  n.not_finite += static_cast<Count>(d.not_finite);
   if (!d.teaches) return;
   ++n.teaching_tokens;
   n.teaching_kept += static_cast<Count>(d.kept());

@@ -104,7 +104,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
       trace(sink::decision, policy.decided_by(t[u], kept));
       trace(sink::threshold, policy.threshold(t[u], lanes_at(seen.left, lane)));
       t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-      trace(sink::excess, excess_of(policy.mask(), t[u]));
+      trace(sink::excess, policy.excess(t[u]));
     }
     if constexpr (Report) {
       if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);

@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/narrowing.hpp>
 #include <cppo/objective/report.hpp>
 #include <cppo/objective/surrogate.hpp>
 #include <cppo/policy/trust_region.hpp>
@@ -189,6 +190,16 @@ struct task {
   /// The same where the divisor was found elsewhere.
   CPPO_HOST_DEVICE constexpr Real scale(index_t length, double by) const noexcept {
     return static_cast<Real>(scale_of(aggregate, by, length, static_cast<double>(horizon)));
+  }
+  /// Counts what outputs of fewer bits make of a token's record.
+  template <class Count>
+  CPPO_HOST_DEVICE constexpr void count_stored(token_record<Real> const& record, token_counts<Count>& n) const noexcept {
+    for (int s = 0; s < sinks; ++s) {
+      if (!out[s].lent() || !narrows<Real>(out[s].type)) continue;
+      narrowing const as(out[s].type);
+      n.stored_infinite += as.overflows(record.values[s]) ? 1 : 0;
+      n.stored_zero += as.vanishes(record.values[s]) ? 1 : 0;
+    }
   }
   /// Writes the record of slot i of response b to every output that was lent.
   CPPO_HOST_DEVICE constexpr void write(index_t b, index_t i, token_record<Real> const& record) const noexcept {

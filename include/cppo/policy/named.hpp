@@ -11,6 +11,7 @@
 #include <cppo/policy/cppo_policy.hpp>
 #include <cppo/policy/dppo.hpp>
 #include <cppo/policy/ppo.hpp>
+#include <cppo/policy/reporting.hpp>
 #include <cppo/policy/trm.hpp>
 #include <cppo/weight/permuted.hpp>
 
@@ -107,7 +108,7 @@ class named_divergence {
 /// budget that is not given is the default of the policy's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
 struct policy_config {
   std::string_view policy = "cppo";           ///< one of `policy_names()`
-  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`
+  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`; under ppo and none, for the report alone
   std::optional<double> delta = {};           ///< threshold (dppo, cppo, trm)
   std::optional<double> delta_b = {};         ///< fixed budget, or the floor where calibrated
   double w_min = 0.8;                         ///< weight floor (cppo)
@@ -158,8 +159,8 @@ template <class F>
 constexpr bool visit_policy(policy_config const& c, F&& f) {
   named_divergence const d = named_divergence::find(c.divergence);
   if (!d.check()) return false;
-  if (c.policy == "none") f(trust_region(d, uniform_weight, keep_all));
-  else if (c.policy == "ppo") f(trust_region(d, uniform_weight, detail::named_ppo(c).mask()));
+  if (c.policy == "none") f(reporting(unrestricted(), d));
+  else if (c.policy == "ppo") f(reporting(detail::named_ppo(c), d));
   else if (c.policy == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
   else if (c.policy == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
   else if (c.policy == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));

@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/divergence/reported.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
@@ -11,6 +12,11 @@
 #include <type_traits>
 
 namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+/// What only a region with a divergence has.
+inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
+}  // namespace detail
 
 /// A trust region. Trivially copyable: a value on the stack, a kernel argument.
 ///
@@ -33,6 +39,8 @@ class region {
   static constexpr bool has_prefix_budget = detail::leaves<M, detail::prefix_account>() > 0;
   static_assert(detail::leaves<M, detail::prefix_account>() <= 1,
                 "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static_assert(!detail::reports_only<D> || !any(detail::needs_of<M>, detail::needs_of_drift),
+                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
 
   /// Binds the parts; see `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
@@ -52,7 +60,12 @@ class region {
   /// Is the token kept?
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask_(t);
+    return mask_(seen(t));
+  }
+  /// How far past its boundary the token is. [Eq. 19]
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
+    return detail::excess_of(mask_, seen(t));
   }
   /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
@@ -60,7 +73,7 @@ class region {
     if constexpr (!is_soft) {
       return select(kept, V(1), V(0));
     } else {
-      V const x = detail::excess_of(mask_, t);
+      V const x = excess(t);
       return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
     }
   }
@@ -82,7 +95,7 @@ class region {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
     if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
-      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(t));
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(seen(t)));
     }
     return c;
   }
@@ -97,7 +110,7 @@ class region {
     claim<clause::response>(decision::masked_response, t, open, f);
     f(decision::masked_other, open);
     if constexpr (detail::leaves<M, clause::toward>() > 0) {
-      auto const toward = detail::passes<clause::toward>(mask_, t);
+      auto const toward = detail::passes<clause::toward>(mask_, seen(t));
       f(decision::kept_toward, kept & toward);
       f(decision::kept, kept & !toward);
     } else {
@@ -118,10 +131,21 @@ class region {
   }
 
  private:
+  /// The token as the parts that decide see it: a divergence for the report alone they do not.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
+    if constexpr (!detail::reports_only<D>) {
+      return (t);
+    } else {
+      token<V> without = t;
+      without.hide_divergence();
+      return without;
+    }
+  }
   template <clause K, class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
     if constexpr (detail::leaves<M, K>() > 0) {
-      auto const passed = detail::passes<K>(mask_, t);
+      auto const passed = detail::passes<K>(mask_, seen(t));
       f(d, open & !passed);
       open = open & passed;
     }

@@ -50,14 +50,14 @@ class lane_check {
     four const wide = together(single);
     auto const kept = region_.keeps(wide);
     emulated_lane const gate = region_.gate_value(wide, kept);
-    emulated_lane const excess = detail::excess_of(region_.mask(), wide);
+    emulated_lane const excess = region_.excess(wide);
     for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
       auto const kept_alone = region_.keeps(single[k]);
       same("divergence", k, wide.divergence().raw().at[k], single[k].divergence().raw());
       same("weight", k, wide.weight().raw().at[k], single[k].weight().raw());
       same("mask", k, kept.raw().at[k] ? 1.0F : 0.0F, kept_alone.raw() ? 1.0F : 0.0F);
       same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
-      same("excess", k, excess.raw().at[k], detail::excess_of(region_.mask(), single[k]).raw());
+      same("excess", k, excess.raw().at[k], region_.excess(single[k]).raw());
     }
   }
 

@@ -100,6 +100,10 @@ constexpr score_kind kind_of(top_k_kl_t<F> const&) noexcept {
 constexpr score_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });
 }
+template <class D>
+constexpr score_kind kind_of(reported<D> const& d) noexcept {
+  return kind_of(static_cast<D const&>(d));
+}
 
 /// u_t, ell_t and KL of a batch, added up response by response.
 struct drift_profile {
