@@ -13,6 +13,8 @@ class fixed_budget_t {
   explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
   /// In range?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_b_ >= 0.0 && delta_b_ <= max_score; }
+  /// Is it one that no mean of D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_b_ >= largest; }
   /// delta_b
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const&) const noexcept {

@@ -15,6 +15,8 @@ class divergence_within_t {
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// Thresholds in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(low_) && detail::is_threshold(high_); }
+  /// Is a threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return low_ >= largest || high_ >= largest; }
   /// Z_t <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

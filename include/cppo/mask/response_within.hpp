@@ -15,6 +15,8 @@ class response_max_within_t {
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// max D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -41,6 +43,8 @@ class response_mean_within_t {
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
   CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
