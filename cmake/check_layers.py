@@ -88,6 +88,10 @@ SAME_LAYER = {
     "execution/cuda.cuh": ["execution/cuda_kernels.cuh", "execution/cuda_workspace.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
+    "algorithm/diagnosis_layout.hpp": ["algorithm/diagnosis_statistics.hpp"],
+    "algorithm/diagnosis_sums.hpp": ["algorithm/diagnosis_statistics.hpp"],
+    "algorithm/diagnose.hpp": ["algorithm/diagnosis_layout.hpp", "algorithm/diagnosis_sums.hpp", "algorithm/findings.hpp",
+                               "algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
     "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
     "theory/tabular.hpp": ["theory/tabular_policy.hpp"],

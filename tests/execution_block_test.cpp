@@ -127,7 +127,8 @@ TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", 
     random_source random(seed);
     for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
       auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
-      float const x = poison<float>(static_cast<int>(random.below(4)));
+      bool const low = k < 2 && random.chance(0.4);  // below the floor of log-probs
+      float const x = low ? -9999.0F : poison<float>(static_cast<int>(random.below(4)));
       (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
       bad += batch.valid[slot];
     }

@@ -87,6 +87,13 @@ concept declares_input = requires(P const& p) { { p.reads() } -> std::convertibl
 template <class M, class V>
 concept has_excess = requires(M const& m, token<V> const& t) { { m.excess(t) } -> std::same_as<V>; };
 
+/// The largest D that a divergence says it has; else what all are brought to.
+template <class D>
+constexpr double largest_divergence(D const& d) noexcept {
+  if constexpr (requires { { d.largest() } -> std::convertible_to<double>; }) return d.largest();
+  else return max_score;
+}
+
 /// What a part needs; nothing unless it says so.
 template <class P>
 inline constexpr needs needs_of = needs::none;

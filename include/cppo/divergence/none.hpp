@@ -10,6 +10,8 @@ namespace cppo::inline CPPO_ABI {
 
 /// D = 0 at every token.
 struct no_divergence_t {
+  /// No D is above it.
+  constexpr double largest() const noexcept { return 0.0; }
   /// 0
   template <class V>
   CPPO_HOST_DEVICE constexpr V between(V, V) const noexcept {

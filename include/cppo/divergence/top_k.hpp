@@ -72,6 +72,8 @@ struct top_k_tv_t {
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept {
     return Form == top_k_form::list_only ? argument::top_k : argument::token_id;
   }
+  /// No D is above it, but for lists whose probabilities add up to more than 1.
+  constexpr double largest() const noexcept { return 1.0; }
   /// D_t
   template <class V>
     requires(V::size == 1)

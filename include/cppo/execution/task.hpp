@@ -126,13 +126,12 @@ struct number_range {
   Real high = special<Real>::largest;
 };
 
-/// The log-probs that options in their range accept at an active token, in the arithmetic of the call.
+/// The log-probs that options accept at an active token, in the arithmetic of the call; any options make a range.
 template <class Real>
 constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
   constexpr auto largest = static_cast<double>(special<Real>::largest);
-  double const low = o.log_prob_floor > -largest ? o.log_prob_floor : -largest;
-  double const high = o.log_prob_tolerance > 0.0 ? o.log_prob_tolerance : 0.0;  // never -0
-  return {static_cast<Real>(low), static_cast<Real>(high)};
+  double const low = o.log_prob_floor >= 0.0 ? -0.0 : o.log_prob_floor, high = o.log_prob_tolerance;
+  return {static_cast<Real>(low > -largest ? low : -largest), static_cast<Real>(high > 0.0 ? (high < 1.0 ? high : 1.0) : 0.0)};
 }
 
 /// A checked call. Trivially copyable: a kernel argument.

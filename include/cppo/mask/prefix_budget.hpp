@@ -30,6 +30,11 @@ class prefix_budget_t {
     return detail::first_fault({detail::threshold_check(delta_, "prefix_budget(delta, ...)"),
                                 detail::parameters_of(budget_)});
   }
+  /// Is delta_b one that no mean of D up to `largest` exceeds, so that the budget never runs out?
+  constexpr bool out_of_reach(double largest) const noexcept {
+    if constexpr (requires { budget_.out_of_reach(largest); }) return budget_.out_of_reach(largest);
+    else return false;
+  }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

@@ -19,6 +19,8 @@ class response_max_within_t {
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_max_within(delta)");
   }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// max D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -47,6 +49,8 @@ class response_mean_within_t {
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_mean_within(delta)");
   }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {

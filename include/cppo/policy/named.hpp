@@ -70,6 +70,8 @@ class named_divergence {
   CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
     return reads() == argument::token_id || reads() == argument::top_k;
   }
+  /// No D of the chosen one is above it.
+  constexpr double largest() const noexcept { return largest_of(detail::named_divergences{}); }
   /// D_t. Pre: one lane, or not `one_token_only()`.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
@@ -99,6 +101,12 @@ class named_divergence {
     }
     if constexpr (sizeof...(Ds) > 0) return reads_of(detail::divergence_list<Ds...>{}, i + 1);
     else return argument::none;
+  }
+  template <class D, class... Ds>
+  constexpr double largest_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if (i == index_) return detail::largest_divergence(D{});
+    if constexpr (sizeof...(Ds) > 0) return largest_of(detail::divergence_list<Ds...>{}, i + 1);
+    else return max_score;
   }
   static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
   int index_;
