@@ -41,7 +41,6 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
     if (!placed.ok()) return placed;
     if (!t.out[s].lent()) continue;
     if (!holds(static_cast<sink>(s), t.out[s].type)) return {status_code::element_type_mismatch, names[s]};
-    if (repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
     memory[s] = footprint_of(t.out[s], l);
     bool shared = lent_memory(memory[s]) || may_overlap(memory[s], report_memory);
     for (int r = 0; r < s; ++r) shared = shared || may_overlap(memory[s], memory[r]);
@@ -117,7 +116,7 @@ constexpr bool normalizer_ok(loss_options const& o, double horizon, layout const
   double longest = 1.0;
   if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = horizon;
   if (o.aggregate == aggregation::seq_mean_token_mean) {
-    longest = static_cast<double>(l.elements());
+    longest = static_cast<double>(l.covered());
     for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
   }
   double const largest = o.normalizer * std::max(longest, 1.0);
@@ -135,7 +134,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   bool const reads_horizon =
       o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
   t.horizon = o.horizon > 0 ? o.horizon : l.width();
-  if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
+  if (reads_horizon && t.horizon == 0 && l.covered() > 0) return bad;
   if (!normalizer_ok<Real>(o, static_cast<double>(t.horizon), l)) return bad;
   bool const in_pieces = !o.carries.empty() || !o.totals.empty();
   if (o.positions == position_convention::padded_column && (l.is_packed() || in_pieces)) return bad;

@@ -26,6 +26,9 @@ concept lendable_or_per_response =
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_buffer(T&& x) noexcept {
+  static_assert(may_repeat(Which) || !is_per_response<std::remove_cvref_t<T>>,
+                "per_response(...) repeats one value for all tokens of a response: an advantage, a response_mask or a "
+                "token_weight; log-probs, divergences and ids are lent token by token");
   if constexpr (lendable<T>) {
     return named_buffer<Which, std::remove_cv_t<pointee<T>>>{make_buffer(static_cast<T&&>(x))};
   } else {
@@ -54,18 +57,22 @@ struct top_k_buffers {
   index_t k = 0;
   buffer ids, log_prob, rollout_log_prob;
 
-  /// Is there room for k entries at each of `rows` token slots?
-  CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
-    if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
-    bool const good = k > 0 && fits(ids, rows) && fits(log_prob, rows) && fits(rollout_log_prob, rows);
-    return good ? status{} : status{status_code::extent_mismatch, argument::top_k};
+  /// k entries at each of `rows` token slots: an extent that is known is that one, exactly.
+  constexpr status check(index_t rows) const noexcept {
+    if (k <= 0) return misfit(argument::top_k, rows);
+    if (rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
+    for (buffer const* b : {&ids, &log_prob, &rollout_log_prob}) {
+      if (b->data == nullptr && rows > 0) return {status_code::null_buffer, argument::top_k};
+      if (b->data != nullptr && !fits(*b, rows)) return misfit(argument::top_k, b->rank == 2 ? rows : rows * k);
+    }
+    return {};
   }
 
  private:
-  CPPO_HOST_DEVICE constexpr bool fits(buffer const& b, index_t rows) const noexcept {
-    if (b.data == nullptr) return rows == 0;
-    if (b.rank == 2) return b.extents[0] >= rows && b.extents[1] == k;
-    return b.rank == -1 || (b.extents[0] / k >= rows && (b.strides[0] == 1 || rows * k <= 1));
+  constexpr bool fits(buffer const& b, index_t rows) const noexcept {
+    if (b.rank == -1) return true;
+    if (b.rank == 1) return b.extents[0] == rows * k && (b.strides[0] == 1 || rows * k <= 1);
+    return b.extents[0] == rows && b.extents[1] == k && !share_elements(rows, k, b.strides[0], b.strides[1]);
   }
 };
 

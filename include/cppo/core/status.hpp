@@ -23,8 +23,8 @@ enum class status_code : std::int32_t {
   piece_rejected,            ///< the totals say that another piece of this response holds bad input
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
-  extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
-  bad_offsets,               ///< cu_seqlens decreases, starts below 0 or is null
+  extent_mismatch,           ///< a buffer does not have the batch's shape; `count`: the extent it would need
+  bad_offsets,               ///< cu_seqlens does not start at 0, decreases, or ends past the slots or before them
   size_overflow,             ///< extents multiply past 2^62
   bad_parameter,             ///< a threshold, budget, weight or option outside its range
   missing_input,             ///< the region reads an input that the batch does not lend
@@ -37,12 +37,13 @@ enum class status_code : std::int32_t {
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
+  bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report,
+  loss, gradient, mask, gate, trace, region, options, carry, report, response_of, order_of,
 };
 
 /// One sentence for each code: what is wrong and what to do.
@@ -72,9 +73,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
+      return "the buffer is not of the batch's extent, `count`: [B, T] padded, [N] packed (more: with_capacity, part_of); "
+             "only advantage, response_mask and token_weight repeat along T ([B, 1], per_response([B]), stride 0)";
     case status_code::bad_offsets:
-      return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
+      return "cu_seqlens must be B + 1 offsets that begin at 0, never decrease and end at the slots there are: lengths? pass "
+             "their cumulative sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
     case status_code::size_overflow: return "the extents multiply past 2^62 elements: split the batch";
     case status_code::bad_parameter:
       return "a parameter is outside its range: thresholds in [2^-126, 1000], budgets in [0, 1000], w_min in (0, 1]";
@@ -94,6 +97,9 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "the device cannot reach this buffer: lend device, managed or pinned memory (carries, totals: not device)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
+    case status_code::bad_pieces:
+      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
+             "twice in a response";
     case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
   return "unknown status";
@@ -103,7 +109,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence",
                                    "token_weight", "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask",
-                                   "gate", "trace", "region", "options", "carry", "report"};
+                                   "gate", "trace", "region", "options", "carry", "report", "response_of", "order_of"};
   return names[static_cast<int>(a)];
 }
 

@@ -256,6 +256,9 @@ status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) n
     if (is_usual(t)) run_responses<pass::usual>(queue, call);
     else run_responses<pass::any>(queue, call);
   }
+  if (l.clears_rest() && l.elements() > 0) {
+    queue.run_persistent(clear_kernel<Real, Region>, (l.elements() + threads_for_steps - 1) / threads_for_steps, threads_for_steps, call);
+  }
   queue.run(fold_kernel<Real, Region>, static_cast<int>(fold_blocks(l.responses())), threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, executor.stream()));
   return queue.result();

@@ -112,6 +112,7 @@ status run_call(Executor const& executor, task<Real, Region>& t, report* wanted)
   if (!s.ok()) return s;
   t.reports = wanted != nullptr;
   outcome_fold fold = execute(executor, t);
+  t.clear_spare(0, 1);
   s = fold.finish(t.bad_input);
   if (wanted != nullptr) *wanted = fold.diagnostics;
   return s;
