@@ -124,7 +124,7 @@ constexpr double longest_divisor(loss_options const& o, layout const& l) noexcep
   double longest = 1.0;
   if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = static_cast<double>(o.horizon);
   if (o.aggregate == aggregation::seq_mean_token_mean) {
-    longest = static_cast<double>(l.elements());
+    longest = static_cast<double>(l.covered());
     for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
   }
   return std::max(longest, 1.0);

@@ -28,6 +28,9 @@ concept lendable_or_per_response =
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_buffer(T&& x) noexcept {
+  static_assert(may_repeat(Which) || !is_per_response<std::remove_cvref_t<T>>,
+                "per_response(...) repeats one value for all tokens of a response: an advantage, a response_mask or a "
+                "token_weight; log-probs, divergences and ids are lent token by token");
   if constexpr (lendable<T>) {
     return named_buffer<Which, std::remove_cv_t<pointee<T>>>{make_buffer(static_cast<T&&>(x))};
   } else {
@@ -56,11 +59,11 @@ struct top_k_buffers {
   index_t k = 0;
   buffer ids, log_prob, rollout_log_prob;
 
-  /// Is there room for k entries at each of `rows` token slots?
+  /// k entries at each of `rows` token slots: an extent that is known is that one, exactly.
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
-    if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
     parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
     if (!length) return out_of_range(argument::top_k, length);
+    if (rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
     status const s = check_list(ids, rows, "top_k(..., ids, ...)");
     if (!s.ok()) return s;
     status const p = check_list(log_prob, rows, "top_k(..., log_probs, ...)");
@@ -73,11 +76,11 @@ struct top_k_buffers {
       return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
     }
     if (b.rank == 2) {
-      if (b.extents[0] < rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
-      return b.extents[1] == k ? status{} : wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
+      if (b.extents[0] != rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
+      if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
+      return share_elements(rows, k, b.strides[0], b.strides[1]) ? repeated(argument::top_k, list) : status{};
     }
-    bool const short_one = b.rank == 1 && b.extents[0] / k < rows;
-    if (short_one) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+    if (b.rank == 1 && b.extents[0] != rows * k) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
     bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
     return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
   }

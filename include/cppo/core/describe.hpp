@@ -91,6 +91,10 @@ class description {
       if (s_.count == 0) return say("the executor has no workspace", remedy());
       return say("the call needs a workspace of ", s_.count, " bytes", remedy());
     }
+    if (s_.code == status_code::bad_offsets && s_.other == argument::layout) {
+      say("cu_seqlens is ", s_.value, " after response ", s_.response, ", but there are ", s_.wanted, " slots");
+      return say(remedy());
+    }
     if (s_.code == status_code::bad_offsets && s_.where == argument::offsets && s_.wanted >= 0) {
       say("cu_seqlens goes from ", s_.wanted, " to ", s_.value, " at response ", s_.response);
       return say(", but", predicate());

@@ -28,10 +28,13 @@ struct response_summary {
   }
 };
 
-/// Totals of two pieces of one response; delta_b is left to be resolved.
+/// Totals of two pieces of one response; delta_b is left to be resolved. Of a piece that was refused, length below 0,
+/// the sum is refused too.
 CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, response_summary const& b) noexcept {
   bool const first = a.length > 0 && (b.length == 0 || a.max_divergence >= b.max_divergence);
-  return {a.length + b.length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
+  bool const refused = a.length < 0 || b.length < 0;
+  index_t const length = !refused ? a.length + b.length : a.length < b.length ? a.length : b.length;
+  return {length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
           a.bad_tokens + b.bad_tokens};
 }
 

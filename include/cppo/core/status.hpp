@@ -29,8 +29,8 @@ enum class status_code : std::int32_t {
   top_k_too_low,             ///< a listed log-prob is
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
-  extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
-  bad_offsets,               ///< cu_seqlens decreases, starts below 0 or is null
+  extent_mismatch,           ///< a buffer does not have the batch's shape; `count`: the extent it would need
+  bad_offsets,               ///< cu_seqlens does not start at 0, decreases, or ends past the slots or before them
   size_overflow,             ///< extents multiply past 2^62
   bad_parameter,             ///< a threshold, budget, weight or option outside its range
   missing_input,             ///< the region reads an input that the batch does not lend
@@ -43,12 +43,13 @@ enum class status_code : std::int32_t {
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
+  bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, layout,
+  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of,
 };
 
 /// One sentence for each code, `what is wrong: what to do`. Where it is about one argument it begins with its name, or
@@ -93,9 +94,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "-1 where the entry is unused, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
+      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (more slots than tokens: "
+             "with_capacity, part_of), or per_response([B])";
     case status_code::bad_offsets:
-      return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
+      return "cu_seqlens must begin at 0, never decrease and end at the slots there are: lengths? pass their cumulative "
+             "sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
     case status_code::size_overflow: return "the buffer has more than 2^62 elements: split the batch";
     case status_code::bad_parameter:
       return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the "
@@ -122,6 +125,9 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "and totals managed or pinned)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
+    case status_code::bad_pieces:
+      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
+             "twice in a response";
     case status_code::device_error:
       return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
@@ -133,7 +139,7 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
                                    "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
                                    "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout"};
+                                   "layout", "response_of", "order_of"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }
@@ -187,6 +193,16 @@ CPPO_HOST_DEVICE constexpr status shared_memory(argument where, argument other, 
 CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_t offset) noexcept {
   return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1, .has_value = true,
           .value = static_cast<double>(offset), .wanted = before};
+}
+/// An element that stands for more than one token where it may not.
+CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
+  return {.code = status_code::extent_mismatch, .where = where, .name = name,
+          .range = "an element of its own for each token; only advantage, response_mask and token_weight may repeat"};
+}
+/// Offset b + 1, which is not, or is past, the number of slots.
+CPPO_HOST_DEVICE constexpr status wrong_end(index_t b, index_t offset, index_t slots) noexcept {
+  return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1,
+          .other = argument::layout, .has_value = true, .value = static_cast<double>(offset), .wanted = slots};
 }
 /// A shape that is wrong in another way than by a number.
 CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have,

@@ -132,6 +132,7 @@ class host_executor {
     if (!s.ok()) return s;
     t.reports = wanted != nullptr;
     detail::outcome_fold fold = self.execute(t);
+    t.clear_spare(0, 1);
     s = fold.finish(t);
     if (wanted != nullptr) *wanted = fold.diagnostics;
     return s;

@@ -67,7 +67,7 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, std::size
   layout const& l = t.batch.shape();
   outcome_fold fold;
   memory.first.reserve(room);
-  int const n = useful_threads(threads, l.responses(), l.elements(), least);
+  int const n = useful_threads(threads, l.responses(), l.covered(), least);
   if (n == 1) {
     for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
     return fold;

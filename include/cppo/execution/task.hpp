@@ -66,6 +66,22 @@ enum class position_convention : std::uint8_t {
   padded_column,  ///< t is the column, T the padded width: parity with trainers that do so; padded layout only
 };
 
+/// Carries or totals, one per piece, lent as to a std::span<T const>; but not by a temporary that owns them.
+template <class T>
+class piece_span : public std::span<T const> {
+ public:
+  constexpr piece_span() noexcept = default;
+  /// `n` of them from `first` on.
+  constexpr piece_span(T const* first, std::size_t n) noexcept : std::span<T const>(first, n) {}
+  /// Those of a container or a span.
+  template <class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<Range>, piece_span> &&
+             std::is_constructible_v<std::span<T const>, Range &&>)
+  constexpr piece_span(Range&& r) noexcept : std::span<T const>(static_cast<Range&&>(r)) {
+    detail::must_outlive<Range>();
+  }
+};
+
 /// How a call runs.
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
@@ -80,9 +96,9 @@ struct loss_options {
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
   double log_prob_floor = -1000.0;  ///< log-probs below it are bad input, in lists too, where -inf is not: engines write
                                     ///< -9999 and the like for -inf. Below 0; -inf: none is too low
-  std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
-  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
-                                                  ///< which cover what its carry and the piece hold
+  piece_span<prefix_sums> carries = {};      ///< pieces: sums of everything before each one
+  piece_span<response_summary> totals = {};  ///< pieces: totals of the response each belongs to,
+                                             ///< which cover what its carry and the piece hold
 };
 
 namespace detail {
@@ -205,6 +221,17 @@ struct task {
     for (int s = 0; s < sinks; ++s) {
       if (out[s].lent()) {
         store(const_cast<void*>(out[s].data), out[s].type, out[s].offset(batch.shape(), b, i), record.values[s]);
+      }
+    }
+  }
+  /// Writes +0 to every output that was lent at the slots of no response, of which a capacity has `layout::spare()`:
+  /// number `first` of them and every `step`-th after it.
+  CPPO_HOST_DEVICE constexpr void clear_spare(index_t first, index_t step) const noexcept {
+    layout const& l = batch.shape();
+    index_t const n = l.spare();
+    for (index_t k = first; k < n; k += step) {
+      for (column const& c : out) {
+        if (c.lent()) store(const_cast<void*>(c.data), c.type, l.spare_slot(k) * c.token_stride, Real(0));
       }
     }
   }

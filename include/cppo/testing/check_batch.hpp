@@ -67,7 +67,7 @@ class batch_check {
  private:
   void compare_with(std::string_view what, captured_run<real> const& got, generated_batch<T> const& batch,
                     std::vector<index_t> const& source, bool reports) {
-    slot_rows const rows = batch.rows();
+    slot_rows const rows = batch.rows_and_spare();
     difference const d = compare(got, whole_, rows, source);
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);

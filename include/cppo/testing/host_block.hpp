@@ -96,6 +96,7 @@ class host_kernels {
     };
     if (is_usual(t)) each_response<true>(t, decide);
     each_response<false>(t, decide);
+    if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
     status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
