@@ -78,7 +78,7 @@ index_t wanted(T&& x, layout const& l, argument a = argument::log_prob) {
   status const s = detail::place(detail::make_buffer(x), l, a, c);
   CHECK(s.code == status_code::extent_mismatch);
   CHECK(s.where == a);
-  return s.count;
+  return s.wanted;
 }
 
 constexpr auto no_fit = status_code::extent_mismatch;
@@ -278,12 +278,12 @@ TEST_CASE("F34: a buffer longer than the offsets say is refused, whatever its ki
     CHECK(wanted(vector_view<float>(x.data(), 13), cut, a) == 10);
     CHECK(wanted(matrix_view<float>(x.data(), 1, 16), cut, a) == 10);
     CHECK(wanted(matrix_view<float>(x.data(), 13, 1), cut, a) == 10);
-    CHECK(wanted(matrix_view<float>(x.data(), 2, 8), cut, a) == 10);
+    CHECK(wanted(matrix_view<float>(x.data(), 2, 8), cut, a) == 1);  // dimensions
     CHECK(placed(std::span<float>(x.data(), 10), cut, a).lent());
     CHECK(placed(x.data(), cut, a).lent());  // a pointer does not know
   }
   detail::column c;
-  CHECK(detail::place(per_response(x).source, cut, argument::advantage, c).count == 2);
+  CHECK(detail::place(per_response(x).source, cut, argument::advantage, c).wanted == 2);
   std::int32_t const none[] = {0};
   CHECK(wanted(x, packed(none, 0)) == 0);
 }
@@ -292,7 +292,7 @@ TEST_CASE("F34: lengths given for offsets are refused, and every offset past the
   std::vector<std::int64_t> const lengths{3, 5, 8}, one{5}, good{2, 6, 10};
   auto const code = [](layout const& l) {
     status const s = l.check();
-    CHECK((s.ok() || s.where == argument::offsets));
+    CHECK((s.ok() || s.where == argument::offsets || s.code == status_code::bad_parameter));
     return s.code;
   };
   CHECK(code(packed(lengths)) == status_code::bad_offsets);
@@ -304,7 +304,7 @@ TEST_CASE("F34: lengths given for offsets are refused, and every offset past the
     CHECK(code(of(16)) == status_code::ok);
     CHECK(code(of(9)) == status_code::bad_offsets);
     CHECK(of(9).check().response == 1);
-    CHECK(code(of(-1)) == no_fit);
+    CHECK(code(of(-1)) == status_code::bad_parameter);
     CHECK(code(of((index_t{1} << 62) + 1)) == status_code::size_overflow);
     CHECK(of(16).elements() == 16);
     CHECK(of(16).covered() == 8);
@@ -335,7 +335,7 @@ TEST_CASE("F35: an element stands for one token in all but advantages, masks and
   layout const rows = padded(3, 4), cut = packed(cuts, 2), columns = padded(3, 1);
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::divergence, argument::token_id,
                            argument::gradient, argument::mask}) {
-    CHECK(wanted(matrix_view<float>(x, 3, 1), rows, a) == 4);
+    CHECK(refused(matrix_view<float>(x, 3, 1), rows, a) == no_fit);
     CHECK(refused(matrix_view<float>(x, 3, 4, 1, 0), rows, a) == no_fit);
     CHECK(refused(matrix_view<float>(x, 3, 4, 0, 1), rows, a) == no_fit);
     CHECK(refused(matrix_view<float>(x, 3, 4, 2, 1), rows, a) == no_fit);

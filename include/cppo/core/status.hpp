@@ -126,7 +126,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
     case status_code::bad_pieces:
-      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
+      return "pieces must be numbered: pass one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
              "twice in a response";
     case status_code::device_error:
       return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
