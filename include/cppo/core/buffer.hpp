@@ -169,7 +169,7 @@ constexpr status place_per_slot(buffer const& b, layout const& l, argument where
   return {};
 }
 
-/// Places `lent` in layout `l`; the status names `where` if the shape does not fit, and counts the extent it would need.
+/// Places `lent` in layout `l`; where the shape does not fit, the status names `where` and counts the extent wanted.
 constexpr status place(buffer const& lent, layout const& l, argument where, column& out) noexcept {
   out = column{lent.data, lent.type, 0, 0};
   if (lent.rank == 0) return {};

@@ -32,18 +32,21 @@ enum class status_code : std::int32_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
-  element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers, or a tensor is of another type
   arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
   bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
+  bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
+  misaligned,                ///< the first element does not lie on a multiple of its size
+  not_host_memory,           ///< a tensor lies on a device
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, response_of, order_of,
+  loss, gradient, mask, gate, trace, region, options, carry, report, response_of, order_of, tensor,
 };
 
 /// One sentence for each code: what is wrong and what to do.
@@ -73,11 +76,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer is not of the batch's extent, `count`: [B, T] padded, [N] packed (more: with_capacity, part_of); "
-             "only advantage, response_mask and token_weight repeat along T ([B, 1], per_response([B]), stride 0)";
+      return "the buffer is not of the batch's extent, `count`: [B, T] padded, [N] packed (more: with_capacity, "
+             "part_of); only advantage, response_mask, token_weight may repeat ([B, 1], per_response([B]), stride 0)";
     case status_code::bad_offsets:
-      return "cu_seqlens must be B + 1 offsets that begin at 0, never decrease and end at the slots there are: lengths? pass "
-             "their cumulative sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
+      return "cu_seqlens must be B + 1 offsets that begin at 0, never decrease and end at the slots there are: lengths? "
+             "pass their cumulative sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
     case status_code::size_overflow: return "the extents multiply past 2^62 elements: split the batch";
     case status_code::bad_parameter:
       return "a parameter is outside its range: thresholds in [2^-126, 1000], budgets in [0, 1000], w_min in (0, 1]";
@@ -90,7 +93,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces";
     case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
     case status_code::element_type_mismatch:
-      return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
+      return "the element type does not fit: write numbers to float, double, half or bfloat16 (integers truncate), and "
+             "borrow a tensor as the dtype that it has, one lane";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
@@ -98,8 +102,14 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
     case status_code::bad_pieces:
-      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
-             "twice in a response";
+      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no "
+             "order_of twice in a response";
+    case status_code::bad_tensor:
+      return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
+    case status_code::misaligned:
+      return "the first element does not lie on a multiple of its size: correct byte_offset, or copy the tensor";
+    case status_code::not_host_memory:
+      return "the tensor lies on a device: copy it to the host, or lend it to a call there with borrow_on_device";
     case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
   return "unknown status";
@@ -109,7 +119,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence",
                                    "token_weight", "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask",
-                                   "gate", "trace", "region", "options", "carry", "report", "response_of", "order_of"};
+                                   "gate", "trace", "region", "options", "carry", "report", "response_of", "order_of",
+                                   "tensor"};
   return names[static_cast<int>(a)];
 }
 
