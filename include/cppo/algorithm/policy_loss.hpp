@@ -202,8 +202,9 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 ///
 /// Shapes: every buffer in the batch's layout, [B, T] or packed [N]. Units: nats. Position: t and T count valid tokens
 /// of the response unless `options.positions` says otherwise.
-/// Pre: none that is not checked; buffers must be alive and as large as their shape says.
-/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get +0.
+/// Pre: none that is not checked; buffers must be alive, and bare pointers to as many elements as the layout has.
+/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get
+/// +0, and so do those of no response under `with_capacity`; under `part_of` only the slots of responses are written.
 /// NaN, infinities: never read at excluded slots; at active ones `options.bad_input` decides. Empty batch: loss 0,
 /// gradient 0, status `no_active_tokens`.
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its

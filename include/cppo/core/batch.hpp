@@ -142,9 +142,9 @@ constexpr auto token_id(T&& x) noexcept {
   static_assert(detail::holds_ids<typename decltype(named)::element>, "token_id(...) takes ids: lend integers");
   return named;
 }
-/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the token
-/// slots (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any strides, or
-/// dense: rank 1 with stride 1, or a bare pointer.
+/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the slots
+/// of a buffer (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any
+/// strides, or dense: rank 1 with stride 1, or a bare pointer.
 template <detail::lendable Ids, detail::lendable P, detail::lendable Q>
 constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs) noexcept {
   static_assert(detail::holds_ids<detail::pointee<Ids>>, "top_k(k, ids, ...) takes ids first: lend integers");
@@ -271,7 +271,9 @@ class rollout_batch_view {
 /// `rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))`.
 ///
 /// `log_prob`, `rollout_log_prob` and `advantage` are required. A bare pointer is read in the layout's own order, a
-/// view with its own strides. Shapes that do not fit are reported by the call that uses the batch, before it writes.
+/// view with its own strides. An extent that is known is that of the layout, exactly; those that do not fit are
+/// reported by the call that uses the batch, before it writes. The batch keeps pointers: what is lent must outlive it,
+/// and a temporary that owns its elements is refused.
 template <class... Named>
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
   static_assert(detail::lent_once<argument::log_prob, Named...>, "rollout_batch needs log_prob(...) once");

@@ -160,8 +160,8 @@ class packed_layout : public layout {
  public:
   /// Of a layout by offsets.
   CPPO_HOST_DEVICE explicit constexpr packed_layout(layout const& l) noexcept : layout(l) {}
-  /// Buffers of n slots with room to spare: those before the first offset and after the last are excluded slots. Nothing
-  /// is read there, and every output is written +0.
+  /// Buffers of n slots with room to spare: those before the first offset and after the last are excluded slots.
+  /// Nothing is read there, and every output is written +0.
   CPPO_HOST_DEVICE constexpr layout with_capacity(index_t n) const noexcept { return within(n, rest::cleared); }
   /// Some responses of larger buffers, n slots each: all others belong to other calls and are left alone.
   CPPO_HOST_DEVICE constexpr layout part_of(index_t n) const noexcept { return within(n, rest::left); }
@@ -214,8 +214,8 @@ inline constexpr bool is_view<T> = std::is_trivially_destructible_v<T>;
 template <class T>
 constexpr void must_outlive() noexcept {
   static_assert(std::is_lvalue_reference_v<T> || is_view<std::remove_cvref_t<T>>,
-                "this temporary owns its elements, which are gone before they are used: give it a name first (a view of "
-                "your own says that it owns nothing by std::ranges::enable_borrowed_range<View> = true)");
+                "this temporary owns its elements, which are gone before they are used: give it a name first (a view "
+                "of your own says that it owns nothing by std::ranges::enable_borrowed_range<View> = true)");
 }
 
 }  // namespace detail

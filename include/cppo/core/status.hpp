@@ -38,18 +38,21 @@ enum class status_code : std::int32_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
-  element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers, or a tensor is of another type
   arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
   bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
+  bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
+  misaligned,                ///< the first element does not lie on a multiple of its size
+  not_host_memory,           ///< a tensor lies on a device
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of,
+  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
 };
 
 /// One sentence for each code, `what is wrong: what to do`. Where it is about one argument it begins with its name, or
@@ -116,8 +119,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host "
              "memory";
     case status_code::element_type_mismatch:
-      return "the buffer has elements that cannot hold what is written: lend float, double, half or bfloat16 (a mask "
-             "may be any integer, decisions any but bool)";
+      return "the buffer has elements of another type than is read or written: lend outputs as float, double, half or "
+             "bfloat16 (a mask may be any integer, decisions any but bool), and borrow a tensor as the dtype that it has";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
@@ -128,6 +131,12 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::bad_pieces:
       return "pieces must be numbered: pass one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
              "twice in a response";
+    case status_code::bad_tensor:
+      return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
+    case status_code::misaligned:
+      return "the first element does not lie on a multiple of its size: pass another byte_offset, or a copy of the tensor";
+    case status_code::not_host_memory:
+      return "the tensor lies on a device: pass a copy on the host, or lend it to a call there with borrow_on_device";
     case status_code::device_error:
       return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
@@ -139,7 +148,7 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
                                    "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
                                    "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout", "response_of", "order_of"};
+                                   "layout", "response_of", "order_of", "tensor"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }
