@@ -77,11 +77,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "log_prob is below log_prob_floor at an active token, as if something stood in for -inf: mask the token, "
              "recompute its log-softmax, or lower log_prob_floor";
     case status_code::rollout_log_prob_too_low:
-      return "rollout_log_prob is below log_prob_floor at an active token, as where an engine writes -9999 for -inf: mask "
-             "the token, replay it in the trainer, or lower log_prob_floor";
+      return "rollout_log_prob is below log_prob_floor at an active token, as where an engine writes -9999 for -inf: "
+             "mask the token, replay it in the trainer, or lower log_prob_floor";
     case status_code::top_k_too_low:
-      return "a listed top-k log-prob is finite but below log_prob_floor: pass -inf where there is no probability, id -1 "
-             "where the entry is unused, or lower log_prob_floor";
+      return "a listed top-k log-prob is finite but below log_prob_floor: pass -inf where there is no probability, id "
+             "-1 where the entry is unused, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
