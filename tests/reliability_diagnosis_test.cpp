@@ -1,5 +1,5 @@
-// Numbers that are legal and mean that there is none, and inputs in each other's place: each finding of `diagnose` alone
-// where its cause is, and first where others follow from it.
+// Numbers that are legal and mean that there is none, and inputs in each other's place: each finding of `diagnose`
+// alone where its cause is, and first where others follow from it.
 #include "catch_compat.hpp"
 #include "sampled_batch.hpp"
 
@@ -40,7 +40,8 @@ bool says(finding f, std::string const& words) { return std::string(sentence(f))
 sampled_batch transposed(sampled_batch const& b) {
   sampled_batch t = b;
   std::swap(t.responses, t.width);
-  for (std::size_t r = 0, rows = static_cast<std::size_t>(b.responses), n = static_cast<std::size_t>(b.width); r < rows; ++r) {
+  auto const rows = static_cast<std::size_t>(b.responses), n = static_cast<std::size_t>(b.width);
+  for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t i = 0; i < n; ++i) {
       t.pi[i * rows + r] = b.pi[r * n + i];
       t.mu[i * rows + r] = b.mu[r * n + i];
@@ -53,7 +54,7 @@ sampled_batch transposed(sampled_batch const& b) {
 
 }  // namespace
 
-TEST_CASE("F31: log mu = 0 at every token is found as missing log-probs, not as truncation or mismatch", "[reliability]") {
+TEST_CASE("F31: log mu = 0 at every token is found as log-probs that are missing, alone", "[reliability]") {
   sampled_batch b = ordinary();
   std::fill(b.mu.begin(), b.mu.end(), 0.0F);
   only(b.diagnosis(), finding::rollout_zeros, b.diagnosis().rollout_zeros);
@@ -143,12 +144,13 @@ TEST_CASE("F33: findings are ranked by the tokens they account for, causes befor
   sampled_batch cut = ordinary();
   for (std::size_t i = 0; i < cut.size(); ++i) cut.mu[i] = std::min(cut.pi[i] + 0.2F, 0.0F);
   batch_diagnosis const c = cut.diagnosis();
-  CHECK(c.findings == (static_cast<unsigned>(finding::truncated_sampling) | static_cast<unsigned>(finding::large_mismatch)));
+  REQUIRE(c.ranked().size() == 2);
   CHECK(first(c).what == finding::truncated_sampling);
+  CHECK(c.ranked()[1].what == finding::large_mismatch);
   CHECK(c.ranked()[1].tokens == 0);
 }
 
-TEST_CASE("F33: of findings that account for as many tokens the first to be added leads, or one that goes before", "[reliability]") {
+TEST_CASE("F33: of findings that account for as many tokens the first to be added leads", "[reliability]") {
   batch_diagnosis d;
   d.add(finding::not_finite, 3);
   d.add(finding::zero_advantages, 9);
@@ -157,7 +159,8 @@ TEST_CASE("F33: of findings that account for as many tokens the first to be adde
   d.add(finding::not_finite, 100);  // found already
   std::vector<finding> order;
   for (ranked_finding const& f : d.ranked()) order.push_back(f.what);
-  CHECK(order == std::vector<finding>{finding::missing_input, finding::zero_advantages, finding::not_finite, finding::below_floor});
+  CHECK(order == std::vector<finding>{finding::missing_input, finding::zero_advantages, finding::not_finite,
+                                      finding::below_floor});
 }
 
 TEST_CASE("F32: diagnose counts log-probs below the floor apart from what is not finite", "[reliability]") {
@@ -211,7 +214,8 @@ TEST_CASE("F33: log pi above log mu at almost every token", "[reliability]") {
   only(b.diagnosis(), finding::above_rollout, b.diagnosis().above);
   CHECK(b.diagnosis().above > 250);
   // A sharper pi raises the likely tokens alone, however many these are.
-  sampled_batch const sharper = sampled(8, {.responses = 16, .length = 256, .spread = 20.0, .drift = 0.0, .sharper = 1.02});
+  sampled_batch const sharper =
+      sampled(8, {.responses = 16, .length = 256, .spread = 20.0, .drift = 0.0, .sharper = 1.02});
   CHECK(sharper.diagnosis().clean());
 }
 
@@ -247,7 +251,9 @@ TEST_CASE("F40: pi and mu in each other's place", "[reliability]") {
   // Noise on log pi that leaves it no law raises both means.
   std::swap(b.pi, b.mu);
   testing::random_source random(2);
-  for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = std::min(b.mu[i] + static_cast<float>(random.uniform(-0.09, 0.09)), 0.0F);
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    b.pi[i] = std::min(b.mu[i] + static_cast<float>(random.uniform(-0.09, 0.09)), 0.0F);
+  }
   CHECK_FALSE(b.diagnosis().has(finding::swapped_policies));
 }
 
@@ -258,7 +264,8 @@ TEST_CASE("F40: padded(T, B) where padded(B, T) was meant", "[reliability]") {
   };
   for (bool const left : {false, true}) {
     for (auto const& [responses, length] : {std::pair<index_t, index_t>{8, 64}, {16, 100}, {24, 96}, {7, 200}}) {
-      sampled_batch const b = sampled(51, {.responses = responses, .length = length, .padded_left = left, .ragged = true});
+      sampled_batch const b =
+          sampled(51, {.responses = responses, .length = length, .padded_left = left, .ragged = true});
       CHECK(b.diagnosis().clean());
       INFO(responses << " x " << length << (left ? ", left" : ", right"));
       only(exchanged(b), finding::swapped_extents);
@@ -350,6 +357,7 @@ TEST_CASE("F40: what the region reads and the batch lacks, and parameters out of
   REQUIRE(d.ranked().size() == 2);
   CHECK(first(d).what == finding::missing_input);
   std::vector<float> const short_one(3, -1.0F);
-  auto const broken = rollout_batch(padded(2, 2), log_prob(short_one), rollout_log_prob(short_one), advantage(short_one));
+  auto const broken =
+      rollout_batch(padded(2, 2), log_prob(short_one), rollout_log_prob(short_one), advantage(short_one));
   only(diagnose(broken, dppo({}, precomputed)), finding::bad_shape);
 }

@@ -51,7 +51,8 @@ class batch_sampler {
       auto const advantage = equal ? 0.0F : static_cast<float>(random_.normal());
       cppo::index_t const tokens = from_.ragged ? 1 + random_.below(b.width) : b.width;
       cppo::index_t const first = from_.padded_left ? b.width - tokens : 0;
-      cppo::index_t const hole = from_.holes ? first + random_.below(tokens) : b.width, hole_end = hole + 1 + random_.below(6);
+      cppo::index_t const hole = from_.holes ? first + random_.below(tokens) : b.width;
+      cppo::index_t const hole_end = hole + 1 + random_.below(6);
       for (cppo::index_t t = 0; t < b.width; ++t) {
         bool const active = t >= first && t < first + tokens && !(t >= hole && t < hole_end);
         b.valid.push_back(active ? 1 : 0);
@@ -86,7 +87,8 @@ class batch_sampler {
     law mu, pi;
     for (float& l : mu) l = static_cast<float>(from_.spread) * noise();
     if (random_.chance(from_.certain)) mu[random_.below(vocabulary)] += 60.0F;
-    for (int k = 0; k < vocabulary; ++k) pi[k] = static_cast<float>(from_.sharper) * mu[k] + static_cast<float>(from_.drift) * noise();
+    auto const sharper = static_cast<float>(from_.sharper), drift = static_cast<float>(from_.drift);
+    for (int k = 0; k < vocabulary; ++k) pi[k] = sharper * mu[k] + drift * noise();
     log_softmax(mu);
     log_softmax(pi);
     double held = 0.0;

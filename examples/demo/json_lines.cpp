@@ -47,7 +47,7 @@ std::optional<std::pair<std::string, std::size_t>> missing_number_in(std::string
       while (end < text.size() && in_word(text[end])) ++end;
       std::string const word(text.substr(i, end - i));
       std::string lower = word;
-      std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
       for (char const* const none : {"nan", "inf", "infinity", "none", "undefined"}) {
         if (lower == none) return {{word, i + 1}};
       }

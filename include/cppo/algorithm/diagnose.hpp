@@ -18,20 +18,23 @@ constexpr bool are_missing(index_t n, batch_diagnosis const& d) noexcept { retur
 
 /// Is log mu above (`below`) or below log pi almost everywhere, and at the unlikely tokens as well?
 constexpr bool one_sided(side_counts const& all, side_counts const& unlikely, index_t side_counts::*side) noexcept {
-  return all.all >= 48 && unlikely.all >= 32 && almost_all(all.*side, all.all) && almost_all(unlikely.*side, unlikely.all);
+  bool const enough = all.all >= 48 && unlikely.all >= 32;
+  return enough && almost_all(all.*side, all.all) && almost_all(unlikely.*side, unlikely.all);
 }
 
 /// Findings about log-probs that are not there; what is sound is left in `s.sound`.
 inline void find_zeros(batch_diagnosis& d, diagnosis_sums& s) noexcept {
   token_sums all = s.sound;
   all.take(s.without_mu);
-  bool const truncated = one_sided(all.tokens, all.unlikely, &side_counts::below);  // certain tokens have log mu = 0 then
+  // Renormalised, a token that is certain has log mu = 0.
+  bool const truncated = one_sided(all.tokens, all.unlikely, &side_counts::below);
   if (are_missing(truncated ? s.without_mu_half : d.rollout_zeros, d)) d.add(finding::rollout_zeros, d.rollout_zeros);
   else s.sound = all;
   if (are_missing(d.log_prob_zeros, d)) d.add(finding::log_prob_zeros, d.log_prob_zeros);
   else s.sound.take(s.without_pi);
   bool const nothing_else = d.zeros_on_both_sides == s.finite && s.finite >= 64;
-  bool const in_runs = s.zero_neighbours > 16 * s.zero_borders && stands_in_runs(s.finite, d.zeros_on_both_sides, s.zero_neighbours);
+  bool const in_runs = s.zero_neighbours > 16 * s.zero_borders &&
+                       stands_in_runs(s.finite, d.zeros_on_both_sides, s.zero_neighbours);
   if (nothing_else || in_runs) d.add(finding::zeros_on_both_sides, d.zeros_on_both_sides);
 }
 
@@ -88,8 +91,7 @@ template <class Real>
 class diagnosis {
  public:
   diagnosis(rollout_batch_view<Real> const& batch, loss_options const& o) noexcept
-      : batch_(batch), range_(log_prob_range<Real>(o)),
-        layout_(!batch.shape().is_packed(), batch.shape().responses(), batch.shape().is_packed() ? 0 : batch.shape().width()) {}
+      : batch_(batch), range_(log_prob_range<Real>(o)), layout_(batch.shape()) {}
 
   batch_diagnosis run() noexcept {
     for (index_t b = 0; b < batch_.shape().responses(); ++b) look_at_response(b);
@@ -164,13 +166,13 @@ class diagnosis {
 
 }  // namespace detail
 
-/// Looks a batch over before it is trained on. `options`: the range of log-probs that the calls will accept. Options out
-/// of their range are those that `policy_loss` refuses, and count as the nearest that it takes.
+/// Looks a batch over before it is trained on. Of the options it reads `log_prob_floor` and `log_prob_tolerance`; what is
+/// out of their range, which `policy_loss` refuses, counts as the nearest that is in it.
 /// Reads active slots only; writes and allocates nothing; O(slots), and O(k slots) with Top-K lists.
 ///
-/// Sound data (tokens that mu has sampled, from all of its law or from its top-p, with its log-probs as they were) gives
-/// no finding but with a probability of 1e-9, that of six standard errors: `large_mismatch`, `zero_advantages` and
-/// `identical_policies` say what is so, however it came about.
+/// Sound data (tokens that mu has sampled, with the log-probs of all of its law) gives no finding but with a probability of
+/// 1e-9, that of six standard errors. `large_mismatch`, `zero_advantages` and `identical_policies` say what is so, however
+/// it came about.
 template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options const& options = {}) noexcept {
   if (batch.check().ok() && !batch.shape().on_device()) return detail::diagnosis<Real>(batch, options).run();
@@ -181,7 +183,8 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options con
 
 /// The same, and whether the batch has what the region reads, and the region a threshold that cannot be reached.
 template <class Real, trust_region_policy Region>
-batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options = {}) noexcept {
+batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& policy,
+                         loss_options const& options = {}) noexcept {
   batch_diagnosis d = diagnose(batch, options);
   if (d.has(finding::bad_shape)) return d;
   bool const out_of_reach = detail::out_of_reach(policy.mask(), detail::largest_divergence(policy.divergence()));

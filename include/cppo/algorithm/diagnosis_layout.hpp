@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/diagnosis_statistics.hpp>
-#include <cppo/core/view.hpp>
+#include <cppo/core/buffer.hpp>
 
 #include <numeric>
 
@@ -13,17 +13,18 @@ namespace cppo::inline CPPO_ABI::detail {
 
 /// R rows of W slots as they are read: are they W rows of R slots instead, or columns?
 ///
-/// Rows instead: whatever marks a new response (a first token after padding, another advantage) stands where one of the W
-/// rows begins, though those are rarer than the places where it could stand if the rows were right. Columns: the mask only
-/// loses tokens from one row to the next, in the middle of rows too, as responses end that run down the columns.
+/// Rows instead: whatever marks a new response (a first token after padding, another advantage) stands where one of the
+/// W rows begins, though those are rarer than the places where it could stand if the rows were right. Columns: the mask
+/// only loses tokens from one row to the next, in the middle of rows too, as responses end that run down the columns.
 class layout_watch {
  public:
-  constexpr layout_watch(bool padded, index_t rows, index_t width) noexcept : rows_(rows), width_(width), on_(padded && rows >= 2 && width >= 4) {
+  explicit constexpr layout_watch(layout const& l) noexcept
+      : rows_(l.responses()), width_(l.is_packed() ? 0 : l.width()), on_(rows_ >= 2 && width_ >= 4) {
     if (!on_) return;
-    index_t const rarer = rows / std::gcd(rows, width);  // one in so many row ends, as read, is one of the others too
+    index_t const rarer = rows_ / std::gcd(rows_, width_);  // one in so many row ends, as read, is one of the others too
     at_row_end_ = log(static_cast<double>(rarer));
-    elsewhere_ = log(static_cast<double>(rows));
-    if (rows % width == 0) rows_in_one_ = rows / width;
+    elsewhere_ = log(static_cast<double>(rows_));
+    if (rows_ % width_ == 0) rows_in_one_ = rows_ / width_;
   }
 
   /// Is there anything to be told?

@@ -54,8 +54,8 @@ constexpr double log_choose(double n, double k) noexcept {
   return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
 }
 
-/// Do `marked` of `all` things in a row stand in runs, with no more than `marked - neighbours` of these? Against any order
-/// being as likely: the number of runs is hypergeometric then (Wald and Wolfowitz 1940).
+/// Do `marked` of `all` things in a row stand in runs, no more than `marked - neighbours` of these? Were any order as
+/// likely, the number of runs would be hypergeometric (Wald and Wolfowitz 1940).
 constexpr bool stands_in_runs(index_t all, index_t marked, index_t neighbours) noexcept {
   auto const z = static_cast<double>(marked), others = static_cast<double>(all - marked);
   auto const runs = static_cast<double>(marked - neighbours);

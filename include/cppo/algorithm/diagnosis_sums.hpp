@@ -19,13 +19,13 @@ struct seen_token {
   constexpr bool zeros() const noexcept { return pi == 0.0 && mu == 0.0; }
 };
 
-inline constexpr double log_of_0_9 = -0.10536051565782628, log_of_1_1 = 0.09531017980432493, log_of_half = -0.6931471805599453;
+inline constexpr double log_of_0_9 = -0.10536051565782628, log_of_1_1 = 0.09531017980432493;
+inline constexpr double log_of_half = -0.6931471805599453;
 
 /// Is `here` 0 as if nothing had been written there, the other side saying that it is no certain token?
 constexpr bool lacks(double here, double there) noexcept { return here == 0.0 && there < log_of_0_9; }
 
-/// Counts of tokens, those below or above by more than rounding among them, and of those that mu holds less likely than not:
-/// a law that only grows flatter or sharper moves these the other way than the likely ones.
+/// Counts of tokens, and of those among them whose log pi is below or above log mu by more than rounding.
 struct side_counts {
   index_t all = 0, below = 0, above = 0;
 
@@ -43,7 +43,8 @@ constexpr bool almost_all(index_t some, index_t all) noexcept { return 10 * some
 
 /// Sums over tokens of one kind.
 struct token_sums {
-  side_counts tokens, unlikely;
+  side_counts tokens;
+  side_counts unlikely;  ///< mu < 1/2: a law that grows flatter or sharper moves these the other way than the likely ones
   index_t outside_below = 0, outside_above = 0;  ///< [0.9, 1.1]
   deviation_from_one ratio[2];                   ///< of tokens with A <= 0 and with A > 0
   deviation_from_one inverse;

@@ -61,39 +61,39 @@ constexpr std::string_view sentence(finding f) noexcept {
     case finding::bad_shape:
       return "the buffers do not fit the shape (batch.check() names one), or a device has the offsets: none was read";
     case finding::below_floor:
-      return "log-probs below log_prob_floor: an engine wrote -9999 or the like for -inf; mask those tokens, or recompute "
-             "them";
+      return "log-probs below log_prob_floor: an engine wrote -9999 or the like for -inf; mask those tokens, or "
+             "recompute them";
     case finding::rollout_zeros:
-      return "log mu is exactly 0 where log pi is not: these tokens, or whole trajectories, had no rollout log-probs; mask "
-             "them, or compute log mu in the trainer before the first update";
+      return "log mu is exactly 0 where log pi is not: these tokens, or whole trajectories, had no rollout log-probs; "
+             "mask them, or compute log mu in the trainer before the first update";
     case finding::log_prob_zeros:
-      return "log pi is exactly 0 where log mu is not: the trainer computed no log-prob for these tokens; mask them, or "
-             "look for what fills its buffer";
+      return "log pi is exactly 0 where log mu is not: the trainer computed no log-prob for these tokens; mask them, "
+             "or look for what fills its buffer";
     case finding::zeros_on_both_sides:
       return "runs of tokens have log pi and log mu exactly 0: padding, or text that no policy wrote; give it response "
              "mask 0, for each such token has a gradient";
     case finding::partly_replaced:
-      return "some responses have log mu equal to log pi to the bit and the others do not: their rollout log-probs were "
-             "replaced by the trainer's own; no trust region can act on them";
+      return "some responses have log mu equal to log pi to the bit and the others do not: their rollout log-probs "
+             "were replaced by the trainer's own; no trust region can act on them";
     case finding::swapped_policies:
       return "log pi and log mu seem to stand in each other's place: the mean of mu/pi is 1 and that of pi/mu is not; "
              "log_prob(...) takes the policy being trained";
     case finding::above_rollout:
-      return "log pi is above log mu almost everywhere, which no two laws over tokens that mu has sampled can be: are both "
-             "normalised over the same vocabulary, at the same temperature? or was pi trained on these tokens alone?";
+      return "log pi is above log mu almost everywhere, where laws that are normalised alike cross: is pi normalised "
+             "over fewer tokens than mu, or was it trained on these tokens with advantages above 0 alone?";
     case finding::mean_ratio_high:
-      return "the mean of pi/mu is more than six standard errors above 1, its mean under mu: these tokens were not sampled "
-             "from this mu, or one side is not normalised; look at engine, weights and temperature";
+      return "the mean of pi/mu is more than six standard errors above 1, its mean under mu: these tokens were not "
+             "sampled from this mu, or one side is not normalised; look at engine, weights and temperature";
     case finding::swapped_extents:
-      return "rows and columns seem to be exchanged: padded(B, T) takes the number of responses first, and the tokens of a "
-             "response lie one after the other";
+      return "rows and columns seem to be exchanged: padded(B, T) takes the number of responses first, and the tokens "
+             "of a response lie one after the other";
     case finding::missing_input:
       return "the region reads an input that the batch does not lend: policy_loss refuses the call, and names it";
     case finding::bad_parameter:
       return "a parameter of the region is out of its range: policy_loss refuses the call";
     case finding::threshold_out_of_reach:
-      return "a threshold or budget of the region is as high as its divergence ever gets (a total variation: 1), or higher: "
-             "it masks no token; give it a lower one";
+      return "a threshold or budget of the region is as high as its divergence ever gets (a total variation: 1), or "
+             "higher: it masks no token; give it a lower one";
   }
   return "";
 }
@@ -111,7 +111,8 @@ struct batch_diagnosis {
   index_t bad_mask_values = 0;        ///< mask values that are neither 0 nor 1
   index_t not_finite = 0;             ///< active slots with NaN, infinity or a divergence below 0
   index_t positive = 0;               ///< active slots with a positive log-prob and nothing worse
-  index_t too_low = 0;                ///< active slots with a log-prob below the floor and nothing worse; left out below
+  index_t too_low = 0;                ///< active slots with a log-prob below the floor and nothing worse; no other count has
+                                      ///< them
   index_t identical = 0;              ///< log mu = log pi
   index_t below = 0;                  ///< log pi < log mu - 1e-4
   index_t above = 0;                  ///< log pi > log mu + 1e-4
@@ -119,12 +120,12 @@ struct batch_diagnosis {
   index_t rollout_zeros = 0;          ///< log mu = 0 and pi < 0.9
   index_t log_prob_zeros = 0;         ///< log pi = 0 and mu < 0.9
   index_t zeros_on_both_sides = 0;    ///< log mu = log pi = 0
-  index_t replaced = 0;               ///< tokens of responses whose every token has log mu = log pi, where others have not
+  index_t replaced = 0;               ///< tokens of responses with log mu = log pi throughout, where others have not
   index_t nonzero_advantages = 0;     ///< A != 0
   double mean_abs_log_ratio = 0.0;    ///< mean |log pi - log mu|, nats
   double max_abs_log_ratio = 0.0;     ///< largest, nats
   double shifted_gap[2] = {0.0, 0.0}; ///< mean |log pi_t - log mu_{t-1}| and |log pi_t - log mu_{t+1}| inside responses
-  double mean_ratio = 0.0;            ///< mean pi/mu, log-ratios clamped to [-20, 20]; without tokens that have no log mu
+  double mean_ratio = 0.0;            ///< mean pi/mu, log-ratios clamped to [-20, 20]; without log-probs that are missing
   double ratio_errors = 0.0;          ///< by how many standard errors it is above 1
   double inverse_errors = 0.0;        ///< the same of the mean mu/pi
 
@@ -132,9 +133,11 @@ struct batch_diagnosis {
   constexpr bool has(finding f) const noexcept { return (findings & static_cast<unsigned>(f)) != 0U; }
   /// Nothing was found.
   constexpr bool clean() const noexcept { return findings == 0U; }
-  /// The findings, what accounts for most tokens first; of equals the cause before what follows from it. Tokens that one
-  /// finding accounts for (log-probs that are missing, say) are left out where the next is looked for.
-  constexpr std::span<ranked_finding const> ranked() const noexcept { return {ranked_, static_cast<std::size_t>(count_)}; }
+  /// The findings, what accounts for most tokens first; of equals the cause before what follows from it. Tokens that
+  /// one finding accounts for (log-probs that are missing, say) are left out where the next is looked for.
+  constexpr std::span<ranked_finding const> ranked() const noexcept {
+    return {ranked_, static_cast<std::size_t>(count_)};
+  }
 
   /// Adds a finding behind those that account for more tokens, and for as many unless it goes before these; used by
   /// `diagnose`.

@@ -43,13 +43,15 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real>
 
 /// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid, status_code too_low) noexcept {
+CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid,
+                                               status_code too_low) noexcept {
   log_probs.low = -special<Real>::largest;
   return holds(log_probs, x) ? too_low : invalid;
 }
 /// What is wrong with the numbers of an active token, and with which of them.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b, index_t i) noexcept {
+CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b,
+                                                index_t i) noexcept {
   using code = status_code;
   if (!holds(log_probs, in.log_prob)) {
     return {refusal(log_probs, in.log_prob, code::log_prob_invalid, code::log_prob_too_low), argument::log_prob, b, i};
@@ -68,8 +70,8 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, num
 
 /// What is wrong with the input of an active token; `ok` if nothing is. In a list -inf is sound: no probability.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs, index_t b,
-                                                index_t i) noexcept {
+CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs,
+                                                index_t b, index_t i) noexcept {
   status const numbers = inspect_input(load_input(in, b, i), log_probs, b, i);
   if (!numbers.ok() || !in.has(argument::top_k)) return numbers;
   top_k_row<Real> const row = in.top_k_at(b, i);
@@ -94,7 +96,8 @@ template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
-  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t.batch, t.log_probs, b, i);
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i}
+               : inspect_token(t.batch, t.log_probs, b, i);
   return why.ok() ? slot::token : slot::bad;
 }
 

@@ -94,8 +94,8 @@ struct loss_options {
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
-  double log_prob_floor = -1000.0;  ///< log-probs below it are bad input, in lists too, where -inf is not: engines write
-                                    ///< -9999 and the like for -inf. Below 0; -inf: none is too low
+  double log_prob_floor = -1000.0;  ///< finite log-probs below it are bad input, in lists too: engines write -9999 and
+                                    ///< the like for -inf. Below 0; at -inf none is too low
   piece_span<prefix_sums> carries = {};      ///< pieces: sums of everything before each one
   piece_span<response_summary> totals = {};  ///< pieces: totals of the response each belongs to,
                                              ///< which cover what its carry and the piece hold
@@ -147,7 +147,8 @@ template <class Real>
 constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
   constexpr auto largest = static_cast<double>(special<Real>::largest);
   double const low = o.log_prob_floor >= 0.0 ? -0.0 : o.log_prob_floor, high = o.log_prob_tolerance;
-  return {static_cast<Real>(low > -largest ? low : -largest), static_cast<Real>(high > 0.0 ? (high < 1.0 ? high : 1.0) : 0.0)};
+  double const tolerance = high > 0.0 ? (high < 1.0 ? high : 1.0) : 0.0;  // never -0
+  return {static_cast<Real>(low > -largest ? low : -largest), static_cast<Real>(tolerance)};
 }
 
 /// A checked call. Trivially copyable: a kernel argument.
