@@ -44,10 +44,13 @@ SAME_LAYER = {
     "core/overlap.hpp": ["core/batch.hpp"],
     "core/prefix_sums.hpp": ["core/numeric.hpp"],
     "core/response_summary.hpp": ["core/prefix_sums.hpp"],
-    "core/token.hpp": ["core/batch.hpp", "core/exponential.hpp", "core/response_summary.hpp"],
+    "core/probe.hpp": ["core/numeric.hpp"],
+    "core/token.hpp": ["core/batch.hpp", "core/exponential.hpp", "core/probe.hpp", "core/response_summary.hpp"],
     "core/concepts.hpp": ["core/token.hpp"],
+    "core/refusals.hpp": ["core/concepts.hpp"],
 
     "budget/calibrated.hpp": ["budget/quantile.hpp"],
+    "weight/permuted.hpp": ["weight/uniform.hpp"],
     "mask/*": ["mask/combinators.hpp"],
 
     "policy/*": ["policy/trust_region.hpp"],

@@ -187,6 +187,7 @@ namespace {
 // A user's mask that reads what was lent beside the lists.
 struct lent_within {
   float limit;
+  constexpr argument reads() const { return argument::divergence; }
   template <class V>
   constexpr auto operator()(token<V> const& t) const {
     return t.lent_divergence() <= V(limit);

@@ -5,6 +5,11 @@
 /// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
+// First what has sentences for compile errors: the way to them is then short, and they stand in its first lines.
+#include <cppo/core/token.hpp>
+#include <cppo/core/refusals.hpp>
+#include <cppo/policy/trust_region.hpp>
+
 #include <cppo/algorithm.hpp>
 #include <cppo/budget.hpp>
 #include <cppo/divergence.hpp>

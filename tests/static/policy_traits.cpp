@@ -88,9 +88,10 @@ struct user_weight {
   }
 };
 struct user_budget {
+  static constexpr cppo::needs needed = cppo::needs::response;
   template <class S>
   constexpr double resolve(S const& s) const {
-    return s.summary.mean_divergence();
+    return s.mean_divergence() + 0.1 * static_cast<double>(s.length());
   }
 };
 struct user_gate {

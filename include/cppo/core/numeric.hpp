@@ -44,6 +44,7 @@ struct register_ops;
 
 template <class T, class Int, class UInt, int MantissaBits>
 struct scalar_ops {
+  using reg = T;
   using value_type = T;
   using mask_type = bool;
   static constexpr int size = 1;
@@ -142,25 +143,25 @@ class lane {
   using ops = detail::register_ops<Register>;      ///< elementary operations
   using value_type = typename ops::value_type;     ///< float or double
   using mask = lane_mask<Register>;                ///< result of a comparison
-  using register_type = Register;                  ///< what holds the bits
+  using register_type = typename ops::reg;         ///< what holds the bits
   static constexpr int size = ops::size;           ///< tokens per value
 
   /// No value yet: arrays of lanes cost nothing.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane() noexcept {
-    if (__builtin_is_constant_evaluated()) raw_ = Register{};
+    if (__builtin_is_constant_evaluated()) raw_ = register_type{};
   }
   /// The same number in every lane.
   template <class T>
     requires std::is_arithmetic_v<T>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
   /// Wraps the backend's own register.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(Register raw) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(register_type raw) noexcept {
     lane r;
     r.raw_ = raw;
     return r;
   }
   /// The backend's own register.
-  CPPO_HOST_DEVICE constexpr Register raw() const noexcept { return raw_; }
+  CPPO_HOST_DEVICE constexpr register_type raw() const noexcept { return raw_; }
 
   /// IEEE arithmetic, each operation rounded on its own; comparisons false for NaN, but for `!=`.
   /// @{
@@ -195,7 +196,7 @@ class lane {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return from_raw(ops::max(a.raw_, b.raw_)); }
 
  private:
-  Register raw_;
+  register_type raw_;
 };
 
 /// One token in float, one token in double.

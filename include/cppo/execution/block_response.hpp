@@ -151,14 +151,14 @@ class block_response {
       whole_ = task_.totals[b_];
       return true;
     }
-    statistics s(block_, shared_.selection, scores_, slots_);
+    response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      if (score(s.summary) > 0) return false;
+      if (score(whole) > 0) return false;
       known_ = true;
     }
-    s.summary.length = tokens;
-    s.summary.delta_b = task_.policy.resolve_budget(s);
-    whole_ = s.summary;
+    whole.length = tokens;
+    whole.delta_b = task_.policy.resolve_budget(statistics(whole, block_, shared_.selection, scores_, slots_));
+    whole_ = whole;
     return true;
   }
   /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.

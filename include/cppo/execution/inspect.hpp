@@ -171,12 +171,17 @@ CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
 
 /// What a budget may ask of a response.
 template <class Real>
-struct response_statistics {
-  response_summary summary;
-  std::span<Real> divergences;  ///< reordered by `quantile`
+class response_statistics : public known_totals {
+ public:
+  /// Of these totals and divergences; `quantile` reorders the latter.
+  constexpr response_statistics(response_summary const& whole, std::span<Real> divergences) noexcept
+      : known_totals(whole), divergences_(divergences) {}
   constexpr double quantile(double q) const noexcept {
-    return cppo::quantile(divergences.data(), static_cast<index_t>(divergences.size()), q);
+    return cppo::quantile(divergences_.data(), static_cast<index_t>(divergences_.size()), q);
   }
+
+ private:
+  std::span<Real> divergences_;
 };
 
 /// Does the region ask for the exact test of the prefix?

@@ -2,7 +2,7 @@
 /// Masks form a Boolean algebra: all_of, any_of, none_of, and the operators & | ! on the library's own.
 #pragma once
 
-#include <cppo/core/concepts.hpp>
+#include <cppo/core/refusals.hpp>
 
 #include <limits>
 #include <type_traits>
@@ -23,11 +23,6 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(M const& m, token<V> c
   if constexpr (has_excess<M, V>) return m.excess(t);
   else return select(m(t), V(0), excess_limit<V>());
 }
-
-template <class M>
-concept composite = requires { typename M::first_type; typename M::second_type; };
-template <class M>
-concept negation = requires { typename M::negated_type; };
 
 }  // namespace detail
 
@@ -146,6 +141,25 @@ constexpr auto none_of(Ms... masks) noexcept {
   return not_mask<decltype(any_of(masks...))>{any_of(masks...)};
 }
 
+/// Never: they say which of the masks is none, and why.
+/// @{
+constexpr keep_all_t all_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+constexpr keep_none_t any_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+constexpr keep_all_t none_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+/// @}
+
 // Found by argument-dependent lookup where one side is the library's own; elsewhere `using namespace cppo::operators`.
 /// Operators for masks of any namespace.
 namespace operators {
@@ -164,6 +178,25 @@ template <token_mask A>
 constexpr auto operator!(A a) noexcept {
   return not_mask<A>{a};
 }
+/// Never: one side is a mask, and they say why the other is none.
+/// @{
+template <token_mask A>
+constexpr A operator&(A a, detail::mask_argument) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator&(detail::mask_argument, A a) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator|(A a, detail::mask_argument) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator|(detail::mask_argument, A a) noexcept {
+  return a;
+}
+/// @}
 }  // namespace operators
 using operators::operator&;
 using operators::operator|;

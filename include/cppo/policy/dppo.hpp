@@ -21,5 +21,7 @@ template <divergence_score D = binary_tv_t>
 constexpr auto dppo(dppo_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, toward_rollout | divergence_within(o.delta_low, o.delta_high));
 }
+/// Never: it says what is wrong.
+constexpr auto dppo(dppo_options o, detail::divergence_argument) noexcept { return dppo(o); }
 
 }  // namespace cppo::inline CPPO_ABI
