@@ -54,12 +54,14 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
 template <class Real, class Region>
 status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy) noexcept {
   if (!batch.check().ok()) return batch.check();
-  using divergence = typename Region::divergence_type;
-  if constexpr (declares_input<divergence>) {
-    argument const reads = policy.divergence().reads();
-    if (reads != argument::none && !batch.has(reads)) return {status_code::missing_input, reads};
-    if (reads == argument::token_id && !batch.has(argument::top_k)) return {status_code::missing_input, argument::top_k};
-  }
+  status missing;
+  each_input_of(policy, [&](argument reads) {
+    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const lists = reads != argument::token_id || batch.has(argument::top_k);
+    if (missing.ok() && !there) missing = {status_code::missing_input, reads};
+    if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
+  });
+  if (!missing.ok()) return missing;
   if (!policy.check()) return {status_code::bad_parameter, argument::region};
   return {};
 }

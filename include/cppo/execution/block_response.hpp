@@ -122,6 +122,7 @@ class block_response {
   CPPO_HOST_DEVICE bool make(slot what, index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
     if (what == slot::bad) {
       t = bad_token<Real>();
+      lend_lists(task_.batch, b_, i, t, lists);
       return true;
     }
     token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
@@ -134,14 +135,9 @@ class block_response {
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
-    if constexpr (!Usual) lend_lists(i, t, lists);
+    if constexpr (!Usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(scores_[i]));
     return good;
-  }
-  CPPO_HOST_DEVICE void lend_lists(index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
-    if (!task_.batch.has(argument::top_k)) return;
-    lists = task_.batch.top_k_at(b_, i);
-    t.lend_top_k(lists);
   }
 
   /// T, and what the budget is found from; false if the input is not sound.

@@ -124,6 +124,14 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
   return n;
 }
 
+/// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i, token<lane<Real>>& to,
+                                           top_k_row<Real>& lists) noexcept {
+  if (!batch.has(argument::top_k)) return;
+  lists = batch.top_k_at(b, i);
+  to.lend_top_k(lists);
+}
 /// The token made of `in` at slot i of response b, with its divergence, for one lane.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
@@ -131,10 +139,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
   using V = lane<Real>;
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
   tok.lend_divergence(V(in.divergence));
-  if (t.batch.has(argument::top_k)) {
-    lists = t.batch.top_k_at(b, i);
-    tok.lend_top_k(lists);
-  }
+  lend_lists(t.batch, b, i, tok, lists);
   tok.set_divergence(score(t.policy.divergence(), tok));
   return tok;
 }

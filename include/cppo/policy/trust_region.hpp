@@ -144,6 +144,17 @@ class region {
   G gate_;
 };
 
+namespace detail {
+/// f(input), for each input that a part of the region says must be lent.
+template <class D, class W, class M, class G, class F>
+constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
+  each_input(r.divergence(), f);
+  each_input(r.weight(), f);
+  each_input(r.mask(), f);
+  each_input(r.gate(), f);
+}
+}  // namespace detail
+
 /// A type made by `trust_region` (or shaped like it).
 template <class R>
 concept trust_region_policy = detail::trivially_copyable_value<R> && requires {

@@ -92,7 +92,7 @@ class plain_walk {
   token<V> load(index_t b, index_t slot, top_k_row<double>& lists) const {
     auto const i = static_cast<std::size_t>(slot);
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
-    if (batch_.lends_divergence) t.lend_divergence(V(batch_.divergence[i]));
+    t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
     t.set_divergence(cppo::detail::score(policy_.divergence(), t));
     return t;
@@ -132,7 +132,8 @@ class plain_walk {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
     long double const room = policy_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
-    t.set_within_prefix_budget(V::mask(room >= error));
+    if (!Region::has_prefix_budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
+    t.set_within_prefix_budget(V::mask(!Region::has_prefix_budget || room >= error));
     auto const number = [error](long double x) { return V(static_cast<double>(x + error)); };
     t.set_prefix(number(before.drift), number(before.weight), number(before.allowance));
     auto const kept = policy_.keeps(t);
