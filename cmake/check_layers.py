@@ -73,7 +73,8 @@ SAME_LAYER = {
     "execution/simd_tokens.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
     "execution/simd_group.hpp": ["execution/simd_notes.hpp", "execution/simd_tokens.hpp"],
     "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
-    "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_response.hpp"],
+    "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_executor.hpp", "execution/simd_response.hpp"],
+    "execution/no_device.hpp": ["execution/execution.hpp"],
     "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
     "execution/block_tally.hpp": ["execution/decide.hpp"],
     "execution/block_report.hpp": ["execution/block.hpp", "execution/block_tally.hpp", "execution/execution.hpp"],
@@ -85,6 +86,7 @@ SAME_LAYER = {
     "execution/cuda.cuh": ["execution/cuda_kernels.cuh", "execution/cuda_workspace.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
+    "algorithm/refused_calls.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
     "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
     "theory/tabular.hpp": ["theory/tabular_policy.hpp"],

@@ -351,7 +351,8 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     }
     block threads;
     statistics::storage shared;
-    cppo::response_summary const whole{.length = n};
+    cppo::response_summary whole;
+    whole.length = n;
     statistics const s(whole, threads, shared, slots.data(), static_cast<index_t>(slots.size()));
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
     double const want = cppo::quantile(scores.data(), n, q);

@@ -5,3 +5,4 @@
 #include <cppo/algorithm/diagnose.hpp>
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/algorithm/refused_calls.hpp>

@@ -9,6 +9,7 @@
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/policy/trust_region.hpp>
+#include <cppo/algorithm/refused_calls.hpp>
 
 #include <cppo/algorithm.hpp>
 #include <cppo/budget.hpp>
@@ -26,4 +27,6 @@
 
 #if defined(CPPO_USE_CUDA) && CPPO_USE_CUDA
 #include <cppo/execution/cuda.cuh>
+#else
+#include <cppo/execution/no_device.hpp>
 #endif

@@ -149,6 +149,10 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   return take_pieces(t, o);
 }
 
+/// Does the executor run calls?
+template <class Executor, class Real, class Region>
+concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { run_call(e, t, r); };
+
 }  // namespace detail
 
 /// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
@@ -169,6 +173,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
   using detail::check_memory;  // and, by argument-dependent lookup, the executor's own, whenever it is declared
@@ -190,6 +195,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                     output const& mask, loss_options const& options = {}) {
   return policy_loss(executor, batch, policy, policy_outputs{.mask = mask}, options);

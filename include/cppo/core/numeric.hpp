@@ -7,7 +7,7 @@
 ///
 /// | valid on `V a, b` | means |
 /// |---|---|
-/// | `V(x)` | the number x in every lane, converted to the lane's value type |
+/// | `V(x)` | the number x in every lane, converted to the lane's value type; beside a lane, `x` alone will do |
 /// | `a + b`, `a - b`, `a * b`, `a / b`, `-a` | IEEE, each rounded on its own: `a * b + c` has two roundings |
 /// | `a < b`, `<=`, `>`, `>=`, `==`, `!=` | a `lane_mask`; false for NaN, `!=` true |
 /// | `m & n`, `m \| n`, `!m` | on masks |
@@ -96,6 +96,10 @@ struct scalar_ops {
   }
 };
 
+/// What a lane can be made of.
+template <class T>
+concept plain_number = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+
 template <>
 struct register_ops<float> : scalar_ops<float, std::int32_t, std::uint32_t, 23> {};
 template <>
@@ -131,6 +135,11 @@ class lane_mask {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane_mask operator!(lane_mask a) noexcept {
     return lane_mask(ops::negate(a.raw_));
   }
+  /// a where m, else b, of two numbers.
+  template <detail::plain_number A, detail::plain_number B>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane<Register> select(lane_mask m, A a, B b) noexcept {
+    return select(m, lane<Register>(a), lane<Register>(b));
+  }
 
  private:
   raw_type raw_;
@@ -150,10 +159,9 @@ class lane {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane() noexcept {
     if (__builtin_is_constant_evaluated()) raw_ = register_type{};
   }
-  /// The same number in every lane.
-  template <class T>
-    requires std::is_arithmetic_v<T>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
+  /// The same number in every lane: `t.ratio() < 1.2` compares with it. A bool is no number.
+  template <detail::plain_number T>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
   /// Wraps the backend's own register.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(register_type raw) noexcept {
     lane r;

@@ -122,7 +122,6 @@ class block_response {
   CPPO_HOST_DEVICE bool make(slot what, index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
     if (what == slot::bad) {
       t = bad_token<Real>();
-      lend_lists(task_.batch, b_, i, t, lists);
       return true;
     }
     token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
@@ -269,9 +268,7 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) {
-      if (h.what != slot::bad) lend_lists(i, h.t, lists);
-    }
+    if constexpr (!Usual) lend_lists(task_.batch, b_, i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);

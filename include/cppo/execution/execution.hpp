@@ -106,6 +106,7 @@ CPPO_HOST_DEVICE constexpr void note_budget(report& r, double delta_b) noexcept 
 
 /// Runs a checked call; what it ends with. An executor that does not wait for its results brings an overload.
 template <class Executor, class Real, class Region>
+  requires requires(Executor const& e, task<Real, Region> const& t) { execute(e, t); }
 status run_call(Executor const& executor, task<Real, Region>& t, report* wanted) {
   status s = prepare(executor, t);
   if (!s.ok()) return s;

@@ -3,51 +3,23 @@
 #pragma once
 
 #include <cppo/execution/parallel.hpp>
+#include <cppo/execution/simd_executor.hpp>
 #include <cppo/execution/simd_response.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
-/// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
-class simd_t {
- public:
-  constexpr simd_t() noexcept = default;
-  /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
-  /// `least_slots` slots of the batch, or fewer threads are used; 0 or less: what pays for its start, some 200 us of work.
-  constexpr simd_t with_threads(int n, index_t least_slots = 0) const noexcept {
-    simd_t s = *this;
-    s.threads_ = n;
-    s.least_slots_ = least_slots;
-    return s;
+template <class Real, class Task, class Body>
+detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Body const& body) const {
+  detail::work_memory<Real> own;
+  detail::work_memory<Real>* memory = &own;
+  if (workspace_ != nullptr) {
+    if constexpr (std::is_same_v<Real, float>) memory = &workspace_->floats_;
+    else memory = &workspace_->doubles_;
   }
-  /// The same executor with memory that it keeps between calls; it must outlive them.
-  constexpr simd_t with_workspace(workspace& w) const noexcept {
-    simd_t s = *this;
-    s.workspace_ = &w;
-    return s;
-  }
-  /// Threads asked for.
-  constexpr int threads() const noexcept { return threads_; }
-  /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
-  template <class Real, class Task, class Body>
-  detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const {
-    detail::work_memory<Real> own;
-    detail::work_memory<Real>* memory = &own;
-    if (workspace_ != nullptr) {
-      if constexpr (std::is_same_v<Real, float>) memory = &workspace_->floats_;
-      else memory = &workspace_->doubles_;
-    }
-    int const lanes = sizeof(Real) == sizeof(float) ? detail::simd_size : 1;
-    index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
-    return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
-  }
-
- private:
-  int threads_ = 1;
-  index_t least_slots_ = 0;
-  workspace* workspace_ = nullptr;
-};
-/// SIMD registers, one thread; `simd.with_threads(n)` for more.
-inline constexpr simd_t simd{};
+  int const lanes = sizeof(Real) == sizeof(float) ? detail::simd_size : 1;
+  index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
+  return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
+}
 
 namespace detail {
 

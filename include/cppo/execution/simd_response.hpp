@@ -124,7 +124,8 @@ class simd_response {
       whole_ = task_.totals[b_];
       return true;
     }
-    response_summary whole{.length = map_.tokens};
+    response_summary whole;
+    whole.length = map_.tokens;
     simd_statistics s(whole, scratch_);
     if constexpr (needs_divergences<Region>) {
       float* const scores = s.reserve(map_.tokens);

@@ -1,0 +1,48 @@
+/// @file
+/// The SIMD executor as a value: how it is to run. What runs it is in execution/simd.hpp, which CPPO_USE_XSIMD switches on.
+#pragma once
+
+#include <cppo/core/types.hpp>
+
+#include <cstddef>
+
+namespace cppo::inline CPPO_ABI {
+
+class workspace;
+namespace detail {
+struct outcome_fold;
+}
+
+/// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
+class simd_t {
+ public:
+  constexpr simd_t() noexcept = default;
+  /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
+  /// `least_slots` slots of the batch, or fewer threads are used; 0 or less: what pays for its start, some 200 us of work.
+  constexpr simd_t with_threads(int n, index_t least_slots = 0) const noexcept {
+    simd_t s = *this;
+    s.threads_ = n;
+    s.least_slots_ = least_slots;
+    return s;
+  }
+  /// The same executor with memory that it keeps between calls; it must outlive them.
+  constexpr simd_t with_workspace(workspace& w) const noexcept {
+    simd_t s = *this;
+    s.workspace_ = &w;
+    return s;
+  }
+  /// Threads asked for.
+  constexpr int threads() const noexcept { return threads_; }
+  /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
+  template <class Real, class Task, class Body>
+  detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const;
+
+ private:
+  int threads_ = 1;
+  index_t least_slots_ = 0;
+  workspace* workspace_ = nullptr;
+};
+/// SIMD registers, one thread; `simd.with_threads(n)` for more. Calls need CPPO_USE_XSIMD=1.
+inline constexpr simd_t simd{};
+
+}  // namespace cppo::inline CPPO_ABI
