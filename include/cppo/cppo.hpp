@@ -6,6 +6,7 @@
 #pragma once
 
 // First what has sentences for compile errors: the way to them is then short, and they stand in its first lines.
+#include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/policy/trust_region.hpp>

@@ -18,8 +18,6 @@ inline constexpr bool is_not = A != B;
 
 template <class R>
 concept shaped_like_region = requires { typename R::divergence_type; typename R::mask_type; };
-template <class...>
-inline constexpr bool never = false;
 /// A part of any kind, or a region. (A mask may be a generic lambda, which must not be asked what it is as a gate.)
 template <class P>
 concept any_part = token_mask<P> || divergence_score<P> || weight_schedule<P> || budget<P> ||
