@@ -148,9 +148,10 @@ static_assert(!cppo::budget<double> && !cppo::budget<user_weight> && !cppo::budg
 static_assert(!cppo::gate<gate_of_bool> && !cppo::gate<user_mask>);
 static_assert(!cppo::trust_region_policy<user_mask> && !cppo::trust_region_policy<cppo::divergence_within_t>);
 
-// ---- a lane is no number by accident -------------------------------------------------------------------------------
+// ---- a number beside a lane is one, a truth value is not; a lane is no number by accident ---------------------------
 
-static_assert(!std::is_convertible_v<float, float_lane> && std::is_constructible_v<float_lane, double>);
+static_assert(std::is_convertible_v<double, float_lane> && std::is_convertible_v<int, cppo::double_lane>);
+static_assert(!std::is_constructible_v<float_lane, bool> && !std::is_constructible_v<float_lane, void*>);
 static_assert(!std::is_convertible_v<float_lane, float>);
 static_assert(!std::is_constructible_v<cppo::lane_mask<float>, float_lane>);
 

@@ -25,10 +25,13 @@ template <class M>
 concept negation = requires { typename M::negated_type; };
 /// @}
 
+// (Not `requires { P::needed; }` alone: that holds for a member that is not static, too.)
 template <class P>
-concept declares_needs = requires { typename std::integral_constant<needs, P::needed>; };
+concept declares_needs = !requires { requires std::is_member_pointer_v<decltype(&P::needed)>; } &&
+                         requires { typename std::integral_constant<needs, P::needed>; };
 template <class P>
-concept declares_clause = requires { typename std::integral_constant<clause, P::kind>; };
+concept declares_clause = !requires { requires std::is_member_pointer_v<decltype(&P::kind)>; } &&
+                          requires { typename std::integral_constant<clause, P::kind>; };
 template <class P>
 concept checks_itself = requires(P const& p) { { p.check() } -> std::convertible_to<bool>; };
 template <class P>
@@ -88,6 +91,9 @@ constexpr auto ask_threshold(M const& m, token<V> const& t) { return m.threshold
 template <class B, class Statistics>
 constexpr auto ask_resolve(B const& b, Statistics const& s) { return b.resolve(s); }
 
+/// A mask of the library's, made of parts that have been checked.
+template <class M>
+concept made_of_masks = requires { requires M::made_of_masks; };
 template <class M>
 concept mask_not_number = !std::is_arithmetic_v<M>;
 template <class M>
@@ -124,10 +130,10 @@ concept scores_numbers = !requires(D const& d, token<score_probe<D>> const& t) {
 template <class M>
 concept token_mask = detail::mask_not_number<M> &&
                      detail::trivially_copyable_value<M> &&
-                     detail::const_call_operator<M> &&
-                     detail::returns_mask_of_lanes<M> &&
-                     detail::excess_fits<M> &&
-                     detail::members_fit<M>;
+                     (detail::made_of_masks<M> || (detail::const_call_operator<M> &&
+                                                   detail::returns_mask_of_lanes<M> &&
+                                                   detail::excess_fits<M> &&
+                                                   detail::members_fit<M>));
 
 /// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`, which may ask for
 /// the inputs and what follows from them alone.

@@ -11,17 +11,26 @@
 namespace cppo::inline CPPO_ABI::detail {
 
 /// What can be wrong with a part.
-enum class misuse { none, number, other_part, owns, wrong_member, not_const, by_reference, not_generic, unusable, wrong_result, wrong_excess };
+enum class misuse {
+  none, number, other_part, owns, wrong_member, not_const, by_reference, not_generic, unusable, wrong_result, wrong_excess
+};
 
 template <misuse A, misuse B>
 inline constexpr bool is_not = A != B;
 
 template <class R>
 concept shaped_like_region = requires { typename R::divergence_type; typename R::mask_type; };
-/// A part of any kind, or a region. (A mask may be a generic lambda, which must not be asked what it is as a gate.)
+/// A part whose member has a name, or a region.
 template <class P>
-concept any_part = token_mask<P> || divergence_score<P> || weight_schedule<P> || budget<P> ||
-                   (!const_call_operator<P> && gate<P>) || shaped_like_region<P>;
+concept part_with_names = divergence_score<P> || weight_schedule<P> || budget<P> || shaped_like_region<P>;
+// Masks and gates may be generic lambdas, whose bodies must not be tried on arguments of the other kind.
+template <class P>
+concept called_as_gate = requires(P const& p, plain_probe x) { p(x); };
+/// A part of any kind, or a region.
+template <class P>
+concept any_part = part_with_names<P> || token_mask<P> || (!const_call_operator<P> && gate<P>);
+template <class P>
+concept part_other_than_gate = part_with_names<P> || (!called_as_gate<P> && token_mask<P>);
 
 /// In which ways the member that makes a part can be called.
 struct ways_to_call {
@@ -29,13 +38,14 @@ struct ways_to_call {
   bool not_const;      ///< on a value that is not const
   bool by_reference;   ///< with arguments that are not const
   bool on_one_type;    ///< with lanes of a certain type, or with plain numbers
+  consteval bool any() const noexcept { return as_it_must || not_const || by_reference || on_one_type; }
 };
 
 /// Why P is not the part that it should be. `wrong`: what it is if it can be called.
 template <class P>
-consteval misuse why_not(ways_to_call called, misuse wrong = misuse::wrong_result) noexcept {
-  if constexpr (std::is_arithmetic_v<P> || std::is_enum_v<P>) return misuse::number;
-  if constexpr (any_part<P>) return misuse::other_part;
+consteval misuse why_not(bool is_other_part, ways_to_call called, misuse wrong = misuse::wrong_result) noexcept {
+  if (std::is_arithmetic_v<P> || std::is_enum_v<P>) return misuse::number;
+  if (is_other_part) return misuse::other_part;
   if (!trivially_copyable_value<P>) return misuse::owns;
   if (!members_fit<P>) return misuse::wrong_member;
   if (called.as_it_must) return wrong;
@@ -48,47 +58,63 @@ template <class M>
 consteval misuse misuse_of_mask() noexcept {
   using V = mask_probe<M>;
   if constexpr (token_mask<M>) return misuse::none;
-  else return why_not<M>({const_call_operator<M>, requires(M& m, token<V> const& t) { m(t); },
-                          requires(M& m, token<V>& t) { m(t); }, requires(M& m, token<float_lane>& t) { m(t); }},
-                         returns_mask_of_lanes<M> ? misuse::wrong_excess : misuse::wrong_result);
+  else {
+    constexpr ways_to_call called{const_call_operator<M>, requires(M& m, token<V> const& t) { m(t); },
+                                  requires(M& m, token<V>& t) { m(t); }, requires(M& m, token<float_lane>& t) { m(t); }};
+    return why_not<M>(any_part<M>, called, returns_mask_of_lanes<M> ? misuse::wrong_excess : misuse::wrong_result);
+  }
 }
 
 template <class D>
 consteval misuse misuse_of_divergence() noexcept {
   using V = score_probe<D>;
   using U = plain_probe;
+  using F = float_lane;
   if constexpr (divergence_score<D>) return misuse::none;
-  else return why_not<D>({requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, U x) { d.between(x, x); },
-                          requires(D& d, token<V> const& t) { d.at(t); } || requires(D& d, U x) { d.between(x, x); },
-                          requires(D& d, token<V>& t) { d.at(t); } || requires(D& d, U& x) { d.between(x, x); },
-                          requires(D& d, token<float_lane>& t) { d.at(t); } || requires(D& d, float x) { d.between(x, x); } ||
-                          requires(D& d, float_lane x) { d.between(x, x); }});
+  else {
+    constexpr ways_to_call by_token{requires(D const& d, token<V> const& t) { d.at(t); },
+                                    requires(D& d, token<V> const& t) { d.at(t); }, requires(D& d, token<V>& t) { d.at(t); },
+                                    requires(D& d, token<F>& t) { d.at(t); }};
+    constexpr ways_to_call by_numbers{requires(D const& d, U x) { d.between(x, x); }, requires(D& d, U x) { d.between(x, x); },
+                                      requires(D& d, U& x) { d.between(x, x); },
+                                      requires(D& d, F x) { d.between(x, x); } || requires(D& d, float x) { d.between(x, x); }};
+    return why_not<D>(any_part<D>, by_token.any() ? by_token : by_numbers);
+  }
 }
 
 template <class W>
 consteval misuse misuse_of_weight() noexcept {
-  using t = position<plain_probe>;
+  using at = position<plain_probe>;
   if constexpr (weight_schedule<W>) return misuse::none;
-  else return why_not<W>({requires(W const& w, t at, index_t n) { w.at(at, n); }, requires(W& w, t at, index_t n) { w.at(at, n); },
-                          requires(W& w, t& at, index_t& n) { w.at(at, n); },
-                          requires(W& w, position<float_lane> at, index_t n) { w.at(at, n); } ||
-                          requires(W& w, index_t n) { w.at(n, n); }});
+  else {
+    constexpr bool in_numbers = requires(W& w, index_t n) { w.at(n, n); };
+    constexpr ways_to_call called{requires(W const& w, at t, index_t n) { w.at(t, n); }, requires(W& w, at t, index_t n) { w.at(t, n); },
+                                  requires(W& w, at& t, index_t& n) { w.at(t, n); },
+                                  requires(W& w, position<float_lane> t, index_t n) { w.at(t, n); } || in_numbers};
+    return why_not<W>(any_part<W>, called);
+  }
 }
 
 template <class G>
 consteval misuse misuse_of_gate() noexcept {
   using V = plain_probe;
   if constexpr (gate<G>) return misuse::none;
-  else return why_not<G>({requires(G const& g, V x) { g(x); }, requires(G& g, V x) { g(x); }, requires(G& g, V& x) { g(x); },
-                          requires(G& g, float_lane x) { g(x); } || requires(G& g, float x) { g(x); }});
+  else {
+    constexpr ways_to_call called{called_as_gate<G>, requires(G& g, V x) { g(x); }, requires(G& g, V& x) { g(x); },
+                                  requires(G& g, float_lane x) { g(x); } || requires(G& g, float x) { g(x); }};
+    return why_not<G>(part_other_than_gate<G>, called);
+  }
 }
 
 template <class B>
 consteval misuse misuse_of_budget() noexcept {
   using S = probe_statistics<needs_of<B>>;
   if constexpr (budget<B>) return misuse::none;
-  else return why_not<B>({requires(B const& b, S const& s) { b.resolve(s); }, requires(B& b, S const& s) { b.resolve(s); },
-                          requires(B& b, S& s) { b.resolve(s); }, false});
+  else {
+    constexpr ways_to_call called{requires(B const& b, S const& s) { b.resolve(s); }, requires(B& b, S const& s) { b.resolve(s); },
+                                  requires(B& b, S& s) { b.resolve(s); }, false};
+    return why_not<B>(any_part<B>, called);
+  }
 }
 
 // Each refuses what is no part of its kind. `absent` stands for arguments that were not given.

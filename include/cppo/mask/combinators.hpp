@@ -53,6 +53,7 @@ template <token_mask A, token_mask B>
 struct both_masks {
   using first_type = A;   ///< left
   using second_type = B;  ///< right
+  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<A> | detail::needs_of<B>;  ///< union
   A first;   ///< left
   B second;  ///< right
@@ -77,6 +78,7 @@ template <token_mask A, token_mask B>
 struct either_mask {
   using first_type = A;   ///< left
   using second_type = B;  ///< right
+  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<A> | detail::needs_of<B>;  ///< union
   A first;   ///< left
   B second;  ///< right
@@ -100,6 +102,7 @@ struct either_mask {
 template <token_mask A>
 struct not_mask {
   using negated_type = A;                               ///< what is negated
+  static constexpr bool made_of_masks = true;           ///< it has been checked on its own
   static constexpr needs needed = detail::needs_of<A>;  ///< the inner mask's
   A inner;                                              ///< the mask that is negated
   /// not inner(t)
