@@ -60,7 +60,7 @@ consteval lent_inputs lent_to() noexcept {
   if constexpr (composite<P>) return lent_to<typename P::first_type>() | lent_to<typename P::second_type>();
   else if constexpr (negation<P>) return lent_to<typename P::negated_type>();
   else if constexpr (!declares_input<P>) return lent_inputs::none;
-  else if constexpr (requires { typename std::integral_constant<argument, P{}.reads()>; }) {
+  else if constexpr (std::is_empty_v<P> && requires { typename std::integral_constant<argument, P{}.reads()>; }) {
     constexpr argument reads = P{}.reads();
     if (reads == argument::divergence) return lent_inputs::divergence;
     return reads == argument::top_k || reads == argument::token_id ? lent_inputs::top_k : lent_inputs::none;

@@ -20,7 +20,7 @@ class lane_check {
  public:
   /// `run` is a traced run of `region` on `batch`: it supplies sums that tokens may ask for.
   lane_check(Region const& region, generated_batch<float> const& batch, captured_run<float> const& run, check_log& log)
-      : region_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
+      : region_(region), untouched_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
 
   /// All responses.
   void check() {
@@ -64,7 +64,7 @@ class lane_check {
   /// The tokens of the group from the last to the first, each asked a different number of times, by a region that has
   /// not been asked before.
   void again(std::array<one, 4> const& single) {
-    Region const fresh = region_;
+    Region const fresh = untouched_;
     position<float_lane> const first(1);
     for (std::size_t k = std::min<std::size_t>(row_.size() - first_, 4); k-- > 0;) {
       one const& t = single[k];
@@ -140,7 +140,7 @@ class lane_check {
     t.set_divergence(gather([&single](std::size_t k) { return single[k].divergence().raw(); }));
   }
 
-  Region const& region_;
+  Region const region_, untouched_;
   generated_batch<float> const& batch_;
   rollout_batch_view<float> view_;
   captured_run<float> const& run_;
