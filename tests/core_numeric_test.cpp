@@ -4,6 +4,7 @@
 
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/core/exponential.hpp>
+#include <cppo/testing/emulated_lanes.hpp>
 
 #include <array>
 #include <cmath>
