@@ -30,6 +30,7 @@ void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds
 
 // Keeps a token whose first listed symbol is more probable under pi than under mu: reads the lists when it decides.
 struct first_listed_rises {
+  constexpr cppo::argument reads() const { return cppo::argument::top_k; }
   template <class V>
     requires(V::size == 1)
   constexpr typename V::mask operator()(cppo::token<V> const& t) const {
@@ -354,8 +355,9 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     }
     block threads;
     statistics::storage shared;
-    statistics s(threads, shared, slots.data(), static_cast<index_t>(slots.size()));
-    s.summary.length = n;
+    cppo::response_summary whole;
+    whole.length = n;
+    statistics const s(whole, threads, shared, slots.data(), static_cast<index_t>(slots.size()));
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
     double const want = cppo::quantile(scores.data(), n, q);
     wrong += same_bits(s.quantile(q), want) ? 0 : 1;  // no -0 either
@@ -374,7 +376,8 @@ TEST_CASE("of no score, the quantile is 0, and a budget the least allowed", "[bl
   host_block<4> threads;
   statistics::storage shared;
   for (index_t const slots : {0, 3}) {
-    statistics const s(threads, shared, none.data(), slots);
+    cppo::response_summary const whole;
+    statistics const s(whole, threads, shared, none.data(), slots);
     CHECK(same_bits(s.quantile(0.9), 0.0));
     CHECK(s.clamped_quantile(0.9, 1.0, 0.01, 0.02) == 0.01);
   }

@@ -9,3 +9,4 @@
 #include <cppo/algorithm/findings.hpp>
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/algorithm/refused_calls.hpp>

@@ -108,8 +108,7 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
 /// divergences of all its valid tokens in any order; they are reordered. Length below 0 where they are not as many.
 template <class Real, trust_region_policy Region>
 response_summary resolve_totals(Region const& policy, response_summary combined, std::span<Real> divergences) {
-  detail::response_statistics<Real> const statistics{combined, divergences};
-  combined.delta_b = policy.resolve_budget(statistics);
+  combined.delta_b = policy.resolve_budget(detail::response_statistics<Real>(combined, divergences));
   bool const all = !any(Region::needed, needs::quantile) || static_cast<index_t>(divergences.size()) == combined.length;
   if (!all || !detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
   return combined;

@@ -60,12 +60,14 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
 template <class Real, class Region>
 status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy) noexcept {
   if (!batch.check().ok()) return batch.check();
-  using divergence = typename Region::divergence_type;
-  if constexpr (declares_input<divergence>) {
-    argument const reads = policy.divergence().reads();
-    if (reads != argument::none && !batch.has(reads)) return {status_code::missing_input, reads};
-    if (reads == argument::token_id && !batch.has(argument::top_k)) return {status_code::missing_input, argument::top_k};
-  }
+  status missing;
+  each_input_of(policy, [&](argument reads) {
+    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const lists = reads != argument::token_id || batch.has(argument::top_k);
+    if (missing.ok() && !there) missing = {status_code::missing_input, reads};
+    if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
+  });
+  if (!missing.ok()) return missing;
   parameter_check const p = parameters_of(policy);
   return p ? status{} : out_of_range(argument::region, p);
 }
@@ -194,6 +196,10 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   return take_pieces(t, o);
 }
 
+/// Does the executor run calls?
+template <class Executor, class Real, class Region>
+concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { e.run_call(t, r); };
+
 }  // namespace detail
 
 /// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
@@ -215,6 +221,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
   status s = executor.check_memory(batch, outputs, options);
@@ -232,6 +239,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                     output const& mask, loss_options const& options = {}) {
   return policy_loss(executor, batch, policy, policy_outputs{.mask = mask}, options);

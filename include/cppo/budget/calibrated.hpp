@@ -41,7 +41,7 @@ class calibrated_budget_t {
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
-    if (response.summary.length == 0) return floor_;
+    if (response.length() == 0) return floor_;
     calibration const& c = calibration_;
     double const ceiling = floor_ * c.ceiling_factor;
     if constexpr (requires { response.clamped_quantile(c.quantile, c.scale, floor_, ceiling); }) {

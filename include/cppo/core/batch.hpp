@@ -97,6 +97,14 @@ struct named_top_k {
 template <argument Which, class... Named>
 inline constexpr bool lent_once = ((Named::which == Which) + ... + 0) == 1;
 
+/// What `log_prob(...)` and the like return.
+template <class T>
+inline constexpr bool is_named = false;
+template <argument Which, class Element>
+inline constexpr bool is_named<named_buffer<Which, Element>> = true;
+template <class Element>
+inline constexpr bool is_named<named_top_k<Element>> = true;
+
 template <class A>
 inline constexpr bool is_double_log_prob =
     std::is_same_v<typename A::element, double> &&
@@ -275,6 +283,7 @@ class rollout_batch_view {
 /// reported by the call that uses the batch, before it writes. The batch keeps pointers: what is lent must outlive it,
 /// and a temporary that owns its elements is refused.
 template <class... Named>
+  requires(detail::is_named<Named> && ...)
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
   static_assert(detail::lent_once<argument::log_prob, Named...>, "rollout_batch needs log_prob(...) once");
   static_assert(((Named::which == argument::rollout_log_prob) + ... + 0) == 1,
@@ -286,6 +295,22 @@ constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcep
   if (batch.check().ok()) (batch.add(named), ...);
   return batch;
 }
+/// Never: they say what is wrong.
+/// @{
+template <class... Any>
+  requires(!(detail::is_named<Any> && ...))
+constexpr rollout_batch_view<float> rollout_batch(layout const& shape, Any const&...) noexcept {
+  static_assert(detail::never<Any...>, "rollout_batch takes buffers by their names: rollout_batch(padded(B, T), "
+                                       "log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))");
+  return rollout_batch_view<float>(shape);
+}
+template <class First, class... Rest>
+  requires(!std::is_convertible_v<First const&, layout const&>)
+constexpr rollout_batch_view<float> rollout_batch(First const&, Rest const&...) noexcept {
+  static_assert(detail::never<First>, "rollout_batch begins with the layout, padded(B, T) or packed(offsets)");
+  return rollout_batch_view<float>(layout{});
+}
+/// @}
 
 }  // namespace cppo::inline CPPO_ABI
 

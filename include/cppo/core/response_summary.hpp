@@ -28,6 +28,24 @@ struct response_summary {
   }
 };
 
+namespace detail {
+/// What budgets may ask of a response's totals. They must outlive it, and may be filled in after it is made.
+class known_totals {
+ public:
+  explicit constexpr known_totals(response_summary const&& whole) = delete;
+  CPPO_HOST_DEVICE explicit constexpr known_totals(response_summary const& whole) noexcept : whole_(&whole) {}
+  /// T
+  CPPO_HOST_DEVICE constexpr index_t length() const noexcept { return whole_->length; }
+  /// max_t D_t
+  CPPO_HOST_DEVICE constexpr double max_divergence() const noexcept { return whole_->max_divergence; }
+  /// mean of D_t
+  CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return whole_->mean_divergence(); }
+
+ private:
+  response_summary const* whole_;
+};
+}  // namespace detail
+
 /// Totals of two pieces of one response; delta_b is left to be resolved. Of a piece that was refused, length below 0,
 /// the sum is refused too.
 CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, response_summary const& b) noexcept {

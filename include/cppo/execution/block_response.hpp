@@ -132,14 +132,9 @@ class block_response {
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
-    if constexpr (!Usual) lend_lists(i, t, lists);
+    if constexpr (!Usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(scores_[i]));
     return good;
-  }
-  CPPO_HOST_DEVICE void lend_lists(index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
-    if (!task_.batch.has(argument::top_k)) return;
-    lists = task_.batch.top_k_at(b_, i);
-    t.lend_top_k(lists);
   }
 
   /// T, and what the budget is found from; false if the input is not sound.
@@ -149,14 +144,14 @@ class block_response {
       whole_ = task_.totals[b_];
       return true;
     }
-    statistics s(block_, shared_.selection, scores_, slots_);
+    response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      if (score(s.summary) > 0) return false;
+      if (score(whole) > 0) return false;
       known_ = true;
     }
-    s.summary.length = tokens;
-    s.summary.delta_b = task_.policy.resolve_budget(s);
-    whole_ = s.summary;
+    whole.length = tokens;
+    whole.delta_b = task_.policy.resolve_budget(statistics(whole, block_, shared_.selection, scores_, slots_));
+    whole_ = whole;
     return true;
   }
   /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.
@@ -271,7 +266,7 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if (!Usual && h.what != slot::bad) lend_lists(i, h.t, lists);
+    if (!Usual && h.what != slot::bad) lend_lists(task_.batch, b_, i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);

@@ -141,6 +141,14 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
   return n;
 }
 
+/// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i, token<lane<Real>>& to,
+                                           top_k_row<Real>& lists) noexcept {
+  if (!batch.has(argument::top_k)) return;
+  lists = batch.top_k_at(b, i);
+  to.lend_top_k(lists);
+}
 /// The token made of `in` at slot i of response b, with its divergence, for one lane.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
@@ -148,10 +156,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
   using V = lane<Real>;
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
   tok.lend_divergence(V(in.divergence));
-  if (t.batch.has(argument::top_k)) {
-    lists = t.batch.top_k_at(b, i);
-    tok.lend_top_k(lists);
-  }
+  lend_lists(t.batch, b, i, tok, lists);
   tok.set_divergence(score(t.policy.divergence(), tok));
   return tok;
 }
@@ -188,12 +193,17 @@ CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
 
 /// What a budget may ask of a response.
 template <class Real>
-struct response_statistics {
-  response_summary summary;
-  std::span<Real> divergences;  ///< reordered by `quantile`
+class response_statistics : public known_totals {
+ public:
+  /// Of these totals and divergences; `quantile` reorders the latter.
+  constexpr response_statistics(response_summary const& whole, std::span<Real> divergences) noexcept
+      : known_totals(whole), divergences_(divergences) {}
   constexpr double quantile(double q) const noexcept {
-    return cppo::quantile(divergences.data(), static_cast<index_t>(divergences.size()), q);
+    return cppo::quantile(divergences_.data(), static_cast<index_t>(divergences_.size()), q);
   }
+
+ private:
+  std::span<Real> divergences_;
 };
 
 /// Does the region ask for the exact test of the prefix?

@@ -61,7 +61,10 @@ class seq_response {
     return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
   }
   constexpr token<V> load(slot s, index_t i, top_k_row<Real>& lists) const noexcept {
-    return s == slot::bad ? bad_token<Real>() : load_token(task_, b_, i, lists);
+    if (s != slot::bad) return load_token(task_, b_, i, lists);
+    token<V> t = bad_token<Real>();
+    lend_lists(task_.batch, b_, i, t, lists);
+    return t;
   }
 
   /// Decides one token with the sums before it, writes it, then advances them, kept or not.

@@ -126,8 +126,9 @@ class simd_response {
       whole_ = task_.totals[b_];
       return true;
     }
-    simd_statistics s(scratch_);
-    s.summary.length = map_.tokens;
+    response_summary whole;
+    whole.length = map_.tokens;
+    simd_statistics s(whole, scratch_);
     if constexpr (needs_divergences<Region>) {
       float* const scores = s.reserve(map_.tokens);
       soundness input;
@@ -135,11 +136,11 @@ class simd_response {
         score_block(block, in, input, scores + rank);
       });
       if (!extras || !input.good(task_.log_probs)) return false;
-      if constexpr (any(Region::needed, needs::response)) s.observe();
+      if constexpr (any(Region::needed, needs::response)) s.observe(whole);
       known_ = scores;
     }
-    s.summary.delta_b = task_.policy.resolve_budget(s);
-    whole_ = s.summary;
+    whole.delta_b = task_.policy.resolve_budget(s);
+    whole_ = whole;
     return true;
   }
   /// D of the tokens of a block on registers; writes whole groups.

@@ -41,8 +41,9 @@ struct prefix_account {
 struct divergence_threshold {
   static constexpr bool under_negation = false;
   template <class M>
-  static constexpr bool fits = clause_of<M> == clause::divergence && requires(M const& m, token<float_lane> const& t) {
-    { m.threshold(t) } -> std::same_as<float_lane>;
+  static constexpr bool fits = clause_of<M> == clause::divergence && requires(M const& m, token<mask_probe<M>> const& t) {
+    m.threshold(t);
+    { detail::ask_threshold(m, t) } -> std::same_as<mask_probe<M>>;
   };
 };
 

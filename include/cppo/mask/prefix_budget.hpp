@@ -61,6 +61,11 @@ constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, double del
   return {delta, fixed_budget(delta_b)};
 }
 
+/// Never: it says what is wrong.
+constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, detail::budget_argument) noexcept {
+  return {delta, fixed_budget(0.0)};
+}
+
 }  // namespace cppo::inline CPPO_ABI
 
 #include <cppo/macros_on.inc>

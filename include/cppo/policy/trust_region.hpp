@@ -5,9 +5,11 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/divergence/reported.hpp>
+#include <cppo/divergence/none.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
+#include <cppo/weight/uniform.hpp>
 
 #include <type_traits>
 
@@ -16,6 +18,14 @@ namespace cppo::inline CPPO_ABI {
 namespace detail {
 /// What only a region with a divergence has.
 inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
+/// Prefix budgets that a mask holds, negated or not.
+template <class M>
+inline constexpr int prefix_budgets = leaves<M, prefix_account>();
+/// Is none of them asked for in vain?
+template <class M>
+inline constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
+template <class M>
+inline constexpr bool has_one_budget_at_most = prefix_budgets<M> <= 1;
 }  // namespace detail
 
 /// A trust region. Trivially copyable: a value on the stack, a kernel argument.
@@ -36,9 +46,9 @@ class region {
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
                                   (is_soft ? needs::prefix_values : needs::none);
   /// Does the mask hold a prefix budget, negated or not?
-  static constexpr bool has_prefix_budget = detail::leaves<M, detail::prefix_account>() > 0;
-  static_assert(detail::leaves<M, detail::prefix_account>() <= 1,
-                "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
+  static_assert(detail::has_one_budget_at_most<M> && detail::has_budget_it_asks_for<M>,
+                "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
   static_assert(!detail::reports_only<D> || !any(detail::needs_of<M>, detail::needs_of_drift),
                 "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
 
@@ -157,6 +167,17 @@ class region {
   G gate_;
 };
 
+namespace detail {
+/// f(input), for each input that a part of the region says must be lent.
+template <class D, class W, class M, class G, class F>
+constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
+  each_input(r.divergence(), f);
+  each_input(r.weight(), f);
+  each_input(r.mask(), f);
+  each_input(r.gate(), f);
+}
+}  // namespace detail
+
 /// A type made by `trust_region` (or shaped like it).
 template <class R>
 concept trust_region_policy = detail::trivially_copyable_value<R> && requires {
@@ -167,12 +188,36 @@ concept trust_region_policy = detail::trivially_copyable_value<R> && requires {
   { R::needed } -> std::convertible_to<needs>;
 };
 
-// `auto`: the compiler then names the concept that is not met, not the return type that could not be formed.
+namespace detail {
+/// Keeps every token: stands for regions that were refused.
+using open_region = region<no_divergence_t, uniform_weight_t, keep_all_t>;
+inline constexpr open_region no_region(no_divergence, uniform_weight, keep_all, hard_gate);
+template <class D, class W, class M>
+concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask<M>;
+}  // namespace detail
+
 /// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
 template <divergence_score D, weight_schedule W, token_mask M>
 constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
-  return region<D, W, M>(divergence, weight, mask, hard_gate);
+  constexpr bool at_most_one = detail::has_one_budget_at_most<M>, asks_well = detail::has_budget_it_asks_for<M>;
+  static_assert(at_most_one, "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static_assert(asks_well, "a mask of this trust region asks for the prefix budget, and there is none: put "
+                           "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
+  if constexpr (at_most_one && asks_well) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  else return detail::no_region;
 }
+/// Never: they say what is wrong.
+/// @{
+template <detail::any_part D, detail::any_part W, detail::any_part M>
+  requires(!detail::parts_in_order<D, W, M>)
+constexpr auto trust_region(D, W, M) noexcept {
+  static_assert(detail::never<D>, "trust_region takes a divergence, a weight and a mask, in this order");
+  return detail::no_region;
+}
+constexpr auto trust_region(detail::divergence_argument, detail::weight_argument, detail::mask_argument) noexcept {
+  return detail::no_region;
+}
+/// @}
 
 /// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
 ///
@@ -182,6 +227,19 @@ template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
 constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
   return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
 }
+/// Never: they say what is wrong.
+/// @{
+template <class D, class W, class M, class H>
+constexpr auto softened(region<D, W, M, H> const& hard, detail::gate_argument) noexcept {
+  return hard;
+}
+template <class R, class G>
+  requires(!detail::shaped_like_region<R>)
+constexpr auto softened(R const&, G const&) noexcept {
+  static_assert(detail::never<R>, "softened takes a region, as trust_region makes it, and a gate, in this order");
+  return detail::no_region;
+}
+/// @}
 
 }  // namespace cppo::inline CPPO_ABI
 

@@ -4,7 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/concepts.hpp>
+#include <cppo/core/refusals.hpp>
+#include <cppo/weight/uniform.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -69,6 +70,8 @@ template <weight_schedule W>
 constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
   return permuted_weight<W>(inner, seed);
 }
+/// Never: it says what is wrong.
+constexpr uniform_weight_t permuted(detail::weight_argument, std::uint64_t) noexcept { return {}; }
 
 }  // namespace cppo::inline CPPO_ABI
 

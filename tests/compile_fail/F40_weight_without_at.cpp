@@ -1,5 +1,6 @@
-// expect unsatisfied: weight_schedule
-// expect: w.at
+// expect first: a weight has the member `template <class V> constexpr V at(cppo::position<V> t, cppo::index_t T) const`
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 struct cosine {

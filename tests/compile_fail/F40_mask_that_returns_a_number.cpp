@@ -1,5 +1,6 @@
-// expect unsatisfied: token_mask
-// expect unsatisfied: returns_mask_of_lanes
+// expect first: operator() of a mask returns what a comparison of lanes gives
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 struct drift {

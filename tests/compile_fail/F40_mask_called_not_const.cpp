@@ -1,5 +1,6 @@
-// expect unsatisfied: token_mask
-// expect unsatisfied: const_call_operator
+// expect first: operator() of a mask must be const
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 struct counts {

@@ -1,5 +1,6 @@
-// expect unsatisfied: divergence_score
-// expect unsatisfied: trivially_copyable_value
+// expect first: a divergence is copied byte by byte
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 #include <vector>

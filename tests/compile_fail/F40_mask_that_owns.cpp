@@ -1,5 +1,6 @@
-// expect unsatisfied: token_mask
-// expect unsatisfied: trivially_copyable_value
+// expect first: no vector or string in it
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 #include <vector>
