@@ -80,6 +80,7 @@ SAME_LAYER = {
     "execution/simd_tokens.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
     "execution/simd_group.hpp": ["execution/simd_notes.hpp", "execution/simd_tokens.hpp"],
     "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
+    "execution/simd_executor.hpp": ["execution/execution.hpp"],
     "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_executor.hpp", "execution/simd_response.hpp"],
     "execution/no_device.hpp": ["execution/execution.hpp"],
     "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
