@@ -103,6 +103,8 @@ endif()
 cppo_add_program_test(F45_half_types half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20)
 if(second_compiler)  # which has _Float16 and __bf16
   cppo_add_program_test(F45_half_types.clang half_types.cpp "${CPPO_CLANG}" -std=c++20)
+else()
+  cppo_add_skipped_test(F45_half_types.clang "there is no second compiler")
 endif()
 
 # ---- units with exceptions and units without ----------------------------------------------------------------------
