@@ -80,8 +80,12 @@ foreach(flags IN ITEMS "${CMAKE_CXX_COMPILER};-std=c++23" "${CPPO_CLANG};-std=c+
 endforeach()
 if(mdspan_flags)
   cppo_add_program_test(F42_mdspan mdspan.cpp ${mdspan_flags})
+  add_test(NAME F42_mdspan_refused
+    COMMAND ${compile_check} --fails "${CMAKE_CURRENT_SOURCE_DIR}/builds/mdspan_refused.cpp" -- ${mdspan_flags}
+            "-I${cppo_include_dir}" -fsyntax-only)
 else()
   cppo_add_skipped_test(F42_mdspan "no standard library here has <mdspan>")
+  cppo_add_skipped_test(F42_mdspan_refused "no standard library here has <mdspan>")
 endif()
 find_path(CPPO_CUDA_INCLUDE_DIR NAMES cuda_fp16.h PATHS /usr/local/cuda/include /opt/cuda/include
           DOC "CUDA's headers, for tests that a host compiler makes")
@@ -99,6 +103,8 @@ endif()
 cppo_add_program_test(F45_half_types half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20)
 if(second_compiler)  # which has _Float16 and __bf16
   cppo_add_program_test(F45_half_types.clang half_types.cpp "${CPPO_CLANG}" -std=c++20)
+else()
+  cppo_add_skipped_test(F45_half_types.clang "there is no second compiler")
 endif()
 
 # ---- units with exceptions and units without ----------------------------------------------------------------------

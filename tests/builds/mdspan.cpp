@@ -51,6 +51,17 @@ struct padded_right {
   };
 };
 
+/// As Kokkos' restrict accessor: another pointer type, the same elements.
+template <class Element>
+struct restricted {
+  using offset_policy = restricted;
+  using element_type = Element;
+  using reference = Element&;
+  using data_handle_type = Element* __restrict;
+  constexpr reference access(data_handle_type p, std::size_t i) const { return p[i]; }
+  constexpr Element* offset(Element* p, std::size_t i) const { return p + i; }
+};
+
 /// The values of [rows, columns] as a view of another layout holds them, in memory of its own.
 template <class T, class Layout, class Extents>
 struct kept {
@@ -113,8 +124,9 @@ bool packed_and_per_response(values const& v) {
   std::array<float, 2> const each = {1.0F, -1.0F};
   std::array<float, slots> one{}, other{};
   using line = md::mdspan<float const, md::dextents<int, 1>>;
+  using restricted_line = md::mdspan<float const, md::dextents<int, 1>, md::layout_right, restricted<float const>>;
   auto const spans = rollout_batch(packed(md::mdspan<std::int64_t const, md::extents<int, 3>>(cuts.data())),
-      log_prob(line(v.pi, slots)), rollout_log_prob(line(v.mu, slots)), advantage(per_response(line(each.data(), 2))));
+      log_prob(restricted_line(v.pi, slots)), rollout_log_prob(line(v.mu, slots)), advantage(per_response(line(each.data(), 2))));
   auto const pointers = rollout_batch(packed(cuts.data(), 2), log_prob(v.pi), rollout_log_prob(v.mu),
                                       advantage(per_response(each)));
   md::mdspan<float, md::dextents<int, 1>> const out(one.data(), slots);

@@ -142,3 +142,29 @@
 #define expect(x, y) )expect means nothing here
 #define quad(x) )quad means nothing here
 #define domain(x) )domain means nothing here
+
+// sizes of a C program: #define T 64
+#define A )A means nothing here
+#define B )B means nothing here
+#define C )C means nothing here
+#define D )D means nothing here
+#define E )E means nothing here
+#define G )G means nothing here
+#define H )H means nothing here
+#define J )J means nothing here
+#define K )K means nothing here
+#define L )L means nothing here
+#define M )M means nothing here
+#define N )N means nothing here
+#define O )O means nothing here
+#define P )P means nothing here
+#define Q )Q means nothing here
+#define R )R means nothing here
+#define S )S means nothing here
+#define T )T means nothing here
+#define U )U means nothing here
+#define V )V means nothing here
+#define W )W means nothing here
+#define X )X means nothing here
+#define Y )Y means nothing here
+#define Z )Z means nothing here
