@@ -7,7 +7,8 @@ The same sources give the same bytes. Each header comes in once, where it is fir
 included unconditionally are hoisted, sorted, to the line after version.hpp, which checks the language; those inside an
 #if stay where they are. A header that is only
 included inside an #if (the `simd` executor under CPPO_USE_XSIMD) stays inside it. A header that is included both ways
-is written before the #if, since what comes later relies on it.
+is written before the #if, since what comes later relies on it. macros_off.inc and macros_on.inc, which every header
+includes, stand around the whole.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 OWN = re.compile(r"^\s*#\s*include\s*<(cppo/[^>]+)>")
 SYSTEM = re.compile(r"^\s*#\s*include\s*<([^>]+)>")
+MACROS = re.compile(r"^\s*#\s*include\s*<cppo/macros_(off|on)\.inc>")
 OPEN = re.compile(r"^\s*#\s*if(def|ndef)?\b")
 ELSE = re.compile(r"^\s*#\s*el(se|if)")
 CLOSE = re.compile(r"^\s*#\s*endif\b")
@@ -66,7 +68,8 @@ class Amalgamation:
             path = self.include_dir / name
             if not path.is_file():
                 raise SystemExit(f"amalgamate: <{name}> is included but there is no {path.name} at that place")
-            self.texts[name] = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self.texts[name] = [line for line in lines if not MACROS.match(line)]
         return self.texts[name]
 
     def includes(self, name):
@@ -165,6 +168,11 @@ class Amalgamation:
                 self.language_checked = len(self.lines)
         out.clear()
 
+    def macros(self, what):
+        """The lines of macros_off.inc or macros_on.inc."""
+        path = self.include_dir / "cppo" / f"macros_{what}.inc"
+        return ["", *path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
     def run(self, commit):
         self.write_plain(self.umbrella)
         version = dict(VERSION.findall("\n".join(self.source("cppo/version.hpp"))))
@@ -179,7 +187,8 @@ class Amalgamation:
             "",
         ]
         standard = ["", *(f"#include <{name}>" for name in sorted(self.system))]
-        lines = head + self.lines[: self.language_checked] + standard + self.lines[self.language_checked :]
+        checked = self.language_checked
+        lines = [*head, *self.macros("off"), *self.lines[:checked], *standard, *self.lines[checked:], *self.macros("on")]
         text = "\n".join(line.rstrip() for line in lines) + "\n"
         return re.sub(r"\n{3,}", "\n\n", text)
 

@@ -7,6 +7,9 @@
 What a refused file expects stands in its first lines, one comment each, all of them required:
 
     // expect: words of the message
+    // expect first: words that stand in the first error
+    // expect lines: the most lines that the compiler may say
+    // expect errors: how many there are
     // expect unsatisfied: concept that the message names as the one that does not hold
 """
 
@@ -23,18 +26,37 @@ UNSATISFIED = r"for the satisfaction of .{0}[<’']|the expression .\(\.\.\. && 
 
 
 def expectations(path):
-    """(what was written, pattern) of each line."""
+    """(what was written, kind, words) of each line."""
     found = []
     with open(path, encoding="utf-8") as file:
         for line in file:
-            match = re.match(r"// expect( unsatisfied)?: *(.*\S)", line)
-            if not match:
+            match = re.match(r"// expect( \w+)?: *(.*\S)", line)
+            if not match or (match[1] or "").strip() not in KINDS:
                 if line.startswith("// expect"):
                     return []
                 break
-            words = " ".join(match[2].split())
-            found.append((line.strip(), UNSATISFIED.format(re.escape(words)) if match[1] else re.escape(words)))
+            found.append((line.strip(), (match[1] or "").strip(), " ".join(match[2].split())))
     return found
+
+
+def errors_of(output):
+    """What the compiler says from each error to the next."""
+    starts = [m.start() for m in re.finditer(r"^[^\n]*?\berror: ", output, re.MULTILINE)]
+    return [output[a:b] for a, b in zip(starts, starts[1:] + [len(output)])]
+
+
+def has(words, text):
+    return words in " ".join(text.split())
+
+
+# By kind of an expectation: does the output meet it?
+KINDS = {
+    "": has,
+    "first": lambda words, output: any(has(words, error) for error in errors_of(output)[:1]),
+    "lines": lambda most, output: len(output.splitlines()) <= int(most),
+    "errors": lambda count, output: len(errors_of(output)) == int(count),
+    "unsatisfied": lambda concept, output: re.search(UNSATISFIED.format(re.escape(concept)), " ".join(output.split())),
+}
 
 
 def main():
@@ -55,13 +77,12 @@ def main():
 
     expected = expectations(path)
     if not expected:
-        print(f"{path}: the first lines must be '// expect: words' or '// expect unsatisfied: concept'")
+        print(f"{path}: the first lines must be '// expect: words', or '// expect KIND: ...' with one of {', '.join(KINDS)[2:]}")
         return 1
     if run.returncode == 0:
         print(f"{path} compiled, but must be refused")
         return 1
-    output = " ".join(run.stdout.split())
-    missing = [line for line, pattern in expected if not re.search(pattern, output)]
+    missing = [line for line, kind, words in expected if not KINDS[kind](words, run.stdout)]
     if missing:
         print("\n".join([f"{path} was refused, but not as expected:", *missing, "The compiler said:", run.stdout]))
         return 1

@@ -15,7 +15,7 @@ using namespace cppo;
 using namespace cppo::theory;
 
 struct most_calibrated {  // a response whose divergences push a calibrated budget to its ceiling
-  response_summary summary;
+  index_t length() const { return 1; }
   double quantile(double) const { return 1.0; }
 };
 

@@ -2,7 +2,9 @@
 #include "catch_compat.hpp"
 #include "lane_sets.hpp"
 
+#include <cppo/core/arithmetic.hpp>
 #include <cppo/core/exponential.hpp>
+#include <cppo/testing/emulated_lanes.hpp>
 
 #include <array>
 #include <cmath>
@@ -187,4 +189,35 @@ TEST_CASE("positions count across lanes, past 2^31 too", "[core][numeric]") {
     scatter(at, simd_lane::from_raw(simd_lane::ops::iota(first)));
     for (int k = 0; k < width; ++k) CHECK(at[k] == float_lane(first + k).raw());
   }
+}
+
+namespace {
+
+// What people write first, and the same with every number spelt as a lane.
+template <class V>
+bool numbers_are_lanes(V x) {
+  auto const alike = [](typename V::mask a, typename V::mask b) { return cppo::detail::every_lane<V>(a & b) || cppo::detail::every_lane<V>(!a & !b); };
+  bool good = alike(x < 1.2, x < V(1.2)) && alike(0.8 <= x, V(0.8) <= x) && alike(x > 1, x > V(1)) && alike(3u >= x, V(3) >= x);
+  good = good && alike(x == 2.5F, x == V(2.5)) && alike(index_t{2} != x, V(2) != x);
+  good = good && cppo::detail::every_lane<V>(1 - x == V(1) - x) && cppo::detail::every_lane<V>(x + 0.1 == x + V(0.1));
+  good = good && cppo::detail::every_lane<V>(2.0F * x == V(2) * x) && cppo::detail::every_lane<V>(x / 3 == x / V(3));
+  good = good && cppo::detail::every_lane<V>(max(0, x) == max(V(0), x)) && cppo::detail::every_lane<V>(min(x, 0.1) == min(x, V(0.1)));
+  good = good && cppo::detail::every_lane<V>(select(x > 1, 1.0, x) == select(x > V(1), V(1), x));
+  good = good && cppo::detail::every_lane<V>(select(x > 1, x, 0) == select(x > V(1), x, V(0)));
+  return good && cppo::detail::every_lane<V>(select(x > 1, 0.1, 2) == select(x > V(1), V(0.1), V(2)));
+}
+
+}  // namespace
+
+TEST_CASE("F40: a number beside a lane is that number in every lane", "[core]") {
+  for (double const x : {-1.5, 0.0, 0.8, 1.0, 1.2, 2.0, 2.5, 3.0}) {
+    INFO(x);
+    CHECK(numbers_are_lanes(float_lane(x)));
+    CHECK(numbers_are_lanes(double_lane(x)));
+    CHECK(numbers_are_lanes(testing::emulated_lane(x)));
+    CHECK(numbers_are_lanes(simd_lane(x)));
+  }
+  CHECK((double_lane(1.2) <= 1.2).raw());                   // in the lane's own type
+  CHECK((float_lane(1.2F) <= 1.2).raw());
+  CHECK_FALSE((double_lane(1.2) <= 1.2F - 1e-6F).raw());
 }

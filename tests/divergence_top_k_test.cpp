@@ -187,6 +187,7 @@ namespace {
 // A user's mask that reads what was lent beside the lists.
 struct lent_within {
   float limit;
+  constexpr argument reads() const { return argument::divergence; }
   template <class V>
   constexpr auto operator()(token<V> const& t) const {
     return t.lent_divergence() <= V(limit);
@@ -215,4 +216,53 @@ TEST_CASE("a mask may read lent divergences under a Top-K score, on every execut
     CHECK(plain == fast);
     for (std::size_t i = 0; i < n; ++i) CHECK(plain[i] == (lent[i] <= 0.25F ? 1 : 0));
   }
+}
+
+namespace {
+
+// Keeps a token whose first listed symbol is more probable under pi than under mu.
+struct first_listed_rises {
+  constexpr argument reads() const { return argument::top_k; }
+  template <class V>
+    requires(V::size == 1)
+  constexpr typename V::mask operator()(token<V> const& t) const {
+    return V(t.top_k().log_prob(0)) > t.top_k().rollout_log_prob(0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("F30: what a mask says it reads must be lent, wherever it stands in the region", "[divergence]") {
+  std::vector<float> const x(4, -1.0F), lent(4, 0.5F);
+  std::vector<std::int32_t> const ids(8, 5);
+  std::vector<float> const listed(8, -3.0F);
+  auto const with = [&](auto const&... more) {
+    return rollout_batch(padded(1, 4), log_prob(x), rollout_log_prob(x), advantage(x), more...);
+  };
+  auto const says = [&](auto const& batch, auto const& mask) {
+    std::vector<std::uint8_t> kept(4, 7);
+    status const s = compute_mask(seq, batch, trust_region(binary_tv, uniform_weight, mask), kept);
+    if (s.code == status_code::missing_input) CHECK(kept == std::vector<std::uint8_t>(4, 7));
+    else CHECK(s.ok());
+    return s.code == status_code::missing_input ? s.where : argument::none;
+  };
+  lent_within const limit{0.25F};
+  first_listed_rises const rises;
+  CHECK(says(with(), limit) == argument::divergence);
+  CHECK(says(with(), !(toward_rollout & limit)) == argument::divergence);
+  CHECK(says(with(divergence_values(lent)), toward_rollout | limit) == argument::none);
+  CHECK(says(with(divergence_values(lent)), all_of(limit, none_of(rises))) == argument::top_k);
+  CHECK(says(with(divergence_values(lent), top_k(2, ids, listed, listed)), all_of(limit, none_of(rises))) == argument::none);
+}
+
+TEST_CASE("F30: a mask that reads lists has them at tokens with bad input too", "[divergence]") {
+  float const nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> const pi = {-1.0F, nan, -1.0F}, mu(3, -1.0F), high(6, -2.0F), low(6, -3.0F);
+  std::vector<std::int32_t> const ids(6, 5);
+  std::vector<std::uint8_t> kept(3, 7);
+  auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(mu), top_k(2, ids, high, low));
+  auto const region = trust_region(binary_tv, uniform_weight, first_listed_rises{});
+  status const s = compute_mask(seq, batch, region, kept, {.bad_input = on_bad_input::propagate});
+  CHECK(s.code == status_code::bad_input_propagated);
+  CHECK(kept == std::vector<std::uint8_t>{1, 0, 1});
 }

@@ -30,6 +30,7 @@ void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds
 
 // Keeps a token whose first listed symbol is more probable under pi than under mu: reads the lists when it decides.
 struct first_listed_rises {
+  constexpr cppo::argument reads() const { return cppo::argument::top_k; }
   template <class V>
     requires(V::size == 1)
   constexpr typename V::mask operator()(cppo::token<V> const& t) const {
@@ -127,7 +128,8 @@ TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", 
     random_source random(seed);
     for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
       auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
-      float const x = poison<float>(static_cast<int>(random.below(4)));
+      bool const low = k < 2 && random.chance(0.4);  // below the floor of log-probs
+      float const x = low ? -9999.0F : poison<float>(static_cast<int>(random.below(4)));
       (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
       bad += batch.valid[slot];
     }
@@ -189,7 +191,7 @@ TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
   }
 }
 
-TEST_CASE("kernel bodies refuse offsets that are out of order or end past the elements", "[block]") {
+TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 0 to the elements", "[block]") {
   std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F);
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
   using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
@@ -208,6 +210,8 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or end past the el
   refused_at({0, 10, 41}, 1);
   refused_at({0, 10, 5, 40}, 1);
   refused_at({-1, 10, 40}, 0);
+  refused_at({1, 10, 40}, 0);
+  refused_at({0, 10, 39}, 1);
   random_source random(6);
   for (int n = 0; n < 300; ++n) {
     std::vector<std::int64_t> offsets{0};
@@ -215,6 +219,7 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or end past the el
     for (index_t k = random.below(4); k > 0; --k) offsets[1 + static_cast<std::size_t>(random.below(17))] = random.below(60);
     index_t first = 0;
     while (first < 17 && offsets[static_cast<std::size_t>(first)] <= offsets[static_cast<std::size_t>(first) + 1] && offsets[static_cast<std::size_t>(first) + 1] <= 40) ++first;
+    if (first == 17 && offsets.back() != 40) first = 16;
     INFO("draw " << n);
     if (first < 17) refused_at(offsets, first);
     else CHECK(refusal(offsets).ok());
@@ -350,8 +355,9 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     }
     block threads;
     statistics::storage shared;
-    statistics s(threads, shared, slots.data(), static_cast<index_t>(slots.size()));
-    s.summary.length = n;
+    cppo::response_summary whole;
+    whole.length = n;
+    statistics const s(whole, threads, shared, slots.data(), static_cast<index_t>(slots.size()));
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
     double const want = cppo::quantile(scores.data(), n, q);
     wrong += same_bits(s.quantile(q), want) ? 0 : 1;  // no -0 either
@@ -370,7 +376,8 @@ TEST_CASE("of no score, the quantile is 0, and a budget the least allowed", "[bl
   host_block<4> threads;
   statistics::storage shared;
   for (index_t const slots : {0, 3}) {
-    statistics const s(threads, shared, none.data(), slots);
+    cppo::response_summary const whole;
+    statistics const s(whole, threads, shared, none.data(), slots);
     CHECK(same_bits(s.quantile(0.9), 0.0));
     CHECK(s.clamped_quantile(0.9, 1.0, 0.01, 0.02) == 0.01);
   }

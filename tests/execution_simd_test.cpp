@@ -1,6 +1,7 @@
 // The SIMD executor gives the bits of the plain definition: PPO, DPPO, CPPO with a fixed budget.
 #include "scarce_thread.hpp"
 #include "simd_against_seq.hpp"
+#include "unchecked_token.hpp"
 
 namespace {
 
@@ -155,12 +156,13 @@ TEMPLATE_TEST_CASE("outputs of any type are those of seq, in dense slots and bet
 
 namespace {
 
-/// Reads what it does not declare.
+/// Reads what it does not declare, past the check of types.
 struct undeclared_reader {
   template <class V>
-  constexpr auto operator()(cppo::token<V> const& t) const {
-    return (t.prefix_drift() <= V(0.1F)) & (t.prefix_weight() <= V(3)) & !t.within_prefix_budget() &
-           (t.response_max() <= V(0.1F));
+  auto operator()(cppo::token<V> const& t) const {
+    auto const& u = cppo_test::unchecked(t);
+    return (cppo_test::as<V>(u.prefix_drift()) <= 0.1F) & (cppo_test::as<V>(u.prefix_weight()) <= 3) &
+           !typename V::mask(u.within_prefix_budget().raw()) & (cppo_test::as<V>(u.response_max()) <= 0.1F);
   }
 };
 

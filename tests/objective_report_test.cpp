@@ -51,6 +51,8 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       double const rho = std::exp(used);
       r.clamped += std::fabs(drift) > clamp ? 1 : 0;
       r.capped += cap > 0.0 && rho > cap ? 1 : 0;
+      bool const finite = std::isfinite(run[captured::loss][s]) && std::isfinite(run[captured::gradient][s]);
+      r.not_finite += finite ? 0 : 1;
       auto const bin = static_cast<int>(20 * rank / n);
       ++r.position_tokens[bin];
       r.position_masked[bin] += kept ? 0 : 1;
@@ -284,6 +286,101 @@ TEST_CASE("F40: a token of weight 0 teaches nothing, and one that moves toward m
   CHECK(r.teaching_masked() == 3);
   CHECK(r.masked_high == 1);
   CHECK(r.masked_low == 1);
+}
+
+TEST_CASE("F40: half outputs that overflow or flush are counted, and so are doubles in float outputs") {
+  // Gradients -A exactly; of the masked slots nothing is counted.
+  std::vector<double> const a{65519.0, 65520.0, -65520.0, 1e30, 3.4e38, 0x1p-25, 0x1.000002p-25, -1e-9, 1e-41, 0.0, 1e30, 1e-9};
+  std::vector<float> const a_float(a.begin(), a.end()), pi_float(12, -1.0F);
+  std::vector<double> const pi(12, -1.0);
+  std::vector<std::uint8_t> const valid{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+  auto const call = [&](auto const& executor, auto const& log_probs, auto const& advantages, auto out, bool loss_too) {
+    std::vector<decltype(out)> gradient(12), loss(12);
+    auto const batch = cppo::rollout_batch(cppo::padded(1, 12), cppo::log_prob(log_probs), cppo::rollout_log_prob(log_probs),
+                                           cppo::advantage(advantages), cppo::response_mask(valid));
+    report r;
+    cppo::policy_outputs o{.gradient = gradient, .report = &r};
+    if (loss_too) o.loss = loss;
+    REQUIRE(policy_loss(executor, batch, cppo::unrestricted(), o).ok());
+    CHECK(r.not_finite == 0);
+    return std::pair{r.stored_infinite, r.stored_zero};
+  };
+  auto const on = [&](auto const& executor) {
+    using counts = std::pair<index_t, index_t>;
+    CHECK(call(executor, pi_float, a_float, cppo::half{}, false) == counts{4, 3});
+    CHECK(call(executor, pi_float, a_float, cppo::half{}, true) == counts{8, 6});
+    CHECK(call(executor, pi_float, a_float, cppo::bfloat16{}, false) == counts{1, 1});
+    CHECK(call(executor, pi_float, a_float, float{}, true) == counts{0, 0});
+    CHECK(call(executor, pi, a, cppo::half{}, false) == counts{4, 3});
+    CHECK(call(executor, pi, a, double{}, true) == counts{0, 0});
+  };
+  on(cppo::seq);
+  on(cppo::simd);
+  std::vector<double> const far{1e39, -1e39, 1e-46, 1.0, 0x1.ffffffp127, 0x1p-150, 0x1.fffffep127, 0x1p-149, 1, 1, 1, 1};
+  CHECK(call(cppo::seq, pi, far, float{}, false) == std::pair<index_t, index_t>{3, 2});
+}
+
+TEST_CASE("F40: losses and gradients that are not finite although their input is are counted, by every executor alike") {
+  std::vector<float> pi(70, -0.5F), mu(70, -1.5F), a(70, 1.0F), w(70, 1.0F);
+  pi[5] = 0.0F;
+  auto const counted = [&](cppo::loss_options const& o) {
+    report plain, fast, traced;
+    std::vector<float> gradient(70), loss(70), gate(70);
+    auto const batch = cppo::rollout_batch(cppo::padded(2, 35), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                           cppo::advantage(a), cppo::token_weight(w));
+    REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient, .report = &plain}, o).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}, o).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.gate = gate, .report = &traced}, o).ok());
+    CHECK(cppo_test::unlike(fast, plain) == "");
+    CHECK(cppo_test::unlike(traced, plain) == "");
+    index_t found = 0;
+    for (std::size_t i = 0; i < 70; ++i) found += std::isfinite(loss[i]) && std::isfinite(gradient[i]) ? 0 : 1;
+    CHECK(plain.not_finite == found);
+    return found;
+  };
+  CHECK(counted({}) == 0);
+  CHECK(counted({.normalizer = 0.5}) == 0);
+  a[3] = 1.9e38F;                                          // times rho: finite until it is scaled by 2
+  CHECK(counted({.log_prob_tolerance = 0.0}) == (std::isinf(1.9e38F * std::exp(1.0F)) ? 1 : 0));
+  mu[3] = pi[3];
+  CHECK(counted({}) == 0);
+  CHECK(counted({.normalizer = 0.5}) == 1);
+  CHECK(counted({.normalizer = 2.0}) == 0);
+  w[3] = 2.0F;                                             // advantage times weight
+  CHECK(counted({}) == 1);
+  a[5] = 3e38F;                                            // times rho = e
+  CHECK(counted({}) == 2);
+  CHECK(counted({.surrogate = {.form = cppo::surrogate_form::reinforce}}) == 2);  // infinity times log pi = 0
+  a[40] = 3e38F, a[41] = -3e38F;                           // of both signs: their sum is no number
+  CHECK(counted({}) == 4);
+}
+
+TEST_CASE("F40: sums of a report may overflow where no token does, and nothing is counted then") {
+  std::vector<float> const pi(64, -1.0F), a(64, 3e38F);
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 64), cppo::log_prob(pi), cppo::rollout_log_prob(pi), cppo::advantage(a));
+  report plain, fast;
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.report = &plain}).ok());
+  REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}).ok());
+  CHECK(std::isinf(plain.loss()));
+  CHECK(plain.not_finite == 0);
+  CHECK(cppo_test::unlike(fast, plain) == "");
+}
+
+TEST_CASE("F40: bad input that is propagated counts as bad, not as what overflows or teaches") {
+  std::vector<float> const pi{-1.0F, std::numeric_limits<float>::quiet_NaN()}, mu(2, -1.0F), a(2, 1.0F);
+  std::vector<float> const w{1.0F, std::numeric_limits<float>::quiet_NaN()};
+  std::vector<cppo::half> gradient(2);
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a), cppo::token_weight(w));
+  report r;
+  (void)policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = gradient, .report = &r},
+                    {.bad_input = cppo::on_bad_input::propagate});
+  CHECK(r.bad_tokens == 1);
+  CHECK(r.counts.tokens == 2);
+  CHECK(r.teaching_tokens == 1);
+  CHECK(r.not_finite == 0);
+  CHECK(r.stored_infinite == 0);
+  CHECK(r.stored_zero == 0);
 }
 
 TEST_CASE("the budget-mask share counts what only the prefix budget rejects") {

@@ -36,6 +36,77 @@ else()
   cppo_add_skipped_test(F44_integer_sanitizer "there is no clang++")
 endif()
 
+# ---- other people's macros ---------------------------------------------------------------------------------------
+
+# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each header.
+set(hostile "${CMAKE_CURRENT_SOURCE_DIR}/builds/hostile")
+add_executable(F43_macros "${hostile}/call.cpp")
+target_link_libraries(F43_macros PRIVATE cppo::cppo cppo_strict_warnings)
+target_compile_definitions(F43_macros PRIVATE CPPO_NO_FORCED_INLINING)
+add_test(NAME F43_macros COMMAND F43_macros)
+file(CONFIGURE OUTPUT "${generated}/hostile_single.cpp" @ONLY
+  CONTENT "#include \"${hostile}/macros.hpp\"\n#include \"${single}\"\nauto const l = cppo::padded(1, 2);\n")
+set(with_simd -DCPPO_USE_XSIMD=1 -idirafter "${CPPO_XSIMD_INCLUDE_DIR}")
+add_test(NAME F43_macros_simd COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd})
+add_test(NAME F43_macros_single_header
+  COMMAND ${compile_check} --passes "${generated}/hostile_single.cpp" -- ${compile_command} ${with_simd})
+add_test(NAME F43_real_headers
+  COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd} -DREAL_HEADERS)
+find_program(CPPO_WINDOWS_COMPILER NAMES x86_64-w64-mingw32-g++-posix x86_64-w64-mingw32-g++
+             DOC "A compiler for Windows, for one test")
+mark_as_advanced(CPPO_WINDOWS_COMPILER)
+if(CPPO_WINDOWS_COMPILER)
+  add_test(NAME F43_windows_h
+    COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- "${CPPO_WINDOWS_COMPILER}" ${compile_flags} -DREAL_HEADERS)
+else()
+  cppo_add_skipped_test(F43_windows_h "there is no x86_64-w64-mingw32-g++")
+endif()
+
+# ---- other people's views and elements ----------------------------------------------------------------------------
+
+# Compiled and run by a compiler that need not be the one of the build.
+function(cppo_add_program_test name source)  # the rest: compiler and flags
+  add_test(NAME ${name} COMMAND sh -c "\"$0\" \"$@\" -o ${name} && ./${name}" ${ARGN} -Wall -Wextra -Werror
+           -DCPPO_NO_FORCED_INLINING "-I${cppo_include_dir}" "${CMAKE_CURRENT_SOURCE_DIR}/builds/${source}")
+endfunction()
+
+# A standard library with <mdspan>: the build's own, or libc++ under the second compiler.
+set(mdspan_flags "")
+foreach(flags IN ITEMS "${CMAKE_CXX_COMPILER};-std=c++23" "${CPPO_CLANG};-std=c++23;-stdlib=libc++")
+  execute_process(COMMAND ${flags} -fsyntax-only -include mdspan -x c++ /dev/null RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+  if(missing EQUAL 0 AND NOT mdspan_flags)
+    set(mdspan_flags ${flags})
+  endif()
+endforeach()
+if(mdspan_flags)
+  cppo_add_program_test(F42_mdspan mdspan.cpp ${mdspan_flags})
+  add_test(NAME F42_mdspan_refused
+    COMMAND ${compile_check} --fails "${CMAKE_CURRENT_SOURCE_DIR}/builds/mdspan_refused.cpp" -- ${mdspan_flags}
+            "-I${cppo_include_dir}" -fsyntax-only)
+else()
+  cppo_add_skipped_test(F42_mdspan "no standard library here has <mdspan>")
+  cppo_add_skipped_test(F42_mdspan_refused "no standard library here has <mdspan>")
+endif()
+find_path(CPPO_CUDA_INCLUDE_DIR NAMES cuda_fp16.h PATHS /usr/local/cuda/include /opt/cuda/include
+          DOC "CUDA's headers, for tests that a host compiler makes")
+find_path(CPPO_CCCL_INCLUDE_DIR NAMES cuda/std/mdspan PATHS "${CPPO_CUDA_INCLUDE_DIR}/cccl" "${CPPO_CUDA_INCLUDE_DIR}"
+          DOC "CUDA's C++ library, for a test that a host compiler makes")
+mark_as_advanced(CPPO_CUDA_INCLUDE_DIR CPPO_CCCL_INCLUDE_DIR)
+set(cuda_headers -isystem "${CPPO_CCCL_INCLUDE_DIR}" -isystem "${CPPO_CUDA_INCLUDE_DIR}")
+if(CPPO_CUDA_INCLUDE_DIR AND CPPO_CCCL_INCLUDE_DIR)
+  cppo_add_program_test(F42_cuda_mdspan mdspan.cpp "${CMAKE_CXX_COMPILER}" -std=c++20 -DCUDA_MDSPAN ${cuda_headers})
+  cppo_add_program_test(F45_cuda_half half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20 -DCUDA_HALF ${cuda_headers})
+else()
+  cppo_add_skipped_test(F42_cuda_mdspan "there are no headers of CUDA")
+  cppo_add_skipped_test(F45_cuda_half "there are no headers of CUDA")
+endif()
+cppo_add_program_test(F45_half_types half_types.cpp "${CMAKE_CXX_COMPILER}" -std=c++20)
+if(second_compiler)  # which has _Float16 and __bf16
+  cppo_add_program_test(F45_half_types.clang half_types.cpp "${CPPO_CLANG}" -std=c++20)
+else()
+  cppo_add_skipped_test(F45_half_types.clang "there is no second compiler")
+endif()
+
 # ---- units with exceptions and units without ----------------------------------------------------------------------
 
 # As in tests/builds/link_order: the linker must find no function of the library that both define.

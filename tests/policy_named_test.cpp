@@ -149,7 +149,7 @@ TEST_CASE("a configuration that says nothing has the numbers of the factories") 
   same_as("trm_max", trm_max({}, binary_tv));
   same_as("trm_mean", trm_mean({}, binary_tv));
   static_assert(fixed_cppo().weight().w_min() == 0.8 && fixed_cppo().budget_slack() == 0.15);
-  static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::any_statistics{}) == 0.0);
+  static_assert(dppo().budget_slack() == 0.0 && dppo().resolve_budget(detail::probe_statistics<needs::none>{}) == 0.0);
   static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
   constexpr calibrated_cppo_options calibrated;
   static_assert(calibrated.delta == 0.15 && calibrated.delta_b == 0.02 && calibrated.w_min == 0.8);

@@ -342,6 +342,7 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   refused_call is;
   std::vector<float> const short_one(11, -0.5F), full(12, -0.5F);
   std::vector<std::int32_t> const ids(24, 1), short_ids(11, 1);
+  std::vector<float> const listed(24, -0.5F), long_list(25, -0.5F);
   float const* const null = nullptr;
   auto const code = status_code::extent_mismatch;
   is.input(code, argument::response_mask, response_mask(short_one));
@@ -352,7 +353,8 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 4, 3)));
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 3, 2)));
   is.input(code, argument::token_weight, token_weight(vector_view<float const>(full.data(), 12, -1)));
-  is.input(code, argument::top_k, top_k(2, ids, full, full));
+  is.input(code, argument::top_k, top_k(2, ids, full, listed));
+  is.input(code, argument::top_k, top_k(2, ids, listed, long_list));
   is.input(status_code::bad_parameter, argument::top_k, top_k(0, ids, full.data(), full.data()));
   is.input(status_code::null_buffer, argument::response_mask, response_mask(null));
   is.input(status_code::null_buffer, argument::token_weight, token_weight(per_response(null)));
@@ -385,14 +387,16 @@ TEST_CASE("an output that does not fit names itself", "[reliability]") {
 
 TEST_CASE("a layout that is not sound is refused", "[reliability]") {
   refused_call is;
-  std::int32_t const down[] = {0, 4, 3, 12};
+  std::int32_t const down[] = {0, 4, 3, 12}, lengths[] = {4, 4, 4};
   std::int64_t const negative[] = {-1, 4, 8, 12}, huge[] = {0, 4, 8, (index_t{1} << 62) + 1};
   std::int64_t const* const null = nullptr;
+  std::vector<std::int64_t> const none;
   is.shape(status_code::bad_offsets, argument::offsets, packed(down, 3));
   is.shape(status_code::bad_offsets, argument::offsets, packed(negative, 3));
+  is.shape(status_code::bad_offsets, argument::offsets, packed(lengths, 2));
   is.shape(status_code::size_overflow, argument::offsets, packed(huge, 3));
   is.shape(status_code::null_buffer, argument::offsets, packed(null, 3));
-  is.shape(status_code::bad_parameter, argument::layout, packed(std::vector<std::int64_t>{}));
+  is.shape(status_code::bad_parameter, argument::layout, packed(none));
   is.shape(status_code::bad_parameter, argument::layout, padded(-1, 4));
   is.shape(status_code::bad_parameter, argument::layout, padded(3, -4));
   is.shape(status_code::size_overflow, argument::layout, padded(index_t{1} << 32, index_t{1} << 31));
@@ -616,7 +620,7 @@ TEST_CASE("outputs that share memory with carries, totals or the report are foun
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {
   std::vector<std::string> names;
-  for (int a = 1; a <= static_cast<int>(argument::layout); ++a) names.emplace_back(name(static_cast<argument>(a)));
+  for (int a = 1; a <= static_cast<int>(argument::tensor); ++a) names.emplace_back(name(static_cast<argument>(a)));
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "") == names.end());

@@ -1,5 +1,6 @@
 // check_region passes every region of the library, and catches regions that break the rules.
 #include "catch_compat.hpp"
+#include "unchecked_token.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/testing/check_region.hpp>
@@ -62,19 +63,95 @@ struct other_score_on_lanes {
   }
 };
 
-// Wrong on purpose: asks for sums without saying that it needs them.
-struct undeclared_sums {
+// Wrong on purpose: each asks for one thing that it does not declare, past the check of types.
+enum class asks { sums, maximum, budget, delta_b, lent };
+template <asks What>
+struct liar {
   template <class V>
-  constexpr auto operator()(token<V> const& t) const {
-    return t.weighted_divergence() <= V(0.2) - V(0.05) * t.prefix_drift();
+  auto operator()(token<V> const& t) const {
+    auto const& u = cppo_test::unchecked(t);
+    if constexpr (What == asks::sums) return cppo_test::as<V>(u.prefix_drift()) <= 0.01;
+    else if constexpr (What == asks::maximum) return t.weighted_divergence() <= 0.9 * cppo_test::as<V>(u.response_max());
+    else if constexpr (What == asks::budget) return typename V::mask(u.within_prefix_budget().raw());
+    else if constexpr (What == asks::delta_b) return cppo_test::as<V>(u.response_delta_b()) <= 0.01;
+    else return cppo_test::as<V>(u.lent_divergence()) <= 0.01;
   }
 };
 
-// Wrong on purpose: asks for the maximum of the response without saying that it needs it.
-struct undeclared_maximum {
+// Wrong on purpose: its members change when it is asked.
+struct counts_calls {
+  mutable int calls = 0;
   template <class V>
-  constexpr auto operator()(token<V> const& t) const {
-    return t.weighted_divergence() <= V(0.9) * t.response_max();
+  auto operator()(token<V> const& t) const {
+    return t.weighted_divergence() <= (++calls % 2 == 0 ? 0.01 : 0.1);
+  }
+};
+// Wrong on purpose: sums D up itself, which is right where tokens come one by one and in order.
+struct sums_up {
+  mutable float sum = 0.0F;
+  template <class V>
+  auto operator()(token<V> const& t) const {
+    if (t.at()[0] == 1) sum = 0.0F;
+    (void)cppo::detail::map_lanes(t.divergence(), [this](auto x) { return static_cast<decltype(x)>(sum += static_cast<float>(x)); });
+    return V(sum) <= 0.3;
+  }
+};
+struct score_that_counts {
+  mutable int calls = 0;
+  template <class V>
+  V between(V p, V q) const {
+    return abs(p - q) * (++calls % 3 == 0 ? 1.5 : 1.0);
+  }
+};
+struct weight_that_counts {
+  mutable int calls = 0;
+  template <class V>
+  V at(position<V>, index_t) const {
+    return ++calls % 3 == 0 ? 0.5 : 1.0;
+  }
+};
+struct gate_that_counts {
+  mutable int calls = 0;
+  template <class V>
+  V operator()(V x) const {
+    return select(x > 1, (++calls % 3 == 0 ? 0.25 : 0.5) / x, 1);
+  }
+};
+// Wrong on purpose: what it gives the first response, it gives all.
+struct budget_of_the_first {
+  mutable double first = -1.0;
+  template <class Statistics>
+  double resolve(Statistics const& s) const {
+    if (first < 0.0) first = 0.001 * static_cast<double>(s.length());
+    return first;
+  }
+};
+// Wrong on purpose: takes its bound from the first token that it is asked about.
+struct only_the_first {
+  mutable double bound = -1.0;
+  template <class V>
+  auto operator()(token<V> const& t) const {
+    if (bound < 0.0) bound = static_cast<double>(t.at()[0]);
+    return t.at().value() <= bound;
+  }
+};
+// Right: what it counts, it keeps to itself.
+struct counts_for_itself {
+  mutable int calls = 0;
+  template <class V>
+  auto operator()(token<V> const& t) const {
+    ++calls;
+    return t.weighted_divergence() <= 0.1;
+  }
+};
+
+// Asks for all that a budget may.
+struct share_of_the_largest {
+  static constexpr needs needed = needs::response | needs::quantile;
+  template <class Statistics>
+  constexpr double resolve(Statistics const& s) const {
+    double const typical = s.mean_divergence() + 0.2 * s.quantile(0.25);
+    return typical + 0.05 * s.max_divergence() / static_cast<double>(1 + s.length());
   }
 };
 
@@ -160,9 +237,44 @@ TEST_CASE("check_region catches a mask that remembers", "[testing]") {
   CHECK(of_broken(trust_region(binary_tv, uniform_weight, remembers{})).check == "a second run on seq");
 }
 
-TEST_CASE("check_region catches needs that are not declared", "[testing]") {
-  CHECK(of_broken(trust_region(binary_tv, uniform_weight, undeclared_sums{})).check == "the plain loop");
-  CHECK(of_broken(trust_region(binary_tv, uniform_weight, undeclared_maximum{})).check == "the plain loop");
+TEST_CASE("F30: check_region finds a mask that reads past what it declares", "[testing]") {
+  CHECK(of_broken(trust_region(binary_tv, uniform_weight, liar<asks::sums>{})).check == "the plain loop");
+  CHECK(of_broken(trust_region(binary_tv, uniform_weight, liar<asks::maximum>{})).check == "the plain loop");
+  CHECK(of_broken(trust_region(binary_tv, uniform_weight, liar<asks::budget>{})).check == "the plain loop");
+  CHECK(of_broken(trust_region(binary_tv, uniform_weight, liar<asks::delta_b>{})).check == "the plain loop");
+  CHECK(of_broken(trust_region(binary_tv, uniform_weight, liar<asks::lent>{})).check == "the plain loop");
+}
+
+TEST_CASE("F30: check_region finds parts that remember what they were asked", "[testing]") {
+  of_broken(trust_region(binary_tv, w, counts_calls{}));
+  of_broken(trust_region(binary_tv, w, sums_up{}));
+  of_broken(trust_region(score_that_counts{}, w, divergence_within(0.1)));
+  of_broken(trust_region(binary_tv, weight_that_counts{}, divergence_within(0.1)));
+  of_broken(softened(trust_region(binary_tv, w, divergence_within(0.1)), gate_that_counts{}));
+  of_broken(trust_region(binary_tv, w, prefix_budget(0.05, budget_of_the_first{})));
+  passes(check_region(trust_region(binary_tv, w, counts_for_itself{}), {.batches = 24}));
+}
+
+TEST_CASE("F30: without SIMD, a part that remembers is found when it is asked again", "[testing]") {
+  auto const found = [](auto const& region) {
+    testing::check_log log;
+    auto const batch = testing::generate<float>(5);
+    testing::lane_check(region, batch, testing::capture(seq, batch, region, {}), log).check();
+    return log.result().check;
+  };
+  CHECK(found(trust_region(binary_tv, w, only_the_first{})) == "a part asked again, in another order");
+  CHECK(found(trust_region(binary_tv, w, counts_for_itself{})).empty());
+}
+
+TEST_CASE("F30: a budget reads the length, the maximum, the mean and quantiles, on every executor", "[testing]") {
+  passes(check_region(trust_region(binary_tv, w, divergence_within(0.15) & prefix_budget(0.05, share_of_the_largest{})),
+                      {.batches = 24}));
+  std::vector<float> const pi = {-1.0F, -0.5F, -2.0F}, mu = {-1.5F, -0.5F, -1.0F}, a(3, 1.0F);
+  report r;
+  auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  REQUIRE(policy_loss(seq, batch, trust_region(k2, w, prefix_budget(0.05, share_of_the_largest{})), {.report = &r}).ok());
+  // D is 0.125, 0 and 0.5: mean 0.625 / 3, the quartile half way from 0 to 0.125.
+  CHECK(r.max_delta_b == cppo_test::approx(0.625 / 3 + 0.2 * 0.0625 + 0.05 * 0.5 / 4).epsilon(1e-9));
 }
 
 TEST_CASE("check_region catches a weight that is not a function of t and T", "[testing]") {

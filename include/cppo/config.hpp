@@ -3,6 +3,8 @@
 /// (execution/simd_lanes.hpp, execution/simd_native.hpp) or a device's own instructions has compiler `#ifdef`s.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/version.hpp>
 
 #include <cfloat>
@@ -198,3 +200,5 @@ CPPO_HOST_DEVICE constexpr To bits_as(From const& x) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

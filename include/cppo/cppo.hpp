@@ -6,6 +6,13 @@
 #pragma once
 
 #include <cppo/version.hpp>  // first: without C++20, one error
+// First what has sentences for compile errors: the way to them is then short, and they stand in its first lines.
+#include <cppo/core/batch.hpp>
+#include <cppo/core/token.hpp>
+#include <cppo/core/refusals.hpp>
+#include <cppo/policy/trust_region.hpp>
+#include <cppo/policy/reporting.hpp>
+#include <cppo/algorithm/refused_calls.hpp>
 
 #include <cppo/algorithm.hpp>
 #include <cppo/budget.hpp>
@@ -23,4 +30,6 @@
 
 #if defined(CPPO_USE_CUDA) && CPPO_USE_CUDA
 #include <cppo/execution/cuda.cuh>
+#else
+#include <cppo/execution/no_device.hpp>
 #endif

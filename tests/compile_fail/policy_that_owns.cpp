@@ -1,5 +1,6 @@
-// expect unsatisfied: trust_region_policy
-// expect unsatisfied: trivially_copyable_value
+// expect first: a region is copied byte by byte, as a kernel argument is
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 #include <vector>

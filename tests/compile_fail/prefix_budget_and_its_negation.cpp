@@ -1,4 +1,6 @@
-// expect: a trust region holds at most one prefix_budget
+// expect first: a trust region holds at most one prefix_budget
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight,

@@ -88,9 +88,10 @@ struct user_weight {
   }
 };
 struct user_budget {
+  static constexpr cppo::needs needed = cppo::needs::response;
   template <class S>
   constexpr double resolve(S const& s) const {
-    return s.summary.mean_divergence();
+    return s.mean_divergence() + 0.1 * static_cast<double>(s.length());
   }
 };
 struct user_gate {
@@ -147,9 +148,70 @@ static_assert(!cppo::budget<double> && !cppo::budget<user_weight> && !cppo::budg
 static_assert(!cppo::gate<gate_of_bool> && !cppo::gate<user_mask>);
 static_assert(!cppo::trust_region_policy<user_mask> && !cppo::trust_region_policy<cppo::divergence_within_t>);
 
-// ---- a lane is no number by accident -------------------------------------------------------------------------------
+// ---- what a part may ask is checked part by part ---------------------------------------------------------------------
 
-static_assert(!std::is_convertible_v<float, float_lane> && std::is_constructible_v<float_lane, double>);
+using cppo::lane;
+struct measured {  // a soft gate knows S and W as numbers, declared or not
+  template <class V>
+  constexpr auto operator()(token<V> const& t) const {
+    return t.weighted_divergence() < 0.1;
+  }
+  template <class V>
+  constexpr V excess(token<V> const& t) const {
+    return (t.prefix_drift() + t.weighted_divergence()) / (0.1 + t.prefix_weight());
+  }
+};
+static_assert(cppo::token_mask<measured>);
+static_assert(decltype(softened(cppo::trust_region(cppo::k2, cppo::uniform_weight, measured{}), user_gate{}))::is_soft);
+
+struct declares { static constexpr needs needed = needs::prefix_budget | needs::prefix_values | needs::response; };
+struct asks_all : declares {  // declared by a base
+  constexpr cppo::argument reads() const { return which; }  // known at run time alone
+  template <class V>
+    requires(V::size == 1)
+  constexpr typename V::mask operator()(token<V> const& t) const {
+    using T = typename V::value_type;
+    static_assert(std::is_floating_point_v<T> && std::is_same_v<T, decltype(t.ratio().raw())>);
+    V const free = t.log_prob() + t.rollout_log_prob() + t.advantage() + t.prob() + t.rollout_prob() + t.log_ratio() + t.ratio();
+    V const known = t.divergence() + t.weight() + t.weighted_divergence() + t.at().value() + t.length();
+    V const sums = t.prefix_drift() + t.prefix_weight() + t.prefix_allowance() + t.response_delta_b();
+    V const lent = t.lent_divergence() + t.top_k().k() + t.response_max() + t.response_mean();
+    return t.within_prefix_budget() & t.moves_toward_rollout() & (free + known + sums + lent < 1);
+  }
+  cppo::argument which;
+};
+static_assert(cppo::token_mask<asks_all> && asks_all::needed == declares::needed);
+using with_budget = decltype(cppo::prefix_budget(0.1, 0.01) & cppo::none_of(asks_all{}));
+static_assert(cppo::token_mask<with_budget>);
+static_assert(decltype(cppo::trust_region(cppo::k2, cppo::uniform_weight, with_budget{{0.1, cppo::fixed_budget(0)}, {}}))::has_prefix_budget);
+
+constexpr auto generic = [](auto const& t) { return t.ratio() < 1.2; };
+static_assert(cppo::token_mask<decltype(generic)>);
+
+struct of_floats_only {
+  constexpr auto operator()(token<float_lane> const& t) const { return t.ratio() < 1.2; }
+};
+struct check_not_const : user_mask {
+  constexpr bool check() { return true; }
+};
+struct excess_in_float : user_mask {
+  template <class V>
+  constexpr float excess(token<V> const&) const {
+    return 1.0F;
+  }
+};
+static_assert(!cppo::token_mask<of_floats_only> && !cppo::token_mask<check_not_const> && !cppo::token_mask<excess_in_float>);
+
+// The operators are for masks: of other types they know nothing.
+template <class A, class B>
+concept joined = requires(A const& a, B const& b) { a & b; };
+static_assert(joined<user_mask, cppo::toward_rollout_t> && joined<cppo::lane_mask<float>, cppo::lane_mask<float>>);
+static_assert(!joined<cppo::needs, cppo::needs> && !joined<cppo::linear_weight_t, cppo::linear_weight_t> && !joined<user_mask, user_mask>);
+
+// ---- a number beside a lane is one, a truth value is not; a lane is no number by accident ---------------------------
+
+static_assert(std::is_convertible_v<double, float_lane> && std::is_convertible_v<int, cppo::double_lane>);
+static_assert(!std::is_constructible_v<float_lane, bool> && !std::is_constructible_v<float_lane, void*>);
 static_assert(!std::is_convertible_v<float_lane, float>);
 static_assert(!std::is_constructible_v<cppo::lane_mask<float>, float_lane>);
 

@@ -2,6 +2,8 @@
 /// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/describe.hpp>
 #include <cppo/core/overlap.hpp>
 #include <cppo/execution/seq.hpp>
@@ -58,12 +60,14 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
 template <class Real, class Region>
 status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy) noexcept {
   if (!batch.check().ok()) return batch.check();
-  using divergence = typename Region::divergence_type;
-  if constexpr (declares_input<divergence>) {
-    argument const reads = policy.divergence().reads();
-    if (reads != argument::none && !batch.has(reads)) return {status_code::missing_input, reads};
-    if (reads == argument::token_id && !batch.has(argument::top_k)) return {status_code::missing_input, argument::top_k};
-  }
+  status missing;
+  each_input_of(policy, [&](argument reads) {
+    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const lists = reads != argument::token_id || batch.has(argument::top_k);
+    if (missing.ok() && !there) missing = {status_code::missing_input, reads};
+    if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
+  });
+  if (!missing.ok()) return missing;
   parameter_check const p = parameters_of(policy);
   return p ? status{} : out_of_range(argument::region, p);
 }
@@ -122,7 +126,7 @@ constexpr double longest_divisor(loss_options const& o, layout const& l) noexcep
   double longest = 1.0;
   if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = static_cast<double>(o.horizon);
   if (o.aggregate == aggregation::seq_mean_token_mean) {
-    longest = static_cast<double>(l.elements());
+    longest = static_cast<double>(l.covered());
     for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
   }
   return std::max(longest, 1.0);
@@ -192,6 +196,10 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   return take_pieces(t, o);
 }
 
+/// Does the executor run calls?
+template <class Executor, class Real, class Region>
+concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { e.run_call(t, r); };
+
 }  // namespace detail
 
 /// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
@@ -200,8 +208,9 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 ///
 /// Shapes: every buffer in the batch's layout, [B, T] or packed [N]. Units: nats. Position: t and T count valid tokens
 /// of the response unless `options.positions` says otherwise.
-/// Pre: none that is not checked; buffers must be alive and as large as their shape says.
-/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get +0.
+/// Pre: none that is not checked; buffers must be alive, and bare pointers to as many elements as the layout has.
+/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get
+/// +0, and so do those of no response under `with_capacity`; under `part_of` only the slots of responses are written.
 /// NaN, infinities: never read at excluded slots; at active ones `options.bad_input` decides. Empty batch: loss 0,
 /// gradient 0, status `no_active_tokens`.
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
@@ -212,6 +221,7 @@ status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
 /// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
   status s = executor.check_memory(batch, outputs, options);
@@ -229,9 +239,12 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
 template <class Executor, class Real, trust_region_policy Region>
+  requires detail::can_run<Executor, Real, Region>
 status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                     output const& mask, loss_options const& options = {}) {
   return policy_loss(executor, batch, policy, policy_outputs{.mask = mask}, options);
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

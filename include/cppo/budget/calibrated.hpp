@@ -2,6 +2,8 @@
 /// A budget found from the response's own divergences.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -39,7 +41,7 @@ class calibrated_budget_t {
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
-    if (response.summary.length == 0) return floor_;
+    if (response.length() == 0) return floor_;
     calibration const& c = calibration_;
     double const ceiling = floor_ * c.ceiling_factor;
     if constexpr (requires { response.clamped_quantile(c.quantile, c.scale, floor_, ceiling); }) {
@@ -60,3 +62,5 @@ constexpr calibrated_budget_t calibrated_budget(double floor, calibration c = {}
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What each part of a trust region must offer; `docs/concepts.md` has a page for each.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/token.hpp>
 
 #include <concepts>
@@ -16,74 +18,44 @@ namespace detail {
 /// Copied byte by byte, as a kernel argument is.
 template <class P>
 concept trivially_copyable_value = std::is_trivially_copyable_v<P>;
+
+/// A mask made of two, or of one: each of them is checked on its own too.
+/// @{
 template <class M>
-concept mask_not_number = !std::is_arithmetic_v<M>;
+concept composite = requires { typename M::first_type; typename M::second_type; };
 template <class M>
-concept const_call_operator = requires(M const& m, token<float_lane> const& t) { m(t); };
-template <class M>
-concept returns_mask_of_lanes = requires(M const& m, token<float_lane> const& t) {
-  { m(t) } -> std::same_as<lane_mask<float>>;
-};
+concept negation = requires { typename M::negated_type; };
+/// @}
 
-}  // namespace detail
-
-/// Keeps a token or not: `m(token)` returns a mask of the token's lanes. Generic over the lane type.
-template <class M>
-concept token_mask = detail::mask_not_number<M> &&
-                     detail::trivially_copyable_value<M> &&
-                     detail::const_call_operator<M> &&
-                     detail::returns_mask_of_lanes<M>;
-
-/// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`.
-template <class D>
-concept divergence_score = detail::trivially_copyable_value<D> && (
-  requires(D const& d, token<float_lane> const& t) { { d.at(t) } -> std::same_as<float_lane>; } ||
-  requires(D const& d, float_lane x) { { d.between(x, x) } -> std::same_as<float_lane>; });
-
-/// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
-/// their weight is dropped, but must be computable.
-template <class W>
-concept weight_schedule = detail::trivially_copyable_value<W> &&
-                          requires(W const& w, position<float_lane> t, index_t n) {
-  { w.at(t, n) } -> std::same_as<float_lane>;
-};
-
-namespace detail {
-/// Stands for any source of statistics when a budget is checked.
-struct any_statistics {
-  CPPO_HOST_DEVICE constexpr double quantile(double) const noexcept { return 0.0; }
-  response_summary summary;
-};
-}  // namespace detail
-
-/// The delta_b of a response: `resolve(statistics)`, once per response. `statistics.summary` is a response_summary
-/// (its maximum and mean of D are filled in if `needed` holds `needs::response`), `statistics.quantile(q)` an
-/// interpolated order statistic of D (declare `needed = needs::quantile` to read it).
-template <class B>
-concept budget = detail::trivially_copyable_value<B> && requires(B const& b, detail::any_statistics const& s) {
-  { b.resolve(s) } -> std::convertible_to<double>;
-};
-
-/// How much of a token past the boundary survives: g(x) = 1 for x <= 1, non-increasing, x g(x) <= 1 beyond.
-template <class G>
-concept gate = detail::trivially_copyable_value<G> && requires(G const& g, float_lane x) {
-  { g(x) } -> std::same_as<float_lane>;
-};
-
-namespace detail {
-
+// (Not `requires { P::needed; }` alone: that holds for a member that is not static, too.)
 template <class P>
-concept declares_needs = requires { { P::needed } -> std::convertible_to<needs>; };
+concept declares_needs = !requires { requires std::is_member_pointer_v<decltype(&P::needed)>; } &&
+                         requires { typename std::integral_constant<needs, P::needed>; };
 template <class P>
-concept declares_clause = requires { { P::kind } -> std::convertible_to<clause>; };
+concept declares_clause = !requires { requires std::is_member_pointer_v<decltype(&P::kind)>; } &&
+                          requires { typename std::integral_constant<clause, P::kind>; };
 template <class P>
 concept checks_with_names = requires(P const& p) { { p.check() } -> std::convertible_to<parameter_check>; };
 template <class P>
 concept checks_itself = checks_with_names<P> || requires(P const& p) { static_cast<bool>(p.check()); };
 template <class P>
 concept declares_input = requires(P const& p) { { p.reads() } -> std::convertible_to<argument>; };
-template <class M, class V>
-concept has_excess = requires(M const& m, token<V> const& t) { { m.excess(t) } -> std::same_as<V>; };
+
+/// Members that parts may have are as they must be, where they are there: what is not would be passed over.
+template <class P>
+concept members_fit = (checks_itself<P> || !requires(P& p) { p.check(); }) &&
+                      (declares_input<P> || !requires(P& p) { p.reads(); });
+
+template <class D>
+concept largest_fits = requires(D const& d) { { d.largest() } -> std::convertible_to<double>; } ||
+                       !requires(D& d) { d.largest(); };
+
+/// The largest D that a divergence says it has; else what all are brought to.
+template <class D>
+constexpr double largest_divergence(D const& d) noexcept {
+  if constexpr (requires { { d.largest() } -> std::convertible_to<double>; }) return d.largest();
+  else return max_score;
+}
 
 /// What a part needs; nothing unless it says so.
 template <class P>
@@ -97,12 +69,161 @@ inline constexpr clause clause_of = clause::other;
 template <declares_clause P>
 inline constexpr clause clause_of<P> = P::kind;
 
+/// Inputs that a part may ask a token for: those that `reads()` names, either where that is known only when it runs.
+template <class P>
+consteval lent_inputs lent_to() noexcept {
+  if constexpr (composite<P>) return lent_to<typename P::first_type>() | lent_to<typename P::second_type>();
+  else if constexpr (negation<P>) return lent_to<typename P::negated_type>();
+  else if constexpr (!declares_input<P>) return lent_inputs::none;
+  else if constexpr (std::is_empty_v<P> && requires { typename std::integral_constant<argument, P{}.reads()>; }) {
+    constexpr argument reads = P{}.reads();
+    if (reads == argument::divergence) return lent_inputs::divergence;
+    return reads == argument::top_k || reads == argument::token_id ? lent_inputs::top_k : lent_inputs::none;
+  } else return lent_inputs::either;
+}
+
+// The lanes that parts are checked on, and what instantiates the bodies they are asked with.
+template <class M>
+using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), true>>;
+/// A mask's excess is asked for where S and W are known as numbers, declared or not.
+template <class M>
+using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), true>>;
+template <class D>
+using score_probe = lane<probe_register<needs::none, lent_to<D>(), false>>;
+/// For parts that see no token.
+using plain_probe = lane<probe_register<needs::none, lent_inputs::none, false>>;
+
+template <class P, class... Args>
+constexpr auto ask_call(P const& p, Args const&... args) { return p(args...); }
+template <class P, class... Args>
+constexpr auto ask_at(P const& p, Args const&... args) { return p.at(args...); }
+template <class P, class... Args>
+constexpr auto ask_between(P const& p, Args const&... args) { return p.between(args...); }
+template <class M, class V>
+constexpr auto ask_excess(M const& m, token<V> const& t) { return m.excess(t); }
+template <class M, class V>
+constexpr auto ask_threshold(M const& m, token<V> const& t) { return m.threshold(t); }
+template <class B, class Statistics>
+constexpr auto ask_resolve(B const& b, Statistics const& s) { return b.resolve(s); }
+
+/// A mask of the library's, made of parts that have been checked.
+template <class M>
+concept made_of_masks = requires { requires M::made_of_masks; };
+template <class M>
+concept mask_not_number = !std::is_arithmetic_v<M>;
+template <class M>
+concept const_call_operator = requires(M const& m, token<mask_probe<M>> const& t) { m(t); };
+template <class M>
+concept returns_mask_of_lanes = requires(M const& m, token<mask_probe<M>> const& t) {
+  m(t);
+  { detail::ask_call(m, t) } -> std::same_as<typename mask_probe<M>::mask>;
+};
+/// Without an excess, or with one that is a number of lanes.
+template <class M>
+concept excess_fits = !requires(M& m, token<excess_probe<M>> const& t) { m.excess(t); } ||
+                      requires(M const& m, token<excess_probe<M>> const& t) {
+  m.excess(t);
+  { detail::ask_excess(m, t) } -> std::same_as<excess_probe<M>>;
+};
+template <class D>
+concept scores_tokens = requires(D const& d, token<score_probe<D>> const& t) {
+  d.at(t);
+  { detail::ask_at(d, t) } -> std::same_as<score_probe<D>>;
+};
+/// `at` goes first where both are there.
+template <class D>
+concept scores_numbers = !requires(D const& d, token<score_probe<D>> const& t) { d.at(t); } &&
+                         requires(D const& d, plain_probe x) {
+  d.between(x, x);
+  { detail::ask_between(d, x, x) } -> std::same_as<plain_probe>;
+};
+
+}  // namespace detail
+
+/// Keeps a token or not: `m(token)` returns a mask of the token's lanes. Generic over the lane type. What it asks the
+/// token it must have declared: `token` says what needs that.
+template <class M>
+concept token_mask = detail::mask_not_number<M> &&
+                     detail::trivially_copyable_value<M> &&
+                     (detail::made_of_masks<M> || (detail::const_call_operator<M> &&
+                                                   detail::returns_mask_of_lanes<M> &&
+                                                   detail::excess_fits<M> &&
+                                                   detail::members_fit<M>));
+
+/// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`, which may ask for
+/// the inputs and what follows from them alone.
+template <class D>
+concept divergence_score = detail::trivially_copyable_value<D> && (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
+                           detail::members_fit<D> && detail::largest_fits<D>;
+
+/// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
+/// their weight is dropped, but must be computable.
+template <class W>
+concept weight_schedule = detail::trivially_copyable_value<W> && detail::members_fit<W> &&
+                          requires(W const& w, position<detail::plain_probe> t, index_t n) {
+  w.at(t, n);
+  { detail::ask_at(w, t, n) } -> std::same_as<detail::plain_probe>;
+};
+
+namespace detail {
+/// Stands for any source of statistics where a budget is checked that declares `Declared`.
+template <needs Declared>
+struct probe_statistics {
+  CPPO_HOST_DEVICE constexpr index_t length() const noexcept { return 1; }
+  CPPO_HOST_DEVICE constexpr double max_divergence() const noexcept {
+    static_assert(any(Declared, needs::response), "max_divergence() needs a declaration: write `static constexpr "
+                                                  "cppo::needs needed = cppo::needs::response;` into the budget");
+    return 0.0;
+  }
+  CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept {
+    static_assert(any(Declared, needs::response), "mean_divergence() needs a declaration: write `static constexpr "
+                                                  "cppo::needs needed = cppo::needs::response;` into the budget");
+    return 0.0;
+  }
+  CPPO_HOST_DEVICE constexpr double quantile(double) const noexcept {
+    static_assert(any(Declared, needs::quantile), "quantile(q) needs a declaration: write `static constexpr "
+                                                  "cppo::needs needed = cppo::needs::quantile;` into the budget");
+    return 0.0;
+  }
+};
+}  // namespace detail
+
+/// The delta_b of a response: `resolve(statistics)`, once per response. A budget may ask for `statistics.length()`, T;
+/// `max_divergence()` and `mean_divergence()`, of D over the response, if its `needed` holds `needs::response`; and
+/// `quantile(q)`, an interpolated order statistic of D, if it holds `needs::quantile`.
+template <class B>
+concept budget = detail::trivially_copyable_value<B> && detail::members_fit<B> &&
+                 requires(B const& b, detail::probe_statistics<detail::needs_of<B>> const& s) {
+  b.resolve(s);
+  { detail::ask_resolve(b, s) } -> std::convertible_to<double>;
+};
+
+/// How much of a token past the boundary survives: g(x) = 1 for x <= 1, non-increasing, x g(x) <= 1 beyond.
+template <class G>
+concept gate = detail::trivially_copyable_value<G> && detail::members_fit<G> && requires(G const& g, detail::plain_probe x) {
+  g(x);
+  { detail::ask_call(g, x) } -> std::same_as<detail::plain_probe>;
+};
+
+namespace detail {
+
+template <class M, class V>
+concept has_excess = requires(M const& m, token<V> const& t) { { m.excess(t) } -> std::same_as<V>; };
+
 /// Are a part's parameters in range, and which is not? Parts that do not check are in order.
 template <class P>
 CPPO_HOST_DEVICE constexpr parameter_check parameters_of(P const& p) noexcept {
   if constexpr (checks_with_names<P>) return p.check();
   else if constexpr (checks_itself<P>) return static_cast<bool>(p.check());
   else return true;
+}
+
+/// f(input that must be lent), for each part of p that names one.
+template <class P, class F>
+constexpr void each_input(P const& p, F const& f) {
+  if constexpr (composite<P>) each_input(p.first, f), each_input(p.second, f);
+  else if constexpr (negation<P>) each_input(p.inner, f);
+  else if constexpr (declares_input<P>) f(static_cast<argument>(p.reads()));
 }
 
 /// The score's value at a token, one lane or many.
@@ -124,3 +245,5 @@ concept scores_on = requires(D const& d, token<V> const& t) { d.at(t); } || requ
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

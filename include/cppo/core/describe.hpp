@@ -2,6 +2,8 @@
 /// A status as one sentence: the argument, the place, the number, its range and the remedy.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/status.hpp>
 
 #include <charconv>
@@ -88,6 +90,10 @@ class description {
     if (s_.code == status_code::workspace_too_small) {
       if (s_.count == 0) return say("the executor has no workspace", remedy());
       return say("the call needs a workspace of ", s_.count, " bytes", remedy());
+    }
+    if (s_.code == status_code::bad_offsets && s_.other == argument::layout) {
+      say("cu_seqlens is ", s_.value, " after response ", s_.response, ", but there are ", s_.wanted, " slots");
+      return say(remedy());
     }
     if (s_.code == status_code::bad_offsets && s_.where == argument::offsets && s_.wanted >= 0) {
       say("cu_seqlens goes from ", s_.wanted, " to ", s_.value, " at response ", s_.response);
@@ -177,3 +183,5 @@ class description {
 inline status_text describe(status const& s) noexcept { return detail::description(s).text(); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// IEEE half and bfloat16 as storage: converted to float on load, rounded to nearest even on store.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 
 #include <cstdint>
@@ -60,3 +62,5 @@ CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

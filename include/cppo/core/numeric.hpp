@@ -7,7 +7,7 @@
 ///
 /// | valid on `V a, b` | means |
 /// |---|---|
-/// | `V(x)` | the number x in every lane, converted to the lane's value type |
+/// | `V(x)` | the number x in every lane, converted to the lane's value type; beside a lane, `x` alone will do |
 /// | `a + b`, `a - b`, `a * b`, `a / b`, `-a` | IEEE, each rounded on its own: `a * b + c` has two roundings |
 /// | `a < b`, `<=`, `>`, `>=`, `==`, `!=` | a `lane_mask`; false for NaN, `!=` true |
 /// | `m & n`, `m \| n`, `!m` | on masks |
@@ -15,6 +15,8 @@
 /// | `abs(a)`, `min(a, b)`, `max(a, b)` | min: `a < b ? a : b`, max: `a > b ? a : b` |
 /// | `exp(a)`, `log(a)` | in exponential.hpp |
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/config.hpp>
 #include <cppo/core/types.hpp>
@@ -44,6 +46,7 @@ struct register_ops;
 
 template <class T, class Int, class UInt, int MantissaBits>
 struct scalar_ops {
+  using reg = T;
   using value_type = T;
   using mask_type = bool;
   static constexpr int size = 1;
@@ -95,6 +98,10 @@ struct scalar_ops {
   }
 };
 
+/// What a lane can be made of.
+template <class T>
+concept plain_number = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+
 template <>
 struct register_ops<float> : scalar_ops<float, std::int32_t, std::uint32_t, 23> {};
 template <>
@@ -130,6 +137,11 @@ class lane_mask {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane_mask operator!(lane_mask a) noexcept {
     return lane_mask(ops::negate(a.raw_));
   }
+  /// a where m, else b, of two numbers.
+  template <detail::plain_number A, detail::plain_number B>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane<Register> select(lane_mask m, A a, B b) noexcept {
+    return select(m, lane<Register>(a), lane<Register>(b));
+  }
 
  private:
   raw_type raw_;
@@ -142,25 +154,24 @@ class lane {
   using ops = detail::register_ops<Register>;      ///< elementary operations
   using value_type = typename ops::value_type;     ///< float or double
   using mask = lane_mask<Register>;                ///< result of a comparison
-  using register_type = Register;                  ///< what holds the bits
+  using register_type = typename ops::reg;         ///< what holds the bits
   static constexpr int size = ops::size;           ///< tokens per value
 
   /// No value yet: arrays of lanes cost nothing.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane() noexcept {
-    if (__builtin_is_constant_evaluated()) raw_ = Register{};
+    if (__builtin_is_constant_evaluated()) raw_ = register_type{};
   }
-  /// The same number in every lane.
-  template <class T>
-    requires std::is_arithmetic_v<T>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
+  /// The same number in every lane: `t.ratio() < 1.2` compares with it. A bool is no number.
+  template <detail::plain_number T>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
   /// Wraps the backend's own register.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(Register raw) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(register_type raw) noexcept {
     lane r;
     r.raw_ = raw;
     return r;
   }
   /// The backend's own register.
-  CPPO_HOST_DEVICE constexpr Register raw() const noexcept { return raw_; }
+  CPPO_HOST_DEVICE constexpr register_type raw() const noexcept { return raw_; }
 
   /// IEEE arithmetic, each operation rounded on its own; comparisons false for NaN, but for `!=`.
   /// @{
@@ -195,7 +206,7 @@ class lane {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return from_raw(ops::max(a.raw_, b.raw_)); }
 
  private:
-  Register raw_;
+  register_type raw_;
 };
 
 /// One token in float, one token in double.
@@ -229,3 +240,5 @@ CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <cstdint>
@@ -45,11 +47,12 @@ inline footprint footprint_of(void const* data, element_type type, index_t rows,
 /// A placed buffer.
 inline footprint footprint_of(column const& c, layout const& l) noexcept {
   if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
-  if (!c.lent() || l.responses() == 0) return {};
-  if (c.token_stride == 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
-  index_t const begin = l.on_device() ? 0 : l.begin(0);
+  if (!c.lent()) return {};
+  if (c.response_stride != 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
+  bool const all = l.clears_rest() || l.on_device();
+  index_t const begin = all ? 0 : l.first_slot(), end = all ? l.elements() : l.end_slot();
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
-  return footprint_of(first, c.type, 1, l.elements() - begin, 0, c.token_stride);
+  return footprint_of(first, c.type, 1, end - begin, 0, c.token_stride);
 }
 /// n > 0 objects one after the other; no memory where there are none.
 template <class T>
@@ -126,16 +129,6 @@ argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) n
   return cut ? argument::offsets : argument::none;
 }
 
-/// Do two slots of the layout share an element of the column?
-constexpr bool repeats(column const& c, layout const& l) noexcept {
-  index_t const rows = l.is_packed() ? 1 : l.responses();
-  index_t const columns = l.is_packed() ? l.elements() : l.width();
-  index_t const down = c.response_stride < 0 ? -c.response_stride : c.response_stride;
-  index_t const across = c.token_stride < 0 ? -c.token_stride : c.token_stride;
-  if (down == 0 && across == 0) return rows * columns > 1;
-  // The shortest way between slots of one element: `across / g` rows down and `down / g` columns back.
-  index_t const g = std::gcd(down, across);
-  return across / g < rows && down / g < columns;
-}
-
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What a part of a trust region, or a set of options, says of its numbers: all in range, or which one is not.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 #include <initializer_list>
@@ -48,3 +50,5 @@ CPPO_HOST_DEVICE constexpr parameter_check first_fault(std::initializer_list<par
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

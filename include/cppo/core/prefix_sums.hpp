@@ -2,6 +2,8 @@
 /// The exact prefix: sums of per-token values as integers, so that any order, block, thread or cut gives the same bits.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
@@ -107,3 +109,5 @@ struct prefix_sums {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What must be known of a whole response before its first token can be decided.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/prefix_sums.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -26,11 +28,34 @@ struct response_summary {
   }
 };
 
-/// Totals of two pieces of one response; delta_b is left to be resolved.
+namespace detail {
+/// What budgets may ask of a response's totals. They must outlive it, and may be filled in after it is made.
+class known_totals {
+ public:
+  explicit constexpr known_totals(response_summary const&& whole) = delete;
+  CPPO_HOST_DEVICE explicit constexpr known_totals(response_summary const& whole) noexcept : whole_(&whole) {}
+  /// T
+  CPPO_HOST_DEVICE constexpr index_t length() const noexcept { return whole_->length; }
+  /// max_t D_t
+  CPPO_HOST_DEVICE constexpr double max_divergence() const noexcept { return whole_->max_divergence; }
+  /// mean of D_t
+  CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return whole_->mean_divergence(); }
+
+ private:
+  response_summary const* whole_;
+};
+}  // namespace detail
+
+/// Totals of two pieces of one response; delta_b is left to be resolved. Of a piece that was refused, length below 0,
+/// the sum is refused too.
 CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, response_summary const& b) noexcept {
   bool const first = a.length > 0 && (b.length == 0 || a.max_divergence >= b.max_divergence);
-  return {a.length + b.length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
+  bool const refused = a.length < 0 || b.length < 0;
+  index_t const length = !refused ? a.length + b.length : a.length < b.length ? a.length : b.length;
+  return {length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
           a.bad_tokens + b.bad_tokens};
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// How a call ends: a small value that names what went wrong, where, and the remedy. No allocation, no exception.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
@@ -27,8 +29,8 @@ enum class status_code : std::int32_t {
   top_k_too_low,             ///< a listed log-prob is
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
-  extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
-  bad_offsets,               ///< cu_seqlens decreases, starts below 0 or is null
+  extent_mismatch,           ///< a buffer does not have the batch's shape; `count`: the extent it would need
+  bad_offsets,               ///< cu_seqlens does not start at 0, decreases, or ends past the slots or before them
   size_overflow,             ///< extents multiply past 2^62
   bad_parameter,             ///< a threshold, budget, weight or option outside its range
   missing_input,             ///< the region reads an input that the batch does not lend
@@ -36,17 +38,21 @@ enum class status_code : std::int32_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
-  element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers, or a tensor is of another type
   arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
+  bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
+  bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
+  misaligned,                ///< the first element does not lie on a multiple of its size
+  not_host_memory,           ///< a tensor lies on a device
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, layout,
+  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
 };
 
 /// One sentence for each code, `what is wrong: what to do`. Where it is about one argument it begins with its name, or
@@ -91,9 +97,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "-1 where the entry is unused, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
+      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (more slots than tokens: "
+             "with_capacity, part_of), or per_response([B])";
     case status_code::bad_offsets:
-      return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
+      return "cu_seqlens must begin at 0, never decrease and end at the slots there are: lengths? pass their cumulative "
+             "sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
     case status_code::size_overflow: return "the buffer has more than 2^62 elements: split the batch";
     case status_code::bad_parameter:
       return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the "
@@ -111,8 +119,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host "
              "memory";
     case status_code::element_type_mismatch:
-      return "the buffer has elements that cannot hold what is written: lend float, double, half or bfloat16 (a mask "
-             "may be any integer, decisions any but bool)";
+      return "the buffer has elements of another type than is read or written: lend outputs as float, double, half or "
+             "bfloat16 (a mask may be any integer, decisions any but bool), and borrow a tensor as the dtype that it has";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
@@ -120,6 +128,15 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "and totals managed or pinned)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
+    case status_code::bad_pieces:
+      return "pieces must be numbered: pass one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
+             "twice in a response";
+    case status_code::bad_tensor:
+      return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
+    case status_code::misaligned:
+      return "the first element does not lie on a multiple of its size: pass another byte_offset, or a copy of the tensor";
+    case status_code::not_host_memory:
+      return "the tensor lies on a device: pass a copy on the host, or lend it to a call there with borrow_on_device";
     case status_code::device_error:
       return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
@@ -131,7 +148,7 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
                                    "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
                                    "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout"};
+                                   "layout", "response_of", "order_of", "tensor"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }
@@ -186,6 +203,16 @@ CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_
   return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1, .has_value = true,
           .value = static_cast<double>(offset), .wanted = before};
 }
+/// An element that stands for more than one token where it may not.
+CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
+  return {.code = status_code::extent_mismatch, .where = where, .name = name,
+          .range = "an element of its own for each token; only advantage, response_mask and token_weight may repeat"};
+}
+/// Offset b + 1, which is not, or is past, the number of slots.
+CPPO_HOST_DEVICE constexpr status wrong_end(index_t b, index_t offset, index_t slots) noexcept {
+  return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1,
+          .other = argument::layout, .has_value = true, .value = static_cast<double>(offset), .wanted = slots};
+}
 /// A shape that is wrong in another way than by a number.
 CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have,
                                               char const* name = nullptr) noexcept {
@@ -203,3 +230,5 @@ enum class on_bad_input : std::uint8_t {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

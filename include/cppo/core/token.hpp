@@ -2,8 +2,11 @@
 /// What a mask, a divergence and a gate see of a token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 #include <cppo/core/exponential.hpp>
+#include <cppo/core/probe.hpp>
 #include <cppo/core/response_summary.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -43,11 +46,15 @@ class position {
 /// | `divergence()`, `weight()`, `weighted_divergence()` | D_t, w_t, Z_t = w_t D_t |
 /// | `at()`, `length()` | position t, and T |
 /// | `within_prefix_budget()` | Z_t <= delta + delta_b W_{t-1} - S_{t-1}, exact; needs `prefix_budget` |
-/// | `prefix_drift()`, `prefix_weight()`, `prefix_allowance()` | S_{t-1}, W_{t-1}, delta_b W_{t-1}; needs `prefix_values` |
+/// | `prefix_drift()`, `prefix_weight()` | S_{t-1}, W_{t-1}; needs `prefix_values` |
+/// | `prefix_allowance()` | delta_b W_{t-1}; needs `prefix_values` and `prefix_budget` |
+/// | `response_delta_b()` | effective delta_b of the response; needs `prefix_budget` |
 /// | `response_max()`, `response_mean()` | of D over the response; needs `response` |
-/// | `response_delta_b()` | effective delta_b of the response |
+/// | `lent_divergence()`, `top_k()` | what was lent; needs `reads()` |
 ///
-/// A mask that reads something marked "needs" declares `static constexpr cppo::needs needed = ...`.
+/// A mask that asks for something marked "needs" declares `static constexpr cppo::needs needed = ...`, or has the member
+/// `reads()`. A divergence may ask for what stands above `divergence()`, and for what was lent. Where a part is checked,
+/// asking for anything else is a compile error, which says what to write.
 template <class V>
 class token {
  public:
@@ -95,35 +102,93 @@ class token {
   }
 
   /// D_t
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept { return divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept {
+    static_assert(permitted::scored, "divergence() is not known yet where a divergence is measured");
+    return divergence_;
+  }
   /// w_t
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept { return weight_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept {
+    static_assert(permitted::scored, "weight() is not known yet where a divergence is measured");
+    return weight_;
+  }
   /// Z_t = w_t D_t
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept { return weighted_divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept {
+    static_assert(permitted::scored, "weighted_divergence() is not known yet where a divergence is measured");
+    return weighted_divergence_;
+  }
   /// Position t among the valid tokens.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept { return position_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept {
+    static_assert(permitted::scored, "at() is not known yet where a divergence is measured");
+    return position_;
+  }
   /// T
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept { return response_->length; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept {
+    static_assert(permitted::scored, "length() is not known yet where a divergence is measured");
+    return response_->length;
+  }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, decided on exact sums.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type within_prefix_budget() const noexcept { return within_prefix_budget_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type within_prefix_budget() const noexcept {
+    static_assert(permitted::declared(needs::prefix_budget),
+                  "within_prefix_budget() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
+    return within_prefix_budget_;
+  }
   /// S_{t-1}
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_drift() const noexcept { return prefix_drift_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_drift() const noexcept {
+    static_assert(permitted::declared(needs::prefix_values),
+                  "prefix_drift() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::prefix_values;` into the mask (a divergence cannot ask for it)");
+    return prefix_drift_;
+  }
   /// W_{t-1}
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_weight() const noexcept { return prefix_weight_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_weight() const noexcept {
+    static_assert(permitted::declared(needs::prefix_values),
+                  "prefix_weight() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::prefix_values;` into the mask (a divergence cannot ask for it)");
+    return prefix_weight_;
+  }
   /// sum over j < t of w_j delta_b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_allowance() const noexcept { return prefix_allowance_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_allowance() const noexcept {
+    static_assert(permitted::declared(needs::prefix_values | needs::prefix_budget),
+                  "prefix_allowance() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::prefix_values | cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
+    return prefix_allowance_;
+  }
   /// max of D over the response
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_max() const noexcept { return V(response_->max_divergence); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_max() const noexcept {
+    static_assert(permitted::declared(needs::response),
+                  "response_max() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::response;` into the mask (a divergence cannot ask for it)");
+    return V(response_->max_divergence);
+  }
   /// mean of D over the response
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_mean() const noexcept { return V(response_->mean_divergence()); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_mean() const noexcept {
+    static_assert(permitted::declared(needs::response),
+                  "response_mean() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::response;` into the mask (a divergence cannot ask for it)");
+    return V(response_->mean_divergence());
+  }
   /// effective delta_b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_delta_b() const noexcept { return V(response_->delta_b); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_delta_b() const noexcept {
+    static_assert(permitted::declared(needs::prefix_budget),
+                  "response_delta_b() needs a declaration: write `static constexpr cppo::needs needed = "
+                  "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
+    return V(response_->delta_b);
+  }
   /// D_t as lent with `divergence_values`.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept { return lent_divergence_; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept {
+    static_assert(permitted::lent(detail::lent_inputs::divergence),
+                  "lent_divergence() needs a declaration: write `constexpr cppo::argument reads() const { return "
+                  "cppo::argument::divergence; }` into the part");
+    return lent_divergence_;
+  }
   /// Top-K lists of this token. Pre: one lane, and the batch lends them.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr top_k_row<value_type> const& top_k() const noexcept
     requires(V::size == 1)
   {
+    static_assert(permitted::lent(detail::lent_inputs::top_k),
+                  "top_k() needs a declaration: write `constexpr cppo::argument reads() const { return "
+                  "cppo::argument::top_k; }` into the part, or token_id where it asks for sampled()");
     return *top_k_;
   }
 
@@ -141,6 +206,8 @@ class token {
     weight_ = weight;
     weighted_divergence_ = detail::saturate(weight_ * divergence_);
   }
+  /// D_t and Z_t become 0: for a mask that is to see neither.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void hide_divergence() noexcept { divergence_ = weighted_divergence_ = V(0); }
   /// Sets the outcome of the exact budget test.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
   /// Sets the sums before t as numbers.
@@ -151,6 +218,8 @@ class token {
   }
 
  private:
+  using permitted = detail::permitted<V>;
+
   V log_prob_, rollout_log_prob_, advantage_, log_ratio_;
   detail::exp_parts<V> shrink_;
   V divergence_{0}, weight_{0}, weighted_divergence_{0}, lent_divergence_{0};
@@ -162,3 +231,5 @@ class token {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

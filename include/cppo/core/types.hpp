@@ -2,6 +2,8 @@
 /// Index type, and what a part of a trust region needs to be computed.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 
 #include <cstdint>
@@ -10,6 +12,12 @@ namespace cppo::inline CPPO_ABI {
 
 /// Every index, extent and stride: signed, 64 bits.
 using index_t = std::int64_t;
+
+namespace detail {
+/// False, once the types are known: for overloads that say what is wrong with a call.
+template <class...>
+inline constexpr bool never = false;
+}  // namespace detail
 
 /// What a part of a trust region reads. The needs of a composite are the union of its parts', known at compile time,
 /// so that a region never pays for a scan or a pass that nothing asks for.
@@ -48,3 +56,5 @@ enum class decision : std::uint8_t {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

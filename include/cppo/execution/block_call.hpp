@@ -5,10 +5,13 @@
 ///     count      a team for each response, where something must be known of the whole batch first
 ///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
 ///     decide     a team for each response: a warp, a block or a cluster of blocks
+///     clear      threads over the slots of no response, where the layout has a capacity: `task::clear_spare`
 ///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
 ///
 /// A step that finds the call at fault says so in the state; the later ones then do nothing.
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/execution/block_response.hpp>
 
@@ -91,10 +94,7 @@ CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Re
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
-  auto const check = [&](index_t b) {
-    status const s = l.check_order(b, b + 1);
-    return s.ok() && l.begin(b + 1) > l.elements() ? status{status_code::bad_offsets, argument::offsets, b, -1, 1} : s;
-  };
+  auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
   typename Block::template local<index_t> wrong{};
   block.each([&](int th) {
     wrong[th] = l.responses();
@@ -242,3 +242,5 @@ class block_fold {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The report of one response, put together by a block of threads: the sums of `seq`, in its order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/block_tally.hpp>
 #include <cppo/execution/execution.hpp>
@@ -109,3 +111,5 @@ class block_report {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

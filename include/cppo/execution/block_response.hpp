@@ -2,6 +2,8 @@
 /// One response on a block of threads: the bits of `seq`, a tile of slots at a time.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_report.hpp>
 #include <cppo/execution/block_statistics.hpp>
 #include <cppo/execution/execution.hpp>
@@ -34,8 +36,7 @@ class block_response {
     typename notes::storage report;
   };
 
-  /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
-  /// aggregation.
+  /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
   CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
       : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
         scores_(scores), divisor_(divisor) {}
@@ -46,11 +47,8 @@ class block_response {
   /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if constexpr (Usual) {
-      if (!count_by_mask(n)) return false;
-    } else {
-      n = inspect();
-    }
+    if constexpr (!Usual) n = inspect();
+    else if (!count_by_mask(n)) return false;
     block_.each([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
@@ -134,14 +132,9 @@ class block_response {
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
-    if constexpr (!Usual) lend_lists(i, t, lists);
+    if constexpr (!Usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(scores_[i]));
     return good;
-  }
-  CPPO_HOST_DEVICE void lend_lists(index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
-    if (!task_.batch.has(argument::top_k)) return;
-    lists = task_.batch.top_k_at(b_, i);
-    t.lend_top_k(lists);
   }
 
   /// T, and what the budget is found from; false if the input is not sound.
@@ -151,14 +144,14 @@ class block_response {
       whole_ = task_.totals[b_];
       return true;
     }
-    statistics s(block_, shared_.selection, scores_, slots_);
+    response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      if (score(s.summary) > 0) return false;
+      if (score(whole) > 0) return false;
       known_ = true;
     }
-    s.summary.length = tokens;
-    s.summary.delta_b = task_.policy.resolve_budget(s);
-    whole_ = s.summary;
+    whole.length = tokens;
+    whole.delta_b = task_.policy.resolve_budget(statistics(whole, block_, shared_.selection, scores_, slots_));
+    whole_ = whole;
     return true;
   }
   /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.
@@ -273,14 +266,13 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) {
-      if (h.what != slot::bad) lend_lists(i, h.t, lists);
-    }
+    if (!Usual && h.what != slot::bad) lend_lists(task_.batch, b_, i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
     if (!task_.reports) return;
     tally.see(d);
+    if constexpr (!Usual) task_.count_stored(d.record, tally.counts);
     note().put(from + h.rank, staged_from, d);
     note().put_position(h.t.at()[0], d.kept());
   }
@@ -298,3 +290,5 @@ class block_response {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The divergences of one response on a block of threads: order statistics by counting, exact ones by digits.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/inspect.hpp>
 
@@ -24,7 +26,7 @@ struct sortable {
 
 /// As `response_statistics`, over one score for each slot, NaN where there is no token.
 template <class Block, class Real>
-class block_statistics {
+class block_statistics : public known_totals {
   using order = sortable<Real>;
   using key = typename order::key;
   static constexpr int bins = 1 << Block::digit_bits;
@@ -36,15 +38,14 @@ class block_statistics {
     std::uint32_t digit, before;
   };
 
-  response_summary summary;
-
-  CPPO_HOST_DEVICE block_statistics(Block& block, storage& shared, Real const* scores, index_t slots) noexcept
-      : block_(&block), shared_(&shared), scores_(scores), slots_(slots) {}
+  CPPO_HOST_DEVICE block_statistics(response_summary const& whole, Block& block, storage& shared, Real const* scores,
+                                    index_t slots) noexcept
+      : known_totals(whole), block_(&block), shared_(&shared), scores_(scores), slots_(slots) {}
 
   /// Interpolated quantile.
   CPPO_HOST_DEVICE double quantile(double q) const noexcept {
-    if (summary.length <= 0) return 0.0;
-    quantile_place const place(q, summary.length);
+    if (length() <= 0) return 0.0;
+    quantile_place const place(q, length());
     key const a = select(place.rank);
     double const low = static_cast<double>(order::value(a));
     if (place.next == place.rank) return low;
@@ -52,8 +53,8 @@ class block_statistics {
   }
   /// clamp(scale times the q-quantile, low, high), 0 <= low: by counting where it lies outside.
   CPPO_HOST_DEVICE double clamped_quantile(double q, double scale, double low, double high) const noexcept {
-    if (summary.length > 0) {
-      quantile_place const place(q, summary.length);
+    if (length() > 0) {
+      quantile_place const place(q, length());
       struct sides { index_t at_low, below_high; };
       sides const n = over_scores(sides{}, [=](sides& s, Real x) {
         double const wanted = scale * static_cast<double>(x);
@@ -147,3 +148,5 @@ class block_statistics {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What threads of a block add up: prefixes as integers, counts and extremes for the report.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/decide.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -77,3 +79,5 @@ struct plus {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

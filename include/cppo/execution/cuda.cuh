@@ -14,6 +14,9 @@
 /// no macro shows, it says `arithmetic_relaxed` then: outputs are written, and not to be used.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/cuda_half.hpp>
 #include <cppo/execution/cuda_kernels.cuh>
 #include <cppo/execution/cuda_workspace.cuh>
 
@@ -261,6 +264,10 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
     if (is_usual(t)) detail::run_responses<pass::usual>(queue, call);
     else detail::run_responses<pass::any>(queue, call);
   }
+  if (l.clears_rest() && l.elements() > 0) {
+    queue.run_persistent(detail::clear_kernel<Real, Region>, (l.elements() + detail::threads_for_steps - 1) / detail::threads_for_steps,
+                         detail::threads_for_steps, call);
+  }
   queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_blocks(l.responses())), detail::threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, stream()));
   return queue.result();
@@ -269,3 +276,5 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
 #endif
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
 
@@ -16,6 +18,7 @@ struct decided_token {
   bool clamped, capped;
   bool teaches;               ///< advantage times token weight is not 0
   bool high, low;             ///< moves away from mu with A > 0, with A < 0
+  bool not_finite;            ///< loss or gradient, of input that is not bad
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -60,7 +63,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   if (traces) {
     r[sink::threshold] = policy.threshold(t, V((before.budget - before.drift + slack).value())).raw();
     t.set_prefix(drift, prefix_weight, allowance);
-    r[sink::excess] = excess_of(policy.mask(), t).raw();
+    r[sink::excess] = policy.excess(t).raw();
   }
   Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted], r[sink::gate],
                                      product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
@@ -72,6 +75,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   d.teaches = !bad && weighted.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
   d.low = away && !d.high;
+  d.not_finite = !bad && !(is_finite(terms.loss.raw()) && is_finite(terms.gradient.raw()));
   return d;
 }
 
@@ -79,14 +83,17 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
 template <class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
   n.count(d.code());
-  n.clamped += d.clamped ? 1 : 0;
-  n.capped += d.capped ? 1 : 0;
+  n.clamped += static_cast<Count>(d.clamped);
+  n.capped += static_cast<Count>(d.capped);
+  n.not_finite += static_cast<Count>(d.not_finite);
   if (!d.teaches) return;
   ++n.teaching_tokens;
-  n.teaching_kept += d.kept() ? 1 : 0;
-  n.teaching_toward += d.code() == decision::kept_toward ? 1 : 0;
-  n.masked_high += !d.kept() && d.high ? 1 : 0;
-  n.masked_low += !d.kept() && d.low ? 1 : 0;
+  n.teaching_kept += static_cast<Count>(d.kept());
+  n.teaching_toward += static_cast<Count>(d.code() == decision::kept_toward);
+  n.masked_high += static_cast<Count>(!d.kept() && d.high);
+  n.masked_low += static_cast<Count>(!d.kept() && d.low);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

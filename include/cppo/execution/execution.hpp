@@ -3,6 +3,8 @@
 /// in which order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
@@ -60,22 +62,21 @@ template <class Real, class Region, class Each>
 constexpr response_summary summarize(task<Real, Region> const& t, index_t b, index_t tokens, std::vector<Real>& scratch,
                                      Each const& each) {
   if (t.totals != nullptr) return t.totals[b];
-  response_statistics<Real> s;
+  response_summary s;
+  scratch.clear();
   if constexpr (needs_divergences<Region>) {
     constexpr bool stores = any(Region::needed, needs::quantile);
-    scratch.clear();
     if constexpr (stores) scratch.reserve(static_cast<std::size_t>(tokens));
     each([&](Real d) {
-      if constexpr (any(Region::needed, needs::response)) observe(s.summary, d);
-      else ++s.summary.length;
+      if constexpr (any(Region::needed, needs::response)) observe(s, d);
+      else ++s.length;
       if constexpr (stores) scratch.push_back(d);
     });
-    s.divergences = scratch;
   } else {
-    s.summary.length = tokens;
+    s.length = tokens;
   }
-  s.summary.delta_b = t.policy.resolve_budget(s);
-  return s.summary;
+  s.delta_b = t.policy.resolve_budget(response_statistics<Real>(s, scratch));
+  return s;
 }
 
 /// What the caller is told about a response's input.
@@ -124,12 +125,14 @@ class host_executor {
   }
   /// Runs a checked call; what it ends with.
   template <class Real, class Region>
+    requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
     Self const& self = static_cast<Self const&>(*this);
     status s = detail::prepare(self, t);
     if (!s.ok()) return s;
     t.reports = wanted != nullptr;
     detail::outcome_fold fold = self.execute(t);
+    t.clear_spare(0, 1);
     s = fold.finish(t);
     if (wanted != nullptr) *wanted = fold.diagnostics;
     return s;
@@ -137,3 +140,5 @@ class host_executor {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -3,6 +3,8 @@
 /// sound, T, and the statistics its budget is made of. Shared by the executors.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/quantile.hpp>
 #include <cppo/execution/task.hpp>
 
@@ -41,13 +43,15 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real>
 
 /// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid, status_code too_low) noexcept {
+CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid,
+                                               status_code too_low) noexcept {
   log_probs.low = -special<Real>::largest;
   return holds(log_probs, x) ? too_low : invalid;
 }
 /// What is wrong with the numbers of an active token, and with which of them.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b, index_t i) noexcept {
+CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b,
+                                                index_t i) noexcept {
   using code = status_code;
   if (!holds(log_probs, in.log_prob)) {
     return {refusal(log_probs, in.log_prob, code::log_prob_invalid, code::log_prob_too_low), argument::log_prob, b, i};
@@ -66,8 +70,8 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, num
 
 /// What is wrong with the input of an active token; `ok` if nothing is. In a list -inf is sound: no probability.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs, index_t b,
-                                                index_t i) noexcept {
+CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs,
+                                                index_t b, index_t i) noexcept {
   status const numbers = inspect_input(load_input(in, b, i), log_probs, b, i);
   if (!numbers.ok() || !in.has(argument::top_k)) return numbers;
   top_k_row<Real> const row = in.top_k_at(b, i);
@@ -92,7 +96,8 @@ template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
-  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t.batch, t.log_probs, b, i);
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i}
+               : inspect_token(t.batch, t.log_probs, b, i);
   return why.ok() ? slot::token : slot::bad;
 }
 
@@ -136,6 +141,14 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
   return n;
 }
 
+/// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i, token<lane<Real>>& to,
+                                           top_k_row<Real>& lists) noexcept {
+  if (!batch.has(argument::top_k)) return;
+  lists = batch.top_k_at(b, i);
+  to.lend_top_k(lists);
+}
 /// The token made of `in` at slot i of response b, with its divergence, for one lane.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
@@ -143,10 +156,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
   using V = lane<Real>;
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
   tok.lend_divergence(V(in.divergence));
-  if (t.batch.has(argument::top_k)) {
-    lists = t.batch.top_k_at(b, i);
-    tok.lend_top_k(lists);
-  }
+  lend_lists(t.batch, b, i, tok, lists);
   tok.set_divergence(score(t.policy.divergence(), tok));
   return tok;
 }
@@ -183,12 +193,17 @@ CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
 
 /// What a budget may ask of a response.
 template <class Real>
-struct response_statistics {
-  response_summary summary;
-  std::span<Real> divergences;  ///< reordered by `quantile`
+class response_statistics : public known_totals {
+ public:
+  /// Of these totals and divergences; `quantile` reorders the latter.
+  constexpr response_statistics(response_summary const& whole, std::span<Real> divergences) noexcept
+      : known_totals(whole), divergences_(divergences) {}
   constexpr double quantile(double q) const noexcept {
-    return cppo::quantile(divergences.data(), static_cast<index_t>(divergences.size()), q);
+    return cppo::quantile(divergences_.data(), static_cast<index_t>(divergences_.size()), q);
   }
+
+ private:
+  std::span<Real> divergences_;
 };
 
 /// Does the region ask for the exact test of the prefix?
@@ -202,3 +217,5 @@ template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/decide.hpp>
 #include <cppo/execution/execution.hpp>
 
@@ -59,7 +61,10 @@ class seq_response {
     return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
   }
   constexpr token<V> load(slot s, index_t i, top_k_row<Real>& lists) const noexcept {
-    return s == slot::bad ? bad_token<Real>() : load_token(task_, b_, i, lists);
+    if (s != slot::bad) return load_token(task_, b_, i, lists);
+    token<V> t = bad_token<Real>();
+    lend_lists(task_.batch, b_, i, t, lists);
+    return t;
   }
 
   /// Decides one token with the sums before it, writes it, then advances them, kept or not.
@@ -86,6 +91,7 @@ class seq_response {
     if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence + 0.0;  // never -0
     if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
     count_token<index_t>(diagnostics, d);
+    task_.template count_stored<index_t>(d.record, diagnostics);
     int const bin = position_bin(at, task_.schedule_length(length));
     ++diagnostics.position_tokens[bin];
     diagnostics.position_masked[bin] += d.kept() ? 0 : 1;
@@ -127,3 +133,5 @@ class seq_t : public host_executor<seq_t> {
 inline constexpr seq_t seq{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

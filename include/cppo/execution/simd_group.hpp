@@ -2,6 +2,8 @@
 /// The heart of `simd`: decides a group of tokens, and writes what became of them.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_notes.hpp>
 #include <cppo/execution/simd_tokens.hpp>
 
@@ -102,7 +104,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
       trace(sink::decision, policy.decided_by(t[u], kept));
       trace(sink::threshold, policy.threshold(t[u], lanes_at(seen.left, lane)));
       t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-      trace(sink::excess, excess_of(policy.mask(), t[u]));
+      trace(sink::excess, policy.excess(t[u]));
     }
     if constexpr (Report) {
       if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);
@@ -154,3 +156,5 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

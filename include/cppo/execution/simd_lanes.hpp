@@ -2,6 +2,8 @@
 /// xsimd as a lane register: the shim over xsimd 8 to 14. Only this file names xsimd.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 
 #if defined(__clang__)
@@ -154,3 +156,5 @@ using simd_register = xsimd::batch<float, xsimd::default_arch>;
 using simd_lane = lane<detail::simd_register>;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

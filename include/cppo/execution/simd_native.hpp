@@ -3,6 +3,8 @@
 /// stores. With simd_lanes.hpp the only file with intrinsics; every function has a plain form for other instruction sets.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_lanes.hpp>
 
 #include <bit>
@@ -304,3 +306,5 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

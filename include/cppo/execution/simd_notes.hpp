@@ -2,6 +2,8 @@
 /// The report of one response, taken from registers: the sums and counts of `seq`, in the same order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_block.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 #include <cppo/mask/leaves.hpp>
@@ -160,3 +162,5 @@ class simd_notes {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

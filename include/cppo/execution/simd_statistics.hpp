@@ -2,6 +2,8 @@
 /// The divergences of one response on registers: what a budget may ask of them.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 #include <cppo/execution/simd_selection.hpp>
@@ -9,12 +11,11 @@
 namespace cppo::inline CPPO_ABI::detail {
 
 /// As `response_statistics`, over scores that stay in order.
-class simd_statistics {
+class simd_statistics : public known_totals {
  public:
-  response_summary summary;  ///< filled in by the caller, and by `observe`
-
   /// Works in `scratch`, which grows as it must.
-  explicit simd_statistics(std::vector<float>& scratch) noexcept : scratch_(scratch) {}
+  simd_statistics(response_summary const& whole, std::vector<float>& scratch) noexcept
+      : known_totals(whole), scratch_(scratch) {}
 
   /// Numbers for the scores of n tokens, what is written or loaded past them, and as much again to work in.
   static constexpr std::size_t room(index_t n) noexcept {
@@ -28,15 +29,15 @@ class simd_statistics {
     return scratch_.data();
   }
 
-  /// Largest score and exact sum.
-  void observe() noexcept {
+  /// Notes the largest score and the exact sum.
+  void observe(response_summary& whole) const noexcept {
     float const* const d = scratch_.data();
     float top = d[0];
     for (index_t i = 0; i < n_; ++i) {
-      summary.divergence_sum = summary.divergence_sum + to_grid(d[i]);
+      whole.divergence_sum = whole.divergence_sum + to_grid(d[i]);
       top = d[i] > top ? d[i] : top;
     }
-    if (n_ > 0) summary.max_divergence = static_cast<double>(top) + 0.0;  // never -0
+    if (n_ > 0) whole.max_divergence = static_cast<double>(top) + 0.0;  // never -0
   }
 
   /// Interpolated quantile.
@@ -57,3 +58,5 @@ class simd_statistics {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

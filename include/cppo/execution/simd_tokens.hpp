@@ -2,6 +2,8 @@
 /// The tokens of a block as registers see them, a group at a time; and whether their input is sound.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_block.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 
@@ -86,3 +88,5 @@ CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& policy, token_lane
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

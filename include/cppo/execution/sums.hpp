@@ -2,6 +2,8 @@
 /// Sums for reports: the same bits at every vector width and thread count.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -147,3 +149,5 @@ struct outcome_fold {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,9 @@
 /// One call, checked and ready to run: what every executor is handed.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/narrowing.hpp>
 #include <cppo/objective/report.hpp>
 #include <cppo/objective/surrogate.hpp>
 #include <cppo/policy/trust_region.hpp>
@@ -63,6 +66,22 @@ enum class position_convention : std::uint8_t {
   padded_column,  ///< t is the column, T the padded width: parity with trainers that do so; padded layout only
 };
 
+/// Carries or totals, one per piece, lent as to a std::span<T const>; but not by a temporary that owns them.
+template <class T>
+class piece_span : public std::span<T const> {
+ public:
+  constexpr piece_span() noexcept = default;
+  /// `n` of them from `first` on.
+  constexpr piece_span(T const* first, std::size_t n) noexcept : std::span<T const>(first, n) {}
+  /// Those of a container or a span.
+  template <class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<Range>, piece_span> &&
+             std::is_constructible_v<std::span<T const>, Range &&>)
+  constexpr piece_span(Range&& r) noexcept : std::span<T const>(static_cast<Range&&>(r)) {
+    detail::must_outlive<Range>();
+  }
+};
+
 /// How a call runs.
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
@@ -75,11 +94,11 @@ struct loss_options {
   position_convention positions = position_convention::own_length;    ///< what t and T mean
   on_bad_input bad_input = on_bad_input::reject;                       ///< what to do with NaN and the like
   double log_prob_tolerance = 0.0;  ///< log-probs up to this much above 0 are accepted, for rounded log-softmax values
-  double log_prob_floor = -1000.0;  ///< log-probs below it are bad input, in lists too, where -inf is not: engines write
-                                    ///< -9999 and the like for -inf. Below 0; -inf: none is too low
-  std::span<prefix_sums const> carries = {};      ///< pieces: sums of everything before each one
-  std::span<response_summary const> totals = {};  ///< pieces: totals of the response each belongs to,
-                                                  ///< which cover what its carry and the piece hold
+  double log_prob_floor = -1000.0;  ///< finite log-probs below it are bad input, in lists too: engines write -9999 and
+                                    ///< the like for -inf. Below 0; at -inf none is too low
+  piece_span<prefix_sums> carries = {};      ///< pieces: sums of everything before each one
+  piece_span<response_summary> totals = {};  ///< pieces: totals of the response each belongs to,
+                                             ///< which cover what its carry and the piece hold
 };
 
 namespace detail {
@@ -123,13 +142,13 @@ struct number_range {
   Real high = special<Real>::largest;
 };
 
-/// The log-probs that options in their range accept at an active token, in the arithmetic of the call.
+/// The log-probs that options accept at an active token, in the arithmetic of the call; any options make a range.
 template <class Real>
 constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
   constexpr auto largest = static_cast<double>(special<Real>::largest);
-  double const low = o.log_prob_floor > -largest ? o.log_prob_floor : -largest;
-  double const high = o.log_prob_tolerance > 0.0 ? o.log_prob_tolerance : 0.0;  // never -0
-  return {static_cast<Real>(low), static_cast<Real>(high)};
+  double const low = o.log_prob_floor >= 0.0 ? -0.0 : o.log_prob_floor, high = o.log_prob_tolerance;
+  double const tolerance = high > 0.0 ? (high < 1.0 ? high : 1.0) : 0.0;  // never -0
+  return {static_cast<Real>(low > -largest ? low : -largest), static_cast<Real>(tolerance)};
 }
 
 /// A checked call. Trivially copyable: a kernel argument.
@@ -188,6 +207,16 @@ struct task {
   CPPO_HOST_DEVICE constexpr Real scale(index_t length, double by) const noexcept {
     return static_cast<Real>(scale_of(aggregate, by, length, static_cast<double>(horizon)));
   }
+  /// Counts what outputs of fewer bits make of a token's record.
+  template <class Count>
+  CPPO_HOST_DEVICE constexpr void count_stored(token_record<Real> const& record, token_counts<Count>& n) const noexcept {
+    for (int s = 0; s < sinks; ++s) {
+      if (!out[s].lent() || !narrows<Real>(out[s].type)) continue;
+      narrowing const as(out[s].type);
+      n.stored_infinite += as.overflows(record.values[s]) ? 1 : 0;
+      n.stored_zero += as.vanishes(record.values[s]) ? 1 : 0;
+    }
+  }
   /// Writes the record of slot i of response b to every output that was lent.
   CPPO_HOST_DEVICE constexpr void write(index_t b, index_t i, token_record<Real> const& record) const noexcept {
     for (int s = 0; s < sinks; ++s) {
@@ -196,7 +225,20 @@ struct task {
       }
     }
   }
+  /// Writes +0 to every output that was lent at the slots of no response, of which a capacity has `layout::spare()`:
+  /// number `first` of them and every `step`-th after it.
+  CPPO_HOST_DEVICE constexpr void clear_spare(index_t first, index_t step) const noexcept {
+    layout const& l = batch.shape();
+    index_t const n = l.spare();
+    for (index_t k = first; k < n; k += step) {
+      for (column const& c : out) {
+        if (c.lent()) store(const_cast<void*>(c.data), c.type, l.spare_slot(k) * c.token_stride, Real(0));
+      }
+    }
+  }
 };
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

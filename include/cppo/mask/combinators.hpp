@@ -2,7 +2,9 @@
 /// Masks form a Boolean algebra: all_of, any_of, none_of, and the operators & | ! on the library's own.
 #pragma once
 
-#include <cppo/core/concepts.hpp>
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/refusals.hpp>
 
 #include <limits>
 #include <type_traits>
@@ -23,11 +25,6 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(M const& m, token<V> c
   if constexpr (has_excess<M, V>) return m.excess(t);
   else return select(m(t), V(0), excess_limit<V>());
 }
-
-template <class M>
-concept composite = requires { typename M::first_type; typename M::second_type; };
-template <class M>
-concept negation = requires { typename M::negated_type; };
 
 }  // namespace detail
 
@@ -58,6 +55,7 @@ template <token_mask A, token_mask B>
 struct both_masks {
   using first_type = A;   ///< left
   using second_type = B;  ///< right
+  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<A> | detail::needs_of<B>;  ///< union
   A first;   ///< left
   B second;  ///< right
@@ -82,6 +80,7 @@ template <token_mask A, token_mask B>
 struct either_mask {
   using first_type = A;   ///< left
   using second_type = B;  ///< right
+  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<A> | detail::needs_of<B>;  ///< union
   A first;   ///< left
   B second;  ///< right
@@ -105,6 +104,7 @@ struct either_mask {
 template <token_mask A>
 struct not_mask {
   using negated_type = A;                               ///< what is negated
+  static constexpr bool made_of_masks = true;           ///< it has been checked on its own
   static constexpr needs needed = detail::needs_of<A>;  ///< the inner mask's
   A inner;                                              ///< the mask that is negated
   /// not inner(t)
@@ -128,6 +128,11 @@ template <token_mask A, token_mask B, token_mask... Rest>
 constexpr auto all_of(A a, B b, Rest... rest) noexcept {
   return all_of(both_masks<A, B>{a, b}, rest...);
 }
+/// Keeps what every mask keeps. Three, the first two of one type: goes before std::all_of where both namespaces are used.
+template <token_mask A, token_mask B>
+constexpr auto all_of(A a, A b, B c) noexcept {
+  return all_of(all_of(a, b), c);
+}
 /// Keeps what some mask keeps; nothing for none.
 constexpr keep_none_t any_of() noexcept { return {}; }
 /// Keeps what some mask keeps.
@@ -140,11 +145,40 @@ template <token_mask A, token_mask B, token_mask... Rest>
 constexpr auto any_of(A a, B b, Rest... rest) noexcept {
   return any_of(either_mask<A, B>{a, b}, rest...);
 }
+/// Keeps what some mask keeps. Three, the first two of one type: goes before std::any_of where both namespaces are used.
+template <token_mask A, token_mask B>
+constexpr auto any_of(A a, A b, B c) noexcept {
+  return any_of(any_of(a, b), c);
+}
 /// Keeps what no mask keeps.
 template <token_mask... Ms>
 constexpr auto none_of(Ms... masks) noexcept {
   return not_mask<decltype(any_of(masks...))>{any_of(masks...)};
 }
+/// Keeps what no mask keeps. Three, the first two of one type: goes before std::none_of where both namespaces are used.
+template <token_mask A, token_mask B>
+constexpr auto none_of(A a, A b, B c) noexcept {
+  return !any_of(a, b, c);
+}
+
+/// Never: they say which of the masks is none, and why.
+/// @{
+constexpr keep_all_t all_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+constexpr keep_none_t any_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+constexpr keep_all_t none_of(detail::mask_argument, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
+                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+  return {};
+}
+/// @}
 
 // Found by argument-dependent lookup where one side is the library's own; elsewhere `using namespace cppo::operators`.
 /// Operators for masks of any namespace.
@@ -164,9 +198,30 @@ template <token_mask A>
 constexpr auto operator!(A a) noexcept {
   return not_mask<A>{a};
 }
+/// Never: one side is a mask, and they say why the other is none.
+/// @{
+template <token_mask A>
+constexpr A operator&(A a, detail::mask_argument) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator&(detail::mask_argument, A a) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator|(A a, detail::mask_argument) noexcept {
+  return a;
+}
+template <token_mask A>
+constexpr A operator|(detail::mask_argument, A a) noexcept {
+  return a;
+}
+/// @}
 }  // namespace operators
 using operators::operator&;
 using operators::operator|;
 using operators::operator!;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// A threshold on the weighted divergence of each token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -20,6 +22,8 @@ class divergence_within_t {
     return detail::first_fault({detail::threshold_check(low_, low),
                                 detail::threshold_check(high_, "divergence_within(..., delta_high)")});
   }
+  /// Is a threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return low_ >= largest || high_ >= largest; }
   /// Z_t <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -49,3 +53,5 @@ constexpr divergence_within_t divergence_within(double delta_low, double delta_h
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

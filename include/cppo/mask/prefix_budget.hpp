@@ -2,6 +2,8 @@
 /// The cumulative prefix budget: every token is charged for the drift its prefix has already spent.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/fixed.hpp>
 #include <cppo/mask/combinators.hpp>
 
@@ -27,6 +29,11 @@ class prefix_budget_t {
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::threshold_check(delta_, "prefix_budget(delta, ...)"),
                                 detail::parameters_of(budget_)});
+  }
+  /// Is delta_b one that no mean of D up to `largest` exceeds, so that the budget never runs out?
+  constexpr bool out_of_reach(double largest) const noexcept {
+    if constexpr (requires { budget_.out_of_reach(largest); }) return budget_.out_of_reach(largest);
+    else return false;
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>
@@ -54,4 +61,11 @@ constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, double del
   return {delta, fixed_budget(delta_b)};
 }
 
+/// Never: it says what is wrong.
+constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, detail::budget_argument) noexcept {
+  return {delta, fixed_budget(0.0)};
+}
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

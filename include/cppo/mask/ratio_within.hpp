@@ -2,6 +2,8 @@
 /// PPO's interval on the importance ratio.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -38,3 +40,5 @@ class ratio_within_t {
 constexpr ratio_within_t ratio_within(double low, double high) noexcept { return {low, high}; }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The one-sided clause: updates that move pi back toward mu always count.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -30,3 +32,5 @@ inline constexpr bool masks_only_away<either_mask<A, B>> = masks_only_away<A> ||
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

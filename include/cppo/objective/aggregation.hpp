@@ -2,6 +2,8 @@
 /// From the losses of tokens to the loss of a batch.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 #include <cppo/core/types.hpp>
 
@@ -69,3 +71,5 @@ CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What a call has to say: counts and sums that add up over micro-batches and ranks. [Fig. 7]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 #include <cppo/objective/aggregation.hpp>
 #include <cppo/objective/token_counts.hpp>
@@ -188,3 +190,5 @@ static_assert(sizeof(report) == 8 * report_words + sizeof(loss_scaling), "a memb
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The loss of one token and its derivative. [Eq. 11]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/single_sample.hpp>
 
 #include <limits>
@@ -125,3 +127,5 @@ class surrogate {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,11 +2,14 @@
 /// How many tokens something became of: the part of a report that is counted token by token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
-/// Valid tokens of a call, or of a part of it. `Count`: a whole number.
+/// Valid tokens of a call, or of a part of it; and numbers that its outputs could not hold, of all outputs that are lent as
+/// floating-point numbers, `loss` and `gradient` first of all. `Count`: a whole number.
 ///
 /// A token teaches where its advantage times its token weight is not 0; the others have loss and gradient 0 whatever the
 /// mask says of them: those of a GRPO group with equal rewards, for example.
@@ -26,6 +29,9 @@ struct token_counts {
   Count teaching_toward = 0;    ///< `kept_toward` that teach
   Count masked_high = 0;        ///< masked tokens that teach, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
   Count masked_low = 0;         ///< masked tokens that teach, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
+  Count not_finite = 0;         ///< tokens whose loss or gradient is not finite although their input is
+  Count stored_infinite = 0;    ///< numbers that are finite and became infinite in an output of fewer bits
+  Count stored_zero = 0;        ///< numbers that are not 0 and became 0 in one
 
   /// f(name, member) for each count; of several objects, f(name, members).
   CPPO_CALLS_WHAT_IT_IS_GIVEN
@@ -45,6 +51,9 @@ struct token_counts {
     f("teaching_toward", of.teaching_toward...);
     f("masked_high", of.masked_high...);
     f("masked_low", of.masked_low...);
+    f("not_finite", of.not_finite...);
+    f("stored_infinite", of.stored_infinite...);
+    f("stored_zero", of.stored_zero...);
   }
   /// Counts `n` tokens by what was decided.
   CPPO_HOST_DEVICE constexpr void count(decision d, Count n = 1) noexcept {
@@ -62,3 +71,5 @@ struct token_counts {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

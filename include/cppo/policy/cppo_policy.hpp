@@ -2,6 +2,8 @@
 /// CPPO: position-weighted threshold and cumulative prefix budget.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/calibrated.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
@@ -33,16 +35,30 @@ constexpr auto cppo_with(double delta, double w_min, D divergence, B source) noe
                       toward_rollout | (divergence_within(delta) & prefix_budget(delta, source)));
 }
 
+/// Never: it says what is wrong.
+constexpr auto cppo_with(double delta, double w_min, detail::divergence_argument, detail::budget_argument) noexcept {
+  return cppo_with(delta, w_min, binary_tv, fixed_budget(0.0));
+}
+
 /// CPPO with a fixed budget. [Algorithm 1]
 template <divergence_score D = binary_tv_t>
 constexpr auto fixed_cppo(cppo_options o = {}, D divergence = {}) noexcept {
   return cppo_with(o.delta, o.w_min, divergence, fixed_budget(o.delta_b));
 }
 
+/// Never: it says what is wrong.
+constexpr auto fixed_cppo(cppo_options o, detail::divergence_argument) noexcept { return fixed_cppo(o); }
+
 /// CPPO with the budget calibrated per response; `delta_b` is the floor. [Eq. 22]
 template <divergence_score D = binary_tv_t>
 constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}, calibration c = {}) noexcept {
   return cppo_with(o.delta, o.w_min, divergence, calibrated_budget(o.delta_b, c));
 }
+/// Never: it says what is wrong.
+constexpr auto calibrated_cppo(calibrated_cppo_options o, detail::divergence_argument, calibration = {}) noexcept {
+  return calibrated_cppo(o);
+}
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// DPPO: one divergence threshold for every token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>
@@ -26,5 +28,9 @@ constexpr auto dppo(dppo_options o = {}, D divergence = {}) noexcept {
   auto const within = divergence_within(o.delta_low.value_or(o.delta), o.delta_high.value_or(o.delta));
   return trust_region(divergence, uniform_weight, toward_rollout | within);
 }
+/// Never: it says what is wrong.
+constexpr auto dppo(dppo_options o, detail::divergence_argument) noexcept { return dppo(o); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// PPO and GRPO: an interval on the importance ratio.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/none.hpp>
 #include <cppo/mask/ratio_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>
@@ -30,3 +32,5 @@ constexpr auto ppo(ppo_options o = {}) noexcept {
 constexpr auto unrestricted() noexcept { return trust_region(no_divergence, uniform_weight, keep_all); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

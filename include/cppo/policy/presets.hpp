@@ -2,6 +2,8 @@
 /// Table 3 of the paper by setting.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/policy/cppo_policy.hpp>
 
 /// The paper's parameters by setting [Table 3]. The divergence is Binary-TV unless given; the paper trains with Top-K.
@@ -25,4 +27,13 @@ constexpr auto moe_base(D divergence = {}) noexcept {
   return calibrated_cppo({.delta = 0.20, .delta_b = 0.020, .w_min = 0.8}, divergence);
 }
 
+/// Never: they say what is wrong.
+/// @{
+constexpr auto dense_post_trained(detail::divergence_argument) noexcept { return dense_post_trained(); }
+constexpr auto dense_base(detail::divergence_argument) noexcept { return dense_base(); }
+constexpr auto moe_base(detail::divergence_argument) noexcept { return moe_base(); }
+/// @}
+
 }  // namespace cppo::inline CPPO_ABI::presets
+
+#include <cppo/macros_on.inc>

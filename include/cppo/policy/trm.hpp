@@ -2,6 +2,8 @@
 /// TRM: a whole response is kept or dropped.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/response_within.hpp>
 #include <cppo/policy/trust_region.hpp>
@@ -19,11 +21,17 @@ template <divergence_score D = binary_kl_t>
 constexpr auto trm_max(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_max_within(o.delta));
 }
+/// Never: it says what is wrong.
+constexpr auto trm_max(trm_options o, detail::divergence_argument) noexcept { return trm_max(o); }
 
 /// TRM-Avg: the response is kept iff mean_t D_t <= delta. No one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
 constexpr auto trm_mean(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_mean_within(o.delta));
 }
+/// Never: it says what is wrong.
+constexpr auto trm_mean(trm_options o, detail::divergence_argument) noexcept { return trm_mean(o); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

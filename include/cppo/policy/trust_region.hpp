@@ -2,13 +2,31 @@
 /// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/reported.hpp>
+#include <cppo/divergence/none.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
+#include <cppo/weight/uniform.hpp>
 
 #include <type_traits>
 
 namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+/// What only a region with a divergence has.
+inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
+/// Prefix budgets that a mask holds, negated or not.
+template <class M>
+inline constexpr int prefix_budgets = leaves<M, prefix_account>();
+/// Is none of them asked for in vain?
+template <class M>
+inline constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
+template <class M>
+inline constexpr bool has_one_budget_at_most = prefix_budgets<M> <= 1;
+}  // namespace detail
 
 /// A trust region. Trivially copyable: a value on the stack, a kernel argument.
 ///
@@ -28,9 +46,11 @@ class region {
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
                                   (is_soft ? needs::prefix_values : needs::none);
   /// Does the mask hold a prefix budget, negated or not?
-  static constexpr bool has_prefix_budget = detail::leaves<M, detail::prefix_account>() > 0;
-  static_assert(detail::leaves<M, detail::prefix_account>() <= 1,
-                "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
+  static_assert(detail::has_one_budget_at_most<M> && detail::has_budget_it_asks_for<M>,
+                "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
+  static_assert(!detail::reports_only<D> || !any(detail::needs_of<M>, detail::needs_of_drift),
+                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
 
   /// Binds the parts; see `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
@@ -50,7 +70,12 @@ class region {
   /// Is the token kept?
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask_(t);
+    return mask_(seen(t));
+  }
+  /// How far past its boundary the token is. [Eq. 19]
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
+    return detail::excess_of(mask_, seen(t));
   }
   /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
@@ -58,7 +83,7 @@ class region {
     if constexpr (!is_soft) {
       return select(kept, V(1), V(0));
     } else {
-      V const x = detail::excess_of(mask_, t);
+      V const x = excess(t);
       return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
     }
   }
@@ -80,7 +105,7 @@ class region {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
     if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
-      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(t));
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(seen(t)));
     }
     return c;
   }
@@ -95,7 +120,7 @@ class region {
     claim<clause::response>(decision::masked_response, t, open, f);
     f(decision::masked_other, open);
     if constexpr (detail::leaves<M, clause::toward>() > 0) {
-      auto const toward = detail::passes<clause::toward>(mask_, t);
+      auto const toward = detail::passes<clause::toward>(mask_, seen(t));
       f(decision::kept_toward, kept & toward);
       f(decision::kept, kept & !toward);
     } else {
@@ -116,10 +141,21 @@ class region {
   }
 
  private:
+  /// The token as the parts that decide see it: a divergence for the report alone they do not.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
+    if constexpr (!detail::reports_only<D>) {
+      return (t);
+    } else {
+      token<V> without = t;
+      without.hide_divergence();
+      return without;
+    }
+  }
   template <clause K, class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
     if constexpr (detail::leaves<M, K>() > 0) {
-      auto const passed = detail::passes<K>(mask_, t);
+      auto const passed = detail::passes<K>(mask_, seen(t));
       f(d, open & !passed);
       open = open & passed;
     }
@@ -131,6 +167,17 @@ class region {
   G gate_;
 };
 
+namespace detail {
+/// f(input), for each input that a part of the region says must be lent.
+template <class D, class W, class M, class G, class F>
+constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
+  each_input(r.divergence(), f);
+  each_input(r.weight(), f);
+  each_input(r.mask(), f);
+  each_input(r.gate(), f);
+}
+}  // namespace detail
+
 /// A type made by `trust_region` (or shaped like it).
 template <class R>
 concept trust_region_policy = detail::trivially_copyable_value<R> && requires {
@@ -141,12 +188,36 @@ concept trust_region_policy = detail::trivially_copyable_value<R> && requires {
   { R::needed } -> std::convertible_to<needs>;
 };
 
-// `auto`: the compiler then names the concept that is not met, not the return type that could not be formed.
+namespace detail {
+/// Keeps every token: stands for regions that were refused.
+using open_region = region<no_divergence_t, uniform_weight_t, keep_all_t>;
+inline constexpr open_region no_region(no_divergence, uniform_weight, keep_all, hard_gate);
+template <class D, class W, class M>
+concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask<M>;
+}  // namespace detail
+
 /// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
 template <divergence_score D, weight_schedule W, token_mask M>
 constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
-  return region<D, W, M>(divergence, weight, mask, hard_gate);
+  constexpr bool at_most_one = detail::has_one_budget_at_most<M>, asks_well = detail::has_budget_it_asks_for<M>;
+  static_assert(at_most_one, "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static_assert(asks_well, "a mask of this trust region asks for the prefix budget, and there is none: put "
+                           "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
+  if constexpr (at_most_one && asks_well) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  else return detail::no_region;
 }
+/// Never: they say what is wrong.
+/// @{
+template <detail::any_part D, detail::any_part W, detail::any_part M>
+  requires(!detail::parts_in_order<D, W, M>)
+constexpr auto trust_region(D, W, M) noexcept {
+  static_assert(detail::never<D>, "trust_region takes a divergence, a weight and a mask, in this order");
+  return detail::no_region;
+}
+constexpr auto trust_region(detail::divergence_argument, detail::weight_argument, detail::mask_argument) noexcept {
+  return detail::no_region;
+}
+/// @}
 
 /// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
 ///
@@ -156,5 +227,20 @@ template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
 constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
   return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
 }
+/// Never: they say what is wrong.
+/// @{
+template <class D, class W, class M, class H>
+constexpr auto softened(region<D, W, M, H> const& hard, detail::gate_argument) noexcept {
+  return hard;
+}
+template <class R, class G>
+  requires(!detail::shaped_like_region<R>)
+constexpr auto softened(R const&, G const&) noexcept {
+  static_assert(detail::never<R>, "softened takes a region, as trust_region makes it, and a gate, in this order");
+  return detail::no_region;
+}
+/// @}
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What must not change a bit, tried on one batch: executors, poison, holes, padding, order, company, cuts.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/testing/region_runner.hpp>
@@ -65,7 +67,7 @@ class batch_check {
  private:
   void compare_with(std::string_view what, captured_run<real> const& got, generated_batch<T> const& batch,
                     std::vector<index_t> const& source, bool reports) {
-    slot_rows const rows = batch.rows();
+    slot_rows const rows = batch.rows_and_spare();
     difference const d = compare(got, whole_, rows, source);
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
@@ -178,3 +180,5 @@ class batch_check {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

@@ -1,6 +1,8 @@
 /// @file
-/// Are a region's parts the same on one lane and on four? Needs no SIMD.
+/// Are a region's parts the same on one lane and on four, and when they are asked again? Needs no SIMD.
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/policy/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
@@ -10,7 +12,8 @@
 
 namespace cppo::inline CPPO_ABI::testing {
 
-/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side.
+/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side,
+/// then on one lane once more, last token first.
 template <class Region>
 class lane_check {
   using one = token<float_lane>;
@@ -19,7 +22,7 @@ class lane_check {
  public:
   /// `run` is a traced run of `region` on `batch`: it supplies sums that tokens may ask for.
   lane_check(Region const& region, generated_batch<float> const& batch, captured_run<float> const& run, check_log& log)
-      : region_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
+      : region_(region), untouched_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
 
   /// All responses.
   void check() {
@@ -48,21 +51,49 @@ class lane_check {
     four const wide = together(single);
     auto const kept = region_.keeps(wide);
     emulated_lane const gate = region_.gate_value(wide, kept);
-    emulated_lane const excess = detail::excess_of(region_.mask(), wide);
+    emulated_lane const excess = region_.excess(wide);
     for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
       auto const kept_alone = region_.keeps(single[k]);
       same("divergence", k, wide.divergence().raw().at[k], single[k].divergence().raw());
       same("weight", k, wide.weight().raw().at[k], single[k].weight().raw());
       same("mask", k, kept.raw().at[k] ? 1.0F : 0.0F, kept_alone.raw() ? 1.0F : 0.0F);
       same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
-      same("excess", k, excess.raw().at[k], detail::excess_of(region_.mask(), single[k]).raw());
+      same("excess", k, excess.raw().at[k], region_.excess(single[k]).raw());
+    }
+    again(single);
+  }
+
+  /// The tokens of the group from the last to the first, each asked a different number of times, by a region that has
+  /// not been asked before.
+  void again(std::array<one, 4> const& single) {
+    Region const fresh = untouched_;
+    position<float_lane> const first(1);
+    for (std::size_t k = std::min<std::size_t>(row_.size() - first_, 4); k-- > 0;) {
+      one const& t = single[k];
+      auto const kept = region_.keeps(t);
+      float const gate = region_.gate_value(t, kept).raw();
+      for (std::size_t n = 0; n <= k; ++n) {
+        (void)fresh.gate_value(t, fresh.keeps(t));
+        (void)detail::score(fresh.divergence(), t);
+        (void)fresh.weight().at(first, whole_.length);
+      }
+      auto const kept_again = fresh.keeps(t);
+      same("mask", k, kept_again.raw() ? 1.0F : 0.0F, kept.raw() ? 1.0F : 0.0F, asked_again);
+      same("gate", k, fresh.gate_value(t, kept_again).raw(), gate, asked_again);
+      one scored = t;
+      scored.set_divergence(detail::score(fresh.divergence(), t));
+      same("divergence", k, scored.divergence().raw(), t.divergence().raw(), asked_again);
+      same("weight", k, fresh.weight().at(t.at(), whole_.length).raw(), t.weight().raw(), asked_again);
     }
   }
 
-  void same(std::string_view what, std::size_t k, float got, float expected) {
+  static constexpr std::string_view asked_again = "a part asked again, in another order";
+
+  void same(std::string_view what, std::size_t k, float got, float expected,
+            std::string_view check = "four lanes against one") {
     log_.count(1);
     if (same_bits(got, expected)) return;
-    log_.fail("four lanes against one", what, response_, static_cast<index_t>(slot(k)) - batch_.first(response_),
+    log_.fail(check, what, response_, static_cast<index_t>(slot(k)) - batch_.first(response_),
               static_cast<double>(got), static_cast<double>(expected));
   }
 
@@ -111,7 +142,7 @@ class lane_check {
     t.set_divergence(gather([&single](std::size_t k) { return single[k].divergence().raw(); }));
   }
 
-  Region const& region_;
+  Region const region_, untouched_;
   generated_batch<float> const& batch_;
   rollout_batch_view<float> view_;
   captured_run<float> const& run_;
@@ -123,3 +154,5 @@ class lane_check {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One call that puts a trust region of your own through what the library's are tested for.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_batch.hpp>
 #include <cppo/testing/check_lanes.hpp>
 #include <cppo/testing/plain_loop.hpp>
@@ -16,12 +18,11 @@ class region_check {
   template <class... Executor>
   region_check(Region const& region, check_options const& o, named_executor<Executor> const&... further)
       : region_(region), o_(o), narrow_(region, further...), wide_(region) {
-    if constexpr (detail::declares_input<typename Region::divergence_type>) {
-      argument const reads = region.divergence().reads();
+    detail::each_input_of(region, [this](argument reads) {
       bool const lists = reads == argument::top_k || reads == argument::token_id;
       if (lists && o_.generate.top_k == 0) o_.generate.top_k = 5;
       o_.generate.divergence = o_.generate.divergence || reads == argument::divergence;
-    }
+    });
   }
 
   /// All batches, until a fault is found.
@@ -121,7 +122,8 @@ class region_check {
 };
 
 /// Runs a region on random batches and compares, bit for bit: a call with its repetition; `seq` with `simd` at one and
-/// three threads (where it is built) and with `further` executors, with and without trace; one lane with four; excluded
+/// three threads (where it is built) and with `further` executors, with and without trace; one lane with four, and with itself asked
+/// again, in another order; excluded
 /// slots full of NaN, infinities and junk; holes with removed tokens; other orders, paddings and layouts; every
 /// response alone; every response in pieces, a short one cut in every way. Then, in double, with a plain loop that shares only
 /// the region's own parts: decisions unless they are too close to call, values to 1e-9.
@@ -135,3 +137,5 @@ check_result check_region(Region const& region, check_options const& options = {
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Runs calls on a device wherever their buffers lie: what compares executors on a host compares a device too.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/cuda.cuh>
 
@@ -99,14 +101,14 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
   layout there = l;
   auto const slots = static_cast<std::size_t>(l.elements());
   auto const place = [&](auto const* offsets) {
-    there = packed_on_device(copies.of(offsets, static_cast<std::size_t>(l.responses() + 1) * sizeof *offsets), l.responses(), l.elements());
+    there = l.moved_to_device(copies.of(offsets, static_cast<std::size_t>(l.responses() + 1) * sizeof *offsets));
   };
   if (l.is_packed() && l.responses() > 0) {
     if (l.offset_type() == element_type::i32) place(static_cast<std::int32_t const*>(l.offsets()));
     else place(static_cast<std::int64_t const*>(l.offsets()));
   }
   auto const move = [&]<class B>(B& b) {
-    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, l));
+    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, there));  // from slot 0 on
     else copies.move(b.data, footprint_of(b, static_cast<index_t>(slots), t.batch.lists().k));
   };
   cppo::detail::task<Real, Region> moved = t;
@@ -129,3 +131,5 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

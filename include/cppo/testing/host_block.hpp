@@ -2,6 +2,8 @@
 /// A block of threads made of loops: the very bodies that a device runs, on a host, to be tested without one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/block_call.hpp>
 
@@ -94,6 +96,7 @@ class host_kernels {
     };
     if (is_usual(t)) each_response<true>(t, decide);
     each_response<false>(t, decide);
+    if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
     status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
@@ -144,3 +147,5 @@ class kernel_bodies : public host_executor<kernel_bodies<Threads>> {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

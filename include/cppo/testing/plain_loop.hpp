@@ -3,6 +3,8 @@
 /// engine forms from them (prefix sums, quantile, maximum, mean, surrogate) is formed here again.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -20,28 +22,39 @@ struct plain_result {
 };
 
 /// Statistics of a response, by sorting and adding up.
-struct plain_statistics {
-  response_summary summary;     ///< T, maximum, mean, delta_b
-  std::vector<double> scores;   ///< D_1 ... D_T, ascending
-
+class plain_statistics {
+ public:
   /// Takes the divergences of a response.
-  explicit plain_statistics(std::vector<double> all) : scores(std::move(all)) {
-    std::sort(scores.begin(), scores.end());
-    long double sum = 0;
-    for (double const d : scores) sum += d;
-    summary.length = static_cast<index_t>(scores.size());
-    summary.max_divergence = scores.empty() ? 0.0 : scores.back();
-    summary.divergence_sum.low = static_cast<index_t>(std::llround(std::ldexp(sum, 40)));
+  explicit plain_statistics(std::vector<double> all) : scores_(std::move(all)) {
+    std::sort(scores_.begin(), scores_.end());
+    for (double const d : scores_) sum_ += d;
+  }
+  /// T
+  index_t length() const { return static_cast<index_t>(scores_.size()); }
+  /// 0 for none.
+  double max_divergence() const { return scores_.empty() ? 0.0 : scores_.back(); }
+  /// 0 for none.
+  double mean_divergence() const {
+    return scores_.empty() ? 0.0 : static_cast<double>(sum_ / static_cast<long double>(scores_.size()));
+  }
+  /// T, maximum, sum; delta_b is left to be resolved.
+  response_summary totals() const {
+    auto const units = static_cast<index_t>(std::llround(std::ldexp(sum_, 40)));
+    return {.length = length(), .max_divergence = max_divergence(), .divergence_sum = {.high = 0, .low = units}};
   }
   /// Interpolated order statistic; NaN counts as 0.
   double quantile(double q) const {
-    if (scores.empty()) return 0.0;
+    if (scores_.empty()) return 0.0;
     q = std::isnan(q) ? 0.0 : std::clamp(q, 0.0, 1.0);
-    double const place = q * static_cast<double>(scores.size() - 1);
+    double const place = q * static_cast<double>(scores_.size() - 1);
     auto const k = static_cast<std::size_t>(place);
-    if (k + 1 >= scores.size()) return scores.back();
-    return scores[k] + (scores[k + 1] - scores[k]) * (place - static_cast<double>(k));
+    if (k + 1 >= scores_.size()) return scores_.back();
+    return scores_[k] + (scores_[k + 1] - scores_[k]) * (place - static_cast<double>(k));
   }
+
+ private:
+  std::vector<double> scores_;  // D_1 ... D_T, ascending
+  long double sum_ = 0;
 };
 
 /// The plain loop over one batch of doubles.
@@ -81,7 +94,7 @@ class plain_walk {
   token<V> load(index_t b, index_t slot, top_k_row<double>& lists) const {
     auto const i = static_cast<std::size_t>(slot);
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
-    if (batch_.lends_divergence) t.lend_divergence(V(batch_.divergence[i]));
+    t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
     t.set_divergence(cppo::detail::score(policy_.divergence(), t));
     return t;
@@ -94,19 +107,20 @@ class plain_walk {
       top_k_row<double> lists;
       scores.push_back(load(b, slot, lists).divergence().raw());
     }
-    plain_statistics s(std::move(scores));
-    s.summary.delta_b = policy_.resolve_budget(s);
+    plain_statistics const s(std::move(scores));
+    response_summary whole = s.totals();
+    whole.delta_b = policy_.resolve_budget(s);
     sums before;
     for (std::size_t k = 0; k < row.size(); ++k) {
       top_k_row<double> lists;
       token<V> t = load(b, row[k], lists);
       bool const by_column = o_.positions == position_convention::padded_column;
       position<V> const at(by_column ? row[k] - batch_.first(b) + 1 : static_cast<index_t>(k) + 1);
-      t.set_weight(at, s.summary, policy_.weight().at(at, schedule_length(s.summary.length)));
-      decide(t, at, row[k], s.summary, before);
+      t.set_weight(at, whole, policy_.weight().at(at, schedule_length(whole.length)));
+      decide(t, at, row[k], whole, before);
       before.drift += t.weighted_divergence().raw();
       before.weight += t.weight().raw();
-      before.allowance += static_cast<long double>(t.weight().raw()) * s.summary.delta_b;
+      before.allowance += static_cast<long double>(t.weight().raw()) * whole.delta_b;
     }
   }
 
@@ -120,7 +134,8 @@ class plain_walk {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
     long double const room = policy_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
-    t.set_within_prefix_budget(V::mask(room >= error));
+    if (!Region::has_prefix_budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
+    t.set_within_prefix_budget(V::mask(!Region::has_prefix_budget || room >= error));
     auto const number = [error](long double x) { return V(static_cast<double>(x + error)); };
     t.set_prefix(number(before.drift), number(before.weight), number(before.allowance));
     auto const kept = policy_.keeps(t);
@@ -185,3 +200,5 @@ plain_result plain_loop(generated_batch<double> const& batch, Region const& poli
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Random numbers that are the same on every machine and standard library.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/exponential.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -44,3 +46,5 @@ class random_source {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

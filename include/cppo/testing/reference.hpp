@@ -3,6 +3,8 @@
 /// batch it reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/reference_result.hpp>
 #include <cppo/testing/reference_score.hpp>
 
@@ -192,3 +194,5 @@ reference_result reference(rollout_batch_view<Real> const& batch, reference_opti
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

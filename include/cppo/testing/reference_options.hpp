@@ -2,6 +2,8 @@
 /// What the oracle is told: a trust region and a loss as plain numbers, without any part of the library's own.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <optional>
@@ -87,3 +89,5 @@ constexpr index_t reference_slot(layout const& l, index_t b, index_t i) noexcept
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

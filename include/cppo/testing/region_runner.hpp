@@ -2,6 +2,8 @@
 /// A region bound to every executor, its type erased: checks are compiled once, not once for each region.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/testing/captured_run.hpp>
 
@@ -83,3 +85,5 @@ class region_runner {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

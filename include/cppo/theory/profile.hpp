@@ -10,6 +10,8 @@
 /// lengths, NaN: the result is NaN.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 #include <cmath>
@@ -142,3 +144,5 @@ inline double terminal_account_residual(std::span<double const> lambda, std::spa
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The paper's weight: early tokens are bounded harder than late ones.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -48,3 +50,5 @@ class linear_weight_t {
 constexpr linear_weight_t linear_weight(double w_min) noexcept { return linear_weight_t(w_min); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

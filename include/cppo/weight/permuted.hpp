@@ -2,7 +2,10 @@
 /// The shuffle ablation: the same multiset of weights within a response, in a random order.
 #pragma once
 
-#include <cppo/core/concepts.hpp>
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/refusals.hpp>
+#include <cppo/weight/uniform.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -67,5 +70,9 @@ template <weight_schedule W>
 constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
   return permuted_weight<W>(inner, seed);
 }
+/// Never: it says what is wrong.
+constexpr uniform_weight_t permuted(detail::weight_argument, std::uint64_t) noexcept { return {}; }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

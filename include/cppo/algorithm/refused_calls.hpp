@@ -1,0 +1,88 @@
+/// @file
+/// What is said of a call whose arguments are of the wrong kind or in the wrong order: the cause, in one sentence.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/core/refusals.hpp>
+#include <cppo/execution/simd_executor.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_batch = false;
+template <class Real>
+inline constexpr bool is_batch<rollout_batch_view<Real>> = true;
+template <class E>
+concept any_executor = can_run<E, float, open_region> || std::is_same_v<E, simd_t>;
+template <class T>
+concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_policy<T>;
+
+struct executor_argument {
+  template <class E>
+  constexpr executor_argument(E const&) noexcept {
+    static_assert(!std::is_same_v<E, simd_t> || can_run<E, float, open_region>,
+                  "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
+    static_assert(any_executor<E>, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+  }
+};
+struct batch_argument {
+  template <class B>
+  constexpr batch_argument(B const&) noexcept {
+    static_assert(is_batch<B>, "the second argument of a call is a batch, as cppo::rollout_batch(...) makes it");
+  }
+};
+struct region_argument {
+  template <class R>
+  constexpr region_argument(R const&) noexcept {
+    constexpr bool copied = trivially_copyable_value<R>, whole = !copied || trust_region_policy<R>;
+    static_assert(copied, "a region is copied byte by byte, as a kernel argument is: no vector or string in it");
+    static_assert(whole, "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, "
+                         "mask), or by a named policy such as cppo::ppo()");
+  }
+};
+
+}  // namespace detail
+
+/// Never: they say what is wrong with a call.
+/// @{
+template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
+  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_policy<R>))
+status policy_loss(E const&, B const&, R const&, policy_outputs const&, loss_options const& = {}) noexcept {
+  static_assert(detail::never<E>, "policy_loss takes an executor, a batch, a region and outputs, in this order");
+  return {};
+}
+template <detail::argument_of_call B, detail::argument_of_call R>
+  requires(!detail::any_executor<B>)
+status policy_loss(B const&, R const&, policy_outputs const&, loss_options const& = {}) noexcept {
+  static_assert(detail::never<B>, "policy_loss begins with an executor: policy_loss(cppo::seq, batch, region, outputs)");
+  return {};
+}
+inline status policy_loss(detail::executor_argument, detail::batch_argument, detail::region_argument,
+                          policy_outputs const&, loss_options const& = {}) noexcept {
+  return {};
+}
+template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
+  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_policy<R>))
+status compute_mask(E const&, B const&, R const&, output const&, loss_options const& = {}) noexcept {
+  static_assert(detail::never<E>, "compute_mask takes an executor, a batch, a region and a mask, in this order");
+  return {};
+}
+template <detail::argument_of_call B, detail::argument_of_call R>
+  requires(!detail::any_executor<B>)
+status compute_mask(B const&, R const&, output const&, loss_options const& = {}) noexcept {
+  static_assert(detail::never<B>, "compute_mask begins with an executor: compute_mask(cppo::seq, batch, region, mask)");
+  return {};
+}
+inline status compute_mask(detail::executor_argument, detail::batch_argument, detail::region_argument, output const&,
+                           loss_options const& = {}) noexcept {
+  return {};
+}
+/// @}
+
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

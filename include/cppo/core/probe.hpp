@@ -1,0 +1,42 @@
+/// @file
+/// The lane on which parts are checked: a float as to arithmetic, a type of its own as to what a part may ask.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/numeric.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// Inputs that a part says it reads.
+enum class lent_inputs : unsigned { none = 0, divergence = 1, top_k = 2, either = 3 };
+
+CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) noexcept {
+  return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+
+/// Stands for the register of a part that is checked. It declares `Declared` and reads `Lent`. `Scored`: a token's D and
+/// what follows from it are known when the part is asked.
+template <needs Declared, lent_inputs Lent, bool Scored>
+struct probe_register {};
+
+template <needs Declared, lent_inputs Lent, bool Scored>
+struct register_ops<probe_register<Declared, Lent, Scored>> : register_ops<float> {};
+
+/// What a part may ask of tokens of V: everything, but where it is checked.
+template <class V>
+struct permitted {
+  static constexpr bool scored = true;
+  static constexpr bool lent(lent_inputs) noexcept { return true; }
+  static constexpr bool declared(needs) noexcept { return true; }
+};
+template <needs Declared, lent_inputs Lent, bool Scored>
+struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
+  static constexpr bool scored = Scored;
+  static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
+  static constexpr bool declared(needs wanted) noexcept { return Scored && (Declared | wanted) == Declared; }
+};
+
+}  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>
