@@ -10,6 +10,7 @@
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/policy/trust_region.hpp>
+#include <cppo/policy/reporting.hpp>
 #include <cppo/algorithm/refused_calls.hpp>
 
 #include <cppo/algorithm.hpp>

@@ -2,11 +2,11 @@
 // expect: a mask must take tokens on lanes of any type
 // expect: a mask is a struct that is called with a token
 // expect: excess(t) of a mask is const, takes a `cppo::token<V> const&` of any lanes V and returns a V
-// expect: check() of a mask is const and returns bool
+// expect: check() of a mask is const and returns a bool or a cppo::parameter_check
 // expect: this is a part of another kind, not a mask
 // expect: a number is no divergence
 // expect: this is a part of another kind, not a divergence
-// expect: check() of a divergence is const and returns bool, reads() is const and returns a cppo::argument
+// expect: check() of a divergence is const and returns a bool or a cppo::parameter_check, reads() is const and returns a cppo::argument
 // expect: at(t) and between(log_p, log_q) of a divergence must be const
 // expect: a divergence takes `cppo::token<V> const&`, or two lanes by value
 // expect: a divergence must take lanes of any type

@@ -1,6 +1,6 @@
 // expect: a number is no weight: write cppo::uniform_weight or linear_weight(0.8)
 // expect: a weight is copied byte by byte
-// expect: check() of a weight is const and returns bool
+// expect: check() of a weight is const and returns a bool or a cppo::parameter_check
 // expect: at(t, T) of a weight must be const
 // expect: a weight must take positions on lanes of any type
 // expect: at(t, T) of a weight returns a V, the lanes of `cppo::position<V>`

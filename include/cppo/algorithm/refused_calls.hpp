@@ -2,9 +2,10 @@
 /// What is said of a call whose arguments are of the wrong kind or in the wrong order: the cause, in one sentence.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/core/refusals.hpp>
-#include <cppo/execution/simd_executor.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -14,17 +15,16 @@ template <class T>
 inline constexpr bool is_batch = false;
 template <class Real>
 inline constexpr bool is_batch<rollout_batch_view<Real>> = true;
-template <class E>
-concept any_executor = can_run<E, float, open_region> || std::is_same_v<E, simd_t>;
 template <class T>
 concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_policy<T>;
 
 struct executor_argument {
   template <class E>
   constexpr executor_argument(E const&) noexcept {
-    static_assert(!std::is_same_v<E, simd_t> || can_run<E, float, open_region>,
+    constexpr bool is_there = runs_where_it_is<E>, known = any_executor<E> || std::is_same_v<E, simd_t>;
+    static_assert(is_there,
                   "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
-    static_assert(any_executor<E>, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+    static_assert(known, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
   }
 };
 struct batch_argument {
@@ -82,3 +82,5 @@ inline status compute_mask(detail::executor_argument, detail::batch_argument, de
 /// @}
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The lane on which parts are checked: a float as to arithmetic, a type of its own as to what a part may ask.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -36,3 +38,5 @@ struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -6,6 +6,8 @@
 /// can be used, so that nothing else is said.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -47,7 +49,7 @@ consteval misuse why_not(bool is_other_part, ways_to_call called, misuse wrong =
   if (std::is_arithmetic_v<P> || std::is_enum_v<P>) return misuse::number;
   if (is_other_part) return misuse::other_part;
   if (!trivially_copyable_value<P>) return misuse::owns;
-  if (!members_fit<P>) return misuse::wrong_member;
+  if (!members_fit<P> || !largest_fits<P>) return misuse::wrong_member;
   if (called.as_it_must) return wrong;
   if (called.not_const) return misuse::not_const;
   if (called.by_reference) return misuse::by_reference;
@@ -135,7 +137,7 @@ struct mask_argument {
                   "a mask is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                   "what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a mask is const and returns bool, reads() is const and returns a cppo::argument");
+                  "check() of a mask is const and returns a bool or a cppo::parameter_check, reads() is const and returns a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>,
                   "operator() of a mask must be const: `template <class V> constexpr auto operator()(cppo::token<V> "
                   "const& t) const`");
@@ -165,7 +167,8 @@ struct divergence_argument {
                   "a divergence is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
                   "to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a divergence is const and returns bool, reads() is const and returns a cppo::argument");
+                  "check() of a divergence is const and returns a bool or a cppo::parameter_check, reads() is const and "
+                  "returns a cppo::argument, largest() is const and returns a double");
     static_assert(is_not<wrong, misuse::not_const>, "at(t) and between(log_p, log_q) of a divergence must be const");
     static_assert(is_not<wrong, misuse::by_reference>, "a divergence takes `cppo::token<V> const&`, or two lanes by value");
     static_assert(is_not<wrong, misuse::not_generic>,
@@ -190,7 +193,7 @@ struct weight_argument {
     static_assert(is_not<wrong, misuse::owns>,
                   "a weight is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                   "what outlives the call");
-    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a weight is const and returns bool");
+    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a weight is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>, "at(t, T) of a weight must be const");
     static_assert(is_not<wrong, misuse::by_reference>, "at of a weight takes `cppo::position<V>` and `cppo::index_t` by value");
     static_assert(is_not<wrong, misuse::not_generic>,
@@ -215,7 +218,7 @@ struct gate_argument {
     static_assert(is_not<wrong, misuse::owns>,
                   "a gate is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                   "what outlives the call");
-    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a gate is const and returns bool");
+    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a gate is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>,
                   "operator() of a gate must be const: `template <class V> constexpr V operator()(V x) const`");
     static_assert(is_not<wrong, misuse::by_reference>, "a gate takes the excess by value: `operator()(V x) const`");
@@ -240,7 +243,7 @@ struct budget_argument {
     static_assert(is_not<wrong, misuse::owns>,
                   "a budget is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                   "what outlives the call");
-    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a budget is const and returns bool");
+    static_assert(is_not<wrong, misuse::wrong_member>, "check() of a budget is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>, "resolve(statistics) of a budget must be const");
     static_assert(is_not<wrong, misuse::by_reference>, "resolve of a budget takes the statistics as `Statistics const&`");
     static_assert(is_not<wrong, misuse::unusable> && is_not<wrong, misuse::number>,
@@ -251,3 +254,5 @@ struct budget_argument {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,7 +2,9 @@
 /// Stands for `on(stream)` where CPPO_USE_CUDA is not 1.
 #pragma once
 
-#include <cppo/execution/execution.hpp>
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/seq.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -24,3 +26,5 @@ constexpr detail::no_device on(...) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

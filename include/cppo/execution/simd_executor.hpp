@@ -2,19 +2,18 @@
 /// The SIMD executor as a value: how it is to run. What runs it is in execution/simd.hpp, which CPPO_USE_XSIMD switches on.
 #pragma once
 
-#include <cppo/core/types.hpp>
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/execution.hpp>
 
 #include <cstddef>
 
 namespace cppo::inline CPPO_ABI {
 
 class workspace;
-namespace detail {
-struct outcome_fold;
-}
 
 /// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
-class simd_t {
+class simd_t : public host_executor<simd_t> {
  public:
   constexpr simd_t() noexcept = default;
   /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
@@ -36,6 +35,15 @@ class simd_t {
   /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
   template <class Real, class Task, class Body>
   detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const;
+  /// Asks the registers too.
+  template <class Real, class Region>
+  bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept;
+  /// Counts on registers, in float.
+  template <class Real, class Region>
+  index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept;
+  /// Runs a call on registers of tokens, responses over threads; calls in double run the scalar definition.
+  template <class Real, class Region>
+  detail::outcome_fold execute(detail::task<Real, Region> const& t) const;
 
  private:
   int threads_ = 1;
@@ -46,3 +54,5 @@ class simd_t {
 inline constexpr simd_t simd{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>
