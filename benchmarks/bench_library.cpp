@@ -15,7 +15,7 @@ std::int32_t call(std::int32_t threads, Batch const& batch, Region const& region
   auto const simd = cppo::simd.with_threads(threads).with_workspace(memory);
   cppo::status const s = threads == 0 ? cppo::policy_loss(cppo::seq, batch, region, outputs, options)
                                       : cppo::policy_loss(simd, batch, region, outputs, options);
-  outcome = {r.loss, r.mean_delta_b(), r.counts.tokens, r.kept, r.masked_budget};
+  outcome = {r.loss(), r.mean_delta_b(), r.counts.tokens, r.kept, r.masked_budget};
   return s.ok() ? 0 : 1 + static_cast<std::int32_t>(s.code);
 }
 

@@ -4,9 +4,11 @@
     amalgamate.py --output FILE [--root DIR] [--commit TEXT]
 
 The same sources give the same bytes. Each header comes in once, where it is first included. Standard headers that are
-included unconditionally are hoisted to the top, sorted; those inside an #if stay where they are. A header that is only
+included unconditionally are hoisted, sorted, to the line after version.hpp, which checks the language; those inside an
+#if stay where they are. A header that is only
 included inside an #if (the `simd` executor under CPPO_USE_XSIMD) stays inside it. A header that is included both ways
-is written before the #if, since what comes later relies on it.
+is written before the #if, since what comes later relies on it. macros_off.inc and macros_on.inc, which every header
+includes, stand around the whole.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from pathlib import Path
 
 OWN = re.compile(r"^\s*#\s*include\s*<(cppo/[^>]+)>")
 SYSTEM = re.compile(r"^\s*#\s*include\s*<([^>]+)>")
+MACROS = re.compile(r"^\s*#\s*include\s*<cppo/macros_(off|on)\.inc>")
 OPEN = re.compile(r"^\s*#\s*if(def|ndef)?\b")
 ELSE = re.compile(r"^\s*#\s*el(se|if)")
 CLOSE = re.compile(r"^\s*#\s*endif\b")
@@ -58,13 +61,15 @@ class Amalgamation:
         self.system = set()
         self.written = set()  # plain headers already in `lines`
         self.lines = []
+        self.language_checked = 0  # the line of `lines` before which the language is not known to be right
 
     def source(self, name):
         if name not in self.texts:
             path = self.include_dir / name
             if not path.is_file():
                 raise SystemExit(f"amalgamate: <{name}> is included but there is no {path.name} at that place")
-            self.texts[name] = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self.texts[name] = [line for line in lines if not MACROS.match(line)]
         return self.texts[name]
 
     def includes(self, name):
@@ -159,7 +164,14 @@ class Amalgamation:
         """Moves the collected lines of `name` to the result, under a line that says whose they are."""
         if any(line.strip() for line in out):
             self.lines += ["", f"// ---- {name}", ""] + out
+            if name == "cppo/version.hpp":
+                self.language_checked = len(self.lines)
         out.clear()
+
+    def macros(self, what):
+        """The lines of macros_off.inc or macros_on.inc."""
+        path = self.include_dir / "cppo" / f"macros_{what}.inc"
+        return ["", *path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
     def run(self, commit):
         self.write_plain(self.umbrella)
@@ -174,8 +186,10 @@ class Amalgamation:
             "#pragma once",
             "",
         ]
-        head += [f"#include <{name}>" for name in sorted(self.system)]
-        text = "\n".join(line.rstrip() for line in head + self.lines) + "\n"
+        standard = ["", *(f"#include <{name}>" for name in sorted(self.system))]
+        checked = self.language_checked
+        lines = [*head, *self.macros("off"), *self.lines[:checked], *standard, *self.lines[checked:], *self.macros("on")]
+        text = "\n".join(line.rstrip() for line in lines) + "\n"
         return re.sub(r"\n{3,}", "\n\n", text)
 
 

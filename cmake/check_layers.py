@@ -6,7 +6,8 @@
 
 The rule: a file includes files of lower layers, and of its own layer only those that SAME_LAYER names. Besides: no
 include of the umbrella, no cycle, `#pragma once` and `/// @file` in every file, third-party names only in the files
-that exist to contain them, group headers that hold all of their folder and nothing else.
+that exist to contain them, group headers that hold all of their folder and nothing else, other people's macros put aside
+around all code.
 """
 
 import argparse
@@ -37,12 +38,18 @@ SAME_LAYER = {
 
     "core/*": ["core/types.hpp"],
     "core/exponential.hpp": ["core/numeric.hpp"],
-    "core/view.hpp": ["core/half.hpp"],
-    "core/buffer.hpp": ["core/status.hpp", "core/view.hpp"],
+    "core/element.hpp": ["core/half.hpp"],
+    "core/cuda_half.hpp": ["core/element.hpp"],
+    "core/view.hpp": ["core/element.hpp"],
+    "core/narrowing.hpp": ["core/numeric.hpp", "core/view.hpp"],
+    "core/layout.hpp": ["core/status.hpp", "core/view.hpp"],
+    "core/buffer.hpp": ["core/layout.hpp"],
     "core/batch.hpp": ["core/buffer.hpp"],
+    "core/status.hpp": ["core/parameter_check.hpp"],
+    "core/describe.hpp": ["core/status.hpp"],
     "core/arithmetic.hpp": ["core/exponential.hpp", "core/prefix_sums.hpp"],
     "core/overlap.hpp": ["core/batch.hpp"],
-    "core/prefix_sums.hpp": ["core/numeric.hpp"],
+    "core/prefix_sums.hpp": ["core/numeric.hpp", "core/parameter_check.hpp"],
     "core/response_summary.hpp": ["core/prefix_sums.hpp"],
     "core/probe.hpp": ["core/numeric.hpp"],
     "core/token.hpp": ["core/batch.hpp", "core/exponential.hpp", "core/probe.hpp", "core/response_summary.hpp"],
@@ -55,8 +62,8 @@ SAME_LAYER = {
 
     "policy/*": ["policy/trust_region.hpp"],
     "policy/presets.hpp": ["policy/cppo_policy.hpp"],
-    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/trm.hpp"],
-    "objective/report.hpp": ["objective/aggregation.hpp"],
+    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/reporting.hpp", "policy/trm.hpp"],
+    "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.
     "execution/*": ["execution/task.hpp"],
@@ -73,6 +80,7 @@ SAME_LAYER = {
     "execution/simd_tokens.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
     "execution/simd_group.hpp": ["execution/simd_notes.hpp", "execution/simd_tokens.hpp"],
     "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
+    "execution/simd_executor.hpp": ["execution/execution.hpp"],
     "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_executor.hpp", "execution/simd_response.hpp"],
     "execution/no_device.hpp": ["execution/execution.hpp"],
     "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
@@ -86,6 +94,10 @@ SAME_LAYER = {
     "execution/cuda.cuh": ["execution/cuda_kernels.cuh", "execution/cuda_workspace.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
+    "algorithm/diagnosis_layout.hpp": ["algorithm/diagnosis_statistics.hpp"],
+    "algorithm/diagnosis_sums.hpp": ["algorithm/diagnosis_statistics.hpp"],
+    "algorithm/diagnose.hpp": ["algorithm/diagnosis_layout.hpp", "algorithm/diagnosis_sums.hpp", "algorithm/findings.hpp",
+                               "algorithm/policy_loss.hpp"],
     "algorithm/refused_calls.hpp": ["algorithm/policy_loss.hpp"],
     "testing/*": ["testing/*"],
     "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
@@ -98,7 +110,7 @@ SAME_LAYER = {
 # file: the only files of the library it may include. The oracle is written from the equations; if it reused the
 # layers 1 to 4 beyond the views, it would prove nothing.
 ONLY = {
-    "testing/reference*.hpp": ["version.hpp", "config.hpp", "core/types.hpp", "core/view.hpp", "core/half.hpp",
+    "testing/reference*.hpp": ["version.hpp", "config.hpp", "core/types.hpp", "core/view.hpp", "core/element.hpp", "core/half.hpp",
                                "core/status.hpp", "core/buffer.hpp", "core/batch.hpp", "testing/reference*.hpp"],
 }
 
@@ -138,6 +150,7 @@ version
 
 # ---- reading -----------------------------------------------------------------------------------------------------
 
+MACROS_OFF, MACROS_ON = "cppo/macros_off.inc", "cppo/macros_on.inc"
 INCLUDE = re.compile(r"^\s*#\s*include\s*([<\"])([^>\"]+)[>\"]")
 # Comments and string literals, blanked so that prose may name anything.
 PROSE = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
@@ -163,8 +176,13 @@ class Header:
         self.lines = self.text.splitlines()
         self.layer = layer_of(self.name)
         self.includes = []  # (line number, bracket, target)
+        self.macros = []  # (line number, target) of what puts other people's macros aside
         for number, line in enumerate(self.lines, 1):
-            if found := INCLUDE.match(line):
+            if not (found := INCLUDE.match(line)) or found[2].startswith("cppo: "):  # no file: it stops the compiler
+                continue
+            if found[2] in (MACROS_OFF, MACROS_ON):
+                self.macros.append((number, found[2]))
+            else:
                 self.includes.append((number, found[1], found[2]))
 
     def own_includes(self):
@@ -198,6 +216,30 @@ class Checker:
             self.problem(header, 1, "no `/// @file` comment", "begin the file with /// @file and a sentence on what it is")
         if header.layer is None:
             self.problem(header, 1, "the file is in no layer", "name its folder in LAYERS (cmake/check_layers.py)")
+
+    def check_macros(self, header):
+        """Code stands between macros_off.inc, before any other include, and macros_on.inc, the last line."""
+        code = [number for number, line in enumerate(header.lines, 1) if line.startswith("namespace ")]
+        if not code:
+            return
+        first = min([number for number, _, _ in header.includes] + code)
+        at = [target for _, target in header.macros]
+        if at != [MACROS_OFF, MACROS_ON] or header.macros[0][0] > first or header.macros[1][0] != len(header.lines):
+            self.problem(header, code[0], "the code is read with other people's macros",
+                         f"write #include <{MACROS_OFF}> before the other includes and #include <{MACROS_ON}> in the last line")
+
+    def check_macro_files(self):
+        """What is brought back is what was put aside."""
+        pragmas = []
+        for what, name in (("push", MACROS_OFF), ("pop", MACROS_ON)):
+            path = self.root.parent / name
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+            pragmas.append(re.findall(rf'^#pragma {what}_macro\("(\w+)"\)$', text, re.MULTILINE))
+            if what == "push" and re.findall(r"^#undef (\w+)$", text, re.MULTILINE) != pragmas[0]:
+                self.problems.append(f"include/{name}: not every macro is put aside and undefined\n    remedy: write both lines")
+        if pragmas[0] != pragmas[1]:
+            odd = ", ".join(sorted(set(pragmas[0]) ^ set(pragmas[1]))) or "the order"
+            self.problems.append(f"include/{MACROS_ON}: not what {MACROS_OFF} puts aside: {odd}\n    remedy: the same names, in order")
 
     def check_own_include(self, header, number, target):
         if target not in self.headers:
@@ -318,7 +360,9 @@ class Checker:
         for header in self.headers.values():
             self.check_form(header)
             self.check_includes(header)
+            self.check_macros(header)
             self.check_names(header)
+        self.check_macro_files()
         self.check_cycles()
         self.check_groups()
         self.check_umbrella()

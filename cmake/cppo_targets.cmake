@@ -9,6 +9,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/cppo_dependencies.cmake")
 set(cppo_include_dir "${PROJECT_SOURCE_DIR}/include")
 file(GLOB_RECURSE cppo_headers CONFIGURE_DEPENDS "${cppo_include_dir}/cppo/*.hpp")
 file(GLOB_RECURSE cppo_device_headers CONFIGURE_DEPENDS "${cppo_include_dir}/cppo/*.cuh")
+file(GLOB cppo_macro_files CONFIGURE_DEPENDS "${cppo_include_dir}/cppo/*.inc")  # every header includes them
 
 # Headers that need more than the standard library belong to the target that brings it.
 set(cppo_simd_headers ${cppo_headers})
@@ -26,7 +27,7 @@ set_target_properties(cppo_cppo PROPERTIES EXPORT_NAME cppo INTERFACE_HEADER_SET
 target_compile_features(cppo_cppo INTERFACE cxx_std_20)
 target_sources(cppo_cppo INTERFACE
   FILE_SET core TYPE HEADERS BASE_DIRS "${cppo_include_dir}" FILES ${cppo_core_headers}
-  FILE_SET device TYPE HEADERS BASE_DIRS "${cppo_include_dir}" FILES ${cppo_device_headers})
+  FILE_SET device TYPE HEADERS BASE_DIRS "${cppo_include_dir}" FILES ${cppo_device_headers} ${cppo_macro_files})
 
 add_library(cppo_simd INTERFACE)
 set_target_properties(cppo_simd PROPERTIES EXPORT_NAME simd)

@@ -22,9 +22,9 @@ int main() {
   report r;
   status const s = policy_loss(seq, batch, presets::dense_post_trained(),
                                {.gradient = gradient, .mask = mask, .report = &r}, {.aggregate = token_mean});
-  if (!s) { std::puts(s.message()); return 1; }
+  if (!s) { std::puts(describe(s).c_str()); return 1; }
   for (int i = 0; i < 8; ++i) std::printf("%d %+.4f%s", mask[i], gradient[i], i % 4 == 3 ? "\n" : "   ");
-  std::printf("loss %.4f, kept %td of %td tokens (%td because they move back toward mu)\n", r.loss, r.kept,
+  std::printf("loss %.4f, kept %td of %td tokens (%td because they move back toward mu)\n", r.loss(), r.kept,
               r.counts.tokens, r.kept_toward);
   //! [first]
 

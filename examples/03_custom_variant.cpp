@@ -38,7 +38,7 @@ int main() {
 
   report r, uniform;
   status const three = policy_loss(simd, batch, mine, {.report = &r});
-  status const four = policy_loss(simd, batch, dppo({.delta_low = 0.1, .delta_high = 0.1}), {.report = &uniform});
+  status const four = policy_loss(simd, batch, dppo({.delta = 0.1}), {.report = &uniform});
   assert(three.ok() && four.ok() && r.masked_other == r.masked() && r.masked() < uniform.masked());
   std::printf("rare_token_slack masks %td tokens of %td, a uniform threshold of 0.1 masks %td\n", r.masked(), n,
               uniform.masked());

@@ -51,5 +51,5 @@ int main() {
   auto const bare = rollout_batch(padded(1, N), log_prob(pi), rollout_log_prob(mu), advantage(adv));
   status const refused = policy_loss(seq, bare, region, {.trace = {.divergence = listed}});
   assert(refused.code == status_code::missing_input && refused.nothing_written());
-  std::printf("%s: %s\n", name(refused.where), refused.message());
+  std::printf("%s\n", describe(refused).c_str());
 }

@@ -61,7 +61,7 @@ int main() {
   status const s = policy_loss(simd, batch, presets::dense_post_trained(),
                                {.gradient = gradient, .mask = mask, .report = &r}, {.aggregate = token_mean});
   //! [replaced]
-  assert(s.ok() && mask == mask_by_hand && std::fabs(r.loss - loss) < 1e-6);
+  assert(s.ok() && mask == mask_by_hand && std::fabs(r.loss() - loss) < 1e-6);
   for (std::size_t i = 0; i < n; ++i) assert(std::fabs(gradient[i] - by_hand[i]) <= 1e-6f * std::fabs(by_hand[i]));
-  std::printf("by hand %.9f, cppo %.9f; the same %td tokens kept of %td\n", loss, r.loss, r.kept, r.counts.tokens);
+  std::printf("by hand %.9f, cppo %.9f; the same %td tokens kept of %td\n", loss, r.loss(), r.kept, r.counts.tokens);
 }

@@ -33,7 +33,7 @@ int main() {
     bool const done = train({.policy = policy, .delta = 0.1, .delta_b = 0.004, .epsilon_high = 0.28}, r);
     assert(done);
     std::printf("%-20.*s masked %5.2f %%  loss %+.5f\n", static_cast<int>(policy.size()), policy.data(),
-                100.0 * r.masked_fraction(), r.loss);
+                100.0 * r.masked_fraction(), r.loss());
   }
 
   // Chosen by name or written out: the same region, the same bits.
@@ -41,7 +41,7 @@ int main() {
   bool const done = train({.policy = "cppo", .divergence = "binary_kl", .delta = 0.1, .delta_b = 0.002}, named);
   status const s = policy_loss(seq, batch, fixed_cppo({.delta = 0.1, .delta_b = 0.002}, binary_kl),
                                {.report = &written}, {.aggregate = token_mean});
-  assert(done && s.ok() && named.loss == written.loss && named.kept == written.kept);
+  assert(done && s.ok() && named.loss() == written.loss() && named.kept == written.kept);
 
   // Unknown names are refused, and so are parameters out of range.
   report r;

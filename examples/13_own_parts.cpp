@@ -20,7 +20,9 @@ static_assert(cppo::divergence_score<squared_hellinger>);
 //! [weight]
 struct hyperbolic_weight {  // 1, 1/(1 + rate), 1/(1 + 2 rate), ...: independent of T
   double rate;
-  constexpr bool check() const { return rate >= 0.0 && rate <= 1.0; }
+  constexpr cppo::parameter_check check() const {
+    return {rate >= 0.0 && rate <= 1.0, "hyperbolic_weight(rate)", rate, "in [0, 1]: 0 weighs every position the same"};
+  }
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(cppo::position<V> t, cppo::index_t) const {
     return V(1) / (V(1) + V(rate) * t.before());

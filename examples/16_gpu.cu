@@ -68,7 +68,7 @@ int main() {
   status const done = queued.ok() ? fetch(gpu, &on_gpu) : queued;
   cudaMemcpy(there.data(), mask, n, cudaMemcpyDeviceToHost);
   std::printf("the GPU keeps %lld; %s\n", static_cast<long long>(on_gpu.kept), done.message());
-  assert(done.ok() && there == plain && on_gpu.kept == on_seq.kept && on_gpu.loss == on_seq.loss);
+  assert(done.ok() && there == plain && on_gpu.kept == on_seq.kept && on_gpu.loss() == on_seq.loss());
   for (float* p : buffers) cudaFree(p);
   cudaFree(mask);
   cudaStreamDestroy(stream);

@@ -24,7 +24,11 @@ constexpr finding every_finding[] = {
     finding::no_active_tokens,  finding::mask_not_binary,    finding::not_finite,
     finding::positive_log_probs, finding::identical_policies, finding::zero_advantages,
     finding::shifted_by_one,    finding::truncated_sampling, finding::large_mismatch,
-    finding::bad_shape};
+    finding::bad_shape,         finding::below_floor,        finding::rollout_zeros,
+    finding::log_prob_zeros,    finding::zeros_on_both_sides, finding::partly_replaced,
+    finding::swapped_policies,  finding::above_rollout,      finding::mean_ratio_high,
+    finding::swapped_extents,   finding::missing_input,      finding::bad_parameter,
+    finding::threshold_out_of_reach};
 
 // Two responses of 32 tokens with nothing wrong: pi near mu, neither above the other.
 struct sound_batch {
@@ -293,7 +297,37 @@ TEST_CASE("diagnose: each finding has a sentence of its own") {
     sentences.emplace(sentence(f));
   }
   CHECK(sentences.size() == std::size(every_finding));
+  cppo::batch_diagnosis all;  // has room for each
+  for (finding const f : every_finding) all.add(f, static_cast<index_t>(f) % 5);
+  CHECK(all.ranked().size() == std::size(every_finding));
+  auto const more = [](cppo::ranked_finding const& x, cppo::ranked_finding const& y) { return x.tokens > y.tokens; };
+  CHECK(std::is_sorted(all.ranked().begin(), all.ranked().end(), more));
   CHECK(sentence(static_cast<finding>(0)).empty());
+}
+
+TEST_CASE("F31: the runs of marked things in any order are counted by a hypergeometric law", "[algorithm]") {
+  // Of z marked among n in a row, P(at most k runs) as a sum; the test may miss what lies within a tenth of the bound.
+  double const limit = std::exp(-cppo::detail::sure);
+  auto const log_factorial = [](int n) { return std::lgamma(n + 1.0); };
+  auto const log_choose = [&](int n, int k) { return log_factorial(n) - log_factorial(k) - log_factorial(n - k); };
+  int found = 0;
+  for (int const n : {20, 64, 100, 400}) {
+    for (int z = 2; z < n; z += 1 + n / 50) {
+      double p = 0.0;
+      for (int k = 1; k < z; ++k) {
+        if (k > n - z + 1) break;
+        p += std::exp(log_choose(n - z + 1, k) + log_choose(z - 1, k - 1) - log_choose(n, z));
+        bool const is = cppo::detail::stands_in_runs(n, z, z - k);
+        INFO(n << ' ' << z << ' ' << k << ' ' << p);
+        if (is) CHECK(p < 1.01 * limit);
+        if (p < 0.5 * limit) CHECK(is);
+        found += is ? 1 : 0;
+      }
+    }
+  }
+  CHECK(found > 200);
+  CHECK_FALSE(cppo::detail::stands_in_runs(64, 1, 0));
+  CHECK_FALSE(cppo::detail::stands_in_runs(64, 64, 63));
 }
 
 TEST_CASE("diagnose: a batch of no sound shape is not clean, and is not read") {

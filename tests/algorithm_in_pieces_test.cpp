@@ -10,6 +10,7 @@
 #include <cppo/testing/rearrange.hpp>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace {
@@ -572,13 +573,14 @@ TEST_CASE("pieces have no columns: padded_column is refused with carries or tota
   cppo::loss_options o{.positions = cppo::position_convention::padded_column};
   CHECK(capture(cppo::seq, batch, region, o).outcome.ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch.view(), region, 0, divergences, o).length == 0);
+  CHECK(summarize_piece(batch.view(), region, 0, divergences, o).length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 4;
-  CHECK(sum_piece(batch.view(), region, 0, total, 0, o) == cppo::prefix_sums{});
+  CHECK(sum_piece(batch.view(), region, 0, total, 0, o).count < 0);
   index_t const zero[] = {0};
   cppo::piece_plan const plan = plan_pieces(batch.view(), region, zero, zero, 1, o);
+  CHECK(plan.outcome.code == cppo::status_code::bad_parameter);
   o.totals = plan.totals;
   for (bool const carried : {false, true}) {
     if (carried) o.carries = plan.carries;
@@ -588,15 +590,16 @@ TEST_CASE("pieces have no columns: padded_column is refused with carries or tota
   }
 }
 
-TEST_CASE("a batch of pieces that fails its check gives an empty plan") {
+TEST_CASE("a batch of pieces that fails its check gives no plan") {
   std::vector<std::int32_t> const none;
   float const x[1] = {-1.0F};
   auto const batch = cppo::rollout_batch(cppo::packed(none), cppo::log_prob(x), cppo::rollout_log_prob(x),
                                          cppo::advantage(x));
   REQUIRE_FALSE(batch.check().ok());
   cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), {}, {}, 0);
+  CHECK_FALSE(plan);
   CHECK(plan.carries.empty());
-  CHECK(plan.totals.empty());
+  CHECK(plan.outcome.code == batch.check().code);
 }
 
 TEST_CASE("a piece of a batch that does not check is not read") {
@@ -604,11 +607,11 @@ TEST_CASE("a piece of a batch that does not check is not read") {
   auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(x), cppo::advantage(x));
   REQUIRE_FALSE(batch.check().ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length == 0);
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 2;
-  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0).count < 0);
 }
 
 TEST_CASE("a piece is not summed under options out of range") {
@@ -616,11 +619,11 @@ TEST_CASE("a piece is not summed under options out of range") {
   generated_batch<float> const batch = short_response<float>(4, 15, random);
   cppo::loss_options const o{.horizon = -1};
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch.view(), cppo::calibrated_cppo(), 0, divergences, o).length == 0);
+  CHECK(summarize_piece(batch.view(), cppo::calibrated_cppo(), 0, divergences, o).length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 4;
-  CHECK(sum_piece(batch.view(), cppo::fixed_cppo(), 0, total, 0, o) == cppo::prefix_sums{});
+  CHECK(sum_piece(batch.view(), cppo::fixed_cppo(), 0, total, 0, o).count < 0);
 }
 
 TEST_CASE("offsets on a device are not read by the passes over pieces") {
@@ -630,15 +633,125 @@ TEST_CASE("offsets on a device are not read by the passes over pieces") {
                                          cppo::rollout_log_prob(x), cppo::advantage(x));
   REQUIRE(batch.check().ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length == 0);
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length < 0);
   cppo::response_summary total;
   total.length = 2;
-  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0) == cppo::prefix_sums{});
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0).count < 0);
   index_t const zero[] = {0};
   cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), zero, zero, 1);
+  CHECK(plan.outcome.code == cppo::status_code::executor_unavailable);
   std::int32_t const here[] = {0, 2};
   auto const on_host = cppo::rollout_batch(cppo::packed(here, 1), cppo::log_prob(pi), cppo::rollout_log_prob(x),
                                            cppo::advantage(x));
   cppo::loss_options const in{.carries = plan.carries, .totals = plan.totals};
   CHECK(policy_loss(cppo::seq, on_host, cppo::fixed_cppo(), {}, in).code == cppo::status_code::carry_mismatch);
+}
+
+namespace {
+
+// Six tokens in three pieces; under which numbers is there no plan?
+struct three_pieces {
+  std::vector<float> pi{-0.5F, -0.25F, -1.0F, -0.5F, -0.75F, -0.25F}, mu = std::vector<float>(6, -0.5F),
+                     a = std::vector<float>(6, -1.0F);
+  std::vector<std::int32_t> cuts{0, 2, 4, 6};
+  cppo::rollout_batch_view<float> batch() const {
+    return cppo::rollout_batch(cppo::packed(cuts), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+  }
+  cppo::piece_plan plan(std::vector<index_t> const& response_of, std::vector<index_t> const& order_of,
+                        index_t responses) const {
+    return plan_pieces(batch(), cppo::fixed_cppo(), response_of, order_of, responses);
+  }
+  // The plan is refused, and names the place; a call refuses what it holds.
+  void refused(std::vector<index_t> const& response_of, std::vector<index_t> const& order_of, index_t responses,
+               cppo::argument where, index_t piece) const {
+    cppo::piece_plan const none = plan(response_of, order_of, responses);
+    CHECK_FALSE(none);
+    CHECK(none.outcome.code == cppo::status_code::bad_pieces);
+    CHECK(none.outcome.where == where);
+    CHECK(none.outcome.response == piece);
+    CHECK(none.outcome.nothing_written());
+    std::vector<float> gradient(6, 7.0F);
+    for (bool const carried : {false, true}) {
+      cppo::loss_options o{.totals = none.totals};
+      if (carried) o.carries = none.carries;
+      cppo::status const s = policy_loss(cppo::seq, batch(), cppo::fixed_cppo(), {.gradient = gradient}, o);
+      CHECK(s.code == cppo::status_code::carry_mismatch);
+    }
+    CHECK(gradient == std::vector<float>(6, 7.0F));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("F36: a plan of pieces that are numbered wrongly is refused, and so is what it holds") {
+  three_pieces const x;
+  using cppo::argument;
+  constexpr index_t most = std::numeric_limits<index_t>::max(), least = std::numeric_limits<index_t>::min();
+  x.refused({0, 1, 2}, {0, 0, 0}, 2, argument::response_of, 2);
+  x.refused({0, -1, 0}, {0, 0, 0}, 2, argument::response_of, 1);
+  x.refused({most, 0, 0}, {0, 1, 2}, 1, argument::response_of, 0);
+  x.refused({0, 0, least}, {0, 1, 2}, 1, argument::response_of, 2);
+  x.refused({0, 0, 0}, {0, 1, 2}, 0, argument::response_of, 0);
+  x.refused({0, 0, 0}, {0, 1, 2}, -1, argument::response_of, 0);
+  x.refused({0, 0, 0}, {0, 1, 2}, least, argument::response_of, 0);
+  x.refused({0, 0}, {0, 1, 2}, 1, argument::response_of, -1);
+  x.refused({0, 0, 0, 0}, {0, 1, 2}, 1, argument::response_of, -1);
+  x.refused({}, {}, 1, argument::response_of, -1);
+  x.refused({0, 0, 0}, {0, 1}, 1, argument::order_of, -1);
+  x.refused({0, 0, 0}, {0, 1, 2, 3}, 1, argument::order_of, -1);
+  x.refused({0, 1, 0}, {4, 4, 4}, 2, argument::order_of, 2);
+  x.refused({0, 0, 0}, {-1, -1, 0}, 1, argument::order_of, 1);
+}
+
+TEST_CASE("F36: numbers of pieces are any that are told apart, and cost nothing for responses without pieces") {
+  three_pieces const x;
+  constexpr index_t most = std::numeric_limits<index_t>::max();
+  cppo::piece_plan const plain = x.plan({0, 0, 1}, {1, 0, 0}, 2), wide = x.plan({7, 7, most - 1}, {5, -9, 5}, most);
+  REQUIRE((plain && wide));
+  CHECK(plain.carries == wide.carries);
+  CHECK(plain.carries[0].count == 2);
+  CHECK(plain.carries[1].count == 0);
+  CHECK(plain.carries[2].count == 0);
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(plain.totals[k].length == (k == 2 ? 2 : 4));
+    CHECK(same_totals(plain.totals[k], wide.totals[k]));
+  }
+}
+
+TEST_CASE("F36: a piece that does not exist is not read, and what it adds up to is refused") {
+  three_pieces const x;
+  auto const region = cppo::calibrated_cppo();
+  auto const batch = x.batch();
+  std::vector<float> divergences;
+  cppo::response_summary whole;
+  for (index_t b = 0; b < 3; ++b) whole = combine(whole, summarize_piece(batch, region, b, divergences));
+  CHECK(divergences.size() == 6);
+  for (index_t const b : {index_t{-1}, index_t{3}, std::numeric_limits<index_t>::max()}) {
+    cppo::response_summary const none = summarize_piece(batch, region, b, divergences);
+    CHECK(none.length < 0);
+    CHECK(divergences.size() == 6);
+    cppo::response_summary many = none;
+    for (int k = 0; k < 40000; ++k) many = combine(many, none);
+    CHECK(combine(many, whole).length < 0);
+    CHECK(combine(whole, none).length < 0);
+    CHECK(sum_piece(batch, region, b, whole, 0).count < 0);
+  }
+  CHECK(cppo::resolve_totals<float>(region, whole, divergences).length == 6);
+  CHECK(cppo::resolve_totals<float>(region, whole, std::span(divergences).first(5)).length < 0);
+}
+
+TEST_CASE("F36: totals of another response are refused by the piece that they do not cover") {
+  three_pieces const x;
+  auto const region = cppo::fixed_cppo();
+  cppo::response_summary total;
+  total.length = 4;
+  CHECK(sum_piece(x.batch(), region, 1, total, 2).count == 2);
+  CHECK(sum_piece(x.batch(), region, 1, total, 3).count < 0);
+  CHECK(sum_piece(x.batch(), region, 1, total, 5).count < 0);
+  CHECK(sum_piece(x.batch(), region, 1, total, -1).count < 0);
+  total.length = -4;
+  CHECK(sum_piece(x.batch(), region, 1, total, 0).count < 0);
+  total.length = 4;
+  total.delta_b = -1.0;
+  CHECK(sum_piece(x.batch(), region, 1, total, 0).count < 0);
 }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace {
 
@@ -443,8 +444,8 @@ TEST_CASE("an output may not share memory with Top-K lists or offsets") {
     return policy_loss(cppo::seq, batch, cppo::dppo(), o).code;
   };
   CHECK(code({.gradient = listed_pi.data() + 3}) == status_code::output_overlap);
-  CHECK(code({.loss = listed_mu}) == status_code::output_overlap);
-  CHECK(code({.mask = ids}) == status_code::output_overlap);
+  CHECK(code({.loss = listed_mu.data()}) == status_code::output_overlap);
+  CHECK(code({.mask = ids.data()}) == status_code::output_overlap);
   CHECK(code({.mask = sampled}) == status_code::output_overlap);
   CHECK(code({.mask = cuts}) == status_code::output_overlap);
   CHECK(cuts == std::vector<std::int32_t>{0, 2, 3});
@@ -474,4 +475,79 @@ TEST_CASE("outputs that are numbers are refused as integers, masks and decisions
   CHECK(policy_loss(cppo::seq, b.view(), cppo::dppo(), {.mask = whole, .trace = {.decision = why}}).ok());
   CHECK(whole == std::vector<int>{1, 0, 1});
   CHECK(why[1] == static_cast<int>(cppo::decision::masked_divergence));
+}
+
+namespace {
+
+// Responses at slots 2 ... 9 of buffers of 16, the rest of every input NaN.
+struct in_the_middle {
+  std::vector<float> pi = std::vector<float>(16, std::numeric_limits<float>::quiet_NaN()), mu = pi, a = pi;
+  std::vector<std::int32_t> cuts{2, 6, 6, 10};
+
+  in_the_middle() {
+    for (std::size_t i = 2; i < 10; ++i) {
+      pi[i] = -0.25F * static_cast<float>(i % 3);
+      mu[i] = -0.5F;
+      a[i] = i % 2 == 0 ? 1.0F : -1.0F;
+    }
+  }
+  // Slots with other bits than `want`, outside the responses that lie from `first` to `last`.
+  template <class Executor>
+  std::size_t unlike_outside(Executor const& executor, cppo::layout const& l, cppo::loss_options const& o, float want,
+                             std::size_t first = 2, std::size_t last = 10) const {
+    auto const batch = cppo::rollout_batch(l, cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+    std::size_t wrong = 0;
+    for (bool const with_trace : {false, true}) {
+      auto const run = capture_view(executor, batch, 16, cppo::dppo(), o, with_trace);
+      for (auto const& column : run.column) {
+        for (std::size_t i = 0; i < column.size(); ++i) {
+          bool const inside = i >= first && i < last;
+          wrong += inside ? column[i] == static_cast<float>(unwritten) : !same_bits(column[i], want);
+        }
+      }
+    }
+    return wrong;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("F34: a capacity is +0 at every slot of no response, a part leaves them alone") {
+  in_the_middle b;
+  auto const both = [&b](cppo::layout const& l, float want, std::size_t first = 2, std::size_t last = 10) {
+    for (auto const bad : {cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate}) {
+      CHECK(b.unlike_outside(cppo::seq, l, {.bad_input = bad}, want, first, last) == 0);
+      CHECK(b.unlike_outside(cppo::simd, l, {.bad_input = bad}, want, first, last) == 0);
+    }
+  };
+  for (bool const sound : {true, false}) {
+    if (!sound) b.pi[3] = std::numeric_limits<float>::quiet_NaN();
+    both(cppo::packed(b.cuts).with_capacity(16), 0.0F);
+    both(cppo::packed(b.cuts).part_of(16), static_cast<float>(unwritten));
+  }
+  both(cppo::packed(b.cuts.data(), 0).with_capacity(16), 0.0F, 16, 16);
+  both(cppo::packed(b.cuts.data(), 0).part_of(16), static_cast<float>(unwritten), 16, 16);
+}
+
+TEST_CASE("F34: a refused call writes no spare slot either") {
+  in_the_middle const b;
+  auto const l = cppo::packed(b.cuts).with_capacity(16);
+  auto const nowhere = static_cast<float>(unwritten);
+  CHECK(b.unlike_outside(cppo::seq, l, {.horizon = -1}, nowhere, 16, 16) == 0);
+  cppo::loss_options const too_short{.horizon = 3, .positions = cppo::position_convention::fixed_horizon};
+  CHECK(b.unlike_outside(cppo::seq, l, too_short, nowhere, 16, 16) == 0);
+  CHECK(b.unlike_outside(cppo::simd, l, too_short, nowhere, 16, 16) == 0);
+}
+
+TEST_CASE("F34: what a capacity clears may not be an input") {
+  in_the_middle const b;
+  std::vector<float> arena(28);
+  float* const pi = arena.data() + 12;  // an output from 0 on has its tail where log pi begins
+  std::copy(b.pi.begin(), b.pi.end(), pi);
+  auto const code = [&](cppo::layout const& l) {
+    auto const batch = cppo::rollout_batch(l, cppo::log_prob(pi), cppo::rollout_log_prob(b.mu), cppo::advantage(b.a));
+    return policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = arena.data()}).code;
+  };
+  CHECK(code(cppo::packed(b.cuts).with_capacity(16)) == status_code::output_overlap);
+  CHECK(code(cppo::packed(b.cuts).part_of(16)) == status_code::ok);
 }

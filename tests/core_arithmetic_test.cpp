@@ -22,15 +22,16 @@ class rounding {
 };
 
 // An executor of a user's own, declared after the call it is for, on whose machine arithmetic does not hold.
-struct doubtful_executor {};
-template <class Real, class Region>
-bool arithmetic_holds(doubtful_executor const&, cppo::detail::task<Real, Region> const&) {
-  return false;
-}
-template <class Real, class Region>
-cppo::detail::outcome_fold execute(doubtful_executor const&, cppo::detail::task<Real, Region> const& t) {
-  return execute(cppo::seq, t);
-}
+struct doubtful_executor : cppo::host_executor<doubtful_executor> {
+  template <class Real, class Region>
+  bool arithmetic_holds(cppo::detail::task<Real, Region> const&) const {
+    return false;
+  }
+  template <class Real, class Region>
+  cppo::detail::outcome_fold execute(cppo::detail::task<Real, Region> const& t) const {
+    return cppo::seq.execute(t);
+  }
+};
 
 template <class Real, class Executor>
 cppo::status call(Executor const& executor, int mode, std::vector<Real>& gradient) {

@@ -159,8 +159,9 @@ TEST_CASE("low-precision inputs count as the floats they hold", "[core]") {
   };
   auto const halves = as<half>(x.pi);
   auto const bfloats = as<bfloat16>(x.mu);
-  auto const wide = gradients(rollout_batch(padded(responses, width), log_prob(widened(halves)), rollout_log_prob(widened(bfloats)),
-                                            advantage(x.a)));
+  auto const pi = widened(halves), mu = widened(bfloats);
+  auto const wide =
+      gradients(rollout_batch(padded(responses, width), log_prob(pi), rollout_log_prob(mu), advantage(x.a)));
   CHECK(gradients(rollout_batch(padded(responses, width), log_prob(halves), rollout_log_prob(bfloats), advantage(x.a))) == wide);
 }
 
@@ -192,13 +193,14 @@ TEST_CASE("the first shape that does not fit is kept for the call", "[core]") {
 
 TEST_CASE("F19_values_past_2_to_32", "[core]") {
   constexpr index_t tokens = (index_t{1} << 32) + 17;
-  float const pi = -0.5F, mu = -0.75F;
-  auto const repeated = [](float const& x) { return matrix_view<float const>(&x, 1, tokens, 0, 0); };
+  float const pi = -0.5F, weight = -0.75F;
+  auto const repeated = matrix_view<float const>(&weight, 1, tokens, 0, 0);
   float const a[] = {2.0F};
-  auto const batch = rollout_batch(padded(1, tokens), log_prob(repeated(pi)), rollout_log_prob(repeated(mu)), advantage(per_response(a)));
+  auto const batch = rollout_batch(padded(1, tokens), log_prob(&pi), rollout_log_prob(&pi), advantage(per_response(a)),
+                                   token_weight(repeated));
   CHECK(batch.check().ok());
   CHECK(batch.shape().slots(0) == tokens);
-  CHECK(batch.value(argument::rollout_log_prob, 0, tokens - 1) == -0.75F);
+  CHECK(batch.value(argument::token_weight, 0, tokens - 1) == -0.75F);
   CHECK(batch.value(argument::advantage, 0, tokens - 1) == 2.0F);
 }
 
@@ -276,8 +278,10 @@ TEST_CASE("Top-K lists of rank 1 are dense, and their size is checked without ov
   };
   CHECK(code(4, ids, listed, listed) == status_code::ok);
   CHECK(code(5, ids, listed, listed) == status_code::extent_mismatch);
-  CHECK(code(2, ids, listed, vector_view(listed.data(), 8)) == status_code::ok);
-  CHECK(code(2, ids, listed, vector_view(listed.data(), 8, 2)) == status_code::extent_mismatch);
+  CHECK(code(2, ids.data(), listed.data(), vector_view(listed.data(), 8)) == status_code::ok);
+  CHECK(code(2, ids.data(), listed.data(), vector_view(listed.data(), 8, 2)) == status_code::extent_mismatch);
+  CHECK(code(2, ids.data(), listed.data(), vector_view(listed.data(), 9)) == status_code::extent_mismatch);
+  CHECK(code(2, ids.data(), listed, listed.data()) == status_code::extent_mismatch);
   CHECK(code(2, vector_view(ids.data(), 8, -1), listed, listed) == status_code::extent_mismatch);
   CHECK(code(4, matrix_view(ids.data(), 4, 4), listed, matrix_view(listed.data(), 4, 4, 1, 4)) == status_code::ok);
   CHECK(code(4, matrix_view(ids.data(), 3, 4), listed, listed) == status_code::extent_mismatch);
@@ -317,7 +321,7 @@ TEST_CASE("Top-K lists of rank 2 have a row for each slot and k columns", "[core
     return batch.check().code;
   };
   CHECK(lists(2, 3) == status_code::ok);
-  CHECK(lists(4, 3) == status_code::ok);  // more than the slots
+  CHECK(lists(4, 3) == status_code::extent_mismatch);  // more than the slots
   CHECK(lists(1, 3) == status_code::extent_mismatch);
   CHECK(lists(3, 2) == status_code::extent_mismatch);
   CHECK(lists(2, 4) == status_code::extent_mismatch);
@@ -330,16 +334,19 @@ TEST_CASE("entry j of the list at slot i of response b", "[core]") {
   float const x[] = {-0.5F, -0.5F, -0.5F, -0.5F};
   std::vector<float> const listed(8, -1.0F);
   std::int32_t const cuts[] = {0, 1, 4};
+  std::span<std::int32_t const> const dense(ids.data(), 8);
   auto const lend = [&](layout const& l, auto const& lent) {
-    return rollout_batch(l, log_prob(x), rollout_log_prob(x), advantage(x), top_k(2, lent, listed, listed));
+    auto const batch = rollout_batch(l, log_prob(x), rollout_log_prob(x), advantage(x), top_k(2, lent, listed, listed));
+    CHECK(batch.check().ok());
+    return batch;
   };
   matrix_view<std::int32_t const> const grid(ids.data(), 4, 2, 10, 3);
   CHECK(lend(padded(2, 2), grid).top_k_at(1, 1).id(1) == 33);
   CHECK(lend(padded(2, 2), grid).top_k_at(0, 1).id(0) == 10);
-  CHECK(lend(padded(2, 2), ids).top_k_at(1, 1).id(1) == 7);
-  CHECK(lend(padded(2, 2), ids).top_k_at(1, 0).id(0) == 4);
+  CHECK(lend(padded(2, 2), dense).top_k_at(1, 1).id(1) == 7);
+  CHECK(lend(padded(2, 2), dense).top_k_at(1, 0).id(0) == 4);
   CHECK(lend(packed(cuts, 2), grid).top_k_at(1, 2).id(1) == 33);
-  CHECK(lend(packed(cuts, 2), ids).top_k_at(1, 1).id(1) == 5);
+  CHECK(lend(packed(cuts, 2), dense).top_k_at(1, 1).id(1) == 5);
 }
 
 TEST_CASE("what was wrong first is kept where Top-K lists do not fit either", "[core]") {

@@ -134,7 +134,7 @@ TEST_CASE("nothing shares memory with an empty buffer or one that was not lent",
   check(whole, {}, false);
   std::int32_t const cuts[] = {0};
   detail::column lent;
-  REQUIRE(detail::place(detail::make_buffer(arena), packed(cuts, 0), argument::loss, lent).ok());
+  REQUIRE(detail::place(detail::make_buffer(&arena[0]), packed(cuts, 0), argument::loss, lent).ok());
   CHECK(lent.lent());
   check(at(-4096, u8, 1, 8192, 0, 1), detail::footprint_of(lent, packed(cuts, 0)), false);
   CHECK(detail::footprint_of(lent, packed(static_cast<std::int32_t const*>(nullptr), 0)).size == 0);
@@ -182,7 +182,12 @@ TEST_CASE("an output is held against everything that a batch lends", "[core]") {
   for (std::size_t i = 0; i < sizeof x; ++i) {
     INFO(i);
     footprint const byte = detail::footprint_of(bytes + i, element_type::u8, 1, 1, 0, 0);
-    CHECK(may_overlap(byte, batch) == (i < sizeof x - sizeof x.behind));
+    argument const what = i < 6 * sizeof x.pi ? static_cast<argument>(1 + i / sizeof x.pi)
+                          : i < offsetof(decltype(x), listed) ? argument::token_id
+                          : i < offsetof(decltype(x), cuts)   ? argument::top_k
+                          : i < offsetof(decltype(x), behind) ? argument::offsets
+                                                              : argument::none;
+    CHECK(detail::overlapped(byte, batch) == what);
   }
 }
 
@@ -208,14 +213,26 @@ TEST_CASE("slots that repeat an element are found", "[core]") {
 TEST_CASE("the footprint of a packed buffer begins where its first response does", "[core]") {
   float x[16] = {};
   std::int32_t const cuts[] = {4, 6, 9};
-  layout const l = packed(cuts, 2);
+  layout const l = packed(cuts, 2).part_of(16);
   detail::column c;
   REQUIRE(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
   footprint const f = detail::footprint_of(c, l);
   CHECK(f.base == reinterpret_cast<std::uintptr_t>(x + 4));
   CHECK(f.high() == 5 * 4);
-  REQUIRE(detail::place(per_response(vector_view(x, 2, 3)).source, l, argument::loss, c).ok());
+  REQUIRE(detail::place(per_response(vector_view(x, 2, 3)).source, l, argument::advantage, c).ok());
   CHECK(detail::footprint_of(c, l).high() == 4 * 4);
+}
+
+TEST_CASE("F34: the slots that a capacity clears are written memory", "[core]") {
+  float x[16] = {};
+  std::int32_t const cuts[] = {4, 6, 9};
+  detail::column c;
+  for (layout const& l : {packed(cuts, 2).with_capacity(16), packed(cuts, 0).with_capacity(16)}) {
+    REQUIRE(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
+    footprint const f = detail::footprint_of(c, l);
+    CHECK(f.base == reinterpret_cast<std::uintptr_t>(x));
+    CHECK(f.high() == 16 * 4);
+  }
 }
 
 TEST_CASE("where a host cannot read the offsets, a buffer's footprint is the whole of it", "[core]") {
@@ -223,7 +240,7 @@ TEST_CASE("where a host cannot read the offsets, a buffer's footprint is the who
   std::int32_t const cuts[] = {4, 6, 9};
   layout const l = packed_on_device(cuts, 2, 9);
   detail::column c;
-  REQUIRE(detail::place(detail::make_buffer(x), l, argument::loss, c).ok());
+  REQUIRE(detail::place(detail::make_buffer(&x[0]), l, argument::loss, c).ok());
   footprint const f = detail::footprint_of(c, l);
   CHECK(f.base == reinterpret_cast<std::uintptr_t>(x));
   CHECK(f.high() == 9 * 4);

@@ -61,6 +61,7 @@ static_assert(static_cast<int>(status_code::bad_input_excluded) == 2);
 static_assert(static_cast<int>(status_code::bad_input_propagated) == 3);
 static_assert(static_cast<int>(status_code::log_prob_invalid) == 64);
 static_assert(static_cast<int>(status_code::piece_rejected) == 71);
+static_assert(static_cast<int>(status_code::top_k_too_low) == 74);
 static_assert(static_cast<int>(status_code::null_buffer) == 96);
 static_assert(static_cast<int>(status_code::arithmetic_relaxed) == 107);
 
@@ -74,7 +75,7 @@ TEST_CASE("every code has a sentence of its own", "[core]") {
     CHECK(seen.insert(words).second);
     if (code >= 64) CHECK(words.find(':') != std::string::npos);  // what is wrong: what to do
   }
-  CHECK(seen.size() == 4 + 8 + 15);
+  CHECK(seen.size() == 4 + 11 + 19);
 }
 
 TEST_CASE("F5_nan_is_reported_at_its_index", "[core]") {
@@ -170,7 +171,7 @@ TEST_CASE("F14_empty_batch", "[core]") {
     status const s = policy_loss(simd, b.lend(), presets::dense_base(), {.gradient = b.gradient, .report = &r}, o);
     CHECK(s.code == status_code::no_active_tokens);
     CHECK(s.ok());
-    CHECK(r.loss == 0.0);
+    CHECK(r.loss() == 0.0);
     CHECK(r.masked_fraction() == 0.0);
     CHECK(r.mean_delta_b() == 0.0);
     for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence, r.sum_weighted,

@@ -128,7 +128,8 @@ TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", 
     random_source random(seed);
     for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
       auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
-      float const x = poison<float>(static_cast<int>(random.below(4)));
+      bool const low = k < 2 && random.chance(0.4);  // below the floor of log-probs
+      float const x = low ? -9999.0F : poison<float>(static_cast<int>(random.below(4)));
       (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
       bad += batch.valid[slot];
     }
@@ -190,7 +191,7 @@ TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
   }
 }
 
-TEST_CASE("kernel bodies refuse offsets that are out of order or end past the elements", "[block]") {
+TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 0 to the elements", "[block]") {
   std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F);
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
   using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
@@ -209,6 +210,8 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or end past the el
   refused_at({0, 10, 41}, 1);
   refused_at({0, 10, 5, 40}, 1);
   refused_at({-1, 10, 40}, 0);
+  refused_at({1, 10, 40}, 0);
+  refused_at({0, 10, 39}, 1);
   random_source random(6);
   for (int n = 0; n < 300; ++n) {
     std::vector<std::int64_t> offsets{0};
@@ -216,6 +219,7 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or end past the el
     for (index_t k = random.below(4); k > 0; --k) offsets[1 + static_cast<std::size_t>(random.below(17))] = random.below(60);
     index_t first = 0;
     while (first < 17 && offsets[static_cast<std::size_t>(first)] <= offsets[static_cast<std::size_t>(first) + 1] && offsets[static_cast<std::size_t>(first) + 1] <= 40) ++first;
+    if (first == 17 && offsets.back() != 40) first = 16;
     INFO("draw " << n);
     if (first < 17) refused_at(offsets, first);
     else CHECK(refusal(offsets).ok());

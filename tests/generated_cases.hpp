@@ -70,7 +70,7 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
 // it), and with a report alone, against seq.
 template <class Executor, class T, class Region>
 std::string seq_against(Executor const& executor, generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o) {
-  auto const rows = batch.rows();
+  auto const rows = batch.rows_and_spare();
   auto const want = capture(cppo::seq, batch, region, o);
   std::string wrong = unlike_runs(capture(executor, batch, region, o), want, rows);
   if (!wrong.empty()) return wrong;

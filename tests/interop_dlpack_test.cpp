@@ -6,6 +6,7 @@
 #include <cppo/policy.hpp>
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace {
@@ -120,7 +121,7 @@ TEST_CASE("DLPack: other ranks and vector lanes are refused, the view is left al
   owned<float> t{{0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}, {}};
   float other = 9.0F;
   cppo::matrix_view<float> m(&other, 1, 1);
-  CHECK(borrow(t.view(2, 32), m).code == cppo::status_code::extent_mismatch);
+  CHECK(borrow(t.view(2, 32), m).code == cppo::status_code::bad_tensor);
   t.shape.clear();
   CHECK_FALSE(borrow(t.view(2, 32), m).ok());
   t.shape = {2, 2};
@@ -131,25 +132,104 @@ TEST_CASE("DLPack: other ranks and vector lanes are refused, the view is left al
   CHECK(m.extent(0) == 1);
 }
 
-TEST_CASE("DLPack: no data stays null, and what lies between elements is refused") {
+TEST_CASE("DLPack: no data stays null, and what does not lie on an element is refused") {
   owned<float> t{{0, 1, 2, 3}, {2, 2}, {}};
   float other = 9.0F;
   cppo::matrix_view<float> m(&other, 1, 1);
   tensor askew = t.view(2, 32);
   for (std::uint64_t const off : {1U, 2U, 3U}) {
     askew.byte_offset = off;
-    CHECK(borrow(askew, m).code == cppo::status_code::extent_mismatch);
+    CHECK(borrow(askew, m).code == cppo::status_code::misaligned);
     CHECK(m.data_handle() == &other);
   }
   tensor nothing = t.view(2, 32);
   nothing.data = nullptr;
   nothing.byte_offset = 64;
-  REQUIRE(borrow(nothing, m).ok());
-  CHECK(m.data_handle() == nullptr);
-  float const x[] = {-1, -1, -1, -1};
-  std::uint8_t kept[4];
-  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(m), cppo::rollout_log_prob(x), cppo::advantage(x));
-  CHECK(compute_mask(cppo::seq, batch, cppo::dppo(), kept).code == cppo::status_code::null_buffer);
+  CHECK(borrow(nothing, m).code == cppo::status_code::null_buffer);
+  CHECK(m.data_handle() == &other);
+  for (std::vector<std::int64_t> const& shape : {std::vector<std::int64_t>{0, 2}, {2, 0}, {0}}) {
+    t.shape = shape;
+    nothing = t.view(2, 32);
+    nothing.data = nullptr;
+    nothing.byte_offset = 64;
+    REQUIRE(borrow(nothing, m).ok());
+    CHECK(m.data_handle() == nullptr);
+  }
+}
+
+namespace {
+
+struct placed_tensor : tensor {
+  struct {
+    std::int32_t device_type = 1, device_id = 0;
+  } device;
+};
+
+}  // namespace
+
+TEST_CASE("F38: a tensor of another dtype is told from one of another shape") {
+  owned<double> t{{0, 1, 2, 3}, {2, 2}, {}};
+  cppo::matrix_view<double> m;
+  auto const code = [&](tensor const& x) {
+    cppo::status const s = borrow(x, m);
+    CHECK(s.where == (s.ok() ? cppo::argument::none : cppo::argument::tensor));
+    CHECK((s.ok() || m.data_handle() == nullptr));
+    return s.code;
+  };
+  using cppo::status_code;
+  CHECK(code(t.view(2, 32)) == status_code::element_type_mismatch);
+  CHECK(borrow(t.view(2, 32), m).count == 32);
+  CHECK(code(t.view(0, 64)) == status_code::element_type_mismatch);
+  tensor lanes = t.view(2, 64);
+  lanes.dtype.lanes = 2;
+  CHECK(code(lanes) == status_code::element_type_mismatch);
+  for (std::vector<std::int64_t> const& shape : {std::vector<std::int64_t>{}, {1, 2, 2}, {-1, 2}, {2, -2}, {-4}}) {
+    t.shape = shape;
+    CHECK(code(t.view(2, 64)) == status_code::bad_tensor);
+  }
+  t.shape = {2, 2};
+  tensor none = t.view(2, 64);
+  none.shape = nullptr;
+  CHECK(code(none) == status_code::bad_tensor);
+}
+
+TEST_CASE("F38: a tensor whose extents or strides overflow is refused") {
+  constexpr std::int64_t most = std::int64_t{1} << 62;
+  double x = 0.0;
+  owned<double> t;
+  auto const code = [&](std::vector<std::int64_t> const& shape, std::vector<std::int64_t> const& strides) {
+    t.shape = shape;
+    t.strides = strides;
+    tensor lent = t.view(2, 64);
+    lent.data = &x;
+    cppo::matrix_view<double> m;
+    return borrow(lent, m).code;
+  };
+  using cppo::status_code;
+  CHECK(code({most, 2}, {0, 0}) == status_code::size_overflow);
+  CHECK(code({most, 1}, {0, 0}) == status_code::ok);
+  CHECK(code({most + 1}, {0}) == status_code::size_overflow);
+  CHECK(code({2, 2}, {most, 1}) == status_code::size_overflow);
+  CHECK(code({2, 2}, {1, -most}) == status_code::size_overflow);
+  CHECK(code({2, 2}, {std::numeric_limits<std::int64_t>::min(), 1}) == status_code::size_overflow);
+  CHECK(code({2, 2}, {most / 2, -most / 2}) == status_code::ok);
+  CHECK(code({1, 2}, {std::numeric_limits<std::int64_t>::min(), 1}) == status_code::ok);  // never walked
+}
+
+TEST_CASE("F38: a tensor that says it lies on a device is borrowed for one by name alone") {
+  owned<float> t{{0, 1, 2, 3}, {2, 2}, {}};
+  placed_tensor x;
+  static_cast<tensor&>(x) = t.view(2, 32);
+  for (int device = 0; device < 20; ++device) {
+    bool const readable = device == 1 || device == 3 || device == 11 || device == 13;  // as dlpack.h numbers them
+    x.device.device_type = device;
+    cppo::matrix_view<float> m;
+    cppo::status const s = borrow(x, m);
+    CHECK(s.code == (readable ? cppo::status_code::ok : cppo::status_code::not_host_memory));
+    CHECK((m.data_handle() != nullptr) == readable);
+    REQUIRE(borrow_on_device(x, m).ok());
+    CHECK(m.data_handle() == t.values.data());
+  }
 }
 
 TEST_CASE("DLPack: borrowed tensors make a batch, and the gradient is written through one") {

@@ -38,18 +38,21 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       bool const kept = value(captured::mask) == 1.0;
       auto const why = static_cast<cppo::decision>(static_cast<int>(value(captured::decision)));
       CHECK(kept == (why == cppo::decision::kept || why == cppo::decision::kept_toward));
-      r.kept += kept ? 1 : 0;
-      r.kept_toward += why == cppo::decision::kept_toward ? 1 : 0;
-      r.masked_ratio += why == cppo::decision::masked_ratio ? 1 : 0;
-      r.masked_divergence += why == cppo::decision::masked_divergence ? 1 : 0;
-      r.masked_budget += why == cppo::decision::masked_budget ? 1 : 0;
-      r.masked_response += why == cppo::decision::masked_response ? 1 : 0;
-      r.masked_other += why == cppo::decision::masked_other ? 1 : 0;
-      double const d = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
-      double const used = std::min(std::max(d, -clamp), clamp);
+      r.count(why);
+      double const advantage = static_cast<double>(batch.advantage[s]);
+      bool const teaches = batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
+      r.teaching_tokens += teaches ? 1 : 0;
+      r.teaching_kept += teaches && kept ? 1 : 0;
+      r.teaching_toward += teaches && why == cppo::decision::kept_toward ? 1 : 0;
+      double const drift = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
+      r.masked_high += teaches && !kept && advantage > 0.0 && drift > 0.0 ? 1 : 0;
+      r.masked_low += teaches && !kept && advantage < 0.0 && drift < 0.0 ? 1 : 0;
+      double const used = std::min(std::max(drift, -clamp), clamp);
       double const rho = std::exp(used);
-      r.clamped += std::fabs(d) > clamp ? 1 : 0;
+      r.clamped += std::fabs(drift) > clamp ? 1 : 0;
       r.capped += cap > 0.0 && rho > cap ? 1 : 0;
+      bool const finite = std::isfinite(run[captured::loss][s]) && std::isfinite(run[captured::gradient][s]);
+      r.not_finite += finite ? 0 : 1;
       auto const bin = static_cast<int>(20 * rank / n);
       ++r.position_tokens[bin];
       r.position_masked[bin] += kept ? 0 : 1;
@@ -66,7 +69,7 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       r.sum_k1 -= used;
       r.sum_k3 += std::expm1(used) - used;
     }
-    r.loss += loss.sum();
+    r.sum_loss += loss.sum();
     r.sum_divergence += divergence.sum();
     r.sum_weighted += weighted.sum();
     r.sum_gate += gate.sum();
@@ -81,23 +84,13 @@ void check_near(double got, double want, double tolerance, double scale) {
 // Counts to the unit, sums within `tolerance`.
 void check_equal(report const& got, recount const& plain, double tolerance) {
   report const& want = plain.r;
-  CHECK(got.counts.tokens == want.counts.tokens);
-  CHECK(got.counts.responses == want.counts.responses);
-  CHECK(got.kept == want.kept);
-  CHECK(got.kept_toward == want.kept_toward);
-  CHECK(got.masked_ratio == want.masked_ratio);
-  CHECK(got.masked_divergence == want.masked_divergence);
-  CHECK(got.masked_budget == want.masked_budget);
-  CHECK(got.masked_response == want.masked_response);
-  CHECK(got.masked_other == want.masked_other);
-  CHECK(got.clamped == want.clamped);
-  CHECK(got.capped == want.capped);
+  report::each_count([](char const* name, index_t has, index_t is) {
+    INFO(name);
+    CHECK(has == is);
+  }, got, want);
   CHECK(got.masked() == want.counts.tokens - want.kept);
-  for (int i = 0; i < report::bins; ++i) {
-    CHECK(got.position_tokens[i] == want.position_tokens[i]);
-    CHECK(got.position_masked[i] == want.position_masked[i]);
-  }
-  check_near(got.loss, want.loss, 1e-12, plain.absolute_loss);
+  CHECK(got.teaching_masked() == want.teaching_tokens - want.teaching_kept);
+  check_near(got.sum_loss, want.sum_loss, 1e-12, plain.absolute_loss);
   check_near(got.sum_divergence, want.sum_divergence, 1e-12, want.sum_divergence);
   CHECK(got.max_divergence == want.max_divergence);
   check_near(got.sum_weighted, want.sum_weighted, 1e-12, want.sum_weighted);
@@ -141,6 +134,12 @@ TEST_CASE("every field of the report equals a plain recount") {
   CHECK(seen.masked_other > 0);
   CHECK(seen.clamped > 0);
   CHECK(seen.capped > 0);
+  CHECK(seen.teaching_tokens < seen.counts.tokens);
+  CHECK(seen.teaching_kept < seen.kept);
+  CHECK(seen.teaching_toward < seen.kept_toward);
+  CHECK(seen.masked_high > 0);
+  CHECK(seen.masked_low > 0);
+  CHECK(seen.masked_high + seen.masked_low < seen.teaching_masked());
 }
 
 TEST_CASE("each mean is its sum over its count") {
@@ -157,6 +156,12 @@ TEST_CASE("each mean is its sum over its count") {
   CHECK(r.kl_k1() == r.sum_k1 / n);
   CHECK(r.kl_k3() == r.sum_k3 / n);
   CHECK(r.mean_delta_b() == r.sum_delta_b / static_cast<double>(r.counts.responses));
+  auto const teaching = static_cast<double>(r.teaching_tokens);
+  CHECK(r.teaching_fraction() == teaching / n);
+  CHECK(r.teaching_masked_fraction() == static_cast<double>(r.teaching_masked()) / teaching);
+  CHECK(r.teaching_toward_fraction() == static_cast<double>(r.teaching_toward) / teaching);
+  CHECK(r.masked_high_fraction() == static_cast<double>(r.masked_high) / n);
+  CHECK(r.masked_low_fraction() == static_cast<double>(r.masked_low) / n);
 }
 
 TEST_CASE("the histogram puts position t of T into bin floor(20 (t - 1)/T)") {
@@ -178,51 +183,204 @@ TEST_CASE("the histogram puts position t of T into bin floor(20 (t - 1)/T)") {
   }
 }
 
-TEST_CASE("the report of a whole batch is the sum of its parts' reports") {
-  auto const region = cppo::calibrated_cppo();
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-    generated_batch<float> const batch = generate<float>(seed);
-    report const whole = capture(cppo::seq, batch, region, {}).diagnostics;
-    index_t const half = batch.responses / 2;
-    slot_rows const rows = batch.rows();
-    auto const part = [&](index_t from, index_t to) {
-      slot_rows const some(rows.begin() + from, rows.begin() + to);
-      return capture(cppo::seq, rearranged(batch, some, true).batch, region, {}).diagnostics;
-    };
-    report const sum = part(0, half) + part(half, batch.responses);
-    INFO("seed " << seed);
-    CHECK(sum.counts.tokens == whole.counts.tokens);
-    CHECK(sum.counts.responses == whole.counts.responses);
-    CHECK(sum.kept == whole.kept);
-    CHECK(sum.kept_toward == whole.kept_toward);
-    CHECK(sum.masked_divergence == whole.masked_divergence);
-    CHECK(sum.masked_budget == whole.masked_budget);
-    CHECK(sum.clamped == whole.clamped);
-    for (int i = 0; i < report::bins; ++i) {
-      CHECK(sum.position_tokens[i] == whole.position_tokens[i]);
-      CHECK(sum.position_masked[i] == whole.position_masked[i]);
-    }
-    CHECK(sum.max_divergence == whole.max_divergence);
-    CHECK(sum.max_ratio == whole.max_ratio);
-    CHECK(sum.min_delta_b == whole.min_delta_b);
-    CHECK(sum.max_delta_b == whole.max_delta_b);
-    auto const near = [](double x, double y, double scale) { return std::fabs(x - y) <= 1e-12 * scale; };
-    CHECK(near(sum.loss, whole.loss, 1.0 + whole.sum_ratio * 10.0));
-    CHECK(near(sum.sum_divergence, whole.sum_divergence, whole.sum_divergence));
-    CHECK(near(sum.sum_weighted, whole.sum_weighted, whole.sum_weighted));
-    CHECK(near(sum.sum_gate, whole.sum_gate, whole.sum_gate));
-    CHECK(near(sum.sum_ratio, whole.sum_ratio, whole.sum_ratio));
-    CHECK(near(sum.sum_k1, whole.sum_k1, 1.0 + 100.0 * static_cast<double>(whole.counts.tokens)));
-    CHECK(near(sum.sum_k3, whole.sum_k3, 1.0 + whole.sum_ratio));
-    CHECK(near(sum.sum_delta_b, whole.sum_delta_b, whole.sum_delta_b));
-  }
-}
-
-TEST_CASE("an empty report is the neutral element of the sum") {
-  report const r = capture(cppo::seq, generate<float>(3), cppo::calibrated_cppo(), {}).diagnostics;
+TEST_CASE("F39: an empty report is the neutral element of the sum") {
+  report const r = capture(cppo::seq, generate<float>(3), cppo::calibrated_cppo(),
+                           {.aggregate = cppo::seq_mean_token_mean, .normalizer = 3.0}).diagnostics;
   REQUIRE(r.counts.tokens > 0);
   CHECK(cppo_test::unlike(r + report{}, r) == "");
   CHECK(cppo_test::unlike(report{} + r, r) == "");
+  CHECK(report{}.loss() == 0.0);
+  CHECK((report{} + report{}).loss() == 0.0);
+}
+
+TEST_CASE("F39: four micro-batches have the loss of the whole, and four times it only where losses are added") {
+  auto const how = GENERATE(cppo::token_mean, cppo::seq_mean_token_sum, cppo::seq_mean_token_mean);
+  std::vector<float> const pi(16, -1.0F), a(16, 2.0F);
+  auto const call = [&](std::size_t from, index_t rows) {
+    report r;
+    auto const part = [&](std::vector<float> const& v) { return cppo::matrix_view(v.data() + from, rows, index_t{2}); };
+    auto const batch = cppo::rollout_batch(cppo::padded(rows, 2), cppo::log_prob(part(pi)), cppo::rollout_log_prob(part(pi)),
+                                           cppo::advantage(part(a)));
+    REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.report = &r}, {.aggregate = how}).ok());
+    return r;
+  };
+  report const whole = call(0, 8);
+  report added;
+  double of_losses = 0.0;
+  for (std::size_t from = 0; from < 16; from += 4) {
+    added += call(from, 2);
+    of_losses += call(from, 2).loss();
+  }
+  CHECK(added.loss() == whole.loss());
+  CHECK(whole.loss() == (how == cppo::seq_mean_token_sum ? -4.0 : -2.0));
+  CHECK(of_losses == 4.0 * whole.loss());
+}
+
+TEST_CASE("F39: reports that were scaled differently have no loss together, in whatever order they are added") {
+  generated_batch<float> const batch = generate<float>(3);
+  auto const with = [&](cppo::loss_options const& o) { return capture(cppo::seq, batch, cppo::dppo(), o).diagnostics; };
+  report const plain = with({});
+  report const others[] = {with({.aggregate = cppo::token_mean}), with({.normalizer = 2.0}),
+                           with({.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 8}),
+                           with({.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 9})};
+  for (report const& x : others) {
+    for (report const& y : {plain, others[0], others[1], others[2], others[3]}) {
+      if (cppo_test::unlike(x, y).empty()) continue;
+      report const sum = x + y;
+      CHECK(std::isnan(sum.loss()));
+      CHECK(sum.counts.tokens == 2 * plain.counts.tokens);
+      CHECK(cppo_test::unlike(sum, y + x) == "");
+      CHECK(std::isnan((sum + sum).loss()));
+      CHECK(std::isnan((sum + report{}).loss()));
+      CHECK(std::isnan((x + sum).loss()));
+    }
+    CHECK_FALSE(std::isnan((x + x).loss()));
+  }
+}
+
+TEST_CASE("F39: the members of a report lie in memory in the order of its list") {
+  report const r;
+  std::size_t words = 0;
+  auto const next = [&](char const* name, auto const& member) {
+    INFO(name);
+    auto const at = reinterpret_cast<std::uintptr_t>(&member) - reinterpret_cast<std::uintptr_t>(&r);
+    CHECK(at == 8 * words++);
+  };
+  report::each_field(next, r);
+  CHECK(8 * words + sizeof(cppo::loss_scaling) == sizeof(report));
+}
+
+TEST_CASE("F40: half a batch of groups with equal rewards does not hide what the mask does to the rest") {
+  // Of twelve tokens that teach, three leave the interval of PPO, two above and one below; three move back toward mu.
+  std::vector<float> const d{0.5F, 0.4F, 0.1F, 0.05F, -0.3F, -0.2F,  -0.5F, -0.1F, 0.0F, -0.1F, -0.02F, 0.3F};
+  std::vector<float> pi, mu(24, -1.0F), a;
+  for (std::size_t i = 0; i < 24; ++i) {
+    pi.push_back(-1.0F + d[i % 12]);
+    a.push_back(i >= 12 ? 0.0F : i < 6 ? 1.0F : -1.0F);
+  }
+  report r;
+  auto const batch = cppo::rollout_batch(cppo::padded(4, 6), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a));
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::ppo(), {.report = &r}).ok());
+  CHECK(r.masked() == 3);
+  CHECK(r.masked_fraction() == 0.125);          // half of what it costs
+  CHECK(r.toward_fraction() == 16.0 / 24.0);    // mostly tokens that teach nothing
+  CHECK(r.teaching_tokens == 12);
+  CHECK(r.teaching_fraction() == 0.5);
+  CHECK(r.teaching_masked_fraction() == 0.25);
+  CHECK(r.teaching_toward_fraction() == 4.0 / 12.0);
+  CHECK(r.masked_high == 2);
+  CHECK(r.masked_low == 1);
+  CHECK(r.masked_high_fraction() == 2.0 / 24.0);
+  CHECK(r.masked_low_fraction() == 1.0 / 24.0);
+}
+
+TEST_CASE("F40: a token of weight 0 teaches nothing, and one that moves toward mu is masked neither high nor low") {
+  std::vector<float> const pi{-0.5F, -0.5F, -1.5F, -1.5F}, mu(4, -1.0F), a{1.0F, 1.0F, 1.0F, -1.0F}, w{1.0F, 0.0F, 1.0F, 1.0F};
+  report r;
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a), cppo::token_weight(w));
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::trm_max({.delta = 1e-6}), {.report = &r}).ok());
+  CHECK(r.masked() == 4);
+  CHECK(r.teaching_tokens == 3);
+  CHECK(r.teaching_masked() == 3);
+  CHECK(r.masked_high == 1);
+  CHECK(r.masked_low == 1);
+}
+
+TEST_CASE("F40: half outputs that overflow or flush are counted, and so are doubles in float outputs") {
+  // Gradients -A exactly; of the masked slots nothing is counted.
+  std::vector<double> const a{65519.0, 65520.0, -65520.0, 1e30, 3.4e38, 0x1p-25, 0x1.000002p-25, -1e-9, 1e-41, 0.0, 1e30, 1e-9};
+  std::vector<float> const a_float(a.begin(), a.end()), pi_float(12, -1.0F);
+  std::vector<double> const pi(12, -1.0);
+  std::vector<std::uint8_t> const valid{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+  auto const call = [&](auto const& executor, auto const& log_probs, auto const& advantages, auto out, bool loss_too) {
+    std::vector<decltype(out)> gradient(12), loss(12);
+    auto const batch = cppo::rollout_batch(cppo::padded(1, 12), cppo::log_prob(log_probs), cppo::rollout_log_prob(log_probs),
+                                           cppo::advantage(advantages), cppo::response_mask(valid));
+    report r;
+    cppo::policy_outputs o{.gradient = gradient, .report = &r};
+    if (loss_too) o.loss = loss;
+    REQUIRE(policy_loss(executor, batch, cppo::unrestricted(), o).ok());
+    CHECK(r.not_finite == 0);
+    return std::pair{r.stored_infinite, r.stored_zero};
+  };
+  auto const on = [&](auto const& executor) {
+    using counts = std::pair<index_t, index_t>;
+    CHECK(call(executor, pi_float, a_float, cppo::half{}, false) == counts{4, 3});
+    CHECK(call(executor, pi_float, a_float, cppo::half{}, true) == counts{8, 6});
+    CHECK(call(executor, pi_float, a_float, cppo::bfloat16{}, false) == counts{1, 1});
+    CHECK(call(executor, pi_float, a_float, float{}, true) == counts{0, 0});
+    CHECK(call(executor, pi, a, cppo::half{}, false) == counts{4, 3});
+    CHECK(call(executor, pi, a, double{}, true) == counts{0, 0});
+  };
+  on(cppo::seq);
+  on(cppo::simd);
+  std::vector<double> const far{1e39, -1e39, 1e-46, 1.0, 0x1.ffffffp127, 0x1p-150, 0x1.fffffep127, 0x1p-149, 1, 1, 1, 1};
+  CHECK(call(cppo::seq, pi, far, float{}, false) == std::pair<index_t, index_t>{3, 2});
+}
+
+TEST_CASE("F40: losses and gradients that are not finite although their input is are counted, by every executor alike") {
+  std::vector<float> pi(70, -0.5F), mu(70, -1.5F), a(70, 1.0F), w(70, 1.0F);
+  pi[5] = 0.0F;
+  auto const counted = [&](cppo::loss_options const& o) {
+    report plain, fast, traced;
+    std::vector<float> gradient(70), loss(70), gate(70);
+    auto const batch = cppo::rollout_batch(cppo::padded(2, 35), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                           cppo::advantage(a), cppo::token_weight(w));
+    REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient, .report = &plain}, o).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}, o).ok());
+    REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.gate = gate, .report = &traced}, o).ok());
+    CHECK(cppo_test::unlike(fast, plain) == "");
+    CHECK(cppo_test::unlike(traced, plain) == "");
+    index_t found = 0;
+    for (std::size_t i = 0; i < 70; ++i) found += std::isfinite(loss[i]) && std::isfinite(gradient[i]) ? 0 : 1;
+    CHECK(plain.not_finite == found);
+    return found;
+  };
+  CHECK(counted({}) == 0);
+  CHECK(counted({.normalizer = 0.5}) == 0);
+  a[3] = 1.9e38F;                                          // times rho: finite until it is scaled by 2
+  CHECK(counted({.log_prob_tolerance = 0.0}) == (std::isinf(1.9e38F * std::exp(1.0F)) ? 1 : 0));
+  mu[3] = pi[3];
+  CHECK(counted({}) == 0);
+  CHECK(counted({.normalizer = 0.5}) == 1);
+  CHECK(counted({.normalizer = 2.0}) == 0);
+  w[3] = 2.0F;                                             // advantage times weight
+  CHECK(counted({}) == 1);
+  a[5] = 3e38F;                                            // times rho = e
+  CHECK(counted({}) == 2);
+  CHECK(counted({.surrogate = {.form = cppo::surrogate_form::reinforce}}) == 2);  // infinity times log pi = 0
+  a[40] = 3e38F, a[41] = -3e38F;                           // of both signs: their sum is no number
+  CHECK(counted({}) == 4);
+}
+
+TEST_CASE("F40: sums of a report may overflow where no token does, and nothing is counted then") {
+  std::vector<float> const pi(64, -1.0F), a(64, 3e38F);
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 64), cppo::log_prob(pi), cppo::rollout_log_prob(pi), cppo::advantage(a));
+  report plain, fast;
+  REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.report = &plain}).ok());
+  REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}).ok());
+  CHECK(std::isinf(plain.loss()));
+  CHECK(plain.not_finite == 0);
+  CHECK(cppo_test::unlike(fast, plain) == "");
+}
+
+TEST_CASE("F40: bad input that is propagated counts as bad, not as what overflows or teaches") {
+  std::vector<float> const pi{-1.0F, std::numeric_limits<float>::quiet_NaN()}, mu(2, -1.0F), a(2, 1.0F);
+  std::vector<float> const w{1.0F, std::numeric_limits<float>::quiet_NaN()};
+  std::vector<cppo::half> gradient(2);
+  auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
+                                         cppo::advantage(a), cppo::token_weight(w));
+  report r;
+  (void)policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = gradient, .report = &r},
+                    {.bad_input = cppo::on_bad_input::propagate});
+  CHECK(r.bad_tokens == 1);
+  CHECK(r.counts.tokens == 2);
+  CHECK(r.teaching_tokens == 1);
+  CHECK(r.not_finite == 0);
+  CHECK(r.stored_infinite == 0);
+  CHECK(r.stored_zero == 0);
 }
 
 TEST_CASE("the budget-mask share counts what only the prefix budget rejects") {
@@ -261,7 +419,7 @@ TEST_CASE("under a soft gate the mean gate lies above the kept share") {
   report r;
   auto const batch = cppo::rollout_batch(cppo::padded(2, 1), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                          cppo::advantage(a), cppo::divergence_values(d));
-  auto const region = softened(cppo::dppo({0.5, 0.5}, cppo::precomputed), cppo::reciprocal_gate);
+  auto const region = softened(cppo::dppo({.delta = 0.5}, cppo::precomputed), cppo::reciprocal_gate);
   REQUIRE(policy_loss(cppo::seq, batch, region, {.report = &r}).ok());
   CHECK(r.kept == 1);
   CHECK(r.mean_gate() == 0.75);  // 1, and 1/x at x = 1/0.5
@@ -323,8 +481,8 @@ TEST_CASE("bins and counts stay in range where there is nothing to count") {
   CHECK(position_bin(20, 20) == 19);
   CHECK(position_bin(21, 20) == 19);  // past a horizon
   cppo::report r;
-  cppo::detail::count_decision(r, cppo::decision::excluded, 5);
-  cppo::detail::count_decision(r, static_cast<cppo::decision>(99), 5);
+  r.count(cppo::decision::excluded, 5);
+  r.count(static_cast<cppo::decision>(99), 5);
   CHECK(r.kept + r.kept_toward + r.masked_ratio + r.masked_divergence + r.masked_budget + r.masked_response +
             r.masked_other == 0);
 }

@@ -5,6 +5,8 @@
 #include <cppo/policy.hpp>
 #include <cppo/testing/generators.hpp>
 
+#include <array>
+#include <bit>
 #include <set>
 
 namespace {
@@ -61,7 +63,7 @@ TEST_CASE("every policy name reaches the region of its factory") {
   auto const both = toward_rollout | (divergence_within(0.12) & prefix_budget(0.12, 0.01));
   same("none", "binary_tv", trust_region(binary_tv, uniform_weight, keep_all));
   same("ppo", "binary_tv", trust_region(binary_tv, uniform_weight, toward_rollout | ratio_within(0.9, 1.3)));
-  same("dppo", "binary_tv", dppo({0.12, 0.12}));
+  same("dppo", "binary_tv", dppo({.delta = 0.12}));
   same("cppo", "binary_tv", fixed_cppo(o));
   same("cppo_calibrated", "binary_tv", calibrated_cppo(floor, binary_tv, c));
   same("cppo_no_budget", "binary_tv",
@@ -151,8 +153,48 @@ TEST_CASE("a configuration that says nothing has the numbers of the factories") 
   static_assert(cppo_options{}.delta_b == 0.015 && trm_options{}.delta == 0.05);
   constexpr calibrated_cppo_options calibrated;
   static_assert(calibrated.delta == 0.15 && calibrated.delta_b == 0.02 && calibrated.w_min == 0.8);
-  static_assert(ppo_options{}.epsilon_low == 0.2 && ppo_options{}.epsilon_high == 0.2);
-  static_assert(dppo_options{}.delta_low == 0.15 && dppo_options{}.delta_high == 0.15);
+  static_assert(ppo_options{}.epsilon == 0.2 && dppo_options{}.delta == 0.15);
+}
+
+namespace {
+
+// The two bounds of a mask `toward_rollout | clause`.
+template <class Region>
+constexpr std::array<double, 2> bounds(Region const& region) {
+  return std::bit_cast<std::array<double, 2>>(region.mask().second);
+}
+using cppo::dppo;
+using cppo::ppo;
+static_assert(bounds(dppo()) == std::array{0.15, 0.15} && bounds(dppo({.delta = 0.2})) == std::array{0.2, 0.2});
+static_assert(bounds(dppo({.delta_low = 0.1})) == std::array{0.1, 0.15});
+static_assert(bounds(dppo({.delta = 0.2, .delta_high = 0.28})) == std::array{0.2, 0.28});
+static_assert(bounds(dppo({.delta_low = 0.1, .delta_high = 0.0})) == std::array{0.1, 0.0});
+static_assert(bounds(ppo()) == std::array{0.8, 1.2} && bounds(ppo({.epsilon = 0.5})) == std::array{0.5, 1.5});
+static_assert(bounds(ppo({.epsilon = 0.5, .epsilon_low = 0.25})) == std::array{0.75, 1.5});
+static_assert(bounds(ppo({.epsilon_high = 0.25})) == std::array{0.8, 1.25});
+// Two numbers without names would mean something else than they did when the first was the lower one.
+template <class Options>
+concept takes_numbers = requires { Options{0.1, 0.2}; } || requires { Options{0.1}; };
+static_assert(!takes_numbers<cppo::dppo_options> && !takes_numbers<cppo::ppo_options>);
+static_assert(takes_numbers<cppo::cppo_options>);
+
+}  // namespace
+
+TEST_CASE("F40: dppo takes delta and ppo epsilon, for both sides or for one, in a configuration too") {
+  generated_batch<float> const batch = cppo::testing::generate<float>(7, {.max_responses = 6, .max_length = 60});
+  auto const same = [&batch](policy_config const& c, auto const& want) {
+    bool const found = cppo::visit_policy(c, [&](auto const& region) {
+      auto const got = capture(cppo::seq, batch, region, {});
+      CHECK(cppo_test::unlike(got, capture(cppo::seq, batch, want, {}), batch.rows()) == "");
+    });
+    CHECK(found);
+  };
+  same({.policy = "dppo", .delta = 0.02}, dppo({.delta = 0.02}));
+  same({.policy = "dppo"}, dppo({.delta_low = 0.15, .delta_high = 0.15}));
+  auto const clipped = [](double low, double high) { return ppo({.epsilon_low = low, .epsilon_high = high}); };
+  same({.policy = "ppo", .divergence = "none", .epsilon = 0.05}, clipped(0.05, 0.05));
+  same({.policy = "ppo", .divergence = "none", .epsilon = 0.05, .epsilon_high = 0.3}, clipped(0.05, 0.3));
+  same({.policy = "ppo", .divergence = "none"}, clipped(0.2, 0.2));
 }
 
 TEST_CASE("an unknown name is refused without a call") {

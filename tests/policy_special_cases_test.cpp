@@ -139,7 +139,7 @@ TEST_CASE("PPO and GRPO mask what their clipped surrogate gives no gradient") {
   // min(rho A, clip(rho) A) is flat in rho where A > 0 and rho > 1 + high, and where A < 0 and rho < 1 - low.
   double const low = GENERATE(0.2, 0.1);
   double const high = low == 0.2 ? GENERATE(0.2, 0.28) : 0.4;
-  agrees_in<float>(cppo::ppo({low, high}), [=](response const& r) {
+  agrees_in<float>(cppo::ppo({.epsilon_low = low, .epsilon_high = high}), [=](response const& r) {
     verdicts v;
     for (std::size_t t = 0; t < r.size(); ++t) {
       double const rho = r.rho(t), a = r.advantage[t];
@@ -152,7 +152,7 @@ TEST_CASE("PPO and GRPO mask what their clipped surrogate gives no gradient") {
 }
 
 TEST_CASE("DPPO keeps what moves toward the rollout or has D <= delta") {
-  agrees(cppo::dppo({0.15, 0.15}), [](response const& r) {
+  agrees(cppo::dppo({.delta = 0.15}), [](response const& r) {
     verdicts v;
     for (std::size_t t = 0; t < r.size(); ++t) v.add(r.toward(t), {{tv(r.log_pi[t], r.log_mu[t]), 0.15}});
     return v;

@@ -20,6 +20,7 @@ using batch_t = generated_batch<float>;
 
 constexpr float quiet = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr double infinity_of_double = std::numeric_limits<double>::infinity();
 
 // Three responses of six slots with every input lent; no holes but those a test makes.
 batch_t sound_batch() {
@@ -75,7 +76,7 @@ TEST_CASE("reject: a response with bad input is as if it were not there", "[reli
       auto const others = rearranged(sound, {sound.row(0), sound.row(2)}, true);
       auto want = capture(seq, others.batch, reads_all, {.aggregate = a});
       CHECK(unlike(want, got, others.batch.rows(), others.source) == "");
-      CHECK(want.diagnostics.loss == got.diagnostics.loss);
+      CHECK(want.diagnostics.loss() == got.diagnostics.loss());
       CHECK(unlike(got, got, {batch.row(1)}, std::vector<index_t>(batch.valid.size(), -1)) == "");  // +0 everywhere
     }
   }
@@ -106,7 +107,7 @@ TEST_CASE("on_bad_input::exclude, a batch of nothing but bad tokens says where a
   auto const got = run_everywhere(batch, {.aggregate = token_mean, .bad_input = on_bad_input::exclude});
   check_place(got.outcome, status_code::bad_input_excluded, argument::advantage, 0, 0, batch.slots());
   CHECK(got.diagnostics.counts.tokens == 0);
-  CHECK(got.diagnostics.loss == 0.0);
+  CHECK(got.diagnostics.loss() == 0.0);
 }
 
 TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[reliability]") {
@@ -171,6 +172,70 @@ TEST_CASE("a listed log-prob of -inf is sound, and so is an empty slot of any co
   batch.listed_id[9] = -1;
   batch.listed_log_prob[9] = quiet;
   CHECK(run_everywhere(batch, {}).outcome.code == status_code::ok);
+}
+
+TEST_CASE("F32: what stands in for -inf is refused, in whatever type it is lent", "[reliability]") {
+  // -9999 has rho = e^20 past the clamp; the largest numbers below 0 of half and bfloat16 stand in for -inf too.
+  auto const outcome_of = [](auto stand_in, status_code code, argument where) {
+    using T = decltype(stand_in);
+    std::vector<T> pi(4, stored<T>(-1.0)), mu(4, stored<T>(-1.25)), a(4, stored<T>(-1.0));
+    (where == argument::log_prob ? pi : mu)[2] = stand_in;
+    std::vector<float> gradient(4, 7.0F);
+    auto const batch = rollout_batch(padded(2, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    for (double const floor : {-1000.0, -infinity_of_double}) {
+      status const s = policy_loss(seq, batch, unrestricted(), {.gradient = gradient}, {.log_prob_floor = floor});
+      if (floor == -1000.0) check_place(s, code, where, 1, 0, 1);
+      else CHECK(s.code == status_code::ok);
+      bool const left_out = floor == -1000.0 && gradient[2] == 0.0F && gradient[3] == 0.0F;
+      CHECK(left_out == (floor == -1000.0));
+      CHECK(gradient[0] != 0.0F);
+    }
+  };
+  auto const both = [&](auto stand_in) {
+    outcome_of(stand_in, status_code::log_prob_too_low, argument::log_prob);
+    outcome_of(stand_in, status_code::rollout_log_prob_too_low, argument::rollout_log_prob);
+  };
+  both(-9999.0F);
+  both(-9999.0);
+  both(std::numeric_limits<double>::lowest());
+  both(half{0xfbff});      // -65504
+  both(bfloat16{0xff7f});  // -3.4e38
+  both(stored<half>(-1001.0));
+  both(stored<bfloat16>(-1004.0));
+}
+
+TEST_CASE("F32: the floor is the caller's, inclusive, and below 0", "[reliability]") {
+  batch_t batch = sound_batch();
+  batch.log_prob[2] = -500.0F;
+  batch.rollout_log_prob[3] = std::nextafterf(-500.0F, -infinity);
+  CHECK(run_everywhere(batch, {}).outcome.code == status_code::ok);
+  check_place(run_everywhere(batch, {.log_prob_floor = -500.0}).outcome, status_code::rollout_log_prob_too_low,
+              argument::rollout_log_prob, 0, 3, 1);
+  check_place(run_everywhere(batch, {.log_prob_floor = -499.9}).outcome, status_code::log_prob_too_low, argument::log_prob, 0, 2, 2);
+  batch.rollout_log_prob[3] = -1.0F;
+  batch.rollout_log_prob[2] = -9999.0F;  // both below: log pi is named
+  check_place(run_everywhere(batch, {.log_prob_floor = -490.0}).outcome, status_code::log_prob_too_low, argument::log_prob, 0, 2, 1);
+  for (double const bad : {0.0, -0.0, 1000.0, infinity_of_double, std::numeric_limits<double>::quiet_NaN()}) {
+    check_place(run_everywhere(batch, {.log_prob_floor = bad}).outcome, status_code::bad_parameter, argument::options, -1, -1, 0);
+  }
+}
+
+TEST_CASE("F32: a piece that holds a log-prob below the floor takes out its response", "[reliability]") {
+  std::vector<float> pi(8, -0.5F), mu(8, -0.6F), a(8, 1.0F), gradient(8, 7.0F);
+  mu[5] = -9999.0F;
+  std::vector<index_t> const response_of{0, 1, 0, 1}, order_of{0, 0, 1, 1};
+  auto const batch = rollout_batch(padded(4, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  auto const region = fixed_cppo();
+  for (double const floor : {-1000.0, -1e5}) {
+    piece_plan const plan = plan_pieces(batch, region, response_of, order_of, 2, {.log_prob_floor = floor});
+    CHECK(plan.totals[0].bad_tokens == (floor == -1000.0 ? 1 : 0));
+    CHECK(plan.totals[1].bad_tokens == 0);
+    status const s = policy_loss(seq, batch, region, {.gradient = gradient},
+                                 {.log_prob_floor = floor, .carries = plan.carries, .totals = plan.totals});
+    CHECK(s.code == (floor == -1000.0 ? status_code::rollout_log_prob_too_low : status_code::ok));
+    CHECK((gradient[0] == 0.0F) == (floor == -1000.0));
+    CHECK(gradient[2] != 0.0F);
+  }
 }
 
 TEST_CASE("log_prob_tolerance is inclusive and holds for both policies", "[reliability]") {
@@ -277,6 +342,7 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   refused_call is;
   std::vector<float> const short_one(11, -0.5F), full(12, -0.5F);
   std::vector<std::int32_t> const ids(24, 1), short_ids(11, 1);
+  std::vector<float> const listed(24, -0.5F), long_list(25, -0.5F);
   float const* const null = nullptr;
   auto const code = status_code::extent_mismatch;
   is.input(code, argument::response_mask, response_mask(short_one));
@@ -287,8 +353,9 @@ TEST_CASE("a shape that does not fit names its argument", "[reliability]") {
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 4, 3)));
   is.input(code, argument::token_weight, token_weight(matrix_view<float const>(full.data(), 3, 2)));
   is.input(code, argument::token_weight, token_weight(vector_view<float const>(full.data(), 12, -1)));
-  is.input(code, argument::top_k, top_k(2, ids, full, full));
-  is.input(code, argument::top_k, top_k(0, ids, full.data(), full.data()));
+  is.input(code, argument::top_k, top_k(2, ids, full, listed));
+  is.input(code, argument::top_k, top_k(2, ids, listed, long_list));
+  is.input(status_code::bad_parameter, argument::top_k, top_k(0, ids, full.data(), full.data()));
   is.input(status_code::null_buffer, argument::response_mask, response_mask(null));
   is.input(status_code::null_buffer, argument::token_weight, token_weight(per_response(null)));
   auto const lend = [&](auto const& pi, auto const& mu, auto const& a) {
@@ -320,17 +387,19 @@ TEST_CASE("an output that does not fit names itself", "[reliability]") {
 
 TEST_CASE("a layout that is not sound is refused", "[reliability]") {
   refused_call is;
-  std::int32_t const down[] = {0, 4, 3, 12};
+  std::int32_t const down[] = {0, 4, 3, 12}, lengths[] = {4, 4, 4};
   std::int64_t const negative[] = {-1, 4, 8, 12}, huge[] = {0, 4, 8, (index_t{1} << 62) + 1};
   std::int64_t const* const null = nullptr;
+  std::vector<std::int64_t> const none;
   is.shape(status_code::bad_offsets, argument::offsets, packed(down, 3));
   is.shape(status_code::bad_offsets, argument::offsets, packed(negative, 3));
+  is.shape(status_code::bad_offsets, argument::offsets, packed(lengths, 2));
   is.shape(status_code::size_overflow, argument::offsets, packed(huge, 3));
   is.shape(status_code::null_buffer, argument::offsets, packed(null, 3));
-  is.shape(status_code::extent_mismatch, argument::offsets, packed(std::vector<std::int64_t>{}));
-  is.shape(status_code::extent_mismatch, argument::offsets, padded(-1, 4));
-  is.shape(status_code::extent_mismatch, argument::offsets, padded(3, -4));
-  is.shape(status_code::size_overflow, argument::none, padded(index_t{1} << 32, index_t{1} << 31));
+  is.shape(status_code::bad_parameter, argument::layout, packed(none));
+  is.shape(status_code::bad_parameter, argument::layout, padded(-1, 4));
+  is.shape(status_code::bad_parameter, argument::layout, padded(3, -4));
+  is.shape(status_code::size_overflow, argument::layout, padded(index_t{1} << 32, index_t{1} << 31));
   CHECK(packed(down, 3).check().response == 1);
 }
 
@@ -375,6 +444,7 @@ TEST_CASE("parameters and options out of range are refused", "[reliability]") {
     is.with(code, argument::options, {.surrogate = {.ratio_cap = bad}});
     is.with(code, argument::options, {.log_prob_tolerance = bad});
   }
+  for (double const bad : {0.0, 1.0, nan}) is.with(code, argument::options, {.log_prob_floor = bad});
   is.with(code, argument::options, {.horizon = -1});
   is.with(code, argument::options, {.log_prob_tolerance = 1.5});
   is.with(status_code::horizon_too_short, argument::options, {.horizon = 3, .positions = position_convention::fixed_horizon});
@@ -550,13 +620,13 @@ TEST_CASE("outputs that share memory with carries, totals or the report are foun
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {
   std::vector<std::string> names;
-  for (int a = 1; a <= static_cast<int>(argument::report); ++a) names.emplace_back(name(static_cast<argument>(a)));
+  for (int a = 1; a <= static_cast<int>(argument::tensor); ++a) names.emplace_back(name(static_cast<argument>(a)));
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
-                                        "run ",  "thresholds in", "compile "};
+                                        "run ",  "describe(", "compile "};
   for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;

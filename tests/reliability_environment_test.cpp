@@ -243,8 +243,8 @@ TEST_CASE("under flush-to-zero a subnormal product on the way to a gradient make
         CHECK(plain[c][0] <= -std::numeric_limits<float>::min());
         CHECK(zeros[c][0] == 0.0F);
       }
-      CHECK(plain.diagnostics.loss < 0.0);
-      CHECK(zeros.diagnostics.loss == 0.0);
+      CHECK(plain.diagnostics.loss() < 0.0);
+      CHECK(zeros.diagnostics.loss() == 0.0);
       CHECK(zeros[captured::decision] == plain[captured::decision]);
     });
   };

@@ -97,13 +97,13 @@ TEST_CASE("F7_a_bad_step_shows: status, counts and place, and the loss is never 
     CHECK(rejected.diagnostics.bad_tokens == 1);
     CHECK(rejected.diagnostics.rejected_responses == 1);
     CHECK(rejected.diagnostics.counts.tokens == 3);
-    CHECK(std::isfinite(rejected.diagnostics.loss));  // of the other response, and the status says so
+    CHECK(std::isfinite(rejected.diagnostics.loss()));  // of the other response, and the status says so
     auto const excluded = capture(executor, batch, ppo(), {.bad_input = on_bad_input::exclude});
     CHECK(excluded.outcome.code == status_code::bad_input_excluded);
     CHECK(excluded.outcome.count == 1);
     auto const propagated = capture(executor, batch, ppo(), {.bad_input = on_bad_input::propagate});
     CHECK(propagated.outcome.code == status_code::bad_input_propagated);
-    CHECK(std::isnan(propagated.diagnostics.loss));
+    CHECK(std::isnan(propagated.diagnostics.loss()));
   });
 }
 
@@ -150,13 +150,13 @@ TEST_CASE("F10_group_of_one: NaN advantages are refused by name, equal rewards t
     auto const refused = capture(executor, batch, fixed_cppo(), {.aggregate = token_mean});
     CHECK(refused.outcome.code == status_code::advantage_invalid);
     CHECK(refused.outcome.count == 6);
-    CHECK(refused.diagnostics.loss == 0.0);
+    CHECK(refused.diagnostics.loss() == 0.0);
     CHECK_THAT(std::string(refused.outcome.message()), cppo_test::contains("groups of one response"));
     batch.advantage.assign(6, 0.0F);
     auto const nothing = capture(executor, batch, fixed_cppo(), {.aggregate = token_mean});
     CHECK(nothing.outcome.code == status_code::ok);
     CHECK(nothing.diagnostics.kept == 6);
-    CHECK(nothing.diagnostics.loss == 0.0);
+    CHECK(nothing.diagnostics.loss() == 0.0);
     for (float const g : nothing[captured::gradient]) CHECK(g == 0.0F);
     CHECK(diagnose(batch.view()).has(finding::zero_advantages));
   });
@@ -170,7 +170,7 @@ TEST_CASE("F12_sum_count_consistent: a mean divides by the valid tokens that wer
     auto const sum = capture(executor, batch, unrestricted(), {});
     auto const mean = capture(executor, batch, unrestricted(), {.aggregate = token_mean});
     for (std::size_t i = 0; i < 6; ++i) CHECK(mean[captured::loss][i] == sum[captured::loss][i] / 4.0F);
-    auto const region = dppo({.delta_low = 1e-3, .delta_high = 1e-3});  // what is masked still counts, and is 0
+    auto const region = dppo({.delta = 1e-3});  // what is masked still counts, and is 0
     auto const masked = capture(executor, batch, region, {.aggregate = token_mean});
     CHECK(masked.diagnostics.kept < 4);
     CHECK(masked.diagnostics.counts.tokens == 4);

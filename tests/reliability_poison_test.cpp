@@ -90,7 +90,7 @@ TEST_CASE("F1_excluded_inf_is_zero", "[reliability]") {
       CHECK(std::isfinite(got[captured::loss][i]));
       CHECK(is_plus_zero(got[captured::loss][i]) == (batch.valid[i] == 0));
     }
-    CHECK(std::isfinite(got.diagnostics.loss));
+    CHECK(std::isfinite(got.diagnostics.loss()));
     CHECK(std::isfinite(got.diagnostics.max_ratio));
   });
 }

@@ -5,6 +5,7 @@
 
 #include "report_fields.hpp"
 
+#include <cmath>
 #include <string>
 
 namespace cppo_test {
@@ -36,7 +37,10 @@ inline std::string unlike(cppo::report const& a, cppo::report const& b) {
 
 // The status in full.
 inline bool same_status(cppo::status const& a, cppo::status const& b) {
-  return a.code == b.code && a.where == b.where && a.response == b.response && a.token == b.token && a.count == b.count;
+  bool const place = a.where == b.where && a.response == b.response && a.token == b.token && a.count == b.count;
+  bool const both_nan = std::isnan(a.value) && std::isnan(b.value);
+  bool const number = a.has_value == b.has_value && (a.value == b.value || both_nan);
+  return a.code == b.code && place && number && a.wanted == b.wanted && a.other == b.other;
 }
 
 // Everything two runs can differ in.

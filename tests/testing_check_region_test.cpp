@@ -165,13 +165,14 @@ struct drifting_weight {
 };
 
 // An executor that goes wrong where the batch is long, however the others do.
-struct forgetful_executor {};
-template <class Real, class Region>
-constexpr cppo::detail::outcome_fold execute(forgetful_executor, cppo::detail::task<Real, Region> const& t) {
-  cppo::detail::task<Real, Region> other = t;
-  if (t.batch.shape().elements() > 150) other.out[1] = {};  // the gradient is not written
-  return execute(seq, other);
-}
+struct forgetful_executor : cppo::host_executor<forgetful_executor> {
+  template <class Real, class Region>
+  constexpr cppo::detail::outcome_fold execute(cppo::detail::task<Real, Region> const& t) const {
+    cppo::detail::task<Real, Region> other = t;
+    if (t.batch.shape().elements() > 150) other.out[1] = {};  // the gradient is not written
+    return seq.execute(other);
+  }
+};
 
 template <class Region>
 check_result of_broken(Region const& region) {

@@ -243,7 +243,7 @@ TEST_CASE("oracle: aggregations over responses of 1, 3 and no tokens") {
   CHECK(loss({.aggregate = token_mean}) == approx(-1.0));
   CHECK(loss({.aggregate = seq_mean_token_sum}) == approx(-2.0));
   CHECK(loss({.aggregate = seq_mean_token_mean}) == approx(-1.0));
-  CHECK(loss({.aggregate = seq_mean_token_sum_norm}) == approx(-2.0 / 3.0));
+  CHECK(loss({.aggregate = seq_mean_token_sum_norm, .horizon = 3}) == approx(-2.0 / 3.0));
   CHECK(loss({.aggregate = seq_mean_token_sum_norm, .horizon = 8}) == approx(-0.25));
   CHECK(loss({.aggregate = token_mean, .normalizer = 8.0}) == approx(-0.5));
   same(reference(batch, {.aggregate = seq_mean_token_mean}).gradient,

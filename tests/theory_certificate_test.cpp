@@ -60,7 +60,7 @@ struct steep {
 TEST_CASE("certificate: every number, against values written out") {
   two_responses const x;
   std::vector<std::int32_t> const offsets{0, 4, 8};
-  for (layout const& l : {padded(2, 4), packed(offsets.data(), 2)}) {
+  for (layout const& l : {padded(2, 4), layout(packed(offsets.data(), 2))}) {
     certificate_options const options{.divergence = measured::total_variation, .xi = 2.0};
     certificate_result const c = certificate(x.batch(l), lent(0.5), options);
     REQUIRE(c.outcome.ok());
@@ -153,6 +153,8 @@ TEST_CASE("certificate: lower bounds of the divergence certify nothing") {
   CHECK(of(kl, bound_kind::mixed) < infinity);  // read as KL
   auto const ppo_region = trust_region(no_divergence, uniform_weight, ratio_within(0.8, 1.2));
   CHECK_FALSE(certificate(batch, ppo_region, {.divergence = measured::total_variation}).certifies);  // no D
+  certificate_result const reports = certificate(batch, reporting(ppo_region, binary_kl));
+  CHECK(reports.max_divergence == kl.max_divergence);  // read as KL where it is only reported, too
 }
 
 TEST_CASE("certificate: a divergence by name is the one of its type") {
@@ -266,7 +268,7 @@ TEST_CASE("certificate: bad input, bad shapes and empty batches give none") {
 TEST_CASE("certificate: packed responses that do not begin at 0, in float") {
   std::vector<std::int32_t> const offsets{2, 4, 5};
   std::vector<float> const mu(5, -1.0F), pi(5, -1.5F), a(5, 1.0F), d{9.0F, 9.0F, 0.25F, 0.5F, 0.75F};
-  auto const batch = rollout_batch(packed(offsets.data(), 2), log_prob(pi), rollout_log_prob(mu), advantage(a),
+  auto const batch = rollout_batch(packed(offsets.data(), 2).part_of(5), log_prob(pi), rollout_log_prob(mu), advantage(a),
                                    divergence_values(d));
   certificate_result const c = certificate(batch, lent(1.0), {.divergence = measured::total_variation});
   REQUIRE(c.certifies);

@@ -1,10 +1,12 @@
 #include "json_lines.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,6 +33,36 @@ std::optional<double> number_in(simdjson::dom::element e) {
   double value = 0.0;
   if (e.get(value) == simdjson::SUCCESS) return value;
   return std::nullopt;
+}
+
+/// The first word outside of strings that means "no number" elsewhere and nothing in JSON, and its column from 1.
+std::optional<std::pair<std::string, std::size_t>> missing_number_in(std::string_view text) {
+  auto const in_word = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (std::size_t i = 0, end = 0; i < text.size(); i = end) {
+    end = i + 1;
+    if (text[i] == '"') {
+      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+      ++end;
+    } else if (in_word(text[i])) {
+      while (end < text.size() && in_word(text[end])) ++end;
+      std::string const word(text.substr(i, end - i));
+      std::string lower = word;
+      for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      for (char const* const none : {"nan", "inf", "infinity", "none", "undefined"}) {
+        if (lower == none) return {{word, i + 1}};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+/// What is wrong with a line that is no JSON, and what to write instead.
+std::string why_not_json(std::string_view text, simdjson::error_code error) {
+  if (auto const word = missing_number_in(text)) {
+    return fmt::format("not valid JSON: {} in column {}; write null, which may only stand where response_mask is 0",
+                       word->first, word->second);
+  }
+  return fmt::format("not valid JSON ({})", simdjson::error_message(error));
 }
 
 }  // namespace
@@ -182,7 +214,7 @@ void for_each_line(std::string const& path, std::function<void(json_line const&)
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     simdjson::dom::element line;
     if (auto const error = parser.parse(text).get(line); error != simdjson::SUCCESS) {
-      throw input_error(fmt::format("{}, line {}: not valid JSON ({})", path, number, simdjson::error_message(error)));
+      throw input_error(fmt::format("{}, line {}: {}", path, number, why_not_json(text, error)));
     }
     simdjson::dom::object fields;
     if (line.get(fields) != simdjson::SUCCESS) {

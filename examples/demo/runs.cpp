@@ -16,10 +16,12 @@ using dispatch::executor;
 
 void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent_batch const& batch) {
   if (ended.ok()) return;
-  if (ended.response < 0) throw input_error(fmt::format("{}: {}", name(ended.where), ended.message()));
+  if (ended.response < 0) throw input_error(describe(ended).c_str());
   std::size_t const member = batch.members()[static_cast<std::size_t>(ended.response)];
   rollout const& r = rollouts[member];
-  throw input_error(fmt::format("{}, line {}, token {}: {}", r.file, r.line, ended.token, ended.message()));
+  cppo::status in_line = ended;
+  in_line.response = in_line.token = -1;  // told as a place in the file
+  throw input_error(fmt::format("{}, line {}, token {}: {}", r.file, r.line, ended.token, describe(in_line).c_str()));
 }
 
 /// Nanoseconds a token: the median of several runs that make mask, gradient and report.

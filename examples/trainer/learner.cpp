@@ -176,7 +176,7 @@ void learner::apply_region(std::span<std::size_t const> picked, step_record& rec
       dispatch::policy_loss(dispatch::executor::simd, minibatch.lend(), options_.region,
                             {.gradient = dlog_prob_, .trace = {.decision = decisions_}, .report = &report},
                             {.aggregate = cppo::token_mean});
-  if (!ended.ok()) throw std::runtime_error(std::string(cppo::name(ended.where)) + ": " + ended.message());
+  if (!ended.ok()) throw std::runtime_error(describe(ended).c_str());
   record.report = record.report + report;
   count_positions(starts_, decisions_, record.positions);
 }

@@ -3,6 +3,8 @@
 /// (execution/simd_lanes.hpp, execution/simd_native.hpp) or a device's own instructions has compiler `#ifdef`s.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/version.hpp>
 
 #include <cfloat>
@@ -17,6 +19,13 @@
 
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
 #error "cppo: float arithmetic is evaluated in a wider type here (x87); compile with -msse2 -mfpmath=sse."
+#endif
+
+/// Before a function in which unsigned numbers wrap round as they are meant to: clang's -fsanitize=integer is not asked.
+#if defined(__clang__) && !defined(__CUDACC__)
+#define CPPO_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define CPPO_WRAPS
 #endif
 
 /// Marks a function for host and device. Expands to nothing outside CUDA.
@@ -76,7 +85,10 @@
 #endif
 
 // The inline namespace carries version and instruction set, a bit for each extension that compilers put into plain code
-// and that is listed here: two versions, or two translation units that differ in one, never share an inline function.
+// and that is listed here, and what else changes the body of a function: two versions, or two translation units that
+// differ in one, never share an inline function. Not in it: CPPO_USE_XSIMD, CPPO_USE_CUDA and CPPO_USE_EIGEN, which add
+// functions and change none (testing/region_runner.hpp says so for itself), and what leaves the bits as they are, such
+// as CPPO_NO_FORCED_INLINING, optimisation and sanitizers.
 #define CPPO_DETAIL_IS_1 0, 1
 #define CPPO_DETAIL_SECOND(a, b, ...) b
 #define CPPO_DETAIL_BIT_2(known) CPPO_DETAIL_SECOND(known, 0, 0)
@@ -123,8 +135,8 @@
     CPPO_DETAIL_HEX(__AVX512VNNI__, __AVX512BITALG__, __AVX512VPOPCNTDQ__, __AVX512BF16__), \
     CPPO_DETAIL_HEX(__AVX512FP16__, __AVXVNNI__, __GFNI__, __APX_F__))
 #endif
-#define CPPO_DETAIL_JOIN_(a, b, c, d, e, f) v##a##_##b##_##c##_##d##_##e##f
-#define CPPO_DETAIL_JOIN(a, b, c, d, e, f) CPPO_DETAIL_JOIN_(a, b, c, d, e, f)
+#define CPPO_DETAIL_JOIN_(a, b, c, d, e, f, g) v##a##_##b##_##c##_##d##_##e##f##g
+#define CPPO_DETAIL_JOIN(a, b, c, d, e, f, g) CPPO_DETAIL_JOIN_(a, b, c, d, e, f, g)
 #if defined(__AVX512F__)
 #define CPPO_DETAIL_ISA avx512
 #elif defined(__AVX2__)
@@ -141,10 +153,15 @@
 #else
 #define CPPO_DETAIL_MATH
 #endif
+#if defined(__cpp_exceptions)
+#define CPPO_DETAIL_THROWS
+#else
+#define CPPO_DETAIL_THROWS _nothrow
+#endif
 /// The inline namespace of this version and target.
 #define CPPO_ABI \
   CPPO_DETAIL_JOIN(CPPO_VERSION_MAJOR, CPPO_VERSION_MINOR, CPPO_VERSION_PATCH, CPPO_DETAIL_ISA, \
-                   CPPO_DETAIL_EXTENSIONS, CPPO_DETAIL_MATH)
+                   CPPO_DETAIL_EXTENSIONS, CPPO_DETAIL_MATH, CPPO_DETAIL_THROWS)
 
 namespace cppo::inline CPPO_ABI::detail {
 
@@ -183,3 +200,5 @@ CPPO_HOST_DEVICE constexpr To bits_as(From const& x) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

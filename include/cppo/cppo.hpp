@@ -5,6 +5,7 @@
 /// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
+#include <cppo/version.hpp>  // first: without C++20, one error
 // First what has sentences for compile errors: the way to them is then short, and they stand in its first lines.
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>

@@ -2,6 +2,8 @@
 /// Forward declarations.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -22,3 +24,5 @@ struct response_summary;
 struct prefix_sums;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -5,3 +5,4 @@
 #include <cppo/objective/aggregation.hpp>
 #include <cppo/objective/report.hpp>
 #include <cppo/objective/surrogate.hpp>
+#include <cppo/objective/token_counts.hpp>

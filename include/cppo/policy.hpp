@@ -7,5 +7,6 @@
 #include <cppo/policy/named.hpp>
 #include <cppo/policy/ppo.hpp>
 #include <cppo/policy/presets.hpp>
+#include <cppo/policy/reporting.hpp>
 #include <cppo/policy/trm.hpp>
 #include <cppo/policy/trust_region.hpp>

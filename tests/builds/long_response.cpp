@@ -99,7 +99,7 @@ void run(Executor const& executor, buffers const& x, layout const& shape, int re
   demand(whole().ok(), name);
   demand(std::memcmp(x.gradient.last(), want, sizeof want) == 0, name);
   demand(std::memcmp(x.mask.last(), want_mask, sizeof want_mask) == 0, name);
-  demand(have.counts.tokens == tokens && have.loss == expected.loss && have.kept == expected.kept, name);
+  demand(have.counts.tokens == tokens && have.loss() == expected.loss() && have.kept == expected.kept, name);
 
   auto const refused = [&](status_code code) {
     status const s = whole();

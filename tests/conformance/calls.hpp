@@ -15,9 +15,7 @@ struct rejected : std::runtime_error {
 
 inline void require_ok(cppo::status const& s) {
   if (s.ok()) return;
-  std::string text = std::string("the library answered: ") + cppo::name(s.where) + ": " + s.message();
-  if (s.response >= 0) text += " (response " + std::to_string(s.response) + ", token " + std::to_string(s.token) + ")";
-  throw rejected(text);
+  throw rejected(std::string("the library answered: ") + describe(s).c_str());
 }
 
 /// Every per-token output of one call, and its report.
@@ -63,6 +61,7 @@ class caller {
     cppo::report r;
     cppo::loss_options options = options_;
     options.aggregate = how;
+    if (how == cppo::seq_mean_token_sum_norm) options.horizon = lent_.shape.width;
     require_ok(cppo::policy_loss(executor_, lent_.all(), region, {.report = &r}, options));
     return r;
   }
@@ -81,7 +80,7 @@ class caller {
   /// The loss in every aggregation that the layout has.
   template <class Region>
   json scalars(Region const& region) const {
-    auto const loss = [&](cppo::aggregation how) { return to_json(report(region, how).loss); };
+    auto const loss = [&](cppo::aggregation how) { return to_json(report(region, how).loss()); };
     json r = {{"token-sum", loss(cppo::token_sum)},
               {"token-mean", loss(cppo::token_mean)},
               {"seq-mean-token-sum", loss(cppo::seq_mean_token_sum)},

@@ -23,7 +23,7 @@ struct case_shape {
   }
   /// Response b alone; its buffers start at element `first(b)`.
   cppo::layout one(index_t b) const {
-    return packed ? cppo::packed(offsets.data() + b, 1) : cppo::padded(1, width);
+    return packed ? cppo::packed(offsets.data() + b, 1).part_of(elements()) : cppo::padded(1, width);
   }
   index_t first(index_t b) const { return packed ? 0 : b * width; }
 

@@ -21,7 +21,7 @@ template <class Real, class Executor>
 json run_dppo_mask(Executor const& executor, object_reader const& c) {
   double const delta = c.object("params").number("delta");
   auto const lent = lent_case<Real>::read(c, false, true);
-  return {{"mask", to_json(caller(executor, lent).everything(cppo::dppo({delta, delta})).mask)}};
+  return {{"mask", to_json(caller(executor, lent).everything(cppo::dppo({.delta = delta})).mask)}};
 }
 
 /// dppo_tv, dppo_kl: the mask with a threshold by the sign of A, and the loss -A r log pi M with r = min(rho, clip_c).

@@ -4,6 +4,7 @@
 //     equality [--quick]      --quick: a few batches, nothing large
 #include "equality.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -151,16 +152,16 @@ std::string ten_million_tokens() {
 std::string more_than_two_to_the_31_elements() {
   index_t const t = 8192, b = (index_t{1} << 31) / t + 3;
   auto const n = static_cast<std::size_t>(b * t);
-  device_array<float> pi(n), gradient(n), a(static_cast<std::size_t>(b));
-  if (!pi.ok() || !gradient.ok() || !a.ok()) return "skipped: not enough memory on the device";
+  device_array<float> pi(n), mu(n), gradient(n), a(static_cast<std::size_t>(b));
+  if (!pi.ok() || !mu.ok() || !gradient.ok() || !a.ok()) return "skipped: not enough memory on the device";
   (void)cudaMemset(pi.data(), 0, n * sizeof(float));
+  (void)cudaMemset(mu.data(), 0, n * sizeof(float));
   both_sides const row(static_cast<std::size_t>(t));
   std::vector<float> const ones(static_cast<std::size_t>(b), 1.0F);
   (void)cudaMemcpy(a.data(), ones.data(), ones.size() * sizeof(float), cudaMemcpyHostToDevice);
   (void)cudaMemcpy(pi.data() + n - static_cast<std::size_t>(t), row.pi.data(), static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
-  // mu is one row for all: rows 0 apart.
-  cppo::matrix_view<float const> const mu(row.d_mu.data(), b, t, 0, 1);
-  auto const shared = cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu), cppo::advantage(cppo::per_response(a.data())));
+  (void)cudaMemcpy(mu.data() + n - static_cast<std::size_t>(t), row.mu.data(), static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
+  auto const shared = cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(cppo::per_response(a.data())));
   cppo::device_workspace memory;
   auto const gpu = cppo::on(nullptr).with_workspace(memory).with_report();
   auto s = policy_loss(gpu, shared, cppo::fixed_cppo(), {.gradient = gradient.data()});
@@ -202,6 +203,25 @@ std::string what_is_refused() {
   if (!policy_loss(gpu, unordered, region, {.gradient = g.data()}).ok()) return "a packed call is not queued";
   auto const order = fetch(gpu);
   if (order.code != status_code::bad_offsets || order.response != 1) return "offsets that decrease go unseen";
+  std::vector<std::int32_t> const between{3, 10, 40};
+  device_array<std::int32_t> const cuts(between);
+  auto const inside = cppo::packed_on_device(cuts.data(), 2, 64);
+  auto const tell = [&](cppo::layout const& l) {
+    (void)cudaMemset(g.data(), 0xff, 64 * sizeof(float));
+    auto const lent = cppo::rollout_batch(l, cppo::log_prob(data.d_pi.data()), cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
+    if (!policy_loss(gpu, lent, region, {.gradient = g.data()}).ok()) return status_code::device_error;
+    return fetch(gpu).code;
+  };
+  auto const written = [&](std::size_t first, std::size_t last) {
+    auto const x = g.host(64);
+    return std::count_if(x.begin() + static_cast<std::ptrdiff_t>(first), x.begin() + static_cast<std::ptrdiff_t>(last), [](float v) { return v == v; });
+  };
+  if (tell(inside) != status_code::bad_offsets || written(0, 64) != 0) return "slots that nothing covers go unseen";
+  if (tell(inside.part_of(64)) != status_code::ok || written(0, 3) + written(40, 64) != 0) return "a part writes what is not its own";
+  if (tell(inside.with_capacity(64)) != status_code::ok || written(0, 64) != 64) return "a capacity is not cleared";
+  for (std::size_t i = 0; i < 64; ++i) {
+    if ((i < 3 || i >= 40) && g.host(64)[i] != 0.0F) return "a capacity is not +0";
+  }
   float const* const none = nullptr;
   for (auto const& aggregate : {cppo::token_sum, cppo::token_mean}) {
     auto const nothing = cppo::rollout_batch(cppo::padded(0, 32), cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));

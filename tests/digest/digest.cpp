@@ -19,6 +19,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <string>
 
 namespace {
@@ -98,6 +99,32 @@ void run_pieces(hash128& h, Executor const& executor, Batch const& lent, Region 
   h.values(mask);
 }
 
+/// The token losses as scaled, in the type of the call, added up as reports add up: what they held when the first line
+/// was made. They hold the sum before it is scaled now, which is in the second.
+template <class Executor, class Real, class Region>
+double scaled_loss(Executor const& executor, cppo::rollout_batch_view<Real> const& lent, Region const& region,
+                   std::size_t slots, cppo::loss_options const& options) {
+  std::vector<Real> loss(slots);
+  std::vector<std::uint8_t> decision(slots);
+  (void)cppo::policy_loss(executor, lent, region, {.loss = loss, .trace = {.decision = decision}}, options);
+  cppo::layout const& l = lent.shape();
+  cppo::detail::outcome_fold all;
+  for (cppo::index_t b = 0; b < l.responses(); ++b) {
+    cppo::detail::lane_sums<Real> sums;
+    cppo::index_t rank = 0;
+    for (cppo::index_t i = 0; i < l.slots(b); ++i) {
+      auto const at = static_cast<std::size_t>((l.is_packed() ? l.begin(b) : b * l.width()) + i);
+      if (decision[at] != 0) sums.add(rank++, loss[at]);
+    }
+    cppo::detail::response_outcome one;
+    one.diagnostics.sum_loss = sums.total();
+    all.add(one);
+  }
+  all.settle();
+  double const sum = all.diagnostics.sum_loss;
+  return sum == sum ? sum : std::numeric_limits<double>::quiet_NaN();
+}
+
 /// Every output of a call, and the call for the batch as pieces.
 template <class Out, class Executor, class Batch, class Region>
 void run(hashes& both, Executor const& executor, Batch const& lent, Region const& region, std::size_t slots,
@@ -119,7 +146,7 @@ void run(hashes& both, Executor const& executor, Batch const& lent, Region const
   std::int64_t const numbers[] = {static_cast<std::int64_t>(status.code), status.response, status.token, status.count,
                                   report.counts.tokens, report.kept, report.kept_toward, report.masked_budget};
   h.bytes(numbers, sizeof numbers);
-  double const sums[] = {report.loss, report.sum_divergence, report.sum_k3, report.max_ratio, report.sum_delta_b};
+  double const sums[] = {scaled_loss(executor, lent, region, slots, options), report.sum_divergence, report.sum_k3, report.max_ratio, report.sum_delta_b};
   h.bytes(sums, sizeof sums);
   // Without report and trace, executors take another path.
   std::vector<Out> plain(slots);
@@ -200,7 +227,8 @@ void other_ways(hashes& h, Executor const& executor) {
   auto const slots = static_cast<std::size_t>(rows * columns);
   run<float>(h, executor, lent, region, slots, {.positions = position_convention::padded_column});
   run<double>(h, executor, lent, region, slots, {.horizon = 64, .positions = position_convention::fixed_horizon});
-  run<bfloat16>(h, executor, lent, softened(region, reciprocal_gate), slots, {.aggregate = seq_mean_token_sum_norm});
+  run<bfloat16>(h, executor, lent, softened(region, reciprocal_gate), slots,
+                {.aggregate = seq_mean_token_sum_norm, .horizon = columns});
   std::vector<std::uint8_t> everything(slots, 1);
   auto const poisoned = rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
                                       advantage(per_response(advantages)), response_mask(everything));

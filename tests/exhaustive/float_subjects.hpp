@@ -289,10 +289,11 @@ void add_format(std::vector<subject>& all, std::string const& name, To to) {
 }
 
 inline void add_checks(std::vector<subject>& all) {
-  for (float const limit : {0.0F, 0.001F}) {
-    auto const is = [limit](float x) { return wide_int{cppo::detail::finite_up_to(x, limit) ? 1 : 0}; };
-    auto const should = [limit](float x) { return wide_int{x <= limit && !std::isinf(x) ? 1 : 0}; };
-    std::string const name = "finite_up_to(x, " + std::to_string(limit) + ")";
+  float const lowest = std::numeric_limits<float>::lowest();
+  for (auto const r : {cppo::detail::number_range<float>{lowest, 0.0F}, {-1000.0F, 0.001F}, {-0.0F, -lowest}}) {
+    auto const is = [r](float x) { return wide_int{cppo::detail::holds(r, x) ? 1 : 0}; };
+    auto const should = [r](float x) { return wide_int{x >= r.low && x <= r.high ? 1 : 0}; };
+    std::string const name = "holds({" + std::to_string(r.low) + ", " + std::to_string(r.high) + "}, x)";
     all.push_back(on_integers(name, [](float) { return true; }, is, should));
     all.back().monotone = false;
   }

@@ -31,7 +31,7 @@ class byte_source {
     constexpr float inf = std::numeric_limits<float>::infinity();
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     constexpr float special[] = {0.0F, -0.0F, 1.0F, -1.0F, inf, -inf, nan, -nan, 1e-45F, -1e-45F, 3e38F, -3e38F,
-                                 -86.5F, -87.0F, -103.0F, -1e10F, 1e-7F, 0.5F, -20.0F, 20.0F};
+                                 -86.5F, -87.0F, -103.0F, -1e10F, -1000.0F, -9999.0F, 1e-7F, 0.5F, -20.0F, 20.0F};
     std::uint8_t const which = byte();
     return which < 128 ? special[which % std::size(special)] : std::bit_cast<float>(word());
   }
@@ -39,7 +39,7 @@ class byte_source {
   float log_prob() {
     std::uint8_t const which = byte();
     if (which < 16) return 0.0F;
-    if (which < 32) return -static_cast<float>(byte()) * 4.0F;
+    if (which < 32) return -static_cast<float>(byte()) * 3.0F;
     return -static_cast<float>(which) / static_cast<float>(1U << (byte() % 12));
   }
 

@@ -49,7 +49,6 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
     }
   }
   auto const pieces = b.cut_at(cuts);
-  if (o.horizon == 0) o.horizon = b.packed ? 0 : b.width;  // packed pieces of padded rows have no width of their own
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;
@@ -71,7 +70,7 @@ std::optional<testing::reference_options> reference_of(policy_config const& c, l
   bool const is_cppo = c.policy.starts_with("cppo");
   if (c.policy == "cppo_shuffled") return std::nullopt;
   r.toward = !trm && c.policy != "none";
-  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - c.epsilon_low, 1.0 + c.epsilon_high};
+  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - *c.epsilon_low, 1.0 + *c.epsilon_high};
   if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
   if (is_cppo) r.w_min = c.policy == "cppo_no_weight" ? 1.0 : c.w_min;
   if (is_cppo && c.policy != "cppo_no_budget") {

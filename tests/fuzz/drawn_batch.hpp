@@ -100,7 +100,7 @@ inline cppo::loss_options drawn_options(byte_source& bytes) {
   o.aggregate = static_cast<cppo::aggregation>(bytes.below(5));
   constexpr double normalizers[] = {0.0, 0.0, 1.0, 64.0, 1e-300, -1.0, 1e301};
   o.normalizer = bytes.one_of(normalizers);
-  o.horizon = bytes.below(4) == 0 ? bytes.below(256) : 0;
+  o.horizon = bytes.below(4) == 0 ? 0 : bytes.below(256);
   o.surrogate.form = static_cast<cppo::surrogate_form>(bytes.below(2));
   constexpr double clamps[] = {20.0, 0.0, 1.0, 86.0, 87.0};
   constexpr double caps[] = {0.0, 0.0, 2.0, 1.0, 1e30};
@@ -110,6 +110,8 @@ inline cppo::loss_options drawn_options(byte_source& bytes) {
   o.bad_input = static_cast<cppo::on_bad_input>(bytes.below(3));
   constexpr double tolerances[] = {0.0, 0.0, -0.0, 1e-3, 2.0};
   o.log_prob_tolerance = bytes.one_of(tolerances);
+  constexpr double floors[] = {-1000.0, -1000.0, -1e30, -std::numeric_limits<double>::infinity(), -800.0, 1.0};
+  o.log_prob_floor = bytes.one_of(floors);
   return o;
 }
 

@@ -373,7 +373,9 @@ TEST_CASE("F5_nan_is_reported_at_its_index, property", "[property]") {
     auto const fault = with_fault(codes.make(), choice, s);
     RC_PRE(fault.has_value());
     cppo::loss_options const o = any_options(fault->sound);
-    cppo::status const want{s.code, s.where, fault->response, fault->token, 1};
+    cppo::status want{s.code, s.where, fault->response, fault->token, 1};
+    want.has_value = true;
+    want.value = static_cast<double>(s.value);
     runner const run = runner_of(choice.config());
     check_rejected(run, *fault, o, want);
     check_excluded(run, *fault, o, want);
@@ -389,7 +391,8 @@ TEST_CASE("F5, property: a subnormal number and what the tolerance admits are so
     RC_PRE(fault.has_value());
     runner const run = runner_of(choice.config());
     cppo::loss_options o = any_options(fault->sound);
-    o.log_prob_tolerance = s.tolerance;
+    o.log_prob_tolerance = s.options.log_prob_tolerance;
+    o.log_prob_floor = s.options.log_prob_floor;
     o.bad_input = static_cast<cppo::on_bad_input>(any_below(3));
     float_run const got = run.run(0, fault->batch, o), before = run.run(0, fault->sound, o);
     RC_ASSERT(got.outcome.code == cppo::status_code::ok);
@@ -407,27 +410,80 @@ TEST_CASE("F5, property: a subnormal number and what the tolerance admits are so
   });
 }
 
-TEST_CASE("F12_sum_count_consistent, property: reports of parts add up to the report of the whole", "[property]") {
-  property("sums merge", [](region_choice const& choice, code_batch const& codes) {
+namespace {
+
+// Is `sum`, of the parts of a batch, the report `whole` of a run? Sums within `tolerance` of what their terms amount to.
+void require_sum(cppo::report const& sum, batch_t const& batch, float_run const& run, double tolerance) {
+  cppo::report const& whole = run.diagnostics;
+  double loss = 0.0, log_ratio = 0.0;
+  for (float const x : run[captured::loss]) loss += std::fabs(static_cast<double>(x));
+  for (auto const& row : batch.rows(true)) {
+    for (index_t const slot : row) {
+      auto const i = static_cast<std::size_t>(slot);
+      log_ratio += std::fabs(static_cast<double>(batch.log_prob[i]) - static_cast<double>(batch.rollout_log_prob[i]));
+    }
+  }
+  cppo::report::each_count([](char const*, index_t x, index_t y) { RC_ASSERT(x == y); }, sum, whole);
+  cppo::report::each_extreme([](char const*, double x, double y) { RC_ASSERT(x == y); }, sum, whole);
+  RC_ASSERT(std::fabs(sum.loss() - whole.loss()) <= tolerance * loss);
+  cppo::report::each_sum([&](std::string_view name, double x, double y) {
+    double const size = name == "sum_loss" ? loss * whole.scaling.divisor(whole.counts) : name == "sum_k1" ? log_ratio : y;
+    RC_ASSERT(std::fabs(x - y) <= tolerance * size);
+  }, sum, whole);
+}
+
+cppo::loss_options any_scaling(batch_t const& batch) {
+  cppo::loss_options o = any_options(batch);
+  if (any_below(2) == 1) o.normalizer = 7.0;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add up to the report of the whole", "[property]") {
+  property("responses dealt out to micro-batches", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    slot_rows const rows = batch.rows();
+    cppo::loss_options const o = any_scaling(batch);
+    float_run const whole = run_on(choice.config(), batch, o);
     auto const of = [&](slot_rows part) {
-      return run_on(choice.config(), rearranged(batch, std::move(part), true).batch).diagnostics;
+      return run_on(choice.config(), rearranged(batch, std::move(part), true).batch, o, any_executor()).diagnostics;
     };
-    cppo::report const whole = run_on(choice.config(), batch).diagnostics;
-    cppo::report merged;
-    for (auto const& row : rows) merged = merged + of({row});
-    RC_ASSERT(unlike(merged, whole) == "");  // one response at a time: in the very order in which the whole adds them
-    auto const cut = rows.begin() + any_below(batch.responses + 1);
-    cppo::report const other = of({cut, rows.end()}) + of({rows.begin(), cut});
-    RC_ASSERT(other.kept == whole.kept);
-    RC_ASSERT(other.counts.tokens == whole.counts.tokens);
-    RC_ASSERT(other.counts.responses == whole.counts.responses);
-    RC_ASSERT(other.max_divergence == whole.max_divergence);
-    RC_ASSERT(other.min_delta_b == whole.min_delta_b);
-    double const size = whole.sum_ratio * 4.0 + 1.0;
-    RC_ASSERT(std::fabs(other.loss - whole.loss) <= 1e-14 * size);
-    RC_ASSERT(std::fabs(other.sum_divergence - whole.sum_divergence) <= 1e-14 * (whole.sum_divergence + 1.0));
-    RC_ASSERT(std::fabs(other.sum_k3 - whole.sum_k3) <= 1e-14 * size);
+    cppo::report in_order;
+    slot_rows dealt[3];
+    for (auto const& row : batch.rows()) {
+      in_order = in_order + of({row});
+      dealt[any_below(3)].push_back(row);
+    }
+    if (batch.responses > 0) RC_ASSERT(unlike(in_order, whole.diagnostics) == "");  // the very order of the whole
+    cppo::report const a = of(dealt[0]), b = of(dealt[1]), c = of(dealt[2]);
+    for (cppo::report const& sum : {(a + b) + c, a + (b + c), c + a + b}) require_sum(sum, batch, whole, 1e-14);
+  });
+}
+
+TEST_CASE("F39, property: reports of the pieces of responses add up to the report of the uncut batch", "[property]") {
+  property("each piece a call of its own", [](region_choice const& choice, code_batch const& codes) {
+    batch_t const batch = codes.make();
+    cppo::loss_options o = any_scaling(batch);
+    runner const run = runner_of(choice.config());
+    slot_rows pieces;
+    std::vector<index_t> response_of, order_of;
+    for (index_t b = 0; b < batch.responses; ++b) {
+      auto const row = batch.row(b);
+      auto const cut = row.begin() + any_below(static_cast<index_t>(row.size()) + 1);
+      pieces.insert(pieces.end(), {{row.begin(), cut}, {cut, row.end()}});
+      response_of.insert(response_of.end(), 2, b);
+      order_of.insert(order_of.end(), {0, 1});
+    }
+    auto const cut = rearranged(batch, pieces, true);
+    cppo::piece_plan const plan = run.plan(cut.batch.view(), response_of, order_of, batch.responses, o);
+    cppo::report sum;
+    for (std::size_t k = 0; k < pieces.size(); ++k) {
+      o.carries = std::span(plan.carries).subspan(k, 1);
+      o.totals = std::span(plan.totals).subspan(k, 1);
+      sum += run.run(any_executor(), rearranged(batch, {pieces[k]}, true).batch, o).diagnostics;
+    }
+    o.carries = {};
+    o.totals = {};
+    if (batch.responses > 0) require_sum(sum, batch, run.run(0, batch, o), 2e-6);
   });
 }

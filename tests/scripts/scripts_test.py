@@ -113,6 +113,24 @@ class CheckLayers(Tree):
     def test_oracle_stands_alone(self):
         self.refused("testing/reference.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "may include only")
 
+    def test_code_with_other_peoples_macros(self):
+        code = "namespace cppo {\n}\n"
+        off, on = "#include <cppo/macros_off.inc>\n", "#include <cppo/macros_on.inc>\n"
+        core = "#include <cppo/core/types.hpp>\n"
+        self.write({"macros_off.inc": '#pragma push_macro("min")\n#undef min\n',
+                    "macros_on.inc": '#pragma pop_macro("min")\n', "mask/one.hpp": PLAIN + off + core + code + on})
+        self.assertEqual(self.check().returncode, 0, self.check().stdout)
+        for text in (core + code, off + core + code, core + code + on, core + code + off + on,
+                     off + core + code + on + "int after();\n", core + off + code + on):
+            self.refused("mask/one.hpp", PLAIN + text, "other people's macros")
+
+    def test_macros_that_do_not_come_back(self):
+        self.write({"macros_off.inc": '#pragma push_macro("min")\n#undef min\n#pragma push_macro("max")\n',
+                    "macros_on.inc": '#pragma pop_macro("min")\n'})
+        output = self.check().stdout
+        self.assertIn("not every macro is put aside and undefined", output)
+        self.assertIn("not what cppo/macros_off.inc puts aside: max", output)
+
     def test_lists_layers(self):
         result = run("check_layers.py", "--root", self.include / "cppo", "--list-up-to", 1)
         self.assertEqual(result.stdout.split(), ["config.hpp", "core/types.hpp", "version.hpp"])
@@ -144,6 +162,18 @@ class Amalgamate(Tree):
     def test_standard_headers_are_hoisted_and_sorted(self):
         includes = [line for line in self.single().splitlines() if line.startswith("#include <c")]
         self.assertEqual(includes, ["#include <cfloat>", "#include <cstdint>"])
+
+    def test_the_language_is_checked_before_standard_headers(self):
+        text = self.single()
+        self.assertLess(text.index("#define CPPO_VERSION_MAJOR"), text.index("#include <cfloat>"))
+
+    def test_macros_are_put_aside_once(self):
+        self.write({"macros_off.inc": "// off\n", "macros_on.inc": "// on\n",
+                    "mask/one.hpp": PLAIN + "#include <cppo/macros_off.inc>\nint one();\n#include <cppo/macros_on.inc>\n"})
+        text = self.single()
+        self.assertEqual([text.count("// off\n"), text.count("// on\n"), text.count("macros_o")], [1, 1, 0])
+        self.assertLess(text.index("// off"), text.index("#include <cfloat>"))
+        self.assertLess(text.index("int one();"), text.index("// on"))
 
     def test_header_brought_by_two_branches(self):
         two = "#if A\n#include <cppo/execution/simd.hpp>\n#else\n#include <cppo/execution/simd.hpp>\n#endif\n"

@@ -2,160 +2,199 @@
 /// What looks wrong in a batch before it is trained on.
 #pragma once
 
-#include <cppo/execution/inspect.hpp>
+#include <cppo/macros_off.inc>
 
-#include <string_view>
+#include <cppo/algorithm/diagnosis_layout.hpp>
+#include <cppo/algorithm/diagnosis_sums.hpp>
+#include <cppo/algorithm/findings.hpp>
+#include <cppo/algorithm/policy_loss.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
-/// Things that a batch can have wrong, as bits of `batch_diagnosis::findings`.
-enum class finding : unsigned {
-  no_active_tokens = 1,     ///< the response mask is all zero
-  mask_not_binary = 2,      ///< a mask value is neither 0 nor 1
-  not_finite = 4,           ///< at an active token NaN, infinity or a divergence below 0, in anything that is lent
-  positive_log_probs = 8,   ///< a log-prob above 0, in Top-K lists too
-  identical_policies = 16,  ///< log mu = log pi everywhere: every divergence is 0, no trust region can act
-  zero_advantages = 32,     ///< every advantage is 0: nothing is learned
-  shifted_by_one = 64,      ///< log mu fits log pi better one token off
-  truncated_sampling = 128, ///< log mu is above log pi almost everywhere: renormalised by top-p or top-k
-  large_mismatch = 256,     ///< more than 5 % of the ratios outside [0.9, 1.1]: another temperature, say
-  bad_shape = 512,          ///< buffers, offsets and extents do not fit, or a device has the offsets: nothing was read
-};
-
-/// One sentence for each finding: what it means and what to do.
-constexpr std::string_view sentence(finding f) noexcept {
-  switch (f) {
-    case finding::no_active_tokens: return "no token is active: check the response mask; loss and gradient would be 0";
-    case finding::mask_not_binary: return "the response mask holds values other than 0 and 1: pass a binary mask";
-    case finding::not_finite:
-      return "NaN or infinite inputs, or divergences below 0, at active tokens: mask them, or recompute them";
-    case finding::positive_log_probs:
-      return "positive log-probs: compute log-softmax in float, or allow rounding with log_prob_tolerance";
-    case finding::identical_policies:
-      return "log mu equals log pi everywhere: the rollout log-probs were probably replaced by the trainer's own; no "
-             "trust region can act";
-    case finding::zero_advantages: return "every advantage is 0: groups with equal rewards teach nothing";
-    case finding::shifted_by_one:
-      return "log mu fits log pi better one token off: one side stores the log-prob of the next token";
-    case finding::truncated_sampling:
-      return "log mu is above log pi almost everywhere: it was renormalised by top-p or top-k; ask the engine for the "
-             "untruncated log-probs";
-    case finding::large_mismatch:
-      return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree (do both divide by the "
-             "temperature?), or the data is stale";
-    case finding::bad_shape:
-      return "the buffers do not fit the shape (batch.check() names one), or a device has the offsets: none was read";
-  }
-  return "";
-}
-
-/// What `diagnose` saw: counts over active tokens with finite log-probs, and the findings they led to.
-struct batch_diagnosis {
-  unsigned findings = 0;              ///< bits of `finding`
-  index_t tokens = 0;                 ///< active slots
-  index_t bad_mask_values = 0;        ///< mask values that are neither 0 nor 1
-  index_t not_finite = 0;             ///< active slots with NaN, infinity or a divergence below 0
-  index_t positive = 0;               ///< active slots with a positive log-prob and nothing worse
-  index_t identical = 0;              ///< log mu = log pi
-  index_t below = 0;                  ///< log pi < log mu - 1e-4
-  index_t outside_band = 0;           ///< ratio outside [0.9, 1.1]
-  index_t nonzero_advantages = 0;     ///< A != 0
-  double mean_abs_log_ratio = 0.0;    ///< mean |log pi - log mu|, nats
-  double max_abs_log_ratio = 0.0;     ///< largest, nats
-  double shifted_gap[2] = {0.0, 0.0}; ///< mean |log pi_t - log mu_{t-1}| and |log pi_t - log mu_{t+1}| inside responses
-
-  /// Was this found?
-  constexpr bool has(finding f) const noexcept { return (findings & static_cast<unsigned>(f)) != 0U; }
-  /// Nothing was found.
-  constexpr bool clean() const noexcept { return findings == 0U; }
-};
-
 namespace detail {
 
-/// Sums behind a diagnosis.
-struct diagnosis_sums {
-  double gap = 0.0;
-  double shifted[2] = {0.0, 0.0};
-  index_t finite = 0;
-  index_t pairs = 0;
-};
+/// Log-probs that only one side has: so many that no chance makes them, and no certain token that top-p renormalised.
+constexpr bool are_missing(index_t n, batch_diagnosis const& d) noexcept { return n >= 4 && 1000 * n > d.tokens; }
 
-/// Looks at one active token with finite inputs; `previous` is the one before it in its response, if any.
-inline void diagnose_token(batch_diagnosis& d, diagnosis_sums& s, double pi, double mu, double const* previous) noexcept {
-  double const gap = pi > mu ? pi - mu : mu - pi;
-  ++s.finite;
-  s.gap += gap;
-  if (gap > d.max_abs_log_ratio) d.max_abs_log_ratio = gap;
-  d.identical += pi == mu ? 1 : 0;
-  d.below += pi < mu - 1e-4 ? 1 : 0;
-  d.outside_band += pi - mu > 0.09531017980432493 || pi - mu < -0.10536051565782628 ? 1 : 0;  // log 1.1, log 0.9
-  if (previous != nullptr) {
-    ++s.pairs;
-    double const back = pi - previous[1];
-    double const ahead = previous[0] - mu;
-    s.shifted[0] += back < 0.0 ? -back : back;
-    s.shifted[1] += ahead < 0.0 ? -ahead : ahead;
+/// Is log mu above (`below`) or below log pi almost everywhere, and at the unlikely tokens as well?
+constexpr bool one_sided(side_counts const& all, side_counts const& unlikely, index_t side_counts::*side) noexcept {
+  bool const enough = all.all >= 48 && unlikely.all >= 32;
+  return enough && almost_all(all.*side, all.all) && almost_all(unlikely.*side, unlikely.all);
+}
+
+/// Findings about log-probs that are not there; what is sound is left in `s.sound`.
+inline void find_zeros(batch_diagnosis& d, diagnosis_sums& s) noexcept {
+  token_sums all = s.sound;
+  all.take(s.without_mu);
+  // Renormalised, a token that is certain has log mu = 0.
+  bool const truncated = one_sided(all.tokens, all.unlikely, &side_counts::below);
+  if (are_missing(truncated ? s.without_mu_half : d.rollout_zeros, d)) d.add(finding::rollout_zeros, d.rollout_zeros);
+  else s.sound = all;
+  if (are_missing(d.log_prob_zeros, d)) d.add(finding::log_prob_zeros, d.log_prob_zeros);
+  else s.sound.take(s.without_pi);
+  bool const nothing_else = d.zeros_on_both_sides == s.finite && s.finite >= 64;
+  bool const in_runs = s.zero_neighbours > 16 * s.zero_borders &&
+                       stands_in_runs(s.finite, d.zeros_on_both_sides, s.zero_neighbours);
+  if (nothing_else || in_runs) d.add(finding::zeros_on_both_sides, d.zeros_on_both_sides);
+}
+
+/// Findings about how log pi and log mu lie to each other. A shift and an exchange of the two explain the others.
+inline void find_relations(batch_diagnosis& d, token_sums const& s) noexcept {
+  auto const is_shifted = [&s](int k) { return s.shifted[k] < 0.5 * s.straight[k]; };
+  if (s.pairs >= 16 && (is_shifted(0) || is_shifted(1))) return d.add(finding::shifted_by_one, s.tokens.all);
+  bool const below = one_sided(s.tokens, s.unlikely, &side_counts::below);
+  bool const above = one_sided(s.tokens, s.unlikely, &side_counts::above);
+  // Training on a batch raises log pi of its tokens where A > 0 alone.
+  bool const high = s.ratios().above(6.0) && (s.ratio[0].n < 16 || s.ratio[0].above(3.0));
+  bool const swapped = high && s.inverse.within(4.0);
+  if (swapped) d.add(finding::swapped_policies, s.tokens.all);
+  if (below) d.add(finding::truncated_sampling, s.tokens.below);
+  if (above) d.add(finding::above_rollout, s.tokens.above);
+  if (high && !swapped && !above) d.add(finding::mean_ratio_high, s.tokens.all);
+  index_t const outside = s.outside_below + s.outside_above;
+  index_t const explained = swapped ? outside : (below ? s.outside_below : 0) + (above ? s.outside_above : 0);
+  if (outside >= 4 && 20 * outside > s.tokens.all) d.add(finding::large_mismatch, outside - explained);
+}
+
+/// From counts to findings, the cause before what follows from it.
+inline void conclude(batch_diagnosis& d, diagnosis_sums& s, bool exchanged) noexcept {
+  auto const find = [&d](bool is, finding f, index_t tokens) { if (is) d.add(f, tokens); };
+  find(d.bad_mask_values > 0, finding::mask_not_binary, d.bad_mask_values);
+  find(d.tokens == 0, finding::no_active_tokens, 0);
+  find(d.not_finite > 0, finding::not_finite, d.not_finite);
+  find(d.too_low > 0, finding::below_floor, d.too_low);
+  find(d.positive > 0, finding::positive_log_probs, d.positive);
+  find(exchanged, finding::swapped_extents, d.tokens);
+  find_zeros(d, s);
+  find(d.identical == s.finite && s.same_unpeaked >= 16, finding::identical_policies, d.identical);
+  bool const replaced = s.responses.too_many();
+  d.replaced = replaced ? s.responses.replaced_all : 0;
+  find(replaced, finding::partly_replaced, d.replaced);
+  find_relations(d, s.sound);
+  find(d.tokens > 0 && d.nonzero_advantages == 0, finding::zero_advantages, d.tokens);
+}
+
+/// The numbers that a diagnosis shows and does not decide by.
+inline void show(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
+  if (s.finite > 0) d.mean_abs_log_ratio = s.gap / static_cast<double>(s.finite);
+  for (int k = 0; k < 2; ++k) {
+    d.shifted_gap[k] = s.sound.pairs > 0 ? s.sound.shifted[k] / static_cast<double>(s.sound.pairs) : 0.0;
   }
+  deviation_from_one const ratios = s.sound.ratios();
+  if (ratios.n > 0) d.mean_ratio = 1.0 + ratios.sum / static_cast<double>(ratios.n);
+  d.ratio_errors = ratios.errors();
+  d.inverse_errors = s.sound.inverse.errors();
 }
 
-/// From counts to findings.
-inline void conclude(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
-  auto const find = [&d](bool is, finding f) { d.findings |= is ? static_cast<unsigned>(f) : 0U; };
-  auto const n = static_cast<double>(s.finite);
-  if (s.finite > 0) d.mean_abs_log_ratio = s.gap / n;
-  for (int k = 0; k < 2; ++k) d.shifted_gap[k] = s.pairs > 0 ? s.shifted[k] / static_cast<double>(s.pairs) : 0.0;
-  find(d.tokens == 0, finding::no_active_tokens);
-  find(d.bad_mask_values > 0, finding::mask_not_binary);
-  find(d.not_finite > 0, finding::not_finite);
-  find(d.positive > 0, finding::positive_log_probs);
-  find(s.finite > 0 && d.identical == s.finite, finding::identical_policies);
-  find(d.tokens > 0 && d.nonzero_advantages == 0, finding::zero_advantages);
-  double const best = d.shifted_gap[0] < d.shifted_gap[1] ? d.shifted_gap[0] : d.shifted_gap[1];
-  find(s.pairs >= 16 && best < 0.5 * d.mean_abs_log_ratio, finding::shifted_by_one);
-  find(s.finite >= 16 && static_cast<double>(d.below) > 0.9 * n, finding::truncated_sampling);
-  find(s.finite > 0 && static_cast<double>(d.outside_band) > 0.05 * n, finding::large_mismatch);
-}
+/// Looks through a batch.
+template <class Real>
+class diagnosis {
+ public:
+  diagnosis(rollout_batch_view<Real> const& batch, loss_options const& o) noexcept
+      : batch_(batch), range_(log_prob_range<Real>(o)), layout_(batch.shape()) {}
+
+  batch_diagnosis run() noexcept {
+    for (index_t b = 0; b < batch_.shape().responses(); ++b) look_at_response(b);
+    conclude(d_, s_, layout_.exchanged());
+    show(d_, s_);
+    return d_;
+  }
+
+ private:
+  void look_at_response(index_t b) noexcept {
+    seen_token last{};
+    bool has_last = false;
+    index_t all = 0, same = 0, with_peaked = 0, with_peaked_same = 0;
+    for (index_t i = 0; i < batch_.shape().slots(b); ++i) {
+      std::uint8_t const active = batch_.active(b, i);
+      d_.bad_mask_values += active == 2 ? 1 : 0;
+      seen_token const t{number(argument::log_prob, b, i, active), number(argument::rollout_log_prob, b, i, active),
+                         number(argument::advantage, b, i, active)};
+      if (layout_.on()) watch_layout(b, i, active == 1, t.advantage);
+      if (active != 1) continue;
+      bool const sound = count(t, inspect_token(batch_, range_, b, i), b, i);
+      if (sound) {
+        s_.see(t, has_last ? &last : nullptr);
+        ++with_peaked;
+        with_peaked_same += t.same() ? 1 : 0;
+        all += t.peaked() ? 0 : 1;
+        same += t.same() && !t.peaked() ? 1 : 0;
+      }
+      last = t;
+      has_last = sound;
+    }
+    s_.responses.see(all, same, with_peaked, with_peaked == with_peaked_same);
+  }
+  double number(argument a, index_t b, index_t i, std::uint8_t active) const noexcept {
+    return active == 1 ? static_cast<double>(batch_.value(a, b, i)) : 0.0;
+  }
+  void watch_layout(index_t b, index_t i, bool active, double advantage) noexcept {
+    bool const above = b > 0 && batch_.active(b - 1, i) == 1;
+    layout_.see(active, advantage, above, above && active ? number(argument::advantage, b - 1, i, 1) : 0.0);
+  }
+  /// Counts a token; true if its log-probs can be compared.
+  bool count(seen_token const& t, status const& found, index_t b, index_t i) noexcept {
+    ++d_.tokens;
+    d_.nonzero_advantages += t.advantage != 0.0 ? 1 : 0;
+    if (!found.ok()) ++*worst(b, i);
+    number_range<double> const finite{static_cast<double>(range_.low), special<double>::largest};
+    if (!holds(finite, t.pi) || !holds(finite, t.mu)) return false;
+    if (t.gap() > d_.max_abs_log_ratio) d_.max_abs_log_ratio = t.gap();
+    d_.identical += t.same() ? 1 : 0;
+    d_.below += t.pi < t.mu - 1e-4 ? 1 : 0;
+    d_.above += t.pi > t.mu + 1e-4 ? 1 : 0;
+    d_.outside_band += t.pi - t.mu > log_of_1_1 || t.pi - t.mu < log_of_0_9 ? 1 : 0;
+    d_.rollout_zeros += lacks(t.mu, t.pi) ? 1 : 0;
+    d_.log_prob_zeros += lacks(t.pi, t.mu) ? 1 : 0;
+    d_.zeros_on_both_sides += t.zeros() ? 1 : 0;
+    return true;
+  }
+  /// What a token with bad input is counted as.
+  index_t* worst(index_t b, index_t i) noexcept {
+    auto const sound_in = [&](Real low, Real high) { return inspect_token(batch_, {low, high}, b, i).ok(); };
+    Real const most = special<Real>::largest;
+    if (!sound_in(-most, most)) return &d_.not_finite;
+    return sound_in(range_.low, most) ? &d_.positive : &d_.too_low;
+  }
+
+  rollout_batch_view<Real> const& batch_;
+  number_range<Real> range_;
+  layout_watch layout_;
+  batch_diagnosis d_;
+  diagnosis_sums s_;
+};
 
 }  // namespace detail
 
-/// Looks a batch over before it is trained on. Reads active slots only; writes nothing; O(slots), and
-/// O(k slots) with Top-K lists.
+/// Looks a batch over before it is trained on. Of the options it reads `log_prob_floor` and `log_prob_tolerance`; what is
+/// out of their range, which `policy_loss` refuses, counts as the nearest that is in it.
+/// Reads active slots only; writes and allocates nothing; O(slots), and O(k slots) with Top-K lists.
+///
+/// Sound data (tokens that mu has sampled, with the log-probs of all of its law) gives no finding but with a probability of
+/// 1e-9, that of six standard errors. `large_mismatch`, `zero_advantages` and `identical_policies` say what is so, however
+/// it came about.
 template <class Real>
-batch_diagnosis diagnose(rollout_batch_view<Real> const& batch) noexcept {
+batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options const& options = {}) noexcept {
+  if (batch.check().ok() && !batch.shape().on_device()) return detail::diagnosis<Real>(batch, options).run();
   batch_diagnosis d;
-  detail::diagnosis_sums s;
-  if (!batch.check().ok() || batch.shape().on_device()) {
-    d.findings = static_cast<unsigned>(finding::bad_shape);
-    return d;
-  }
-  for (index_t b = 0; b < batch.shape().responses(); ++b) {
-    double previous[2];
-    bool has_previous = false;
-    for (index_t i = 0; i < batch.shape().slots(b); ++i) {
-      std::uint8_t const active = batch.active(b, i);
-      d.bad_mask_values += active == 2 ? 1 : 0;
-      if (active != 1) continue;
-      ++d.tokens;
-      Real const pi = batch.value(argument::log_prob, b, i);
-      Real const mu = batch.value(argument::rollout_log_prob, b, i);
-      Real const a = batch.value(argument::advantage, b, i);
-      bool const finite = detail::is_finite(pi) && detail::is_finite(mu);
-      if (!detail::inspect_token(batch, Real(0), b, i).ok()) {
-        bool const positive = detail::inspect_token(batch, detail::special<Real>::largest, b, i).ok();
-        ++(positive ? d.positive : d.not_finite);
-      }
-      d.nonzero_advantages += a != Real(0) ? 1 : 0;
-      if (finite) {
-        double const here[2] = {static_cast<double>(pi), static_cast<double>(mu)};
-        detail::diagnose_token(d, s, here[0], here[1], has_previous ? previous : nullptr);
-        previous[0] = here[0];
-        previous[1] = here[1];
-      }
-      has_previous = finite;
-    }
-  }
-  detail::conclude(d, s);
+  d.add(finding::bad_shape, 0);
+  return d;
+}
+
+/// The same, and whether the batch has what the region reads, and the region a threshold that cannot be reached.
+template <class Real, trust_region_policy Region>
+batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& policy,
+                         loss_options const& options = {}) noexcept {
+  batch_diagnosis d = diagnose(batch, options);
+  if (d.has(finding::bad_shape)) return d;
+  bool const out_of_reach = detail::out_of_reach(policy.mask(), detail::largest_divergence(policy.divergence()));
+  if (out_of_reach) d.add(finding::threshold_out_of_reach, d.tokens);
+  if (!policy.check()) d.add(finding::bad_parameter, d.tokens, true);
+  status const inputs = detail::check_inputs(batch, policy);
+  if (inputs.code == status_code::missing_input) d.add(finding::missing_input, d.tokens, true);
   return d;
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

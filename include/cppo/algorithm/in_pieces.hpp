@@ -12,18 +12,20 @@
 ///
 /// A response is counted once, with the piece that holds its first valid token: all pieces in one call scale like the
 /// uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole. Positions by column
-/// mean nothing to a piece: passes 1 and 2 then return nothing, and `policy_loss` refuses. It refuses, as
-/// `carry_mismatch`, what they found where arithmetic does not keep the contract (`arithmetic_relaxed`), whenever and
-/// wherever it is called.
+/// mean nothing to a piece. What passes 1 and 2 refuse has a length, or a count, below 0, and so has all that is made
+/// of it: `policy_loss` says `carry_mismatch` then, whenever and wherever it is called.
 ///
 /// The library owns no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
 /// process `plan_pieces` does all of it.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace cppo::inline CPPO_ABI {
@@ -33,6 +35,17 @@ namespace detail {
 /// Tokens of a piece that could not be summed: with those of any others they stay fewer than none, which `policy_loss`
 /// refuses.
 inline constexpr index_t refused_count = -2 * longest_response;
+inline response_summary refused_summary() noexcept {
+  response_summary s;
+  s.length = refused_count;
+  return s;
+}
+/// Sums of `count` tokens and no more: before a piece, or of one that was refused.
+inline prefix_sums only_count(index_t count) noexcept {
+  prefix_sums s;
+  s.count = count;
+  return s;
+}
 
 /// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
 /// positions.
@@ -41,26 +54,35 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& policy,
                     task<Real, Region>& t) noexcept {
   status s = check_inputs(batch, policy);
   if (!s.ok()) return s;
-  s = check_memory(seq, batch);
+  s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
-  if (options.positions == position_convention::padded_column) return {status_code::bad_parameter, argument::options};
+  if (parameter_check const p = check_positions(options, false); !p) return out_of_range(argument::options, p);
   s = take_options(t, options);
   if (!s.ok()) return s;
-  return arithmetic_holds(seq, t) ? status{} : status{status_code::arithmetic_relaxed};
+  return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};
+}
+template <class Real, class Region>
+status can_read(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options) noexcept {
+  task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
+  return reading_task(batch, policy, options, t);
+}
+/// Is there a piece b, once `can` says that pieces may be read?
+template <class Real>
+bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t b) noexcept {
+  return can.ok() && b >= 0 && b < batch.shape().responses();
 }
 
 }  // namespace detail
 
 /// Pass 1. Totals of piece `b` alone; delta_b stays 0. Where the region calibrates its budget, D of the piece's valid
-/// tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read further. O(slots).
+/// tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read further. Where there is no
+/// such piece, or a call on it would be refused, nothing is read and the length is below 0. O(slots).
 template <class Real, trust_region_policy Region>
 response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& policy, index_t b,
                                  std::vector<Real>& divergences, loss_options const& options = {}) {
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
+  if (!detail::has_piece(detail::reading_task(batch, policy, options, t), batch, b)) return detail::refused_summary();
   response_summary s;
-  status const can = detail::reading_task(batch, policy, options, t);
-  if (can.code == status_code::arithmetic_relaxed) s.length = detail::refused_count;
-  if (!can.ok()) return s;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
     status why;
     detail::slot const what = detail::inspect_slot(t, b, i, why);
@@ -83,24 +105,26 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
 }
 
 /// Totals of a whole response from those of its pieces (`combine`d) and, where the region calibrates its budget, the
-/// divergences of all its valid tokens in any order; they are reordered.
+/// divergences of all its valid tokens in any order; they are reordered. Length below 0 where they are not as many.
 template <class Real, trust_region_policy Region>
 response_summary resolve_totals(Region const& policy, response_summary combined, std::span<Real> divergences) {
   combined.delta_b = policy.resolve_budget(detail::response_statistics<Real>(combined, divergences));
-  if (!detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
+  bool const all = !any(Region::needed, needs::quantile) || static_cast<index_t>(divergences.size()) == combined.length;
+  if (!all || !detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
   return combined;
 }
 
 /// Pass 2. What piece `b` adds to the prefix of its response, given the totals of the response and the number of its
-/// valid tokens before the piece. O(slots).
+/// valid tokens before the piece. Its count is below 0 where there is no such piece, a call on it would be refused, or
+/// the totals cannot be those of its response. O(slots).
 template <class Real, trust_region_policy Region>
 prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& policy, index_t b,
                       response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
   detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
   prefix_sums sums;
-  status const can = detail::reading_task(batch, policy, options, t);
-  if (can.code == status_code::arithmetic_relaxed) sums.count = detail::refused_count;
-  if (!can.ok()) return sums;
+  prefix_sums const refused = detail::only_count(detail::refused_count);
+  if (!detail::has_piece(detail::reading_task(batch, policy, options, t), batch, b)) return refused;
+  if (!detail::can_be(total, detail::only_count(tokens_before))) return refused;
   if (total.bad_tokens > 0 && options.bad_input == on_bad_input::reject) return sums;
   using V = lane<Real>;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
@@ -114,48 +138,91 @@ prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& polic
     tok.set_weight(at, total, policy.weight().at(at, t.schedule_length(total.length)));
     sums = sums + detail::prefix_step<Real>(tok);
   }
-  return sums;
+  return sums.count <= total.length - tokens_before ? sums : refused;
 }
 
 /// Carries and totals, one per piece, ready for `loss_options`.
 struct piece_plan {
   std::vector<prefix_sums> carries;       ///< sums of everything before each piece
   std::vector<response_summary> totals;   ///< totals of the response each piece belongs to
+  status outcome;                         ///< why there is no plan, if there is none: `policy_loss` refuses such a one
+
+  /// Is there one?
+  explicit operator bool() const noexcept { return outcome.ok(); }
 };
 
-/// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1) and
-/// is its `order_of[b]`-th piece. Pieces may lie in any order.
-/// Pre: both spans hold one entry per piece; the orders within a response are distinct. A batch that fails its check
-/// gives an empty plan, and one whose offsets a device has a plan that `policy_loss` refuses.
+namespace detail {
+
+/// Every piece in the order of its response, one response after the other; or the first piece that is numbered wrongly.
+inline status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
+                           index_t responses, std::vector<std::size_t>& ordered) {
+  constexpr auto wrong = status_code::bad_pieces;
+  auto const fits = [pieces](std::span<index_t const> s) { return static_cast<index_t>(s.size()) == pieces; };
+  if (!fits(response_of)) return {wrong, argument::response_of, -1, -1, pieces};
+  if (!fits(order_of)) return {wrong, argument::order_of, -1, -1, pieces};
+  for (std::size_t b = 0; b < response_of.size(); ++b) {
+    bool const exists = response_of[b] >= 0 && response_of[b] < responses;
+    if (!exists) return {wrong, argument::response_of, static_cast<index_t>(b), -1, 1};
+    ordered.push_back(b);
+  }
+  auto const place = [&](std::size_t b) { return std::tuple(response_of[b], order_of[b], b); };
+  std::sort(ordered.begin(), ordered.end(), [&](std::size_t x, std::size_t y) { return place(x) < place(y); });
+  auto const twice = std::adjacent_find(ordered.begin(), ordered.end(), [&](std::size_t x, std::size_t y) {
+    return response_of[x] == response_of[y] && order_of[x] == order_of[y];
+  });
+  if (twice == ordered.end()) return {};
+  return {wrong, argument::order_of, static_cast<index_t>(twice[1]), -1, 1};
+}
+
+/// Totals and carries of the pieces of one response, given in order.
+template <class Real, class Region>
+void plan_response(rollout_batch_view<Real> const& batch, Region const& policy, std::span<std::size_t const> mine,
+                   loss_options const& options, piece_plan& plan) {
+  std::vector<Real> divergences;
+  response_summary combined;
+  for (std::size_t const b : mine) {
+    response_summary const s = summarize_piece(batch, policy, static_cast<index_t>(b), divergences, options);
+    combined = combine(combined, s);
+  }
+  response_summary const total = resolve_totals<Real>(policy, combined, divergences);
+  prefix_sums before;
+  for (std::size_t const b : mine) {
+    plan.totals[b] = total;
+    plan.carries[b] = before;
+    before = before + sum_piece(batch, policy, static_cast<index_t>(b), total, before.count, options);
+  }
+}
+
+}  // namespace detail
+
+/// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1),
+/// and those of a response follow each other as `order_of` says: any numbers, none twice. Pieces may lie in any order.
+/// Checked before a token is read: both spans, in O(pieces) and a sort of the pieces. What is wrong is the plan's
+/// `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of a response where its budget is found.
 template <class Real, trust_region_policy Region>
-piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy, std::span<index_t const> response_of,
-                       std::span<index_t const> order_of, index_t responses, loss_options const& options = {}) {
-  if (!batch.check().ok()) return {};
-  auto const pieces = static_cast<std::size_t>(batch.shape().responses());
-  piece_plan plan{std::vector<prefix_sums>(pieces), std::vector<response_summary>(pieces)};
-  if (batch.shape().on_device()) {
-    for (response_summary& s : plan.totals) s.length = detail::refused_count;
+piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy,
+                       std::span<index_t const> response_of, std::span<index_t const> order_of, index_t responses,
+                       loss_options const& options = {}) {
+  piece_plan plan;
+  std::vector<std::size_t> ordered;
+  plan.outcome = detail::can_read(batch, policy, options);
+  index_t const pieces = batch.shape().responses();
+  if (plan) plan.outcome = detail::order_pieces(response_of, order_of, pieces, responses, ordered);
+  if (!plan) {
+    plan.totals.assign(1, detail::refused_summary());
     return plan;
   }
-  std::vector<std::vector<std::size_t>> ordered(static_cast<std::size_t>(responses));
-  for (std::size_t b = 0; b < pieces; ++b) ordered[static_cast<std::size_t>(response_of[b])].push_back(b);
-  for (std::vector<std::size_t>& mine : ordered) {
-    std::sort(mine.begin(), mine.end(), [&](std::size_t x, std::size_t y) { return order_of[x] < order_of[y]; });
-    std::vector<Real> divergences;
-    response_summary combined;
-    for (std::size_t b : mine) {
-      response_summary const s = summarize_piece(batch, policy, static_cast<index_t>(b), divergences, options);
-      combined = combine(combined, s);
-    }
-    response_summary const total = resolve_totals<Real>(policy, combined, divergences);
-    prefix_sums before;
-    for (std::size_t k = 0; k < mine.size(); ++k) {
-      plan.totals[mine[k]] = total;
-      plan.carries[mine[k]] = before;
-      before = before + sum_piece(batch, policy, static_cast<index_t>(mine[k]), total, before.count, options);
-    }
+  plan.carries.resize(ordered.size());
+  plan.totals.resize(ordered.size());
+  for (auto first = ordered.begin(); first != ordered.end();) {
+    auto const other = [&](std::size_t b) { return response_of[b] != response_of[*first]; };
+    auto const last = std::find_if(first, ordered.end(), other);
+    detail::plan_response(batch, policy, {first, last}, options, plan);
+    first = last;
   }
   return plan;
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

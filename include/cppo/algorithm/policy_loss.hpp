@@ -2,6 +2,9 @@
 /// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/describe.hpp>
 #include <cppo/core/overlap.hpp>
 #include <cppo/execution/seq.hpp>
 
@@ -19,33 +22,36 @@ constexpr bool holds(sink s, element_type type) noexcept {
   return is_float || s == sink::mask || (s == sink::decision && type != element_type::boolean);
 }
 
+/// Places an output that can take what is written.
+constexpr status place_output(named_output const& o, sink which, layout const& l, column& out) noexcept {
+  status s = place(o.lent->source(), l, o.where, out);
+  if (s.ok() && out.lent() && !holds(which, out.type)) s = {status_code::element_type_mismatch, o.where};
+  if (s.ok() && out.lent() && repeats(out, l)) s = wrong_shape(o.where, "an element of its own for each slot");
+  s.name = o.member;
+  return s;
+}
+
 /// Places the outputs and looks for shared memory.
 template <class Real, class Region>
 status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
   layout const& l = t.batch.shape();
-  output const* const lent[sinks] = {&o.loss, &o.gradient, &o.mask, &o.gate, &o.trace.divergence, &o.trace.weight,
-                                     &o.trace.weighted_divergence, &o.trace.prefix_drift, &o.trace.prefix_weight,
-                                     &o.trace.threshold, &o.trace.excess, &o.trace.decision};
-  constexpr argument names[sinks] = {argument::loss, argument::gradient, argument::mask, argument::gate,
-                                     argument::trace, argument::trace, argument::trace, argument::trace,
-                                     argument::trace, argument::trace, argument::trace, argument::trace};
+  std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
   footprint const report_memory = footprint_of(o.report, 1);
   footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
-  auto const lent_memory = [&](footprint const& f) {
-    return may_overlap(f, t.batch) || may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]);
+  auto const lent_there = [&](footprint const& f) {
+    return may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]) ? argument::carry : overlapped(f, t.batch);
   };
-  if (lent_memory(report_memory)) return {status_code::output_overlap, argument::report};
-  for (int s = 0; s < sinks; ++s) {
-    status const placed = place(lent[s]->source(), l, names[s], t.out[s]);
+  argument other = lent_there(report_memory);
+  if (other != argument::none) return shared_memory(argument::report, other);
+  for (std::size_t s = 0; s < outputs.size(); ++s) {
+    status const placed = place_output(outputs[s], static_cast<sink>(s), l, t.out[s]);
     if (!placed.ok()) return placed;
     if (!t.out[s].lent()) continue;
-    if (!holds(static_cast<sink>(s), t.out[s].type)) return {status_code::element_type_mismatch, names[s]};
-    if (repeats(t.out[s], l)) return {status_code::extent_mismatch, names[s]};
     memory[s] = footprint_of(t.out[s], l);
-    bool shared = lent_memory(memory[s]) || may_overlap(memory[s], report_memory);
-    for (int r = 0; r < s; ++r) shared = shared || may_overlap(memory[s], memory[r]);
-    if (shared) return {status_code::output_overlap, names[s]};
+    other = may_overlap(memory[s], report_memory) ? argument::report : lent_there(memory[s]);
+    for (std::size_t r = 0; r < s; ++r) other = may_overlap(memory[s], memory[r]) ? outputs[r].where : other;
+    if (other != argument::none) return shared_memory(outputs[s].where, other, outputs[s].member);
   }
   return {};
 }
@@ -62,8 +68,8 @@ status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy)
     if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
   });
   if (!missing.ok()) return missing;
-  if (!policy.check()) return {status_code::bad_parameter, argument::region};
-  return {};
+  parameter_check const p = parameters_of(policy);
+  return p ? status{} : out_of_range(argument::region, p);
 }
 
 /// No response and no horizon is longer; keeps the arithmetic on lent counts far from overflow.
@@ -92,7 +98,10 @@ status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
   index_t const pieces = t.batch.shape().responses();
   auto const fits = [pieces](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == pieces; };
   if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
-    return {status_code::carry_mismatch, argument::carry};
+    bool const totals = !fits(o.totals) || fits(o.carries);
+    auto const n = static_cast<double>(totals ? o.totals.size() : o.carries.size());
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true, .value = n,
+            .wanted = pieces, .name = totals ? "totals" : "carries", .range = "entries"};
   }
   for (std::size_t b = 0; b < o.totals.size(); ++b) {
     if (!can_be(o.totals[b], o.carries.empty() ? prefix_sums{} : o.carries[b])) {
@@ -112,46 +121,84 @@ constexpr bool can_divide_by(double divisor) noexcept {
          scale <= static_cast<double>(std::numeric_limits<Real>::max());
 }
 
-/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
-template <class Real>
-constexpr bool normalizer_ok(loss_options const& o, double horizon, layout const& l) noexcept {
-  if (o.normalizer == 0.0) return true;
+/// The factor by which an aggregation divides beside the normalizer, at most.
+constexpr double longest_divisor(loss_options const& o, layout const& l) noexcept {
   double longest = 1.0;
-  if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = horizon;
+  if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = static_cast<double>(o.horizon);
   if (o.aggregate == aggregation::seq_mean_token_mean) {
-    longest = static_cast<double>(l.elements());
+    longest = static_cast<double>(l.covered());
     for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
   }
-  double const largest = o.normalizer * std::max(longest, 1.0);
-  return o.normalizer > 0.0 && can_divide_by<Real>(o.normalizer) && can_divide_by<Real>(largest);
+  return std::max(longest, 1.0);
+}
+
+/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
+template <class Real>
+constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
+  double const n = o.normalizer, largest = n * longest_divisor(o, l);
+  return first_fault({{n == 0.0 || (n > 0.0 && can_divide_by<Real>(n)), "normalizer", n,
+                      "0, or positive with 1/normalizer a normal number: 0 takes the counts of the call"},
+                     {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response",
+                      largest, "a number whose inverse is a normal one: pass the count that is divided by"}});
+}
+
+/// Is T given where it is read, and one that can be?
+constexpr parameter_check check_horizon(loss_options const& o) noexcept {
+  auto const h = static_cast<double>(o.horizon);
+  bool const counts = o.positions == position_convention::fixed_horizon;
+  bool const divides = o.aggregate == aggregation::seq_mean_token_sum_norm;
+  return first_fault({{o.horizon >= 0, "horizon", h, "0 or more: 0 where nothing reads it"},
+                     {o.horizon > 0 || !divides, "horizon", h,
+                      "given under seq_mean_token_sum_norm: pass one for the whole run, such as the most tokens you "
+                      "sample; the padded width differs from batch to batch"},
+                     {o.horizon > 0 || !counts, "horizon", h,
+                      "given under position_convention::fixed_horizon: pass one for the whole run, such as the most "
+                      "tokens you sample, or use own_length"},
+                     {o.horizon <= longest_response || !counts, "horizon", h,
+                      "at most 2^48 where positions read it: lower it"}});
+}
+
+/// Do positions mean something in this batch?
+constexpr parameter_check check_positions(loss_options const& o, bool has_columns) noexcept {
+  auto const p = static_cast<double>(o.positions);
+  return first_fault({{o.positions <= position_convention::padded_column, "positions", p,
+                      "a value of position_convention: own_length is the paper's"},
+                     {o.positions != position_convention::padded_column || has_columns, "positions (padded_column)", p,
+                      "own_length or fixed_horizon in a packed layout and for pieces: those have no columns"}});
+}
+
+/// All options that are numbers, in the order of their declaration.
+template <class Real>
+constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
+  bool const has_columns = !l.is_packed() && o.carries.empty() && o.totals.empty();
+  return first_fault({
+      {o.aggregate <= aggregation::seq_mean_token_sum_norm, "aggregate", static_cast<double>(o.aggregate),
+       "a value of aggregation: token_sum is the default"},
+      check_normalizer<Real>(o, l), check_horizon(o), o.surrogate.check(), check_positions(o, has_columns),
+      {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
+       "a value of on_bad_input: reject is the default"},
+      {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
+       "in [0, 1]: 0 takes no log-prob above 0, 1e-3 those that rounding has lifted there"},
+      {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
 }
 
 /// Options in range, pieces consistent.
 template <class Real, class Region>
 status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
-  layout const& l = t.batch.shape();
-  status const bad{status_code::bad_parameter, argument::options};
-  if (o.horizon < 0) return bad;
-  if (o.positions == position_convention::fixed_horizon && o.horizon > longest_response) return bad;
-  if (!(o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0)) return bad;
-  bool const reads_horizon =
-      o.positions == position_convention::fixed_horizon || o.aggregate == aggregation::seq_mean_token_sum_norm;
-  t.horizon = o.horizon > 0 ? o.horizon : l.width();
-  if (reads_horizon && t.horizon == 0 && l.elements() > 0) return bad;
-  if (!normalizer_ok<Real>(o, static_cast<double>(t.horizon), l)) return bad;
-  bool const in_pieces = !o.carries.empty() || !o.totals.empty();
-  if (o.positions == position_convention::padded_column && (l.is_packed() || in_pieces)) return bad;
+  if (parameter_check const p = check_options<Real>(o, t.batch.shape()); !p) return out_of_range(argument::options, p);
+  t.objective = surrogate<Real>(o.surrogate);
+  t.horizon = o.horizon;
   t.aggregate = o.aggregate;
   t.positions = o.positions;
   t.bad_input = o.bad_input;
   t.normalizer = o.normalizer;
-  t.tolerance = o.log_prob_tolerance > 0.0 ? static_cast<Real>(o.log_prob_tolerance) : Real(0);  // never -0
+  t.log_probs = log_prob_range<Real>(o);
   return take_pieces(t, o);
 }
 
 /// Does the executor run calls?
 template <class Executor, class Real, class Region>
-concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { run_call(e, t, r); };
+concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { e.run_call(t, r); };
 
 }  // namespace detail
 
@@ -161,8 +208,9 @@ concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) 
 ///
 /// Shapes: every buffer in the batch's layout, [B, T] or packed [N]. Units: nats. Position: t and T count valid tokens
 /// of the response unless `options.positions` says otherwise.
-/// Pre: none that is not checked; buffers must be alive and as large as their shape says.
-/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get +0.
+/// Pre: none that is not checked; buffers must be alive, and bare pointers to as many elements as the layout has.
+/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get
+/// +0, and so do those of no response under `with_capacity`; under `part_of` only the slots of responses are written.
 /// NaN, infinities: never read at excluded slots; at active ones `options.bad_input` decides. Empty batch: loss 0,
 /// gradient 0, status `no_active_tokens`.
 /// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
@@ -176,21 +224,17 @@ template <class Executor, class Real, trust_region_policy Region>
   requires detail::can_run<Executor, Real, Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
                    policy_outputs const& outputs, loss_options const& options = {}) {
-  using detail::check_memory;  // and, by argument-dependent lookup, the executor's own, whenever it is declared
-  status s = check_memory(executor, batch, outputs, options);
+  status s = executor.check_memory(batch, outputs, options);
   if (!s.ok()) return s;
   s = detail::check_inputs(batch, policy);
   if (!s.ok()) return s;
-  if (!options.surrogate.check()) return {status_code::bad_parameter, argument::options};
-  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>(options.surrogate)};
+  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
-  using detail::arithmetic_holds;
-  if (!arithmetic_holds(executor, t)) return {status_code::arithmetic_relaxed};
+  if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);
   if (!s.ok()) return s;
-  using detail::run_call;
-  return run_call(executor, t, outputs.report);
+  return executor.run_call(t, outputs.report);
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
@@ -202,3 +246,5 @@ status compute_mask(Executor const& executor, rollout_batch_view<Real> const& ba
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -6,6 +6,7 @@
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/core/refusals.hpp>
+#include <cppo/execution/simd_executor.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
@@ -15,16 +16,17 @@ template <class T>
 inline constexpr bool is_batch = false;
 template <class Real>
 inline constexpr bool is_batch<rollout_batch_view<Real>> = true;
+template <class E>
+concept any_executor = can_run<E, float, open_region> || std::is_same_v<E, simd_t>;
 template <class T>
 concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_policy<T>;
 
 struct executor_argument {
   template <class E>
   constexpr executor_argument(E const&) noexcept {
-    constexpr bool is_there = runs_where_it_is<E>, known = any_executor<E> || std::is_same_v<E, simd_t>;
-    static_assert(is_there,
+    static_assert(!std::is_same_v<E, simd_t> || can_run<E, float, open_region>,
                   "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
-    static_assert(known, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+    static_assert(any_executor<E>, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
   }
 };
 struct batch_argument {

@@ -2,6 +2,8 @@
 /// A budget found from the response's own divergences.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -23,10 +25,17 @@ class calibrated_budget_t {
   /// Floor and calibration; see `calibrated_budget`.
   constexpr calibrated_budget_t(double floor, calibration c) noexcept : floor_(floor), calibration_(c) {}
   /// In range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     calibration const& c = calibration_;
-    return floor_ >= 0.0 && c.quantile >= 0.0 && c.quantile <= 1.0 && c.scale >= 0.0 && c.scale <= max_score &&
-           c.ceiling_factor >= 1.0 && floor_ * c.ceiling_factor <= max_score;
+    double const ceiling = floor_ * c.ceiling_factor;
+    return detail::first_fault({
+        {floor_ >= 0.0 && floor_ <= max_score, "calibrated_budget(floor, ...)", floor_,
+         "in [0, 1000]: it is the delta_b of calibrated_cppo"},
+        {c.quantile >= 0.0 && c.quantile <= 1.0, "calibration::quantile", c.quantile, "in [0, 1]: 0.9 is the paper's"},
+        {c.scale >= 0.0 && c.scale <= max_score, "calibration::scale", c.scale, "in [0, 1000]: 1 is the paper's"},
+        {c.ceiling_factor >= 1.0, "calibration::ceiling_factor", c.ceiling_factor, "1 or more: 2 is the paper's"},
+        {ceiling <= max_score, "calibration::ceiling_factor times the floor", ceiling,
+         "at most 1000: lower the floor or the factor"}});
   }
   /// delta_b of a response
   CPPO_CALLS_WHAT_IT_IS_GIVEN
@@ -53,3 +62,5 @@ constexpr calibrated_budget_t calibrated_budget(double floor, calibration c = {}
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One budget for every response.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -12,7 +14,12 @@ class fixed_budget_t {
   /// See `fixed_budget`.
   explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
   /// In range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return delta_b_ >= 0.0 && delta_b_ <= max_score; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {delta_b_ >= 0.0 && delta_b_ <= max_score, "fixed_budget(delta_b)", delta_b_,
+            "in [0, 1000]: 0 leaves a prefix the initial slack delta alone"};
+  }
+  /// Is it one that no mean of D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_b_ >= largest; }
   /// delta_b
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const&) const noexcept {
@@ -27,3 +34,5 @@ class fixed_budget_t {
 constexpr fixed_budget_t fixed_budget(double delta_b) noexcept { return fixed_budget_t(delta_b); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// An exact order statistic with linear interpolation.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 #include <algorithm>
@@ -39,3 +41,5 @@ constexpr double quantile(Real* values, index_t n, double q) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

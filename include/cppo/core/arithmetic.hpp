@@ -2,6 +2,8 @@
 /// Does arithmetic keep the numeric contract here and now? What no macro shows is asked of the machine.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/exponential.hpp>
 #include <cppo/core/prefix_sums.hpp>
 
@@ -84,3 +86,5 @@ inline bool scalars_keep_arithmetic() noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

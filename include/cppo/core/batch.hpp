@@ -2,6 +2,8 @@
 /// The batch a trainer lends: named buffers in one layout, nothing copied.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/buffer.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -26,6 +28,9 @@ concept lendable_or_per_response =
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_buffer(T&& x) noexcept {
+  static_assert(may_repeat(Which) || !is_per_response<std::remove_cvref_t<T>>,
+                "per_response(...) repeats one value for all tokens of a response: an advantage, a response_mask or a "
+                "token_weight; log-probs, divergences and ids are lent token by token");
   if constexpr (lendable<T>) {
     return named_buffer<Which, std::remove_cv_t<pointee<T>>>{make_buffer(static_cast<T&&>(x))};
   } else {
@@ -35,7 +40,7 @@ constexpr auto name_buffer(T&& x) noexcept {
 
 /// May hold log-probs? A std::uint16_t does not say of which half type it has the bits.
 template <class T>
-inline constexpr bool holds_reals = element_traits<std::remove_cv_t<T>>::value <= element_type::bf16;
+inline constexpr bool holds_reals = type_of_elements<T>() <= element_type::bf16;
 
 template <argument Which, lendable_or_per_response T>
 constexpr auto name_reals(T&& x) noexcept {
@@ -54,18 +59,30 @@ struct top_k_buffers {
   index_t k = 0;
   buffer ids, log_prob, rollout_log_prob;
 
-  /// Is there room for k entries at each of `rows` token slots?
+  /// k entries at each of `rows` token slots: an extent that is known is that one, exactly.
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
-    if (k > 0 && rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
-    bool const good = k > 0 && fits(ids, rows) && fits(log_prob, rows) && fits(rollout_log_prob, rows);
-    return good ? status{} : status{status_code::extent_mismatch, argument::top_k};
+    parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
+    if (!length) return out_of_range(argument::top_k, length);
+    if (rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
+    status const s = check_list(ids, rows, "top_k(..., ids, ...)");
+    if (!s.ok()) return s;
+    status const p = check_list(log_prob, rows, "top_k(..., log_probs, ...)");
+    return p.ok() ? check_list(rollout_log_prob, rows, "top_k(..., rollout_log_probs)") : p;
   }
 
  private:
-  CPPO_HOST_DEVICE constexpr bool fits(buffer const& b, index_t rows) const noexcept {
-    if (b.data == nullptr) return rows == 0;
-    if (b.rank == 2) return b.extents[0] >= rows && b.extents[1] == k;
-    return b.rank == -1 || (b.extents[0] / k >= rows && (b.strides[0] == 1 || rows * k <= 1));
+  CPPO_HOST_DEVICE constexpr status check_list(buffer const& b, index_t rows, char const* list) const noexcept {
+    if (b.data == nullptr) {
+      return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
+    }
+    if (b.rank == 2) {
+      if (b.extents[0] != rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
+      if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
+      return share_elements(rows, k, b.strides[0], b.strides[1]) ? repeated(argument::top_k, list) : status{};
+    }
+    if (b.rank == 1 && b.extents[0] != rows * k) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+    bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
+    return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
   }
 };
 
@@ -133,9 +150,9 @@ constexpr auto token_id(T&& x) noexcept {
   static_assert(detail::holds_ids<typename decltype(named)::element>, "token_id(...) takes ids: lend integers");
   return named;
 }
-/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the token
-/// slots (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any strides, or
-/// dense: rank 1 with stride 1, or a bare pointer.
+/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the slots
+/// of a buffer (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any
+/// strides, or dense: rank 1 with stride 1, or a bare pointer.
 template <detail::lendable Ids, detail::lendable P, detail::lendable Q>
 constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs) noexcept {
   static_assert(detail::holds_ids<detail::pointee<Ids>>, "top_k(k, ids, ...) takes ids first: lend integers");
@@ -262,7 +279,9 @@ class rollout_batch_view {
 /// `rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))`.
 ///
 /// `log_prob`, `rollout_log_prob` and `advantage` are required. A bare pointer is read in the layout's own order, a
-/// view with its own strides. Shapes that do not fit are reported by the call that uses the batch, before it writes.
+/// view with its own strides. An extent that is known is that of the layout, exactly; those that do not fit are
+/// reported by the call that uses the batch, before it writes. The batch keeps pointers: what is lent must outlive it,
+/// and a temporary that owns its elements is refused.
 template <class... Named>
   requires(detail::is_named<Named> && ...)
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
@@ -294,3 +313,5 @@ constexpr rollout_batch_view<float> rollout_batch(First const&, Rest const&...) 
 /// @}
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

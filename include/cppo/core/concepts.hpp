@@ -2,6 +2,8 @@
 /// What each part of a trust region must offer; `docs/concepts.md` has a page for each.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/token.hpp>
 
 #include <concepts>
@@ -33,7 +35,9 @@ template <class P>
 concept declares_clause = !requires { requires std::is_member_pointer_v<decltype(&P::kind)>; } &&
                           requires { typename std::integral_constant<clause, P::kind>; };
 template <class P>
-concept checks_itself = requires(P const& p) { { p.check() } -> std::convertible_to<bool>; };
+concept checks_with_names = requires(P const& p) { { p.check() } -> std::convertible_to<parameter_check>; };
+template <class P>
+concept checks_itself = checks_with_names<P> || requires(P const& p) { static_cast<bool>(p.check()); };
 template <class P>
 concept declares_input = requires(P const& p) { { p.reads() } -> std::convertible_to<argument>; };
 
@@ -41,6 +45,13 @@ concept declares_input = requires(P const& p) { { p.reads() } -> std::convertibl
 template <class P>
 concept members_fit = (checks_itself<P> || !requires(P& p) { p.check(); }) &&
                       (declares_input<P> || !requires(P& p) { p.reads(); });
+
+/// The largest D that a divergence says it has; else what all are brought to.
+template <class D>
+constexpr double largest_divergence(D const& d) noexcept {
+  if constexpr (requires { { d.largest() } -> std::convertible_to<double>; }) return d.largest();
+  else return max_score;
+}
 
 /// What a part needs; nothing unless it says so.
 template <class P>
@@ -195,10 +206,11 @@ namespace detail {
 template <class M, class V>
 concept has_excess = requires(M const& m, token<V> const& t) { { m.excess(t) } -> std::same_as<V>; };
 
-/// Are a part's parameters in range? True for parts that do not check.
+/// Are a part's parameters in range, and which is not? Parts that do not check are in order.
 template <class P>
-CPPO_HOST_DEVICE constexpr bool parameters_ok(P const& p) noexcept {
-  if constexpr (checks_itself<P>) return p.check();
+CPPO_HOST_DEVICE constexpr parameter_check parameters_of(P const& p) noexcept {
+  if constexpr (checks_with_names<P>) return p.check();
+  else if constexpr (checks_itself<P>) return static_cast<bool>(p.check());
   else return true;
 }
 
@@ -229,3 +241,5 @@ concept scores_on = requires(D const& d, token<V> const& t) { d.at(t); } || requ
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// e^x and log x on lanes: the library's own, so that they have the same bits wherever IEEE arithmetic has.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -138,3 +140,5 @@ CPPO_HOST_DEVICE constexpr lane<R> log(lane<R> a) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

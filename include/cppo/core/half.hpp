@@ -2,6 +2,8 @@
 /// IEEE half and bfloat16 as storage: converted to float on load, rounded to nearest even on store.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 
 #include <cstdint>
@@ -25,7 +27,7 @@ CPPO_HOST_DEVICE constexpr float to_float(bfloat16 x) noexcept {
 
 /// Exact; NaN stays NaN, infinities and subnormals are kept.
 CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
-  std::uint32_t const sign = static_cast<std::uint32_t>(x.bits & 0x8000U) << 16;
+  std::uint32_t const sign = (x.bits & 0x8000U) << 16;
   std::uint32_t const exponent = (x.bits >> 10) & 0x1fU;
   std::uint32_t const fraction = x.bits & 0x3ffU;
   if (exponent == 0) {  // fraction * 2^-24, exact
@@ -60,3 +62,5 @@ CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -16,6 +16,8 @@
 /// | `exp(a)`, `log(a)` | in exponential.hpp |
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 #include <cppo/core/types.hpp>
 #include <cppo/fwd.hpp>
@@ -74,7 +76,7 @@ struct scalar_ops {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) & ~sign_bit));
   }
   /// The low bits of a magic-number sum moved into the exponent: 2^n.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
+  CPPO_WRAPS CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));
   }
   /// f(x), lane by lane.
@@ -238,3 +240,5 @@ CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
 }  // namespace detail
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

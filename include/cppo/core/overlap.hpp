@@ -2,6 +2,8 @@
 /// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <cstdint>
@@ -27,6 +29,9 @@ struct footprint {
     for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
+  /// The lowest byte, and how many lie from it to past the highest: all memory of the buffer, and its gaps.
+  constexpr std::uintptr_t first() const noexcept { return base + static_cast<std::uintptr_t>(low()); }
+  constexpr index_t bytes() const noexcept { return high() - low(); }
 };
 
 /// Elements of a type in rows and columns, strides counted in elements.
@@ -42,11 +47,12 @@ inline footprint footprint_of(void const* data, element_type type, index_t rows,
 /// A placed buffer.
 inline footprint footprint_of(column const& c, layout const& l) noexcept {
   if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
-  if (!c.lent() || l.responses() == 0) return {};
-  if (c.token_stride == 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
-  index_t const begin = l.on_device() ? 0 : l.begin(0);
+  if (!c.lent()) return {};
+  if (c.response_stride != 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
+  bool const all = l.clears_rest() || l.on_device();
+  index_t const begin = all ? 0 : l.first_slot(), end = all ? l.elements() : l.end_slot();
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
-  return footprint_of(first, c.type, 1, l.elements() - begin, 0, c.token_stride);
+  return footprint_of(first, c.type, 1, end - begin, 0, c.token_stride);
 }
 /// n > 0 objects one after the other; no memory where there are none.
 template <class T>
@@ -91,7 +97,7 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
 /// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
 /// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
 /// overlap.
-constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
+CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
   if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;
@@ -108,30 +114,21 @@ constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   return true;
 }
 
-/// May `f` share a byte with anything the batch lends?
+/// What the batch lends that `f` may share a byte with.
 template <class Real>
-bool may_overlap(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
+argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
   layout const& l = batch.shape();
   for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
-    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return true;
+    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return static_cast<argument>(a);
   }
   top_k_buffers const& lists = batch.lists();
   for (buffer const* b : {&lists.ids, &lists.log_prob, &lists.rollout_log_prob}) {
-    if (may_overlap(f, footprint_of(*b, l.elements(), lists.k))) return true;
+    if (may_overlap(f, footprint_of(*b, l.elements(), lists.k))) return argument::top_k;
   }
-  return may_overlap(f, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
-}
-
-/// Do two slots of the layout share an element of the column?
-constexpr bool repeats(column const& c, layout const& l) noexcept {
-  index_t const rows = l.is_packed() ? 1 : l.responses();
-  index_t const columns = l.is_packed() ? l.elements() : l.width();
-  index_t const down = c.response_stride < 0 ? -c.response_stride : c.response_stride;
-  index_t const across = c.token_stride < 0 ? -c.token_stride : c.token_stride;
-  if (down == 0 && across == 0) return rows * columns > 1;
-  // The shortest way between slots of one element: `across / g` rows down and `down / g` columns back.
-  index_t const g = std::gcd(down, across);
-  return across / g < rows && down / g < columns;
+  bool const cut = may_overlap(f, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
+  return cut ? argument::offsets : argument::none;
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

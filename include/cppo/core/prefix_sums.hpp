@@ -2,7 +2,10 @@
 /// The exact prefix: sums of per-token values as integers, so that any order, block, thread or cut gives the same bits.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
+#include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -11,8 +14,11 @@ namespace cppo::inline CPPO_ABI {
 inline constexpr double max_score = 1000.0;
 
 namespace detail {
-/// A threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too.
-CPPO_HOST_DEVICE constexpr bool is_threshold(double delta) noexcept { return delta >= 0x1p-126 && delta <= max_score; }
+/// Is it a threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too?
+CPPO_HOST_DEVICE constexpr parameter_check threshold_check(double delta, char const* name) noexcept {
+  return {delta >= 0x1p-126 && delta <= max_score, name, delta,
+          "in [2^-126, 1000]: keep_none keeps no token, keep_all all of them"};
+}
 }  // namespace detail
 
 /// A sum on the grid 2^-40 in two limbs: value = high * 2^-15 + low * 2^-40. Exact up to 2^31 terms of magnitude 1000.
@@ -103,3 +109,5 @@ struct prefix_sums {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

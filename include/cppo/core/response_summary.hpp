@@ -2,6 +2,8 @@
 /// What must be known of a whole response before its first token can be decided.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/prefix_sums.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -44,11 +46,16 @@ class known_totals {
 };
 }  // namespace detail
 
-/// Totals of two pieces of one response; delta_b is left to be resolved.
+/// Totals of two pieces of one response; delta_b is left to be resolved. Of a piece that was refused, length below 0,
+/// the sum is refused too.
 CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, response_summary const& b) noexcept {
   bool const first = a.length > 0 && (b.length == 0 || a.max_divergence >= b.max_divergence);
-  return {a.length + b.length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
+  bool const refused = a.length < 0 || b.length < 0;
+  index_t const length = !refused ? a.length + b.length : a.length < b.length ? a.length : b.length;
+  return {length, first ? a.max_divergence : b.max_divergence, a.divergence_sum + b.divergence_sum, 0.0,
           a.bad_tokens + b.bad_tokens};
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,9 @@
 /// How a call ends: a small value that names what went wrong, where, and the remedy. No allocation, no exception.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -21,10 +24,13 @@ enum class status_code : std::int32_t {
   token_weight_invalid,      ///< NaN or infinite
   top_k_invalid,             ///< a listed log-prob is NaN or positive
   piece_rejected,            ///< the totals say that another piece of this response holds bad input
+  log_prob_too_low,          ///< log pi is finite but below `loss_options::log_prob_floor`
+  rollout_log_prob_too_low,  ///< log mu is
+  top_k_too_low,             ///< a listed log-prob is
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
-  extent_mismatch,           ///< a buffer is smaller than the batch or has another shape
-  bad_offsets,               ///< cu_seqlens decreases, starts below 0 or is null
+  extent_mismatch,           ///< a buffer does not have the batch's shape; `count`: the extent it would need
+  bad_offsets,               ///< cu_seqlens does not start at 0, decreases, or ends past the slots or before them
   size_overflow,             ///< extents multiply past 2^62
   bad_parameter,             ///< a threshold, budget, weight or option outside its range
   missing_input,             ///< the region reads an input that the batch does not lend
@@ -32,89 +38,137 @@ enum class status_code : std::int32_t {
   output_overlap,            ///< an output shares memory with an input or another output
   carry_mismatch,            ///< carries and totals do not fit the pieces
   executor_unavailable,      ///< the executor cannot run this call
-  element_type_mismatch,     ///< an output that takes numbers was lent as integers
+  element_type_mismatch,     ///< an output that takes numbers was lent as integers, or a tensor is of another type
   arithmetic_relaxed,        ///< a part of -ffast-math is on, or the rounding mode is not to nearest
   not_device_memory,         ///< a device was to run the call, and cannot read or write what was lent
   workspace_too_small,       ///< the lent workspace is smaller than the call needs, or there is none
   device_error,              ///< a CUDA call failed; `count` is its cudaError_t
+  bad_pieces,                ///< pieces that are numbered wrongly; `response` is the piece
+  bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
+  misaligned,                ///< the first element does not lie on a multiple of its size
+  not_host_memory,           ///< a tensor lies on a device
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report,
+  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
 };
 
-/// One sentence for each code: what is wrong and what to do.
+/// One sentence for each code, `what is wrong: what to do`. Where it is about one argument it begins with its name, or
+/// with "the buffer" where that may be any: `describe` puts the name, the place and the numbers there.
 CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
   switch (code) {
     case status_code::ok: return "ok";
     case status_code::no_active_tokens:
       return "no token is active (every response mask is 0): loss and gradient are 0; skip the optimizer step";
     case status_code::bad_input_excluded:
-      return "tokens with bad input were left out as if their response mask were 0; see the count in the report";
+      return "tokens with bad input were left out as if their response mask were 0: mask or mend them";
     case status_code::bad_input_propagated:
-      return "tokens with bad input have NaN loss and gradient, as asked; see the count in the report";
+      return "tokens with bad input have NaN loss and gradient, as asked: mask or mend them";
     case status_code::log_prob_invalid:
-      return "log_prob is NaN, infinite or positive at an active token: mask the token, or recompute its log-softmax";
+      return "log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the "
+             "token, or recompute its log-softmax";
     case status_code::rollout_log_prob_invalid:
-      return "rollout_log_prob is NaN, infinite or positive at an active token: mask the token, or replay it in the trainer";
+      return "rollout_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask "
+             "the token, or replay it in the trainer";
     case status_code::advantage_invalid:
-      return "advantage is NaN or infinite at an active token: check groups of one response or of equal rewards";
+      return "advantage must be finite where response_mask is 1: check groups of one response or of equal rewards";
     case status_code::response_mask_invalid:
-      return "response_mask holds a value that is neither 0 nor 1: pass a binary mask, not weights";
+      return "response_mask must be 0 or 1: pass a binary mask, not weights (token_weight takes those)";
     case status_code::divergence_invalid:
-      return "the lent divergence is NaN, infinite or negative at an active token: recompute it, or mask the token";
-    case status_code::token_weight_invalid: return "token_weight is NaN or infinite at an active token: mask the token";
+      return "divergence_values must be finite and not below 0 where response_mask is 1: recompute them, or mask the "
+             "token";
+    case status_code::token_weight_invalid:
+      return "token_weight must be finite where response_mask is 1: recompute it, or mask the token";
     case status_code::top_k_invalid:
-      return "a listed top-k log-prob is NaN or positive at an active token: pass log-softmax values, -inf where unlisted";
+      return "top_k must list log-probs, at most 0 or -inf, where response_mask is 1: pass log-softmax values, and id "
+             "-1 in unused slots";
     case status_code::piece_rejected:
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
-    case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
+    case status_code::log_prob_too_low:
+      return "log_prob must be at least log_prob_floor where response_mask is 1 (lower ones stand in for -inf): mask the "
+             "token, recompute its log-softmax, or lower log_prob_floor";
+    case status_code::rollout_log_prob_too_low:
+      return "rollout_log_prob must be at least log_prob_floor where response_mask is 1 (engines write -9999 for -inf): "
+             "mask the token, replay it in the trainer, or lower log_prob_floor";
+    case status_code::top_k_too_low:
+      return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf where there is no probability, id "
+             "-1 where the entry is unused, or lower log_prob_floor";
+    case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer does not have the batch's shape: use [B, T] for padded, [N] for packed, or per_response([B])";
+      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (more slots than tokens: "
+             "with_capacity, part_of), or per_response([B])";
     case status_code::bad_offsets:
-      return "cu_seqlens must start at 0 or above and never decrease: pass the cumulative lengths, B + 1 of them";
-    case status_code::size_overflow: return "the extents multiply past 2^62 elements: split the batch";
+      return "cu_seqlens must begin at 0, never decrease and end at the slots there are: lengths? pass their cumulative "
+             "sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
+    case status_code::size_overflow: return "the buffer has more than 2^62 elements: split the batch";
     case status_code::bad_parameter:
-      return "a parameter is outside its range: thresholds in [2^-126, 1000], budgets in [0, 1000], w_min in (0, 1]";
+      return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the "
+             "remedy";
     case status_code::missing_input:
-      return "the region reads an input that the batch does not lend: add it to rollout_batch(...)";
+      return "the buffer is read by the region, but was not lent: add it to rollout_batch(...)";
     case status_code::horizon_too_short:
-      return "a response has more valid tokens than the fixed horizon: raise the horizon or use own_length";
-    case status_code::output_overlap: return "an output shares memory with an input or another output: lend it its own";
+      return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
+    case status_code::output_overlap:
+      return "the buffer shares memory with an input or another output: lend it memory of its own";
     case status_code::carry_mismatch:
-      return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces";
-    case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
+      return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces, "
+             "with the same options";
+    case status_code::executor_unavailable:
+      return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host "
+             "memory";
     case status_code::element_type_mismatch:
-      return "an integer buffer would truncate this output: lend it as float, double, half or bfloat16";
+      return "the buffer has elements of another type than is read or written: lend outputs as float, double, half or "
+             "bfloat16 (a mask may be any integer, decisions any but bool), and borrow a tensor as the dtype that it has";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
-      return "the device cannot reach this buffer: lend device, managed or pinned memory (carries, totals: not device)";
+      return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (for carries "
+             "and totals managed or pinned)";
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
-    case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
+    case status_code::bad_pieces:
+      return "pieces must be numbered: pass one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
+             "twice in a response";
+    case status_code::bad_tensor:
+      return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
+    case status_code::misaligned:
+      return "the first element does not lie on a multiple of its size: pass another byte_offset, or a copy of the tensor";
+    case status_code::not_host_memory:
+      return "the tensor lies on a device: pass a copy on the host, or lend it to a call there with borrow_on_device";
+    case status_code::device_error:
+      return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
   }
   return "unknown status";
 }
 
 /// The name of an argument as the API spells it.
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
-  constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence",
-                                   "token_weight", "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask",
-                                   "gate", "trace", "region", "options", "carry", "report"};
-  return names[static_cast<int>(a)];
+  constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
+                                   "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
+                                   "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
+                                   "layout", "response_of", "order_of", "tensor"};
+  auto const i = static_cast<std::uint32_t>(a);
+  return i < sizeof names / sizeof *names ? names[i] : "";
 }
 
 /// How a call ended. Position: `response` is the row or the packed response, `token` the column inside it (masked
 /// tokens counted), both from 0 and -1 where they do not apply; the first bad place in (response, token) order.
+/// `describe(s)` makes one sentence of all of it.
 struct [[nodiscard]] status {
   status_code code = status_code::ok;    ///< what happened
   argument where = argument::none;       ///< the argument concerned
   index_t response = -1;                 ///< first place: response
   index_t token = -1;                    ///< first place: token
   index_t count = 0;                     ///< how many tokens (or places) are affected
+  argument other = argument::none;       ///< `output_overlap`: what the argument shares memory with
+  bool has_value = false;                ///< is there an offending number?
+  double value = 0.0;                    ///< that number: an input at its first bad place, an option, an extent
+  index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
+  char const* name = nullptr;   ///< what is meant where `where` has several: an option, a parameter, a trace's member
+  char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted. Both
+                                ///< are literals of the host: code that a device may run leaves them alone
 
   /// Every output that was asked for is valid (perhaps with something notable).
   CPPO_HOST_DEVICE constexpr bool ok() const noexcept { return static_cast<std::uint8_t>(code) < 64; }
@@ -123,11 +177,52 @@ struct [[nodiscard]] status {
   CPPO_HOST_DEVICE constexpr bool nothing_written() const noexcept { return static_cast<std::uint8_t>(code) >= 96; }
   /// Same as `ok()`.
   CPPO_HOST_DEVICE explicit constexpr operator bool() const noexcept { return ok(); }
-  /// What is wrong and what to do, in one sentence.
+  /// What is wrong and what to do, of every status of this code; `describe` says where, too.
   CPPO_HOST_DEVICE constexpr char const* message() const noexcept { return sentence(code); }
 };
 
-/// What to do with bad input at an active token (NaN, infinity, positive log-prob, mask value that is not 0 or 1).
+namespace detail {
+
+/// A number out of its range; of a part that names none, the fact alone.
+CPPO_HOST_DEVICE constexpr status out_of_range(argument where, parameter_check const& p) noexcept {
+  return {.code = status_code::bad_parameter, .where = where, .has_value = p.name != nullptr, .value = p.value,
+          .name = p.name, .range = p.range};
+}
+/// A number of elements, rows, ... that is not the one wanted.
+CPPO_HOST_DEVICE constexpr status wrong_extent(argument where, char const* counted, index_t found, index_t wanted,
+                                               char const* name = nullptr) noexcept {
+  return {.code = status_code::extent_mismatch, .where = where, .has_value = true, .value = static_cast<double>(found),
+          .wanted = wanted, .name = name, .range = counted};
+}
+/// An output in memory that something else has.
+CPPO_HOST_DEVICE constexpr status shared_memory(argument where, argument other, char const* name = nullptr) noexcept {
+  return {.code = status_code::output_overlap, .where = where, .other = other, .name = name};
+}
+/// Offset b + 1, which is lower than the one before it; or the first one, below 0: then nothing is `before` (-1).
+CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_t offset) noexcept {
+  return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1, .has_value = true,
+          .value = static_cast<double>(offset), .wanted = before};
+}
+/// An element that stands for more than one token where it may not.
+CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
+  return {.code = status_code::extent_mismatch, .where = where, .name = name,
+          .range = "an element of its own for each token; only advantage, response_mask and token_weight may repeat"};
+}
+/// Offset b + 1, which is not, or is past, the number of slots.
+CPPO_HOST_DEVICE constexpr status wrong_end(index_t b, index_t offset, index_t slots) noexcept {
+  return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1,
+          .other = argument::layout, .has_value = true, .value = static_cast<double>(offset), .wanted = slots};
+}
+/// A shape that is wrong in another way than by a number.
+CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have,
+                                              char const* name = nullptr) noexcept {
+  return {.code = status_code::extent_mismatch, .where = where, .name = name, .range = must_have};
+}
+
+}  // namespace detail
+
+/// What to do with bad input at an active token (NaN, infinity, log-prob above 0 or below the floor, mask value that is
+/// not 0 or 1).
 enum class on_bad_input : std::uint8_t {
   reject,     ///< that response's outputs become excluded, the others are computed, the status is an error (default)
   exclude,    ///< the token becomes inactive, as if its response mask were 0; the status is notable
@@ -135,3 +230,5 @@ enum class on_bad_input : std::uint8_t {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

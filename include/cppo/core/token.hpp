@@ -2,6 +2,8 @@
 /// What a mask, a divergence and a gate see of a token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 #include <cppo/core/exponential.hpp>
 #include <cppo/core/probe.hpp>
@@ -204,6 +206,8 @@ class token {
     weight_ = weight;
     weighted_divergence_ = detail::saturate(weight_ * divergence_);
   }
+  /// D_t and Z_t become 0: for a mask that is to see neither.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void hide_divergence() noexcept { divergence_ = weighted_divergence_ = V(0); }
   /// Sets the outcome of the exact budget test.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
   /// Sets the sums before t as numbers.
@@ -227,3 +231,5 @@ class token {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Index type, and what a part of a trust region needs to be computed.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/config.hpp>
 
 #include <cstdint>
@@ -54,3 +56,5 @@ enum class decision : std::uint8_t {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Divergences of the two-cell partition {y_t, everything else}.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -30,6 +32,8 @@ CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
 /// Computed as max(pi, mu) (1 - e^{-|log pi - log mu|}): two exponentials, no cancellation, symmetric. In [0, 1] where
 /// no log-prob is above 0; absolute error below 1.1e-7 in float. A lower bound of the full total variation.
 struct binary_tv_t {
+  /// No D is above it.
+  constexpr double largest() const noexcept { return 1.0; }
   /// D_t
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V at(token<V> const& t) const noexcept {
@@ -68,3 +72,5 @@ struct binary_kl_reverse_t {
 inline constexpr binary_kl_reverse_t binary_kl_reverse{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

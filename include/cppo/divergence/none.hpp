@@ -2,12 +2,16 @@
 /// No divergence: for rules on the importance ratio alone.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
 /// D = 0 at every token.
 struct no_divergence_t {
+  /// No D is above it.
+  constexpr double largest() const noexcept { return 0.0; }
   /// 0
   template <class V>
   CPPO_HOST_DEVICE constexpr V between(V, V) const noexcept {
@@ -18,3 +22,5 @@ struct no_divergence_t {
 inline constexpr no_divergence_t no_divergence{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

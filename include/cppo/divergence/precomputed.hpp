@@ -2,6 +2,8 @@
 /// D_t computed elsewhere and lent with the batch.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -20,3 +22,5 @@ struct precomputed_t {
 inline constexpr precomputed_t precomputed{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

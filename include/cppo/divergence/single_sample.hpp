@@ -2,6 +2,8 @@
 /// The single-sample estimators k1, k2, k3 of KL(mu || pi): functions of the log ratio at the sampled token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -62,3 +64,5 @@ struct k3_t {
 inline constexpr k3_t k3{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Divergences of a partition made from the K tokens mu ranks highest.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -70,6 +72,8 @@ struct top_k_tv_t {
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept {
     return Form == top_k_form::list_only ? argument::top_k : argument::token_id;
   }
+  /// No D is above it, but for lists whose probabilities add up to more than 1.
+  constexpr double largest() const noexcept { return 1.0; }
   /// D_t
   template <class V>
     requires(V::size == 1)
@@ -106,3 +110,5 @@ inline constexpr top_k_tv_t<top_k_form::list_only> top_k_tv_list{};
 inline constexpr top_k_kl_t<top_k_form::list_only> top_k_kl_list{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

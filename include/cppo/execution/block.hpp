@@ -16,6 +16,8 @@
 /// | `b.add(counter, n)` | inside `each`: counter += n, an unsigned counter of 32 bits that threads share |
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -69,3 +71,5 @@ class block_row {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

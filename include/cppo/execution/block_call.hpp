@@ -5,10 +5,13 @@
 ///     count      a team for each response, where something must be known of the whole batch first
 ///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
 ///     decide     a team for each response: a warp, a block or a cluster of blocks
+///     clear      threads over the slots of no response, where the layout has a capacity: `task::clear_spare`
 ///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
 ///
 /// A step that finds the call at fault says so in the state; the later ones then do nothing.
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/execution/block_response.hpp>
 
@@ -91,10 +94,7 @@ CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Re
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
-  auto const check = [&](index_t b) {
-    status const s = l.check_order(b, b + 1);
-    return s.ok() && l.begin(b + 1) > l.elements() ? status{status_code::bad_offsets, argument::offsets, b, -1, 1} : s;
-  };
+  auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
   typename Block::template local<index_t> wrong{};
   block.each([&](int th) {
     wrong[th] = l.responses();
@@ -161,14 +161,12 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
 /// Step 5: outcomes in order, added up.
 template <class Block>
 class block_fold {
-  static constexpr int staged = 32, words = sizeof(report) / 8;
-  static constexpr int whole_words = 53, sums = 8;  // counts, then sums in double; extremes come last
-  static_assert(sizeof(report) == 8 * (whole_words + sums + 4));
+  static constexpr int staged = 32, whole_words = report_fields.counts, sums = report_fields.sums;
 
  public:
   /// In memory that the block shares.
   struct storage {
-    alignas(16) unsigned char outcomes[staged * sizeof(response_outcome)];
+    alignas(16) unsigned char outcomes[std::size_t{staged} * sizeof(response_outcome)];
   };
 
   CPPO_HOST_DEVICE block_fold(Block& block, storage& shared) noexcept : block_(block), shared_(shared) {}
@@ -177,8 +175,8 @@ class block_fold {
   CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
     constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
     struct so_far {
-      index_t count[each];
-      double sum[each];
+      index_t count[std::size_t{each}];
+      double sum[std::size_t{each}];
       report extremes;
       status first_bad;
     };
@@ -233,10 +231,7 @@ class block_fold {
     } else if (job < whole_words + sums) {
       __builtin_memcpy(to, &sum, 8);
     } else if (job == whole_words + sums) {
-      into.diagnostics.max_divergence = extremes.max_divergence;
-      into.diagnostics.max_ratio = extremes.max_ratio;
-      into.diagnostics.min_delta_b = extremes.min_delta_b;
-      into.diagnostics.max_delta_b = extremes.max_delta_b;
+      report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.diagnostics, extremes);
     } else {
       into.first_bad = first_bad;
     }
@@ -247,3 +242,5 @@ class block_fold {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

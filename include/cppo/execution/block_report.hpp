@@ -2,6 +2,8 @@
 /// The report of one response, put together by a block of threads: the sums of `seq`, in its order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/block_tally.hpp>
 #include <cppo/execution/execution.hpp>
@@ -20,12 +22,12 @@ class block_report {
 
   /// Terms that wait.
   struct waiting {
-    Real terms[report_terms][room + lanes];
+    Real terms[report_terms][std::size_t{room + lanes}];
   };
   /// What has been added up.
   struct storage {
-    Real partial[report_terms][lanes];
-    double sums[report_terms][lanes];
+    Real partial[report_terms][std::size_t{lanes}];
+    double sums[report_terms][std::size_t{lanes}];
     double total[report_terms];
     std::uint32_t masked_at[report::bins], tokens_at[report::bins];
   };
@@ -72,8 +74,10 @@ class block_report {
       }
     });
   }
-  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one.
-  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, report& r) const noexcept {
+  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one, `share` divides
+  /// its loss.
+  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_tally<Real> const& all, double delta_b, double share,
+                               report& r) const noexcept {
     block_.each([&](int th) {
       for (int q = th; q < report_terms; q += threads) {
         lane_sums<Real> sums;
@@ -93,7 +97,7 @@ class block_report {
     block_.each([&](int th) {
       if (th != 0) return;
       all.put(r);
-      report_sums<Real>::put_sums(r, shared_.total);
+      report_sums<Real>::put_sums(r, shared_.total, share);
       note_budget(r, delta_b);
     });
   }
@@ -107,3 +111,5 @@ class block_report {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One response on a block of threads: the bits of `seq`, a tile of slots at a time.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_report.hpp>
 #include <cppo/execution/block_statistics.hpp>
 #include <cppo/execution/execution.hpp>
@@ -34,8 +36,7 @@ class block_response {
     typename notes::storage report;
   };
 
-  /// `scores`: room for a Real at every slot of the response, if the region asks for divergences. `divisor`: of the
-  /// aggregation.
+  /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
   CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
       : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
         scores_(scores), divisor_(divisor) {}
@@ -46,11 +47,8 @@ class block_response {
   /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if constexpr (Usual) {
-      if (!count_by_mask(n)) return false;
-    } else {
-      n = inspect();
-    }
+    if constexpr (!Usual) n = inspect();
+    else if (!count_by_mask(n)) return false;
     block_.each([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
@@ -127,7 +125,7 @@ class block_response {
     token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
-    bool const good = !Usual || inspect_input(in, task_.tolerance, b_, i).ok();
+    bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
@@ -172,7 +170,7 @@ class block_response {
         if (what != slot::excluded) {
           token<V> t;
           top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0 : 1;
+          s.wrong += make(what, i, t, lists) ? 0U : 1U;
           d = t.divergence().raw();
           s.sum = s.sum + to_grid(d);
           s.top = d > s.top ? d : s.top;
@@ -224,7 +222,7 @@ class block_response {
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
         index_t const i = base + th;
-        tally[th].bad += make(h.what, i, h.t, lists) ? 0 : 1;
+        tally[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
         position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));
@@ -244,7 +242,7 @@ class block_response {
     }
     block_tally<Real> const all = block_.reduce(tally, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, diagnostics);
+    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
@@ -268,12 +266,13 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) lend_lists(task_.batch, b_, i, h.t, lists);
+    if (!Usual && h.what != slot::bad) lend_lists(task_.batch, b_, i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
     if (!task_.reports) return;
     tally.see(d);
+    if constexpr (!Usual) task_.count_stored(d.record, tally.counts);
     note().put(from + h.rank, staged_from, d);
     note().put_position(h.t.at()[0], d.kept());
   }
@@ -291,3 +290,5 @@ class block_response {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

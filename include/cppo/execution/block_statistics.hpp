@@ -2,6 +2,8 @@
 /// The divergences of one response on a block of threads: order statistics by counting, exact ones by digits.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block.hpp>
 #include <cppo/execution/inspect.hpp>
 
@@ -32,7 +34,7 @@ class block_statistics : public known_totals {
  public:
   /// In memory that the block shares.
   struct storage {
-    std::uint32_t counts[bins];
+    std::uint32_t counts[std::size_t{bins}];
     std::uint32_t digit, before;
   };
 
@@ -146,3 +148,5 @@ class block_statistics : public known_totals {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What threads of a block add up: prefixes as integers, counts and extremes for the report.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/decide.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -39,34 +41,27 @@ struct all_units {
 /// What a thread counts on the way.
 template <class Real>
 struct block_tally {
-  std::uint32_t kept = 0, toward = 0, ratio = 0, divergence = 0, budget = 0, response = 0, other = 0, clamped = 0, capped = 0, bad = 0;
+  using token_count = token_counts<std::uint32_t>;
+  token_count counts;
+  std::uint32_t bad = 0;
   Real top_divergence = Real(-max_score), top_ratio = Real(0);
 
   CPPO_HOST_DEVICE constexpr void see(decided_token<Real> const& d) noexcept {
-    decision const c = d.code();
-    kept += c == decision::kept || c == decision::kept_toward ? 1 : 0;
-    toward += c == decision::kept_toward ? 1 : 0;
-    ratio += c == decision::masked_ratio ? 1 : 0;
-    divergence += c == decision::masked_divergence ? 1 : 0;
-    budget += c == decision::masked_budget ? 1 : 0;
-    response += c == decision::masked_response ? 1 : 0;
-    other += c == decision::masked_other ? 1 : 0;
-    clamped += d.clamped ? 1 : 0;
-    capped += d.capped ? 1 : 0;
+    count_token(counts, d);
     take_larger(top_divergence, d.at(sink::divergence));
     take_larger(top_ratio, d.ratio);
   }
   CPPO_HOST_DEVICE friend constexpr block_tally operator+(block_tally a, block_tally const& b) noexcept {
-    a.kept += b.kept, a.toward += b.toward, a.ratio += b.ratio, a.divergence += b.divergence, a.budget += b.budget;
-    a.response += b.response, a.other += b.other, a.clamped += b.clamped, a.capped += b.capped, a.bad += b.bad;
+    token_count::each_token_count([](char const*, std::uint32_t& mine, std::uint32_t other) { mine += other; }, a.counts, b.counts);
+    a.bad += b.bad;
     take_larger(a.top_divergence, b.top_divergence);
     take_larger(a.top_ratio, b.top_ratio);
     return a;
   }
   /// Into the report of a response with a token.
   CPPO_HOST_DEVICE constexpr void put(report& r) const noexcept {
-    r.kept = kept, r.kept_toward = toward, r.masked_ratio = ratio, r.masked_divergence = divergence, r.masked_budget = budget;
-    r.masked_response = response, r.masked_other = other, r.clamped = clamped, r.capped = capped;
+    token_counts<index_t>& into = r;
+    token_count::each_token_count([](char const*, index_t& all, std::uint32_t mine) { all = mine; }, into, counts);
     r.max_divergence = static_cast<double>(top_divergence) + 0.0;  // never -0
     r.max_ratio = static_cast<double>(top_ratio);
   }
@@ -84,3 +79,5 @@ struct plus {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

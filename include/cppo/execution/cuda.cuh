@@ -14,6 +14,9 @@
 /// no macro shows, it says `arithmetic_relaxed` then: outputs are written, and not to be used.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/cuda_half.hpp>
 #include <cppo/execution/cuda_kernels.cuh>
 #include <cppo/execution/cuda_workspace.cuh>
 
@@ -89,6 +92,18 @@ class cuda_t {
     return e == cudaSuccess ? status{} : detail::failed(e);
   }
 
+  /// Is everything lent where the device reads it?
+  template <class Real>
+  status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) const noexcept;
+  /// The device asks itself: `fetch` says so.
+  template <class Real, class Region>
+  constexpr bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+    return true;
+  }
+  /// Puts the steps of a checked call into the stream; only in files that nvcc compiles.
+  template <class Real, class Region>
+  status run_call(detail::task<Real, Region>& t, report* wanted) const noexcept;
+
  private:
   cudaStream_t stream_;
   bool reports_ = false;
@@ -119,13 +134,11 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   return copy.outcome;
 }
 
-namespace detail {
-
-/// Everything lent is where the device reads it.
 template <class Real>
-status check_memory(cuda_t const&, rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) noexcept {
+status cuda_t::check_memory(rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) const noexcept {
+  using detail::both_read, detail::buffer, detail::device_reads;
   int device = 0;
-  if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return failed(e);
+  if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return detail::failed(e);
   layout const& l = batch.shape();
   if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets())) return {status_code::not_device_memory, argument::offsets};
   for (int k = 0; k < static_cast<int>(argument::offsets); ++k) {
@@ -137,26 +150,19 @@ status check_memory(cuda_t const&, rollout_batch_view<Real> const& batch, policy
       if (b->data != nullptr && !device_reads(b->data)) return {status_code::not_device_memory, argument::top_k};
     }
   }
-  struct named { output const* lent; argument a; };
-  named const outputs[] = {{&out.loss, argument::loss}, {&out.gradient, argument::gradient}, {&out.mask, argument::mask},
-                           {&out.gate, argument::gate}, {&out.trace.divergence, argument::trace}, {&out.trace.weight, argument::trace},
-                           {&out.trace.weighted_divergence, argument::trace}, {&out.trace.prefix_drift, argument::trace},
-                           {&out.trace.prefix_weight, argument::trace}, {&out.trace.threshold, argument::trace},
-                           {&out.trace.excess, argument::trace}, {&out.trace.decision, argument::trace}};
-  for (named const& n : outputs) {
+  for (named_output const& n : named_outputs(out)) {
     void const* const p = n.lent->source().data;
-    if (p != nullptr && !device_reads(p)) return {status_code::not_device_memory, n.a};
+    if (p == nullptr || device_reads(p)) continue;
+    return {.code = status_code::not_device_memory, .where = n.where, .name = n.member};
   }
   if (out.report != nullptr && !device_reads(out.report)) return {status_code::not_device_memory, argument::report};
   bool const pieces = (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));
   return pieces ? status{} : status{status_code::not_device_memory, argument::carry};
 }
 
-/// The device asks itself: `fetch` says so.
-template <class Real, class Region>
-constexpr bool arithmetic_holds(cuda_t const&, task<Real, Region> const&) noexcept { return true; }
-
 #if defined(__CUDACC__)
+
+namespace detail {
 
 /// Puts kernels into a stream; keeps the first error.
 class launcher {
@@ -236,32 +242,39 @@ void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
   }
 }
 
-/// Puts the steps of a call into the stream.
+}  // namespace detail
+
 template <class Real, class Region>
-status run_call(cuda_t const& executor, task<Real, Region>& t, report* wanted) noexcept {
-  t.reports = wanted != nullptr || executor.reports();
+status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noexcept {
+  using detail::pass;
+  t.reports = wanted != nullptr || reports();
   layout const& l = t.batch.shape();
-  launcher queue(executor.stream());
-  device_call<Real, Region> call{t, {}, false};
+  detail::launcher queue(stream());
+  detail::device_call<Real, Region> call{t, {}, false};
   void* memory = nullptr;
   bool own = false;
-  status const s = executor.obtain(call.m.template place<Region>(nullptr, l), memory, own);
+  status const s = obtain(call.m.template place<Region>(nullptr, l), memory, own);
   if (!s.ok()) return s;
   call.m.template place<Region>(memory, l);
-  if (l.is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
-  else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), executor.stream()));
+  if (l.is_packed()) queue.run(detail::prepare_kernel<Real, Region>, 1, detail::threads_for_steps, call);
+  else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(detail::call_state), stream()));
   if (l.responses() > 0) {
-    if (t.needs_sweep()) run_responses<pass::count>(queue, call);
-    if (t.needs_sweep()) queue.run(conclude_kernel<Real, Region>, 1, threads_for_steps, call);
-    if (is_usual(t)) run_responses<pass::usual>(queue, call);
-    else run_responses<pass::any>(queue, call);
+    if (t.needs_sweep()) detail::run_responses<pass::count>(queue, call);
+    if (t.needs_sweep()) queue.run(detail::conclude_kernel<Real, Region>, 1, detail::threads_for_steps, call);
+    if (is_usual(t)) detail::run_responses<pass::usual>(queue, call);
+    else detail::run_responses<pass::any>(queue, call);
   }
-  queue.run(fold_kernel<Real, Region>, static_cast<int>(fold_blocks(l.responses())), threads_for_steps, call, wanted);
-  if (own) queue.note(cudaFreeAsync(memory, executor.stream()));
+  if (l.clears_rest() && l.elements() > 0) {
+    queue.run_persistent(detail::clear_kernel<Real, Region>, (l.elements() + detail::threads_for_steps - 1) / detail::threads_for_steps,
+                         detail::threads_for_steps, call);
+  }
+  queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_blocks(l.responses())), detail::threads_for_steps, call, wanted);
+  if (own) queue.note(cudaFreeAsync(memory, stream()));
   return queue.result();
 }
 
 #endif
 
-}  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

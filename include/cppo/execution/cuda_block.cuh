@@ -2,6 +2,8 @@
 /// A block of threads on a device: CUB's collectives over a thread block, a warp, or the blocks of a cluster.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_call.hpp>
 
 #include <cooperative_groups.h>
@@ -223,3 +225,5 @@ class cuda_cluster {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

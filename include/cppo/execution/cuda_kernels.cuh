@@ -2,6 +2,8 @@
 /// Kernels: the steps of a call on a device.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/cuda_block.cuh>
 
@@ -157,6 +159,13 @@ __global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 
                                static_cast<int>(gridDim.x) * warps_per_block);
 }
 
+/// +0 at the slots of no response: how many there are, the offsets say.
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps) clear_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  index_t const workers = index_t{gridDim.x} * threads_for_steps;
+  if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
+}
+
 /// Adds up outcomes; the last block to be done adds up the blocks and says how the call ended.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
@@ -192,7 +201,7 @@ __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant
     return;
   }
   s.diagnostics = call.m.folds->diagnostics;
-  s.outcome = conclude(call.m.folds->first_bad, s.diagnostics, call.t.bad_input);
+  s.outcome = conclude(call.t, call.m.folds->first_bad, s.diagnostics);
   if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>())) s.outcome = {status_code::arithmetic_relaxed};
   if (wanted != nullptr) *wanted = s.diagnostics;
 }
@@ -200,3 +209,5 @@ __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant
 #endif
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Device memory that calls of the CUDA executor work in.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/block_call.hpp>
 
 #include <cuda_runtime_api.h>
@@ -52,3 +54,5 @@ class device_workspace {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

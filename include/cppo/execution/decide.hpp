@@ -2,6 +2,8 @@
 /// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
 
@@ -14,6 +16,9 @@ struct decided_token {
   Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
+  bool teaches;               ///< advantage times token weight is not 0
+  bool high, low;             ///< moves away from mu with A > 0, with A < 0
+  bool not_finite;            ///< loss or gradient, of input that is not bad
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -37,7 +42,8 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   auto const inside = policy.keeps(t);
   auto const kept = bad ? V(0) < V(0) : inside;
   V const gate = bad ? V(0) : policy.gate_value(t, kept);
-  auto const product = call.objective.product(t, t.advantage() * V(extra_weight));
+  V const weighted = t.advantage() * V(extra_weight);
+  auto const product = call.objective.product(t, weighted);
   auto const terms = call.objective.terms(t, product, gate, V(scale));
   ratio_estimates<V> const estimates = call.objective.estimates(t, product);
 
@@ -57,15 +63,37 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   if (traces) {
     r[sink::threshold] = policy.threshold(t, V((before.budget - before.drift + slack).value())).raw();
     t.set_prefix(drift, prefix_weight, allowance);
-    r[sink::excess] = excess_of(policy.mask(), t).raw();
+    r[sink::excess] = policy.excess(t).raw();
   }
-  Real const summed[report_terms] = {r[sink::loss], r[sink::divergence], r[sink::weighted], r[sink::gate],
+  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted], r[sink::gate],
                                      product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
   for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
   d.capped = product.capped.raw();
+  bool const away = !t.moves_toward_rollout().raw();
+  d.teaches = !bad && weighted.raw() != Real(0);
+  d.high = away && t.advantage().raw() > Real(0);
+  d.low = away && !d.high;
+  d.not_finite = !bad && !(is_finite(terms.loss.raw()) && is_finite(terms.gradient.raw()));
   return d;
 }
 
+/// Counts a token.
+template <class Count, class Real>
+CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
+  n.count(d.code());
+  n.clamped += static_cast<Count>(d.clamped);
+  n.capped += static_cast<Count>(d.capped);
+  n.not_finite += static_cast<Count>(d.not_finite);
+  if (!d.teaches) return;
+  ++n.teaching_tokens;
+  n.teaching_kept += static_cast<Count>(d.kept());
+  n.teaching_toward += static_cast<Count>(d.code() == decision::kept_toward);
+  n.masked_high += static_cast<Count>(!d.kept() && d.high);
+  n.masked_low += static_cast<Count>(!d.kept() && d.low);
+}
+
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -1,6 +1,9 @@
 /// @file
-/// Executors: where a call runs. An executor is a value `e` with `execute(e, task)`, found by argument-dependent lookup.
+/// Executors: where a call runs. What a call asks of one are members of its class: they are found whatever was included
+/// in which order.
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/inspect.hpp>
@@ -8,32 +11,20 @@
 
 namespace cppo::inline CPPO_ABI {
 
-/// The plain definition on one thread: what every other executor must equal, bit for bit.
-struct seq_t {};
-/// The plain definition on one thread.
-inline constexpr seq_t seq{};
-
 namespace detail {
-
-/// Valid tokens of response b, 0 if it is rejected. An executor that counts faster brings an overload of its own.
-template <class Executor, class Real, class Region>
-constexpr index_t count_tokens(Executor const&, task<Real, Region> const& t, index_t b) noexcept {
-  return count_response(t, b).tokens;
-}
-
-/// Does arithmetic keep the contract here and now? An executor with registers of its own brings an overload.
-template <class Executor, class Real, class Region>
-bool arithmetic_holds(Executor const&, task<Real, Region> const&) noexcept {
-  return scalars_keep_arithmetic();
-}
 
 /// Can response b of `tokens` valid tokens be what the call's options say it is? Without a token it has no position.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
-  if (tokens > length - t.tokens_before(b)) return {status_code::carry_mismatch, argument::carry, b, -1, 1};
+  index_t const room = length - t.tokens_before(b);
+  if (tokens > room) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
+            .value = static_cast<double>(tokens), .wanted = room};
+  }
   if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
-    return {status_code::horizon_too_short, argument::options, b, -1, length};
+    return {.code = status_code::horizon_too_short, .where = argument::options, .response = b, .count = length,
+            .has_value = true, .value = static_cast<double>(length), .wanted = t.horizon};
   }
   return {};
 }
@@ -45,7 +36,7 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   if (!t.needs_sweep()) return {};
   batch_counts n;
   for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
-    index_t const tokens = count_tokens(executor, t, b);
+    index_t const tokens = executor.count_tokens(t, b);
     status const fits = check_length(t, b, tokens);
     if (!fits.ok()) return fits;
     n = n + t.counts(b, tokens);
@@ -104,25 +95,6 @@ CPPO_HOST_DEVICE constexpr void note_budget(report& r, double delta_b) noexcept 
   if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
 }
 
-/// Runs a checked call; what it ends with. An executor that does not wait for its results brings an overload.
-template <class Executor, class Real, class Region>
-  requires requires(Executor const& e, task<Real, Region> const& t) { execute(e, t); }
-status run_call(Executor const& executor, task<Real, Region>& t, report* wanted) {
-  status s = prepare(executor, t);
-  if (!s.ok()) return s;
-  t.reports = wanted != nullptr;
-  outcome_fold fold = execute(executor, t);
-  s = fold.finish(t.bad_input);
-  if (wanted != nullptr) *wanted = fold.diagnostics;
-  return s;
-}
-
-/// Can the executor reach everything that was lent? One that runs on a device brings an overload.
-template <class Executor, class Real, class... Lent>
-constexpr status check_memory(Executor const&, rollout_batch_view<Real> const& batch, Lent const&...) noexcept {
-  return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
-}
-
 /// Marks every slot of response b as excluded.
 template <class Real, class Region>
 constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
@@ -131,4 +103,42 @@ constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept
 
 }  // namespace detail
 
+/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the loop
+/// itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
+template <class Self>
+class host_executor {
+ public:
+  /// Can the executor reach everything that was lent?
+  template <class Real>
+  constexpr status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const&, loss_options const&) const noexcept {
+    return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
+  }
+  /// Does arithmetic keep the contract here and now?
+  template <class Real, class Region>
+  bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+    return detail::scalars_keep_arithmetic();
+  }
+  /// Valid tokens of response b, 0 if it is rejected.
+  template <class Real, class Region>
+  constexpr index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+    return detail::count_response(t, b).tokens;
+  }
+  /// Runs a checked call; what it ends with.
+  template <class Real, class Region>
+    requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
+  status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    Self const& self = static_cast<Self const&>(*this);
+    status s = detail::prepare(self, t);
+    if (!s.ok()) return s;
+    t.reports = wanted != nullptr;
+    detail::outcome_fold fold = self.execute(t);
+    t.clear_spare(0, 1);
+    s = fold.finish(t);
+    if (wanted != nullptr) *wanted = fold.diagnostics;
+    return s;
+  }
+};
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

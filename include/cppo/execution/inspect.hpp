@@ -3,6 +3,8 @@
 /// sound, T, and the statistics its budget is made of. Shared by the executors.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/quantile.hpp>
 #include <cppo/execution/task.hpp>
 
@@ -10,19 +12,20 @@
 
 namespace cppo::inline CPPO_ABI::detail {
 
-/// Is x finite and at most `limit` (>= 0)? By bits: NaN of any kind is never compared.
-CPPO_HOST_DEVICE constexpr bool finite_up_to(float x, float limit) noexcept {
+/// Does the range hold x? By bits: NaN of any kind is never compared.
+CPPO_HOST_DEVICE constexpr bool holds(number_range<float> r, float x) noexcept {
   auto const u = bits_as<std::uint32_t>(x);
-  return u <= bits_as<std::uint32_t>(limit) || (u - 0x80000000U) < 0x7f800000U;
+  return u <= bits_as<std::uint32_t>(r.high) || (u ^ 0x80000000U) <= (bits_as<std::uint32_t>(r.low) ^ 0x80000000U);
 }
-CPPO_HOST_DEVICE constexpr bool finite_up_to(double x, double limit) noexcept {
+CPPO_HOST_DEVICE constexpr bool holds(number_range<double> r, double x) noexcept {
+  constexpr std::uint64_t sign = 0x8000000000000000ULL;
   auto const u = bits_as<std::uint64_t>(x);
-  return u <= bits_as<std::uint64_t>(limit) || (u - 0x8000000000000000ULL) < 0x7ff0000000000000ULL;
+  return u <= bits_as<std::uint64_t>(r.high) || (u ^ sign) <= (bits_as<std::uint64_t>(r.low) ^ sign);
 }
 /// Is x finite?
 template <class Real>
 CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
-  return finite_up_to(x, special<Real>::largest);
+  return holds(number_range<Real>{}, x);
 }
 
 /// The numbers of a token as they were lent.
@@ -38,12 +41,24 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real>
           in.value(argument::divergence, b, i), in.value(argument::token_weight, b, i, Real(1))};
 }
 
+/// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
+template <class Real>
+CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid,
+                                               status_code too_low) noexcept {
+  log_probs.low = -special<Real>::largest;
+  return holds(log_probs, x) ? too_low : invalid;
+}
 /// What is wrong with the numbers of an active token, and with which of them.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, Real tolerance, index_t b, index_t i) noexcept {
-  if (!finite_up_to(in.log_prob, tolerance)) return {status_code::log_prob_invalid, argument::log_prob, b, i};
-  if (!finite_up_to(in.rollout_log_prob, tolerance)) {
-    return {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, b, i};
+CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b,
+                                                index_t i) noexcept {
+  using code = status_code;
+  if (!holds(log_probs, in.log_prob)) {
+    return {refusal(log_probs, in.log_prob, code::log_prob_invalid, code::log_prob_too_low), argument::log_prob, b, i};
+  }
+  if (!holds(log_probs, in.rollout_log_prob)) {
+    return {refusal(log_probs, in.rollout_log_prob, code::rollout_log_prob_invalid, code::rollout_log_prob_too_low),
+            argument::rollout_log_prob, b, i};
   }
   if (!is_finite(in.advantage)) return {status_code::advantage_invalid, argument::advantage, b, i};
   if (!is_finite(in.divergence) || in.divergence < Real(0)) {
@@ -53,20 +68,21 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, Rea
   return {};
 }
 
-/// What is wrong with the input of an active token; `ok` if nothing is.
+/// What is wrong with the input of an active token; `ok` if nothing is. In a list -inf is sound: no probability.
 template <class Real>
-CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, Real tolerance, index_t b, index_t i) noexcept {
-  status const numbers = inspect_input(load_input(in, b, i), tolerance, b, i);
-  if (!numbers.ok()) return numbers;
-  if (in.has(argument::top_k)) {
-    top_k_row<Real> const row = in.top_k_at(b, i);
-    constexpr Real lowest = -special<Real>::infinity;
-    for (index_t j = 0; j < row.k(); ++j) {
-      if (row.id(j) < 0) continue;
-      Real const p = row.log_prob(j);
-      Real const q = row.rollout_log_prob(j);
-      bool const good = (finite_up_to(p, tolerance) || p == lowest) && (finite_up_to(q, tolerance) || q == lowest);
-      if (!good) return {status_code::top_k_invalid, argument::top_k, b, i};
+CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs,
+                                                index_t b, index_t i) noexcept {
+  status const numbers = inspect_input(load_input(in, b, i), log_probs, b, i);
+  if (!numbers.ok() || !in.has(argument::top_k)) return numbers;
+  top_k_row<Real> const row = in.top_k_at(b, i);
+  for (index_t j = 0; j < row.k(); ++j) {
+    if (row.id(j) < 0) continue;
+    for (Real const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
+      if (holds(log_probs, x) || x == -special<Real>::infinity) continue;
+      status s{refusal(log_probs, x, status_code::top_k_invalid, status_code::top_k_too_low), argument::top_k, b, i};
+      s.has_value = true;
+      s.value = static_cast<double>(x);
+      return s;
     }
   }
   return {};
@@ -80,7 +96,8 @@ template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
-  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i} : inspect_token(t.batch, t.tolerance, b, i);
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i}
+               : inspect_token(t.batch, t.log_probs, b, i);
   return why.ok() ? slot::token : slot::bad;
 }
 
@@ -200,3 +217,5 @@ template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/seq.hpp>
+#include <cppo/execution/execution.hpp>
 
 namespace cppo::inline CPPO_ABI {
 

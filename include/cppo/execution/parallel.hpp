@@ -2,6 +2,8 @@
 /// Responses over threads, their reports added up in order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/execution.hpp>
 
 #include <atomic>
@@ -65,7 +67,7 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, std::size
   layout const& l = t.batch.shape();
   outcome_fold fold;
   memory.first.reserve(room);
-  int const n = useful_threads(threads, l.responses(), l.elements(), least);
+  int const n = useful_threads(threads, l.responses(), l.covered(), least);
   if (n == 1) {
     for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
     return fold;
@@ -107,3 +109,5 @@ class workspace {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/decide.hpp>
 #include <cppo/execution/execution.hpp>
 
@@ -45,7 +47,7 @@ class seq_response {
       ++rank;
     }
     if (task_.reports) {
-      sums.finish(outcome.diagnostics);
+      sums.finish(outcome.diagnostics, task_.share_of(whole.length));
       note_budget(outcome.diagnostics, whole.delta_b);
     }
     return outcome;
@@ -88,9 +90,8 @@ class seq_response {
     double const divergence = static_cast<double>(d.at(sink::divergence));
     if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence + 0.0;  // never -0
     if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
-    diagnostics.clamped += d.clamped ? 1 : 0;
-    diagnostics.capped += d.capped ? 1 : 0;
-    count_decision(diagnostics, d.code());
+    count_token<index_t>(diagnostics, d);
+    task_.template count_stored<index_t>(d.record, diagnostics);
     int const bin = position_bin(at, task_.schedule_length(length));
     ++diagnostics.position_tokens[bin];
     diagnostics.position_masked[bin] += d.kept() ? 0 : 1;
@@ -113,16 +114,24 @@ constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
 
 }  // namespace detail
 
-/// Runs a call response by response.
-template <class Real, class Region>
-constexpr detail::outcome_fold execute(seq_t, detail::task<Real, Region> const& t) {
-  detail::outcome_fold fold;
-  std::vector<Real> scratch;
-  scratch.reserve(detail::seq_room(t));
-  for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
-    fold.add(detail::seq_response<Real, Region>(t, b, scratch).run());
+/// The plain definition on one thread: what every other executor must equal, bit for bit.
+class seq_t : public host_executor<seq_t> {
+ public:
+  /// Runs a call response by response.
+  template <class Real, class Region>
+  constexpr detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
+    detail::outcome_fold fold;
+    std::vector<Real> scratch;
+    scratch.reserve(detail::seq_room(t));
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+      fold.add(detail::seq_response<Real, Region>(t, b, scratch).run());
+    }
+    return fold;
   }
-  return fold;
-}
+};
+/// The plain definition on one thread.
+inline constexpr seq_t seq{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -1,12 +1,55 @@
 /// @file
-/// The SIMD executor: the same region on registers of tokens, threads over responses, the same bits as `seq`.
+/// What the SIMD executor runs: the same region on registers of tokens, threads over responses, the same bits as `seq`.
 #pragma once
+
+#include <cppo/macros_off.inc>
 
 #include <cppo/execution/parallel.hpp>
 #include <cppo/execution/simd_executor.hpp>
 #include <cppo/execution/simd_response.hpp>
 
 namespace cppo::inline CPPO_ABI {
+
+namespace detail {
+
+/// Do registers keep the contract, and scalars, and is the registers' own way onto the grid the same?
+inline bool registers_keep_arithmetic() noexcept {
+  if constexpr (allows_fast_math) return true;
+  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
+  simd_ops::ints high, low;
+  simd_ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
+  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low;
+  return grid && scalars_keep_arithmetic() && keeps_arithmetic<simd_lane>();
+}
+
+/// In float: on registers of tokens.
+template <class Region>
+struct simd_calls<float, Region> {
+  static bool arithmetic_holds(task<float, Region> const&) noexcept { return registers_keep_arithmetic(); }
+  static index_t count_tokens(task<float, Region> const& t, index_t b) noexcept {
+    std::vector<float> none;
+    return simd_response<Region>(t, b, none).count();
+  }
+  static outcome_fold execute(simd_t how, task<float, Region> const& t) {
+    return how.over_responses<float>(t, simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
+      return simd_response<Region>(t, b, scratch).run();
+    });
+  }
+};
+
+/// In double: the scalar definition.
+template <class Region>
+struct simd_calls<double, Region> {
+  static bool arithmetic_holds(task<double, Region> const&) noexcept { return scalars_keep_arithmetic(); }
+  static index_t count_tokens(task<double, Region> const& t, index_t b) noexcept { return count_response(t, b).tokens; }
+  static outcome_fold execute(simd_t how, task<double, Region> const& t) {
+    return how.over_responses<double>(t, seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
+      return seq_response<double, Region>(t, b, scratch).run();
+    });
+  }
+};
+
+}  // namespace detail
 
 template <class Real, class Task, class Body>
 detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Body const& body) const {
@@ -21,42 +64,6 @@ detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Bod
   return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
 }
 
-namespace detail {
-
-/// Asks the registers too, and their own way onto the grid.
-template <class Region>
-bool arithmetic_holds(simd_t const&, task<float, Region> const& t) noexcept {
-  if constexpr (allows_fast_math) return true;
-  constexpr exact_sum want = cppo::detail::to_grid(0.7F);
-  simd_ops::ints high, low;
-  simd_ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
-  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low;
-  return grid && arithmetic_holds(seq, t) && keeps_arithmetic<simd_lane>();
-}
-
-/// Counts on registers.
-template <class Region>
-index_t count_tokens(simd_t const&, task<float, Region> const& t, index_t b) noexcept {
-  std::vector<float> none;
-  return simd_response<Region>(t, b, none).count();
-}
-
-}  // namespace detail
-
-/// Runs a call on registers of tokens, responses over threads.
-template <class Region>
-detail::outcome_fold execute(simd_t how, detail::task<float, Region> const& t) {
-  return how.over_responses<float>(t, detail::simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
-    return detail::simd_response<Region>(t, b, scratch).run();
-  });
-}
-
-/// Calls in double run the scalar definition, responses over threads.
-template <class Region>
-detail::outcome_fold execute(simd_t how, detail::task<double, Region> const& t) {
-  return how.over_responses<double>(t, detail::seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
-    return detail::seq_response<double, Region>(t, b, scratch).run();
-  });
-}
-
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The tokens of a response as runs of dense floats, 256 at a time: holes closed, types converted.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/execution.hpp>
 #include <cppo/execution/simd_native.hpp>
 
@@ -226,6 +228,19 @@ inline void scatter_bits(response_column const& c, token_block const& block, std
   }
 }
 
+/// Counts what an output of fewer bits than a float makes of the values of a block's tokens.
+inline void count_stored(response_column const& c, token_block const& block, float const* values, token_counts<index_t>& n) noexcept {
+  if (!c.source->lent() || !narrows<float>(c.source->type)) return;
+  narrowing const as(c.source->type);
+  std::int32_t infinite = 0, zero = 0;
+  for (int k = 0; k < block.count; ++k) {
+    infinite += as.overflows(values[k]) ? 1 : 0;
+    zero += as.vanishes(values[k]) ? 1 : 0;
+  }
+  n.stored_infinite += infinite;
+  n.stored_zero += zero;
+}
+
 /// Writes +0 to slots [from, to).
 inline void write_zeros(response_column const& c, index_t from, index_t to) noexcept {
   if (!c.source->lent() || to <= from) return;
@@ -238,3 +253,5 @@ inline void write_zeros(response_column const& c, index_t from, index_t to) noex
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -11,6 +11,11 @@
 namespace cppo::inline CPPO_ABI {
 
 class workspace;
+namespace detail {
+/// What a call asks of registers: defined where CPPO_USE_XSIMD switches them on.
+template <class Real, class Region>
+struct simd_calls;
+}  // namespace detail
 
 /// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
 class simd_t : public host_executor<simd_t> {
@@ -35,15 +40,23 @@ class simd_t : public host_executor<simd_t> {
   /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
   template <class Real, class Task, class Body>
   detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const;
+
   /// Asks the registers too.
   template <class Real, class Region>
-  bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept;
+  bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept {
+    return detail::simd_calls<Real, Region>::arithmetic_holds(t);
+  }
   /// Counts on registers, in float.
   template <class Real, class Region>
-  index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept;
+  index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+    return detail::simd_calls<Real, Region>::count_tokens(t, b);
+  }
   /// Runs a call on registers of tokens, responses over threads; calls in double run the scalar definition.
   template <class Real, class Region>
-  detail::outcome_fold execute(detail::task<Real, Region> const& t) const;
+    requires(sizeof(detail::simd_calls<Real, Region>) > 0)
+  detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
+    return detail::simd_calls<Real, Region>::execute(*this, t);
+  }
 
  private:
   int threads_ = 1;

@@ -2,6 +2,8 @@
 /// The heart of `simd`: decides a group of tokens, and writes what became of them.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_notes.hpp>
 #include <cppo/execution/simd_tokens.hpp>
 
@@ -43,8 +45,8 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
                                 load_tokens(policy, in, k + 3 * simd_size)};
   V weight[group_registers], z[group_registers], earned[group_registers];
   V value[group_registers];
-  V::mask clamped[group_registers], capped[group_registers];
-  V::mask fits[group_registers], alive[group_registers], keeps[group_registers], taken[8][group_registers];
+  V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
+  simd_marks marks;
   if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
     with.input.see(in, k + u * simd_size);
@@ -60,8 +62,8 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     }
     surrogate_product<V> const product = with.objective.product(t[u], lanes_at(in.weighted, k + u * simd_size));
     value[u] = product.value;
-    clamped[u] = product.clamped;
-    capped[u] = product.capped;
+    marks.clamped[u] = product.clamped;
+    marks.capped[u] = product.capped;
     if constexpr (Report) {
       ratio_estimates<V> estimates = with.objective.estimates(t[u], product);
       V d = t[u].divergence(), ratio = product.ratio, seen_d = d;
@@ -83,7 +85,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     if constexpr (reads_prefix<Region>) t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
     auto const kept = policy.keeps(t[u]);
     keeps[u] = kept;
-    surrogate_product<V> const product{value[u], V(0), clamped[u], capped[u]};
+    surrogate_product<V> const product{value[u], V(0), marks.clamped[u], marks.capped[u]};
     V gate(0);
     surrogate_terms<V> terms;
     if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
@@ -102,17 +104,20 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
       trace(sink::decision, policy.decided_by(t[u], kept));
       trace(sink::threshold, policy.threshold(t[u], lanes_at(seen.left, lane)));
       t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-      trace(sink::excess, excess_of(policy.mask(), t[u]));
+      trace(sink::excess, policy.excess(t[u]));
     }
     if constexpr (Report) {
-      if constexpr (Whole) notes.template add<soft>(u, terms.loss, gate);
-      else notes.template add<soft>(u, only(alive[u], terms.loss), only(alive[u], gate));
-      policy.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { taken[static_cast<int>(d_t)][u] = m; });
+      if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);
+      else notes.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
+      policy.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { marks.decided[static_cast<int>(d_t)][u] = m; });
+      marks.idle[u] = lanes_at(in.weighted, k + lane) == V(0);
+      marks.toward_rollout[u] = t[u].moves_toward_rollout();
+      marks.negative[u] = signs(t[u].advantage());
     }
   });
   std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live);
   std::uint64_t const kept_bits = lane_bits(keeps) & lives;
-  if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, taken, clamped, capped, with.objective.caps());
+  if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, marks, with.objective.caps());
   return kept_bits;
 }
 
@@ -151,3 +156,5 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// xsimd as a lane register: the shim over xsimd 8 to 14. Only this file names xsimd.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 
 #if defined(__clang__)
@@ -125,20 +127,20 @@ struct register_ops<xsimd::batch<float, A>> {
   }
   template <class F>
   static reg generate(F const& f) noexcept {
-    alignas(64) float y[size];
+    alignas(64) float y[std::size_t{size}];
     for (int k = 0; k < size; ++k) y[k] = f(index_t{k});
     return load(y);
   }
   template <class F>
   static reg map(reg x, F const& f) noexcept {
-    alignas(64) float a[size];
+    alignas(64) float a[std::size_t{size}];
     save(a, x);
     return generate([&a, &f](index_t k) { return f(a[k]); });
   }
   template <class F>
   static reg map(reg x, reg y, F const& f) noexcept {
-    alignas(64) float a[size];
-    alignas(64) float b[size];
+    alignas(64) float a[std::size_t{size}];
+    alignas(64) float b[std::size_t{size}];
     save(a, x);
     save(b, y);
     return generate([&a, &b, &f](index_t k) { return f(a[k], b[k]); });
@@ -154,3 +156,5 @@ using simd_register = xsimd::batch<float, xsimd::default_arch>;
 using simd_lane = lane<detail::simd_register>;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -3,6 +3,8 @@
 /// stores. With simd_lanes.hpp the only file with intrinsics; every function has a plain form for other instruction sets.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_lanes.hpp>
 
 #include <bit>
@@ -64,6 +66,20 @@ CPPO_ALWAYS_INLINE std::uint64_t lane_bits(lane_mask<Register> const (&m)[4]) no
   std::uint64_t bits = 0;
   for (int u = 0; u < 4; ++u) bits |= lane_bits(m[u]) << (u * simd_size);
   return bits;
+}
+
+/// Lanes below 0, for `lane_bits` alone; of those that are 0, any.
+template <class Register>
+CPPO_ALWAYS_INLINE lane_mask<Register> signs(lane<Register> x) noexcept {
+  using mask = typename simd_ops::mask_type;
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  if constexpr (simd_size == 16) return lane_mask<Register>(mask(_mm512_movepi32_mask(_mm512_castps_si512(x.raw().data))));
+#endif
+#if defined(__SSE2__) && !defined(__AVX512F__)
+  return lane_mask<Register>(mask(x.raw().data));
+#else
+  return x < lane<Register>(0);
+#endif
 }
 
 /// Running sums: lane k holds x_0 + ... + x_k.
@@ -264,7 +280,7 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
   }
 }
 /// 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
-CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
+CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
 #if defined(__AVX512BW__)
   __m512i const v = _mm512_loadu_si512(p), one = _mm512_set1_epi8(1);
   std::uint64_t const neither = _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one));
@@ -290,3 +306,5 @@ CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& soun
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

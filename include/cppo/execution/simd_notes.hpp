@@ -2,18 +2,31 @@
 /// The report of one response, taken from registers: the sums and counts of `seq`, in the same order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_block.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 #include <cppo/mask/leaves.hpp>
+#include <cppo/mask/toward_rollout.hpp>
 #include <cppo/objective/surrogate.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
+
+/// What of a group of tokens the report counts, a mask a register.
+struct simd_marks {
+  using marks = simd_lane::mask[group_registers];
+  marks decided[8];                ///< by decision
+  marks clamped, capped;
+  marks idle;                      ///< advantage times token weight is 0: teaches nothing
+  marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
+};
 
 /// Counts and extremes of a run of tokens.
 struct simd_counts {
   using V = simd_lane;
   V top_divergence{-max_score}, top_ratio{0};
-  index_t decided[8] = {}, clamped = 0, capped = 0;
+  token_counts<index_t> tokens;  ///< all but what teaches: see `of`
+  index_t idle = 0, idle_kept = 0, idle_toward = 0;  ///< what teaches nothing of all, `kept` and `kept_toward`: mostly none
 
   /// Sees the largest values; lanes without a token hold 0 and the least score.
   CPPO_ALWAYS_INLINE void see(V divergence, V ratio) noexcept {
@@ -22,32 +35,52 @@ struct simd_counts {
   }
   /// Counts the tokens of a group by what was decided; the two most frequent decisions are what is left.
   template <class Mask>
-  CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, V::mask const (&taken)[8][4],
-                                V::mask const (&clamps)[4], V::mask const (&caps)[4], bool may_cap) noexcept {
+  CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
     index_t const in = std::popcount(kept);
-    index_t out = std::popcount(lives) - in, toward = 0;
-    auto const tally = [&](decision d) CPPO_INLINE_LAMBDA {
-      index_t const n = std::popcount(lane_bits(taken[static_cast<int>(d)]) & lives);
-      decided[static_cast<int>(d)] += n;
-      return n;
+    index_t out = std::popcount(lives) - in;
+    auto const tally = [&](index_t& n, decision d) CPPO_INLINE_LAMBDA {
+      std::uint64_t const those = lane_bits(m.decided[static_cast<int>(d)]) & lives;
+      n += std::popcount(those);
+      return those;
     };
-    if constexpr (leaves<Mask, clause::toward>() > 0) toward = tally(decision::kept_toward);
-    if constexpr (leaves<Mask, clause::ratio>() > 0) out -= tally(decision::masked_ratio);
-    if constexpr (leaves<Mask, clause::divergence>() > 0) out -= tally(decision::masked_divergence);
-    if constexpr (leaves<Mask, clause::budget>() > 0) out -= tally(decision::masked_budget);
-    if constexpr (leaves<Mask, clause::response>() > 0) out -= tally(decision::masked_response);
-    decided[static_cast<int>(decision::kept)] += in - toward;
-    decided[static_cast<int>(decision::masked_other)] += out;
-    if (lane_bits((clamps[0] | clamps[1]) | (clamps[2] | clamps[3])) != 0) [[unlikely]] {
-      clamped += std::popcount(lane_bits(clamps) & lives);
+    std::uint64_t toward = 0;
+    if constexpr (leaves<Mask, clause::toward>() > 0) toward = tally(tokens.kept_toward, decision::kept_toward);
+    if constexpr (leaves<Mask, clause::ratio>() > 0) out -= std::popcount(tally(tokens.masked_ratio, decision::masked_ratio));
+    if constexpr (leaves<Mask, clause::divergence>() > 0) out -= std::popcount(tally(tokens.masked_divergence, decision::masked_divergence));
+    if constexpr (leaves<Mask, clause::budget>() > 0) out -= std::popcount(tally(tokens.masked_budget, decision::masked_budget));
+    if constexpr (leaves<Mask, clause::response>() > 0) out -= std::popcount(tally(tokens.masked_response, decision::masked_response));
+    tokens.kept += in;
+    tokens.masked_other += out;
+    std::uint64_t away = lives & ~kept;
+    if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);
+    V::mask const rare[] = {m.clamped[0] | m.idle[0], m.clamped[1] | m.idle[1], m.clamped[2] | m.idle[2], m.clamped[3] | m.idle[3]};
+    if (lane_bits((rare[0] | rare[1]) | (rare[2] | rare[3])) != 0) [[unlikely]] {
+      tokens.clamped += std::popcount(lane_bits(m.clamped) & lives);
+      std::uint64_t const none = lane_bits(m.idle) & lives;
+      idle += std::popcount(none);
+      idle_kept += std::popcount(none & kept);
+      idle_toward += std::popcount(none & toward);
+      away &= ~none;
     }
-    if (may_cap) [[unlikely]] capped += std::popcount(lane_bits(caps) & lives);
+    std::uint64_t const low = lane_bits(m.negative) & away;
+    tokens.masked_low += std::popcount(low);
+    if constexpr (!masks_only_away<Mask>) tokens.masked_high += std::popcount(away ^ low);
+    if (may_cap) [[unlikely]] tokens.capped += std::popcount(lane_bits(m.capped) & lives);
   }
   void add(simd_counts const& o) noexcept {
     see(o.top_divergence, o.top_ratio);
-    for (int d = 0; d < 8; ++d) decided[d] += o.decided[d];
-    clamped += o.clamped;
-    capped += o.capped;
+    tokens.each_token_count([](char const*, index_t& mine, index_t other) { mine += other; }, tokens, o.tokens);
+    idle += o.idle, idle_kept += o.idle_kept, idle_toward += o.idle_toward;
+  }
+  /// The counts, of n tokens in all.
+  template <class Mask>
+  token_counts<index_t> of(index_t n) const noexcept {
+    token_counts<index_t> all = tokens;
+    all.teaching_tokens = n - idle;
+    all.teaching_kept = all.kept - idle_kept;
+    all.teaching_toward = all.kept_toward - idle_toward;
+    if constexpr (masks_only_away<Mask>) all.masked_high = (all.teaching_tokens - all.teaching_kept) - all.masked_low;
+    return all;
   }
 };
 
@@ -97,14 +130,12 @@ class simd_notes {
     close(n);
     next_ = last;
   }
-  /// Writes everything into the report.
-  template <bool Soft>
-  void finish(report& r, double delta_b) noexcept {
-    for (int d = 0; d < 8; ++d) count_decision(r, static_cast<decision>(d), counts_.decided[d]);
-    sums_.finish(r);
-    if constexpr (!Soft) r.sum_gate = static_cast<double>(r.kept);
-    r.clamped = counts_.clamped;
-    r.capped = counts_.capped;
+  /// Writes everything into the report; the loss is divided by `share`.
+  template <class Region>
+  void finish(report& r, double delta_b, double share) noexcept {
+    static_cast<token_counts<index_t>&>(r) = counts_.of<typename Region::mask_type>(r.counts.tokens);
+    sums_.finish(r, share);
+    if constexpr (!Region::is_soft) r.sum_gate = static_cast<double>(r.kept);
     if (r.counts.tokens > 0) r.max_divergence = largest(counts_.top_divergence) + 0.0;  // never -0
     r.max_ratio = largest(counts_.top_ratio);
     note_budget(r, delta_b);
@@ -131,3 +162,5 @@ class simd_notes {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

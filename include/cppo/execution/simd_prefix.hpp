@@ -2,6 +2,8 @@
 /// The exact prefix budget on registers: a group of tokens at a time, a scan only where the group does not decide alike.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/prefix_sums.hpp>
 #include <cppo/execution/simd_native.hpp>
 
@@ -150,3 +152,5 @@ class simd_prefix {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// One response under `simd`: one pass where the budget is fixed, one more over D where it is found from D.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/seq.hpp>
 #include <cppo/execution/simd_group.hpp>
 #include <cppo/execution/simd_statistics.hpp>
@@ -97,7 +99,7 @@ class simd_response {
   }
   bool lists_sound(token_block const& block) const noexcept {
     bool good = true;
-    block.each([&](int, index_t slot) { good = good && inspect_token(task_.batch, task_.tolerance, b_, slot).ok(); });
+    block.each([&](int, index_t slot) { good = good && inspect_token(task_.batch, task_.log_probs, b_, slot).ok(); });
     return good;
   }
   /// D by the scalar definition, where the score exists for one token only.
@@ -115,7 +117,7 @@ class simd_response {
         for (int u = 0; u < group_registers; ++u) input.see(g, at + u * simd_size);
       });
     });
-    return extras && input.good(task_.tolerance);
+    return extras && input.good(task_.log_probs);
   }
 
   /// T, and what the budget is found from; false if the input is not sound.
@@ -133,7 +135,7 @@ class simd_response {
       bool const extras = each_block([&](token_block const& block, token_lanes const& in, index_t rank) {
         score_block(block, in, input, scores + rank);
       });
-      if (!extras || !input.good(task_.tolerance)) return false;
+      if (!extras || !input.good(task_.log_probs)) return false;
       if constexpr (any(Region::needed, needs::response)) s.observe(whole);
       known_ = scores;
     }
@@ -178,7 +180,7 @@ class simd_response {
     else return false;
   }
 
-  /// Decides and writes every token; false if the input is not sound.
+  /// Decides and writes every token; false if it is for the plain definition: the input is not sound, or what comes of it.
   template <bool Report, bool Trace>
   bool decide(report& diagnostics) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
@@ -190,6 +192,9 @@ class simd_response {
                                    simd_prefix(carry, static_cast<float>(task_.policy.budget_slack()), whole_.delta_b),
                                    V(task_.scale(whole_.length)), &whole};
     response_column const loss = column_of(sink::loss), gradient = column_of(sink::gradient), mask = column_of(sink::mask);
+    // Scaled by more than 1, a loss may overflow that is not seen in the sum.
+    bool const watched = Report && task_.scale(whole_.length) > 1.0F;
+    bool finite_losses = true;
     alignas(64) float loss_copy[block_room], gradient_copy[block_room];
     alignas(64) float trace_copies[Trace ? sinks : 1][block_room];
     bool const far = out_of_cache();
@@ -197,7 +202,7 @@ class simd_response {
       bool const loss_in_place = loss.dense_floats && block.consecutive;
       bool const gradient_in_place = gradient.dense_floats && block.consecutive;
       block_outputs out;
-      if (loss.source->lent()) out.loss = loss_in_place ? loss.floats() + block.first : loss_copy;
+      if (loss.source->lent() || watched) out.loss = loss_in_place ? loss.floats() + block.first : loss_copy;
       out.gradient = gradient_in_place ? gradient.floats() + block.first : gradient_copy;
       out.far = far;
       if constexpr (Trace) {
@@ -210,8 +215,17 @@ class simd_response {
       if (!loss_in_place) scatter(loss, block, loss_copy);
       if (!gradient_in_place) scatter(gradient, block, gradient_copy);
       scatter_bits(mask, block, kept);
+      if (watched) finite_losses = finite_losses && finite(out.loss, block.count, false);
+      if constexpr (Report) {
+        count_stored(loss, block, loss_copy, counts.tokens);
+        count_stored(gradient, block, gradient_copy, counts.tokens);
+      }
       if constexpr (Trace) {
-        for (int s = static_cast<int>(sink::gate); s < sinks; ++s) scatter(column_of(static_cast<sink>(s)), block, trace_copies[s]);
+        for (int s = static_cast<int>(sink::gate); s < sinks; ++s) {
+          response_column const column = column_of(static_cast<sink>(s));
+          scatter(column, block, trace_copies[s]);
+          count_stored(column, block, trace_copies[s], counts.tokens);
+        }
       }
       if constexpr (Report) notes.end_block(counts, kept, block.count, diagnostics);
     }, [&](index_t slot, index_t n) {
@@ -223,9 +237,10 @@ class simd_response {
     if constexpr (can_stream) {
       if (far) end_streaming();
     }
-    if (!done || !with.input.good(task_.tolerance)) return false;
-    if (Report && task_.reports) notes.template finish<Region::is_soft>(diagnostics, whole_.delta_b);
-    return true;
+    if (!done || !with.input.good(task_.log_probs)) return false;
+    if (!Report || !task_.reports) return true;
+    notes.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
+    return finite_losses && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
   }
 
   job const& task_;
@@ -246,3 +261,5 @@ std::size_t simd_room(task<float, Region> const& t) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Order statistics on registers: a clamped quantile by counting, exact selection only inside its bounds.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/quantile.hpp>
 #include <cppo/execution/simd_native.hpp>
 
@@ -119,3 +121,5 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The divergences of one response on registers: what a budget may ask of them.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 #include <cppo/execution/simd_selection.hpp>
@@ -56,3 +58,5 @@ class simd_statistics : public known_totals {
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The tokens of a block as registers see them, a group at a time; and whether their input is sound.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/simd_block.hpp>
 #include <cppo/execution/simd_prefix.hpp>
 
@@ -17,7 +19,7 @@ struct token_lanes {
   float const* score = nullptr;     ///< null: not known yet
 };
 /// Where a block's inputs are copied if they cannot be read in place.
-template <int Room>
+template <std::size_t Room>
 struct lane_copies {
   alignas(64) float pi[Room], mu[Room], advantage[Room], weighted[Room], given[Room], score[Room];
 };
@@ -51,19 +53,22 @@ void each_group(token_block const& block, token_lanes const& in, F const& f) {
   f(padded_tail(in, k, block.count - k, copies), 0, k);
 }
 
-/// Finds input that is not finite, and log-probs above the tolerance, in a run of tokens.
+/// Finds input that is not finite, and log-probs out of their range, in a run of tokens.
 struct soundness {
   simd_lane largest{std::numeric_limits<float>::lowest()};
+  simd_lane smallest{0.0F};
   simd_ops::ints sizes = simd_ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
 
   CPPO_ALWAYS_INLINE void see(token_lanes const& in, int k) noexcept {
     simd_lane const pi = lanes_at(in.pi, k), mu = lanes_at(in.mu, k);
     largest = max(largest, max(pi, mu));
+    smallest = min(smallest, min(pi, mu));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(pi - mu).raw()));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(in.advantage, k)).raw()));
   }
-  bool good(float tolerance) const noexcept {
-    return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every((largest <= simd_lane(tolerance)).raw());
+  bool good(number_range<float> log_probs) const noexcept {
+    auto const within = (largest <= simd_lane(log_probs.high)) & (smallest >= simd_lane(log_probs.low));
+    return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every(within.raw());
   }
 };
 
@@ -83,3 +88,5 @@ CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& policy, token_lane
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Sums for reports: the same bits at every vector width and thread count.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
@@ -47,12 +49,13 @@ struct report_sums {
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
     f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
   }
-  CPPO_HOST_DEVICE constexpr void finish(report& r) const noexcept {
-    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()});
+  /// Totals into the report; the loss is divided by `share`.
+  CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
+    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()}, share);
   }
-  /// Totals into the report, in the order of `each`.
-  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms]) noexcept {
-    r.loss = total[0];
+  /// The same from totals in the order of `each`.
+  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+    r.sum_loss = total[0] / share;
     r.sum_divergence = total[1];
     r.sum_weighted = total[2];
     r.sum_gate = total[3];
@@ -61,20 +64,6 @@ struct report_sums {
     r.sum_k3 = total[6];
   }
 };
-
-/// Counts a decision.
-CPPO_HOST_DEVICE constexpr void count_decision(report& r, decision d, index_t n = 1) noexcept {
-  switch (d) {
-    case decision::excluded: break;
-    case decision::kept: r.kept += n; break;
-    case decision::kept_toward: r.kept += n; r.kept_toward += n; break;
-    case decision::masked_ratio: r.masked_ratio += n; break;
-    case decision::masked_divergence: r.masked_divergence += n; break;
-    case decision::masked_budget: r.masked_budget += n; break;
-    case decision::masked_response: r.masked_response += n; break;
-    case decision::masked_other: r.masked_other += n; break;
-  }
-}
 
 /// Histogram bin of position t in 1 .. T: floor(20 (t - 1)/T), the last one past the end.
 CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept {
@@ -109,17 +98,29 @@ CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& ne
   return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
 }
 
-/// What a call ends with, given the first bad place and the whole report; which gets one NaN for all: the sign of one that
-/// an addition makes, or picks of two, is the processor's.
-CPPO_HOST_DEVICE constexpr status conclude(status const& first_bad, report& all, on_bad_input how) noexcept {
-  for (double* x : {&all.loss, &all.sum_divergence, &all.sum_weighted, &all.sum_gate, &all.sum_ratio, &all.sum_k1, &all.sum_k3}) {
-    if (*x != *x) *x = special<double>::nan;
-  }
+/// Adds the number at the place that the status of a call names, as the call has read it. (One of a list is there.)
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void note_value(task<Real, Region> const& t, status& s) noexcept {
+  if (s.token < 0 || s.has_value || !t.batch[s.where].lent()) return;
+  column const& c = t.batch[s.where];
+  bool const mask = s.where == argument::response_mask;
+  s.value = mask ? load<double>(c.data, c.type, c.offset(t.batch.shape(), s.response, s.token))
+                 : static_cast<double>(t.batch.value(s.where, s.response, s.token));
+  s.has_value = true;
+}
+
+/// What a call ends with, given the first bad place and the whole report; which gets its scaling, and one NaN for all: the
+/// sign of one that an addition makes, or picks of two, is the processor's.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status const& first_bad, report& all) noexcept {
+  report::each_sum([](char const*, double& x) { x = x == x ? x : special<double>::nan; }, all);
+  all.scaling = t.scaling();
   if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
   status s = first_bad;
+  note_value(t, s);
   s.count = s.code == status_code::piece_rejected ? all.rejected_responses : all.bad_tokens;
-  if (how == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
-  if (how == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
+  if (t.bad_input == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
+  if (t.bad_input == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
   return s;
 }
 
@@ -140,10 +141,13 @@ struct outcome_fold {
     block = {};
   }
   /// After the last response.
-  CPPO_HOST_DEVICE constexpr status finish(on_bad_input how) noexcept {
+  template <class Real, class Region>
+  CPPO_HOST_DEVICE constexpr status finish(task<Real, Region> const& t) noexcept {
     settle();
-    return conclude(first_bad, diagnostics, how);
+    return conclude(t, first_bad, diagnostics);
   }
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

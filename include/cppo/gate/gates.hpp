@@ -2,6 +2,8 @@
 /// How much of a token past the boundary survives. [App. C]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -29,3 +31,5 @@ struct reciprocal_gate_t {
 inline constexpr reciprocal_gate_t reciprocal_gate{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

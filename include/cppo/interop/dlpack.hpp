@@ -2,12 +2,15 @@
 /// Anything shaped like a DLTensor as a view, without including dlpack.h.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
-/// The members of a DLTensor that are read: data, byte_offset, ndim, shape, strides (null: row-major), dtype.
+/// The members of a DLTensor that are read: data, byte_offset, ndim, shape, strides (null: row-major), dtype; and
+/// device.device_type where there is one.
 template <class T>
 concept dl_tensor_like = requires(T const& t) {
   t.data;
@@ -21,6 +24,7 @@ concept dl_tensor_like = requires(T const& t) {
 };
 
 namespace detail {
+
 /// DLPack's type code for T: 0 signed, 1 unsigned, 2 float, 4 bfloat, 6 bool.
 template <element T>
 constexpr int dl_code() noexcept {
@@ -30,26 +34,79 @@ constexpr int dl_code() noexcept {
   if (e == element_type::f32 || e == element_type::f64 || e == element_type::f16) return 2;
   return std::is_signed_v<T> ? 0 : 1;
 }
+
+/// Does a host read the tensor's memory? DLPack's devices 1 (host), 3 and 11 (pinned by CUDA, ROCm), 13 (managed).
+template <class Tensor>
+constexpr bool host_reads(Tensor const& tensor) noexcept {
+  if constexpr (requires { tensor.device.device_type; }) {
+    auto const device = static_cast<int>(tensor.device.device_type);
+    return device == 1 || device == 3 || device == 11 || device == 13;
+  } else {
+    return true;
+  }
+}
+
+/// Extents and strides of a tensor of rank 1 ([1, n]) or 2, sound or not.
+struct dl_shape {
+  index_t extents[2] = {1, 0};
+  index_t strides[2] = {0, 1};
+
+  template <class Tensor>
+  constexpr explicit dl_shape(Tensor const& tensor) noexcept {
+    int const first = 2 - static_cast<int>(tensor.ndim);
+    for (int r = first; r < 2; ++r) extents[r] = static_cast<index_t>(tensor.shape[r - first]);
+    if (first == 0) strides[0] = extents[1];
+    if (tensor.strides == nullptr) return;
+    for (int r = first; r < 2; ++r) strides[r] = static_cast<index_t>(tensor.strides[r - first]);
+  }
+  /// No extent below 0, and all elements within 2^62 of the first.
+  constexpr status check() const noexcept {
+    if (extents[0] < 0 || extents[1] < 0) return {status_code::bad_tensor, argument::tensor};
+    constexpr index_t most = index_t{1} << 62;
+    bool far = extents[1] > 0 && extents[0] > most / extents[1];
+    for (int r = 0; r < 2; ++r) far = far || (extents[r] > 1 && !walks(strides[r], most / extents[r]));
+    return far ? status{status_code::size_overflow, argument::tensor} : status{};
+  }
+  constexpr bool empty() const noexcept { return extents[0] == 0 || extents[1] == 0; }
+
+ private:
+  static constexpr bool walks(index_t stride, index_t most) noexcept { return stride <= most && stride >= -most; }
+};
+
 }  // namespace detail
 
-/// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T. Fails with `extent_mismatch` where type, lanes or rank
-/// do not fit, or the first element does not lie on a multiple of its size; `out` is then left alone. No data: a view of
-/// null, whatever the offset. The tensor must outlive the view; its device is the caller's business.
+/// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T, wherever it lies: for a call on a device, which asks for
+/// itself what it can reach. Otherwise as `borrow`.
 template <element T, dl_tensor_like Tensor>
-status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
+status borrow_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
   bool const type_fits = static_cast<int>(tensor.dtype.code) == detail::dl_code<T>() &&
                          static_cast<std::size_t>(tensor.dtype.bits) == 8 * sizeof(T) && tensor.dtype.lanes == 1;
-  if (!type_fits || (tensor.ndim != 1 && tensor.ndim != 2)) return {status_code::extent_mismatch};
+  auto const wrong = [](status_code code, index_t found) { return status{code, argument::tensor, -1, -1, found}; };
+  if (!type_fits) return wrong(status_code::element_type_mismatch, static_cast<index_t>(tensor.dtype.bits));
+  if ((tensor.ndim != 1 && tensor.ndim != 2) || tensor.shape == nullptr) {
+    return wrong(status_code::bad_tensor, static_cast<index_t>(tensor.ndim));
+  }
+  detail::dl_shape const shape(tensor);
+  if (status const s = shape.check(); !s.ok()) return s;
+  if (tensor.data == nullptr && !shape.empty()) return {status_code::null_buffer, argument::tensor};
   auto* const first = tensor.data != nullptr ? static_cast<char*>(tensor.data) + tensor.byte_offset : nullptr;
-  if (reinterpret_cast<std::uintptr_t>(first) % sizeof(T) != 0) return {status_code::extent_mismatch};
-  auto* const data = reinterpret_cast<T*>(first);
-  bool const flat = tensor.ndim == 1;
-  index_t const rows = flat ? 1 : static_cast<index_t>(tensor.shape[0]);
-  index_t const columns = static_cast<index_t>(tensor.shape[flat ? 0 : 1]);
-  index_t const row_stride = flat ? 0 : tensor.strides != nullptr ? static_cast<index_t>(tensor.strides[0]) : columns;
-  index_t const column_stride = tensor.strides != nullptr ? static_cast<index_t>(tensor.strides[flat ? 0 : 1]) : 1;
-  out = matrix_view<T>(data, rows, columns, row_stride, column_stride);
+  if (reinterpret_cast<std::uintptr_t>(first) % sizeof(T) != 0) return {status_code::misaligned, argument::tensor};
+  auto const& [rows, columns] = shape.extents;
+  out = matrix_view<T>(reinterpret_cast<T*>(first), rows, columns, shape.strides[0], shape.strides[1]);
   return {};
 }
 
+/// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T. The status says `element_type_mismatch` where its dtype
+/// is not T, one lane; `bad_tensor` for other ranks, extents below 0 and no shape; `size_overflow` for extents or
+/// strides past 2^62; `null_buffer` where it has elements and no data; `misaligned` where the first element does not
+/// lie on a multiple of its size; and `not_host_memory` where the tensor says that it lies on a device (see
+/// `borrow_on_device`). `out` is then left alone. The tensor must outlive the view.
+template <element T, dl_tensor_like Tensor>
+status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
+  if (!detail::host_reads(tensor)) return {status_code::not_host_memory, argument::tensor};
+  return borrow_on_device(tensor, out);
+}
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

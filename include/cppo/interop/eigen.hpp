@@ -2,6 +2,8 @@
 /// Eigen matrices, arrays, maps and blocks as views: nothing copied, strides taken as they are.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/view.hpp>
 
 #include <Eigen/Core>
@@ -35,4 +37,22 @@ auto as_view(Eigen::DenseBase<Derived> const& m) noexcept {
                      static_cast<index_t>(x.rowStride()), static_cast<index_t>(x.colStride()));
 }
 
+namespace detail {
+/// Does the Eigen type hold its elements? A Ref to const may: it copies what does not lie as it wants.
+template <class Derived>
+inline constexpr bool eigen_owns = std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived>;
+template <class Plain, int Options, class Strides>
+inline constexpr bool eigen_owns<Eigen::Ref<Plain const, Options, Strides>> = true;
+}  // namespace detail
+
+/// The same of a temporary Map, Block or Ref; not of a temporary that holds its elements.
+template <class Derived>
+auto as_view(Eigen::DenseBase<Derived> const&& m) noexcept {
+  static_assert(!detail::eigen_owns<Derived>,
+                "this temporary owns its elements, which are gone before they are used: give the Eigen object a name");
+  return as_view(static_cast<Eigen::DenseBase<Derived> const&>(m));
+}
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Masks form a Boolean algebra: all_of, any_of, none_of, and the operators & | ! on the library's own.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/refusals.hpp>
 
 #include <limits>
@@ -68,8 +70,8 @@ struct both_masks {
     return max(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(first) && detail::parameters_ok(second);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(first), detail::parameters_of(second)});
   }
 };
 
@@ -93,8 +95,8 @@ struct either_mask {
     return min(detail::excess_of(first, t), detail::excess_of(second, t));
   }
   /// Are the parts' parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(first) && detail::parameters_ok(second);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(first), detail::parameters_of(second)});
   }
 };
 
@@ -111,7 +113,7 @@ struct not_mask {
     return !inner(t);
   }
   /// Are the inner mask's parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::parameters_ok(inner); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner); }
 };
 
 /// Keeps what every mask keeps; everything for none.
@@ -221,3 +223,5 @@ using operators::operator|;
 using operators::operator!;
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

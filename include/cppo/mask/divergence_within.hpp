@@ -2,6 +2,8 @@
 /// A threshold on the weighted divergence of each token.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -14,7 +16,14 @@ class divergence_within_t {
   /// Thresholds where A <= 0 and where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// Thresholds in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(low_) && detail::is_threshold(high_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    bool const two = !(low_ == high_ || (low_ != low_ && high_ != high_));
+    char const* const low = two ? "divergence_within(delta_low, ...)" : "divergence_within(delta)";
+    return detail::first_fault({detail::threshold_check(low_, low),
+                                detail::threshold_check(high_, "divergence_within(..., delta_high)")});
+  }
+  /// Is a threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return low_ >= largest || high_ >= largest; }
   /// Z_t <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -44,3 +53,5 @@ constexpr divergence_within_t divergence_within(double delta_low, double delta_h
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

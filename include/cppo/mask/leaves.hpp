@@ -2,6 +2,8 @@
 /// The leaves of a mask: how many of a kind there are, which one it is, and what they say together.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -58,6 +60,15 @@ consteval int leaves() {
   return leaves<M, of_kind<K>>();
 }
 
+/// Has a mask a threshold that no D up to `largest` exceeds, so that it masks nothing?
+template <class M>
+constexpr bool out_of_reach(M const& m, double largest) noexcept {
+  if constexpr (composite<M>) return out_of_reach(m.first, largest) || out_of_reach(m.second, largest);
+  else if constexpr (negation<M>) return out_of_reach(m.inner, largest);
+  else if constexpr (requires { m.out_of_reach(largest); }) return m.out_of_reach(largest);
+  else return false;
+}
+
 /// The one leaf that `Find` fits.
 template <class Find, class M>
 CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
@@ -74,3 +85,5 @@ CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
 
 }  // namespace detail
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

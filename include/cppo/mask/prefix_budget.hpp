@@ -2,6 +2,8 @@
 /// The cumulative prefix budget: every token is charged for the drift its prefix has already spent.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/fixed.hpp>
 #include <cppo/mask/combinators.hpp>
 
@@ -24,8 +26,14 @@ class prefix_budget_t {
   /// Where delta_b comes from.
   CPPO_HOST_DEVICE constexpr B const& source() const noexcept { return budget_; }
   /// delta in [2^-126, 1000], and the budget in its range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::is_threshold(delta_) && detail::parameters_ok(budget_);
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::threshold_check(delta_, "prefix_budget(delta, ...)"),
+                                detail::parameters_of(budget_)});
+  }
+  /// Is delta_b one that no mean of D up to `largest` exceeds, so that the budget never runs out?
+  constexpr bool out_of_reach(double largest) const noexcept {
+    if constexpr (requires { budget_.out_of_reach(largest); }) return budget_.out_of_reach(largest);
+    else return false;
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
   template <class V>
@@ -59,3 +67,5 @@ constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, detail::bu
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// PPO's interval on the importance ratio.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -13,7 +15,12 @@ class ratio_within_t {
   /// See `ratio_within`.
   constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// 0 < low <= high, finite?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return low_ > 0.0 && low_ <= high_ && high_ <= 1e30; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({
+        {low_ > 0.0 && low_ <= 1e30, "ratio_within(low, ...)", low_, "in (0, 1e30]: ppo has low = 1 - epsilon_low"},
+        {high_ >= low_ && high_ <= 1e30, "ratio_within(..., high)", high_,
+         "in [low, 1e30]: ppo has high = 1 + epsilon_high"}});
+  }
   /// low <= rho <= high
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -33,3 +40,5 @@ class ratio_within_t {
 constexpr ratio_within_t ratio_within(double low, double high) noexcept { return {low, high}; }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Rules that keep or drop a whole response (TRM).
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -14,7 +16,11 @@ class response_max_within_t {
   /// See `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::threshold_check(delta_, "response_max_within(delta)");
+  }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// max D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -40,7 +46,11 @@ class response_mean_within_t {
   /// See `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// delta in [2^-126, 1000]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::is_threshold(delta_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::threshold_check(delta_, "response_mean_within(delta)");
+  }
+  /// Is the threshold one that no D up to `largest` exceeds?
+  constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
   /// mean D <= delta
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -62,3 +72,5 @@ constexpr response_max_within_t response_max_within(double delta) noexcept { ret
 constexpr response_mean_within_t response_mean_within(double delta) noexcept { return response_mean_within_t(delta); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The one-sided clause: updates that move pi back toward mu always count.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -19,4 +21,16 @@ struct toward_rollout_t {
 /// Keeps updates that move pi back toward mu.
 inline constexpr toward_rollout_t toward_rollout{};
 
+namespace detail {
+
+/// Is the toward clause an alternative to everything else that the mask says, so that what it masks moves away from mu?
+template <class M>
+inline constexpr bool masks_only_away = std::is_same_v<M, toward_rollout_t>;
+template <class A, class B>
+inline constexpr bool masks_only_away<either_mask<A, B>> = masks_only_away<A> || masks_only_away<B>;
+
+}  // namespace detail
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

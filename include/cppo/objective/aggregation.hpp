@@ -2,6 +2,9 @@
 /// From the losses of tokens to the loss of a batch.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/numeric.hpp>
 #include <cppo/core/types.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -13,7 +16,7 @@ enum class aggregation : std::uint8_t {
   token_mean,               ///< sum / number of valid tokens of the batch
   seq_mean_token_sum,       ///< sum / number of responses with a valid token
   seq_mean_token_mean,      ///< mean over those responses of each response's mean
-  seq_mean_token_sum_norm,  ///< seq_mean_token_sum / a fixed horizon
+  seq_mean_token_sum_norm,  ///< seq_mean_token_sum / `loss_options::horizon`, which must be given
 };
 
 using enum aggregation;
@@ -39,6 +42,27 @@ CPPO_HOST_DEVICE constexpr double divisor(aggregation a, batch_counts n) noexcep
   return count > 0 ? static_cast<double>(count) : 1.0;
 }
 
+/// What divides the sum of the losses of a call, or of several: counts are added first, then the sum is divided.
+struct loss_scaling {
+  aggregation aggregate = aggregation::token_sum;  ///< of the call
+  bool known = false;       ///< false: of no call, as in a report `{}`
+  index_t horizon = 0;      ///< of `seq_mean_token_sum_norm`; 0 under any other
+  double normalizer = 0.0;  ///< as lent; 0: by counts; NaN: of calls that were scaled differently, which have no sum
+
+  /// The number that a sum over `n` is divided by.
+  CPPO_HOST_DEVICE constexpr double divisor(batch_counts n) const noexcept {
+    double const by = normalizer == 0.0 ? cppo::divisor(aggregate, n) : normalizer;
+    return horizon > 0 ? by * static_cast<double>(horizon) : by;
+  }
+  /// That of two calls together. Scaled differently they have none: not a number.
+  CPPO_HOST_DEVICE friend constexpr loss_scaling operator+(loss_scaling const& a, loss_scaling const& b) noexcept {
+    if (!a.known) return b;
+    if (!b.known) return a;
+    bool const same = a.aggregate == b.aggregate && a.horizon == b.horizon && a.normalizer == b.normalizer;
+    return same ? a : loss_scaling{aggregation::token_sum, true, 0, detail::special<double>::nan};
+  }
+};
+
 /// The factor on every token of a response of `length` valid tokens: 1/divisor, and 1/length or 1/horizon.
 CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_t length, double horizon) noexcept {
   if (a == aggregation::seq_mean_token_mean) return length > 0 ? 1.0 / (divisor * static_cast<double>(length)) : 0.0;
@@ -47,3 +71,5 @@ CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,36 +2,34 @@
 /// What a call has to say: counts and sums that add up over micro-batches and ranks. [Fig. 7]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 #include <cppo/objective/aggregation.hpp>
+#include <cppo/objective/token_counts.hpp>
 
 namespace cppo::inline CPPO_ABI {
 
-/// Diagnostics of one call, all over valid tokens. `a + b` is the report of both batches together; means are formed by
-/// the member functions only, and are 0 where there is nothing to average.
+/// Diagnostics of one call, all over valid tokens. `a + b` is the report of both batches together: it holds nothing but
+/// what adds up, and what is divided by counts or a normalizer (the loss, means, shares) is a member function. Counts,
+/// maxima and minima add up exactly, sums to 1e-12 of what their terms amount to where batches are cut between responses,
+/// and where responses are cut into pieces, to 2e-6 in float and 1e-12 in double. `report{}`, of no call, adds nothing.
 ///
 /// Sums run over 16 interleaved lanes of each response: blocks of 256 tokens in the arithmetic of the call (at most 16
-/// terms of a lane), then in double, lanes in a fixed tree; 256 responses in order make a block, blocks follow in order:
-/// the same bits on every executor, at every thread count.
-struct report {
+/// terms of a lane), then in double, lanes in a fixed tree; 256 responses in order make a block, blocks follow in
+/// order: the same bits on every executor, at every thread count.
+struct report : token_counts<index_t> {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
   batch_counts counts;               ///< valid tokens, responses that begin in this call
-  index_t kept = 0;                  ///< M_t = 1
-  index_t kept_toward = 0;           ///< kept, and moving toward mu in a region that has that clause
-  index_t masked_ratio = 0;          ///< masked by a ratio interval
-  index_t masked_divergence = 0;     ///< masked, w_t D_t > delta
-  index_t masked_budget = 0;         ///< masked by the prefix budget, and by no threshold on w_t D_t
-  index_t masked_response = 0;       ///< masked with the whole response
-  index_t masked_other = 0;          ///< masked by a user's clause
-  index_t clamped = 0;               ///< tokens whose log ratio was clamped
-  index_t capped = 0;                ///< tokens whose ratio was capped
   index_t bad_tokens = 0;            ///< active slots with bad input
-  index_t rejected_responses = 0;    ///< responses left out because of it
+  index_t rejected_responses = 0;    ///< responses, or pieces of them, left out because of it
   index_t position_tokens[bins] = {};  ///< tokens by relative position: bin floor(20 (t - 1)/T)
   index_t position_masked[bins] = {};  ///< masked tokens by relative position
 
-  double loss = 0.0;            ///< sum of scaled token losses: the aggregated loss
+  /// Sum of token losses before anything divides it, but for the lengths under `seq_mean_token_mean`: there the sum of
+  /// each response is divided by its T. `loss()` divides it.
+  double sum_loss = 0.0;
   double sum_divergence = 0.0;  ///< sum of D_t
   double sum_weighted = 0.0;    ///< sum of Z_t
   double sum_gate = 0.0;        ///< sum of gate values (kept tokens count 1)
@@ -43,15 +41,35 @@ struct report {
   double max_ratio = 0.0;       ///< max of rho_t, after the clamp
   double min_delta_b = 0.0;     ///< smallest effective delta_b
   double max_delta_b = 0.0;     ///< largest
+  loss_scaling scaling;         ///< what divides `sum_loss`
 
+  /// The aggregated loss: that of all calls together, where reports were added. NaN where those calls had different
+  /// aggregations, horizons or normalizers.
+  CPPO_HOST_DEVICE constexpr double loss() const noexcept { return sum_loss / scaling.divisor(counts); }
   /// Valid tokens that were masked.
   CPPO_HOST_DEVICE constexpr index_t masked() const noexcept { return counts.tokens - kept; }
   /// Share of valid tokens that were masked.
   CPPO_HOST_DEVICE constexpr double masked_fraction() const noexcept { return share(masked(), counts.tokens); }
   /// Share of masked tokens that only the prefix budget rejected. [Fig. 7]
   CPPO_HOST_DEVICE constexpr double budget_mask_share() const noexcept { return share(masked_budget, masked()); }
-  /// Share of valid tokens kept by the toward-mu clause.
+  /// Share of valid tokens kept by the toward-mu clause; those with advantage 0 among them.
   CPPO_HOST_DEVICE constexpr double toward_fraction() const noexcept { return share(kept_toward, counts.tokens); }
+  /// Tokens that teach and were masked.
+  CPPO_HOST_DEVICE constexpr index_t teaching_masked() const noexcept { return teaching_tokens - teaching_kept; }
+  /// Share of valid tokens that teach.
+  CPPO_HOST_DEVICE constexpr double teaching_fraction() const noexcept { return share(teaching_tokens, counts.tokens); }
+  /// Share of the tokens that teach that were masked: what the mask costs, however many have advantage 0.
+  CPPO_HOST_DEVICE constexpr double teaching_masked_fraction() const noexcept {
+    return share(teaching_masked(), teaching_tokens);
+  }
+  /// Share of the tokens that teach that the toward-mu clause kept.
+  CPPO_HOST_DEVICE constexpr double teaching_toward_fraction() const noexcept {
+    return share(teaching_toward, teaching_tokens);
+  }
+  /// `masked_high` over valid tokens: what trainers chart as clip_ratio/high.
+  CPPO_HOST_DEVICE constexpr double masked_high_fraction() const noexcept { return share(masked_high, counts.tokens); }
+  /// `masked_low` over valid tokens: what trainers chart as clip_ratio/low.
+  CPPO_HOST_DEVICE constexpr double masked_low_fraction() const noexcept { return share(masked_low, counts.tokens); }
   /// Mean of D_t.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return per_token(sum_divergence); }
   /// Mean of Z_t.
@@ -73,35 +91,57 @@ struct report {
     return share(position_masked[i], position_tokens[i]);
   }
 
+  /// The one list of what a report holds, `scaling` apart, in the order of its memory: f(name, member) for each whole
+  /// number, each sum, each maximum and minimum; of several reports, f(name, members).
+  /// @{
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F, class... Reports>
+  CPPO_HOST_DEVICE static constexpr void each_count(F const& f, Reports&... of) {
+    each_token_count(f, of...);
+    f("tokens", of.counts.tokens...);
+    f("responses", of.counts.responses...);
+    f("bad_tokens", of.bad_tokens...);
+    f("rejected_responses", of.rejected_responses...);
+    for (int i = 0; i < bins; ++i) f("position_tokens", of.position_tokens[i]...);
+    for (int i = 0; i < bins; ++i) f("position_masked", of.position_masked[i]...);
+  }
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F, class... Reports>
+  CPPO_HOST_DEVICE static constexpr void each_sum(F const& f, Reports&... of) {
+    f("sum_loss", of.sum_loss...);
+    f("sum_divergence", of.sum_divergence...);
+    f("sum_weighted", of.sum_weighted...);
+    f("sum_gate", of.sum_gate...);
+    f("sum_ratio", of.sum_ratio...);
+    f("sum_k1", of.sum_k1...);
+    f("sum_k3", of.sum_k3...);
+    f("sum_delta_b", of.sum_delta_b...);
+  }
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F, class... Reports>
+  CPPO_HOST_DEVICE static constexpr void each_extreme(F const& f, Reports&... of) {
+    f("max_divergence", of.max_divergence...);
+    f("max_ratio", of.max_ratio...);
+    f("min_delta_b", of.min_delta_b...);
+    f("max_delta_b", of.max_delta_b...);
+  }
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F, class... Reports>
+  CPPO_HOST_DEVICE static constexpr void each_field(F const& f, Reports&... of) {
+    each_count(f, of...);
+    each_sum(f, of...);
+    each_extreme(f, of...);
+  }
+  /// @}
+
   /// Adds the report of another batch (micro-batches, ranks).
   CPPO_HOST_DEVICE constexpr report& operator+=(report const& b) noexcept {
-    report& a = *this;
-    a.take_extremes(b);
-    a.counts = a.counts + b.counts;
-    a.kept += b.kept;
-    a.kept_toward += b.kept_toward;
-    a.masked_ratio += b.masked_ratio;
-    a.masked_divergence += b.masked_divergence;
-    a.masked_budget += b.masked_budget;
-    a.masked_response += b.masked_response;
-    a.masked_other += b.masked_other;
-    a.clamped += b.clamped;
-    a.capped += b.capped;
-    a.bad_tokens += b.bad_tokens;
-    a.rejected_responses += b.rejected_responses;
-    for (int i = 0; i < bins; ++i) {
-      a.position_tokens[i] += b.position_tokens[i];
-      a.position_masked[i] += b.position_masked[i];
-    }
-    a.loss += b.loss;
-    a.sum_divergence += b.sum_divergence;
-    a.sum_weighted += b.sum_weighted;
-    a.sum_gate += b.sum_gate;
-    a.sum_ratio += b.sum_ratio;
-    a.sum_k1 += b.sum_k1;
-    a.sum_k3 += b.sum_k3;
-    a.sum_delta_b += b.sum_delta_b;
-    return a;
+    take_extremes(b);
+    auto const add = [](char const*, auto& mine, auto const& other) { mine += other; };
+    each_count(add, *this, b);
+    each_sum(add, *this, b);
+    scaling = scaling + b.scaling;
+    return *this;
   }
   /// The part of `+=` that is no sum; before the counts are added.
   CPPO_HOST_DEVICE constexpr void take_extremes(report const& b) noexcept {
@@ -128,4 +168,27 @@ struct report {
   CPPO_HOST_DEVICE static constexpr double larger(double a, double b) noexcept { return b > a ? b : a; }
 };
 
+namespace detail {
+
+/// How many counts, sums and extremes a report holds.
+struct report_size {
+  int counts = 0, sums = 0, extremes = 0;
+};
+constexpr report_size size_of_report() noexcept {
+  report_size n;
+  report const r;
+  report::each_count([&n](char const*, index_t const&) { ++n.counts; }, r);
+  report::each_sum([&n](char const*, double const&) { ++n.sums; }, r);
+  report::each_extreme([&n](char const*, double const&) { ++n.extremes; }, r);
+  return n;
+}
+/// One kind follows the other in its memory, a word of 8 bytes each.
+inline constexpr report_size report_fields = size_of_report();
+inline constexpr int report_words = report_fields.counts + report_fields.sums + report_fields.extremes;
+static_assert(sizeof(report) == 8 * report_words + sizeof(loss_scaling), "a member of the report is not in its list");
+
+}  // namespace detail
+
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The loss of one token and its derivative. [Eq. 11]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/single_sample.hpp>
 
 #include <limits>
@@ -24,8 +26,14 @@ struct surrogate_options {
   double ratio_cap = 0.0;
 
   /// Are the values in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return log_ratio_clamp >= 0.0 && log_ratio_clamp <= 86.0 && ratio_cap >= 0.0 && ratio_cap <= 1e30;
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({
+        {form <= surrogate_form::reinforce, "surrogate.form", static_cast<double>(form),
+         "a value of surrogate_form: ratio is the default"},
+        {log_ratio_clamp >= 0.0 && log_ratio_clamp <= 86.0, "surrogate.log_ratio_clamp", log_ratio_clamp,
+         "in [0, 86]: 0 switches the clamp off"},
+        {ratio_cap >= 0.0 && ratio_cap <= 1e30, "surrogate.ratio_cap", ratio_cap,
+         "in [0, 1e30]: 0 switches the cap off"}});
   }
 };
 
@@ -34,6 +42,7 @@ template <class V>
 struct surrogate_terms {
   V loss;      ///< l_t, times the scale
   V gradient;  ///< d l_t / d log pi_t, times the scale
+  V unscaled;  ///< l_t
 };
 
 /// The part of the terms that the mask has no say in.
@@ -86,12 +95,12 @@ class surrogate {
   /// are exactly +0, whatever rho is.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
-    return differentiate(t, p, gate > V(0), -((p.value * gate) * scale));
+    return differentiate(t, p, gate > V(0), -(p.value * gate), scale);
   }
   /// The same where a token survives whole or not at all.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
-    return differentiate(t, p, kept, -(p.value * scale));
+    return differentiate(t, p, kept, -p.value, scale);
   }
 
   /// log rho and k3 of a token.
@@ -105,12 +114,10 @@ class surrogate {
 
  private:
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term) const noexcept {
-    V const kept = only(live, term);
-    V loss = kept, gradient = kept;
-    if (form_ == surrogate_form::ratio) [[likely]] gradient = only(!(p.clamped | p.capped), kept);
-    else loss = only(live, term * t.log_prob());
-    return {loss, gradient};
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term, V scale) const noexcept {
+    V const kept = only(live, term), scaled = kept * scale;
+    if (form_ == surrogate_form::ratio) [[likely]] return {scaled, only(!(p.clamped | p.capped), scaled), kept};
+    return {only(live, scaled * t.log_prob()), scaled, only(live, kept * t.log_prob())};
   }
 
   surrogate_form form_;
@@ -120,3 +127,5 @@ class surrogate {
 };
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// CPPO: position-weighted threshold and cumulative prefix budget.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/budget/calibrated.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
@@ -58,3 +60,5 @@ constexpr auto calibrated_cppo(calibrated_cppo_options o, detail::divergence_arg
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

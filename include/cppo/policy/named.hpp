@@ -2,6 +2,8 @@
 /// A trust region chosen at run time, by name: for trainers configured from a file.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/precomputed.hpp>
 #include <cppo/divergence/single_sample.hpp>
@@ -9,6 +11,7 @@
 #include <cppo/policy/cppo_policy.hpp>
 #include <cppo/policy/dppo.hpp>
 #include <cppo/policy/ppo.hpp>
+#include <cppo/policy/reporting.hpp>
 #include <cppo/policy/trm.hpp>
 #include <cppo/weight/permuted.hpp>
 
@@ -52,7 +55,10 @@ class named_divergence {
   /// Position in `divergence_names()`.
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
   /// Is there a divergence at this position (was the name known)?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return index_ >= 0 && index_ < count; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {index_ >= 0 && index_ < count, "named_divergence", static_cast<double>(index_),
+            "a position in divergence_names(): -1 says that find() knows no such name"};
+  }
   /// f(D) of the divergence that was chosen. Pre: check().
   template <class F>
   constexpr auto visit(F const& f) const {
@@ -64,6 +70,8 @@ class named_divergence {
   CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
     return reads() == argument::token_id || reads() == argument::top_k;
   }
+  /// No D of the chosen one is above it.
+  constexpr double largest() const noexcept { return largest_of(detail::named_divergences{}); }
   /// D_t. Pre: one lane, or not `one_token_only()`.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
@@ -94,6 +102,12 @@ class named_divergence {
     if constexpr (sizeof...(Ds) > 0) return reads_of(detail::divergence_list<Ds...>{}, i + 1);
     else return argument::none;
   }
+  template <class D, class... Ds>
+  constexpr double largest_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if (i == index_) return detail::largest_divergence(D{});
+    if constexpr (sizeof...(Ds) > 0) return largest_of(detail::divergence_list<Ds...>{}, i + 1);
+    else return max_score;
+  }
   static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
   int index_;
 };
@@ -102,12 +116,13 @@ class named_divergence {
 /// budget that is not given is the default of the policy's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
 struct policy_config {
   std::string_view policy = "cppo";           ///< one of `policy_names()`
-  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`
+  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`; under ppo and none, for the report alone
   std::optional<double> delta = {};           ///< threshold (dppo, cppo, trm)
   std::optional<double> delta_b = {};         ///< fixed budget, or the floor where calibrated
   double w_min = 0.8;                         ///< weight floor (cppo)
-  double epsilon_low = 0.2;                   ///< ppo
-  double epsilon_high = 0.2;                  ///< ppo
+  double epsilon = 0.2;                       ///< clip range (ppo)
+  std::optional<double> epsilon_low = {};     ///< the same below 1; not given: epsilon
+  std::optional<double> epsilon_high = {};    ///< the same above 1; not given: epsilon
   calibration calibrate = {};                 ///< cppo_calibrated
   std::uint64_t seed = 0;                     ///< cppo_shuffled
 };
@@ -118,6 +133,10 @@ constexpr auto const& policy_names() noexcept { return detail::policy_names; }
 constexpr auto const& divergence_names() noexcept { return detail::divergence_names; }
 
 namespace detail {
+
+constexpr auto named_ppo(policy_config const& c) noexcept {
+  return ppo({.epsilon = c.epsilon, .epsilon_low = c.epsilon_low, .epsilon_high = c.epsilon_high});
+}
 
 template <class F>
 constexpr bool visit_cppo(policy_config const& c, named_divergence d, F&& f) {
@@ -148,10 +167,9 @@ template <class F>
 constexpr bool visit_policy(policy_config const& c, F&& f) {
   named_divergence const d = named_divergence::find(c.divergence);
   if (!d.check()) return false;
-  if (c.policy == "none") f(trust_region(d, uniform_weight, keep_all));
-  else if (c.policy == "ppo") f(trust_region(d, uniform_weight, ppo({c.epsilon_low, c.epsilon_high}).mask()));
-  else if (c.policy == "dppo")
-    f(dppo({c.delta.value_or(dppo_options{}.delta_low), c.delta.value_or(dppo_options{}.delta_high)}, d));
+  if (c.policy == "none") f(reporting(unrestricted(), d));
+  else if (c.policy == "ppo") f(reporting(detail::named_ppo(c), d));
+  else if (c.policy == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
   else if (c.policy == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
   else if (c.policy == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
   else return detail::visit_cppo(c, d, f);
@@ -159,3 +177,5 @@ constexpr bool visit_policy(policy_config const& c, F&& f) {
 }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Table 3 of the paper by setting.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/policy/cppo_policy.hpp>
 
 /// The paper's parameters by setting [Table 3]. The divergence is Binary-TV unless given; the paper trains with Top-K.
@@ -33,3 +35,5 @@ constexpr auto moe_base(detail::divergence_argument) noexcept { return moe_base(
 /// @}
 
 }  // namespace cppo::inline CPPO_ABI::presets
+
+#include <cppo/macros_on.inc>

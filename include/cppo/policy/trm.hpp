@@ -2,6 +2,8 @@
 /// TRM: a whole response is kept or dropped.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/response_within.hpp>
 #include <cppo/policy/trust_region.hpp>
@@ -31,3 +33,5 @@ constexpr auto trm_mean(trm_options o = {}, D divergence = {}) noexcept {
 constexpr auto trm_mean(trm_options o, detail::divergence_argument) noexcept { return trm_mean(o); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

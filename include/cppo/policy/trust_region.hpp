@@ -2,6 +2,9 @@
 /// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/none.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
@@ -13,6 +16,8 @@
 namespace cppo::inline CPPO_ABI {
 
 namespace detail {
+/// What only a region with a divergence has.
+inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
 /// Prefix budgets that a mask holds, negated or not.
 template <class M>
 inline constexpr int prefix_budgets = leaves<M, prefix_account>();
@@ -44,6 +49,8 @@ class region {
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
   static_assert(detail::has_one_budget_at_most<M> && detail::has_budget_it_asks_for<M>,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
+  static_assert(!detail::reports_only<D> || !any(detail::needs_of<M>, detail::needs_of_drift),
+                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
 
   /// Binds the parts; see `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
@@ -55,15 +62,20 @@ class region {
   CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
   CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
 
-  /// Are all parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept {
-    return detail::parameters_ok(divergence_) && detail::parameters_ok(weight_) && detail::parameters_ok(mask_) &&
-           detail::parameters_ok(gate_);
+  /// Are all parameters in range? The first that is not: divergence, weight, mask from left to right, gate.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
+                                detail::parameters_of(mask_), detail::parameters_of(gate_)});
   }
   /// Is the token kept?
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask_(t);
+    return mask_(seen(t));
+  }
+  /// How far past its boundary the token is. [Eq. 19]
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
+    return detail::excess_of(mask_, seen(t));
   }
   /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
   template <class V>
@@ -71,7 +83,7 @@ class region {
     if constexpr (!is_soft) {
       return select(kept, V(1), V(0));
     } else {
-      V const x = detail::excess_of(mask_, t);
+      V const x = excess(t);
       return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
     }
   }
@@ -93,7 +105,7 @@ class region {
     V c(max_score);
     if constexpr (has_prefix_budget) c = room;
     if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
-      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(t));
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(seen(t)));
     }
     return c;
   }
@@ -108,7 +120,7 @@ class region {
     claim<clause::response>(decision::masked_response, t, open, f);
     f(decision::masked_other, open);
     if constexpr (detail::leaves<M, clause::toward>() > 0) {
-      auto const toward = detail::passes<clause::toward>(mask_, t);
+      auto const toward = detail::passes<clause::toward>(mask_, seen(t));
       f(decision::kept_toward, kept & toward);
       f(decision::kept, kept & !toward);
     } else {
@@ -129,10 +141,21 @@ class region {
   }
 
  private:
+  /// The token as the parts that decide see it: a divergence for the report alone they do not.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
+    if constexpr (!detail::reports_only<D>) {
+      return (t);
+    } else {
+      token<V> without = t;
+      without.hide_divergence();
+      return without;
+    }
+  }
   template <clause K, class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
     if constexpr (detail::leaves<M, K>() > 0) {
-      auto const passed = detail::passes<K>(mask_, t);
+      auto const passed = detail::passes<K>(mask_, seen(t));
       f(d, open & !passed);
       open = open & passed;
     }
@@ -219,3 +242,5 @@ constexpr auto softened(R const&, G const&) noexcept {
 /// @}
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

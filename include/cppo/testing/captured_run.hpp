@@ -2,6 +2,8 @@
 /// One call with every output captured, to be compared bit by bit.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -118,10 +120,16 @@ difference compare(captured_run<Real> const& got, captured_run<Real> const& expe
   return {};
 }
 
-/// The first slot without a token that does not hold +0.
+/// The first slot without a token that does not hold +0, or is another call's and was written.
 template <element T, class Real>
 difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> const& run) {
-  slot_rows excluded = batch.rows();
+  slot_rows excluded = batch.part ? batch.rows() : batch.rows_and_spare();
+  captured_run<Real> untouched;
+  if (batch.part) {
+    for (std::vector<Real>& column : untouched.column) column.assign(batch.valid.size(), static_cast<Real>(unwritten));
+    difference const touched = compare(run, untouched, {batch.spare()});
+    if (touched.found) return touched;
+  }
   for (std::vector<index_t>& row : excluded) {
     std::erase_if(row, [&batch](index_t s) { return batch.valid[static_cast<std::size_t>(s)] != 0; });
   }
@@ -129,3 +137,5 @@ difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> 
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

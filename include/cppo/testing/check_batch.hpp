@@ -2,11 +2,13 @@
 /// What must not change a bit, tried on one batch: executors, poison, holes, padding, order, company, cuts.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/testing/region_runner.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
 
 /// The checks on one batch of elements T. Everything is compared with one run on `seq`.
 template <element T>
@@ -24,7 +26,7 @@ class batch_check {
 
   /// All of them but `threads`.
   void check() {
-    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", whole_.outcome.message());
+    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome));
     difference const stray = nonzero_excluded(batch_, whole_);
     if (stray.found) log_.fail("+0 at excluded slots", stray, batch_.rows());
     compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, true);
@@ -65,12 +67,12 @@ class batch_check {
  private:
   void compare_with(std::string_view what, captured_run<real> const& got, generated_batch<T> const& batch,
                     std::vector<index_t> const& source, bool reports) {
-    slot_rows const rows = batch.rows();
+    slot_rows const rows = batch.rows_and_spare();
     difference const d = compare(got, whole_, rows, source);
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
     if (d.found) log_.fail(what, d, rows);
-    if (got.outcome.code != whole_.outcome.code) log_.fail(what, got.outcome.message());
+    if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome));
     if (reports && !same_bits(got.diagnostics, whole_.diagnostics)) log_.fail(what, "the report differs");
   }
 
@@ -177,4 +179,6 @@ class batch_check {
   captured_run<real> whole_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

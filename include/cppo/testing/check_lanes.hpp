@@ -2,6 +2,8 @@
 /// Are a region's parts the same on one lane and on four, and when they are asked again? Needs no SIMD.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/policy/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/emulated_lanes.hpp>
@@ -49,14 +51,14 @@ class lane_check {
     four const wide = together(single);
     auto const kept = region_.keeps(wide);
     emulated_lane const gate = region_.gate_value(wide, kept);
-    emulated_lane const excess = detail::excess_of(region_.mask(), wide);
+    emulated_lane const excess = region_.excess(wide);
     for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
       auto const kept_alone = region_.keeps(single[k]);
       same("divergence", k, wide.divergence().raw().at[k], single[k].divergence().raw());
       same("weight", k, wide.weight().raw().at[k], single[k].weight().raw());
       same("mask", k, kept.raw().at[k] ? 1.0F : 0.0F, kept_alone.raw() ? 1.0F : 0.0F);
       same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
-      same("excess", k, excess.raw().at[k], detail::excess_of(region_.mask(), single[k]).raw());
+      same("excess", k, excess.raw().at[k], region_.excess(single[k]).raw());
     }
     again(single);
   }
@@ -152,3 +154,5 @@ class lane_check {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

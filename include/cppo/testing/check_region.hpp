@@ -2,11 +2,13 @@
 /// One call that puts a trust region of your own through what the library's are tested for.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/check_batch.hpp>
 #include <cppo/testing/check_lanes.hpp>
 #include <cppo/testing/plain_loop.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
 
 /// The checks of one region.
 template <class Region>
@@ -82,7 +84,7 @@ class region_check {
   void against_plain_loop(generated_batch<double> const& batch, loss_options const& options) {
     loss_options const o = fit(options, batch);
     captured_run<double> const got = wide_.run(0, batch, o);
-    if (!got.outcome.ok()) return log_.fail("the call in double", got.outcome.message());
+    if (!got.outcome.ok()) return log_.fail("the call in double", describe(got.outcome));
     plain_result const want = plain_loop(batch, region_, o);
     slot_rows const rows = batch.rows(true);
     for (std::size_t b = 0; b < rows.size(); ++b) {
@@ -134,4 +136,6 @@ check_result check_region(Region const& region, check_options const& options = {
   return region_check<Region>(region, options, further...).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

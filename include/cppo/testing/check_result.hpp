@@ -2,6 +2,8 @@
 /// What `check_region` is asked and what it answers.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 
@@ -86,3 +88,5 @@ class check_log {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,17 +2,15 @@
 /// Runs calls on a device wherever their buffers lie: what compares executors on a host compares a device too.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/cuda.cuh>
 
+#include <cstring>
 #include <vector>
 
 namespace cppo::inline CPPO_ABI::testing {
-
-/// An executor that copies every buffer to the device, runs there, waits, and copies the outputs back. For tests.
-struct on_copies {
-  cudaStream_t stream = nullptr;  ///< where it runs
-};
 
 namespace kernels {
 
@@ -30,24 +28,31 @@ class device_copies {
   template <class T>
   T const* of(T const* host, std::size_t bytes) {
     if (host == nullptr || bytes == 0) return host;
-    void* device = nullptr;
-    note(cudaMallocAsync(&device, bytes, stream_));
-    if (error_ != cudaSuccess) return host;
-    copies_.push_back({const_cast<void*>(static_cast<void const*>(host)), device, bytes});
-    note(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
-    return static_cast<T const*>(device);
+    return static_cast<T const*>(copy_of(host, {reinterpret_cast<std::uintptr_t>(host), static_cast<index_t>(bytes)}));
   }
   /// The same for a buffer's memory, whatever its strides.
   void move(void const*& data, cppo::detail::footprint const& f) {
-    auto const* const low = static_cast<char const*>(data) + f.low();
-    data = of(low, static_cast<std::size_t>(f.size == 0 ? 0 : f.high() - f.low())) - f.low();
+    if (f.size == 0) return;
+    auto const* const host = static_cast<char const*>(data);
+    auto const skipped = static_cast<index_t>(f.first() - reinterpret_cast<std::uintptr_t>(data));
+    data = static_cast<char const*>(copy_of(host + skipped, f)) - skipped;
   }
-  /// Copies everything since copy `first` back.
+  /// Copies every element since copy `first` back, and nothing that lies between: it may be another buffer's.
   void bring_back(std::size_t first) {
+    std::vector<char> bytes;
     for (std::size_t k = first; k < copies_.size(); ++k) {
-      note(cudaMemcpyAsync(copies_[k].host, copies_[k].device, copies_[k].bytes, cudaMemcpyDeviceToHost, stream_));
+      copy const& c = copies_[k];
+      bytes.resize(static_cast<std::size_t>(c.memory.bytes()));
+      note(cudaMemcpyAsync(bytes.data(), c.device, bytes.size(), cudaMemcpyDeviceToHost, stream_));
+      note(cudaStreamSynchronize(stream_));
+      if (error_ != cudaSuccess) return;
+      for (index_t i = 0; i < c.memory.extents[0]; ++i) {
+        for (index_t j = 0; j < c.memory.extents[1]; ++j) {
+          index_t const at = i * c.memory.steps[0] + j * c.memory.steps[1] - c.memory.low();
+          std::memcpy(c.host + at, bytes.data() + at, static_cast<std::size_t>(c.memory.size));
+        }
+      }
     }
-    note(cudaStreamSynchronize(stream_));
   }
   /// How many there are.
   std::size_t size() const noexcept { return copies_.size(); }
@@ -56,10 +61,20 @@ class device_copies {
 
  private:
   struct copy {
-    void* host;
+    char* host;  // the lowest byte of `memory`
     void* device;
-    std::size_t bytes;
+    cppo::detail::footprint memory;
   };
+  // A copy of `memory`, whose lowest byte is at `host`.
+  void const* copy_of(void const* host, cppo::detail::footprint const& memory) {
+    void* device = nullptr;
+    auto const bytes = static_cast<std::size_t>(memory.bytes());
+    note(cudaMallocAsync(&device, bytes, stream_));
+    if (error_ != cudaSuccess) return host;
+    copies_.push_back({static_cast<char*>(const_cast<void*>(host)), device, memory});
+    note(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_));
+    return device;
+  }
   void note(cudaError_t e) noexcept {
     if (error_ == cudaSuccess) error_ = e;
   }
@@ -70,22 +85,30 @@ class device_copies {
 
 }  // namespace kernels
 
-/// Runs a checked call on copies.
+/// An executor that copies every buffer to the device, runs there, waits, and copies the outputs back. For tests.
+struct on_copies : host_executor<on_copies> {
+  cudaStream_t stream = nullptr;  ///< where it runs
+
+  /// Runs a checked call on copies.
+  template <class Real, class Region>
+  status run_call(cppo::detail::task<Real, Region>& t, report* wanted) const;
+};
+
 template <class Real, class Region>
-status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, report* wanted) {
-  kernels::device_copies copies(how.stream);
+status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) const {
+  kernels::device_copies copies(stream);
   layout const& l = t.batch.shape();
   layout there = l;
   auto const slots = static_cast<std::size_t>(l.elements());
   auto const place = [&](auto const* offsets) {
-    there = packed_on_device(copies.of(offsets, static_cast<std::size_t>(l.responses() + 1) * sizeof *offsets), l.responses(), l.elements());
+    there = l.moved_to_device(copies.of(offsets, static_cast<std::size_t>(l.responses() + 1) * sizeof *offsets));
   };
   if (l.is_packed() && l.responses() > 0) {
     if (l.offset_type() == element_type::i32) place(static_cast<std::int32_t const*>(l.offsets()));
     else place(static_cast<std::int64_t const*>(l.offsets()));
   }
   auto const move = [&]<class B>(B& b) {
-    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, l));
+    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, there));  // from slot 0 on
     else copies.move(b.data, footprint_of(b, static_cast<index_t>(slots), t.batch.lists().k));
   };
   cppo::detail::task<Real, Region> moved = t;
@@ -98,9 +121,9 @@ status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, repor
   }
   if (copies.error() != cudaSuccess) return cppo::detail::failed(copies.error());
   device_workspace memory;
-  cuda_t gpu = on(how.stream).with_workspace(memory);
+  cuda_t gpu = on(stream).with_workspace(memory);
   if (wanted != nullptr) gpu = gpu.with_report();
-  status s = run_call(gpu, moved, nullptr);
+  status s = gpu.run_call(moved, nullptr);
   if (!s.ok()) return s;  // the workspace waits for what was queued
   s = fetch(gpu, wanted);
   copies.bring_back(outputs);
@@ -108,3 +131,5 @@ status run_call(on_copies const& how, cppo::detail::task<Real, Region>& t, repor
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Four float tokens as a lane register without any SIMD: shows whether a part is the same on one lane and on many.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/numeric.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -110,3 +112,5 @@ namespace cppo::inline CPPO_ABI::testing {
 using emulated_lane = lane<four_floats>;
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Is a gate admissible? [App. C]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 #include <string_view>
@@ -48,3 +50,5 @@ gate_fault check_gate(G const& g) noexcept {
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

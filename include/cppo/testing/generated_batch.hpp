@@ -2,6 +2,8 @@
 /// A batch that owns its storage and can be rearranged: what tests are made of.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <algorithm>
@@ -52,6 +54,7 @@ struct generated_batch {
   std::uint64_t seed = 0;                    ///< where it came from
   bool packed = false;                       ///< layout
   bool narrow_offsets = false;               ///< int32 cu_seqlens?
+  bool part = false;                         ///< do slots of no response belong to others? Else they are cleared
   index_t responses = 0;                     ///< B
   index_t width = 0;                         ///< of padded rows
   std::vector<std::int64_t> offsets;         ///< cu_seqlens
@@ -80,9 +83,12 @@ struct generated_batch {
   /// Number of slots.
   index_t slots() const noexcept { return static_cast<index_t>(valid.size()); }
   /// The layout; points into this object.
-  layout shape() const noexcept {
+  layout shape() const {
     if (!packed) return cppo::padded(responses, width);
-    return narrow_offsets ? cppo::packed(offsets32.data(), responses) : cppo::packed(offsets.data(), responses);
+    packed_layout const l =
+        narrow_offsets ? cppo::packed(offsets32.data(), responses) : cppo::packed(offsets.data(), responses);
+    if (spare().empty()) return l;
+    return part ? l.part_of(slots()) : l.with_capacity(slots());
   }
   /// First slot of response b, and the number of its slots.
   index_t first(index_t b) const noexcept { return packed ? offsets[static_cast<std::size_t>(b)] : b * width; }
@@ -96,15 +102,29 @@ struct generated_batch {
     }
     return slots;
   }
+  /// The slots of no response.
+  std::vector<index_t> spare() const {
+    std::vector<index_t> slots;
+    for (index_t i = 0; packed && i < this->slots(); ++i) {
+      if (i < offsets.front() || i >= offsets.back()) slots.push_back(i);
+    }
+    return slots;
+  }
   /// Every response's slots.
   slot_rows rows(bool only_tokens = false) const {
     slot_rows all;
     for (index_t b = 0; b < responses; ++b) all.push_back(row(b, only_tokens));
     return all;
   }
+  /// The same, and those of no response last.
+  slot_rows rows_and_spare() const {
+    slot_rows all = rows();
+    all.push_back(spare());
+    return all;
+  }
 
-  /// Lends everything; the view points into this object.
-  rollout_batch_view<real> view() const noexcept {
+  /// Lends everything; the view points into this object, which is no temporary.
+  rollout_batch_view<real> view() const& {
     auto batch = rollout_batch(shape(), cppo::log_prob(log_prob), cppo::rollout_log_prob(rollout_log_prob),
                                cppo::advantage(advantage));
     if (!batch.check().ok()) return batch;
@@ -115,6 +135,9 @@ struct generated_batch {
     if (k > 0) batch.add(cppo::top_k(k, listed_id, listed_log_prob, listed_rollout_log_prob));
     return batch;
   }
+
+  /// Never.
+  rollout_batch_view<real> view() const&& = delete;
 
   /// Writes the response mask in its dtype. To be called when `valid` is set.
   void seal() {
@@ -161,3 +184,5 @@ struct generated_batch {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Top-K lists that agree with the sampled token's log-probs.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/generated_batch.hpp>
 #include <cppo/testing/random.hpp>
 
@@ -53,3 +55,5 @@ void fill_lists(generated_batch<T>& batch, std::size_t i, double log_p, double l
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Random batches like those trainers make, with everything that has gone wrong in them before.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/generated_lists.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -60,6 +62,7 @@ class batch_generator {
   /// Lengths, offsets, and which slots are tokens.
   void draw_shape() {
     index_t const lead = batch_.packed && o_.holes && random_.chance(0.2) ? 1 + random_.below(5) : 0;
+    batch_.part = lead % 2 == 1;
     std::vector<index_t> lengths;
     for (index_t b = 0; b < batch_.responses; ++b) lengths.push_back(draw_length());
     batch_.width = *std::max_element(lengths.begin(), lengths.end());
@@ -73,6 +76,7 @@ class batch_generator {
       batch_.valid.resize(static_cast<std::size_t>(end), 0);
       batch_.offsets.push_back(end);
     }
+    batch_.valid.resize(batch_.valid.size() + static_cast<std::size_t>(lead / 2), 0);
     auto const slots = batch_.valid.size();
     batch_.log_prob.resize(slots);
     batch_.rollout_log_prob.resize(slots);
@@ -172,3 +176,5 @@ generated_batch<T> generate(std::uint64_t seed, generator_options const& options
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

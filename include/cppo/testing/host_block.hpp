@@ -2,6 +2,8 @@
 /// A block of threads made of loops: the very bodies that a device runs, on a host, to be tested without one.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/block_call.hpp>
 
@@ -23,7 +25,7 @@ class host_block {
     T& operator[](int th) noexcept { return of_[th]; }
 
    private:
-    T of_[Threads] = {};
+    T of_[std::size_t{Threads}] = {};
   };
 
   /// f(th) for every thread: forward, the next time backward.
@@ -61,10 +63,6 @@ class host_block {
   bool forward_ = false;
 };
 
-/// An executor that runs the bodies of kernels on `host_block<Threads>`.
-template <int Threads>
-struct kernel_bodies {};
-
 namespace kernels {
 
 /// Runs the steps of a call as a device does, one block after the other.
@@ -98,9 +96,10 @@ class host_kernels {
     };
     if (is_usual(t)) each_response<true>(t, decide);
     each_response<false>(t, decide);
+    if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
-    status const s = cppo::detail::conclude(all.first_bad, all.diagnostics, t.bad_input);
+    status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
     if (wanted != nullptr) *wanted = all.diagnostics;
     return s;
   }
@@ -136,10 +135,17 @@ class host_kernels {
 
 }  // namespace kernels
 
-/// Runs a checked call on kernel bodies.
-template <int Threads, class Real, class Region>
-status run_call(kernel_bodies<Threads> const&, cppo::detail::task<Real, Region>& t, report* wanted) {
-  return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
-}
+/// An executor that runs the bodies of kernels on `host_block<Threads>`.
+template <int Threads>
+class kernel_bodies : public host_executor<kernel_bodies<Threads>> {
+ public:
+  /// Runs a checked call on kernel bodies.
+  template <class Real, class Region>
+  status run_call(cppo::detail::task<Real, Region>& t, report* wanted) const {
+    return kernels::host_kernels<Threads, Real, Region>().run(t, wanted);
+  }
+};
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -3,6 +3,8 @@
 /// engine forms from them (prefix sums, quantile, maximum, mean, surrogate) is formed here again.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/execution/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -124,7 +126,7 @@ class plain_walk {
 
   index_t schedule_length(index_t own) const {
     if (o_.positions == position_convention::own_length) return own;
-    return o_.positions == position_convention::padded_column || o_.horizon == 0 ? batch_.width : o_.horizon;
+    return o_.positions == position_convention::padded_column ? batch_.width : o_.horizon;
   }
 
   /// The region's answer if the sums before the token were off by `error`.
@@ -163,9 +165,8 @@ class plain_walk {
     auto divisor = static_cast<double>(o_.aggregate == token_mean ? counts_.tokens : counts_.responses);
     if (o_.aggregate == token_sum) divisor = 1.0;
     if (o_.normalizer > 0.0) divisor = o_.normalizer;
-    index_t const horizon = o_.horizon > 0 ? o_.horizon : batch_.width;
     if (o_.aggregate == seq_mean_token_mean) divisor *= static_cast<double>(n);
-    if (o_.aggregate == seq_mean_token_sum_norm) divisor *= static_cast<double>(horizon);
+    if (o_.aggregate == seq_mean_token_sum_norm) divisor *= static_cast<double>(o_.horizon);
     return 1.0 / divisor;
   }
 
@@ -199,3 +200,5 @@ plain_result plain_loop(generated_batch<double> const& batch, Region const& poli
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

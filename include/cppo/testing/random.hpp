@@ -2,6 +2,8 @@
 /// Random numbers that are the same on every machine and standard library.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/exponential.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -13,7 +15,7 @@ class random_source {
   explicit constexpr random_source(std::uint64_t seed) noexcept : state_(seed) {}
 
   /// 64 random bits.
-  constexpr std::uint64_t bits() noexcept {
+  CPPO_WRAPS constexpr std::uint64_t bits() noexcept {
     state_ += 0x9e3779b97f4a7c15ULL;
     std::uint64_t x = state_;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -44,3 +46,5 @@ class random_source {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The same tokens in another batch: rows permuted, widened, packed, cut or alone.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/generated_batch.hpp>
 
 #include <utility>
@@ -56,3 +58,5 @@ rearranged_batch<T> rearranged(generated_batch<T> const& from, slot_rows rows, b
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

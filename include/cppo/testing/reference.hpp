@@ -3,6 +3,8 @@
 /// batch it reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/reference_result.hpp>
 #include <cppo/testing/reference_score.hpp>
 
@@ -67,7 +69,7 @@ class reference_walk {
     return std::min(k.ceiling_factor * k.delta_b, std::max(k.delta_b, wanted));  // [Eq. 22]
   }
 
-  double horizon() const { return static_cast<double>(o_.horizon > 0 ? o_.horizon : batch_.shape().width()); }
+  double horizon() const { return static_cast<double>(o_.horizon); }
 
   /// Factor of the aggregation on each token of a response of n tokens.
   double scale(double n) const {
@@ -192,3 +194,5 @@ reference_result reference(rollout_batch_view<Real> const& batch, reference_opti
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// What the oracle is told: a trust region and a loss as plain numbers, without any part of the library's own.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/batch.hpp>
 
 #include <optional>
@@ -77,7 +79,7 @@ struct reference_options {
   reference_form form = reference_form::ratio;                        ///< loss
   reference_aggregation aggregate = reference_aggregation::token_sum; ///< from tokens to a number
   double normalizer = 0.0;                                            ///< divisor; 0: this batch's count
-  index_t horizon = 0;                                                ///< 0: the padded width
+  index_t horizon = 0;                                                ///< T, and the norm's divisor
   reference_positions positions = reference_positions::own_length;    ///< t and T of the weight
 };
 
@@ -87,3 +89,5 @@ constexpr index_t reference_slot(layout const& l, index_t b, index_t i) noexcept
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

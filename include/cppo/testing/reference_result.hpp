@@ -2,6 +2,8 @@
 /// What the oracle finds, token by token and in all.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/reference_surrogate.hpp>
 
 namespace cppo::inline CPPO_ABI::testing {
@@ -108,3 +110,5 @@ class reference_comparisons {
 };
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

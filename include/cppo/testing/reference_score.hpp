@@ -2,6 +2,8 @@
 /// The oracle's divergences, in double with the C library's functions, each as its definition reads.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/reference_options.hpp>
 
 #include <algorithm>
@@ -123,3 +125,5 @@ inline double reference_quantile(std::vector<double> values, double q) {
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The oracle's loss of one token and its derivative. [Eq. 11]
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/testing/reference_options.hpp>
 
 #include <algorithm>
@@ -39,3 +41,5 @@ inline reference_terms reference_surrogate(reference_options const& o, double lo
 }
 
 }  // namespace cppo::inline CPPO_ABI::testing
+
+#include <cppo/macros_on.inc>

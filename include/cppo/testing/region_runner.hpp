@@ -2,6 +2,8 @@
 /// A region bound to every executor, its type erased: checks are compiled once, not once for each region.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/testing/captured_run.hpp>
 
@@ -12,7 +14,14 @@
 #include <functional>
 #include <string>
 
-namespace cppo::inline CPPO_ABI::testing {
+/// The inline namespace of what runs a region on every executor: a unit with `simd` and one without share none of it.
+#if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
+#define CPPO_TESTED_ON seq_and_simd
+#else
+#define CPPO_TESTED_ON seq_alone
+#endif
+
+namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
 
 /// An executor and what to call it.
 template <class Executor>
@@ -75,4 +84,6 @@ class region_runner {
                            loss_options const&)> plan_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+
+#include <cppo/macros_on.inc>

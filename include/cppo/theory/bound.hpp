@@ -11,6 +11,8 @@
 /// below 1e-15 times the number of operations.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 #include <cmath>
@@ -85,3 +87,5 @@ constexpr double coupling_residual(index_t T, double epsilon, double xi = 1.0) n
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// From a batch and a region: the tightest bound on |Delta| that the measured divergences give, and the gain to beat.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
@@ -97,6 +99,10 @@ constexpr score_kind kind_of(top_k_kl_t<F> const&) noexcept {
 }
 constexpr score_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });
+}
+template <class D>
+constexpr score_kind kind_of(reported<D> const& d) noexcept {
+  return kind_of(static_cast<D const&>(d));
 }
 
 /// u_t, ell_t and KL of a batch, added up response by response.
@@ -204,7 +210,8 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   certificate_result c;
   c.outcome = batch.check();
   if (c.outcome.ok() && !(options.xi >= 0.0 && options.xi < std::numeric_limits<double>::infinity())) {
-    c.outcome = {status_code::bad_parameter, argument::options};
+    c.outcome = cppo::detail::out_of_range(argument::options, {false, "xi", options.xi,
+                                           "0 or more, and finite: it bounds |R|, in the units of the advantages"});
   }
   if (!c.outcome.ok()) return c;
   auto const slots = static_cast<std::size_t>(batch.shape().elements());
@@ -229,3 +236,5 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

@@ -10,6 +10,8 @@
 /// lengths, NaN: the result is NaN.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 #include <cmath>
@@ -48,7 +50,7 @@ inline std::vector<double> suffix_lengths(index_t T) {
 /// lambda_t = sum over j > t of ell_j, given D_j <= ell_j. [Lemma 3, Eq. 13, Eq. 14]
 inline std::vector<double> suffix_sums(std::span<double const> ell) {
   std::vector<double> lambda(ell.size(), 0.0);
-  for (std::size_t t = ell.size(); t-- > 1;) lambda[t - 1] = lambda[t] + ell[t];
+  for (std::size_t t = ell.empty() ? 0 : ell.size() - 1; t > 0; --t) lambda[t - 1] = lambda[t] + ell[t];
   return lambda;
 }
 
@@ -58,7 +60,7 @@ inline std::vector<double> suffix_sums(std::span<double const> ell) {
 /// also where the product itself would round to 1.
 inline std::vector<double> suffix_escapes(std::span<double const> ell) {
   std::vector<double> beta(ell.size(), 0.0);
-  for (std::size_t t = ell.size(); t-- > 1;) {
+  for (std::size_t t = ell.empty() ? 0 : ell.size() - 1; t > 0; --t) {
     double const step = ell[t] > 1.0 ? 1.0 : ell[t];
     beta[t - 1] = step + (1.0 - step) * beta[t];
   }
@@ -117,9 +119,9 @@ inline double prefix_account_residual(std::span<double const> lambda, std::span<
                                       double eta = 0.0, double xi = 1.0) noexcept {
   if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0.0, ratio = 0.0;
-  for (std::size_t m = w.size() - (w.empty() ? 0 : 1); m-- > 0;) {  // nothing follows the last token
-    ratio = detail::larger(ratio, lambda[m] / w[m]);
-    sum += w[m] * ratio;
+  for (std::size_t t = w.empty() ? 0 : w.size() - 1; t > 0; --t) {  // nothing follows the last token
+    ratio = detail::larger(ratio, lambda[t - 1] / w[t - 1]);
+    sum += w[t - 1] * ratio;
   }
   return 4.0 * xi * (delta_b * sum + eta * ratio);
 }
@@ -142,3 +144,5 @@ inline double terminal_account_residual(std::span<double const> lambda, std::spa
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Fractions of 64-bit integers that say when they no longer fit: arithmetic in which an identity holds or does not.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/types.hpp>
 
 #include <compare>
@@ -92,3 +94,5 @@ class rational {
 };
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

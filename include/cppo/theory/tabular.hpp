@@ -6,6 +6,8 @@
 /// `tabular_error_bound` of the exact values.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/theory/tabular_policy.hpp>
 
 #include <cmath>
@@ -169,3 +171,5 @@ tabular_comparison<Scalar> compare(tabular_policy<Scalar> const& pi, tabular_pol
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// Small autoregressive policies as tables: V symbols, T tokens, one row of V probabilities for each prefix.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/theory/rational.hpp>
 
 #include <Eigen/Core>
@@ -92,3 +94,5 @@ tabular_policy<Scalar> mixture(tabular_policy<Scalar> const& mu, tabular_policy<
 }
 
 }  // namespace cppo::inline CPPO_ABI::theory
+
+#include <cppo/macros_on.inc>

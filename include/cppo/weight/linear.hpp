@@ -2,6 +2,8 @@
 /// The paper's weight: early tokens are bounded harder than late ones.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -17,7 +19,10 @@ class linear_weight_t {
   /// Weight of the last token.
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
   /// w_min in (0, 1]?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return w_min_ > 0.0 && w_min_ <= 1.0; }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {w_min_ > 0.0 && w_min_ <= 1.0, "linear_weight(w_min)", w_min_,
+            "in (0, 1]: 1 weighs every position the same"};
+  }
   /// The schedule of one response: t to w_t.
   struct line {
     double slope;  ///< (1 - w_min)/(T - 1)
@@ -45,3 +50,5 @@ class linear_weight_t {
 constexpr linear_weight_t linear_weight(double w_min) noexcept { return linear_weight_t(w_min); }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -2,6 +2,8 @@
 /// The shuffle ablation: the same multiset of weights within a response, in a random order.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/refusals.hpp>
 #include <cppo/weight/uniform.hpp>
 
@@ -12,7 +14,7 @@ namespace detail {
 /// A bijection of {0, ..., n - 1} keyed by `seed`: a six-round Feistel network on the next power of four, walked until
 /// it falls inside. O(1) memory, expected constant time, the same on every machine. Outside {0, ..., n - 1} (padding
 /// lanes past the end of a response) i is returned as it is.
-CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
+CPPO_WRAPS CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
   if (n <= 1 || i < 0 || i >= n) return i;
   int half_bits = 1;
   while ((index_t{1} << (2 * half_bits)) < n) ++half_bits;
@@ -48,7 +50,7 @@ class permuted_weight {
   /// See `permuted`.
   constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
   /// Are the inner schedule's parameters in range?
-  CPPO_HOST_DEVICE constexpr bool check() const noexcept { return detail::parameters_ok(inner_); }
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner_); }
   /// Weight of position t: that of position p(t).
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
@@ -72,3 +74,5 @@ constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
 constexpr uniform_weight_t permuted(detail::weight_argument, std::uint64_t) noexcept { return {}; }
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

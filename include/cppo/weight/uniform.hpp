@@ -2,6 +2,8 @@
 /// Every position counts the same.
 #pragma once
 
+#include <cppo/macros_off.inc>
+
 #include <cppo/core/concepts.hpp>
 
 namespace cppo::inline CPPO_ABI {
@@ -18,3 +20,5 @@ struct uniform_weight_t {
 inline constexpr uniform_weight_t uniform_weight{};
 
 }  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

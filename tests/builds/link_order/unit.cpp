@@ -20,7 +20,7 @@ unit_answer UNIT() {
   auto const batch = rollout_batch(cppo::padded(5, tokens / 5), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                    cppo::advantage(a));
   bool const ok = policy_loss(cppo::simd, batch, cppo::calibrated_cppo(), {.gradient = gradient, .report = &r}).ok();
-  unit_answer answer{LINK_ORDER_WORDS(CPPO_ABI), ok ? r.loss : -1.0, r.kept, 0};
+  unit_answer answer{LINK_ORDER_WORDS(CPPO_ABI), ok ? r.loss() : -1.0, r.kept, 0};
   for (float const g : gradient) answer.bits = answer.bits * 31 + cppo::detail::bits_as<std::uint32_t>(g);
   return answer;
 }

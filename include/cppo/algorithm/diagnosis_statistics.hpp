@@ -1,0 +1,71 @@
+/// @file
+/// The tests behind a diagnosis. What they find has a probability of 1e-9 = e^-20.7 on sound data, that of six standard
+/// errors of a normal law on one side. None takes a variance to be finite.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/exponential.hpp>
+
+namespace cppo::inline CPPO_ABI::detail {
+
+/// -log of the probability at which a test fires.
+inline constexpr double sure = 20.7;
+
+/// Square root, to a few bits of the last place; for what is shown and not decided by.
+constexpr double root(double x) noexcept {
+  if (!(x > 0.0)) return 0.0;
+  double y = x > 1.0 ? x : 1.0;
+  for (double next = 0.5 * (y + x / y); next < y; next = 0.5 * (y + x / y)) y = next;
+  return y;
+}
+
+/// How far the mean of numbers is from 1 in standard errors: the sum of their deviations by the root of the sum of the
+/// squares. It never exceeds the root of how many there are, and one huge number takes it to 1 at most: a tail that is
+/// heavy on the side of large numbers makes six standard errors above 1 rarer than a normal law has them.
+struct deviation_from_one {
+  index_t n = 0;
+  double sum = 0.0;
+  double square = 0.0;
+
+  constexpr void add(double x) noexcept {
+    double const d = x - 1.0;
+    ++n;
+    sum += d;
+    square += rounded_product(d, d);
+  }
+  constexpr deviation_from_one operator+(deviation_from_one const& o) const noexcept {
+    return {n + o.n, sum + o.sum, square + o.square};
+  }
+  /// Above 1 by more than that many standard errors, and by more than rounding can make?
+  constexpr bool above(double errors) const noexcept { return sum > 1e-4 * static_cast<double>(n) && !within(errors); }
+  /// Within that many of 1, on either side?
+  constexpr bool within(double errors) const noexcept { return sum * sum <= errors * errors * square; }
+  constexpr double errors() const noexcept { return square > 0.0 ? sum / root(square) : 0.0; }
+};
+
+/// log n!, by Stirling's series; good to 1e-3.
+constexpr double log_factorial(double n) noexcept {
+  if (n < 2.0) return 0.0;
+  return (n + 0.5) * log(n) - n + 0.9189385332046727 + 1.0 / (12.0 * n);
+}
+/// log (n choose k)
+constexpr double log_choose(double n, double k) noexcept {
+  return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
+}
+
+/// Do `marked` of `all` things in a row stand in runs, no more than `marked - neighbours` of these? Were any order as
+/// likely, the number of runs would be hypergeometric (Wald and Wolfowitz 1940).
+constexpr bool stands_in_runs(index_t all, index_t marked, index_t neighbours) noexcept {
+  auto const z = static_cast<double>(marked), others = static_cast<double>(all - marked);
+  auto const runs = static_cast<double>(marked - neighbours);
+  if (neighbours < 1 || runs > others + 1.0) return false;
+  double const fewer = runs * (runs - 1.0) / ((others + 2.0 - runs) * (z - runs + 1.0));  // P(runs - 1) / P(runs)
+  if (!(fewer < 0.99)) return false;
+  double const p = log_choose(others + 1.0, runs) + log_choose(z - 1.0, runs - 1.0) - log_choose(z + others, z);
+  return p - log(1.0 - fewer) < -sure;
+}
+
+}  // namespace cppo::inline CPPO_ABI::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,28 @@
+/// @file
+/// CUDA's half types as elements, by their names alone: cuda_fp16.h and cuda_bf16.h are included by whoever has values of
+/// them.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/element.hpp>
+
+struct __half;
+struct __nv_bfloat16;
+
+namespace cppo::inline CPPO_ABI {
+
+/// CUDA's half.
+template <>
+struct element_traits<__half> {
+  static constexpr element_type value = element_type::f16;  ///< IEEE half
+};
+/// CUDA's bfloat16.
+template <>
+struct element_traits<__nv_bfloat16> {
+  static constexpr element_type value = element_type::bf16;  ///< bfloat16
+};
+
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,187 @@
+/// @file
+/// A status as one sentence: the argument, the place, the number, its range and the remedy.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/status.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <string_view>
+
+namespace cppo::inline CPPO_ABI {
+
+/// A sentence that owns its characters: trivially copyable, no allocation. What does not fit ends in "...": that takes
+/// texts of a `parameter_check` of your own, all others fit.
+class status_text {
+ public:
+  static constexpr std::size_t capacity = 447;  ///< characters, without the 0 that ends them
+
+  /// The characters, ended by 0.
+  constexpr char const* c_str() const noexcept { return text_; }
+  /// The same with their number.
+  constexpr operator std::string_view() const noexcept { return {text_, size_}; }
+  /// More characters.
+  void append(std::string_view more) noexcept {
+    std::size_t const room = capacity - size_, n = more.size() < room ? more.size() : room;
+    std::memcpy(text_ + size_, more.data(), n);
+    size_ += n;
+    if (n < more.size()) std::memcpy(text_ + capacity - 3, "...", 3);
+  }
+  /// A number, by the fewest digits that give it back: those of a float where it is one.
+  /// @{
+  void append(double x) noexcept {
+    if (x != x) return append(std::string_view("nan"));
+    auto const narrow = static_cast<float>(x);
+    if (static_cast<double>(narrow) == x) put(narrow);
+    else put(x);
+  }
+  void append(index_t x) noexcept { put(x); }
+  /// @}
+  /// The characters, into a stream.
+  template <class Stream>
+    requires requires(Stream& out, std::string_view text) { out << text; }
+  friend Stream& operator<<(Stream& out, status_text const& t) {
+    out << std::string_view(t);
+    return out;
+  }
+
+ private:
+  template <class T>
+  void put(T x) noexcept {
+    char digits[32];
+    char const* const end = std::to_chars(digits, digits + sizeof digits, x).ptr;
+    append(std::string_view(digits, static_cast<std::size_t>(end - digits)));
+  }
+  char text_[capacity + 1] = {};
+  std::size_t size_ = 0;
+};
+
+namespace detail {
+
+/// Writes the sentence of a status.
+class description {
+ public:
+  explicit description(status const& s) noexcept : s_(s) { write(); }
+  status_text const& text() const noexcept { return text_; }
+
+ private:
+  template <class... Pieces>
+  void say(Pieces const&... pieces) noexcept {
+    (text_.append(pieces), ...);
+  }
+  bool piece() const noexcept { return s_.where == argument::carry && s_.response >= 0; }
+
+  void write() noexcept {
+    if (s_.code == status_code::bad_parameter) return parameter();
+    if (s_.code == status_code::horizon_too_short && s_.has_value) {
+      return say("response ", s_.response, " has ", s_.value, " valid tokens, but horizon is ", s_.wanted, remedy());
+    }
+    if (s_.code == status_code::carry_mismatch && piece() && s_.has_value) {
+      say("piece ", s_.response, " has ", s_.value, " valid tokens, but carries and totals leave room for ");
+      return say(s_.wanted, remedy());
+    }
+    if (s_.code == status_code::output_overlap && s_.other != argument::none) {
+      return subject(), say(" shares memory with ", name(s_.other), remedy());
+    }
+    if (s_.code == status_code::workspace_too_small) {
+      if (s_.count == 0) return say("the executor has no workspace", remedy());
+      return say("the call needs a workspace of ", s_.count, " bytes", remedy());
+    }
+    if (s_.code == status_code::bad_offsets && s_.other == argument::layout) {
+      say("cu_seqlens is ", s_.value, " after response ", s_.response, ", but there are ", s_.wanted, " slots");
+      return say(remedy());
+    }
+    if (s_.code == status_code::bad_offsets && s_.where == argument::offsets && s_.wanted >= 0) {
+      say("cu_seqlens goes from ", s_.wanted, " to ", s_.value, " at response ", s_.response);
+      return say(", but", predicate());
+    }
+    if (s_.range != nullptr) return extent();
+    plain();
+  }
+  /// An option or a parameter that is out of range.
+  void parameter() noexcept {
+    if (s_.name != nullptr) {
+      subject();
+      if (s_.has_value) say(" is ", s_.value, ", but");
+      return say(" must be ", s_.range);
+    }
+    if (s_.where != argument::region) return say(sentence(s_.code));
+    say("a part of your own is outside its range, says its check(): mend its parameters, or return a parameter_check, ",
+        "which names them");
+  }
+  /// A number of elements, rows, entries, ... that is not the one wanted.
+  void extent() noexcept {
+    subject();
+    if (!s_.has_value) return say(" must have ", s_.range, remedy());
+    say(" has ", s_.value, " ", s_.range, ", but must have ", s_.wanted, remedy());
+  }
+  /// What any other code says, with argument, place, number and count where there are any.
+  void plain() noexcept {
+    std::string_view const rest = predicate();
+    bool const alone = s_.where == argument::none && s_.name == nullptr && rest == sentence(s_.code);
+    if (!alone) {
+      subject();
+      place();
+      if (s_.has_value) say(s_.where == argument::top_k ? " lists " : " is ", s_.value);
+      if (s_.count > 1 && !s_.nothing_written()) say(" (first of ", s_.count, ")");
+      if (rest.front() != ' ') say(": ");
+      else if (s_.has_value) say(rest.starts_with(" must") ? ", but" : ", which");
+    }
+    say(rest);
+    if (s_.code == status_code::device_error) say(" (cudaError_t ", s_.count, ")");
+  }
+
+  void subject() noexcept {
+    if (piece()) return say("piece ", s_.response);
+    if (s_.where == argument::options) say("option ");
+    say(s_.name != nullptr ? s_.name : s_.where == argument::none ? "the buffer" : name(s_.where));
+  }
+  void place() noexcept {
+    if (s_.response < 0 || piece()) return;
+    say(" at response ", s_.response);
+    if (s_.token >= 0) say(", token ", s_.token);
+  }
+  /// The sentence of the code after its subject, with the space between them; all of it where it has another subject.
+  std::string_view predicate() const noexcept {
+    bool const log_prob = s_.code == status_code::log_prob_invalid || s_.code == status_code::rollout_log_prob_invalid;
+    if (log_prob && s_.has_value && s_.value > 0.0 && s_.value < std::numeric_limits<double>::infinity()) {
+      return " must be at most 0 (plus log_prob_tolerance): lend log-probs, not probabilities; if rounding made it "
+             "positive, raise log_prob_tolerance";
+    }
+    std::string_view const all = sentence(s_.code);
+    if (piece()) return all;
+    for (std::string_view const subject : {std::string_view("the buffer"), std::string_view(name(s_.where))}) {
+      if (!subject.empty() && all.starts_with(subject) && all.substr(subject.size()).starts_with(' ')) {
+        return all.substr(subject.size());
+      }
+    }
+    return all;
+  }
+  /// ": " and what to do.
+  std::string_view remedy() const noexcept {
+    std::string_view const all = sentence(s_.code);
+    return all.substr(all.rfind(": "));
+  }
+
+  status const& s_;
+  status_text text_;
+};
+
+}  // namespace detail
+
+/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4), but must be
+/// finite ...: mask the token, or replay it in the trainer". For logs: `std::puts(describe(s).c_str())`, or
+/// `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
+///
+/// Positions count from 0. Of several things that are wrong one is named: of the region before the options, of a
+/// region's parts the first of divergence, weight, mask from left to right and gate, of the options the first that
+/// `loss_options` declares.
+inline status_text describe(status const& s) noexcept { return detail::description(s).text(); }
+
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,30 @@
+/// @file
+/// A divergence that is measured, and decides nothing.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/concepts.hpp>
+
+#include <type_traits>
+
+namespace cppo::inline CPPO_ABI {
+
+/// D for the report and the trace alone: to the mask and the gate of its region D_t and Z_t are 0. See `reporting`.
+template <divergence_score D>
+struct reported : D {
+  static_assert(!std::is_final_v<D>, "a divergence for the report is derived from: it cannot be final");
+};
+
+namespace detail {
+
+/// Is a divergence for the report alone?
+template <class D>
+inline constexpr bool reports_only = false;
+template <class D>
+inline constexpr bool reports_only<reported<D>> = true;
+
+}  // namespace detail
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

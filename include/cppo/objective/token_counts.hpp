@@ -1,0 +1,75 @@
+/// @file
+/// How many tokens something became of: the part of a report that is counted token by token.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/types.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// Valid tokens of a call, or of a part of it; and numbers that its outputs could not hold, of all outputs that are lent as
+/// floating-point numbers, `loss` and `gradient` first of all. `Count`: a whole number.
+///
+/// A token teaches where its advantage times its token weight is not 0; the others have loss and gradient 0 whatever the
+/// mask says of them: those of a GRPO group with equal rewards, for example.
+template <class Count>
+struct token_counts {
+  Count kept = 0;               ///< M_t = 1
+  Count kept_toward = 0;        ///< kept, and moving toward mu in a region that has that clause
+  Count masked_ratio = 0;       ///< masked by a ratio interval
+  Count masked_divergence = 0;  ///< masked, w_t D_t > delta
+  Count masked_budget = 0;      ///< masked by the prefix budget, and by no threshold on w_t D_t
+  Count masked_response = 0;    ///< masked with the whole response
+  Count masked_other = 0;       ///< masked by a user's clause
+  Count clamped = 0;            ///< tokens whose log ratio was clamped
+  Count capped = 0;             ///< tokens whose ratio was capped
+  Count teaching_tokens = 0;    ///< tokens that teach: advantage times token weight is not 0
+  Count teaching_kept = 0;      ///< kept tokens that teach
+  Count teaching_toward = 0;    ///< `kept_toward` that teach
+  Count masked_high = 0;        ///< masked tokens that teach, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
+  Count masked_low = 0;         ///< masked tokens that teach, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
+  Count not_finite = 0;         ///< tokens whose loss or gradient is not finite although their input is
+  Count stored_infinite = 0;    ///< numbers that are finite and became infinite in an output of fewer bits
+  Count stored_zero = 0;        ///< numbers that are not 0 and became 0 in one
+
+  /// f(name, member) for each count; of several objects, f(name, members).
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F, class... Counts>
+  CPPO_HOST_DEVICE static constexpr void each_token_count(F const& f, Counts&... of) {
+    f("kept", of.kept...);
+    f("kept_toward", of.kept_toward...);
+    f("masked_ratio", of.masked_ratio...);
+    f("masked_divergence", of.masked_divergence...);
+    f("masked_budget", of.masked_budget...);
+    f("masked_response", of.masked_response...);
+    f("masked_other", of.masked_other...);
+    f("clamped", of.clamped...);
+    f("capped", of.capped...);
+    f("teaching_tokens", of.teaching_tokens...);
+    f("teaching_kept", of.teaching_kept...);
+    f("teaching_toward", of.teaching_toward...);
+    f("masked_high", of.masked_high...);
+    f("masked_low", of.masked_low...);
+    f("not_finite", of.not_finite...);
+    f("stored_infinite", of.stored_infinite...);
+    f("stored_zero", of.stored_zero...);
+  }
+  /// Counts `n` tokens by what was decided.
+  CPPO_HOST_DEVICE constexpr void count(decision d, Count n = 1) noexcept {
+    switch (d) {
+      case decision::excluded: break;
+      case decision::kept: kept += n; break;
+      case decision::kept_toward: kept += n; kept_toward += n; break;
+      case decision::masked_ratio: masked_ratio += n; break;
+      case decision::masked_divergence: masked_divergence += n; break;
+      case decision::masked_budget: masked_budget += n; break;
+      case decision::masked_response: masked_response += n; break;
+      case decision::masked_other: masked_other += n; break;
+    }
+  }
+};
+
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

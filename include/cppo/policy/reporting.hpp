@@ -1,0 +1,32 @@
+/// @file
+/// What a region without a divergence measures all the same.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/none.hpp>
+#include <cppo/policy/trust_region.hpp>
+
+namespace cppo::inline CPPO_ABI {
+
+/// The same region with a divergence for its report and its traces: `reporting(ppo(), binary_tv)`, whose drift can be
+/// compared with that of `fixed_cppo()`.
+///
+/// Mask, gate, loss and gradient keep their bits: the mask sees no D. What is traced of D_t, Z_t and S_{t-1} is that of
+/// the divergence. Cost: what the divergence costs.
+template <weight_schedule W, token_mask M, gate G, divergence_score D>
+constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence) noexcept {
+  return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
+}
+/// Never: it says what to do.
+template <divergence_score Own, weight_schedule W, token_mask M, gate G, divergence_score D>
+  requires(!std::is_same_v<Own, no_divergence_t>)
+constexpr auto reporting(region<Own, W, M, G> const& r, D) noexcept {
+  static_assert(std::is_same_v<Own, no_divergence_t>,
+                "this region has a divergence, which it reports: reporting(region, divergence) is for one without");
+  return r;
+}
+
+}  // namespace cppo::inline CPPO_ABI
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,2 @@
+// Nothing of it is used where nothing is compiled for a device.
+#pragma once
