@@ -76,7 +76,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
     case status_code::null_buffer: return "the buffer is null although the batch holds tokens: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer is not of the batch's extent, `count`: [B, T] padded, [N] packed (more: with_capacity, "
+      return "the buffer is not of the batch's extent, `count`: lend [B, T] padded, [N] packed (more: with_capacity, "
              "part_of); only advantage, response_mask, token_weight may repeat ([B, 1], per_response([B]), stride 0)";
     case status_code::bad_offsets:
       return "cu_seqlens must be B + 1 offsets that begin at 0, never decrease and end at the slots there are: lengths? "
@@ -93,8 +93,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces";
     case status_code::executor_unavailable: return "this executor cannot run the call: use seq or simd";
     case status_code::element_type_mismatch:
-      return "the element type does not fit: write numbers to float, double, half or bfloat16 (integers truncate), and "
-             "borrow a tensor as the dtype that it has, one lane";
+      return "the element type does not fit: lend float, double, half or bfloat16 where numbers are written (integers "
+             "truncate), and borrow a tensor as the dtype that it has, one lane";
     case status_code::arithmetic_relaxed:
       return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
     case status_code::not_device_memory:
@@ -102,12 +102,12 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::workspace_too_small:
       return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
     case status_code::bad_pieces:
-      return "pieces are numbered wrongly: one entry each per piece, response_of in 0 ... responses - 1, and no "
-             "order_of twice in a response";
+      return "pieces are numbered wrongly: pass one entry each per piece, response_of in 0 ... responses - 1, and "
+             "no order_of twice in a response";
     case status_code::bad_tensor:
       return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
     case status_code::misaligned:
-      return "the first element does not lie on a multiple of its size: correct byte_offset, or copy the tensor";
+      return "the first element does not lie on a multiple of its size: pass another byte_offset, or a copy of the tensor";
     case status_code::not_host_memory:
       return "the tensor lies on a device: copy it to the host, or lend it to a call there with borrow_on_device";
     case status_code::device_error: return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
