@@ -42,10 +42,10 @@ struct deviation_from_one {
   constexpr double errors() const noexcept { return square > 0.0 ? sum / root(square) : 0.0; }
 };
 
-/// Evidence that numbers not below 0 have a mean above 1: what one has won who stakes a fixed share of what he owns on each
-/// of them, at 1 against it. Were the mean 1 at most, whatever comes before, no such game would ever win e^s but with a
-/// probability of e^-s (Ville 1939). So that numbers nearly all a little above 1 prove nothing as long as there may be few
-/// far below: a law that grows sharper raises likely tokens a little, and lowers rare ones much.
+/// Evidence that numbers not below 0 have a mean above 1: what one has won who stakes a fixed share of what he owns on
+/// each of them, at 1 against it. Were the mean 1 at most, whatever comes before, no such game would ever win e^s but
+/// with a probability of e^-s (Ville 1939). So numbers nearly all a little above 1 prove nothing as long as there may be
+/// few far below: a law that grows sharper raises likely tokens a little, and lowers rare ones much.
 class bets {
  public:
   constexpr void add(double x) noexcept {
