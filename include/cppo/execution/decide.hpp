@@ -4,6 +4,7 @@
 
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
+#include <cppo/mask/leaves.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
 
@@ -77,19 +78,34 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   return d;
 }
 
-/// Counts a token.
-template <class Count, class Real>
+/// Counts what a token decided under `Mask` came to.
+template <class Mask, class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
-  n.count(d.code());
-  n.clamped += d.clamped ? 1 : 0;
-  n.capped += d.capped ? 1 : 0;
-  n.not_finite += d.not_finite ? 1 : 0;
-  if (!d.teaches) return;
-  ++n.teaching_tokens;
-  n.teaching_kept += d.kept() ? 1 : 0;
-  n.teaching_toward += d.code() == decision::kept_toward ? 1 : 0;
-  n.masked_high += !d.kept() && d.high ? 1 : 0;
-  n.masked_low += !d.kept() && d.low ? 1 : 0;
+  decision const c = d.code();
+  bool const kept = d.kept(), masked = !kept && d.teaches;
+  n.kept += kept ? 1 : 0;
+  if constexpr (leaves<Mask, clause::toward>() > 0) {
+    n.kept_toward += c == decision::kept_toward ? 1 : 0;
+    n.teaching_toward += c == decision::kept_toward && d.teaches ? 1 : 0;
+  }
+  if constexpr (leaves<Mask, clause::ratio>() > 0) n.masked_ratio += c == decision::masked_ratio ? 1 : 0;
+  if constexpr (leaves<Mask, clause::divergence>() > 0) n.masked_divergence += c == decision::masked_divergence ? 1 : 0;
+  if constexpr (leaves<Mask, clause::budget>() > 0) n.masked_budget += c == decision::masked_budget ? 1 : 0;
+  if constexpr (leaves<Mask, clause::response>() > 0) n.masked_response += c == decision::masked_response ? 1 : 0;
+  n.masked_other += c == decision::masked_other ? 1 : 0;
+  n.teaching_tokens += d.teaches ? 1 : 0;
+  n.teaching_kept += kept && d.teaches ? 1 : 0;
+  n.masked_high += masked && d.high ? 1 : 0;
+  n.masked_low += masked && d.low ? 1 : 0;
+}
+
+/// f(count) for each of the counts that few tokens take part in, and this one does.
+CPPO_CALLS_WHAT_IT_IS_GIVEN
+template <class Count, class Real, class F>
+CPPO_HOST_DEVICE constexpr void each_rarity(token_counts<Count>& n, decided_token<Real> const& d, F const& f) noexcept {
+  if (d.clamped) f(n.clamped);
+  if (d.capped) f(n.capped);
+  if (d.not_finite) f(n.not_finite);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail
