@@ -46,10 +46,14 @@ template <class P>
 concept members_fit = (checks_itself<P> || !requires(P& p) { p.check(); }) &&
                       (declares_input<P> || !requires(P& p) { p.reads(); });
 
+template <class D>
+concept names_largest = requires(D const& d) { { d.largest() } -> std::convertible_to<double>; };
+template <class D>
+concept largest_fits = names_largest<D> || !requires(D& d) { d.largest(); };
 /// The largest D that a divergence says it has; else what all are brought to.
 template <class D>
 constexpr double largest_divergence(D const& d) noexcept {
-  if constexpr (requires { { d.largest() } -> std::convertible_to<double>; }) return d.largest();
+  if constexpr (names_largest<D>) return d.largest();
   else return max_score;
 }
 
@@ -150,7 +154,7 @@ concept token_mask = detail::mask_not_number<M> &&
 /// the inputs and what follows from them alone.
 template <class D>
 concept divergence_score = detail::trivially_copyable_value<D> && (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
-                           detail::members_fit<D>;
+                           detail::members_fit<D> && detail::largest_fits<D>;
 
 /// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
 /// their weight is dropped, but must be computable.
