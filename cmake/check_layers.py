@@ -82,7 +82,7 @@ SAME_LAYER = {
     "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
     "execution/simd_executor.hpp": ["execution/execution.hpp"],
     "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_executor.hpp", "execution/simd_response.hpp"],
-    "execution/no_device.hpp": ["execution/execution.hpp"],
+    "execution/no_device.hpp": ["execution/seq.hpp"],
     "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
     "execution/block_tally.hpp": ["execution/decide.hpp"],
     "execution/block_report.hpp": ["execution/block.hpp", "execution/block_tally.hpp", "execution/execution.hpp"],

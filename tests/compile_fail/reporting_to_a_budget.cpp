@@ -1,4 +1,6 @@
-// expect: this mask decides by what a divergence adds up to: give the region one, not one for the report alone
+// expect first: this mask decides by what a divergence adds up to: give the region one, not one for the report alone
+// expect errors: 1
+// expect lines: 10
 #include <cppo/cppo.hpp>
 
 auto const none = cppo::trust_region(cppo::no_divergence, cppo::uniform_weight, cppo::prefix_budget(0.1, 0.01));

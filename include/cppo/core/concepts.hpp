@@ -47,13 +47,13 @@ concept members_fit = (checks_itself<P> || !requires(P& p) { p.check(); }) &&
                       (declares_input<P> || !requires(P& p) { p.reads(); });
 
 template <class D>
-concept largest_fits = requires(D const& d) { { d.largest() } -> std::convertible_to<double>; } ||
-                       !requires(D& d) { d.largest(); };
-
+concept names_largest = requires(D const& d) { { d.largest() } -> std::convertible_to<double>; };
+template <class D>
+concept largest_fits = names_largest<D> || !requires(D& d) { d.largest(); };
 /// The largest D that a divergence says it has; else what all are brought to.
 template <class D>
 constexpr double largest_divergence(D const& d) noexcept {
-  if constexpr (requires { { d.largest() } -> std::convertible_to<double>; }) return d.largest();
+  if constexpr (names_largest<D>) return d.largest();
   else return max_score;
 }
 

@@ -137,8 +137,8 @@ struct mask_argument {
                   "a mask is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                   "what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a mask is const and returns a bool or a cppo::parameter_check, reads() is const and returns a "
-                  "cppo::argument");
+                  "check() of a mask is const and returns a bool or a cppo::parameter_check, reads() is const and returns "
+                  "a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>,
                   "operator() of a mask must be const: `template <class V> constexpr auto operator()(cppo::token<V> "
                   "const& t) const`");

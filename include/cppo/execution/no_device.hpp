@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/execution.hpp>
+#include <cppo/execution/seq.hpp>
 
 namespace cppo::inline CPPO_ABI {
 

@@ -16,9 +16,18 @@ namespace cppo::inline CPPO_ABI {
 /// the divergence. Cost: what the divergence costs.
 template <weight_schedule W, token_mask M, gate G, divergence_score D>
 constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence) noexcept {
-  return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
+  constexpr bool decides_without_it = detail::together<reported<D>, M>::has_drift_it_asks_for;
+  static_assert(decides_without_it,
+                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
+  if constexpr (!decides_without_it) return r;
+  else return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
 }
-/// Never: it says what to do.
+/// Never: they say what to do.
+/// @{
+template <class Own, class W, class M, class G>
+constexpr auto reporting(region<Own, W, M, G> const& r, detail::divergence_argument) noexcept {
+  return r;
+}
 template <divergence_score Own, weight_schedule W, token_mask M, gate G, divergence_score D>
   requires(!std::is_same_v<Own, no_divergence_t>)
 constexpr auto reporting(region<Own, W, M, G> const& r, D) noexcept {
@@ -26,6 +35,7 @@ constexpr auto reporting(region<Own, W, M, G> const& r, D) noexcept {
                 "this region has a divergence, which it reports: reporting(region, divergence) is for one without");
   return r;
 }
+/// @}
 
 }  // namespace cppo::inline CPPO_ABI
 

@@ -21,11 +21,15 @@ inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_val
 /// Prefix budgets that a mask holds, negated or not.
 template <class M>
 inline constexpr int prefix_budgets = leaves<M, prefix_account>();
-/// Is none of them asked for in vain?
-template <class M>
-inline constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
-template <class M>
-inline constexpr bool has_one_budget_at_most = prefix_budgets<M> <= 1;
+
+/// What parts that are sound on their own may not have together.
+template <class D, class M>
+struct together {
+  static constexpr bool one_budget_at_most = prefix_budgets<M> <= 1;
+  static constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
+  static constexpr bool has_drift_it_asks_for = !reports_only<D> || !any(needs_of<M>, needs_of_drift);
+  static constexpr bool fit = one_budget_at_most && has_budget_it_asks_for && has_drift_it_asks_for;
+};
 }  // namespace detail
 
 /// A trust region. Trivially copyable: a value on the stack, a kernel argument.
@@ -47,10 +51,8 @@ class region {
                                   (is_soft ? needs::prefix_values : needs::none);
   /// Does the mask hold a prefix budget, negated or not?
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
-  static_assert(detail::has_one_budget_at_most<M> && detail::has_budget_it_asks_for<M>,
+  static_assert(detail::together<D, M>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
-  static_assert(!detail::reports_only<D> || !any(detail::needs_of<M>, detail::needs_of_drift),
-                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
 
   /// Binds the parts; see `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
@@ -199,11 +201,15 @@ concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask
 /// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
 template <divergence_score D, weight_schedule W, token_mask M>
 constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
-  constexpr bool at_most_one = detail::has_one_budget_at_most<M>, asks_well = detail::has_budget_it_asks_for<M>;
-  static_assert(at_most_one, "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
-  static_assert(asks_well, "a mask of this trust region asks for the prefix budget, and there is none: put "
-                           "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
-  if constexpr (at_most_one && asks_well) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  using parts = detail::together<D, M>;
+  static_assert(parts::one_budget_at_most,
+                "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+  static_assert(parts::has_budget_it_asks_for,
+                "a mask of this trust region asks for the prefix budget, and there is none: put "
+                "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
+  static_assert(parts::has_drift_it_asks_for,
+                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
+  if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
   else return detail::no_region;
 }
 /// Never: they say what is wrong.
