@@ -71,7 +71,8 @@ gradients cut_by(Offset const (&offsets)[3]) {
   all.fill(true);
   gradients const by_pointer = gradient_in(packed(&offsets[0], 2), all);
   CHECK(gradient_in(packed(offsets), all) == by_pointer);
-  CHECK(gradient_in(packed(std::vector<Offset>(offsets, offsets + 3)), all) == by_pointer);
+  std::vector<Offset> const container(offsets, offsets + 3);
+  CHECK(gradient_in(packed(container), all) == by_pointer);
   return by_pointer;
 }
 
