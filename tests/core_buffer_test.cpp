@@ -340,7 +340,7 @@ TEST_CASE("F35: an element stands for one token in all but advantages, masks and
     CHECK(refused(matrix_view<float>(x, 3, 4, 0, 1), rows, a) == no_fit);
     CHECK(refused(matrix_view<float>(x, 3, 4, 2, 1), rows, a) == no_fit);
     CHECK(refused(vector_view<float>(x, 11, 0), cut, a) == no_fit);
-    CHECK(refused_buffer(per_response(x).source, columns, a) == no_fit);
+    CHECK(refused_buffer(per_response(std::span<float>(x, 3)).source, columns, a) == no_fit);
     CHECK(placed(matrix_view<float>(x, 3, 1), columns, a).lent());
     CHECK(placed(matrix_view<float>(x, 1, 4, 0, 1), padded(1, 4), a).lent());
   }

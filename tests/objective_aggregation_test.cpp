@@ -100,7 +100,8 @@ TEST_CASE("F14: a batch without a token has loss 0 under every aggregation, and 
   auto const batch = cppo::rollout_batch(cppo::padded(2, 3), cppo::log_prob(nan), cppo::rollout_log_prob(nan),
                                          cppo::advantage(nan), cppo::response_mask(none));
   auto const outcome = policy_loss(cppo::seq, batch, cppo::fixed_cppo(),
-                                   {.loss = loss, .gradient = gradient, .report = &r}, {.aggregate = how});
+                                   {.loss = loss, .gradient = gradient, .report = &r},
+                                   {.aggregate = how, .horizon = 3});
   CHECK(outcome.ok());
   CHECK(outcome.code == cppo::status_code::no_active_tokens);
   CHECK(same_bits(r.loss(), 0.0));

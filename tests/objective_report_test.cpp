@@ -38,7 +38,13 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       bool const kept = value(captured::mask) == 1.0;
       auto const why = static_cast<cppo::decision>(static_cast<int>(value(captured::decision)));
       CHECK(kept == (why == cppo::decision::kept || why == cppo::decision::kept_toward));
-      r.count(why);
+      r.kept += kept ? 1 : 0;
+      r.kept_toward += why == cppo::decision::kept_toward ? 1 : 0;
+      r.masked_ratio += why == cppo::decision::masked_ratio ? 1 : 0;
+      r.masked_divergence += why == cppo::decision::masked_divergence ? 1 : 0;
+      r.masked_budget += why == cppo::decision::masked_budget ? 1 : 0;
+      r.masked_response += why == cppo::decision::masked_response ? 1 : 0;
+      r.masked_other += why == cppo::decision::masked_other ? 1 : 0;
       double const advantage = static_cast<double>(batch.advantage[s]);
       bool const teaches = batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
       r.teaching_tokens += teaches ? 1 : 0;
@@ -475,14 +481,9 @@ TEMPLATE_TEST_CASE("k3 in a report does not cancel where pi is close to mu", "",
   }
 }
 
-TEST_CASE("bins and counts stay in range where there is nothing to count") {
+TEST_CASE("bins stay in range where there is nothing to count, and past a horizon") {
   using cppo::detail::position_bin;
   CHECK(position_bin(1, 0) == 0);
   CHECK(position_bin(20, 20) == 19);
-  CHECK(position_bin(21, 20) == 19);  // past a horizon
-  cppo::report r;
-  r.count(cppo::decision::excluded, 5);
-  r.count(static_cast<cppo::decision>(99), 5);
-  CHECK(r.kept + r.kept_toward + r.masked_ratio + r.masked_divergence + r.masked_budget + r.masked_response +
-            r.masked_other == 0);
+  CHECK(position_bin(21, 20) == 19);
 }

@@ -76,18 +76,17 @@ TEST_CASE("F33: nothing is found in sound batches of any kind", "[reliability]")
 }
 
 TEST_CASE("F33: a pi that has grown sharper or flatter is sound, however many tokens move one way", "[reliability]") {
-  index_t most_above = 0, most_below = 0;
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  // The likely token of each state, nearly always the one that is drawn, moves one way.
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
     for (double const by : {0.97, 1.03}) {
-      sampling const s{.responses = 8, .length = 64, .spread = 20.0, .drift = 0.0, .sharper = by};
+      sampling const s{
+          .responses = 8, .length = seed % 2 == 0 ? 250 : 12, .spread = 1.0, .drift = 0.0, .lead = 6.0, .sharper = by};
       batch_diagnosis const d = sampled(seed, s).diagnosis();
       CHECK((d.findings & ~bit(finding::large_mismatch)) == 0U);
-      most_above = std::max(most_above, d.above);
-      most_below = std::max(most_below, d.below);
+      CHECK(10 * (by > 1.0 ? d.above : d.below) > 8 * d.tokens);
+      if (seed % 2 == 0) CHECK(10 * (by > 1.0 ? d.above : d.below) > 9 * d.tokens);
     }
   }
-  CHECK(most_above > 200);
-  CHECK(most_below > 200);
 }
 
 TEST_CASE("F33: ratios whose variance is infinite have a mean of 1 all the same", "[reliability]") {

@@ -208,6 +208,40 @@ TEST_CASE("F33: a part of the batch replaced by pi", "[reliability]") {
   only(b.diagnosis(), finding::identical_policies, 256);
 }
 
+TEST_CASE("F33: responses that may be the same on both sides by chance are not called replaced", "[reliability]") {
+  auto const found = [](index_t tokens, index_t other_same, index_t in_one) {
+    detail::response_sums s;
+    s.see(tokens, tokens, tokens, true);
+    for (int k = 0; k < 1000; ++k) s.see(30, other_same, 30, false);
+    if (in_one > 0) s.see(30, in_one, 30, false);
+    return s.too_many();
+  };
+  CHECK(found(4, 0, 0));
+  CHECK_FALSE(found(3, 0, 0));       // too short to say
+  CHECK(found(20, 6, 0));            // one in five the same: 0.2^20, times 1001 to choose from
+  CHECK_FALSE(found(16, 6, 0));
+  CHECK_FALSE(found(100, 8, 0));     // coarse numbers
+  CHECK_FALSE(found(100, 0, 16));    // or coarse ones in a response that moves less
+  CHECK(found(100, 0, 15));
+}
+
+TEST_CASE("F33: how many tokens it takes to be almost all", "[reliability]") {
+  auto const found = [](detail::side_counts const& all, detail::side_counts const& unlikely) {
+    return detail::one_sided(all, unlikely, &detail::side_counts::below);
+  };
+  CHECK(found({48, 44, 0}, {32, 29, 0}));
+  CHECK_FALSE(found({47, 47, 0}, {32, 32, 0}));
+  CHECK_FALSE(found({64, 64, 0}, {31, 31, 0}));
+  CHECK_FALSE(found({50, 45, 0}, {32, 32, 0}));
+  CHECK_FALSE(found({64, 64, 0}, {40, 36, 0}));
+  // Of a few tokens one in twenty is none to speak of.
+  sampled_batch few = sampled(9, {.responses = 1, .length = 20, .spread = 1.0, .drift = 0.0});
+  for (std::size_t i = 0; i < 20; ++i) few.pi[i] -= i < 3 ? 0.2F : i % 2 == 0 ? 0.01F : -0.01F;
+  CHECK(few.diagnosis().clean());
+  few.pi[3] -= 0.2F;
+  only(few.diagnosis(), finding::large_mismatch, 4);
+}
+
 TEST_CASE("F33: log pi above log mu at almost every token", "[reliability]") {
   sampled_batch b = ordinary();
   for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = std::min(b.mu[i] + 0.02F, 0.0F);
@@ -220,16 +254,26 @@ TEST_CASE("F33: log pi above log mu at almost every token", "[reliability]") {
 }
 
 TEST_CASE("F33: a mean ratio more than six standard errors above 1", "[reliability]") {
-  // Log-ratios +0.06 and -0.01 in turn: 0.582 standard errors times the root of how many there are.
+  // Log-ratios +0.06 and -0.01 in turn: 0.582 standard errors times the root of how many there are, and the ratios'
+  // product is e to 0.025 for each. That must be e^23, or rare tokens that did not come could bring the mean back to 1.
   auto const of = [](index_t n) {
     sampled_batch b = sampled(31, {.responses = 1, .length = n, .spread = 1.0, .drift = 0.0});
     for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] + (i % 2 == 0 ? 0.06F : -0.01F);
     return b;
   };
-  CHECK(of(104).diagnosis().clean());
-  only(of(112).diagnosis(), finding::mean_ratio_high, 112);
-  CHECK(of(112).diagnosis().ratio_errors == cppo_test::approx(0.582 * std::sqrt(112.0)).epsilon(0.01));
-  CHECK(of(112).diagnosis().mean_ratio == cppo_test::approx(1.0259).epsilon(1e-3));
+  CHECK(of(900).diagnosis().clean());
+  CHECK(of(900).diagnosis().ratio_errors > 6.0);
+  only(of(960).diagnosis(), finding::mean_ratio_high, 960);
+  CHECK(of(960).diagnosis().ratio_errors == cppo_test::approx(0.582 * std::sqrt(960.0)).epsilon(0.01));
+  CHECK(of(960).diagnosis().mean_ratio == cppo_test::approx(1.0259).epsilon(1e-3));
+  // Noise of 0.3 besides: what counts is how many standard errors.
+  auto const noisy = [](index_t n) {
+    sampled_batch b = sampled(31, {.responses = 1, .length = n, .spread = 1.0, .drift = 0.0});
+    for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] + (i % 2 == 0 ? 0.3F : -0.28F);
+    return b.diagnosis();
+  };
+  CHECK_FALSE(noisy(1100).has(finding::mean_ratio_high));  // 5.8
+  CHECK(noisy(1800).has(finding::mean_ratio_high));        // 7.4
   // One huge ratio is no evidence, whatever it does to the mean.
   sampled_batch huge = ordinary();
   huge.pi[100] = -0.01F;
@@ -237,7 +281,7 @@ TEST_CASE("F33: a mean ratio more than six standard errors above 1", "[reliabili
   CHECK(huge.diagnosis().mean_ratio > 1e5);
   CHECK(huge.diagnosis().clean());
   // Nor is a pi that was trained on these tokens: it rises where A > 0.
-  sampled_batch trained = of(1000);
+  sampled_batch trained = of(2000);
   for (std::size_t i = 0; i < trained.size(); ++i) trained.a[i] = i % 2 == 0 ? 1.0F : -1.0F;
   CHECK(trained.diagnosis().ratio_errors > 6.0);
   CHECK(trained.diagnosis().clean());

@@ -223,10 +223,11 @@ TEST_CASE("F40: a negative extent names itself and not cu_seqlens", "[reliabilit
   check_parameter(said(padded(-1, 4)), "padded(responses, ...) is -1, but must be 0 or more: ");
   check_parameter(said(padded(3, -4)), "padded(..., width) is -4, but must be 0 or more: ");
   check_parameter(said(packed(b.cuts.data(), -2)), "packed(cu_seqlens, responses) is -2, but must be 0 or more: ");
-  check_parameter(said(packed(std::vector<std::int64_t>{})),
+  std::vector<std::int64_t> const empty;
+  check_parameter(said(packed(empty)),
                   "packed(cu_seqlens, responses) is -1, but must be 0 or more: cu_seqlens holds one offset more");
   check_parameter(text(packed_on_device(b.cuts.data(), 3, -1).check()),
-                  "packed_on_device(..., elements) is -1, but must be 0 or more: ");
+                  "packed_on_device(..., elements) is -1, but must be the last of cu_seqlens: ");
   says(said(packed_on_device(b.cuts.data(), 3, 12)), "cu_seqlens lies on a device");
   says(said(packed(static_cast<std::int32_t const*>(nullptr), 3)), "cu_seqlens is null");
 }
@@ -239,12 +240,13 @@ TEST_CASE("F40: buffers of another shape, shared memory and short carries are to
   says(out({.trace = {.excess = small}}), "trace.excess has 11 elements, but must have 12: ");
   says(out({.mask = matrix_view<float>(x.data(), 4, 3)}), "mask has 4 rows, but must have 3: ");
   says(out({.gate = matrix_view<float>(x.data(), 3, 2)}), "gate has 2 columns, but must have 4: ");
-  says(out({.loss = matrix_view<float>(x.data(), 3, 4, 4, 0)}), "loss must have an element of its own for each slot: ");
+  says(out({.loss = matrix_view<float>(x.data(), 3, 4, 4, 0)}),
+       "loss must have an element of its own for each token; only advantage");
   says(out({.loss = x, .gradient = x}), "gradient shares memory with loss: ");
   says(out({.gradient = b.mu}), "gradient shares memory with rollout_log_prob: ");
   says(out({.loss = x, .trace = {.weight = x}}), "trace.weight shares memory with loss: ");
   std::vector<int> whole(12);
-  says(out({.trace = {.weight = whole}}), "trace.weight has elements that cannot hold what is written: ");
+  says(out({.trace = {.weight = whole}}), "trace.weight has elements of another type than is read or written: ");
   std::vector<response_summary> two(2), three(3);
   std::vector<prefix_sums> carries(3), one(1);
   says(text(b.call({.totals = two})), "totals has 2 entries, but must have 3: ");

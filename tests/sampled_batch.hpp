@@ -17,6 +17,7 @@ struct sampling {
   double spread = 8.0;    // of the logits
   double drift = 0.1;     // of pi's from mu's
   double certain = 0.0;   // share of tokens so certain that their float log-softmax is exactly 0
+  double lead = 0.0;      // of one logit of each token over the others
   double sharper = 1.0;   // pi's logits are multiplied by it
   double top_p = 1.0;     // drawn from the most probable tokens that hold so much
   bool renormalised = false;  // log mu of the law over these tokens
@@ -87,6 +88,7 @@ class batch_sampler {
     law mu, pi;
     for (float& l : mu) l = static_cast<float>(from_.spread) * noise();
     if (random_.chance(from_.certain)) mu[random_.below(vocabulary)] += 60.0F;
+    mu[0] += static_cast<float>(from_.lead);
     auto const sharper = static_cast<float>(from_.sharper), drift = static_cast<float>(from_.drift);
     for (int k = 0; k < vocabulary; ++k) pi[k] = sharper * mu[k] + drift * noise();
     log_softmax(mu);

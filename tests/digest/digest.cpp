@@ -58,8 +58,11 @@ void numbers(hash128& h, std::initializer_list<std::int64_t> all) {
   h.bytes(std::data(all), all.size() * sizeof(std::int64_t));
 }
 void note(hash128& h, cppo::status const& s) {
-  static_assert(sizeof s == 2 * sizeof(std::int32_t) + 3 * sizeof(std::int64_t), "a field is not in this list");
-  numbers(h, {static_cast<std::int64_t>(s.code), static_cast<std::int64_t>(s.where), s.response, s.token, s.count});
+  static_assert(sizeof s == 4 * sizeof(std::int32_t) + 5 * sizeof(std::int64_t) + 2 * sizeof(char const*),
+                "a field is not in this list, nor words");
+  double const value = s.value == s.value ? s.value : std::numeric_limits<double>::quiet_NaN();  // one NaN for all
+  numbers(h, {static_cast<std::int64_t>(s.code), static_cast<std::int64_t>(s.where), s.response, s.token, s.count,
+              static_cast<std::int64_t>(s.other), s.has_value ? 1 : 0, std::bit_cast<std::int64_t>(value), s.wanted});
 }
 void note(hash128& h, cppo::report const& r) {
   for (cppo_test::report_field const& f : cppo_test::fields(r)) numbers(h, {static_cast<std::int64_t>(f.bits)});

@@ -45,7 +45,8 @@ inline void find_relations(batch_diagnosis& d, token_sums const& s) noexcept {
   bool const below = one_sided(s.tokens, s.unlikely, &side_counts::below);
   bool const above = one_sided(s.tokens, s.unlikely, &side_counts::above);
   // Training on a batch raises log pi of its tokens where A > 0 alone.
-  bool const high = s.ratios().above(6.0) && (s.ratio[0].n < 16 || s.ratio[0].above(3.0));
+  bool const not_by_training = s.ratio[0].n < 16 || s.ratio[0].above(3.0);
+  bool const high = s.ratios().above(6.0) && s.raised.sure_of_it() && not_by_training;
   bool const swapped = high && s.inverse.within(4.0);
   if (swapped) d.add(finding::swapped_policies, s.tokens.all);
   if (below) d.add(finding::truncated_sampling, s.tokens.below);
@@ -166,13 +167,14 @@ class diagnosis {
 
 }  // namespace detail
 
-/// Looks a batch over before it is trained on. Of the options it reads `log_prob_floor` and `log_prob_tolerance`; what is
-/// out of their range, which `policy_loss` refuses, counts as the nearest that is in it.
+/// Looks a batch over before it is trained on. Of the options it reads `log_prob_floor` and `log_prob_tolerance`; what
+/// is out of their range, which `policy_loss` refuses, counts as the nearest that is in it.
 /// Reads active slots only; writes and allocates nothing; O(slots), and O(k slots) with Top-K lists.
 ///
-/// Sound data (tokens that mu has sampled, with the log-probs of all of its law) gives no finding but with a probability of
-/// 1e-9, that of six standard errors. `large_mismatch`, `zero_advantages` and `identical_policies` say what is so, however
-/// it came about.
+/// Sound data (tokens that mu has sampled, with the log-probs of all of its law) gives no finding but with a probability
+/// of 1e-9, that of six standard errors, as long as pi does not move nine tenths of the tokens one way that mu holds
+/// less likely than not. `large_mismatch`, `zero_advantages` and `identical_policies` say what is so, however it came
+/// about.
 template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options const& options = {}) noexcept {
   if (batch.check().ok() && !batch.shape().on_device()) return detail::diagnosis<Real>(batch, options).run();

@@ -44,6 +44,43 @@ struct deviation_from_one {
   constexpr double errors() const noexcept { return square > 0.0 ? sum / root(square) : 0.0; }
 };
 
+/// Evidence that numbers not below 0 have a mean above 1: what one has won who stakes a fixed share of what he owns on
+/// each of them, at 1 against it. Were the mean 1 at most, whatever comes before, no such game would ever win e^s but
+/// with a probability of e^-s (Ville 1939). So numbers nearly all a little above 1 prove nothing as long as there may be
+/// few far below: a law that grows sharper raises likely tokens a little, and lowers rare ones much.
+class bets {
+ public:
+  constexpr void add(double x) noexcept {
+    for (int k = 0; k < games; ++k) win(k, 1.0 + rounded_product(share(k), x - 1.0));
+  }
+  constexpr void take(bets const& o) noexcept {
+    for (int k = 0; k < games; ++k) {
+      win(k, o.won_[k]);
+      scale_[k] += o.scale_[k];
+    }
+  }
+  /// Did one of the games win so much that chance is excluded?
+  constexpr bool sure_of_it() const noexcept {
+    for (int k = 0; k < games; ++k) {
+      double const gain = log(won_[k]) + static_cast<double>(scale_[k]) * 0.6931471805599453;
+      if (gain > sure + log(static_cast<double>(games))) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr int games = 12;
+  static constexpr double share(int k) noexcept { return 1.0 / static_cast<double>(1 << k); }
+  constexpr void win(int k, double factor) noexcept {
+    won_[k] *= factor;
+    if (won_[k] > 0x1p200) won_[k] *= 0x1p-200, scale_[k] += 200;
+    if (won_[k] < 0x1p-200) won_[k] *= 0x1p200, scale_[k] -= 200;
+  }
+
+  double won_[games] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+  index_t scale_[games] = {};  // powers of 2 beside it
+};
+
 /// log n!, by Stirling's series; good to 1e-3.
 constexpr double log_factorial(double n) noexcept {
   if (n < 2.0) return 0.0;

@@ -48,6 +48,7 @@ struct token_sums {
   index_t outside_below = 0, outside_above = 0;  ///< [0.9, 1.1]
   deviation_from_one ratio[2];                   ///< of tokens with A <= 0 and with A > 0
   deviation_from_one inverse;
+  bets raised;  ///< on ratios
   index_t pairs = 0;                    ///< tokens with one before them in the same response
   double straight[2] = {0.0, 0.0};      ///< gaps of the later and of the earlier token of each pair
   double shifted[2] = {0.0, 0.0};       ///< |log pi_t - log mu_{t-1}|, |log pi_{t-1} - log mu_t|
@@ -61,6 +62,7 @@ struct token_sums {
     double const small = exp_nonpositive(-(t.gap() < 20.0 ? t.gap() : 20.0));
     double const rho = d > 0.0 ? 1.0 / small : small;
     ratio[t.advantage > 0.0 ? 1 : 0].add(rho);
+    raised.add(rho);
     inverse.add(1.0 / rho);
   }
   constexpr void see_pair(seen_token const& before, seen_token const& t) noexcept {
@@ -79,6 +81,7 @@ struct token_sums {
     outside_above += o.outside_above;
     for (int k = 0; k < 2; ++k) ratio[k] = ratio[k] + o.ratio[k];
     inverse = inverse + o.inverse;
+    raised.take(o.raised);
   }
 };
 

@@ -30,7 +30,7 @@ enum class finding : unsigned {
   partly_replaced = 16384,        ///< some responses have log mu = log pi to the bit, the others have not
   swapped_policies = 32768,       ///< log pi and log mu in each other's place
   above_rollout = 65536,          ///< log pi is above log mu almost everywhere
-  mean_ratio_high = 131072,       ///< the mean ratio is more than six standard errors above 1
+  mean_ratio_high = 131072,       ///< the mean ratio is more than six standard errors above 1, beyond all chance
   swapped_extents = 262144,       ///< (T, B) where (B, T) was meant
   missing_input = 524288,         ///< the region reads an input that is not lent
   bad_parameter = 1048576,        ///< a parameter of the region is out of its range

@@ -164,7 +164,7 @@ class description {
   /// ": " and what to do.
   std::string_view remedy() const noexcept {
     std::string_view const all = sentence(s_.code);
-    return all.substr(all.rfind(": "));
+    return all.substr(all.find(": "));
   }
 
   status const& s_;

@@ -30,6 +30,7 @@ class block_report {
     double sums[report_terms][std::size_t{lanes}];
     double total[report_terms];
     std::uint32_t masked_at[report::bins], tokens_at[report::bins];
+    token_counts<std::uint32_t> rare;
   };
 
   CPPO_HOST_DEVICE block_report(Block& block, waiting& wait, storage& shared, bool by_column, index_t length) noexcept
@@ -42,6 +43,7 @@ class block_report {
         shared_.sums[j / lanes][j % lanes] = 0.0;
       }
       for (int j = th; j < report::bins; j += threads) shared_.masked_at[j] = shared_.tokens_at[j] = 0;
+      if (th == 0) shared_.rare = {};
     });
   }
   /// Token `rank` of the response waits; `from`: the first that does.
@@ -54,6 +56,13 @@ class block_report {
     int const bin = position_bin(at, length_);
     if (!kept) block_.add(shared_.masked_at[bin], 1);
     if (by_column_) block_.add(shared_.tokens_at[bin], 1);
+  }
+  /// Counts what few tokens take part in; `all`: what outputs cannot hold, too.
+  template <bool All, class Region>
+  CPPO_HOST_DEVICE void put_rare(task<Real, Region> const& t, decided_token<Real> const& d) const noexcept {
+    auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
+    each_rarity(shared_.rare, d, one);
+    if constexpr (All) t.each_narrowed(shared_.rare, d.record, one);
   }
   /// Adds what waits, `here` tokens from token `from` of the response on: as `lane_sums` does, one lane a job.
   CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
@@ -96,7 +105,7 @@ class block_report {
     });
     block_.each([&](int th) {
       if (th != 0) return;
-      all.put(r);
+      all.put(r, shared_.rare);
       report_sums<Real>::put_sums(r, shared_.total, share);
       note_budget(r, delta_b);
     });

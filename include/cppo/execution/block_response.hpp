@@ -271,8 +271,8 @@ class block_response {
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
     if (!task_.reports) return;
-    tally.see(d);
-    if constexpr (!Usual) task_.count_stored(d.record, tally.counts);
+    tally.template see<typename Region::mask_type>(d);
+    note().template put_rare<!Usual>(task_, d);
     note().put(from + h.rank, staged_from, d);
     note().put_position(h.t.at()[0], d.kept());
   }

@@ -38,7 +38,7 @@ struct all_units {
   }
 };
 
-/// What a thread counts on the way.
+/// What a thread counts on the way: what few tokens take part in, threads count together.
 template <class Real>
 struct block_tally {
   using token_count = token_counts<std::uint32_t>;
@@ -46,8 +46,9 @@ struct block_tally {
   std::uint32_t bad = 0;
   Real top_divergence = Real(-max_score), top_ratio = Real(0);
 
+  template <class Mask>
   CPPO_HOST_DEVICE constexpr void see(decided_token<Real> const& d) noexcept {
-    count_token(counts, d);
+    count_token<Mask>(counts, d);
     take_larger(top_divergence, d.at(sink::divergence));
     take_larger(top_ratio, d.ratio);
   }
@@ -58,10 +59,11 @@ struct block_tally {
     take_larger(a.top_ratio, b.top_ratio);
     return a;
   }
-  /// Into the report of a response with a token.
-  CPPO_HOST_DEVICE constexpr void put(report& r) const noexcept {
+  /// Into the report of a response with a token, with what threads counted together.
+  CPPO_HOST_DEVICE constexpr void put(report& r, token_count const& rare) const noexcept {
     token_counts<index_t>& into = r;
-    token_count::each_token_count([](char const*, index_t& all, std::uint32_t mine) { all = mine; }, into, counts);
+    auto const sum = [](char const*, index_t& all, std::uint32_t mine, std::uint32_t ours) { all = index_t{mine} + ours; };
+    token_count::each_token_count(sum, into, counts, rare);
     r.max_divergence = static_cast<double>(top_divergence) + 0.0;  // never -0
     r.max_ratio = static_cast<double>(top_ratio);
   }

@@ -18,11 +18,14 @@ struct thread_value {
   CPPO_HOST_DEVICE T& operator[](int) noexcept { return value; }
 };
 
-/// Memory for collectives over values of up to `Bytes` bytes of CUB's own and 64 of a result.
+/// Bytes that the largest value takes that threads reduce: the tally of a response, in double.
+inline constexpr int reduced_bytes = 96;
+
+/// Memory for collectives over values of up to `Bytes` bytes of CUB's own, and for a result.
 template <int Bytes>
 struct collective_storage {
   alignas(16) unsigned char scratch[Bytes];
-  alignas(16) unsigned char result[64];
+  alignas(16) unsigned char result[reduced_bytes];
 };
 
 /// What a thread block and a warp share: `Self` brings `rank()`, `sync()` and CUB's scan and reduction for a type.
@@ -151,7 +154,7 @@ class cuda_cluster {
   /// One in each block.
   struct storage {
     typename cuda_block<Threads>::storage own;
-    alignas(16) unsigned char told[64];
+    alignas(16) unsigned char told[reduced_bytes];
   };
   template <class T>
   using local = thread_value<T>;

@@ -6,6 +6,7 @@
 
 #include <cppo/execution/inspect.hpp>
 #include <cppo/execution/sums.hpp>
+#include <cppo/mask/leaves.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
 
@@ -79,19 +80,34 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   return d;
 }
 
-/// Counts a token.
-template <class Count, class Real>
+/// Counts what a token decided under `Mask` came to.
+template <class Mask, class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
-  n.count(d.code());
-  n.clamped += static_cast<Count>(d.clamped);
-  n.capped += static_cast<Count>(d.capped);
-  n.not_finite += static_cast<Count>(d.not_finite);
-  if (!d.teaches) return;
-  ++n.teaching_tokens;
-  n.teaching_kept += static_cast<Count>(d.kept());
-  n.teaching_toward += static_cast<Count>(d.code() == decision::kept_toward);
-  n.masked_high += static_cast<Count>(!d.kept() && d.high);
-  n.masked_low += static_cast<Count>(!d.kept() && d.low);
+  decision const c = d.code();
+  bool const kept = d.kept(), masked = !kept && d.teaches;
+  n.kept += static_cast<Count>(kept);
+  if constexpr (leaves<Mask, clause::toward>() > 0) {
+    n.kept_toward += static_cast<Count>(c == decision::kept_toward);
+    n.teaching_toward += static_cast<Count>(c == decision::kept_toward && d.teaches);
+  }
+  if constexpr (leaves<Mask, clause::ratio>() > 0) n.masked_ratio += static_cast<Count>(c == decision::masked_ratio);
+  if constexpr (leaves<Mask, clause::divergence>() > 0) n.masked_divergence += static_cast<Count>(c == decision::masked_divergence);
+  if constexpr (leaves<Mask, clause::budget>() > 0) n.masked_budget += static_cast<Count>(c == decision::masked_budget);
+  if constexpr (leaves<Mask, clause::response>() > 0) n.masked_response += static_cast<Count>(c == decision::masked_response);
+  n.masked_other += static_cast<Count>(c == decision::masked_other);
+  n.teaching_tokens += static_cast<Count>(d.teaches);
+  n.teaching_kept += static_cast<Count>(kept && d.teaches);
+  n.masked_high += static_cast<Count>(masked && d.high);
+  n.masked_low += static_cast<Count>(masked && d.low);
+}
+
+/// f(count) for each of the counts that few tokens take part in, and this one does.
+CPPO_CALLS_WHAT_IT_IS_GIVEN
+template <class Count, class Real, class F>
+CPPO_HOST_DEVICE constexpr void each_rarity(token_counts<Count>& n, decided_token<Real> const& d, F const& f) noexcept {
+  if (d.clamped) f(n.clamped);
+  if (d.capped) f(n.capped);
+  if (d.not_finite) f(n.not_finite);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

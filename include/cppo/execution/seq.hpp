@@ -90,8 +90,11 @@ class seq_response {
     double const divergence = static_cast<double>(d.at(sink::divergence));
     if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence + 0.0;  // never -0
     if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
-    count_token<index_t>(diagnostics, d);
-    task_.template count_stored<index_t>(d.record, diagnostics);
+    token_counts<index_t>& counts = diagnostics;
+    auto const one = [](index_t& n) { ++n; };
+    count_token<typename Region::mask_type>(counts, d);
+    each_rarity(counts, d, one);
+    task_.each_narrowed(counts, d.record, one);
     int const bin = position_bin(at, task_.schedule_length(length));
     ++diagnostics.position_tokens[bin];
     diagnostics.position_masked[bin] += d.kept() ? 0 : 1;

@@ -71,15 +71,14 @@ CPPO_ALWAYS_INLINE std::uint64_t lane_bits(lane_mask<Register> const (&m)[4]) no
 /// Lanes below 0, for `lane_bits` alone; of those that are 0, any.
 template <class Register>
 CPPO_ALWAYS_INLINE lane_mask<Register> signs(lane<Register> x) noexcept {
-  using mask = typename simd_ops::mask_type;
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-  if constexpr (simd_size == 16) return lane_mask<Register>(mask(_mm512_movepi32_mask(_mm512_castps_si512(x.raw().data))));
+#if defined(__AVX512DQ__)
+  if constexpr (simd_size == 16) {
+    return lane_mask<Register>(typename simd_ops::mask_type(_mm512_movepi32_mask(_mm512_castps_si512(x.raw().data))));
+  }
+#elif defined(__SSE2__) && !defined(__AVX512F__)
+  return lane_mask<Register>(typename simd_ops::mask_type(x.raw().data));
 #endif
-#if defined(__SSE2__) && !defined(__AVX512F__)
-  return lane_mask<Register>(mask(x.raw().data));
-#else
   return x < lane<Register>(0);
-#endif
 }
 
 /// Running sums: lane k holds x_0 + ... + x_k.

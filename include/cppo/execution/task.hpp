@@ -207,14 +207,15 @@ struct task {
   CPPO_HOST_DEVICE constexpr Real scale(index_t length, double by) const noexcept {
     return static_cast<Real>(scale_of(aggregate, by, length, static_cast<double>(horizon)));
   }
-  /// Counts what outputs of fewer bits make of a token's record.
-  template <class Count>
-  CPPO_HOST_DEVICE constexpr void count_stored(token_record<Real> const& record, token_counts<Count>& n) const noexcept {
+  /// f(count) for each number of a token's record that an output of fewer bits cannot hold.
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class Count, class F>
+  CPPO_HOST_DEVICE constexpr void each_narrowed(token_counts<Count>& n, token_record<Real> const& record, F const& f) const noexcept {
     for (int s = 0; s < sinks; ++s) {
       if (!out[s].lent() || !narrows<Real>(out[s].type)) continue;
       narrowing const as(out[s].type);
-      n.stored_infinite += as.overflows(record.values[s]) ? 1 : 0;
-      n.stored_zero += as.vanishes(record.values[s]) ? 1 : 0;
+      if (as.overflows(record.values[s])) f(n.stored_infinite);
+      if (as.vanishes(record.values[s])) f(n.stored_zero);
     }
   }
   /// Writes the record of slot i of response b to every output that was lent.

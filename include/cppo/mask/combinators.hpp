@@ -117,9 +117,7 @@ struct not_mask {
 };
 
 /// Keeps what every mask keeps; everything for none.
-constexpr keep_all_t all_of(
-    ,
-    ) noexcept { return {}; }
+constexpr keep_all_t all_of() noexcept { return {}; }
 /// Keeps what every mask keeps.
 template <token_mask A>
 constexpr A all_of(A a) noexcept {

@@ -55,19 +55,6 @@ struct token_counts {
     f("stored_infinite", of.stored_infinite...);
     f("stored_zero", of.stored_zero...);
   }
-  /// Counts `n` tokens by what was decided.
-  CPPO_HOST_DEVICE constexpr void count(decision d, Count n = 1) noexcept {
-    switch (d) {
-      case decision::excluded: break;
-      case decision::kept: kept += n; break;
-      case decision::kept_toward: kept += n; kept_toward += n; break;
-      case decision::masked_ratio: masked_ratio += n; break;
-      case decision::masked_divergence: masked_divergence += n; break;
-      case decision::masked_budget: masked_budget += n; break;
-      case decision::masked_response: masked_response += n; break;
-      case decision::masked_other: masked_other += n; break;
-    }
-  }
 };
 
 }  // namespace cppo::inline CPPO_ABI

@@ -53,12 +53,14 @@ class body_reader {
     wrong("a directive is not known", text);
   }
   void read_registers(std::string_view text) {
-    std::vector<std::string_view> const names = listed(text);
-    declaration first = declared(names.at(0));
-    for (std::size_t k = 0; k < names.size(); ++k) {
-      std::string_view const name = k == 0 ? first.name : names[k];
-      s32 const count = k == 0 ? first.count : 0;
-      scopes_.back().regs[name] = {f_.registers, count};
+    std::vector<std::string_view> names = listed(text);
+    std::size_t const blank = names.at(0).find_last_of(" \t");  // after the type
+    if (blank == std::string_view::npos) wrong("registers without a name", text);
+    names[0] = names[0].substr(blank + 1);
+    for (std::string_view const name : names) {
+      std::size_t const open = name.find('<');
+      s32 const count = open == std::string_view::npos ? 0 : static_cast<s32>(number(name.substr(open + 1, name.size() - open - 2)).value_or(0));
+      scopes_.back().regs[name.substr(0, open)] = {f_.registers, count};
       f_.registers += std::max(count, 1);
     }
   }

@@ -103,10 +103,6 @@ declaration declared(std::string_view text) {
     count = static_cast<s64>(number(d.name.substr(open + 1, d.name.find(']') - open - 1)).value_or(0));
     d.name = d.name.substr(0, open);
   }
-  if (std::size_t const open = d.name.find('<'); open != std::string_view::npos) {
-    d.count = static_cast<int>(number(d.name.substr(open + 1, d.name.find('>') - open - 1)).value_or(0));
-    d.name = d.name.substr(0, open);
-  }
   if (d.t == type::none || d.name.empty()) throw fault("a declaration is not known: " + std::string(text));
   d.size = count * size_of(d.t);
   d.align = std::max<s64>(d.align, std::min<s64>(size_of(d.t), 8));

@@ -30,12 +30,11 @@ class statements {
   u32 line_, at_ = 0;
 };
 
-// A declaration like ".align 8 .b8 name[56]" or ".b32 %r<9>".
+// A declaration like ".align 8 .b8 name[56]".
 struct declaration {
   std::string_view name;
   type t = type::none;
   s64 size = 0, align = 1;
-  int count = 0;  // <count>; 0: a single one
 };
 declaration declared(std::string_view text);
 
