@@ -58,7 +58,8 @@ status policy_loss(E const&, B const&, R const&, policy_outputs const&, loss_opt
 template <detail::argument_of_call B, detail::argument_of_call R>
   requires(!detail::any_executor<B>)
 status policy_loss(B const&, R const&, policy_outputs const&, loss_options const& = {}) noexcept {
-  static_assert(detail::never<B>, "policy_loss begins with an executor: policy_loss(cppo::seq, batch, region, outputs)");
+  static_assert(detail::never<B>,
+                "policy_loss begins with an executor: policy_loss(cppo::seq, batch, region, outputs)");
   return {};
 }
 inline status policy_loss(detail::executor_argument, detail::batch_argument, detail::region_argument,

@@ -150,11 +150,13 @@ concept token_mask = detail::mask_not_number<M> &&
                                                    detail::excess_fits<M> &&
                                                    detail::members_fit<M>));
 
-/// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`, which may ask for
-/// the inputs and what follows from them alone.
+/// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`, which may ask
+/// for the inputs and what follows from them alone.
 template <class D>
-concept divergence_score = detail::trivially_copyable_value<D> && (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
-                           detail::members_fit<D> && detail::largest_fits<D>;
+concept divergence_score = detail::trivially_copyable_value<D> &&
+                           (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
+                           detail::members_fit<D> &&
+                           detail::largest_fits<D>;
 
 /// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
 /// their weight is dropped, but must be computable.
@@ -200,7 +202,8 @@ concept budget = detail::trivially_copyable_value<B> && detail::members_fit<B> &
 
 /// How much of a token past the boundary survives: g(x) = 1 for x <= 1, non-increasing, x g(x) <= 1 beyond.
 template <class G>
-concept gate = detail::trivially_copyable_value<G> && detail::members_fit<G> && requires(G const& g, detail::plain_probe x) {
+concept gate = detail::trivially_copyable_value<G> && detail::members_fit<G> &&
+               requires(G const& g, detail::plain_probe x) {
   g(x);
   { detail::ask_call(g, x) } -> std::same_as<detail::plain_probe>;
 };

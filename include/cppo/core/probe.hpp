@@ -15,8 +15,8 @@ CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) n
   return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
-/// Stands for the register of a part that is checked. It declares `Declared` and reads `Lent`. `Scored`: a token's D and
-/// what follows from it are known when the part is asked.
+/// Stands for the register of a part that is checked. It declares `Declared` and reads `Lent`. `Scored`: a token's D
+/// and what follows from it are known when the part is asked.
 template <needs Declared, lent_inputs Lent, bool Scored>
 struct probe_register {};
 

@@ -2,8 +2,8 @@
 /// What is said of a value that stands where a part should and is none: the cause, in one sentence, at the call.
 ///
 /// A function that takes a part has two overloads: one for parts, constrained by their concept, and one that takes an
-/// argument of this file, which is chosen where the first does not fit. It says what is wrong and returns something that
-/// can be used, so that nothing else is said.
+/// argument of this file, which is chosen where the first does not fit. It says what is wrong and returns what can be
+/// used, so that nothing else is said.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,7 +14,8 @@ namespace cppo::inline CPPO_ABI::detail {
 
 /// What can be wrong with a part.
 enum class misuse {
-  none, number, other_part, owns, wrong_member, not_const, by_reference, not_generic, unusable, wrong_result, wrong_excess
+  none, number, other_part, owns, wrong_member, not_const, by_reference, not_generic, unusable, wrong_result,
+  wrong_excess,
 };
 
 template <misuse A, misuse B>
@@ -61,8 +62,10 @@ consteval misuse misuse_of_mask() noexcept {
   using V = mask_probe<M>;
   if constexpr (token_mask<M>) return misuse::none;
   else {
-    constexpr ways_to_call called{const_call_operator<M>, requires(M& m, token<V> const& t) { m(t); },
-                                  requires(M& m, token<V>& t) { m(t); }, requires(M& m, token<float_lane>& t) { m(t); }};
+    constexpr ways_to_call called{.as_it_must = const_call_operator<M>,
+                                  .not_const = requires(M& m, token<V> const& t) { m(t); },
+                                  .by_reference = requires(M& m, token<V>& t) { m(t); },
+                                  .on_one_type = requires(M& m, token<float_lane>& t) { m(t); }};
     return why_not<M>(any_part<M>, called, returns_mask_of_lanes<M> ? misuse::wrong_excess : misuse::wrong_result);
   }
 }
@@ -71,15 +74,17 @@ template <class D>
 consteval misuse misuse_of_divergence() noexcept {
   using V = score_probe<D>;
   using U = plain_probe;
-  using F = float_lane;
+  constexpr bool in_floats = requires(D& d, float x) { d.between(x, x); };
   if constexpr (divergence_score<D>) return misuse::none;
   else {
-    constexpr ways_to_call by_token{requires(D const& d, token<V> const& t) { d.at(t); },
-                                    requires(D& d, token<V> const& t) { d.at(t); }, requires(D& d, token<V>& t) { d.at(t); },
-                                    requires(D& d, token<F>& t) { d.at(t); }};
-    constexpr ways_to_call by_numbers{requires(D const& d, U x) { d.between(x, x); }, requires(D& d, U x) { d.between(x, x); },
-                                      requires(D& d, U& x) { d.between(x, x); },
-                                      requires(D& d, F x) { d.between(x, x); } || requires(D& d, float x) { d.between(x, x); }};
+    constexpr ways_to_call by_token{.as_it_must = requires(D const& d, token<V> const& t) { d.at(t); },
+                                    .not_const = requires(D& d, token<V> const& t) { d.at(t); },
+                                    .by_reference = requires(D& d, token<V>& t) { d.at(t); },
+                                    .on_one_type = requires(D& d, token<float_lane>& t) { d.at(t); }};
+    constexpr ways_to_call by_numbers{.as_it_must = requires(D const& d, U x) { d.between(x, x); },
+                                      .not_const = requires(D& d, U x) { d.between(x, x); },
+                                      .by_reference = requires(D& d, U& x) { d.between(x, x); },
+                                      .on_one_type = in_floats || requires(D& d, float_lane x) { d.between(x, x); }};
     return why_not<D>(any_part<D>, by_token.any() ? by_token : by_numbers);
   }
 }
@@ -87,12 +92,14 @@ consteval misuse misuse_of_divergence() noexcept {
 template <class W>
 consteval misuse misuse_of_weight() noexcept {
   using at = position<plain_probe>;
+  constexpr bool in_numbers = requires(W& w, index_t n) { w.at(n, n); };
   if constexpr (weight_schedule<W>) return misuse::none;
   else {
-    constexpr bool in_numbers = requires(W& w, index_t n) { w.at(n, n); };
-    constexpr ways_to_call called{requires(W const& w, at t, index_t n) { w.at(t, n); }, requires(W& w, at t, index_t n) { w.at(t, n); },
-                                  requires(W& w, at& t, index_t& n) { w.at(t, n); },
-                                  requires(W& w, position<float_lane> t, index_t n) { w.at(t, n); } || in_numbers};
+    constexpr ways_to_call called{.as_it_must = requires(W const& w, at t, index_t n) { w.at(t, n); },
+                                  .not_const = requires(W& w, at t, index_t n) { w.at(t, n); },
+                                  .by_reference = requires(W& w, at& t, index_t& n) { w.at(t, n); },
+                                  .on_one_type = in_numbers ||
+                                                 requires(W& w, position<float_lane> t, index_t n) { w.at(t, n); }};
     return why_not<W>(any_part<W>, called);
   }
 }
@@ -100,10 +107,13 @@ consteval misuse misuse_of_weight() noexcept {
 template <class G>
 consteval misuse misuse_of_gate() noexcept {
   using V = plain_probe;
+  constexpr bool in_floats = requires(G& g, float x) { g(x); };
   if constexpr (gate<G>) return misuse::none;
   else {
-    constexpr ways_to_call called{called_as_gate<G>, requires(G& g, V x) { g(x); }, requires(G& g, V& x) { g(x); },
-                                  requires(G& g, float_lane x) { g(x); } || requires(G& g, float x) { g(x); }};
+    constexpr ways_to_call called{.as_it_must = called_as_gate<G>,
+                                  .not_const = requires(G& g, V x) { g(x); },
+                                  .by_reference = requires(G& g, V& x) { g(x); },
+                                  .on_one_type = in_floats || requires(G& g, float_lane x) { g(x); }};
     return why_not<G>(part_other_than_gate<G>, called);
   }
 }
@@ -113,32 +123,34 @@ consteval misuse misuse_of_budget() noexcept {
   using S = probe_statistics<needs_of<B>>;
   if constexpr (budget<B>) return misuse::none;
   else {
-    constexpr ways_to_call called{requires(B const& b, S const& s) { b.resolve(s); }, requires(B& b, S const& s) { b.resolve(s); },
-                                  requires(B& b, S& s) { b.resolve(s); }, false};
+    constexpr ways_to_call called{.as_it_must = requires(B const& b, S const& s) { b.resolve(s); },
+                                  .not_const = requires(B& b, S const& s) { b.resolve(s); },
+                                  .by_reference = requires(B& b, S& s) { b.resolve(s); },
+                                  .on_one_type = false};
     return why_not<B>(any_part<B>, called);
   }
 }
 
-// Each refuses what is no part of its kind. `absent` stands for arguments that were not given.
-struct absent {};
+// Each refuses what is no part of its kind.
 
 /// A mask, or what stands for one.
 struct mask_argument {
-  constexpr mask_argument(absent) noexcept {}
+  constexpr mask_argument() noexcept = default;  // not given
   template <class M>
   constexpr mask_argument(M const&) noexcept {
     constexpr misuse wrong = misuse_of_mask<M>();
     static_assert(is_not<wrong, misuse::number>,
-                  "a number is no mask: write a clause, such as cppo::divergence_within(0.15) or ratio_within(0.8, 1.2)");
+                  "a number is no mask: write a clause, such as cppo::divergence_within(0.15) or ratio_within(0.8, "
+                  "1.2)");
     static_assert(is_not<wrong, misuse::other_part>,
-                  "this is a part of another kind, not a mask: masks are combined with masks, and trust_region takes a "
-                  "divergence, a weight and a mask");
+                  "this is a part of another kind, not a mask: masks are combined with masks, and trust_region takes a"
+                  " divergence, a weight and a mask");
     static_assert(is_not<wrong, misuse::owns>,
-                  "a mask is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
-                  "what outlives the call");
+                  "a mask is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to"
+                  " what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a mask is const and returns a bool or a cppo::parameter_check, reads() is const and returns "
-                  "a cppo::argument");
+                  "check() of a mask is const and returns a bool or a cppo::parameter_check, reads() is const and "
+                  "returns a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>,
                   "operator() of a mask must be const: `template <class V> constexpr auto operator()(cppo::token<V> "
                   "const& t) const`");
@@ -150,7 +162,8 @@ struct mask_argument {
                   "a mask is a struct that is called with a token: `template <class V> constexpr auto "
                   "operator()(cppo::token<V> const& t) const`, public");
     static_assert(is_not<wrong, misuse::wrong_result>,
-                  "operator() of a mask returns what a comparison of lanes gives, a `typename V::mask`: no bool, no number");
+                  "operator() of a mask returns what a comparison of lanes gives, a `typename V::mask`: no bool, no "
+                  "number");
     static_assert(is_not<wrong, misuse::wrong_excess>,
                   "excess(t) of a mask is const, takes a `cppo::token<V> const&` of any lanes V and returns a V");
   }
@@ -161,25 +174,29 @@ struct divergence_argument {
   template <class D>
   constexpr divergence_argument(D const&) noexcept {
     constexpr misuse wrong = misuse_of_divergence<D>();
-    static_assert(is_not<wrong, misuse::number>, "a number is no divergence: write cppo::binary_tv, or another measure");
-    static_assert(is_not<wrong, misuse::other_part>, "this is a part of another kind, not a divergence: trust_region takes a "
-                                                     "divergence, a weight and a mask, in this order");
+    static_assert(is_not<wrong, misuse::number>,
+                  "a number is no divergence: write cppo::binary_tv, or another measure");
+    static_assert(is_not<wrong, misuse::other_part>,
+                  "this is a part of another kind, not a divergence: trust_region takes a divergence, a weight and a "
+                  "mask, in this order");
     static_assert(is_not<wrong, misuse::owns>,
-                  "a divergence is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
-                  "to what outlives the call");
+                  "a divergence is copied byte by byte, as a kernel argument is: no vector or string in it, but a "
+                  "pointer to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a divergence is const and returns a bool or a cppo::parameter_check, reads() is const and "
-                  "returns a cppo::argument, largest() is const and returns a double");
+                  "check() of a divergence is const and returns a bool or a cppo::parameter_check, reads() is const "
+                  "and returns a cppo::argument, largest() is const and returns a double");
     static_assert(is_not<wrong, misuse::not_const>, "at(t) and between(log_p, log_q) of a divergence must be const");
-    static_assert(is_not<wrong, misuse::by_reference>, "a divergence takes `cppo::token<V> const&`, or two lanes by value");
+    static_assert(is_not<wrong, misuse::by_reference>,
+                  "a divergence takes `cppo::token<V> const&`, or two lanes by value");
     static_assert(is_not<wrong, misuse::not_generic>,
-                  "a divergence must take lanes of any type: `template <class V> constexpr V between(V log_p, V log_q) "
-                  "const`, or `at(cppo::token<V> const& t)`");
+                  "a divergence must take lanes of any type: `template <class V> constexpr V between(V log_p, V log_q)"
+                  " const`, or `at(cppo::token<V> const& t)`");
     static_assert(is_not<wrong, misuse::unusable>,
                   "a divergence has the member `template <class V> constexpr V between(V log_p, V log_q) const`, or "
                   "`at(cppo::token<V> const& t)`, public");
     static_assert(is_not<wrong, misuse::wrong_result>,
-                  "at(t) and between(log_p, log_q) of a divergence return a V, the lane they are given: no float, no double");
+                  "at(t) and between(log_p, log_q) of a divergence return a V, the lane they are given: no float, no "
+                  "double");
   }
 };
 
@@ -188,24 +205,27 @@ struct weight_argument {
   template <class W>
   constexpr weight_argument(W const&) noexcept {
     constexpr misuse wrong = misuse_of_weight<W>();
-    static_assert(is_not<wrong, misuse::number>, "a number is no weight: write cppo::uniform_weight or linear_weight(0.8)");
-    static_assert(is_not<wrong, misuse::other_part>, "this is a part of another kind, not a weight: trust_region takes a "
-                                                     "divergence, a weight and a mask, in this order");
+    static_assert(is_not<wrong, misuse::number>,
+                  "a number is no weight: write cppo::uniform_weight or linear_weight(0.8)");
+    static_assert(is_not<wrong, misuse::other_part>,
+                  "this is a part of another kind, not a weight: trust_region takes a divergence, a weight and a mask,"
+                  " in this order");
     static_assert(is_not<wrong, misuse::owns>,
-                  "a weight is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
-                  "what outlives the call");
+                  "a weight is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
+                  "to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
                   "check() of a weight is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>, "at(t, T) of a weight must be const");
-    static_assert(is_not<wrong, misuse::by_reference>, "at of a weight takes `cppo::position<V>` and `cppo::index_t` by value");
+    static_assert(is_not<wrong, misuse::by_reference>,
+                  "at of a weight takes `cppo::position<V>` and `cppo::index_t` by value");
     static_assert(is_not<wrong, misuse::not_generic>,
                   "a weight must take positions on lanes of any type: `template <class V> constexpr V "
                   "at(cppo::position<V> t, cppo::index_t T) const`");
     static_assert(is_not<wrong, misuse::unusable>,
                   "a weight has the member `template <class V> constexpr V at(cppo::position<V> t, cppo::index_t T) "
                   "const`, public");
-    static_assert(is_not<wrong, misuse::wrong_result>, "at(t, T) of a weight returns a V, the lanes of `cppo::position<V>`: "
-                                                       "no float, no double");
+    static_assert(is_not<wrong, misuse::wrong_result>,
+                  "at(t, T) of a weight returns a V, the lanes of `cppo::position<V>`: no float, no double");
   }
 };
 
@@ -214,12 +234,13 @@ struct gate_argument {
   template <class G>
   constexpr gate_argument(G const&) noexcept {
     constexpr misuse wrong = misuse_of_gate<G>();
-    static_assert(is_not<wrong, misuse::number>, "a number is no gate: write cppo::reciprocal_gate, or a gate of your own");
+    static_assert(is_not<wrong, misuse::number>,
+                  "a number is no gate: write cppo::reciprocal_gate, or a gate of your own");
     static_assert(is_not<wrong, misuse::other_part>,
                   "this is a part of another kind, not a gate: softened takes a region and a gate, in this order");
     static_assert(is_not<wrong, misuse::owns>,
-                  "a gate is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
-                  "what outlives the call");
+                  "a gate is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to"
+                  " what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
                   "check() of a gate is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>,
@@ -241,15 +262,16 @@ struct budget_argument {
   constexpr budget_argument(B const&) noexcept {
     constexpr misuse wrong = misuse_of_budget<B>();
     static_assert(is_not<wrong, misuse::other_part>,
-                  "this is a part of another kind, not a budget: write prefix_budget(delta, delta_b), or a budget such as "
-                  "cppo::calibrated_budget(0.02)");
+                  "this is a part of another kind, not a budget: write prefix_budget(delta, delta_b), or a budget such"
+                  " as cppo::calibrated_budget(0.02)");
     static_assert(is_not<wrong, misuse::owns>,
-                  "a budget is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
-                  "what outlives the call");
+                  "a budget is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
+                  "to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
                   "check() of a budget is const and returns a bool or a cppo::parameter_check");
     static_assert(is_not<wrong, misuse::not_const>, "resolve(statistics) of a budget must be const");
-    static_assert(is_not<wrong, misuse::by_reference>, "resolve of a budget takes the statistics as `Statistics const&`");
+    static_assert(is_not<wrong, misuse::by_reference>,
+                  "resolve of a budget takes the statistics as `Statistics const&`");
     static_assert(is_not<wrong, misuse::unusable> && is_not<wrong, misuse::number>,
                   "a budget has the member `template <class Statistics> constexpr double resolve(Statistics const& s) "
                   "const`, public");

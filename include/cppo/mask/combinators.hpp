@@ -128,7 +128,7 @@ template <token_mask A, token_mask B, token_mask... Rest>
 constexpr auto all_of(A a, B b, Rest... rest) noexcept {
   return all_of(both_masks<A, B>{a, b}, rest...);
 }
-/// Keeps what every mask keeps. Three, the first two of one type: goes before std::all_of where both namespaces are used.
+/// Keeps what every mask keeps. Three, two of one type first: goes before std::all_of where both namespaces are used.
 template <token_mask A, token_mask B>
 constexpr auto all_of(A a, A b, B c) noexcept {
   return all_of(all_of(a, b), c);
@@ -145,7 +145,7 @@ template <token_mask A, token_mask B, token_mask... Rest>
 constexpr auto any_of(A a, B b, Rest... rest) noexcept {
   return any_of(either_mask<A, B>{a, b}, rest...);
 }
-/// Keeps what some mask keeps. Three, the first two of one type: goes before std::any_of where both namespaces are used.
+/// Keeps what some mask keeps. Three, two of one type first: goes before std::any_of where both namespaces are used.
 template <token_mask A, token_mask B>
 constexpr auto any_of(A a, A b, B c) noexcept {
   return any_of(any_of(a, b), c);
@@ -155,7 +155,7 @@ template <token_mask... Ms>
 constexpr auto none_of(Ms... masks) noexcept {
   return not_mask<decltype(any_of(masks...))>{any_of(masks...)};
 }
-/// Keeps what no mask keeps. Three, the first two of one type: goes before std::none_of where both namespaces are used.
+/// Keeps what no mask keeps. Three, two of one type first: goes before std::none_of where both namespaces are used.
 template <token_mask A, token_mask B>
 constexpr auto none_of(A a, A b, B c) noexcept {
   return !any_of(a, b, c);
@@ -163,19 +163,19 @@ constexpr auto none_of(A a, A b, B c) noexcept {
 
 /// Never: they say which of the masks is none, and why.
 /// @{
-constexpr keep_all_t all_of(detail::mask_argument, detail::mask_argument = detail::absent{},
-                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
-                            detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+constexpr keep_all_t all_of(
+    detail::mask_argument, detail::mask_argument = {}, detail::mask_argument = {},
+    detail::mask_argument = {}, detail::mask_argument = {}, detail::mask_argument = {}) noexcept {
   return {};
 }
-constexpr keep_none_t any_of(detail::mask_argument, detail::mask_argument = detail::absent{},
-                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
-                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+constexpr keep_all_t any_of(
+    detail::mask_argument, detail::mask_argument = {}, detail::mask_argument = {},
+    detail::mask_argument = {}, detail::mask_argument = {}, detail::mask_argument = {}) noexcept {
   return {};
 }
-constexpr keep_all_t none_of(detail::mask_argument, detail::mask_argument = detail::absent{},
-                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{},
-                             detail::mask_argument = detail::absent{}, detail::mask_argument = detail::absent{}) noexcept {
+constexpr keep_all_t none_of(
+    detail::mask_argument, detail::mask_argument = {}, detail::mask_argument = {},
+    detail::mask_argument = {}, detail::mask_argument = {}, detail::mask_argument = {}) noexcept {
   return {};
 }
 /// @}
