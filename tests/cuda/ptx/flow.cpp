@@ -31,7 +31,7 @@ void call(step& s, instruction const& i) {
   if (s.w.registers.size() < rows) s.w.registers.resize(rows);
   s.each([&](int l) {
     thread_state& t = s.w.threads[static_cast<std::size_t>(l)];
-    s64 const frame = (t.frame + t.here->frame_bytes + 15) / 16 * 16;
+    s64 const frame = (t.frame + t.here->frame_bytes + 63) / 64 * 64;
     if (frame + callee.frame_bytes > warp::stack_bytes) throw fault("the stack is full: " + s.place(i));
     u8* const stack = s.w.stack_of(l);
     for (std::size_t k = 0; k < i.call->arguments.size(); ++k) {

@@ -54,7 +54,7 @@ std::unique_ptr<warp> make_warp(block& b, int index) {
   int const n = std::min(lanes, b.threads - index * lanes);
   w->all = w->running = n == lanes ? ~lane_mask{0} : (lane_mask{1} << n) - 1;
   w->registers.resize(static_cast<std::size_t>(run.kernel->registers));
-  w->stack.reset(new u8[static_cast<std::size_t>(warp::stack_bytes) * lanes]);
+  w->stack = aligned_in(w->stack_raw, static_cast<u64>(warp::stack_bytes) * lanes);
   for (int l = 0; l < n; ++l) {
     thread_state& t = w->threads[static_cast<std::size_t>(l)];
     t.here = run.kernel;
@@ -70,8 +70,7 @@ std::unique_ptr<cluster> make_cluster(launch& run, u32 index) {
   c->index = index;
   c->stride = std::bit_ceil(static_cast<u64>(run.kernel->shared_bytes) + 16);
   u64 const bytes = c->stride * run.cluster_size;
-  c->raw.reset(new u8[bytes + 256]);
-  c->shared = c->raw.get() + (256 - reinterpret_cast<u64>(c->raw.get()) % 256) % 256;
+  c->shared = aligned_in(c->raw, bytes);
   std::memset(c->shared, 0xcd, bytes);
   for (u32 rank = 0; rank < run.cluster_size; ++rank) {
     auto b = std::make_unique<block>();

@@ -56,13 +56,20 @@ struct warp {
   lane_mask all = 0, running = 0, at_warp = 0, at_block = 0, at_cluster = 0, ended = 0;
   std::array<thread_state, lanes> threads;
   std::vector<row> registers, special;
-  std::unique_ptr<u8[]> stack;
+  std::unique_ptr<u8[]> stack_raw;
+  u8* stack = nullptr;
   warp_order order;
 
-  u8* stack_of(int lane) const noexcept { return stack.get() + lane * stack_bytes; }
+  u8* stack_of(int lane) const noexcept { return stack + lane * stack_bytes; }
   // Thread `lane` of the warp in its block.
   int thread(int lane) const noexcept { return index * lanes + lane; }
 };
+
+// Memory that begins at a multiple of 256 bytes.
+inline u8* aligned_in(std::unique_ptr<u8[]>& raw, u64 bytes) {
+  raw.reset(new u8[bytes + 256]);
+  return raw.get() + (256 - reinterpret_cast<u64>(raw.get()) % 256) % 256;
+}
 
 struct cluster;
 
