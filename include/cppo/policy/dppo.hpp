@@ -24,12 +24,12 @@ struct dppo_options {
 
 /// The DPPO mask: toward mu, or D_t <= delta. [Eq. 3]
 template <divergence_score D = binary_tv_t>
-constexpr auto dppo(dppo_options o = {}, D divergence = {}) noexcept {
+constexpr auto dppo(dppo_options const& o = {}, D divergence = {}) noexcept {
   auto const within = divergence_within(o.delta_low.value_or(o.delta), o.delta_high.value_or(o.delta));
   return trust_region(divergence, uniform_weight, toward_rollout | within);
 }
 /// Never: it says what is wrong.
-constexpr auto dppo(dppo_options o, detail::divergence_argument) noexcept { return dppo(o); }
+constexpr auto dppo(dppo_options const& o, detail::divergence_argument) noexcept { return dppo(o); }
 
 }  // namespace cppo::inline CPPO_ABI
 

@@ -135,7 +135,8 @@ constexpr auto const& divergence_names() noexcept { return detail::divergence_na
 namespace detail {
 
 constexpr auto named_ppo(policy_config const& c) noexcept {
-  return ppo({.epsilon = c.epsilon, .epsilon_low = c.epsilon_low, .epsilon_high = c.epsilon_high});
+  double const e = c.epsilon;  // no optional is copied: g++ 12 warns of the number that it may not hold
+  return ppo({.epsilon_low = c.epsilon_low.value_or(e), .epsilon_high = c.epsilon_high.value_or(e)});
 }
 
 template <class F>

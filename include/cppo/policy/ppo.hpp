@@ -23,7 +23,7 @@ struct ppo_options {
 };
 
 /// The PPO / GRPO mask: toward mu, or 1 - epsilon_low <= rho <= 1 + epsilon_high. [Eq. 2]
-constexpr auto ppo(ppo_options o = {}) noexcept {
+constexpr auto ppo(ppo_options const& o = {}) noexcept {
   auto const within = ratio_within(1.0 - o.epsilon_low.value_or(o.epsilon), 1.0 + o.epsilon_high.value_or(o.epsilon));
   return trust_region(no_divergence, uniform_weight, toward_rollout | within);
 }
