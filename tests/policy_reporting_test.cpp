@@ -19,6 +19,18 @@ struct near_rollout {
   }
 };
 
+// Says how far it is past its boundary by what the prefix has spent, undeclared: under a soft gate that is known.
+struct wary_of_drift {
+  template <class V>
+  constexpr auto operator()(cppo::token<V> const& t) const {
+    return t.ratio() < 1.05;
+  }
+  template <class V>
+  constexpr V excess(cppo::token<V> const& t) const {
+    return t.ratio() / V(1.05) + t.prefix_drift();
+  }
+};
+
 // `silent` and the same region with a divergence for its report differ in what is measured alone; tokens masked.
 template <class Executor, class Region, class D>
 index_t decides_nothing(Executor const& executor, Region const& silent, D divergence, generator_options const& o = {}) {
@@ -59,6 +71,9 @@ TEST_CASE("F40: a divergence for the report alone changes no bit of mask, gate, 
   CHECK(decides_nothing(seq, ppo(), top_k_tv, {.top_k = 4}) > 0);
   CHECK(decides_nothing(seq, softened(ppo(), reciprocal_gate), binary_tv) > 0);
   CHECK(decides_nothing(seq, trust_region(no_divergence, linear_weight(0.5), near_rollout{}), binary_tv) > 0);
+  auto const wary = trust_region(no_divergence, uniform_weight, wary_of_drift{});
+  CHECK(decides_nothing(seq, softened(wary, reciprocal_gate), binary_tv) > 0);
+  CHECK(decides_nothing(simd, wary, binary_tv) > 0);
   CHECK(decides_nothing(seq, trust_region(no_divergence, uniform_weight, divergence_within(1e-9)), binary_tv) == 0);
 }
 

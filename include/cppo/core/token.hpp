@@ -206,8 +206,10 @@ class token {
     weight_ = weight;
     weighted_divergence_ = detail::saturate(weight_ * divergence_);
   }
-  /// D_t and Z_t become 0: for a mask that is to see neither.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void hide_divergence() noexcept { divergence_ = weighted_divergence_ = V(0); }
+  /// D_t, Z_t and S_{t-1} become 0: for a mask that is to see none of them.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void hide_divergence() noexcept {
+    divergence_ = weighted_divergence_ = prefix_drift_ = V(0);
+  }
   /// Sets the outcome of the exact budget test.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
   /// Sets the sums before t as numbers.
