@@ -241,7 +241,8 @@ TEST_CASE("F40: buffers of another shape, shared memory and short carries are to
   says(out({.mask = matrix_view<float>(x.data(), 4, 3)}), "mask has 4 rows, but must have 3: ");
   says(out({.gate = matrix_view<float>(x.data(), 3, 2)}), "gate has 2 columns, but must have 4: ");
   says(out({.loss = matrix_view<float>(x.data(), 3, 4, 4, 0)}),
-       "loss must have an element of its own for each token; only advantage");
+       "loss must have an element of its own for each slot, since each is written: ");
+  says(out({.mask = matrix_view<float>(x.data(), 3, 1)}), "mask must have an element of its own for each slot, since");
   says(out({.loss = x, .gradient = x}), "gradient shares memory with loss: ");
   says(out({.gradient = b.mu}), "gradient shares memory with rollout_log_prob: ");
   says(out({.loss = x, .trace = {.weight = x}}), "trace.weight shares memory with loss: ");

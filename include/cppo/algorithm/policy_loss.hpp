@@ -26,7 +26,6 @@ constexpr bool holds(sink s, element_type type) noexcept {
 constexpr status place_output(named_output const& o, sink which, layout const& l, column& out) noexcept {
   status s = place(o.lent->source(), l, o.where, out);
   if (s.ok() && out.lent() && !holds(which, out.type)) s = {status_code::element_type_mismatch, o.where};
-  if (s.ok() && out.lent() && repeats(out, l)) s = wrong_shape(o.where, "an element of its own for each slot");
   s.name = o.member;
   return s;
 }

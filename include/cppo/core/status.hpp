@@ -29,7 +29,7 @@ enum class status_code : std::int32_t {
   top_k_too_low,             ///< a listed log-prob is
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
-  extent_mismatch,           ///< a buffer does not have the batch's shape; `count`: the extent it would need
+  extent_mismatch,           ///< a buffer does not have the batch's shape; `wanted`: the extent it would need
   bad_offsets,               ///< cu_seqlens does not start at 0, decreases, or ends past the slots or before them
   size_overflow,             ///< extents multiply past 2^62
   bad_parameter,             ///< a threshold, budget, weight or option outside its range
@@ -205,8 +205,11 @@ CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_
 }
 /// An element that stands for more than one token where it may not.
 CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
-  return {.code = status_code::extent_mismatch, .where = where, .name = name,
-          .range = "an element of its own for each token; only advantage, response_mask and token_weight may repeat"};
+  char const* const own = where < argument::offsets
+                              ? "an element of its own for each token; only advantage, response_mask and token_weight "
+                                "may repeat"
+                              : "an element of its own for each slot, since each is written";
+  return {.code = status_code::extent_mismatch, .where = where, .name = name, .range = own};
 }
 /// Offset b + 1, which is not, or is past, the number of slots.
 CPPO_HOST_DEVICE constexpr status wrong_end(index_t b, index_t offset, index_t slots) noexcept {
