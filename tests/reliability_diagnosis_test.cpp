@@ -388,6 +388,8 @@ TEST_CASE("F40: a threshold that no divergence reaches", "[reliability]") {
   check(trm_max(), false);
   check(trust_region(binary_tv, uniform_weight, none_of(divergence_within(2.0))), true);
   check(ppo(), false);
+  check(reporting(ppo(), binary_tv), false);
+  check(reporting(dppo({}, no_divergence), binary_tv), true);
   check(unrestricted(), false);
 }
 

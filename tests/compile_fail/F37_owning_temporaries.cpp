@@ -1,5 +1,4 @@
 // expect: this temporary owns its elements, which are gone before they are used: give it a name first
-// expect: owning_temporaries.cpp:21:
 // expect: owning_temporaries.cpp:22:
 // expect: owning_temporaries.cpp:23:
 // expect: owning_temporaries.cpp:24:
@@ -8,6 +7,8 @@
 // expect: owning_temporaries.cpp:27:
 // expect: owning_temporaries.cpp:28:
 // expect: owning_temporaries.cpp:29:
+// expect: owning_temporaries.cpp:30:
+// expect: owning_temporaries.cpp:31:
 #include <cppo/cppo.hpp>
 
 #include <array>
@@ -27,3 +28,4 @@ auto const f = cppo::token_weight(cppo::per_response(std::array<float, 3>{}));
 auto const g = cppo::top_k(1, std::vector<long>(3), named, named);
 cppo::output const h = std::vector<cppo::half>(3);
 cppo::loss_options const i{.totals = cppo::piece_plan().totals};
+auto const j = cppo::packed({0, 6, 16});

@@ -189,8 +189,9 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& po
                          loss_options const& options = {}) noexcept {
   batch_diagnosis d = diagnose(batch, options);
   if (d.has(finding::bad_shape)) return d;
-  bool const out_of_reach = detail::out_of_reach(policy.mask(), detail::largest_divergence(policy.divergence()));
-  if (out_of_reach) d.add(finding::threshold_out_of_reach, d.tokens);
+  constexpr bool unseen = detail::reports_only<typename Region::divergence_type>;  // the mask sees D = 0
+  double const largest = unseen ? 0.0 : detail::largest_divergence(policy.divergence());
+  if (detail::out_of_reach(policy.mask(), largest)) d.add(finding::threshold_out_of_reach, d.tokens);
   if (!policy.check()) d.add(finding::bad_parameter, d.tokens, true);
   status const inputs = detail::check_inputs(batch, policy);
   if (inputs.code == status_code::missing_input) d.add(finding::missing_input, d.tokens, true);

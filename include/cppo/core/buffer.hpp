@@ -249,6 +249,12 @@ template <class Offset, std::size_t N>
 constexpr auto packed(Offset const (&cu_seqlens)[N]) noexcept {
   return packed(static_cast<Offset const*>(cu_seqlens), static_cast<index_t>(N) - 1);
 }
+/// Never, of a temporary array: `packed({0, 6, 16})` would be one.
+template <class Offset, std::size_t N>
+constexpr packed_layout packed(Offset const (&&cu_seqlens)[N]) noexcept {
+  detail::must_outlive<Offset const[N]>();
+  return packed(static_cast<Offset const*>(cu_seqlens), static_cast<index_t>(N) - 1);
+}
 /// The same by an mdspan of rank 1 without gaps.
 template <detail::mdspan_like View>
 constexpr auto packed(View const& cu_seqlens) noexcept {
