@@ -8,7 +8,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <numeric>
 #include <type_traits>
 #include <utility>
 
@@ -181,6 +180,14 @@ CPPO_HOST_DEVICE constexpr buffer flattened(buffer b) noexcept {
 CPPO_HOST_DEVICE constexpr bool may_repeat(argument a) noexcept {
   return a == argument::advantage || a == argument::response_mask || a == argument::token_weight;
 }
+/// The greatest of two numbers, one of them above 0 and none below: std::gcd is for hosts.
+CPPO_HOST_DEVICE constexpr index_t common_divisor(index_t a, index_t b) noexcept {
+  while (b != 0) {
+    index_t const rest = a % b;
+    a = b, b = rest;
+  }
+  return a;
+}
 /// Do two places in `rows` rows and `columns` columns share an element, where strides are `down` and `across`?
 CPPO_HOST_DEVICE constexpr bool share_elements(index_t rows, index_t columns, index_t down, index_t across) noexcept {
   down = down < 0 ? -down : down;
@@ -188,7 +195,7 @@ CPPO_HOST_DEVICE constexpr bool share_elements(index_t rows, index_t columns, in
   if (rows <= 0 || columns <= 0) return false;
   if (down == 0 && across == 0) return rows > 1 || columns > 1;
   // The shortest way between places of one element: `across / g` rows down and `down / g` columns back.
-  index_t const g = std::gcd(down, across);
+  index_t const g = common_divisor(down, across);
   return across / g < rows && down / g < columns;
 }
 /// Do two slots of the layout share an element of the column?

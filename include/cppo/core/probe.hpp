@@ -27,14 +27,16 @@ struct register_ops<probe_register<Declared, Lent, Scored>> : register_ops<float
 template <class V>
 struct permitted {
   static constexpr bool scored = true;
-  static constexpr bool lent(lent_inputs) noexcept { return true; }
-  static constexpr bool declared(needs) noexcept { return true; }
+  CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
+  CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
 template <needs Declared, lent_inputs Lent, bool Scored>
 struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
   static constexpr bool scored = Scored;
-  static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
-  static constexpr bool declared(needs wanted) noexcept { return Scored && (Declared | wanted) == Declared; }
+  CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
+  CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
+    return Scored && (Declared | wanted) == Declared;
+  }
 };
 
 }  // namespace cppo::inline CPPO_ABI::detail
