@@ -252,11 +252,14 @@ struct per_response_buffer {
 };
 
 /// Responses one after the other, by an array of cumulative lengths.
-template <class Offset, std::size_t N>
-constexpr auto packed(Offset const (&cu_seqlens)[N]) noexcept {
-  return packed(static_cast<Offset const*>(cu_seqlens), static_cast<index_t>(N) - 1);
+template <detail::array_like Array>
+  requires(std::rank_v<std::remove_reference_t<Array>> == 1)
+constexpr packed_layout packed(Array&& cu_seqlens) noexcept {
+  using array = std::remove_reference_t<Array>;
+  detail::must_outlive<Array>();
+  return packed(static_cast<std::remove_extent_t<array> const*>(cu_seqlens), static_cast<index_t>(std::extent_v<array>) - 1);
 }
-/// Never, of a temporary array: `packed({0, 6, 16})` would be one.
+/// Never, of braces, which make a temporary: `packed({0, 6, 16})`.
 template <class Offset, std::size_t N>
 constexpr packed_layout packed(Offset const (&&cu_seqlens)[N]) noexcept {
   detail::must_outlive<Offset const[N]>();
