@@ -136,7 +136,7 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
 
 template <class Real>
 status cuda_t::check_memory(rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) const noexcept {
-  using detail::both_read, detail::buffer, detail::device_reads;
+  using detail::both_read, detail::buffer, detail::device_reads, detail::named_output, detail::named_outputs;
   int device = 0;
   if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return detail::failed(e);
   layout const& l = batch.shape();
