@@ -176,7 +176,7 @@ class simd_response {
   /// Is the batch too large to be found in a cache afterwards, and to be there already?
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
-    if constexpr (can_stream) return task_.batch.shape().elements() > tokens;
+    if constexpr (can_stream) return task_.batch.shape().covered() > tokens;
     else return false;
   }
 
