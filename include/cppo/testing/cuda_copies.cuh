@@ -100,15 +100,12 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
   layout const& l = t.batch.shape();
   layout there = l;
   auto const slots = static_cast<std::size_t>(l.elements());
-  auto const place = [&](auto const* offsets) {
-    there = l.moved_to_device(copies.of(offsets, static_cast<std::size_t>(l.responses() + 1) * sizeof *offsets));
-  };
   if (l.is_packed() && l.responses() > 0) {
-    if (l.offset_type() == element_type::i32) place(static_cast<std::int32_t const*>(l.offsets()));
-    else place(static_cast<std::int64_t const*>(l.offsets()));
+    index_t const bytes = (l.responses() + 1) * cppo::detail::size_of(l.offset_type());
+    there = l.moved_to_device(copies.of(static_cast<char const*>(l.offsets()), static_cast<std::size_t>(bytes)));
   }
   auto const move = [&]<class B>(B& b) {
-    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, there));  // from slot 0 on
+    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, l));  // of a part its own slots alone
     else copies.move(b.data, footprint_of(b, static_cast<index_t>(slots), t.batch.lists().k));
   };
   cppo::detail::task<Real, Region> moved = t;

@@ -30,14 +30,14 @@ TEST_CASE("copies: random batches come back as seq leaves them", "[cuda]") {
   CHECK(over_seeds<cppo::half>() == "");
 }
 
-TEST_CASE("copies: a packed batch that begins anywhere is copied from where it begins", "[cuda]") {
+TEST_CASE("copies: a part of larger buffers is copied from where it begins", "[cuda]") {
   for (std::int64_t const lead : {0, 1, 5, 64}) {
     std::vector<std::int64_t> const offsets{lead, lead + 3, lead + 3, lead + 7};
     // Nothing of a buffer lies before its first slot: the pointer to slot 0 is out of it.
     std::vector<float> const pi{-0.5F, -1.0F, -0.25F, -2.0F, -0.75F, -0.125F, -1.5F}, mu(7, -0.5F), a(7, 1.0F);
     std::vector<float> want(7, 9.0F), got(7, 9.0F);
     auto const from_zero = [lead](auto& v) { return reinterpret_cast<decltype(v.data())>(reinterpret_cast<std::uintptr_t>(v.data()) - static_cast<std::uintptr_t>(lead) * sizeof(float)); };
-    auto const batch = cppo::rollout_batch(cppo::packed(offsets.data(), 3), cppo::log_prob(from_zero(pi)), cppo::rollout_log_prob(from_zero(mu)), cppo::advantage(from_zero(a)));
+    auto const batch = cppo::rollout_batch(cppo::packed(offsets.data(), 3).part_of(lead + 7), cppo::log_prob(from_zero(pi)), cppo::rollout_log_prob(from_zero(mu)), cppo::advantage(from_zero(a)));
     REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = from_zero(want)}).ok());
     REQUIRE(policy_loss(on_copies{}, batch, cppo::fixed_cppo(), {.gradient = from_zero(got)}).ok());
     CHECK(got == want);
@@ -84,6 +84,20 @@ TEST_CASE("copies: outputs woven into each other come back without what lies bet
   REQUIRE(run(on_copies{}, got));
   CHECK(got == want);
   for (std::size_t k = 2; k < 12; k += 3) CHECK(got[k] == 9.0F);
+}
+
+TEST_CASE("copies: offsets of any integers are copied, and nothing past them is read", "[cuda]") {
+  std::vector<float> const pi{-0.5F, -1.0F, -0.25F, -2.0F, -0.75F}, mu(5, -0.5F), a(5, 1.0F);
+  auto const check = [&]<class Offset>(Offset) {
+    std::vector<Offset> const offsets{Offset{0}, Offset{3}, Offset{5}};
+    std::vector<float> want(5, 9.0F), got(5, 9.0F);
+    auto const batch = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+    REQUIRE(policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want}).ok());
+    REQUIRE(policy_loss(on_copies{}, batch, cppo::fixed_cppo(), {.gradient = got}).ok());
+    CHECK(got == want);
+  };
+  check(std::uint8_t{}), check(std::int8_t{}), check(std::uint16_t{}), check(std::int32_t{}), check(std::uint32_t{});
+  check(std::size_t{});
 }
 
 TEST_CASE("copies: a stream that fails is a status", "[cuda]") {
