@@ -7,7 +7,6 @@
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
-#include <ranges>
 #include <span>
 #include <type_traits>
 
