@@ -140,7 +140,7 @@ constexpr parameter_check check_normalizer(loss_options const& o, layout const& 
                       "0, or positive with 1/normalizer neither infinite nor subnormal: 0 takes this call's counts"},
                      {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response",
                       largest,
-                      "a number whose inverse is neither infinite nor subnormal: pass the global count as normalizer"}});
+                      "a number whose inverse is neither infinite nor subnormal: pass the count to divide by"}});
 }
 
 /// Is T given where it is read, and one that can be?
