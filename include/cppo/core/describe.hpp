@@ -174,9 +174,9 @@ class description {
 
 }  // namespace detail
 
-/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4), but must be
-/// finite ...: mask the token, or replay it in the trainer". For logs: `std::puts(describe(s).c_str())`, or
-/// `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
+/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4 bad tokens),
+/// but must be finite ...: mask the token, or recompute it with the weights that sampled it". For logs:
+/// `std::puts(describe(s).c_str())`, or `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
 ///
 /// Positions count from 0. Of several things that are wrong one is named: of the region before the options, of a
 /// region's parts the first of divergence, weight, mask from left to right and gate, of the options the first that
