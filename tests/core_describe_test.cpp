@@ -55,8 +55,9 @@ TEST_CASE("F40: the sentence of a token names argument, place, number, count and
   status s{status_code::rollout_log_prob_invalid, argument::rollout_log_prob, 3, 117, 4};
   s.has_value = true;
   s.value = std::numeric_limits<double>::quiet_NaN();
-  CHECK(text(s) == "rollout_log_prob at response 3, token 117 is nan (first of 4), but must be finite and at most 0 "
-                   "(plus log_prob_tolerance) where response_mask is 1: mask the token, or replay it in the trainer");
+  CHECK(text(s) == "rollout_log_prob at response 3, token 117 is nan (first of 4 bad tokens), but must be finite and "
+                   "at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the token, or recompute it with "
+                   "the weights that sampled it");
   s.count = 1;
   s.value = -std::numeric_limits<double>::infinity();
   says(text(s), "token 117 is -inf, but must");
@@ -64,7 +65,7 @@ TEST_CASE("F40: the sentence of a token names argument, place, number, count and
   says(text(s), "token 117 must be finite");
   s.code = status_code::bad_input_excluded;
   CHECK(text(s) == "rollout_log_prob at response 3, token 117: tokens with bad input were left out as if their "
-                   "response mask were 0: mask or mend them");
+                   "response_mask were 0: mask or recompute them");
 }
 
 TEST_CASE("F40: a positive log-prob is told of log_prob_tolerance, by message() too", "[core]") {
@@ -123,7 +124,7 @@ TEST_CASE("F40: every code and argument has a whole sentence up to the remedy, h
       }
     }
   }
-  CHECK(longest < 330);  // what a name and a range of the library may add
+  CHECK(longest < 350);  // what a name and a range of the library may add
 }
 
 TEST_CASE("F40: a sentence has one remedy, and begins with the argument that it is about", "[core]") {
@@ -155,11 +156,15 @@ TEST_CASE("F40: extents, offsets, horizons, overlaps, pieces and workspaces are 
   CHECK_THAT(text(long_one),
              cppo_test::contains("response 3 has 12 valid tokens, but horizon is 8: raise horizon"));
   CHECK_THAT(text(piece),
-             cppo_test::contains("piece 5 has 4 valid tokens, but carries and totals leave room for 2: run"));
+             cppo_test::contains("piece 5 has 4 valid tokens, but carries and totals leave room for 2: pass"));
   says(text({status_code::carry_mismatch, argument::carry, 5}), "piece 5: carries and totals must");
-  says(text({status_code::piece_rejected, argument::carry, 2, -1, 3}), "piece 2 (first of 3): another piece");
+  says(text({status_code::piece_rejected, argument::carry, 2, -1, 3}), "piece 2 (first of 3 pieces): another piece");
   says(text({status_code::workspace_too_small, argument::none, -1, -1, 4096}), "a workspace of 4096 bytes: lend");
   says(text({status_code::workspace_too_small}), "the executor has no workspace: lend");
+  CHECK_THAT(text({status_code::bad_pieces, argument::response_of, 4, -1, 1}),
+             cppo_test::contains("response_of at piece 4 numbers the pieces wrongly: pass"));
+  says(text({status_code::bad_tensor, argument::tensor}), "tensor must have one or two dimensions");
+  says(text({status_code::not_host_memory, argument::tensor}), "tensor lies on a device: pass");
   says(text({status_code::device_error, argument::none, -1, -1, 2}), "(cudaError_t 2)");
   says(text({status_code::missing_input, argument::token_id}), "token_id is read by the region, but was not lent");
   says(text({status_code::null_buffer, argument::offsets}), "cu_seqlens is null");

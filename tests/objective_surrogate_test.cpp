@@ -216,7 +216,7 @@ TEST_CASE("every aggregation scales the gradient as it scales the loss") {
     REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.gradient = gradient, .report = &r},
                         {.aggregate = how, .horizon = 5})
                 .ok());
-    return r.loss;
+    return r.loss();
   };
   std::vector<double> gradient(6), unused(6);
   total(gradient);

@@ -247,7 +247,7 @@ TEST_CASE("F40: buffers of another shape, shared memory and short carries are to
   says(out({.gradient = b.mu}), "gradient shares memory with rollout_log_prob: ");
   says(out({.loss = x, .trace = {.weight = x}}), "trace.weight shares memory with loss: ");
   std::vector<int> whole(12);
-  says(out({.trace = {.weight = whole}}), "trace.weight has elements of another type than is read or written: ");
+  says(out({.trace = {.weight = whole}}), "trace.weight has elements of the wrong type: ");
   std::vector<response_summary> two(2), three(3);
   std::vector<prefix_sums> carries(3), one(1);
   says(text(b.call({.totals = two})), "totals has 2 entries, but must have 3: ");
@@ -266,7 +266,7 @@ TEST_CASE("F40: bad input is told with its number, by every executor and policy 
   auto const check = [&b](auto const& executor) {
     for (auto const how : {on_bad_input::reject, on_bad_input::exclude, on_bad_input::propagate}) {
       status const s = policy_loss(executor, b.view(), ppo(), {.gradient = b.gradient}, {.bad_input = how});
-      says(text(s), "log_prob at response 1, token 2 is 1e-06 (first of 2)");
+      says(text(s), "log_prob at response 1, token 2 is 1e-06 (first of 2 bad tokens)");
     }
   };
   check(seq);

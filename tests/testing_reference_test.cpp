@@ -320,7 +320,7 @@ TEST_CASE("oracle: weights by slot, and packed slots") {
   vec const d(4, 0.2), lp(4, std::log(0.5)), lq(4, std::log(0.25)), a(4, 1.0);
   std::vector<std::int32_t> const offsets{1, 3, 4};
   auto const batch =
-      rollout_batch(packed(offsets), log_prob(lp), rollout_log_prob(lq), advantage(a), divergence_values(d));
+      rollout_batch(packed(offsets).part_of(4), log_prob(lp), rollout_log_prob(lq), advantage(a), divergence_values(d));
   auto const r = reference(batch, {.divergence = reference_divergence::precomputed, .weights = {9.0, 0.5, 1.0, 0.25},
                                    .threshold = reference_bounds{0.15, 0.15}});
   same(r.weighted, {0.0, 0.1, 0.2, 0.05});

@@ -23,10 +23,12 @@ double const not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 bool near(double a, double b, double relative) { return std::fabs(a - b) <= relative * std::fabs(b); }
 
-// Only for one position at a time, in float: a schedule that double lanes cannot ask.
+// In float alone: a schedule that double lanes cannot ask.
 struct float_only {
-  constexpr cppo::float_lane at(cppo::position<cppo::float_lane> t, index_t) const {
-    return cppo::float_lane(1) / t.value();
+  template <class V>
+    requires std::is_same_v<typename V::value_type, float>
+  constexpr V at(cppo::position<V> t, index_t) const {
+    return V(1) / t.value();
   }
 };
 static_assert(cppo::weight_schedule<float_only>);

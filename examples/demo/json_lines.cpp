@@ -97,7 +97,8 @@ int json_line::integer(std::string_view field, int fallback) const {
   simdjson::dom::element const e = element(field);
   if (e.get(value) != simdjson::SUCCESS || value < std::numeric_limits<int>::min() ||
       value > std::numeric_limits<int>::max()) {
-    fail(fmt::format("{} must be a whole number, but is {}", spelled(field), kind_of(e)));
+    fail(fmt::format("{} must be a whole number of at most 32 bits, but is {}", spelled(field),
+                     e.is_number() ? "another number" : kind_of(e)));
   }
   return static_cast<int>(value);
 }
@@ -136,7 +137,7 @@ std::vector<std::int32_t> json_line::integers(std::string_view field) const {
 
 std::int32_t json_line::token_id(std::string_view field, std::size_t at, float x) const {
   if (!(x >= -1.0F && x <= 16777216.0F) || x != static_cast<float>(static_cast<std::int32_t>(x))) {
-    fail(fmt::format("{}[{}] must be a token id, but is {}", spelled(field), at, x));
+    fail(fmt::format("{}[{}] must be a token id from -1 to 16777216, but is {}", spelled(field), at, x));
   }
   return static_cast<std::int32_t>(x);
 }

@@ -109,12 +109,19 @@ void read_top_k(std::string const& path, std::vector<rollout>& rollouts) {
     int const sample = line.integer("sample", -1);
     auto const same = [&](rollout const& r) { return r.prompt == prompt && r.sample == sample; };
     auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
-    if (found == rollouts.end()) line.fail(fmt::format("no response has prompt {} and sample {}", prompt, sample));
-    if (found->ids.empty()) line.fail("Top-K lists need \"response_ids\" in the rollout file");
+    if (found == rollouts.end()) {
+      line.fail(fmt::format("the rollout file has no response with prompt {} and sample {} (-1: not given)", prompt,
+                            sample));
+    }
+    if (found->ids.empty()) {
+      line.fail(fmt::format("Top-K lists need \"response_ids\", which line {} of the rollout file lacks", found->line));
+    }
     found->lists = read_lists(line, found->size());
     if (k == 0) k = found->lists.k;
-    if (found->lists.k != k)
-      line.fail(fmt::format("the lists hold {} tokens, those before hold {}", found->lists.k, k));
+    if (found->lists.k != k) {
+      line.fail(fmt::format("\"ids\" lists {} ids a token, but in the lines before {}: K must be the same",
+                            found->lists.k, k));
+    }
   });
 }
 

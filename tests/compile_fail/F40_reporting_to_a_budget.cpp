@@ -1,4 +1,4 @@
-// expect first: this mask decides by what a divergence adds up to: give the region one, not one for the report alone
+// expect first: this mask decides by sums, means or maxima of a divergence, but the region has one for its report alone: write trust_region(divergence, weight, mask)
 // expect errors: 1
 // expect lines: 10
 #include <cppo/cppo.hpp>

@@ -38,7 +38,7 @@ def kernels(report):
     found = {}
     for part in report.split("Compiling entry function ")[1:]:
         mangled = part.split("'")[1]
-        kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
+        kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
         if kernel is None:
             continue
         region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")

@@ -47,11 +47,14 @@ constexpr std::string_view sentence(finding f) noexcept {
     case finding::positive_log_probs:
       return "positive log-probs: compute log-softmax in float, or allow rounding with log_prob_tolerance";
     case finding::identical_policies:
-      return "log mu equals log pi everywhere: the rollout log-probs were probably replaced by the trainer's own; no "
-             "trust region can act";
-    case finding::zero_advantages: return "every advantage is 0: groups with equal rewards teach nothing";
+      return "log mu equals log pi everywhere, so no trust region can act: the rollout log-probs were probably "
+             "replaced by the trainer's own; lend those of the engine";
+    case finding::zero_advantages:
+      return "every advantage is 0: groups with equal rewards teach nothing; skip them, or sample groups whose rewards "
+             "differ";
     case finding::shifted_by_one:
-      return "log mu fits log pi better one token off: one side stores the log-prob of the next token";
+      return "log mu fits log pi better one token off: one side stores the log-prob of the next token; shift that side "
+             "by one (the smaller shifted_gap says which way)";
     case finding::truncated_sampling:
       return "log mu is above log pi almost everywhere: it was renormalised by top-p or top-k; ask the engine for the "
              "untruncated log-probs";
@@ -59,7 +62,8 @@ constexpr std::string_view sentence(finding f) noexcept {
       return "more than 5 % of the ratios lie outside [0.9, 1.1]: engine and trainer disagree (do both divide by the "
              "temperature?), or the data is stale";
     case finding::bad_shape:
-      return "the buffers do not fit the shape (batch.check() names one), or a device has the offsets: none was read";
+      return "the buffers do not fit the shape (describe(batch.check()) names one), or the offsets lie on a device: "
+             "nothing was read";
     case finding::below_floor:
       return "log-probs below log_prob_floor: an engine wrote -9999 or the like for -inf; mask those tokens, or "
              "recompute them";
@@ -74,7 +78,7 @@ constexpr std::string_view sentence(finding f) noexcept {
              "mask 0, for each such token has a gradient";
     case finding::partly_replaced:
       return "some responses have log mu equal to log pi to the bit and the others do not: their rollout log-probs "
-             "were replaced by the trainer's own; no trust region can act on them";
+             "were replaced by the trainer's own, so no trust region can act on them; lend those of the engine";
     case finding::swapped_policies:
       return "log pi and log mu seem to stand in each other's place: the mean of mu/pi is 1 and that of pi/mu is not; "
              "log_prob(...) takes the policy being trained";
@@ -88,9 +92,11 @@ constexpr std::string_view sentence(finding f) noexcept {
       return "rows and columns seem to be exchanged: padded(B, T) takes the number of responses first, and the tokens "
              "of a response lie one after the other";
     case finding::missing_input:
-      return "the region reads an input that the batch does not lend: policy_loss refuses the call, and names it";
+      return "the region reads an input that the batch does not lend: policy_loss refuses the call, and its status "
+             "names the input";
     case finding::bad_parameter:
-      return "a parameter of the region is out of its range: policy_loss refuses the call";
+      return "a parameter of the region is out of its range: policy_loss refuses the call, and describe(status) names "
+             "the parameter";
     case finding::threshold_out_of_reach:
       return "a threshold or budget of the region is as high as its divergence ever gets (a total variation: 1), or "
              "higher: it masks no token; give it a lower one";

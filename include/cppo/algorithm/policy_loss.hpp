@@ -136,9 +136,10 @@ template <class Real>
 constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
   double const n = o.normalizer, largest = n * longest_divisor(o, l);
   return first_fault({{n == 0.0 || (n > 0.0 && can_divide_by<Real>(n)), "normalizer", n,
-                      "0, or positive with 1/normalizer a normal number: 0 takes the counts of the call"},
+                      "0, or positive with 1/normalizer neither infinite nor subnormal: 0 takes this call's counts"},
                      {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response",
-                      largest, "a number whose inverse is a normal one: pass the count that is divided by"}});
+                      largest,
+                      "a number whose inverse is neither infinite nor subnormal: pass the count to divide by"}});
 }
 
 /// Is T given where it is read, and one that can be?
@@ -154,7 +155,7 @@ constexpr parameter_check check_horizon(loss_options const& o) noexcept {
                       "given under position_convention::fixed_horizon: pass one for the whole run, such as the most "
                       "tokens you sample, or use own_length"},
                      {o.horizon <= longest_response || !counts, "horizon", h,
-                      "at most 2^48 where positions read it: lower it"}});
+                      "at most 2^48 under position_convention::fixed_horizon: pass the most tokens you sample"}});
 }
 
 /// Do positions mean something in this batch?
@@ -177,7 +178,7 @@ constexpr parameter_check check_options(loss_options const& o, layout const& l) 
       {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
        "a value of on_bad_input: reject is the default"},
       {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
-       "in [0, 1]: 0 takes no log-prob above 0, 1e-3 those that rounding has lifted there"},
+       "in [0, 1]: 0 accepts no log-prob above 0, 1e-3 accepts those that rounding made positive"},
       {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
 }
 

@@ -39,7 +39,8 @@ struct region_argument {
   template <class R>
   constexpr region_argument(R const&) noexcept {
     constexpr bool copied = trivially_copyable_value<R>, whole = !copied || trust_region_policy<R>;
-    static_assert(copied, "a region is copied byte by byte, as a kernel argument is: no vector or string in it");
+    static_assert(copied, "a region is copied byte by byte, as a kernel argument is: no vector or string in it, but a "
+                          "pointer to what outlives the call");
     static_assert(whole, "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, "
                          "mask), or by a named policy such as cppo::ppo()");
   }

@@ -16,7 +16,7 @@ class fixed_budget_t {
   /// In range?
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {delta_b_ >= 0.0 && delta_b_ <= max_score, "fixed_budget(delta_b)", delta_b_,
-            "in [0, 1000]: 0 leaves a prefix the initial slack delta alone"};
+            "in [0, 1000]: 0 leaves a prefix only the initial slack delta"};
   }
   /// Is it one that no mean of D up to `largest` exceeds?
   constexpr bool out_of_reach(double largest) const noexcept { return delta_b_ >= largest; }

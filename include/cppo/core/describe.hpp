@@ -110,8 +110,8 @@ class description {
       return say(" must be ", s_.range);
     }
     if (s_.where != argument::region) return say(sentence(s_.code));
-    say("a part of your own is outside its range, says its check(): mend its parameters, or return a parameter_check, ",
-        "which names them");
+    say("a part of your own is outside its range, as its check() says: correct its parameters, or let check() return ",
+        "a cppo::parameter_check, which names the one");
   }
   /// A number of elements, rows, entries, ... that is not the one wanted.
   void extent() noexcept {
@@ -127,7 +127,8 @@ class description {
       subject();
       place();
       if (s_.has_value) say(s_.where == argument::top_k ? " lists " : " is ", s_.value);
-      if (s_.count > 1 && !s_.nothing_written()) say(" (first of ", s_.count, ")");
+      bool const pieces = s_.code == status_code::piece_rejected;
+      if (s_.count > 1 && !s_.nothing_written()) say(" (first of ", s_.count, pieces ? " pieces)" : " bad tokens)");
       if (rest.front() != ' ') say(": ");
       else if (s_.has_value) say(rest.starts_with(" must") ? ", but" : ", which");
     }
@@ -142,7 +143,7 @@ class description {
   }
   void place() noexcept {
     if (s_.response < 0 || piece()) return;
-    say(" at response ", s_.response);
+    say(s_.code == status_code::bad_pieces ? " at piece " : " at response ", s_.response);
     if (s_.token >= 0) say(", token ", s_.token);
   }
   /// The sentence of the code after its subject, with the space between them; all of it where it has another subject.
@@ -173,9 +174,9 @@ class description {
 
 }  // namespace detail
 
-/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4), but must be
-/// finite ...: mask the token, or replay it in the trainer". For logs: `std::puts(describe(s).c_str())`, or
-/// `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
+/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4 bad tokens),
+/// but must be finite ...: mask the token, or recompute it with the weights that sampled it". For logs:
+/// `std::puts(describe(s).c_str())`, or `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
 ///
 /// Positions count from 0. Of several things that are wrong one is named: of the region before the options, of a
 /// region's parts the first of divergence, weight, mask from left to right and gate, of the options the first that

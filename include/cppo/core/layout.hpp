@@ -7,7 +7,6 @@
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
-#include <ranges>
 #include <span>
 #include <type_traits>
 
@@ -138,9 +137,10 @@ class layout {
     if (!packed_ && responses_ < 0) return {false, "padded(responses, ...)", static_cast<double>(responses_), shape};
     if (width_ < 0) return {false, "padded(..., width)", static_cast<double>(width_), shape};
     if (responses_ < 0) return {false, "packed(cu_seqlens, responses)", static_cast<double>(responses_), cuts};
+    constexpr char const* fill = "0 or more: pass the number of slots in each buffer";
     auto const slots = static_cast<double>(elements_);
-    if (rest_ == rest::cleared) return {elements_ >= 0, "with_capacity(n)", slots, "0 or more: pass the slots of a buffer"};
-    if (rest_ == rest::left) return {elements_ >= 0, "part_of(n)", slots, "0 or more: pass the slots of a buffer"};
+    if (rest_ == rest::cleared) return {elements_ >= 0, "with_capacity(n)", slots, fill};
+    if (rest_ == rest::left) return {elements_ >= 0, "part_of(n)", slots, fill};
     bool const right = responses_ > 0 ? elements_ >= 0 : elements_ == 0;
     return {right, "packed_on_device(..., elements)", slots, "the last of cu_seqlens: 0 if there is no response"};
   }

@@ -17,7 +17,7 @@ namespace detail {
 /// Is it a threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too?
 CPPO_HOST_DEVICE constexpr parameter_check threshold_check(double delta, char const* name) noexcept {
   return {delta >= 0x1p-126 && delta <= max_score, name, delta,
-          "in [2^-126, 1000]: keep_none keeps no token, keep_all all of them"};
+          "in [2^-126, 1000]: to keep no token write keep_none in its place, to keep all keep_all"};
 }
 }  // namespace detail
 

@@ -214,7 +214,8 @@ struct weight_argument {
                   "a weight is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
                   "to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a weight is const and returns a bool or a cppo::parameter_check");
+                  "check() of a weight is const and returns a bool or a cppo::parameter_check, reads() is const and "
+                  "returns a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>, "at(t, T) of a weight must be const");
     static_assert(is_not<wrong, misuse::by_reference>,
                   "at of a weight takes `cppo::position<V>` and `cppo::index_t` by value");
@@ -242,7 +243,8 @@ struct gate_argument {
                   "a gate is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to"
                   " what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a gate is const and returns a bool or a cppo::parameter_check");
+                  "check() of a gate is const and returns a bool or a cppo::parameter_check, reads() is const and "
+                  "returns a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>,
                   "operator() of a gate must be const: `template <class V> constexpr V operator()(V x) const`");
     static_assert(is_not<wrong, misuse::by_reference>, "a gate takes the excess by value: `operator()(V x) const`");
@@ -268,7 +270,8 @@ struct budget_argument {
                   "a budget is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer "
                   "to what outlives the call");
     static_assert(is_not<wrong, misuse::wrong_member>,
-                  "check() of a budget is const and returns a bool or a cppo::parameter_check");
+                  "check() of a budget is const and returns a bool or a cppo::parameter_check, reads() is const and "
+                  "returns a cppo::argument");
     static_assert(is_not<wrong, misuse::not_const>, "resolve(statistics) of a budget must be const");
     static_assert(is_not<wrong, misuse::by_reference>,
                   "resolve of a budget takes the statistics as `Statistics const&`");

@@ -61,19 +61,22 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
   switch (code) {
     case status_code::ok: return "ok";
     case status_code::no_active_tokens:
-      return "no token is active (every response mask is 0): loss and gradient are 0; skip the optimizer step";
+      return "no token is active (response_mask is 0 everywhere): loss and gradient are 0; skip the optimizer step if "
+             "no other micro-batch or rank has tokens";
     case status_code::bad_input_excluded:
-      return "tokens with bad input were left out as if their response mask were 0: mask or mend them";
+      return "tokens with bad input were left out as if their response_mask were 0: mask or recompute them";
     case status_code::bad_input_propagated:
-      return "tokens with bad input have NaN loss and gradient, as asked: mask or mend them";
+      return "tokens with bad input have NaN loss and gradient, as on_bad_input::propagate asks: mask or recompute "
+             "them";
     case status_code::log_prob_invalid:
       return "log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask the "
              "token, or recompute its log-softmax";
     case status_code::rollout_log_prob_invalid:
       return "rollout_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask "
-             "the token, or replay it in the trainer";
+             "the token, or recompute it with the weights that sampled it";
     case status_code::advantage_invalid:
-      return "advantage must be finite where response_mask is 1: check groups of one response or of equal rewards";
+      return "advantage must be finite where response_mask is 1: check groups of one response or of equal rewards, "
+             "whose standard deviation is NaN or 0";
     case status_code::response_mask_invalid:
       return "response_mask must be 0 or 1: pass a binary mask, not weights (token_weight takes those)";
     case status_code::divergence_invalid:
@@ -82,27 +85,29 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::token_weight_invalid:
       return "token_weight must be finite where response_mask is 1: recompute it, or mask the token";
     case status_code::top_k_invalid:
-      return "top_k must list log-probs, at most 0 or -inf, where response_mask is 1: pass log-softmax values, and id "
-             "-1 in unused slots";
+      return "top_k must list log-probs of at most 0 (plus log_prob_tolerance; -inf is sound) where response_mask is "
+             "1: pass log-softmax values, and id -1 in unused entries";
     case status_code::piece_rejected:
-      return "another piece of this response holds bad input, so all its pieces are left out: mask the token there";
+      return "another piece of this response holds bad input, so all its pieces are left out: mask that token";
     case status_code::log_prob_too_low:
-      return "log_prob must be at least log_prob_floor where response_mask is 1 (lower ones stand in for -inf): mask the "
-             "token, recompute its log-softmax, or lower log_prob_floor";
+      return "log_prob must be at least log_prob_floor where response_mask is 1 (lower ones stand in for -inf): mask "
+             "the token, recompute its log-softmax, or lower log_prob_floor";
     case status_code::rollout_log_prob_too_low:
-      return "rollout_log_prob must be at least log_prob_floor where response_mask is 1 (engines write -9999 for -inf): "
-             "mask the token, replay it in the trainer, or lower log_prob_floor";
+      return "rollout_log_prob must be at least log_prob_floor where response_mask is 1 (engines write -9999 for "
+             "-inf): mask the token, recompute it with the weights that sampled it, or lower log_prob_floor";
     case status_code::top_k_too_low:
-      return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf where there is no probability, id "
-             "-1 where the entry is unused, or lower log_prob_floor";
+      return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf for probability 0, id -1 in "
+             "unused entries, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
-      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity or part_of "
-             "where buffers hold more slots), or per_response([B])";
+      return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity(n) or "
+             "part_of(n) where buffers hold more slots), [N, k] in top_k; per_response([B]) for advantage, "
+             "response_mask and token_weight alone";
     case status_code::bad_offsets:
-      return "cu_seqlens must begin at 0, never decrease and end at the slots there are: lengths? pass their cumulative "
-             "sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
-    case status_code::size_overflow: return "the buffer has more than 2^62 elements: split the batch";
+      return "cu_seqlens must begin at 0, never decrease and end at the number of slots: pass cumulative sums of the "
+             "lengths, not lengths; where buffers hold more slots, use packed(...).part_of(n) or .with_capacity(n)";
+    case status_code::size_overflow:
+      return "the buffer would need more than 2^62 elements: check its extents, strides and offsets";
     case status_code::bad_parameter:
       return "an option or a parameter is outside its range: describe(status) names it, its value, its range and the "
              "remedy";
@@ -111,34 +116,39 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:
-      return "the buffer shares memory with an input or another output: lend it memory of its own";
+      return "the buffer shares memory with an input or another output: lend the output memory of its own";
     case status_code::carry_mismatch:
-      return "carries and totals must hold one entry per piece and cover its tokens: run the sums on the same pieces, "
-             "with the same options";
+      return "carries and totals must hold one entry per piece and cover its tokens: pass what plan_pieces, or "
+             "summarize_piece and sum_piece, make of the same pieces and options (a plan's outcome says why there is "
+             "none)";
     case status_code::executor_unavailable:
       return "the buffer lies on a device, where this executor cannot read it: call with on(stream), or lend host "
              "memory";
     case status_code::element_type_mismatch:
-      return "the buffer has elements of another type than is read or written: lend outputs as float, double, half or "
-             "bfloat16 (a mask may be any integer, decisions any but bool), and borrow a tensor as the dtype that it has";
+      return "the buffer has elements of the wrong type: lend outputs as float, double, half or bfloat16 (mask as "
+             "any integer or bool too, trace.decision as any integer), and give borrow a matrix_view of the tensor's "
+             "dtype";
     case status_code::arithmetic_relaxed:
-      return "arithmetic is not exact here: compile without -ffast-math and its parts, and set rounding to nearest";
+      return "arithmetic does not round as IEEE says: compile without -ffast-math and its parts, and set the rounding "
+             "mode to nearest";
     case status_code::not_device_memory:
       return "the buffer is not in memory that the device reads: lend device, managed or pinned memory (for carries "
              "and totals managed or pinned)";
     case status_code::workspace_too_small:
-      return "the call needs a workspace of `count` bytes: lend one, or reserve it before a graph is captured";
+      return "the call needs a workspace of `count` bytes: lend one by with_workspace(...), and reserve that much "
+             "before a graph is captured";
     case status_code::bad_pieces:
-      return "pieces must be numbered: pass one entry each per piece, response_of in 0 ... responses - 1, and no order_of "
-             "twice in a response";
+      return "the buffer numbers the pieces wrongly: pass one entry per piece, response_of in 0 ... responses - 1, "
+             "and no order_of twice in a response";
     case status_code::bad_tensor:
-      return "the tensor is no matrix: lend one of one or two dimensions, [N] or [B, T], whose shape is not below 0";
+      return "tensor must have one or two dimensions, none below 0: lend [N] or [B, T], with a shape that is not null";
     case status_code::misaligned:
-      return "the first element does not lie on a multiple of its size: pass another byte_offset, or a copy of the tensor";
+      return "tensor begins at an address that is no multiple of its elements' size: pass another byte_offset, or a "
+             "copy";
     case status_code::not_host_memory:
-      return "the tensor lies on a device: pass a copy on the host, or lend it to a call there with borrow_on_device";
+      return "tensor lies on a device: pass a copy on the host, or use borrow_on_device and call with on(stream)";
     case status_code::device_error:
-      return "a CUDA call failed, outputs are not valid: pass `count` to cudaGetErrorString, and see CUDA's manual";
+      return "a CUDA call failed and outputs are not valid: pass `count` of the status to cudaGetErrorString";
   }
   return "unknown status";
 }

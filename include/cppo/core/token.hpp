@@ -103,27 +103,37 @@ class token {
 
   /// D_t
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept {
-    static_assert(permitted::scored, "divergence() is not known yet where a divergence is measured");
+    static_assert(permitted::scored,
+                  "divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
+                  "or what is lent, or ask in a mask");
     return divergence_;
   }
   /// w_t
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept {
-    static_assert(permitted::scored, "weight() is not known yet where a divergence is measured");
+    static_assert(permitted::scored,
+                  "weight() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
+                  "or what is lent, or ask in a mask");
     return weight_;
   }
   /// Z_t = w_t D_t
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept {
-    static_assert(permitted::scored, "weighted_divergence() is not known yet where a divergence is measured");
+    static_assert(permitted::scored,
+                  "weighted_divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, "
+                  "advantage or what is lent, or ask in a mask");
     return weighted_divergence_;
   }
   /// Position t among the valid tokens.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept {
-    static_assert(permitted::scored, "at() is not known yet where a divergence is measured");
+    static_assert(permitted::scored,
+                  "at() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
+                  "or what is lent, or ask in a mask");
     return position_;
   }
   /// T
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept {
-    static_assert(permitted::scored, "length() is not known yet where a divergence is measured");
+    static_assert(permitted::scored,
+                  "length() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
+                  "or what is lent, or ask in a mask");
     return response_->length;
   }
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, decided on exact sums.

@@ -14,7 +14,8 @@ namespace cppo::inline CPPO_ABI {
 /// `reporting`.
 template <divergence_score D>
 struct reported : D {
-  static_assert(!std::is_final_v<D>, "a divergence for the report is derived from: it cannot be final");
+  static_assert(!std::is_final_v<D>,
+                "reporting(region, divergence) derives from the divergence: its struct must not be final");
 };
 
 namespace detail {

@@ -22,13 +22,14 @@ class output {
   /// Lends a buffer. A bare pointer is written in the layout's order, a view by its own strides.
   template <detail::lendable T>
   constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {
-    static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable");
+    static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable: lend elements that are not const");
   }
   /// Never: it says what to do.
   template <class T>
     requires detail::only_lent_by_as_view<std::remove_cvref_t<T>>
   constexpr output(T&&) noexcept {
-    static_assert(!std::is_same_v<T, T>, "lend an Eigen object as as_view(x), which knows its strides");
+    static_assert(!std::is_same_v<T, T>,
+                  "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
   }
   /// What was lent.
   constexpr detail::buffer const& source() const noexcept { return source_; }

@@ -18,7 +18,8 @@ template <weight_schedule W, token_mask M, gate G, divergence_score D>
 constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence) noexcept {
   constexpr bool decides_without_it = detail::together<reported<D>, M>::has_drift_it_asks_for;
   static_assert(decides_without_it,
-                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
+                "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
+                "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
   if constexpr (!decides_without_it) return r;
   else return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
 }
@@ -32,7 +33,8 @@ template <divergence_score Own, weight_schedule W, token_mask M, gate G, diverge
   requires(!std::is_same_v<Own, no_divergence_t>)
 constexpr auto reporting(region<Own, W, M, G> const& r, D) noexcept {
   static_assert(std::is_same_v<Own, no_divergence_t>,
-                "this region has a divergence, which it reports: reporting(region, divergence) is for one without");
+                "this region has a divergence, which it reports: reporting(region, divergence) is for one without, so "
+                "pass the region as it is");
   return r;
 }
 /// @}

@@ -203,12 +203,13 @@ template <divergence_score D, weight_schedule W, token_mask M>
 constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
   using parts = detail::together<D, M>;
   static_assert(parts::one_budget_at_most,
-                "a trust region holds at most one prefix_budget: put the smaller of the two budgets into one");
+                "a trust region holds at most one prefix_budget: keep one, with the smaller delta and delta_b");
   static_assert(parts::has_budget_it_asks_for,
                 "a mask of this trust region asks for the prefix budget, and there is none: put "
                 "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
   static_assert(parts::has_drift_it_asks_for,
-                "this mask decides by what a divergence adds up to: give the region one, not one for the report alone");
+                "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
+                "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
   if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
   else return detail::no_region;
 }
