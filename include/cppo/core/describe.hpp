@@ -165,7 +165,8 @@ class description {
   /// ": " and what to do.
   std::string_view remedy() const noexcept {
     std::string_view const all = sentence(s_.code);
-    return all.substr(all.find(": "));
+    std::size_t const at = all.find(": ");
+    return at < all.size() ? all.substr(at) : std::string_view{};
   }
 
   status const& s_;
