@@ -14,7 +14,7 @@ else()
 endif()
 if(reason)
   foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_programs cuda_relaxed
-                        example.16_gpu)
+                        cuda_interpreted.sm_80 cuda_interpreted.sm_90 cuda_interpreted.sm_100 example.16_gpu)
     cppo_add_skipped_test(${name} "${reason}")
   endforeach()
   return()
@@ -58,11 +58,20 @@ set_tests_properties(cuda_resources PROPERTIES COST 1000)
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
 add_test(NAME cuda_programs
   COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
-          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 80 90 100 --fast --only equality --only bench)
+          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 80 90 100 --fast --interpreted --only equality --only bench)
 set_tests_properties(cuda_programs PROPERTIES FIXTURES_SETUP cuda_programs PROCESSORS 2)
 foreach(program IN ITEMS equality bench)
   add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/${program}")
   set_tests_properties(cuda_programs.${program} PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
+endforeach()
+
+# The same program in the interpreter: PTX of each architecture, schedules at random, all detectors.
+foreach(architecture IN ITEMS 80 90 100)
+  set(name cuda_interpreted.sm_${architecture})
+  add_test(NAME ${name}
+    COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=${architecture} PTX_RACES=1 PTX_SEED=${architecture}
+            "${CMAKE_BINARY_DIR}/cuda/equality.interpreted" --quick)
+  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_programs COST 500)
 endforeach()
 
 # The example with a variant of one's own, for three architectures; it runs without a device too.

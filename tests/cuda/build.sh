@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Builds the programs for a device: equality, digest, bench, relaxed. Needs nvcc and the C++ compiler that it finds.
 #
-#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast]    e.g. build/cuda 80 90 100, or native
+#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--interpreted | --ptx]
+#                                                                             e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
+# --interpreted: beside each PROGRAM a PROGRAM.interpreted, which runs its PTX in the interpreter of tests/cuda/ptx; --ptx: it
+# alone, without code for a device.
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -13,11 +16,13 @@ nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || tr
 if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
-only=() architectures=() fast=
+only=() architectures=() fast='' interpreted='' device=1
 while [ $# -gt 0 ]; do
   case $1 in
     --only) only+=("$2"); shift ;;
     --fast) fast=1 ;;
+    --interpreted) interpreted=1 ;;
+    --ptx) interpreted=1 device='' ;;
     *) architectures+=("$1") ;;
   esac
   shift
@@ -26,26 +31,50 @@ flags=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -I
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
   if [ "$a" = native ]; then flags+=(-arch=native)
-  else flags+=(-gencode "arch=compute_$a,code=sm_$a"); fi
+  elif [ -z "$interpreted" ]; then flags+=(-gencode "arch=compute_$a,code=sm_$a")
+  else flags+=(-gencode "arch=compute_$a,code=[${device:+sm_$a,}compute_$a]"); fi
 done
+[ -z "$interpreted" ] || flags+=(-no-compress)
 mkdir -p "$out"
-newest=$(find include tests/cuda tests/digest tests/*.hpp benchmarks/cuda -type f -printf '%T@\n' | sort -n | tail -1)
+newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
+newer() { [ -e "$1" ] && awk "BEGIN { exit !($(stat -c %Y "$1") > $2) }"; }
+newest=$(newest_of include tests/cuda/*.* tests/digest tests/*.hpp benchmarks/cuda)
 
 program() {  # program NAME SOURCE...
   local name=$1 source object objects=()
   shift
   [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " = *" $name "* ]] || return 0
-  if [ -x "$out/$name" ] && [ "$(cat "$out/$name.flags" 2>/dev/null)" = "${flags[*]}" ] &&
-     awk "BEGIN { exit !($(stat -c %Y "$out/$name") > $newest) }"; then return 0; fi
+  for source in "$@"; do objects+=("$out/$(basename "$source" .cu).o"); done
+  if [ "$(cat "$out/$name.flags" 2>/dev/null)" = "${flags[*]}" ] && newer "$out/$name.flags" "$newest"; then
+    link "$name" "${objects[@]}"
+    return
+  fi
   for source in "$@"; do
     object=$out/$(basename "$source" .cu).o
-    objects+=("$object")
     printf '%s\0%s\0' "$source" "$object"
   done | xargs -0 -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" "${@:1:$#-2}" -c "${@: -2:1}" -o "${@: -1}" || exit 255' "$nvcc" "${flags[@]}"
-  for source in "$@"; do objects+=("$out/$(basename "$source" .cu).o"); done
-  "$nvcc" "${flags[@]}" "${objects[@]}" -o "$out/$name"
+  rm -f "$out/$name"
+  link "$name" "${objects[@]}"
   echo "${flags[*]}" >"$out/$name.flags"
 }
+link() {  # link NAME OBJECT...
+  local name=$1
+  shift
+  [ -z "$device" ] || [ -x "$out/$name" ] || "$nvcc" "${flags[@]}" "$@" -o "$out/$name"
+  [ -z "$interpreted" ] || "${CXX:-g++}" "$@" "$out"/ptx/*.o -pthread -o "$out/$name.interpreted"
+}
+# The interpreter, in place of the CUDA runtime; by way of nvcc, which knows where its headers are.
+interpreter() {
+  mkdir -p "$out/ptx"
+  local source object last
+  last=$(newest_of tests/cuda/ptx/*.*)
+  for source in tests/cuda/ptx/*.cpp; do
+    object=$out/ptx/$(basename "$source" .cpp).o
+    if ! newer "$object" "$last"; then printf '%s\0%s\0' "$source" "$object"; fi
+  done | xargs -0 -r -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" -std=c++20 -O2 -Xcompiler -ffp-contract=off -c "$1" -o "$2" || exit 255' "$nvcc"
+}
+
+[ -z "$interpreted" ] || interpreter
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu

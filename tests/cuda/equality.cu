@@ -61,7 +61,7 @@ struct both_sides {
 };
 
 std::string calls_queued_on_two_streams() {
-  index_t const b = 96, t = 4096;
+  index_t const b = quick ? 3 : 96, t = quick ? 4200 : 4096;
   auto const n = static_cast<std::size_t>(b * t);
   both_sides const data(n);
   std::vector<float> want(n);
@@ -74,7 +74,7 @@ std::string calls_queued_on_two_streams() {
   for (cudaStream_t& s : streams) {
     if (cudaStreamCreate(&s) != cudaSuccess) return "no stream";
   }
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < (quick ? 2 : 20); ++round) {
     for (int k = 0; k < 2; ++k) {
       auto const gpu = cppo::on(streams[k]).with_workspace(memory[k]).with_report();
       auto const s = policy_loss(gpu, data.device(b, t), region, {.gradient = (k == 0 ? g0 : g1).data()});
@@ -92,7 +92,7 @@ std::string calls_queued_on_two_streams() {
 }
 
 std::string a_graph_replayed_on_new_data() {
-  index_t const b = 64, t = 2048;
+  index_t const b = quick ? 5 : 64, t = quick ? 600 : 2048;
   auto const n = static_cast<std::size_t>(b * t);
   both_sides data(n);
   auto const region = cppo::fixed_cppo();

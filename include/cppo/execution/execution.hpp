@@ -103,14 +103,15 @@ constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept
 
 }  // namespace detail
 
-/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the loop
-/// itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
+/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the
+/// loop itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
 template <class Self>
 class host_executor {
  public:
   /// Can the executor reach everything that was lent?
   template <class Real>
-  constexpr status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const&, loss_options const&) const noexcept {
+  constexpr status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const&,
+                                loss_options const&) const noexcept {
     return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
   }
   /// Does arithmetic keep the contract here and now?

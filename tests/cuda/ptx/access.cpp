@@ -7,9 +7,10 @@ namespace ptx {
 namespace {
 
 space space_of(std::string_view name) {
-  for (auto const& [word, where] : {std::pair{".global", space::global}, {".shared", space::shared}, {".local", space::local}, {".param", space::parameter}}) {
-    if (says(name, word)) return where;
-  }
+  if (says(name, ".global")) return space::global;
+  if (says(name, ".shared")) return space::shared;
+  if (says(name, ".local")) return space::local;
+  if (says(name, ".param")) return space::parameter;
   return space::generic;
 }
 std::size_t parts(instruction const& i, int k) {
@@ -47,7 +48,8 @@ void save(step& s, instruction const& i) {
   auto const offset = i.ops[0].kind == operand_kind::symbol ? u64{0} : static_cast<u64>(i.ops[0].offset);
   std::size_t const n = parts(i, 1);
   std::array<u64 const*, 4> values;
-  for (std::size_t k = 0; k < n; ++k) values[k] = s.values(i.ops[1].kind == operand_kind::vector ? i.parts[k] : i.ops[1], static_cast<int>(k) + 1);
+  bool const several = i.ops[1].kind == operand_kind::vector;
+  for (std::size_t k = 0; k < n; ++k) values[k] = s.values(several ? i.parts[k] : i.ops[1], static_cast<int>(k) + 1);
   watcher watch(s, i, true, false);
   s.each([&](int l) {
     found_bytes const where = locate(s, i, Space, l, address[l] + offset, n * sizeof(T), true);
@@ -70,8 +72,8 @@ handler memory_handler(std::string_view name, bool loads) {
 handler memory_handler(type t, std::string_view name, bool loads) {
   return with_type(t, [&](auto x) -> handler {
     using T = decltype(x);
-    if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, half_bits> || std::is_same_v<T, bfloat_bits>) throw fault("no memory of it: " + std::string(name));
-    else return memory_handler<T>(name, loads);
+    if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) return memory_handler<T>(name, loads);
+    else throw fault("no memory of it: " + std::string(name));
   });
 }
 

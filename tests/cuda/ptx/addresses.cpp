@@ -32,9 +32,13 @@ void map(step& s, instruction const& i) {
   u64 const begin = Generic ? reinterpret_cast<u64>(c.shared) : 0;
   s.each([&](int l) {
     u64 const offset = a[l] - begin;
-    if (as<u32>(rank[l]) >= c.blocks.size()) throw fault("mapa to block " + std::to_string(as<u32>(rank[l])) + " of a cluster of " + std::to_string(c.blocks.size()) + ": " + s.place(i));
+    u32 const to = as<u32>(rank[l]);
+    if (to >= c.blocks.size()) {
+      throw fault("mapa to block " + std::to_string(to) + " of a cluster of " + std::to_string(c.blocks.size()) + ": " +
+                  s.place(i));
+    }
     if (offset >= c.bytes()) throw fault("mapa of what is not shared memory: " + s.place(i));
-    d[l] = begin + (offset & (c.stride - 1)) + as<u32>(rank[l]) * c.stride;
+    d[l] = begin + (offset & (c.stride - 1)) + to * c.stride;
   });
 }
 

@@ -61,7 +61,9 @@ template <> struct twice<s32> { using type = s64; };
 template <class T>
 using twice_t = typename twice<T>::type;
 template <class T>
-twice_t<T> wide_product(T a, T b) { return static_cast<twice_t<T>>(static_cast<twice_t<T>>(a) * static_cast<twice_t<T>>(b)); }
+twice_t<T> wide_product(T a, T b) {
+  return static_cast<twice_t<T>>(twice_t<T>{a} * twice_t<T>{b});
+}
 
 // A number wins over NaN, +0 is above -0.
 template <class T>

@@ -32,9 +32,10 @@ void shift_right(step& s, instruction const& i) {
   u64 const *const a = s.in(i, 1), *const n = s.in(i, 2);
   u64* const d = s.out(i);
   s.each([&](int l) {
+    using wide = std::conditional_t<std::is_signed_v<T>, s64, u64>;
     u32 const by = std::min<u32>(as<u32>(n[l]), 63);
-    d[l] = bits(static_cast<T>((std::is_signed_v<T> ? static_cast<s64>(as<T>(a[l])) >> by : static_cast<s64>(static_cast<u64>(as<T>(a[l])) >> by))));
-    if (!std::is_signed_v<T> && as<u32>(n[l]) >= 8 * sizeof(T)) d[l] = 0;
+    bool const all = !std::is_signed_v<T> && as<u32>(n[l]) >= 8 * sizeof(T);
+    d[l] = all ? 0 : bits(static_cast<T>(static_cast<wide>(as<T>(a[l])) >> by));
   });
 }
 
@@ -126,7 +127,8 @@ handler only_integers(F const& f, std::string_view name) {
 
 void add_bits(table_builder& t) {
   auto const rows = [&t](std::string_view pattern, int operands, auto const& f) {
-    t.add_typed(pattern, work::integer, operands, [&f](auto x, std::string_view name) { return only_integers<decltype(x)>(f, name); });
+    t.add_typed(pattern, work::integer, operands,
+                [&f](auto x, std::string_view name) { return only_integers<decltype(x)>(f, name); });
   };
   rows("and.{pred,b16,b32,b64}", 3, []<class T>(T) { return &binary<T, conjunction<T>>; });
   rows("or.{pred,b16,b32,b64}", 3, []<class T>(T) { return &binary<T, disjunction<T>>; });

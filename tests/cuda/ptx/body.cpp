@@ -3,6 +3,7 @@
 #include "table.hpp"
 #include "text.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -42,15 +43,15 @@ class body_reader {
     if (text[0] != '.') return read_instruction(text);
     if (text.starts_with(".reg")) return read_registers(text.substr(4));
     if (text.starts_with(".pragma")) return read_pragma(text);
-    for (auto const& [word, where, bytes] : {std::tuple{".shared", home::shared, &f_.shared_bytes}, {".local", home::frame, &f_.frame_bytes}, {".param", home::frame, &f_.frame_bytes}}) {
-      if (!text.starts_with(word)) continue;
-      declaration const d = declared(text);
-      s64 const offset = (*bytes + d.align - 1) / d.align * d.align;
-      scopes_.back().variables[d.name] = {where, offset, d.size};
-      *bytes = offset + d.size;
-      return;
-    }
+    if (text.starts_with(".shared")) return add_variable(declared(text), home::shared, f_.shared_bytes);
+    bool const in_frame = text.starts_with(".local") || text.starts_with(".param");
+    if (in_frame) return add_variable(declared(text), home::frame, f_.frame_bytes);
     wrong("a directive is not known", text);
+  }
+  void add_variable(declaration const& d, home where, s64& bytes) {
+    s64 const offset = (bytes + d.align - 1) / d.align * d.align;
+    scopes_.back().variables[d.name] = {where, offset, d.size};
+    bytes = offset + d.size;
   }
   void read_registers(std::string_view text) {
     std::vector<std::string_view> names = listed(text);
@@ -59,7 +60,10 @@ class body_reader {
     names[0] = names[0].substr(blank + 1);
     for (std::string_view const name : names) {
       std::size_t const open = name.find('<');
-      s32 const count = open == std::string_view::npos ? 0 : static_cast<s32>(number(name.substr(open + 1, name.size() - open - 2)).value_or(0));
+      s32 count = 0;
+      if (open != std::string_view::npos) {
+        count = static_cast<s32>(number(name.substr(open + 1, name.size() - open - 2)).value_or(0));
+      }
       scopes_.back().regs[name.substr(0, open)] = {f_.registers, count};
       f_.registers += std::max(count, 1);
     }
@@ -67,10 +71,13 @@ class body_reader {
   // Tells which bytes of the next load are used: the others may be padding.
   void read_pragma(std::string_view text) {
     std::size_t const at = text.find("used_bytes_mask");
-    if (at != std::string_view::npos) used_ = static_cast<u32>(number(text.substr(at + 16, text.rfind('"') - at - 16)).value_or(~u32{0}));
+    if (at == std::string_view::npos) return;
+    used_ = static_cast<u32>(number(text.substr(at + 16, text.rfind('"') - at - 16)).value_or(~u32{0}));
   }
 
   void read_instruction(std::string_view text) {
+    std::vector<u32> const& without = f_.owner->without;
+    if (std::find(without.begin(), without.end(), line_) != without.end()) return;
     instruction& i = f_.code.emplace_back();
     i.line = line_;
     i.used_bytes = std::exchange(used_, ~u32{0});
@@ -81,7 +88,8 @@ class body_reader {
       text = trimmed(text.substr(blank));
       blank = text.find_first_of(" \t\r\n");
     }
-    std::string_view const name = text.substr(0, blank), rest = blank == std::string_view::npos ? "" : trimmed(text.substr(blank));
+    std::string_view const name = text.substr(0, blank);
+    std::string_view const rest = blank == std::string_view::npos ? "" : trimmed(text.substr(blank));
     auto const row = known().find(name);
     if (row == known().end()) wrong("an instruction is not known", text);
     i.what = &row->second;
@@ -109,7 +117,9 @@ class body_reader {
     if (f == f_.owner->functions.end()) wrong("a function is not known", parts[0]);
     i.call->target = f->second.get();
     if (parts.size() < 2) return;
-    for (std::string_view const a : listed(parts[1].substr(1, parts[1].size() - 2))) i.call->arguments.push_back(find_variable(a).offset);
+    for (std::string_view const a : listed(parts[1].substr(1, parts[1].size() - 2))) {
+      i.call->arguments.push_back(find_variable(a).offset);
+    }
   }
 
   operand read_operand(instruction& i, std::string_view text) {
@@ -191,7 +201,8 @@ class body_reader {
     for (auto const& [label, at] : labels_) f_.code[static_cast<std::size_t>(at)].join = true;
   }
   [[noreturn]] void wrong(std::string const& what, std::string_view text) const {
-    throw fault(what + ": " + std::string(text.substr(0, 120)) + ", line " + std::to_string(line_) + " of " + f_.owner->name);
+    std::string const at = ", line " + std::to_string(line_) + " of " + f_.owner->name;
+    throw fault(what + ": " + std::string(text.substr(0, 120)) + at);
   }
 
   function& f_;

@@ -32,14 +32,16 @@ void shuffle(step& s, instruction const& i) {
   row got{}, valid{};
   s.each([&](int l) {
     source const from = source_of<Way>(l, as<u32>(b[l]), as<u32>(c[l]));
-    if ((s.active >> from.lane & 1) == 0) s.run().found->add("a shuffle reads from a thread that is not there: " + s.place(i));
+    bool const there = (s.active >> from.lane & 1) != 0;
+    if (!there) s.run().found->add("a shuffle reads from a thread that is not there: " + s.place(i));
     got[static_cast<std::size_t>(l)] = as<u32>(a[from.lane]);
     valid[static_cast<std::size_t>(l)] = from.within;
   });
   operand const& to = i.ops[0];
-  s.each([&](int l) {
-    if (to.kind == operand_kind::reg) s.registers[to.index][static_cast<std::size_t>(l)] = got[static_cast<std::size_t>(l)];
-    if (to.second >= 0) s.registers[to.second][static_cast<std::size_t>(l)] = valid[static_cast<std::size_t>(l)];
+  s.each([&](int lane) {
+    auto const l = static_cast<std::size_t>(lane);
+    if (to.kind == operand_kind::reg) s.registers[to.index][l] = got[l];
+    if (to.second >= 0) s.registers[to.second][l] = valid[l];
   });
 }
 
@@ -56,9 +58,13 @@ lane_mask ballot_of(u64 const* p, lane_mask who) {
   for (lane_mask m = who; m != 0; m &= m - 1) yes |= p[std::countr_zero(m)] != 0 ? m & (~m + 1) : 0;
   return yes;
 }
-void ballot(step& s, instruction const& i) { agreed(s, i, [](u64 const* p, lane_mask who) -> u64 { return ballot_of(p, who); }); }
-void all_hold(step& s, instruction const& i) { agreed(s, i, [](u64 const* p, lane_mask who) -> u64 { return ballot_of(p, who) == who; }); }
-void any_holds(step& s, instruction const& i) { agreed(s, i, [](u64 const* p, lane_mask who) -> u64 { return ballot_of(p, who) != 0; }); }
+void ballot(step& s, instruction const& i) { agreed(s, i, &ballot_of); }
+void all_hold(step& s, instruction const& i) {
+  agreed(s, i, [](u64 const* p, lane_mask who) { return ballot_of(p, who) == who; });
+}
+void any_holds(step& s, instruction const& i) {
+  agreed(s, i, [](u64 const* p, lane_mask who) { return ballot_of(p, who) != 0; });
+}
 
 template <class T, auto F>
 void reduce(step& s, instruction const& i) {

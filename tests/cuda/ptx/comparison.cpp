@@ -111,7 +111,7 @@ void move(step& s, instruction const& i) {
 }  // namespace
 
 void add_comparison(table_builder& t) {
-  std::string const all = "{b16,b32,b64,u16,u32,u64,s16,s32,s64,f32,f64}", numbers_ = "{u16,u32,u64,s16,s32,s64,f32,f64}";
+  std::string const numbers_ = "{u16,u32,u64,s16,s32,s64,f32,f64}", all = "{b16,b32,b64," + numbers_.substr(1);
   std::string const floats = "{f32,f64}", unsigned_ = "{u16,u32,u64}";
   add_comparison_of<equal>(t, "eq", all);
   add_comparison_of<unequal>(t, "ne", all);
@@ -131,8 +131,9 @@ void add_comparison(table_builder& t) {
   add_comparison_of<negation<less>>(t, "geu", floats);
   add_comparison_of<numbers>(t, "num", floats);
   add_comparison_of<negation<numbers>>(t, "nan", floats);
-  t.add_typed("selp.{b16,b32,b64,u16,u32,u64,s16,s32,s64,f32,f64}", work::integer, 4, [](auto x, auto) -> handler { return &choose<decltype(x)>; });
-  t.add_typed("mov.{pred,b16,b32,b64,u16,u32,u64,s16,s32,s64,f32,f64}", work::integer, 2, [](auto x, auto) -> handler { return &move<decltype(x)>; });
+  t.add_typed("selp." + all, work::integer, 4, [](auto x, auto) -> handler { return &choose<decltype(x)>; });
+  t.add_typed("mov.{pred," + all.substr(1), work::integer, 2,
+              [](auto x, auto) -> handler { return &move<decltype(x)>; });
 }
 
 }  // namespace ptx

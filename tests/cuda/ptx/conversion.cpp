@@ -11,7 +11,10 @@ namespace {
 // How a float becomes whole.
 enum class whole : u8 { none, nearest, zero, down, up };
 whole whole_of(std::string_view name) {
-  return says(name, ".rni") ? whole::nearest : says(name, ".rzi") ? whole::zero : says(name, ".rmi") ? whole::down : says(name, ".rpi") ? whole::up : whole::none;
+  if (says(name, ".rni")) return whole::nearest;
+  if (says(name, ".rzi")) return whole::zero;
+  if (says(name, ".rmi")) return whole::down;
+  return says(name, ".rpi") ? whole::up : whole::none;
 }
 template <whole W>
 double rounded(double x) {

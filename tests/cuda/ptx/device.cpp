@@ -19,11 +19,13 @@ function const& device::kernel(module& m, std::string_view name) {
   auto const f = m.functions.find(name);
   if (f == m.functions.end() || !f->second->entry) throw fault("no kernel " + std::string(name) + " in " + m.name);
   read_body(*f->second);
-  if (f->second->shared_bytes > 48 << 10) throw fault("more than 48 KiB of shared memory: " + short_name(f->second->name));
+  bool const fits = f->second->shared_bytes <= 48 << 10;
+  if (!fits) throw fault("more than 48 KiB of shared memory: " + short_name(f->second->name));
   return *f->second;
 }
 
-void device::run(function const& kernel, dimension grid, dimension threads, u32 cluster_size, std::vector<u8> parameters, stream_id in) {
+void device::run(function const& kernel, dimension grid, dimension threads, u32 cluster_size,
+                 std::vector<u8> const& parameters, stream_id in) {
   launch l;
   l.number = ++launches_;
   l.kernel = &kernel;
@@ -52,7 +54,8 @@ std::string counts_text(device const& d) {
   for (auto const& [name, c] : d.counts) {
     out << name << " ## " << c.launches << " ## " << c.threads;
     for (u64 const n : c.instructions) out << " ## " << n;
-    out << " ## " << c.global_read << " ## " << c.global_written << " ## " << c.shared_read << " ## " << c.shared_written << '\n';
+    for (u64 const n : {c.global_read, c.global_written, c.shared_read, c.shared_written}) out << " ## " << n;
+    out << '\n';
   }
   return out.str();
 }

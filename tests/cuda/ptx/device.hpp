@@ -19,7 +19,8 @@ class device {
   // The kernel of that name, ready to run. Throws `fault` if there is none.
   function const& kernel(module& m, std::string_view name);
   // Runs a kernel; `parameters` are its bytes.
-  void run(function const& kernel, dimension grid, dimension threads, u32 cluster_size, std::vector<u8> parameters, stream_id in = 0);
+  void run(function const& kernel, dimension grid, dimension threads, u32 cluster_size,
+           std::vector<u8> const& parameters, stream_id in = 0);
   // f(function) for all that have been read.
   template <class F>
   void each_function(F const& f) const {

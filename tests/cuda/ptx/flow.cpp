@@ -58,7 +58,10 @@ void return_from(step& s, instruction const&) {
     caller const c = t.callers.back();
     t.callers.pop_back();
     u8* const stack = s.w.stack_of(l);
-    if (c.at->call->result >= 0) std::memcpy(stack + c.frame + c.at->call->result, stack + t.frame + t.here->result.offset, static_cast<std::size_t>(t.here->result.size));
+    variable const& result = t.here->result;
+    u8 const* const from = stack + t.frame + result.offset;
+    s64 const to = c.at->call->result;
+    if (to >= 0) std::memcpy(stack + c.frame + to, from, static_cast<std::size_t>(result.size));
     t.here = c.f;
     t.at = c.at + 1;
     t.base = c.base;

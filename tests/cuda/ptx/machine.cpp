@@ -32,15 +32,17 @@ u64 const* step::values(operand const& o, int k) {
     case operand_kind::symbol: break;
     default: throw fault("an operand is missing");
   }
-  for (int l = 0; l < lanes; ++l) {
-    u64& a = r[static_cast<std::size_t>(l)];
-    switch (o.where) {
-      case home::shared: a = home().rank * near().stride + static_cast<u64>(o.offset); break;
-      case home::frame: a = reinterpret_cast<u64>(w.stack_of(l)) + static_cast<u64>(w.threads[static_cast<std::size_t>(l)].frame + o.offset); break;
-      case home::kernel_parameter: a = reinterpret_cast<u64>(run().parameters) + static_cast<u64>(o.offset); break;
-      case home::global: a = static_cast<u64>(o.offset); break;
+  if (o.where == home::frame) {
+    for (int l = 0; l < lanes; ++l) {
+      s64 const frame = w.threads[static_cast<std::size_t>(l)].frame;
+      r[static_cast<std::size_t>(l)] = reinterpret_cast<u64>(w.stack_of(l) + frame + o.offset);
     }
+    return r.data();
   }
+  u64 begin = 0;
+  if (o.where == home::shared) begin = home().rank * near().stride;
+  if (o.where == home::kernel_parameter) begin = reinterpret_cast<u64>(run().parameters);
+  r.fill(begin + static_cast<u64>(o.offset));
   return r.data();
 }
 
@@ -93,23 +95,30 @@ u64 run_cluster(cluster& c, schedule& order) {
   u64 done = 0;
   for (auto const& b : c.blocks) {
     int const n = static_cast<int>(b->warps.size()), first = order.first(n);
-    for (int k = 0; k < n; ++k) done += run_warp(*b->warps[static_cast<std::size_t>((first + k) % n)], order.turn(), order);
+    for (int k = 0; k < n; ++k) {
+      warp& w = *b->warps[static_cast<std::size_t>((first + k) % n)];
+      done += run_warp(w, order.turn(), order);
+    }
     done += settle_block(*b) ? 1 : 0;
   }
   return done + (settle_cluster(c) ? 1 : 0);
 }
 
+// "; 3 threads of block 0 warp 1 at a block's barrier, line 17"; those that wait for a warp run the instruction again.
+std::string waiting(warp const& w, lane_mask who, char const* what, int last) {
+  if (who == 0) return "";
+  thread_state const& t = w.threads[static_cast<std::size_t>(std::countr_zero(who))];
+  return "; " + std::to_string(std::popcount(who)) + " threads of block " + std::to_string(w.home->index) + " warp " +
+         std::to_string(w.index) + " at " + what + ", line " + std::to_string(t.at[last].line);
+}
 [[noreturn]] void stuck(launch const& run, std::vector<std::unique_ptr<cluster>> const& live) {
   std::string who;
   for (auto const& c : live) {
     for (auto const& b : c->blocks) {
       for (auto const& w : b->warps) {
-        for (auto const& [mask, what] : {std::pair{w->at_warp, "a warp's"}, {w->at_block, "a block's barrier"}, {w->at_cluster, "a cluster's barrier"}}) {
-          if (mask == 0 || who.size() > 600) continue;
-          thread_state const& t = w->threads[static_cast<std::size_t>(std::countr_zero(mask))];
-          who += "; " + std::to_string(std::popcount(mask)) + " threads of block " + std::to_string(b->index) + " warp " +
-                 std::to_string(w->index) + " at " + what + ", line " + std::to_string(t.at[mask == w->at_warp ? 0 : -1].line);
-        }
+        if (who.size() > 600) continue;
+        who += waiting(*w, w->at_warp, "a warp's", 0) + waiting(*w, w->at_block, "a block's barrier", -1) +
+               waiting(*w, w->at_cluster, "a cluster's barrier", -1);
       }
     }
   }

@@ -132,7 +132,7 @@ struct step {
   cluster& near() const noexcept { return *w.home->home; }
   // The values of source operand k of i, and where the destination's go.
   u64 const* in(instruction const& i, int k) { return values(i.ops[static_cast<std::size_t>(k)], k); }
-  u64* out(instruction const& i, int k = 0) noexcept { return registers[i.ops[static_cast<std::size_t>(k)].index].data(); }
+  u64* out(instruction const& i) noexcept { return registers[i.ops[0].index].data(); }
   u64 const* values(operand const& o, int k);
   // f(lane) for every thread that runs the instruction.
   template <class F>

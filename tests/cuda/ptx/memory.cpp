@@ -60,8 +60,9 @@ std::string device_memory::describe(u64 address) const {
   allocation const& a = std::prev(i)->second;
   u64 const offset = address - a.begin;
   std::string const what = a.kind == memory_kind::freed ? " freed bytes" : " bytes";
-  if (offset < a.size) return "byte " + std::to_string(offset) + " of an allocation of " + std::to_string(a.size) + what;
-  return std::to_string(offset - a.size) + " bytes past an allocation of " + std::to_string(a.size) + what;
+  std::string const of = " an allocation of " + std::to_string(a.size) + what;
+  if (offset < a.size) return "byte " + std::to_string(offset) + " of" + of;
+  return std::to_string(offset - a.size) + " bytes past" + of;
 }
 
 }  // namespace ptx

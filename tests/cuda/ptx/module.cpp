@@ -83,7 +83,7 @@ class module_reader {
     throw fault("a function does not end");
   }
 
-  // ".visible .entry name(.param ..., .param ...)" or ".func (.param result) name(...)", and directives about its launch.
+  // ".visible .entry name(.param ..., .param ...)" or ".func (.param result) name(...)", and directives about launches.
   static void read_header(function& f) {
     f.entry = f.header.find(".entry") != std::string_view::npos;
     std::size_t const word = f.header.find(f.entry ? ".entry" : ".func");

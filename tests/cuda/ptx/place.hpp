@@ -18,16 +18,18 @@ struct found_bytes {
 // The same as `locate`, whatever the address.
 found_bytes search(step& s, instruction const& i, space named, int lane, u64 address, u64 n, bool write);
 
-// The n bytes, a power of two, that thread `lane` accesses at an address. Throws `fault` at an address that is misaligned or
-// that nothing has.
+// The n bytes, a power of two, that thread `lane` accesses at an address. Throws `fault` at an address that is not
+// aligned or that nothing has.
 inline found_bytes locate(step& s, instruction const& i, space named, int lane, u64 address, u64 n, bool write) {
+  auto* const data = reinterpret_cast<u8*>(address);
   if ((address & (n - 1)) == 0) {
     if (named == space::local || named == space::parameter) {
       thread_state const& t = s.w.threads[static_cast<std::size_t>(lane)];
       u64 const local = address - reinterpret_cast<u64>(s.w.stack_of(lane));
-      if (local < warp::stack_bytes && local + n <= static_cast<u64>(t.frame + t.here->frame_bytes)) return {reinterpret_cast<u8*>(address), space::local, nullptr, local};
-    } else if (named != space::shared && i.last_launch == s.number && i.last->holds(address, n) && i.last->kind != memory_kind::freed) {
-      return {reinterpret_cast<u8*>(address), space::global, i.last, address - i.last->begin};
+      auto const end = static_cast<u64>(t.frame + t.here->frame_bytes);
+      if (local < warp::stack_bytes && local + n <= end) return {data, space::local, nullptr, local};
+    } else if (named != space::shared && i.last_launch == s.number && i.last->holds(address, n)) {
+      return {data, space::global, i.last, address - i.last->begin};
     }
   }
   return search(s, i, named, lane, address, n, write);

@@ -40,7 +40,8 @@ struct operand {
 
 enum class work : u8 { integer, floating, conversion, memory, control, synchronization, count };
 inline constexpr int works = static_cast<int>(work::count);
-inline constexpr std::array<char const*, works> work_names{"integer", "floating", "conversion", "memory", "control", "synchronization"};
+inline constexpr std::array<char const*, works> work_names{"integer", "floating", "conversion",
+                                                           "memory", "control", "synchronization"};
 
 struct step;
 struct instruction;
@@ -111,6 +112,7 @@ struct function {
 struct module {
   std::string name, text;
   int architecture = 0;
+  std::vector<u32> without;  // lines whose instructions are left out, to see what finds it
   std::map<std::string, std::unique_ptr<function>, std::less<>> functions;
   std::map<std::string, variable, std::less<>> globals;
   std::map<std::string, std::vector<u8>, std::less<>> contents;  // of globals, before the first launch

@@ -35,7 +35,8 @@ u32 race_detector::record(warp const& w, function const& f, instruction const& i
   u64 const h = (reinterpret_cast<u64>(&w) >> 4) * 31 + (reinterpret_cast<u64>(&i) >> 5);
   cached& c = cache_[(h ^ h >> 12) & (cache_.size() - 1)];
   if (c.w == &w && c.i == &i && c.time == w.order.time && c.phase == phase) return c.number;
-  records_.push_back({w.home->index, w.home->home->index, w.index, atomic, w.order.time, w.home->order.barrier, phase, &i, &f});
+  block const& b = *w.home;
+  records_.push_back({b.index, b.home->index, w.index, atomic, w.order.time, b.order.barrier, phase, &i, &f});
   c = {&w, &i, w.order.time, phase, first_ + static_cast<u32>(records_.size()) - 1};
   return c.number;
 }
@@ -58,7 +59,8 @@ bool race_detector::ordered(u32 record, int lane, warp const& w, int now) const 
   }
   if (!w.home->order.talks) return false;
   thread_order const& mine = w.order.threads[static_cast<std::size_t>(now)];
-  for (knowledge const* k : {static_cast<knowledge const*>(&mine.knows), static_cast<knowledge const*>(&w.home->order.knows)}) {
+  knowledge const& shared = w.home->order.knows;
+  for (knowledge const* k : {&mine.knows, &shared}) {
     if (r.barrier < k->until(knowledge::of_block(r.block))) return true;
     if (r.time < k->until(knowledge::of_thread(r.block, r.warp * lanes + lane))) return true;
   }
@@ -70,7 +72,8 @@ void race_detector::report(char const* space, char const* kind, u32 earlier, u32
   std::string who = "an earlier launch";
   if (earlier >= first_) {
     access_record const& e = at(earlier);
-    who = "line " + std::to_string(e.at->line) + (e.block == a.block ? (e.warp == a.warp ? ", same warp" : ", same block") : ", another block");
+    who = "line " + std::to_string(e.at->line);
+    who += e.block != a.block ? ", another block" : e.warp != a.warp ? ", same block" : ", same warp";
   } else {
     auto const i = std::upper_bound(firsts_.begin(), firsts_.end(), earlier);
     who = names_[static_cast<std::size_t>(i - firsts_.begin()) - 1] + " in no order with it";
@@ -86,7 +89,8 @@ void race_detector::access(warp const& w, mark* m, int n, u32 record, int lane, 
     return !ordered(other, of, w, lane);
   };
   for (mark* const end = m + n; m != end; ++m) {
-    if (clash(m->write, m->write_lane)) report(space, write ? "write after write" : "read after write", m->write, record);
+    char const* const kind = write ? "write after write" : "read after write";
+    if (clash(m->write, m->write_lane)) report(space, kind, m->write, record);
     if (write) {
       for (int k = 0; k < 2; ++k) {
         for (lane_mask who = m->read_lanes[k]; who != 0; who &= who - 1) {
@@ -103,14 +107,15 @@ void race_detector::access(warp const& w, mark* m, int n, u32 record, int lane, 
       continue;
     }
     // The last reader, and the last one of another warp.
-    bool const same_warp = m->read[0] >= first_ && at(m->read[0]).block == w.home->index && at(m->read[0]).warp == w.index;
+    access_record const* const last = m->read[0] >= first_ ? &at(m->read[0]) : nullptr;
+    bool const same_warp = last != nullptr && last->block == w.home->index && last->warp == w.index;
     if (m->read[0] != 0 && !same_warp) {
       m->read[1] = m->read[0];
       m->read_lanes[1] = m->read_lanes[0];
     }
     lane_mask still = lane_mask{1} << lane;
     // Readers of the same warp that nothing has joined since are kept as those of this access.
-    if (same_warp && at(m->read[0]).time >= w.order.joined) still |= m->read_lanes[0];
+    if (same_warp && last->time >= w.order.joined) still |= m->read_lanes[0];
     m->read[0] = record;
     m->read_lanes[0] = still;
   }

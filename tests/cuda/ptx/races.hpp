@@ -2,8 +2,8 @@
 // makes one come before the other.
 //
 // Ordered are accesses of one thread; of threads of a warp by bar.warp.sync, of a block by its barrier, of a cluster by
-// arrive and wait; of blocks by what one has published (a fence, then an atomic operation) and another has taken (an atomic
-// operation there, then a fence); of launches by their streams.
+// arrive and wait; of blocks by what one has published (a fence, then an atomic operation) and another has taken (an
+// atomic operation there, then a fence); of launches by their streams.
 #pragma once
 
 #include "findings.hpp"
@@ -15,7 +15,8 @@ struct warp;
 struct block;
 struct launch;
 
-// What one thread knows to have happened in other blocks: accesses of a block before its barrier n, of a thread before time n.
+// What one thread knows to have happened in other blocks: accesses of a block before its barrier n, of a thread before
+// time n.
 class knowledge {
  public:
   static u64 of_block(u32 b) noexcept { return u64{b} << 16 | 0xffff; }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 namespace ptx {
 
@@ -11,6 +12,14 @@ namespace {
 u64 from_environment(char const* name, u64 otherwise) {
   char const* const value = std::getenv(name);
   return value != nullptr ? std::strtoull(value, nullptr, 10) : otherwise;
+}
+// PTX_WITHOUT=MODULE:LINE,LINE,...
+std::vector<u32> left_out(int number) {
+  std::vector<u32> lines;
+  char const* at = std::getenv("PTX_WITHOUT");
+  if (at == nullptr || std::atoi(at) != number || (at = std::strchr(at, ':')) == nullptr) return lines;
+  for (; at != nullptr; at = std::strchr(at + 1, ',')) lines.push_back(static_cast<u32>(std::atoi(at + 1)));
+  return lines;
 }
 void write_file(char const* variable, std::string (*text)(device const&)) {
   if (char const* const path = std::getenv(variable)) std::ofstream(path) << text(runtime::get().gpu);
@@ -52,9 +61,12 @@ bool runtime::report() {
     instructions += c.all();
     launches += c.launches;
   }
-  std::fprintf(stderr, "ptx: %zu kernels, %llu launches, %llu instructions of threads, %zu findings\n", gpu.counts.size(),
-               static_cast<unsigned long long>(launches), static_cast<unsigned long long>(instructions), gpu.found.all().size());
-  for (auto const& [what, times] : gpu.found.all()) std::fprintf(stderr, "ptx: FINDING: %s (%llu times)\n", what.c_str(), static_cast<unsigned long long>(times));
+  auto const& found = gpu.found.all();
+  std::ostringstream text;
+  text << "ptx: " << gpu.counts.size() << " kernels, " << launches << " launches, " << instructions
+       << " instructions of threads, " << found.size() << " findings\n";
+  for (auto const& [what, times] : found) text << "ptx: FINDING: " << what << " (" << times << " times)\n";
+  std::fputs(text.str().c_str(), stderr);
   write_file("PTX_COUNTS", counts_text);
   write_file("PTX_COVERAGE", coverage_text);
   return !gpu.found.empty();
@@ -73,9 +85,11 @@ module& runtime::module_of(int number) {
   for (embedded& e : b.texts) {
     if (e.architecture <= architecture && (best == nullptr || e.architecture > best->architecture)) best = &e;
   }
-  if (best == nullptr) throw fault("no PTX for sm_" + std::to_string(architecture) + " in module " + std::to_string(number));
-  b.read = &gpu.add("module " + std::to_string(number), std::move(best->text));
+  std::string const name = "module " + std::to_string(number);
+  if (best == nullptr) throw fault("no PTX for sm_" + std::to_string(architecture) + " in " + name);
+  b.read = &gpu.add(name, std::move(best->text));
   b.read->architecture = best->architecture;
+  b.read->without = left_out(number);
   b.texts.clear();
   return *b.read;
 }
@@ -86,10 +100,13 @@ function const& runtime::kernel(void const* host) {
   return gpu.kernel(module_of(k->second.from), k->second.name);
 }
 
-cudaError_t runtime::launch(void const* host, dim3 grid, dim3 threads, void** arguments, u32 cluster_size, cudaStream_t in) {
+cudaError_t runtime::launch(void const* host, dim3 grid, dim3 threads, void** arguments, u32 cluster_size,
+                            cudaStream_t in) {
   function const& f = kernel(host);
   u64 const blocks = u64{grid.x} * grid.y * grid.z, per_block = u64{threads.x} * threads.y * threads.z;
-  if (blocks == 0 || per_block == 0 || per_block > 1024 || cluster_size == 0 || blocks % cluster_size != 0) return cudaErrorInvalidConfiguration;
+  bool const threads_fit = per_block > 0 && per_block <= 1024;
+  bool const clusters_fit = cluster_size > 0 && blocks % cluster_size == 0;
+  if (blocks == 0 || !threads_fit || !clusters_fit) return cudaErrorInvalidConfiguration;
   if (cluster_size > 8 || (cluster_size > 1 && f.owner->architecture < 90)) return cudaErrorInvalidClusterSize;
   std::vector<u8> bytes(static_cast<std::size_t>(f.parameter_bytes));
   for (std::size_t k = 0; k < f.parameters.size(); ++k) {

@@ -45,6 +45,7 @@ struct event {
   ptx::timeline::moment at;
   std::chrono::steady_clock::time_point when;
 };
+event& event_of(cudaEvent_t e) { return *reinterpret_cast<event*>(e); }
 struct graph {
   std::vector<ptx::operation> steps;
 };
@@ -66,22 +67,29 @@ void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
 char __cudaInitModule(void**) { return 1; }
 void __cudaRegisterVar(void**, char*, char*, char const*, int, std::size_t, int, int) {}
-void __cudaRegisterFunction(void** binary, char const* host, char*, char const* name, int, uint3*, uint3*, dim3*, dim3*, int*) {
+void __cudaRegisterFunction(void** binary, char const* host, char*, char const* name, int, uint3*, uint3*, dim3*, dim3*,
+                            int*) {
   runtime::get().add_kernel(static_cast<int>(reinterpret_cast<std::uintptr_t>(binary)) - 1, host, name);
 }
 cudaError_t __cudaGetKernel(cudaKernel_t* kernel, void const* host) {
   *kernel = reinterpret_cast<cudaKernel_t>(const_cast<void*>(host));
   return cudaSuccess;
 }
-cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 threads, void** arguments, std::size_t, cudaStream_t in) {
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 threads, void** arguments, std::size_t,
+                               cudaStream_t in) {
   return guarded([&] { return runtime::get().launch(kernel, grid, threads, arguments, 1, in); });
 }
-cudaError_t __cudaPopCallConfiguration(dim3*, dim3*, std::size_t*, void*) { runtime::stop(ptx::fault("a launch by <<<>>> is not known")); }
-unsigned __cudaPushCallConfiguration(dim3, dim3, std::size_t, struct CUstream_st*) { runtime::stop(ptx::fault("a launch by <<<>>> is not known")); }
+cudaError_t __cudaPopCallConfiguration(dim3*, dim3*, std::size_t*, void*) {
+  runtime::stop(ptx::fault("a launch by <<<>>> is not known"));
+}
+unsigned __cudaPushCallConfiguration(dim3, dim3, std::size_t, struct CUstream_st*) {
+  runtime::stop(ptx::fault("a launch by <<<>>> is not known"));
+}
 
 // ---- launches
 
-cudaError_t cudaLaunchKernel(void const* kernel, dim3 grid, dim3 threads, void** arguments, std::size_t shared, cudaStream_t in) {
+cudaError_t cudaLaunchKernel(void const* kernel, dim3 grid, dim3 threads, void** arguments, std::size_t shared,
+                             cudaStream_t in) {
   return guarded([&] {
     if (shared != 0) throw ptx::fault("dynamic shared memory is not known");
     return runtime::get().launch(kernel, grid, threads, arguments, 1, in);
@@ -91,8 +99,9 @@ cudaError_t cudaLaunchKernelExC(cudaLaunchConfig_t const* how, void const* kerne
   return guarded([&] {
     ptx::u32 size = 1;
     for (unsigned k = 0; k < how->numAttrs; ++k) {
-      if (how->attrs[k].id != cudaLaunchAttributeClusterDimension) throw ptx::fault("an attribute of a launch is not known");
-      size = how->attrs[k].val.clusterDim.x * how->attrs[k].val.clusterDim.y * how->attrs[k].val.clusterDim.z;
+      cudaLaunchAttribute const& a = how->attrs[k];
+      if (a.id != cudaLaunchAttributeClusterDimension) throw ptx::fault("an attribute of a launch is not known");
+      size = a.val.clusterDim.x * a.val.clusterDim.y * a.val.clusterDim.z;
     }
     return runtime::get().launch(kernel, how->gridDim, how->blockDim, arguments, size, how->stream);
   });
@@ -149,7 +158,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, void const* p) {
   a->hostPointer = const_cast<void*>(p);
   if (from == nullptr || from->kind == ptx::memory_kind::freed) return cudaSuccess;
   bool const both = from->kind == ptx::memory_kind::managed || from->kind == ptx::memory_kind::pinned;
-  a->type = from->kind == ptx::memory_kind::managed ? cudaMemoryTypeManaged : both ? cudaMemoryTypeHost : cudaMemoryTypeDevice;
+  a->type = both ? cudaMemoryTypeHost : cudaMemoryTypeDevice;
+  if (from->kind == ptx::memory_kind::managed) a->type = cudaMemoryTypeManaged;
   a->devicePointer = const_cast<void*>(p);
   a->hostPointer = both ? const_cast<void*>(p) : nullptr;
   return cudaSuccess;
@@ -175,7 +185,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr what, int) {
   return guarded([&] {
-    if (what != cudaDevAttrMultiProcessorCount) throw ptx::fault("attribute " + std::to_string(what) + " of a device is not known");
+    bool const is_known = what == cudaDevAttrMultiProcessorCount;
+    if (!is_known) throw ptx::fault("attribute " + std::to_string(what) + " of a device is not known");
     *value = runtime::get().processors;
   });
 }
@@ -183,7 +194,9 @@ cudaError_t cudaDeviceSynchronize() {
   runtime::get().gpu.streams.wait_for_all();
   return cudaSuccess;
 }
-char const* cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : "an error of the interpreter of PTX"; }
+char const* cudaGetErrorString(cudaError_t e) {
+  return e == cudaSuccess ? "no error" : "an error of the interpreter of PTX";
+}
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 cudaError_t cudaPeekAtLastError() { return cudaSuccess; }
 
@@ -198,25 +211,27 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s) {
   return guarded([&] { runtime::get().gpu.streams.wait(runtime::get().number_of(s)); });
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
-  return guarded([&] { runtime::get().gpu.streams.wait(runtime::get().number_of(s), reinterpret_cast<event*>(e)->at); });
+  return guarded([&] { runtime::get().gpu.streams.wait(runtime::get().number_of(s), event_of(e).at); });
 }
 cudaError_t cudaEventCreate(cudaEvent_t* e) {
   *e = reinterpret_cast<cudaEvent_t>(new event);
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t e) {
-  delete reinterpret_cast<event*>(e);
+  delete &event_of(e);
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
-  return guarded([&] { *reinterpret_cast<event*>(e) = {runtime::get().gpu.streams.after(runtime::get().number_of(s)), std::chrono::steady_clock::now()}; });
+  return guarded([&] {
+    event_of(e) = {runtime::get().gpu.streams.after(runtime::get().number_of(s)), std::chrono::steady_clock::now()};
+  });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
-  runtime::get().gpu.streams.wait_on_host(reinterpret_cast<event*>(e)->at);
+  runtime::get().gpu.streams.wait_on_host(event_of(e).at);
   return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
-  *ms = std::chrono::duration<float, std::milli>(reinterpret_cast<event*>(to)->when - reinterpret_cast<event*>(from)->when).count();
+  *ms = std::chrono::duration<float, std::milli>(event_of(to).when - event_of(from).when).count();
   return cudaSuccess;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {

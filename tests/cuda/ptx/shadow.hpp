@@ -5,8 +5,8 @@
 
 namespace ptx {
 
-// Who has accessed a byte: numbers of the race detector's records, 0 is nobody. Two readers of different warps are kept:
-// a write races with one of them, whichever warp it comes from.
+// Who has accessed a byte: numbers of the race detector's records, 0 is nobody. Two readers of different warps are
+// kept: a write races with one of them, whichever warp it comes from.
 struct mark {
   u32 write = 0;
   u32 read[2] = {0, 0};

@@ -37,7 +37,8 @@ void cluster_arrive(step& s, instruction const& i) {
 }
 void cluster_wait(step& s, instruction const& i) {
   s.each([&](int l) {
-    if (!s.w.threads[static_cast<std::size_t>(l)].arrived) throw fault("a thread waits at a cluster's barrier and has not arrived: " + s.place(i));
+    if (s.w.threads[static_cast<std::size_t>(l)].arrived) return;
+    throw fault("a thread waits at a cluster's barrier and has not arrived: " + s.place(i));
   });
   wait_in(s, &warp::at_cluster);
 }
@@ -54,7 +55,8 @@ void check_place(warp const& w, lane_mask waiting, instruction const*& at, findi
     thread_state const& t = w.threads[static_cast<std::size_t>(std::countr_zero(m))];
     if (at == nullptr) at = t.at - 1;
     if (t.at - 1 == at) continue;
-    found.add("a block's barrier is met at different places: " + place_of(*t.here, *at) + " and line " + std::to_string(t.at[-1].line));
+    std::string const other = " and line " + std::to_string(t.at[-1].line);
+    found.add("a block's barrier is met at different places: " + place_of(*t.here, *at) + other);
     return;
   }
 }
@@ -94,9 +96,10 @@ void settle_warp(warp& w) {
     instruction const& i = *first.at;
     for (lane_mask m = wanted; m != 0; m &= m - 1) {
       thread_state const& t = w.threads[static_cast<std::size_t>(std::countr_zero(m))];
-      if ((t.wanted & ~w.ended) != wanted) throw fault("threads of a warp wait with unequal masks: " + place_of(*first.here, i));
+      std::string const here = place_of(*first.here, i);
+      if ((t.wanted & ~w.ended) != wanted) throw fault("threads of a warp wait with unequal masks: " + here);
       if (t.at == first.at && t.base == first.base) continue;
-      throw fault("threads of a warp meet at different places: " + place_of(*first.here, i) + " and line " + std::to_string(t.at->line));
+      throw fault("threads of a warp meet at different places: " + here + " and line " + std::to_string(t.at->line));
     }
     w.at_warp &= ~wanted;
     w.running |= wanted;

@@ -12,7 +12,8 @@ std::vector<std::string> expanded(std::string_view pattern) {
   for (bool more = true; more;) {
     std::size_t const comma = rest.find(',');
     more = comma != std::string_view::npos;
-    for (std::string const& tail : tails) all.push_back(std::string(pattern.substr(0, open)) + std::string(rest.substr(0, comma)) + tail);
+    std::string const begin = std::string(pattern.substr(0, open)) + std::string(rest.substr(0, comma));
+    for (std::string const& tail : tails) all.push_back(begin + tail);
     if (more) rest = rest.substr(comma + 1);
   }
   return all;

@@ -11,8 +11,8 @@ constexpr std::string_view blanks = " \t\r\n";
 std::optional<u64> digits(std::string_view s, int base) {
   u64 x = 0;
   auto const [end, wrong] = std::from_chars(s.data(), s.data() + s.size(), x, base);
-  if (wrong != std::errc{} || (end != s.data() + s.size() && std::string_view(end, s.data() + s.size()) != "U")) return std::nullopt;
-  return x;
+  std::string_view const rest(end, s.data() + s.size());
+  return wrong == std::errc{} && (rest.empty() || rest == "U") ? std::optional(x) : std::nullopt;
 }
 
 }  // namespace

@@ -1,8 +1,5 @@
 #include "value.hpp"
 
-#include <array>
-#include <utility>
-
 namespace ptx {
 
 namespace {
@@ -12,12 +9,14 @@ struct named_type {
   type t;
   int size;
 };
-constexpr std::array types{
-    named_type{"pred", type::predicate, 1}, named_type{"b8", type::bits8, 1},   named_type{"b16", type::bits16, 2}, named_type{"b32", type::bits32, 4},
-    named_type{"b64", type::bits64, 8},   named_type{"u8", type::unsigned8, 1},   named_type{"u16", type::unsigned16, 2}, named_type{"u32", type::unsigned32, 4},
-    named_type{"u64", type::unsigned64, 8},   named_type{"s8", type::signed8, 1},   named_type{"s16", type::signed16, 2}, named_type{"s32", type::signed32, 4},
-    named_type{"s64", type::signed64, 8},   named_type{"f16", type::half, 2}, named_type{"bf16", type::bfloat, 2}, named_type{"f32", type::float32, 4},
-    named_type{"f64", type::float64, 8}};
+constexpr named_type types[] = {
+    {"pred", type::predicate, 1}, {"b8", type::bits8, 1}, {"b16", type::bits16, 2},
+    {"b32", type::bits32, 4}, {"b64", type::bits64, 8}, {"u8", type::unsigned8, 1},
+    {"u16", type::unsigned16, 2}, {"u32", type::unsigned32, 4}, {"u64", type::unsigned64, 8},
+    {"s8", type::signed8, 1}, {"s16", type::signed16, 2}, {"s32", type::signed32, 4},
+    {"s64", type::signed64, 8}, {"f16", type::half, 2}, {"bf16", type::bfloat, 2},
+    {"f32", type::float32, 4}, {"f64", type::float64, 8},
+};
 
 }  // namespace
 

@@ -27,8 +27,8 @@ struct fault : std::runtime_error {
 
 // The types of PTX that hold numbers. Halves are only converted.
 enum class type : std::uint8_t {
-  none, predicate, bits8, bits16, bits32, bits64, unsigned8, unsigned16, unsigned32, unsigned64, signed8, signed16, signed32,
-  signed64, half, bfloat, float32, float64
+  none, predicate, bits8, bits16, bits32, bits64, unsigned8, unsigned16, unsigned32, unsigned64,
+  signed8, signed16, signed32, signed64, half, bfloat, float32, float64
 };
 
 // Its size in bytes; none of `name` is known: type::none.

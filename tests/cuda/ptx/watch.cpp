@@ -8,7 +8,8 @@ void watcher::see_defined(found_bytes const& where, u64 n, bool shared) {
   if ((!write_ || atomic_) && !by_the_host) {
     bool all = true;
     for (u64 k = 0; k < n; ++k) all = all && (defined[k] != 0 || (i_.used_bytes >> k & 1) == 0);
-    if (!all) run_.found->add(std::string("read of ") + (shared ? "shared" : "global") + " memory that was never written: " + s_.place(i_));
+    std::string const name = shared ? "shared" : "global";
+    if (!all) run_.found->add("read of " + name + " memory that was never written: " + s_.place(i_));
   }
   if (write_) std::memset(defined, 1, n);
 }

@@ -7,7 +7,8 @@ namespace ptx {
 
 class watcher {
  public:
-  watcher(step& s, instruction const& i, bool write, bool atomic) : s_(s), i_(i), run_(s.run()), write_(write), atomic_(atomic) {}
+  watcher(step& s, instruction const& i, bool write, bool atomic)
+      : s_(s), i_(i), run_(s.run()), write_(write), atomic_(atomic) {}
 
   void see(found_bytes const& where, int lane, u64 n) {
     if (where.in == space::local || where.in == space::parameter) return;

@@ -238,6 +238,21 @@ TEST_CASE("ptx: threads of a warp that do not meet", "[ptx]") {
   CHECK(clean(over_schedules(names + "setp.gt.u32 %p0, %t, 3; @%p0 exit; shfl.sync.idx.b32 %r0, %t, 2, 31, -1;", 32)));
 }
 
+TEST_CASE("ptx: an instruction that is left out is missed", "[ptx]") {
+  std::string const text = header + R"(.visible .entry k() { .reg .b32 %r<4>; .reg .b64 %x<4>; .shared .align 4 .b32 s[64];
+    mov.u32 %r0, %tid.x; mov.u64 %x0, s; mad.wide.u32 %x1, %r0, 4, %x0; st.shared.u32 [%x1], %r0;
+    bar.sync 0;
+    xor.b32 %r1, %r0, 32; mad.wide.u32 %x2, %r1, 4, %x0; ld.shared.u32 %r2, [%x2]; ret; })";
+  for (bool const deleted : {false, true}) {
+    device d;
+    d.how.races = true;
+    module& m = d.add("test", text);
+    if (deleted) m.without = {6};
+    d.run(d.kernel(m, "k"), {}, {64, 1, 1}, 1, {});
+    CHECK(d.found.has("race in shared memory, read after write") == deleted);
+  }
+}
+
 TEST_CASE("ptx: programs that do not end", "[ptx]") {
   small_program p("$again: bra $again;");
   p.gpu.how.patience = 100000;
