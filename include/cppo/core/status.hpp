@@ -98,7 +98,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity or part_of "
-             "where buffers hold more slots), or per_response([B])";
+             "where buffers hold more slots), or per_response([B]) for an advantage, a mask or a weight";
     case status_code::bad_offsets:
       return "cu_seqlens must begin at 0, never decrease and end at the slots there are: lengths? pass their cumulative "
              "sums from 0; part of larger buffers? packed(...).part_of(n), or .with_capacity(n)";
