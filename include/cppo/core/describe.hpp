@@ -142,7 +142,7 @@ class description {
   }
   void place() noexcept {
     if (s_.response < 0 || piece()) return;
-    say(" at response ", s_.response);
+    say(s_.code == status_code::bad_pieces ? " at piece " : " at response ", s_.response);
     if (s_.token >= 0) say(", token ", s_.token);
   }
   /// The sentence of the code after its subject, with the space between them; all of it where it has another subject.
