@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
+#include <vector>
 
 namespace {
 
@@ -113,4 +116,24 @@ TEST_CASE("NaN stays NaN, signalling NaN becomes quiet, infinities and zeros kee
   CHECK(to_bfloat16(-std::numeric_limits<float>::infinity()).bits == 0xff80);
   CHECK(to_half(-0.0F).bits == 0x8000);
   CHECK(to_bfloat16(std::numeric_limits<float>::max()).bits == 0x7f80);
+}
+
+TEST_CASE("F45: a half or bfloat16 made of a number is that number rounded, not its integer part as bits", "[core]") {
+  float const x = -0.3F;
+  CHECK(half(x).bits == to_half(x).bits);
+  CHECK(bfloat16(x).bits == to_bfloat16(x).bits);
+  CHECK(static_cast<half>(-0.5).bits == 0xb800);
+  CHECK(half{0.1}.bits == to_half(0.1F).bits);
+  std::vector<float> const numbers{-0.5F, -65504.0F, 1.0F};
+  std::vector<half> const halves(numbers.begin(), numbers.end());
+  std::vector<bfloat16> const brains(numbers.begin(), numbers.end());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    CHECK(halves[i].bits == to_half(numbers[i]).bits);
+    CHECK(brains[i].bits == to_bfloat16(numbers[i]).bits);
+  }
+  std::uint16_t const word = 0x3c00;
+  CHECK(half(word).bits == word);
+  CHECK(bfloat16(word).bits == word);
+  static_assert(!std::is_convertible_v<float, half> && !std::is_convertible_v<std::uint16_t, half>);
+  static_assert(!std::is_constructible_v<half, bfloat16> && std::is_trivially_copyable_v<half>);
 }

@@ -158,11 +158,19 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
                            index_t responses, std::vector<std::size_t>& ordered) {
   constexpr auto wrong = status_code::bad_pieces;
   auto const fits = [pieces](std::span<index_t const> s) { return static_cast<index_t>(s.size()) == pieces; };
-  if (!fits(response_of)) return {wrong, argument::response_of, -1, -1, pieces};
-  if (!fits(order_of)) return {wrong, argument::order_of, -1, -1, pieces};
+  auto const size = [pieces](argument where, std::span<index_t const> s) {
+    return status{.code = wrong, .where = where, .count = pieces, .has_value = true,
+                  .value = static_cast<double>(s.size()), .wanted = pieces, .range = "entries"};
+  };
+  auto const at = [](argument where, std::size_t b, index_t found) {
+    return status{.code = wrong, .where = where, .response = static_cast<index_t>(b), .count = 1, .has_value = true,
+                  .value = static_cast<double>(found)};
+  };
+  if (!fits(response_of)) return size(argument::response_of, response_of);
+  if (!fits(order_of)) return size(argument::order_of, order_of);
   for (std::size_t b = 0; b < response_of.size(); ++b) {
     bool const exists = response_of[b] >= 0 && response_of[b] < responses;
-    if (!exists) return {wrong, argument::response_of, static_cast<index_t>(b), -1, 1};
+    if (!exists) return at(argument::response_of, b, response_of[b]);
     ordered.push_back(b);
   }
   auto const place = [&](std::size_t b) { return std::tuple(response_of[b], order_of[b], b); };
@@ -171,7 +179,7 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
     return response_of[x] == response_of[y] && order_of[x] == order_of[y];
   });
   if (twice == ordered.end()) return {};
-  return {wrong, argument::order_of, static_cast<index_t>(twice[1]), -1, 1};
+  return at(argument::order_of, twice[1], order_of[twice[1]]);
 }
 
 /// Totals and carries of the pieces of one response, given in order.

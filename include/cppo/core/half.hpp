@@ -7,17 +7,38 @@
 #include <cppo/config.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace cppo::inline CPPO_ABI {
 
-/// IEEE binary16, bits only. `std::uint16_t` buffers may be lent through `reinterpret_cast<half const*>`.
+namespace detail {
+/// A number that is no integer: what a half type is rounded from. An integer is the bits of one.
+template <class T>
+concept rounded_to_half = !std::is_integral_v<T> && requires(T const& x) { static_cast<float>(x); };
+}  // namespace detail
+
+/// IEEE binary16, for storage. `std::uint16_t` buffers may be lent through `reinterpret_cast<half const*>`.
 struct half {
   std::uint16_t bits = 0;  ///< sign 1, exponent 5, fraction 10
+
+  constexpr half() noexcept = default;
+  /// Of these bits: half{0x3c00} is 1.
+  CPPO_HOST_DEVICE explicit constexpr half(std::uint16_t b) noexcept : bits(b) {}
+  /// `to_half` of a number: half(-0.5), std::vector<half>(x.begin(), x.end()).
+  template <detail::rounded_to_half Real>
+  CPPO_HOST_DEVICE explicit constexpr half(Real const& x) noexcept;
 };
 
 /// bfloat16: the upper half of a float.
 struct bfloat16 {
   std::uint16_t bits = 0;  ///< sign 1, exponent 8, fraction 7
+
+  constexpr bfloat16() noexcept = default;
+  /// Of these bits: bfloat16{0x3f80} is 1.
+  CPPO_HOST_DEVICE explicit constexpr bfloat16(std::uint16_t b) noexcept : bits(b) {}
+  /// `to_bfloat16` of a number.
+  template <detail::rounded_to_half Real>
+  CPPO_HOST_DEVICE explicit constexpr bfloat16(Real const& x) noexcept;
 };
 
 /// Exact; NaN stays NaN, infinities and subnormals are kept.
@@ -41,8 +62,8 @@ CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
 /// Nearest, ties to even; NaN becomes a quiet NaN.
 CPPO_HOST_DEVICE constexpr bfloat16 to_bfloat16(float x) noexcept {
   std::uint32_t const u = detail::bits_as<std::uint32_t>(x);
-  if ((u & 0x7fffffffU) > 0x7f800000U) return {static_cast<std::uint16_t>((u >> 16) | 0x40U)};
-  return {static_cast<std::uint16_t>((u + 0x7fffU + ((u >> 16) & 1U)) >> 16)};
+  if ((u & 0x7fffffffU) > 0x7f800000U) return bfloat16{static_cast<std::uint16_t>((u >> 16) | 0x40U)};
+  return bfloat16{static_cast<std::uint16_t>((u + 0x7fffU + ((u >> 16) & 1U)) >> 16)};
 }
 
 /// Nearest, ties to even; past 65504 infinity; NaN becomes a quiet NaN.
@@ -60,6 +81,11 @@ CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
   std::uint32_t const odd = (magnitude >> 13) & 1U;
   return with_sign((magnitude - 0x38000000U + 0xfffU + odd) >> 13);
 }
+
+template <detail::rounded_to_half Real>
+CPPO_HOST_DEVICE constexpr half::half(Real const& x) noexcept : half(to_half(static_cast<float>(x))) {}
+template <detail::rounded_to_half Real>
+CPPO_HOST_DEVICE constexpr bfloat16::bfloat16(Real const& x) noexcept : bfloat16(to_bfloat16(static_cast<float>(x))) {}
 
 }  // namespace cppo::inline CPPO_ABI
 
