@@ -4,6 +4,7 @@
 #include <cppo/core/buffer.hpp>
 
 #include <array>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -363,4 +364,28 @@ TEST_CASE("F37: temporary views and pointers lend what outlives them", "[core]")
   CHECK(lent(per_response(std::span<float>(v)).source));
   CHECK(packed(std::span<std::int32_t const>(cuts)).end_slot() == 3);
   CHECK(packed(cuts).end_slot() == 3);
+}
+
+TEST_CASE("F35: a stride that leads out of memory is refused, whatever its sign and kind", "[core]") {
+  float const x[12] = {};
+  index_t const most = index_t{1} << 59, least = std::numeric_limits<index_t>::min();
+  auto const code = [](auto const& lent, layout const& l, argument where) {
+    detail::column c;
+    return detail::place(detail::make_buffer(lent), l, where, c).code;
+  };
+  for (argument const where : {argument::log_prob, argument::advantage}) {
+    for (index_t const far : {most / 3 + 1, -most / 3 - 1, index_t{1} << 62, least}) {
+      CHECK(code(matrix_view<float const>(x, 3, 4, far, 1), padded(3, 4), where) == status_code::extent_mismatch);
+      CHECK(code(matrix_view<float const>(x, 4, 3, 1, far), padded(4, 3), where) == status_code::extent_mismatch);
+      CHECK(code(matrix_view<float const>(x, 1, 3, far, 1), padded(1, 3), where) == status_code::ok);
+    }
+    CHECK(code(matrix_view<float const>(x, 3, 4, most / 3, 1), padded(3, 4), where) == status_code::ok);
+    CHECK(code(matrix_view<float const>(x, 3, 4, -most / 3, 1), padded(3, 4), where) == status_code::ok);
+  }
+  detail::buffer one_each = detail::make_buffer(vector_view<float const>(x, 3, most));
+  one_each.per_response = true;
+  detail::column c;
+  status const s = detail::place(one_each, padded(3, 4), argument::advantage, c);
+  CHECK(s.code == status_code::extent_mismatch);
+  CHECK(s.where == argument::advantage);
 }

@@ -75,6 +75,7 @@ struct top_k_buffers {
     if (b.data == nullptr) {
       return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
     }
+    if (walks_off(b)) return walked_off(argument::top_k, list);
     if (b.rank == 2) {
       if (b.extents[0] != rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
       if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);

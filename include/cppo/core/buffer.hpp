@@ -198,6 +198,21 @@ CPPO_HOST_DEVICE constexpr bool share_elements(index_t rows, index_t columns, in
   index_t const g = common_divisor(down, across);
   return across / g < rows && down / g < columns;
 }
+/// Do `n` steps of a stride leave what can be addressed? Past 2^59 elements the distance in bytes would overflow.
+CPPO_HOST_DEVICE constexpr bool walks_off(index_t stride, index_t n) noexcept {
+  index_t const most = (index_t{1} << 59) / (n > 1 ? n : 1);
+  return n > 1 && (stride > most || stride < -most);
+}
+/// The same of any axis of something lent: a stride that was never set, say. A bare pointer has none.
+CPPO_HOST_DEVICE constexpr bool walks_off(buffer const& b) noexcept {
+  bool off = false;
+  for (int r = 0; r < b.rank; ++r) off = off || walks_off(b.strides[r], b.extents[r]);
+  return off;
+}
+/// What is said of that.
+CPPO_HOST_DEVICE constexpr status walked_off(argument where, char const* name = nullptr) noexcept {
+  return wrong_shape(where, "every element within 2^59 of the first (a stride that was never set?)", name);
+}
 /// Do two slots of the layout share an element of the column?
 CPPO_HOST_DEVICE constexpr bool repeats(column const& c, layout const& l) noexcept {
   index_t const rows = l.is_packed() ? 1 : l.responses(), columns = l.is_packed() ? l.elements() : l.width();
@@ -236,6 +251,7 @@ CPPO_HOST_DEVICE constexpr status place(buffer const& lent, layout const& l, arg
   out = column{lent.data, lent.type, 0, 0};
   if (lent.rank == 0) return {};
   if (lent.data == nullptr) return l.elements() == 0 ? status{} : status{status_code::null_buffer, where};
+  if (walks_off(lent)) return walked_off(where);
   if (lent.per_response && may_repeat(where)) return place_per_response(flattened(lent), l, where, out);
   if (lent.per_response) return repeated(where);
   status const s = place_per_slot(l.is_packed() ? flattened(lent) : lent, l, where, out);
