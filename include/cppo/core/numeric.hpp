@@ -142,14 +142,6 @@ class lane_mask {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane<Register> select(lane_mask m, A a, B b) noexcept {
     return select(m, lane<Register>(a), lane<Register>(b));
   }
-  /// Never: it says what takes the place of `if`, `? :`, `&&` and `||`, which ask for one answer.
-  template <std::same_as<bool> Bool>
-  CPPO_HOST_DEVICE explicit constexpr operator Bool() const noexcept {
-    static_assert(!std::is_same_v<Bool, Bool>,
-                  "a comparison of lanes has an answer for each lane: join two by & or |, negate by !, and choose by "
-                  "select(mask, a, b); there is no if, ?:, && or || on it");
-    return false;
-  }
 
  private:
   raw_type raw_;
