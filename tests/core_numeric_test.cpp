@@ -196,7 +196,7 @@ namespace {
 // What people write first, and the same with every number spelt as a lane.
 template <class V>
 bool numbers_are_lanes(V x) {
-  auto const alike = [](typename V::mask a, typename V::mask b) { return cppo::detail::every_lane<V>(a & b) || cppo::detail::every_lane<V>(!a & !b); };
+  auto const alike = [](typename V::mask a, typename V::mask b) { return cppo::detail::every_lane<V>(a & b) || cppo::detail::every_lane<V>((!a) & (!b)); };
   bool good = alike(x < 1.2, x < V(1.2)) && alike(0.8 <= x, V(0.8) <= x) && alike(x > 1, x > V(1)) && alike(3u >= x, V(3) >= x);
   good = good && alike(x == 2.5F, x == V(2.5)) && alike(index_t{2} != x, V(2) != x);
   good = good && cppo::detail::every_lane<V>(1 - x == V(1) - x) && cppo::detail::every_lane<V>(x + 0.1 == x + V(0.1));
