@@ -67,6 +67,8 @@
 #define DOMAIN )DOMAIN means nothing here
 #define OVERFLOW )OVERFLOW means nothing here
 #define UNDERFLOW )UNDERFLOW means nothing here
+#undef unix
+#undef linux
 #define unix )unix means nothing here
 #define linux )linux means nothing here
 
