@@ -709,10 +709,10 @@ TEST_CASE("F36: a piece that is numbered wrongly is told with its place and its 
   auto const says = [&](std::vector<index_t> const& response_of, std::vector<index_t> const& order_of) {
     return std::string(describe(x.plan(response_of, order_of, 2).outcome));
   };
-  CHECK(says({0, 1, 2}, {0, 0, 0}).starts_with("response_of at piece 2 is 2: pieces must be numbered: "));
-  CHECK(says({0, 1, 0}, {4, 4, 4}).starts_with("order_of at piece 2 is 4: pieces must be numbered: "));
-  CHECK(says({0, 0}, {0, 1, 2}).starts_with("response_of has 2 entries, but must have 3: pass one entry each"));
-  CHECK(says({0, 0, 0}, {0, 1, 2, 3}).starts_with("order_of has 4 entries, but must have 3: pass one entry each"));
+  CHECK(says({0, 1, 2}, {0, 0, 0}).starts_with("response_of at piece 2 is 2, which numbers the pieces wrongly: pass "));
+  CHECK(says({0, 1, 0}, {4, 4, 4}).starts_with("order_of at piece 2 is 4, which numbers the pieces wrongly: pass "));
+  CHECK(says({0, 0}, {0, 1, 2}).starts_with("response_of has 2 entries, but must have 3: pass one entry per piece"));
+  CHECK(says({0, 0, 0}, {0, 1, 2, 3}).starts_with("order_of has 4 entries, but must have 3: pass one entry per piece"));
 }
 
 TEST_CASE("F36: numbers of pieces are any that are told apart, and cost nothing for responses without pieces") {
