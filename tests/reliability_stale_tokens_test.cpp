@@ -96,7 +96,7 @@ TEST_CASE("F41: token_mean divides by tokens of weight 0 too, unless a normalize
   }
 }
 
-TEST_CASE("F41: under ppo a cap on the ratio has the gradients of dual clip; elsewhere it stops gains too", "[reliability]") {
+TEST_CASE("F41: under ppo a cap on the ratio has the gradients of dual clip, elsewhere it stops gains too", "[reliability]") {
   constexpr double c = 3.0, low = 0.8, high = 1.2;
   std::vector<double> pi, mu, advantage;
   for (double const rho : {0.3, 0.79, 0.81, 1.0, 1.19, 1.21, 2.9, 3.1, 40.0}) {

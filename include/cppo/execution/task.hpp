@@ -196,7 +196,8 @@ struct task {
   }
   /// What divides the sums of the report.
   CPPO_HOST_DEVICE constexpr loss_scaling scaling() const noexcept {
-    return {aggregate, true, aggregate == aggregation::seq_mean_token_sum_norm ? horizon : 0, normalizer};
+    index_t const by_horizon = aggregate == aggregation::seq_mean_token_sum_norm ? horizon : 0;
+    return {.aggregate = aggregate, .known = true, .horizon = by_horizon, .normalizer = normalizer};
   }
   /// What divides a response's share of them.
   CPPO_HOST_DEVICE constexpr double share_of(index_t length) const noexcept {

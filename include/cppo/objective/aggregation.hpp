@@ -46,6 +46,7 @@ CPPO_HOST_DEVICE constexpr double divisor(aggregation a, batch_counts n) noexcep
 struct loss_scaling {
   aggregation aggregate = aggregation::token_sum;  ///< of the call
   bool known = false;       ///< false: of no call, as in a report `{}`
+  std::uint8_t unused[6] = {};  ///< in place of padding: reports may be compared by their bytes
   index_t horizon = 0;      ///< of `seq_mean_token_sum_norm`; 0 under any other
   double normalizer = 0.0;  ///< as lent; 0: by counts; NaN: of calls that were scaled differently, which have no sum
 
@@ -59,7 +60,7 @@ struct loss_scaling {
     if (!a.known) return b;
     if (!b.known) return a;
     bool const same = a.aggregate == b.aggregate && a.horizon == b.horizon && a.normalizer == b.normalizer;
-    return same ? a : loss_scaling{aggregation::token_sum, true, 0, detail::special<double>::nan};
+    return same ? a : loss_scaling{.known = true, .normalizer = detail::special<double>::nan};
   }
 };
 
