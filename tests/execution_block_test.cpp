@@ -4,6 +4,8 @@
 
 #include <cppo/testing/host_block.hpp>
 
+#include <limits>
+
 namespace {
 
 using namespace cppo_test;
@@ -57,6 +59,18 @@ TEST_CASE("kernel bodies equal seq: a mask that reads Top-K lists", "[block]") {
     generated_batch<float> const batch = generate<float>(seed, {.top_k = 5});
     REQUIRE(seq_against_bodies<4>(batch, region, {}) == "");
     REQUIRE(seq_against_bodies<64>(batch, region, {}) == "");
+  }
+}
+
+TEST_CASE("F30: a mask that reads lists has them at tokens with bad input in kernel bodies too", "[block]") {
+  auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, first_listed_rises{});
+  for (std::uint64_t seed = 740; seed < 750; ++seed) {
+    INFO("seed " << seed);
+    generated_batch<float> batch = generate<float>(seed, {.top_k = 5});
+    for (std::size_t i = 0; i < batch.log_prob.size(); i += 3) {
+      batch.log_prob[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+    REQUIRE(seq_against_bodies<4>(batch, region, {.bad_input = cppo::on_bad_input::propagate}) == "");
   }
 }
 

@@ -266,7 +266,7 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if (!Usual && h.what != slot::bad) lend_lists(task_.batch, b_, i, h.t, lists);
+    if constexpr (!Usual) lend_lists(task_.batch, b_, i, h.t, lists);
     decided_token<Real> const d =
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
