@@ -174,6 +174,7 @@ struct [[nodiscard]] status {
   index_t count = 0;                     ///< how many tokens (or places) are affected
   argument other = argument::none;       ///< `output_overlap`: what the argument shares memory with
   bool has_value = false;                ///< is there an offending number?
+  std::uint8_t unused[3] = {};           ///< in place of padding: a status may be copied by its bytes
   double value = 0.0;                    ///< that number: an input at its first bad place, an option, an extent
   index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
   char const* name = nullptr;   ///< what is meant where `where` has several: an option, a parameter, a trace's member

@@ -232,6 +232,7 @@ class block_fold {
       __builtin_memcpy(to, &sum, 8);
     } else if (job == whole_words + sums) {
       report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.diagnostics, extremes);
+      into.diagnostics.scaling = {};  // the call's comes last
     } else {
       into.first_bad = first_bad;
     }

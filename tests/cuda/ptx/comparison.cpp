@@ -72,11 +72,17 @@ void add_comparison_of(table_builder& t, std::string const& word, std::string co
   t.add_typed("setp." + word + ".{and,or,xor}.ftz.f32", work::integer, 4, flushes);
 }
 
+// Choices and moves keep every bit, of a NaN too: that is what computes that makes the one NaN of a device.
+template <class T>
+constexpr u64 all_bits = sizeof(T) == 8 ? ~u64{0} : (u64{1} << 8 * sizeof(T) % 64) - 1;
+template <>
+constexpr u64 all_bits<bool> = 1;
+
 template <class T>
 void choose(step& s, instruction const& i) {
   u64 const *const a = s.in(i, 1), *const b = s.in(i, 2), *const p = s.in(i, 3);
   u64* const d = s.out(i);
-  s.each([&](int l) { d[l] = bits(as<T>(p[l] != 0 ? a[l] : b[l])); });
+  s.each([&](int l) { d[l] = (p[l] != 0 ? a[l] : b[l]) & all_bits<T>; });
 }
 
 // A value, or the parts of one, low ones first.
@@ -96,7 +102,7 @@ void move(step& s, instruction const& i) {
   u64* const d = s.out(i);
   if (i.ops[1].kind != operand_kind::vector) {
     u64 const* const a = s.in(i, 1);
-    s.each([&](int l) { d[l] = bits(as<T>(a[l])); });
+    s.each([&](int l) { d[l] = a[l] & all_bits<T>; });
     return;
   }
   std::size_t const each = width / i.part_count;

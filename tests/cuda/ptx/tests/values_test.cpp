@@ -251,6 +251,11 @@ TEST_CASE("ptx: choices and moves", "[ptx]") {
     have.have(std::string("selp.") + type);
     have.have(std::string("mov.") + type);
   }
+  for (u64 const nan : {0x7fc00000U, 0xffc00001U, 0x7fa00000U}) {  // kept as it is, where addition would make 0x7fffffff of it
+    CHECK(computed("mov.f32", {nan}, "xx") == nan);
+    CHECK(computed("selp.f32", {nan, 0, 1}, "xxxp") == nan);
+    CHECK(computed("add.f32", {nan, 0}, "xxx") == 0x7fffffff);
+  }
   CHECK(computed("mov.pred", {1}, "pp") == 1);
   have.have("mov.pred");
   CHECK(have.missing({"selp", "mov"}).empty());
