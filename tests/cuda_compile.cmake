@@ -56,22 +56,26 @@ add_test(NAME cuda_resources
 set_tests_properties(cuda_resources PROPERTIES COST 1000)
 
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
-add_test(NAME cuda_programs
-  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
-          "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${CMAKE_BINARY_DIR}/cuda" 80 90 100 --fast --interpreted --only equality --only bench)
-set_tests_properties(cuda_programs PROPERTIES FIXTURES_SETUP cuda_programs PROCESSORS 2)
-foreach(program IN ITEMS equality bench)
-  add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/${program}")
-  set_tests_properties(cuda_programs.${program} PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
-endforeach()
+function(cppo_add_cuda_programs fixture out)  # the rest: of tests/cuda/build.sh
+  add_test(NAME ${fixture}
+    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
+            "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" 80 90 100 --fast ${ARGN})
+  set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} PROCESSORS 2 COST 1000)
+endfunction()
+cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" --only bench)
+cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" --ptx --only equality)
+add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
+set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
+add_test(NAME cuda_programs.equality COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/equality")
+set_tests_properties(cuda_programs.equality PROPERTIES FIXTURES_REQUIRED cuda_interpreted SKIP_RETURN_CODE 77)
 
 # The same program in the interpreter: PTX of each architecture, schedules at random, all detectors.
 foreach(architecture IN ITEMS 80 90 100)
   set(name cuda_interpreted.sm_${architecture})
   add_test(NAME ${name}
     COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=${architecture} PTX_RACES=1 PTX_SEED=${architecture}
-            "${CMAKE_BINARY_DIR}/cuda/equality.interpreted" --quick)
-  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_programs COST 500)
+            "${CMAKE_BINARY_DIR}/cuda/interpreted/equality.interpreted" --quick)
+  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 endforeach()
 
 # The example with a variant of one's own, for three architectures; it runs without a device too.

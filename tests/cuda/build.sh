@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, digest, bench, relaxed. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, bench, digest, small_digest, relaxed. Needs nvcc and the C++ compiler that it finds.
 #
-#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--interpreted | --ptx]
-#                                                                             e.g. build/cuda 80 90 100, or native
+#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--ptx]     e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
-# --interpreted: beside each PROGRAM a PROGRAM.interpreted, which runs its PTX in the interpreter of tests/cuda/ptx; --ptx: it
-# alone, without code for a device.
+# --ptx: PTX alone, which a device compiles when the program runs, and beside each PROGRAM a PROGRAM.interpreted, which runs
+# its PTX in the interpreter of tests/cuda/ptx.
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,13 +15,12 @@ nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || tr
 if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
-only=() architectures=() fast='' interpreted='' device=1
+only=() architectures=() fast='' ptx='' code=sm
 while [ $# -gt 0 ]; do
   case $1 in
     --only) only+=("$2"); shift ;;
     --fast) fast=1 ;;
-    --interpreted) interpreted=1 ;;
-    --ptx) interpreted=1 device='' ;;
+    --ptx) ptx=1 code=compute ;;
     *) architectures+=("$1") ;;
   esac
   shift
@@ -31,10 +29,10 @@ flags=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -I
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
   if [ "$a" = native ]; then flags+=(-arch=native)
-  elif [ -z "$interpreted" ]; then flags+=(-gencode "arch=compute_$a,code=sm_$a")
-  else flags+=(-gencode "arch=compute_$a,code=[${device:+sm_$a,}compute_$a]"); fi
+  else flags+=(-gencode "arch=compute_$a,code=${code}_$a"); fi
 done
-[ -z "$interpreted" ] || flags+=(-no-compress)
+# The interpreter takes the time, not the host's code.
+[ -z "$ptx" ] || flags+=(-no-compress -Xcompiler -O1)
 mkdir -p "$out"
 newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
 newer() { [ -e "$1" ] && awk "BEGIN { exit !($(stat -c %Y "$1") > $2) }"; }
@@ -60,8 +58,8 @@ program() {  # program NAME SOURCE...
 link() {  # link NAME OBJECT...
   local name=$1
   shift
-  [ -z "$device" ] || [ -x "$out/$name" ] || "$nvcc" "${flags[@]}" "$@" -o "$out/$name"
-  [ -z "$interpreted" ] || "${CXX:-g++}" "$@" "$out"/ptx/*.o -pthread -o "$out/$name.interpreted"
+  [ -x "$out/$name" ] || "$nvcc" "${flags[@]}" "$@" -o "$out/$name"
+  [ -z "$ptx" ] || "${CXX:-g++}" "$@" "$out"/ptx/*.o -pthread -o "$out/$name.interpreted"
 }
 # The interpreter, in place of the CUDA runtime; by way of nvcc, which knows where its headers are.
 interpreter() {
@@ -74,9 +72,10 @@ interpreter() {
   done | xargs -0 -r -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" -std=c++20 -O2 -Xcompiler -ffp-contract=off -c "$1" -o "$2" || exit 255' "$nvcc"
 }
 
-[ -z "$interpreted" ] || interpreter
+[ -z "$ptx" ] || interpreter
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
+program small_digest tests/cuda/small_digest.cu
 flags+=(--use_fast_math)
 program relaxed tests/cuda/relaxed.cu

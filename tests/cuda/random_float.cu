@@ -4,7 +4,7 @@
 std::string cppo_test::random_batches_float() {
   std::string wrong = compare_random<float>(cppo::binary_tv, 100, 60);
   if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 500, 60, {.holes = false});
-  if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 700, 20, {.max_responses = 6, .max_length = 20000});
+  if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 700, 20, {.max_responses = quick ? 2 : 6, .max_length = quick ? 9000 : 20000});
   return wrong;
 }
 

@@ -194,13 +194,33 @@ struct typed {
   }
 };
 
+#if defined(CPPO_DIGEST_SMALL)
+/// Four regions stand for all: a program for a device that compiles in minutes. Divergences are picked as it runs.
+constexpr std::size_t policies = 4;
+template <class F>
+void with_policy(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
+  auto const d = cppo::named_divergence::find(divergence);
+  auto const fixed = cppo::fixed_cppo({.delta = delta, .delta_b = delta_b}, d);
+  if (k == 0) f(cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
+  if (k == 1) f(fixed);
+  if (k == 2) f(softened(fixed, cppo::reciprocal_gate));
+  if (k == 3) f(cppo::calibrated_cppo({.delta = delta, .delta_b = delta_b}, d));
+}
+#else
+std::size_t const policies = std::size(cppo::policy_names());
+template <class F>
+void with_policy(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
+  cppo::visit_policy({.policy = cppo::policy_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
+}
+#endif
+
 template <class T, class Out, class Executor>
 void over_policies(hashes& h, Executor const& executor, batch const& b, double delta, double delta_b,
                    std::size_t step = 1) {
   typed<T> const buffers(b);
   auto const lent = buffers.lend(b);
   int variant = 0;
-  for (std::string_view policy : cppo::policy_names()) {
+  for (std::size_t policy = 0; policy < policies; ++policy) {
     for (std::size_t i = 1; i < std::size(cppo::divergence_names()); i += step) {
       std::string_view const divergence = cppo::divergence_names()[i];
       cppo::loss_options options;
@@ -209,8 +229,8 @@ void over_policies(hashes& h, Executor const& executor, batch const& b, double d
       options.surrogate.ratio_cap = variant % 3 == 0 ? 2.0 : 0.0;
       options.surrogate.log_ratio_clamp = variant % 5 == 0 ? 0.0 : 20.0;
       ++variant;
-      cppo::policy_config const config{.policy = policy, .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7};
-      cppo::visit_policy(config, [&](auto const& region) { run<Out>(h, executor, lent, region, b.log_prob.size(), options); });
+      with_policy(policy, divergence, delta, delta_b,
+                  [&](auto const& region) { run<Out>(h, executor, lent, region, b.log_prob.size(), options); });
       checkpoint(h);
     }
   }

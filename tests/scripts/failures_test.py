@@ -32,13 +32,6 @@ def existing():
     for path in sorted([*TESTS.rglob("CMakeLists.txt"), *TESTS.glob("*.cmake")]):
         names += re.findall(r"(?:add_test\(NAME |cppo_add_\w+_test\(|MAKE_C_IDENTIFIER )\"?([\w.${}]+)", path.read_text(encoding="utf-8"))
     return [name for name in names if number(name)]
-    names = []
-    for path in sorted(TESTS.rglob("*_test.cpp")):
-        names += re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8"))
-    names += [path.stem for path in sorted(TESTS.glob("compile_fail/F*.cpp"))]
-    for path in sorted([*TESTS.rglob("CMakeLists.txt"), *TESTS.glob("*.cmake")]):
-        names += re.findall(r"\w+\((?:NAME )?(F[0-9]+_\S+)|add_test\(NAME (?!F)(\S+)", path.read_text(encoding="utf-8"))
-    return [name for name in names if number(name)]
 
 
 def is_called(name, known):
