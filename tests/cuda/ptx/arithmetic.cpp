@@ -103,6 +103,23 @@ T with_sign_of(T sign, T a) { return std::copysign(a, sign); }
 template <class T>
 T product_and_sum(T a, T b, T c) { return sum(product(a, b), c); }
 
+// An approximation: of the two floats beside the exact result the one that is further off, so that who needs the nearer
+// one is found out. `excess` has the sign of the nearer one less the exact result.
+float further(float nearer, double excess) {
+  if (excess == 0.0 || !std::isfinite(nearer) || nearer == 0.0F) return nearer;
+  return std::nextafter(nearer, excess > 0.0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
+}
+float near_quotient(float a, float b) {
+  float const q = a / b;
+  double const excess = double{q} * double{b} - double{a};  // exact: 48 bits, and what they have in common cancels
+  return further(q, b < 0.0F ? -excess : excess);
+}
+float near_reciprocal(float a) { return near_quotient(1.0F, a); }
+float near_root(float a) {
+  float const r = std::sqrt(a);
+  return further(r, double{r} * double{r} - double{a});
+}
+
 // With .ftz, subnormal numbers are 0 of their sign, read and written.
 float flushed(float x) { return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0F, x) : x; }
 template <auto F>
@@ -171,14 +188,17 @@ void add_arithmetic(table_builder& t) {
   floats("neg.{f32,f64}", 2, []<class T>(T, auto) { return &unary<T, negative<T>>; });
   floats("abs.{f32,f64}", 2, []<class T>(T, auto) { return &unary<T, absolute<T>>; });
   floats("copysign.{f32,f64}", 3, []<class T>(T, auto) { return &binary<T, with_sign_of<T>>; });
-  // --use_fast_math. Approximations are the exact results here.
+  // --use_fast_math.
   t.add("add{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<sum<float>>>);
   t.add("sub{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<difference<float>>>);
   t.add("mul{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<product<float>>>);
-  t.add("div.{approx,rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<quotient<float>>>);
+  t.add("div.rn.ftz.f32", work::floating, 3, &binary<float, flushing2<quotient<float>>>);
+  t.add("div.approx.ftz.f32", work::floating, 3, &binary<float, flushing2<near_quotient>>);
   t.add("fma.rn.ftz.f32", work::floating, 4, &ternary<float, flushing3<fused<float>>>);
-  t.add("rcp.{approx,rn}.ftz.f32", work::floating, 2, &unary<float, flushing<reciprocal<float>>>);
-  t.add("sqrt.{approx,rn}.ftz.f32", work::floating, 2, &unary<float, flushing<root<float>>>);
+  t.add("rcp.rn.ftz.f32", work::floating, 2, &unary<float, flushing<reciprocal<float>>>);
+  t.add("rcp.approx.ftz.f32", work::floating, 2, &unary<float, flushing<near_reciprocal>>);
+  t.add("sqrt.rn.ftz.f32", work::floating, 2, &unary<float, flushing<root<float>>>);
+  t.add("sqrt.approx.ftz.f32", work::floating, 2, &unary<float, flushing<near_root>>);
   t.add("min.ftz.f32", work::floating, 3, &binary<float, flushing2<smaller<float>>>);
   t.add("max.ftz.f32", work::floating, 3, &binary<float, flushing2<larger<float>>>);
   t.add("neg.ftz.f32", work::floating, 2, &unary<float, flushing<negative<float>>>);

@@ -83,6 +83,9 @@ std::vector<one_case> const floats{
     {"rcp.rn.ftz.f32", {f(4)}, f(0.25F)},    {"sqrt.approx.ftz.f32", {f(tiny)}, 0},    {"sqrt.rn.ftz.f32", {f(9)}, f(3)},
     {"min.ftz.f32", {f(tiny), f(1)}, 0},     {"max.ftz.f32", {f(-tiny), f(-1)}, 0x80000000}, {"neg.ftz.f32", {f(tiny)}, 0x80000000},
     {"abs.ftz.f32", {f(-tiny)}, 0},
+    {"div.approx.ftz.f32", {f(1), f(3)}, 0x3eaaaaaa},  {"div.approx.ftz.f32", {f(-1), f(3)}, 0xbeaaaaaa},
+    {"div.approx.ftz.f32", {f(1), f(-3)}, 0xbeaaaaaa}, {"div.approx.ftz.f32", {f(1), f(0)}, f(inf)},
+    {"rcp.approx.ftz.f32", {f(3)}, 0x3eaaaaaa},        {"sqrt.approx.ftz.f32", {f(2)}, 0x3fb504f4},
 };
 
 std::vector<one_case> const bit_cases{
