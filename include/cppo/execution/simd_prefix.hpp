@@ -18,10 +18,8 @@ template <bool Unrolled, class F>
 CPPO_ALWAYS_INLINE void each_register(F const& f) {
   static_assert(group_registers == 4);
   if constexpr (Unrolled) {
-    f(std::integral_constant<int, 0>{});
-    f(std::integral_constant<int, 1>{});
-    f(std::integral_constant<int, 2>{});
-    f(std::integral_constant<int, 3>{});
+#pragma GCC unroll 4
+    for (int u = 0; u < group_registers; ++u) f(u);
   } else {
     for (int u = 0; u < group_registers; ++u) f(u);
   }
