@@ -29,7 +29,7 @@ struct response_place {
 struct block_outputs {
   float* loss = nullptr;  ///< null: not asked for
   float* gradient = nullptr;
-  float* gate = nullptr;  ///< null: not asked for
+  float* gate = nullptr;  ///< null: not asked for; a hard gate's is made of the mask afterwards
   bool far = false;       ///< past the caches, and fetch inputs ahead
 };
 
@@ -73,7 +73,8 @@ class response_writer {
     return out;
   }
   /// Brings what was written to copies to its place; counts in `n` what outputs of fewer bits make of it, unless null.
-  void end(token_block const& block, block_outputs const& out, std::uint64_t const* kept, token_counts<index_t>* n) noexcept {
+  void end(token_block const& block, block_outputs const& out, std::uint64_t const* kept, bool soft, token_counts<index_t>* n) noexcept {
+    for (int k = 0; !soft && out.gate != nullptr && k < block.count; ++k) out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
     if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, block.count, false);
     end(loss_, block, out.loss, loss_copy_, n);
     end(gradient_, block, out.gradient, gradient_copy_, n);

@@ -40,7 +40,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
   simd_marks marks;
   if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-  each_register<Whole>([&](auto u) CPPO_INLINE_LAMBDA {
+  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     with.input.see(in, k + u * simd_size);
     position<V> const p(first + u * simd_size);
     weight[u] = with.weigh(p);
@@ -71,7 +71,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   prefix_values seen;
   if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
   else if constexpr (scans) with.prefix.advance(z, earned, fits);
-  each_register<Whole>([&](auto u) CPPO_INLINE_LAMBDA {
+  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     int const lane = u * simd_size;
     if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
     if constexpr (reads_prefix<Region>) t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
@@ -85,7 +85,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     else terms = with.objective.terms(t[u], product, kept, with.scale);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
-    if (out.gate != nullptr) put_lanes(out.gate, lane, soft ? gate : select(kept, V(1), V(0)));
+    if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (Report) {
       if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);
       else notes.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
@@ -127,7 +127,7 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
     }
     kept[k / 64] |= decide_group<Report, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
     if (out.loss != nullptr) out.loss += group_size;
-    if (out.gate != nullptr) out.gate += group_size;
+    if (Deciding::region_type::is_soft && out.gate != nullptr) out.gate += group_size;
     out.gradient += group_size;
   }
   int const live = count - k;
@@ -144,7 +144,7 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
   std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);
   std::memcpy(out.gradient, gradient, bytes);
   if (out.loss != nullptr) std::memcpy(out.loss, loss, bytes);
-  if (out.gate != nullptr) std::memcpy(out.gate, gate, bytes);
+  if (Deciding::region_type::is_soft && out.gate != nullptr) std::memcpy(out.gate, gate, bytes);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

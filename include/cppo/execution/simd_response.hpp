@@ -99,7 +99,7 @@ class simd_response {
     Region const policy = task_.policy;
     soundness seen = input;
     each_group(block, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register<true>([&](auto u) CPPO_INLINE_LAMBDA {
+      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
         put_lanes(out + k, u * simd_size, load_tokens(policy, g, from + u * simd_size).divergence());
       });
@@ -148,7 +148,7 @@ class simd_response {
       if constexpr (Report) if (all.rank() > 0) notes.begin_block();
       simd_counts counts;
       decide_block<Report>(in, carry.count + all.rank() + 1, block.count, with, counts, notes, out, kept);
-      writer.end(block, out, kept, Report ? &counts.tokens : nullptr);
+      writer.end(block, out, kept, Region::is_soft, Report ? &counts.tokens : nullptr);
       if constexpr (Report) notes.end_block(counts, kept, block.count, diagnostics);
     }
     if constexpr (can_stream) {
