@@ -54,6 +54,16 @@
 #endif
 /// @}
 
+/// Before a loop of n rounds: it is unrolled, after what its body inlines has been compiled once.
+#define CPPO_PRAGMA(x) _Pragma(#x)
+#if defined(__clang__)
+#define CPPO_UNROLL(n) CPPO_PRAGMA(clang loop unroll_count(n))
+#elif defined(__GNUC__)
+#define CPPO_UNROLL(n) CPPO_PRAGMA(GCC unroll n)
+#else
+#define CPPO_UNROLL(n)
+#endif
+
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
 /// @{
 #if defined(__cpp_exceptions)

@@ -4,21 +4,13 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/simd_columns.hpp>
 #include <cppo/execution/simd_notes.hpp>
-#include <cppo/execution/simd_tokens.hpp>
 
 namespace cppo::inline CPPO_ABI::detail {
 
 /// Positions past it have no 32 bits; such responses run as `seq`.
 inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
-
-/// Where a block puts its results.
-struct block_outputs {
-  float* loss = nullptr;  ///< null: not asked for
-  float* gradient = nullptr;
-  bool far = false;  ///< past the caches, and fetch inputs ahead
-  float* trace[sinks] = {};
-};
 
 /// What the tokens of a response are decided with: a copy that nothing points to, so that it stays in registers while
 /// outputs are written.
@@ -35,11 +27,11 @@ struct deciding {
 };
 
 /// Decides a group of tokens, the first at position `first`; their masks as bits.
-template <bool Report, bool Trace, bool Whole, class Deciding>
+template <bool Report, bool Whole, class Deciding>
 CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_notes& notes, block_outputs const& out) {
   using V = simd_lane;
   using Region = typename Deciding::region_type;
-  constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region> || Trace;
+  constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region>;
   Region const& policy = with.policy;
   token<V> t[group_registers] = {load_tokens(policy, in, k), load_tokens(policy, in, k + simd_size), load_tokens(policy, in, k + 2 * simd_size),
                                 load_tokens(policy, in, k + 3 * simd_size)};
@@ -48,7 +40,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
   simd_marks marks;
   if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-  each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
+  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     with.input.see(in, k + u * simd_size);
     position<V> const p(first + u * simd_size);
     weight[u] = with.weigh(p);
@@ -79,7 +71,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   prefix_values seen;
   if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
   else if constexpr (scans) with.prefix.advance(z, earned, fits);
-  each_register<Whole && !Trace>([&](auto u) CPPO_INLINE_LAMBDA {
+  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     int const lane = u * simd_size;
     if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
     if constexpr (reads_prefix<Region>) t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
@@ -88,24 +80,12 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     surrogate_product<V> const product{value[u], V(0), marks.clamped[u], marks.capped[u]};
     V gate(0);
     surrogate_terms<V> terms;
-    if constexpr (soft || Trace) gate = policy.gate_value(t[u], kept);
+    if constexpr (soft) gate = policy.gate_value(t[u], kept);
     if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
     else terms = with.objective.terms(t[u], product, kept, with.scale);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
-    if constexpr (Trace) {
-      auto const trace = [&](sink s, V x) CPPO_INLINE_LAMBDA { put_lanes(out.trace[static_cast<int>(s)], lane, x); };
-      trace(sink::gate, gate);
-      trace(sink::divergence, t[u].divergence());
-      trace(sink::weight, weight[u]);
-      trace(sink::weighted, t[u].weighted_divergence());
-      trace(sink::drift, lanes_at(seen.drift, lane));
-      trace(sink::prefix_weight, lanes_at(seen.weight, lane));
-      trace(sink::decision, policy.decided_by(t[u], kept));
-      trace(sink::threshold, policy.threshold(t[u], lanes_at(seen.left, lane)));
-      t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-      trace(sink::excess, policy.excess(t[u]));
-    }
+    if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (Report) {
       if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);
       else notes.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
@@ -121,8 +101,16 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   return kept_bits;
 }
 
+/// Decides the last tokens of a response, fewer than a group: out of line and with a report whether it is wanted or not, so
+/// that it is compiled once.
+template <class Deciding>
+[[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with, simd_counts& counts,
+                                            simd_notes& notes, block_outputs const& out) {
+  return decide_group<true, false>(in, 0, first, live, with, counts, notes, out);
+}
+
 /// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
-template <bool Report, bool Trace, class Deciding>
+template <bool Report, class Deciding>
 CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_notes& notes,
                                             block_outputs out, std::uint64_t* kept) {
   int k = 0;
@@ -137,22 +125,26 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
         __builtin_prefetch(in.advantage + j);
       }
     }
-    kept[k / 64] |= decide_group<Report, Trace, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
+    kept[k / 64] |= decide_group<Report, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
     if (out.loss != nullptr) out.loss += group_size;
+    if (Deciding::region_type::is_soft && out.gate != nullptr) out.gate += group_size;
     out.gradient += group_size;
-    if constexpr (Trace) for (float*& p : out.trace) p += group_size;
   }
-  if (int const live = count - k; live > 0) {
-    lane_copies<group_size> copies;
-    alignas(64) float loss[group_size], gradient[group_size];
-    block_outputs last = out;
-    last.far = false;
-    last.gradient = gradient;
-    if (out.loss != nullptr) last.loss = loss;
-    kept[k / 64] |= decide_group<Report, Trace, false>(padded_tail(in, k, live, copies), 0, first + k, live, with, counts, notes, last) << (k % 64);
-    std::memcpy(out.gradient, gradient, static_cast<std::size_t>(live) * sizeof(float));
-    if (out.loss != nullptr) std::memcpy(out.loss, loss, static_cast<std::size_t>(live) * sizeof(float));
-  }
+  int const live = count - k;
+  if (live == 0) return;
+  // Copies: nothing points to what the loop keeps in registers.
+  Deciding last = with;
+  simd_counts some = counts;
+  lane_copies<group_size> copies;
+  alignas(64) float loss[group_size], gradient[group_size], gate[group_size];
+  block_outputs const to{out.loss != nullptr ? loss : nullptr, gradient, out.gate != nullptr ? gate : nullptr, false};
+  kept[k / 64] |= decide_tail(padded_tail(in, k, live, copies), first + k, live, last, some, notes, to) << (k % 64);
+  with.input = last.input;
+  if constexpr (Report) counts = some;
+  std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);
+  std::memcpy(out.gradient, gradient, bytes);
+  if (out.loss != nullptr) std::memcpy(out.loss, loss, bytes);
+  if (Deciding::region_type::is_soft && out.gate != nullptr) std::memcpy(out.gate, gate, bytes);
 }
 
 }  // namespace cppo::inline CPPO_ABI::detail

@@ -13,15 +13,12 @@ namespace cppo::inline CPPO_ABI::detail {
 inline constexpr int group_registers = 4;
 inline constexpr int group_size = group_registers * simd_size;
 
-/// f(0), f(1), ... for the registers of a group; unrolled, each index a constant, where it is worth the code.
+/// f(0), f(1), ... for the registers of a group; unrolled where it is worth the code.
 template <bool Unrolled, class F>
 CPPO_ALWAYS_INLINE void each_register(F const& f) {
-  static_assert(group_registers == 4);
   if constexpr (Unrolled) {
-    f(std::integral_constant<int, 0>{});
-    f(std::integral_constant<int, 1>{});
-    f(std::integral_constant<int, 2>{});
-    f(std::integral_constant<int, 3>{});
+    CPPO_UNROLL(4)
+    for (int u = 0; u < group_registers; ++u) f(u);
   } else {
     for (int u = 0; u < group_registers; ++u) f(u);
   }
@@ -32,7 +29,6 @@ struct prefix_values {
   alignas(64) float drift[group_size];      // S
   alignas(64) float weight[group_size];     // W
   alignas(64) float allowance[group_size];  // delta_b W
-  alignas(64) float left[group_size];       // delta + delta_b W - S
 };
 
 /// The running prefix of one response.
@@ -52,7 +48,7 @@ class simd_prefix {
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&earned)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
     limbs spent[group_registers], net[group_registers];
-    each_register<true>([&](auto u) CPPO_INLINE_LAMBDA {
+    each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
       spent[u] = limbs(z[u]);
       net[u] = limbs(earned[u]) - spent[u];
     });
@@ -85,7 +81,6 @@ class simd_prefix {
       out.drift[k] = static_cast<float>(sums_.drift.value());
       out.weight[k] = static_cast<float>(sums_.weight.value());
       out.allowance[k] = static_cast<float>(sums_.budget.value());
-      out.left[k] = static_cast<float>(room_.value());
       if (k >= live) continue;
       prefix_sums const step{to_grid(spent[k]), to_grid(w[k]), to_grid(gained[k]), 1};
       fit[k] = (room_ - step.drift).nonnegative() ? 1.0F : 0.0F;
