@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, digest, bench, relaxed. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, digest, bench, cost, relaxed. Needs nvcc and the C++ compiler that it finds.
 #
-#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--interpreted | --ptx]
+#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--interpreted | --ptx]
 #                                                                             e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
+# --lines: PTX says of which line of the source it is made.
 # --interpreted: beside each PROGRAM a PROGRAM.interpreted, which runs its PTX in the interpreter of tests/cuda/ptx; --ptx: it
 # alone, without code for a device.
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
@@ -16,18 +17,19 @@ nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || tr
 if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
-only=() architectures=() fast='' interpreted='' device=1
+only=() architectures=() flags=() fast='' interpreted='' device=1
 while [ $# -gt 0 ]; do
   case $1 in
     --only) only+=("$2"); shift ;;
     --fast) fast=1 ;;
+    --lines) flags+=(-lineinfo) ;;
     --interpreted) interpreted=1 ;;
     --ptx) interpreted=1 device='' ;;
     *) architectures+=("$1") ;;
   esac
   shift
 done
-flags=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
+flags+=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
   if [ "$a" = native ]; then flags+=(-arch=native)
@@ -78,5 +80,6 @@ interpreter() {
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
+program cost tests/cuda/cost.cu
 flags+=(--use_fast_math)
 program relaxed tests/cuda/relaxed.cu

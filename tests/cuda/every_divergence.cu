@@ -8,7 +8,13 @@ std::string cppo_test::every_divergence() {
     generator_options o;
     o.top_k = name.starts_with("top_k") ? 5 : 0;
     o.divergence = name == "precomputed";
-    for (std::uint64_t seed = 100; seed < (quick ? 102U : 140U) && wrong.empty(); ++seed) wrong = compare_one(generate<float>(seed, o), region, seed);
+    for (std::uint64_t seed = 100; seed < (quick ? 102U : 140U) && wrong.empty(); ++seed) {
+      generated_batch<float> batch = generate<float>(seed, o);
+      wrong = compare_one(batch, region, seed);
+      if (!o.divergence || !wrong.empty()) continue;
+      for (float& d : batch.divergence) d = poison<float>(static_cast<int>(seed % 4));
+      wrong = compare_one(batch, region, seed);
+    }
     if (!wrong.empty()) return std::string(name) + ", " + wrong;
   }
   return wrong;

@@ -1,6 +1,10 @@
 // float: every kind of region, with holes and without, short responses and long ones.
 #include "equality.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
 std::string cppo_test::random_batches_float() {
   std::string wrong = compare_random<float>(cppo::binary_tv, 100, 60);
   if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 500, 60, {.holes = false});
@@ -45,10 +49,91 @@ std::string cppo_test::every_cut() {
     cppo::loss_options const o{.carries = plan.carries, .totals = plan.totals};
     std::string const wrong = seq_against(on_copies{}, pieces, region, o);
     if (!wrong.empty()) return "cut at " + std::to_string(cut) + ": " + wrong;
+    auto totals = plan.totals;
+    totals[1].length -= 5;
+    if (!seq_against(on_copies{}, pieces, region, {.carries = plan.carries, .totals = totals}).empty()) return "totals that are too short";
     auto const got = capture(on_copies{}, pieces, region, o);
     for (std::size_t i = 0; i < 61; ++i) {
       if (!same_bits(got[captured::gradient][i], want[captured::gradient][i])) return "cut at " + std::to_string(cut) + ": not the whole response's";
     }
   }
   return "";
+}
+
+namespace {
+
+using namespace cppo_test;
+using cppo::index_t;
+
+// Divergences between a calibrated budget's bounds at their P90, and some far above; every seventh slot no token, if wanted.
+generated_batch<float> near_the_budget(std::vector<index_t> const& lengths, bool packed, bool holes) {
+  generated_batch<float> batch = of_lengths(lengths, 11, packed);
+  random_source random(12);
+  batch.token_weight.clear();
+  batch.lends_divergence = false;
+  batch.lends_mask = holes || !packed;
+  for (std::size_t i = 0; i < batch.valid.size(); ++i) {
+    double const d = i % 50 == 7 ? 0.3 : random.uniform(-0.033, 0.033);
+    batch.rollout_log_prob[i] = -0.5F;
+    batch.log_prob[i] = static_cast<float>(std::log(std::exp(-0.5) + d));
+    batch.advantage[i] = i % 3 == 0 ? -1.0F : i % 11 == 5 ? 0.0F : 1.0F;
+    if (holes && i % 7 == 3) batch.valid[i] = 0;
+  }
+  batch.mask_type = cppo::element_type::u8;
+  batch.seal();
+  return batch;
+}
+
+// Masks and outputs of another type than a kernel's own.
+template <class T>
+std::string outputs_of() {
+  generated_batch<float> const batch = near_the_budget({40, 300}, true, false);
+  auto const n = static_cast<std::size_t>(batch.slots());
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02});
+  std::vector<T> active(n, T(1)), want[2], got[2];
+  for (auto* const x : {&want[0], &want[1], &got[0], &got[1]}) x->assign(n, T(0));
+  cppo::report r[2];
+  auto view = batch.view();
+  view.add(cppo::response_mask(active));
+  cppo::loss_options const o{.aggregate = cppo::token_mean};
+  auto const s = policy_loss(cppo::seq, view, region, {.gradient = want[0], .mask = want[1], .report = &r[0]}, o);
+  auto const t = policy_loss(on_copies{}, view, region, {.gradient = got[0], .mask = got[1], .report = &r[1]}, o);
+  if (!same_status(s, t)) return "status";
+  for (int k = 0; k < 2; ++k) {
+    if (std::memcmp(want[k].data(), got[k].data(), n * sizeof(T)) != 0) return k == 0 ? "gradient" : "mask";
+  }
+  return unlike(r[1], r[0]);
+}
+template <class... T>
+std::string outputs_of_all() {
+  std::string wrong;
+  (void)((wrong = outputs_of<T>(), wrong.empty()) && ...);
+  return wrong;
+}
+
+}  // namespace
+
+std::string cppo_test::what_is_rare() {
+  auto const region = cppo::calibrated_cppo({.delta_b = 0.02});
+  std::string wrong;
+  auto const compare = [&](char const* name, generated_batch<float> const& batch, cppo::loss_options const& o = {}) {
+    if (wrong.empty()) wrong = seq_against(on_copies{}, batch, region, o);
+    if (!wrong.empty() && !wrong.starts_with("at ")) wrong = std::string("at ") + name + ", " + wrong;
+  };
+  compare("a budget inside its bounds", near_the_budget({5000, 700, 40}, true, false), {.surrogate = {.ratio_cap = 1.01}});
+  compare("holes", near_the_budget({700, 4200, 9}, true, true), {.aggregate = cppo::token_mean});
+  compare("columns", near_the_budget({4200, 600}, false, true),
+          {.surrogate = {.form = cppo::surrogate_form::reinforce}, .positions = cppo::position_convention::padded_column});
+  compare("columns of blocks", near_the_budget({600, 600, 500, 20}, false, true), {.positions = cppo::position_convention::padded_column});
+  compare("many responses", near_the_budget(std::vector<index_t>(300, 3), true, false));
+  compare("a horizon too short", near_the_budget({700, 20}, true, false), {.horizon = 30, .positions = cppo::position_convention::fixed_horizon});
+  generated_batch<float> without = near_the_budget({700, 4200, 9}, true, true);
+  std::fill(without.valid.begin(), without.valid.end(), std::uint8_t{0});
+  without.seal();
+  compare("no token", without);
+  generated_batch<float> bad = near_the_budget({700, 4200, 9}, true, false);
+  bad.log_prob[690] = bad.log_prob[4000] = poison<float>(0);
+  compare("bad input", bad);
+  if (wrong.empty()) wrong = outputs_of_all<cppo::half, cppo::bfloat16, double, std::int8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t>();
+  return wrong;
 }
