@@ -4,9 +4,14 @@
     coverage.py FOLDER...
 
 In each FOLDER: `coverage`, which a program built with `build.sh --lines` writes if PTX_COVERAGE names it, and the PTX of its
-modules, `text.0` and so on, for PTX_TEXT=FOLDER/text. Prints a table of bodies: instructions that ran out of those that
-there are, in all instantiations; and how many lines have some, and some that ran in any instantiation. Then all lines that
-never ran, with the reason that uncovered.txt gives: `header ## text of the line ## why`. Exit status 1 if one has none.
+modules, `text.0` and so on, for PTX_TEXT=FOLDER/text. Prints a table of bodies, by the team that works: instructions that
+ran out of those that there are, in all instantiations; and lines of which some ran in any instantiation. Then the lines of
+each body that never ran, by the reason that uncovered.txt gives, a rule a line:
+
+    body ## header ## text ## why
+
+where the body, the header and the text of the line hold these words, or anything if it is a *. Exit status 1 if a line has
+no reason. Instructions of a line that ran elsewhere, as copies in unrolled loops, are not asked for.
 """
 
 import re
@@ -143,6 +148,27 @@ def read(folder, names, bodies):
             one.lines[source][1] += hits != "0"
 
 
+def rules():
+    """(body, header, text, why)"""
+    lines = REASONS.read_text(encoding="utf-8").splitlines()
+    return [line.split(" ## ") for line in lines if line and not line.startswith("#")]
+
+
+def explained(bodies):
+    """why -> places that never ran"""
+    known, sources, found = rules(), {}, defaultdict(list)
+    for name, b in sorted(bodies.items()):
+        for (header, number), (_, ran) in sorted(b.lines.items()):
+            if ran:
+                continue
+            if header not in sources:
+                sources[header] = (ROOT / "include/cppo" / header).read_text(encoding="utf-8").splitlines()
+            place = (name, header, sources[header][number - 1].strip())
+            why = next((r[3] for r in known if all(want in ("*", got) or want in got for want, got in zip(r, place))), None)
+            found[why].append((name, header, number, place[2]))
+    return found
+
+
 def main():
     names, bodies = Names(), defaultdict(Ran)
     for folder in sys.argv[1:]:
@@ -150,6 +176,17 @@ def main():
     for name, b in sorted(bodies.items()):
         lines = sum(1 for n in b.lines.values() if n[1])
         print(f"{name:44} {b.ran:7} of {b.there:7} {100 * b.ran / b.there:5.1f} %   lines {lines} of {len(b.lines)}")
+    there, ran = sum(b.there for b in bodies.values()), sum(b.ran for b in bodies.values())
+    print(f"{'all':44} {ran:7} of {there:7} {100 * ran / there:5.1f} %")
+    found = explained(bodies)
+    without = found.pop(None, [])
+    for why, places in found.items():
+        where = sorted({f"{header}:{number}" for _, header, number, _ in places})
+        print(f"never ran, {len(places)} lines of bodies: {why}\n    {' '.join(where)}")
+    for name, header, number, text in without:
+        print(f"never ran, no reason: {name}: {header}:{number}: {text}")
+    print(f"{sum(map(len, found.values()))} lines of bodies never ran, with a reason, {len(without)} without")
+    return 1 if without else 0
 
 
 if __name__ == "__main__":
