@@ -21,7 +21,8 @@ template <class T>
 T* there(std::vector<T> const& from) {
   void* p = nullptr;
   if (cudaMalloc(&p, from.size() * sizeof(T)) != cudaSuccess) return nullptr;
-  return cudaMemcpy(p, from.data(), from.size() * sizeof(T), cudaMemcpyHostToDevice) == cudaSuccess ? static_cast<T*>(p) : nullptr;
+  auto const copied = cudaMemcpy(p, from.data(), from.size() * sizeof(T), cudaMemcpyHostToDevice);
+  return copied == cudaSuccess ? static_cast<T*>(p) : nullptr;
 }
 
 // Inputs as in benchmarks/cuda/bench.cu: log-probs like those of a policy that has moved a little. In lists the sampled

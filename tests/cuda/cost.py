@@ -3,11 +3,12 @@
 
     cost.py OUT [--jobs N] [--write]
 
-Builds tests/cuda/cost.cu as PTX of sm_90 under OUT, fully optimised, and runs each of its cases, one call: instructions of
-threads by kind and bytes of global and shared memory, by kernel and token. `issued`: what warps take up, idle threads
-counted too; `double`: how much of that computes in double. The counts are the same on every run. More than the margin above a
-stored figure is a failure; less is said. The table holds for one release of nvcc: with another one the figures are printed
-and nothing is compared. --write stores what was found. PTX is not what a card runs, and a count is not a time.
+Builds tests/cuda/cost.cu as PTX of sm_90 under OUT, fully optimised, and runs each of its cases, one call:
+instructions of threads by kind and bytes of global and shared memory, by kernel and token. `issued`: what warps take
+up, idle threads counted too; `double`: how much of that computes in double. The counts are the same on every run. More
+than the margin above a stored figure is a failure; less is said. The table holds for one release of nvcc: with another
+one the figures are printed and nothing is compared. --write stores what was found. PTX is not what a card runs, and a
+count is not a time.
 """
 
 import argparse
@@ -92,7 +93,8 @@ def compare(measured, known):
             if max(got, want) < LEAST or abs(got - want) <= want * MARGIN / 100:
                 continue
             worse += 1 if got > want else 0
-            print(f"{', '.join(key)}: {name} {got:g} a token, {want:g} stored" + ("" if got > want else ": --write would keep it"))
+            kept = "" if got > want else ": --write would keep it"
+            print(f"{', '.join(key)}: {name} {got:g} a token, {want:g} stored{kept}")
     for key in known:
         worse += 1
         print(f"{', '.join(key)}: stored, and not run any more")

@@ -3,15 +3,15 @@
 
     coverage.py FOLDER...
 
-In each FOLDER: `coverage`, which a program built with `build.sh --lines` writes if PTX_COVERAGE names it, and the PTX of its
-modules, `text.0` and so on, for PTX_TEXT=FOLDER/text. Prints a table of bodies, by the team that works: instructions that
-ran out of those that there are, in all instantiations; and lines of which some ran in any instantiation. Then the lines of
-each body that never ran, by the reason that uncovered.txt gives, a rule a line:
+In each FOLDER: `coverage`, which a program built with `build.sh --lines` writes if PTX_COVERAGE names it, and the PTX
+of its modules, `text.0` and so on, for PTX_TEXT=FOLDER/text. Prints a table of bodies, by the team that works:
+instructions that ran out of those that there are, in all instantiations; and lines of which some ran in any of them.
+Then the lines of each body that never ran, by the reason that uncovered.txt gives, a rule a line:
 
     body ## header ## text ## why
 
-where the body, the header and the text of the line hold these words, or anything if it is a *. Exit status 1 if a line has
-no reason. Instructions of a line that ran elsewhere, as copies in unrolled loops, are not asked for.
+where the body, the header and the text of the line hold these words, or anything if it is a *. Exit status 1 if a line
+has no reason. Instructions of a line that ran elsewhere, as copies in unrolled loops, are not asked for.
 """
 
 import re
@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 REASONS = Path(__file__).resolve().parent / "uncovered.txt"
 BODY = re.compile(r"\b(block_(?:response|report|statistics|fold|tally))::(\w+)")
-STEP = re.compile(r"\b(prepare_call|conclude_count|clear_spare|decide_any|each_response|call_divisor|(?:prepare|conclude|clear|fold|long|short|cluster)_kernel)\b")
+STEP = re.compile(r"\b(prepare_call|conclude_count|clear_spare|decide_any|each_response|call_divisor|"
+                  r"(?:prepare|conclude|clear|fold|long|short|cluster)_kernel)\b")
 TEAMS = {"cuda_warp": "warp", "cuda_block": "block", "cuda_cluster": "cluster"}
 
 
@@ -164,7 +165,7 @@ def explained(bodies):
             if header not in sources:
                 sources[header] = (ROOT / "include/cppo" / header).read_text(encoding="utf-8").splitlines()
             place = (name, header, sources[header][number - 1].strip())
-            why = next((r[3] for r in known if all(want in ("*", got) or want in got for want, got in zip(r, place))), None)
+            why = next((r[3] for r in known if all(w == "*" or w in got for w, got in zip(r, place))), None)
             found[why].append((name, header, number, place[2]))
     return found
 
