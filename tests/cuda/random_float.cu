@@ -55,10 +55,12 @@ std::string cut_at(generated_batch<float> const& whole, captured_run<float> cons
   if (!wrong.empty()) return "cut at " + std::to_string(cut) + ": " + wrong;
   auto totals = plan.totals;
   totals[1].length -= 5;
-  if (!seq_against(on_copies{}, pieces, region, {.carries = plan.carries, .totals = totals}).empty()) return "totals that are too short";
+  cppo::loss_options const short_of{.carries = plan.carries, .totals = totals};
+  if (!seq_against(on_copies{}, pieces, region, short_of).empty()) return "totals that are too short";
   auto const got = capture(on_copies{}, pieces, region, o);
   for (std::size_t i = 0; i < static_cast<std::size_t>(whole.slots()); ++i) {
-    if (!same_bits(got[captured::gradient][i], want[captured::gradient][i])) return "cut at " + std::to_string(cut) + ": not the whole response's";
+    bool const same = same_bits(got[captured::gradient][i], want[captured::gradient][i]);
+    if (!same) return "cut at " + std::to_string(cut) + ": not the whole response's";
   }
   return "";
 }
@@ -79,7 +81,8 @@ std::string cppo_test::every_cut() {
 
 namespace {
 
-// Divergences between a calibrated budget's bounds at their P90, and some far above; every seventh slot no token, if wanted.
+// Divergences between a calibrated budget's bounds at their P90, and some far above; holes: every seventh slot is no
+// token.
 generated_batch<float> near_the_budget(std::vector<index_t> const& lengths, bool packed, bool holes) {
   generated_batch<float> batch = of_lengths(lengths, 11, packed);
   random_source random(12);
@@ -112,8 +115,10 @@ std::string outputs_of() {
   auto view = batch.view();
   view.add(cppo::response_mask(active));
   cppo::loss_options const o{.aggregate = cppo::token_mean};
-  auto const s = policy_loss(cppo::seq, view, region, {.gradient = want, .mask = want_mask, .report = &r[0]}, o);
-  auto const t = policy_loss(on_copies{}, view, region, {.gradient = gradient, .mask = mask, .report = &r[1]}, o);
+  cppo::policy_outputs const of_seq{.gradient = want, .mask = want_mask, .report = &r[0]};
+  cppo::policy_outputs const of_device{.gradient = gradient, .mask = mask, .report = &r[1]};
+  auto const s = policy_loss(cppo::seq, view, region, of_seq, o);
+  auto const t = policy_loss(on_copies{}, view, region, of_device, o);
   if (!s.ok() || !t.ok()) return t.message();
   if (std::memcmp(want.data(), gradient.data(), n * sizeof(real)) != 0) return "gradient";
   return std::memcmp(want_mask.data(), mask.data(), n * sizeof(T)) != 0 ? "mask" : unlike(r[1], r[0]);
@@ -134,12 +139,14 @@ std::string cppo_test::what_is_rare() {
     if (wrong.empty()) wrong = seq_against(on_copies{}, batch, region, o);
     if (!wrong.empty() && !wrong.starts_with("at ")) wrong = std::string("at ") + name + ", " + wrong;
   };
-  compare("a budget inside its bounds", near_the_budget({5000, 700, 40}, true, false), {.surrogate = {.ratio_cap = 1.01}});
-  compare("holes", near_the_budget({700, 4200, 9}, true, true), {.aggregate = cppo::token_mean, .surrogate = {.form = cppo::surrogate_form::reinforce}});
-  compare("columns", near_the_budget({4200, 600}, false, true), {.positions = cppo::position_convention::padded_column});
-  compare("columns of blocks", near_the_budget({600, 600, 500, 20}, false, true), {.positions = cppo::position_convention::padded_column});
+  using where = cppo::position_convention;
+  compare("within bounds", near_the_budget({5000, 700, 40}, true, false), {.surrogate = {.ratio_cap = 1.01}});
+  compare("holes", near_the_budget({700, 4200, 9}, true, true),
+          {.aggregate = cppo::token_mean, .surrogate = {.form = cppo::surrogate_form::reinforce}});
+  compare("columns", near_the_budget({4200, 600}, false, true), {.positions = where::padded_column});
+  compare("columns of blocks", near_the_budget({600, 600, 500, 20}, false, true), {.positions = where::padded_column});
   compare("many responses", near_the_budget(std::vector<index_t>(300, 3), true, false));
-  compare("a horizon too short", near_the_budget({700, 20}, true, false), {.horizon = 30, .positions = cppo::position_convention::fixed_horizon});
+  compare("a short horizon", near_the_budget({700, 20}, true, false), {.horizon = 30, .positions = where::fixed_horizon});
   generated_batch<float> weighted = near_the_budget({700, 4200, 9}, true, false);
   for (std::size_t i = 0; i < weighted.valid.size(); ++i) weighted.token_weight.push_back(i % 2 == 0 ? 0.5F : 2.0F);
   compare("token weights", weighted);
@@ -150,6 +157,7 @@ std::string cppo_test::what_is_rare() {
   generated_batch<float> bad = near_the_budget({700, 4200, 9}, true, false);
   bad.log_prob[690] = bad.log_prob[4000] = poison<float>(0);
   compare("bad input", bad);
-  if (wrong.empty()) wrong = outputs_of_all<cppo::half, cppo::bfloat16, double, std::int8_t, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t>();
-  return wrong;
+  if (!wrong.empty()) return wrong;
+  return outputs_of_all<cppo::half, cppo::bfloat16, double, std::int8_t, std::int16_t, std::uint16_t, std::int32_t,
+                        std::uint32_t, std::int64_t, std::uint64_t>();
 }
