@@ -69,7 +69,7 @@ link() {  # link NAME OBJECT...
 interpreter() {
   mkdir -p "$out/ptx"
   local source object last
-  last=$(newest_of tests/cuda/ptx/*.*)
+  last=$(newest_of tests/cuda/ptx/*.?pp)
   for source in tests/cuda/ptx/*.cpp; do
     object=$out/ptx/$(basename "$source" .cpp).o
     if ! newer "$object" "$last"; then printf '%s\0%s\0' "$source" "$object"; fi
