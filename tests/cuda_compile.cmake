@@ -13,7 +13,7 @@ else()
   endif()
 endif()
 if(reason)
-  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_programs cuda_relaxed
+  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_cost cuda_programs cuda_relaxed
                         cuda_interpreted.sm_80 cuda_interpreted.sm_90 cuda_interpreted.sm_100 example.16_gpu)
     cppo_add_skipped_test(${name} "${reason}")
   endforeach()
@@ -77,6 +77,12 @@ foreach(architecture IN ITEMS 80 90 100)
             "${CMAKE_BINARY_DIR}/cuda/interpreted/equality.interpreted" --quick)
   set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 endforeach()
+
+# What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
+add_test(NAME cuda_cost
+  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}"
+          "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
+set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 
 # The example with a variant of one's own, for three architectures; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)

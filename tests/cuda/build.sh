@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, bench, digest, small_digest, relaxed. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, bench, digest, small_digest, cost, relaxed. Needs nvcc and the C++ compiler that it finds.
 #
-#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--ptx]     e.g. build/cuda 80 90 100, or native
+#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]   e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
+# --lines: PTX says of which line of the source it is made.
 # --ptx: PTX alone, which a device compiles when the program runs, and beside each PROGRAM a PROGRAM.interpreted, which runs
 # its PTX in the interpreter of tests/cuda/ptx.
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
@@ -15,17 +16,18 @@ nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || tr
 if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
-only=() architectures=() fast='' ptx='' code=sm
+only=() architectures=() flags=() fast='' ptx='' code=sm
 while [ $# -gt 0 ]; do
   case $1 in
     --only) only+=("$2"); shift ;;
     --fast) fast=1 ;;
+    --lines) flags+=(-lineinfo) ;;
     --ptx) ptx=1 code=compute ;;
     *) architectures+=("$1") ;;
   esac
   shift
 done
-flags=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
+flags+=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
   if [ "$a" = native ]; then flags+=(-arch=native)
@@ -36,7 +38,7 @@ done
 mkdir -p "$out"
 newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
 newer() { [ -e "$1" ] && awk "BEGIN { exit !($(stat -c %Y "$1") > $2) }"; }
-newest=$(newest_of include tests/cuda/*.* tests/digest tests/*.hpp benchmarks/cuda)
+newest=$(newest_of include tests/cuda/*.cu tests/cuda/*.hpp tests/digest tests/*.hpp benchmarks/cuda)
 
 program() {  # program NAME SOURCE...
   local name=$1 source object objects=()
@@ -65,7 +67,7 @@ link() {  # link NAME OBJECT...
 interpreter() {
   mkdir -p "$out/ptx"
   local source object last
-  last=$(newest_of tests/cuda/ptx/*.*)
+  last=$(newest_of tests/cuda/ptx/*.?pp)
   for source in tests/cuda/ptx/*.cpp; do
     object=$out/ptx/$(basename "$source" .cpp).o
     if ! newer "$object" "$last"; then printf '%s\0%s\0' "$source" "$object"; fi
@@ -77,5 +79,6 @@ program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/ra
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu
+program cost tests/cuda/cost.cu
 flags+=(--use_fast_math)
 program relaxed tests/cuda/relaxed.cu

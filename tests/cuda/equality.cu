@@ -267,6 +267,7 @@ int main(int argc, char** argv) {
   check("random batches, every divergence", every_divergence);
   check("bad input, three ways", bad_input);
   check("responses in pieces, every cut", every_cut);
+  check("what random batches do not come to", what_is_rare);
   if (!quick) check("ten million tokens", ten_million_tokens);
   check("a graph replayed on new data", a_graph_replayed_on_new_data);
   check("two streams at once", calls_queued_on_two_streams);

@@ -16,6 +16,7 @@ std::string random_batches_double();
 std::string every_divergence();
 std::string bad_input();
 std::string every_cut();
+std::string what_is_rare();
 
 // A few batches where each call takes long: under the tools of compute-sanitizer.
 inline bool quick = false;
