@@ -78,5 +78,8 @@ interpreter() {
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
+flags+=(-lineinfo)  # for ptx/deletions.py, which names places in the source
+[ -z "$interpreted" ] || device='' program barriers tests/cuda/barriers.cu
+unset 'flags[-1]'
 flags+=(--use_fast_math)
 program relaxed tests/cuda/relaxed.cu

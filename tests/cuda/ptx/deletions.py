@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Leaves out each barrier and fence that a program runs, one after the other, and sees whether the interpreter finds it.
+"""Leaves out each barrier, fence and warp mask of the kernels, one after the other, and sees whether that is found.
 
-    deletions.py PROGRAM [ARGUMENTS...] [--seeds N] [--match WORDS] [--jobs N]
+    deletions.py PROGRAM [--seeds N] [--cases N] [--match WORDS] [--jobs N]
 
-PROGRAM is an interpreted one (tests/cuda/build.sh --ptx). Arrive and wait of a cluster's barrier go together. A deletion
-is found where the program ends with another status than 0 under one of the schedules; what is not found is listed with its
-function and line: the barrier is redundant for what the program does, or a detector is blind.
+PROGRAM is barriers.interpreted (tests/cuda/build.sh OUT 90 --fast --ptx --only barriers). Each deletion is tried in the cases
+that run the instruction, those of many barriers in little time first, under one schedule after the other, until one is found: by a race, a read of
+what was never written, a wrong result, a fault. Arrive and wait of a cluster's barrier go together; a shuffle without its
+mask waits for no other thread. The table has a row for each place in the source: deletions, how many were found, and by
+what. Those that were not found are listed with their lines of PTX: the barrier is redundant for what the program does, or a
+detector is blind.
 """
 
 import argparse
@@ -14,81 +17,137 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-KINDS = r"bar\.sync|barrier\.sync|bar\.warp\.sync|barrier\.cluster\.(?:arrive|wait)\S*|membar\.\S+|fence\.\S+"
+KINDS = r"(bar\.sync|barrier\.sync|bar\.warp\.sync|barrier\.cluster|membar|fence|shfl|vote|redux|match)\b.*"
+WAYS = [("race", "FINDING: race"), ("never written", "FINDING: read of"), ("no such thread", "FINDING: a shuffle"),
+        ("other place", "met at different places"), ("stuck", "wait for ever"), ("memory of an ended block", "has ended")]
 
 
-def run(command, environment):
-    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", timeout=900)
-    words = [line for line in done.stderr.splitlines() if line.startswith("ptx: F")]
-    return done.returncode, words[0][5:] if words else f"status {done.returncode}"
+def run(command, environment, limit=120):
+    """The status, what is said, and for how long it ran."""
+    begin = time.monotonic()
+    try:
+        done = subprocess.run(command, env={**os.environ, "PTX_RACES": "1", **environment}, capture_output=True, text=True,
+                              errors="replace", timeout=limit)
+        status, words = done.returncode, done.stderr
+    except subprocess.TimeoutExpired:
+        status, words = 1, "wait for ever"
+    return status, words, time.monotonic() - begin
 
 
-def ran(command, environment):
-    """(module, function, [lines], opcode) of what the program runs."""
-    with tempfile.TemporaryDirectory() as folder:
-        status, words = run(command, {**environment, "PTX_COVERAGE": f"{folder}/coverage"})
-        if status != 0:
-            sys.exit(f"the program fails as it stands: {words}")
-        text = Path(folder, "coverage").read_text(encoding="utf-8")
-    found, module, function = [], None, None
-    for line in text.splitlines():
+def ways(status, words):
+    known = [name for name, sign in WAYS if sign in words]
+    return known or ["wrong result" if status == 1 else "another fault"]
+
+
+def covered(program, case, folder):
+    """(seconds, {(module, line): (function, opcode)}) of what a case runs."""
+    status, words, seconds = run([program, case], {"PTX_COVERAGE": f"{folder}/coverage", "PTX_TEXT": f"{folder}/text"})
+    if status != 0:
+        sys.exit(f"{case} fails as it stands: {words}")
+    found, module, function = {}, None, None
+    for line in Path(folder, "coverage").read_text(encoding="utf-8").splitlines():
         if line.startswith("function module "):
             _, _, module, function, *_ = line.split()
             continue
         number, hits, opcode = line.split()
-        if hits == "0" or not re.fullmatch(KINDS, opcode):
-            continue
-        if opcode.startswith("barrier.cluster.wait") and found and found[-1][3].startswith("barrier.cluster.arrive"):
-            found[-1][2].append(number)
+        if hits != "0" and re.match(KINDS, opcode):
+            found[module, int(number)] = function, opcode
+    return seconds, found
+
+
+class places:
+    """Where in the source the lines of a module come from, by its .loc: the innermost place first."""
+
+    def __init__(self, text):
+        self.files, self.lines, callers, here = {}, [()], {}, ()
+        for line in text.splitlines():
+            if m := re.match(r'\s*\.loc\s+(\d+) (\d+) (\d+)(?:, function_name \S+, inlined_at (\d+) (\d+) (\d+))?', line):
+                here = m.group(1, 2, 3)
+                callers[here] = m.group(4, 5, 6) if m.group(4) else None
+                chain = [here]
+                while callers.get(chain[-1]) and len(chain) < 40:
+                    chain.append(callers[chain[-1]])
+                here = tuple(chain)
+            elif m := re.match(r'\s*\.file\s+(\d+) "(.*)"', line):
+                self.files[m.group(1)] = m.group(2)
+            self.lines.append(here)
+
+    def of(self, line):
+        """Words for a table."""
+        chain = [(self.files[f], n) for f, n, _ in self.lines[line]]
+        for path, n in chain:
+            if "/cub/" in path:
+                return f"CUB: {Path(path).name}:{n}"
+        ours = [f"{Path(path).name}:{n}" for path, n in chain if "/cppo/" in path]
+        shared = [x for x in ours if x.startswith("cuda_block.cuh")]
+        callers = [x for x in ours if not x.startswith("cuda_block.cuh")]
+        return f"{' '.join(callers[:1]) or '?'} ({' < '.join(x.split(':')[1] for x in shared)})"
+
+
+def all_deletions(cases):
+    """(module, [lines], function, opcode, cases): those of one instruction, or of arrive and wait."""
+    where, what = defaultdict(list), {}
+    for case, (_, found) in sorted(cases.items(), key=lambda c: c[1][0] / len(c[1][1])):  # many barriers in little time
+        for place, kind in found.items():
+            where[place].append(case)
+            what[place] = kind
+    all_of_them = []
+    for (module, line), (function, opcode) in sorted(what.items()):
+        if opcode.startswith("barrier.cluster.wait"):
+            all_of_them[-1][1].append(line)
         else:
-            found.append((module, function, [number], opcode))
-    return found
+            all_of_them.append((module, [line], function, opcode, where[module, line]))
+    return all_of_them
+
+
+def attempt(program, deletion, seeds, most):
+    module, lines, _, _, cases = deletion
+    for seed in range(seeds):
+        for case in cases[:most]:
+            without = f"{module}:{','.join(map(str, lines))}"
+            status, words, _ = run([program, case], {"PTX_SEED": str(seed), "PTX_WITHOUT": without})
+            if status != 0:
+                return ways(status, words)
+    return []
 
 
 def short(mangled):
     name = subprocess.run(["c++filt", mangled], capture_output=True, text=True).stdout.strip()
-    return re.sub(r"cppo::\w+::(?:detail::)?", "", name).split("(")[0][:150]
+    name = re.sub(r"cppo::\w+::(?:detail::)?|void ", "", name).split("(cppo")[0].split("(device")[0]
+    return name[:110]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--match", default="", help="only functions whose name holds these words")
+    parser.add_argument("--cases", type=int, default=1000, help="at most so many for each deletion")
+    parser.add_argument("--match", default="", help="only places in the source that hold these words")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("command", nargs="+")
-    args, rest = parser.parse_known_args()
-    command = args.command + rest
-    everything = [d for d in ran(command, {"PTX_RACES": "1"}) if args.match in d[1]]
-
-    def attempt(deletion):
-        module, _, lines, _ = deletion
-        for seed in range(args.seeds + 1):
-            try:
-                status, words = run(command, {"PTX_RACES": "1", "PTX_SEED": str(seed), "PTX_WITHOUT": f"{module}:{','.join(lines)}"})
-            except subprocess.TimeoutExpired:
-                status, words = 1, "it does not end"
-            if status != 0:
-                return words
-        return None
-
+    parser.add_argument("program")
+    args = parser.parse_args()
+    names = subprocess.run([args.program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    with tempfile.TemporaryDirectory() as folder:
+        cases = {name: covered(args.program, name, folder) for name in names}
+        texts = {path.suffix[1:]: places(path.read_text(encoding="utf-8", errors="replace")) for path in Path(folder).glob("text.*")}
+    of_place = lambda d: f"{re.match(KINDS, d[3]).group(1):16} {texts[d[0]].of(d[1][0])}"
+    everything = [d for d in all_deletions(cases) if args.match in of_place(d)]
+    rows = defaultdict(lambda: [0, 0, Counter()])
     with ThreadPoolExecutor(args.jobs) as pool:
-        outcomes = list(zip(everything, pool.map(attempt, everything)))
-    total, missed = Counter(), Counter()
-    for (module, function, lines, opcode), words in outcomes:
-        kind = re.sub(r"\.(arrive|wait).*", "", opcode)
-        total[kind] += 1
-        if words is None:
-            missed[kind] += 1
-            print(f"not found: {opcode} module {module} line {lines[0]}, {short(function)}")
-    for kind, n in sorted(total.items()):
-        print(f"{kind}: {n} deleted, {n - missed[kind]} found")
-    ways = Counter(re.sub(r":.*|, .*", "", words.removeprefix("FINDING: ").removeprefix("FAULT: ")) for _, words in outcomes if words)
-    for way, n in ways.most_common():
-        print(f"  {n} by: {way}")
+        for d, found_by in zip(everything, pool.map(lambda d: attempt(args.program, d, args.seeds, args.cases), everything)):
+            row = rows[of_place(d)]
+            row[0] += 1
+            row[1] += 1 if found_by else 0
+            row[2].update(found_by)
+            if not found_by:
+                print(f"not found: {of_place(d)}, line {d[1][0]} of module {d[0]}, {short(d[2])}", flush=True)
+    for place, (n, found, by) in sorted(rows.items()):
+        print(f"{place}: {n} deleted, {found} found" + "".join(f"; {k} {way}" for way, k in by.most_common()))
+    print(f"{sum(r[0] for r in rows.values())} deleted, {sum(r[1] for r in rows.values())} found")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ class module_reader {
     for (;;) {
       skip();
       if (rest_.empty()) return;
-      if (starts(".version") || starts(".address_size")) drop_line();
+      if (starts(".version") || starts(".address_size") || starts(".file")) drop_line();
+      else if (starts(".section")) drop(rest_.find('}') + 1);  // names for .loc
       else if (starts(".target")) read_target();
       else if (is_function()) read_function();
       else read_variable();

@@ -64,6 +64,7 @@ void check_place(warp const& w, lane_mask waiting, instruction const*& at, findi
 }  // namespace
 
 bool gathered(step& s, instruction const& i, int mask) {
+  if (i.alone) return true;
   u64 const* const masks = s.in(i, mask);
   lane_mask const there = s.w.all & ~s.w.ended;
   bool all = true;

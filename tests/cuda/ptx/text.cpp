@@ -54,7 +54,7 @@ std::optional<u64> number(std::string_view s) {
 void statements::skip() {
   while (!rest_.empty()) {
     char const c = rest_[0];
-    if (c == '/' && rest_.size() > 1 && rest_[1] == '/') {
+    if (rest_.starts_with("//") || rest_.starts_with(".loc\t") || rest_.starts_with(".loc ")) {  // of -lineinfo
       rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
       continue;
     }
