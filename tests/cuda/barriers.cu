@@ -19,13 +19,13 @@ double draw(std::size_t i, std::uint64_t salt) {
   return static_cast<double>((x ^ x >> 29) >> 11) * 0x1p-53;
 }
 
-// What a batch is made of. `lead`: slots before the first response of a packed batch, and behind the last.
+// What a batch is made of. `holes`: every third response has some; without, no mask is lent. `lead`: slots before the
+// first response of a packed batch, and behind the last.
 struct shape {
   std::vector<index_t> lengths;
-  bool packed = true;
+  bool packed = true, holes = true;
   index_t lead = 0;
 };
-// Every third response has holes; a response has one policy's drift, and the next one another's.
 batch_of_floats batch_of(shape const& s, std::uint64_t salt) {
   batch_of_floats batch;
   batch.packed = s.packed;
@@ -35,7 +35,7 @@ batch_of_floats batch_of(shape const& s, std::uint64_t salt) {
   batch.valid.assign(static_cast<std::size_t>(s.lead), 0);
   for (index_t const n : s.lengths) {
     index_t const b = static_cast<index_t>(batch.offsets.size()) - 1, end = batch.offsets.back() + (s.packed ? n : batch.width);
-    for (index_t i = 0; i < n; ++i) batch.valid.push_back(b % 3 == 1 && draw(batch.valid.size(), salt + 5) < 0.3 ? 0 : 1);
+    for (index_t i = 0; i < n; ++i) batch.valid.push_back(s.holes && b % 3 == 1 && draw(batch.valid.size(), salt + 5) < 0.3 ? 0 : 1);
     batch.valid.resize(static_cast<std::size_t>(end), 0);
     batch.offsets.push_back(end);
   }
@@ -46,6 +46,7 @@ batch_of_floats batch_of(shape const& s, std::uint64_t salt) {
     batch.log_prob.push_back(static_cast<float>(std::min(0.0, mu + drift)));
     batch.advantage.push_back(static_cast<float>(2.0 * draw(i, salt + 2) - 1.0));
   }
+  batch.lends_mask = s.holes;
   batch.seal();
   return batch;
 }
@@ -87,12 +88,13 @@ std::vector<std::pair<char const*, shape>> shapes() {
   std::vector<index_t> with_empty = lengths(20, 1, 70);
   with_empty[3] = with_empty[11] = 0;
   return {{"warps", {with_empty}},
+          {"warps, full", {with_empty, true, false}},
           {"warp rows", {lengths(18, 20, 40), false}},
-          {"spare", {lengths(3, 5, 40), true, 6}},
+          {"spare", {lengths(3, 5, 40), true, true, 6}},
           {"blocks", {{300, 1300, 520, 260, 257, 600}}},
-          {"block rows", {{300, 290, 310, 256, 305, 5}, false}},
+          {"block rows", {std::vector<index_t>(6, 300), false, false}},
           {"clusters", {{4100, 5200, 4097}}},
-          {"cluster rows", {{4100, 4000}, false}},
+          {"cluster rows", {{4100, 4100}, false, false}},
           {"many", {lengths(260, 1, 2)}},
           {"many rows", {lengths(520, 1, 2), false}}};
 }
