@@ -34,8 +34,12 @@ batch_of_floats batch_of(shape const& s, std::uint64_t salt) {
   batch.offsets.assign(1, s.lead);
   batch.valid.assign(static_cast<std::size_t>(s.lead), 0);
   for (index_t const n : s.lengths) {
-    index_t const b = static_cast<index_t>(batch.offsets.size()) - 1, end = batch.offsets.back() + (s.packed ? n : batch.width);
-    for (index_t i = 0; i < n; ++i) batch.valid.push_back(s.holes && b % 3 == 1 && draw(batch.valid.size(), salt + 5) < 0.3 ? 0 : 1);
+    index_t const b = static_cast<index_t>(batch.offsets.size()) - 1;
+    index_t const end = batch.offsets.back() + (s.packed ? n : batch.width);
+    for (index_t i = 0; i < n; ++i) {
+      bool const hole = s.holes && b % 3 == 1 && draw(batch.valid.size(), salt + 5) < 0.3;
+      batch.valid.push_back(hole ? 0 : 1);
+    }
     batch.valid.resize(static_cast<std::size_t>(end), 0);
     batch.offsets.push_back(end);
   }
@@ -63,15 +67,19 @@ std::string compare(batch_of_floats batch, Region const& region, wish what) {
   if (what == wish::bad) o.bad_input = cppo::on_bad_input::exclude;
   for (index_t b = 0; what == wish::bad && b < batch.responses; b += 2) {  // near the end, too
     auto const last = static_cast<std::size_t>(batch.first(b) + batch.slots_of(b));
-    if (batch.slots_of(b) > 1) batch.log_prob[last - 1 - static_cast<std::size_t>(b % 4 == 0 ? batch.slots_of(b) - 1 : 0)] = poison<float>(0);
+    index_t const n = batch.slots_of(b);
+    if (n > 1) batch.log_prob[last - (b % 4 == 0 ? static_cast<std::size_t>(n) : 1)] = poison<float>(0);
   }
   auto const rows = batch.rows_and_spare();
-  if (what == wish::trace) return unlike_runs(capture(on_copies{}, batch, region, o), capture(cppo::seq, batch, region, o), rows);
+  if (what == wish::trace) {
+    return unlike_runs(capture(on_copies{}, batch, region, o), capture(cppo::seq, batch, region, o), rows);
+  }
   auto const run = [&](auto const& executor) {
     auto r = capture(executor, batch, region, o, false);
     if (what == wish::bare) return r;
     std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()));
-    r.outcome = policy_loss(executor, batch.view(), region, {.gradient = r.column[2], .mask = mask, .report = &r.diagnostics}, o);
+    cppo::policy_outputs const out{.gradient = r.column[2], .mask = mask, .report = &r.diagnostics};
+    r.outcome = policy_loss(executor, batch.view(), region, out, o);
     r.column[0].assign(mask.begin(), mask.end());
     return r;
   };
@@ -80,7 +88,8 @@ std::string compare(batch_of_floats batch, Region const& region, wish what) {
 
 std::vector<index_t> lengths(std::size_t n, index_t least, index_t most) {
   std::vector<index_t> v;
-  for (std::size_t i = 0; i < n; ++i) v.push_back(least + static_cast<index_t>(draw(i, 77) * static_cast<double>(most - least + 1)));
+  double const choices = static_cast<double>(most - least + 1);
+  for (std::size_t i = 0; i < n; ++i) v.push_back(least + static_cast<index_t>(draw(i, 77) * choices));
   return v;
 }
 // More responses than warps, blocks or clusters that run at once: each takes a second one.

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Leaves out each barrier, fence and warp mask of the kernels, one after the other, and sees whether that is found.
 
-    deletions.py PROGRAM [--seeds N] [--cases N] [--match WORDS] [--jobs N]
+    deletions.py PROGRAM [--seeds N] [--cases N] [--only EXPRESSION] [--match EXPRESSION] [--minutes N] [--jobs N]
 
-PROGRAM is barriers.interpreted (tests/cuda/build.sh OUT 90 --fast --ptx --only barriers). Each deletion is tried in the cases
-that run the instruction, those of many barriers in little time first, under one schedule after the other, until one is found: by a race, a read of
-what was never written, a wrong result, a fault. Arrive and wait of a cluster's barrier go together; a shuffle without its
-mask waits for no other thread. The table has a row for each place in the source: deletions, how many were found, and by
-what. Those that were not found are listed with their lines of PTX: the barrier is redundant for what the program does, or a
-detector is blind.
+PROGRAM is barriers.interpreted (tests/cuda/build.sh OUT 90 --fast --ptx --only barriers). Each deletion is tried in
+the cases that run the instruction, those of many barriers in little time first, under one schedule after the other,
+until one is found: by a race, a read of what was never written, a wrong result, a fault. Arrive and wait of a
+cluster's barrier go together; a shuffle without its mask waits for no other thread. The table has a row for each
+place in the source: deletions, how many were found, and by what. Each deletion is listed with its line of PTX, too.
+Not found: the barrier is redundant for what the program does, or a detector is blind.
 """
 
 import argparse
@@ -23,16 +23,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 KINDS = r"(bar\.sync|barrier\.sync|bar\.warp\.sync|barrier\.cluster|membar|fence|shfl|vote|redux|match)\b.*"
-WAYS = [("race", "FINDING: race"), ("never written", "FINDING: read of"), ("no such thread", "FINDING: a shuffle"),
-        ("other place", "met at different places"), ("stuck", "wait for ever"), ("memory of an ended block", "has ended")]
+WAYS = {
+    "race": "FINDING: race",
+    "never written": "FINDING: read of",
+    "no such thread": "FINDING: a shuffle",
+    "other place": "met at different places",
+    "stuck": "wait for ever",
+    "block not begun": "may not have begun",
+    "block ended": "may still use",
+}
 
 
 def run(command, environment, limit=120):
     """The status, what is said, and for how long it ran."""
     begin = time.monotonic()
     try:
-        done = subprocess.run(command, env={**os.environ, "PTX_RACES": "1", **environment}, capture_output=True, text=True,
-                              errors="replace", timeout=limit)
+        everything = {**os.environ, "PTX_RACES": "1", **environment}
+        done = subprocess.run(command, env=everything, capture_output=True, text=True, errors="replace", timeout=limit)
         status, words = done.returncode, done.stderr
     except subprocess.TimeoutExpired:
         status, words = 1, "wait for ever"
@@ -40,7 +47,7 @@ def run(command, environment, limit=120):
 
 
 def ways(status, words):
-    known = [name for name, sign in WAYS if sign in words]
+    known = [name for name, sign in WAYS.items() if sign in words]
     return known or ["wrong result" if status == 1 else "another fault"]
 
 
@@ -63,10 +70,12 @@ def covered(program, case, folder):
 class places:
     """Where in the source the lines of a module come from, by its .loc: the innermost place first."""
 
+    LOC = re.compile(r"\s*\.loc\s+(\d+) (\d+) (\d+)(?:, function_name \S+, inlined_at (\d+) (\d+) (\d+))?")
+
     def __init__(self, text):
         self.files, self.lines, callers, here = {}, [()], {}, ()
         for line in text.splitlines():
-            if m := re.match(r'\s*\.loc\s+(\d+) (\d+) (\d+)(?:, function_name \S+, inlined_at (\d+) (\d+) (\d+))?', line):
+            if m := self.LOC.match(line):
                 here = m.group(1, 2, 3)
                 callers[here] = m.group(4, 5, 6) if m.group(4) else None
                 chain = [here]
@@ -105,10 +114,13 @@ def all_deletions(cases):
     return all_of_them
 
 
-def attempt(program, deletion, seeds, most):
+def attempt(program, deletion, args, stop):
+    """What finds a deletion, nothing if nothing does; None where there is no time left."""
     module, lines, _, _, cases = deletion
-    for seed in range(seeds):
-        for case in cases[:most]:
+    if time.monotonic() > stop:
+        return None
+    for seed in range(args.seeds):
+        for case in cases[: args.cases]:
             without = f"{module}:{','.join(map(str, lines))}"
             status, words, _ = run([program, case], {"PTX_SEED": str(seed), "PTX_WITHOUT": without})
             if status != 0:
@@ -122,32 +134,50 @@ def short(mangled):
     return name[:110]
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--cases", type=int, default=1000, help="at most so many for each deletion")
-    parser.add_argument("--match", default="", help="only places in the source that hold these words")
+    parser.add_argument("--only", default="", help="only cases whose name this expression finds")
+    parser.add_argument("--match", default="", help="only places in the source that this expression finds")
+    parser.add_argument("--minutes", type=float, default=600, help="no deletion begins later")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("program")
-    args = parser.parse_args()
-    names = subprocess.run([args.program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return parser.parse_args()
+
+
+def covered_by_all(program, only):
+    """What each case runs, and the places of each module."""
+    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
+    names = [name for name in listed if re.search(only, name)]
     with tempfile.TemporaryDirectory() as folder:
-        cases = {name: covered(args.program, name, folder) for name in names}
-        texts = {path.suffix[1:]: places(path.read_text(encoding="utf-8", errors="replace")) for path in Path(folder).glob("text.*")}
+        cases = {name: covered(program, name, folder) for name in names}
+        texts = {p.suffix[1:]: places(p.read_text(errors="replace")) for p in Path(folder).glob("text.*")}
+    return cases, texts
+
+
+def main():
+    args = arguments()
+    cases, texts = covered_by_all(args.program, args.only)
     of_place = lambda d: f"{re.match(KINDS, d[3]).group(1):16} {texts[d[0]].of(d[1][0])}"
-    everything = [d for d in all_deletions(cases) if args.match in of_place(d)]
+    everything = [d for d in all_deletions(cases) if re.search(args.match, of_place(d))]
+    stop = time.monotonic() + 60 * args.minutes
     rows = defaultdict(lambda: [0, 0, Counter()])
     with ThreadPoolExecutor(args.jobs) as pool:
-        for d, found_by in zip(everything, pool.map(lambda d: attempt(args.program, d, args.seeds, args.cases), everything)):
+        tried = pool.map(lambda d: attempt(args.program, d, args, stop), everything)
+        for d, found_by in zip(everything, tried):
+            if found_by is None:
+                continue
             row = rows[of_place(d)]
             row[0] += 1
             row[1] += 1 if found_by else 0
             row[2].update(found_by)
-            if not found_by:
-                print(f"not found: {of_place(d)}, line {d[1][0]} of module {d[0]}, {short(d[2])}", flush=True)
+            lines = f"line {d[1][0]} of module {d[0]}, {short(d[2])}"
+            print(f"{', '.join(found_by) or 'not found'}: {of_place(d)}, {lines}", flush=True)
     for place, (n, found, by) in sorted(rows.items()):
         print(f"{place}: {n} deleted, {found} found" + "".join(f"; {k} {way}" for way, k in by.most_common()))
-    print(f"{sum(r[0] for r in rows.values())} deleted, {sum(r[1] for r in rows.values())} found")
+    n, found = (sum(r[k] for r in rows.values()) for k in (0, 1))
+    print(f"{n} of {len(everything)} deleted, {found} found")
 
 
 if __name__ == "__main__":
