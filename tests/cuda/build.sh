@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, digest, bench, relaxed. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, digest, bench, relaxed; barriers, for the interpreter alone. Needs nvcc and
+# the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--interpreted | --ptx]
 #                                                                             e.g. build/cuda 80 90 100, or native

@@ -30,7 +30,7 @@ WAYS = {
     "other place": "met at different places",
     "stuck": "wait for ever",
     "block not begun": "may not have begun",
-    "block ended": "may still use",
+    "block ended": "may still use|block that has ended",
 }
 
 
@@ -47,7 +47,7 @@ def run(command, environment, limit=120):
 
 
 def ways(status, words):
-    known = [name for name, sign in WAYS.items() if sign in words]
+    known = [name for name, sign in WAYS.items() if re.search(sign, words)]
     return known or ["wrong result" if status == 1 else "another fault"]
 
 
