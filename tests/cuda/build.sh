@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, bench, digest, small_digest, cost, relaxed. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, bench, digest, small_digest, cost, relaxed; barriers for the interpreter. Needs
+# nvcc and the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]   e.g. build/cuda 80 90 100, or native
 #     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
@@ -80,5 +81,9 @@ program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu
 program cost tests/cuda/cost.cu
+lines=("${flags[@]}")
+flags+=(-lineinfo)  # for ptx/deletions.py, which names places in the source
+[ -z "$ptx" ] || program barriers tests/cuda/barriers.cu
+flags=("${lines[@]}")
 flags+=(--use_fast_math)
 program relaxed tests/cuda/relaxed.cu

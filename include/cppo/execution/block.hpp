@@ -11,6 +11,7 @@
 /// | `Block::digit_bits` | log2 of the counters that its shared memory has room for |
 /// | `typename Block::template local<T>`, `x[th]` | a T for each thread; `T{}` at first |
 /// | `b.each(f)` | `f(th)` on every thread, in any order; what they write, all see afterwards |
+/// | `b.apart(f)` | as `each`; what they write, others see after the next `each`, `exclusive_sum` or `reduce` |
 /// | `b.exclusive_sum(x)` | x[th] becomes the sum over threads before th; returns the sum over all |
 /// | `b.reduce(x, op)` | op over all threads; op is associative and commutative to the bit |
 /// | `b.add(counter, n)` | inside `each`: counter += n, an unsigned counter of 32 bits that threads share |

@@ -96,7 +96,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
   layout const& l = t.batch.shape();
   auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
   typename Block::template local<index_t> wrong{};
-  block.each([&](int th) {
+  block.apart([&](int th) {
     wrong[th] = l.responses();
     for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
       if (!check(b).ok()) wrong[th] = b;
@@ -129,7 +129,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
     m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
     m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
   });
-  block.each([&](int th) {
+  block.apart([&](int th) {
     for (index_t b = th; b < l.responses(); b += Block::threads) m.order[block.add(buckets[bucket(b)], 1)] = b;
   });
 }
@@ -143,7 +143,7 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
   };
   index_t const responses = t.batch.shape().responses();
   typename Block::template local<swept> mine{};
-  block.each([&](int th) {
+  block.apart([&](int th) {
     mine[th].wrong = responses;
     for (index_t b = th; b < responses; b += Block::threads) {
       if (mine[th].wrong == responses && !check_length(t, b, m.tokens[b]).ok()) mine[th].wrong = b;
@@ -151,7 +151,7 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
     }
   });
   swept const all = block.reduce(mine, [](swept const& a, swept const& b) { return swept{a.n + b.n, a.wrong < b.wrong ? a.wrong : b.wrong}; });
-  block.each([&](int th) {
+  block.apart([&](int th) {
     if (th != 0) return;
     if (all.wrong < responses) m.state->refused = check_length(t, all.wrong, m.tokens[all.wrong]);
     if (t.normalizer == 0.0) m.state->divisor = divisor(t.aggregate, all.n);
@@ -193,7 +193,7 @@ class block_fold {
         }
       });
     }
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
     });
   }

@@ -67,6 +67,7 @@ class block_report {
   /// Adds what waits, `here` tokens from token `from` of the response on: as `lane_sums` does, one lane a job.
   CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
     index_t const shift = from % lanes;
+    block_.each([](int) {});  // what waits is there
     block_.each([&](int th) {
       for (int j = th; j < report_terms * lanes; j += threads) {
         int const q = j / lanes, lane = j % lanes;
@@ -103,7 +104,7 @@ class block_report {
         r.position_tokens[bin] = by_column_ ? index_t{shared_.tokens_at[bin]} : begins(bin + 1) - begins(bin);
       }
     });
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       if (th != 0) return;
       all.put(r, shared_.rare);
       report_sums<Real>::put_sums(r, shared_.total, share);

@@ -49,7 +49,7 @@ class block_response {
     response_count n;
     if constexpr (!Usual) n = inspect();
     else if (!count_by_mask(n)) return false;
-    block_.each([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
+    block_.apart([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
       return true;
@@ -70,7 +70,7 @@ class block_response {
     n.tokens = slots_;
     if (!task_.batch[argument::response_mask].lent()) return true;
     local<index_t> tokens{}, wrong{};
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       for (index_t i = th; i < slots_; i += threads) {
         std::uint8_t const m = row(argument::response_mask).active(i);
         tokens[th] += m == 1 ? 1 : 0;
@@ -87,7 +87,7 @@ class block_response {
     local<found> mine{};
     bool const bad_counts = task_.bad_input == on_bad_input::propagate;
     index_t const slots = slots_;
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       mine[th].first = slots;
       for (index_t i = th; i < slots; i += threads) {
         status why;
@@ -162,7 +162,7 @@ class block_response {
       std::uint32_t wrong = 0;
     };
     local<seen> mine{};
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       seen s;
       for (index_t i = th; i < slots_; i += threads) {
         slot const what = look(i);
@@ -191,7 +191,7 @@ class block_response {
 
   /// +0 in every output.
   CPPO_HOST_DEVICE void write_excluded() const noexcept {
-    block_.each([&](int th) { for (index_t i = th; i < slots_; i += threads) write(i, {}); });
+    block_.apart([&](int th) { for (index_t i = th; i < slots_; i += threads) write(i, {}); });
   }
   CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
     for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
@@ -217,7 +217,7 @@ class block_response {
       local<held> mine{};
       local<units> step{};
       index_t const here = rank_tokens(n, base, mine);
-      block_.each([&](int th) {
+      block_.apart([&](int th) {
         held& h = mine[th];
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
@@ -231,7 +231,7 @@ class block_response {
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
       index_t const rank = before.count - first;
-      block_.each([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, tally[th]); });
+      block_.apart([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, tally[th]); });
       if constexpr (scans) before = before + total.sums();
       before.count += here;
       index_t const waiting = before.count - first - staged_from;
@@ -249,16 +249,16 @@ class block_response {
   CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
     if (Usual && n.tokens == slots_) {
       index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};
-      block_.each([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
+      block_.apart([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
       return here;
     }
     local<index_t> rank{};
-    block_.each([&](int th) {
+    block_.apart([&](int th) {
       mine[th].what = look(base + th);
       rank[th] = mine[th].what != slot::excluded ? 1 : 0;
     });
     index_t const here = block_.exclusive_sum(rank);
-    block_.each([&](int th) { mine[th].rank = rank[th]; });
+    block_.apart([&](int th) { mine[th].rank = rank[th]; });
     return here;
   }
   CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from, Real scale,

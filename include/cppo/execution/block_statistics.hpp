@@ -73,7 +73,7 @@ class block_statistics : public known_totals {
   template <class T, class F, class Op>
   CPPO_HOST_DEVICE T over_scores(T start, F const& f, Op const& op) const noexcept {
     typename Block::template local<T> mine;
-    block_->each([&](int th) {
+    block_->apart([&](int th) {
       T sum = start;
       for (index_t i = th; i < slots_; i += Block::threads) {
         Real const x = scores_[i];
@@ -96,8 +96,7 @@ class block_statistics : public known_totals {
       find_digit(left);
       found |= static_cast<key>(shared_->digit) << shift;
       decided |= digits << shift;
-      left -= shared_->before;
-      block_->each([](int) {});  // all have read it
+      left -= shared_->before;  // written again after the next barriers
     }
     return found;
   }
@@ -117,7 +116,7 @@ class block_statistics : public known_totals {
   CPPO_HOST_DEVICE void find_digit(std::uint32_t left) const noexcept {
     constexpr int each = (bins + Block::threads - 1) / Block::threads;
     typename Block::template local<std::uint32_t> before;
-    block_->each([&](int th) {
+    block_->apart([&](int th) {
       for (int d = th * each; d < (th + 1) * each && d < bins; ++d) before[th] += shared_->counts[d];
     });
     (void)block_->exclusive_sum(before);

@@ -39,8 +39,12 @@ class device_block {
 
   template <class F>
   CPPO_HOST_DEVICE void each(F const& f) const noexcept {
-    f(self().rank());
+    apart(f);
     self().sync();
+  }
+  template <class F>
+  CPPO_HOST_DEVICE void apart(F const& f) const noexcept {
+    f(self().rank());
   }
   template <class T>
   CPPO_HOST_DEVICE T exclusive_sum(thread_value<T>& x) const noexcept {
@@ -172,8 +176,12 @@ class cuda_cluster {
   }
   template <class F>
   CPPO_HOST_DEVICE void each(F const& f) const noexcept {
-    f(rank());
+    apart(f);
     sync();
+  }
+  template <class F>
+  CPPO_HOST_DEVICE void apart(F const& f) const noexcept {
+    f(rank());
   }
   template <class T>
   CPPO_HOST_DEVICE T exclusive_sum(thread_value<T>& x) const noexcept {

@@ -55,8 +55,8 @@ __device__ void each_response(device_call<Real, Region> const& call, Block const
       if (th == 0) taken = atomicAdd(&s.taken[static_cast<int>(Who)], 1U);
     });
     index_t const k = first + taken;
-    block.each([](int) {});
     if (k >= last) return;
+    block.each([](int) {});  // all have read it
     body(call.m.order[k]);
   }
 }

@@ -34,6 +34,11 @@ class host_block {
     forward_ = !forward_;
     for (int k = 0; k < Threads; ++k) f(forward_ ? k : Threads - 1 - k);
   }
+  /// The same: a host has no barriers to leave out.
+  template <class F>
+  void apart(F const& f) noexcept {
+    each(f);
+  }
   /// x[th] becomes the sum over threads before th; returns the sum over all.
   template <class T>
   T exclusive_sum(local<T>& x) noexcept {

@@ -75,10 +75,17 @@ class body_reader {
     used_ = static_cast<u32>(number(text.substr(at + 16, text.rfind('"') - at - 16)).value_or(~u32{0}));
   }
 
+  // Do threads of a warp tell each other something by it? Without it there would be no value: it loses its mask alone.
+  static bool brings_values(std::string_view text) {
+    std::string_view const all[] = {"shfl.sync", "vote.sync", "redux.sync", "match.any.sync"};
+    return std::any_of(std::begin(all), std::end(all), [text](auto name) { return text.find(name) != text.npos; });
+  }
   void read_instruction(std::string_view text) {
     std::vector<u32> const& without = f_.owner->without;
-    if (std::find(without.begin(), without.end(), line_) != without.end()) return;
+    bool const deleted = std::find(without.begin(), without.end(), line_) != without.end();
+    if (deleted && !brings_values(text)) return;
     instruction& i = f_.code.emplace_back();
+    i.alone = deleted;
     i.line = line_;
     i.used_bytes = std::exchange(used_, ~u32{0});
     std::size_t blank = text.find_first_of(" \t\r\n");

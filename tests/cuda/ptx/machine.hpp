@@ -77,6 +77,7 @@ struct block {
   cluster* home = nullptr;
   u32 index = 0, rank = 0;
   int threads = 0, alive = 0;
+  u32 used = 0;  // by another block: its shared memory, before the cluster has passed so many barriers
   std::vector<std::unique_ptr<warp>> warps;
   block_order order;
 };

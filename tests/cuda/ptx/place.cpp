@@ -1,5 +1,7 @@
 #include "place.hpp"
 
+#include <algorithm>
+
 namespace ptx {
 
 namespace {
@@ -17,6 +19,15 @@ std::string hexadecimal(u64 x) {
   return r;
 }
 
+// A cluster's barrier must lie between an access to the shared memory of another block and its begin, and its end.
+void see_other(step& s, instruction const& i, int lane, block& other) {
+  findings& found = *s.run().found;
+  thread_state const& t = s.w.threads[static_cast<std::size_t>(lane)];
+  if (s.near().phase == 0) found.add("shared memory of a block that may not have begun: " + s.place(i));
+  if (other.alive == 0) found.add("shared memory of a block that has ended: " + s.place(i));
+  other.used = std::max(other.used, (t.arrived ? t.phase + 1 : s.near().phase) + 1);
+}
+
 found_bytes in_shared(step& s, instruction const& i, int lane, u64 offset, u64 n) {
   cluster& c = s.near();
   u64 const within = offset & (c.stride - 1), rank = offset / c.stride;
@@ -25,8 +36,7 @@ found_bytes in_shared(step& s, instruction const& i, int lane, u64 offset, u64 n
     std::string const where = "byte " + std::to_string(within) + " of " + std::to_string(bytes);
     stop(s, i, lane, "out of bounds, " + where + " bytes of shared memory");
   }
-  bool const there = rank == s.home().rank || c.blocks[rank]->alive > 0;
-  if (!there) s.run().found->add("shared memory of a block that has ended: " + s.place(i));
+  if (rank != s.home().rank) see_other(s, i, lane, *c.blocks[rank]);
   return {c.shared + offset, space::shared, nullptr, offset};
 }
 

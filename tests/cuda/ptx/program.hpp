@@ -72,6 +72,7 @@ struct instruction {
   s32 guard = -1;  // the predicate's register
   bool guard_negated = false;
   bool join = false;  // may a branch lead here?
+  bool alone = false;  // waits for no other thread of its mask, to see what finds it
   u8 part_count = 0;
   std::array<operand, 4> parts;
   std::array<operand, 5> ops;
@@ -112,7 +113,7 @@ struct function {
 struct module {
   std::string name, text;
   int architecture = 0;
-  std::vector<u32> without;  // lines whose instructions are left out, to see what finds it
+  std::vector<u32> without;  // lines whose instructions are left out, or wait for nobody, to see what finds it
   std::map<std::string, std::unique_ptr<function>, std::less<>> functions;
   std::map<std::string, variable, std::less<>> globals;
   std::map<std::string, std::vector<u8>, std::less<>> contents;  // of globals, before the first launch

@@ -115,6 +115,10 @@ cudaError_t runtime::launch(void const* host, dim3 grid, dim3 threads, void** ar
   }
   submit(in, [this, &f, grid, threads, cluster_size, bytes](stream_id where) {
     gpu.run(f, {grid.x, grid.y, grid.z}, {threads.x, threads.y, threads.z}, cluster_size, bytes, where);
+    if (!f.owner->without.empty() && !gpu.found.empty()) {  // what was left out is found: no more is to be known
+      (void)report();
+      std::_Exit(98);
+    }
   });
   return cudaSuccess;
 }

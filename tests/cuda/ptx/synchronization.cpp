@@ -49,6 +49,15 @@ void fence(step& s, instruction const&) {
 // Of the block: its barriers say what it would.
 void block_fence(step&, instruction const&) {}
 
+// Nobody waits for the others: some run the instruction now, and those left another time.
+void come_apart(step& s, instruction const& i) {
+  constexpr lane_mask all[] = {0x0000ffff, 0x55555555, 0x33333333, 0x0f0f0f0f};
+  lane_mask const some = s.active & all[i.hits % 4];
+  if (some == 0) return;
+  s.active = some;
+  part_to(s, s.next, &i);
+}
+
 // The threads of a warp that wait at one barrier wait at one place.
 void check_place(warp const& w, lane_mask waiting, instruction const*& at, findings& found) {
   for (lane_mask m = waiting; m != 0; m &= m - 1) {
@@ -64,6 +73,10 @@ void check_place(warp const& w, lane_mask waiting, instruction const*& at, findi
 }  // namespace
 
 bool gathered(step& s, instruction const& i, int mask) {
+  if (i.alone) {
+    come_apart(s, i);
+    return true;
+  }
   u64 const* const masks = s.in(i, mask);
   lane_mask const there = s.w.all & ~s.w.ended;
   bool all = true;

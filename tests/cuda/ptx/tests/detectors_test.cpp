@@ -11,13 +11,15 @@ struct outcome {
   bool race = false, undefined = false, other = false;
   std::string stopped;
 };
-outcome over_schedules(std::string const& body, u32 threads, u32 blocks = 1, u32 cluster_size = 1, std::size_t words = 256) {
+outcome over_schedules(std::string const& body, u32 threads, u32 blocks = 1, u32 cluster_size = 1, std::size_t words = 256,
+                       std::vector<u32> const& left_out = {}) {
   outcome all;
   for (u64 seed = 0; seed < 6; ++seed) {
     small_program p(body);
     p.threads.x = threads;
     p.grid.x = blocks;
     p.cluster_size = cluster_size;
+    p.without = left_out;
     p.gpu.how.races = true;
     p.gpu.how.seed = seed;
     std::string const stopped = p.fault_of(words);
@@ -163,6 +165,8 @@ TEST_CASE("ptx: races between blocks of a cluster", "[ptx]") {
   // Without the last barrier a block may have ended whose memory is read.
   outcome const ended = over_schedules(without(body, "barrier.cluster.arrive.release; barrier.cluster.wait.acquire;"), 1, 2, 2);
   CHECK(ended.other);
+  // Without the first one a block may not have begun whose memory is read; found under every schedule, as the end is.
+  CHECK(over_schedules(without(body, "barrier.cluster.arrive; barrier.cluster.wait;"), 1, 2, 2).other);
 }
 
 TEST_CASE("ptx: races between blocks", "[ptx]") {
@@ -213,6 +217,37 @@ TEST_CASE("ptx: races between launches", "[ptx]") {
     run(b);
   }));
   CHECK_FALSE(found([](device& d, stream_id a, stream_id b, auto const& run) { run(a), d.streams.wait_for_all(), run(b); }));
+}
+
+TEST_CASE("ptx: instructions that are left out are found", "[ptx]") {
+  // The two halves of a warp part, and meet in line 4.
+  std::string const parted = names + "setp.lt.u32 %p0, %t, 16; @%p0 bra $on; add.u32 %r1, %t, 1;\n$on: xor.b32 %r2, %t, 16;\n";
+  auto const found = [&](std::string const& line, std::vector<u32> const& left_out) {
+    return over_schedules(parted + line, 32, 1, 1, 256, left_out);
+  };
+  // One that brings a value is not left out: it waits for no other thread.
+  std::string const shuffle = "shfl.sync.idx.b32 %r3, %t, %r2, 31, -1;";
+  CHECK(clean(found(shuffle, {})));
+  CHECK(found(shuffle, {4}).other);
+  for (std::string const vote : {"vote.sync.any.pred %p1, %p0, -1;", "redux.sync.or.b32 %r3, %t, -1; setp.eq.u32 %p1, %r3, 31;",
+                                 "mov.u32 %r3, 0; match.any.sync.b32 %r3, %r3, -1; setp.eq.u32 %p1, %r3, 0xffffffff;"}) {
+    std::string const trapped = vote + "\n@!%p1 trap;";
+    CHECK(clean(found(trapped, {})));
+    CHECK_THAT(found(trapped, {4}).stopped, contains("trap"));
+  }
+  // A barrier is left out.
+  std::string const barrier = ".shared .b32 s[32]; mov.u64 %x0, s; mad.wide.u32 %x1, %t, 4, %x0; mad.wide.u32 %x2, %r2, 4, %x0;\nst.shared.u32 [%x1], %t;\nbar.warp.sync -1;\nld.shared.u32 %r3, [%x2];";
+  CHECK(clean(found(barrier, {})));
+  CHECK(found(barrier, {6}).race);
+  CHECK(found(barrier, {5}).undefined);
+}
+
+TEST_CASE("ptx: what -lineinfo adds", "[ptx]") {
+  std::string const lines = ".loc 1 144 3\n.loc\t3 170 5, function_name $L__info_string58, inlined_at 1 144 3\nst.global.u64 [%out], 3; .loc 1 145 3\n";
+  CHECK(small_program(lines).run()[0] == 3);
+  device d;
+  module& m = d.add("", header + ".entry k() { ret; }\n.file 1 \"k.cu\"\n.section .debug_str\n{\n$L__info_string0:\n.b8 95,90\n}\n");
+  CHECK(m.functions.size() == 1);
 }
 
 TEST_CASE("ptx: barriers that not all reach", "[ptx]") {
