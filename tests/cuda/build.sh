@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, bench, digest, small_digest, cost, relaxed; barriers for the interpreter. Needs
-# nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, bench, digest, small_digest, cost, relaxed; barriers for the interpreter.
+# Needs nvcc and the C++ compiler that it finds.
 #
-#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]   e.g. build/cuda 80 90 100, or native
-#     tests/cuda/build.sh --nvcc                                              prints which nvcc it takes
+#     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]
+#     tests/cuda/build.sh --nvcc      prints which nvcc it takes
+#
+# For example build/cuda 80 90 100, or native.
 #
 # --fast: less optimized device code in a fifth of the time, where nvcc offers it (to see that it compiles and links).
 # --lines: PTX says of which line of the source it is made.
-# --ptx: PTX alone, which a device compiles when the program runs, and beside each PROGRAM a PROGRAM.interpreted, which runs
-# its PTX in the interpreter of tests/cuda/ptx.
+# --ptx: PTX alone, which a device compiles when the program runs, and beside each PROGRAM a PROGRAM.interpreted, which
+# runs its PTX in the interpreter of tests/cuda/ptx.
 # CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
