@@ -9,6 +9,10 @@
 #include <limits>
 #include <vector>
 
+// A program's own names are the parameters of somebody's templates: no warning of -Wshadow may come of that.
+[[maybe_unused]] static int row, n, t, lists, batch, region, options, out, rank, first;
+using at = int;
+
 using namespace cppo;
 
 namespace {
