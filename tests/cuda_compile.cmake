@@ -58,7 +58,7 @@ set_tests_properties(cuda_resources PROPERTIES COST 1000)
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
 function(cppo_add_cuda_programs fixture out)  # the rest: of tests/cuda/build.sh
   add_test(NAME ${fixture}
-    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" JOBS=2
+    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>" JOBS=2
             "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" 80 90 100 --fast ${ARGN})
   set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} PROCESSORS 2 COST 1000)
 endfunction()
@@ -80,7 +80,7 @@ endforeach()
 
 # What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
 add_test(NAME cuda_cost
-  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}"
+  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>"
           "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
 set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 

@@ -54,15 +54,21 @@
 #endif
 /// @}
 
-/// Before a loop of n rounds: it is unrolled, after what its body inlines has been compiled once.
+/// CPPO_UNROLL(n) before a loop of n rounds: it is unrolled, after what its body inlines has been compiled once.
+/// CPPO_UNROLLS: does the compiler know how to?
+/// @{
 #define CPPO_PRAGMA(x) _Pragma(#x)
-#if defined(__clang__)
+#if defined(__clang__) && !defined(__CUDACC__)
+#define CPPO_UNROLLS 1
 #define CPPO_UNROLL(n) CPPO_PRAGMA(clang loop unroll_count(n))
-#elif defined(__GNUC__)
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#define CPPO_UNROLLS 1
 #define CPPO_UNROLL(n) CPPO_PRAGMA(GCC unroll n)
 #else
+#define CPPO_UNROLLS 0
 #define CPPO_UNROLL(n)
 #endif
+/// @}
 
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
 /// @{

@@ -11,7 +11,8 @@
 # --lines: PTX says of which line of the source it is made.
 # --ptx: PTX alone, which a device compiles when the program runs, and beside each PROGRAM a PROGRAM.interpreted, which
 # runs its PTX in the interpreter of tests/cuda/ptx.
-# CPPO_NVCC: which nvcc; JOBS: compilations at a time. What is newer than all sources is not built again.
+# CPPO_NVCC: which nvcc; CPPO_PTX_LIBRARY: the interpreter but for its runtime, compiled; JOBS: compilations at a time.
+# What is newer than all sources is not built again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || true)}
@@ -38,6 +39,7 @@ for a in "${architectures[@]}"; do
 done
 # The interpreter takes the time, not the host's code.
 [ -z "$ptx" ] || flags+=(-no-compress -Xcompiler -O1)
+interpreter=$out/ptx${CPPO_PTX_LIBRARY:+_runtime}
 mkdir -p "$out"
 newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
 newer() { [ -e "$1" ] && awk "BEGIN { exit !($(stat -c %Y "$1") > $2) }"; }
@@ -64,15 +66,16 @@ link() {  # link NAME OBJECT...
   local name=$1
   shift
   [ -x "$out/$name" ] || "$nvcc" "${flags[@]}" "$@" -o "$out/$name"
-  [ -z "$ptx" ] || "${CXX:-g++}" "$@" "$out"/ptx/*.o -pthread -o "$out/$name.interpreted"
+  [ -z "$ptx" ] || "${CXX:-g++}" "$@" "$interpreter"/*.o ${CPPO_PTX_LIBRARY:+"$CPPO_PTX_LIBRARY"} -pthread -o "$out/$name.interpreted"
 }
 # The interpreter, in place of the CUDA runtime; by way of nvcc, which knows where its headers are.
 interpreter() {
-  mkdir -p "$out/ptx"
+  mkdir -p "$interpreter"
   local source object last
   last=$(newest_of tests/cuda/ptx/*.?pp)
-  for source in tests/cuda/ptx/*.cpp; do
-    object=$out/ptx/$(basename "$source" .cpp).o
+  [ -z "${CPPO_PTX_LIBRARY:-}" ] || last=$(newest_of tests/cuda/ptx/*.?pp "$CPPO_PTX_LIBRARY")
+  for source in tests/cuda/ptx/${CPPO_PTX_LIBRARY:+runtime}*.cpp; do
+    object=$interpreter/$(basename "$source" .cpp).o
     if ! newer "$object" "$last"; then printf '%s\0%s\0' "$source" "$object"; fi
   done | xargs -0 -r -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" -std=c++20 -O2 -Xcompiler -ffp-contract=off -c "$1" -o "$2" || exit 255' "$nvcc"
 }

@@ -16,7 +16,10 @@ inline constexpr int group_size = group_registers * simd_size;
 /// f(0), f(1), ... for the registers of a group; unrolled where it is worth the code.
 template <bool Unrolled, class F>
 CPPO_ALWAYS_INLINE void each_register(F const& f) {
-  if constexpr (Unrolled) {
+  static_assert(group_registers == 4);
+  if constexpr (Unrolled && CPPO_UNROLLS == 0) {
+    f(0), f(1), f(2), f(3);
+  } else if constexpr (Unrolled) {
     CPPO_UNROLL(4)
     for (int u = 0; u < group_registers; ++u) f(u);
   } else {

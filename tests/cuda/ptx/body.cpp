@@ -16,6 +16,7 @@ class body_reader {
   explicit body_reader(function& f) : f_(f) { scopes_.emplace_back(); }
 
   void read() {
+    if (f_.entry) place_shared();
     statements all(f_.body, f_.line);
     std::string_view text;
     for (;;) {
@@ -52,6 +53,14 @@ class body_reader {
     s64 const offset = (bytes + d.align - 1) / d.align * d.align;
     scopes_.back().variables[d.name] = {where, offset, d.size};
     bytes = offset + d.size;
+  }
+  // A kernel's static variables that the functions it calls name too are declared outside: _ZZ, the kernel's name, E, theirs.
+  void place_shared() {
+    std::string const own = f_.name.starts_with("_Z") ? "_ZZ" + f_.name.substr(2) + "E" : f_.name;
+    for (auto v = f_.owner->shared.lower_bound(own); v != f_.owner->shared.end() && v->first.starts_with(own); ++v) {
+      v->second.offset = (f_.shared_bytes + v->second.align - 1) / v->second.align * v->second.align;
+      f_.shared_bytes = v->second.offset + v->second.size;
+    }
   }
   void read_registers(std::string_view text) {
     std::vector<std::string_view> names = listed(text);
@@ -190,6 +199,10 @@ class body_reader {
       if (auto const v = s->variables.find(name); v != s->variables.end()) return v->second;
     }
     if (auto const v = f_.variables.find(name); v != f_.variables.end()) return v->second;
+    if (auto const v = f_.owner->shared.find(name); v != f_.owner->shared.end()) {
+      if (v->second.offset < 0) wrong("a shared variable belongs to no kernel that was launched", name);
+      return {home::shared, v->second.offset, v->second.size};
+    }
     auto const a = f_.owner->addresses.find(name);
     if (a == f_.owner->addresses.end()) wrong("a name is not known", name);
     return {home::global, reinterpret_cast<s64>(a->second), 0};

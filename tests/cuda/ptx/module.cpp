@@ -112,6 +112,11 @@ class module_reader {
   void read_variable() {
     std::string_view text = rest_.substr(0, rest_.find(';'));
     drop(text.size() + 1);
+    if (text.starts_with(".shared")) {
+      declaration const d = declared(text);
+      m_.shared[std::string(d.name)] = {d.align, d.size, -1};
+      return;
+    }
     if (text.find(".global") == std::string_view::npos && text.find(".const") == std::string_view::npos) {
       throw fault("a directive is not known: " + std::string(text.substr(0, 80)));
     }

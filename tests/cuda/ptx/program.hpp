@@ -92,6 +92,11 @@ struct variable {
   s64 size = 0;
 };
 
+// Declared outside functions; its place is known once its kernel has been read.
+struct shared_variable {
+  s64 align = 1, size = 0, offset = -1;
+};
+
 struct module;
 
 struct function {
@@ -116,6 +121,7 @@ struct module {
   std::vector<u32> without;  // lines whose instructions are left out, or wait for nobody, to see what finds it
   std::map<std::string, std::unique_ptr<function>, std::less<>> functions;
   std::map<std::string, variable, std::less<>> globals;
+  std::map<std::string, shared_variable, std::less<>> shared;
   std::map<std::string, std::vector<u8>, std::less<>> contents;  // of globals, before the first launch
   std::map<std::string, u8*, std::less<>> addresses;             // of globals, once they have some
 };

@@ -155,6 +155,18 @@ TEST_CASE("ptx: addresses", "[ptx]") {
   CHECK_THAT(elsewhere.fault_of(), cppo_test::contains("mapa of what is not shared memory"));
 }
 
+TEST_CASE("ptx: shared variables that a kernel and its functions name lie where the kernel has them", "[ptx]") {
+  std::string const variables = ".shared .align 8 .b8 kE4word[8];\n.shared .align 1 .u8 kE4byte;\n.shared .align 4 .b8 otherE1x[4];\n";
+  std::string const store = ".func put(.param .b64 a) {\n.reg .b64 %x;\nld.param.u64 %x, [a];\nst.shared.u64 [kE4word], %x;\nret;\n}\n";
+  std::string const call = ".param .b64 p; st.param.b64 [p], 7; call put, (p); ";
+  small_program p(".reg .b64 %x<3>; .shared .b64 own; st.shared.u64 [own], 5; st.shared.u8 [kE4byte], 3; " + call +
+                  "ld.shared.u64 %x0, [kE4word]; ld.shared.u8 %x1, [kE4byte]; ld.shared.u64 %x2, [own];"
+                  "st.global.u64 [%out], %x0; st.global.u64 [%out+8], %x1; st.global.u64 [%out+16], %x2;", variables + store);
+  CHECK(p.run(3) == std::vector<u64>{7, 3, 5});
+  small_program others(".reg .b64 %x; ld.shared.u32 %x, [otherE1x];", variables);
+  CHECK_THAT(others.fault_of(), cppo_test::contains("a shared variable belongs to no kernel that was launched: otherE1x"));
+}
+
 TEST_CASE("ptx: variables of a module keep what they begin with", "[ptx]") {
   std::string const variables = ".global .align 4 .b32 words[3] = {1, -2, 0x30};\n.const .align 8 .f64 number = 0d3ff8000000000000;\n.global .align 1 .b8 none[2];\n";
   small_program p(".reg .b64 %x<9>; ld.global.s32 %x0, [words+4]; st.global.u64 [%out], %x0; mov.u64 %x1, words; ld.u32 %x2, [%x1+8]; st.global.u64 [%out+8], %x2;"
