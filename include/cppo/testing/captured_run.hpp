@@ -52,27 +52,42 @@ struct captured_run {
 inline constexpr double unwritten = 77.0;
 
 /// Runs a call on a view of `slots` slots. Without trace: loss, gradient and mask alone, as a trainer asks; executors
-/// take another path to them then, the shortest.
+/// take another path to them then, the shortest. With trace it is called twice, since some take yet another path to a
+/// report: what the second call writes, a trace apart, is kept; slots in which the two differ hold `unwritten`.
 template <class Executor, class Real, class Region>
 captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Real> const& batch, std::size_t slots,
                                 Region const& region, loss_options const& options, bool with_trace = true) {
   captured_run<Real> r;
-  for (std::size_t c = 0; c < (with_trace ? captured_outputs : captured_without_trace); ++c) {
-    r.column[c].assign(slots, static_cast<Real>(unwritten));
+  auto const call = [&](std::size_t columns) {
+    for (std::size_t c = 0; c < columns; ++c) r.column[c].assign(slots, static_cast<Real>(unwritten));
+    std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
+    auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
+    policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
+    if (columns > captured_without_trace) {
+      o.gate = out(captured::gate);
+      o.report = &r.diagnostics;
+    }
+    if (columns == captured_outputs) {
+      o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
+                 .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
+                 .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
+                 .excess = out(captured::excess), .decision = out(captured::decision)};
+    }
+    r.outcome = policy_loss(executor, batch, region, o, options);
+    r.column[0].assign(mask.begin(), mask.end());
+  };
+  call(with_trace ? captured_outputs : captured_without_trace);
+  if (!with_trace) return r;
+  constexpr std::size_t both = captured_without_trace + 1;
+  std::vector<Real> traced[both];
+  for (std::size_t c = 0; c < both; ++c) traced[c] = r.column[c];
+  call(both);
+  for (std::size_t c = 0; c < both; ++c) {
+    for (std::size_t i = 0; i < slots; ++i) {
+      bool const same = std::memcmp(&traced[c][i], &r.column[c][i], sizeof(Real)) == 0;
+      if (!same) r.column[c][i] = static_cast<Real>(unwritten);
+    }
   }
-  std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
-  auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
-  policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
-  if (with_trace) {
-    o.gate = out(captured::gate);
-    o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
-               .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
-               .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
-               .excess = out(captured::excess), .decision = out(captured::decision)};
-    o.report = &r.diagnostics;
-  }
-  r.outcome = policy_loss(executor, batch, region, o, options);
-  r.column[0].assign(mask.begin(), mask.end());
   return r;
 }
 
