@@ -56,14 +56,14 @@ add_test(NAME cuda_resources
 set_tests_properties(cuda_resources PROPERTIES COST 1000)
 
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
-function(cppo_add_cuda_programs fixture out)  # the rest: of tests/cuda/build.sh
+function(cppo_add_cuda_programs fixture out)  # the rest: architectures and options of tests/cuda/build.sh
   add_test(NAME ${fixture}
     COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>" JOBS=2
-            "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" 80 90 100 --fast ${ARGN})
+            "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" --fast ${ARGN})
   set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} PROCESSORS 2 COST 1000)
 endfunction()
-cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" --only bench)
-cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" --ptx --only equality)
+cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench)
+cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" 80 90 100 --ptx --only equality)
 add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
 set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
 add_test(NAME cuda_programs.equality COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/equality")
