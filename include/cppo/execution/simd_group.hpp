@@ -101,12 +101,11 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   return kept_bits;
 }
 
-/// Decides the last tokens of a response, fewer than a group: out of line and with a report whether it is wanted or not, so
-/// that it is compiled once.
-template <class Deciding>
+/// Decides the last tokens of a response, fewer than a group: out of line.
+template <bool Report, class Deciding>
 [[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with, simd_counts& counts,
                                             simd_notes& notes, block_outputs const& out) {
-  return decide_group<true, false>(in, 0, first, live, with, counts, notes, out);
+  return decide_group<Report, false>(in, 0, first, live, with, counts, notes, out);
 }
 
 /// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
@@ -138,7 +137,7 @@ CPPO_ALWAYS_INLINE void decide_block(token_lanes const& in, index_t first, int c
   lane_copies<group_size> copies;
   alignas(64) float loss[group_size], gradient[group_size], gate[group_size];
   block_outputs const to{out.loss != nullptr ? loss : nullptr, gradient, out.gate != nullptr ? gate : nullptr, false};
-  kept[k / 64] |= decide_tail(padded_tail(in, k, live, copies), first + k, live, last, some, notes, to) << (k % 64);
+  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, notes, to) << (k % 64);
   with.input = last.input;
   if constexpr (Report) counts = some;
   std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);
