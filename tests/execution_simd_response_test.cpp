@@ -132,3 +132,15 @@ TEST_CASE("simd equals seq: one bad value anywhere in a long response") {
     }
   }
 }
+
+TEST_CASE("simd equals seq: a hole of whole words of slots, as a tool's answer leaves, is +0 in every output") {
+  index_t const length = 700, end = GENERATE(index_t{134}, index_t{400}, index_t{699});
+  slot_rows rows(2);
+  for (index_t i = 0; i < length; ++i) rows[0].push_back(i < 70 || i >= end ? i : -1);
+  for (index_t i = 0; i < 90; ++i) rows[1].push_back(i);
+  generated_batch<float> const batch = rearranged(of_lengths({length}, 11, true), rows, GENERATE(true, false)).batch;
+  auto const fixed = cppo::fixed_cppo({.delta_b = 0.01});
+  REQUIRE(std::count(batch.valid.begin(), batch.valid.end(), 0) >= end - 70);
+  CHECK(seq_against_simd(batch, fixed, {}, 1) == "");
+  CHECK(seq_against_simd(batch, softened(fixed, cppo::reciprocal_gate), {}, 1) == "");
+}

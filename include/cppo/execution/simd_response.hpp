@@ -134,9 +134,10 @@ class simd_response {
     deciding<Region, decltype(weigh)> with{task_.policy, task_.objective, weigh,
                                    simd_prefix(carry, static_cast<float>(task_.policy.budget_slack()), whole_.delta_b),
                                    V(task_.scale(whole_.length)), &whole};
-    // Scaled by more than 1, a loss may overflow that is not seen in the sum.
     bool const far = out_of_cache();
-    response_writer writer(task_.out, at_, Report && task_.scale(whole_.length) > 1.0F, far);
+    // Scaled by more than 1, a loss may overflow that is not seen in the sum.
+    bool const watched = Report && task_.scale(whole_.length) > 1.0F;
+    response_writer writer(task_.out, at_, watched, far);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
     token_block block;
