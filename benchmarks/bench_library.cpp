@@ -9,7 +9,7 @@ template <class Batch, class Region>
 std::int32_t call(std::int32_t threads, Batch const& batch, Region const& region, bench_parameters const& p,
                   bench_outputs const& o, bench_outcome& outcome) {
   cppo::report r;
-  cppo::policy_outputs const outputs{.gradient = o.gradient, .mask = o.mask, .report = &r};
+  cppo::loss_outputs const outputs{.gradient = o.gradient, .mask = o.mask, .report = &r};
   cppo::loss_options const options{.aggregate = cppo::token_mean, .normalizer = p.normalizer};
   static thread_local cppo::workspace memory;  // as a trainer keeps one
   auto const simd = cppo::simd.with_threads(threads).with_workspace(memory);

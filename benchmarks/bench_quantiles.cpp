@@ -1,7 +1,7 @@
 #include "bench_api.hpp"
 
-#include <cppo/budget/quantile.hpp>
-#include <cppo/execution/simd_selection.hpp>
+#include <cppo/core/quantile.hpp>
+#include <cppo/execution/simd/selection.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -24,7 +24,7 @@ LAYERS = [
     (1, ["core/*"]),
     (2, ["divergence/*", "weight/*", "budget/*", "gate/*"]),
     (3, ["mask/*"]),
-    (4, ["policy/*", "objective/*"]),
+    (4, ["region/*", "objective/*"]),
     (5, ["execution/*"]),
     (6, ["algorithm/*"]),
     (7, ["interop/*", "theory/*", "testing/*"]),
@@ -56,43 +56,43 @@ SAME_LAYER = {
     "core/concepts.hpp": ["core/token.hpp"],
     "core/refusals.hpp": ["core/concepts.hpp"],
 
-    "budget/calibrated.hpp": ["budget/quantile.hpp"],
+    "budget/calibrated.hpp": ["core/quantile.hpp"],
     "weight/permuted.hpp": ["weight/uniform.hpp"],
     "mask/*": ["mask/combinators.hpp"],
 
-    "policy/*": ["policy/trust_region.hpp"],
-    "policy/presets.hpp": ["policy/cppo_policy.hpp"],
-    "policy/named.hpp": ["policy/ppo.hpp", "policy/dppo.hpp", "policy/cppo_policy.hpp", "policy/reporting.hpp", "policy/trm.hpp"],
+    "region/*": ["region/trust_region.hpp"],
+    "region/presets.hpp": ["region/cppo.hpp"],
+    "region/named.hpp": ["region/ppo.hpp", "region/dppo.hpp", "region/cppo.hpp", "region/reporting.hpp", "region/trm.hpp"],
     "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
 
     # task, then what inspects and sums it, then the customization point, then the executors.
-    "execution/*": ["execution/task.hpp"],
-    "execution/execution.hpp": ["execution/inspect.hpp", "execution/sums.hpp"],
-    "execution/decide.hpp": ["execution/inspect.hpp", "execution/sums.hpp"],
-    "execution/seq.hpp": ["execution/decide.hpp", "execution/execution.hpp"],
-    "execution/parallel.hpp": ["execution/execution.hpp"],
-    "execution/simd_native.hpp": ["execution/simd_lanes.hpp"],
-    "execution/simd_block.hpp": ["execution/execution.hpp", "execution/simd_native.hpp"],
-    "execution/simd_prefix.hpp": ["execution/simd_native.hpp"],
-    "execution/simd_selection.hpp": ["execution/simd_native.hpp"],
-    "execution/simd_statistics.hpp": ["execution/inspect.hpp", "execution/simd_prefix.hpp", "execution/simd_selection.hpp"],
-    "execution/simd_notes.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
-    "execution/simd_tokens.hpp": ["execution/simd_block.hpp", "execution/simd_prefix.hpp"],
-    "execution/simd_columns.hpp": ["execution/simd_tokens.hpp"],
-    "execution/simd_group.hpp": ["execution/simd_columns.hpp", "execution/simd_notes.hpp"],
-    "execution/simd_response.hpp": ["execution/seq.hpp", "execution/simd_group.hpp", "execution/simd_statistics.hpp"],
-    "execution/simd_executor.hpp": ["execution/execution.hpp"],
-    "execution/simd.hpp": ["execution/parallel.hpp", "execution/simd_executor.hpp", "execution/simd_response.hpp"],
-    "execution/no_device.hpp": ["execution/seq.hpp"],
-    "execution/block_statistics.hpp": ["execution/block.hpp", "execution/inspect.hpp"],
-    "execution/block_tally.hpp": ["execution/decide.hpp"],
-    "execution/block_report.hpp": ["execution/block.hpp", "execution/block_tally.hpp", "execution/execution.hpp"],
-    "execution/block_response.hpp": ["execution/block_report.hpp", "execution/block_statistics.hpp", "execution/execution.hpp"],
-    "execution/block_call.hpp": ["execution/block_response.hpp"],
-    "execution/cuda_block.cuh": ["execution/block_call.hpp"],
-    "execution/cuda_kernels.cuh": ["execution/cuda_block.cuh"],
-    "execution/cuda_workspace.cuh": ["execution/block_call.hpp"],
-    "execution/cuda.cuh": ["execution/cuda_kernels.cuh", "execution/cuda_workspace.cuh"],
+    "execution/*": ["execution/call/task.hpp"],
+    "execution/call/host_executor.hpp": ["execution/call/inspection.hpp", "execution/call/report_sums.hpp"],
+    "execution/call/token_decision.hpp": ["execution/call/inspection.hpp", "execution/call/report_sums.hpp"],
+    "execution/seq.hpp": ["execution/call/token_decision.hpp", "execution/call/host_executor.hpp"],
+    "execution/call/threads.hpp": ["execution/call/host_executor.hpp"],
+    "execution/simd/intrinsics.hpp": ["execution/simd/registers.hpp"],
+    "execution/simd/slots.hpp": ["execution/call/host_executor.hpp", "execution/simd/intrinsics.hpp"],
+    "execution/simd/prefix.hpp": ["execution/simd/intrinsics.hpp"],
+    "execution/simd/selection.hpp": ["execution/simd/intrinsics.hpp"],
+    "execution/simd/statistics.hpp": ["execution/call/inspection.hpp", "execution/simd/prefix.hpp", "execution/simd/selection.hpp"],
+    "execution/simd/report.hpp": ["execution/simd/slots.hpp", "execution/simd/prefix.hpp"],
+    "execution/simd/tokens.hpp": ["execution/simd/slots.hpp", "execution/simd/prefix.hpp"],
+    "execution/simd/columns.hpp": ["execution/simd/tokens.hpp"],
+    "execution/simd/group.hpp": ["execution/simd/columns.hpp", "execution/simd/report.hpp"],
+    "execution/simd/response.hpp": ["execution/seq.hpp", "execution/simd/group.hpp", "execution/simd/statistics.hpp"],
+    "execution/simd/executor.hpp": ["execution/call/host_executor.hpp"],
+    "execution/simd.hpp": ["execution/call/threads.hpp", "execution/simd/executor.hpp", "execution/simd/response.hpp"],
+    "execution/cuda/no_device.hpp": ["execution/seq.hpp"],
+    "execution/block/statistics.hpp": ["execution/block/block.hpp", "execution/call/inspection.hpp"],
+    "execution/block/counts.hpp": ["execution/call/token_decision.hpp"],
+    "execution/block/report.hpp": ["execution/block/block.hpp", "execution/block/counts.hpp", "execution/call/host_executor.hpp"],
+    "execution/block/response.hpp": ["execution/block/report.hpp", "execution/block/statistics.hpp", "execution/call/host_executor.hpp"],
+    "execution/block/call.hpp": ["execution/block/response.hpp"],
+    "execution/cuda/collectives.cuh": ["execution/block/call.hpp"],
+    "execution/cuda/kernels.cuh": ["execution/cuda/collectives.cuh"],
+    "execution/cuda/workspace.cuh": ["execution/block/call.hpp"],
+    "execution/cuda.cuh": ["execution/cuda/kernels.cuh", "execution/cuda/workspace.cuh"],
 
     "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
     "algorithm/diagnosis_layout.hpp": ["algorithm/diagnosis_statistics.hpp"],
@@ -120,8 +120,8 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 
 # First word of a header, or name: the files that may use it.
 THIRD_PARTY = {
-    "xsimd": ["execution/simd*.hpp"],
-    "immintrin": ["execution/simd_native.hpp"],
+    "xsimd": ["execution/simd/*.hpp"],
+    "immintrin": ["execution/simd/intrinsics.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],
@@ -331,7 +331,7 @@ class Checker:
                 continue
             folder = header.name.removesuffix(".hpp") + "/"
             content = {name for name in self.headers if name.startswith(folder) and name.endswith(".hpp") and
-                       "/detail/" not in name and not matches(name, ["execution/simd*.hpp", "interop/eigen*.hpp"])}
+                       "/detail/" not in name and not matches(name, ["execution/simd/*.hpp", "interop/eigen*.hpp"])}
             if not content:
                 self.problem(header, 1, f"no folder include/cppo/{folder}", "a file beside the folders groups one of them")
                 continue

@@ -13,7 +13,7 @@ file(GLOB cppo_macro_files CONFIGURE_DEPENDS "${cppo_include_dir}/cppo/*.inc")  
 
 # Headers that need more than the standard library belong to the target that brings it.
 set(cppo_simd_headers ${cppo_headers})
-list(FILTER cppo_simd_headers INCLUDE REGEX "/cppo/execution/simd[^/]*\\.hpp$")
+list(FILTER cppo_simd_headers INCLUDE REGEX "/cppo/execution/(simd\\.hpp$|simd/)")
 set(cppo_eigen_headers ${cppo_headers})
 list(FILTER cppo_eigen_headers INCLUDE REGEX "/cppo/(interop/eigen|theory/tabular)[^/]*\\.hpp$")
 set(cppo_core_headers ${cppo_headers})

@@ -19,32 +19,32 @@ int main() {
   auto const batch = rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(adv));
 
   //! [config]
-  auto const train = [&](policy_config const& config, report& r) {
+  auto const train = [&](region_config const& config, report& r) {
     status s;
-    bool const known = visit_policy(config, [&](auto const& region) {
+    bool const known = visit_region(config, [&](auto const& region) {
       s = policy_loss(simd, batch, region, {.gradient = gradient, .report = &r}, {.aggregate = token_mean});
     });
     return known && s.ok();
   };
   //! [config]
 
-  for (std::string_view const policy : policy_names()) {
+  for (std::string_view const region : region_names()) {
     report r;
-    bool const done = train({.policy = policy, .delta = 0.1, .delta_b = 0.004, .epsilon_high = 0.28}, r);
+    bool const done = train({.region = region, .delta = 0.1, .delta_b = 0.004, .epsilon_high = 0.28}, r);
     assert(done);
-    std::printf("%-20.*s masked %5.2f %%  loss %+.5f\n", static_cast<int>(policy.size()), policy.data(),
+    std::printf("%-20.*s masked %5.2f %%  loss %+.5f\n", static_cast<int>(region.size()), region.data(),
                 100.0 * r.masked_fraction(), r.loss());
   }
 
   // Chosen by name or written out: the same region, the same bits.
   report named, written;
-  bool const done = train({.policy = "cppo", .divergence = "binary_kl", .delta = 0.1, .delta_b = 0.002}, named);
+  bool const done = train({.region = "cppo", .divergence = "binary_kl", .delta = 0.1, .delta_b = 0.002}, named);
   status const s = policy_loss(seq, batch, fixed_cppo({.delta = 0.1, .delta_b = 0.002}, binary_kl),
                                {.report = &written}, {.aggregate = token_mean});
   assert(done && s.ok() && named.loss() == written.loss() && named.kept == written.kept);
 
   // Unknown names are refused, and so are parameters out of range.
   report r;
-  assert(!train({.policy = "cpo"}, r));
+  assert(!train({.region = "cpo"}, r));
   assert(!train({.w_min = 1.5}, r));
 }

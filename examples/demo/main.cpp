@@ -1,14 +1,14 @@
 // Masks recorded rollouts under the trust regions that the library names, trains a small language model under them,
 // prints tables and writes a report.
-#include "cli.hpp"
-#include "input_error.hpp"
-#include "interrupt.hpp"
-#include "live_line.hpp"
-#include "output_place.hpp"
-#include "report_html.hpp"
-#include "table.hpp"
-#include "terminal.hpp"
-#include "training_table.hpp"
+#include "input/cli.hpp"
+#include "input/input_error.hpp"
+#include "run/interrupt.hpp"
+#include "terminal/live_line.hpp"
+#include "run/output_place.hpp"
+#include "report/report_html.hpp"
+#include "terminal/table.hpp"
+#include "terminal/terminal.hpp"
+#include "terminal/training_table.hpp"
 
 #include <cstdio>
 #include <exception>

@@ -32,8 +32,8 @@ enum class executor { seq, simd };
 
 /// `cppo::policy_loss` under the trust region that `config` names; bad_parameter, of the region, if it names none.
 /// `by`: one that runs here.
-cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, cppo::policy_config const& config,
-                         cppo::policy_outputs const& outputs, cppo::loss_options const& options = {},
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, cppo::region_config const& config,
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options = {},
                          build const& by = best_build());
 
 }  // namespace dispatch

@@ -50,7 +50,7 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), base_(start), weights_(start), network_(start.shape()),
       optimiser_(start.shape(), options.adam) {
-  if (!cppo::visit_policy(options.region, [](auto const&) {})) {
+  if (!cppo::visit_region(options.region, [](auto const&) {})) {
     throw std::invalid_argument("no trust region has the names \"" + std::string(options.region.policy) + "\" and \"" +
                                 std::string(options.region.divergence) + "\"");
   }

@@ -13,7 +13,7 @@ namespace trainer {
 
 /// How a run learns.
 struct learning_options {
-  cppo::policy_config region;            ///< the trust region, by name
+  cppo::region_config region;            ///< the trust region, by name
   evidence source = evidence::log_probs; ///< what its divergence reads
   adam_options adam = {};
   std::uint64_t seed = 1;

@@ -4,4 +4,4 @@
 
 #include <cppo/budget/calibrated.hpp>
 #include <cppo/budget/fixed.hpp>
-#include <cppo/budget/quantile.hpp>
+#include <cppo/core/quantile.hpp>

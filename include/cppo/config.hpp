@@ -1,6 +1,6 @@
 /// @file
 /// What differs between compilers and targets, and nothing else. Apart from it, only what is about registers
-/// (execution/simd_lanes.hpp, execution/simd_native.hpp) or a device's own instructions has compiler `#ifdef`s.
+/// (execution/simd/registers.hpp, execution/simd/intrinsics.hpp) or a device's own instructions has compiler `#ifdef`s.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -179,7 +179,7 @@
   CPPO_DETAIL_JOIN(CPPO_VERSION_MAJOR, CPPO_VERSION_MINOR, CPPO_VERSION_PATCH, CPPO_DETAIL_ISA, \
                    CPPO_DETAIL_EXTENSIONS, CPPO_DETAIL_MATH, CPPO_DETAIL_THROWS)
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Was the numeric contract given up?
 #if defined(CPPO_ALLOW_FAST_MATH)
@@ -215,6 +215,6 @@ CPPO_HOST_DEVICE constexpr To bits_as(From const& x) noexcept {
   return __builtin_bit_cast(To, x);
 }
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -10,8 +10,8 @@
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
-#include <cppo/policy/trust_region.hpp>
-#include <cppo/policy/reporting.hpp>
+#include <cppo/region/trust_region.hpp>
+#include <cppo/region/reporting.hpp>
 #include <cppo/algorithm/refused_calls.hpp>
 
 #include <cppo/algorithm.hpp>
@@ -20,7 +20,7 @@
 #include <cppo/gate.hpp>
 #include <cppo/mask.hpp>
 #include <cppo/objective.hpp>
-#include <cppo/policy.hpp>
+#include <cppo/region.hpp>
 #include <cppo/weight.hpp>
 
 // Registers of a host mean nothing where nvcc compiles for the device.
@@ -31,5 +31,5 @@
 #if defined(CPPO_USE_CUDA) && CPPO_USE_CUDA
 #include <cppo/execution/cuda.cuh>
 #else
-#include <cppo/execution/no_device.hpp>
+#include <cppo/execution/cuda/no_device.hpp>
 #endif

@@ -6,7 +6,7 @@
 
 #include <cppo/config.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 template <class Register>
 class lane;
@@ -23,6 +23,6 @@ struct report;
 struct response_summary;
 struct prefix_sums;
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -2,7 +2,7 @@
 #if defined(CPPO_SINGLE_HEADER)
 #include CPPO_SINGLE_HEADER
 #else
-#include <cppo/policy.hpp>
+#include <cppo/region.hpp>
 #endif
 
 template <class Region>

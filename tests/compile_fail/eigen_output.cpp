@@ -8,4 +8,4 @@ struct matrix {
   long innerStride() const { return 1; }
 };
 matrix gradient;
-cppo::policy_outputs const out{.gradient = gradient};
+cppo::loss_outputs const out{.gradient = gradient};

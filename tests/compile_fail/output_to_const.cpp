@@ -2,4 +2,4 @@
 #include <cppo/cppo.hpp>
 
 float const gradient[4] = {};
-cppo::policy_outputs const out{.gradient = gradient};
+cppo::loss_outputs const out{.gradient = gradient};

@@ -4,4 +4,4 @@
 #include <vector>
 
 std::vector<bool> kept(4);
-cppo::policy_outputs const out{.mask = kept};
+cppo::loss_outputs const out{.mask = kept};

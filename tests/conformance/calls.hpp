@@ -29,7 +29,7 @@ struct outcome {
   std::vector<Real> gate, loss, gradient, divergence, weight, weighted, drift, prefix_weight, threshold, excess;
   cppo::report report;
 
-  cppo::policy_outputs outputs() {
+  cppo::loss_outputs outputs() {
     return {.loss = loss, .gradient = gradient, .mask = mask, .gate = gate,
             .trace = {.divergence = divergence, .weight = weight, .weighted_divergence = weighted,
                       .prefix_drift = drift, .prefix_weight = prefix_weight, .threshold = threshold, .excess = excess},

@@ -56,7 +56,7 @@ class divergence_case {
   /// D of every token under the divergence that the library has by that name.
   json evaluate(cppo::rollout_batch_view<Real> const& batch, char const* name) const {
     std::vector<Real> values(static_cast<std::size_t>(n_));
-    cppo::policy_outputs const wanted{.trace = {.divergence = values}};
+    cppo::loss_outputs const wanted{.trace = {.divergence = values}};
     auto const region = cppo::trust_region(cppo::named_divergence::find(name), cppo::uniform_weight, cppo::keep_all);
     require_ok(cppo::policy_loss(executor_, batch, region, wanted));
     return to_json(values);

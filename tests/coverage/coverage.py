@@ -30,7 +30,7 @@ import re
 import sys
 from pathlib import Path
 
-FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "policy", "objective", "execution", "algorithm"]
+FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "region", "objective", "execution", "algorithm"]
 CODE, SKIPPED = 0, 2            # kinds of a region
 MCDC_BRANCH = 6                 # kind of a branch that is part of a decision
 

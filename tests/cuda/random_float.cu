@@ -115,8 +115,8 @@ std::string outputs_of() {
   auto view = batch.view();
   view.add(cppo::response_mask(active));
   cppo::loss_options const o{.aggregate = cppo::token_mean};
-  cppo::policy_outputs const of_seq{.gradient = want, .mask = want_mask, .report = &r[0]};
-  cppo::policy_outputs const of_device{.gradient = gradient, .mask = mask, .report = &r[1]};
+  cppo::loss_outputs const of_seq{.gradient = want, .mask = want_mask, .report = &r[0]};
+  cppo::loss_outputs const of_device{.gradient = gradient, .mask = mask, .report = &r[1]};
   auto const s = policy_loss(cppo::seq, view, region, of_seq, o);
   auto const t = policy_loss(on_copies{}, view, region, of_device, o);
   if (!s.ok() || !t.ok()) return t.message();

@@ -1,4 +1,4 @@
-// Prints two hashes of 128 bits over a fixed corpus: all policies, layouts, element types, executors and thread counts,
+// Prints two hashes of 128 bits over a fixed corpus: all regions, layouts, element types, executors and thread counts,
 // with adversarial values. Whoever compiles it, for whatever target, it must print the same two lines. The first is of
 // every output bit of each token, and of parts of status and report; the second of the whole report and status, and of
 // each batch as pieces: their carries and totals, and what a call gives with them.
@@ -196,9 +196,9 @@ struct typed {
 
 #if defined(CPPO_DIGEST_SMALL)
 /// Four regions stand for all: a program for a device that compiles in minutes. Divergences are picked as it runs.
-constexpr std::size_t policies = 4;
+constexpr std::size_t regions = 4;
 template <class F>
-void with_policy(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
+void with_region(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
   auto const d = cppo::named_divergence::find(divergence);
   auto const fixed = cppo::fixed_cppo({.delta = delta, .delta_b = delta_b}, d);
   if (k == 0) f(cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
@@ -207,20 +207,20 @@ void with_policy(std::size_t k, std::string_view divergence, double delta, doubl
   if (k == 3) f(cppo::calibrated_cppo({.delta = delta, .delta_b = delta_b}, d));
 }
 #else
-std::size_t const policies = std::size(cppo::policy_names());
+std::size_t const regions = std::size(cppo::region_names());
 template <class F>
-void with_policy(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
-  cppo::visit_policy({.policy = cppo::policy_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
+void with_region(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
+  cppo::visit_region({.region = cppo::region_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
 }
 #endif
 
 template <class T, class Out, class Executor>
-void over_policies(hashes& h, Executor const& executor, batch const& b, double delta, double delta_b,
+void over_regions(hashes& h, Executor const& executor, batch const& b, double delta, double delta_b,
                    std::size_t step = 1) {
   typed<T> const buffers(b);
   auto const lent = buffers.lend(b);
   int variant = 0;
-  for (std::size_t policy = 0; policy < policies; ++policy) {
+  for (std::size_t region = 0; region < regions; ++region) {
     for (std::size_t i = 1; i < std::size(cppo::divergence_names()); i += step) {
       std::string_view const divergence = cppo::divergence_names()[i];
       cppo::loss_options options;
@@ -229,14 +229,14 @@ void over_policies(hashes& h, Executor const& executor, batch const& b, double d
       options.surrogate.ratio_cap = variant % 3 == 0 ? 2.0 : 0.0;
       options.surrogate.log_ratio_clamp = variant % 5 == 0 ? 0.0 : 20.0;
       ++variant;
-      with_policy(policy, divergence, delta, delta_b,
+      with_region(region, divergence, delta, delta_b,
                   [&](auto const& region) { run<Out>(h, executor, lent, region, b.log_prob.size(), options); });
       checkpoint(h);
     }
   }
 }
 
-/// A padded, column-major batch, by column and by fixed horizon; and bad input under each policy for it.
+/// A padded, column-major batch, by column and by fixed horizon; and bad input under each region for it.
 template <class Executor>
 void other_ways(hashes& h, Executor const& executor) {
   using namespace cppo;
@@ -261,17 +261,17 @@ void other_ways(hashes& h, Executor const& executor) {
 }
 
 #if !defined(CPPO_DIGEST_PART)
-/// Short responses of every awkward length, all policies and divergences.
+/// Short responses of every awkward length, all regions and divergences.
 template <class Executor>
 hashes short_digest(Executor const& executor) {
   hashes h;
   for (int drift : {-9, -4, -1, 3}) {
     batch const b = digest::make_batch(static_cast<std::uint64_t>(100 + drift), drift, false);
-    over_policies<float, float>(h, executor, b, 0.15, 0.015);
-    over_policies<float, cppo::half>(h, executor, b, 0.05, 0.002, 4);
-    over_policies<cppo::bfloat16, float>(h, executor, b, 0.15, 0.0, 5);
-    over_policies<cppo::half, cppo::bfloat16>(h, executor, b, 0.15, 0.04, 6);
-    over_policies<double, double>(h, executor, b, 0.15, 0.015);
+    over_regions<float, float>(h, executor, b, 0.15, 0.015);
+    over_regions<float, cppo::half>(h, executor, b, 0.05, 0.002, 4);
+    over_regions<cppo::bfloat16, float>(h, executor, b, 0.15, 0.0, 5);
+    over_regions<cppo::half, cppo::bfloat16>(h, executor, b, 0.15, 0.04, 6);
+    over_regions<double, double>(h, executor, b, 0.15, 0.015);
   }
   other_ways(h, executor);
   return h;
@@ -282,8 +282,8 @@ template <class Executor>
 hashes long_digest(Executor const& executor) {
   hashes h;
   batch const b = digest::make_batch(5, -3, true);
-  over_policies<float, float>(h, executor, b, 0.15, 0.015, 7);
-  over_policies<double, double>(h, executor, b, 0.1, 0.01, 12);
+  over_regions<float, float>(h, executor, b, 0.15, 0.015, 7);
+  over_regions<double, double>(h, executor, b, 0.1, 0.01, 12);
   return h;
 }
 
@@ -302,7 +302,7 @@ int complain(std::string const& who, char const* what, hashes const& want, hashe
 template <class Executor>
 void part_digest(Executor const& executor) {
   hashes h;
-  over_policies<float, float>(h, executor, digest::make_batch(96, -4, false), 0.15, 0.015);
+  over_regions<float, float>(h, executor, digest::make_batch(96, -4, false), 0.15, 0.015);
   other_ways(h, executor);
   checkpoint(h);
 }

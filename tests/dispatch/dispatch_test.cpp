@@ -1,6 +1,6 @@
 // One call, compiled for several instruction sets: the same answer from each, and from the library as compiled here.
-#include "catch_compat.hpp"
-#include "same_run.hpp"
+#include "support/catch_compat.hpp"
+#include "support/same_run.hpp"
 
 #include <cppo/testing/generators.hpp>
 
@@ -8,19 +8,19 @@
 
 namespace {
 
-using cppo::policy_config;
+using cppo::region_config;
 using cppo_test::index_t;
 
 // An executor for `capture`: its region is `config`, whichever region it is handed.
 struct dispatched {
   dispatch::executor on;
   dispatch::build const& by;
-  policy_config const& config;
+  region_config const& config;
 };
 
 template <class Region>
 cppo::status policy_loss(dispatched const& d, cppo::rollout_batch_view<float> const& batch, Region const&,
-                         cppo::policy_outputs const& outputs, cppo::loss_options const& options) {
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options) {
   return dispatch::policy_loss(d.on, batch, d.config, outputs, options, d.by);
 }
 
@@ -36,10 +36,10 @@ void each_way(F const& f) {
 }
 
 // Differences between each way and `seq` as compiled here, for a named region on a batch.
-void check(policy_config const& config, cppo::testing::generated_batch<float> const& batch,
+void check(region_config const& config, cppo::testing::generated_batch<float> const& batch,
            cppo::loss_options const& options) {
-  INFO(config.policy << " on " << config.divergence << ", seed " << batch.seed);
-  REQUIRE(cppo::visit_policy(config, [&](auto const& region) {
+  INFO(config.region << " on " << config.divergence << ", seed " << batch.seed);
+  REQUIRE(cppo::visit_region(config, [&](auto const& region) {
     for (bool const traced : {true, false}) {
       auto const want = capture(cppo::seq, batch, region, options, traced);
       each_way([&](dispatch::executor on, dispatch::build const& by) {
@@ -54,10 +54,10 @@ void check(policy_config const& config, cppo::testing::generated_batch<float> co
 
 TEST_CASE("every build gives the outputs, the report and the status of seq") {
   for (std::string_view const divergence : cppo::divergence_names()) {
-    for (std::string_view const policy : cppo::policy_names()) {
+    for (std::string_view const region : cppo::region_names()) {
       for (std::uint64_t seed = 1; seed <= 6; ++seed) {
         auto batch = cppo::testing::generate<float>(seed, {.max_length = 300, .top_k = 4, .divergence = true});
-        policy_config const config{.policy = policy, .divergence = divergence, .delta = 0.1, .delta_b = 0.02, .seed = seed};
+        region_config const config{.region = region, .divergence = divergence, .delta = 0.1, .delta_b = 0.02, .seed = seed};
         check(config, batch, {.aggregate = cppo::seq_mean_token_mean});
         if (batch.slots() == 0) continue;
         batch.log_prob[static_cast<std::size_t>(batch.slots() - 1)] = 5.0F;  // bad input, unless that is no token
@@ -70,7 +70,7 @@ TEST_CASE("every build gives the outputs, the report and the status of seq") {
 
 TEST_CASE("every build refuses a name that nobody knows, and leaves the report alone") {
   auto const batch = cppo::testing::generate<float>(3);
-  policy_config const unknown{.policy = "cpo"};
+  region_config const unknown{.region = "cpo"};
   each_way([&](dispatch::executor on, dispatch::build const& by) {
     cppo::report report;
     report.kept = 11;

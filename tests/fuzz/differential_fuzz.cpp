@@ -60,26 +60,26 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   }
 }
 
-std::optional<testing::reference_options> reference_of(policy_config const& c, loss_options const& o) {
+std::optional<testing::reference_options> reference_of(region_config const& c, loss_options const& o) {
   testing::reference_options r;
   auto const& names = divergence_names();
   for (std::size_t i = 0; i < std::size(names); ++i) {
     if (names[i] == c.divergence) r.divergence = static_cast<testing::reference_divergence>(i);
   }
-  bool const trm = c.policy == "trm_max" || c.policy == "trm_mean";
-  bool const is_cppo = c.policy.starts_with("cppo");
-  if (c.policy == "cppo_shuffled") return std::nullopt;
-  r.toward = !trm && c.policy != "none";
-  if (c.policy == "ppo") r.ratio = testing::reference_bounds{1.0 - *c.epsilon_low, 1.0 + *c.epsilon_high};
-  if (is_cppo || c.policy == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
-  if (is_cppo) r.w_min = c.policy == "cppo_no_weight" ? 1.0 : c.w_min;
-  if (is_cppo && c.policy != "cppo_no_budget") {
-    r.budget = testing::reference_budget{*c.delta, *c.delta_b, c.policy.starts_with("cppo_calibrated"),
+  bool const trm = c.region == "trm_max" || c.region == "trm_mean";
+  bool const is_cppo = c.region.starts_with("cppo");
+  if (c.region == "cppo_shuffled") return std::nullopt;
+  r.toward = !trm && c.region != "none";
+  if (c.region == "ppo") r.ratio = testing::reference_bounds{1.0 - *c.epsilon_low, 1.0 + *c.epsilon_high};
+  if (is_cppo || c.region == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
+  if (is_cppo) r.w_min = c.region == "cppo_no_weight" ? 1.0 : c.w_min;
+  if (is_cppo && c.region != "cppo_no_budget") {
+    r.budget = testing::reference_budget{*c.delta, *c.delta_b, c.region.starts_with("cppo_calibrated"),
                                          c.calibrate.quantile, c.calibrate.scale, c.calibrate.ceiling_factor};
   }
-  if (c.policy == "trm_max") r.response_max = *c.delta;
-  if (c.policy == "trm_mean") r.response_mean = *c.delta;
-  r.soft = c.policy.ends_with("soft");
+  if (c.region == "trm_max") r.response_max = *c.delta;
+  if (c.region == "trm_mean") r.response_mean = *c.delta;
+  r.soft = c.region.ends_with("soft");
   r.log_ratio_clamp = o.surrogate.log_ratio_clamp;
   r.ratio_cap = o.surrogate.ratio_cap;
   r.form = static_cast<testing::reference_form>(o.surrogate.form);
@@ -95,14 +95,14 @@ constexpr double clear_margin = 1e-4;
 /// And of a loss: rho is e to a difference of log-probs, which float rounds.
 constexpr double term_tolerance = 2e-5;
 
-void compare_oracle(drawn_batch const& b, policy_config const& c, loss_options const& o, run const& got) {
+void compare_oracle(drawn_batch const& b, region_config const& c, loss_options const& o, run const& got) {
   auto const options = reference_of(c, o);
   if (!options || !got.outcome.ok()) return;
   testing::reference_result const want = testing::reference(b.view(), *options);
   for (std::size_t i = 0; i < b.slots(); ++i) {
     if (want.reason[i] == decision::excluded || want.margin[i] < clear_margin) continue;
     auto const have = static_cast<double>(got[testing::captured::mask][i]);
-    fuzz::demand(have == want.mask[i], "the oracle", "another mask", c.policy);
+    fuzz::demand(have == want.mask[i], "the oracle", "another mask", c.region);
     double const d = std::min(want.divergence[i], 1000.0);
     auto const have_d = static_cast<double>(got[testing::captured::divergence][i]);
     fuzz::demand(std::fabs(have_d - d) <= 1e-4 * (1.0 + std::fabs(d)) || d < 0.0, "the oracle", "another divergence",
@@ -125,10 +125,10 @@ void compare_oracle(drawn_batch const& b, policy_config const& c, loss_options c
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   fuzz::byte_source bytes(data, size);
-  policy_config const config = fuzz::drawn_region(bytes);
+  region_config const config = fuzz::drawn_region(bytes);
   loss_options const options = fuzz::drawn_options(bytes);
   drawn_batch const batch(bytes);
-  visit_policy(config, [&](auto const& region) {
+  visit_region(config, [&](auto const& region) {
     run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
     demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(), true);
     demand_same("kernel bodies", testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,

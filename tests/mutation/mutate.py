@@ -46,8 +46,8 @@ from pathlib import Path
 from mutants import mutants_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "policy", "objective", "execution"]
-LAST = ["policy_special_cases", "algorithm_in_pieces", "execution_simd", "testing_check_region"]
+FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "region", "objective", "execution"]
+LAST = ["unit/region/special_cases", "unit/algorithm/in_pieces", "unit/execution/simd", "unit/testing/check_region"]
 COMPILER = ["clang++-19", "-std=gnu++20", "-O0", "-g0", "-w", "-pthread"]
 DEFINES = ["-DCPPO_USE_XSIMD=1", "-DCPPO_USE_EIGEN=1", "-isystem", "/usr/include/eigen3", f'-DCPPO_SOURCE_DIR="{ROOT}"',
            f"-I{ROOT / 'tests'}"]
@@ -64,8 +64,9 @@ class Programs:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
-        self.tests = {path.name.removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
-                      for path in sorted((ROOT / "tests").glob("*_test.cpp")) if not path.name.startswith(("exhaustive", "theory_grid"))}
+        self.tests = {path.relative_to(ROOT / "tests").as_posix().removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
+                      for room in ("unit", "reliability", "theory") for path in sorted((ROOT / "tests" / room).rglob("*_test.cpp"))
+                      if path.name != "grid_test.cpp"}
         self.free = [folder / f"worker{k}" for k in range(jobs)]
         for worker in self.free:
             shutil.copytree(ROOT / "include", worker / "include")
@@ -77,15 +78,15 @@ class Programs:
     @staticmethod
     def headers():
         for folder in FOLDERS:
-            for path in sorted((ROOT / "include" / "cppo" / folder).glob("*.hpp")):
-                yield f"{folder}/{path.name}", path
+            for path in sorted((ROOT / "include" / "cppo" / folder).rglob("*.hpp")):
+                yield path.relative_to(ROOT / "include" / "cppo").as_posix(), path
 
     def prepare(self):
         standard = "algorithm array atomic bit cfenv cfloat cinttypes cmath concepts cstdint cstdio cstdlib cstring " \
                    "fstream iterator limits numeric random set span string string_view thread tuple type_traits " \
                    "utility vector"
         includes = "".join(f"#include <{name}>\n" for name in ["xsimd/xsimd.hpp", *standard.split()])
-        for name, more in (("plain", ""), ("catch", '#include "catch_compat.hpp"\n#include <rapidcheck.h>\n')):
+        for name, more in (("plain", ""), ("catch", '#include "support/catch_compat.hpp"\n#include <rapidcheck.h>\n')):
             (self.folder / f"{name}.hpp").write_text(includes + more, encoding="utf-8")
             self.call([*COMPILER, *DEFINES, "-x", "c++-header", self.folder / f"{name}.hpp",
                        "-o", self.folder / f"{name}.pch"])
@@ -187,14 +188,15 @@ class Programs:
             return self.seconds[killer]
 
     def killers(self, name, near_only):
-        """The header's own test (that of what it is a part of: execution_block of block_report.hpp) and part of the digest;
+        """The header's own test (or that of its folder: block_test of block/report.hpp) and part of the digest;
         the other tests of its folder, but for core, where headers have little to do with each other; those that include
         it or its folder; all others."""
         folder = name.split("/")[0]
-        header = name.removesuffix(".hpp").replace("/", "_")
-        own = sorted((t for t in self.tests if f"{header}_".startswith(f"{t}_")), key=len)[-1:]
-        near = [t for t, text in self.tests.items() if t.startswith(header + "_") or f"<cppo/{name}>" in text or
-                f"<cppo/{folder}.hpp>" in text or (t.startswith(folder + "_") and folder != "core")]
+        header = "unit/" + name.removesuffix(".hpp")
+        room = header.rsplit("/", 1)[0]
+        own = [t for t in (header, f"{room}/{room.rsplit('/', 1)[1]}", room) if t in self.tests][:1]
+        near = [t for t, text in self.tests.items() if t == header or f"<cppo/{name}>" in text or
+                f"<cppo/{folder}.hpp>" in text or (t.startswith(f"unit/{folder}/") and folder != "core")]
         near.sort(key=lambda t: (not t.startswith(header), len(self.tests[t])))
         first = ["digest_part", *own]
         first.sort(key=lambda t: sum(self.sound_seconds(t)))

@@ -1,5 +1,5 @@
 // What masks, gates, weights, budgets and gradients must be like, whatever the batch and the parameters.
-#include "lane_recount.hpp"
+#include "support/lane_recount.hpp"
 #include "code_batch.hpp"
 #include "region_choice.hpp"
 
@@ -35,25 +35,25 @@ void each_token(batch_t const& batch, F const& f) {
   }
 }
 bool is_plus_zero(float x) { return std::bit_cast<std::uint32_t>(x) == 0; }
-bool is_trm(cppo::policy_config const& c) { return c.policy.starts_with("trm"); }
-bool has_budget(cppo::policy_config const& c) { return c.policy.starts_with("cppo") && c.policy != "cppo_no_budget"; }
+bool is_trm(cppo::region_config const& c) { return c.region.starts_with("trm"); }
+bool has_budget(cppo::region_config const& c) { return c.region.starts_with("cppo") && c.region != "cppo_no_budget"; }
 
-// A choice with a policy of CPPO's kind.
-cppo::policy_config cppo_kind(region_choice const& choice) {
+// A choice with a region of CPPO's kind.
+cppo::region_config cppo_kind(region_choice const& choice) {
   constexpr std::string_view kinds[] = {"cppo", "cppo_calibrated", "cppo_no_weight", "cppo_shuffled", "cppo_soft",
                                         "cppo_calibrated_soft"};
-  cppo::policy_config c = choice.config();
-  c.policy = kinds[choice.policy % std::size(kinds)];
+  cppo::region_config c = choice.config();
+  c.region = kinds[choice.region % std::size(kinds)];
   return c;
 }
 
 }  // namespace
 
 TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "[property]") {
-  property("every policy", [](region_choice const& choice, code_batch const& codes) {
+  property("every region", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config const less = choice.config();
-    cppo::policy_config more = less;
+    cppo::region_config const less = choice.config();
+    cppo::region_config more = less;
     *more.delta += any_share();
     *more.epsilon_high += any_share();
     more.epsilon_low = std::min(0.999, *more.epsilon_low + any_share());
@@ -64,16 +64,16 @@ TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "
 TEST_CASE("F27_threshold_monotone, property: a smaller budget never adds a kept token", "[property]") {
   property("fixed, and the floor of calibrated", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config const more = cppo_kind(choice);
-    cppo::policy_config less = more;
+    cppo::region_config const more = cppo_kind(choice);
+    cppo::region_config less = more;
     *less.delta_b *= any_share();
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
   property("a lower ceiling", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config less = choice.config();
-    less.policy = "cppo_calibrated";
-    cppo::policy_config more = less;
+    cppo::region_config less = choice.config();
+    less.region = "cppo_calibrated";
+    cppo::region_config more = less;
     more.calibrate.ceiling_factor += 3.0 * any_share();
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
@@ -82,8 +82,8 @@ TEST_CASE("F27_threshold_monotone, property: a smaller budget never adds a kept 
 TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance grows as w falls", "[property]") {
   property("w from 1 to w_min, D against delta / w", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
-    c.policy = "cppo_no_budget";
+    cppo::region_config c = choice.config();
+    c.region = "cppo_no_budget";
     float_run const run = run_on(c, batch);
     for (auto const& row : batch.rows(true)) {
       float before = 1.0F;
@@ -103,9 +103,9 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
   });
   property("a smaller w_min keeps a superset", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config more = choice.config();
-    more.policy = "cppo_no_budget";
-    cppo::policy_config less = more;
+    cppo::region_config more = choice.config();
+    more.region = "cppo_no_budget";
+    cppo::region_config less = more;
     less.w_min = std::max(0.001, less.w_min * any_share());
     RC_ASSERT(is_subset(run_on(more, batch), run_on(less, batch)));
   });
@@ -114,9 +114,9 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
 TEST_CASE("property: with the largest delta no divergence masks a token", "[property]") {
   property("delta = 1000", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
+    cppo::region_config c = choice.config();
     c.delta = cppo::max_score;
-    if (c.policy == "ppo") c.policy = "dppo";
+    if (c.region == "ppo") c.region = "dppo";
     bool const free = any_share() < 0.5;
     if (free) c.delta_b = cppo::max_score / 2.0;  // twice that is the ceiling of a calibrated budget
     float_run const run = run_on(c, batch);
@@ -132,22 +132,22 @@ TEST_CASE("property: with the largest delta no divergence masks a token", "[prop
 TEST_CASE("property: w_min = 1 with a budget that never binds is DPPO", "[property]") {
   property("D <= delta_b", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
-    c.policy = any_share() < 0.5 ? "cppo" : "cppo_no_weight";
+    cppo::region_config c = choice.config();
+    c.region = any_share() < 0.5 ? "cppo" : "cppo_no_weight";
     c.w_min = 1.0;
     c.delta_b = cppo::max_score;
-    cppo::policy_config plain = c;
-    plain.policy = "dppo";
+    cppo::region_config plain = c;
+    plain.region = "dppo";
     RC_ASSERT(run_on(c, batch)[captured::decision] == run_on(plain, batch)[captured::decision]);
   });
 }
 
-TEST_CASE("property: identical policies keep all, with gradient -A", "[property]") {
+TEST_CASE("property: identical regions keep all, with gradient -A", "[property]") {
   property("pi = mu", [](region_choice const& choice, code_batch const& codes) {
     batch_t batch = codes.make();
     batch.log_prob = batch.rollout_log_prob;
     batch.listed_log_prob = batch.listed_rollout_log_prob;
-    cppo::policy_config c = choice.config();
+    cppo::region_config c = choice.config();
     if (c.divergence == "precomputed") c.divergence = "binary_tv";
     *c.delta_b *= any_share() < 0.5 ? 0.0 : 1.0;
     float_run const run = run_on(c, batch, {}, any_share() < 0.5 ? 0 : 1);
@@ -162,7 +162,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
 TEST_CASE("property: the update toward mu is kept whatever its size", "[property]") {
   property("one-sided clause", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config const c = choice.config();
+    cppo::region_config const c = choice.config();
     RC_PRE(!is_trm(c));
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
@@ -174,9 +174,9 @@ TEST_CASE("property: the update toward mu is kept whatever its size", "[property
 }
 
 TEST_CASE("property: x_t <= 1 exactly for what is kept, up to rounding", "[property]") {
-  property("every policy", [](region_choice const& choice, code_batch const& codes) {
+  property("every region", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config const c = choice.config();
+    cppo::region_config const c = choice.config();
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
       auto const x = static_cast<double>(run[captured::excess][i]);
@@ -190,11 +190,11 @@ TEST_CASE("property: x_t <= 1 exactly for what is kept, up to rounding", "[prope
 TEST_CASE("property: the soft gate is 1 on what the hard mask keeps and at most 1/x on the rest", "[property]") {
   property("gate conditions", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config hard = choice.config();
+    cppo::region_config hard = choice.config();
     bool const calibrated = any_share() < 0.5;
-    hard.policy = calibrated ? "cppo_calibrated" : "cppo";
-    cppo::policy_config soft = hard;
-    soft.policy = calibrated ? "cppo_calibrated_soft" : "cppo_soft";
+    hard.region = calibrated ? "cppo_calibrated" : "cppo";
+    cppo::region_config soft = hard;
+    soft.region = calibrated ? "cppo_calibrated_soft" : "cppo_soft";
     float_run const a = run_on(hard, batch), b = run_on(soft, batch, {}, any_share() < 0.5 ? 0 : 1);
     RC_ASSERT(a[captured::mask] == b[captured::mask]);
     std::vector<std::pair<float, float>> masked;
@@ -215,7 +215,7 @@ TEST_CASE("property: the soft gate is 1 on what the hard mask keeps and at most 
 }
 
 TEST_CASE("F2_excluded_gradient_is_plus_zero, property: -M rho A, +0 where nothing is kept", "[property]") {
-  property("every policy", [](region_choice const& choice, code_batch const& codes) {
+  property("every region", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     float_run const run = run_on(choice.config(), batch, {}, any_share() < 0.5 ? 0 : 1);
     for (std::size_t i = 0; i < batch.valid.size(); ++i) {
@@ -256,10 +256,10 @@ TEST_CASE("F9_prefix_exact, property: a token sees the exact sum of what came be
 TEST_CASE("property: shuffled weights are the same weights in another order", "[property]") {
   property("one multiset", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
-    c.policy = "cppo";
+    cppo::region_config c = choice.config();
+    c.region = "cppo";
     float_run const plain = run_on(c, batch);
-    c.policy = "cppo_shuffled";
+    c.region = "cppo_shuffled";
     float_run const shuffled = run_on(c, batch);
     for (auto const& row : batch.rows(true)) {
       std::vector<float> a, b;
@@ -277,8 +277,8 @@ TEST_CASE("property: shuffled weights are the same weights in another order", "[
 TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or its mean divergence", "[property]") {
   property("whole responses", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
-    c.policy = any_share() < 0.5 ? "trm_max" : "trm_mean";
+    cppo::region_config c = choice.config();
+    c.region = any_share() < 0.5 ? "trm_max" : "trm_mean";
     float_run const run = run_on(c, batch);
     for (auto const& row : batch.rows(true)) {
       double largest = 0.0, sum = 0.0;
@@ -287,7 +287,7 @@ TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or i
         largest = std::max(largest, d);
         sum += d;
       }
-      double const x = c.policy == "trm_max" ? largest : sum / static_cast<double>(row.size());
+      double const x = c.region == "trm_max" ? largest : sum / static_cast<double>(row.size());
       for (index_t const slot : row) {
         bool const kept = run[captured::mask][static_cast<std::size_t>(slot)] != 0.0F;
         RC_ASSERT((kept ? x <= *c.delta * (1.0 + 1e-6) : x >= *c.delta * (1.0 - 1e-6)));
@@ -300,8 +300,8 @@ TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or i
 TEST_CASE("F8_quantile_of_valid_tokens, property: a calibrated budget is the sorted quantile, clamped", "[property]") {
   property("Eq. 22", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::policy_config c = choice.config();
-    c.policy = "cppo_calibrated";
+    cppo::region_config c = choice.config();
+    c.region = "cppo_calibrated";
     for (auto const& row : batch.rows()) {
       auto const one = rearranged(batch, {row}, true);
       float_run const run = run_on(c, one.batch);

@@ -3,7 +3,7 @@
 
 #include "../property.hpp"
 
-#include <cppo/policy/named.hpp>
+#include <cppo/region/named.hpp>
 #include <cppo/testing/region_runner.hpp>
 
 #include <ostream>
@@ -13,16 +13,16 @@ namespace cppo_test {
 using runner = cppo::testing::region_runner<float>;
 using float_run = cppo::testing::captured_run<float>;
 
-// Any policy that has a name, with any divergence that has no sign.
+// Any region that has a name, with any divergence that has no sign.
 struct region_choice {
-  unsigned policy = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
+  unsigned region = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
 
-  cppo::policy_config config() const {
+  cppo::region_config config() const {
     constexpr std::string_view divergences[] = {
         "binary_tv", "binary_kl", "binary_kl_reverse", "k2", "k3", "precomputed", "none", "top_k_tv", "top_k_kl",
         "top_k_tv_replace_last", "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list"};
-    cppo::policy_config c;
-    c.policy = cppo::policy_names()[policy % std::size(cppo::policy_names())];
+    cppo::region_config c;
+    c.region = cppo::region_names()[region % std::size(cppo::region_names())];
     c.divergence = divergences[divergence % std::size(divergences)];
     c.delta = (1 + delta % 200) / 256.0;
     c.delta_b = delta_b % 100 / 512.0;
@@ -35,10 +35,10 @@ struct region_choice {
 std::ostream& operator<<(std::ostream& out, region_choice const& choice);
 
 // The region on seq, on simd and on simd with three threads (executors 0, 1 and 2). Compiled once, in its own file.
-runner runner_of(cppo::policy_config const& config);
+runner runner_of(cppo::region_config const& config);
 
 // A run with trace on one executor, which must give the same without it.
-float_run run_on(cppo::policy_config const& config, cppo::testing::generated_batch<float> const& batch,
+float_run run_on(cppo::region_config const& config, cppo::testing::generated_batch<float> const& batch,
                  cppo::loss_options const& options = {}, std::size_t executor = 0);
 
 }  // namespace cppo_test
@@ -51,7 +51,7 @@ struct Arbitrary<cppo_test::region_choice> {
     using cppo_test::region_choice;
     auto const number = gen::resize(kNominalSize, gen::inRange(0U, 1000U));
     return gen::build<region_choice>(
-        gen::set(&region_choice::policy, number), gen::set(&region_choice::divergence, number),
+        gen::set(&region_choice::region, number), gen::set(&region_choice::divergence, number),
         gen::set(&region_choice::delta, number), gen::set(&region_choice::delta_b, number),
         gen::set(&region_choice::w_min, number), gen::set(&region_choice::seed, number));
   }

@@ -12,7 +12,7 @@ NAMED = re.compile(r"`((?:bound|tables|limits|certificate|rational): [^`]+)`")
 
 def existing():
     names = []
-    for path in sorted(TESTS.glob("theory_*_test.cpp")):
+    for path in sorted([*TESTS.glob("theory/*_test.cpp"), *TESTS.glob("unit/theory/*_test.cpp")]):
         names += re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8"))
     return names
 
@@ -25,7 +25,7 @@ class TheoryPage(unittest.TestCase):
         self.assertEqual(sorted(set(existing()) - named), [], "a test that the page does not name")
 
     def test_counts_are_those_the_tests_require(self):
-        grid = (TESTS / "theory_grid_test.cpp").read_text(encoding="utf-8")
+        grid = (TESTS / "theory" / "grid_test.cpp").read_text(encoding="utf-8")
         required = {}
         for name, body in re.findall(r'TEST_CASE\("(bound: [^"]+)"\) \{\n(.*?)\n\}', grid, re.DOTALL):
             counts = re.search(r"l\.pairs == (\d+)\);.*require_all\(l, \{([^}]*)\}", body, re.DOTALL)

@@ -1,7 +1,7 @@
 // A run is what its seed and options say, whatever the threads; every trust region trains; learning learns.
 #include "adam.hpp"
 #include "advantages.hpp"
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "learner.hpp"
 
 #include <cmath>
@@ -80,7 +80,7 @@ TEST_CASE("every named policy trains on every named divergence") {
   task const t = fives();
   parameters<float> const start = random_model(tiny, 1);
   std::atomic<bool> const stop{false};
-  for (std::string_view const policy : cppo::policy_names()) {
+  for (std::string_view const policy : cppo::region_names()) {
     for (std::string_view const divergence : cppo::divergence_names()) {
       learning_options o = small_options(policy);
       o.region.divergence = divergence;

@@ -1,5 +1,5 @@
 // Model files, shapes, and weights made from a seed.
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "input_error.hpp"
 #include "model.hpp"
 

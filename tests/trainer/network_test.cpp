@@ -1,5 +1,5 @@
 // The hand-written backward pass against central differences, every single parameter.
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "network.hpp"
 #include "random.hpp"
 

@@ -1,7 +1,7 @@
 // The loop over threads: every index once, whatever threads the machine gives; what one throws is thrown again.
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "parallel.hpp"
-#include "scarce_thread.hpp"
+#include "support/scarce_thread.hpp"
 
 #include <stdexcept>
 

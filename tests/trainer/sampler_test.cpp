@@ -1,5 +1,5 @@
 // Sampling with a cache against the plain forward pass; the model's published story.
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "network.hpp"
 #include "sampler.hpp"
 #include "tokenizer.hpp"

@@ -1,5 +1,5 @@
 // The tokenizer and the story task.
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 #include "input_error.hpp"
 #include "task.hpp"
 

@@ -9,7 +9,7 @@
 #include <cppo/algorithm/findings.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -184,20 +184,20 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options con
 }
 
 /// The same, and whether the batch has what the region reads, and the region a threshold that cannot be reached.
-template <class Real, trust_region_policy Region>
-batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& policy,
+template <class Real, trust_region_like Region>
+batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& region,
                          loss_options const& options = {}) noexcept {
   batch_diagnosis d = diagnose(batch, options);
   if (d.has(finding::bad_shape)) return d;
   constexpr bool unseen = detail::reports_only<typename Region::divergence_type>;  // the mask sees D = 0
-  double const largest = unseen ? 0.0 : detail::largest_divergence(policy.divergence());
-  if (detail::out_of_reach(policy.mask(), largest)) d.add(finding::threshold_out_of_reach, d.tokens);
-  if (!policy.check()) d.add(finding::bad_parameter, d.tokens, true);
-  status const inputs = detail::check_inputs(batch, policy);
+  double const largest = unseen ? 0.0 : detail::largest_divergence(region.divergence());
+  if (detail::out_of_reach(region.mask(), largest)) d.add(finding::threshold_out_of_reach, d.tokens);
+  if (!region.check()) d.add(finding::bad_parameter, d.tokens, true);
+  status const inputs = detail::check_inputs(batch, region);
   if (inputs.code == status_code::missing_input) d.add(finding::missing_input, d.tokens, true);
   return d;
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 
 #include <numeric>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// R rows of W slots as they are read: are they W rows of R slots instead, or columns?
 ///
@@ -113,6 +113,6 @@ class layout_watch {
   marks starts_, ends_, changes_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

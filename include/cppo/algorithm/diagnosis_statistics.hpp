@@ -7,7 +7,7 @@
 
 #include <cppo/core/exponential.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// -log of the probability at which a test fires.
 inline constexpr double sure = 20.7;
@@ -103,6 +103,6 @@ constexpr bool stands_in_runs(index_t all, index_t marked, index_t neighbours) n
   return p - log(1.0 - fewer) < -sure;
 }
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

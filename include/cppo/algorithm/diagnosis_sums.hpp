@@ -6,7 +6,7 @@
 
 #include <cppo/algorithm/diagnosis_statistics.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// The log-probs of an active token, and its advantage.
 struct seen_token {
@@ -143,6 +143,6 @@ struct diagnosis_sums {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Things that a batch, or a region on it, can have wrong, as bits of `batch_diagnosis::findings`.
 enum class finding : unsigned {
@@ -160,6 +160,6 @@ struct batch_diagnosis {
   ranked_finding ranked_[22] = {};
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

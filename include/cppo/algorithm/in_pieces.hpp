@@ -28,7 +28,7 @@
 #include <tuple>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -50,9 +50,9 @@ inline prefix_sums only_count(index_t count) noexcept {
 /// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
 /// positions.
 template <class Real, class Region>
-status reading_task(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options,
+status reading_task(rollout_batch_view<Real> const& batch, Region const& region, loss_options const& options,
                     task<Real, Region>& t) noexcept {
-  status s = check_inputs(batch, policy);
+  status s = check_inputs(batch, region);
   if (!s.ok()) return s;
   s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
@@ -62,9 +62,9 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& policy,
   return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};
 }
 template <class Real, class Region>
-status can_read(rollout_batch_view<Real> const& batch, Region const& policy, loss_options const& options) noexcept {
-  task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
-  return reading_task(batch, policy, options, t);
+status can_read(rollout_batch_view<Real> const& batch, Region const& region, loss_options const& options) noexcept {
+  task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  return reading_task(batch, region, options, t);
 }
 /// Is there a piece b, once `can` says that pieces may be read?
 template <class Real>
@@ -77,11 +77,11 @@ bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t
 /// Pass 1. Totals of piece `b` alone; delta_b stays 0. Where the region calibrates its budget, D of the piece's valid
 /// tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read further. Where there is no
 /// such piece, or a call on it would be refused, nothing is read and the length is below 0. O(slots).
-template <class Real, trust_region_policy Region>
-response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& policy, index_t b,
+template <class Real, trust_region_like Region>
+response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                                  std::vector<Real>& divergences, loss_options const& options = {}) {
-  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
-  if (!detail::has_piece(detail::reading_task(batch, policy, options, t), batch, b)) return detail::refused_summary();
+  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return detail::refused_summary();
   response_summary s;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
     status why;
@@ -106,9 +106,9 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
 
 /// Totals of a whole response from those of its pieces (`combine`d) and, where the region calibrates its budget, the
 /// divergences of all its valid tokens in any order; they are reordered. Length below 0 where they are not as many.
-template <class Real, trust_region_policy Region>
-response_summary resolve_totals(Region const& policy, response_summary combined, std::span<Real> divergences) {
-  combined.delta_b = policy.resolve_budget(detail::response_statistics<Real>(combined, divergences));
+template <class Real, trust_region_like Region>
+response_summary resolve_totals(Region const& region, response_summary combined, std::span<Real> divergences) {
+  combined.delta_b = region.resolve_budget(detail::response_statistics<Real>(combined, divergences));
   bool const all = !any(Region::needed, needs::quantile) || static_cast<index_t>(divergences.size()) == combined.length;
   if (!all || !detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
   return combined;
@@ -117,13 +117,13 @@ response_summary resolve_totals(Region const& policy, response_summary combined,
 /// Pass 2. What piece `b` adds to the prefix of its response, given the totals of the response and the number of its
 /// valid tokens before the piece. Its count is below 0 where there is no such piece, a call on it would be refused, or
 /// the totals cannot be those of its response. O(slots).
-template <class Real, trust_region_policy Region>
-prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& policy, index_t b,
+template <class Real, trust_region_like Region>
+prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                       response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
-  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
+  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
   prefix_sums sums;
   prefix_sums const refused = detail::only_count(detail::refused_count);
-  if (!detail::has_piece(detail::reading_task(batch, policy, options, t), batch, b)) return refused;
+  if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return refused;
   if (!detail::can_be(total, detail::only_count(tokens_before))) return refused;
   if (total.bad_tokens > 0 && options.bad_input == on_bad_input::reject) return sums;
   using V = lane<Real>;
@@ -135,7 +135,7 @@ prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& polic
     top_k_row<Real> lists;
     token<V> tok = what == detail::slot::bad ? detail::bad_token<Real>() : detail::load_token(t, b, i, lists);
     position<V> const at(tokens_before + sums.count + 1);
-    tok.set_weight(at, total, policy.weight().at(at, t.schedule_length(total.length)));
+    tok.set_weight(at, total, region.weight().at(at, t.schedule_length(total.length)));
     sums = sums + detail::prefix_step<Real>(tok);
   }
   return sums.count <= total.length - tokens_before ? sums : refused;
@@ -184,20 +184,20 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
 
 /// Totals and carries of the pieces of one response, given in order.
 template <class Real, class Region>
-void plan_response(rollout_batch_view<Real> const& batch, Region const& policy, std::span<std::size_t const> mine,
+void plan_response(rollout_batch_view<Real> const& batch, Region const& region, std::span<std::size_t const> mine,
                    loss_options const& options, piece_plan& plan) {
   std::vector<Real> divergences;
   response_summary combined;
   for (std::size_t const b : mine) {
-    response_summary const s = summarize_piece(batch, policy, static_cast<index_t>(b), divergences, options);
+    response_summary const s = summarize_piece(batch, region, static_cast<index_t>(b), divergences, options);
     combined = combine(combined, s);
   }
-  response_summary const total = resolve_totals<Real>(policy, combined, divergences);
+  response_summary const total = resolve_totals<Real>(region, combined, divergences);
   prefix_sums before;
   for (std::size_t const b : mine) {
     plan.totals[b] = total;
     plan.carries[b] = before;
-    before = before + sum_piece(batch, policy, static_cast<index_t>(b), total, before.count, options);
+    before = before + sum_piece(batch, region, static_cast<index_t>(b), total, before.count, options);
   }
 }
 
@@ -207,13 +207,13 @@ void plan_response(rollout_batch_view<Real> const& batch, Region const& policy, 
 /// and those of a response follow each other as `order_of` says: any numbers, none twice. Pieces may lie in any order.
 /// Checked before a token is read: both spans, in O(pieces) and a sort of the pieces. What is wrong is the plan's
 /// `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of a response where its budget is found.
-template <class Real, trust_region_policy Region>
-piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& policy,
+template <class Real, trust_region_like Region>
+piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& region,
                        std::span<index_t const> response_of, std::span<index_t const> order_of, index_t responses,
                        loss_options const& options = {}) {
   piece_plan plan;
   std::vector<std::size_t> ordered;
-  plan.outcome = detail::can_read(batch, policy, options);
+  plan.outcome = detail::can_read(batch, region, options);
   index_t const pieces = batch.shape().responses();
   if (plan) plan.outcome = detail::order_pieces(response_of, order_of, pieces, responses, ordered);
   if (!plan) {
@@ -225,12 +225,12 @@ piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& poli
   for (auto first = ordered.begin(); first != ordered.end();) {
     auto const other = [&](std::size_t b) { return response_of[b] != response_of[*first]; };
     auto const last = std::find_if(first, ordered.end(), other);
-    detail::plan_response(batch, policy, {first, last}, options, plan);
+    detail::plan_response(batch, region, {first, last}, options, plan);
     first = last;
   }
   return plan;
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

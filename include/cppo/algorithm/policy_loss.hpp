@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -32,7 +32,7 @@ constexpr status place_output(named_output const& o, sink which, layout const& l
 
 /// Places the outputs and looks for shared memory.
 template <class Real, class Region>
-status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
+status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
   layout const& l = t.batch.shape();
   std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
@@ -57,17 +57,17 @@ status place_outputs(task<Real, Region>& t, policy_outputs const& o) noexcept {
 
 /// Is everything there that the region reads?
 template <class Real, class Region>
-status check_inputs(rollout_batch_view<Real> const& batch, Region const& policy) noexcept {
+status check_inputs(rollout_batch_view<Real> const& batch, Region const& region) noexcept {
   if (!batch.check().ok()) return batch.check();
   status missing;
-  each_input_of(policy, [&](argument reads) {
+  each_input_of(region, [&](argument reads) {
     bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
     bool const lists = reads != argument::token_id || batch.has(argument::top_k);
     if (missing.ok() && !there) missing = {status_code::missing_input, reads};
     if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
   });
   if (!missing.ok()) return missing;
-  parameter_check const p = parameters_of(policy);
+  parameter_check const p = parameters_of(region);
   return p ? status{} : out_of_range(argument::region, p);
 }
 
@@ -220,15 +220,15 @@ concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) 
 /// (`simd`: two, on each thread); on several threads, a report per response. All of it is allocated before the first
 /// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
 /// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
-template <class Executor, class Real, trust_region_policy Region>
+template <class Executor, class Real, trust_region_like Region>
   requires detail::can_run<Executor, Real, Region>
-status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
-                   policy_outputs const& outputs, loss_options const& options = {}) {
+status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
+                   loss_outputs const& outputs, loss_options const& options = {}) {
   status s = executor.check_memory(batch, outputs, options);
   if (!s.ok()) return s;
-  s = detail::check_inputs(batch, policy);
+  s = detail::check_inputs(batch, region);
   if (!s.ok()) return s;
-  detail::task<Real, Region> t{.batch = batch, .policy = policy, .objective = surrogate<Real>({})};
+  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
   if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
@@ -238,13 +238,13 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
-template <class Executor, class Real, trust_region_policy Region>
+template <class Executor, class Real, trust_region_like Region>
   requires detail::can_run<Executor, Real, Region>
-status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& policy,
+status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
                     output const& mask, loss_options const& options = {}) {
-  return policy_loss(executor, batch, policy, policy_outputs{.mask = mask}, options);
+  return policy_loss(executor, batch, region, loss_outputs{.mask = mask}, options);
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

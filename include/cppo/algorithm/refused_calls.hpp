@@ -6,9 +6,9 @@
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/core/refusals.hpp>
-#include <cppo/execution/simd_executor.hpp>
+#include <cppo/execution/simd/executor.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -19,7 +19,7 @@ inline constexpr bool is_batch<rollout_batch_view<Real>> = true;
 template <class E>
 concept any_executor = can_run<E, float, open_region> || std::is_same_v<E, simd_t>;
 template <class T>
-concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_policy<T>;
+concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_like<T>;
 
 struct executor_argument {
   template <class E>
@@ -38,11 +38,11 @@ struct batch_argument {
 struct region_argument {
   template <class R>
   constexpr region_argument(R const&) noexcept {
-    constexpr bool copied = trivially_copyable_value<R>, whole = !copied || trust_region_policy<R>;
+    constexpr bool copied = trivially_copyable_value<R>, whole = !copied || trust_region_like<R>;
     static_assert(copied, "a region is copied byte by byte, as a kernel argument is: no vector or string in it, but a "
                           "pointer to what outlives the call");
     static_assert(whole, "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, "
-                         "mask), or by a named policy such as cppo::ppo()");
+                         "mask), or by a named region such as cppo::ppo()");
   }
 };
 
@@ -51,24 +51,24 @@ struct region_argument {
 /// Never: they say what is wrong with a call.
 /// @{
 template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
-  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_policy<R>))
-status policy_loss(E const&, B const&, R const&, policy_outputs const&, loss_options const& = {}) noexcept {
+  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_like<R>))
+status policy_loss(E const&, B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
   static_assert(detail::never<E>, "policy_loss takes an executor, a batch, a region and outputs, in this order");
   return {};
 }
 template <detail::argument_of_call B, detail::argument_of_call R>
   requires(!detail::any_executor<B>)
-status policy_loss(B const&, R const&, policy_outputs const&, loss_options const& = {}) noexcept {
+status policy_loss(B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
   static_assert(detail::never<B>,
                 "policy_loss begins with an executor: policy_loss(cppo::seq, batch, region, outputs)");
   return {};
 }
 inline status policy_loss(detail::executor_argument, detail::batch_argument, detail::region_argument,
-                          policy_outputs const&, loss_options const& = {}) noexcept {
+                          loss_outputs const&, loss_options const& = {}) noexcept {
   return {};
 }
 template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
-  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_policy<R>))
+  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_like<R>))
 status compute_mask(E const&, B const&, R const&, output const&, loss_options const& = {}) noexcept {
   static_assert(detail::never<E>, "compute_mask takes an executor, a batch, a region and a mask, in this order");
   return {};
@@ -85,6 +85,6 @@ inline status compute_mask(detail::executor_argument, detail::batch_argument, de
 }
 /// @}
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

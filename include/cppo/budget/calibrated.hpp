@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// How a calibrated budget is formed; the defaults are the paper's.
 struct calibration {
@@ -61,6 +61,6 @@ constexpr calibrated_budget_t calibrated_budget(double floor, calibration c = {}
   return calibrated_budget_t(floor, c);
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

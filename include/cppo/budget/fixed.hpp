@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// delta_b as given: what the paper uses for post-trained models. In [0, 1000].
 class fixed_budget_t {
@@ -33,6 +33,6 @@ class fixed_budget_t {
 /// Prefix-average budget delta_b for every response.
 constexpr fixed_budget_t fixed_budget(double delta_b) noexcept { return fixed_budget_t(delta_b); }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

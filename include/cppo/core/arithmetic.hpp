@@ -7,7 +7,7 @@
 #include <cppo/core/exponential.hpp>
 #include <cppo/core/prefix_sums.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// x in every lane, of which the compiler knows nothing.
 template <class V>
@@ -85,6 +85,6 @@ inline bool scalars_keep_arithmetic() noexcept {
   return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/buffer.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -313,6 +313,6 @@ constexpr rollout_batch_view<float> rollout_batch(First const&, Rest const&...) 
 }
 /// @}
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

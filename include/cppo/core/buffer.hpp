@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -298,6 +298,6 @@ constexpr per_response_buffer<detail::pointee<T>> per_response(T&& x) noexcept {
   return {b};
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -10,7 +10,7 @@
 struct __half;
 struct __nv_bfloat16;
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// CUDA's half.
 template <>
@@ -23,6 +23,6 @@ struct element_traits<__nv_bfloat16> {
   static constexpr element_type value = element_type::bf16;  ///< bfloat16
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -12,7 +12,7 @@
 #include <limits>
 #include <string_view>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// A sentence that owns its characters: trivially copyable, no allocation. What does not fit ends in "...": that takes
 /// texts of a `parameter_check` of your own, all others fit.
@@ -184,6 +184,6 @@ class description {
 /// `loss_options` declares.
 inline status_text describe(status const& s) noexcept { return detail::description(s).text(); }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// The element types a buffer may have.
 enum class element_type : std::uint8_t { f32, f64, f16, bf16, boolean, u8, i8, i16, u16, i32, u32, i64, u64 };
@@ -214,6 +214,6 @@ CPPO_HOST_DEVICE constexpr index_t size_of(element_type type) noexcept {
 }
 
 }  // namespace detail
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/numeric.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -139,6 +139,6 @@ CPPO_HOST_DEVICE constexpr lane<R> log(lane<R> a) noexcept {
   return detail::map_lanes(a, [](T x) { return static_cast<T>(detail::log(static_cast<double>(x))); });
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

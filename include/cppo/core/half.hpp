@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 /// A number that is no integer: what a half type is rounded from. An integer is the bits of one.
@@ -87,6 +87,6 @@ CPPO_HOST_DEVICE constexpr half::half(Real const& x) noexcept : half(to_half(sta
 template <detail::rounded_to_half Real>
 CPPO_HOST_DEVICE constexpr bfloat16::bfloat16(Real const& x) noexcept : bfloat16(to_bfloat16(static_cast<float>(x))) {}
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

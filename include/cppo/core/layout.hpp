@@ -10,7 +10,7 @@
 #include <span>
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// How the responses lie in memory.
 class layout {
@@ -229,6 +229,6 @@ constexpr packed_layout packed(Range&& cu_seqlens) noexcept {
   return packed(cu_seqlens.data(), static_cast<index_t>(cu_seqlens.size()) - 1);
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -7,7 +7,7 @@
 #include <cppo/core/numeric.hpp>
 #include <cppo/core/view.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Can `store` of a Real as `type` make infinity or 0 of a number that is neither?
 template <class Real>
@@ -43,6 +43,6 @@ struct narrowing {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

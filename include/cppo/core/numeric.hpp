@@ -27,7 +27,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -239,6 +239,6 @@ CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
 
 }  // namespace detail
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <numeric>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// The memory of a buffer: elements of `size` bytes at base + i steps[0] + j steps[1], i < extents[0], j < extents[1].
 struct footprint {
@@ -129,6 +129,6 @@ argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) n
   return cut ? argument::offsets : argument::none;
 }
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

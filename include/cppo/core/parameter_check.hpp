@@ -8,7 +8,7 @@
 
 #include <initializer_list>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// The answer of `check()`. A bool is one too, but names nothing:
 ///
@@ -49,6 +49,6 @@ CPPO_HOST_DEVICE constexpr parameter_check first_fault(std::initializer_list<par
 }
 
 }  // namespace detail
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Scores and budgets saturate here: |D_t| and delta, delta_b never exceed it (an infinite divergence counts as 1000).
 inline constexpr double max_score = 1000.0;
@@ -108,6 +108,6 @@ struct prefix_sums {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

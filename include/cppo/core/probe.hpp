@@ -6,7 +6,7 @@
 
 #include <cppo/core/numeric.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Inputs that a part says it reads.
 enum class lent_inputs : unsigned { none = 0, divergence = 1, top_k = 2, either = 3 };
@@ -39,6 +39,6 @@ struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -10,7 +10,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// What can be wrong with a part.
 enum class misuse {
@@ -282,6 +282,6 @@ struct budget_argument {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

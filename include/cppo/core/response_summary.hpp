@@ -6,7 +6,7 @@
 
 #include <cppo/core/prefix_sums.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Totals of one response, and of one piece of it: `combine` adds pieces up in any order. The effective budget is
 /// resolved once from all of them.
@@ -56,6 +56,6 @@ CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, r
           a.bad_tokens + b.bad_tokens};
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

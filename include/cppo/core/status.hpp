@@ -7,7 +7,7 @@
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// What happened. Codes below 64 are notable but not errors: every output was computed.
 enum class status_code : std::int32_t {
@@ -243,6 +243,6 @@ enum class on_bad_input : std::uint8_t {
   propagate,  ///< the token counts, its outputs are a quiet NaN (mask 0); for debugging
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

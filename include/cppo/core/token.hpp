@@ -9,7 +9,7 @@
 #include <cppo/core/probe.hpp>
 #include <cppo/core/response_summary.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// The 1-based position t of a token among the valid tokens of its response, for one lane or several.
 template <class V>
@@ -242,6 +242,6 @@ class token {
   top_k_row<value_type> const* top_k_ = nullptr;
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

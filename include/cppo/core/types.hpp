@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Every index, extent and stride: signed, 64 bits.
 using index_t = std::int64_t;
@@ -55,6 +55,6 @@ enum class decision : std::uint8_t {
   masked_other = 7,       ///< a user's own clause
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

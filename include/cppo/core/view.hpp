@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Rank 1: `extent(0)` elements, `stride(0)` apart.
 template <class T>
@@ -97,6 +97,6 @@ class ragged_view {
   index_t responses_ = 0;
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -71,6 +71,6 @@ struct binary_kl_reverse_t {
 /// Binary KL(pi || mu).
 inline constexpr binary_kl_reverse_t binary_kl_reverse{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

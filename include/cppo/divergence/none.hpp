@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// D = 0 at every token.
 struct no_divergence_t {
@@ -21,6 +21,6 @@ struct no_divergence_t {
 /// D = 0 at every token.
 inline constexpr no_divergence_t no_divergence{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// D_t as lent by `divergence_values(...)`. Must be finite and not negative at active tokens.
 struct precomputed_t {
@@ -21,6 +21,6 @@ struct precomputed_t {
 /// D_t as lent by `divergence_values(...)`.
 inline constexpr precomputed_t precomputed{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// D for the report and the trace alone: to the mask and the gate of its region D_t, Z_t and S_{t-1} are 0. See
 /// `reporting`.
@@ -27,6 +27,6 @@ template <class D>
 inline constexpr bool reports_only<reported<D>> = true;
 
 }  // namespace detail
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -63,6 +63,6 @@ struct k3_t {
 /// k3 = rho - 1 - log rho.
 inline constexpr k3_t k3{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

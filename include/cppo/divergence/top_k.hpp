@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Which cells the partition has.
 enum class top_k_form : std::uint8_t {
@@ -109,6 +109,6 @@ inline constexpr top_k_tv_t<top_k_form::list_only> top_k_tv_list{};
 /// Top-K KL of the list as given.
 inline constexpr top_k_kl_t<top_k_form::list_only> top_k_kl_list{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -17,12 +17,12 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/cuda_half.hpp>
-#include <cppo/execution/cuda_kernels.cuh>
-#include <cppo/execution/cuda_workspace.cuh>
+#include <cppo/execution/cuda/kernels.cuh>
+#include <cppo/execution/cuda/workspace.cuh>
 
 #include <cuda_runtime_api.h>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -94,7 +94,7 @@ class cuda_t {
 
   /// Is everything lent where the device reads it?
   template <class Real>
-  status check_memory(rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) const noexcept;
+  status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out, loss_options const& o) const noexcept;
   /// The device asks itself: `fetch` says so.
   template <class Real, class Region>
   constexpr bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
@@ -135,7 +135,7 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
 }
 
 template <class Real>
-status cuda_t::check_memory(rollout_batch_view<Real> const& batch, policy_outputs const& out, loss_options const& o) const noexcept {
+status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out, loss_options const& o) const noexcept {
   using detail::both_read, detail::buffer, detail::device_reads, detail::named_output, detail::named_outputs;
   int device = 0;
   if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return detail::failed(e);
@@ -268,13 +268,13 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
     queue.run_persistent(detail::clear_kernel<Real, Region>, (l.elements() + detail::threads_for_steps - 1) / detail::threads_for_steps,
                          detail::threads_for_steps, call);
   }
-  queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_blocks(l.responses())), detail::threads_for_steps, call, wanted);
+  queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_parts(l.responses())), detail::threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, stream()));
   return queue.result();
 }
 
 #endif
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

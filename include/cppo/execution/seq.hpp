@@ -4,10 +4,10 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/decide.hpp>
-#include <cppo/execution/execution.hpp>
+#include <cppo/execution/call/token_decision.hpp>
+#include <cppo/execution/call/host_executor.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -48,7 +48,7 @@ class seq_response {
     }
     if (task_.reports) {
       sums.finish(outcome.diagnostics, task_.share_of(whole.length));
-      note_budget(outcome.diagnostics, whole.delta_b);
+      report_budget(outcome.diagnostics, whole.delta_b);
     }
     return outcome;
   }
@@ -74,7 +74,7 @@ class seq_response {
     token<V> t = load(s, i, lists);
     bool const by_column = task_.positions == position_convention::padded_column;
     position<V> const at(by_column ? i + 1 : before.count + 1);
-    t.set_weight(at, whole, schedule_for(task_.policy.weight(), task_.schedule_length(whole.length))(at));
+    t.set_weight(at, whole, schedule_for(task_.region.weight(), task_.schedule_length(whole.length))(at));
     Real const extra_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
     auto const d = decide_token(task_, t, s == slot::bad, extra_weight, task_.scale(whole.length), before, traces_);
     task_.write(b_, i, d.record);
@@ -135,6 +135,6 @@ class seq_t : public host_executor<seq_t> {
 /// The plain definition on one thread.
 inline constexpr seq_t seq{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -4,11 +4,11 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/parallel.hpp>
-#include <cppo/execution/simd_executor.hpp>
-#include <cppo/execution/simd_response.hpp>
+#include <cppo/execution/call/threads.hpp>
+#include <cppo/execution/simd/executor.hpp>
+#include <cppo/execution/simd/response.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -64,6 +64,6 @@ detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Bod
   return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

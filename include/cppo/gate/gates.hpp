@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Nothing survives past the boundary: the hard mask. [Eq. 10]
 struct hard_gate_t {
@@ -30,6 +30,6 @@ struct reciprocal_gate_t {
 /// g(x) = min(1, 1/x).
 inline constexpr reciprocal_gate_t reciprocal_gate{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -7,7 +7,7 @@
 #include <cppo/core/status.hpp>
 #include <cppo/core/view.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// The members of a DLTensor that are read: data, byte_offset, ndim, shape, strides (null: row-major), dtype; and
 /// device.device_type where there is one.
@@ -107,6 +107,6 @@ status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
   return borrow_on_device(tensor, out);
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 
 #include <Eigen/Core>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Eigen's half.
 template <>
@@ -53,6 +53,6 @@ auto as_view(Eigen::DenseBase<Derived> const&& m) noexcept {
   return as_view(static_cast<Eigen::DenseBase<Derived> const&>(m));
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

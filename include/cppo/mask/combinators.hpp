@@ -9,7 +9,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -222,6 +222,6 @@ using operators::operator&;
 using operators::operator|;
 using operators::operator!;
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Keeps tokens with Z_t = w_t D_t <= delta, inclusive; as an allowed divergence D_t <= delta / w_t. [Eq. 3, Eq. 8]
 /// With two thresholds, `high` holds where A > 0 and `low` elsewhere.
@@ -52,6 +52,6 @@ constexpr divergence_within_t divergence_within(double delta_low, double delta_h
   return {delta_low, delta_high};
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

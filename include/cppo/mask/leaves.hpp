@@ -6,7 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -84,6 +84,6 @@ CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
 }
 
 }  // namespace detail
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

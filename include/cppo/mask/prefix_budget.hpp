@@ -7,7 +7,7 @@
 #include <cppo/budget/fixed.hpp>
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Keeps tokens with S_{t-1} + Z_t <= delta + delta_b W_{t-1}, inclusive, where S and W run over every earlier valid
 /// token, kept or not. [Eq. 8, Algorithm 1 line 9]
@@ -66,6 +66,6 @@ constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, detail::bu
   return {delta, fixed_budget(0.0)};
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Keeps tokens with low <= rho_t <= high, both inclusive. [Eq. 2]
 class ratio_within_t {
@@ -39,6 +39,6 @@ class ratio_within_t {
 /// Interval [low, high] on the importance ratio: `ratio_within(0.8, 1.28)` is Clip-Higher's.
 constexpr ratio_within_t ratio_within(double low, double high) noexcept { return {low, high}; }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

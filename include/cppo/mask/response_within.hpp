@@ -6,7 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Keeps the whole response iff max_t D_t <= delta. [App. D, TRM-Max]
 class response_max_within_t {
@@ -71,6 +71,6 @@ constexpr response_max_within_t response_max_within(double delta) noexcept { ret
 /// TRM-Avg: threshold on the mean divergence of the response.
 constexpr response_mean_within_t response_mean_within(double delta) noexcept { return response_mean_within_t(delta); }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Keeps tokens with A_t (rho_t - 1) <= 0, tested as A_t (log pi - log mu) <= 0 by signs; A = 0 and rho = 1 are kept.
 /// [Eq. 10, first clause]
@@ -31,6 +31,6 @@ inline constexpr bool masks_only_away<either_mask<A, B>> = masks_only_away<A> ||
 
 }  // namespace detail
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

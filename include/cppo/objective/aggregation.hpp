@@ -7,7 +7,7 @@
 #include <cppo/core/numeric.hpp>
 #include <cppo/core/types.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// How token losses become one number. A response without a valid token (or rejected) adds nothing and is not counted;
 /// one in pieces is counted once, with the piece that holds its first valid token.
@@ -71,6 +71,6 @@ CPPO_HOST_DEVICE constexpr double scale_of(aggregation a, double divisor, index_
   return 1.0 / divisor;
 }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 #include <cppo/objective/aggregation.hpp>
 #include <cppo/objective/token_counts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Diagnostics of one call, all over valid tokens. `a + b` is the report of both batches together: it holds nothing but
 /// what adds up, and what is divided by counts or a normalizer (the loss, means, shares) is a member function. Counts,
@@ -189,6 +189,6 @@ static_assert(sizeof(report) == 8 * report_words + sizeof(loss_scaling), "a memb
 
 }  // namespace detail
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

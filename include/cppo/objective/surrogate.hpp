@@ -8,7 +8,7 @@
 
 #include <limits>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Which function of log pi is differentiated.
 enum class surrogate_form : std::uint8_t {
@@ -126,6 +126,6 @@ class surrogate {
   Real smallest_{}, largest_{}, k3_up_{}, k3_down_{};
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/types.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// Valid tokens of a call, or of a part of it; and numbers that its outputs could not hold, of all outputs that are lent as
 /// floating-point numbers, `loss` and `gradient` first of all. `Count`: a whole number.
@@ -57,6 +57,6 @@ struct token_counts {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

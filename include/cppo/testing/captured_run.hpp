@@ -10,7 +10,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// The outputs of a call, in the order of `output_names`.
 enum class captured : std::uint8_t {
@@ -62,7 +62,7 @@ captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Rea
     for (std::size_t c = 0; c < columns; ++c) r.column[c].assign(slots, static_cast<Real>(unwritten));
     std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
     auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
-    policy_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
+    loss_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
     if (columns > captured_without_trace) {
       o.gate = out(captured::gate);
       o.report = &r.diagnostics;
@@ -151,6 +151,6 @@ difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> 
   return compare(run, run, excluded, std::vector<index_t>(batch.valid.size(), -1));
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

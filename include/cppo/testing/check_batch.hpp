@@ -8,7 +8,7 @@
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/testing/region_runner.hpp>
 
-namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
+namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespace CPPO_TESTED_ON {
 
 /// The checks on one batch of elements T. Everything is compared with one run on `seq`.
 template <element T>
@@ -179,6 +179,6 @@ class batch_check {
   captured_run<real> whole_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+}}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -4,13 +4,13 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/policy/trust_region.hpp>
+#include <cppo/region/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/emulated_lanes.hpp>
 
 #include <array>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side,
 /// then on one lane once more, last token first.
@@ -153,6 +153,6 @@ class lane_check {
   response_summary whole_{.max_divergence = 0.25, .divergence_sum = {.high = 1000, .low = 0}, .delta_b = 0.02};
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 #include <cppo/testing/check_lanes.hpp>
 #include <cppo/testing/plain_loop.hpp>
 
-namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
+namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespace CPPO_TESTED_ON {
 
 /// The checks of one region.
 template <class Region>
@@ -130,12 +130,12 @@ class region_check {
 ///
 /// Batches differ in layout, element type and loss options. `further` executors run float calls.
 /// Cost: about 1 ms a batch; for tests.
-template <trust_region_policy Region, class... Executor>
+template <trust_region_like Region, class... Executor>
 check_result check_region(Region const& region, check_options const& options = {},
                           named_executor<Executor> const&... further) {
   return region_check<Region>(region, options, further...).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+}}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

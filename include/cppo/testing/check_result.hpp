@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <string>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// What `check_region` draws.
 struct check_options {
@@ -87,6 +87,6 @@ class check_log {
   std::uint64_t seed_ = 0;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

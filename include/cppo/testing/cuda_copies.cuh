@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 namespace kernels {
 
@@ -127,6 +127,6 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
   return copies.error() == cudaSuccess ? s : cppo::detail::failed(copies.error());
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/numeric.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// Four floats.
 struct four_floats {
@@ -17,9 +17,9 @@ struct four_bools {
   bool at[4] = {};  ///< lane by lane
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
-namespace cppo::inline CPPO_ABI::detail {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 template <>
 struct register_ops<testing::four_floats> {
@@ -104,13 +104,13 @@ struct register_ops<testing::four_floats> {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::detail
+}}}  // namespace cppo::detail
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// A lane of four emulated tokens.
 using emulated_lane = lane<four_floats>;
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -8,7 +8,7 @@
 
 #include <string_view>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// What `check_gate` found: the first argument at which the gate breaks a condition.
 struct gate_fault {
@@ -49,6 +49,6 @@ gate_fault check_gate(G const& g) noexcept {
   return {};
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// A number as an element type stores it, rounded to nearest even.
 template <element T>
@@ -183,6 +183,6 @@ struct generated_batch {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

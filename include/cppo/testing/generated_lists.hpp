@@ -7,7 +7,7 @@
 #include <cppo/testing/generated_batch.hpp>
 #include <cppo/testing/random.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// One token of a small vocabulary.
 struct vocabulary_cell {
@@ -54,6 +54,6 @@ void fill_lists(generated_batch<T>& batch, std::size_t i, double log_p, double l
   }
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/testing/generated_lists.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// What `generate` draws from.
 struct generator_options {
@@ -175,6 +175,6 @@ generated_batch<T> generate(std::uint64_t seed, generator_options const& options
   return batch_generator<T>(seed, options).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -5,11 +5,11 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/policy_loss.hpp>
-#include <cppo/execution/block_call.hpp>
+#include <cppo/execution/block/call.hpp>
 
 #include <memory>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// `Threads` threads that take turns, in either direction. With few of them, tiles have many edges.
 template <int Threads>
@@ -127,10 +127,10 @@ class host_kernels {
     using folding = cppo::detail::block_fold<block>;
     typename folding::storage shared;
     folding const one(threads, shared);
-    index_t const blocks = cppo::detail::fold_blocks(responses);
+    index_t const blocks = cppo::detail::fold_parts(responses);
     for (index_t k = 0; k < blocks; ++k) {
-      index_t const first = k * cppo::detail::fold_block, left = responses - first;
-      one.run(memory_.outcomes + first, left < cppo::detail::fold_block ? left : cppo::detail::fold_block, memory_.folds[k]);
+      index_t const first = k * cppo::detail::fold_width, left = responses - first;
+      one.run(memory_.outcomes + first, left < cppo::detail::fold_width ? left : cppo::detail::fold_width, memory_.folds[k]);
     }
     if (blocks > 1) one.run(memory_.folds, blocks, *memory_.folds);
   }
@@ -151,6 +151,6 @@ class kernel_bodies : public host_executor<kernel_bodies<Threads>> {
   }
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -5,12 +5,12 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/task.hpp>
+#include <cppo/execution/call/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
 #include <cmath>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// What the plain loop finds; one entry a slot of the batch, 0 where there is no token.
 struct plain_result {
@@ -71,8 +71,8 @@ class plain_walk {
 
  public:
   /// `options` as for `policy_loss`; pieces are not for this loop.
-  plain_walk(generated_batch<double> const& batch, Region const& policy, loss_options const& options)
-      : batch_(batch), view_(batch.view()), policy_(policy), o_(options) {}
+  plain_walk(generated_batch<double> const& batch, Region const& region, loss_options const& options)
+      : batch_(batch), view_(batch.view()), region_(region), o_(options) {}
 
   /// All of it.
   plain_result run() {
@@ -96,7 +96,7 @@ class plain_walk {
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
     t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
-    t.set_divergence(cppo::detail::score(policy_.divergence(), t));
+    t.set_divergence(cppo::detail::score(region_.divergence(), t));
     return t;
   }
 
@@ -109,14 +109,14 @@ class plain_walk {
     }
     plain_statistics const s(std::move(scores));
     response_summary whole = s.totals();
-    whole.delta_b = policy_.resolve_budget(s);
+    whole.delta_b = region_.resolve_budget(s);
     sums before;
     for (std::size_t k = 0; k < row.size(); ++k) {
       top_k_row<double> lists;
       token<V> t = load(b, row[k], lists);
       bool const by_column = o_.positions == position_convention::padded_column;
       position<V> const at(by_column ? row[k] - batch_.first(b) + 1 : static_cast<index_t>(k) + 1);
-      t.set_weight(at, whole, policy_.weight().at(at, schedule_length(whole.length)));
+      t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
       decide(t, at, row[k], whole, before);
       before.drift += t.weighted_divergence().raw();
       before.weight += t.weight().raw();
@@ -133,13 +133,13 @@ class plain_walk {
   verdict ask(token<V> t, position<V> at, response_summary whole, sums const& before, double error) const {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
-    long double const room = policy_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
+    long double const room = region_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
     if (!Region::has_prefix_budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
     t.set_within_prefix_budget(V::mask(!Region::has_prefix_budget || room >= error));
     auto const number = [error](long double x) { return V(static_cast<double>(x + error)); };
     t.set_prefix(number(before.drift), number(before.weight), number(before.allowance));
-    auto const kept = policy_.keeps(t);
-    return {kept.raw(), policy_.gate_value(t, kept).raw(), policy_.decided_by(t, kept).raw()};
+    auto const kept = region_.keeps(t);
+    return {kept.raw(), region_.gate_value(t, kept).raw(), region_.decided_by(t, kept).raw()};
   }
 
   void decide(token<V> const& t, position<V> at, index_t slot, response_summary const& whole, sums const& before) {
@@ -187,18 +187,18 @@ class plain_walk {
 
   generated_batch<double> const& batch_;
   rollout_batch_view<double> view_;
-  Region const& policy_;
+  Region const& region_;
   loss_options const& o_;
   batch_counts counts_;
   plain_result r_;
 };
 
-/// Evaluates `policy` on a batch of doubles, with long double sums.
+/// Evaluates `region` on a batch of doubles, with long double sums.
 template <class Region>
-plain_result plain_loop(generated_batch<double> const& batch, Region const& policy, loss_options const& options = {}) {
-  return plain_walk<Region>(batch, policy, options).run();
+plain_result plain_loop(generated_batch<double> const& batch, Region const& region, loss_options const& options = {}) {
+  return plain_walk<Region>(batch, region, options).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/exponential.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// splitmix64. Same seed, same numbers, everywhere: no function of the C or C++ library takes part.
 class random_source {
@@ -45,6 +45,6 @@ class random_source {
   std::uint64_t state_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

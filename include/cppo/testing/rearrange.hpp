@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// A batch made of another one's slots.
 template <element T>
@@ -57,6 +57,6 @@ rearranged_batch<T> rearranged(generated_batch<T> const& from, slot_rows rows, b
   return r;
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -10,7 +10,7 @@
 
 #include <cassert>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// Walks a batch as Algorithm 1 reads.
 template <class Real>
@@ -193,6 +193,6 @@ reference_result reference(rollout_batch_view<Real> const& batch, reference_opti
   return reference_walk<Real>(batch, options).run();
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// Divergences the oracle knows, in the order of `divergence_names()`.
 enum class reference_divergence : std::uint8_t {
@@ -88,6 +88,6 @@ constexpr index_t reference_slot(layout const& l, index_t b, index_t i) noexcept
   return l.is_packed() ? l.begin(b) + i : b * l.width() + i;
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

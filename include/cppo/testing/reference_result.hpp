@@ -6,7 +6,7 @@
 
 #include <cppo/testing/reference_surrogate.hpp>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// Counts and sums over valid tokens; what a report says.
 struct reference_totals {
@@ -109,6 +109,6 @@ class reference_comparisons {
   double violation_ = 0.0;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

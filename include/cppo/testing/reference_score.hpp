@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// log(1 - e^x) for x <= 0.
 inline double reference_log1mexp(double x) { return x > -0.7 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); }
@@ -124,6 +124,6 @@ inline double reference_quantile(std::vector<double> values, double q) {
   return values[k] + (values[k + 1] - values[k]) * (place - below);
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

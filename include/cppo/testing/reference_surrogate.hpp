@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-namespace cppo::inline CPPO_ABI::testing {
+namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 /// What a token adds to the objective.
 struct reference_terms {
@@ -40,6 +40,6 @@ inline reference_terms reference_surrogate(reference_options const& o, double lo
   return t;
 }
 
-}  // namespace cppo::inline CPPO_ABI::testing
+}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -21,7 +21,7 @@
 #define CPPO_TESTED_ON seq_alone
 #endif
 
-namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON {
+namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespace CPPO_TESTED_ON {
 
 /// An executor and what to call it.
 template <class Executor>
@@ -84,6 +84,6 @@ class region_runner {
                            loss_options const&)> plan_;
 };
 
-}  // namespace cppo::inline CPPO_ABI::testing::inline CPPO_TESTED_ON
+}}}}  // namespace cppo::testing
 
 #include <cppo/macros_on.inc>

@@ -18,7 +18,7 @@
 #include <cmath>
 
 /// The finite-horizon improvement bound: computed, certified, and checked by summing over every response.
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 /// Sum of T - t over t < T: T(T - 1)/2, exact below 2^53.
 constexpr double pairs_of_positions(index_t T) noexcept {
@@ -86,6 +86,6 @@ constexpr double coupling_residual(index_t T, double epsilon, double xi = 1.0) n
   return 4.0 * xi * step * (sum + static_cast<double>(T > before ? T - before : 0));
 }
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

@@ -9,7 +9,7 @@
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/single_sample.hpp>
 #include <cppo/divergence/top_k.hpp>
-#include <cppo/policy/named.hpp>
+#include <cppo/region/named.hpp>
 #include <cppo/theory/bound.hpp>
 #include <cppo/theory/profile.hpp>
 
@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 /// What the divergences of a batch are.
 enum class measured : std::uint8_t {
@@ -204,7 +204,7 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 /// everything else as total variation. Nor do estimates certify, nor a score below 0, nor no divergence at all.
 /// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds
 /// is the bound for a mu that is uniform over these. Cost: one call of `policy_loss`, memory for two numbers a slot.
-template <class Real, trust_region_policy Region>
+template <class Real, trust_region_like Region>
 certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& policy,
                                certificate_options const& options = {}) {
   certificate_result c;
@@ -235,6 +235,6 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   return c;
 }
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

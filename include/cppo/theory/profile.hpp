@@ -19,7 +19,7 @@
 #include <span>
 #include <vector>
 
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 namespace detail {
 /// The larger of two numbers; NaN stays.
@@ -143,6 +143,6 @@ inline double terminal_account_residual(std::span<double const> lambda, std::spa
   return 4.0 * xi * delta_b * total * ratio;
 }
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

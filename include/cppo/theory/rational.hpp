@@ -8,7 +8,7 @@
 
 #include <compare>
 
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 /// n/d in lowest terms, d > 0. Every operation is exact, or its result is not `valid()`: like NaN, that stays, and
 /// compares unequal to and unordered with everything. Division by 0 is not valid either.
@@ -93,6 +93,6 @@ class rational {
   index_t d_ = 1;
 };
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

@@ -12,7 +12,7 @@
 
 #include <cmath>
 
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 /// What summing over every response says about two policies. J, L' and Delta are linear in the reward, so each is kept
 /// as one coefficient per response: see `value`.
@@ -170,6 +170,6 @@ tabular_comparison<Scalar> compare(tabular_policy<Scalar> const& pi, tabular_pol
   return c;
 }
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

@@ -27,7 +27,7 @@ struct NumTraits<cppo::theory::rational> : GenericNumTraits<cppo::theory::ration
 }  // namespace Eigen
 /// @endcond
 
-namespace cppo::inline CPPO_ABI::theory {
+namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
 /// A policy over V symbols and responses of exactly T tokens. Scalar: double or `rational`.
 ///
@@ -93,6 +93,6 @@ tabular_policy<Scalar> mixture(tabular_policy<Scalar> const& mu, tabular_policy<
   return mixed;
 }
 
-}  // namespace cppo::inline CPPO_ABI::theory
+}}}  // namespace cppo::theory
 
 #include <cppo/macros_on.inc>

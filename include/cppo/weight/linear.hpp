@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// w_t = 1 - (1 - w_min)(t - 1)/(T - 1): from 1 at the first token to w_min at the last; T = 1 gives 1. [Eq. 9]
 ///
@@ -49,6 +49,6 @@ class linear_weight_t {
 /// Linear weight with floor w_min in (0, 1]. [Eq. 9]
 constexpr linear_weight_t linear_weight(double w_min) noexcept { return linear_weight_t(w_min); }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

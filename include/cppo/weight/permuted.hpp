@@ -7,7 +7,7 @@
 #include <cppo/core/refusals.hpp>
 #include <cppo/weight/uniform.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
@@ -73,6 +73,6 @@ constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
 /// Never: it says what is wrong.
 constexpr uniform_weight_t permuted(detail::weight_argument, std::uint64_t) noexcept { return {}; }
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -6,7 +6,7 @@
 
 #include <cppo/core/concepts.hpp>
 
-namespace cppo::inline CPPO_ABI {
+namespace cppo { inline namespace CPPO_ABI {
 
 /// w_t = 1.
 struct uniform_weight_t {
@@ -19,6 +19,6 @@ struct uniform_weight_t {
 /// w_t = 1.
 inline constexpr uniform_weight_t uniform_weight{};
 
-}  // namespace cppo::inline CPPO_ABI
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

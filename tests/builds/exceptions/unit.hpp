@@ -1,7 +1,7 @@
 // What two units, one with exceptions and one without, do where no thread can be started.
 #pragma once
 
-#include <cppo/execution/parallel.hpp>
+#include <cppo/execution/call/threads.hpp>
 
 #include <cstdint>
 

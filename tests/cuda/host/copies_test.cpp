@@ -4,7 +4,7 @@
 
 #include <cppo/testing/cuda_copies.cuh>
 
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 
 namespace {
 

@@ -18,7 +18,7 @@ using cppo::argument, cppo::status_code;
 // An executor declared after everything, whose answers no host gives.
 struct elsewhere : cppo::host_executor<elsewhere> {
   template <class Real>
-  cppo::status check_memory(cppo::rollout_batch_view<Real> const& batch, cppo::policy_outputs const&, cppo::loss_options const&) const {
+  cppo::status check_memory(cppo::rollout_batch_view<Real> const& batch, cppo::loss_outputs const&, cppo::loss_options const&) const {
     return batch.shape().responses() == 1 ? cppo::status{status_code::not_device_memory, argument::mask} : cppo::status{};
   }
   template <class Real, class Region>

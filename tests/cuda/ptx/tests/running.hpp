@@ -4,7 +4,7 @@
 #include "../device.hpp"
 #include "../table.hpp"
 
-#include "catch_compat.hpp"
+#include "support/catch_compat.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,0 +1,26 @@
+// The command line.
+#pragma once
+
+#include "run/study.hpp"
+#include "run/training.hpp"
+
+#include <string>
+
+namespace demo {
+
+/// What the user asked for.
+struct command {
+  question asked;
+  training_request training;
+  std::string rollouts;    ///< empty: the bundled ones
+  std::string top_k;       ///< empty: the bundled ones with bundled rollouts, none with others
+  std::string vocabulary;  ///< likewise
+  std::string out;         ///< where the report goes
+  /// Is anything trained? Not on rollouts of one's own: their model is not here.
+  bool trains() const { return training.steps > 0 && rollouts.empty(); }
+};
+
+/// Reads the command line; true if the program is to go on, else `exit_code` says how it ends.
+bool read_command(int argc, char** argv, command& c, int& exit_code);
+
+}  // namespace demo

@@ -1,0 +1,46 @@
+// The trust regions that the demo compares, each a `cppo::region_config` with a label.
+#pragma once
+
+#include "../trainer/experience.hpp"
+
+#include <cppo/cppo.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace demo {
+
+using trainer::evidence;  // `given`: the field "divergence" of the rollout file
+
+/// A divergence, as the demo shows it.
+struct score {
+  std::string_view label;  ///< for people
+  std::string_view name;   ///< one of `cppo::divergence_names()`
+  evidence source = evidence::log_probs;
+  bool is_kl = false;  ///< in nats, with thresholds for KL
+};
+
+/// One trust region to run.
+struct setting {
+  std::string label;    ///< for people
+  std::string details;  ///< its parameters
+  score measure;        ///< its divergence
+  cppo::region_config config;
+  bool has_budget = false;
+  bool usual = true;     ///< shown where no region is asked for by name
+  bool trained = false;  ///< trained where no region is asked for by name
+};
+
+/// Total variation over the whole vocabulary, lent as precomputed.
+inline constexpr score full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
+/// The divergence of that name in `cppo::divergence_names()`.
+score score_named(std::string_view name);
+/// The divergences that the last block of the table compares.
+std::vector<score> scores_to_compare();
+/// Every setting under a divergence. TRM is defined on KL: it takes the KL of the same evidence.
+std::vector<setting> all_settings(score const& measure);
+/// The settings whose library name is in `regions`; the usual ones where that is empty.
+std::vector<setting> chosen_settings(score const& measure, std::vector<std::string> const& regions);
+
+}  // namespace demo

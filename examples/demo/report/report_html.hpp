@@ -1,0 +1,22 @@
+// The report: one HTML file that needs nothing else.
+#pragma once
+
+#include "run/study.hpp"
+#include "run/training.hpp"
+#include "../trainer/tokenizer.hpp"
+
+#include <string>
+
+namespace demo {
+
+/// What the report says about where the rollouts come from.
+struct provenance {
+  std::string file;      ///< name of the rollout file
+  std::string sentence;  ///< about the rollouts; may be empty
+};
+
+/// Writes the report; without training where `trained` is null. Throws `input_error` if that fails.
+void write_report(std::string const& path, study const& s, std::vector<rollout> const& rollouts,
+                  trainer::tokenizer const& words, provenance const& from, training const* trained);
+
+}  // namespace demo

@@ -1,0 +1,44 @@
+// The parts of the report, each a piece of HTML.
+#pragma once
+
+#include "run/study.hpp"
+#include "run/training_summary.hpp"
+#include "../trainer/tokenizer.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace demo {
+
+/// The style sheet.
+extern char const* const style_sheet;
+
+/// How a decision is shown: its class in the style sheet, and its name.
+struct appearance {
+  char const* style;
+  char const* name;
+};
+appearance appearance_of(cppo::decision d);
+
+/// Masked percent of every region at every staleness, as a table with bars.
+std::string overview(study const& s);
+/// Masked percent by relative position, one small chart a region.
+std::string positions(std::vector<outcome> const& rows);
+/// The same with one scale for all, under a heading.
+std::string positions_together(std::vector<outcome> const& rows, std::string const& heading);
+/// Drift and budget along one response, and each token's own test.
+std::string drift_charts(followed const& one);
+/// The same response as text, each token coloured by what decided it.
+std::string coloured_text(followed const& one, rollout const& r, trainer::tokenizer const& words);
+/// Text as HTML: what cannot be shown is spelled out, a new line is shown and made.
+std::string spelled_out(std::string_view text);
+/// What was trained, in words.
+std::string training_lead(training const& t);
+/// Curves over the steps, what was masked on the way, all numbers, and a story of each region.
+std::string training_charts(training const& t);
+/// Every number.
+std::string full_tables(study const& s);
+/// The comparison of divergences; empty where there is none.
+std::string divergence_tables(study const& s);
+
+}  // namespace demo

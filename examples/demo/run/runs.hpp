@@ -1,0 +1,34 @@
+// One trust region on one batch: what it decides, where, and how long that takes.
+#pragma once
+
+#include "../trainer/positions.hpp"
+#include "input/lent_batch.hpp"
+
+namespace demo {
+
+/// One row of the table.
+struct outcome {
+  setting what;
+  cppo::report report;
+  trainer::position_counts by_position{};
+  double seq_ns = 0.0;   ///< per token; median of several runs
+  double simd_ns = 0.0;  ///< the same
+};
+
+/// Everything that was recorded of the tokens of one response; one entry a slot, holes included.
+struct trace {
+  std::vector<float> divergence, weight, weighted, drift, prefix_weight, threshold, gate;
+  std::vector<std::uint8_t> decision;
+  cppo::report report;
+  cppo::decision at(std::size_t i) const { return static_cast<cppo::decision>(decision[i]); }
+};
+
+/// Runs of which the median is reported.
+inline constexpr int timed_runs = 9;
+
+/// Masks a batch. Throws `input_error`, naming the line, if the library finds the input unsound.
+outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s);
+/// Records how every token of response `which` was decided.
+trace follow(std::vector<rollout> const& rollouts, std::size_t which, int updates, setting const& s);
+
+}  // namespace demo

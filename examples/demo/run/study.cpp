@@ -1,0 +1,187 @@
+#include "input/input_error.hpp"
+#include "run/study.hpp"
+#include "report/wording.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace demo {
+
+namespace {
+
+/// The divergence asked for. Precomputed: the field "divergence", or the exact total variation where that is recorded.
+score measure_of(std::vector<rollout> const& rollouts, question const& q) {
+  score const asked = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
+  if (asked.source != evidence::given) return asked;
+  bool const has_field = std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
+  return has_field ? asked : full_tv;
+}
+
+/// The stalenesses to show: those asked for, each of which must be there; else all that have what `source` needs.
+std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question const& q, score const& measure) {
+  std::vector<int> known;
+  for (int const updates : known_updates(rollouts)) {
+    if (!having(rollouts, updates, measure.source).empty()) known.push_back(updates);
+  }
+  if (known.empty()) {
+    throw input_error(fmt::format("no response has the fields that the divergence {} reads: see --help", measure.name));
+  }
+  if (q.staleness.empty()) return known;
+  for (int const updates : q.staleness) {
+    if (std::find(known.begin(), known.end(), updates) != known.end()) continue;
+    if (known.front() == unknown_updates) {
+      throw input_error(
+          fmt::format("--staleness {}: the rollouts do not say how many updates their log_prob is after", updates));
+    }
+    throw input_error(fmt::format("--staleness {}: the rollouts have what {} needs after {} updates only", updates,
+                                  measure.label, fmt::join(known, ", ")));
+  }
+  std::set<int> const ascending(q.staleness.begin(), q.staleness.end());
+  return {ascending.begin(), ascending.end()};
+}
+
+/// The first of the stalenesses at which a response that is shown lacks what `s` reads.
+std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int> const& ages, score const& measure,
+                           setting const& s) {
+  for (int const updates : ages) {
+    auto const members = having(rollouts, updates, measure.source);
+    auto const able = having(rollouts, updates, s.measure.source);
+    if (!std::includes(able.begin(), able.end(), members.begin(), members.end())) return updates;
+  }
+  return std::nullopt;
+}
+
+/// The trust regions that are shown: at every staleness the same, on the same responses. Under the exact total
+/// variation TRM reads the exact KL, a field of its own.
+std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std::vector<int> const& ages,
+                                      question const& q, study& s) {
+  std::vector<setting> shown;
+  for (setting& one : chosen_settings(s.measure, q.regions)) {
+    std::optional<int> const updates = lacking(rollouts, ages, s.measure, one);
+    if (!updates) {
+      shown.push_back(std::move(one));
+    } else if (q.regions.empty()) {
+      s.left_out.push_back(one.label);
+    } else {
+      throw input_error(fmt::format("--region {} reads \"full_kl\", which not every response with \"full_tv\" has ({})",
+                                    one.config.region, after(*updates)));
+    }
+  }
+  return shown;
+}
+
+block block_at(std::vector<rollout> const& rollouts, int updates, score const& measure,
+               std::vector<setting> const& shown) {
+  block b;
+  b.updates = updates;
+  lent_batch const batch(rollouts, having(rollouts, updates, measure.source), updates, measure.source);
+  b.responses = batch.members().size();
+  b.drift = run(rollouts, batch, all_settings(measure).front()).report;
+  for (setting const& s : shown) {
+    if (s.measure.source == measure.source) {
+      b.rows.push_back(run(rollouts, batch, s));
+      continue;
+    }
+    lent_batch const other(rollouts, batch.members(), updates, s.measure.source);
+    b.rows.push_back(run(rollouts, other, s));
+  }
+  return b;
+}
+
+comparison compare_at(std::vector<rollout> const& rollouts, int updates, question const& q) {
+  comparison c;
+  c.updates = updates;
+  // The responses that have Top-K lists at any staleness, so that every row is about the same tokens.
+  std::vector<std::size_t> members;
+  for (std::size_t i = 0; i < rollouts.size(); ++i) {
+    if (rollouts[i].lists.k > 0) members.push_back(i);
+  }
+  c.responses = members.size();
+  if (members.empty()) return c;
+  for (score const& measure : scores_to_compare()) {
+    auto const able = having(rollouts, updates, measure.source);
+    if (!std::includes(able.begin(), able.end(), members.begin(), members.end())) continue;
+    lent_batch const batch(rollouts, members, updates, measure.source);
+    comparison::row row{measure, {}};
+    std::vector<std::string> labels;
+    for (setting const& s : chosen_settings(measure, q.regions)) {
+      bool const shown = s.config.region == "dppo" || s.config.region == "cppo" || s.config.region == "cppo_calibrated";
+      if (!shown) continue;
+      row.outcomes.push_back(run(rollouts, batch, s));
+      labels.push_back(s.label);
+      c.tokens = row.outcomes.back().report.counts.tokens;
+    }
+    c.regions = labels;
+    if (!row.outcomes.empty()) c.rows.push_back(std::move(row));
+  }
+  return c;
+}
+
+/// The trust region whose decisions are shown token by token: one with a budget, calibrated where there is a choice.
+setting setting_to_follow(std::vector<setting> const& chosen) {
+  auto const rank = [](setting const& s) {
+    if (s.config.region == "cppo_calibrated") return 3;
+    return s.has_budget ? 2 : s.config.region == "none" ? 0 : 1;
+  };
+  return *std::max_element(chosen.begin(), chosen.end(),
+                           [&](setting const& a, setting const& b) { return rank(a) < rank(b); });
+}
+
+followed follow_one(std::vector<rollout> const& rollouts, int updates, score const& measure, setting const& s,
+                    question const& q) {
+  followed f;
+  f.updates = updates;
+  f.what = s;
+  auto const members = having(rollouts, updates, measure.source);
+  if (q.response) {
+    auto const same = [&](rollout const& r) { return r.line == *q.response; };
+    auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
+    if (found == rollouts.end()) {
+      throw input_error(fmt::format("--response {}: no such line in the rollouts", *q.response));
+    }
+    f.which = static_cast<std::size_t>(found - rollouts.begin());
+    if (!std::binary_search(members.begin(), members.end(), f.which)) {
+      throw input_error(
+          fmt::format("--response {}: that line lacks what {} needs {}", *q.response, measure.label, after(updates)));
+    }
+    f.chosen_by_user = true;
+    f.steps = follow(rollouts, f.which, updates, s);
+    return f;
+  }
+  std::tuple<std::size_t, cppo::index_t, cppo::index_t> best{0, -1, -1};
+  for (std::size_t const i : members) {
+    trace steps = follow(rollouts, i, updates, s);
+    std::size_t const kinds = std::set<std::uint8_t>(steps.decision.begin(), steps.decision.end()).size();
+    std::tuple const rank{kinds, steps.report.masked_budget, steps.report.masked()};
+    if (rank > best) {
+      best = rank;
+      f.which = i;
+      f.steps = std::move(steps);
+    }
+  }
+  return f;
+}
+
+}  // namespace
+
+study answer(std::vector<rollout> const& rollouts, question const& q) {
+  study s;
+  s.measure = measure_of(rollouts, q);
+  std::vector<int> const ages = stalenesses(rollouts, q, s.measure);
+  std::vector<setting> const shown = settings_to_show(rollouts, ages, q, s);
+  for (int const updates : ages) s.blocks.push_back(block_at(rollouts, updates, s.measure, shown));
+  if (q.divergence.empty()) {
+    for (std::size_t i = ages.size() > 2 ? ages.size() - 2 : 0; i < ages.size(); ++i) {
+      comparison c = compare_at(rollouts, ages[i], q);
+      if (!c.rows.empty()) s.comparisons.push_back(std::move(c));
+    }
+  }
+  s.one = follow_one(rollouts, ages.back(), s.measure, setting_to_follow(shown), q);
+  return s;
+}
+
+}  // namespace demo

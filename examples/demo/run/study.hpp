@@ -1,0 +1,60 @@
+// Everything that the demo shows, computed once: the terminal table and the report read from here.
+#pragma once
+
+#include "run/runs.hpp"
+
+#include <optional>
+
+namespace demo {
+
+/// What is asked for.
+struct question {
+  std::vector<std::string> regions;  ///< library names; empty: the usual ones
+  std::string divergence;             ///< library name; empty: Binary-TV, and a comparison of divergences
+  std::vector<int> staleness;         ///< numbers of updates; empty: all there are
+  std::optional<long> response;       ///< line of the response to follow; absent: one is chosen
+};
+
+/// Every trust region at one staleness.
+struct block {
+  int updates = 0;
+  std::size_t responses = 0;
+  cppo::report drift;  ///< without any trust region: D, KL and counts
+  std::vector<outcome> rows;
+};
+
+/// The same trust regions under several divergences, on the responses that have them all.
+struct comparison {
+  struct row {
+    score measure;
+    std::vector<outcome> outcomes;  ///< in the order of `regions`
+  };
+  int updates = 0;
+  std::size_t responses = 0;
+  cppo::index_t tokens = 0;
+  std::vector<std::string> regions;
+  std::vector<row> rows;
+};
+
+/// One response, token by token.
+struct followed {
+  std::size_t which = 0;
+  int updates = 0;
+  bool chosen_by_user = false;
+  setting what;
+  trace steps;
+};
+
+/// All results.
+struct study {
+  score measure;
+  std::vector<block> blocks;
+  std::vector<std::string> left_out;  ///< of the usual trust regions, those that some response lacks a field for
+  std::vector<comparison> comparisons;
+  followed one;
+};
+
+/// Runs everything. Throws `input_error` where the rollouts do not have what is asked for.
+study answer(std::vector<rollout> const& rollouts, question const& q);
+
+}  // namespace demo

@@ -1,0 +1,70 @@
+// The same model trained under several trust regions, from the same seeds and with the same budget.
+#pragma once
+
+#include "../trainer/learner.hpp"
+#include "input/settings.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace demo {
+
+/// How much to train.
+struct training_request {
+  std::vector<std::string> regions;  ///< library names; empty: none, PPO, DPPO and CPPO
+  std::string divergence;             ///< library name; empty: Binary-TV
+  int seeds = 1;
+  int steps = 24;
+  int epochs = 2;
+  double learning_rate = 5e-4;
+  int threads = 0;       ///< 0: the machine's
+  bool quick = false;    ///< fewer, shorter responses
+  std::string dump;      ///< file for the rollouts of each run's last step; may be empty
+};
+
+/// One run: a trust region and a seed.
+struct training_run {
+  std::size_t which = 0;  ///< index into `training::settings`
+  std::uint64_t seed = 0;
+  std::vector<trainer::step_record> steps;
+  std::string story;  ///< what the model tells afterwards
+};
+
+/// Where training stands, after each step.
+struct training_progress {
+  setting const& what;
+  std::uint64_t seed;
+  int step;                    ///< of this run, from 1
+  int steps;                   ///< of a run
+  int done, all;               ///< steps of all runs
+  double seconds;              ///< since the beginning
+  trainer::step_record const& last;
+};
+
+/// All runs, seed by seed.
+struct training {
+  training_request asked;
+  score measure;
+  std::vector<setting> settings;
+  std::vector<training_run> runs;
+  trainer::learning_options options;  ///< sizes that all runs share
+  int tokens = 0;                     ///< longest response
+  std::set<std::string> dictionary;   ///< what counts as a word
+  std::string prompt, story_before;   ///< the story that the model tells before training
+  int threads = 0;
+  bool interrupted = false;
+  double seconds = 0.0;
+};
+
+/// Trains. `data` is the folder of the model and its tokenizer. Stops early, with what is done, when `stop` is set.
+/// Throws `input_error` where a file cannot be read or written, or nothing fits the request.
+/// `dictionary` says what counts as a word in a story.
+training train(std::string const& data, std::set<std::string> const& dictionary, training_request const& asked,
+               std::atomic<bool> const& stop,
+               std::function<void(training_progress const&)> const& show);
+
+}  // namespace demo

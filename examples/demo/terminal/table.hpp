@@ -1,0 +1,11 @@
+// The terminal table.
+#pragma once
+
+#include "run/study.hpp"
+
+namespace demo {
+
+/// Prints the results to standard output; with bold and dim where `styled`.
+void print_table(study const& s, std::vector<rollout> const& rollouts, std::string const& file, bool styled);
+
+}  // namespace demo

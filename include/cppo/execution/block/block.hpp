@@ -1,0 +1,76 @@
+/// @file
+/// What a kernel body asks of the threads that work on one response, and the rows they read and write.
+///
+/// A body is a function over a `Block`. It runs as a whole on every thread of a device, and once on a host: what differs
+/// between threads stands in `each`, what a thread keeps from one `each` to the next in a `local`, all else is the same
+/// on every thread. A device's block is made of CUB's collectives, a host's of loops, so that one body serves both.
+///
+/// | valid on `Block b`, `local<T> x`, thread `th` | means |
+/// |---|---|
+/// | `Block::threads` | threads that work on a response together |
+/// | `Block::digit_bits` | log2 of the counters that its shared memory has room for |
+/// | `typename Block::template local<T>`, `x[th]` | a T for each thread; `T{}` at first |
+/// | `b.each(f)` | `f(th)` on every thread, in any order; what they write, all see afterwards |
+/// | `b.apart(f)` | as `each`; what they write, others see after the next `each`, `exclusive_sum` or `reduce` |
+/// | `b.exclusive_sum(x)` | x[th] becomes the sum over threads before th; returns the sum over all |
+/// | `b.reduce(x, op)` | op over all threads; op is associative and commutative to the bit |
+/// | `b.add(counter, n)` | inside `each`: counter += n, an unsigned counter of 32 bits that threads share |
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/call/task.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Are elements what a kernel's usual path takes: of the call's own type, or bytes for a mask?
+template <class Real>
+CPPO_HOST_DEVICE constexpr bool is_plain(column const& c, bool mask) noexcept {
+  if (!c.lent()) return true;
+  if (mask) return c.type == element_type::u8 || c.type == element_type::boolean;
+  return c.type == element_traits<Real>::value;
+}
+
+/// One response of a column. `Plain`: its elements are of type Real, or bytes for a mask; else of any type.
+template <bool Plain, class Real>
+class block_row {
+ public:
+  /// Of response b, whose slot 0 is element `begin` on the packed axis.
+  CPPO_HOST_DEVICE block_row(column const& c, index_t b, index_t begin) noexcept
+      : data_(c.data), type_(c.type), stride_(c.token_stride), first_(b * c.response_stride + begin * c.token_stride) {}
+
+  CPPO_HOST_DEVICE bool lent() const noexcept { return data_ != nullptr; }
+  /// Value of slot i, `fallback` where nothing was lent.
+  CPPO_HOST_DEVICE Real value(index_t i, Real fallback) const noexcept {
+    if (!lent()) return fallback;
+    if constexpr (Plain) return element_at<Real>(data_, place(i));
+    else return detail::load<Real>(data_, type_, place(i));
+  }
+  /// Response mask of slot i: 0, 1, or 2 for anything else.
+  CPPO_HOST_DEVICE std::uint8_t active(index_t i) const noexcept {
+    if (!lent()) return 1;
+    if constexpr (!Plain) return detail::load_mask(data_, type_, place(i));
+    std::uint8_t const m = static_cast<std::uint8_t const*>(data_)[place(i)];
+    return m > 1 ? std::uint8_t{2} : m;
+  }
+  /// Writes slot i; `mask`: of a mask.
+  CPPO_HOST_DEVICE void write(index_t i, Real x, bool mask) const noexcept {
+    if (!lent()) return;
+    void* const data = const_cast<void*>(data_);
+    if constexpr (!Plain) detail::store(data, type_, place(i), x);
+    else if (mask) static_cast<std::uint8_t*>(data)[place(i)] = static_cast<std::uint8_t>(x);
+    else set_element(data, place(i), x);
+  }
+
+ private:
+  CPPO_HOST_DEVICE index_t place(index_t i) const noexcept { return first_ + i * stride_; }
+
+  void const* data_;
+  element_type type_;
+  index_t stride_;
+  index_t first_;
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,247 @@
+/// @file
+/// A call on blocks of threads, step by step: what kernels run, and a host that stands in for them.
+///
+///     prepare    one block, packed batches: offsets in order? responses from the longest to the shortest
+///     count      a team for each response, where something must be known of the whole batch first
+///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
+///     decide     a team for each response: a warp, a block or a cluster of blocks
+///     clear      threads over the slots of no response, where the layout has a capacity: `task::clear_spare`
+///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
+///
+/// A step that finds the call at fault says so in the state; the later ones then do nothing.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/block/response.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Does a call keep to what kernels are made for: elements of its own type, no lists, no trace?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
+  if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
+  for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
+                           argument::token_weight, argument::response_mask}) {
+    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
+  }
+  for (int s = 0; s < sinks; ++s) {
+    auto const which = static_cast<sink>(s);
+    bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
+    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
+  }
+  return true;
+}
+
+/// What the steps of a call tell each other.
+struct call_state {
+  status refused;        ///< why nothing is written
+  double divisor = 1.0;  ///< of the aggregation
+  index_t for_clusters = 0, not_for_warps = 0;  ///< responses as long as that: the first in order
+  std::uint32_t taken[3] = {};                  ///< how many, by team
+  std::uint32_t folded = 0;                     ///< blocks of responses that were added up
+  status outcome;        ///< how the call ended
+  report diagnostics;    ///< its report
+};
+
+/// Who works on a response together.
+enum class team : std::uint8_t { cluster, block, warp };
+/// From so many bits on, the number of slots of a response is worth a block (256 slots), or a cluster (4096).
+inline constexpr int bits_for_blocks = 9, bits_for_clusters = 13;
+/// The team for `slots` slots.
+CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept {
+  if (clusters && slots >> (bits_for_clusters - 1) > 0) return team::cluster;
+  return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
+}
+
+/// Memory that a call works in, apart from its inputs and outputs.
+template <class Real>
+struct call_memory {
+  call_state* state = nullptr;
+  response_outcome* outcomes = nullptr;  ///< by response
+  response_outcome* folds = nullptr;     ///< by `fold_width` responses
+  index_t* tokens = nullptr;             ///< by response
+  index_t* order = nullptr;              ///< responses, longest first; null: as they come
+  Real* scores = nullptr;                ///< by slot; null where the region does not ask
+
+  /// Parts one after the other from `base` on, which may be null; the bytes they take.
+  template <class Region>
+  std::size_t place(void* base, layout const& l) noexcept {
+    std::size_t used = 0;
+    auto const take = [&]<class T>(T*& p, index_t n) {
+      p = base != nullptr && n > 0 ? reinterpret_cast<T*>(static_cast<unsigned char*>(base) + used) : nullptr;
+      used += (static_cast<std::size_t>(n) * sizeof(T) + 255) / 256 * 256;
+    };
+    index_t const responses = l.responses();
+    take(state, 1);
+    take(outcomes, responses);
+    take(folds, fold_parts(responses));
+    take(tokens, responses);
+    take(order, l.is_packed() ? responses : 0);
+    take(scores, needs_divergences<Region> ? l.elements() : 0);
+    return used;
+  }
+};
+
+/// Divisor of the aggregation; of the batch where steps 1 and 3 have counted it.
+template <class Real, class Region>
+CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  if (t.normalizer > 0.0) return t.normalizer;
+  return t.needs_sweep() ? m.state->divisor : 1.0;
+}
+
+/// Step 1.
+template <class Block, class Real, class Region>
+CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  layout const& l = t.batch.shape();
+  auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
+  typename Block::template local<index_t> wrong{};
+  block.apart([&](int th) {
+    wrong[th] = l.responses();
+    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
+      if (!check(b).ok()) wrong[th] = b;
+    }
+    for (int k = th; k < 64; k += Block::threads) buckets[k] = 0;
+  });
+  index_t const first_wrong = block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
+  auto const bucket = [&](index_t b) {  // 63: an empty response
+    int k = 63;
+    for (index_t n = l.slots(b); n > 0; n >>= 1) --k;
+    return k;
+  };
+  block.each([&](int th) {
+    if (th == 0) {
+      *m.state = call_state{};
+      if (first_wrong < l.responses()) m.state->refused = check(first_wrong);
+    }
+    if (first_wrong < l.responses()) return;
+    for (index_t b = th; b < l.responses(); b += Block::threads) (void)block.add(buckets[bucket(b)], 1);
+  });
+  if (first_wrong < l.responses()) return;
+  block.each([&](int th) {
+    if (th != 0) return;
+    std::uint32_t before = 0;
+    for (std::uint32_t& n : buckets) {
+      std::uint32_t const here = n;
+      n = before;
+      before += here;
+    }
+    m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
+    m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
+  });
+  block.apart([&](int th) {
+    for (index_t b = th; b < l.responses(); b += Block::threads) m.order[block.add(buckets[bucket(b)], 1)] = b;
+  });
+}
+
+/// Step 3.
+template <class Block, class Real, class Region>
+CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+  struct swept {
+    batch_counts n;
+    index_t wrong;
+  };
+  index_t const responses = t.batch.shape().responses();
+  typename Block::template local<swept> mine{};
+  block.apart([&](int th) {
+    mine[th].wrong = responses;
+    for (index_t b = th; b < responses; b += Block::threads) {
+      if (mine[th].wrong == responses && !check_length(t, b, m.tokens[b]).ok()) mine[th].wrong = b;
+      mine[th].n = mine[th].n + t.counts(b, m.tokens[b]);
+    }
+  });
+  swept const all = block.reduce(mine, [](swept const& a, swept const& b) { return swept{a.n + b.n, a.wrong < b.wrong ? a.wrong : b.wrong}; });
+  block.apart([&](int th) {
+    if (th != 0) return;
+    if (all.wrong < responses) m.state->refused = check_length(t, all.wrong, m.tokens[all.wrong]);
+    if (t.normalizer == 0.0) m.state->divisor = divisor(t.aggregate, all.n);
+  });
+}
+
+/// Step 5: outcomes in order, added up.
+template <class Block>
+class block_fold {
+  static constexpr int staged = 32, whole_words = report_fields.counts, sums = report_fields.sums;
+
+ public:
+  /// In memory that the block shares.
+  struct storage {
+    alignas(16) unsigned char outcomes[std::size_t{staged} * sizeof(response_outcome)];
+  };
+
+  CPPO_HOST_DEVICE block_fold(Block& block, storage& shared) noexcept : block_(block), shared_(shared) {}
+
+  /// n outcomes into one.
+  CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
+    constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
+    struct so_far {
+      index_t count[std::size_t{each}];
+      double sum[std::size_t{each}];
+      report extremes;
+      status first_bad;
+    };
+    typename Block::template local<so_far> mine{};
+    for (index_t first = 0; first < n; first += staged) {
+      int const here = n - first < staged ? static_cast<int>(n - first) : staged;
+      block_.each([&](int th) {
+        constexpr int size = sizeof(response_outcome) / 8;
+        for (int w = th; w < here * size; w += Block::threads) copy_word(shared_.outcomes, w, reinterpret_cast<unsigned char const*>(from + first), w);
+      });
+      block_.each([&](int th) {
+        for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) {
+          for (int r = 0; r < here; ++r) take(j, r, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad);
+        }
+      });
+    }
+    block_.apart([&](int th) {
+      for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
+    });
+  }
+
+ private:
+  static CPPO_HOST_DEVICE void copy_word(unsigned char* to, int w, unsigned char const* from, int v) noexcept {
+    __builtin_memcpy(__builtin_assume_aligned(to + 8 * w, 8), __builtin_assume_aligned(from + 8 * v, 8), 8);
+  }
+  CPPO_HOST_DEVICE response_outcome const& outcome(int r) const noexcept {
+    return *reinterpret_cast<response_outcome const*>(shared_.outcomes + static_cast<std::size_t>(r) * sizeof(response_outcome));
+  }
+  template <class T>
+  CPPO_HOST_DEVICE static T word(report const& r, int w) noexcept {
+    T x;
+    __builtin_memcpy(&x, __builtin_assume_aligned(reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8), 8);
+    return x;
+  }
+  CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes, status& first_bad) const noexcept {
+    response_outcome const& o = outcome(r);
+    if (job < whole_words) {
+      count += word<index_t>(o.diagnostics, job);
+    } else if (job < whole_words + sums) {
+      sum += word<double>(o.diagnostics, job);
+    } else if (job == whole_words + sums) {
+      extremes.take_extremes(o.diagnostics);
+      extremes.counts = extremes.counts + o.diagnostics.counts;
+    } else if (tells_more(first_bad, o.first_bad)) {
+      first_bad = o.first_bad;
+    }
+  }
+  CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad, response_outcome& into) const noexcept {
+    void* const to = __builtin_assume_aligned(reinterpret_cast<unsigned char*>(&into.diagnostics) + 8 * job, 8);
+    if (job < whole_words) {
+      __builtin_memcpy(to, &count, 8);
+    } else if (job < whole_words + sums) {
+      __builtin_memcpy(to, &sum, 8);
+    } else if (job == whole_words + sums) {
+      report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.diagnostics, extremes);
+      into.diagnostics.scaling = {};  // the call's comes last
+    } else {
+      into.first_bad = first_bad;
+    }
+  }
+
+  Block& block_;
+  storage& shared_;
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,145 @@
+/// @file
+/// Executors: where a call runs. What a call asks of one are members of its class: they are found whatever was included
+/// in which order.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/arithmetic.hpp>
+#include <cppo/execution/call/inspection.hpp>
+#include <cppo/execution/call/report_sums.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+
+/// Can response b of `tokens` valid tokens be what the call's options say it is? Without a token it has no position.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
+  index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
+  index_t const room = length - t.tokens_before(b);
+  if (tokens > room) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
+            .value = static_cast<double>(tokens), .wanted = room};
+  }
+  if (t.positions == position_convention::fixed_horizon && length > t.horizon && tokens > 0) {
+    return {.code = status_code::horizon_too_short, .where = argument::options, .response = b, .count = length,
+            .has_value = true, .value = static_cast<double>(length), .wanted = t.horizon};
+  }
+  return {};
+}
+
+/// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.
+template <class Executor, class Real, class Region>
+constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
+  t.divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
+  if (!t.needs_sweep()) return {};
+  batch_counts n;
+  for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+    index_t const tokens = executor.count_tokens(t, b);
+    status const fits = check_length(t, b, tokens);
+    if (!fits.ok()) return fits;
+    n = n + t.counts(b, tokens);
+  }
+  if (t.normalizer == 0.0) t.divisor = divisor(t.aggregate, n);
+  return {};
+}
+
+/// Slots of the longest response whose divergences a call collects; 0 where the totals are lent.
+template <class Real, class Region>
+constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
+  layout const& l = t.batch.shape();
+  index_t longest = 0;
+  for (index_t b = 0; b < l.responses() && t.totals == nullptr; ++b) {
+    if (l.slots(b) > longest) longest = l.slots(b);
+  }
+  return longest;
+}
+
+/// T, max and mean of D, and the effective delta_b of a response; from the lent totals where it is a piece.
+/// `each(f)` calls f(D) for every token in order; it is called only if the region asks for divergences.
+template <class Real, class Region, class Each>
+constexpr response_summary summarize(task<Real, Region> const& t, index_t b, index_t tokens, std::vector<Real>& scratch,
+                                     Each const& each) {
+  if (t.totals != nullptr) return t.totals[b];
+  response_summary s;
+  scratch.clear();
+  if constexpr (needs_divergences<Region>) {
+    constexpr bool stores = any(Region::needed, needs::quantile);
+    if constexpr (stores) scratch.reserve(static_cast<std::size_t>(tokens));
+    each([&](Real d) {
+      if constexpr (any(Region::needed, needs::response)) observe(s, d);
+      else ++s.length;
+      if constexpr (stores) scratch.push_back(d);
+    });
+  } else {
+    s.length = tokens;
+  }
+  s.delta_b = t.region.resolve_budget(response_statistics<Real>(s, scratch));
+  return s;
+}
+
+/// What the caller is told about a response's input.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, response_count const& n) noexcept {
+  response_outcome o;
+  o.first_bad = n.first_bad;
+  o.diagnostics.bad_tokens = n.bad;
+  o.diagnostics.rejected_responses = n.rejected ? 1 : 0;
+  o.diagnostics.counts = t.counts(b, n.tokens);
+  return o;
+}
+
+/// Notes the effective delta_b with the responses that are counted.
+CPPO_HOST_DEVICE constexpr void report_budget(report& r, double delta_b) noexcept {
+  if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
+}
+
+/// Marks every slot of response b as excluded.
+template <class Real, class Region>
+constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
+  for (index_t i = 0; i < t.batch.shape().slots(b); ++i) t.write(b, i, {});
+}
+
+}  // namespace detail
+
+/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the
+/// loop itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
+template <class Self>
+class host_executor {
+ public:
+  /// Can the executor reach everything that was lent?
+  template <class Real>
+  constexpr status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const&,
+                                loss_options const&) const noexcept {
+    return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
+  }
+  /// Does arithmetic keep the contract here and now?
+  template <class Real, class Region>
+  bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+    return detail::scalars_keep_arithmetic();
+  }
+  /// Valid tokens of response b, 0 if it is rejected.
+  template <class Real, class Region>
+  constexpr index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+    return detail::count_response(t, b).tokens;
+  }
+  /// Runs a checked call; what it ends with.
+  template <class Real, class Region>
+    requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
+  status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    Self const& self = static_cast<Self const&>(*this);
+    status s = detail::prepare(self, t);
+    if (!s.ok()) return s;
+    t.reports = wanted != nullptr;
+    detail::outcome_fold fold = self.execute(t);
+    t.clear_spare(0, 1);
+    s = fold.finish(t);
+    if (wanted != nullptr) *wanted = fold.diagnostics;
+    return s;
+  }
+};
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,221 @@
+/// @file
+/// What must be known of a response before its tokens are decided: which slots hold tokens, whether the input is
+/// sound, T, and the statistics its budget is made of. Shared by the executors.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/quantile.hpp>
+#include <cppo/execution/call/task.hpp>
+
+#include <vector>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Does the range hold x? By bits: NaN of any kind is never compared.
+CPPO_HOST_DEVICE constexpr bool holds(number_range<float> r, float x) noexcept {
+  auto const u = bits_as<std::uint32_t>(x);
+  return u <= bits_as<std::uint32_t>(r.high) || (u ^ 0x80000000U) <= (bits_as<std::uint32_t>(r.low) ^ 0x80000000U);
+}
+CPPO_HOST_DEVICE constexpr bool holds(number_range<double> r, double x) noexcept {
+  constexpr std::uint64_t sign = 0x8000000000000000ULL;
+  auto const u = bits_as<std::uint64_t>(x);
+  return u <= bits_as<std::uint64_t>(r.high) || (u ^ sign) <= (bits_as<std::uint64_t>(r.low) ^ sign);
+}
+/// Is x finite?
+template <class Real>
+CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
+  return holds(number_range<Real>{}, x);
+}
+
+/// The numbers of a token as they were lent.
+template <class Real>
+struct token_input {
+  Real log_prob, rollout_log_prob, advantage, divergence, weight;
+};
+
+/// The numbers lent for slot i of response b.
+template <class Real>
+CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real> const& in, index_t b, index_t i) noexcept {
+  return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i), in.value(argument::advantage, b, i),
+          in.value(argument::divergence, b, i), in.value(argument::token_weight, b, i, Real(1))};
+}
+
+/// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
+template <class Real>
+CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid,
+                                               status_code too_low) noexcept {
+  log_probs.low = -special<Real>::largest;
+  return holds(log_probs, x) ? too_low : invalid;
+}
+/// What is wrong with the numbers of an active token, and with which of them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b,
+                                                index_t i) noexcept {
+  using code = status_code;
+  if (!holds(log_probs, in.log_prob)) {
+    return {refusal(log_probs, in.log_prob, code::log_prob_invalid, code::log_prob_too_low), argument::log_prob, b, i};
+  }
+  if (!holds(log_probs, in.rollout_log_prob)) {
+    return {refusal(log_probs, in.rollout_log_prob, code::rollout_log_prob_invalid, code::rollout_log_prob_too_low),
+            argument::rollout_log_prob, b, i};
+  }
+  if (!is_finite(in.advantage)) return {status_code::advantage_invalid, argument::advantage, b, i};
+  if (!is_finite(in.divergence) || in.divergence < Real(0)) {
+    return {status_code::divergence_invalid, argument::divergence, b, i};
+  }
+  if (!is_finite(in.weight)) return {status_code::token_weight_invalid, argument::token_weight, b, i};
+  return {};
+}
+
+/// What is wrong with the input of an active token; `ok` if nothing is. In a list -inf is sound: no probability.
+template <class Real>
+CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs,
+                                                index_t b, index_t i) noexcept {
+  status const numbers = inspect_input(load_input(in, b, i), log_probs, b, i);
+  if (!numbers.ok() || !in.has(argument::top_k)) return numbers;
+  top_k_row<Real> const row = in.top_k_at(b, i);
+  for (index_t j = 0; j < row.k(); ++j) {
+    if (row.id(j) < 0) continue;
+    for (Real const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
+      if (holds(log_probs, x) || x == -special<Real>::infinity) continue;
+      status s{refusal(log_probs, x, status_code::top_k_invalid, status_code::top_k_too_low), argument::top_k, b, i};
+      s.has_value = true;
+      s.value = static_cast<double>(x);
+      return s;
+    }
+  }
+  return {};
+}
+
+/// What a slot holds.
+enum class slot : std::uint8_t { excluded, token, bad };
+
+/// Slot i of response b; `why` is set where it is bad.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
+  std::uint8_t const m = t.batch.active(b, i);
+  if (m == 0) return slot::excluded;
+  why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i}
+               : inspect_token(t.batch, t.log_probs, b, i);
+  return why.ok() ? slot::token : slot::bad;
+}
+
+/// The count of a response's tokens, and what is wrong with it.
+struct response_count {
+  index_t tokens = 0;    ///< tokens that take part (bad ones under `propagate` too); 0 if rejected
+  index_t bad = 0;       ///< slots with bad input
+  bool rejected = false; ///< the response takes no part
+  status first_bad;      ///< the first of them, or why the response takes no part without one
+};
+
+/// Was another piece of response b found to hold bad input, so that this one takes no part either?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
+  return t.bad_input == on_bad_input::reject && t.totals != nullptr && t.totals[b].bad_tokens > 0;
+}
+
+/// Does response b take part, given its counts and the first of its bad slots?
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void judge(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
+  if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
+  n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
+  if (n.rejected) n.tokens = 0;
+}
+
+/// First look at response b: reads every active slot once.
+template <class Real, class Region>
+constexpr response_count count_response(task<Real, Region> const& t, index_t b) noexcept {
+  response_count n;
+  index_t const slots = t.batch.shape().slots(b);
+  for (index_t i = 0; i < slots; ++i) {
+    status why;
+    slot const s = inspect_slot(t, b, i, why);
+    if (s == slot::bad) {
+      if (n.bad == 0) n.first_bad = why;
+      ++n.bad;
+    }
+    if (s == slot::token || (s == slot::bad && t.bad_input == on_bad_input::propagate)) ++n.tokens;
+  }
+  judge(t, b, n);
+  return n;
+}
+
+/// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i, token<lane<Real>>& to,
+                                           top_k_row<Real>& lists) noexcept {
+  if (!batch.has(argument::top_k)) return;
+  lists = batch.top_k_at(b, i);
+  to.lend_top_k(lists);
+}
+/// The token made of `in` at slot i of response b, with its divergence, for one lane.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
+                                                        index_t i, top_k_row<Real>& lists) noexcept {
+  using V = lane<Real>;
+  token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
+  tok.lend_divergence(V(in.divergence));
+  lend_lists(t.batch, b, i, tok, lists);
+  tok.set_divergence(score(t.region.divergence(), tok));
+  return tok;
+}
+/// The token at slot i of response b.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i,
+                                                        top_k_row<Real>& lists) noexcept {
+  return make_token(t, load_input(t.batch, b, i), b, i, lists);
+}
+/// What a token, with its weight set, adds to the prefix.
+template <class Real>
+CPPO_HOST_DEVICE constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
+  auto const earned = t.weight() * t.response_delta_b();
+  return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(earned.raw()), 1};
+}
+
+/// Stands in for a token with bad input: counted as most diverged.
+template <class Real>
+CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
+  using V = lane<Real>;
+  token<V> tok(V(-1), V(-1), V(0));
+  tok.set_divergence(V(max_score));
+  return tok;
+}
+
+/// Adds one divergence to a summary.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
+  double const x = static_cast<double>(d);
+  if (s.length == 0 || x > s.max_divergence) s.max_divergence = x + 0.0;  // never -0
+  s.divergence_sum = s.divergence_sum + to_grid(d);
+  ++s.length;
+}
+
+/// What a budget may ask of a response.
+template <class Real>
+class response_statistics : public known_totals {
+ public:
+  /// Of these totals and divergences; `quantile` reorders the latter.
+  constexpr response_statistics(response_summary const& whole, std::span<Real> divergences) noexcept
+      : known_totals(whole), divergences_(divergences) {}
+  constexpr double quantile(double q) const noexcept {
+    return cppo::quantile(divergences_.data(), static_cast<index_t>(divergences_.size()), q);
+  }
+
+ private:
+  std::span<Real> divergences_;
+};
+
+/// Does the region ask for the exact test of the prefix?
+template <class Region>
+inline constexpr bool scans_prefix = any(Region::needed, needs::prefix_budget | needs::prefix_values);
+/// Does it ask for S and W as numbers?
+template <class Region>
+inline constexpr bool reads_prefix = any(Region::needed, needs::prefix_values);
+/// Does the region ask for the divergences of a whole response first?
+template <class Region>
+inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,153 @@
+/// @file
+/// Sums for reports: the same bits at every vector width and thread count.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/call/task.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Tokens whose values are added in their own type before the sum goes on in double.
+inline constexpr index_t sum_chunk = 256;
+
+/// 16 interleaved partial sums: token r of a response (from 0) goes to lane r mod 16, each lane of a block of 256 tokens
+/// in Real, blocks in double, lanes in a fixed tree.
+template <class Real>
+struct lane_sums {
+  static constexpr int width = 16;
+  alignas(64) Real partial[width] = {};
+  alignas(64) double lanes[width] = {};
+
+  CPPO_HOST_DEVICE constexpr void add(index_t rank, Real x) noexcept {
+    partial[rank % width] += x;
+    if (rank % sum_chunk == sum_chunk - 1) settle();
+  }
+  /// Ends a block.
+  CPPO_HOST_DEVICE constexpr void settle() noexcept {
+    for (int j = 0; j < width; ++j) lanes[j] += static_cast<double>(partial[j]);
+    for (int j = 0; j < width; ++j) partial[j] = Real(0);
+  }
+  CPPO_HOST_DEVICE constexpr double total() const noexcept {
+    double t[8];
+    for (int j = 0; j < 8; ++j) t[j] = (lanes[j] + static_cast<double>(partial[j])) + (lanes[j + 8] + static_cast<double>(partial[j + 8]));
+    for (int j = 0; j < 4; ++j) t[j] += t[j + 4];
+    return (t[0] + t[2]) + (t[1] + t[3]);
+  }
+};
+
+/// Quantities of a token that a report sums.
+inline constexpr int report_terms = 7;
+
+/// The double sums of a response's report.
+template <class Real>
+struct report_sums {
+  lane_sums<Real> loss, divergence, weighted, gate, ratio, log_ratio, k3;
+
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F>
+  CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
+    f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
+  }
+  /// Totals into the report; the loss is divided by `share`.
+  CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
+    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()}, share);
+  }
+  /// The same from totals in the order of `each`.
+  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+    r.sum_loss = total[0] / share;
+    r.sum_divergence = total[1];
+    r.sum_weighted = total[2];
+    r.sum_gate = total[3];
+    r.sum_ratio = total[4];
+    r.sum_k1 = 0.0 - total[5];
+    r.sum_k3 = total[6];
+  }
+};
+
+/// Histogram bin of position t in 1 .. T: floor(20 (t - 1)/T), the last one past the end.
+CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept {
+  index_t const bin = length > 0 ? report::bins * (t - 1) / length : 0;
+  return bin < report::bins ? static_cast<int>(bin) : report::bins - 1;
+}
+/// First position past a bin that is not the last.
+CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexcept {
+  index_t const tokens = (bin + 1) * length;
+  if (tokens < (index_t{1} << 31)) return (static_cast<std::uint32_t>(tokens) + report::bins - 1) / report::bins + 1;
+  return (tokens + report::bins - 1) / report::bins + 1;
+}
+
+/// What one response adds to a call.
+struct response_outcome {
+  report diagnostics;
+  status first_bad;
+};
+
+/// Responses whose reports are added up before the sum goes on: a call of many has a tree of two levels.
+inline constexpr index_t fold_width = 256;
+
+/// Such sums that a call of so many responses has, at least one.
+constexpr index_t fold_parts(index_t responses) noexcept {
+  return responses > fold_width ? (responses + fold_width - 1) / fold_width : 1;
+}
+
+/// Is `next`, of a later response, what a call ends with rather than `first`? The first bad place in order; a piece that
+/// is out because of another says so only where the other is not at hand.
+CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& next) noexcept {
+  if (first.ok()) return !next.ok();
+  return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
+}
+
+/// Adds the number at the place that the status of a call names, as the call has read it. (One of a list is there.)
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr void name_value(task<Real, Region> const& t, status& s) noexcept {
+  if (s.token < 0 || s.has_value || !t.batch[s.where].lent()) return;
+  column const& c = t.batch[s.where];
+  bool const mask = s.where == argument::response_mask;
+  s.value = mask ? load<double>(c.data, c.type, c.offset(t.batch.shape(), s.response, s.token))
+                 : static_cast<double>(t.batch.value(s.where, s.response, s.token));
+  s.has_value = true;
+}
+
+/// What a call ends with, given the first bad place and the whole report; which gets its scaling, and one NaN for all: the
+/// sign of one that an addition makes, or picks of two, is the processor's.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status const& first_bad, report& all) noexcept {
+  report::each_sum([](char const*, double& x) { x = x == x ? x : special<double>::nan; }, all);
+  all.scaling = t.scaling();
+  if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
+  status s = first_bad;
+  name_value(t, s);
+  s.count = s.code == status_code::piece_rejected ? all.rejected_responses : all.bad_tokens;
+  if (t.bad_input == on_bad_input::exclude) s.code = status_code::bad_input_excluded;
+  if (t.bad_input == on_bad_input::propagate) s.code = status_code::bad_input_propagated;
+  return s;
+}
+
+/// The call's status and report from what its responses reported, counts added up.
+struct outcome_fold {
+  report block, diagnostics;
+  status first_bad;
+  index_t responses = 0;
+
+  CPPO_HOST_DEVICE constexpr void add(response_outcome const& o) noexcept {
+    block += o.diagnostics;
+    if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
+    if (++responses % fold_width == 0) settle();
+  }
+  /// Ends a block of responses.
+  CPPO_HOST_DEVICE constexpr void settle() noexcept {
+    diagnostics += block;
+    block = {};
+  }
+  /// After the last response.
+  template <class Real, class Region>
+  CPPO_HOST_DEVICE constexpr status finish(task<Real, Region> const& t) noexcept {
+    settle();
+    return conclude(t, first_bad, diagnostics);
+  }
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

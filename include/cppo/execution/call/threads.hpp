@@ -1,0 +1,113 @@
+/// @file
+/// Responses over threads, their reports added up in order.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/call/host_executor.hpp>
+
+#include <atomic>
+#include <thread>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Fewer slots than this for each thread are not worth starting one, where `lanes` of them are decided at once: some
+/// 200 us of work, twice what a thread takes to start. One lane is scalar code.
+constexpr index_t slots_worth_a_thread(int lanes) noexcept { return lanes == 1 ? 4096 : index_t{8192} * lanes; }
+
+/// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's), if each is
+/// to have `least` slots.
+inline int useful_threads(int wanted, index_t responses, index_t slots, index_t least) noexcept {
+  if (wanted == 0) wanted = static_cast<int>(std::thread::hardware_concurrency());
+  index_t const by_work = slots / least;
+  index_t n = wanted < responses ? wanted : responses;
+  if (by_work < n) n = by_work;
+  return n < 1 ? 1 : static_cast<int>(n);
+}
+
+/// Threads, joined at the end whatever happens.
+template <class Thread>
+class joined_threads {
+ public:
+  joined_threads() = default;
+  joined_threads(joined_threads const&) = delete;
+  joined_threads& operator=(joined_threads const&) = delete;
+  ~joined_threads() {
+    for (Thread& member : members_) member.join();
+  }
+  /// Starts `n` threads, or as many of them as the machine gives.
+  template <class Work>
+  void start(int n, Work const& work) {
+    CPPO_TRY {
+      members_.reserve(static_cast<std::size_t>(n));
+      for (int i = 0; i < n; ++i) members_.emplace_back(work);
+    }
+    CPPO_CATCH_ALL {}
+  }
+
+ private:
+  std::vector<Thread> members_;
+};
+
+/// What threads work in, kept from call to call or for one.
+template <class Real>
+struct work_memory {
+  std::vector<Real> first;                  // of the calling thread
+  std::vector<std::vector<Real>> others;    // of each other one
+  std::vector<response_outcome> outcomes;   // by response, where there is more than one thread
+};
+
+/// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
+/// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
+/// that could not be started are missing, but nothing is left undone. `least`: slots for each. All memory is taken
+/// before the first response, on the calling thread: each `scratch` can hold `room` numbers.
+template <class Real, class Thread = std::thread, class Task, class Body>
+outcome_fold over_responses(int threads, index_t least, Task const& t, std::size_t room, work_memory<Real>& memory,
+                            Body const& body) {
+  layout const& l = t.batch.shape();
+  outcome_fold fold;
+  memory.first.reserve(room);
+  int const n = useful_threads(threads, l.responses(), l.covered(), least);
+  if (n == 1) {
+    for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
+    return fold;
+  }
+  std::vector<response_outcome>& outcomes = memory.outcomes;
+  outcomes.assign(static_cast<std::size_t>(l.responses()), {});
+  if (memory.others.size() < static_cast<std::size_t>(n - 1)) memory.others.resize(static_cast<std::size_t>(n - 1));
+  for (int k = 0; k < n - 1; ++k) memory.others[static_cast<std::size_t>(k)].reserve(room);
+  std::atomic<index_t> next{0};
+  std::atomic<std::size_t> arrived{0};
+  auto const take = [&](std::vector<Real>& scratch) {
+    for (index_t b = next++; b < l.responses(); b = next++) outcomes[static_cast<std::size_t>(b)] = body(b, scratch);
+  };
+  auto const work = [&] { take(memory.others[arrived++]); };
+  {
+    joined_threads<Thread> others;
+    others.start(n - 1, work);
+    take(memory.first);
+  }
+  for (response_outcome const& o : outcomes) fold.add(o);
+  return fold;
+}
+
+}}}  // namespace cppo::detail
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// Memory that `simd` works in. Lent with `simd.with_workspace(w)` and kept between calls, it spares them allocations: a
+/// call on one thread then makes none once the longest row of slots has been seen. One call at a time.
+class workspace {
+ public:
+  /// Gives the memory back.
+  void clear() { *this = workspace(); }
+
+ private:
+  friend class simd_t;
+  detail::work_memory<float> floats_;
+  detail::work_memory<double> doubles_;
+};
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

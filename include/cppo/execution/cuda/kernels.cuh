@@ -1,0 +1,213 @@
+/// @file
+/// Kernels: the steps of a call on a device.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/arithmetic.hpp>
+#include <cppo/execution/cuda/collectives.cuh>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Threads of a block that works on a response: as many as its shared memory has room for.
+template <class Real>
+inline constexpr int threads_per_response = sizeof(Real) == 4 ? 256 : 128;
+inline constexpr int warps_per_block = 4, blocks_per_cluster = 4;
+inline constexpr int threads_for_steps = 256;
+
+/// Takes the place of a response on the packed axis or in the rows.
+CPPO_HOST_DEVICE inline index_t first_element(layout const& l, index_t b) noexcept { return l.is_packed() ? l.begin(b) : b * l.width(); }
+
+/// Is the call to be run, and where do its responses come from?
+template <class Real, class Region>
+struct device_call {
+  task<Real, Region> t;
+  call_memory<Real> m;
+  bool clusters;  ///< are the longest responses for clusters of blocks?
+
+  CPPO_HOST_DEVICE bool refused() const noexcept {
+    return (t.needs_sweep() || t.batch.shape().is_packed()) && !m.state->refused.ok();
+  }
+};
+
+#if defined(__CUDACC__)
+
+/// One block of threads on one response after the other: `body(b)`.
+template <team Who, class Block, class Real, class Region, class F>
+__device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken, int worker, int workers,
+                              bool counting, F const& body) {
+  layout const& l = call.t.batch.shape();
+  if (!l.is_packed()) {
+    for (index_t b = worker; b < l.responses(); b += workers) body(b);
+    return;
+  }
+  // Longest first, to whoever is free; a count of the batch takes them in turn.
+  call_state& s = *call.m.state;
+  index_t const for_clusters = call.clusters ? s.for_clusters : 0;
+  index_t const first = Who == team::cluster ? 0 : Who == team::block ? for_clusters : s.not_for_warps;
+  index_t const last = Who == team::cluster ? for_clusters : Who == team::block ? s.not_for_warps : l.responses();
+  if (counting) {
+    for (index_t k = first + worker; k < last; k += workers) body(call.m.order[k]);
+    return;
+  }
+  for (;;) {
+    block.each([&](int th) {
+      if (th == 0) taken = atomicAdd(&s.taken[static_cast<int>(Who)], 1U);
+    });
+    index_t const k = first + taken;
+    if (k >= last) return;
+    block.each([](int) {});  // all have read it
+    body(call.m.order[k]);
+  }
+}
+
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps) prepare_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_for_steps>;
+  __shared__ typename block::storage collectives;
+  __shared__ std::uint32_t buckets[64];
+  block threads(collectives);
+  prepare_call(threads, buckets, call.t, call.m);
+}
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps) conclude_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_for_steps>;
+  __shared__ typename block::storage collectives;
+  block threads(collectives);
+  if (call.m.state->refused.ok()) conclude_count(threads, call.t, call.m);
+}
+
+/// How responses are gone over.
+enum class pass : std::uint8_t { count, usual, any };
+
+/// One response, everything provided for. Out of line: the usual path keeps its registers.
+template <class Block, class Real, class Region>
+__noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory, device_call<Real, Region> const& call,
+                                        index_t b, Real* scores, double divisor) {
+  using body = block_response<Block, Real, Region, false>;
+  Block threads(collectives);
+  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor).run(call.m.outcomes[b]);
+}
+
+/// A worker's share of the responses.
+template <pass Pass, team Who, class Block, class Real, class Region>
+__device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory, std::uint32_t& taken,
+                     int worker, int workers) {
+  using body = block_response<Block, Real, Region, Pass == pass::usual>;
+  layout const& l = call.t.batch.shape();
+  if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
+  Block threads(collectives);
+  double const divisor = Pass == pass::count ? 1.0 : call_divisor(call.t, call.m);
+  each_response<Who>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
+    Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
+    if constexpr (Pass == pass::any) {
+      decide_any<Block>(collectives, memory, call, b, scores, divisor);
+    } else {
+      body one(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor);
+      if constexpr (Pass == pass::count) {
+        index_t const n = one.count();
+        if (threads.rank() == 0) call.m.tokens[b] = n;
+      } else if (!one.run(call.m.outcomes[b])) {
+        if constexpr (Who == team::cluster) {
+          using first = cuda_block<threads_per_response<Real>>;
+          static_assert(sizeof(typename block_response<first, Real, Region, false>::storage) <= sizeof(typename body::storage));
+          if (threads.rank() < first::threads) decide_any<first>(collectives.own, memory, call, b, scores, divisor);
+          threads.sync();
+        } else {
+          decide_any<Block>(collectives, memory, call, b, scores, divisor);
+        }
+      }
+    }
+  });
+}
+
+/// A block of threads for each response.
+template <pass Pass, class Real, class Region>
+__global__ void __launch_bounds__(threads_per_response<Real>, 3) long_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_per_response<Real>>;
+  using body = block_response<block, Real, Region, true>;
+  __shared__ typename block::storage collectives;
+  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
+  __shared__ std::uint32_t taken;
+  work<Pass, team::block, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+}
+/// A cluster of blocks for each response, on the usual path; does nothing where it is compiled for devices without.
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_per_response<Real>, 2) cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
+#if CPPO_HAS_CLUSTERS
+  using block = cuda_cluster<threads_per_response<Real>, blocks_per_cluster>;
+  using body = block_response<block, Real, Region, true>;
+  __shared__ typename block::storage collectives;
+  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
+  __shared__ std::uint32_t taken;
+  block const threads(collectives);
+  threads.sync();  // all have begun
+  work<pass::usual, team::cluster, block>(call, collectives, &block::of_first(memory[0]), block::of_first(taken),
+                                          static_cast<int>(blockIdx.x) / blocks_per_cluster, static_cast<int>(gridDim.x) / blocks_per_cluster);
+  threads.sync();  // none reads the memory of one that has ended
+#endif
+}
+/// A warp for each response.
+template <pass Pass, class Real, class Region>
+__global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3) short_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using body = block_response<cuda_warp, Real, Region, true>;
+  __shared__ typename cuda_warp::storage collectives[warps_per_block];
+  __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];
+  __shared__ std::uint32_t taken[warps_per_block];
+  int const warp = static_cast<int>(threadIdx.x / 32);
+  work<Pass, team::warp, cuda_warp>(call, collectives[warp], memory[warp], taken[warp], static_cast<int>(blockIdx.x) * warps_per_block + warp,
+                               static_cast<int>(gridDim.x) * warps_per_block);
+}
+
+/// +0 at the slots of no response: how many there are, the offsets say.
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps) clear_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  index_t const workers = index_t{gridDim.x} * threads_for_steps;
+  if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
+}
+
+/// Adds up outcomes; the last block to be done adds up the blocks and says how the call ended.
+template <class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
+  using block = cuda_block<threads_for_steps>;
+  using folding = block_fold<block>;
+  __shared__ typename block::storage collectives;
+  __shared__ typename folding::storage shared;
+  __shared__ bool last;
+  block threads(collectives);
+  call_state& s = *call.m.state;
+  bool const refused = call.refused();
+  index_t const responses = call.t.batch.shape().responses();
+  if (!refused) {
+    folding const one(threads, shared);
+    index_t const first = index_t{blockIdx.x} * fold_width, left = responses - first;
+    one.run(call.m.outcomes + first, left < fold_width ? left : fold_width, call.m.folds[blockIdx.x]);
+    if (gridDim.x > 1) {
+      __threadfence();
+      __syncthreads();
+      if (threadIdx.x == 0) last = atomicAdd(&s.folded, 1U) == gridDim.x - 1;
+      __syncthreads();
+      if (!last) return;
+      __threadfence();
+      one.run(call.m.folds, gridDim.x, *call.m.folds);
+    }
+  } else if (blockIdx.x > 0) {
+    return;
+  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  if (refused) {
+    s.outcome = s.refused;
+    return;
+  }
+  s.diagnostics = call.m.folds->diagnostics;
+  s.outcome = conclude(call.t, call.m.folds->first_bad, s.diagnostics);
+  if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>())) s.outcome = {status_code::arithmetic_relaxed};
+  if (wanted != nullptr) *wanted = s.diagnostics;
+}
+
+#endif
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,179 @@
+/// @file
+/// The inputs of a response as runs of dense floats, and where its outputs go. Nothing here depends on a region: compiled once.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/simd/tokens.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Are n numbers finite and, where there must be no sign, none below 0?
+inline bool finite(float const* x, int n, bool no_sign) noexcept {
+  bool good = true;
+  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(no_sign && x[k] < 0.0F);
+  return good;
+}
+
+/// Where a response lies.
+struct response_place {
+  index_t response;
+  index_t first;  ///< element of slot 0 on the packed axis
+  index_t slots;
+
+  response_place(layout const& l, index_t b) noexcept : response(b), first(l.begin(b)), slots(l.slots(b)) {}
+  response_column column_of(column const& c) const noexcept { return {c, response, first, slots}; }
+};
+
+/// What a chunk writes, and where from.
+struct chunk_outputs {
+  float* loss = nullptr;  ///< null: not asked for
+  float* gradient = nullptr;
+  float* gate = nullptr;  ///< null: not asked for; a hard gate's is made of the mask afterwards
+  bool far = false;       ///< past the caches, and fetch inputs ahead
+};
+
+/// The outputs of a response, a chunk at a time: in place where memory is dense, else by way of copies.
+class response_writer {
+ public:
+  /// `watched`: losses are looked at, too.
+  response_writer(column const* outputs, response_place const& at, bool watched, bool far) noexcept
+      : outputs_(outputs), at_(at), loss_(column_of(sink::loss)), gradient_(column_of(sink::gradient)), gate_(column_of(sink::gate)),
+        mask_(column_of(sink::mask)), watched_(watched), far_(far) {}
+
+  /// +0 in every output at the slots before the first token and after the last, or in every slot.
+  void write_excluded(token_map const& map) const noexcept {
+    if (map.tokens == at_.slots) return;
+    for (int s = 0; s < sinks; ++s) {
+      response_column const out = column_of(static_cast<sink>(s));
+      if (!map.in_one_run() && !zeros_between(static_cast<sink>(s), out)) write_zeros(out, 0, at_.slots);
+      else {
+        write_zeros(out, 0, map.first);
+        write_zeros(out, map.end, at_.slots);
+      }
+    }
+  }
+  /// +0 at n slots between tokens that no chunk holds.
+  void gap(index_t slot, index_t n) const noexcept {
+    for (int s = 0; s < sinks; ++s) {
+      response_column const between = column_of(static_cast<sink>(s));
+      if (zeros_between(static_cast<sink>(s), between)) write_zeros(between, slot, slot + n);
+    }
+  }
+  /// Where the tokens of a chunk go.
+  chunk_outputs begin(token_chunk const& chunk) noexcept {
+    chunk_outputs out;
+    auto const place = [&chunk](response_column const& c, float* copy) {
+      return c.dense_floats && chunk.consecutive ? c.floats() + chunk.first : copy;
+    };
+    if (loss_.source->lent() || watched_) out.loss = place(loss_, loss_copy_);
+    if (gate_.source->lent()) out.gate = place(gate_, gate_copy_);
+    out.gradient = place(gradient_, gradient_copy_);
+    out.far = far_;
+    return out;
+  }
+  /// Brings what was written to copies to its place; counts in `n` what outputs of fewer bits make of it, unless null.
+  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, bool soft, token_counts<index_t>* n) noexcept {
+    for (int k = 0; !soft && out.gate != nullptr && k < chunk.count; ++k) out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
+    if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count, false);
+    end(loss_, chunk, out.loss, loss_copy_, n);
+    end(gradient_, chunk, out.gradient, gradient_copy_, n);
+    end(gate_, chunk, out.gate, gate_copy_, n);
+    scatter_bits(mask_, chunk, kept);
+  }
+  /// Were all losses finite, if they were looked at?
+  bool finite_losses() const noexcept { return finite_losses_; }
+
+ private:
+  response_column column_of(sink s) const noexcept { return at_.column_of(outputs_[static_cast<int>(s)]); }
+  /// Are the slots between tokens written with the tokens?
+  static bool zeros_between(sink s, response_column const& out) noexcept {
+    return s == sink::mask ? out.dense_bytes : out.dense_floats;
+  }
+  static void end(response_column const& c, token_chunk const& chunk, float const* values, float const* copy,
+                  token_counts<index_t>* n) noexcept {
+    if (values != copy) return;
+    scatter(c, chunk, copy);
+    if (n != nullptr) count_stored(c, chunk, copy, *n);
+  }
+
+  column const* outputs_;
+  response_place at_;
+  response_column loss_, gradient_, gate_, mask_;
+  bool watched_, far_, finite_losses_ = true;
+  alignas(64) float loss_copy_[chunk_room], gradient_copy_[chunk_room], gate_copy_[chunk_room];
+};
+
+/// The inputs of a response, a chunk at a time.
+class response_reader {
+ public:
+  /// `gaps`: writes the slots between tokens that no chunk holds; may be null.
+  response_reader(rollout_batch_view<float> const& batch, response_place const& at, token_map const& map, number_range<float> log_probs,
+                  response_writer const* gaps = nullptr) noexcept
+      : batch_(batch), b_(at.response), log_probs_(log_probs), gaps_(gaps), pi_(column_of(argument::log_prob, at)),
+        mu_(column_of(argument::rollout_log_prob, at)), advantage_(column_of(argument::advantage, at)),
+        weight_(column_of(argument::token_weight, at)), given_(column_of(argument::divergence, at)),
+        cursor_(batch[argument::response_mask], batch.shape(), b_, map) {}
+
+  /// The next chunk and its tokens, the first of rank `rank()`; false at the end, and where extra input is not sound.
+  bool next(token_chunk& chunk, token_lanes& in) noexcept {
+    rank_ += chunk_tokens_;
+    auto const gap = [this](index_t slot, index_t n) {
+      if (gaps_ != nullptr) gaps_->gap(slot, n);
+    };
+    if (!cursor_.next(chunk, gap)) return false;
+    chunk_tokens_ = chunk.count;
+    in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
+          gather(weight_, chunk, copies_.weighted), gather(given_, chunk, copies_.given), nullptr};
+    sound_ = (in.weighted == nullptr || finite(in.weighted, chunk.count, false)) &&
+             (in.given == nullptr || finite(in.given, chunk.count, true)) && (!batch_.has(argument::top_k) || lists_sound(chunk));
+    if (!sound_) return false;
+    if (in.weighted == nullptr) {
+      in.weighted = in.advantage;
+    } else {
+      for (int k = 0; k < chunk.count; ++k) copies_.weighted[k] = rounded_product(in.advantage[k], in.weighted[k]);
+      in.weighted = copies_.weighted;
+    }
+    return true;
+  }
+  index_t rank() const noexcept { return rank_; }
+  /// Was all extra input sound: weights, lent divergences, lists?
+  bool sound() const noexcept { return sound_; }
+  /// Room for the scores of a chunk.
+  float* scores() noexcept { return copies_.score; }
+
+ private:
+  response_column column_of(argument a, response_place const& at) const noexcept { return at.column_of(batch_[a]); }
+  bool lists_sound(token_chunk const& chunk) const noexcept {
+    bool good = true;
+    chunk.each([&](int, index_t slot) { good = good && inspect_token(batch_, log_probs_, b_, slot).ok(); });
+    return good;
+  }
+
+  rollout_batch_view<float> const& batch_;
+  index_t b_;
+  number_range<float> log_probs_;
+  response_writer const* gaps_;
+  response_column pi_, mu_, advantage_, weight_, given_;
+  chunk_cursor cursor_;
+  index_t rank_ = 0, chunk_tokens_ = 0;
+  bool sound_ = true;
+  lane_copies<chunk_room> copies_;
+};
+
+/// Is the plain input of a response sound, and the extra one?
+inline bool response_sound(response_reader& reader, number_range<float> log_probs) noexcept {
+  soundness input;
+  token_chunk chunk;
+  token_lanes in;
+  while (reader.next(chunk, in)) {
+    each_group(chunk, in, [&](token_lanes const& g, int at, int) {
+      for (int u = 0; u < group_registers; ++u) input.see(g, at + u * simd_size);
+    });
+  }
+  return reader.sound() && input.good(log_probs);
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

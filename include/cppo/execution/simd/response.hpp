@@ -1,0 +1,182 @@
+/// @file
+/// One response under `simd`: one pass where the budget is fixed, one more over D where it is found from D.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/seq.hpp>
+#include <cppo/execution/simd/group.hpp>
+#include <cppo/execution/simd/statistics.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+template <class Region>
+class simd_response {
+  using V = simd_lane;
+  using ops = simd_ops;
+  using job = task<float, Region>;
+  static_assert(chunk_size % group_size == 0);
+
+ public:
+  simd_response(job const& t, index_t b, std::vector<float>& scratch) noexcept
+      : task_(t), b_(b), at_(t.batch.shape(), b), scratch_(scratch),
+        map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
+
+  /// Valid tokens, 0 if the response is rejected.
+  index_t count() noexcept {
+    return !rejected_elsewhere(task_, b_) && map_.sound && sound() ? map_.tokens : count_response(task_, b_).tokens;
+  }
+
+  response_outcome run() {
+    // A trace is for reading, not for speed.
+    if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) || !map_.sound ||
+        task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
+      return run_as_seq();
+    }
+    response_count n;
+    n.tokens = map_.tokens;
+    response_outcome outcome = open_outcome(task_, b_, n);
+    if (!summarize()) return run_as_seq();
+    bool const good = task_.reports ? decide<true>(outcome.diagnostics) : decide<false>(outcome.diagnostics);
+    return good ? outcome : run_as_seq();
+  }
+
+ private:
+  /// The plain definition handles whatever is wrong with the input; it writes every slot again.
+  response_outcome run_as_seq() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
+
+  bool one_by_one() const noexcept {
+    using D = typename Region::divergence_type;
+    if constexpr (!scores_on<D, V>) return true;
+    else if constexpr (requires(D const& s) { s.one_token_only(); }) return task_.region.divergence().one_token_only();
+    else return false;
+  }
+
+  response_reader reader(response_writer const* gaps = nullptr) const noexcept {
+    return {task_.batch, at_, map_, task_.log_probs, gaps};
+  }
+  bool sound() const noexcept {
+    response_reader all = reader();
+    return response_sound(all, task_.log_probs);
+  }
+  /// D by the scalar definition, where the score exists for one token only.
+  void score_chunk(token_chunk const& chunk, float* out) const noexcept {
+    chunk.each([&](int k, index_t slot) {
+      top_k_row<float> lists;
+      out[k] = load_token(task_, b_, slot, lists).divergence().raw();
+    });
+  }
+
+  /// T, and what the budget is found from; false if the input is not sound.
+  bool summarize() {
+    if (task_.totals != nullptr) {
+      whole_ = task_.totals[b_];
+      return true;
+    }
+    response_summary whole;
+    whole.length = map_.tokens;
+    simd_statistics s(whole, scratch_);
+    if constexpr (needs_divergences<Region>) {
+      float* const scores = s.reserve(map_.tokens);
+      soundness input;
+      response_reader all = reader();
+      token_chunk chunk;
+      token_lanes in;
+      while (all.next(chunk, in)) {
+        take_scores(chunk, in, all);
+        score_chunk(chunk, in, input, scores + all.rank());
+      }
+      if (!all.sound() || !input.good(task_.log_probs)) return false;
+      if constexpr (any(Region::needed, needs::response)) s.observe(whole);
+      known_ = scores;
+    }
+    whole.delta_b = task_.region.resolve_budget(s);
+    whole_ = whole;
+    return true;
+  }
+  /// D of the tokens of a chunk on registers; writes whole groups.
+  void score_chunk(token_chunk const& chunk, token_lanes const& in, soundness& input, float* out) const noexcept {
+    Region const region = task_.region;
+    soundness seen = input;
+    each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
+      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+        seen.see(g, from + u * simd_size);
+        put_lanes(out + k, u * simd_size, load_tokens(region, g, from + u * simd_size).divergence());
+      });
+    });
+    input = seen;
+  }
+
+  /// D of the tokens of a chunk, where it is known before they are on registers.
+  void take_scores(token_chunk const& chunk, token_lanes& in, response_reader& from) const noexcept {
+    if (known_ != nullptr) in.score = known_ + from.rank();
+    else if (one_by_one()) {
+      score_chunk(chunk, from.scores());
+      in.score = from.scores();
+    }
+  }
+
+  /// Is the batch too large to be found in a cache afterwards, and to be there already?
+  bool out_of_cache() const noexcept {
+    constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
+    if constexpr (can_stream) return task_.batch.shape().covered() > tokens;
+    else return false;
+  }
+
+  /// Decides and writes every token; false if it is for the plain definition: the input is not sound, or what comes of it.
+  template <bool Report>
+  bool decide(report& diagnostics) {
+    prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
+    index_t const length = task_.schedule_length(whole_.length);
+    simd_report notes(carry.count + 1, length);
+    auto weigh = schedule_for(task_.region.weight(), length);
+    response_summary const whole = whole_;
+    deciding<Region, decltype(weigh)> with{task_.region, task_.objective, weigh,
+                                   simd_prefix(carry, static_cast<float>(task_.region.budget_slack()), whole_.delta_b),
+                                   V(task_.scale(whole_.length)), &whole};
+    bool const far = out_of_cache();
+    // Scaled by more than 1, a loss may overflow that is not seen in the sum.
+    bool const watched = Report && task_.scale(whole_.length) > 1.0F;
+    response_writer writer(task_.out, at_, watched, far);
+    writer.write_excluded(map_);
+    response_reader all = reader(&writer);
+    token_chunk chunk;
+    token_lanes in;
+    while (all.next(chunk, in)) {
+      take_scores(chunk, in, all);
+      chunk_outputs const out = writer.begin(chunk);
+      std::uint64_t kept[chunk_size / 64] = {};
+      if constexpr (Report) if (all.rank() > 0) notes.begin_chunk();
+      simd_counts counts;
+      decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, notes, out, kept);
+      writer.end(chunk, out, kept, Region::is_soft, Report ? &counts.tokens : nullptr);
+      if constexpr (Report) notes.end_chunk(counts, kept, chunk.count, diagnostics);
+    }
+    if constexpr (can_stream) {
+      if (far) end_streaming();
+    }
+    if (!all.sound() || !with.input.good(task_.log_probs)) return false;
+    if constexpr (!Report) return true;
+    notes.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
+    return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
+  }
+
+  job const& task_;
+  index_t b_;
+  response_place at_;
+  std::vector<float>& scratch_;
+  token_map map_;
+  response_summary whole_;
+  float const* known_ = nullptr;  // D of every token, where a first pass found it
+};
+
+/// Numbers that `simd_response` may keep at a time.
+template <class Region>
+std::size_t simd_room(task<float, Region> const& t) noexcept {
+  if constexpr (needs_divergences<Region>) return simd_statistics::room(longest_collected(t));
+  else return 0;
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

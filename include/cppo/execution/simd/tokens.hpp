@@ -1,0 +1,92 @@
+/// @file
+/// The tokens of a chunk as registers see them, a group at a time; and whether their input is sound.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/simd/slots.hpp>
+#include <cppo/execution/simd/prefix.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The tokens of a chunk as registers see them.
+struct token_lanes {
+  float const* pi = nullptr;
+  float const* mu = nullptr;
+  float const* advantage = nullptr;
+  float const* weighted = nullptr;  ///< advantage times extra weight
+  float const* given = nullptr;     ///< null: none lent
+  float const* score = nullptr;     ///< null: not known yet
+};
+/// Where a chunk's inputs are copied if they cannot be read in place.
+template <std::size_t Room>
+struct lane_copies {
+  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted[Room], given[Room], score[Room];
+};
+CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept { return simd_lane::from_raw(simd_ops::load(p + k)); }
+CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
+
+/// May D come from elsewhere than the score on registers?
+template <class Region>
+inline constexpr bool knows_scores =
+    needs_divergences<Region> || !scores_on<typename Region::divergence_type, simd_lane> ||
+    requires(typename Region::divergence_type const& d) { d.one_token_only(); };
+
+/// The lanes of tokens [k, k + live) with the rest of the group padded.
+inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copies<group_size>& to) noexcept {
+  auto const copy = [k, live](float const* from, float* out, float pad) -> float const* {
+    if (from == nullptr) return nullptr;
+    for (int j = 0; j < group_size; ++j) out[j] = pad;
+    std::memcpy(out, from + k, static_cast<std::size_t>(live) * sizeof(float));
+    return out;
+  };
+  return {copy(in.pi, to.pi, -1.0F), copy(in.mu, to.mu, -1.0F), copy(in.advantage, to.advantage, 0.0F),
+          copy(in.weighted, to.weighted, 0.0F), copy(in.given, to.given, 0.0F), copy(in.score, to.score, 0.0F)};
+}
+/// f(lanes, offset of the group in them, k) for each group of a chunk.
+template <class F>
+void each_group(token_chunk const& chunk, token_lanes const& in, F const& f) {
+  int k = 0;
+  for (; k + group_size <= chunk.count; k += group_size) f(in, k, k);
+  if (k == chunk.count) return;
+  lane_copies<group_size> copies;
+  f(padded_tail(in, k, chunk.count - k, copies), 0, k);
+}
+
+/// Finds input that is not finite, and log-probs out of their range, in a run of tokens.
+struct soundness {
+  simd_lane largest{std::numeric_limits<float>::lowest()};
+  simd_lane smallest{0.0F};
+  simd_ops::ints sizes = simd_ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
+
+  CPPO_ALWAYS_INLINE void see(token_lanes const& in, int k) noexcept {
+    simd_lane const pi = lanes_at(in.pi, k), mu = lanes_at(in.mu, k);
+    largest = max(largest, max(pi, mu));
+    smallest = min(smallest, min(pi, mu));
+    sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(pi - mu).raw()));
+    sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(in.advantage, k)).raw()));
+  }
+  bool good(number_range<float> log_probs) const noexcept {
+    auto const within = (largest <= simd_lane(log_probs.high)) & (smallest >= simd_lane(log_probs.low));
+    return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every(within.raw());
+  }
+};
+
+/// The tokens of a register, with D.
+template <class Region>
+CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& region, token_lanes const& in, int k) noexcept {
+  token<simd_lane> t(lanes_at(in.pi, k), lanes_at(in.mu, k), lanes_at(in.advantage, k));
+  t.lend_divergence(in.given != nullptr ? lanes_at(in.given, k) : simd_lane(0));
+  if constexpr (knows_scores<Region>) {
+    if (in.score != nullptr) {
+      t.set_divergence(lanes_at(in.score, k));
+      return t;
+    }
+  }
+  if constexpr (scores_on<typename Region::divergence_type, simd_lane>) t.set_divergence(score(region.divergence(), t));
+  return t;
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

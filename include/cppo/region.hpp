@@ -1,0 +1,12 @@
+/// @file
+/// Every region, the presets and the choice by name.
+#pragma once
+
+#include <cppo/region/cppo.hpp>
+#include <cppo/region/dppo.hpp>
+#include <cppo/region/named.hpp>
+#include <cppo/region/ppo.hpp>
+#include <cppo/region/presets.hpp>
+#include <cppo/region/reporting.hpp>
+#include <cppo/region/trm.hpp>
+#include <cppo/region/trust_region.hpp>

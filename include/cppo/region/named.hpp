@@ -1,0 +1,182 @@
+/// @file
+/// A trust region chosen at run time, by name: for trainers configured from a file.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/none.hpp>
+#include <cppo/divergence/precomputed.hpp>
+#include <cppo/divergence/single_sample.hpp>
+#include <cppo/divergence/top_k.hpp>
+#include <cppo/region/cppo.hpp>
+#include <cppo/region/dppo.hpp>
+#include <cppo/region/ppo.hpp>
+#include <cppo/region/reporting.hpp>
+#include <cppo/region/trm.hpp>
+#include <cppo/weight/permuted.hpp>
+
+#include <iterator>
+#include <optional>
+#include <string_view>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+
+template <class... Ds>
+struct divergence_list {};
+
+/// Every divergence that has a name, in the order of `divergence_names`.
+using named_divergences =
+    divergence_list<no_divergence_t, binary_tv_t, binary_kl_t, binary_kl_reverse_t, top_k_tv_t<>, top_k_kl_t<>,
+                    top_k_tv_t<top_k_form::replace_last>, top_k_kl_t<top_k_form::replace_last>,
+                    top_k_tv_t<top_k_form::list_only>, top_k_kl_t<top_k_form::list_only>, k1_t, k2_t, k3_t, precomputed_t>;
+inline constexpr std::string_view divergence_names[] = {
+    "none", "binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "top_k_tv_replace_last",
+    "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list", "k1", "k2", "k3", "precomputed"};
+inline constexpr std::string_view region_names[] = {
+    "none", "ppo", "dppo", "cppo", "cppo_calibrated", "cppo_no_budget", "cppo_no_weight", "cppo_shuffled", "cppo_soft",
+    "cppo_calibrated_soft", "trm_max", "trm_mean"};
+
+}  // namespace detail
+
+/// A divergence chosen at run time: an index into `divergence_names()`.
+class named_divergence {
+ public:
+  /// The divergence at a position in `divergence_names()`.
+  explicit constexpr named_divergence(int index) noexcept : index_(index) {}
+  /// Looks a name up; index -1 if there is none of that name.
+  static constexpr named_divergence find(std::string_view name) noexcept {
+    for (int i = 0; i < count; ++i) {
+      if (detail::divergence_names[i] == name) return named_divergence(i);
+    }
+    return named_divergence(-1);
+  }
+  /// Position in `divergence_names()`.
+  CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
+  /// Is there a divergence at this position (was the name known)?
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return {index_ >= 0 && index_ < count, "named_divergence", static_cast<double>(index_),
+            "a position in divergence_names(): -1 says that find() knows no such name"};
+  }
+  /// f(D) of the divergence that was chosen. Pre: check().
+  template <class F>
+  constexpr auto visit(F const& f) const {
+    return visit_in(f, detail::named_divergences{});
+  }
+  /// The input that must be lent.
+  CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
+  /// Must the chosen one be evaluated one token at a time (the Top-K forms)?
+  CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
+    return reads() == argument::token_id || reads() == argument::top_k;
+  }
+  /// No D of the chosen one is above it.
+  constexpr double largest() const noexcept { return largest_of(detail::named_divergences{}); }
+  /// D_t. Pre: one lane, or not `one_token_only()`.
+  template <class V>
+  CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
+    return score_of(t, detail::named_divergences{});
+  }
+
+ private:
+  template <class V, class D, class... Ds>
+  CPPO_HOST_DEVICE constexpr V score_of(token<V> const& t, detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if constexpr (detail::scores_on<D, V>) {
+      if (i == index_) return detail::score(D{}, t);
+    }
+    if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
+    else return V(0);
+  }
+  template <class F, class D, class... Ds>
+  constexpr auto visit_in(F const& f, detail::divergence_list<D, Ds...>, int i = 0) const {
+    if constexpr (sizeof...(Ds) > 0) {
+      if (i != index_) return visit_in(f, detail::divergence_list<Ds...>{}, i + 1);
+    }
+    return f(D{});
+  }
+  template <class D, class... Ds>
+  CPPO_HOST_DEVICE constexpr argument reads_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if constexpr (detail::declares_input<D>) {
+      if (i == index_) return D{}.reads();
+    }
+    if constexpr (sizeof...(Ds) > 0) return reads_of(detail::divergence_list<Ds...>{}, i + 1);
+    else return argument::none;
+  }
+  template <class D, class... Ds>
+  constexpr double largest_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+    if (i == index_) return detail::largest_divergence(D{});
+    if constexpr (sizeof...(Ds) > 0) return largest_of(detail::divergence_list<Ds...>{}, i + 1);
+    else return max_score;
+  }
+  static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
+  int index_;
+};
+
+/// A trust region as a configuration file gives it. Fields that a region does not read are ignored; a threshold or
+/// budget that is not given is the default of the region's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
+struct region_config {
+  std::string_view region = "cppo";           ///< one of `region_names()`
+  std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`; under ppo and none, for the report alone
+  std::optional<double> delta = {};           ///< threshold (dppo, cppo, trm)
+  std::optional<double> delta_b = {};         ///< fixed budget, or the floor where calibrated
+  double w_min = 0.8;                         ///< weight floor (cppo)
+  double epsilon = 0.2;                       ///< clip range (ppo)
+  std::optional<double> epsilon_low = {};     ///< the same below 1; not given: epsilon
+  std::optional<double> epsilon_high = {};    ///< the same above 1; not given: epsilon
+  calibration calibrate = {};                 ///< cppo_calibrated
+  std::uint64_t seed = 0;                     ///< cppo_shuffled
+};
+
+/// The names `region_config::region` may hold.
+constexpr auto const& region_names() noexcept { return detail::region_names; }
+/// The names `region_config::divergence` may hold.
+constexpr auto const& divergence_names() noexcept { return detail::divergence_names; }
+
+namespace detail {
+
+constexpr auto named_ppo(region_config const& c) noexcept {
+  double const e = c.epsilon;  // no optional is copied: g++ 12 warns of the number that it may not hold
+  return ppo({.epsilon_low = c.epsilon_low.value_or(e), .epsilon_high = c.epsilon_high.value_or(e)});
+}
+
+template <class F>
+constexpr bool visit_cppo(region_config const& c, named_divergence d, F&& f) {
+  cppo_options const o;
+  calibrated_cppo_options const from;
+  double const delta = c.delta.value_or(o.delta);
+  auto const within = divergence_within(delta);
+  auto const fixed = fixed_cppo({delta, c.delta_b.value_or(o.delta_b), c.w_min}, d);
+  auto const calibrated =
+      calibrated_cppo({c.delta.value_or(from.delta), c.delta_b.value_or(from.delta_b), c.w_min}, d, c.calibrate);
+  if (c.region == "cppo") f(fixed);
+  else if (c.region == "cppo_calibrated") f(calibrated);
+  else if (c.region == "cppo_no_budget") f(trust_region(d, fixed.weight(), toward_rollout | within));
+  else if (c.region == "cppo_no_weight") f(trust_region(d, linear_weight(1.0), fixed.mask()));
+  else if (c.region == "cppo_shuffled") f(trust_region(d, permuted(fixed.weight(), c.seed), fixed.mask()));
+  else if (c.region == "cppo_soft") f(softened(fixed, reciprocal_gate));
+  else if (c.region == "cppo_calibrated_soft") f(softened(calibrated, reciprocal_gate));
+  else return false;
+  return true;
+}
+
+}  // namespace detail
+
+/// Calls `f(region)` with the trust region that `c` names; false, and no call, if a name is unknown.
+///
+/// Each region is a different type, so `f` is generic. The divergence is chosen per call, not per type.
+template <class F>
+constexpr bool visit_region(region_config const& c, F&& f) {
+  named_divergence const d = named_divergence::find(c.divergence);
+  if (!d.check()) return false;
+  if (c.region == "none") f(reporting(unrestricted(), d));
+  else if (c.region == "ppo") f(reporting(detail::named_ppo(c), d));
+  else if (c.region == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
+  else if (c.region == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
+  else if (c.region == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
+  else return detail::visit_cppo(c, d, f);
+  return true;
+}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

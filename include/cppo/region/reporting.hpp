@@ -1,0 +1,44 @@
+/// @file
+/// What a region without a divergence measures all the same.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/none.hpp>
+#include <cppo/region/trust_region.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// The same region with a divergence for its report and its traces: `reporting(ppo(), binary_tv)`, whose drift can be
+/// compared with that of `fixed_cppo()`.
+///
+/// Mask, gate, loss and gradient keep their bits: the mask sees no D. What is traced of D_t, Z_t and S_{t-1} is that of
+/// the divergence. Cost: what the divergence costs.
+template <weight_schedule W, token_mask M, gate G, divergence_score D>
+constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence) noexcept {
+  constexpr bool decides_without_it = detail::together<reported<D>, M>::has_drift_it_asks_for;
+  static_assert(decides_without_it,
+                "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
+                "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
+  if constexpr (!decides_without_it) return r;
+  else return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
+}
+/// Never: they say what to do.
+/// @{
+template <class Own, class W, class M, class G>
+constexpr auto reporting(region<Own, W, M, G> const& r, detail::divergence_argument) noexcept {
+  return r;
+}
+template <divergence_score Own, weight_schedule W, token_mask M, gate G, divergence_score D>
+  requires(!std::is_same_v<Own, no_divergence_t>)
+constexpr auto reporting(region<Own, W, M, G> const& r, D) noexcept {
+  static_assert(std::is_same_v<Own, no_divergence_t>,
+                "this region has a divergence, which it reports: reporting(region, divergence) is for one without, so "
+                "pass the region as it is");
+  return r;
+}
+/// @}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,253 @@
+/// @file
+/// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/reported.hpp>
+#include <cppo/divergence/none.hpp>
+#include <cppo/gate/gates.hpp>
+#include <cppo/mask/leaves.hpp>
+#include <cppo/mask/prefix_budget.hpp>
+#include <cppo/weight/uniform.hpp>
+
+#include <type_traits>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+/// What only a region with a divergence has.
+inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
+/// Prefix budgets that a mask holds, negated or not.
+template <class M>
+inline constexpr int prefix_budgets = leaves<M, prefix_account>();
+
+/// What parts that are sound on their own may not have together.
+template <class D, class M>
+struct together {
+  static constexpr bool one_budget_at_most = prefix_budgets<M> <= 1;
+  static constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
+  static constexpr bool has_drift_it_asks_for = !reports_only<D> || !any(needs_of<M>, needs_of_drift);
+  static constexpr bool fit = one_budget_at_most && has_budget_it_asks_for && has_drift_it_asks_for;
+};
+}  // namespace detail
+
+/// A trust region. Trivially copyable: a value on the stack, a kernel argument.
+///
+///     Z_t = w_t D_t,   M_t = mask(token)          hard
+///                      M_t = 1 if mask(token), else g(excess)   soft [App. C]
+template <divergence_score D, weight_schedule W, token_mask M, gate G = hard_gate_t>
+class region {
+ public:
+  using divergence_type = D;  ///< how far pi is from mu
+  using weight_type = W;      ///< how much a position counts
+  using mask_type = M;        ///< which tokens are kept
+  using gate_type = G;        ///< what survives past the boundary
+
+  /// Is the gate soft?
+  static constexpr bool is_soft = !std::is_same_v<G, hard_gate_t>;
+  /// Union of what the parts need.
+  static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
+                                  (is_soft ? needs::prefix_values : needs::none);
+  /// Does the mask hold a prefix budget, negated or not?
+  static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
+  static_assert(detail::together<D, M>::fit,
+                "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
+
+  /// Binds the parts; see `trust_region` and `softened`.
+  constexpr region(D divergence, W weight, M mask, G gate) noexcept
+      : divergence_(divergence), weight_(weight), mask_(mask), gate_(gate) {}
+
+  /// The parts.
+  CPPO_HOST_DEVICE constexpr D const& divergence() const noexcept { return divergence_; }
+  CPPO_HOST_DEVICE constexpr W const& weight() const noexcept { return weight_; }  ///< weight schedule
+  CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
+  CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
+
+  /// Are all parameters in range? The first that is not: divergence, weight, mask from left to right, gate.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
+                                detail::parameters_of(mask_), detail::parameters_of(gate_)});
+  }
+  /// Is the token kept?
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
+    return mask_(seen(t));
+  }
+  /// How far past its boundary the token is. [Eq. 19]
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
+    return detail::excess_of(mask_, seen(t));
+  }
+  /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
+    if constexpr (!is_soft) {
+      return select(kept, V(1), V(0));
+    } else {
+      V const x = excess(t);
+      return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
+    }
+  }
+  /// delta_b of a response from its statistics, in [0, 1000]: what a budget returns beyond counts as the nearer end, NaN
+  /// as 0. 0 without a prefix budget.
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class Statistics>
+  CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
+    if constexpr (!has_prefix_budget) return 0.0;
+    else {
+      double const b = detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
+      return b > 0.0 ? (b < max_score ? b : max_score) : 0.0;
+    }
+  }
+  /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
+  /// 1000 without either. Of several thresholds on Z_t none is the one: then what the prefix leaves. [Eq. 8]
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t, V room) const noexcept {
+    V c(max_score);
+    if constexpr (has_prefix_budget) c = room;
+    if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
+      c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(seen(t)));
+    }
+    return c;
+  }
+  /// f(decision, tokens it was taken for), for each decision that the mask can come to, given `keeps(t)`. Of several
+  /// clauses that a masked token fails, the first in this order decided.
+  template <class V, class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept, F const& f) const noexcept {
+    auto open = !kept;
+    claim<clause::ratio>(decision::masked_ratio, t, open, f);
+    claim<clause::divergence>(decision::masked_divergence, t, open, f);
+    claim<clause::budget>(decision::masked_budget, t, open, f);
+    claim<clause::response>(decision::masked_response, t, open, f);
+    f(decision::masked_other, open);
+    if constexpr (detail::leaves<M, clause::toward>() > 0) {
+      auto const toward = detail::passes<clause::toward>(mask_, seen(t));
+      f(decision::kept_toward, kept & toward);
+      f(decision::kept, kept & !toward);
+    } else {
+      f(decision::kept, kept);
+    }
+  }
+  /// Which clause decided, as the number of a `decision`, given `keeps(t)`.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V decided_by(token<V> const& t, typename V::mask kept) const noexcept {
+    V code(0);
+    each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
+    return code;
+  }
+  /// Initial slack of the prefix budget; 0 without one.
+  CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
+    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).delta();
+    else return 0.0;
+  }
+
+ private:
+  /// The token as the parts that decide see it: a divergence for the report alone they do not.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
+    if constexpr (!detail::reports_only<D>) {
+      return (t);
+    } else {
+      token<V> without = t;
+      without.hide_divergence();
+      return without;
+    }
+  }
+  template <clause K, class V, class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
+    if constexpr (detail::leaves<M, K>() > 0) {
+      auto const passed = detail::passes<K>(mask_, seen(t));
+      f(d, open & !passed);
+      open = open & passed;
+    }
+  }
+
+  D divergence_;
+  W weight_;
+  M mask_;
+  G gate_;
+};
+
+namespace detail {
+/// f(input), for each input that a part of the region says must be lent.
+template <class D, class W, class M, class G, class F>
+constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
+  each_input(r.divergence(), f);
+  each_input(r.weight(), f);
+  each_input(r.mask(), f);
+  each_input(r.gate(), f);
+}
+}  // namespace detail
+
+/// A type made by `trust_region` (or shaped like it).
+template <class R>
+concept trust_region_like = detail::trivially_copyable_value<R> && requires {
+  typename R::divergence_type;
+  typename R::weight_type;
+  typename R::mask_type;
+  typename R::gate_type;
+  { R::needed } -> std::convertible_to<needs>;
+};
+
+namespace detail {
+/// Keeps every token: stands for regions that were refused.
+using open_region = region<no_divergence_t, uniform_weight_t, keep_all_t>;
+inline constexpr open_region no_region(no_divergence, uniform_weight, keep_all, hard_gate);
+template <class D, class W, class M>
+concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask<M>;
+}  // namespace detail
+
+/// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
+template <divergence_score D, weight_schedule W, token_mask M>
+constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
+  using parts = detail::together<D, M>;
+  static_assert(parts::one_budget_at_most,
+                "a trust region holds at most one prefix_budget: keep one, with the smaller delta and delta_b");
+  static_assert(parts::has_budget_it_asks_for,
+                "a mask of this trust region asks for the prefix budget, and there is none: put "
+                "cppo::prefix_budget(delta, delta_b) into its mask, or ask for something else");
+  static_assert(parts::has_drift_it_asks_for,
+                "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
+                "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
+  if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  else return detail::no_region;
+}
+/// Never: they say what is wrong.
+/// @{
+template <detail::any_part D, detail::any_part W, detail::any_part M>
+  requires(!detail::parts_in_order<D, W, M>)
+constexpr auto trust_region(D, W, M) noexcept {
+  static_assert(detail::never<D>, "trust_region takes a divergence, a weight and a mask, in this order");
+  return detail::no_region;
+}
+constexpr auto trust_region(detail::divergence_argument, detail::weight_argument, detail::mask_argument) noexcept {
+  return detail::no_region;
+}
+/// @}
+
+/// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
+///
+/// x_t is the masks' excess: the larger over `&`, the smaller over `|`, 0 for a token kept as toward mu. Tokens that the
+/// hard mask keeps have gate 1 exactly.
+template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
+constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
+  return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
+}
+/// Never: they say what is wrong.
+/// @{
+template <class D, class W, class M, class H>
+constexpr auto softened(region<D, W, M, H> const& hard, detail::gate_argument) noexcept {
+  return hard;
+}
+template <class R, class G>
+  requires(!detail::shaped_like_region<R>)
+constexpr auto softened(R const&, G const&) noexcept {
+  static_assert(detail::never<R>, "softened takes a region, as trust_region makes it, and a gate, in this order");
+  return detail::no_region;
+}
+/// @}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,66 @@
+// simd against seq, region by region: shared by the execution_simd_* tests.
+#pragma once
+
+#include "support/catch_compat.hpp"
+#include "support/generated_cases.hpp"
+
+#include <cppo/execution/simd.hpp>
+#include <cppo/region.hpp>
+
+namespace cppo_test {
+
+using namespace cppo::testing;
+
+// seq against simd on one batch.
+template <class T, class Region>
+std::string seq_against_simd(generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o,
+                             int threads) {
+  return seq_against(cppo::simd.with_threads(threads, 1), batch, region, o);
+}
+
+// A family is a value `f` with `f(divergence, use)`, which calls use(name, region) for each of its regions.
+// `seeds` generated batches of element type T for each region on one divergence.
+template <class T, class Family>
+void check_family(Family const& family, std::string_view divergence, std::uint64_t first, std::uint64_t seeds,
+                  generator_options o = {}) {
+  o.top_k = divergence.starts_with("top_k") ? 5 : 0;
+  o.divergence = divergence == "precomputed";
+  family(cppo::named_divergence::find(divergence), [&](char const* name, auto const& region) {
+    for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+      generated_batch<T> const batch = generate<T>(seed, o);
+      INFO(name << " on " << std::string(divergence) << ", seed " << seed);
+      std::string const wrong =
+          seq_against_simd(batch, region, varied_options(seed, batch.packed), 1 + static_cast<int>(seed % 4));
+      REQUIRE(wrong == "");
+    }
+  });
+}
+
+// Every length to 70, and those around blocks of 256.
+template <class Family>
+void check_lengths(Family const& family, bool packed) {
+  std::vector<index_t> lengths;
+  for (index_t n = 0; n <= 70; ++n) lengths.push_back(n);
+  for (index_t const n : {255, 256, 257, 271, 272, 273, 511, 512, 513, 528}) lengths.push_back(n);
+  generated_batch<float> const batch = of_lengths(lengths, 7, packed);
+  family(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
+    INFO(name);
+    REQUIRE(seq_against_simd(batch, region, {.aggregate = cppo::seq_mean_token_mean}, 1) == "");
+  });
+}
+
+// As many threads as are asked for.
+template <class Family>
+void check_threads(Family const& family) {
+  generated_batch<float> const batch = of_lengths(std::vector<index_t>(56, 600), 9, true);
+  family(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
+    auto const want = capture(cppo::seq, batch, region, {.aggregate = cppo::token_mean});
+    for (int const threads : {2, 3, 4}) {
+      auto const got = capture(cppo::simd.with_threads(threads, 1), batch, region, {.aggregate = cppo::token_mean});
+      INFO(name << " on " << threads << " threads");
+      REQUIRE(unlike_runs(got, want, batch.rows()) == "");
+    }
+  });
+}
+
+}  // namespace cppo_test

@@ -1,0 +1,186 @@
+// With a workspace that has seen the batch, a call on one thread allocates nothing; what it allocates otherwise it has
+// before it writes, and threads allocate nothing. Counted, and refused, by a replacement of operator new; the thread
+// sanitizer has its own and leaves no room for one.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CPPO_TEST_NEW_IS_TAKEN
+#endif
+#endif
+#if !defined(CPPO_TEST_NEW_IS_TAKEN)
+
+#include "support/catch_compat.hpp"
+
+#include <cppo/cppo.hpp>
+#include <cppo/testing/generated_batch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local int allocations = 0;
+thread_local int refused = 0;               // the one with this number fails; 0: none
+thread_local bool is_main = false;
+std::atomic<int> allocations_of_others{0};  // of threads that are not the tests' own
+
+}  // namespace
+
+void* operator new(std::size_t n, std::nothrow_t const&) noexcept {
+  if (++allocations == refused) return nullptr;
+  if (!is_main) ++allocations_of_others;
+  return std::malloc(n > 0 ? n : 1);
+}
+void* operator new(std::size_t n) {
+  if (void* p = operator new(n, std::nothrow)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace {
+
+using namespace cppo;
+
+struct lent {
+  index_t responses = 40, width = 600;  // too little for a thread to pay
+  std::vector<float> pi, mu, a, gradient;
+  std::vector<std::uint8_t> mask, kept;
+
+  lent() {
+    for (index_t i = 0; i < responses * width; ++i) {
+      auto const x = static_cast<float>(i * 7919 % 1000) / 1000.0F;
+      mu.push_back(-x - 0.1F);
+      pi.push_back(-x - 0.1F - 0.2F * static_cast<float>(i % 13 - 6) / 13.0F);
+      a.push_back(i % 3 == 0 ? -1.0F : 1.0F);
+      mask.push_back(i % 11 != 0 ? 1 : 0);
+    }
+    gradient.resize(pi.size());
+    kept.resize(pi.size());
+  }
+  template <class Executor, class Region>
+  int count(Executor const& executor, Region const& region) {
+    report r;
+    auto const batch = rollout_batch(padded(responses, width), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask));
+    loss_outputs const out{.gradient = gradient, .mask = kept, .report = &r};
+    int const before = allocations;
+    status const s = policy_loss(executor, batch, region, out);
+    int const made = allocations - before;
+    CHECK(s.ok());
+    return made;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a call with a workspace allocates nothing the second time", "[execution][simd]") {
+  lent data;
+  CHECK(data.count(simd, fixed_cppo()) == 0);  // no scores to keep: nothing ever
+  CHECK(data.count(simd, calibrated_cppo()) > 0);
+  workspace memory;
+  auto const executor = simd.with_workspace(memory);
+  (void)data.count(executor, calibrated_cppo());
+  std::vector<float> const first = data.gradient;
+  CHECK(data.count(executor, calibrated_cppo()) == 0);
+  CHECK(data.count(executor, fixed_cppo()) == 0);
+  CHECK(data.count(simd, calibrated_cppo()) > 0);
+  CHECK(data.gradient == first);
+  memory.clear();
+  CHECK(data.count(executor, calibrated_cppo()) > 0);
+}
+
+TEST_CASE("threads start where they pay, or where each has the slots asked for", "[execution][simd]") {
+  lent data;
+  CHECK(data.count(simd.with_threads(3), fixed_cppo()) == 0);
+  CHECK(data.count(simd.with_threads(3, 8001), fixed_cppo()) > 0);  // two of 12 000
+  CHECK(data.count(simd.with_threads(3, 24001), fixed_cppo()) == 0);
+}
+
+TEST_CASE("a workspace serves threads, and calls in double", "[execution][simd]") {
+  lent data;
+  (void)data.count(simd, calibrated_cppo());
+  std::vector<float> const want = data.gradient;
+  workspace memory;
+  for (int threads : {2, 3, 2, 1}) {
+    (void)data.count(simd.with_workspace(memory).with_threads(threads, 1), calibrated_cppo());
+    CHECK(data.gradient == want);
+  }
+  std::vector<double> const pi(data.pi.begin(), data.pi.end());
+  auto const batch = rollout_batch(padded(data.responses, data.width), log_prob(pi), rollout_log_prob(data.mu), advantage(data.a));
+  std::vector<double> one(pi.size()), other(pi.size());
+  CHECK(policy_loss(simd.with_workspace(memory), batch, calibrated_cppo(), {.gradient = one}).ok());
+  CHECK(policy_loss(seq, batch, calibrated_cppo(), {.gradient = other}).ok());
+  CHECK(one == other);
+}
+
+namespace {
+
+/// Refuses one allocation of a call after the other until there is none left to refuse; how many ended the call.
+template <class Executor, class Region>
+int refuse_each(Executor const& executor, Region const& region, loss_options const& options, lent& data) {
+  auto const batch = rollout_batch(padded(data.responses, data.width), log_prob(data.pi), rollout_log_prob(data.mu),
+                                   advantage(data.a), response_mask(data.mask));
+  loss_outputs const out{.gradient = data.gradient, .mask = data.kept};
+  REQUIRE(policy_loss(seq, batch, region, out, options).ok());
+  std::vector<float> const gradient = data.gradient;
+  std::vector<std::uint8_t> const kept = data.kept;
+  int ended = 0;
+  for (int k = 1;; ++k) {
+    std::fill(data.gradient.begin(), data.gradient.end(), 7.0F);
+    std::fill(data.kept.begin(), data.kept.end(), std::uint8_t{7});
+    bool threw = false;
+    status s;
+    allocations = 0;
+    refused = k;
+    try {
+      s = policy_loss(executor, batch, region, out, options);
+    } catch (std::bad_alloc const&) {
+      threw = true;
+    }
+    refused = 0;
+    int const made = allocations;
+    if (threw) {
+      ++ended;
+      CHECK(std::count(data.gradient.begin(), data.gradient.end(), 7.0F) == data.responses * data.width);
+      CHECK(std::count(data.kept.begin(), data.kept.end(), std::uint8_t{7}) == data.responses * data.width);
+      continue;
+    }
+    CHECK(s.ok());  // a thread that could not be started is not missed
+    CHECK(data.gradient == gradient);
+    CHECK(data.kept == kept);
+    if (made < k) return ended;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("where memory ends, a call throws on its own thread and has written nothing", "[execution][reliability]") {
+  is_main = true;
+  lent data;
+  loss_options counted;  // looks at the batch first
+  counted.aggregate = aggregation::token_mean;
+  for (loss_options const& options : {loss_options{}, counted}) {
+    auto const each_executor = [&](auto const& region, bool seq_collects) {
+      CHECK(refuse_each(seq, region, options, data) == (seq_collects ? 1 : 0));
+      CHECK(refuse_each(simd, region, options, data) == 1);
+      int const before = allocations_of_others;
+      CHECK(refuse_each(simd.with_threads(3, 1), region, options, data) >= 5);  // scores of three, whose, outcomes
+      workspace memory;
+      CHECK(refuse_each(simd.with_threads(3, 1).with_workspace(memory), region, options, data) > 0);
+      CHECK(allocations_of_others == before);
+    };
+    each_executor(calibrated_cppo(), true);
+    each_executor(trm_mean(), false);
+    CHECK(refuse_each(seq, fixed_cppo(), options, data) == 0);
+    CHECK(refuse_each(simd, fixed_cppo(), options, data) == 0);
+    CHECK(refuse_each(simd.with_threads(3, 1), fixed_cppo(), options, data) > 0);
+  }
+  // Lent in any other way than registers read it, a response goes the scalar way, on the same memory.
+  loss_options columns;
+  columns.positions = position_convention::padded_column;
+  CHECK(refuse_each(simd, calibrated_cppo(), columns, data) == 1);
+  CHECK(refuse_each(simd.with_threads(3, 1), calibrated_cppo(), columns, data) >= 5);
+}
+
+#endif
