@@ -4,8 +4,7 @@
     check_layers.py [--root DIR]          all checks; exit status 1 if one fails
     check_layers.py --list-up-to N        the headers of the layers 0 to N, one per line
 
-The rule: a file includes files of lower layers, and of its own layer only those that SAME_LAYER names. Besides: no
-include of the umbrella, no cycle, `#pragma once` and `/// @file` in every file, third-party names only in the files
+The rule: a file includes files of lower layers and of its own folder. Besides: no include of the umbrella, no cycle, `#pragma once` and `/// @file` in every file, third-party names only in the files
 that exist to contain them, group headers that hold all of their folder and nothing else, other people's macros put aside
 around all code.
 """
@@ -18,100 +17,28 @@ from pathlib import Path
 
 # ---- the table ---------------------------------------------------------------------------------------------------
 
-# First match counts. Paths are relative to include/cppo.
+# From the ground up; the first match counts. Paths are relative to include/cppo.
 LAYERS = [
-    (0, ["version.hpp", "config.hpp", "fwd.hpp"]),
+    (0, ["version.hpp", "abi.hpp", "config.hpp", "fwd.hpp"]),
     (1, ["core/*"]),
     (2, ["divergence/*", "weight/*", "budget/*", "gate/*"]),
     (3, ["mask/*"]),
     (4, ["region/*", "objective/*"]),
-    (5, ["execution/*"]),
-    (6, ["algorithm/*"]),
-    (7, ["interop/*", "theory/*", "testing/*"]),
-    (8, ["*.hpp"]),
+    (5, ["execution/call/*"]),
+    (6, ["execution/seq.hpp"]),
+    (7, ["execution/simd/*", "execution/block/*"]),
+    (8, ["execution/cuda/*"]),
+    (9, ["execution/*"]),
+    (10, ["algorithm/*"]),
+    (11, ["interop/*", "theory/*", "testing/*"]),
+    (12, ["*.hpp"]),
 ]
-
-# file: the files of its own layer that it may include. Patterns on both sides; every match of a file adds up.
-SAME_LAYER = {
-    "config.hpp": ["version.hpp"],
-    "fwd.hpp": ["config.hpp"],
-
-    "core/*": ["core/types.hpp"],
-    "core/exponential.hpp": ["core/numeric.hpp"],
-    "core/element.hpp": ["core/half.hpp"],
-    "core/cuda_half.hpp": ["core/element.hpp"],
-    "core/view.hpp": ["core/element.hpp"],
-    "core/narrowing.hpp": ["core/numeric.hpp", "core/view.hpp"],
-    "core/layout.hpp": ["core/status.hpp", "core/view.hpp"],
-    "core/buffer.hpp": ["core/layout.hpp"],
-    "core/batch.hpp": ["core/buffer.hpp"],
-    "core/status.hpp": ["core/parameter_check.hpp"],
-    "core/describe.hpp": ["core/status.hpp"],
-    "core/arithmetic.hpp": ["core/exponential.hpp", "core/prefix_sums.hpp"],
-    "core/overlap.hpp": ["core/batch.hpp"],
-    "core/prefix_sums.hpp": ["core/numeric.hpp", "core/parameter_check.hpp"],
-    "core/response_summary.hpp": ["core/prefix_sums.hpp"],
-    "core/probe.hpp": ["core/numeric.hpp"],
-    "core/token.hpp": ["core/batch.hpp", "core/exponential.hpp", "core/probe.hpp", "core/response_summary.hpp"],
-    "core/concepts.hpp": ["core/token.hpp"],
-    "core/refusals.hpp": ["core/concepts.hpp"],
-
-    "budget/calibrated.hpp": ["core/quantile.hpp"],
-    "weight/permuted.hpp": ["weight/uniform.hpp"],
-    "mask/*": ["mask/combinators.hpp"],
-
-    "region/*": ["region/trust_region.hpp"],
-    "region/presets.hpp": ["region/cppo.hpp"],
-    "region/named.hpp": ["region/ppo.hpp", "region/dppo.hpp", "region/cppo.hpp", "region/reporting.hpp", "region/trm.hpp"],
-    "objective/report.hpp": ["objective/aggregation.hpp", "objective/token_counts.hpp"],
-
-    # task, then what inspects and sums it, then the customization point, then the executors.
-    "execution/*": ["execution/call/task.hpp"],
-    "execution/call/host_executor.hpp": ["execution/call/inspection.hpp", "execution/call/report_sums.hpp"],
-    "execution/call/token_decision.hpp": ["execution/call/inspection.hpp", "execution/call/report_sums.hpp"],
-    "execution/seq.hpp": ["execution/call/token_decision.hpp", "execution/call/host_executor.hpp"],
-    "execution/call/threads.hpp": ["execution/call/host_executor.hpp"],
-    "execution/simd/intrinsics.hpp": ["execution/simd/registers.hpp"],
-    "execution/simd/slots.hpp": ["execution/call/host_executor.hpp", "execution/simd/intrinsics.hpp"],
-    "execution/simd/prefix.hpp": ["execution/simd/intrinsics.hpp"],
-    "execution/simd/selection.hpp": ["execution/simd/intrinsics.hpp"],
-    "execution/simd/statistics.hpp": ["execution/call/inspection.hpp", "execution/simd/prefix.hpp", "execution/simd/selection.hpp"],
-    "execution/simd/report.hpp": ["execution/simd/slots.hpp", "execution/simd/prefix.hpp"],
-    "execution/simd/tokens.hpp": ["execution/simd/slots.hpp", "execution/simd/prefix.hpp"],
-    "execution/simd/columns.hpp": ["execution/simd/tokens.hpp"],
-    "execution/simd/group.hpp": ["execution/simd/columns.hpp", "execution/simd/report.hpp"],
-    "execution/simd/response.hpp": ["execution/seq.hpp", "execution/simd/group.hpp", "execution/simd/statistics.hpp"],
-    "execution/simd/executor.hpp": ["execution/call/host_executor.hpp"],
-    "execution/simd.hpp": ["execution/call/threads.hpp", "execution/simd/executor.hpp", "execution/simd/response.hpp"],
-    "execution/cuda/no_device.hpp": ["execution/seq.hpp"],
-    "execution/block/statistics.hpp": ["execution/block/block.hpp", "execution/call/inspection.hpp"],
-    "execution/block/counts.hpp": ["execution/call/token_decision.hpp"],
-    "execution/block/report.hpp": ["execution/block/block.hpp", "execution/block/counts.hpp", "execution/call/host_executor.hpp"],
-    "execution/block/response.hpp": ["execution/block/report.hpp", "execution/block/statistics.hpp", "execution/call/host_executor.hpp"],
-    "execution/block/call.hpp": ["execution/block/response.hpp"],
-    "execution/cuda/collectives.cuh": ["execution/block/call.hpp"],
-    "execution/cuda/kernels.cuh": ["execution/cuda/collectives.cuh"],
-    "execution/cuda/workspace.cuh": ["execution/block/call.hpp"],
-    "execution/cuda.cuh": ["execution/cuda/kernels.cuh", "execution/cuda/workspace.cuh"],
-
-    "algorithm/in_pieces.hpp": ["algorithm/policy_loss.hpp"],
-    "algorithm/diagnosis_layout.hpp": ["algorithm/diagnosis_statistics.hpp"],
-    "algorithm/diagnosis_sums.hpp": ["algorithm/diagnosis_statistics.hpp"],
-    "algorithm/diagnose.hpp": ["algorithm/diagnosis_layout.hpp", "algorithm/diagnosis_sums.hpp", "algorithm/findings.hpp",
-                               "algorithm/policy_loss.hpp"],
-    "algorithm/refused_calls.hpp": ["algorithm/policy_loss.hpp"],
-    "testing/*": ["testing/*"],
-    "theory/certificate.hpp": ["theory/bound.hpp", "theory/profile.hpp"],
-    "theory/tabular.hpp": ["theory/tabular_policy.hpp"],
-    "theory/tabular_policy.hpp": ["theory/rational.hpp"],
-
-    "cppo.hpp": ["*"],
-}
+GROUPS = 12  # the layer of the headers that include a folder
 
 # file: the only files of the library it may include. The oracle is written from the equations; if it reused the
 # layers 1 to 4 beyond the views, it would prove nothing.
 ONLY = {
-    "testing/reference*.hpp": ["version.hpp", "config.hpp", "core/types.hpp", "core/view.hpp", "core/element.hpp", "core/half.hpp",
+    "testing/reference*.hpp": ["config.hpp", "core/types.hpp", "core/view.hpp", "core/element.hpp", "core/half.hpp",
                                "core/status.hpp", "core/buffer.hpp", "core/batch.hpp", "testing/reference*.hpp"],
 }
 
@@ -264,11 +191,9 @@ class Checker:
         if other > header.layer:
             self.problem(header, number, f"layer {header.layer} includes layer {other}",
                          f"move what both need to layer {header.layer - 1 if header.layer else 0} or lower, or this file up")
-        elif not any(fnmatch.fnmatchcase(header.name, file) and matches(target, allowed)
-                     for file, allowed in SAME_LAYER.items()):
-            self.problem(header, number, f"both files are of layer {header.layer}",
-                         f"move the common part down, or allow it: SAME_LAYER[\"{header.name}\"] = [\"{target}\"] "
-                         "in cmake/check_layers.py")
+        elif target.rpartition("/")[0] != header.name.rpartition("/")[0]:
+            self.problem(header, number, f"both files are of layer {header.layer}, in two folders",
+                         "move the common part down")
 
     def check_system_include(self, header, number, target):
         vendor = target.split("/")[0].split("_")[0].removesuffix(".h").removesuffix(".hpp").removesuffix(".cuh")
@@ -327,7 +252,7 @@ class Checker:
     def check_groups(self):
         """A file beside a folder of its name includes all of it, and holds no code."""
         for header in self.headers.values():
-            if header.layer != 8 or header.name == "cppo.hpp":
+            if header.layer != GROUPS or header.name == "cppo.hpp":
                 continue
             folder = header.name.removesuffix(".hpp") + "/"
             content = {name for name in self.headers if name.startswith(folder) and name.endswith(".hpp") and
@@ -338,7 +263,7 @@ class Checker:
             for name in sorted(content - {target for _, target in header.own_includes()}):
                 self.problem(header, 1, f"does not include <cppo/{name}>", "add the line: a group holds all of its folder")
         for header in self.headers.values():
-            if header.layer == 8:
+            if header.layer == GROUPS:
                 for number, line in enumerate(header.code_lines(), 1):
                     if line.strip() and not re.match(r"\s*#", line):
                         self.problem(header, number, "code in a header of includes", "move it to a layer")

@@ -1,4 +1,4 @@
-// Packed responses (cu_seqlens) with holes: tool output inside a response is no token of the region.
+// Packed responses (cu_seqlens) with holes: tool output inside a response is no token of the policy.
 #include <cppo/cppo.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-// A response that one region began and a newer one went on with: its stale tokens kept, weighed by 0, or masked.
+// A response that one policy began and a newer one went on with: its stale tokens kept, weighed by 0, or masked.
 #include <cppo/cppo.hpp>
 
 #include <cassert>
@@ -8,7 +8,7 @@
 
 using namespace cppo;
 
-constexpr int stale = 4, T = 10;  // the older region sampled tokens 1 to 4
+constexpr int stale = 4, T = 10;  // the older policy sampled tokens 1 to 4
 struct outcome {
   float gradient[T], weight[T], drift[T], mask[T];
 };
@@ -30,7 +30,7 @@ int main() {
   float const adv[T] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
   //! [resumed]
-  // Each token's own log mu: the older tokens count like all others, against the region that sampled them.
+  // Each token's own log mu: the older tokens count like all others, against the policy that sampled them.
   outcome const kept = call(rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(mu), advantage(adv)));
 
   // Weighed by 0: they teach nothing, and keep their positions and what they have spent of the prefix budget.

@@ -19,7 +19,7 @@ bool check(cudaError_t e, char const* what) {
   return e == cudaSuccess;
 }
 
-// Log-probs like those of a region that has moved a little.
+// Log-probs like those of a policy that has moved a little.
 __global__ void fill(float* pi, float* mu, float* a, index_t n, index_t width) {
   for (index_t i = blockIdx.x * index_t{blockDim.x} + threadIdx.x; i < n; i += index_t{gridDim.x} * blockDim.x) {
     auto x = static_cast<std::uint32_t>(i) * 2654435761U;

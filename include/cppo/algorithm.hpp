@@ -2,6 +2,7 @@
 /// Every algorithm.
 #pragma once
 
+#include <cppo/algorithm/checks.hpp>
 #include <cppo/algorithm/diagnose.hpp>
 #include <cppo/algorithm/diagnosis_layout.hpp>
 #include <cppo/algorithm/diagnosis_statistics.hpp>

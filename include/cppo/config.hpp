@@ -5,7 +5,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/version.hpp>
+#include <cppo/abi.hpp>
 
 #include <cfloat>
 
@@ -99,85 +99,6 @@
 #else
 #define CPPO_ROUNDED(x)
 #endif
-
-// The inline namespace carries version and instruction set, a bit for each extension that compilers put into plain code
-// and that is listed here, and what else changes the body of a function: two versions, or two translation units that
-// differ in one, never share an inline function. Not in it: CPPO_USE_XSIMD, CPPO_USE_CUDA and CPPO_USE_EIGEN, which add
-// functions and change none (testing/region_runner.hpp says so for itself), and what leaves the bits as they are, such
-// as CPPO_NO_FORCED_INLINING, optimisation and sanitizers.
-#define CPPO_DETAIL_IS_1 0, 1
-#define CPPO_DETAIL_SECOND(a, b, ...) b
-#define CPPO_DETAIL_BIT_2(known) CPPO_DETAIL_SECOND(known, 0, 0)
-#define CPPO_DETAIL_BIT_1(value) CPPO_DETAIL_BIT_2(CPPO_DETAIL_IS_##value)
-#define CPPO_DETAIL_BIT(macro) CPPO_DETAIL_BIT_1(macro)  // 1 where the macro is defined to 1, else 0
-#define CPPO_DETAIL_HEX_0000 0
-#define CPPO_DETAIL_HEX_0001 1
-#define CPPO_DETAIL_HEX_0010 2
-#define CPPO_DETAIL_HEX_0011 3
-#define CPPO_DETAIL_HEX_0100 4
-#define CPPO_DETAIL_HEX_0101 5
-#define CPPO_DETAIL_HEX_0110 6
-#define CPPO_DETAIL_HEX_0111 7
-#define CPPO_DETAIL_HEX_1000 8
-#define CPPO_DETAIL_HEX_1001 9
-#define CPPO_DETAIL_HEX_1010 a
-#define CPPO_DETAIL_HEX_1011 b
-#define CPPO_DETAIL_HEX_1100 c
-#define CPPO_DETAIL_HEX_1101 d
-#define CPPO_DETAIL_HEX_1110 e
-#define CPPO_DETAIL_HEX_1111 f
-#define CPPO_DETAIL_HEX_2(a, b, c, d) CPPO_DETAIL_HEX_##a##b##c##d
-#define CPPO_DETAIL_HEX_1(a, b, c, d) CPPO_DETAIL_HEX_2(a, b, c, d)
-#define CPPO_DETAIL_HEX(a, b, c, d) \
-  CPPO_DETAIL_HEX_1(CPPO_DETAIL_BIT(a), CPPO_DETAIL_BIT(b), CPPO_DETAIL_BIT(c), CPPO_DETAIL_BIT(d))
-#define CPPO_DETAIL_DIGITS_(a, b, c, d, e, f, g, h) a##b##c##d##e##f##g##h
-#define CPPO_DETAIL_DIGITS(a, b, c, d, e, f, g, h) CPPO_DETAIL_DIGITS_(a, b, c, d, e, f, g, h)
-#if defined(__aarch64__)
-#define CPPO_DETAIL_EXTENSIONS \
-  CPPO_DETAIL_DIGITS( \
-    CPPO_DETAIL_HEX(__ARM_FEATURE_SVE, __ARM_FEATURE_SVE2, __ARM_FEATURE_ATOMICS, __ARM_FEATURE_DOTPROD), \
-    CPPO_DETAIL_HEX(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, \
-                    __ARM_FEATURE_MATMUL_INT8, __ARM_FEATURE_CRC32), \
-    CPPO_DETAIL_HEX(__ARM_FEATURE_CSSC, __ARM_FEATURE_MOPS, __ARM_FEATURE_FRINT, __ARM_FEATURE_RCPC), , , , , )
-#else
-#define CPPO_DETAIL_EXTENSIONS \
-  CPPO_DETAIL_DIGITS( \
-    CPPO_DETAIL_HEX(__SSE3__, __SSSE3__, __SSE4_1__, __SSE4_2__), \
-    CPPO_DETAIL_HEX(__POPCNT__, __AVX__, __F16C__, __FMA__), \
-    CPPO_DETAIL_HEX(__FMA4__, __XOP__, __AVX2__, __BMI__), \
-    CPPO_DETAIL_HEX(__BMI2__, __LZCNT__, __MOVBE__, __TBM__), \
-    CPPO_DETAIL_HEX(__AVX512F__, __AVX512CD__, __AVX512DQ__, __AVX512BW__), \
-    CPPO_DETAIL_HEX(__AVX512VL__, __AVX512VBMI__, __AVX512VBMI2__, __AVX512IFMA__), \
-    CPPO_DETAIL_HEX(__AVX512VNNI__, __AVX512BITALG__, __AVX512VPOPCNTDQ__, __AVX512BF16__), \
-    CPPO_DETAIL_HEX(__AVX512FP16__, __AVXVNNI__, __GFNI__, __APX_F__))
-#endif
-#define CPPO_DETAIL_JOIN_(a, b, c, d, e, f, g) v##a##_##b##_##c##_##d##_##e##f##g
-#define CPPO_DETAIL_JOIN(a, b, c, d, e, f, g) CPPO_DETAIL_JOIN_(a, b, c, d, e, f, g)
-#if defined(__AVX512F__)
-#define CPPO_DETAIL_ISA avx512
-#elif defined(__AVX2__)
-#define CPPO_DETAIL_ISA avx2
-#elif defined(__AVX__)
-#define CPPO_DETAIL_ISA avx
-#elif defined(__SSE4_1__)
-#define CPPO_DETAIL_ISA sse4
-#else
-#define CPPO_DETAIL_ISA base
-#endif
-#if defined(CPPO_ALLOW_FAST_MATH)
-#define CPPO_DETAIL_MATH _fast
-#else
-#define CPPO_DETAIL_MATH
-#endif
-#if defined(__cpp_exceptions)
-#define CPPO_DETAIL_THROWS
-#else
-#define CPPO_DETAIL_THROWS _nothrow
-#endif
-/// The inline namespace of this version and target.
-#define CPPO_ABI \
-  CPPO_DETAIL_JOIN(CPPO_VERSION_MAJOR, CPPO_VERSION_MINOR, CPPO_VERSION_PATCH, CPPO_DETAIL_ISA, \
-                   CPPO_DETAIL_EXTENSIONS, CPPO_DETAIL_MATH, CPPO_DETAIL_THROWS)
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 

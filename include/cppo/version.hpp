@@ -16,6 +16,6 @@
 /// Major version.
 #define CPPO_VERSION_MAJOR 0
 /// Minor version.
-#define CPPO_VERSION_MINOR 1
+#define CPPO_VERSION_MINOR 2
 /// Patch version.
 #define CPPO_VERSION_PATCH 0

@@ -25,7 +25,7 @@ T* there(std::vector<T> const& from) {
   return copied == cudaSuccess ? static_cast<T*>(p) : nullptr;
 }
 
-// Inputs as in benchmarks/cuda/bench.cu: log-probs like those of a region that has moved a little. In lists the sampled
+// Inputs as in benchmarks/cuda/bench.cu: log-probs like those of a policy that has moved a little. In lists the sampled
 // token is the first, in every second one.
 struct inputs {
   std::vector<float> pi, mu, a, listed_pi, listed_mu;

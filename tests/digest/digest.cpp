@@ -69,7 +69,7 @@ void note(hash128& h, cppo::report const& r) {
 }
 void note(hash128& h, cppo::prefix_sums const& s) {
   static_assert(sizeof s == 7 * sizeof(std::int64_t), "a field is not in this list");
-  numbers(h, {s.drift.high, s.drift.low, s.weight.high, s.weight.low, s.budget.high, s.budget.low, s.count});
+  numbers(h, {s.drift.high, s.drift.low, s.weight.high, s.weight.low, s.allowance.high, s.allowance.low, s.count});
 }
 void note(hash128& h, cppo::response_summary const& s) {
   static_assert(sizeof s == 6 * sizeof(std::int64_t), "a field is not in this list");

@@ -62,7 +62,7 @@ struct code_batch {
   }
 
  private:
-  // Half of what a token leaves of a region, as a log-prob.
+  // Half of what a token leaves of a policy, as a log-prob.
   static float half_the_rest(float log_prob) {
     double const rest = -std::expm1(static_cast<double>(log_prob));
     return rest > 0.0 ? static_cast<float>(std::log(0.5 * rest)) : -std::numeric_limits<float>::infinity();

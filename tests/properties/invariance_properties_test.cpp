@@ -221,7 +221,7 @@ TEST_CASE("property: a decision does not depend on the advantages of other token
   });
 }
 
-TEST_CASE("property: Binary-TV is symmetric, regions exchanged and A turned round leave the mask", "[property]") {
+TEST_CASE("property: Binary-TV is symmetric, policies exchanged and A turned round leave the mask", "[property]") {
   property("pi and mu exchanged", [](region_choice const& choice, code_batch const& codes) {
     cppo::region_config config = choice.config();
     config.divergence = "binary_tv";

@@ -142,7 +142,7 @@ TEST_CASE("property: w_min = 1 with a budget that never binds is DPPO", "[proper
   });
 }
 
-TEST_CASE("property: identical regions keep all, with gradient -A", "[property]") {
+TEST_CASE("property: identical policies keep all, with gradient -A", "[property]") {
   property("pi = mu", [](region_choice const& choice, code_batch const& codes) {
     batch_t batch = codes.make();
     batch.log_prob = batch.rollout_log_prob;

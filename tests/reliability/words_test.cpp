@@ -259,7 +259,7 @@ TEST_CASE("F40: buffers of another shape, shared memory and short carries are to
   says(text(theory::certificate(b.view(), ppo(), {.xi = -1.0}).outcome), "option xi is -1, but must be 0 or more");
 }
 
-TEST_CASE("F40: bad input is told with its number, by every executor and region for it", "[reliability]") {
+TEST_CASE("F40: bad input is told with its number, by every executor, however it is to be treated", "[reliability]") {
   lent b;
   b.mu[9] = std::numeric_limits<float>::quiet_NaN();
   b.pi[6] = 1e-6F;

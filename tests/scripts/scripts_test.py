@@ -62,8 +62,11 @@ class CheckLayers(Tree):
         self.refused("core/types.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "layer 1 includes layer 3")
 
     def test_same_layer(self):
-        self.write({"mask.hpp": GOOD["mask.hpp"] + "#include <cppo/mask/two.hpp>\n"})
-        self.refused("mask/two.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "both files are of layer 3", "SAME_LAYER")
+        self.write({"mask.hpp": GOOD["mask.hpp"] + "#include <cppo/mask/two.hpp>\n",
+                    "mask/two.hpp": PLAIN + "#include <cppo/mask/one.hpp>\n"})
+        self.assertEqual(self.check().returncode, 0)
+        self.write({"gate/one.hpp": PLAIN + "int gate();\n"})
+        self.refused("weight/one.hpp", PLAIN + "#include <cppo/gate/one.hpp>\n", "both files are of layer 2")
 
     def test_umbrella(self):
         self.refused("mask/one.hpp", PLAIN + "#include <cppo/cppo.hpp>\n", "includes the umbrella")

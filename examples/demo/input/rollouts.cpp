@@ -9,7 +9,7 @@ namespace demo {
 
 char const* const rollout_fields =
     "A rollout file is JSON Lines, one response a line:\n"
-    "  rollout_log_prob  [T] log-prob of each token under the region that sampled it, nats\n"
+    "  rollout_log_prob  [T] log-prob of each token under the policy that sampled it, nats\n"
     "  log_prob          [T] the same under the policy being trained; or an object from the\n"
     "                    number of updates to [T]: {\"0\": [...], \"16\": [...]}\n"
     "  advantage         a number, or [T]\n"

@@ -155,7 +155,7 @@ std::string decision_chart(followed const& one, std::vector<step> const& steps) 
 
 appearance appearance_of(cppo::decision d) {
   switch (d) {
-  case cppo::decision::excluded: return {"outside", "not the region\u2019s token"};
+  case cppo::decision::excluded: return {"outside", "not the policy\u2019s token"};
   case cppo::decision::kept: return {"kept", "kept"};
   case cppo::decision::kept_toward: return {"toward", "kept, moves back toward \u03bc"};
   case cppo::decision::masked_ratio: return {"own", "masked by its ratio"};

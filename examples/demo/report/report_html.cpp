@@ -30,7 +30,7 @@ std::string head(study const& s, provenance const& from, training const* trained
   bool const dated = first.updates != unknown_updates;
   std::string out = "<header><p class=\"brand\">cppo</p><h1>Which tokens may still teach?</h1><p class=\"lede\">";
   out +=
-      fmt::format("A language model wrote {} responses and is now trained on them. With every update the region that "
+      fmt::format("A language model wrote {} responses and is now trained on them. With every update the policy that "
                   "learns moves away from the one that wrote. A <em>trust region</em> decides, token by token, "
                   "which updates still count. Here {} trust region{} judge{} the same {} tokens{}.</p>",
                   first.responses, first.rows.size(), first.rows.size() == 1 ? "" : "s",
@@ -48,7 +48,7 @@ std::string head(study const& s, provenance const& from, training const* trained
 
 std::string terms() {
   return fmt::format(
-      "<dl class=\"terms\"><div><dt>Two regions</dt><dd>\u03bc sampled the text and is frozen. \u03c0 is the same "
+      "<dl class=\"terms\"><div><dt>Two policies</dt><dd>\u03bc sampled the text and is frozen. \u03c0 is the same "
       "model "
       "some updates later. Their ratio is \u03c1 = \u03c0/\u03bc.</dd></div>"
       "<div><dt>Drift {}</dt><dd>How far \u03c0 has moved from \u03bc at token t. Binary-TV is the change in "

@@ -1,110 +1,31 @@
 /// @file
-/// The exact prefix: sums of per-token values as integers, so that any order, block, thread or cut gives the same bits.
+/// The prefix of a token: exact sums of drift, weight and allowance over the tokens before it.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/numeric.hpp>
-#include <cppo/core/parameter_check.hpp>
-#include <cppo/core/types.hpp>
+#include <cppo/core/exact_sum.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Scores and budgets saturate here: |D_t| and delta, delta_b never exceed it (an infinite divergence counts as 1000).
-inline constexpr double max_score = 1000.0;
-
-namespace detail {
-/// Is it a threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too?
-CPPO_HOST_DEVICE constexpr parameter_check threshold_check(double delta, char const* name) noexcept {
-  return {delta >= 0x1p-126 && delta <= max_score, name, delta,
-          "in [2^-126, 1000]: to keep no token write keep_none in its place, to keep all keep_all"};
-}
-}  // namespace detail
-
-/// A sum on the grid 2^-40 in two limbs: value = high * 2^-15 + low * 2^-40. Exact up to 2^31 terms of magnitude 1000.
-struct exact_sum {
-  index_t high = 0;  ///< units of 2^-15
-  index_t low = 0;   ///< units of 2^-40
-
-  /// The sum as a number, rounded once.
-  CPPO_HOST_DEVICE constexpr double value() const noexcept {
-    return static_cast<double>(high) * 0x1p-15 + static_cast<double>(low) * 0x1p-40;
-  }
-  /// Exact sign test.
-  CPPO_HOST_DEVICE constexpr bool nonnegative() const noexcept { return high + (low >> 25) >= 0; }
-  /// Exact sum.
-  CPPO_HOST_DEVICE friend constexpr exact_sum operator+(exact_sum a, exact_sum b) noexcept {
-    return {a.high + b.high, a.low + b.low};
-  }
-  /// Exact difference.
-  CPPO_HOST_DEVICE friend constexpr exact_sum operator-(exact_sum a, exact_sum b) noexcept {
-    return {a.high - b.high, a.low - b.low};
-  }
-  /// Same value.
-  CPPO_HOST_DEVICE friend constexpr bool operator==(exact_sum a, exact_sum b) noexcept {
-    exact_sum const d = a - b;
-    return d.nonnegative() && (b - a).nonnegative();
-  }
-};
-
-namespace detail {
-
-/// Nearest integer, ties to even, for |x| < 2^31.
-CPPO_HOST_DEVICE constexpr index_t nearest(double x) noexcept {
-#if defined(__CUDA_ARCH__)
-  if (!__builtin_is_constant_evaluated()) return __double2int_rn(x);
-#endif
-  return static_cast<index_t>((x + 6755399441055744.0) - 6755399441055744.0);
-}
-
-CPPO_HOST_DEVICE constexpr index_t nearest(float x) noexcept {
-#if defined(__CUDA_ARCH__)
-  if (!__builtin_is_constant_evaluated()) return __float2int_rn(x);
-#endif
-  return nearest(static_cast<double>(x));
-}
-
-/// x on the grid, |x| <= 1000: high = nearest(2^15 x), low = nearest of the rest in units of 2^-40.
-template <class Real>
-CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
-  Real const scaled = x * Real(32768);
-  index_t const high = nearest(scaled);
-  Real const rest = (scaled - static_cast<Real>(high)) * Real(33554432);
-  return {high, nearest(rest)};
-}
-
-/// A bound of means: what the mean of equal values would be, each of them `bound` as a Real.
-template <class Real>
-CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
-  return to_grid(static_cast<Real>(bound)).value();
-}
-
-/// Into [-1000, 1000]; NaN counts as 1000.
-template <class V>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {
-  return max(min(x, V(max_score)), V(-max_score));
-}
-
-}  // namespace detail
-
-/// What a prefix of a response has spent and earned: a commutative monoid under `+`, identity `{}`.
+/// What a prefix of a response has spent, and what it was allowed to: a commutative monoid under `+`, identity `{}`.
 struct prefix_sums {
-  exact_sum drift;    ///< S = sum of Z_j = w_j D_j
-  exact_sum weight;   ///< W = sum of w_j
-  exact_sum budget;   ///< sum of w_j delta_b
-  index_t count = 0;  ///< valid tokens
+  exact_sum drift;      ///< S = sum of Z_j = w_j D_j
+  exact_sum weight;     ///< W = sum of w_j
+  exact_sum allowance;  ///< sum of w_j delta_b
+  index_t count = 0;    ///< valid tokens
 
   /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, exactly, with these the sums before t.
   CPPO_HOST_DEVICE constexpr bool admits(exact_sum z, exact_sum delta) const noexcept {
-    return (budget - drift + delta - z).nonnegative();
+    return (allowance - drift + delta - z).nonnegative();
   }
   /// Sums of two consecutive pieces.
   CPPO_HOST_DEVICE friend constexpr prefix_sums operator+(prefix_sums const& a, prefix_sums const& b) noexcept {
-    return {a.drift + b.drift, a.weight + b.weight, a.budget + b.budget, a.count + b.count};
+    return {a.drift + b.drift, a.weight + b.weight, a.allowance + b.allowance, a.count + b.count};
   }
   /// Same values.
   CPPO_HOST_DEVICE friend constexpr bool operator==(prefix_sums const& a, prefix_sums const& b) noexcept {
-    return a.drift == b.drift && a.weight == b.weight && a.budget == b.budget && a.count == b.count;
+    return a.drift == b.drift && a.weight == b.weight && a.allowance == b.allowance && a.count == b.count;
   }
 };
 

@@ -78,12 +78,12 @@ class seq_response {
     Real const extra_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
     auto const d = decide_token(task_, t, s == slot::bad, extra_weight, task_.scale(whole.length), before, traces_);
     task_.write(b_, i, d.record);
-    if (task_.reports) note(d, rank, at[0], whole.length, sums, diagnostics);
+    if (task_.reports) report_token(d, rank, at[0], whole.length, sums, diagnostics);
     before = before + prefix_step(t);
   }
 
   /// Adds the token to the report.
-  constexpr void note(decided_token<Real> const& d, index_t rank, index_t at, index_t length, report_sums<Real>& sums,
+  constexpr void report_token(decided_token<Real> const& d, index_t rank, index_t at, index_t length, report_sums<Real>& sums,
                       report& diagnostics) const {
     Real const* term = d.terms;
     sums.each([&](lane_sums<Real>& sum) { sum.add(rank, *term++); });

@@ -28,7 +28,7 @@ constexpr auto ppo(ppo_options const& o = {}) noexcept {
   return trust_region(no_divergence, uniform_weight, toward_rollout | within);
 }
 
-/// No trust region: every token counts (plain importance-weighted region gradient).
+/// No trust region: every token counts (plain importance-weighted policy gradient).
 constexpr auto unrestricted() noexcept { return trust_region(no_divergence, uniform_weight, keep_all); }
 
 }}  // namespace cppo

@@ -153,7 +153,7 @@ TEST_CASE("diagnose: NaN and infinities, at active tokens only") {
   }
 }
 
-TEST_CASE("diagnose: positive log-probs of either region") {
+TEST_CASE("diagnose: positive log-probs of either policy") {
   sound_batch b;
   b.pi[4] = 0.01;
   b.mu[4] = 0.0;
@@ -200,7 +200,7 @@ TEST_CASE("diagnose: what a call refuses in any other input is found too") {
   looked_at(nullptr);
 }
 
-TEST_CASE("diagnose: identical regions, all tokens but one are not enough") {
+TEST_CASE("diagnose: identical policies, all tokens but one are not enough") {
   sound_batch b;
   b.mu = b.pi;
   only(b.diagnosis(), finding::identical_policies);

@@ -141,7 +141,7 @@ TEST_CASE("the sampled token counts with its own log-probs, not with those of it
   CHECK(run(other, top_k_tv_list) != run(l, top_k_tv_list));
 }
 
-TEST_CASE("a token that a region rules out: TV counts it, KL saturates only where pi rules it out", "[divergence]") {
+TEST_CASE("a token that a policy rules out: TV counts it, KL saturates only where pi rules it out", "[divergence]") {
   vocabulary const v{{0.6, 0.3, 0.1}, {0.5, 0.3, 0.2}};
   lists l = list_of(v, 2, 0);
   l.log_pi[1] = minus_infinity;

@@ -124,7 +124,7 @@ TEST_CASE("the REINFORCE form's gradient is the central difference with rho held
       double const log_q = -5.0 * random.uniform() - 4.0;
       sample s{std::min(log_q + 1.5 * random.normal(), -0.01), log_q, random.normal(), 0.7};
       outcome const at = run(s, cppo::unrestricted(), {.surrogate = o});
-      // Both regions moved together: rho stays.
+      // Both policies moved together: rho stays.
       auto const moved = [&](double by) {
         return run({s.log_p + by, s.log_q + by, s.advantage, s.weight}, cppo::unrestricted(), {.surrogate = o}).loss;
       };

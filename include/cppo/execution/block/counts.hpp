@@ -16,7 +16,7 @@ struct net_units {
   CPPO_HOST_DEVICE static constexpr exact_sum limbs(index_t u) noexcept { return {u >> 25, u & ((index_t{1} << 25) - 1)}; }
 
   constexpr net_units() noexcept = default;
-  CPPO_HOST_DEVICE explicit constexpr net_units(prefix_sums const& p) noexcept : net(units(p.budget - p.drift)) {}
+  CPPO_HOST_DEVICE explicit constexpr net_units(prefix_sums const& p) noexcept : net(units(p.allowance - p.drift)) {}
   CPPO_HOST_DEVICE constexpr prefix_sums sums() const noexcept { return {{}, {}, limbs(net), 0}; }
   CPPO_HOST_DEVICE friend constexpr net_units operator+(net_units a, net_units b) noexcept {
     a.net += b.net;
@@ -24,16 +24,16 @@ struct net_units {
   }
 };
 struct all_units {
-  index_t drift = 0, weight = 0, budget = 0;
+  index_t drift = 0, weight = 0, allowance = 0;
 
   constexpr all_units() noexcept = default;
   CPPO_HOST_DEVICE explicit constexpr all_units(prefix_sums const& p) noexcept
-      : drift(net_units::units(p.drift)), weight(net_units::units(p.weight)), budget(net_units::units(p.budget)) {}
+      : drift(net_units::units(p.drift)), weight(net_units::units(p.weight)), allowance(net_units::units(p.allowance)) {}
   CPPO_HOST_DEVICE constexpr prefix_sums sums() const noexcept {
-    return {net_units::limbs(drift), net_units::limbs(weight), net_units::limbs(budget), 0};
+    return {net_units::limbs(drift), net_units::limbs(weight), net_units::limbs(allowance), 0};
   }
   CPPO_HOST_DEVICE friend constexpr all_units operator+(all_units a, all_units const& b) noexcept {
-    a.drift += b.drift, a.weight += b.weight, a.budget += b.budget;
+    a.drift += b.drift, a.weight += b.weight, a.allowance += b.allowance;
     return a;
   }
 };

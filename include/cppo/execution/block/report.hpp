@@ -13,7 +13,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// Terms wait in shared memory by the rank of their token, until there are enough for one lane of one sum to be a job.
 /// `by_column`, `length`: the position convention, and the length that it counts against.
 template <class Block, class Real>
-class block_report {
+class block_reporter {
   static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
   static constexpr int most = 4096 / static_cast<int>(sizeof(Real));
 
@@ -33,7 +33,7 @@ class block_report {
     token_counts<std::uint32_t> rare;
   };
 
-  CPPO_HOST_DEVICE block_report(Block& block, waiting& wait, storage& shared, bool by_column, index_t length) noexcept
+  CPPO_HOST_DEVICE block_reporter(Block& block, waiting& wait, storage& shared, bool by_column, index_t length) noexcept
       : block_(block), waiting_(wait), shared_(shared), by_column_(by_column), length_(length) {}
 
   CPPO_HOST_DEVICE void clear() const noexcept {

@@ -17,23 +17,23 @@ class block_response {
   using V = lane<Real>;
   using job = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
-  using notes = block_report<Block, Real>;
+  using reporter = block_reporter<Block, Real>;
   using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
   template <class T>
   using local = typename Block::template local<T>;
   static constexpr int threads = Block::threads;
   static constexpr bool scans = scans_prefix<Region> || !Usual;
   static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
-  static_assert(threads <= notes::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
+  static_assert(threads <= reporter::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
   /// In memory that the block shares; nothing has to be in it at first.
   struct storage {
     union {
-      typename notes::waiting waiting;
+      typename reporter::waiting waiting;
       typename statistics::storage selection;
     };
-    typename notes::storage report;
+    typename reporter::storage report;
   };
 
   /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
@@ -103,7 +103,7 @@ class block_response {
     n.tokens = all.tokens;
     n.bad = all.bad;
     if (n.bad > 0) (void)inspect_slot(task_, b_, all.first, n.first_bad);
-    judge(task_, b_, n);
+    settle_rejection(task_, b_, n);
     return n;
   }
 
@@ -197,7 +197,7 @@ class block_response {
     for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
   }
   // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
-  CPPO_HOST_DEVICE notes note() const noexcept {
+  CPPO_HOST_DEVICE reporter reporting() const noexcept {
     return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
   }
   CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
@@ -210,8 +210,8 @@ class block_response {
     index_t const first = before.count;
     auto const weigh = schedule_for(task_.region.weight(), task_.schedule_length(whole_.length));
     Real const scale = task_.scale(whole_.length, divisor_);
-    local<block_counts<Real>> tally{};
-    if (task_.reports) note().clear();
+    local<block_counts<Real>> counts{};
+    if (task_.reports) reporting().clear();
     index_t staged_from = 0;
     for (index_t base = 0; base < slots_; base += threads) {
       local<held> mine{};
@@ -222,7 +222,7 @@ class block_response {
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
         index_t const i = base + th;
-        tally[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
+        counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
         position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));
@@ -231,18 +231,18 @@ class block_response {
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
       index_t const rank = before.count - first;
-      block_.apart([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, tally[th]); });
+      block_.apart([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, counts[th]); });
       if constexpr (scans) before = before + total.sums();
       before.count += here;
       index_t const waiting = before.count - first - staged_from;
-      if (task_.reports && (waiting > notes::room - threads || base + threads >= slots_)) {
-        note().add_up(staged_from, waiting);
+      if (task_.reports && (waiting > reporter::room - threads || base + threads >= slots_)) {
+        reporting().add_up(staged_from, waiting);
         staged_from += waiting;
       }
     }
-    block_counts<Real> const all = block_.reduce(tally, plus{});
+    block_counts<Real> const all = block_.reduce(counts, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) note().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
+    if (task_.reports) reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
@@ -262,7 +262,7 @@ class block_response {
     return here;
   }
   CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from, Real scale,
-                                    block_counts<Real>& tally) const noexcept {
+                                    block_counts<Real>& counts) const noexcept {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
@@ -271,10 +271,10 @@ class block_response {
         decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
     write(i, d.record);
     if (!task_.reports) return;
-    tally.template see<typename Region::mask_type>(d);
-    note().template put_rare<!Usual>(task_, d);
-    note().put(from + h.rank, staged_from, d);
-    note().put_position(h.t.at()[0], d.kept());
+    counts.template see<typename Region::mask_type>(d);
+    reporting().template put_rare<!Usual>(task_, d);
+    reporting().put(from + h.rank, staged_from, d);
+    reporting().put_position(h.t.at()[0], d.kept());
   }
 
   Block& block_;

@@ -117,7 +117,7 @@ CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, 
 
 /// Does response b take part, given its counts and the first of its bad slots?
 template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr void judge(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
+CPPO_HOST_DEVICE constexpr void settle_rejection(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
   if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
   n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
   if (n.rejected) n.tokens = 0;
@@ -137,7 +137,7 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
     }
     if (s == slot::token || (s == slot::bad && t.bad_input == on_bad_input::propagate)) ++n.tokens;
   }
-  judge(t, b, n);
+  settle_rejection(t, b, n);
   return n;
 }
 
@@ -169,8 +169,8 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> load_token(task<Real, Region> const
 /// What a token, with its weight set, adds to the prefix.
 template <class Real>
 CPPO_HOST_DEVICE constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
-  auto const earned = t.weight() * t.response_delta_b();
-  return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(earned.raw()), 1};
+  auto const allowance = t.weight() * t.response_delta_b();
+  return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(allowance.raw()), 1};
 }
 
 /// Stands in for a token with bad input: counted as most diverged.

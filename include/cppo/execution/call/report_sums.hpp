@@ -42,16 +42,16 @@ inline constexpr int report_terms = 7;
 /// The double sums of a response's report.
 template <class Real>
 struct report_sums {
-  lane_sums<Real> loss, divergence, weighted, gate, ratio, log_ratio, k3;
+  lane_sums<Real> loss, divergence, weighted_divergence, gate, ratio, log_ratio, k3;
 
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
-    f(loss), f(divergence), f(weighted), f(gate), f(ratio), f(log_ratio), f(k3);
+    f(loss), f(divergence), f(weighted_divergence), f(gate), f(ratio), f(log_ratio), f(k3);
   }
   /// Totals into the report; the loss is divided by `share`.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
-    put_sums(r, {loss.total(), divergence.total(), weighted.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()}, share);
+    put_sums(r, {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()}, share);
   }
   /// The same from totals in the order of `each`.
   CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {

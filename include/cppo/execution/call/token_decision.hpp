@@ -36,7 +36,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   Real const z_value = t.weighted_divergence().raw();
   exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
   // A mask sees what its region declares, no more: what else is known here, another executor may not know.
-  V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.budget.value());
+  V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.allowance.value());
   if constexpr (scans_prefix<Region>) t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
   if constexpr (reads_prefix<Region>) t.set_prefix(drift, prefix_weight, allowance);
 
@@ -57,16 +57,16 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   r[sink::gate] = gate.raw();
   r[sink::divergence] = t.divergence().raw();
   r[sink::weight] = t.weight().raw();
-  r[sink::weighted] = z_value;
+  r[sink::weighted_divergence] = z_value;
   r[sink::drift] = drift.raw();
   r[sink::prefix_weight] = prefix_weight.raw();
   r[sink::decision] = region.decided_by(t, kept).raw();
   if (traces) {
-    r[sink::threshold] = region.threshold(t, V((before.budget - before.drift + slack).value())).raw();
+    r[sink::threshold] = region.threshold(t, V((before.allowance - before.drift + slack).value())).raw();
     t.set_prefix(drift, prefix_weight, allowance);
     r[sink::excess] = region.excess(t).raw();
   }
-  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted], r[sink::gate],
+  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted_divergence], r[sink::gate],
                                      product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
   for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
   d.ratio = product.ratio.raw();

@@ -124,15 +124,15 @@ class response_reader {
     if (!cursor_.next(chunk, gap)) return false;
     chunk_tokens_ = chunk.count;
     in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
-          gather(weight_, chunk, copies_.weighted), gather(given_, chunk, copies_.given), nullptr};
-    sound_ = (in.weighted == nullptr || finite(in.weighted, chunk.count, false)) &&
+          gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
+    sound_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count, false)) &&
              (in.given == nullptr || finite(in.given, chunk.count, true)) && (!batch_.has(argument::top_k) || lists_sound(chunk));
     if (!sound_) return false;
-    if (in.weighted == nullptr) {
-      in.weighted = in.advantage;
+    if (in.weighted_advantage == nullptr) {
+      in.weighted_advantage = in.advantage;
     } else {
-      for (int k = 0; k < chunk.count; ++k) copies_.weighted[k] = rounded_product(in.advantage[k], in.weighted[k]);
-      in.weighted = copies_.weighted;
+      for (int k = 0; k < chunk.count; ++k) copies_.weighted_advantage[k] = rounded_product(in.advantage[k], in.weighted_advantage[k]);
+      in.weighted_advantage = copies_.weighted_advantage;
     }
     return true;
   }

@@ -28,14 +28,14 @@ struct deciding {
 
 /// Decides a group of tokens, the first at position `first`; their masks as bits.
 template <bool Report, bool Whole, class Deciding>
-CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_report& notes, chunk_outputs const& out) {
+CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
   using V = simd_lane;
   using Region = typename Deciding::region_type;
   constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region>;
   Region const& region = with.region;
   token<V> t[group_registers] = {load_tokens(region, in, k), load_tokens(region, in, k + simd_size), load_tokens(region, in, k + 2 * simd_size),
                                 load_tokens(region, in, k + 3 * simd_size)};
-  V weight[group_registers], z[group_registers], earned[group_registers];
+  V weight[group_registers], z[group_registers], allowance[group_registers];
   V value[group_registers];
   V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
   simd_marks marks;
@@ -46,13 +46,13 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     weight[u] = with.weigh(p);
     t[u].set_weight(p, *with.whole, weight[u]);
     z[u] = t[u].weighted_divergence();
-    earned[u] = weight[u] * V(with.whole->delta_b);
+    allowance[u] = weight[u] * V(with.whole->delta_b);
     if constexpr (!Whole) {
       alive[u] = position<V>(u * simd_size + 1).before() < V(live);
       z[u] = only(alive[u], z[u]);
-      earned[u] = only(alive[u], earned[u]);
+      allowance[u] = only(alive[u], allowance[u]);
     }
-    surrogate_product<V> const product = with.objective.product(t[u], lanes_at(in.weighted, k + u * simd_size));
+    surrogate_product<V> const product = with.objective.product(t[u], lanes_at(in.weighted_advantage, k + u * simd_size));
     value[u] = product.value;
     marks.clamped[u] = product.clamped;
     marks.capped[u] = product.capped;
@@ -64,13 +64,13 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
         d = only(alive[u], d), ratio = only(alive[u], ratio);
         estimates = {only(alive[u], estimates.log_ratio), only(alive[u], estimates.k3)};
       }
-      notes.add(u, d, z[u], ratio, estimates);
+      reporter.add(u, d, z[u], ratio, estimates);
       counts.see(seen_d, ratio);
     }
   });
   prefix_values seen;
-  if constexpr (numbers) with.prefix.advance(z, earned, weight, live, fits, seen);
-  else if constexpr (scans) with.prefix.advance(z, earned, fits);
+  if constexpr (numbers) with.prefix.advance(z, allowance, weight, live, fits, seen);
+  else if constexpr (scans) with.prefix.advance(z, allowance, fits);
   each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     int const lane = u * simd_size;
     if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
@@ -87,10 +87,10 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (Report) {
-      if constexpr (Whole) notes.template add<soft>(u, terms.unscaled, gate);
-      else notes.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
+      if constexpr (Whole) reporter.template add<soft>(u, terms.unscaled, gate);
+      else reporter.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
       region.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { marks.decided[static_cast<int>(d_t)][u] = m; });
-      marks.idle[u] = lanes_at(in.weighted, k + lane) == V(0);
+      marks.idle[u] = lanes_at(in.weighted_advantage, k + lane) == V(0);
       marks.toward_rollout[u] = t[u].moves_toward_rollout();
       marks.negative[u] = signs(t[u].advantage());
     }
@@ -104,13 +104,13 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
 /// Decides the last tokens of a response, fewer than a group: out of line.
 template <bool Report, class Deciding>
 [[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with, simd_counts& counts,
-                                            simd_report& notes, chunk_outputs const& out) {
-  return decide_group<Report, false>(in, 0, first, live, with, counts, notes, out);
+                                            simd_reporter& reporter, chunk_outputs const& out) {
+  return decide_group<Report, false>(in, 0, first, live, with, counts, reporter, out);
 }
 
 /// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
 template <bool Report, class Deciding>
-CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_report& notes,
+CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_reporter& reporter,
                                             chunk_outputs out, std::uint64_t* kept) {
   int k = 0;
   bool const fetches = out.far;
@@ -124,7 +124,7 @@ CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int c
         __builtin_prefetch(in.advantage + j);
       }
     }
-    kept[k / 64] |= decide_group<Report, true>(in, k, first + k, group_size, with, counts, notes, out) << (k % 64);
+    kept[k / 64] |= decide_group<Report, true>(in, k, first + k, group_size, with, counts, reporter, out) << (k % 64);
     if (out.loss != nullptr) out.loss += group_size;
     if (Deciding::region_type::is_soft && out.gate != nullptr) out.gate += group_size;
     out.gradient += group_size;
@@ -137,7 +137,7 @@ CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int c
   lane_copies<group_size> copies;
   alignas(64) float loss[group_size], gradient[group_size], gate[group_size];
   chunk_outputs const to{out.loss != nullptr ? loss : nullptr, gradient, out.gate != nullptr ? gate : nullptr, false};
-  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, notes, to) << (k % 64);
+  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, reporter, to) << (k % 64);
   with.input = last.input;
   if constexpr (Report) counts = some;
   std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);

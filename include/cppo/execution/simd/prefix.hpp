@@ -42,53 +42,53 @@ class simd_prefix {
 
  public:
   simd_prefix(prefix_sums const& carry, float slack, double delta_b) noexcept
-      : room_(carry.budget - carry.drift + to_grid(slack)), sums_(carry), allowance_(static_cast<float>(delta_b)) {
+      : room_(carry.allowance - carry.drift + to_grid(slack)), sums_(carry), allowance_(static_cast<float>(delta_b)) {
     exact_sum const most = to_grid(allowance_);
     group_allowance_ = {group_size * most.high, group_size * most.low};
   }
 
   /// Does each token fit, given its Z and w delta_b? Advances over the group.
-  CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&earned)[group_registers],
+  CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&allowance)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
     limbs spent[group_registers], net[group_registers];
     each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
       spent[u] = limbs(z[u]);
-      net[u] = limbs(earned[u]) - spent[u];
+      net[u] = limbs(allowance[u]) - spent[u];
     });
     exact_sum const total{wide_sum(net[0].high + net[1].high + net[2].high + net[3].high),
                           wide_sum(net[0].low + net[1].low + net[2].low + net[3].low)};
     // Where 0 <= Z and 0 <= w delta_b <= delta_b, exact sums bound every prefix in the group.
-    V const least = min(min(min(z[0], z[1]), min(z[2], z[3])), min(min(earned[0], earned[1]), min(earned[2], earned[3])));
-    V const most = max(max(earned[0], earned[1]), max(earned[2], earned[3]));
+    V const least = min(min(min(z[0], z[1]), min(z[2], z[3])), min(min(allowance[0], allowance[1]), min(allowance[2], allowance[3])));
+    V const most = max(max(allowance[0], allowance[1]), max(allowance[2], allowance[3]));
     bool const bounded = ops::every(((least >= V(0)) & (most <= V(allowance_))).raw());
     if (bounded && (room_ + total - group_allowance_).nonnegative()) {
       for (auto& f : fits) f = V(0) <= V(0);
     } else if (bounded && !(room_ + group_allowance_).nonnegative()) {
       for (auto& f : fits) f = V(0) < V(0);
     } else {
-      scan(z, earned, spent, net, fits);
+      scan(z, allowance, spent, net, fits);
     }
     room_ = room_ + total;
   }
 
   /// The same, and the sums before each token as numbers; lanes from `live` on hold no token.
-  void advance(V const (&z)[group_registers], V const (&earned)[group_registers], V const (&weight)[group_registers],
+  void advance(V const (&z)[group_registers], V const (&allowance)[group_registers], V const (&weight)[group_registers],
                int live, V::mask (&fits)[group_registers], prefix_values& out) noexcept {
-    alignas(64) float spent[group_size], gained[group_size], w[group_size], fit[group_size] = {};
+    alignas(64) float spent[group_size], allowed[group_size], w[group_size], fit[group_size] = {};
     for (int u = 0; u < group_registers; ++u) {
       ops::save(spent + u * simd_size, z[u].raw());
-      ops::save(gained + u * simd_size, earned[u].raw());
+      ops::save(allowed + u * simd_size, allowance[u].raw());
       ops::save(w + u * simd_size, weight[u].raw());
     }
     for (int k = 0; k < group_size; ++k) {
       out.drift[k] = static_cast<float>(sums_.drift.value());
       out.weight[k] = static_cast<float>(sums_.weight.value());
-      out.allowance[k] = static_cast<float>(sums_.budget.value());
+      out.allowance[k] = static_cast<float>(sums_.allowance.value());
       if (k >= live) continue;
-      prefix_sums const step{to_grid(spent[k]), to_grid(w[k]), to_grid(gained[k]), 1};
+      prefix_sums const step{to_grid(spent[k]), to_grid(w[k]), to_grid(allowed[k]), 1};
       fit[k] = (room_ - step.drift).nonnegative() ? 1.0F : 0.0F;
       sums_ = sums_ + step;
-      room_ = room_ + step.budget - step.drift;
+      room_ = room_ + step.allowance - step.drift;
     }
     for (int u = 0; u < group_registers; ++u) fits[u] = V::from_raw(ops::load(fit + u * simd_size)) > V(0);
   }
@@ -106,10 +106,10 @@ class simd_prefix {
   };
 
   /// Token by token: on registers where 32 bits are enough.
-  void scan(V const (&z)[group_registers], V const (&earned)[group_registers], limbs const (&spent)[group_registers],
+  void scan(V const (&z)[group_registers], V const (&allowance)[group_registers], limbs const (&spent)[group_registers],
             limbs const (&net)[group_registers], V::mask (&fits)[group_registers]) const noexcept {
     V size(0);
-    for (int u = 0; u < group_registers; ++u) size = max(size, max(abs(z[u]), abs(earned[u])));
+    for (int u = 0; u < group_registers; ++u) size = max(size, max(abs(z[u]), abs(allowance[u])));
     constexpr index_t low_units = index_t{1} << 25;
     index_t const from = room_.high + (room_.low >> 25);
     bool const narrow = from > -(index_t{1} << 29) && from < (index_t{1} << 29) && ops::every((size <= V(128)).raw());

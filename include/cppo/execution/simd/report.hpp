@@ -38,17 +38,17 @@ struct simd_counts {
   CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
     index_t const in = std::popcount(kept);
     index_t out = std::popcount(lives) - in;
-    auto const tally = [&](index_t& n, decision d) CPPO_INLINE_LAMBDA {
+    auto const count_decision = [&](index_t& n, decision d) CPPO_INLINE_LAMBDA {
       std::uint64_t const those = lane_bits(m.decided[static_cast<int>(d)]) & lives;
       n += std::popcount(those);
       return those;
     };
     std::uint64_t toward = 0;
-    if constexpr (leaves<Mask, clause::toward>() > 0) toward = tally(tokens.kept_toward, decision::kept_toward);
-    if constexpr (leaves<Mask, clause::ratio>() > 0) out -= std::popcount(tally(tokens.masked_ratio, decision::masked_ratio));
-    if constexpr (leaves<Mask, clause::divergence>() > 0) out -= std::popcount(tally(tokens.masked_divergence, decision::masked_divergence));
-    if constexpr (leaves<Mask, clause::budget>() > 0) out -= std::popcount(tally(tokens.masked_budget, decision::masked_budget));
-    if constexpr (leaves<Mask, clause::response>() > 0) out -= std::popcount(tally(tokens.masked_response, decision::masked_response));
+    if constexpr (leaves<Mask, clause::toward>() > 0) toward = count_decision(tokens.kept_toward, decision::kept_toward);
+    if constexpr (leaves<Mask, clause::ratio>() > 0) out -= std::popcount(count_decision(tokens.masked_ratio, decision::masked_ratio));
+    if constexpr (leaves<Mask, clause::divergence>() > 0) out -= std::popcount(count_decision(tokens.masked_divergence, decision::masked_divergence));
+    if constexpr (leaves<Mask, clause::budget>() > 0) out -= std::popcount(count_decision(tokens.masked_budget, decision::masked_budget));
+    if constexpr (leaves<Mask, clause::response>() > 0) out -= std::popcount(count_decision(tokens.masked_response, decision::masked_response));
     tokens.kept += in;
     tokens.masked_other += out;
     std::uint64_t away = lives & ~kept;
@@ -85,19 +85,19 @@ struct simd_counts {
 };
 
 /// Everything the report says of one response.
-class simd_report {
+class simd_reporter {
   using V = simd_lane;
   using ops = simd_ops;
 
  public:
   /// `first` is the position of the first token, `length` the T of the schedule.
-  simd_report(index_t first, index_t length) noexcept : length_(length), next_(first), bin_(first > 1 ? position_bin(first, length) : 0),
+  simd_reporter(index_t first, index_t length) noexcept : length_(length), next_(first), bin_(first > 1 ? position_bin(first, length) : 0),
         after_(position_after(bin_, length)) {}
 
   /// Adds what register u of a group holds, whatever its mask turns out to be.
   CPPO_ALWAYS_INLINE void add(int u, V divergence, V weighted, V ratio, ratio_estimates<V> const& e) noexcept {
     accumulate(sums_.divergence, u, divergence);
-    accumulate(sums_.weighted, u, weighted);
+    accumulate(sums_.weighted_divergence, u, weighted);
     accumulate(sums_.ratio, u, ratio);
     accumulate(sums_.log_ratio, u, e.log_ratio);
     accumulate(sums_.k3, u, e.k3);

@@ -128,7 +128,7 @@ class simd_response {
   bool decide(report& diagnostics) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const length = task_.schedule_length(whole_.length);
-    simd_report notes(carry.count + 1, length);
+    simd_reporter reporter(carry.count + 1, length);
     auto weigh = schedule_for(task_.region.weight(), length);
     response_summary const whole = whole_;
     deciding<Region, decltype(weigh)> with{task_.region, task_.objective, weigh,
@@ -146,18 +146,18 @@ class simd_response {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
-      if constexpr (Report) if (all.rank() > 0) notes.begin_chunk();
+      if constexpr (Report) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
-      decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, notes, out, kept);
+      decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, Region::is_soft, Report ? &counts.tokens : nullptr);
-      if constexpr (Report) notes.end_chunk(counts, kept, chunk.count, diagnostics);
+      if constexpr (Report) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
     }
     if constexpr (can_stream) {
       if (far) end_streaming();
     }
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;
     if constexpr (!Report) return true;
-    notes.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
+    reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
     return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
   }
 

@@ -14,14 +14,14 @@ struct token_lanes {
   float const* pi = nullptr;
   float const* mu = nullptr;
   float const* advantage = nullptr;
-  float const* weighted = nullptr;  ///< advantage times extra weight
+  float const* weighted_advantage = nullptr;  ///< advantage times extra weight
   float const* given = nullptr;     ///< null: none lent
   float const* score = nullptr;     ///< null: not known yet
 };
 /// Where a chunk's inputs are copied if they cannot be read in place.
 template <std::size_t Room>
 struct lane_copies {
-  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted[Room], given[Room], score[Room];
+  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], score[Room];
 };
 CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept { return simd_lane::from_raw(simd_ops::load(p + k)); }
 CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
@@ -41,7 +41,7 @@ inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copi
     return out;
   };
   return {copy(in.pi, to.pi, -1.0F), copy(in.mu, to.mu, -1.0F), copy(in.advantage, to.advantage, 0.0F),
-          copy(in.weighted, to.weighted, 0.0F), copy(in.given, to.given, 0.0F), copy(in.score, to.score, 0.0F)};
+          copy(in.weighted_advantage, to.weighted_advantage, 0.0F), copy(in.given, to.given, 0.0F), copy(in.score, to.score, 0.0F)};
 }
 /// f(lanes, offset of the group in them, k) for each group of a chunk.
 template <class F>

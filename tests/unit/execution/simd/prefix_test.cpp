@@ -51,7 +51,7 @@ TEST_CASE("a prefix on registers fits token by token what the sums fit, from any
     double const left = i % 4 == 0 ? 20000.0 : i % 4 == 1 ? -20000.0 : uniform(-1.0, 1.0);
     prefix_sums sums;
     for (double rest = std::abs(left); rest > 0.0; rest -= max_score) {
-      (left > 0.0 ? sums.budget : sums.drift) = (left > 0.0 ? sums.budget : sums.drift) + detail::to_grid(std::min(rest, max_score));
+      (left > 0.0 ? sums.allowance : sums.drift) = (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, max_score));
     }
     detail::simd_prefix prefix(sums, slack, delta_b);
     for (int n = 0; n < 6; ++n) {

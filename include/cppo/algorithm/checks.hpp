@@ -1,0 +1,199 @@
+/// @file
+/// Whether a call can run: inputs, options, pieces and outputs are judged here, before anything is written.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/describe.hpp>
+#include <cppo/core/overlap.hpp>
+#include <cppo/execution/call/task.hpp>
+
+#include <algorithm>
+#include <limits>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Can a buffer of this type take what the sink writes? Integers would truncate all but masks and decisions.
+constexpr bool holds(sink s, element_type type) noexcept {
+  bool const is_float = type == element_type::f32 || type == element_type::f64 || type == element_type::f16 ||
+                        type == element_type::bf16;
+  return is_float || s == sink::mask || (s == sink::decision && type != element_type::boolean);
+}
+
+/// Places an output that can take what is written.
+constexpr status place_output(named_output const& o, sink which, layout const& l, column& out) noexcept {
+  status s = place(o.lent->source(), l, o.where, out);
+  if (s.ok() && out.lent() && !holds(which, out.type)) s = {status_code::element_type_mismatch, o.where};
+  s.name = o.member;
+  return s;
+}
+
+/// Places the outputs and looks for shared memory.
+template <class Real, class Region>
+status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
+  layout const& l = t.batch.shape();
+  std::array<named_output, sinks> const outputs = named_outputs(o);
+  footprint memory[sinks];
+  footprint const report_memory = footprint_of(o.report, 1);
+  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
+  auto const lent_there = [&](footprint const& f) {
+    return may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]) ? argument::carry : overlapped(f, t.batch);
+  };
+  argument other = lent_there(report_memory);
+  if (other != argument::none) return shared_memory(argument::report, other);
+  for (std::size_t s = 0; s < outputs.size(); ++s) {
+    status const placed = place_output(outputs[s], static_cast<sink>(s), l, t.out[s]);
+    if (!placed.ok()) return placed;
+    if (!t.out[s].lent()) continue;
+    memory[s] = footprint_of(t.out[s], l);
+    other = may_overlap(memory[s], report_memory) ? argument::report : lent_there(memory[s]);
+    for (std::size_t r = 0; r < s; ++r) other = may_overlap(memory[s], memory[r]) ? outputs[r].where : other;
+    if (other != argument::none) return shared_memory(outputs[s].where, other, outputs[s].member);
+  }
+  return {};
+}
+
+/// Is everything there that the region reads?
+template <class Real, class Region>
+status check_inputs(rollout_batch_view<Real> const& batch, Region const& region) noexcept {
+  if (!batch.check().ok()) return batch.check();
+  status missing;
+  each_input_of(region, [&](argument reads) {
+    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const lists = reads != argument::token_id || batch.has(argument::top_k);
+    if (missing.ok() && !there) missing = {status_code::missing_input, reads};
+    if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
+  });
+  if (!missing.ok()) return missing;
+  parameter_check const p = parameters_of(region);
+  return p ? status{} : out_of_range(argument::region, p);
+}
+
+/// No response and no horizon is longer; keeps the arithmetic on lent counts far from overflow.
+inline constexpr index_t longest_response = index_t{1} << 48;
+
+/// Lent sums so far from overflow that those of a piece, and of its tokens, can be added.
+constexpr bool can_add_to(exact_sum const& s) noexcept {
+  constexpr index_t most = index_t{1} << 60;  // 2^35 tokens of the largest score
+  return s.high >= -most && s.high <= most && s.low >= -most && s.low <= most;
+}
+constexpr bool can_add_to(prefix_sums const& s) noexcept {
+  return can_add_to(s.drift) && can_add_to(s.weight) && can_add_to(s.allowance);
+}
+
+/// Totals of a response, and what comes before a piece of it, that can be true.
+constexpr bool can_be(response_summary const& whole, prefix_sums const& before) noexcept {
+  bool const counts = before.count >= 0 && before.count <= whole.length && whole.length <= longest_response;
+  bool const scores = whole.max_divergence >= -max_score && whole.max_divergence <= max_score;
+  bool const sums = can_add_to(whole.divergence_sum) && can_add_to(before);
+  return counts && scores && sums && whole.delta_b >= 0.0 && whole.delta_b <= max_score && whole.bad_tokens >= 0;
+}
+
+/// Carries and totals, one each per piece, that can belong together. Whether they cover the tokens, `prepare` counts.
+template <class Real, class Region>
+status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
+  index_t const pieces = t.batch.shape().responses();
+  auto const fits = [pieces](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == pieces; };
+  if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
+    bool const totals = !fits(o.totals) || fits(o.carries);
+    auto const n = static_cast<double>(totals ? o.totals.size() : o.carries.size());
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true, .value = n,
+            .wanted = pieces, .name = totals ? "totals" : "carries", .range = "entries"};
+  }
+  for (std::size_t b = 0; b < o.totals.size(); ++b) {
+    if (!can_be(o.totals[b], o.carries.empty() ? prefix_sums{} : o.carries[b])) {
+      return {status_code::carry_mismatch, argument::carry, static_cast<index_t>(b), -1, 1};
+    }
+  }
+  t.carries = o.carries.empty() ? nullptr : o.carries.data();
+  t.totals = o.totals.empty() ? nullptr : o.totals.data();
+  return {};
+}
+
+/// Is 1/divisor a normal number of type Real, so that scaling neither overflows nor loses bits?
+template <class Real>
+constexpr bool can_divide_by(double divisor) noexcept {
+  double const scale = 1.0 / divisor;
+  return scale >= static_cast<double>(std::numeric_limits<Real>::min()) &&
+         scale <= static_cast<double>(std::numeric_limits<Real>::max());
+}
+
+/// The factor by which an aggregation divides beside the normalizer, at most.
+constexpr double longest_divisor(loss_options const& o, layout const& l) noexcept {
+  double longest = 1.0;
+  if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = static_cast<double>(o.horizon);
+  if (o.aggregate == aggregation::seq_mean_token_mean) {
+    longest = static_cast<double>(l.covered());
+    for (response_summary const& whole : o.totals) longest = std::max(longest, static_cast<double>(whole.length));
+  }
+  return std::max(longest, 1.0);
+}
+
+/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
+template <class Real>
+constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
+  double const n = o.normalizer, largest = n * longest_divisor(o, l);
+  return first_fault({{n == 0.0 || (n > 0.0 && can_divide_by<Real>(n)), "normalizer", n,
+                      "0, or positive with 1/normalizer neither infinite nor subnormal: 0 takes this call's counts"},
+                     {n == 0.0 || can_divide_by<Real>(largest), "normalizer times the horizon or the longest response",
+                      largest,
+                      "a number whose inverse is neither infinite nor subnormal: pass the count to divide by"}});
+}
+
+/// Is T given where it is read, and one that can be?
+constexpr parameter_check check_horizon(loss_options const& o) noexcept {
+  auto const h = static_cast<double>(o.horizon);
+  bool const counts = o.positions == position_convention::fixed_horizon;
+  bool const divides = o.aggregate == aggregation::seq_mean_token_sum_norm;
+  return first_fault({{o.horizon >= 0, "horizon", h, "0 or more: 0 where nothing reads it"},
+                     {o.horizon > 0 || !divides, "horizon", h,
+                      "given under seq_mean_token_sum_norm: pass one for the whole run, such as the most tokens you "
+                      "sample; the padded width differs from batch to batch"},
+                     {o.horizon > 0 || !counts, "horizon", h,
+                      "given under position_convention::fixed_horizon: pass one for the whole run, such as the most "
+                      "tokens you sample, or use own_length"},
+                     {o.horizon <= longest_response || !counts, "horizon", h,
+                      "at most 2^48 under position_convention::fixed_horizon: pass the most tokens you sample"}});
+}
+
+/// Do positions mean something in this batch?
+constexpr parameter_check check_positions(loss_options const& o, bool has_columns) noexcept {
+  auto const p = static_cast<double>(o.positions);
+  return first_fault({{o.positions <= position_convention::padded_column, "positions", p,
+                      "a value of position_convention: own_length is the paper's"},
+                     {o.positions != position_convention::padded_column || has_columns, "positions (padded_column)", p,
+                      "own_length or fixed_horizon in a packed layout and for pieces: those have no columns"}});
+}
+
+/// All options that are numbers, in the order of their declaration.
+template <class Real>
+constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
+  bool const has_columns = !l.is_packed() && o.carries.empty() && o.totals.empty();
+  return first_fault({
+      {o.aggregate <= aggregation::seq_mean_token_sum_norm, "aggregate", static_cast<double>(o.aggregate),
+       "a value of aggregation: token_sum is the default"},
+      check_normalizer<Real>(o, l), check_horizon(o), o.surrogate.check(), check_positions(o, has_columns),
+      {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
+       "a value of on_bad_input: reject is the default"},
+      {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
+       "in [0, 1]: 0 accepts no log-prob above 0, 1e-3 accepts those that rounding made positive"},
+      {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
+}
+
+/// Options in range, pieces consistent.
+template <class Real, class Region>
+status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
+  if (parameter_check const p = check_options<Real>(o, t.batch.shape()); !p) return out_of_range(argument::options, p);
+  t.objective = surrogate<Real>(o.surrogate);
+  t.horizon = o.horizon;
+  t.aggregate = o.aggregate;
+  t.positions = o.positions;
+  t.bad_input = o.bad_input;
+  t.normalizer = o.normalizer;
+  t.log_probs = log_prob_range<Real>(o);
+  return take_pieces(t, o);
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
