@@ -53,7 +53,8 @@ int main() {
   //! [bad_input]
   assert(s.code == status_code::log_prob_invalid && s.response == 1 && s.token == 17 && s.count == 1);
   assert(std::string_view(describe(s)).starts_with("log_prob at response 1, token 17 is nan, but must be finite"));
-  for (std::size_t i = 100; i < n; ++i) assert(gradient[i] == 0.0f);  // the whole response is left out, the other is not
+  for (std::size_t i = 100; i < n; ++i)
+    assert(gradient[i] == 0.0f);  // the whole response is left out, the other is not
   assert(gradient[0] != 0.0f);
 
   // Or only the token is left out, as if its response mask were 0.

@@ -30,7 +30,8 @@ int main() {
   }
 
   // One value, a variant of CPPO: the paper's prefix budget, and the struct above instead of its threshold.
-  auto const variant = trust_region(binary_tv, linear_weight(0.8), toward_rollout | (near_or_late{0.03F, 900} & prefix_budget(0.15, 0.002)));
+  auto const variant = trust_region(binary_tv, linear_weight(0.8),
+                                    toward_rollout | (near_or_late{0.03F, 900} & prefix_budget(0.15, 0.002)));
 
   auto const lend = [&](float const* p, float const* m, float const* a) {
     return rollout_batch(padded(responses, width), log_prob(p), rollout_log_prob(m), advantage(a));

@@ -16,8 +16,9 @@ struct outcome {
 template <class Batch>
 outcome call(Batch const& batch) {
   outcome o;
-  status const s = policy_loss(seq, batch, fixed_cppo({.delta = 0.1, .delta_b = 0.03, .w_min = 0.5}),
-                               {.gradient = o.gradient, .mask = o.mask, .trace = {.weight = o.weight, .prefix_drift = o.drift}});
+  status const s =
+      policy_loss(seq, batch, fixed_cppo({.delta = 0.1, .delta_b = 0.03, .w_min = 0.5}),
+                  {.gradient = o.gradient, .mask = o.mask, .trace = {.weight = o.weight, .prefix_drift = o.drift}});
   assert(s.ok());
   return o;
 }
@@ -25,8 +26,9 @@ outcome call(Batch const& batch) {
 int main() {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   float const pi[T] = {-.30f, -.50f, -.40f, -.60f, -.70f, -.45f, -.52f, -.80f, -.30f, -.60f};
-  float const mu[T] = {-.40f, -.56f, -.47f, -.50f, -.76f, -.50f, -.58f, -.85f, -.33f, -.65f};  // whoever sampled the token
-  float const unknown[T] = {nan, nan, nan, nan, -.76f, -.50f, -.58f, -.85f, -.33f, -.65f};     // the older ones are lost
+  float const mu[T] = {-.40f, -.56f, -.47f, -.50f, -.76f,
+                       -.50f, -.58f, -.85f, -.33f, -.65f};                                  // whoever sampled the token
+  float const unknown[T] = {nan, nan, nan, nan, -.76f, -.50f, -.58f, -.85f, -.33f, -.65f};  // the older ones are lost
   float const adv[T] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
   //! [resumed]
@@ -40,16 +42,19 @@ int main() {
 
   // Masked: they are part of the prompt. The newer tokens are at positions 1 to 6 of T = 6, and nothing is spent yet.
   bool const sampled[T] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
-  outcome const masked =
-      call(rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(unknown), advantage(adv), response_mask(sampled)));
+  outcome const masked = call(
+      rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(unknown), advantage(adv), response_mask(sampled)));
   //! [resumed]
 
-  std::printf("        kept            weighed by 0    masked\n   t    w     S     M   w     S     M   w     S     M\n");
+  std::printf(
+      "        kept            weighed by 0    masked\n   t    w     S     M   w     S     M   w     S     M\n");
   for (int t = 0; t < T; ++t) {
     std::printf("  %2d", t + 1);
     for (outcome const* o : {&kept, &weighed, &masked}) {
       bool const there = o != &masked || sampled[t];
-      if (there) std::printf("  %.2f  %.3f  %d", static_cast<double>(o->weight[t]), static_cast<double>(o->drift[t]), o->mask[t] > 0);
+      if (there)
+        std::printf("  %.2f  %.3f  %d", static_cast<double>(o->weight[t]), static_cast<double>(o->drift[t]),
+                    o->mask[t] > 0);
       if (!there) std::printf("   -     -    -");
     }
     std::printf("\n");
@@ -57,7 +62,8 @@ int main() {
 
   int more = 0;
   for (int t = 0; t < T; ++t) {
-    bool const same = weighed.weight[t] == kept.weight[t] && weighed.drift[t] == kept.drift[t] && weighed.mask[t] == kept.mask[t];
+    bool const same =
+        weighed.weight[t] == kept.weight[t] && weighed.drift[t] == kept.drift[t] && weighed.mask[t] == kept.mask[t];
     assert(same && weighed.gradient[t] == (t < stale ? 0.0f : kept.gradient[t]));
     if (t < stale) assert(masked.gradient[t] == 0.0f && masked.mask[t] == 0.0f);
     if (t >= stale) more += masked.mask[t] > weighed.mask[t];

@@ -44,7 +44,9 @@ struct buffers {
   buffers(buffers const&) = delete;
   buffers& operator=(buffers const&) = delete;
   ~buffers() {
-    for (void* p : {static_cast<void*>(pi), static_cast<void*>(mu), static_cast<void*>(a), static_cast<void*>(gradient), static_cast<void*>(mask)}) (void)cudaFree(p);
+    for (void* p : {static_cast<void*>(pi), static_cast<void*>(mu), static_cast<void*>(a), static_cast<void*>(gradient),
+                    static_cast<void*>(mask)})
+      (void)cudaFree(p);
   }
   bool good = true;
 };
@@ -79,7 +81,8 @@ bool row(char const* name, Region const& region, index_t b, index_t t, bool json
   cudaStream_t stream;
   if (!check(cudaStreamCreate(&stream), "cudaStreamCreate")) return false;
   cppo::device_workspace memory;
-  auto const batch = cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(data.pi), cppo::rollout_log_prob(data.mu), cppo::advantage(data.a));
+  auto const batch = cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(data.pi), cppo::rollout_log_prob(data.mu),
+                                         cppo::advantage(data.a));
   auto const gpu = cppo::on(stream).with_workspace(memory).with_report();
   auto const call = [&] { return policy_loss(gpu, batch, region, {.gradient = data.gradient, .mask = data.mask}); };
   if (auto const s = call(); !s.ok() || !fetch(gpu).ok()) {
@@ -99,9 +102,12 @@ bool row(char const* name, Region const& region, index_t b, index_t t, bool json
   auto const [ours, copy] = in_turn(stream, [&] { (void)cudaGraphLaunch(run, stream); },
                                     [&] { (void)cudaMemcpyAsync(to, from, copied, cudaMemcpyDeviceToDevice, stream); });
   double const rate = 17.0 * static_cast<double>(n) / ours * 1e-3;
-  char const* const form = json ? "{\"row\": \"%s\", \"responses\": %lld, \"width\": %lld, \"us\": %.2f, \"copy_us\": %.2f, \"gb_per_s\": %.1f, \"share\": %.3f}\n"
-                                : "%-11s %6lld x %-6lld %10.2f us   copy %10.2f us   %7.1f GB/s   %5.1f %% of the copy\n";
-  std::printf(form, name, static_cast<long long>(b), static_cast<long long>(t), ours, copy, rate, (json ? 1.0 : 100.0) * copy / ours);
+  char const* const form =
+      json ? "{\"row\": \"%s\", \"responses\": %lld, \"width\": %lld, \"us\": %.2f, \"copy_us\": %.2f, \"gb_per_s\": "
+             "%.1f, \"share\": %.3f}\n"
+           : "%-11s %6lld x %-6lld %10.2f us   copy %10.2f us   %7.1f GB/s   %5.1f %% of the copy\n";
+  std::printf(form, name, static_cast<long long>(b), static_cast<long long>(t), ours, copy, rate,
+              (json ? 1.0 : 100.0) * copy / ours);
   std::fflush(stdout);
   (void)cudaFree(from), (void)cudaFree(to);
   (void)cudaGraphExecDestroy(run), (void)cudaGraphDestroy(graph), (void)cudaStreamDestroy(stream);
@@ -121,7 +127,8 @@ int main(int argc, char** argv) {
   (void)cudaGetDeviceProperties(&device, 0);
   if (!json) std::printf("%s, with mask, gradient and report; inputs in float\n", device.name);
   bool good = true;
-  for (auto const& [b, t] : {std::pair<index_t, index_t>{64, 8192}, {8, 32768}, {4096, 128}, {2048, 8192}, {8192, 8192}}) {
+  for (auto const& [b, t] :
+       {std::pair<index_t, index_t>{64, 8192}, {8, 32768}, {4096, 128}, {2048, 8192}, {8192, 8192}}) {
     good = row("fixed", cppo::fixed_cppo(), b, t, json) && good;
     good = row("calibrated", cppo::calibrated_cppo(), b, t, json) && good;
   }

@@ -22,7 +22,8 @@ using namespace demo;
 
 std::string const data_folder = CPPO_DEMO_DATA;
 constexpr char const* bundled_sentence =
-    "The texts are bedtime stories by a model of 260\u2009032 parameters, trained on the TinyStories corpus and rewarded "
+    "The texts are bedtime stories by a model of 260\u2009032 parameters, trained on the TinyStories corpus and "
+    "rewarded "
     "for stories that end in time. Zero updates is not zero drift: \u03bc sampled with weights rounded to bfloat16.";
 
 /// Every word of the recorded stories: what counts as a word.

@@ -90,8 +90,8 @@ void learner::sample(step_record& record) {
     auto const& prompt = task_.prompts[(first / options_.group) % task_.prompts.size()];
     std::vector<random_stream> streams;
     for (std::size_t r = 0; r < rows_in_step; ++r) {
-      streams.emplace_back(random_stream(
-          {options_.seed, static_cast<std::uint64_t>(purpose::sampling), steps_, static_cast<std::uint64_t>(first + r)}));
+      streams.emplace_back(random_stream({options_.seed, static_cast<std::uint64_t>(purpose::sampling), steps_,
+                                          static_cast<std::uint64_t>(first + r)}));
     }
     std::vector<sampled_response> responses = engine.run(prompt, streams, how);
     for (std::size_t r = 0; r < rows_in_step; ++r) {
@@ -133,7 +133,8 @@ void learner::judge(step_record& record) {
 std::vector<std::size_t> learner::shuffled(int epoch) const {
   std::vector<std::size_t> order(experiences_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  random_stream random({options_.seed, static_cast<std::uint64_t>(purpose::order), steps_, static_cast<std::uint64_t>(epoch)});
+  random_stream random(
+      {options_.seed, static_cast<std::uint64_t>(purpose::order), steps_, static_cast<std::uint64_t>(epoch)});
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   return order;
 }

@@ -28,7 +28,19 @@ struct model_shape {
 };
 
 /// The groups of parameters, in the order of the file.
-enum class tensor { embedding, attention_norm, query, key, value, attention_out, feed_forward_norm, gate, down, up, final_norm };
+enum class tensor {
+  embedding,
+  attention_norm,
+  query,
+  key,
+  value,
+  attention_out,
+  feed_forward_norm,
+  gate,
+  down,
+  up,
+  final_norm
+};
 inline constexpr std::array all_tensors = {
     tensor::embedding, tensor::attention_norm, tensor::query, tensor::key, tensor::value, tensor::attention_out,
     tensor::feed_forward_norm, tensor::gate, tensor::down, tensor::up, tensor::final_norm};

@@ -97,7 +97,8 @@ class network {
     kept.attention_out = attend(shape_, a);
     x.noalias() += kept.attention_out * w(tensor::attention_out, l).transpose();
     kept.feed_forward_in = rms_norm(x, w(tensor::feed_forward_norm, l), kept.feed_forward_norm);
-    x += feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
+    x +=
+        feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
   }
 
   /// dx: dL/d(output of the layer) on entry, dL/d(input) on return.
@@ -106,7 +107,8 @@ class network {
     matrix<Real> const dnormed =
         feed_forward_backward(kept.feed_forward_in, dx, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l),
                               kept.feed_forward, g(tensor::gate, l), g(tensor::up, l), g(tensor::down, l));
-    rms_norm_backward(dnormed, kept.feed_forward_norm, w(tensor::feed_forward_norm, l), g(tensor::feed_forward_norm, l), dx);
+    rms_norm_backward(dnormed, kept.feed_forward_norm, w(tensor::feed_forward_norm, l), g(tensor::feed_forward_norm, l),
+                      dx);
 
     g(tensor::attention_out, l).noalias() += dx.transpose() * kept.attention_out;
     matrix<Real> const dout = dx * w(tensor::attention_out, l);

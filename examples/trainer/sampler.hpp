@@ -41,7 +41,8 @@ class sampler {
     matrix<float> key, value;
   };
   /// Feeds one token to every row, at position t; returns log-softmax of what follows, [rows, vocabulary].
-  matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity, std::vector<cache>& caches) const;
+  matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity,
+                     std::vector<cache>& caches) const;
   matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t, Index capacity) const;
 
   parameters<float> const& weights_;

@@ -87,7 +87,8 @@ task story_task(tokenizer const& words, int tokens, std::set<std::string> dictio
   }
   t.tokens = tokens;
   t.end_token = tokenizer::story_token;
-  t.reward = [&words, dictionary = std::move(dictionary)](std::vector<std::int32_t> const& prompt, std::vector<std::int32_t> const& response) {
+  t.reward = [&words, dictionary = std::move(dictionary)](std::vector<std::int32_t> const& prompt,
+                                                          std::vector<std::int32_t> const& response) {
     std::vector<std::int32_t> all = prompt;
     all.insert(all.end(), response.begin(), response.end());
     return judge(words.text(all), dictionary).success ? 1.0 : 0.0;

@@ -94,7 +94,8 @@ std::vector<std::int32_t> tokenizer::ids(std::string_view text) const {
     std::size_t where = ids.size();
     std::int32_t id = 0;
     for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-      auto const pair = merged_.find(pieces_[static_cast<std::size_t>(ids[i])] + pieces_[static_cast<std::size_t>(ids[i + 1])]);
+      auto const pair =
+          merged_.find(pieces_[static_cast<std::size_t>(ids[i])] + pieces_[static_cast<std::size_t>(ids[i + 1])]);
       if (pair == merged_.end() || !(scores_[static_cast<std::size_t>(pair->second)] > best)) continue;
       best = scores_[static_cast<std::size_t>(pair->second)];
       where = i;

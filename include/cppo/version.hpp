@@ -9,7 +9,8 @@
 #define CPPO_DETAIL_LANGUAGE __cplusplus
 #endif
 #if CPPO_DETAIL_LANGUAGE < 202002L || !defined(__cpp_concepts)
-#error "cppo needs C++20: compile with -std=c++20 (MSVC: /std:c++20; CMake: target_compile_features(... cxx_std_20)) and g++ 12, clang 14, nvcc 12 or newer"
+#error \
+    "cppo needs C++20: compile with -std=c++20 (MSVC: /std:c++20; CMake: target_compile_features(... cxx_std_20)) and g++ 12, clang 14, nvcc 12 or newer"
 #include <cppo: stopped, see the line above>
 #endif
 

@@ -126,7 +126,8 @@ bool packed_and_per_response(values const& v) {
   using line = md::mdspan<float const, md::dextents<int, 1>>;
   using restricted_line = md::mdspan<float const, md::dextents<int, 1>, md::layout_right, restricted<float const>>;
   auto const spans = rollout_batch(packed(md::mdspan<std::int64_t const, md::extents<int, 3>>(cuts.data())),
-      log_prob(restricted_line(v.pi, slots)), rollout_log_prob(line(v.mu, slots)), advantage(per_response(line(each.data(), 2))));
+                                   log_prob(restricted_line(v.pi, slots)), rollout_log_prob(line(v.mu, slots)),
+                                   advantage(per_response(line(each.data(), 2))));
   auto const pointers = rollout_batch(packed(cuts.data(), 2), log_prob(v.pi), rollout_log_prob(v.mu),
                                       advantage(per_response(each)));
   md::mdspan<float, md::dextents<int, 1>> const out(one.data(), slots);
@@ -142,12 +143,13 @@ int main() {
   dynamic const shape(rows, columns);
   md::array<int, 2> const steps = {2, 7};  // transposed, with gaps
   bool const good = !want.empty() &&
-      same_bits<md::layout_right, dynamic>("layout_right", v, want, md::layout_right::mapping(shape)) &&
-      same_bits<md::layout_left, dynamic>("layout_left", v, want, md::layout_left::mapping(shape)) &&
-      same_bits<md::layout_right, fixed>("static extents", v, want, md::layout_right::mapping(fixed{})) &&
-      same_bits<md::layout_stride, dynamic>("layout_stride", v, want, md::layout_stride::mapping<dynamic>(shape, steps)) &&
-      same_bits<padded_right, dynamic>("padded rows", v, want, padded_right::mapping<dynamic>(shape)) &&
-      packed_and_per_response(v);
+                    same_bits<md::layout_right, dynamic>("layout_right", v, want, md::layout_right::mapping(shape)) &&
+                    same_bits<md::layout_left, dynamic>("layout_left", v, want, md::layout_left::mapping(shape)) &&
+                    same_bits<md::layout_right, fixed>("static extents", v, want, md::layout_right::mapping(fixed{})) &&
+                    same_bits<md::layout_stride, dynamic>("layout_stride", v, want,
+                                                          md::layout_stride::mapping<dynamic>(shape, steps)) &&
+                    same_bits<padded_right, dynamic>("padded rows", v, want, padded_right::mapping<dynamic>(shape)) &&
+                    packed_and_per_response(v);
   std::puts(good ? "mdspans of every layout give the bits of pointers" : "wrong");
   return good ? 0 : 1;
 }

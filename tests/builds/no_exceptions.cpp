@@ -17,7 +17,8 @@ int main() {
     if (one[i] != other[i]) return 3;
   }
   status s;
-  if (!visit_region({.region = "ppo"}, [&](auto const& region) { s = compute_mask(seq, batch, region, one); }) || !s) return 4;
+  if (!visit_region({.region = "ppo"}, [&](auto const& region) { s = compute_mask(seq, batch, region, one); }) || !s)
+    return 4;
   pi[1] = std::numeric_limits<float>::quiet_NaN();
   s = policy_loss(seq, batch, presets::dense_base(), {.gradient = one});
   if (s.code != status_code::log_prob_invalid || s.token != 1) return 5;

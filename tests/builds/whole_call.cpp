@@ -55,9 +55,14 @@ struct results {
 template <class Batch, class Region, class Executor>
 report call(Executor const& e, Batch const& batch, Region const& region, status_code expected) {
   results r;
-  status const s = policy_loss(e, batch, region, {.loss = r.loss, .gradient = r.gradient, .mask = r.mask, .gate = r.gate,
-      .trace = {.prefix_drift = r.drift, .threshold = r.threshold, .excess = r.excess, .decision = r.decision},
-      .report = &r.sums});
+  status const s = policy_loss(
+      e, batch, region,
+      {.loss = r.loss,
+       .gradient = r.gradient,
+       .mask = r.mask,
+       .gate = r.gate,
+       .trace = {.prefix_drift = r.drift, .threshold = r.threshold, .excess = r.excess, .decision = r.decision},
+       .report = &r.sums});
   if (s.code != expected) std::printf("%s\n", s.message());
   return s.code == expected ? r.sums : report{};
 }
@@ -79,7 +84,8 @@ bool whole() {
       advantage(in.advantage), response_mask(in.mask), token_id(in.sampled), top_k(k, in.ids, in.list_pi, in.list_mu));
   auto const ragged = rollout_batch(packed(offsets, responses), log_prob(in.pi), rollout_log_prob(in.mu),
                                     advantage(in.advantage), response_mask(in.mask));
-  auto const shuffled = trust_region(binary_kl, permuted(linear_weight(0.5), 7), toward_rollout | prefix_budget(0.1, fixed_budget(0.02)));
+  auto const shuffled =
+      trust_region(binary_kl, permuted(linear_weight(0.5), 7), toward_rollout | prefix_budget(0.1, fixed_budget(0.02)));
   bool good = agree(dense, presets::dense_base(top_k_tv)) && agree(ragged, presets::dense_base()) &&
               agree(ragged, softened(shuffled, reciprocal_gate));
   index_t const one[] = {0, 0, 0}, order[] = {2, 0, 1};

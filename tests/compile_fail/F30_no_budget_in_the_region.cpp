@@ -13,5 +13,6 @@ struct inside {
 auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::toward_rollout | inside{});
 auto const soft = cppo::softened(region, cppo::reciprocal_gate);
 float x[4];
-auto const batch = cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+auto const batch =
+    cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
 auto const status = cppo::policy_loss(cppo::seq, batch, soft, {.gradient = x});

@@ -56,7 +56,8 @@ struct lent : asked<lent> {
 // Each is checked on its own, whatever the others of a mask or of a region declare.
 using namespace cppo::operators;
 auto const spent = cppo::prefix_budget(0.1, cppo::calibrated_budget(0.01));
-auto const masks = (spent & weight_sum{}) | allowance{} | !largest{} | needs_not_static{} | cppo::none_of(delta_b{}, lent{});
+auto const masks =
+    (spent & weight_sum{}) | allowance{} | !largest{} | needs_not_static{} | cppo::none_of(delta_b{}, lent{});
 
 template <class D>
 struct scored {

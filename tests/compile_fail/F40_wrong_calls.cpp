@@ -12,7 +12,8 @@
 
 float x[4];
 int* stream;
-auto const batch = cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+auto const batch =
+    cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
 auto const region = cppo::ppo();
 auto const a = cppo::policy_loss(cppo::on(stream).with_report(), batch, region, {.gradient = x});
 auto const b = cppo::policy_loss(batch, region, {.gradient = x});

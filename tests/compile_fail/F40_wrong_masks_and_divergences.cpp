@@ -44,7 +44,8 @@ struct excess_not_const : near {
 struct check_not_const : near {
   constexpr bool check() { return true; }
 };
-auto const masks = cppo::all_of(near{}, by_reference{}, in_float{}, all_private{}, excess_in_float{}, excess_not_const{});
+auto const masks =
+    cppo::all_of(near{}, by_reference{}, in_float{}, all_private{}, excess_in_float{}, excess_not_const{});
 auto const more = cppo::any_of(check_not_const{}, cppo::binary_tv);
 
 struct gap {

@@ -84,7 +84,8 @@ class object_reader {
     std::vector<std::uint8_t> r;
     for (json const& x : array(key, size)) {
       double const v = x.is_boolean() ? (x.get<bool>() ? 1.0 : 0.0) : value(key, x);
-      if (v != 0.0 && v != 1.0) throw format_error(where_ + ": \"" + key + "\" must hold 0 and 1 only, found " + x.dump());
+      if (v != 0.0 && v != 1.0)
+        throw format_error(where_ + ": \"" + key + "\" must hold 0 and 1 only, found " + x.dump());
       r.push_back(static_cast<std::uint8_t>(v));
     }
     return r;
@@ -124,7 +125,8 @@ class object_reader {
   json const& array(char const* key, cppo::index_t size) const {
     json const& x = array(key);
     if (static_cast<cppo::index_t>(x.size()) != size) {
-      fail("\"" + std::string(key) + "\" must hold " + std::to_string(size) + " values, found " + std::to_string(x.size()));
+      fail("\"" + std::string(key) + "\" must hold " + std::to_string(size) + " values, found " +
+           std::to_string(x.size()));
     }
     return x;
   }

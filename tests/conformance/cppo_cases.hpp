@@ -102,18 +102,19 @@ class cppo_case {
     // The format has an effective budget also where no mask uses it: it is asked of the region that does.
     auto const budgeted = region(within_ & budget_, true);
     auto const delta_b = [](cppo::report const& r) { return r.mean_delta_b(); };
-    return {{"mask", p_.soft ? to_json(o.gate) : to_json(o.mask)},
-            {"loss_per_token", to_json(o.loss)},
-            {"grad_logp", to_json(o.gradient)},
-            {"D", to_json(o.divergence)},
-            {"w", to_json(o.weight)},
-            {"Z", to_json(o.weighted)},
-            {"S_prev", to_json(o.drift)},
-            {"W_prev", to_json(o.prefix_weight)},
-            {"c", to_json(o.threshold)},
-            {"delta_b_seq", to_json(calls_.by_response(budgeted, delta_b))},
-            {"metrics", cppo_metrics(o.report, p_.budgeted ? o.report.mean_delta_b() : delta_b(calls_.report(budgeted)))},
-            {"scalars", calls_.scalars(region_of_case)}};
+    return {
+        {"mask", p_.soft ? to_json(o.gate) : to_json(o.mask)},
+        {"loss_per_token", to_json(o.loss)},
+        {"grad_logp", to_json(o.gradient)},
+        {"D", to_json(o.divergence)},
+        {"w", to_json(o.weight)},
+        {"Z", to_json(o.weighted)},
+        {"S_prev", to_json(o.drift)},
+        {"W_prev", to_json(o.prefix_weight)},
+        {"c", to_json(o.threshold)},
+        {"delta_b_seq", to_json(calls_.by_response(budgeted, delta_b))},
+        {"metrics", cppo_metrics(o.report, p_.budgeted ? o.report.mean_delta_b() : delta_b(calls_.report(budgeted)))},
+        {"scalars", calls_.scalars(region_of_case)}};
   }
 
   caller<Executor, Real> const& calls_;

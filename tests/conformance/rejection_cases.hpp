@@ -65,7 +65,8 @@ struct rejection_rule {
     std::string const text = p.text("threshold");
     std::size_t const cut = text.find('_');
     bool const interval = cut != std::string::npos;
-    if (interval != (r.estimator == 1)) throw unsupported("k1 takes two bounds on the ratio, k2 and k3 take one threshold");
+    if (interval != (r.estimator == 1))
+      throw unsupported("k1 takes two bounds on the ratio, k2 and k3 take one threshold");
     r.high = bound(p, interval ? text.substr(cut + 1) : text);
     r.low = interval ? bound(p, text.substr(0, cut)) : -cppo::max_score;
     if (interval) {
@@ -79,7 +80,8 @@ struct rejection_rule {
   static double bound(object_reader const& p, std::string const& text) {
     double x = 0.0;
     char const* const end = text.data() + text.size();
-    if (auto const [last, error] = std::from_chars(text.data(), end, x); error != std::errc{} || last != end || !(x > 0.0)) {
+    if (auto const [last, error] = std::from_chars(text.data(), end, x);
+        error != std::errc{} || last != end || !(x > 0.0)) {
       p.fail("\"threshold\" must hold positive numbers, found \"" + text + "\"");
     }
     return x;

@@ -37,7 +37,8 @@ json run_cases(Executor const& executor, json const& cases) {
   for (json const& c : cases) {
     results.push_back(run_case<Real>(executor, c, results.size()));
     json const& r = results.back();
-    if (r.contains("rejected")) warn("case \"" + r["name"].get<std::string>() + "\": " + r["rejected"].get<std::string>());
+    if (r.contains("rejected"))
+      warn("case \"" + r["name"].get<std::string>() + "\": " + r["rejected"].get<std::string>());
   }
   return {{"results", results}};
 }
@@ -69,7 +70,9 @@ int main(int argc, char** argv) {
   std::string executor, vectors, results;
   bool in_double = false;
   CLI::App app("Runs reference vectors through cppo.", "vector_runner");
-  app.add_option("--executor", executor, "seq, simd, or the bodies of kernels")->required()->check(CLI::IsMember({"seq", "simd", "bodies"}));
+  app.add_option("--executor", executor, "seq, simd, or the bodies of kernels")
+      ->required()
+      ->check(CLI::IsMember({"seq", "simd", "bodies"}));
   app.add_option("--vectors", vectors, "file of cases")->required();
   app.add_option("--results", results, "file to write")->required();
   app.add_flag("--double", in_double, "lend buffers of double: double arithmetic");

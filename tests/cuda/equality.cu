@@ -49,15 +49,20 @@ struct both_sides {
     std::vector<float> v(n);
     for (std::size_t i = 0; i < n; ++i) {
       float const x = -static_cast<float>(i * 7919 % 1000) / 1000.0F - 0.1F;
-      v[i] = what == 2 ? (i % 3 == 0 ? -1.0F : 1.0F) : what == 0 ? x - 0.2F * (static_cast<float>(i % 13) - 6.0F) / 13.0F : x;
+      v[i] = what == 2   ? (i % 3 == 0 ? -1.0F : 1.0F)
+             : what == 0 ? x - 0.2F * (static_cast<float>(i % 13) - 6.0F) / 13.0F
+                         : x;
       if (what == 0 && v[i] > 0.0F) v[i] = 0.0F;
     }
     return v;
   }
   explicit both_sides(std::size_t n) : pi(fill(n, 0)), mu(fill(n, 1)), a(fill(n, 2)), d_pi(pi), d_mu(mu), d_a(a) {}
-  auto host(index_t b, index_t t) const { return cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a)); }
+  auto host(index_t b, index_t t) const {
+    return cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
+  }
   auto device(index_t b, index_t t) const {
-    return cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(d_pi.data()), cppo::rollout_log_prob(d_mu.data()), cppo::advantage(d_a.data()));
+    return cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(d_pi.data()), cppo::rollout_log_prob(d_mu.data()),
+                               cppo::advantage(d_a.data()));
   }
 };
 
@@ -105,12 +110,14 @@ std::string a_graph_replayed_on_new_data() {
   cudaGraph_t graph;
   cudaGraphExec_t run;
   (void)cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
-  bool const early = policy_loss(gpu, data.device(b, t), region, {.gradient = gradient.data()}).code == cppo::status_code::workspace_too_small;
+  bool const early = policy_loss(gpu, data.device(b, t), region, {.gradient = gradient.data()}).code ==
+                     cppo::status_code::workspace_too_small;
   (void)cudaStreamEndCapture(stream, &graph);
   if (!early) return "a workspace grew inside a graph";
   if (memory.reserve(device_workspace_bytes(data.device(b, t), region), stream) != cudaSuccess) return "no memory";
   (void)cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
-  auto const s = policy_loss(gpu, data.device(b, t), region, {.gradient = gradient.data()}, {.aggregate = cppo::token_mean});
+  auto const s =
+      policy_loss(gpu, data.device(b, t), region, {.gradient = gradient.data()}, {.aggregate = cppo::token_mean});
   if (cudaStreamEndCapture(stream, &graph) != cudaSuccess || !s.ok()) return "not captured";
   if (cudaGraphInstantiate(&run, graph, 0) != cudaSuccess) return "not instantiated";
   for (int round = 0; round < 3; ++round) {
@@ -120,7 +127,8 @@ std::string a_graph_replayed_on_new_data() {
     cppo::report r, want_r;
     std::vector<float> want(n);
     if (!fetch(gpu, &r).ok()) return "the call failed";
-    (void)policy_loss(cppo::seq, data.host(b, t), region, {.gradient = want, .report = &want_r}, {.aggregate = cppo::token_mean});
+    (void)policy_loss(cppo::seq, data.host(b, t), region, {.gradient = want, .report = &want_r},
+                      {.aggregate = cppo::token_mean});
     if (gradient.host(n) != want) return "a gradient differs";
     if (auto const wrong = unlike(r, want_r); !wrong.empty()) return wrong;
   }
@@ -160,9 +168,13 @@ std::string more_than_two_to_the_31_elements() {
   both_sides const row(static_cast<std::size_t>(t));
   std::vector<float> const ones(static_cast<std::size_t>(b), 1.0F);
   (void)cudaMemcpy(a.data(), ones.data(), ones.size() * sizeof(float), cudaMemcpyHostToDevice);
-  (void)cudaMemcpy(pi.data() + n - static_cast<std::size_t>(t), row.pi.data(), static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
-  (void)cudaMemcpy(mu.data() + n - static_cast<std::size_t>(t), row.mu.data(), static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
-  auto const shared = cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(cppo::per_response(a.data())));
+  (void)cudaMemcpy(pi.data() + n - static_cast<std::size_t>(t), row.pi.data(),
+                   static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
+  (void)cudaMemcpy(mu.data() + n - static_cast<std::size_t>(t), row.mu.data(),
+                   static_cast<std::size_t>(t) * sizeof(float), cudaMemcpyHostToDevice);
+  auto const shared =
+      cppo::rollout_batch(cppo::padded(b, t), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()),
+                          cppo::advantage(cppo::per_response(a.data())));
   cppo::device_workspace memory;
   auto const gpu = cppo::on(nullptr).with_workspace(memory).with_report();
   auto s = policy_loss(gpu, shared, cppo::fixed_cppo(), {.gradient = gradient.data()});
@@ -171,9 +183,12 @@ std::string more_than_two_to_the_31_elements() {
   if (!s.ok()) return s.message();
   if (r.counts.tokens != b * t) return "tokens are missing";
   std::vector<float> want(static_cast<std::size_t>(t)), last(static_cast<std::size_t>(t)), one{1.0F};
-  (void)policy_loss(cppo::seq, cppo::rollout_batch(cppo::padded(1, t), cppo::log_prob(row.pi), cppo::rollout_log_prob(row.mu), cppo::advantage(cppo::per_response(one))),
+  (void)policy_loss(cppo::seq,
+                    cppo::rollout_batch(cppo::padded(1, t), cppo::log_prob(row.pi), cppo::rollout_log_prob(row.mu),
+                                        cppo::advantage(cppo::per_response(one))),
                     cppo::fixed_cppo(), {.gradient = want});
-  (void)cudaMemcpy(last.data(), gradient.data() + n - static_cast<std::size_t>(t), last.size() * sizeof(float), cudaMemcpyDeviceToHost);
+  (void)cudaMemcpy(last.data(), gradient.data() + n - static_cast<std::size_t>(t), last.size() * sizeof(float),
+                   cudaMemcpyDeviceToHost);
   return last == want ? "" : "the last row differs";
 }
 
@@ -185,22 +200,28 @@ std::string what_is_refused() {
   auto const region = cppo::fixed_cppo();
   auto const s = policy_loss(cppo::on(nullptr), data.host(2, 32), region, {.gradient = g.data()});
   if (s.code != status_code::not_device_memory || s.where != cppo::argument::log_prob) return "a host input is taken";
-  if (policy_loss(cppo::on(nullptr), data.device(2, 32), region, {.gradient = host}).code != status_code::not_device_memory) return "a host output is taken";
+  if (policy_loss(cppo::on(nullptr), data.device(2, 32), region, {.gradient = host}).code !=
+      status_code::not_device_memory)
+    return "a host output is taken";
   device_array<unsigned char> small(256);
   auto const lent = cppo::on(nullptr).with_workspace(small.data(), 256);
-  if (policy_loss(lent, data.device(2, 32), region, {.gradient = g.data()}).code != status_code::workspace_too_small) return "a small workspace is taken";
+  if (policy_loss(lent, data.device(2, 32), region, {.gradient = g.data()}).code != status_code::workspace_too_small)
+    return "a small workspace is taken";
   if (fetch(cppo::on(nullptr)).code != status_code::workspace_too_small) return "nothing is fetched from nowhere";
-  auto const bad = cppo::rollout_batch(cppo::padded(2, 32), cppo::log_prob(nan.data()), cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
+  auto const bad = cppo::rollout_batch(cppo::padded(2, 32), cppo::log_prob(nan.data()),
+                                       cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
   cppo::device_workspace memory;
   auto const gpu = cppo::on(nullptr).with_workspace(memory);
   if (!policy_loss(gpu, bad, region, {.gradient = g.data()}).ok()) return "a call is not queued";
   auto const done = fetch(gpu);
-  if (done.code != status_code::log_prob_invalid || done.response != 0 || done.token != 0 || done.count != 64) return "NaN goes unseen";
+  if (done.code != status_code::log_prob_invalid || done.response != 0 || done.token != 0 || done.count != 64)
+    return "NaN goes unseen";
   if (g.host(64) != std::vector<float>(64, 0.0F)) return "a rejected response has a gradient";
   std::vector<std::int64_t> const offsets{0, 40, 30};
   device_array<std::int64_t> const there(offsets);
-  auto const unordered = cppo::rollout_batch(cppo::packed_on_device(there.data(), 2, 64), cppo::log_prob(data.d_pi.data()),
-                                             cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
+  auto const unordered =
+      cppo::rollout_batch(cppo::packed_on_device(there.data(), 2, 64), cppo::log_prob(data.d_pi.data()),
+                          cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
   if (!policy_loss(gpu, unordered, region, {.gradient = g.data()}).ok()) return "a packed call is not queued";
   auto const order = fetch(gpu);
   if (order.code != status_code::bad_offsets || order.response != 1) return "offsets that decrease go unseen";
@@ -209,23 +230,27 @@ std::string what_is_refused() {
   auto const inside = cppo::packed_on_device(cuts.data(), 2, 64);
   auto const tell = [&](cppo::layout const& l) {
     (void)cudaMemset(g.data(), 0xff, 64 * sizeof(float));
-    auto const lent = cppo::rollout_batch(l, cppo::log_prob(data.d_pi.data()), cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
+    auto const lent = cppo::rollout_batch(l, cppo::log_prob(data.d_pi.data()), cppo::rollout_log_prob(data.d_mu.data()),
+                                          cppo::advantage(data.d_a.data()));
     if (!policy_loss(gpu, lent, region, {.gradient = g.data()}).ok()) return status_code::device_error;
     return fetch(gpu).code;
   };
   auto const written = [&](std::size_t first, std::size_t last) {
     auto const x = g.host(64);
-    return std::count_if(x.begin() + static_cast<std::ptrdiff_t>(first), x.begin() + static_cast<std::ptrdiff_t>(last), [](float v) { return v == v; });
+    return std::count_if(x.begin() + static_cast<std::ptrdiff_t>(first), x.begin() + static_cast<std::ptrdiff_t>(last),
+                         [](float v) { return v == v; });
   };
   if (tell(inside) != status_code::bad_offsets || written(0, 64) != 0) return "slots that nothing covers go unseen";
-  if (tell(inside.part_of(64)) != status_code::ok || written(0, 3) + written(40, 64) != 0) return "a part writes what is not its own";
+  if (tell(inside.part_of(64)) != status_code::ok || written(0, 3) + written(40, 64) != 0)
+    return "a part writes what is not its own";
   if (tell(inside.with_capacity(64)) != status_code::ok || written(0, 64) != 64) return "a capacity is not cleared";
   for (std::size_t i = 0; i < 64; ++i) {
     if ((i < 3 || i >= 40) && g.host(64)[i] != 0.0F) return "a capacity is not +0";
   }
   float const* const none = nullptr;
   for (auto const& aggregate : {cppo::token_sum, cppo::token_mean}) {
-    auto const nothing = cppo::rollout_batch(cppo::padded(0, 32), cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
+    auto const nothing = cppo::rollout_batch(cppo::padded(0, 32), cppo::log_prob(none), cppo::rollout_log_prob(none),
+                                             cppo::advantage(none));
     if (!policy_loss(gpu, nothing, region, {}, {.aggregate = aggregate}).ok()) return "an empty call is not queued";
     if (fetch(gpu).code != status_code::no_active_tokens) return "no response is taken for some";
   }
@@ -241,7 +266,8 @@ int main(int argc, char** argv) {
   if (cudaError_t const e = cudaGetDeviceCount(&devices); e != cudaSuccess || devices == 0) {
     // Without a device a call must say so, and not crash.
     std::vector<float> x(8, -1.0F), g(8);
-    auto const batch = cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+    auto const batch =
+        cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
     auto const s = policy_loss(cppo::on(nullptr), batch, cppo::fixed_cppo(), {.gradient = g});
     std::printf("no device (%s): skipped; a call says: %s\n", cudaGetErrorString(e), s.message());
     return s.code == cppo::status_code::device_error && s.nothing_written() ? 77 : 1;
@@ -257,7 +283,8 @@ int main(int argc, char** argv) {
     double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     bool const good = wrong.empty() || wrong.starts_with("skipped");
     (good ? passed : failed) += 1;
-    std::printf("%-6s %s, %.1f s%s%s\n", good ? "ok" : "FAILED", name, seconds, wrong.empty() ? "" : ": ", wrong.c_str());
+    std::printf("%-6s %s, %.1f s%s%s\n", good ? "ok" : "FAILED", name, seconds, wrong.empty() ? "" : ": ",
+                wrong.c_str());
     std::fflush(stdout);
   };
   check("what is refused", what_is_refused);

@@ -30,7 +30,8 @@ std::string compare_one(generated_batch<T> const& batch, Region const& region, s
 
 // `seeds` batches of element type T for each region on one divergence; the first difference.
 template <class T, class D>
-std::string compare_random(D const& divergence, std::uint64_t first, std::uint64_t seeds, generator_options const& o = {}) {
+std::string compare_random(D const& divergence, std::uint64_t first, std::uint64_t seeds,
+                           generator_options const& o = {}) {
   std::string wrong;
   every_need(divergence, [&](char const* name, auto const& region) {
     for (std::uint64_t seed = first; seed < first + (quick ? 2 : seeds) && wrong.empty(); ++seed) {

@@ -21,7 +21,8 @@ std::string cppo_test::every_divergence() {
       if (seed == 101) usual(batch);
       wrong = compare_one(batch, region, seed);
       if (!wrong.empty() || (!o.divergence && o.top_k == 0)) continue;
-      for (float& x : o.divergence ? batch.divergence : batch.listed_log_prob) x = poison<float>(static_cast<int>(seed % 4));
+      for (float& x : o.divergence ? batch.divergence : batch.listed_log_prob)
+        x = poison<float>(static_cast<int>(seed % 4));
       usual(batch);
       wrong = compare_one(batch, region, seed);
     }

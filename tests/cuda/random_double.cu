@@ -4,7 +4,8 @@
 std::string cppo_test::random_batches_double() {
   auto const compare = [](auto const& region) {
     std::string wrong;
-    for (std::uint64_t seed = 400; seed < (quick ? 402U : 440U) && wrong.empty(); ++seed) wrong = compare_one(generate<double>(seed), region, seed);
+    for (std::uint64_t seed = 400; seed < (quick ? 402U : 440U) && wrong.empty(); ++seed)
+      wrong = compare_one(generate<double>(seed), region, seed);
     return wrong;
   };
   std::string wrong = compare(softened(cppo::fixed_cppo({.delta_b = 0.01}), cppo::reciprocal_gate));

@@ -9,7 +9,9 @@
 std::string cppo_test::random_batches_float() {
   std::string wrong = compare_random<float>(cppo::binary_tv, 100, 60);
   if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 500, 60, {.holes = false});
-  if (wrong.empty()) wrong = compare_random<float>(cppo::binary_tv, 700, 20, {.max_responses = quick ? 2 : 6, .max_length = quick ? 9000 : 20000});
+  if (wrong.empty())
+    wrong = compare_random<float>(cppo::binary_tv, 700, 20,
+                                  {.max_responses = quick ? 2 : 6, .max_length = quick ? 9000 : 20000});
   return wrong;
 }
 
@@ -23,14 +25,17 @@ std::string cppo_test::bad_input() {
   auto const region = cppo::calibrated_cppo({.delta_b = 0.02});
   for (auto const how : {cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate}) {
     for (std::uint64_t seed = 600; seed < (quick ? 603U : 660U); ++seed) {
-      generated_batch<float> batch = seed % 10 == 0 ? generate<float>(seed, {.max_responses = 3, .max_length = 9000}) : generate<float>(seed);
+      generated_batch<float> batch =
+          seed % 10 == 0 ? generate<float>(seed, {.max_responses = 3, .max_length = 9000}) : generate<float>(seed);
       random_source random(seed);
       for (int k = 0; k < 3 && batch.slots() > 0; ++k) {
         auto const slot = static_cast<std::size_t>(random.below(batch.slots()));
         float const x = poison<float>(static_cast<int>(random.below(4)));
         (k == 0 ? batch.log_prob : k == 1 ? batch.rollout_log_prob : batch.advantage)[slot] = x;
       }
-      std::string wrong = seq_against(on_copies{}, batch, region, {.aggregate = seed % 2 == 0 ? cppo::token_sum : cppo::token_mean, .bad_input = how});
+      std::string wrong =
+          seq_against(on_copies{}, batch, region,
+                      {.aggregate = seed % 2 == 0 ? cppo::token_sum : cppo::token_mean, .bad_input = how});
       if (!wrong.empty()) return "seed " + std::to_string(seed) + ": " + wrong;
     }
   }
@@ -146,7 +151,8 @@ std::string cppo_test::what_is_rare() {
   compare("columns", near_the_budget({4200, 600}, false, true), {.positions = where::padded_column});
   compare("columns of blocks", near_the_budget({600, 600, 500, 20}, false, true), {.positions = where::padded_column});
   compare("many responses", near_the_budget(std::vector<index_t>(300, 3), true, false));
-  compare("a short horizon", near_the_budget({700, 20}, true, false), {.horizon = 30, .positions = where::fixed_horizon});
+  compare("a short horizon", near_the_budget({700, 20}, true, false),
+          {.horizon = 30, .positions = where::fixed_horizon});
   generated_batch<float> weighted = near_the_budget({700, 4200, 9}, true, false);
   for (std::size_t i = 0; i < weighted.valid.size(); ++i) weighted.token_weight.push_back(i % 2 == 0 ? 0.5F : 2.0F);
   compare("token weights", weighted);

@@ -14,7 +14,8 @@ namespace {
 template <class Real>
 cppo::status outcome(Real* x) {
   for (int i = 0; i < 8; ++i) x[i] = static_cast<Real>(-0.5);
-  auto const batch = cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
   cppo::device_workspace memory;
   auto const gpu = cppo::on(nullptr).with_workspace(memory);
   auto const queued = policy_loss(gpu, batch, cppo::ppo(), {.gradient = x + 8});

@@ -25,7 +25,8 @@ class generator {
   std::uint64_t below(std::uint64_t n) { return next() % n; }
   /// 2^low ... 2^high, any mantissa, negative: a log-prob.
   float log_prob(int low, int high) {
-    auto const exponent = static_cast<std::uint32_t>(127 + low + static_cast<int>(below(static_cast<std::uint64_t>(high - low))));
+    auto const exponent =
+        static_cast<std::uint32_t>(127 + low + static_cast<int>(below(static_cast<std::uint64_t>(high - low))));
     return std::bit_cast<float>(0x80000000U | (exponent << 23) | static_cast<std::uint32_t>(below(1U << 23)));
   }
 

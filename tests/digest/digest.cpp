@@ -133,7 +133,8 @@ template <class Out, class Executor, class Batch, class Region>
 void run(hashes& both, Executor const& executor, Batch const& lent, Region const& region, std::size_t slots,
          cppo::loss_options const& options) {
   hash128& h = both.tokens;
-  std::vector<Out> loss(slots), gradient(slots), gate(slots), d(slots), w(slots), z(slots), s(slots), sw(slots), c(slots), x(slots);
+  std::vector<Out> loss(slots), gradient(slots), gate(slots), d(slots), w(slots), z(slots), s(slots), sw(slots),
+      c(slots), x(slots);
   std::vector<std::uint8_t> mask(slots), decision(slots);
   cppo::report report;
   cppo::status const status = cppo::policy_loss(
@@ -149,12 +150,14 @@ void run(hashes& both, Executor const& executor, Batch const& lent, Region const
   std::int64_t const numbers[] = {static_cast<std::int64_t>(status.code), status.response, status.token, status.count,
                                   report.counts.tokens, report.kept, report.kept_toward, report.masked_budget};
   h.bytes(numbers, sizeof numbers);
-  double const sums[] = {scaled_loss(executor, lent, region, slots, options), report.sum_divergence, report.sum_k3, report.max_ratio, report.sum_delta_b};
+  double const sums[] = {scaled_loss(executor, lent, region, slots, options), report.sum_divergence, report.sum_k3,
+                         report.max_ratio, report.sum_delta_b};
   h.bytes(sums, sizeof sums);
   // Without report and trace, executors take another path.
   std::vector<Out> plain(slots);
   std::vector<std::uint8_t> plain_mask(slots);
-  cppo::status const again = cppo::policy_loss(executor, lent, region, {.gradient = plain, .mask = plain_mask}, options);
+  cppo::status const again =
+      cppo::policy_loss(executor, lent, region, {.gradient = plain, .mask = plain_mask}, options);
   auto const code = static_cast<std::uint8_t>(again.code);
   h.bytes(&code, sizeof code);
   h.values(plain);
@@ -210,7 +213,8 @@ void with_region(std::size_t k, std::string_view divergence, double delta, doubl
 std::size_t const regions = std::size(cppo::region_names());
 template <class F>
 void with_region(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
-  cppo::visit_region({.region = cppo::region_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
+  cppo::visit_region(
+      {.region = cppo::region_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
 }
 #endif
 
@@ -244,8 +248,9 @@ void other_ways(hashes& h, Executor const& executor) {
   index_t const rows = 7, columns = 59;
   std::vector<float> advantages{1.0F, -1.0F, 0.5F, -0.5F, 2.0F, 0.0F, -3.0F};
   auto const view = [&](auto const& v) { return matrix_view(v.data(), rows, columns, index_t{1}, rows); };
-  auto const lent = rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
-                                  advantage(per_response(advantages)), response_mask(view(b.mask)));
+  auto const lent =
+      rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
+                    advantage(per_response(advantages)), response_mask(view(b.mask)));
   auto const region = presets::dense_base();
   auto const slots = static_cast<std::size_t>(rows * columns);
   run<float>(h, executor, lent, region, slots, {.positions = position_convention::padded_column});
@@ -253,8 +258,9 @@ void other_ways(hashes& h, Executor const& executor) {
   run<bfloat16>(h, executor, lent, softened(region, reciprocal_gate), slots,
                 {.aggregate = seq_mean_token_sum_norm, .horizon = columns});
   std::vector<std::uint8_t> everything(slots, 1);
-  auto const poisoned = rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
-                                      advantage(per_response(advantages)), response_mask(everything));
+  auto const poisoned =
+      rollout_batch(padded(rows, columns), log_prob(view(b.log_prob)), rollout_log_prob(view(b.rollout_log_prob)),
+                    advantage(per_response(advantages)), response_mask(everything));
   for (auto how : {on_bad_input::reject, on_bad_input::exclude, on_bad_input::propagate}) {
     run<float>(h, executor, poisoned, region, slots, {.bad_input = how});
   }
@@ -328,7 +334,8 @@ int main(int argc, char** argv) {
 #elif defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
   wrong += complain("simd", "short", first, short_digest(cppo::simd));
   for (int threads = 1; threads <= 4; ++threads) {
-    wrong += complain("simd on " + std::to_string(threads) + " threads", "long", second, long_digest(cppo::simd.with_threads(threads, 1)));
+    wrong += complain("simd on " + std::to_string(threads) + " threads", "long", second,
+                      long_digest(cppo::simd.with_threads(threads, 1)));
   }
 #endif
   auto const both = [](hash128 const& a, hash128 const& b) { return text(a.high() ^ b.low(), a.low() + b.high()); };

@@ -57,7 +57,8 @@ TEST_CASE("every build gives the outputs, the report and the status of seq") {
     for (std::string_view const region : cppo::region_names()) {
       for (std::uint64_t seed = 1; seed <= 6; ++seed) {
         auto batch = cppo::testing::generate<float>(seed, {.max_length = 300, .top_k = 4, .divergence = true});
-        region_config const config{.region = region, .divergence = divergence, .delta = 0.1, .delta_b = 0.02, .seed = seed};
+        region_config const config{
+            .region = region, .divergence = divergence, .delta = 0.1, .delta_b = 0.02, .seed = seed};
         check(config, batch, {.aggregate = cppo::seq_mean_token_mean});
         if (batch.slots() == 0) continue;
         batch.log_prob[static_cast<std::size_t>(batch.slots() - 1)] = 5.0F;  // bad input, unless that is no token

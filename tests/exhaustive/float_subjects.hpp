@@ -205,7 +205,8 @@ void add_kl(std::vector<subject>& all, std::string const& name, D divergence, bo
         if (want > 0x1.fffffep127) return wrong_unless(std::isinf(y));
         return std::fabs(static_cast<double>(y) - want) / (want + 1e-8);
       };
-      all.push_back(on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error));
+      all.push_back(
+          on_lanes(name_of(name, fixed, turned), "of D + 1e-8", 1e-7, 0, with_fixed(divergence, fixed, turned), error));
     }
     share_log_probs(all, first, reverse ? 2 : 0);
   }
@@ -261,7 +262,8 @@ inline void add_rounding(std::vector<subject>& all) {
                             [](float x) { return units(cppo::detail::to_grid(static_cast<double>(x))); }, grid));
   auto const narrow = [](float x) { return std::fabs(x) < 0x1p31F; };
   auto const whole = [](float x) { return nearest_scaled(x, 0); };
-  all.push_back(on_integers("nearest(float)", narrow, [](float x) { return wide_int{cppo::detail::nearest(x)}; }, whole));
+  all.push_back(
+      on_integers("nearest(float)", narrow, [](float x) { return wide_int{cppo::detail::nearest(x)}; }, whole));
   all.push_back(on_integers("nearest(double)", narrow,
                             [](float x) { return wide_int{cppo::detail::nearest(static_cast<double>(x))}; }, whole));
 }

@@ -182,7 +182,8 @@ tally enumerate(Executor const& executor, int directions) {
       REQUIRE(compute_mask(executor, batch, region, alone).ok());
     });
     auto const at = std::mismatch(alone.begin(), alone.end(), mask.begin()).first - alone.begin();
-    if (at < std::ssize(alone) && t.without_trace.empty()) t.without_trace = words(p, all.slots(static_cast<std::size_t>(at) / 3));
+    if (at < std::ssize(alone) && t.without_trace.empty())
+      t.without_trace = words(p, all.slots(static_cast<std::size_t>(at) / 3));
     compare(t, all, p, mask, code);
   }
   return t;

@@ -130,10 +130,13 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   drawn_batch const batch(bytes);
   visit_region(config, [&](auto const& region) {
     run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
-    demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(), true);
-    demand_same("kernel bodies", testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
+    demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(),
+                true);
+    demand_same("kernel bodies",
+                testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
                 batch.slots(), true);
-    demand_same("simd on threads", testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
+    demand_same("simd on threads",
+                testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
                 batch.slots(), true);
     run const plain = testing::capture_view(simd, batch.view(), batch.slots(), region, options, false);
     fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");

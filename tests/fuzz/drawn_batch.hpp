@@ -81,9 +81,10 @@ inline cppo::region_config drawn_region(byte_source& bytes) {
                             std::numeric_limits<double>::infinity()};
   auto const parameter = [&] { return bytes.below(32) == 0 ? bytes.one_of(odd) : bytes.one_of(parameters); };
   cppo::region_config c;
-  c.region = cppo::region_names()[static_cast<std::size_t>(bytes.below(static_cast<int>(std::size(cppo::region_names()))))];
-  c.divergence =
-      cppo::divergence_names()[static_cast<std::size_t>(bytes.below(static_cast<int>(std::size(cppo::divergence_names()))))];
+  c.region =
+      cppo::region_names()[static_cast<std::size_t>(bytes.below(static_cast<int>(std::size(cppo::region_names()))))];
+  c.divergence = cppo::divergence_names()[static_cast<std::size_t>(
+      bytes.below(static_cast<int>(std::size(cppo::divergence_names()))))];
   c.delta = parameter();
   c.delta_b = parameter();
   c.w_min = bytes.coin() ? 0.8 : parameter();

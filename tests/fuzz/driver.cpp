@@ -50,7 +50,10 @@ bytes mutated(std::vector<bytes> const& corpus, std::mt19937_64& random) {
     switch (below(4)) {
       case 0: input.erase(place, place + static_cast<std::ptrdiff_t>(length)); break;
       case 1: input.insert(place, 1 + below(8), static_cast<std::uint8_t>(random())); break;
-      case 2: std::for_each(place, place + static_cast<std::ptrdiff_t>(length), [&](auto& b) { b = static_cast<std::uint8_t>(random()); }); break;
+      case 2:
+        std::for_each(place, place + static_cast<std::ptrdiff_t>(length),
+                      [&](auto& b) { b = static_cast<std::uint8_t>(random()); });
+        break;
       default: if (at < input.size()) input[at] = static_cast<std::uint8_t>(input[at] ^ (1U << below(8)));
     }
   }
@@ -81,5 +84,6 @@ int main(int argc, char** argv) {
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
   if (fuzz::accepted == files && runs > 0) return std::fprintf(stderr, "the target refuses every mutated input\n"), 1;
-  std::printf("%zu files and %lu mutated inputs, %zu of them accepted, no fault\n", files, runs, fuzz::accepted - files);
+  std::printf("%zu files and %lu mutated inputs, %zu of them accepted, no fault\n", files, runs,
+              fuzz::accepted - files);
 }

@@ -18,7 +18,8 @@ class memory_file {
     auto const folder = std::filesystem::is_directory(memory) ? memory : std::filesystem::temp_directory_path();
     static int files = 0;
     path_ = (folder / ("cppo_fuzz_" + std::to_string(getpid()) + "_" + std::to_string(files++ % 2))).string();
-    std::ofstream(path_, std::ios::binary).write(reinterpret_cast<char const*>(data), static_cast<std::streamsize>(size));
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<char const*>(data), static_cast<std::streamsize>(size));
   }
   memory_file(memory_file const&) = delete;
   memory_file& operator=(memory_file const&) = delete;

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   try {
     auto const weights = trainer::read_model(file.path());
     fuzz::demand(weights.flat().size() * sizeof(float) < size, "model", "more weights than the file holds", "");
-    bool const finite = std::all_of(weights.flat().begin(), weights.flat().end(), [](float w) { return std::isfinite(w); });
+    bool const finite =
+        std::all_of(weights.flat().begin(), weights.flat().end(), [](float w) { return std::isfinite(w); });
     fuzz::demand(finite, "model", "a weight that is not finite", "");
     ++fuzz::accepted;
   } catch (trainer::input_error const&) {

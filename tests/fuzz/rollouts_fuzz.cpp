@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   try {
     auto rollouts = demo::read_rollouts(file.path());
     for (demo::rollout const& r : rollouts) {
-      fuzz::demand(r.advantage.size() == r.size() && r.response_mask.size() == r.size(), "rollouts", "another length", "");
+      fuzz::demand(r.advantage.size() == r.size() && r.response_mask.size() == r.size(), "rollouts", "another length",
+                   "");
       for (auto const& [updates, values] : r.log_prob) {
         fuzz::demand(values.size() == r.size(), "rollouts", "another length", "log_prob");
       }
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     if (length < size) demo::read_top_k(fuzz::memory_file(data + length + 1, size - length - 1).path(), rollouts);
     ++fuzz::accepted;
   } catch (demo::input_error const& e) {
-    fuzz::demand(std::string_view(e.what()).find('\n') == std::string_view::npos, "rollouts", "more than one line", e.what());
+    fuzz::demand(std::string_view(e.what()).find('\n') == std::string_view::npos, "rollouts", "more than one line",
+                 e.what());
   }
   return 0;
 }

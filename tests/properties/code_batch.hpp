@@ -30,7 +30,8 @@ inline slot_content slot_of(std::uint32_t code) {
   constexpr double drifts[] = {0x1p-12, 0.02, 0.2, 6.0};
   bool const token = take(3) != 7;
   constexpr float weights[] = {1.0F, 0.5F, 0.0F, 0.75F};
-  std::uint32_t const a = take(3), low = take(8), scale = take(2), step = take(4), sign = take(1), d = take(8), w = take(3);
+  std::uint32_t const a = take(3), low = take(8), scale = take(2), step = take(4), sign = take(1), d = take(8),
+                      w = take(3);
   double const log_mu = low % 8 == 7 ? -1e-6 * low : -0.015625 * low;
   double const log_pi = std::fmin(log_mu + (sign != 0 ? -1.0 : 1.0) * drifts[scale] * step / 4.0, 0.0);
   return {token, static_cast<float>(log_pi), static_cast<float>(log_mu), advantages[a], static_cast<float>(d) / 512.0F,

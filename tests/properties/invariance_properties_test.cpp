@@ -426,10 +426,14 @@ void require_sum(cppo::report const& sum, batch_t const& batch, float_run const&
   cppo::report::each_count([](char const*, index_t x, index_t y) { RC_ASSERT(x == y); }, sum, whole);
   cppo::report::each_extreme([](char const*, double x, double y) { RC_ASSERT(x == y); }, sum, whole);
   RC_ASSERT(std::fabs(sum.loss() - whole.loss()) <= tolerance * loss);
-  cppo::report::each_sum([&](std::string_view name, double x, double y) {
-    double const size = name == "sum_loss" ? loss * whole.scaling.divisor(whole.counts) : name == "sum_k1" ? log_ratio : y;
-    RC_ASSERT(std::fabs(x - y) <= tolerance * size);
-  }, sum, whole);
+  cppo::report::each_sum(
+      [&](std::string_view name, double x, double y) {
+        double const size = name == "sum_loss" ? loss * whole.scaling.divisor(whole.counts)
+                            : name == "sum_k1" ? log_ratio
+                                               : y;
+        RC_ASSERT(std::fabs(x - y) <= tolerance * size);
+      },
+      sum, whole);
 }
 
 cppo::loss_options any_scaling(batch_t const& batch) {
@@ -440,7 +444,8 @@ cppo::loss_options any_scaling(batch_t const& batch) {
 
 }  // namespace
 
-TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add up to the report of the whole", "[property]") {
+TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add up to the report of the whole",
+          "[property]") {
   property("responses dealt out to micro-batches", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     cppo::loss_options const o = any_scaling(batch);

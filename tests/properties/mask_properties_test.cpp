@@ -327,7 +327,8 @@ TEST_CASE("F12_sum_count_consistent, property: every token is counted once, unde
     cppo::report const& r = run.diagnostics;
     index_t by_decision[8] = {};
     double loss = 0.0, gate = 0.0;
-    for (std::size_t i = 0; i < batch.valid.size(); ++i) ++by_decision[static_cast<std::size_t>(run[captured::decision][i])];
+    for (std::size_t i = 0; i < batch.valid.size(); ++i)
+      ++by_decision[static_cast<std::size_t>(run[captured::decision][i])];
     for (index_t b = 0; b < batch.responses; ++b) {
       cppo_test::lane_recount losses, gates;
       index_t rank = 0;

@@ -26,7 +26,8 @@ constexpr double infinity_of_double = std::numeric_limits<double>::infinity();
 batch_t sound_batch() {
   batch_t batch;
   for (std::uint64_t seed = 1; batch.responses != 3 || batch.slots() < 18; ++seed) {
-    batch = generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .holes = false});
+    batch =
+        generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .holes = false});
     batch = rearranged(batch, batch.rows(), true).batch;
     for (index_t b = 0; b < batch.responses; ++b) {
       if (batch.slots_of(b) < 4) batch.responses = 0;
@@ -211,12 +212,15 @@ TEST_CASE("F32: the floor is the caller's, inclusive, and below 0", "[reliabilit
   CHECK(run_everywhere(batch, {}).outcome.code == status_code::ok);
   check_place(run_everywhere(batch, {.log_prob_floor = -500.0}).outcome, status_code::rollout_log_prob_too_low,
               argument::rollout_log_prob, 0, 3, 1);
-  check_place(run_everywhere(batch, {.log_prob_floor = -499.9}).outcome, status_code::log_prob_too_low, argument::log_prob, 0, 2, 2);
+  check_place(run_everywhere(batch, {.log_prob_floor = -499.9}).outcome, status_code::log_prob_too_low,
+              argument::log_prob, 0, 2, 2);
   batch.rollout_log_prob[3] = -1.0F;
   batch.rollout_log_prob[2] = -9999.0F;  // both below: log pi is named
-  check_place(run_everywhere(batch, {.log_prob_floor = -490.0}).outcome, status_code::log_prob_too_low, argument::log_prob, 0, 2, 1);
+  check_place(run_everywhere(batch, {.log_prob_floor = -490.0}).outcome, status_code::log_prob_too_low,
+              argument::log_prob, 0, 2, 1);
   for (double const bad : {0.0, -0.0, 1000.0, infinity_of_double, std::numeric_limits<double>::quiet_NaN()}) {
-    check_place(run_everywhere(batch, {.log_prob_floor = bad}).outcome, status_code::bad_parameter, argument::options, -1, -1, 0);
+    check_place(run_everywhere(batch, {.log_prob_floor = bad}).outcome, status_code::bad_parameter, argument::options,
+                -1, -1, 0);
   }
 }
 
@@ -262,7 +266,8 @@ TEST_CASE("an active mask value is 0 or 1 in any dtype, all else is reported", "
   auto const with_mask = [](auto const& mask) {
     float const pi[] = {-0.5F, -0.25F}, mu[] = {-0.5F, -0.5F}, a[] = {1.0F, 1.0F};
     float out[2];
-    auto const batch = rollout_batch(padded(1, 2), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask));
+    auto const batch =
+        rollout_batch(padded(1, 2), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask));
     status const plain = compute_mask(seq, batch, ppo(), out);
     CHECK(cppo_test::same_status(compute_mask(simd, batch, ppo(), out), plain));
     return plain;
@@ -298,12 +303,14 @@ class refused_call {
   // `options` or a region out of range.
   template <class Region = decltype(ppo())>
   void with(status_code code, argument where, loss_options const& options, Region const& region = ppo()) {
-    expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_)), region, options);
+    expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_)), region,
+           options);
   }
   // The inputs `named` beside three that are sound.
   template <class... Named>
   void input(status_code code, argument where, Named const&... named) {
-    expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_), named...), ppo(), {});
+    expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_), named...), ppo(),
+           {});
   }
   // Another layout under the same buffers.
   void shape(status_code code, argument where, layout const& l) {
@@ -325,7 +332,8 @@ class refused_call {
   template <class Batch, class Region>
   void for_both(status_code code, argument where, Batch const& batch, Region const& region, loss_outputs const& o,
                 loss_options const& options) {
-    for (status const& s : {policy_loss(seq, batch, region, o, options), policy_loss(simd, batch, region, o, options)}) {
+    for (status const& s :
+         {policy_loss(seq, batch, region, o, options), policy_loss(simd, batch, region, o, options)}) {
       CHECK(s.code == code);
       CHECK(s.where == where);
       CHECK(s.nothing_written());
@@ -447,7 +455,8 @@ TEST_CASE("parameters and options out of range are refused", "[reliability]") {
   for (double const bad : {0.0, 1.0, nan}) is.with(code, argument::options, {.log_prob_floor = bad});
   is.with(code, argument::options, {.horizon = -1});
   is.with(code, argument::options, {.log_prob_tolerance = 1.5});
-  is.with(status_code::horizon_too_short, argument::options, {.horizon = 3, .positions = position_convention::fixed_horizon});
+  is.with(status_code::horizon_too_short, argument::options,
+          {.horizon = 3, .positions = position_convention::fixed_horizon});
 }
 
 TEST_CASE("a normalizer is one whose inverse is a normal number of the call's arithmetic", "[reliability]") {
@@ -625,8 +634,8 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
-  constexpr std::string_view verbs[] = {"mask ", "check ", "pass ", "recompute", "lend ", "use ", "split ", "add ", "raise ",
-                                        "run ",  "describe(", "compile "};
+  constexpr std::string_view verbs[] = {"mask ",  "check ", "pass ",  "recompute", "lend ",     "use ",
+                                        "split ", "add ",   "raise ", "run ",      "describe(", "compile "};
   for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;
@@ -645,7 +654,9 @@ struct wild_budget {
 };
 
 TEST_CASE("a budget beyond its range counts as the nearer end, NaN as 0", "[reliability]") {
-  auto const with = [](auto budget) { return trust_region(binary_tv, linear_weight(0.5), toward_rollout | prefix_budget(0.02, budget)); };
+  auto const with = [](auto budget) {
+    return trust_region(binary_tv, linear_weight(0.5), toward_rollout | prefix_budget(0.02, budget));
+  };
   double const huge = std::numeric_limits<double>::max(), nan = std::numeric_limits<double>::quiet_NaN();
   std::pair<double, double> const values[] = {{-1e-300, 0.0}, {-1.0, 0.0}, {-huge, 0.0}, {nan, 0.0}, {0.01, 0.01},
                                               {1000.0, 1000.0}, {1000.5, 1000.0}, {1e30, 1000.0}, {HUGE_VAL, 1000.0}};

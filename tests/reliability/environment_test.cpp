@@ -50,9 +50,13 @@ using run_of = cppo::testing::captured_run<Real>;
 using batch_t = batch_of<float>;
 using run_t = run_of<float>;
 template <class T>
-constexpr std::vector<T> batch_of<T>::* inputs[] = {
-    &batch_of<T>::log_prob,     &batch_of<T>::rollout_log_prob, &batch_of<T>::advantage,              &batch_of<T>::divergence,
-    &batch_of<T>::token_weight, &batch_of<T>::listed_log_prob,  &batch_of<T>::listed_rollout_log_prob};
+constexpr std::vector<T> batch_of<T>::* inputs[] = {&batch_of<T>::log_prob,
+                                                    &batch_of<T>::rollout_log_prob,
+                                                    &batch_of<T>::advantage,
+                                                    &batch_of<T>::divergence,
+                                                    &batch_of<T>::token_weight,
+                                                    &batch_of<T>::listed_log_prob,
+                                                    &batch_of<T>::listed_rollout_log_prob};
 
 template <class T>
 batch_of<T> any_batch(std::uint64_t seed) {
@@ -100,7 +104,8 @@ void require_flushed(run_of<Real> const& got, run_of<Real> const& want) {
 
 // A call under flush-to-zero is one without it on zeros where subnormal inputs were, its own subnormal outputs zeros.
 template <class T, class Executor, class Region>
-void compare(Executor const& executor, Region const& region, cppo::loss_options const& options, std::uint64_t seeds = 60) {
+void compare(Executor const& executor, Region const& region, cppo::loss_options const& options,
+             std::uint64_t seeds = 60) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     INFO("seed " << seed);
     batch_of<T> batch = any_batch<T>(seed), zeros = batch;
@@ -178,8 +183,8 @@ TEST_CASE("under flush-to-zero a subnormal number is a zero, and nothing else ch
   everywhere(softened(cppo::calibrated_cppo(), cppo::reciprocal_gate));
 }
 
-TEMPLATE_TEST_CASE("under flush-to-zero nothing else changes in the other formats either", "[reliability]", double, cppo::half,
-                   cppo::bfloat16) {
+TEMPLATE_TEST_CASE("under flush-to-zero nothing else changes in the other formats either", "[reliability]", double,
+                   cppo::half, cppo::bfloat16) {
   on_every_executor([&](auto const& executor) {
     compare<TestType>(executor, cppo::presets::dense_post_trained(), {}, 20);
     compare<TestType>(executor, cppo::fixed_cppo({}, cppo::precomputed), {}, 20);
@@ -205,7 +210,8 @@ TEST_CASE("under flush-to-zero pieces are planned and run as without it", "[reli
     REQUIRE(got.totals.size() == want.totals.size());
     for (std::size_t k = 0; k < want.totals.size(); ++k) {
       REQUIRE(got.totals[k].divergence_sum == want.totals[k].divergence_sum);
-      REQUIRE((got.totals[k].max_divergence == want.totals[k].max_divergence && got.totals[k].delta_b == want.totals[k].delta_b));
+      REQUIRE((got.totals[k].max_divergence == want.totals[k].max_divergence &&
+               got.totals[k].delta_b == want.totals[k].delta_b));
     }
     cppo::loss_options const in{.carries = want.carries, .totals = want.totals};
     on_every_executor([&](auto const& executor) {

@@ -31,7 +31,8 @@ struct resumed {
   template <class Batch>
   resumed& call(Batch const& batch, loss_options const& o = {}) {
     auto const region = fixed_cppo({.delta = 0.05, .delta_b = 0.02, .w_min = 0.5});
-    loss_outputs const out{.gradient = gradient, .mask = mask, .trace = {.weight = weight, .prefix_drift = drift}, .report = &sums};
+    loss_outputs const out{
+        .gradient = gradient, .mask = mask, .trace = {.weight = weight, .prefix_drift = drift}, .report = &sums};
     REQUIRE(policy_loss(seq, batch, region, out, o).ok());
     return *this;
   }
@@ -44,8 +45,8 @@ TEST_CASE("F41: a token weighed by 0 keeps its position and what it spends, and 
   std::array<float, tokens> teaches{};
   for (std::size_t i = stale; i < tokens; ++i) teaches[i] = 1.0F;
   whole.call(whole.inputs());
-  weighed.call(rollout_batch(padded(1, tokens), log_prob(whole.pi), rollout_log_prob(whole.mu), advantage(whole.advantage),
-                             token_weight(teaches)));
+  weighed.call(rollout_batch(padded(1, tokens), log_prob(whole.pi), rollout_log_prob(whole.mu),
+                             advantage(whole.advantage), token_weight(teaches)));
   CHECK(weighed.weight == whole.weight);
   CHECK(weighed.drift == whole.drift);
   CHECK(weighed.mask == whole.mask);
@@ -67,8 +68,8 @@ TEST_CASE("F41: a masked token takes no position, spends nothing and is not read
   // The newer tokens are a response of their own.
   auto const rest = [](row const& x) { return x.data() + stale; };
   row weight{}, drift{}, mask{}, gradient{};
-  auto const newer = rollout_batch(padded(1, tokens - stale), log_prob(rest(alone.pi)), rollout_log_prob(rest(alone.mu)),
-                                   advantage(rest(alone.advantage)));
+  auto const newer = rollout_batch(padded(1, tokens - stale), log_prob(rest(alone.pi)),
+                                   rollout_log_prob(rest(alone.mu)), advantage(rest(alone.advantage)));
   REQUIRE(policy_loss(seq, newer, fixed_cppo({.delta = 0.05, .delta_b = 0.02, .w_min = 0.5}),
                       {.gradient = gradient.data(), .mask = mask.data(),
                        .trace = {.weight = weight.data(), .prefix_drift = drift.data()}}).ok());
@@ -96,7 +97,8 @@ TEST_CASE("F41: token_mean divides by tokens of weight 0 too, unless a normalize
   }
 }
 
-TEST_CASE("F41: under ppo a cap on the ratio has the gradients of dual clip, elsewhere it stops gains too", "[reliability]") {
+TEST_CASE("F41: under ppo a cap on the ratio has the gradients of dual clip, elsewhere it stops gains too",
+          "[reliability]") {
   constexpr double c = 3.0, low = 0.8, high = 1.2;
   std::vector<double> pi, mu, advantage;
   for (double const rho : {0.3, 0.79, 0.81, 1.0, 1.19, 1.21, 2.9, 3.1, 40.0}) {

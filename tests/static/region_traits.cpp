@@ -172,7 +172,8 @@ struct asks_all : declares {  // declared by a base
   constexpr typename V::mask operator()(token<V> const& t) const {
     using T = typename V::value_type;
     static_assert(std::is_floating_point_v<T> && std::is_same_v<T, decltype(t.ratio().raw())>);
-    V const free = t.log_prob() + t.rollout_log_prob() + t.advantage() + t.prob() + t.rollout_prob() + t.log_ratio() + t.ratio();
+    V const free =
+        t.log_prob() + t.rollout_log_prob() + t.advantage() + t.prob() + t.rollout_prob() + t.log_ratio() + t.ratio();
     V const known = t.divergence() + t.weight() + t.weighted_divergence() + t.at().value() + t.length();
     V const sums = t.prefix_drift() + t.prefix_weight() + t.prefix_allowance() + t.response_delta_b();
     V const lent = t.lent_divergence() + t.top_k().k() + t.response_max() + t.response_mean();
@@ -183,7 +184,8 @@ struct asks_all : declares {  // declared by a base
 static_assert(cppo::token_mask<asks_all> && asks_all::needed == declares::needed);
 using with_budget = decltype(cppo::prefix_budget(0.1, 0.01) & cppo::none_of(asks_all{}));
 static_assert(cppo::token_mask<with_budget>);
-static_assert(decltype(cppo::trust_region(cppo::k2, cppo::uniform_weight, with_budget{{0.1, cppo::fixed_budget(0)}, {}}))::has_prefix_budget);
+static_assert(decltype(cppo::trust_region(cppo::k2, cppo::uniform_weight,
+                                          with_budget{{0.1, cppo::fixed_budget(0)}, {}}))::has_prefix_budget);
 
 constexpr auto generic = [](auto const& t) { return t.ratio() < 1.2; };
 static_assert(cppo::token_mask<decltype(generic)>);
@@ -200,13 +202,15 @@ struct excess_in_float : user_mask {
     return 1.0F;
   }
 };
-static_assert(!cppo::token_mask<of_floats_only> && !cppo::token_mask<check_not_const> && !cppo::token_mask<excess_in_float>);
+static_assert(!cppo::token_mask<of_floats_only> && !cppo::token_mask<check_not_const> &&
+              !cppo::token_mask<excess_in_float>);
 
 // The operators are for masks: of other types they know nothing.
 template <class A, class B>
 concept joined = requires(A const& a, B const& b) { a & b; };
 static_assert(joined<user_mask, cppo::toward_rollout_t> && joined<cppo::lane_mask<float>, cppo::lane_mask<float>>);
-static_assert(!joined<cppo::needs, cppo::needs> && !joined<cppo::linear_weight_t, cppo::linear_weight_t> && !joined<user_mask, user_mask>);
+static_assert(!joined<cppo::needs, cppo::needs> && !joined<cppo::linear_weight_t, cppo::linear_weight_t> &&
+              !joined<user_mask, user_mask>);
 
 // ---- a number beside a lane is one, a truth value is not; a lane is no number by accident ---------------------------
 

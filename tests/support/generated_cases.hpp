@@ -69,7 +69,8 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
 // Captures a call on `executor` with everything, without trace, with what a trainer asks for (kernels have a path for
 // it), and with a report alone, against seq.
 template <class Executor, class T, class Region>
-std::string seq_against(Executor const& executor, generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o) {
+std::string seq_against(Executor const& executor, generated_batch<T> const& batch, Region const& region,
+                        cppo::loss_options const& o) {
   auto const rows = batch.rows_and_spare();
   auto const want = capture(cppo::seq, batch, region, o);
   std::string wrong = unlike_runs(capture(executor, batch, region, o), want, rows);
@@ -83,7 +84,8 @@ std::string seq_against(Executor const& executor, generated_batch<T> const& batc
   auto& loss = usual.column[static_cast<std::size_t>(captured::loss)];
   auto& gradient = usual.column[static_cast<std::size_t>(captured::gradient)];
   for (auto* const x : {&loss, &gradient}) x->assign(slots, static_cast<typename generated_batch<T>::real>(unwritten));
-  usual.outcome = policy_loss(executor, batch.view(), region, {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.diagnostics}, o);
+  usual.outcome = policy_loss(executor, batch.view(), region,
+                              {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.diagnostics}, o);
   usual.column[0].assign(mask.begin(), mask.end());
   wrong = unlike_runs(usual, want, rows);
   if (!wrong.empty()) return "loss, gradient and mask: " + wrong;

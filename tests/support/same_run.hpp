@@ -19,11 +19,14 @@ inline std::string words(cppo::testing::difference const& d) {
   if (!d.found) return "";
   auto const number = [](double x) {  // bits of a NaN, too
     char words[64];
-    if (std::isnan(x)) std::snprintf(words, sizeof words, "nan (%llx)", static_cast<unsigned long long>(std::bit_cast<std::uint64_t>(x)));
+    if (std::isnan(x))
+      std::snprintf(words, sizeof words, "nan (%llx)",
+                    static_cast<unsigned long long>(std::bit_cast<std::uint64_t>(x)));
     else std::snprintf(words, sizeof words, "%.17g", x);
     return std::string(words);
   };
-  return std::string(d.output) + " at slot " + std::to_string(d.slot) + ": " + number(d.got) + ", expected " + number(d.expected);
+  return std::string(d.output) + " at slot " + std::to_string(d.slot) + ": " + number(d.got) + ", expected " +
+         number(d.expected);
 }
 
 // Slots in `rows` of `got` against their `source` slots of `expected` (the same ones where it is empty).

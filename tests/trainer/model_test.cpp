@@ -61,7 +61,8 @@ TEST_CASE("a file that is no model is refused with its name and what is wrong") 
   CHECK(edited_model(20, same).refusal().find("too short for a model") != std::string::npos);
   CHECK(edited_model(5000, same).refusal().find("the file ends inside the weights") != std::string::npos);
   CHECK(edited_model(2000000, [](std::string& s) { s[0] = 63; }).refusal().find("not a model") != std::string::npos);
-  CHECK(edited_model(2000000, [](std::string& s) { s[3] = '\x7f'; }).refusal().find("not a model") != std::string::npos);
+  CHECK(edited_model(2000000, [](std::string& s) { s[3] = '\x7f'; }).refusal().find("not a model") !=
+        std::string::npos);
   auto const nan = [](std::string& s) { s[30] = '\xff', s[31] = '\x7f', s[28 + 1] = '\xff'; };
   CHECK(edited_model(2000000, nan).refusal().find("NaN") != std::string::npos);
 }
@@ -100,7 +101,8 @@ TEST_CASE("random weights depend on the seed, spread as they should, and leave n
   CHECK(w.flat() != random_model(shape, 2).flat());
   CHECK((w(tensor::attention_norm, 1).array() == 1.0F).all());
   CHECK(std::sqrt(w(tensor::gate, 0).squaredNorm() / (128.0F * 64.0F)) == cppo_test::approx(1.0 / 8.0).epsilon(0.05));
-  CHECK(std::sqrt(w(tensor::down, 0).squaredNorm() / (128.0F * 64.0F)) == cppo_test::approx(0.5 / std::sqrt(128.0)).epsilon(0.05));
+  CHECK(std::sqrt(w(tensor::down, 0).squaredNorm() / (128.0F * 64.0F)) ==
+        cppo_test::approx(0.5 / std::sqrt(128.0)).epsilon(0.05));
 }
 
 TEST_CASE("weights rounded to bfloat16 are near, and need no more than its bits") {

@@ -71,7 +71,8 @@ TEST_CASE("backward adds to what is there, and a response of one token has a gra
   net.backward(w, s, trace, c, once);
   net.backward(w, s, trace, c, twice);
   net.backward(w, s, trace, c, twice);
-  for (std::size_t i = 0; i < once.flat().size(); ++i) REQUIRE(twice.flat()[i] == cppo_test::approx(2.0 * once.flat()[i]).margin(1e-15));
+  for (std::size_t i = 0; i < once.flat().size(); ++i)
+    REQUIRE(twice.flat()[i] == cppo_test::approx(2.0 * once.flat()[i]).margin(1e-15));
   for (tensor const t : all_tensors) {
     INFO(name(t));
     CHECK(worst_error(t, w, s, c, once) < 1e-7);
@@ -84,7 +85,8 @@ TEST_CASE("log-probs of a response are log-softmax values of a causal model") {
   network_trace<float> whole, cut;
   net.forward(w, {{1, 4, 4, 9, 0, 10}, 2}, whole);
   net.forward(w, {{1, 4, 4, 9, 3}, 2}, cut);
-  for (Index t = 0; t < whole.log_soft.rows(); ++t) CHECK(whole.log_soft.row(t).array().exp().sum() == cppo_test::approx(1.0));
+  for (Index t = 0; t < whole.log_soft.rows(); ++t)
+    CHECK(whole.log_soft.row(t).array().exp().sum() == cppo_test::approx(1.0));
   // Tokens that come later change nothing: the first three rows see the same past.
   CHECK((whole.log_soft.topRows(3) - cut.log_soft).cwiseAbs().maxCoeff() < 1e-5F);
   CHECK(whole.log_prob(1) == whole.log_soft(1, 9));

@@ -26,8 +26,10 @@ TEST_CASE("greedy decoding tells the model's published story") {
   tokenizer const words(data + "/tok512.bin");
   auto one = streams(1, 0);
   auto const story = sampler(w).run({tokenizer::story_token}, one, {60, tokenizer::story_token, true});
-  CHECK(words.text(story[0].ids).rfind("Once upon a time, there was a little girl named Lily. She loved to play outside "
-                                       "in the park. One day, she saw a big, red ball.", 0) == 0);
+  CHECK(words.text(story[0].ids)
+            .rfind("Once upon a time, there was a little girl named Lily. She loved to play outside "
+                   "in the park. One day, she saw a big, red ball.",
+                   0) == 0);
 }
 
 TEST_CASE("the sampler's log-probs are those of the forward pass") {

@@ -74,9 +74,10 @@ void add_training_options(CLI::App& app, training_request& t) {
 }  // namespace
 
 bool read_command(int argc, char** argv, command& c, int& exit_code) {
-  CLI::App app("Masks recorded rollouts of a small language model under several trust regions, then trains the model under\n"
-               "them. Prints tables and writes an HTML report. Ctrl-C stops training and reports what is done.",
-               "cppo_demo");
+  CLI::App app(
+      "Masks recorded rollouts of a small language model under several trust regions, then trains the model under\n"
+      "them. Prints tables and writes an HTML report. Ctrl-C stops training and reports what is done.",
+      "cppo_demo");
   app.footer(std::string("\n") + rollout_fields);
   add_recorded_options(app, c);
   add_training_options(app, c.training);

@@ -48,8 +48,8 @@ setting by_divergence(std::string label, std::string_view region, score const& m
   s.details = fmt::format("\u03b4 {:g}", *s.config.delta);
   if (region == "cppo_calibrated" || region == "cppo_calibrated_soft") {
     if (!measure.is_kl) s.config.delta_b = 0.020;
-    s.details +=
-        fmt::format(", \u03b4_b {:g} to {:g}", *s.config.delta_b, *s.config.delta_b * s.config.calibrate.ceiling_factor);
+    s.details += fmt::format(", \u03b4_b {:g} to {:g}", *s.config.delta_b,
+                             *s.config.delta_b * s.config.calibrate.ceiling_factor);
   } else if (s.has_budget) {
     s.details += fmt::format(", \u03b4_b {:g}", *s.config.delta_b);
   }

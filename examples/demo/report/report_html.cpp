@@ -65,7 +65,8 @@ std::string terms() {
 
 std::string section(std::string const& title, std::string const& lead, std::string const& body,
                     std::string const& id = "") {
-  return fmt::format("<section{}><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id.empty() ? "" : " id=\"" + id + "\"", title, lead, body);
+  return fmt::format("<section{}><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n",
+                     id.empty() ? "" : " id=\"" + id + "\"", title, lead, body);
 }
 
 std::string about_one(followed const& one, rollout const& r) {
@@ -101,10 +102,10 @@ std::string notes(study const& s, provenance const& from) {
   out +=
       "<li>The thresholds of DPPO and CPPO are those published for models of billions of parameters; those of TRM were "
       "picked for this page. On other models they show the mechanism, not how well a method trains.</li>";
-  out += fmt::format(
-      "<li>Times: nanoseconds per token on one thread of the machine that made this page, compiled for {}, median of {} "
-      "runs that produce mask, gradient and diagnostics, regions and divergences chosen by name.</li>",
-      dispatch::best_build().instruction_set, timed_runs);
+  out += fmt::format("<li>Times: nanoseconds per token on one thread of the machine that made this page, compiled for "
+                     "{}, median of {} "
+                     "runs that produce mask, gradient and diagnostics, regions and divergences chosen by name.</li>",
+                     dispatch::best_build().instruction_set, timed_runs);
   out += fmt::format("<li>The soft gate masks nothing outright: its column <em>masked</em> counts the tokens past the "
                      "boundary, <em>mean gate</em> what is left of the updates.</li></ul>"
                      "<p class=\"brand\">cppo {}.{}.{}</p></footer>",

@@ -60,11 +60,13 @@ constexpr double panel_height = 84.0;
 /// The area between two series over the steps, as path data.
 std::string between(std::vector<spread> const& low, std::vector<spread> const& high, double scale) {
   auto const x = [&](std::size_t i) {
-    return low.size() > 1 ? panel_width * static_cast<double>(i) / static_cast<double>(low.size() - 1) : panel_width / 2;
+    return low.size() > 1 ? panel_width * static_cast<double>(i) / static_cast<double>(low.size() - 1)
+                          : panel_width / 2;
   };
   auto const y = [&](double share) { return panel_height * (1.0 - std::min(share / scale, 1.0)); };
   std::string d;
-  for (std::size_t i = 0; i < low.size(); ++i) d += fmt::format("{}{:.1f} {:.2f}", i == 0 ? 'M' : 'L', x(i), y(low[i].mean));
+  for (std::size_t i = 0; i < low.size(); ++i)
+    d += fmt::format("{}{:.1f} {:.2f}", i == 0 ? 'M' : 'L', x(i), y(low[i].mean));
   for (std::size_t i = low.size(); i-- > 0;) d += fmt::format("L{:.1f} {:.2f}", x(i), y(high[i].mean));
   return d + "Z";
 }
@@ -87,14 +89,15 @@ std::string causes(training const& t, std::vector<training_summary> const& all) 
     std::vector<spread> const none(own.size());
     std::string const label = escaped(t.settings[s.which].label);
     std::string const share = escaped(percent(s.report.masked_fraction()));
-    out += fmt::format("<figure class=\"panel\"><figcaption>{0}<b>{1}&#8239;%</b></figcaption><div class=\"frame\">"
-                       "<svg viewBox=\"0 0 {2:.0f} {3:.0f}\" role=\"img\" aria-label=\"{0}: {1} percent of tokens masked\">"
-                       "<path class=\"grid\" d=\"M0 .5H200M0 42H200\"/><path class=\"own\" d=\"{4}\"/>"
-                       "<path class=\"budget\" d=\"{5}\"/><path class=\"base\" d=\"M0 83.5H200\"/></svg>"
-                       "<span class=\"top\">{6:.0f}&#8239;%</span></div><div class=\"ends\"><span>step 1</span>"
-                       "<span>{7}</span></div></figure>\n",
-                       label, share, panel_width, panel_height, between(none, own, scale), between(own, whole, scale),
-                       100.0 * scale, whole.size());
+    out += fmt::format(
+        "<figure class=\"panel\"><figcaption>{0}<b>{1}&#8239;%</b></figcaption><div class=\"frame\">"
+        "<svg viewBox=\"0 0 {2:.0f} {3:.0f}\" role=\"img\" aria-label=\"{0}: {1} percent of tokens masked\">"
+        "<path class=\"grid\" d=\"M0 .5H200M0 42H200\"/><path class=\"own\" d=\"{4}\"/>"
+        "<path class=\"budget\" d=\"{5}\"/><path class=\"base\" d=\"M0 83.5H200\"/></svg>"
+        "<span class=\"top\">{6:.0f}&#8239;%</span></div><div class=\"ends\"><span>step 1</span>"
+        "<span>{7}</span></div></figure>\n",
+        label, share, panel_width, panel_height, between(none, own, scale), between(own, whole, scale), 100.0 * scale,
+        whole.size());
   }
   return out + "</div><p class=\"key\"><span class=\"item\"><i class=\"swatch own\"></i>by a threshold</span>"
                "<span class=\"item\"><i class=\"swatch budget\"></i>by the prefix budget alone</span></p>";
@@ -124,19 +127,23 @@ std::string table(training const& t, std::vector<training_summary> const& all) {
       "<th scope=\"col\">final<br>success</th><th scope=\"col\">best<br>success</th>"
       "<th scope=\"col\">base NLL<br><small>nats</small></th><th scope=\"col\">masked<br><small>%</small></th>"
       "<th scope=\"col\">of these by<br>the budget <small>%</small></th>";
-  out += fmt::format("<th scope=\"col\">mean<br>{}</th><th scope=\"col\">worst<br>mean {}</th>"
-                     "<th scope=\"col\">a step<br><small>ms</small></th><th scope=\"col\">of it the<br>mask <small>ms</small></th>"
-                     "</tr></thead><tbody>", symbol("\u03b4", "b"), symbol("D", "t"));
+  out += fmt::format(
+      "<th scope=\"col\">mean<br>{}</th><th scope=\"col\">worst<br>mean {}</th>"
+      "<th scope=\"col\">a step<br><small>ms</small></th><th scope=\"col\">of it the<br>mask <small>ms</small></th>"
+      "</tr></thead><tbody>",
+      symbol("\u03b4", "b"), symbol("D", "t"));
   for (training_summary const& s : all) {
     setting const& what = t.settings[s.which];
     auto const steps = static_cast<double>(s.steps);
     out += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escaped(what.label), parameters(what.details));
     out += ranged(s.final_success, s.seeds, 2) + ranged(s.best_success, s.seeds, 2) + ranged(s.final_nll, s.seeds, 2);
     out += fmt::format("<td>{}</td><td>{}</td><td>{}</td>", escaped(percent(s.report.masked_fraction())),
-                       what.has_budget && s.report.masked() > 0 ? escaped(percent(s.report.budget_mask_share())) : "\u2013",
+                       what.has_budget && s.report.masked() > 0 ? escaped(percent(s.report.budget_mask_share()))
+                                                                : "\u2013",
                        what.has_budget ? fmt::format("{:.4f}", s.report.mean_delta_b()) : "\u2013");
     out += ranged(s.worst_drift, s.seeds, 4);
-    out += fmt::format("<td>{:.0f}</td><td>{:.1f}</td></tr>\n", 1000.0 * s.time.total() / steps, 1000.0 * s.time.mask / steps);
+    out += fmt::format("<td>{:.0f}</td><td>{:.1f}</td></tr>\n", 1000.0 * s.time.total() / steps,
+                       1000.0 * s.time.mask / steps);
   }
   return out + "</tbody></table></div>";
 }
@@ -169,8 +176,9 @@ std::string training_lead(training const& t) {
       "updates (Adam, learning rate {:g}), while \u03bc stays what sampled it. ",
       t.asked.steps, t.asked.steps == 1 ? "" : "s", t.options.responses, t.tokens, t.options.epochs,
       t.options.minibatches, t.options.adam.learning_rate);
-  text += "A story is rewarded if it names somebody, mentions the name at least four times, repeats no three words in a "
-          "row, and at least 85&#8239;% of its words are words of the recorded stories. ";
+  text +=
+      "A story is rewarded if it names somebody, mentions the name at least four times, repeats no three words in a "
+      "row, and at least 85&#8239;% of its words are words of the recorded stories. ";
   text += fmt::format("{} seed{}.", t.asked.seeds, t.asked.seeds == 1 ? "" : "s");
   if (t.interrupted) text += " Training was interrupted: the curves end where it stood.";
   return text;
@@ -180,20 +188,22 @@ std::string training_charts(training const& t) {
   std::vector<training_summary> const all = summaries(t);
   if (all.empty()) return "<p>No step was finished.</p>";
   std::string out = curves(t, all, success_of, "success: share of rewarded stories", 1.0, "Success over the steps");
-  out += curves(t, all, drift_of,
-                fmt::format("drift: mean {} over the updates of a step, {}", symbol("D", "t"), escaped(t.measure.label)),
-                0.01, "Mean drift over the steps");
+  out +=
+      curves(t, all, drift_of,
+             fmt::format("drift: mean {} over the updates of a step, {}", symbol("D", "t"), escaped(t.measure.label)),
+             0.01, "Mean drift over the steps");
   out += curves(t, all, nll_of, "nats per token of the stories under the model as it was before training", 2.0,
                 "Negative log-likelihood under the base model over the steps");
   out += table(t, all);
   out += causes(t, all);
   out += positions_together(as_outcomes(t, all), "Masked by position in the response, all steps together");
   out += stories(t, all);
-  out += "<p class=\"key\">What this shows and what it does not: a model of 260\u2009032 parameters on one task, with a "
-         "learning rate chosen so that a batch is outgrown within a step. That an unbounded update destroys the "
-         "language, and what each rule refuses on the way, can be seen here. Which trust region trains a large model "
-         "best can not: the thresholds are those published for models of billions of parameters, and differences "
-         "between the bounded regions of the size of the spread between seeds mean nothing.</p>";
+  out +=
+      "<p class=\"key\">What this shows and what it does not: a model of 260\u2009032 parameters on one task, with a "
+      "learning rate chosen so that a batch is outgrown within a step. That an unbounded update destroys the "
+      "language, and what each rule refuses on the way, can be seen here. Which trust region trains a large model "
+      "best can not: the thresholds are those published for models of billions of parameters, and differences "
+      "between the bounded regions of the size of the spread between seeds mean nothing.</p>";
   return out;
 }
 

@@ -17,7 +17,8 @@ namespace {
 score measure_of(std::vector<rollout> const& rollouts, question const& q) {
   score const asked = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
   if (asked.source != evidence::given) return asked;
-  bool const has_field = std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
+  bool const has_field =
+      std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
   return has_field ? asked : full_tv;
 }
 

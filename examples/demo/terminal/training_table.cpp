@@ -34,7 +34,8 @@ void print_results(printer const& out, training const& t, std::vector<training_s
 }
 
 void print_times(printer const& out, training const& t, std::vector<training_summary> const& all) {
-  out.heading(fmt::format("Where the time goes: milliseconds a step, {} thread{}", t.threads, t.threads == 1 ? "" : "s"));
+  out.heading(
+      fmt::format("Where the time goes: milliseconds a step, {} thread{}", t.threads, t.threads == 1 ? "" : "s"));
   out.quiet(fmt::format("  {:<24}{:>10}{:>10}{:>10}{:>10}{:>10}{:>14}", "region", "sampling", "forward", "backward",
                         "other", "mask", "mask share %"));
   for (training_summary const& s : all) {
@@ -50,7 +51,8 @@ void print_notes(printer const& out, training const& t) {
   int const steps = std::min(static_cast<int>(window), t.asked.steps);
   out.quiet(fmt::format("final, best success: share of rewarded stories, mean of the last and of the best {} steps{}.",
                         steps, t.asked.seeds > 1 ? "; mean over seeds, lowest and highest" : ""));
-  out.quiet("base NLL: nats per token of the stories (same last steps) under the model as it was: high where the language is broken.");
+  out.quiet("base NLL: nats per token of the stories (same last steps) under the model as it was: high where the "
+            "language is broken.");
   out.quiet("worst mean D: the largest mean drift of a step. mask: the library's calls, buffers and report included.");
   out.blank();
 }
@@ -72,18 +74,20 @@ void print_training_plan(training_request const& asked, bool styled) {
   printer const out(styled);
   out.heading(fmt::format("Training: {} step{}, {} seed{}", asked.steps, asked.steps == 1 ? "" : "s", asked.seeds,
                           asked.seeds == 1 ? "" : "s"));
-  out.quiet("Rewarded: a story that names somebody, mentions the name at least 4 times, repeats no three words in a row, and "
-            "at least 85 % of whose words are words of the recorded stories.");
+  out.quiet(
+      "Rewarded: a story that names somebody, mentions the name at least 4 times, repeats no three words in a row, and "
+      "at least 85 % of whose words are words of the recorded stories.");
   std::fflush(stdout);
 }
 
 void print_training(training const& t, bool styled) {
   printer const out(styled);
   std::vector<training_summary> const all = summaries(t);
-  out.quiet(fmt::format("{} responses of up to {} tokens a step, groups of {}, {} epoch{} of {} minibatches, Adam {:g}; "
-                        "\u03bc: the weights rounded to bfloat16.",
-                        t.options.responses, t.tokens, t.options.group, t.options.epochs,
-                        t.options.epochs == 1 ? "" : "s", t.options.minibatches, t.options.adam.learning_rate));
+  out.quiet(
+      fmt::format("{} responses of up to {} tokens a step, groups of {}, {} epoch{} of {} minibatches, Adam {:g}; "
+                  "\u03bc: the weights rounded to bfloat16.",
+                  t.options.responses, t.tokens, t.options.group, t.options.epochs, t.options.epochs == 1 ? "" : "s",
+                  t.options.minibatches, t.options.adam.learning_rate));
   if (t.interrupted) out.line("Interrupted: what follows is what had been done by then.");
   if (all.empty()) {
     out.line("No step was finished.");

@@ -44,7 +44,8 @@ constexpr bool almost_all(index_t some, index_t all) noexcept { return 10 * some
 /// Sums over tokens of one kind.
 struct token_sums {
   side_counts tokens;
-  side_counts unlikely;  ///< mu < 1/2: a law that grows flatter or sharper moves these the other way than the likely ones
+  /// mu < 1/2: a law that grows flatter or sharper moves these the other way than the likely ones.
+  side_counts unlikely;
   index_t outside_below = 0, outside_above = 0;  ///< [0.9, 1.1]
   deviation_from_one ratio[2];                   ///< of tokens with A <= 0 and with A > 0
   deviation_from_one inverse;

@@ -117,8 +117,8 @@ struct batch_diagnosis {
   index_t bad_mask_values = 0;        ///< mask values that are neither 0 nor 1
   index_t not_finite = 0;             ///< active slots with NaN, infinity or a divergence below 0
   index_t positive = 0;               ///< active slots with a positive log-prob and nothing worse
-  index_t too_low = 0;                ///< active slots with a log-prob below the floor and nothing worse; no other count has
-                                      ///< them
+  index_t too_low = 0;  ///< active slots with a log-prob below the floor and nothing worse; no other count has
+                        ///< them
   index_t identical = 0;              ///< log mu = log pi
   index_t below = 0;                  ///< log pi < log mu - 1e-4
   index_t above = 0;                  ///< log pi > log mu + 1e-4
@@ -131,7 +131,7 @@ struct batch_diagnosis {
   double mean_abs_log_ratio = 0.0;    ///< mean |log pi - log mu|, nats
   double max_abs_log_ratio = 0.0;     ///< largest, nats
   double shifted_gap[2] = {0.0, 0.0}; ///< mean |log pi_t - log mu_{t-1}| and |log pi_t - log mu_{t+1}| inside responses
-  double mean_ratio = 0.0;            ///< mean pi/mu, log-ratios clamped to [-20, 20]; without log-probs that are missing
+  double mean_ratio = 0.0;  ///< mean pi/mu, log-ratios clamped to [-20, 20]; without log-probs that are missing
   double ratio_errors = 0.0;          ///< by how many standard errors it is above 1
   double inverse_errors = 0.0;        ///< the same of the mean mu/pi
 

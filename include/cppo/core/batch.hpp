@@ -81,7 +81,8 @@ struct top_k_buffers {
       if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
       return share_elements(rows, k, b.strides[0], b.strides[1]) ? repeated(argument::top_k, list) : status{};
     }
-    if (b.rank == 1 && b.extents[0] != rows * k) return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+    if (b.rank == 1 && b.extents[0] != rows * k)
+      return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
     bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
     return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
   }

@@ -57,7 +57,9 @@ struct pointee_of<T> { using type = std::remove_pointer_t<T>; };
 template <class T, std::size_t N>
 struct pointee_of<T[N]> { using type = std::remove_all_extents_t<T>; };
 template <mdspan_like T>
-struct pointee_of<T> { using type = std::remove_pointer_t<std::decay_t<decltype(std::declval<T const&>().data_handle())>>; };
+struct pointee_of<T> {
+  using type = std::remove_pointer_t<std::decay_t<decltype(std::declval<T const&>().data_handle())>>;
+};
 template <class T>
   requires mdspan_like<T> && requires { typename T::element_type; }
 struct pointee_of<T> { using type = typename T::element_type; };
@@ -72,14 +74,16 @@ using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
 /// Is every element of a view where its strides say? What a view does not say of itself is taken to be so.
 template <class T>
 consteval bool walks_by_strides() {
-  if constexpr (requires { T::is_always_strided(); T::is_always_unique(); }) return T::is_always_strided() && T::is_always_unique();
+  constexpr bool says = requires { T::is_always_strided(), T::is_always_unique(); };
+  if constexpr (says) return T::is_always_strided() && T::is_always_unique();
   else return true;
 }
 /// Are the elements of a view those in memory, and not what an accessor makes of them?
 template <class T>
 consteval bool gives_memory() {
   bool memory = std::is_convertible_v<decltype(std::declval<T const&>().data_handle()), pointee<T>*>;
-  if constexpr (requires { typename T::reference; }) memory = memory && std::is_same_v<typename T::reference, pointee<T>&>;
+  if constexpr (requires { typename T::reference; })
+    memory = memory && std::is_same_v<typename T::reference, pointee<T>&>;
   return memory;
 }
 /// Is a view one block of memory, element after element?
@@ -97,12 +101,14 @@ template <mdspan_like T>
 constexpr void take_view(T const& x, buffer& b) noexcept {
   constexpr auto rank = static_cast<int>(T::rank());
   static_assert(rank == 1 || rank == 2, "cppo reads views of rank 1, [N], and 2, [B, T]: lend a slice of that rank");
-  static_assert(walks_by_strides<T>(),
-                "cppo walks by strides: lend an mdspan whose layout is always strided and unique (layout_right, layout_left, "
-                "layout_stride, padded ones), or a copy in such a layout");
-  static_assert(gives_memory<T>(),
-                "cppo reads and writes memory itself and would pass over an accessor that scales, conjugates or locks: lend "
-                "an mdspan with default_accessor, over values that are as they should be read");
+  static_assert(
+      walks_by_strides<T>(),
+      "cppo walks by strides: lend an mdspan whose layout is always strided and unique (layout_right, layout_left, "
+      "layout_stride, padded ones), or a copy in such a layout");
+  static_assert(
+      gives_memory<T>(),
+      "cppo reads and writes memory itself and would pass over an accessor that scales, conjugates or locks: lend "
+      "an mdspan with default_accessor, over values that are as they should be read");
   if constexpr ((rank == 1 || rank == 2) && gives_memory<T>()) {
     b.data = x.data_handle();
     b.rank = rank;
@@ -220,14 +226,16 @@ CPPO_HOST_DEVICE constexpr bool repeats(column const& c, layout const& l) noexce
 }
 
 /// Places one value per response.
-CPPO_HOST_DEVICE constexpr status place_per_response(buffer const& b, layout const& l, argument where, column& out) noexcept {
+CPPO_HOST_DEVICE constexpr status place_per_response(buffer const& b, layout const& l, argument where,
+                                                     column& out) noexcept {
   if (b.rank == 2) return wrong_shape(where, "one dimension, with a value per response");
   if (b.rank == 1 && b.extents[0] != l.responses()) return wrong_extent(where, "values", b.extents[0], l.responses());
   out.response_stride = b.rank == 1 ? b.strides[0] : 1;
   return {};
 }
 /// Places one value per slot: an extent that is known is that of the layout, exactly.
-CPPO_HOST_DEVICE constexpr status place_per_slot(buffer const& b, layout const& l, argument where, column& out) noexcept {
+CPPO_HOST_DEVICE constexpr status place_per_slot(buffer const& b, layout const& l, argument where,
+                                                 column& out) noexcept {
   index_t const need = l.elements();
   if (b.rank == 2) {
     if (l.is_packed()) return wrong_extent(where, "dimensions", 2, 1);
@@ -240,7 +248,8 @@ CPPO_HOST_DEVICE constexpr status place_per_slot(buffer const& b, layout const& 
     return {};
   }
   if (b.rank == 1 && b.extents[0] != need) return wrong_extent(where, "elements", b.extents[0], need);
-  if (b.rank == 1 && !l.is_packed() && b.strides[0] != 1 && need > 1) return wrong_shape(where, "stride 1, or two dimensions");
+  if (b.rank == 1 && !l.is_packed() && b.strides[0] != 1 && need > 1)
+    return wrong_shape(where, "stride 1, or two dimensions");
   out.response_stride = l.is_packed() ? 0 : l.width();
   out.token_stride = b.rank == 1 && l.is_packed() ? b.strides[0] : 1;
   return {};
@@ -273,7 +282,8 @@ template <detail::array_like Array>
 constexpr packed_layout packed(Array&& cu_seqlens) noexcept {
   using array = std::remove_reference_t<Array>;
   detail::must_outlive<Array>();
-  return packed(static_cast<std::remove_extent_t<array> const*>(cu_seqlens), static_cast<index_t>(std::extent_v<array>) - 1);
+  return packed(static_cast<std::remove_extent_t<array> const*>(cu_seqlens),
+                static_cast<index_t>(std::extent_v<array>) - 1);
 }
 /// Never, of braces, which make a temporary: `packed({0, 6, 16})`.
 template <class Offset, std::size_t N>
@@ -284,9 +294,10 @@ constexpr packed_layout packed(Offset const (&&cu_seqlens)[N]) noexcept {
 /// The same by an mdspan of rank 1 without gaps.
 template <detail::mdspan_like View>
 constexpr auto packed(View const& cu_seqlens) noexcept {
-  static_assert(detail::is_solid<View>(),
-                "packed(cu_seqlens) reads offsets one after the other: lend an mdspan of rank 1 in layout_right, a span or a "
-                "pointer");
+  static_assert(
+      detail::is_solid<View>(),
+      "packed(cu_seqlens) reads offsets one after the other: lend an mdspan of rank 1 in layout_right, a span or a "
+      "pointer");
   return packed(cu_seqlens.data_handle(), static_cast<index_t>(cu_seqlens.extent(0)) - 1);
 }
 

@@ -244,7 +244,8 @@ CPPO_HOST_DEVICE constexpr auto schedule_for(W const& w, index_t length) noexcep
 }
 /// Can the score be evaluated on V at all (Top-K scores exist for one token at a time)?
 template <class D, class V>
-concept scores_on = requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };
+concept scores_on =
+    requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };
 
 }  // namespace detail
 }}  // namespace cppo

@@ -97,10 +97,11 @@ concept offset_element = std::is_integral_v<T> && sizeof(T) <= 8 && !std::is_sam
 /// How elements of type T are read; where they cannot be, a sentence.
 template <class T>
 consteval element_type type_of_elements() {
-  static_assert(element<T>,
-                "cppo reads float, double, half and bfloat16 types, bool, std::byte and integers of up to 64 bits, in one "
-                "block of memory: convert long double, __int128 and enums, flatten what is nested, and specialise "
-                "cppo::element_traits for a half type of yours (CUDA's: include <cppo/core/cuda_half.hpp>)");
+  static_assert(
+      element<T>,
+      "cppo reads float, double, half and bfloat16 types, bool, std::byte and integers of up to 64 bits, in one "
+      "block of memory: convert long double, __int128 and enums, flatten what is nested, and specialise "
+      "cppo::element_traits for a half type of yours (CUDA's: include <cppo/core/cuda_half.hpp>)");
   if constexpr (element<T>) return element_traits<std::remove_cv_t<T>>::value;
   else return element_type::f32;
 }

@@ -19,7 +19,9 @@ struct exp_parts {
   /// e^x: s is a power of two, so the product is exact.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return exact_product(V(1) + e, s); }
   /// 1 - e^x without cancellation for x <= 0: s * e is exact.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V complement() const noexcept { return (V(1) - s) - exact_product(s, e); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V complement() const noexcept {
+    return (V(1) - s) - exact_product(s, e);
+  }
 };
 
 /// Least argument of `exp_core`: below it e^x is taken as e^floor.
@@ -127,7 +129,8 @@ CPPO_HOST_DEVICE constexpr lane<R> exp(lane<R> a) noexcept {
   V total = select(a < V(low), V(0), y);
   auto const far = a > V(high);
   if (V::ops::any(far.raw())) [[unlikely]] {
-    total = select(far, detail::exact_product(detail::exp_core(min(max(a - V(high), V(0)), V(high))).value(), y), total);
+    total =
+        select(far, detail::exact_product(detail::exp_core(min(max(a - V(high), V(0)), V(high))).value(), y), total);
   }
   return select(a == a, total, a);
 }

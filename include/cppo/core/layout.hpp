@@ -25,7 +25,8 @@ class layout {
   /// Responses one after the other, cut by `responses + 1` offsets from 0 to the number of token slots.
   template <class Offset>
   CPPO_HOST_DEVICE static constexpr layout packed(Offset const* offsets, index_t responses) noexcept {
-    static_assert(detail::offset_element<Offset>, "cu_seqlens are integers: lend int32, int64, std::size_t or the like");
+    static_assert(detail::offset_element<Offset>,
+                  "cu_seqlens are integers: lend int32, int64, std::size_t or the like");
     layout l;
     l.responses_ = responses;
     l.offsets_ = offsets;

@@ -175,18 +175,36 @@ class lane {
 
   /// IEEE arithmetic, each operation rounded on its own; comparisons false for NaN, but for `!=`.
   /// @{
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator+(lane a, lane b) noexcept { return from_raw(ops::add(a.raw_, b.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a, lane b) noexcept { return from_raw(ops::sub(a.raw_, b.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator*(lane a, lane b) noexcept { return from_raw(ops::mul(a.raw_, b.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator/(lane a, lane b) noexcept { return from_raw(ops::div(a.raw_, b.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator+(lane a, lane b) noexcept {
+    return from_raw(ops::add(a.raw_, b.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a, lane b) noexcept {
+    return from_raw(ops::sub(a.raw_, b.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator*(lane a, lane b) noexcept {
+    return from_raw(ops::mul(a.raw_, b.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator/(lane a, lane b) noexcept {
+    return from_raw(ops::div(a.raw_, b.raw_));
+  }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a) noexcept {
     return from_raw(ops::flip_sign(a.raw_, ops::broadcast(value_type(-1))));
   }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<(lane a, lane b) noexcept { return mask(ops::lt(a.raw_, b.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<=(lane a, lane b) noexcept { return mask(ops::le(a.raw_, b.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator>(lane a, lane b) noexcept { return mask(ops::lt(b.raw_, a.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator>=(lane a, lane b) noexcept { return mask(ops::le(b.raw_, a.raw_)); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator==(lane a, lane b) noexcept { return mask(ops::eq(a.raw_, b.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<(lane a, lane b) noexcept {
+    return mask(ops::lt(a.raw_, b.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<=(lane a, lane b) noexcept {
+    return mask(ops::le(a.raw_, b.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator>(lane a, lane b) noexcept {
+    return mask(ops::lt(b.raw_, a.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator>=(lane a, lane b) noexcept {
+    return mask(ops::le(b.raw_, a.raw_));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator==(lane a, lane b) noexcept {
+    return mask(ops::eq(a.raw_, b.raw_));
+  }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator!=(lane a, lane b) noexcept {
     return mask(ops::negate(ops::eq(a.raw_, b.raw_)));
   }
@@ -197,13 +215,21 @@ class lane {
     return from_raw(ops::select(m.raw(), a.raw_, b.raw_));
   }
   /// a where m, else +0.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane only(mask m, lane a) noexcept { return from_raw(ops::only(m.raw(), a.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane only(mask m, lane a) noexcept {
+    return from_raw(ops::only(m.raw(), a.raw_));
+  }
   /// |a|
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane abs(lane a) noexcept { return from_raw(ops::magnitude(a.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane abs(lane a) noexcept {
+    return from_raw(ops::magnitude(a.raw_));
+  }
   /// a < b ? a : b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane min(lane a, lane b) noexcept { return from_raw(ops::min(a.raw_, b.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane min(lane a, lane b) noexcept {
+    return from_raw(ops::min(a.raw_, b.raw_));
+  }
   /// a > b ? a : b
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept { return from_raw(ops::max(a.raw_, b.raw_)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept {
+    return from_raw(ops::max(a.raw_, b.raw_));
+  }
 
  private:
   register_type raw_;

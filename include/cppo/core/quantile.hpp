@@ -23,7 +23,9 @@ struct quantile_place {
     share = place - static_cast<double>(rank);
   }
   /// a + (b - a) * share, the product rounded first.
-  CPPO_HOST_DEVICE constexpr double between(double a, double b) const noexcept { return a + rounded_product(b - a, share); }
+  CPPO_HOST_DEVICE constexpr double between(double a, double b) const noexcept {
+    return a + rounded_product(b - a, share);
+  }
 };
 }  // namespace detail
 

@@ -23,7 +23,9 @@ class position {
   /// t as a number.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
   /// t - 1 as a number, converted once.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept { return V::from_raw(V::ops::iota(first_ - 1)); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept {
+    return V::from_raw(V::ops::iota(first_ - 1));
+  }
   /// f(t) for each lane: for schedules that exist for one position only.
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V map(F const& f) const noexcept {
@@ -159,9 +161,10 @@ class token {
   }
   /// sum over j < t of w_j delta_b
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_allowance() const noexcept {
-    static_assert(permitted::declared(needs::prefix_values | needs::prefix_budget),
-                  "prefix_allowance() needs a declaration: write `static constexpr cppo::needs needed = "
-                  "cppo::needs::prefix_values | cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
+    static_assert(
+        permitted::declared(needs::prefix_values | needs::prefix_budget),
+        "prefix_allowance() needs a declaration: write `static constexpr cppo::needs needed = "
+        "cppo::needs::prefix_values | cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return prefix_allowance_;
   }
   /// max of D over the response
@@ -204,13 +207,20 @@ class token {
 
   // Filled in by executors, in this order.
   /// Sets D_t as lent.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept { lent_divergence_ = divergence; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept {
+    lent_divergence_ = divergence;
+  }
   /// Sets the Top-K lists, which must outlive the token.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept { top_k_ = &lists; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept {
+    top_k_ = &lists;
+  }
   /// Sets D_t (saturated), before any position is known.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_divergence(V divergence) noexcept { divergence_ = detail::saturate(divergence); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_divergence(V divergence) noexcept {
+    divergence_ = detail::saturate(divergence);
+  }
   /// Sets t, the response (which must outlive the token) and w_t; Z_t follows.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_weight(position<V> at, response_summary const& response, V weight) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_weight(position<V> at, response_summary const& response,
+                                                                V weight) noexcept {
     position_ = at;
     response_ = &response;
     weight_ = weight;
@@ -221,7 +231,9 @@ class token {
     divergence_ = weighted_divergence_ = prefix_drift_ = V(0);
   }
   /// Sets the outcome of the exact budget test.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept { within_prefix_budget_ = within; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept {
+    within_prefix_budget_ = within;
+  }
   /// Sets the sums before t as numbers.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_prefix(V drift, V weight, V allowance) noexcept {
     prefix_drift_ = drift;

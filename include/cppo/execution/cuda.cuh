@@ -27,11 +27,14 @@ namespace cppo { inline namespace CPPO_ABI {
 namespace detail {
 
 /// A CUDA call failed.
-inline status failed(cudaError_t e) noexcept { return {status_code::device_error, argument::none, -1, -1, static_cast<index_t>(e)}; }
+inline status failed(cudaError_t e) noexcept {
+  return {status_code::device_error, argument::none, -1, -1, static_cast<index_t>(e)};
+}
 /// Is p in memory that the device reads? And the host?
 inline bool device_reads(void const* p) noexcept {
   cudaPointerAttributes a{};
-  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type != cudaMemoryTypeUnregistered && a.devicePointer != nullptr;
+  return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type != cudaMemoryTypeUnregistered &&
+         a.devicePointer != nullptr;
 }
 inline bool both_read(void const* p) noexcept {
   cudaPointerAttributes a{};
@@ -80,12 +83,14 @@ class cuda_t {
     if (own) {
       e = cudaMallocAsync(&p, bytes, stream_);
     } else if (owner_ == nullptr) {
-      if (lent_bytes_ < bytes) return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
+      if (lent_bytes_ < bytes)
+        return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
       p = lent_;
     } else {
       cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
       if (owner_->bytes() < bytes) e = cudaStreamIsCapturing(stream_, &capturing);
-      if (capturing != cudaStreamCaptureStatusNone) return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
+      if (capturing != cudaStreamCaptureStatusNone)
+        return {status_code::workspace_too_small, argument::none, -1, -1, static_cast<index_t>(bytes)};
       if (e == cudaSuccess) e = owner_->reserve(bytes, stream_);
       p = owner_->data();
     }
@@ -94,7 +99,8 @@ class cuda_t {
 
   /// Is everything lent where the device reads it?
   template <class Real>
-  status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out, loss_options const& o) const noexcept;
+  status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out,
+                      loss_options const& o) const noexcept;
   /// The device asks itself: `fetch` says so.
   template <class Real, class Region>
   constexpr bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
@@ -135,15 +141,18 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
 }
 
 template <class Real>
-status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out, loss_options const& o) const noexcept {
+status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out,
+                            loss_options const& o) const noexcept {
   using detail::both_read, detail::buffer, detail::device_reads, detail::named_output, detail::named_outputs;
   int device = 0;
   if (cudaError_t const e = cudaGetDevice(&device); e != cudaSuccess) return detail::failed(e);
   layout const& l = batch.shape();
-  if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets())) return {status_code::not_device_memory, argument::offsets};
+  if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets()))
+    return {status_code::not_device_memory, argument::offsets};
   for (int k = 0; k < static_cast<int>(argument::offsets); ++k) {
     auto const a = static_cast<argument>(k);
-    if (a != argument::top_k && batch[a].lent() && !device_reads(batch[a].data)) return {status_code::not_device_memory, a};
+    if (a != argument::top_k && batch[a].lent() && !device_reads(batch[a].data))
+      return {status_code::not_device_memory, a};
   }
   if (batch.has(argument::top_k)) {
     for (buffer const* b : {&batch.lists().ids, &batch.lists().log_prob, &batch.lists().rollout_log_prob}) {
@@ -156,7 +165,8 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs 
     return {.code = status_code::not_device_memory, .where = n.where, .name = n.member};
   }
   if (out.report != nullptr && !device_reads(out.report)) return {status_code::not_device_memory, argument::report};
-  bool const pieces = (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));
+  bool const pieces =
+      (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));
   return pieces ? status{} : status{status_code::not_device_memory, argument::carry};
 }
 
@@ -176,11 +186,13 @@ class launcher {
   void run(void (*kernel)(Parameters...), int blocks, int threads, Arguments const&... arguments) noexcept {
     if (error_ != cudaSuccess) return;
     void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
-    note(cudaLaunchKernel(reinterpret_cast<void const*>(kernel), dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(threads)), pointers, 0, stream_));
+    note(cudaLaunchKernel(reinterpret_cast<void const*>(kernel), dim3(static_cast<unsigned>(blocks)),
+                          dim3(static_cast<unsigned>(threads)), pointers, 0, stream_));
   }
   /// As many blocks as run at once, and no more than `useful`.
   template <class... Parameters, class... Arguments>
-  void run_persistent(void (*kernel)(Parameters...), index_t useful, int threads, Arguments const&... arguments) noexcept {
+  void run_persistent(void (*kernel)(Parameters...), index_t useful, int threads,
+                      Arguments const&... arguments) noexcept {
     int resident = 0;
     note(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, threads, 0));
     index_t const most = index_t{resident > 0 ? resident : 1} * processors_;
@@ -188,7 +200,8 @@ class launcher {
   }
   /// As many clusters of `blocks_per_cluster` blocks as run at once, and no more than `useful`.
   template <class... Parameters, class... Arguments>
-  void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads, Arguments const&... arguments) noexcept {
+  void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads,
+                    Arguments const&... arguments) noexcept {
     if (error_ != cudaSuccess) return;
     cudaLaunchAttribute size{};
     size.id = cudaLaunchAttributeClusterDimension;
@@ -235,10 +248,13 @@ void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
   auto const has_work = [&](team who) {
     return l.is_packed() ? who != team::cluster || call.clusters : who == team_for(l.width(), call.clusters);
   };
-  if (has_work(team::cluster)) queue.run_clusters(cluster_kernel<Real, Region>, l.responses(), threads_per_response<Real>, call);
-  if (has_work(team::block)) queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::cluster))
+    queue.run_clusters(cluster_kernel<Real, Region>, l.responses(), threads_per_response<Real>, call);
+  if (has_work(team::block))
+    queue.run_persistent(long_kernel<Pass, Real, Region>, l.responses(), threads_per_response<Real>, call);
   if (has_work(team::warp)) {
-    queue.run_persistent(short_kernel<Pass, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block, 32 * warps_per_block, call);
+    queue.run_persistent(short_kernel<Pass, Real, Region>, (l.responses() + warps_per_block - 1) / warps_per_block,
+                         32 * warps_per_block, call);
   }
 }
 
@@ -265,10 +281,12 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
     else detail::run_responses<pass::any>(queue, call);
   }
   if (l.clears_rest() && l.elements() > 0) {
-    queue.run_persistent(detail::clear_kernel<Real, Region>, (l.elements() + detail::threads_for_steps - 1) / detail::threads_for_steps,
+    queue.run_persistent(detail::clear_kernel<Real, Region>,
+                         (l.elements() + detail::threads_for_steps - 1) / detail::threads_for_steps,
                          detail::threads_for_steps, call);
   }
-  queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_parts(l.responses())), detail::threads_for_steps, call, wanted);
+  queue.run(detail::fold_kernel<Real, Region>, static_cast<int>(detail::fold_parts(l.responses())),
+            detail::threads_for_steps, call, wanted);
   if (own) queue.note(cudaFreeAsync(memory, stream()));
   return queue.result();
 }

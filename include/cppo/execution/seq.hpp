@@ -19,7 +19,12 @@ class seq_response {
 
  public:
   constexpr seq_response(job const& t, index_t b, std::vector<Real>& scratch) noexcept
-      : task_(t), b_(b), scratch_(scratch), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(t.wants_trace()) {}
+      : task_(t),
+        b_(b),
+        scratch_(scratch),
+        slots_(t.batch.shape().slots(b)),
+        count_(count_response(t, b)),
+        traces_(t.wants_trace()) {}
 
   constexpr response_outcome run() {
     response_outcome outcome = open_outcome(task_, b_, count_);
@@ -83,12 +88,13 @@ class seq_response {
   }
 
   /// Adds the token to the report.
-  constexpr void report_token(decided_token<Real> const& d, index_t rank, index_t at, index_t length, report_sums<Real>& sums,
-                      report& diagnostics) const {
+  constexpr void report_token(decided_token<Real> const& d, index_t rank, index_t at, index_t length,
+                              report_sums<Real>& sums, report& diagnostics) const {
     Real const* term = d.terms;
     sums.each([&](lane_sums<Real>& sum) { sum.add(rank, *term++); });
     double const divergence = static_cast<double>(d.at(sink::divergence));
-    if (rank == 0 || divergence > diagnostics.max_divergence) diagnostics.max_divergence = divergence + 0.0;  // never -0
+    if (rank == 0 || divergence > diagnostics.max_divergence)
+      diagnostics.max_divergence = divergence + 0.0;  // never -0
     if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
     token_counts<index_t>& counts = diagnostics;
     auto const one = [](index_t& n) { ++n; };

@@ -41,10 +41,11 @@ struct prefix_account {
 struct divergence_threshold {
   static constexpr bool under_negation = false;
   template <class M>
-  static constexpr bool fits = clause_of<M> == clause::divergence && requires(M const& m, token<mask_probe<M>> const& t) {
-    m.threshold(t);
-    { detail::ask_threshold(m, t) } -> std::same_as<mask_probe<M>>;
-  };
+  static constexpr bool fits =
+      clause_of<M> == clause::divergence && requires(M const& m, token<mask_probe<M>> const& t) {
+        m.threshold(t);
+        { detail::ask_threshold(m, t) } -> std::same_as<mask_probe<M>>;
+      };
 };
 
 /// How many leaves of a mask `Find` fits.

@@ -61,7 +61,19 @@ namespace detail {
 
 /// The numbered outputs of a task.
 enum class sink : std::uint8_t {
-  loss, gradient, mask, gate, divergence, weight, weighted_divergence, drift, prefix_weight, threshold, excess, decision, count
+  loss,
+  gradient,
+  mask,
+  gate,
+  divergence,
+  weight,
+  weighted_divergence,
+  drift,
+  prefix_weight,
+  threshold,
+  excess,
+  decision,
+  count
 };
 inline constexpr int sinks = static_cast<int>(sink::count);
 

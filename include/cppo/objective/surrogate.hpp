@@ -79,7 +79,8 @@ class surrogate {
 
   /// rho A of a token, given its advantage times its extra constant weight if it has one.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t, V advantage) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t,
+                                                                             V advantage) const noexcept {
     V const d = t.log_ratio();
     auto const clamped = abs(d) > V(clamp_);
     V const rho = select(clamped, select(d > V(0), V(largest_), V(smallest_)), t.ratio());
@@ -94,27 +95,33 @@ class surrogate {
   /// Loss and gradient of a token, given what survives of it. `scale` is that of the aggregation. Where `gate` is 0 both
   /// are exactly +0, whatever rho is.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
+  terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
     return differentiate(t, p, gate > V(0), -(p.value * gate), scale);
   }
   /// The same where a token survives whole or not at all.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
+  terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
     return differentiate(t, p, kept, -p.value, scale);
   }
 
   /// log rho and k3 of a token.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr ratio_estimates<V> estimates(token<V> const& t, surrogate_product<V> const& p) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr ratio_estimates<V>
+  estimates(token<V> const& t, surrogate_product<V> const& p) const noexcept {
     V const d = t.log_ratio();
-    return {max(min(d, V(clamp_)), V(-clamp_)), select(p.clamped, select(d > V(0), V(k3_up_), V(k3_down_)), t.k3(p.ratio))};
+    return {max(min(d, V(clamp_)), V(-clamp_)),
+            select(p.clamped, select(d > V(0), V(k3_up_), V(k3_down_)), t.k3(p.ratio))};
   }
   /// May a ratio be capped?
   CPPO_HOST_DEVICE constexpr bool caps() const noexcept { return caps_; }
 
  private:
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V> differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term, V scale) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
+  differentiate(token<V> const& t, surrogate_product<V> const& p, typename V::mask live, V term,
+                V scale) const noexcept {
     V const kept = only(live, term), scaled = kept * scale;
     if (form_ == surrogate_form::ratio) [[likely]] return {scaled, only(!(p.clamped | p.capped), scaled), kept};
     return {only(live, scaled * t.log_prob()), scaled, only(live, kept * t.log_prob())};

@@ -27,8 +27,8 @@ struct token_counts {
   Count teaching_tokens = 0;    ///< tokens that teach: advantage times token weight is not 0
   Count teaching_kept = 0;      ///< kept tokens that teach
   Count teaching_toward = 0;    ///< `kept_toward` that teach
-  Count masked_high = 0;        ///< masked tokens that teach, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
-  Count masked_low = 0;         ///< masked tokens that teach, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
+  Count masked_high = 0;  ///< masked tokens that teach, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
+  Count masked_low = 0;   ///< masked tokens that teach, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
   Count not_finite = 0;         ///< tokens whose loss or gradient is not finite although their input is
   Count stored_infinite = 0;    ///< numbers that are finite and became infinite in an output of fewer bits
   Count stored_zero = 0;        ///< numbers that are not 0 and became 0 in one

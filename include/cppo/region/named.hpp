@@ -27,10 +27,10 @@ template <class... Ds>
 struct divergence_list {};
 
 /// Every divergence that has a name, in the order of `divergence_names`.
-using named_divergences =
-    divergence_list<no_divergence_t, binary_tv_t, binary_kl_t, binary_kl_reverse_t, top_k_tv_t<>, top_k_kl_t<>,
-                    top_k_tv_t<top_k_form::replace_last>, top_k_kl_t<top_k_form::replace_last>,
-                    top_k_tv_t<top_k_form::list_only>, top_k_kl_t<top_k_form::list_only>, k1_t, k2_t, k3_t, precomputed_t>;
+using named_divergences = divergence_list<no_divergence_t, binary_tv_t, binary_kl_t, binary_kl_reverse_t, top_k_tv_t<>,
+                                          top_k_kl_t<>, top_k_tv_t<top_k_form::replace_last>,
+                                          top_k_kl_t<top_k_form::replace_last>, top_k_tv_t<top_k_form::list_only>,
+                                          top_k_kl_t<top_k_form::list_only>, k1_t, k2_t, k3_t, precomputed_t>;
 inline constexpr std::string_view divergence_names[] = {
     "none", "binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "top_k_tv_replace_last",
     "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list", "k1", "k2", "k3", "precomputed"};
@@ -80,7 +80,8 @@ class named_divergence {
 
  private:
   template <class V, class D, class... Ds>
-  CPPO_HOST_DEVICE constexpr V score_of(token<V> const& t, detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
+  CPPO_HOST_DEVICE constexpr V score_of(token<V> const& t, detail::divergence_list<D, Ds...>,
+                                        int i = 0) const noexcept {
     if constexpr (detail::scores_on<D, V>) {
       if (i == index_) return detail::score(D{}, t);
     }

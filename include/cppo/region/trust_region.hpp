@@ -114,7 +114,8 @@ class region {
   /// f(decision, tokens it was taken for), for each decision that the mask can come to, given `keeps(t)`. Of several
   /// clauses that a masked token fails, the first in this order decided.
   template <class V, class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept, F const& f) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
+                                                                   F const& f) const noexcept {
     auto open = !kept;
     claim<clause::ratio>(decision::masked_ratio, t, open, f);
     claim<clause::divergence>(decision::masked_divergence, t, open, f);
@@ -155,7 +156,8 @@ class region {
     }
   }
   template <clause K, class V, class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open, F const& f) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open,
+                                                           F const& f) const noexcept {
     if constexpr (detail::leaves<M, K>() > 0) {
       auto const passed = detail::passes<K>(mask_, seen(t));
       f(d, open & !passed);

@@ -128,7 +128,8 @@ class batch_check {
       for (bool const with_trace : {true, false}) {
         difference const d = compare(runner_.run(k, pieces.batch, o, with_trace), expected, cut, pieces.source);
         log_.count(pieces.source.size() * (with_trace ? captured_outputs : captured_without_trace));
-        if (d.found) log_.fail(std::string(what) + " on " + runner_.name(k) + (with_trace ? "" : " without trace"), d, cut);
+        if (d.found)
+          log_.fail(std::string(what) + " on " + runner_.name(k) + (with_trace ? "" : " without trace"), d, cut);
       }
     }
   }

@@ -105,7 +105,8 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
     there = l.moved_to_device(copies.of(static_cast<char const*>(l.offsets()), static_cast<std::size_t>(bytes)));
   }
   auto const move = [&]<class B>(B& b) {
-    if constexpr (std::is_same_v<B, cppo::detail::column>) copies.move(b.data, footprint_of(b, l));  // of a part its own slots alone
+    if constexpr (std::is_same_v<B, cppo::detail::column>)
+      copies.move(b.data, footprint_of(b, l));  // of a part its own slots alone
     else copies.move(b.data, footprint_of(b, static_cast<index_t>(slots), t.batch.lists().k));
   };
   cppo::detail::task<Real, Region> moved = t;

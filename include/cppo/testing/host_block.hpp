@@ -97,7 +97,8 @@ class host_kernels {
     if (!memory_.state->refused.ok()) return memory_.state->refused;
     std::vector<char> done(static_cast<std::size_t>(l.responses()));
     auto const decide = [&](auto& body, index_t b) {
-      if (done[static_cast<std::size_t>(b)] == 0) done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
+      if (done[static_cast<std::size_t>(b)] == 0)
+        done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
     };
     if (is_usual(t)) each_response<true>(t, decide);
     each_response<false>(t, decide);
@@ -118,7 +119,8 @@ class host_kernels {
     for (index_t k = 0; k < l.responses(); ++k) {
       index_t const b = memory_.order != nullptr ? memory_.order[k] : k;
       block threads;
-      Real* const scores = memory_.scores != nullptr ? memory_.scores + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
+      Real* const scores =
+          memory_.scores != nullptr ? memory_.scores + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
       body_type body(threads, *shared, t, b, scores, call_divisor(t, memory_));
       f(body, b);
     }
@@ -130,7 +132,8 @@ class host_kernels {
     index_t const blocks = cppo::detail::fold_parts(responses);
     for (index_t k = 0; k < blocks; ++k) {
       index_t const first = k * cppo::detail::fold_width, left = responses - first;
-      one.run(memory_.outcomes + first, left < cppo::detail::fold_width ? left : cppo::detail::fold_width, memory_.folds[k]);
+      one.run(memory_.outcomes + first, left < cppo::detail::fold_width ? left : cppo::detail::fold_width,
+              memory_.folds[k]);
     }
     if (blocks > 1) one.run(memory_.folds, blocks, *memory_.folds);
   }

@@ -90,7 +90,8 @@ constexpr score_kind kind_of(D const&) noexcept {
   if constexpr (std::is_same_v<D, no_divergence_t>) return score_kind::nothing;
   else if constexpr (std::is_same_v<D, binary_kl_t>) return score_kind::kl;
   else if constexpr (std::is_same_v<D, binary_kl_reverse_t>) return score_kind::reverse_kl;
-  else if constexpr (std::is_same_v<D, k1_t> || std::is_same_v<D, k2_t> || std::is_same_v<D, k3_t>) return score_kind::estimate;
+  else if constexpr (std::is_same_v<D, k1_t> || std::is_same_v<D, k2_t> || std::is_same_v<D, k3_t>)
+    return score_kind::estimate;
   else return score_kind::total_variation;
 }
 template <top_k_form F>
@@ -223,7 +224,8 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   bool const measures = guessed != detail::score_kind::nothing && guessed != detail::score_kind::estimate;
   detail::score_kind kind = guessed;
   if (options.divergence == measured::total_variation) kind = detail::score_kind::total_variation;
-  if (options.divergence == measured::kl && guessed == detail::score_kind::total_variation) kind = detail::score_kind::kl;
+  if (options.divergence == measured::kl && guessed == detail::score_kind::total_variation)
+    kind = detail::score_kind::kl;
   detail::drift_profile const p = detail::profile_of(batch, d, decided, kind);
   c.certifies = options.divergence != measured::unknown && measures && !p.negative && p.responses > 0;
   c.responses = p.responses;

@@ -18,8 +18,8 @@ int main() {
     thrown = true;
   }
   bool const apart = std::strcmp(name_with_exceptions, name_without_exceptions) != 0;
-  std::printf("%s: %lld responses\n%s: %s\n", name_with_exceptions, static_cast<long long>(with), name_without_exceptions,
-              thrown ? "thrown" : "not thrown");
+  std::printf("%s: %lld responses\n%s: %s\n", name_with_exceptions, static_cast<long long>(with),
+              name_without_exceptions, thrown ? "thrown" : "not thrown");
   std::fflush(stdout);
   std::_Exit(with == 64 && thrown && apart ? 0 : 1);  // at once: what the second unit left is nobody's to free
 }

@@ -9,7 +9,12 @@
 #include <map>
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
-enum cudaMemoryType { cudaMemoryTypeUnregistered = 0, cudaMemoryTypeHost = 1, cudaMemoryTypeDevice = 2, cudaMemoryTypeManaged = 3 };
+enum cudaMemoryType {
+  cudaMemoryTypeUnregistered = 0,
+  cudaMemoryTypeHost = 1,
+  cudaMemoryTypeDevice = 2,
+  cudaMemoryTypeManaged = 3
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone = 0 };
 using cudaStream_t = struct stand_in_stream*;
@@ -44,7 +49,9 @@ inline cudaError_t allocate(void** p, std::size_t bytes, bool managed) {
 
 }  // namespace stand_in
 
-inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t) { return stand_in::allocate(p, bytes, false); }
+inline cudaError_t cudaMallocAsync(void** p, std::size_t bytes, cudaStream_t) {
+  return stand_in::allocate(p, bytes, false);
+}
 inline cudaError_t cudaMallocManaged(void** p, std::size_t bytes) { return stand_in::allocate(p, bytes, true); }
 inline cudaError_t cudaFree(void* p) {
   stand_in::memory.erase(static_cast<char const*>(p));
@@ -64,7 +71,8 @@ inline cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, void const
   stand_in::allocation const* const from = stand_in::holder(p);
   *a = {cudaMemoryTypeUnregistered, nullptr, const_cast<void*>(p)};
   if (from == nullptr) return cudaSuccess;
-  *a = {from->managed ? cudaMemoryTypeManaged : cudaMemoryTypeDevice, const_cast<void*>(p), from->managed ? const_cast<void*>(p) : nullptr};
+  *a = {from->managed ? cudaMemoryTypeManaged : cudaMemoryTypeDevice, const_cast<void*>(p),
+        from->managed ? const_cast<void*>(p) : nullptr};
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* s) {

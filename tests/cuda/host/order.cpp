@@ -18,8 +18,10 @@ using cppo::argument, cppo::status_code;
 // An executor declared after everything, whose answers no host gives.
 struct elsewhere : cppo::host_executor<elsewhere> {
   template <class Real>
-  cppo::status check_memory(cppo::rollout_batch_view<Real> const& batch, cppo::loss_outputs const&, cppo::loss_options const&) const {
-    return batch.shape().responses() == 1 ? cppo::status{status_code::not_device_memory, argument::mask} : cppo::status{};
+  cppo::status check_memory(cppo::rollout_batch_view<Real> const& batch, cppo::loss_outputs const&,
+                            cppo::loss_options const&) const {
+    return batch.shape().responses() == 1 ? cppo::status{status_code::not_device_memory, argument::mask}
+                                          : cppo::status{};
   }
   template <class Real, class Region>
   bool arithmetic_holds(cppo::detail::task<Real, Region> const& t) const {
@@ -39,7 +41,8 @@ std::vector<float> const x(12, -0.5F), ones(12, 1.0F);
 
 template <class Executor>
 cppo::status call(Executor const& executor, cppo::index_t responses, float* gradient) {
-  auto const batch = cppo::rollout_batch(cppo::padded(responses, 12 / responses), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(ones));
+  auto const batch = cppo::rollout_batch(cppo::padded(responses, 12 / responses), cppo::log_prob(x),
+                                         cppo::rollout_log_prob(x), cppo::advantage(ones));
   return policy_loss(executor, batch, cppo::ppo(), {.gradient = gradient}, {.aggregate = cppo::token_mean});
 }
 template <class Executor>
@@ -59,7 +62,8 @@ bool device_offsets_are_taken() {
   if (cudaMallocAsync(&memory, 64, nullptr) != cudaSuccess) return false;
   auto* const offsets = new (memory) std::int64_t[2]{0, 0};
   float const* const none = nullptr;
-  auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets, 1, 0), cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
+  auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets, 1, 0), cppo::log_prob(none),
+                                         cppo::rollout_log_prob(none), cppo::advantage(none));
   bool const there = policy_loss(cppo::on(nullptr), batch, cppo::ppo(), {}).ok();
   bool const here = policy_loss(cppo::seq, batch, cppo::ppo(), {}).code == status_code::executor_unavailable;
   (void)cudaFree(memory);
@@ -76,7 +80,8 @@ bool one_of_ones_own_is_asked() {
   float g[12] = {};
   bool const memory = call(elsewhere{}, 1, g).where == argument::mask;
   bool const arithmetic = call(elsewhere{}, 2, g).code == status_code::arithmetic_relaxed;
-  return memory && arithmetic && call(elsewhere{}, 3, g).ok() && g[0] == -1.0F / 6.0F;  // 3 responses of 2 tokens, it says
+  return memory && arithmetic && call(elsewhere{}, 3, g).ok() &&
+         g[0] == -1.0F / 6.0F;  // 3 responses of 2 tokens, it says
 }
 
 }  // namespace

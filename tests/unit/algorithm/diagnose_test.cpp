@@ -167,13 +167,15 @@ TEST_CASE("diagnose: positive log-probs of either policy") {
 TEST_CASE("diagnose: what a call refuses in any other input is found too") {
   using namespace cppo;
   sound_batch const b;
-  constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
+                   infinity = std::numeric_limits<double>::infinity();
   std::vector<double> w(b.size(), 1.0), d(b.size(), 0.1), p(2 * b.size(), -1.0), q = p;
   std::vector<int> ids(2 * b.size(), 3), y(b.size(), 3);
   std::vector<std::uint8_t> kept(b.size());
   auto const looked_at = [&](finding const* expected) {
-    auto const batch = rollout_batch(padded(sound_batch::responses, sound_batch::width), log_prob(b.pi), rollout_log_prob(b.mu),
-                                     advantage(b.a), token_weight(w), divergence_values(d), token_id(y), top_k(2, ids, p, q));
+    auto const batch =
+        rollout_batch(padded(sound_batch::responses, sound_batch::width), log_prob(b.pi), rollout_log_prob(b.mu),
+                      advantage(b.a), token_weight(w), divergence_values(d), token_id(y), top_k(2, ids, p, q));
     batch_diagnosis const found = diagnose(batch);
     if (expected != nullptr) only(found, *expected);
     else CHECK(found.clean());

@@ -191,8 +191,9 @@ std::string cuts_by_pieces(generated_batch<T> const& batch, Region const& region
   for (index_t const i : distinct.from) carries.push_back(slot_by_slot.carries[static_cast<std::size_t>(i)]);
   std::vector<cppo::response_summary> const totals(carries.size(), slot_by_slot.totals[0]);
   cppo::loss_options const options{.carries = carries, .totals = totals};
-  for (auto const& got : {capture(cppo::seq, pieces.batch, region, options), capture(cppo::simd, pieces.batch, region, options),
-                          capture(cppo::simd, pieces.batch, region, options, false)}) {
+  for (auto const& got :
+       {capture(cppo::seq, pieces.batch, region, options), capture(cppo::simd, pieces.batch, region, options),
+        capture(cppo::simd, pieces.batch, region, options, false)}) {
     std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
     if (!wrong.empty()) return wrong;
   }
@@ -605,7 +606,8 @@ TEST_CASE("a batch of pieces that fails its check gives no plan") {
 
 TEST_CASE("a piece of a batch that does not check is not read") {
   std::vector<float> const x(3, -1.0F), pi(3, -0.5F);
-  auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(x), cppo::advantage(x));
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(x), cppo::advantage(x));
   REQUIRE_FALSE(batch.check().ok());
   std::vector<float> divergences;
   CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length < 0);

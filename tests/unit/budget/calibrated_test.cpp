@@ -24,7 +24,8 @@ double resolve(calibrated_budget_t const& b, index_t length, double p) {
 }
 
 // delta_b of one response with these divergences, on both executors.
-double effective(std::vector<float> const& d, std::vector<std::uint8_t> const& mask, double floor, calibration const& c = {}) {
+double effective(std::vector<float> const& d, std::vector<std::uint8_t> const& mask, double floor,
+                 calibration const& c = {}) {
   std::vector<float> const pi(d.size(), -0.5F), mu(d.size(), -0.6F), a(d.size(), 1.0F);
   auto const n = static_cast<index_t>(d.size());
   auto const batch = rollout_batch(padded(1, n), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask),

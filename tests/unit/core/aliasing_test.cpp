@@ -32,7 +32,8 @@ static_assert(element<half_of_mine>);
   return before * 100 + l.slots(0);
 }
 [[gnu::noinline, gnu::flatten]] index_t id_twice(wide* ids, float const* x) {
-  auto const batch = rollout_batch(padded(1, 1), log_prob(x), rollout_log_prob(x), advantage(x), token_id(ids), top_k(1, ids, x, x));
+  auto const batch =
+      rollout_batch(padded(1, 1), log_prob(x), rollout_log_prob(x), advantage(x), token_id(ids), top_k(1, ids, x, x));
   index_t const before = batch.top_k_at(0, 0).sampled() * 10 + batch.top_k_at(0, 0).id(0);
   ids[0] = 5;
   return before * 100 + batch.top_k_at(0, 0).sampled() * 10 + batch.top_k_at(0, 0).id(0);

@@ -58,7 +58,8 @@ std::vector<float> transposed(std::vector<float> const& x) {
 template <class To>
 std::vector<To> as(std::vector<float> const& x) {
   std::vector<To> y(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) detail::store(y.data(), element_traits<To>::value, static_cast<index_t>(i), x[i]);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    detail::store(y.data(), element_traits<To>::value, static_cast<index_t>(i), x[i]);
   return y;
 }
 
@@ -90,7 +91,8 @@ static_assert(std::is_trivially_copyable_v<rollout_batch_view<float>>);
 TEST_CASE("views of any stride lend the same batch", "[core]") {
   numbers const x;
   layout const l = padded(responses, width);
-  auto const want = gradients(rollout_batch(l, log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a), response_mask(x.mask)));
+  auto const want =
+      gradients(rollout_batch(l, log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a), response_mask(x.mask)));
   CHECK(std::count(want.begin(), want.end(), 0.0F) > 1);
   CHECK(std::count(want.begin(), want.end(), 0.0F) < 12);
 
@@ -108,8 +110,8 @@ TEST_CASE("views of any stride lend the same batch", "[core]") {
 
 TEST_CASE("packed batches by narrow and wide offsets are the padded one", "[core]") {
   numbers const x;
-  auto const want = gradients(
-      rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a), response_mask(x.mask)));
+  auto const want = gradients(rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu),
+                                            advantage(x.a), response_mask(x.mask)));
   std::array<std::int32_t, 4> const narrow{0, 5, 10, 15};
   std::int64_t const wide[] = {0, 5, 10, 15};
   for (layout const& l : {packed(narrow), packed(wide, 3)}) {
@@ -124,12 +126,13 @@ TEST_CASE("packed batches by narrow and wide offsets are the padded one", "[core
 
 TEST_CASE("outputs are written through any strides, and nothing between them", "[core]") {
   numbers const x;
-  auto const batch =
-      rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a), response_mask(x.mask));
+  auto const batch = rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
+                                   response_mask(x.mask));
   auto const want = gradients(batch);
   for (bool const fast : {false, true}) {
     std::vector<float> wide(2 * responses * width + 7, -3.0F);
-    matrix_view<float> const to(wide.data() + 2, responses, width, 2, 2 * responses);  // columns first, every other element
+    matrix_view<float> const to(wide.data() + 2, responses, width, 2,
+                                2 * responses);  // columns first, every other element
     loss_outputs const out{.gradient = to};
     CHECK((fast ? policy_loss(simd, batch, fixed_cppo(), out) : policy_loss(seq, batch, fixed_cppo(), out)).ok());
     for (index_t b = 0; b < responses; ++b) {
@@ -139,14 +142,17 @@ TEST_CASE("outputs are written through any strides, and nothing between them", "
   }
 }
 
-TEMPLATE_TEST_CASE("a response mask of any dtype is the same mask", "[core]", bool, std::uint8_t, std::int8_t, std::int16_t,
-                   std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t, float, double, half, bfloat16) {
+TEMPLATE_TEST_CASE("a response mask of any dtype is the same mask", "[core]", bool, std::uint8_t, std::int8_t,
+                   std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t, std::uint64_t, float, double,
+                   half, bfloat16) {
   numbers const x;
   auto const lend = [&](auto const& mask) {
-    return rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a), response_mask(mask));
+    return rollout_batch(padded(responses, width), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
+                         response_mask(mask));
   };
   TestType mask[responses * width] = {};
-  for (std::size_t i = 0; i < x.mask.size(); ++i) detail::store(mask, element_traits<TestType>::value, static_cast<index_t>(i), x.mask[i]);
+  for (std::size_t i = 0; i < x.mask.size(); ++i)
+    detail::store(mask, element_traits<TestType>::value, static_cast<index_t>(i), x.mask[i]);
   CHECK(gradients(lend(mask)) == gradients(lend(x.mask)));
 }
 
@@ -162,7 +168,8 @@ TEST_CASE("low-precision inputs count as the floats they hold", "[core]") {
   auto const pi = widened(halves), mu = widened(bfloats);
   auto const wide =
       gradients(rollout_batch(padded(responses, width), log_prob(pi), rollout_log_prob(mu), advantage(x.a)));
-  CHECK(gradients(rollout_batch(padded(responses, width), log_prob(halves), rollout_log_prob(bfloats), advantage(x.a))) == wide);
+  CHECK(gradients(rollout_batch(padded(responses, width), log_prob(halves), rollout_log_prob(bfloats),
+                                advantage(x.a))) == wide);
 }
 
 TEST_CASE("double log-probs are computed in double", "[core]") {
@@ -240,13 +247,14 @@ TEST_CASE("F19_values_past_2_to_32: each is read where it lies", "[core]") {
   auto* const ids = bytes.as<std::int8_t>();
   auto* const x = words.as<bfloat16>();
   ids[0] = 1, ids[1] = 2, ids[apart] = 3, ids[apart + 1] = 4;
-  x[0] = to_bfloat16(-0.5F), x[1] = to_bfloat16(-1.0F), x[apart] = to_bfloat16(-2.0F), x[apart + 1] = to_bfloat16(-4.0F);
+  x[0] = to_bfloat16(-0.5F), x[1] = to_bfloat16(-1.0F), x[apart] = to_bfloat16(-2.0F),
+  x[apart + 1] = to_bfloat16(-4.0F);
   // Two responses of one token, each value of the second one far from the first's.
   matrix_view<bfloat16 const> const far(x, 2, 1, apart, 1);
   matrix_view<std::int8_t const> const mask(ids, 2, 1, apart, 1);
   auto const check = [&](auto const& lists) {
-    auto const batch = rollout_batch(padded(2, 1), log_prob(far), rollout_log_prob(far), advantage(far), response_mask(mask),
-                                     token_id(mask), lists);
+    auto const batch = rollout_batch(padded(2, 1), log_prob(far), rollout_log_prob(far), advantage(far),
+                                     response_mask(mask), token_id(mask), lists);
     REQUIRE(batch.check().ok());
     CHECK(batch.value(argument::log_prob, 0, 0) == -0.5F);
     CHECK(batch.value(argument::log_prob, 1, 0) == -2.0F);
@@ -316,8 +324,9 @@ TEST_CASE("Top-K lists of rank 2 have a row for each slot and k columns", "[core
   std::vector<std::int32_t> const ids(12, 1);
   auto const lists = [&](index_t rows, index_t columns) {
     matrix_view<float const> const values(x.data(), rows, columns);
-    auto const batch = rollout_batch(padded(1, 2), log_prob(x.data()), rollout_log_prob(x.data()), advantage(x.data()),
-                                     top_k(3, matrix_view<std::int32_t const>(ids.data(), rows, columns), values, values));
+    auto const batch =
+        rollout_batch(padded(1, 2), log_prob(x.data()), rollout_log_prob(x.data()), advantage(x.data()),
+                      top_k(3, matrix_view<std::int32_t const>(ids.data(), rows, columns), values, values));
     return batch.check().code;
   };
   CHECK(lists(2, 3) == status_code::ok);
@@ -372,14 +381,15 @@ TEST_CASE("a batch that moved reads everything it was lent where it lies now", "
   auto const moved = batch.moved(batch.shape(), [&](auto& buffer) {
     std::byte* const to = memory.data() + 256 * ++places;
     bool const is_mask = buffer.type == element_type::u8;
-    bool const is_list = buffer.data == ids.data() || buffer.data == listed.data() || buffer.data == rollout_listed.data();
+    bool const is_list =
+        buffer.data == ids.data() || buffer.data == listed.data() || buffer.data == rollout_listed.data();
     std::memcpy(to, buffer.data, is_mask ? 4 : is_list ? 32 : 16);
     buffer.data = to;
   });
   CHECK(places == 9);
   auto const inside = [&memory](void const* p) { return p >= memory.data() && p < memory.data() + memory.size(); };
-  for (argument const which : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
-                               argument::response_mask, argument::token_id}) {
+  for (argument const which : {argument::log_prob, argument::rollout_log_prob, argument::advantage,
+                               argument::divergence, argument::response_mask, argument::token_id}) {
     CHECK(inside(moved[which].data));
     CHECK_FALSE(inside(batch[which].data));
     for (index_t i = 0; i < 4; ++i) CHECK(moved.value(which, i / 2, i % 2) == batch.value(which, i / 2, i % 2));

@@ -25,10 +25,12 @@ struct column_major {
 };
 
 static_assert(detail::lendable<float*> && detail::lendable<half const*> && detail::lendable<float (&)[3]> &&
-              detail::lendable<std::vector<int> const&> && detail::lendable<std::span<bool>> && detail::lendable<column_major>);
+              detail::lendable<std::vector<int> const&> && detail::lendable<std::span<bool>> &&
+              detail::lendable<column_major>);
 static_assert(!detail::lendable<int> && !detail::lendable<std::nullptr_t>);
 static_assert(std::is_same_v<detail::pointee<std::vector<float> const&>, float const> &&
-              std::is_same_v<detail::pointee<column_major>, double const> && std::is_same_v<detail::pointee<float (&)[2]>, float>);
+              std::is_same_v<detail::pointee<column_major>, double const> &&
+              std::is_same_v<detail::pointee<float (&)[2]>, float>);
 
 // A view of a user's own that says so, one that does not, and one shaped like an mdspan that has something to free.
 struct tagged_view {
@@ -50,9 +52,11 @@ namespace {
 
 static_assert(detail::is_view<float*> && detail::is_view<std::span<int>> && detail::is_view<std::span<int const, 3>> &&
               detail::is_view<std::string_view> && detail::is_view<vector_view<float>> &&
-              detail::is_view<matrix_view<half const>> && detail::is_view<column_major> && detail::is_view<tagged_view>);
-static_assert(!detail::is_view<std::vector<int>> && !detail::is_view<std::array<int, 3>> && !detail::is_view<float[3]> &&
-              !detail::is_view<std::string> && !detail::is_view<untagged_view> && !detail::is_view<counted_grid>);
+              detail::is_view<matrix_view<half const>> && detail::is_view<column_major> &&
+              detail::is_view<tagged_view>);
+static_assert(!detail::is_view<std::vector<int>> && !detail::is_view<std::array<int, 3>> &&
+              !detail::is_view<float[3]> && !detail::is_view<std::string> && !detail::is_view<untagged_view> &&
+              !detail::is_view<counted_grid>);
 
 // The column that `x` becomes in a layout; the call must succeed. An advantage may repeat.
 template <class T>
@@ -109,7 +113,8 @@ TEST_CASE("element (b, i) of a padded buffer", "[core]") {
   layout const l = padded(3, 4);
   CHECK(placed(x, l).offset(l, 2, 3) == 11);
   CHECK(placed(&x[0], l).offset(l, 1, 0) == 4);
-  CHECK(placed(vector_view<float>(x, 1, 5), padded(1, 1)).offset(padded(1, 1), 0, 0) == 0);  // one element has no stride
+  CHECK(placed(vector_view<float>(x, 1, 5), padded(1, 1)).offset(padded(1, 1), 0, 0) ==
+        0);  // one element has no stride
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 2, 3) == 11);
   CHECK(placed(matrix_view<float>(x, 3, 4, 1, 3), l).offset(l, 1, 0) == 1);
   CHECK(placed(matrix_view<float>(x + 11, 3, 4, -4, -1), l).offset(l, 2, 3) == -11);

@@ -48,8 +48,8 @@ static_assert(!readable<int128> && !detail::offset_element<int128>);
 #if defined(__FLT16_MANT_DIG__) && (defined(__clang__) || __GNUC__ >= 13)
 static_assert(element_traits<_Float16>::value == element_type::f16);
 #endif
-static_assert(detail::offset_element<std::size_t> && detail::offset_element<std::uint8_t> && !detail::offset_element<bool> &&
-              !detail::offset_element<float>);
+static_assert(detail::offset_element<std::size_t> && detail::offset_element<std::uint8_t> &&
+              !detail::offset_element<bool> && !detail::offset_element<float>);
 
 float const mu[10] = {-.9F, -.5F, -.7F, -1.1F, -1.2F, -.4F, -1.6F, -.2F, -.7F, -.3F};
 float const pi[10] = {-.8F, -.4F, -.9F, -1.0F, -1.4F, -.3F, -1.8F, -.3F, -.6F, -.9F};

@@ -60,11 +60,13 @@ TEST_CASE("float exp at its turning points", "[core][exponential]") {
   CHECK(std::isnan(exp_of(-std::numeric_limits<float>::quiet_NaN())));
 }
 
-TEST_CASE("exp has the same bits on scalars and registers over all bit patterns, taken in strides", "[core][exponential]") {
+TEST_CASE("exp has the same bits on scalars and registers over all bit patterns, taken in strides",
+          "[core][exponential]") {
   int wrong = 0;
   for (std::uint64_t u = 0; u < (std::uint64_t{1} << 32); u += std::uint64_t{width} * 8191) {
     float x[width], y[width];
-    for (int k = 0; k < width; ++k) x[k] = std::bit_cast<float>(static_cast<std::uint32_t>(u + static_cast<unsigned>(k) * 8191U));
+    for (int k = 0; k < width; ++k)
+      x[k] = std::bit_cast<float>(static_cast<std::uint32_t>(u + static_cast<unsigned>(k) * 8191U));
     scatter(y, exp(gather(x)));
     for (int k = 0; k < width; ++k) wrong += same_number(y[k], exp_of(x[k])) ? 0 : 1;
   }
@@ -127,7 +129,8 @@ TEST_CASE("1 - e^x keeps its relative accuracy near 0", "[core][exponential]") {
   for (int i = 0; i < 100000; ++i) {
     float const x = -static_cast<float>(std::pow(10.0, random.uniform(-12.0, 1.9)));
     double const want = -std::expm1(static_cast<double>(x));
-    worst = std::max(worst, std::fabs(static_cast<double>(detail::exp_core(float_lane(x)).complement().raw()) - want) / want);
+    worst = std::max(worst,
+                     std::fabs(static_cast<double>(detail::exp_core(float_lane(x)).complement().raw()) - want) / want);
   }
   CHECK(worst <= 2.5e-7);
 }

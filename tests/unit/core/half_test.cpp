@@ -64,7 +64,8 @@ int wrong_patterns(D d) {
       continue;
     }
     double const want = plain == D::infinity ? std::numeric_limits<double>::infinity() : D::magnitude(plain);
-    wrong += static_cast<double>(std::fabs(x)) == want && std::signbit(x) == (bits >= 0x8000U) && back == pattern ? 0 : 1;
+    wrong +=
+        static_cast<double>(std::fabs(x)) == want && std::signbit(x) == (bits >= 0x8000U) && back == pattern ? 0 : 1;
   }
   return wrong;
 }
@@ -86,12 +87,14 @@ int wrong_roundings(D d) {
       if (x < infinity) wrong += wrong_rounding(d, x) + wrong_rounding(d, -x);
     }
   }
-  for (std::uint64_t u = 0; u < 0x7f800000U; u += 20011) wrong += wrong_rounding(d, std::bit_cast<float>(static_cast<std::uint32_t>(u)));
+  for (std::uint64_t u = 0; u < 0x7f800000U; u += 20011)
+    wrong += wrong_rounding(d, std::bit_cast<float>(static_cast<std::uint32_t>(u)));
   return wrong;
 }
 
 static_assert(to_float(half{0x3c00}) == 1.0F && to_float(bfloat16{0x3f80}) == 1.0F);
-static_assert(to_half(65504.0F).bits == 0x7bff && to_half(65519.996F).bits == 0x7bff && to_half(65520.0F).bits == 0x7c00);
+static_assert(to_half(65504.0F).bits == 0x7bff && to_half(65519.996F).bits == 0x7bff &&
+              to_half(65520.0F).bits == 0x7c00);
 static_assert(to_half(0x1p-24F).bits == 1 && to_half(0x1p-25F).bits == 0 && to_half(0x1.8p-24F).bits == 2);
 static_assert(to_half(1.0F + 0x1p-11F).bits == 0x3c00 && to_half(1.0F + 0x1.8p-10F).bits == 0x3c02);
 static_assert(to_bfloat16(1.0F + 0x1p-8F).bits == 0x3f80 && to_bfloat16(1.0F + 0x1.8p-7F).bits == 0x3f82);

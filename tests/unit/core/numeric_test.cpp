@@ -88,7 +88,8 @@ struct rounding_count {
 
   void add(T a, T b, T c, T sum, T difference) {
     T volatile const product = a * b;  // volatile: rounded by being stored
-    wrong += same_number(sum, static_cast<T>(product + c)) && same_number(difference, static_cast<T>(c - product)) ? 0 : 1;
+    wrong +=
+        same_number(sum, static_cast<T>(product + c)) && same_number(difference, static_cast<T>(c - product)) ? 0 : 1;
     telling += std::fma(a, b, c) != product + c ? 1 : 0;
   }
 };
@@ -170,7 +171,8 @@ bool constant_equals_run_time() {
 
 static_assert(exp(float_lane(0)).raw() == 1.0F);
 static_assert(exp(float_lane(-87)).raw() == 0.0F);
-static_assert((float_lane(0x1.001p0F) * float_lane(0x1.001p0F) - float_lane(0x1.002p0F)).raw() == 0.0F);  // fused: 2^-24
+static_assert((float_lane(0x1.001p0F) * float_lane(0x1.001p0F) - float_lane(0x1.002p0F)).raw() ==
+              0.0F);  // fused: 2^-24
 static_assert(detail::log(1.0) == 0.0 && detail::log(2.0) == 0x1.62e42fefa39efp-1);
 
 }  // namespace
@@ -196,12 +198,16 @@ namespace {
 // What people write first, and the same with every number spelt as a lane.
 template <class V>
 bool numbers_are_lanes(V x) {
-  auto const alike = [](typename V::mask a, typename V::mask b) { return cppo::detail::every_lane<V>(a & b) || cppo::detail::every_lane<V>((!a) & (!b)); };
-  bool good = alike(x < 1.2, x < V(1.2)) && alike(0.8 <= x, V(0.8) <= x) && alike(x > 1, x > V(1)) && alike(3u >= x, V(3) >= x);
+  auto const alike = [](typename V::mask a, typename V::mask b) {
+    return cppo::detail::every_lane<V>(a & b) || cppo::detail::every_lane<V>((!a) & (!b));
+  };
+  bool good =
+      alike(x < 1.2, x < V(1.2)) && alike(0.8 <= x, V(0.8) <= x) && alike(x > 1, x > V(1)) && alike(3u >= x, V(3) >= x);
   good = good && alike(x == 2.5F, x == V(2.5)) && alike(index_t{2} != x, V(2) != x);
   good = good && cppo::detail::every_lane<V>(1 - x == V(1) - x) && cppo::detail::every_lane<V>(x + 0.1 == x + V(0.1));
   good = good && cppo::detail::every_lane<V>(2.0F * x == V(2) * x) && cppo::detail::every_lane<V>(x / 3 == x / V(3));
-  good = good && cppo::detail::every_lane<V>(max(0, x) == max(V(0), x)) && cppo::detail::every_lane<V>(min(x, 0.1) == min(x, V(0.1)));
+  good = good && cppo::detail::every_lane<V>(max(0, x) == max(V(0), x)) &&
+         cppo::detail::every_lane<V>(min(x, 0.1) == min(x, V(0.1)));
   good = good && cppo::detail::every_lane<V>(select(x > 1, 1.0, x) == select(x > V(1), V(1), x));
   good = good && cppo::detail::every_lane<V>(select(x > 1, x, 0) == select(x > V(1), x, V(0)));
   return good && cppo::detail::every_lane<V>(select(x > 1, 0.1, 2) == select(x > V(1), V(0.1), V(2)));

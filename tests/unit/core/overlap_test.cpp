@@ -176,8 +176,8 @@ TEST_CASE("an output is held against everything that a batch lends", "[core]") {
     std::int32_t cuts[3] = {0, 2, 4}, behind = 0;
   } x;
   auto const batch = rollout_batch(packed(x.cuts, 2), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
-                                   response_mask(x.mask), divergence_values(x.d), token_weight(x.weight), token_id(x.id),
-                                   top_k(1, x.listed, x.listed_pi, x.listed_mu));
+                                   response_mask(x.mask), divergence_values(x.d), token_weight(x.weight),
+                                   token_id(x.id), top_k(1, x.listed, x.listed_pi, x.listed_mu));
   auto const* const bytes = reinterpret_cast<char const*>(&x);
   for (std::size_t i = 0; i < sizeof x; ++i) {
     INFO(i);

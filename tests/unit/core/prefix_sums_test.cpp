@@ -18,7 +18,9 @@ constexpr index_t grid = index_t{1} << 25;  // units of the low limb in one of t
 // The sum in units of 2^-40.
 wide_int units(exact_sum s) { return static_cast<wide_int>(s.high) * grid + s.low; }
 // x to the nearest unit, ties to even. Pre: |x| <= 1000; 64 bits of significand hold x 2^40 exactly.
-wide_int nearest_units(double x) { return static_cast<wide_int>(std::nearbyint(std::ldexp(static_cast<long double>(x), 40))); }
+wide_int nearest_units(double x) {
+  return static_cast<wide_int>(std::nearbyint(std::ldexp(static_cast<long double>(x), 40)));
+}
 
 // A score or budget as it reaches the prefix: any scale, ties, both signs, the ends.
 double draw_score(testing::random_source& random) {
@@ -56,7 +58,8 @@ struct Arbitrary<exact_sum> {
 template <>
 struct Arbitrary<prefix_sums> {
   static Gen<prefix_sums> arbitrary() {
-    return gen::build<prefix_sums>(gen::set(&prefix_sums::drift), gen::set(&prefix_sums::weight), gen::set(&prefix_sums::budget),
+    return gen::build<prefix_sums>(gen::set(&prefix_sums::drift), gen::set(&prefix_sums::weight),
+                                   gen::set(&prefix_sums::budget),
                                    gen::set(&prefix_sums::count, gen::inRange<index_t>(0, index_t{1} << 31)));
   }
 };
@@ -102,7 +105,8 @@ TEST_CASE("sums of grid values equal 128-bit integers in any order and any cut",
     CHECK(units(straight) == want);
     auto const cut = x.begin() + random.below(static_cast<index_t>(x.size()) + 1);
     CHECK(same_limbs(total({cut, x.end()}) + total({x.begin(), cut}), straight));
-    for (std::size_t i = x.size(); i > 1; --i) std::swap(x[i - 1], x[static_cast<std::size_t>(random.below(static_cast<index_t>(i)))]);
+    for (std::size_t i = x.size(); i > 1; --i)
+      std::swap(x[i - 1], x[static_cast<std::size_t>(random.below(static_cast<index_t>(i)))]);
     CHECK(same_limbs(total(x), straight));
   }
 }
@@ -112,7 +116,8 @@ TEST_CASE("prefix sums are a commutative monoid", "[core][prefix_sums]") {
     return (a + b) + c == a + (b + c);
   });
   cppo_test::property("commutative", [](prefix_sums const& a, prefix_sums const& b) { return a + b == b + a; });
-  cppo_test::property("identity", [](prefix_sums const& a) { return a + prefix_sums{} == a && prefix_sums{} + a == a; });
+  cppo_test::property("identity",
+                      [](prefix_sums const& a) { return a + prefix_sums{} == a && prefix_sums{} + a == a; });
   cppo_test::property("every field counts", [](prefix_sums const& a) {
     exact_sum const unit{0, 1};
     return !(a + prefix_sums{unit, {}, {}, 0} == a) && !(a + prefix_sums{{}, unit, {}, 0} == a) &&
@@ -137,7 +142,8 @@ TEST_CASE("the sign of a sum is exact, and equality is of values", "[core][prefi
 TEST_CASE("a sum reads as its number", "[core][prefix_sums]") {
   cppo_test::property("value", [](exact_sum a) {
     long double const want = std::ldexp(static_cast<long double>(units(a)), -40);
-    long double const size = std::fabs(static_cast<long double>(a.high)) * 0x1p-15L + std::fabs(static_cast<long double>(a.low)) * 0x1p-40L;
+    long double const size =
+        std::fabs(static_cast<long double>(a.high)) * 0x1p-15L + std::fabs(static_cast<long double>(a.low)) * 0x1p-40L;
     return std::fabs(static_cast<long double>(a.value()) - want) <= size * 4e-16L;
   });
   CHECK(detail::to_grid(0.15).value() == cppo_test::approx(0.15).margin(0x1p-41));

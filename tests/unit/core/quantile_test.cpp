@@ -31,7 +31,8 @@ double quantile_of(std::vector<Real> values, double q) {
 template <class Real>
 int differences(cppo::testing::random_source& random, std::size_t n, bool ties) {
   std::vector<Real> values(n);
-  for (Real& v : values) v = ties ? static_cast<Real>(random.below(4)) / Real(8) : static_cast<Real>(random.exponential());
+  for (Real& v : values)
+    v = ties ? static_cast<Real>(random.below(4)) / Real(8) : static_cast<Real>(random.exponential());
   int wrong = 0;
   for (double const q : {0.0, 0.1, 0.5, 0.9, 0.99, 1.0, random.uniform()}) {
     wrong += quantile_of(values, q) == by_sorting(values, q) ? 0 : 1;

@@ -28,10 +28,11 @@ TEST_CASE("combined summaries are those of the whole", "[core]") {
     a.insert(a.end(), b.begin(), b.end());
     return commutes && same(parts, summary_of(a));
   });
-  cppo_test::property("associative", [](std::vector<int> const& a, std::vector<int> const& b, std::vector<int> const& c) {
-    auto const x = summary_of(a), y = summary_of(b), z = summary_of(c);
-    return same(combine(combine(x, y), z), combine(x, combine(y, z)));
-  });
+  cppo_test::property("associative",
+                      [](std::vector<int> const& a, std::vector<int> const& b, std::vector<int> const& c) {
+                        auto const x = summary_of(a), y = summary_of(b), z = summary_of(c);
+                        return same(combine(combine(x, y), z), combine(x, combine(y, z)));
+                      });
 }
 
 TEST_CASE("an empty piece changes nothing, whatever the signs", "[core]") {

@@ -29,7 +29,8 @@ struct buffers {
         kept(12, 9), ids(12, 0), listed(24, 1), listed_pi(24, -2.0F), listed_mu(24, -2.0F) {}
   auto lend() const {
     return rollout_batch(packed(cu), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask),
-                         token_weight(weight), divergence_values(d), token_id(ids), top_k(2, listed, listed_pi, listed_mu));
+                         token_weight(weight), divergence_values(d), token_id(ids),
+                         top_k(2, listed, listed_pi, listed_mu));
   }
   bool untouched() const {
     for (float g : gradient) {
@@ -87,7 +88,10 @@ TEST_CASE("F5_nan_is_reported_at_its_index", "[core]") {
   };
   spoil const cases[] = {
       {status_code::log_prob_invalid, argument::log_prob, &buffers::pi, {quiet, infinity, -infinity, 1e-6F}},
-      {status_code::rollout_log_prob_invalid, argument::rollout_log_prob, &buffers::mu, {quiet, infinity, -infinity, 0.1F}},
+      {status_code::rollout_log_prob_invalid,
+       argument::rollout_log_prob,
+       &buffers::mu,
+       {quiet, infinity, -infinity, 0.1F}},
       {status_code::advantage_invalid, argument::advantage, &buffers::a, {quiet, infinity, -infinity}},
       {status_code::response_mask_invalid, argument::response_mask, &buffers::mask, {quiet, 0.5F, 2.0F, -1.0F}},
       {status_code::divergence_invalid, argument::divergence, &buffers::d, {quiet, infinity, -0.1F}},
@@ -174,8 +178,8 @@ TEST_CASE("F14_empty_batch", "[core]") {
     CHECK(r.loss() == 0.0);
     CHECK(r.masked_fraction() == 0.0);
     CHECK(r.mean_delta_b() == 0.0);
-    for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence, r.sum_weighted,
-                           r.sum_gate, r.sum_ratio, r.sum_k1, r.sum_k3, r.sum_delta_b}) {
+    for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence,
+                           r.sum_weighted, r.sum_gate, r.sum_ratio, r.sum_k1, r.sum_k3, r.sum_delta_b}) {
       CHECK(x == 0.0);
     }
     for (float g : b.gradient) CHECK((g == 0.0F && !std::signbit(g)));
@@ -207,10 +211,12 @@ TEST_CASE("errors of shape and parameters are found before anything is written",
   };
   expect(policy_loss(seq, lend(nothing, padded(3, 4)), region, out), status_code::null_buffer);
   expect(policy_loss(seq, lend(b.pi, padded(3, 5)), region, out), status_code::extent_mismatch);
-  expect(policy_loss(seq, lend(matrix_view<float const>(b.pi.data(), 4, 3), padded(3, 4)), region, out), status_code::extent_mismatch);
+  expect(policy_loss(seq, lend(matrix_view<float const>(b.pi.data(), 4, 3), padded(3, 4)), region, out),
+         status_code::extent_mismatch);
   std::vector<std::int32_t> const backwards{0, 8, 4, 12};
   expect(policy_loss(seq, lend(b.pi, packed(backwards)), region, out), status_code::bad_offsets);
-  expect(policy_loss(seq, lend(b.pi.data(), padded(index_t{1} << 40, index_t{1} << 40)), region, out), status_code::size_overflow);
+  expect(policy_loss(seq, lend(b.pi.data(), padded(index_t{1} << 40, index_t{1} << 40)), region, out),
+         status_code::size_overflow);
   expect(run(b, {}, fixed_cppo({.delta = 0.0})), status_code::bad_parameter);
   expect(run(b, {}, fixed_cppo({.delta = static_cast<double>(quiet)})), status_code::bad_parameter);
   expect(run(b, {}, fixed_cppo({.delta_b = -0.1})), status_code::bad_parameter);

@@ -13,7 +13,9 @@ using namespace cppo;
 token<float_lane> make(float log_p, float log_q, float advantage = 1.0F) {
   return {float_lane(log_p), float_lane(log_q), float_lane(advantage)};
 }
-bool toward(float log_p, float log_q, float advantage) { return make(log_p, log_q, advantage).moves_toward_rollout().raw(); }
+bool toward(float log_p, float log_q, float advantage) {
+  return make(log_p, log_q, advantage).moves_toward_rollout().raw();
+}
 
 }  // namespace
 
@@ -77,7 +79,10 @@ TEST_CASE("a token has the same bits on registers", "[core]") {
     cppo_test::scatter(side, select(t.moves_toward_rollout(), simd_lane(1), simd_lane(0)));
     for (int k = 0; k < width; ++k) {
       auto const one = make(p[k], q[k], a[k]);
-      wrong += cppo_test::same_number(ratio[k], one.ratio().raw()) && cppo_test::same_number(gap[k], one.ratio_gap().raw()) ? 0 : 1;
+      wrong +=
+          cppo_test::same_number(ratio[k], one.ratio().raw()) && cppo_test::same_number(gap[k], one.ratio_gap().raw())
+              ? 0
+              : 1;
       wrong += (side[k] == 1.0F) == one.moves_toward_rollout().raw() ? 0 : 1;
     }
   }

@@ -28,7 +28,8 @@ std::uint8_t mask_of(T x) {
   return detail::load_mask(&x, element_traits<T>::value, 0);
 }
 
-static_assert(std::is_trivially_copyable_v<vector_view<float>> && std::is_trivially_copyable_v<matrix_view<float const>> &&
+static_assert(std::is_trivially_copyable_v<vector_view<float>> &&
+              std::is_trivially_copyable_v<matrix_view<float const>> &&
               std::is_trivially_copyable_v<ragged_view<float>>);
 static_assert(element<float> && element<half> && element<bool> && element<std::int64_t const> && !element<char const*>);
 struct float_of_mine {
@@ -95,7 +96,8 @@ TEST_CASE("a vector view walks by any stride", "[core]") {
 TEST_CASE("a matrix view walks by any strides", "[core]") {
   int x[6];
   std::iota(x, x + 6, 0);
-  matrix_view<int const> const plain(x, 2, 3), turned(x, 3, 2, 1, 3), flipped(x + 5, 2, 3, -3, -1), broadcast(x, 2, 3, 1, 0);
+  matrix_view<int const> const plain(x, 2, 3), turned(x, 3, 2, 1, 3), flipped(x + 5, 2, 3, -3, -1),
+      broadcast(x, 2, 3, 1, 0);
   CHECK(plain(1, 2) == 5);
   CHECK(plain.rank() == 2);
   for (int const r : {0, 1}) CHECK(matrix_view<int>().extent(r) == 0);

@@ -81,7 +81,8 @@ TEST_CASE("Binary-KL is right to the last float digits on every scale, both ways
 
 TEST_CASE("F29_binary_kl_near_one", "[divergence]") {
   auto const close = [](double log_p, double log_q) {
-    CHECK(divergence_of(binary_kl, log_p, log_q) == cppo_test::approx(static_cast<double>(wide_kl(log_q, log_p))).epsilon(1e-9));
+    CHECK(divergence_of(binary_kl, log_p, log_q) ==
+          cppo_test::approx(static_cast<double>(wide_kl(log_q, log_p))).epsilon(1e-9));
   };
   close(-3.2e-8, -1.8e-7);
   close(-1.8e-7, -3.2e-8);
@@ -99,7 +100,8 @@ TEST_CASE("F29_binary_kl_near_one", "[divergence]") {
 TEST_CASE("F29_binary_divergences_near_zero", "[divergence]") {
   // mu = 0: only what pi took from the other tokens counts, -log(1 - pi).
   CHECK(divergence_of(binary_kl, -0.5, -800.0) == cppo_test::approx(-std::log1p(-std::exp(-0.5))).epsilon(1e-12));
-  CHECK(divergence_of(binary_kl, -800.0, -0.5) == cppo_test::approx(static_cast<double>(wide_kl(-0.5, -800.0))).epsilon(1e-12));
+  CHECK(divergence_of(binary_kl, -800.0, -0.5) ==
+        cppo_test::approx(static_cast<double>(wide_kl(-0.5, -800.0))).epsilon(1e-12));
   CHECK(divergence_of(binary_kl, -900.0, -800.0) == 0.0);
   CHECK(divergence_of(binary_tv, -0.5F, -300.0F) == cppo_test::approx(std::exp(-0.5)).epsilon(1e-6));
   CHECK(divergence_of(binary_tv, -300.0F, -200.0F) < 1e-37F);

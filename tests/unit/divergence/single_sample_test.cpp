@@ -99,7 +99,8 @@ TEST_CASE("k1, k2 and k3 are their formulas", "[divergence]") {
     worst = std::max(worst, std::fabs(got - want) / want);
     auto const narrow = static_cast<float>(d);
     double const want_float = wide_k3(static_cast<double>(narrow));
-    worst_float = std::max(worst_float, std::fabs(static_cast<double>(estimate(k3, narrow, 0.0F)) - want_float) / want_float);
+    worst_float =
+        std::max(worst_float, std::fabs(static_cast<double>(estimate(k3, narrow, 0.0F)) - want_float) / want_float);
   }
   CHECK(wrong == 0);
   CHECK(worst <= 3e-15);

@@ -156,7 +156,8 @@ TEST_CASE("a token that a policy rules out: TV counts it, KL saturates only wher
 }
 
 TEST_CASE("lists whose mass exceeds 1 leave nothing to the rest", "[divergence]") {
-  lists const l{3, std::log(0.5), std::log(0.5), {0, 1}, {std::log(0.4), std::log(0.2)}, {std::log(0.3), std::log(0.3)}};
+  lists const l{
+      3, std::log(0.5), std::log(0.5), {0, 1}, {std::log(0.4), std::log(0.2)}, {std::log(0.3), std::log(0.3)}};
   CHECK(run(l, top_k_tv) == cppo_test::approx(0.1));
 }
 
@@ -252,7 +253,8 @@ TEST_CASE("F30: what a mask says it reads must be lent, wherever it stands in th
   CHECK(says(with(), !(toward_rollout & limit)) == argument::divergence);
   CHECK(says(with(divergence_values(lent)), toward_rollout | limit) == argument::none);
   CHECK(says(with(divergence_values(lent)), all_of(limit, none_of(rises))) == argument::top_k);
-  CHECK(says(with(divergence_values(lent), top_k(2, ids, listed, listed)), all_of(limit, none_of(rises))) == argument::none);
+  CHECK(says(with(divergence_values(lent), top_k(2, ids, listed, listed)), all_of(limit, none_of(rises))) ==
+        argument::none);
 }
 
 TEST_CASE("F30: a mask that reads lists has them at tokens with bad input too", "[divergence]") {
@@ -260,7 +262,8 @@ TEST_CASE("F30: a mask that reads lists has them at tokens with bad input too", 
   std::vector<float> const pi = {-1.0F, nan, -1.0F}, mu(3, -1.0F), high(6, -2.0F), low(6, -3.0F);
   std::vector<std::int32_t> const ids(6, 5);
   std::vector<std::uint8_t> kept(3, 7);
-  auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(mu), top_k(2, ids, high, low));
+  auto const batch =
+      rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(mu), top_k(2, ids, high, low));
   auto const region = trust_region(binary_tv, uniform_weight, first_listed_rises{});
   status const s = compute_mask(seq, batch, region, kept, {.bad_input = on_bad_input::propagate});
   CHECK(s.code == status_code::bad_input_propagated);

@@ -128,7 +128,8 @@ TEST_CASE("a mask of bool is written as one of bytes") {
 }
 
 TEST_CASE("lanes count from any index") {
-  for (index_t const first : {index_t{-20}, index_t{-1}, index_t{0}, index_t{5}, index_t{0x7fffffff}, index_t{1} << 40}) {
+  for (index_t const first :
+       {index_t{-20}, index_t{-1}, index_t{0}, index_t{5}, index_t{0x7fffffff}, index_t{1} << 40}) {
     float lanes[cppo::simd_lane::size];
     cppo::simd_lane::ops::save(lanes, cppo::simd_lane::ops::iota(first));
     for (int k = 0; k < cppo::simd_lane::size; ++k) CHECK(lanes[k] == static_cast<float>(first + k));
@@ -191,8 +192,9 @@ TEST_CASE("simd equals seq: a response mask with a stride") {
   std::vector<std::uint8_t> spread(900, 7), dense(300), want(300), got(300), from_dense(300);
   for (std::size_t i = 0; i < 300; ++i) spread[3 * i] = dense[i] = i % 9 == 4 ? 0 : 1;
   auto const masked = [&](auto const& executor, auto const& mask, std::vector<std::uint8_t>& out) {
-    auto const view = cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob), cppo::rollout_log_prob(batch.rollout_log_prob),
-                                          cppo::advantage(batch.advantage), cppo::divergence_values(batch.divergence), cppo::response_mask(mask));
+    auto const view = cppo::rollout_batch(
+        cppo::padded(1, 300), cppo::log_prob(batch.log_prob), cppo::rollout_log_prob(batch.rollout_log_prob),
+        cppo::advantage(batch.advantage), cppo::divergence_values(batch.divergence), cppo::response_mask(mask));
     return compute_mask(executor, view, region, out).ok();
   };
   cppo::matrix_view<std::uint8_t const> const strided(spread.data(), 1, 300, 900, 3);
@@ -204,10 +206,13 @@ TEST_CASE("simd equals seq: a response mask with a stride") {
   CHECK(std::count(want.begin(), want.end(), std::uint8_t{1}) > 100);
 
   std::vector<std::uint8_t> every_third(900, 7);
-  REQUIRE(compute_mask(cppo::simd, cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob),
-                                                       cppo::rollout_log_prob(batch.rollout_log_prob), cppo::advantage(batch.advantage),
-                                                       cppo::divergence_values(batch.divergence), cppo::response_mask(dense)),
-                       region, cppo::matrix_view<std::uint8_t>(every_third.data(), 1, 300, 900, 3)).ok());
+  REQUIRE(
+      compute_mask(cppo::simd,
+                   cppo::rollout_batch(cppo::padded(1, 300), cppo::log_prob(batch.log_prob),
+                                       cppo::rollout_log_prob(batch.rollout_log_prob), cppo::advantage(batch.advantage),
+                                       cppo::divergence_values(batch.divergence), cppo::response_mask(dense)),
+                   region, cppo::matrix_view<std::uint8_t>(every_third.data(), 1, 300, 900, 3))
+          .ok());
   for (std::size_t i = 0; i < 900; ++i) {
     INFO(i);
     REQUIRE(every_third[i] == (i % 3 == 0 ? want[i / 3] : 7));
@@ -237,7 +242,8 @@ TEST_CASE("simd equals seq: a batch larger than the caches, gradients aligned an
     a[i] = i % row % 3 == 0 ? -1.0F : 1.0F;
   }
   auto const batch = [&](index_t rows) {
-    return cppo::rollout_batch(cppo::padded(rows, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+    return cppo::rollout_batch(cppo::padded(rows, width), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()),
+                               cppo::advantage(a.data()));
   };
   REQUIRE(policy_loss(cppo::seq, batch(1), cppo::fixed_cppo(), {.gradient = want}).ok());
   std::size_t const skew = (64 - reinterpret_cast<std::uintptr_t>(got.data()) % 64) % 64 / sizeof(float);

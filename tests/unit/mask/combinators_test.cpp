@@ -251,18 +251,25 @@ using namespace cppo;
 constexpr bool kept(auto const& mask) { return mask(token<float_lane>(-1, -1, 1)).raw(); }
 constexpr auto small = ratio_within(0.5, 0.9), around = ratio_within(0.9, 1.1);
 constexpr somebody_else::measured inside{0.5}, outside{2.0};
-static_assert(!kept(all_of(small, small, around)) && kept(any_of(small, small, around)) && !kept(none_of(small, small, around)));
-static_assert(kept(all_of(around, around, around)) && !kept(any_of(small, small, small)) && kept(none_of(small, small, small)));
-static_assert(kept(all_of(inside, inside, inside)) && kept(any_of(outside, outside, inside)) && kept(none_of(outside, outside, small)));
-static_assert(kept(all_of(around, inside, around)) && kept(any_of(small, outside, inside, small)) && kept(none_of(small, outside)));
+static_assert(!kept(all_of(small, small, around)) && kept(any_of(small, small, around)) &&
+              !kept(none_of(small, small, around)));
+static_assert(kept(all_of(around, around, around)) && !kept(any_of(small, small, small)) &&
+              kept(none_of(small, small, small)));
+static_assert(kept(all_of(inside, inside, inside)) && kept(any_of(outside, outside, inside)) &&
+              kept(none_of(outside, outside, small)));
+static_assert(kept(all_of(around, inside, around)) && kept(any_of(small, outside, inside, small)) &&
+              kept(none_of(small, outside)));
 constexpr int numbers[] = {1, 2, 3};
 constexpr auto positive = [](int x) { return x > 0; };
-static_assert(all_of(begin(numbers), end(numbers), positive) && any_of(numbers, numbers + 3, positive) && !none_of(numbers, numbers + 3, positive));
+static_assert(all_of(begin(numbers), end(numbers), positive) && any_of(numbers, numbers + 3, positive) &&
+              !none_of(numbers, numbers + 3, positive));
 
 }  // namespace both_namespaces
 
 TEST_CASE("F45: all_of, any_of and none_of mean masks where both namespaces are used", "[mask]") {
   cppo_test::hand_token const t{.log_prob = -1.0, .rollout_log_prob = -1.0};
-  CHECK(cppo_test::keeps(both_namespaces::all_of(both_namespaces::around, both_namespaces::around, both_namespaces::inside), t));
-  CHECK_FALSE(cppo_test::keeps(both_namespaces::all_of(both_namespaces::around, both_namespaces::around, both_namespaces::outside), t));
+  CHECK(cppo_test::keeps(
+      both_namespaces::all_of(both_namespaces::around, both_namespaces::around, both_namespaces::inside), t));
+  CHECK_FALSE(cppo_test::keeps(
+      both_namespaces::all_of(both_namespaces::around, both_namespaces::around, both_namespaces::outside), t));
 }

@@ -134,7 +134,8 @@ TEST_CASE("a batch of no slots or of no responses has loss 0") {
     return policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.report = &r}, {.aggregate = cppo::token_mean}).code;
   };
   std::vector<std::int64_t> const offsets{0, 0, 0};
-  for (cppo::layout const& l : {cppo::padded(0, 0), cppo::padded(0, 5), cppo::padded(3, 0), cppo::layout(cppo::packed(offsets))}) {
+  for (cppo::layout const& l :
+       {cppo::padded(0, 0), cppo::padded(0, 5), cppo::padded(3, 0), cppo::layout(cppo::packed(offsets))}) {
     CHECK(empty(l) == cppo::status_code::no_active_tokens);
     CHECK(same_bits(r.loss(), 0.0));
     CHECK(r.counts.tokens == 0);

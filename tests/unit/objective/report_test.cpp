@@ -46,7 +46,8 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
       r.masked_response += why == cppo::decision::masked_response ? 1 : 0;
       r.masked_other += why == cppo::decision::masked_other ? 1 : 0;
       double const advantage = static_cast<double>(batch.advantage[s]);
-      bool const teaches = batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
+      bool const teaches =
+          batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
       r.teaching_tokens += teaches ? 1 : 0;
       r.teaching_kept += teaches && kept ? 1 : 0;
       r.teaching_toward += teaches && why == cppo::decision::kept_toward ? 1 : 0;
@@ -205,8 +206,8 @@ TEST_CASE("F39: four micro-batches have the loss of the whole, and four times it
   auto const call = [&](std::size_t from, index_t rows) {
     report r;
     auto const part = [&](std::vector<float> const& v) { return cppo::matrix_view(v.data() + from, rows, index_t{2}); };
-    auto const batch = cppo::rollout_batch(cppo::padded(rows, 2), cppo::log_prob(part(pi)), cppo::rollout_log_prob(part(pi)),
-                                           cppo::advantage(part(a)));
+    auto const batch = cppo::rollout_batch(cppo::padded(rows, 2), cppo::log_prob(part(pi)),
+                                           cppo::rollout_log_prob(part(pi)), cppo::advantage(part(a)));
     REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.report = &r}, {.aggregate = how}).ok());
     return r;
   };
@@ -282,7 +283,8 @@ TEST_CASE("F40: half a batch of groups with equal rewards does not hide what the
 }
 
 TEST_CASE("F40: a token of weight 0 teaches nothing, and one that moves toward mu is masked neither high nor low") {
-  std::vector<float> const pi{-0.5F, -0.5F, -1.5F, -1.5F}, mu(4, -1.0F), a{1.0F, 1.0F, 1.0F, -1.0F}, w{1.0F, 0.0F, 1.0F, 1.0F};
+  std::vector<float> const pi{-0.5F, -0.5F, -1.5F, -1.5F}, mu(4, -1.0F), a{1.0F, 1.0F, 1.0F, -1.0F},
+      w{1.0F, 0.0F, 1.0F, 1.0F};
   report r;
   auto const batch = cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                          cppo::advantage(a), cppo::token_weight(w));
@@ -296,14 +298,16 @@ TEST_CASE("F40: a token of weight 0 teaches nothing, and one that moves toward m
 
 TEST_CASE("F40: half outputs that overflow or flush are counted, and so are doubles in float outputs") {
   // Gradients -A exactly; of the masked slots nothing is counted.
-  std::vector<double> const a{65519.0, 65520.0, -65520.0, 1e30, 3.4e38, 0x1p-25, 0x1.000002p-25, -1e-9, 1e-41, 0.0, 1e30, 1e-9};
+  std::vector<double> const a{65519.0,        65520.0, -65520.0, 1e30, 3.4e38, 0x1p-25,
+                              0x1.000002p-25, -1e-9,   1e-41,    0.0,  1e30,   1e-9};
   std::vector<float> const a_float(a.begin(), a.end()), pi_float(12, -1.0F);
   std::vector<double> const pi(12, -1.0);
   std::vector<std::uint8_t> const valid{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
   auto const call = [&](auto const& executor, auto const& log_probs, auto const& advantages, auto out, bool loss_too) {
     std::vector<decltype(out)> gradient(12), loss(12);
-    auto const batch = cppo::rollout_batch(cppo::padded(1, 12), cppo::log_prob(log_probs), cppo::rollout_log_prob(log_probs),
-                                           cppo::advantage(advantages), cppo::response_mask(valid));
+    auto const batch =
+        cppo::rollout_batch(cppo::padded(1, 12), cppo::log_prob(log_probs), cppo::rollout_log_prob(log_probs),
+                            cppo::advantage(advantages), cppo::response_mask(valid));
     report r;
     cppo::loss_outputs o{.gradient = gradient, .report = &r};
     if (loss_too) o.loss = loss;
@@ -322,11 +326,13 @@ TEST_CASE("F40: half outputs that overflow or flush are counted, and so are doub
   };
   on(cppo::seq);
   on(cppo::simd);
-  std::vector<double> const far{1e39, -1e39, 1e-46, 1.0, 0x1.ffffffp127, 0x1p-150, 0x1.fffffep127, 0x1p-149, 1, 1, 1, 1};
+  std::vector<double> const far{1e39, -1e39, 1e-46, 1.0, 0x1.ffffffp127, 0x1p-150, 0x1.fffffep127, 0x1p-149,
+                                1,    1,     1,     1};
   CHECK(call(cppo::seq, pi, far, float{}, false) == std::pair<index_t, index_t>{3, 2});
 }
 
-TEST_CASE("F40: losses and gradients that are not finite although their input is are counted, by every executor alike") {
+TEST_CASE(
+    "F40: losses and gradients that are not finite although their input is are counted, by every executor alike") {
   std::vector<float> pi(70, -0.5F), mu(70, -1.5F), a(70, 1.0F), w(70, 1.0F);
   pi[5] = 0.0F;
   auto const counted = [&](cppo::loss_options const& o) {
@@ -334,7 +340,9 @@ TEST_CASE("F40: losses and gradients that are not finite although their input is
     std::vector<float> gradient(70), loss(70), gate(70);
     auto const batch = cppo::rollout_batch(cppo::padded(2, 35), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                            cppo::advantage(a), cppo::token_weight(w));
-    REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient, .report = &plain}, o).ok());
+    REQUIRE(
+        policy_loss(cppo::seq, batch, cppo::unrestricted(), {.loss = loss, .gradient = gradient, .report = &plain}, o)
+            .ok());
     REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}, o).ok());
     REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.gate = gate, .report = &traced}, o).ok());
     CHECK(cppo_test::unlike(fast, plain) == "");
@@ -363,7 +371,8 @@ TEST_CASE("F40: losses and gradients that are not finite although their input is
 
 TEST_CASE("F40: sums of a report may overflow where no token does, and nothing is counted then") {
   std::vector<float> const pi(64, -1.0F), a(64, 3e38F);
-  auto const batch = cppo::rollout_batch(cppo::padded(1, 64), cppo::log_prob(pi), cppo::rollout_log_prob(pi), cppo::advantage(a));
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(1, 64), cppo::log_prob(pi), cppo::rollout_log_prob(pi), cppo::advantage(a));
   report plain, fast;
   REQUIRE(policy_loss(cppo::seq, batch, cppo::unrestricted(), {.report = &plain}).ok());
   REQUIRE(policy_loss(cppo::simd, batch, cppo::unrestricted(), {.report = &fast}).ok());

@@ -71,7 +71,8 @@ struct liar {
   auto operator()(token<V> const& t) const {
     auto const& u = cppo_test::unchecked(t);
     if constexpr (What == asks::sums) return cppo_test::as<V>(u.prefix_drift()) <= 0.01;
-    else if constexpr (What == asks::maximum) return t.weighted_divergence() <= 0.9 * cppo_test::as<V>(u.response_max());
+    else if constexpr (What == asks::maximum)
+      return t.weighted_divergence() <= 0.9 * cppo_test::as<V>(u.response_max());
     else if constexpr (What == asks::budget) return typename V::mask(u.within_prefix_budget().raw());
     else if constexpr (What == asks::delta_b) return cppo_test::as<V>(u.response_delta_b()) <= 0.01;
     else return cppo_test::as<V>(u.lent_divergence()) <= 0.01;
@@ -92,7 +93,8 @@ struct sums_up {
   template <class V>
   auto operator()(token<V> const& t) const {
     if (t.at()[0] == 1) sum = 0.0F;
-    (void)cppo::detail::map_lanes(t.divergence(), [this](auto x) { return static_cast<decltype(x)>(sum += static_cast<float>(x)); });
+    (void)cppo::detail::map_lanes(t.divergence(),
+                                  [this](auto x) { return static_cast<decltype(x)>(sum += static_cast<float>(x)); });
     return V(sum) <= 0.3;
   }
 };
@@ -272,7 +274,8 @@ TEST_CASE("F30: a budget reads the length, the maximum, the mean and quantiles, 
   std::vector<float> const pi = {-1.0F, -0.5F, -2.0F}, mu = {-1.5F, -0.5F, -1.0F}, a(3, 1.0F);
   report r;
   auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(a));
-  REQUIRE(policy_loss(seq, batch, trust_region(k2, w, prefix_budget(0.05, share_of_the_largest{})), {.report = &r}).ok());
+  REQUIRE(
+      policy_loss(seq, batch, trust_region(k2, w, prefix_budget(0.05, share_of_the_largest{})), {.report = &r}).ok());
   // D is 0.125, 0 and 0.5: mean 0.625 / 3, the quartile half way from 0 to 0.125.
   CHECK(r.max_delta_b == cppo_test::approx(0.625 / 3 + 0.2 * 0.0625 + 0.05 * 0.5 / 4).epsilon(1e-9));
 }

@@ -164,7 +164,8 @@ TEST_CASE("certificate: a divergence by name is the one of its type") {
     auto const region = [](auto d) { return trust_region(d, linear_weight(0.5), keep_all); };
     for (measured const said : {measured::unknown, measured::total_variation, measured::kl}) {
       certificate_result const typed = certificate(x.batch(padded(2, 4)), region(divergence), {.divergence = said});
-      certificate_result const named = certificate(x.batch(padded(2, 4)), region(named_divergence::find(name)), {.divergence = said});
+      certificate_result const named =
+          certificate(x.batch(padded(2, 4)), region(named_divergence::find(name)), {.divergence = said});
       REQUIRE((typed.outcome.ok() && named.outcome.ok()));
       CHECK(typed.certifies == named.certifies);
       CHECK(std::equal(std::begin(typed.bounds), std::end(typed.bounds), named.bounds));
@@ -202,11 +203,13 @@ TEST_CASE("certificate: neither estimates nor scores below 0 certify, and none m
 TEST_CASE("certificate: KL(pi || mu) is not taken for KL(mu || pi), whatever is said") {
   two_responses const x;
   auto const of_kl = [&x](auto divergence) {
-    return certificate(x.batch(padded(2, 4)), trust_region(divergence, uniform_weight, keep_all), {.divergence = measured::kl});
+    return certificate(x.batch(padded(2, 4)), trust_region(divergence, uniform_weight, keep_all),
+                       {.divergence = measured::kl});
   };
   CHECK(of(of_kl(binary_kl), bound_kind::mixed) < infinity);
   certificate_result const back = of_kl(binary_kl_reverse);
-  CHECK((back.certifies && of(back, bound_kind::mixed) == infinity && of(back, bound_kind::pinsker_marginal) == infinity));
+  CHECK((back.certifies && of(back, bound_kind::mixed) == infinity &&
+         of(back, bound_kind::pinsker_marginal) == infinity));
 }
 
 TEST_CASE("certificate: KL in either direction bounds TV, and KL(pi || mu) is not the KL of the KL bounds") {
@@ -229,7 +232,8 @@ TEST_CASE("certificate: none for an xi that bounds no reward") {
     CHECK(c.outcome.where == argument::options);
     CHECK((!c.certifies && !c.improves() && c.residual == infinity));
   }
-  certificate_result const none = certificate(x.batch(padded(2, 4)), lent(0.5), {.divergence = measured::total_variation, .xi = 0.0});
+  certificate_result const none =
+      certificate(x.batch(padded(2, 4)), lent(0.5), {.divergence = measured::total_variation, .xi = 0.0});
   CHECK((none.certifies && none.residual == 0.0));  // rewards of 0 are bounded
 }
 
@@ -259,7 +263,8 @@ TEST_CASE("certificate: bad input, bad shapes and empty batches give none") {
   CHECK((!c.certifies && c.horizon == 0 && c.responses == 0));
   for (double const bound : c.bounds) CHECK_FALSE(std::isnan(bound));
   std::vector<double> const nobody;
-  c = certificate(rollout_batch(padded(0, 4), log_prob(nobody), rollout_log_prob(nobody), advantage(nobody), divergence_values(nobody)),
+  c = certificate(rollout_batch(padded(0, 4), log_prob(nobody), rollout_log_prob(nobody), advantage(nobody),
+                                divergence_values(nobody)),
                   lent(0.5), {.divergence = measured::total_variation});
   CHECK(!c.certifies);
   for (double const bound : c.bounds) CHECK_FALSE(std::isnan(bound));
@@ -268,8 +273,8 @@ TEST_CASE("certificate: bad input, bad shapes and empty batches give none") {
 TEST_CASE("certificate: packed responses that do not begin at 0, in float") {
   std::vector<std::int32_t> const offsets{2, 4, 5};
   std::vector<float> const mu(5, -1.0F), pi(5, -1.5F), a(5, 1.0F), d{9.0F, 9.0F, 0.25F, 0.5F, 0.75F};
-  auto const batch = rollout_batch(packed(offsets.data(), 2).part_of(5), log_prob(pi), rollout_log_prob(mu), advantage(a),
-                                   divergence_values(d));
+  auto const batch = rollout_batch(packed(offsets.data(), 2).part_of(5), log_prob(pi), rollout_log_prob(mu),
+                                   advantage(a), divergence_values(d));
   certificate_result const c = certificate(batch, lent(1.0), {.divergence = measured::total_variation});
   REQUIRE(c.certifies);
   CHECK((c.responses == 2 && c.horizon == 2));

@@ -104,6 +104,7 @@ TEST_CASE("schedules have the same bits on registers, past the end of a response
 
 TEST_CASE("a floor that is not in 0 < w_min <= 1 is refused", "[weight]") {
   CHECK(linear_weight(0.25).w_min() == 0.25);
-  for (double const bad : {0.0, -0.1, 1.0000001, std::numeric_limits<double>::quiet_NaN()}) CHECK_FALSE(linear_weight(bad).check());
+  for (double const bad : {0.0, -0.1, 1.0000001, std::numeric_limits<double>::quiet_NaN()})
+    CHECK_FALSE(linear_weight(bad).check());
   CHECK(linear_weight(1.0).check());
 }

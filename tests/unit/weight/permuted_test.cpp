@@ -45,7 +45,8 @@ TEST_CASE("permute_index is a bijection for every length", "[weight]") {
 
 TEST_CASE("indices outside a response are returned as they are, at run time too", "[weight]") {
   for (index_t const n : {index_t{0}, index_t{1}, index_t{10}}) {
-    for (index_t const outside : {index_t{-3}, index_t{-1}, n, n + 7}) CHECK(detail::permute_index(outside, n, 5) == outside);
+    for (index_t const outside : {index_t{-3}, index_t{-1}, n, n + 7})
+      CHECK(detail::permute_index(outside, n, 5) == outside);
   }
 }
 
@@ -63,7 +64,8 @@ TEST_CASE("every place is as likely as any other", "[weight]") {
   constexpr int draws = 4000;
   for (index_t const from : {index_t{0}, index_t{4}, index_t{9}}) {
     std::vector<int> hits(n);
-    for (std::uint64_t seed = 0; seed < draws; ++seed) ++hits[static_cast<std::size_t>(detail::permute_index(from, n, seed))];
+    for (std::uint64_t seed = 0; seed < draws; ++seed)
+      ++hits[static_cast<std::size_t>(detail::permute_index(from, n, seed))];
     double chi_square = 0.0;
     for (int const h : hits) chi_square += (h - 400.0) * (h - 400.0) / 400.0;
     CHECK(chi_square < 33.7);  // 9 degrees of freedom: one in ten thousand
@@ -92,7 +94,8 @@ TEST_CASE("shuffled weights have the same bits on registers", "[weight]") {
   for (index_t t = 1; t <= length; ++t) {
     float got[width];
     cppo_test::scatter(got, w.at(position<simd_lane>(t), length));
-    for (int k = 0; k < width && t + k <= length; ++k) wrong += got[k] == want[static_cast<std::size_t>(t + k - 1)] ? 0 : 1;
+    for (int k = 0; k < width && t + k <= length; ++k)
+      wrong += got[k] == want[static_cast<std::size_t>(t + k - 1)] ? 0 : 1;
   }
   CHECK(wrong == 0);
 }

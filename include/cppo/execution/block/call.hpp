@@ -92,7 +92,8 @@ CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Re
 
 /// Step 1.
 template <class Block, class Real, class Region>
-CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t,
+                                   call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
   auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
   typename Block::template local<index_t> wrong{};
@@ -150,7 +151,8 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
       mine[th].n = mine[th].n + t.counts(b, m.tokens[b]);
     }
   });
-  swept const all = block.reduce(mine, [](swept const& a, swept const& b) { return swept{a.n + b.n, a.wrong < b.wrong ? a.wrong : b.wrong}; });
+  swept const all = block.reduce(
+      mine, [](swept const& a, swept const& b) { return swept{a.n + b.n, a.wrong < b.wrong ? a.wrong : b.wrong}; });
   block.apart([&](int th) {
     if (th != 0) return;
     if (all.wrong < responses) m.state->refused = check_length(t, all.wrong, m.tokens[all.wrong]);
@@ -185,16 +187,19 @@ class block_fold {
       int const here = n - first < staged ? static_cast<int>(n - first) : staged;
       block_.each([&](int th) {
         constexpr int size = sizeof(response_outcome) / 8;
-        for (int w = th; w < here * size; w += Block::threads) copy_word(shared_.outcomes, w, reinterpret_cast<unsigned char const*>(from + first), w);
+        for (int w = th; w < here * size; w += Block::threads)
+          copy_word(shared_.outcomes, w, reinterpret_cast<unsigned char const*>(from + first), w);
       });
       block_.each([&](int th) {
         for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) {
-          for (int r = 0; r < here; ++r) take(j, r, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad);
+          for (int r = 0; r < here; ++r)
+            take(j, r, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad);
         }
       });
     }
     block_.apart([&](int th) {
-      for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
+      for (int j = th, k = 0; j < jobs; j += Block::threads, ++k)
+        put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
     });
   }
 
@@ -203,7 +208,8 @@ class block_fold {
     __builtin_memcpy(__builtin_assume_aligned(to + 8 * w, 8), __builtin_assume_aligned(from + 8 * v, 8), 8);
   }
   CPPO_HOST_DEVICE response_outcome const& outcome(int r) const noexcept {
-    return *reinterpret_cast<response_outcome const*>(shared_.outcomes + static_cast<std::size_t>(r) * sizeof(response_outcome));
+    return *reinterpret_cast<response_outcome const*>(shared_.outcomes +
+                                                      static_cast<std::size_t>(r) * sizeof(response_outcome));
   }
   template <class T>
   CPPO_HOST_DEVICE static T word(report const& r, int w) noexcept {
@@ -211,7 +217,8 @@ class block_fold {
     __builtin_memcpy(&x, __builtin_assume_aligned(reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8), 8);
     return x;
   }
-  CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes, status& first_bad) const noexcept {
+  CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes,
+                             status& first_bad) const noexcept {
     response_outcome const& o = outcome(r);
     if (job < whole_words) {
       count += word<index_t>(o.diagnostics, job);
@@ -224,7 +231,8 @@ class block_fold {
       first_bad = o.first_bad;
     }
   }
-  CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad, response_outcome& into) const noexcept {
+  CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad,
+                            response_outcome& into) const noexcept {
     void* const to = __builtin_assume_aligned(reinterpret_cast<unsigned char*>(&into.diagnostics) + 8 * job, 8);
     if (job < whole_words) {
       __builtin_memcpy(to, &count, 8);

@@ -13,7 +13,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 struct net_units {
   index_t net = 0;
   CPPO_HOST_DEVICE static constexpr index_t units(exact_sum s) noexcept { return s.high * (index_t{1} << 25) + s.low; }
-  CPPO_HOST_DEVICE static constexpr exact_sum limbs(index_t u) noexcept { return {u >> 25, u & ((index_t{1} << 25) - 1)}; }
+  CPPO_HOST_DEVICE static constexpr exact_sum limbs(index_t u) noexcept {
+    return {u >> 25, u & ((index_t{1} << 25) - 1)};
+  }
 
   constexpr net_units() noexcept = default;
   CPPO_HOST_DEVICE explicit constexpr net_units(prefix_sums const& p) noexcept : net(units(p.allowance - p.drift)) {}
@@ -28,7 +30,9 @@ struct all_units {
 
   constexpr all_units() noexcept = default;
   CPPO_HOST_DEVICE explicit constexpr all_units(prefix_sums const& p) noexcept
-      : drift(net_units::units(p.drift)), weight(net_units::units(p.weight)), allowance(net_units::units(p.allowance)) {}
+      : drift(net_units::units(p.drift)),
+        weight(net_units::units(p.weight)),
+        allowance(net_units::units(p.allowance)) {}
   CPPO_HOST_DEVICE constexpr prefix_sums sums() const noexcept {
     return {net_units::limbs(drift), net_units::limbs(weight), net_units::limbs(allowance), 0};
   }
@@ -53,7 +57,8 @@ struct block_counts {
     take_larger(top_ratio, d.ratio);
   }
   CPPO_HOST_DEVICE friend constexpr block_counts operator+(block_counts a, block_counts const& b) noexcept {
-    token_count::each_token_count([](char const*, std::uint32_t& mine, std::uint32_t other) { mine += other; }, a.counts, b.counts);
+    token_count::each_token_count([](char const*, std::uint32_t& mine, std::uint32_t other) { mine += other; },
+                                  a.counts, b.counts);
     a.bad += b.bad;
     take_larger(a.top_divergence, b.top_divergence);
     take_larger(a.top_ratio, b.top_ratio);
@@ -62,7 +67,9 @@ struct block_counts {
   /// Into the report of a response with a token, with what threads counted together.
   CPPO_HOST_DEVICE constexpr void put(report& r, token_count const& rare) const noexcept {
     token_counts<index_t>& into = r;
-    auto const sum = [](char const*, index_t& all, std::uint32_t mine, std::uint32_t ours) { all = index_t{mine} + ours; };
+    auto const sum = [](char const*, index_t& all, std::uint32_t mine, std::uint32_t ours) {
+      all = index_t{mine} + ours;
+    };
     token_count::each_token_count(sum, into, counts, rare);
     r.max_divergence = static_cast<double>(top_divergence) + 0.0;  // never -0
     r.max_ratio = static_cast<double>(top_ratio);

@@ -86,8 +86,8 @@ class block_reporter {
   }
   /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one, `share` divides
   /// its loss.
-  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_counts<Real> const& all, double delta_b, double share,
-                               report& r) const noexcept {
+  CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_counts<Real> const& all, double delta_b,
+                               double share, report& r) const noexcept {
     block_.each([&](int th) {
       for (int q = th; q < report_terms; q += threads) {
         lane_sums<Real> sums;
@@ -95,7 +95,8 @@ class block_reporter {
         shared_.total[q] = sums.total();
       }
       index_t const first = before + 1, past = before + tokens + 1;
-      auto const begins = [=, this](int bin) {  // first position of the bin among those of the piece, or the one past them
+      auto const begins = [=,
+                           this](int bin) {  // first position of the bin among those of the piece, or the one past them
         index_t const at = bin == 0 ? first : bin == report::bins ? past : position_after(bin - 1, length_);
         return at < first ? first : at > past ? past : at;
       };

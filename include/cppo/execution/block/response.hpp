@@ -37,9 +37,16 @@ class block_response {
   };
 
   /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
-  CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores, double divisor) noexcept
-      : block_(block), shared_(shared), task_(t), b_(b), begin_(t.batch.shape().begin(b)), slots_(t.batch.shape().slots(b)),
-        scores_(scores), divisor_(divisor) {}
+  CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores,
+                                  double divisor) noexcept
+      : block_(block),
+        shared_(shared),
+        task_(t),
+        b_(b),
+        begin_(t.batch.shape().begin(b)),
+        slots_(t.batch.shape().slots(b)),
+        scores_(scores),
+        divisor_(divisor) {}
 
   /// Valid tokens, 0 if the response is rejected.
   CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
@@ -122,7 +129,8 @@ class block_response {
       t = bad_token<Real>();
       return true;
     }
-    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)), row(argument::rollout_log_prob).value(i, Real(0)),
+    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)),
+                               row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
     bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
@@ -194,7 +202,8 @@ class block_response {
     block_.apart([&](int th) { for (index_t i = th; i < slots_; i += threads) write(i, {}); });
   }
   CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
-    for (int s = 0; s < written_sinks; ++s) row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
+    for (int s = 0; s < written_sinks; ++s)
+      row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
   }
   // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
@@ -202,7 +211,9 @@ class block_response {
   }
   CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
   CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
-  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept { return {task_.out[static_cast<int>(s)], b_, begin_}; }
+  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept {
+    return {task_.out[static_cast<int>(s)], b_, begin_};
+  }
 
   /// Decides and writes every slot; false if the input is not sound.
   CPPO_HOST_DEVICE bool decide(response_count const& n, report& diagnostics) noexcept {
@@ -231,7 +242,9 @@ class block_response {
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
       index_t const rank = before.count - first;
-      block_.apart([&](int th) { decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, counts[th]); });
+      block_.apart([&](int th) {
+        decide_slot(base + th, mine[th], before + step[th].sums(), rank, staged_from, scale, counts[th]);
+      });
       if constexpr (scans) before = before + total.sums();
       before.count += here;
       index_t const waiting = before.count - first - staged_from;
@@ -242,7 +255,8 @@ class block_response {
     }
     block_counts<Real> const all = block_.reduce(counts, plus{});
     if (all.bad > 0) return false;
-    if (task_.reports) reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
+    if (task_.reports)
+      reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return true;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
@@ -261,8 +275,8 @@ class block_response {
     block_.apart([&](int th) { mine[th].rank = rank[th]; });
     return here;
   }
-  CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from, Real scale,
-                                    block_counts<Real>& counts) const noexcept {
+  CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from,
+                                    Real scale, block_counts<Real>& counts) const noexcept {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;

@@ -81,7 +81,8 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
 
 /// What the caller is told about a response's input.
 template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b, response_count const& n) noexcept {
+CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b,
+                                                         response_count const& n) noexcept {
   response_outcome o;
   o.first_bad = n.first_bad;
   o.diagnostics.bad_tokens = n.bad;

@@ -36,9 +36,11 @@ struct token_input {
 
 /// The numbers lent for slot i of response b.
 template <class Real>
-CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real> const& in, index_t b, index_t i) noexcept {
-  return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i), in.value(argument::advantage, b, i),
-          in.value(argument::divergence, b, i), in.value(argument::token_weight, b, i, Real(1))};
+CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real> const& in, index_t b,
+                                                        index_t i) noexcept {
+  return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i),
+          in.value(argument::advantage, b, i), in.value(argument::divergence, b, i),
+          in.value(argument::token_weight, b, i, Real(1))};
 }
 
 /// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
@@ -143,16 +145,16 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
 
 /// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
 template <class Real>
-CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i, token<lane<Real>>& to,
-                                           top_k_row<Real>& lists) noexcept {
+CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i,
+                                           token<lane<Real>>& to, top_k_row<Real>& lists) noexcept {
   if (!batch.has(argument::top_k)) return;
   lists = batch.top_k_at(b, i);
   to.lend_top_k(lists);
 }
 /// The token made of `in` at slot i of response b, with its divergence, for one lane.
 template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in, index_t b,
-                                                        index_t i, top_k_row<Real>& lists) noexcept {
+CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in,
+                                                        index_t b, index_t i, top_k_row<Real>& lists) noexcept {
   using V = lane<Real>;
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
   tok.lend_divergence(V(in.divergence));

@@ -30,7 +30,8 @@ struct lane_sums {
   }
   CPPO_HOST_DEVICE constexpr double total() const noexcept {
     double t[8];
-    for (int j = 0; j < 8; ++j) t[j] = (lanes[j] + static_cast<double>(partial[j])) + (lanes[j + 8] + static_cast<double>(partial[j + 8]));
+    for (int j = 0; j < 8; ++j)
+      t[j] = (lanes[j] + static_cast<double>(partial[j])) + (lanes[j + 8] + static_cast<double>(partial[j + 8]));
     for (int j = 0; j < 4; ++j) t[j] += t[j + 4];
     return (t[0] + t[2]) + (t[1] + t[3]);
   }
@@ -51,10 +52,14 @@ struct report_sums {
   }
   /// Totals into the report; the loss is divided by `share`.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
-    put_sums(r, {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(), log_ratio.total(), k3.total()}, share);
+    put_sums(r,
+             {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(),
+              log_ratio.total(), k3.total()},
+             share);
   }
   /// The same from totals in the order of `each`.
-  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms],
+                                                  double share) noexcept {
     r.sum_loss = total[0] / share;
     r.sum_divergence = total[1];
     r.sum_weighted = total[2];

@@ -94,7 +94,8 @@ struct task {
   /// f(count) for each number of a token's record that an output of fewer bits cannot hold.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Count, class F>
-  CPPO_HOST_DEVICE constexpr void each_narrowed(token_counts<Count>& n, token_record<Real> const& record, F const& f) const noexcept {
+  CPPO_HOST_DEVICE constexpr void each_narrowed(token_counts<Count>& n, token_record<Real> const& record,
+                                                F const& f) const noexcept {
     for (int s = 0; s < sinks; ++s) {
       if (!out[s].lent() || !narrows<Real>(out[s].type)) continue;
       narrowing const as(out[s].type);

@@ -23,21 +23,25 @@ struct decided_token {
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
-  CPPO_HOST_DEVICE constexpr decision code() const noexcept { return static_cast<decision>(static_cast<int>(at(sink::decision))); }
+  CPPO_HOST_DEVICE constexpr decision code() const noexcept {
+    return static_cast<decision>(static_cast<int>(at(sink::decision)));
+  }
 };
 
 /// Decides a token whose weight is set, `before` the sums before it. `bad`: its input is bad and propagated. Without
 /// `traces`, c_t and x_t are left out of the record.
 template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t, bool bad, Real extra_weight,
-                                                            Real scale, prefix_sums const& before, bool traces) noexcept {
+CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
+                                                            bool bad, Real extra_weight, Real scale,
+                                                            prefix_sums const& before, bool traces) noexcept {
   using V = lane<Real>;
   Region const& region = call.region;
   Real const z_value = t.weighted_divergence().raw();
   exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
   // A mask sees what its region declares, no more: what else is known here, another executor may not know.
   V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.allowance.value());
-  if constexpr (scans_prefix<Region>) t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
+  if constexpr (scans_prefix<Region>)
+    t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
   if constexpr (reads_prefix<Region>) t.set_prefix(drift, prefix_weight, allowance);
 
   auto const inside = region.keeps(t);
@@ -66,8 +70,13 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
     t.set_prefix(drift, prefix_weight, allowance);
     r[sink::excess] = region.excess(t).raw();
   }
-  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(), r[sink::divergence], r[sink::weighted_divergence], r[sink::gate],
-                                     product.ratio.raw(), estimates.log_ratio.raw(), estimates.k3.raw()};
+  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(),
+                                     r[sink::divergence],
+                                     r[sink::weighted_divergence],
+                                     r[sink::gate],
+                                     product.ratio.raw(),
+                                     estimates.log_ratio.raw(),
+                                     estimates.k3.raw()};
   for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
@@ -91,9 +100,11 @@ CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_toke
     n.teaching_toward += static_cast<Count>(c == decision::kept_toward && d.teaches);
   }
   if constexpr (leaves<Mask, clause::ratio>() > 0) n.masked_ratio += static_cast<Count>(c == decision::masked_ratio);
-  if constexpr (leaves<Mask, clause::divergence>() > 0) n.masked_divergence += static_cast<Count>(c == decision::masked_divergence);
+  if constexpr (leaves<Mask, clause::divergence>() > 0)
+    n.masked_divergence += static_cast<Count>(c == decision::masked_divergence);
   if constexpr (leaves<Mask, clause::budget>() > 0) n.masked_budget += static_cast<Count>(c == decision::masked_budget);
-  if constexpr (leaves<Mask, clause::response>() > 0) n.masked_response += static_cast<Count>(c == decision::masked_response);
+  if constexpr (leaves<Mask, clause::response>() > 0)
+    n.masked_response += static_cast<Count>(c == decision::masked_response);
   n.masked_other += static_cast<Count>(c == decision::masked_other);
   n.teaching_tokens += static_cast<Count>(d.teaches);
   n.teaching_kept += static_cast<Count>(kept && d.teaches);

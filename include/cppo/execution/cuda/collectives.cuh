@@ -199,7 +199,9 @@ class cuda_cluster {
     over_blocks(mine_.reduce(x, op), [&](T const& here, int k) { all = k == 0 ? here : op(all, here); });
     return all;
   }
-  CPPO_HOST_DEVICE std::uint32_t add(std::uint32_t& counter, std::uint32_t n) const noexcept { return mine_.add(counter, n); }
+  CPPO_HOST_DEVICE std::uint32_t add(std::uint32_t& counter, std::uint32_t n) const noexcept {
+    return mine_.add(counter, n);
+  }
 
  private:
   CPPO_HOST_DEVICE static int place() noexcept {

@@ -16,7 +16,9 @@ inline constexpr int warps_per_block = 4, blocks_per_cluster = 4;
 inline constexpr int threads_for_steps = 256;
 
 /// Takes the place of a response on the packed axis or in the rows.
-CPPO_HOST_DEVICE inline index_t first_element(layout const& l, index_t b) noexcept { return l.is_packed() ? l.begin(b) : b * l.width(); }
+CPPO_HOST_DEVICE inline index_t first_element(layout const& l, index_t b) noexcept {
+  return l.is_packed() ? l.begin(b) : b * l.width();
+}
 
 /// Is the call to be run, and where do its responses come from?
 template <class Real, class Region>
@@ -34,8 +36,8 @@ struct device_call {
 
 /// One block of threads on one response after the other: `body(b)`.
 template <team Who, class Block, class Real, class Region, class F>
-__device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken, int worker, int workers,
-                              bool counting, F const& body) {
+__device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken,
+                              int worker, int workers, bool counting, F const& body) {
   layout const& l = call.t.batch.shape();
   if (!l.is_packed()) {
     for (index_t b = worker; b < l.responses(); b += workers) body(b);
@@ -62,7 +64,8 @@ __device__ void each_response(device_call<Real, Region> const& call, Block const
 }
 
 template <class Real, class Region>
-__global__ void __launch_bounds__(threads_for_steps) prepare_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(threads_for_steps)
+    prepare_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using block = cuda_block<threads_for_steps>;
   __shared__ typename block::storage collectives;
   __shared__ std::uint32_t buckets[64];
@@ -70,7 +73,8 @@ __global__ void __launch_bounds__(threads_for_steps) prepare_kernel(__grid_const
   prepare_call(threads, buckets, call.t, call.m);
 }
 template <class Real, class Region>
-__global__ void __launch_bounds__(threads_for_steps) conclude_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(threads_for_steps)
+    conclude_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using block = cuda_block<threads_for_steps>;
   __shared__ typename block::storage collectives;
   block threads(collectives);
@@ -82,17 +86,19 @@ enum class pass : std::uint8_t { count, usual, any };
 
 /// One response, everything provided for. Out of line: the usual path keeps its registers.
 template <class Block, class Real, class Region>
-__noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory, device_call<Real, Region> const& call,
-                                        index_t b, Real* scores, double divisor) {
+__noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory,
+                                        device_call<Real, Region> const& call, index_t b, Real* scores,
+                                        double divisor) {
   using body = block_response<Block, Real, Region, false>;
   Block threads(collectives);
-  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor).run(call.m.outcomes[b]);
+  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor)
+      .run(call.m.outcomes[b]);
 }
 
 /// A worker's share of the responses.
 template <pass Pass, team Who, class Block, class Real, class Region>
-__device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory, std::uint32_t& taken,
-                     int worker, int workers) {
+__device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory,
+                     std::uint32_t& taken, int worker, int workers) {
   using body = block_response<Block, Real, Region, Pass == pass::usual>;
   layout const& l = call.t.batch.shape();
   if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
@@ -110,7 +116,8 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
       } else if (!one.run(call.m.outcomes[b])) {
         if constexpr (Who == team::cluster) {
           using first = cuda_block<threads_per_response<Real>>;
-          static_assert(sizeof(typename block_response<first, Real, Region, false>::storage) <= sizeof(typename body::storage));
+          static_assert(sizeof(typename block_response<first, Real, Region, false>::storage) <=
+                        sizeof(typename body::storage));
           if (threads.rank() < first::threads) decide_any<first>(collectives.own, memory, call, b, scores, divisor);
           threads.sync();
         } else {
@@ -123,17 +130,20 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
 
 /// A block of threads for each response.
 template <pass Pass, class Real, class Region>
-__global__ void __launch_bounds__(threads_per_response<Real>, 3) long_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(threads_per_response<Real>, 3)
+    long_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using block = cuda_block<threads_per_response<Real>>;
   using body = block_response<block, Real, Region, true>;
   __shared__ typename block::storage collectives;
   __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
   __shared__ std::uint32_t taken;
-  work<Pass, team::block, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+  work<Pass, team::block, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x),
+                                 static_cast<int>(gridDim.x));
 }
 /// A cluster of blocks for each response, on the usual path; does nothing where it is compiled for devices without.
 template <class Real, class Region>
-__global__ void __launch_bounds__(threads_per_response<Real>, 2) cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(threads_per_response<Real>, 2)
+    cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
 #if CPPO_HAS_CLUSTERS
   using block = cuda_cluster<threads_per_response<Real>, blocks_per_cluster>;
   using body = block_response<block, Real, Region, true>;
@@ -143,32 +153,37 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 2) cluster_kernel(
   block const threads(collectives);
   threads.sync();  // all have begun
   work<pass::usual, team::cluster, block>(call, collectives, &block::of_first(memory[0]), block::of_first(taken),
-                                          static_cast<int>(blockIdx.x) / blocks_per_cluster, static_cast<int>(gridDim.x) / blocks_per_cluster);
+                                          static_cast<int>(blockIdx.x) / blocks_per_cluster,
+                                          static_cast<int>(gridDim.x) / blocks_per_cluster);
   threads.sync();  // none reads the memory of one that has ended
 #endif
 }
 /// A warp for each response.
 template <pass Pass, class Real, class Region>
-__global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3) short_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3)
+    short_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using body = block_response<cuda_warp, Real, Region, true>;
   __shared__ typename cuda_warp::storage collectives[warps_per_block];
   __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];
   __shared__ std::uint32_t taken[warps_per_block];
   int const warp = static_cast<int>(threadIdx.x / 32);
-  work<Pass, team::warp, cuda_warp>(call, collectives[warp], memory[warp], taken[warp], static_cast<int>(blockIdx.x) * warps_per_block + warp,
-                               static_cast<int>(gridDim.x) * warps_per_block);
+  work<Pass, team::warp, cuda_warp>(call, collectives[warp], memory[warp], taken[warp],
+                                    static_cast<int>(blockIdx.x) * warps_per_block + warp,
+                                    static_cast<int>(gridDim.x) * warps_per_block);
 }
 
 /// +0 at the slots of no response: how many there are, the offsets say.
 template <class Real, class Region>
-__global__ void __launch_bounds__(threads_for_steps) clear_kernel(__grid_constant__ device_call<Real, Region> const call) {
+__global__ void __launch_bounds__(threads_for_steps)
+    clear_kernel(__grid_constant__ device_call<Real, Region> const call) {
   index_t const workers = index_t{gridDim.x} * threads_for_steps;
   if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
 }
 
 /// Adds up outcomes; the last block to be done adds up the blocks and says how the call ended.
 template <class Real, class Region>
-__global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
+__global__ void __launch_bounds__(threads_for_steps)
+    fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
   using block = cuda_block<threads_for_steps>;
   using folding = block_fold<block>;
   __shared__ typename block::storage collectives;
@@ -202,7 +217,8 @@ __global__ void __launch_bounds__(threads_for_steps) fold_kernel(__grid_constant
   }
   s.diagnostics = call.m.folds->diagnostics;
   s.outcome = conclude(call.t, call.m.folds->first_bad, s.diagnostics);
-  if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>())) s.outcome = {status_code::arithmetic_relaxed};
+  if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>()))
+    s.outcome = {status_code::arithmetic_relaxed};
   if (wanted != nullptr) *wanted = s.diagnostics;
 }
 

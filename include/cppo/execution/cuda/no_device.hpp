@@ -20,8 +20,9 @@ struct no_device : seq_t {
 /// Never: it says what to do. (By an ellipsis, so that the function of execution/cuda.cuh goes first.)
 template <class Stream = void>
 constexpr detail::no_device on(...) noexcept {
-  static_assert(detail::never<Stream>,
-                "on(stream) is not switched on: define CPPO_USE_CUDA=1 before cppo is included, in a file that nvcc compiles");
+  static_assert(
+      detail::never<Stream>,
+      "on(stream) is not switched on: define CPPO_USE_CUDA=1 before cppo is included, in a file that nvcc compiles");
   return {};
 }
 

@@ -20,7 +20,9 @@ class device_workspace {
  public:
   device_workspace() noexcept = default;
   /// Takes the memory of another one.
-  device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) { o.data_ = nullptr, o.bytes_ = 0; }
+  device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) {
+    o.data_ = nullptr, o.bytes_ = 0;
+  }
   /// The two exchange their memory.
   device_workspace& operator=(device_workspace&& o) noexcept {
     std::swap(data_, o.data_);

@@ -38,8 +38,14 @@ class response_writer {
  public:
   /// `watched`: losses are looked at, too.
   response_writer(column const* outputs, response_place const& at, bool watched, bool far) noexcept
-      : outputs_(outputs), at_(at), loss_(column_of(sink::loss)), gradient_(column_of(sink::gradient)), gate_(column_of(sink::gate)),
-        mask_(column_of(sink::mask)), watched_(watched), far_(far) {}
+      : outputs_(outputs),
+        at_(at),
+        loss_(column_of(sink::loss)),
+        gradient_(column_of(sink::gradient)),
+        gate_(column_of(sink::gate)),
+        mask_(column_of(sink::mask)),
+        watched_(watched),
+        far_(far) {}
 
   /// +0 in every output at the slots before the first token and after the last, or in every slot.
   void write_excluded(token_map const& map) const noexcept {
@@ -73,8 +79,10 @@ class response_writer {
     return out;
   }
   /// Brings what was written to copies to its place; counts in `n` what outputs of fewer bits make of it, unless null.
-  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, bool soft, token_counts<index_t>* n) noexcept {
-    for (int k = 0; !soft && out.gate != nullptr && k < chunk.count; ++k) out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
+  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, bool soft,
+           token_counts<index_t>* n) noexcept {
+    for (int k = 0; !soft && out.gate != nullptr && k < chunk.count; ++k)
+      out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
     if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count, false);
     end(loss_, chunk, out.loss, loss_copy_, n);
     end(gradient_, chunk, out.gradient, gradient_copy_, n);
@@ -108,11 +116,17 @@ class response_writer {
 class response_reader {
  public:
   /// `gaps`: writes the slots between tokens that no chunk holds; may be null.
-  response_reader(rollout_batch_view<float> const& batch, response_place const& at, token_map const& map, number_range<float> log_probs,
-                  response_writer const* gaps = nullptr) noexcept
-      : batch_(batch), b_(at.response), log_probs_(log_probs), gaps_(gaps), pi_(column_of(argument::log_prob, at)),
-        mu_(column_of(argument::rollout_log_prob, at)), advantage_(column_of(argument::advantage, at)),
-        weight_(column_of(argument::token_weight, at)), given_(column_of(argument::divergence, at)),
+  response_reader(rollout_batch_view<float> const& batch, response_place const& at, token_map const& map,
+                  number_range<float> log_probs, response_writer const* gaps = nullptr) noexcept
+      : batch_(batch),
+        b_(at.response),
+        log_probs_(log_probs),
+        gaps_(gaps),
+        pi_(column_of(argument::log_prob, at)),
+        mu_(column_of(argument::rollout_log_prob, at)),
+        advantage_(column_of(argument::advantage, at)),
+        weight_(column_of(argument::token_weight, at)),
+        given_(column_of(argument::divergence, at)),
         cursor_(batch[argument::response_mask], batch.shape(), b_, map) {}
 
   /// The next chunk and its tokens, the first of rank `rank()`; false at the end, and where extra input is not sound.
@@ -126,12 +140,14 @@ class response_reader {
     in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
           gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
     sound_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count, false)) &&
-             (in.given == nullptr || finite(in.given, chunk.count, true)) && (!batch_.has(argument::top_k) || lists_sound(chunk));
+             (in.given == nullptr || finite(in.given, chunk.count, true)) &&
+             (!batch_.has(argument::top_k) || lists_sound(chunk));
     if (!sound_) return false;
     if (in.weighted_advantage == nullptr) {
       in.weighted_advantage = in.advantage;
     } else {
-      for (int k = 0; k < chunk.count; ++k) copies_.weighted_advantage[k] = rounded_product(in.advantage[k], in.weighted_advantage[k]);
+      for (int k = 0; k < chunk.count; ++k)
+        copies_.weighted_advantage[k] = rounded_product(in.advantage[k], in.weighted_advantage[k]);
       in.weighted_advantage = copies_.weighted_advantage;
     }
     return true;

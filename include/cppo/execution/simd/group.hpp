@@ -28,13 +28,15 @@ struct deciding {
 
 /// Decides a group of tokens, the first at position `first`; their masks as bits.
 template <bool Report, bool Whole, class Deciding>
-CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with, simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
+CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with,
+                                              simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
   using V = simd_lane;
   using Region = typename Deciding::region_type;
   constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region>;
   Region const& region = with.region;
-  token<V> t[group_registers] = {load_tokens(region, in, k), load_tokens(region, in, k + simd_size), load_tokens(region, in, k + 2 * simd_size),
-                                load_tokens(region, in, k + 3 * simd_size)};
+  token<V> t[group_registers] = {load_tokens(region, in, k), load_tokens(region, in, k + simd_size),
+                                 load_tokens(region, in, k + 2 * simd_size),
+                                 load_tokens(region, in, k + 3 * simd_size)};
   V weight[group_registers], z[group_registers], allowance[group_registers];
   V value[group_registers];
   V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
@@ -52,7 +54,8 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
       z[u] = only(alive[u], z[u]);
       allowance[u] = only(alive[u], allowance[u]);
     }
-    surrogate_product<V> const product = with.objective.product(t[u], lanes_at(in.weighted_advantage, k + u * simd_size));
+    surrogate_product<V> const product =
+        with.objective.product(t[u], lanes_at(in.weighted_advantage, k + u * simd_size));
     value[u] = product.value;
     marks.clamped[u] = product.clamped;
     marks.capped[u] = product.capped;
@@ -74,7 +77,8 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     int const lane = u * simd_size;
     if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
-    if constexpr (reads_prefix<Region>) t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
+    if constexpr (reads_prefix<Region>)
+      t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
     auto const kept = region.keeps(t[u]);
     keeps[u] = kept;
     surrogate_product<V> const product{value[u], V(0), marks.clamped[u], marks.capped[u]};
@@ -89,7 +93,8 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
     if constexpr (Report) {
       if constexpr (Whole) reporter.template add<soft>(u, terms.unscaled, gate);
       else reporter.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
-      region.each_decision(t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { marks.decided[static_cast<int>(d_t)][u] = m; });
+      region.each_decision(
+          t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { marks.decided[static_cast<int>(d_t)][u] = m; });
       marks.idle[u] = lanes_at(in.weighted_advantage, k + lane) == V(0);
       marks.toward_rollout[u] = t[u].moves_toward_rollout();
       marks.negative[u] = signs(t[u].advantage());
@@ -97,24 +102,27 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   });
   std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live);
   std::uint64_t const kept_bits = lane_bits(keeps) & lives;
-  if constexpr (Report) counts.template count<typename Region::mask_type>(kept_bits, lives, marks, with.objective.caps());
+  if constexpr (Report)
+    counts.template count<typename Region::mask_type>(kept_bits, lives, marks, with.objective.caps());
   return kept_bits;
 }
 
 /// Decides the last tokens of a response, fewer than a group: out of line.
 template <bool Report, class Deciding>
-[[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with, simd_counts& counts,
-                                            simd_reporter& reporter, chunk_outputs const& out) {
+[[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with,
+                                            simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
   return decide_group<Report, false>(in, 0, first, live, with, counts, reporter, out);
 }
 
 /// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
 template <bool Report, class Deciding>
-CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with, simd_counts& counts, simd_reporter& reporter,
-                                            chunk_outputs out, std::uint64_t* kept) {
+CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with,
+                                     simd_counts& counts, simd_reporter& reporter, chunk_outputs out,
+                                     std::uint64_t* kept) {
   int k = 0;
   bool const fetches = out.far;
-  if constexpr (can_stream) out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+  if constexpr (can_stream)
+    out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
   for (; k + group_size <= count; k += group_size) {
     if constexpr (can_stream) {
       constexpr int ahead = 1024, line = 16;
@@ -137,7 +145,8 @@ CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int c
   lane_copies<group_size> copies;
   alignas(64) float loss[group_size], gradient[group_size], gate[group_size];
   chunk_outputs const to{out.loss != nullptr ? loss : nullptr, gradient, out.gate != nullptr ? gate : nullptr, false};
-  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, reporter, to) << (k % 64);
+  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, reporter, to)
+                  << (k % 64);
   with.input = last.input;
   if constexpr (Report) counts = some;
   std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);
@@ -145,7 +154,6 @@ CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int c
   if (out.loss != nullptr) std::memcpy(out.loss, loss, bytes);
   if (Deciding::region_type::is_soft && out.gate != nullptr) std::memcpy(out.gate, gate, bytes);
 }
-
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -43,15 +43,18 @@ template <class Register>
 CPPO_ALWAYS_INLINE std::uint64_t lane_bits(lane_mask<Register> const (&m)[4]) noexcept {
 #if defined(__AVX512BW__)
   if constexpr (simd_size == 16) {
-    __mmask32 const low = _mm512_kunpackw(_cvtu32_mask32(_cvtmask16_u32(m[1].raw().data)), _cvtu32_mask32(_cvtmask16_u32(m[0].raw().data)));
-    __mmask32 const high = _mm512_kunpackw(_cvtu32_mask32(_cvtmask16_u32(m[3].raw().data)), _cvtu32_mask32(_cvtmask16_u32(m[2].raw().data)));
+    __mmask32 const low = _mm512_kunpackw(_cvtu32_mask32(_cvtmask16_u32(m[1].raw().data)),
+                                          _cvtu32_mask32(_cvtmask16_u32(m[0].raw().data)));
+    __mmask32 const high = _mm512_kunpackw(_cvtu32_mask32(_cvtmask16_u32(m[3].raw().data)),
+                                           _cvtu32_mask32(_cvtmask16_u32(m[2].raw().data)));
     return _cvtmask64_u64(_mm512_kunpackd(_cvtu64_mask64(high), _cvtu64_mask64(low)));
   }
 #endif
 #if defined(__AVX2__)
   if constexpr (simd_size == 8) {
     auto const ints = [&m](int u) { return _mm256_castps_si256(m[u].raw().data); };
-    __m256i const packed = _mm256_packs_epi16(_mm256_packs_epi32(ints(0), ints(1)), _mm256_packs_epi32(ints(2), ints(3)));
+    __m256i const packed =
+        _mm256_packs_epi16(_mm256_packs_epi32(ints(0), ints(1)), _mm256_packs_epi32(ints(2), ints(3)));
     __m256i const ordered = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     return static_cast<unsigned>(_mm256_movemask_epi8(ordered));
   }

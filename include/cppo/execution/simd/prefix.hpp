@@ -58,7 +58,8 @@ class simd_prefix {
     exact_sum const total{wide_sum(net[0].high + net[1].high + net[2].high + net[3].high),
                           wide_sum(net[0].low + net[1].low + net[2].low + net[3].low)};
     // Where 0 <= Z and 0 <= w delta_b <= delta_b, exact sums bound every prefix in the group.
-    V const least = min(min(min(z[0], z[1]), min(z[2], z[3])), min(min(allowance[0], allowance[1]), min(allowance[2], allowance[3])));
+    V const least = min(min(min(z[0], z[1]), min(z[2], z[3])),
+                        min(min(allowance[0], allowance[1]), min(allowance[2], allowance[3])));
     V const most = max(max(allowance[0], allowance[1]), max(allowance[2], allowance[3]));
     bool const bounded = ops::every(((least >= V(0)) & (most <= V(allowance_))).raw());
     if (bounded && (room_ + total - group_allowance_).nonnegative()) {

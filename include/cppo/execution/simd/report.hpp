@@ -26,7 +26,8 @@ struct simd_counts {
   using V = simd_lane;
   V top_divergence{-max_score}, top_ratio{0};
   token_counts<index_t> tokens;  ///< all but what teaches: see `of`
-  index_t idle = 0, idle_kept = 0, idle_toward = 0;  ///< what teaches nothing of all, `kept` and `kept_toward`: mostly none
+  index_t idle = 0, idle_kept = 0,
+          idle_toward = 0;  ///< what teaches nothing of all, `kept` and `kept_toward`: mostly none
 
   /// Sees the largest values; lanes without a token hold 0 and the least score.
   CPPO_ALWAYS_INLINE void see(V divergence, V ratio) noexcept {
@@ -44,16 +45,22 @@ struct simd_counts {
       return those;
     };
     std::uint64_t toward = 0;
-    if constexpr (leaves<Mask, clause::toward>() > 0) toward = count_decision(tokens.kept_toward, decision::kept_toward);
-    if constexpr (leaves<Mask, clause::ratio>() > 0) out -= std::popcount(count_decision(tokens.masked_ratio, decision::masked_ratio));
-    if constexpr (leaves<Mask, clause::divergence>() > 0) out -= std::popcount(count_decision(tokens.masked_divergence, decision::masked_divergence));
-    if constexpr (leaves<Mask, clause::budget>() > 0) out -= std::popcount(count_decision(tokens.masked_budget, decision::masked_budget));
-    if constexpr (leaves<Mask, clause::response>() > 0) out -= std::popcount(count_decision(tokens.masked_response, decision::masked_response));
+    if constexpr (leaves<Mask, clause::toward>() > 0)
+      toward = count_decision(tokens.kept_toward, decision::kept_toward);
+    if constexpr (leaves<Mask, clause::ratio>() > 0)
+      out -= std::popcount(count_decision(tokens.masked_ratio, decision::masked_ratio));
+    if constexpr (leaves<Mask, clause::divergence>() > 0)
+      out -= std::popcount(count_decision(tokens.masked_divergence, decision::masked_divergence));
+    if constexpr (leaves<Mask, clause::budget>() > 0)
+      out -= std::popcount(count_decision(tokens.masked_budget, decision::masked_budget));
+    if constexpr (leaves<Mask, clause::response>() > 0)
+      out -= std::popcount(count_decision(tokens.masked_response, decision::masked_response));
     tokens.kept += in;
     tokens.masked_other += out;
     std::uint64_t away = lives & ~kept;
     if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);
-    V::mask const rare[] = {m.clamped[0] | m.idle[0], m.clamped[1] | m.idle[1], m.clamped[2] | m.idle[2], m.clamped[3] | m.idle[3]};
+    V::mask const rare[] = {m.clamped[0] | m.idle[0], m.clamped[1] | m.idle[1], m.clamped[2] | m.idle[2],
+                            m.clamped[3] | m.idle[3]};
     if (lane_bits((rare[0] | rare[1]) | (rare[2] | rare[3])) != 0) [[unlikely]] {
       tokens.clamped += std::popcount(lane_bits(m.clamped) & lives);
       std::uint64_t const none = lane_bits(m.idle) & lives;
@@ -91,7 +98,10 @@ class simd_reporter {
 
  public:
   /// `first` is the position of the first token, `length` the T of the schedule.
-  simd_reporter(index_t first, index_t length) noexcept : length_(length), next_(first), bin_(first > 1 ? position_bin(first, length) : 0),
+  simd_reporter(index_t first, index_t length) noexcept
+      : length_(length),
+        next_(first),
+        bin_(first > 1 ? position_bin(first, length) : 0),
         after_(position_after(bin_, length)) {}
 
   /// Adds what register u of a group holds, whatever its mask turns out to be.
@@ -126,7 +136,8 @@ class simd_reporter {
       from = end;
     };
     index_t const last = next_ + n;
-    for (; bin_ + 1 < report::bins && after_ < last; after_ = position_after(++bin_, length_)) close(static_cast<int>(after_ - next_));
+    for (; bin_ + 1 < report::bins && after_ < last; after_ = position_after(++bin_, length_))
+      close(static_cast<int>(after_ - next_));
     close(n);
     next_ = last;
   }

@@ -29,8 +29,8 @@ class simd_response {
 
   response_outcome run() {
     // A trace is for reading, not for speed.
-    if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) || !map_.sound ||
-        task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
+    if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) ||
+        !map_.sound || task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
       return run_as_seq();
     }
     response_count n;

@@ -15,7 +15,8 @@ inline constexpr int chunk_size = static_cast<int>(sum_chunk);
 inline constexpr int chunk_room = chunk_size + 64;
 
 /// 64 slots of a response mask from slot i as bits; `sound` becomes false where a value is neither 0 nor 1.
-CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_t i, index_t end, bool& sound) noexcept {
+CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_t i, index_t end,
+                                           bool& sound) noexcept {
   bool const bytes = size_of(m.type) == 1 && m.token_stride == 1;
   if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, sound);
   int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
@@ -98,7 +99,11 @@ class token_chunk {
 class chunk_cursor {
  public:
   chunk_cursor(column const& mask, layout const& l, index_t b, token_map const& map) noexcept
-      : mask_(mask), base_(mask.lent() ? mask.offset(l, b, 0) : 0), at_(map.first), end_(map.end), run_(map.in_one_run()) {}
+      : mask_(mask),
+        base_(mask.lent() ? mask.offset(l, b, 0) : 0),
+        at_(map.first),
+        end_(map.end),
+        run_(map.in_one_run()) {}
 
   /// Fills the next chunk; false at the end. gap(slot, n): n slots that hold no token are passed over.
   template <class Gap>
@@ -150,7 +155,9 @@ struct response_column {
     dense_bytes = c.type == element_type::u8 || c.type == element_type::boolean;
   }
   float* floats() const noexcept { return const_cast<float*>(static_cast<float const*>(source->data)) + base; }
-  std::uint8_t* bytes() const noexcept { return const_cast<std::uint8_t*>(static_cast<std::uint8_t const*>(source->data)) + base; }
+  std::uint8_t* bytes() const noexcept {
+    return const_cast<std::uint8_t*>(static_cast<std::uint8_t const*>(source->data)) + base;
+  }
 };
 
 /// The values of a chunk's tokens, copied together.
@@ -211,13 +218,15 @@ inline void scatter_bits(response_column const& c, token_chunk const& chunk, std
   auto const at = [kept](int k) { return kept[k / 64] >> (k % 64) & 1U; };
   if (c.dense_bytes && chunk.consecutive) {
     std::uint8_t* const out = c.bytes() + chunk.first;
-    for (int k = 0; k < chunk.count; k += 64) bits_to_bytes(out + k, kept[k / 64], chunk.count - k < 64 ? chunk.count - k : 64);
+    for (int k = 0; k < chunk.count; k += 64)
+      bits_to_bytes(out + k, kept[k / 64], chunk.count - k < 64 ? chunk.count - k : 64);
   } else if (c.dense_bytes) {
     int k = 0;
     chunk.each_word([&](index_t slot, std::uint64_t places) {
       std::uint64_t mine = kept[k / 64] >> (k % 64);
       if (k % 64 != 0 && k / 64 + 1 < chunk_size / 64) mine |= kept[k / 64 + 1] << (64 - k % 64);
-      bits_to_bytes(c.bytes() + slot, deposit(mine, places), c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
+      bits_to_bytes(c.bytes() + slot, deposit(mine, places),
+                    c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
       k += std::popcount(places);
     });
   } else {
@@ -229,7 +238,8 @@ inline void scatter_bits(response_column const& c, token_chunk const& chunk, std
 }
 
 /// Counts what an output of fewer bits than a float makes of the values of a chunk's tokens.
-inline void count_stored(response_column const& c, token_chunk const& chunk, float const* values, token_counts<index_t>& n) noexcept {
+inline void count_stored(response_column const& c, token_chunk const& chunk, float const* values,
+                         token_counts<index_t>& n) noexcept {
   if (!c.source->lent() || !narrows<float>(c.source->type)) return;
   narrowing const as(c.source->type);
   std::int32_t infinite = 0, zero = 0;

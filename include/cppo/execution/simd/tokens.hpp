@@ -23,7 +23,9 @@ template <std::size_t Room>
 struct lane_copies {
   alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], score[Room];
 };
-CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept { return simd_lane::from_raw(simd_ops::load(p + k)); }
+CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept {
+  return simd_lane::from_raw(simd_ops::load(p + k));
+}
 CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
 
 /// May D come from elsewhere than the score on registers?
@@ -40,8 +42,12 @@ inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copi
     std::memcpy(out, from + k, static_cast<std::size_t>(live) * sizeof(float));
     return out;
   };
-  return {copy(in.pi, to.pi, -1.0F), copy(in.mu, to.mu, -1.0F), copy(in.advantage, to.advantage, 0.0F),
-          copy(in.weighted_advantage, to.weighted_advantage, 0.0F), copy(in.given, to.given, 0.0F), copy(in.score, to.score, 0.0F)};
+  return {copy(in.pi, to.pi, -1.0F),
+          copy(in.mu, to.mu, -1.0F),
+          copy(in.advantage, to.advantage, 0.0F),
+          copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
+          copy(in.given, to.given, 0.0F),
+          copy(in.score, to.score, 0.0F)};
 }
 /// f(lanes, offset of the group in them, k) for each group of a chunk.
 template <class F>
@@ -57,7 +63,8 @@ void each_group(token_chunk const& chunk, token_lanes const& in, F const& f) {
 struct soundness {
   simd_lane largest{std::numeric_limits<float>::lowest()};
   simd_lane smallest{0.0F};
-  simd_ops::ints sizes = simd_ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
+  simd_ops::ints sizes =
+      simd_ops::ints(std::int32_t{0});  // of log ratios and advantages, as bits: no NaN is less than infinity
 
   CPPO_ALWAYS_INLINE void see(token_lanes const& in, int k) noexcept {
     simd_lane const pi = lanes_at(in.pi, k), mu = lanes_at(in.mu, k);

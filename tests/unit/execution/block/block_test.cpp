@@ -161,12 +161,14 @@ TEST_CASE("kernel bodies equal seq: masks that are not binary, lists and values 
   std::vector<std::uint8_t> mask(40, 1);
   mask[3] = 0, mask[17] = 2, mask[25] = 255;
   d[5] = -1.0F, w[30] = std::numeric_limits<float>::infinity();
-  auto const batch = cppo::rollout_batch(cppo::padded(4, 10), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a),
-                                         cppo::response_mask(mask), cppo::divergence_values(d), cppo::token_weight(w));
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(4, 10), cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a),
+                          cppo::response_mask(mask), cppo::divergence_values(d), cppo::token_weight(w));
   auto const region = cppo::calibrated_cppo({}, cppo::named_divergence::find("precomputed"));
   cppo::report r, s;
   auto const one = policy_loss(cppo::seq, batch, region, {.gradient = want, .report = &r}, {.bad_input = how});
-  auto const other = policy_loss(kernel_bodies<4>{}, batch, region, {.gradient = got, .report = &s}, {.bad_input = how});
+  auto const other =
+      policy_loss(kernel_bodies<4>{}, batch, region, {.gradient = got, .report = &s}, {.bad_input = how});
   CHECK(same_status(one, other));
   CHECK(r.bad_tokens == 4);
   CHECK(unlike(s, r) == "");
@@ -190,7 +192,8 @@ TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
   float const* const none = nullptr;
   std::vector<std::int64_t> const offsets{0};
   auto const same = [&](cppo::layout const& shape, cppo::loss_options const& o) {
-    auto const batch = cppo::rollout_batch(shape, cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
+    auto const batch =
+        cppo::rollout_batch(shape, cppo::log_prob(none), cppo::rollout_log_prob(none), cppo::advantage(none));
     auto const region = cppo::calibrated_cppo();
     cppo::report r, s;
     auto const one = policy_loss(cppo::seq, batch, region, {.report = &r}, o);
@@ -210,7 +213,9 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
   using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
   auto const refusal = [&](std::vector<std::int64_t> const& offsets) {
-    auto const batch = cppo::rollout_batch(cppo::packed_on_device(offsets.data(), static_cast<index_t>(offsets.size()) - 1, 40), cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
+    auto const batch =
+        cppo::rollout_batch(cppo::packed_on_device(offsets.data(), static_cast<index_t>(offsets.size()) - 1, 40),
+                            cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
     job t{.batch = batch, .region = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
     return cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>>().run(t, nullptr);
   };
@@ -230,9 +235,12 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 
   for (int n = 0; n < 300; ++n) {
     std::vector<std::int64_t> offsets{0};
     for (int b = 0; b < 17; ++b) offsets.push_back(offsets.back() + random.below(3));
-    for (index_t k = random.below(4); k > 0; --k) offsets[1 + static_cast<std::size_t>(random.below(17))] = random.below(60);
+    for (index_t k = random.below(4); k > 0; --k)
+      offsets[1 + static_cast<std::size_t>(random.below(17))] = random.below(60);
     index_t first = 0;
-    while (first < 17 && offsets[static_cast<std::size_t>(first)] <= offsets[static_cast<std::size_t>(first) + 1] && offsets[static_cast<std::size_t>(first) + 1] <= 40) ++first;
+    while (first < 17 && offsets[static_cast<std::size_t>(first)] <= offsets[static_cast<std::size_t>(first) + 1] &&
+           offsets[static_cast<std::size_t>(first) + 1] <= 40)
+      ++first;
     if (first == 17 && offsets.back() != 40) first = 16;
     INFO("draw " << n);
     if (first < 17) refused_at(offsets, first);
@@ -260,8 +268,10 @@ TEST_CASE("who works on a response goes by its slots, and those in front are as 
   std::vector<float> const x(static_cast<std::size_t>(offsets.back()), -0.5F);
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
   using region_type = std::remove_cvref_t<decltype(region)>;
-  auto const batch = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
-  cppo::detail::task<float, region_type> const t{.batch = batch, .region = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+  auto const batch =
+      cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  cppo::detail::task<float, region_type> const t{
+      .batch = batch, .region = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
   cppo::detail::call_memory<float> m;
   std::vector<std::max_align_t> room(m.place<region_type>(nullptr, batch.shape()) / sizeof(std::max_align_t) + 1);
   m.place<region_type>(room.data(), batch.shape());
@@ -284,7 +294,8 @@ TEST_CASE("who works on a response goes by its slots, and those in front are as 
 TEST_CASE("the parts of a call's memory lie one behind the other, each on 256 bytes", "[block]") {
   std::vector<std::int32_t> const offsets{0, 3, 70, 70, 135};
   std::vector<double> const x(135, -0.5);
-  auto const batch = cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  auto const batch =
+      cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
   using region_type = decltype(cppo::calibrated_cppo());
   cppo::detail::call_memory<double> m;
   std::size_t const bytes = m.place<region_type>(nullptr, batch.shape());
@@ -325,7 +336,8 @@ TEST_CASE("kernel bodies equal seq: outputs of another type", "[block]") {
 
 TEST_CASE("kernel bodies equal seq: a clause that is a user's", "[block]") {
   generated_batch<float> const batch = of_lengths({5, 90, 12, 300, 33}, 8, true);
-  auto const region = cppo::trust_region(cppo::named_divergence::find("precomputed"), cppo::uniform_weight, !cppo::divergence_within(0.01));
+  auto const region = cppo::trust_region(cppo::named_divergence::find("precomputed"), cppo::uniform_weight,
+                                         !cppo::divergence_within(0.01));
   cppo::report r;
   CHECK(policy_loss(cppo::seq, batch.view(), region, {.report = &r}).ok());
   CHECK(r.masked_other > 0);
@@ -339,7 +351,8 @@ TEST_CASE("kernel bodies equal seq: pieces", "[block]") {
   std::vector<cppo::prefix_sums> carries(4);
   std::vector<cppo::response_summary> totals(4);
   for (std::size_t b = 0; b < 4; ++b) {
-    carries[b] = {cppo::detail::to_grid(0.7 * static_cast<double>(b)), cppo::detail::to_grid(900.0), cppo::detail::to_grid(1.3), static_cast<index_t>(1000 * b)};
+    carries[b] = {cppo::detail::to_grid(0.7 * static_cast<double>(b)), cppo::detail::to_grid(900.0),
+                  cppo::detail::to_grid(1.3), static_cast<index_t>(1000 * b)};
     totals[b].length = 4000, totals[b].delta_b = 0.01 * static_cast<double>(b), totals[b].max_divergence = 0.5;
   }
   for (auto const how : {cppo::on_bad_input::reject, cppo::on_bad_input::exclude}) {
@@ -361,7 +374,8 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     index_t const n = 1 + random.below(200);
     std::vector<float> scores, slots;
     for (index_t k = 0; k < n; ++k) {
-      float x = static_cast<float>(i % 3 == 0 ? static_cast<double>(random.below(5)) / 8.0 : random.uniform(-1.0, 1.0) * (i % 2 == 0 ? 1e-3 : 900.0));
+      float x = static_cast<float>(i % 3 == 0 ? static_cast<double>(random.below(5)) / 8.0
+                                              : random.uniform(-1.0, 1.0) * (i % 2 == 0 ? 1e-3 : 900.0));
       if (i % 30 == 0 || (x == 0.0F && random.chance(0.5))) x = -0.0F;
       scores.push_back(x);
       if (random.chance(0.2)) slots.push_back(std::numeric_limits<float>::quiet_NaN());
@@ -375,7 +389,9 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
     double const want = cppo::quantile(scores.data(), n, q);
     wrong += same_bits(s.quantile(q), want) ? 0 : 1;  // no -0 either
-    double const scale = i % 4 == 0 ? 0.7 : 1.0, low = i % 6 < 2 ? std::max(0.0, scale * want) * (i % 6 == 0 ? 1.0 : 0.7) : random.uniform(0.0, 0.2), high = 2.0 * low;
+    double const scale = i % 4 == 0 ? 0.7 : 1.0,
+                 low = i % 6 < 2 ? std::max(0.0, scale * want) * (i % 6 == 0 ? 1.0 : 0.7) : random.uniform(0.0, 0.2),
+                 high = 2.0 * low;
     double const clamped = scale * want < low ? low : scale * want > high ? high : scale * want;
     inside += clamped > low && clamped < high ? 1 : 0;
     wrong += s.clamped_quantile(q, scale, low, high) == clamped ? 0 : 1;

@@ -13,7 +13,8 @@ static_assert([] {
 
 TEST_CASE("a call ends with the first bad place, and with a piece's only where there is no other", "[execution]") {
   using cppo::status, cppo::status_code;
-  status const fine, piece{status_code::piece_rejected, cppo::argument::options, 1, -1, 1}, own{status_code::log_prob_invalid, cppo::argument::log_prob, 2, 3, 1};
+  status const fine, piece{status_code::piece_rejected, cppo::argument::options, 1, -1, 1},
+      own{status_code::log_prob_invalid, cppo::argument::log_prob, 2, 3, 1};
   for (status const& next : {fine, piece, own}) {
     CHECK(cppo::detail::tells_more(fine, next) == !next.ok());
     CHECK(cppo::detail::tells_more(piece, next) == (next.code == own.code));

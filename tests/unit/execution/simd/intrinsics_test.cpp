@@ -100,7 +100,8 @@ TEST_CASE("bits to bytes and back, and bits to places", "[execution][simd]") {
     std::uint64_t const moved = detail::deposit(bits, places);
     std::uint64_t again = 0;
     int at = 0;
-    for (std::uint64_t rest = places; rest != 0; rest &= rest - 1, ++at) again |= (moved >> std::countr_zero(rest) & 1U) << at;
+    for (std::uint64_t rest = places; rest != 0; rest &= rest - 1, ++at)
+      again |= (moved >> std::countr_zero(rest) & 1U) << at;
     CHECK((moved & ~places) == 0);
     CHECK(again == (std::popcount(places) == 64 ? bits : bits & ((std::uint64_t{1} << std::popcount(places)) - 1)));
   }

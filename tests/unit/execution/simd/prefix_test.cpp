@@ -41,7 +41,9 @@ struct group {
 
 TEST_CASE("a prefix on registers fits token by token what the sums fit, from any carry", "[execution][simd]") {
   std::mt19937_64 random(17);
-  auto const uniform = [&random](double low, double high) { return std::uniform_real_distribution<double>(low, high)(random); };
+  auto const uniform = [&random](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
   int wrong = 0, all = 0, none = 0, some = 0;
   for (int i = 0; i < 4000; ++i) {
     double const delta_b = uniform(0.0, 1.0) * std::pow(10.0, static_cast<double>(i % 5) - 2.0);
@@ -51,7 +53,8 @@ TEST_CASE("a prefix on registers fits token by token what the sums fit, from any
     double const left = i % 4 == 0 ? 20000.0 : i % 4 == 1 ? -20000.0 : uniform(-1.0, 1.0);
     prefix_sums sums;
     for (double rest = std::abs(left); rest > 0.0; rest -= max_score) {
-      (left > 0.0 ? sums.allowance : sums.drift) = (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, max_score));
+      (left > 0.0 ? sums.allowance : sums.drift) =
+          (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, max_score));
     }
     detail::simd_prefix prefix(sums, slack, delta_b);
     for (int n = 0; n < 6; ++n) {

@@ -72,10 +72,13 @@ struct median_budget {
 }  // namespace
 
 TEST_CASE("simd equals seq: a budget that asks for a quantile without bounds") {
-  check_family<float>([](cppo::named_divergence d, auto const& use) {
-    use("median", cppo::trust_region(d, cppo::linear_weight(0.8),
-                                     cppo::toward_rollout | (cppo::divergence_within(0.15) & cppo::prefix_budget(0.15, median_budget{}))));
-  }, "binary_tv", 800, 40);
+  check_family<float>(
+      [](cppo::named_divergence d, auto const& use) {
+        use("median", cppo::trust_region(d, cppo::linear_weight(0.8),
+                                         cppo::toward_rollout | (cppo::divergence_within(0.15) &
+                                                                 cppo::prefix_budget(0.15, median_budget{}))));
+      },
+      "binary_tv", 800, 40);
 }
 
 TEST_CASE("simd in double is the plain definition") {
@@ -124,7 +127,8 @@ TEST_CASE("simd equals seq: one bad value anywhere in a long response") {
     for (auto const buffer : {&batch_t::log_prob, &batch_t::rollout_log_prob, &batch_t::advantage, &batch_t::divergence,
                               &batch_t::token_weight}) {
       batch_t batch = sound;
-      (batch.*buffer)[slot] = slot % 2 == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+      (batch.*buffer)[slot] =
+          slot % 2 == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
       INFO("slot " << slot << " of the batch");
       REQUIRE_FALSE(capture(cppo::seq, batch, region, {}).outcome.ok());
       REQUIRE(seq_against_simd(batch, region, {}, 1) == "");

@@ -72,7 +72,9 @@ TEST_CASE("a clamped quantile of one score, of equal ones, and with a scale of 0
 
 TEST_CASE("the largest float whose product stays below a limit", "[execution][simd]") {
   std::mt19937_64 random(23);
-  auto const uniform = [&random](double low, double high) { return std::uniform_real_distribution<double>(low, high)(random); };
+  auto const uniform = [&random](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(random);
+  };
   int wrong = 0, at_least = 0, at_most = 0, equal = 0;
   for (int i = 0; i < 20000; ++i) {
     double const scale = std::pow(10.0, uniform(-3.0, 3.0));

@@ -62,7 +62,8 @@ struct lent {
   template <class Executor, class Region>
   int count(Executor const& executor, Region const& region) {
     report r;
-    auto const batch = rollout_batch(padded(responses, width), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask));
+    auto const batch =
+        rollout_batch(padded(responses, width), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(mask));
     loss_outputs const out{.gradient = gradient, .mask = kept, .report = &r};
     int const before = allocations;
     status const s = policy_loss(executor, batch, region, out);
@@ -107,7 +108,8 @@ TEST_CASE("a workspace serves threads, and calls in double", "[execution][simd]"
     CHECK(data.gradient == want);
   }
   std::vector<double> const pi(data.pi.begin(), data.pi.end());
-  auto const batch = rollout_batch(padded(data.responses, data.width), log_prob(pi), rollout_log_prob(data.mu), advantage(data.a));
+  auto const batch =
+      rollout_batch(padded(data.responses, data.width), log_prob(pi), rollout_log_prob(data.mu), advantage(data.a));
   std::vector<double> one(pi.size()), other(pi.size());
   CHECK(policy_loss(simd.with_workspace(memory), batch, calibrated_cppo(), {.gradient = one}).ok());
   CHECK(policy_loss(seq, batch, calibrated_cppo(), {.gradient = other}).ok());
