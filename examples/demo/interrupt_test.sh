@@ -3,7 +3,7 @@
 set -u
 demo=$1 report=$2
 rm -f "$report"
-"$demo" --policy ppo --steps 100000 --quick --staleness 64 --out "$report" >"$report.txt" 2>&1 &
+"$demo" --region ppo --steps 100000 --quick --staleness 64 --out "$report" >"$report.txt" 2>&1 &
 pid=$!
 for _ in $(seq 600); do
   grep -q '^Training' "$report.txt" && break

@@ -1,7 +1,7 @@
 // Comparisons of the device with seq that are compiled apart, so that they compile side by side.
 #pragma once
 
-#include "../generated_cases.hpp"
+#include "../support/generated_cases.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/testing/cuda_copies.cuh>

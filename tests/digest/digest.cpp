@@ -4,7 +4,7 @@
 // each batch as pieces: their carries and totals, and what a call gives with them.
 #include "corpus.hpp"
 
-#include "../report_fields.hpp"
+#include "../support/report_fields.hpp"
 
 #include <cppo/cppo.hpp>
 #if defined(CPPO_DIGEST_BODIES)

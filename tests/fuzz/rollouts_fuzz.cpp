@@ -3,8 +3,8 @@
 #include "fault.hpp"
 #include "memory_file.hpp"
 
-#include "../../examples/demo/input_error.hpp"
-#include "../../examples/demo/rollouts.hpp"
+#include "../../examples/demo/input/input_error.hpp"
+#include "../../examples/demo/input/rollouts.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // responses and then everything about them that does not matter.
 #pragma once
 
-#include "../property.hpp"
+#include "support/property.hpp"
 
 #include <cppo/testing/generated_batch.hpp>
 

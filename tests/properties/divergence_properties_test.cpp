@@ -1,6 +1,6 @@
 // Divergences on random laws over a small vocabulary: finer partitions never see less, and what bounds what.
-#include "../small_vocabulary.hpp"
-#include "../property.hpp"
+#include "support/small_vocabulary.hpp"
+#include "support/property.hpp"
 
 namespace {
 

@@ -3,8 +3,8 @@
 #include "code_batch.hpp"
 #include "region_choice.hpp"
 
-#include "../same_run.hpp"
-#include "../spoilers.hpp"
+#include "support/same_run.hpp"
+#include "support/spoilers.hpp"
 
 #include <cppo/testing/rearrange.hpp>
 

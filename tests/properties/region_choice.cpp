@@ -1,6 +1,6 @@
 #include "region_choice.hpp"
 
-#include "../same_run.hpp"
+#include "support/same_run.hpp"
 
 #include <optional>
 

@@ -1,7 +1,7 @@
 // A trust region as a few small numbers that rapidcheck can shrink, and what it takes to run it on every executor.
 #pragma once
 
-#include "../property.hpp"
+#include "support/property.hpp"
 
 #include <cppo/region/named.hpp>
 #include <cppo/testing/region_runner.hpp>

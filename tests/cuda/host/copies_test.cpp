@@ -1,5 +1,5 @@
 // testing/cuda_copies.cuh without a device: what is copied, and what comes back.
-#include "../../generated_cases.hpp"
+#include "../../support/generated_cases.hpp"
 #include "in_place_of_kernels.hpp"
 
 #include <cppo/testing/cuda_copies.cuh>
