@@ -525,7 +525,7 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
   REQUIRE(policy_loss(seq, batch, ppo(), {}, {.carries = carries, .totals = sound}).ok());
   double const nan = std::numeric_limits<double>::quiet_NaN();
   index_t const least = std::numeric_limits<index_t>::min(), most = index_t{1} << 60;
-  for (exact_sum prefix_sums::*sum : {&prefix_sums::drift, &prefix_sums::weight, &prefix_sums::budget}) {
+  for (exact_sum prefix_sums::*sum : {&prefix_sums::drift, &prefix_sums::weight, &prefix_sums::allowance}) {
     for (index_t const far : {least, -most - 1, most + 1}) {
       for (exact_sum const bad : {exact_sum{far, 0}, exact_sum{0, far}}) {
         std::vector<prefix_sums> broken(3);
