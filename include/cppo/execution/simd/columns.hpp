@@ -1,5 +1,6 @@
 /// @file
-/// The inputs of a response as runs of dense floats, and where its outputs go. Nothing here depends on a region: compiled once.
+/// The inputs of a response as chunks of dense floats, and where its outputs go. Nothing here depends on a region, so
+/// it is compiled once.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Are n numbers finite and, where there must be no sign, none below 0?
+/// True if n numbers are finite and, if `no_sign`, none is below 0.
 inline bool finite(float const* x, int n, bool no_sign) noexcept {
   bool good = true;
   for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(no_sign && x[k] < 0.0F);
@@ -89,12 +90,12 @@ class response_writer {
     end(gate_, chunk, out.gate, gate_copy_, n);
     scatter_bits(mask_, chunk, kept);
   }
-  /// Were all losses finite, if they were looked at?
+  /// True if all losses were finite, as far as they were watched.
   bool finite_losses() const noexcept { return finite_losses_; }
 
  private:
   response_column column_of(sink s) const noexcept { return at_.column_of(outputs_[static_cast<int>(s)]); }
-  /// Are the slots between tokens written with the tokens?
+  /// True if the slots between tokens are written together with the tokens.
   static bool zeros_between(sink s, response_column const& out) noexcept {
     return s == sink::mask ? out.dense_bytes : out.dense_floats;
   }
@@ -153,7 +154,7 @@ class response_reader {
     return true;
   }
   index_t rank() const noexcept { return rank_; }
-  /// Was all extra input sound: weights, lent divergences, lists?
+  /// True if the input beside log-probs and advantage was valid: weights, lent divergences, Top-K lists.
   bool sound() const noexcept { return sound_; }
   /// Room for the scores of a chunk.
   float* scores() noexcept { return copies_.score; }
@@ -177,7 +178,7 @@ class response_reader {
   lane_copies<chunk_room> copies_;
 };
 
-/// Is the plain input of a response sound, and the extra one?
+/// True if all input of a response is valid.
 inline bool response_sound(response_reader& reader, number_range<float> log_probs) noexcept {
   soundness input;
   token_chunk chunk;

@@ -17,7 +17,7 @@ struct simd_marks {
   using marks = simd_lane::mask[group_registers];
   marks decided[8];                ///< by decision
   marks clamped, capped;
-  marks idle;                      ///< advantage times token weight is 0: teaches nothing
+  marks idle;                      ///< the weighted advantage is 0: the token does not teach
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
 

@@ -28,7 +28,7 @@ class simd_response {
   }
 
   response_outcome run() {
-    // A trace is for reading, not for speed.
+    // Calls that write a trace need not be fast.
     if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) ||
         !map_.sound || task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
       return run_as_seq();
@@ -116,14 +116,15 @@ class simd_response {
     }
   }
 
-  /// Is the batch too large to be found in a cache afterwards, and to be there already?
+  /// True if the batch is too large to be in a cache, before the call or after it.
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
     if constexpr (can_stream) return task_.batch.shape().covered() > tokens;
     else return false;
   }
 
-  /// Decides and writes every token; false if it is for the plain definition: the input is not sound, or what comes of it.
+  /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
+  /// registers handle.
   template <bool Report>
   bool decide(report& diagnostics) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
