@@ -94,7 +94,7 @@ struct response_sums {
   index_t replaced_tokens = 0, replaced_all = 0;  ///< their tokens, and those that are peaked with them
   index_t others = 0;          ///< tokens of the other responses
   index_t others_same = 0;
-  bool half_the_same = false;  ///< has one of the others more than half of its tokens the same?
+  bool half_the_same = false;  ///< true if one of the others has more than half of its tokens equal
 
   constexpr void see(index_t all, index_t same, index_t all_and_peaked, bool every) noexcept {
     ++responses;

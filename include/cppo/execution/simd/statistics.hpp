@@ -29,7 +29,7 @@ class simd_statistics : public known_totals {
     return scratch_.data();
   }
 
-  /// Notes the largest score and the exact sum.
+  /// Finds the largest score and the exact sum.
   void observe(response_summary& whole) const noexcept {
     float const* const d = scratch_.data();
     float top = d[0];
