@@ -66,7 +66,7 @@ struct generated_batch {
   /// @{
   std::vector<T> log_prob, rollout_log_prob, advantage;
   /// @}
-  /// The second is lent if it is not empty.
+  /// Optional inputs. `token_weight` is lent if it is not empty.
   /// @{
   std::vector<T> divergence, token_weight;
   /// @}

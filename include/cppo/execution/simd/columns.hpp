@@ -26,7 +26,7 @@ struct response_place {
   response_column column_of(column const& c) const noexcept { return {c, response, first, slots}; }
 };
 
-/// What a chunk writes, and where from.
+/// Where the outputs of a chunk are written.
 struct chunk_outputs {
   float* loss = nullptr;  ///< null: not asked for
   float* gradient = nullptr;
@@ -34,10 +34,11 @@ struct chunk_outputs {
   bool far = false;       ///< past the caches, and fetch inputs ahead
 };
 
-/// The outputs of a response, a chunk at a time: in place where memory is dense, else by way of copies.
+/// Writes the outputs of a response, a chunk at a time: into lent memory if it is dense, else into copies that are
+/// written back.
 class response_writer {
  public:
-  /// `watched`: losses are looked at, too.
+  /// `watched`: also checks that losses are finite.
   response_writer(column const* outputs, response_place const& at, bool watched, bool far) noexcept
       : outputs_(outputs),
         at_(at),
@@ -48,7 +49,8 @@ class response_writer {
         watched_(watched),
         far_(far) {}
 
-  /// +0 in every output at the slots before the first token and after the last, or in every slot.
+  /// Writes +0 to every output before the first token and after the last; between tokens too, where the writing of
+  /// tokens does not.
   void write_excluded(token_map const& map) const noexcept {
     if (map.tokens == at_.slots) return;
     for (int s = 0; s < sinks; ++s) {
@@ -60,7 +62,7 @@ class response_writer {
       }
     }
   }
-  /// +0 at n slots between tokens that no chunk holds.
+  /// Writes +0 to n slots between tokens that belong to no chunk.
   void gap(index_t slot, index_t n) const noexcept {
     for (int s = 0; s < sinks; ++s) {
       response_column const between = column_of(static_cast<sink>(s));
@@ -113,7 +115,7 @@ class response_writer {
   alignas(64) float loss_copy_[chunk_room], gradient_copy_[chunk_room], gate_copy_[chunk_room];
 };
 
-/// The inputs of a response, a chunk at a time.
+/// Reads the inputs of a response, a chunk at a time.
 class response_reader {
  public:
   /// `gaps`: writes the slots between tokens that no chunk holds; may be null.
@@ -130,7 +132,8 @@ class response_reader {
         given_(column_of(argument::divergence, at)),
         cursor_(batch[argument::response_mask], batch.shape(), b_, map) {}
 
-  /// The next chunk and its tokens, the first of rank `rank()`; false at the end, and where extra input is not sound.
+  /// Reads the next chunk; its first token has rank `rank()`. False at the end, and if the input beside log-probs and
+  /// advantage is bad.
   bool next(token_chunk& chunk, token_lanes& in) noexcept {
     rank_ += chunk_tokens_;
     auto const gap = [this](index_t slot, index_t n) {

@@ -1,5 +1,5 @@
 /// @file
-/// The divergences of one response on registers: what a budget may ask of them.
+/// The divergences of one response, from which a budget may ask for order statistics.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,7 +10,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// As `response_statistics`, over scores that stay in order.
+/// The statistics that a budget may ask of a response. The divergences stay in order.
 class simd_statistics : public known_totals {
  public:
   /// Works in `scratch`, which grows as it must.

@@ -9,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The tokens of a chunk as registers see them.
+/// The inputs of a chunk's tokens, as dense floats.
 struct token_lanes {
   float const* pi = nullptr;
   float const* mu = nullptr;
