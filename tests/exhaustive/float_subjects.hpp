@@ -17,7 +17,7 @@ using cppo::simd_lane;
 
 inline std::uint32_t bits_of(float x) { return x != x ? 0x7fc00000U : std::bit_cast<std::uint32_t>(x); }
 
-// Not to be judged: outside of what is promised.
+// Not compared: outside of what is promised.
 inline constexpr double no_promise = -1.0;
 
 // `f` takes one lane or many; `error(x, y)` says how wrong y is. Direction of monotony: +1 rising, -1 falling, 0 none.
@@ -65,7 +65,8 @@ subject on_integers(std::string name, Judged judged, Result result, Want want) {
   return {std::move(name), "units", 0.0, true, run};
 }
 
-// A function in double over every float; `want` is the C library's in long double, in units of the last place of double.
+// A function in double over every float. `want` is the C library's in long double, in units of the last place of
+// double.
 template <class F, class Want, class In>
 subject in_double(std::string name, double allowed, F f, Want want, In in) {
   auto const run = [f, want, in](float_block const& b, tally& t) {
