@@ -37,7 +37,8 @@ class simd_response {
     n.tokens = map_.tokens;
     response_outcome outcome = open_outcome(task_, b_, n);
     if (!summarize()) return run_as_seq();
-    bool const good = task_.reports ? decide<true>(outcome.diagnostics) : decide<false>(outcome.diagnostics);
+    bool const good = task_.reports ? decide<with_report::yes>(outcome.diagnostics)
+                                    : decide<with_report::no>(outcome.diagnostics);
     return good ? outcome : run_as_seq();
   }
 
@@ -99,7 +100,7 @@ class simd_response {
     Region const region = task_.region;
     soundness seen = input;
     each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+      each_register([&](int u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
         put_lanes(out + k, u * simd_size, load_tokens(region, g, from + u * simd_size).divergence());
       });
@@ -125,8 +126,10 @@ class simd_response {
 
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
-  template <bool Report>
+  template <with_report Report>
   bool decide(report& diagnostics) {
+    constexpr bool reports = Report == with_report::yes;
+    constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const length = task_.schedule_length(whole_.length);
     simd_reporter reporter(carry.count + 1, length);
@@ -137,7 +140,7 @@ class simd_response {
                                    V(task_.scale(whole_.length)), &whole};
     bool const far = out_of_cache();
     // Scaled by more than 1, a loss may overflow that is not seen in the sum.
-    bool const watched = Report && task_.scale(whole_.length) > 1.0F;
+    bool const watched = reports && task_.scale(whole_.length) > 1.0F;
     response_writer writer(task_.out, at_, watched, far);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
@@ -147,17 +150,17 @@ class simd_response {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
-      if constexpr (Report) if (all.rank() > 0) reporter.begin_chunk();
+      if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
-      writer.end(chunk, out, kept, Region::is_soft, Report ? &counts.tokens : nullptr);
-      if constexpr (Report) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
+      writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
+      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
     }
     if constexpr (can_stream) {
       if (far) end_streaming();
     }
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;
-    if constexpr (!Report) return true;
+    if constexpr (!reports) return true;
     reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
     return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
   }
