@@ -58,8 +58,8 @@ class block_reporter {
     if (by_column_) block_.add(shared_.tokens_at[bin], 1);
   }
   /// Adds the token to the counts that few tokens enter. `All`: also to those of numbers that outputs cannot hold.
-  template <bool All, class Region>
-  CPPO_HOST_DEVICE void put_rare(task<Real, Region> const& t, decided_token<Real> const& d) const noexcept {
+  template <bool All>
+  CPPO_HOST_DEVICE void put_rare(checked_call<Real> const& t, decided_token<Real> const& d) const noexcept {
     auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
     each_rarity(shared_.rare, d, one);
     if constexpr (All) t.each_narrowed(shared_.rare, d.record, one);
