@@ -5,10 +5,11 @@
 
 - Every ```cpp block is found, word for word, in a source file under examples/ or tests/ (indented as it likes; lines
   that only mark a snippet, `//! [name]`, do not count).
-- Every `trust_region(...)` in a table is found there too, spaces aside.
+- Every call that makes a region in a table, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces aside.
 - A ```text block after the line `<!-- printed by examples/NAME.cpp -->` is what that program prints. Its path is given
   by --program; a program that is not given is not run.
 - Every relative link leads to a file.
+- README.md has at most WORDS_IN_README words outside code blocks: what is longer belongs on a page of docs/.
 """
 
 import argparse
@@ -18,10 +19,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+WORDS_IN_README = 900
+
 FENCE = re.compile(r"^ *```(\w*)\s*$")
 PRINTED = re.compile(r"^ *<!-- printed by examples/(\w+)\.cpp -->\s*$")
 MARK = re.compile(r"^\s*//! \[[^\]]*\]\s*$")
-REGION = re.compile(r"`([^`]*\btrust_region\([^`]*)`")
+REGION = re.compile(r"`([^`]*\b(?:trust_region|reporting|softened|unrestricted|ppo|dppo|fixed_cppo|calibrated_cppo|trm_max"
+                    r"|trm_mean|presets::\w+)\([^`]*)`")
+WORD = re.compile(r"\S*\w\S*")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SOURCES = ("*.cpp", "*.hpp", "*.cu")
 
@@ -74,6 +79,13 @@ class Page:
                     program = found[1] if found else None
 
 
+def too_long(page):
+    words = sum(len(WORD.findall(line)) for _, line in page.prose)
+    if words <= WORDS_IN_README:
+        return []
+    return [f"README.md: {words} words outside code blocks, and {WORDS_IN_README} are allowed: move details to docs/"]
+
+
 def check(root, programs):
     faults, texts = [], {path: path.read_text(encoding="utf-8") for path in sources(root)}
     compiled = {path: code_lines(text) for path, text in texts.items()}
@@ -82,6 +94,8 @@ def check(root, programs):
         if not path.is_file():
             continue
         page, name = Page(path), path.relative_to(root)
+        if path == root / "README.md":
+            faults += too_long(page)
         for number, language, text, program in page.blocks:
             if language == "cpp":
                 block = [line.rstrip() for line in text.strip("\n").splitlines()]
