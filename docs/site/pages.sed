@@ -3,5 +3,9 @@
 s!(\]\([^):]*\.md)#[^)]*\)!\1)!g
 # A file that is no page lies three folders up from build/docs/html; as HTML, because a link to *.md is taken for a page.
 s!\[([^]]*)\]\((\.\./)?((examples|tests|benchmarks|LICENSE|NOTICE)[^)]*)\)!<a href="../../../\3">\1</a>!g
-# `a \| b` in a table shows its backslash unless it is HTML.
-/^\|/s!`([^`]*)\\\|([^`]*)`!<tt>\1\\|\2</tt>!g
+# In a table, code with `a \| b` shows its backslash and code with an apostrophe ends there, unless both are HTML.
+/^\|/{
+  s!`([^`]*)`!\x01\1\x02!g
+  s!\x01([^\x01\x02<>&]*('|\\\|)[^\x01\x02<>&]*)\x02!<tt>\1</tt>!g
+  y!\x01\x02!``!
+}
