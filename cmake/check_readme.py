@@ -5,7 +5,8 @@
 
 - Every ```cpp block is found, word for word, in a source file under examples/ or tests/ (indented as it likes; lines
   that only mark a snippet, `//! [name]`, do not count).
-- Every call that makes a region in a table, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces aside.
+- Every call in a table that makes a region, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces
+  aside.
 - A ```text block after the line `<!-- printed by examples/NAME.cpp -->` is what that program prints. Its path is given
   by --program; a program that is not given is not run.
 - Every relative link leads to a file.
@@ -24,8 +25,8 @@ WORDS_IN_README = 900
 FENCE = re.compile(r"^ *```(\w*)\s*$")
 PRINTED = re.compile(r"^ *<!-- printed by examples/(\w+)\.cpp -->\s*$")
 MARK = re.compile(r"^\s*//! \[[^\]]*\]\s*$")
-REGION = re.compile(r"`([^`]*\b(?:trust_region|reporting|softened|unrestricted|ppo|dppo|fixed_cppo|calibrated_cppo|trm_max"
-                    r"|trm_mean|presets::\w+)\([^`]*)`")
+REGION = re.compile(r"`([^`]*\b(?:trust_region|reporting|softened|unrestricted|ppo|dppo|fixed_cppo|calibrated_cppo"
+                    r"|trm_max|trm_mean|presets::\w+)\([^`]*)`")
 WORD = re.compile(r"\S*\w\S*")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SOURCES = ("*.cpp", "*.hpp", "*.cu")
