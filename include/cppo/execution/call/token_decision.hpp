@@ -1,5 +1,5 @@
 /// @file
-/// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
+/// Algorithm 1 for one token whose prefix is known. `seq` calls it in a loop, and each thread of a device calls it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,16 +10,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// A token decided.
+/// A token after its decision.
 template <class Real>
 struct decided_token {
   token_record<Real> record;
   Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
-  bool teaches;               ///< advantage times token weight is not 0
-  bool high, low;             ///< moves away from mu with A > 0, with A < 0
-  bool not_finite;            ///< loss or gradient, of input that is not bad
+  bool teaches;               ///< the weighted advantage is not 0
+  bool high, low;             ///< the update moves away from mu, with A > 0 (high) or A < 0 (low)
+  bool not_finite;            ///< loss or gradient is not finite although the input is good
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -28,8 +28,8 @@ struct decided_token {
   }
 };
 
-/// Decides a token whose weight is set, `before` the sums before it. `bad`: its input is bad and propagated. Without
-/// `traces`, c_t and x_t are left out of the record.
+/// Decides a token whose weight is set. `before` are the sums before it. `bad`: its input is bad and propagated.
+/// Without `traces`, c_t and x_t are left out of the record.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
                                                             bool bad, Real extra_weight, Real scale,
@@ -38,7 +38,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   Region const& region = call.region;
   Real const z_value = t.weighted_divergence().raw();
   exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
-  // A mask sees what its region declares, no more: what else is known here, another executor may not know.
+  // A mask sees only what its region declares. What else is known here, another executor may not know.
   V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.allowance.value());
   if constexpr (scans_prefix<Region>)
     t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
@@ -89,7 +89,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   return d;
 }
 
-/// Counts what a token decided under `Mask` came to.
+/// Counts a token that was decided under the mask type `Mask`.
 template <class Mask, class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
   decision const c = d.code();
@@ -112,7 +112,7 @@ CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_toke
   n.masked_low += static_cast<Count>(masked && d.low);
 }
 
-/// f(count) for each of the counts that few tokens take part in, and this one does.
+/// Calls f(count) for each of those counts that few tokens enter and that this token does.
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <class Count, class Real, class F>
 CPPO_HOST_DEVICE constexpr void each_rarity(token_counts<Count>& n, decided_token<Real> const& d, F const& f) noexcept {

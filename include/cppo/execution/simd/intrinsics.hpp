@@ -1,6 +1,7 @@
 /// @file
 /// What registers of floats need and xsimd does not offer: bits of a mask, running sums, compress, expand, streaming
-/// stores. With simd_lanes.hpp the only file with intrinsics; every function has a plain form for other instruction sets.
+/// stores. Beside registers.hpp the only file with intrinsics. Every function has a plain form for other instruction
+/// sets.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -175,8 +176,8 @@ CPPO_ALWAYS_INLINE __m256i lanes_from(std::uint64_t bytes) noexcept {
 }
 #endif
 
-/// Can a register be written past the caches? Only where it is a whole line: a part of one waits for the others, and
-/// the tokens between them take too long.
+/// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line
+/// would wait for the rest of it, which takes too long to come.
 #if defined(__AVX512F__)
 inline constexpr bool can_stream = simd_size == 16;
 #else
