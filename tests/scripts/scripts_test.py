@@ -300,6 +300,7 @@ class CheckReadme(unittest.TestCase):
     def test_links_lead_to_files(self):
         self.assertEqual(self.faults("[one](examples/01_one.cpp#L1) and [two](https://example.org/x)\n"), "")
         self.assertIn("README.md:1: there is no docs/none.md", self.faults("[none](docs/none.md)\n"))
+        self.assertIn("README.md: the link [a b] does not stand in one line", self.faults("[a\nb](README.md)\n"))
 
     def test_the_readme_stays_short(self):
         code = "```text\n" + "word " * 1000 + "\n```\n"
