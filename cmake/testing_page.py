@@ -16,7 +16,7 @@ from pathlib import Path
 
 # The first pattern that matches decides. Name of the group, what it holds, pattern on the test's name.
 GROUPS = [
-    ("single header", "the whole suite again, against the amalgamated header", r"^single header:"),
+    ("single header", "it gives the compiler the tokens of the tree", r"^single_header_has_the_same_tokens"),
     ("dispatch", "one call compiled for several instruction sets, against `seq`", r"^dispatch:"),
     ("trainer", "the example trainer: gradients, sampling, the same bits at every thread count", r"^trainer:"),
     ("conformance", "vectors of public implementations and of a float64 reference", r"^conformance\."),

@@ -49,6 +49,12 @@ endforeach()
 
 cppo_add_cuda_test(cuda_builds.kernel "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu")
 
+if(TARGET single_header_file)
+  add_test(NAME single_header_has_the_same_tokens.nvcc
+    COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/scripts/same_tokens.py" --include "${cppo_include_dir}"
+            --single "${single}" -- "${CPPO_NVCC}" -std=c++20 -x cu -DCPPO_USE_CUDA=1)
+endif()
+
 # The registers, stack and spills of builds/executor.cu against a stored table; `./run test-cuda --compile` looks at
 # sm_80 and sm_100 too.
 add_test(NAME cuda_resources
