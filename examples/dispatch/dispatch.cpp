@@ -9,27 +9,38 @@
   CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&);
 #define CPPO_DISPATCH_ENTRY(isa) CPPO_DISPATCH_LANES(isa), CPPO_DISPATCH_CALL(isa)
 
-#if CPPO_DISPATCH_X86_64
+// CMake says which builds are linked. Levels, not single features: what a compiler makes of one may need all that belongs
+// to it.
+#if CPPO_DISPATCH_HAS_x86_64
 CPPO_DISPATCH_DECLARE(x86_64)
+#endif
+#if CPPO_DISPATCH_HAS_x86_64_v3
 CPPO_DISPATCH_DECLARE(x86_64_v3)
+#endif
+#if CPPO_DISPATCH_HAS_x86_64_v4
 CPPO_DISPATCH_DECLARE(x86_64_v4)
-#else
+#endif
+#if CPPO_DISPATCH_HAS_default
 CPPO_DISPATCH_DECLARE(default)
 #endif
 
 namespace dispatch {
 
 std::span<build const> builds() {
-#if CPPO_DISPATCH_X86_64
-  // Builds are for levels, not for single features: a compiler may use everything that belongs to a level.
   static build const all[] = {
+#if CPPO_DISPATCH_HAS_x86_64
       {"x86-64", true, CPPO_DISPATCH_ENTRY(x86_64)},
-      {"x86-64-v3", __builtin_cpu_supports("x86-64-v3") != 0, CPPO_DISPATCH_ENTRY(x86_64_v3)},
-      {"x86-64-v4", __builtin_cpu_supports("x86-64-v4") != 0, CPPO_DISPATCH_ENTRY(x86_64_v4)},
-  };
-#else
-  static build const all[] = {{"what the compiler was told", true, CPPO_DISPATCH_ENTRY(default)}};
 #endif
+#if CPPO_DISPATCH_HAS_x86_64_v3
+      {"x86-64-v3", __builtin_cpu_supports("x86-64-v3") != 0, CPPO_DISPATCH_ENTRY(x86_64_v3)},
+#endif
+#if CPPO_DISPATCH_HAS_x86_64_v4
+      {"x86-64-v4", __builtin_cpu_supports("x86-64-v4") != 0, CPPO_DISPATCH_ENTRY(x86_64_v4)},
+#endif
+#if CPPO_DISPATCH_HAS_default
+      {"what the compiler was told", true, CPPO_DISPATCH_ENTRY(default)},
+#endif
+  };
   return all;
 }
 
