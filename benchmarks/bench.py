@@ -17,6 +17,7 @@ from pathlib import Path
 import bench_page
 import bench_tables
 import bench_targets
+import compile_cost
 
 HERE = Path(__file__).resolve().parent
 NEEDED = {"x86-64": "", "x86-64-v3": "avx2 bmi1 bmi2 f16c fma abm movbe",
@@ -129,6 +130,7 @@ def read_arguments():
     parser.add_argument("--python-with-torch", help=argparse.SUPPRESS)
     parser.add_argument("--driver-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--torch-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--compiler", help=argparse.SUPPRESS)  # none: what calls cost to compile is left out
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # no other instruction set
     parser.add_argument("--without-torch", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and results.json")
@@ -159,8 +161,19 @@ def main():
     rows = stream(command + ["--suites", SUITES, "--sizes", sizes, *effort, *arguments.driver_arguments.split()], notes)
     if not arguments.without_torch:
         rows += torch_rows(arguments, library, effort, notes)
+    if arguments.compiler and platform.machine() == "x86_64":
+        rows += compiling(arguments.compiler)
     report(arguments, model, isa, rows, notes)
     return 0 if any("samples" in row for row in rows) and not any("ended with status" in note for note in notes) else 1
+
+
+def compiling(name):
+    """What calls cost to compile, as rows for a table."""
+    compiler = compile_cost.Compiler(name, HERE.parent / "include", "x86-64-v3")
+    for row in compile_cost.rows(compiler):
+        print(f"  compiling {row[0]}: {row[1]:.2f} s", file=sys.stderr, flush=True)
+        yield {"suite": "compiling", "name": row[0], "seconds": row[1], "bytes": row[2], "symbols": row[3],
+               "compiler": f"{name} {compiler.version}"}
 
 
 def report(arguments, model, isa, rows, notes):

@@ -148,6 +148,15 @@ def instruction_sets(rows):
     return table
 
 
+def compiling(rows):
+    of = [row for row in rows if row.get("suite") == "compiling"]
+    table = Table("What it costs to compile", ["a file with", "seconds", "bytes of code", "symbols"],
+                  f"{of[0]['compiler']} -O2 -march=x86-64-v3, seconds of processor time, the least of three." if of else "")
+    for row in of:
+        table.add(row["name"], f"{row['seconds']:.2f}", row["bytes"], row["symbols"])
+    return table
+
+
 def all_tables(rows):
     tables = [
         shapes(rows),
@@ -160,5 +169,6 @@ def all_tables(rows):
         alternatives(rows, "threads", "Threads", first_of_kind, "Meaningful on an idle machine only."),
         memory(rows),
         instruction_sets(rows),
+        compiling(rows),
     ]
     return [table for table in tables if table.rows]
