@@ -82,9 +82,9 @@ batch_of<T> with_subnormals(std::uint64_t seed) {
 
 template <class Executor, class T, class Region>
 auto flushing(Executor const& executor, batch_of<T> const& batch, Region const& region, cppo::loss_options const& o,
-              bool with_trace = true) {
+              asks_for asked = asks_for::trace) {
   flush_to_zero const mode;
-  return cppo::testing::capture(executor, batch, region, o, with_trace);
+  return cppo::testing::capture(executor, batch, region, o, asked);
 }
 
 // Every output of `got` is that of `want`, flushed, to the bit; x_t may be 0 where Z_t is subnormal.

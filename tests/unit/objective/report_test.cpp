@@ -27,7 +27,7 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
   report& r = c.r;
   bool first_token = true;
   for (index_t b = 0; b < batch.responses; ++b) {
-    std::vector<index_t> const slots = batch.row(b, true);
+    std::vector<index_t> const slots = batch.token_row(b);
     auto const n = static_cast<index_t>(slots.size());
     if (n > 0) ++r.counts.responses;
     cppo_test::lane_recount loss, divergence, weighted, gate;
