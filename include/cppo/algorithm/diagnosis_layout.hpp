@@ -11,6 +11,12 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// A slot as far as rows are told from columns.
+struct slot_in_rows {
+  bool active = false;      ///< holds a token
+  double advantage = 0.0;   ///< of the token
+};
+
 /// R rows of W slots as they are read: are they W rows of R slots instead, or columns?
 ///
 /// Rows instead: whatever marks a new response (a first token after padding, another advantage) stands where one of the
@@ -30,15 +36,17 @@ class layout_watch {
   /// Is there anything to be told?
   constexpr bool on() const noexcept { return on_; }
 
-  /// The next slot, row by row: is it a token, and the one above it? Their advantages, where they are.
-  constexpr void see(bool active, double advantage, bool active_above, double advantage_above) noexcept {
+  /// The next slot, row by row, and the one above it.
+  constexpr void see(slot_in_rows here, slot_in_rows above) noexcept {
     if (!on_) return;
+    bool const active = here.active;
+    double const advantage = here.advantage;
     if (at_ % width_ == 0) begin_row();
     bool const first = at_ == 0;
     if (!first && active && !was_active_) starts_.add(*this);
     if (!first && !active && was_active_) ends_.add(*this);
     if (!first && active && was_active_ && advantage != last_advantage_) changes_.add(*this);
-    if (at_ >= width_) see_column(active, active_above, advantage != advantage_above);
+    if (at_ >= width_) see_column(here, above);
     if (active && in_row_ > 0 && advantage != in_row_advantage_) ++(advantage > in_row_advantage_ ? rises_ : falls_);
     if (active) in_row_advantage_ = last_advantage_ = advantage;
     in_row_ += active ? 1 : 0;
@@ -77,14 +85,14 @@ class layout_watch {
     in_row_ = 0;
     shrinks_ = holed_ = waits_ = false;
   }
-  constexpr void see_column(bool active, bool above, bool unlike) noexcept {
-    grows_ = grows_ || (active && !above);
-    holed_ = holed_ || (active && waits_);
-    if (!active && above) {
+  constexpr void see_column(slot_in_rows here, slot_in_rows above) noexcept {
+    grows_ = grows_ || (here.active && !above.active);
+    holed_ = holed_ || (here.active && waits_);
+    if (!here.active && above.active) {
       shrinks_ = true;
       waits_ = waits_ || in_row_ > 0;
     }
-    if (active && above) ++(unlike ? unlike_above_ : like_above_);
+    if (here.active && above.active) ++(here.advantage != above.advantage ? unlike_above_ : like_above_);
   }
   /// Rows without a token, that they should stand together: any order of full and empty ones is as likely.
   constexpr void end_row() noexcept {

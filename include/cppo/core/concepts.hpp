@@ -84,14 +84,14 @@ consteval lent_inputs lent_to() noexcept {
 
 // The lanes that parts are checked on, and what instantiates the bodies they are asked with.
 template <class M>
-using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), true>>;
+using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), score::known>>;
 /// A mask's excess is asked for where S and W are known as numbers, declared or not.
 template <class M>
-using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), true>>;
+using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), score::known>>;
 template <class D>
-using score_probe = lane<probe_register<needs::none, lent_to<D>(), false>>;
+using score_probe = lane<probe_register<needs::none, lent_to<D>(), score::unknown>>;
 /// For parts that see no token.
-using plain_probe = lane<probe_register<needs::none, lent_inputs::none, false>>;
+using plain_probe = lane<probe_register<needs::none, lent_inputs::none, score::unknown>>;
 
 template <class P, class... Args>
 constexpr auto ask_call(P const& p, Args const&... args) { return p(args...); }

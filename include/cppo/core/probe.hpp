@@ -15,13 +15,15 @@ CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) n
   return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
-/// Stands for the register of a part that is checked. It declares `Declared` and reads `Lent`. `Scored`: a token's D
-/// and what follows from it are known when the part is asked.
-template <needs Declared, lent_inputs Lent, bool Scored>
+/// Whether a token's D, and what follows from it, is known when a part is asked.
+enum class score : std::uint8_t { unknown, known };
+
+/// Stands for the register of a part that is checked. It declares `Declared`, reads `Lent` and is asked when `Score`.
+template <needs Declared, lent_inputs Lent, score Score>
 struct probe_register {};
 
-template <needs Declared, lent_inputs Lent, bool Scored>
-struct register_ops<probe_register<Declared, Lent, Scored>> : register_ops<float> {};
+template <needs Declared, lent_inputs Lent, score Score>
+struct register_ops<probe_register<Declared, Lent, Score>> : register_ops<float> {};
 
 /// What a part may ask of tokens of V: everything, but where it is checked.
 template <class V>
@@ -30,12 +32,12 @@ struct permitted {
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
-template <needs Declared, lent_inputs Lent, bool Scored>
-struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
-  static constexpr bool scored = Scored;
+template <needs Declared, lent_inputs Lent, score Score>
+struct permitted<lane<probe_register<Declared, Lent, Score>>> {
+  static constexpr bool scored = Score == score::known;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
-    return Scored && (Declared | wanted) == Declared;
+    return scored && (Declared | wanted) == Declared;
   }
 };
 

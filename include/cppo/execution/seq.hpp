@@ -24,7 +24,7 @@ class seq_response {
         scratch_(scratch),
         slots_(t.batch.shape().slots(b)),
         count_(count_response(t, b)),
-        traces_(t.wants_trace()) {}
+        traces_(wanted_trace(t)) {}
 
   constexpr response_outcome run() {
     response_outcome outcome = open_outcome(task_, b_, count_);
@@ -81,7 +81,7 @@ class seq_response {
     position<V> const at(by_column ? i + 1 : before.count + 1);
     t.set_weight(at, whole, schedule_for(task_.region.weight(), task_.schedule_length(whole.length))(at));
     Real const extra_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
-    auto const d = decide_token(task_, t, s == slot::bad, extra_weight, task_.scale(whole.length), before, traces_);
+    auto const d = decide_token(task_, t, s, extra_weight, task_.scale(whole.length), before, traces_);
     task_.write(b_, i, d.record);
     if (task_.reports) report_token(d, rank, at[0], whole.length, sums, diagnostics);
     before = before + prefix_step(t);
@@ -111,7 +111,7 @@ class seq_response {
   std::vector<Real>& scratch_;
   index_t slots_;
   response_count count_;
-  bool traces_;
+  trace_values traces_;
 };
 
 /// Numbers that `seq_response` may keep at a time.

@@ -23,12 +23,12 @@ CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
                            argument::token_weight, argument::response_mask}) {
-    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
+    if (!is_plain<Real>(t.batch[a], elements_in(a))) return false;
   }
   for (int s = 0; s < sinks; ++s) {
     auto const which = static_cast<sink>(s);
     bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
-    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
+    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], elements_in(which)))) return false;
   }
   return true;
 }

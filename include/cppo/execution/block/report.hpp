@@ -57,12 +57,12 @@ class block_reporter {
     if (!kept) block_.add(shared_.masked_at[bin], 1);
     if (by_column_) block_.add(shared_.tokens_at[bin], 1);
   }
-  /// Counts what few tokens take part in; `all`: what outputs cannot hold, too.
-  template <bool All, class Region>
+  /// Counts what few tokens take part in; where a body is made for any call, what outputs cannot hold, too.
+  template <body_for Calls, class Region>
   CPPO_HOST_DEVICE void put_rare(task<Real, Region> const& t, decided_token<Real> const& d) const noexcept {
     auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
     each_rarity(shared_.rare, d, one);
-    if constexpr (All) t.each_narrowed(shared_.rare, d.record, one);
+    if constexpr (Calls == body_for::any) t.each_narrowed(shared_.rare, d.record, one);
   }
   /// Adds what waits, `here` tokens from token `from` of the response on: as `lane_sums` does, one lane a job.
   CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {

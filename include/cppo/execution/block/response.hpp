@@ -10,20 +10,21 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// `Usual`: the call `is_usual`, and so is the response: where its input is not sound, `run` says so and nothing counts.
+/// For usual calls the response is usual too: where its input is not sound, `run` says so and nothing counts.
 /// Otherwise everything is provided for, at more registers.
-template <class Block, class Real, class Region, bool Usual>
+template <class Block, class Real, class Region, body_for Calls>
 class block_response {
+  static constexpr bool usual = Calls == body_for::usual;
   using V = lane<Real>;
   using job = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
   using reporter = block_reporter<Block, Real>;
-  using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
+  using units = std::conditional_t<!usual || reads_prefix<Region>, all_units, net_units>;
   template <class T>
   using local = typename Block::template local<T>;
   static constexpr int threads = Block::threads;
-  static constexpr bool scans = scans_prefix<Region> || !Usual;
-  static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
+  static constexpr bool scans = scans_prefix<Region> || !usual;
+  static constexpr int written_sinks = usual ? 3 : sinks;  // loss, gradient, mask come first
   static_assert(threads <= reporter::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
@@ -51,10 +52,10 @@ class block_response {
   /// Valid tokens, 0 if the response is rejected.
   CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
 
-  /// Decides and writes every slot; false, with nothing that counts, if `Usual` and the response is not.
+  /// Decides and writes every slot; false, with nothing that counts, where that is not usual.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if constexpr (!Usual) n = inspect();
+    if constexpr (!usual) n = inspect();
     else if (!count_by_mask(n)) return false;
     block_.apart([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
@@ -117,7 +118,7 @@ class block_response {
   /// What slot i holds; past the last one, nothing.
   CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
     if (i >= slots_) return slot::excluded;
-    if constexpr (Usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
+    if constexpr (usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
     status why;
     slot const s = inspect_slot(task_, b_, i, why);
     return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
@@ -133,14 +134,14 @@ class block_response {
                                row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
-    bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
+    bool const good = !usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
-    if constexpr (!Usual) lend_lists(task_.batch, b_, i, t, lists);
+    if constexpr (!usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(scores_[i]));
     return good;
   }
@@ -203,15 +204,15 @@ class block_response {
   }
   CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
     for (int s = 0; s < written_sinks; ++s)
-      row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
+      row(static_cast<sink>(s)).write(i, r.values[s], elements_in(static_cast<sink>(s)));
   }
   // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
     return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
   }
   CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
-  CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
-  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept {
+  CPPO_HOST_DEVICE block_row<Calls, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
+  CPPO_HOST_DEVICE block_row<Calls, Real> row(sink s) const noexcept {
     return {task_.out[static_cast<int>(s)], b_, begin_};
   }
 
@@ -261,7 +262,7 @@ class block_response {
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
   CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
-    if (Usual && n.tokens == slots_) {
+    if (usual && n.tokens == slots_) {
       index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};
       block_.apart([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
       return here;
@@ -280,13 +281,14 @@ class block_response {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) lend_lists(task_.batch, b_, i, h.t, lists);
+    if constexpr (!usual) lend_lists(task_.batch, b_, i, h.t, lists);
+    trace_values const traces = usual ? trace_values::left_out : wanted_trace(task_);
     decided_token<Real> const d =
-        decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
+        decide_token(task_, h.t, h.what, h.extra_weight, scale, before, traces);
     write(i, d.record);
     if (!task_.reports) return;
     counts.template see<typename Region::mask_type>(d);
-    reporting().template put_rare<!Usual>(task_, d);
+    reporting().template put_rare<Calls>(task_, d);
     reporting().put(from + h.rank, staged_from, d);
     reporting().put_position(h.t.at()[0], d.kept());
   }
