@@ -1,6 +1,6 @@
 /// @file
 /// What differs between compilers and targets, and nothing else. Apart from it, only what is about registers
-/// (execution/simd/registers.hpp, execution/simd/intrinsics.hpp) or a device's own instructions has compiler `#ifdef`s.
+/// (execution/simd/registers.hpp, intrinsics.hpp, bits.hpp) or a device's own instructions has compiler `#ifdef`s.
 #pragma once
 
 #include <cppo/macros_off.inc>

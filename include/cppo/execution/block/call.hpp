@@ -90,30 +90,46 @@ CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Re
   return t.needs_sweep() ? m.state->divisor : 1.0;
 }
 
+/// The first response whose offsets are out of order; the number of responses if there is none.
+template <class Block>
+CPPO_HOST_DEVICE index_t first_out_of_order(Block& block, layout const& l) noexcept {
+  typename Block::template local<index_t> wrong{};
+  block.apart([&](int th) {
+    wrong[th] = l.responses();
+    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
+      if (!l.check_order(b, b + 1).ok()) wrong[th] = b;
+    }
+  });
+  return block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
+}
+/// Responses are sorted by the bits of their number of slots, longest first. 63: an empty one.
+CPPO_HOST_DEVICE constexpr int length_bucket(index_t slots) noexcept {
+  int k = 63;
+  for (index_t n = slots; n > 0; n >>= 1) --k;
+  return k;
+}
+/// Where each bucket begins, from how many are in it.
+CPPO_HOST_DEVICE inline void begin_buckets(std::uint32_t (&buckets)[64]) noexcept {
+  std::uint32_t before = 0;
+  for (std::uint32_t& n : buckets) {
+    std::uint32_t const here = n;
+    n = before;
+    before += here;
+  }
+}
+
 /// Step 1.
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t,
                                    call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
-  auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
-  typename Block::template local<index_t> wrong{};
-  block.apart([&](int th) {
-    wrong[th] = l.responses();
-    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
-      if (!check(b).ok()) wrong[th] = b;
-    }
-    for (int k = th; k < 64; k += Block::threads) buckets[k] = 0;
-  });
-  index_t const first_wrong = block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
-  auto const bucket = [&](index_t b) {  // 63: an empty response
-    int k = 63;
-    for (index_t n = l.slots(b); n > 0; n >>= 1) --k;
-    return k;
-  };
+  auto const bucket = [&](index_t b) { return length_bucket(l.slots(b)); };
+  block.apart([&](int th) { for (int k = th; k < 64; k += Block::threads) buckets[k] = 0; });
+  index_t const first_wrong = first_out_of_order(block, l);
   block.each([&](int th) {
     if (th == 0) {
       *m.state = call_state{};
-      if (first_wrong < l.responses()) m.state->refused = check(first_wrong);
+      if (first_wrong < l.responses()) m.state->refused = l.check_order(first_wrong, first_wrong + 1);
     }
     if (first_wrong < l.responses()) return;
     for (index_t b = th; b < l.responses(); b += Block::threads) (void)block.add(buckets[bucket(b)], 1);
@@ -121,12 +137,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
   if (first_wrong < l.responses()) return;
   block.each([&](int th) {
     if (th != 0) return;
-    std::uint32_t before = 0;
-    for (std::uint32_t& n : buckets) {
-      std::uint32_t const here = n;
-      n = before;
-      before += here;
-    }
+    begin_buckets(buckets);
     m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
     m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
   });

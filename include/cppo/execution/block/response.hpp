@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/block/inspection.hpp>
 #include <cppo/execution/block/report.hpp>
 #include <cppo/execution/block/statistics.hpp>
 #include <cppo/execution/call/host_executor.hpp>
@@ -89,31 +90,7 @@ class block_response {
     return block_.reduce(wrong, plus{}) == 0;
   }
 
-  /// `count_response`
-  CPPO_HOST_DEVICE response_count inspect() noexcept {
-    struct found { index_t tokens = 0, bad = 0, first = 0; };
-    local<found> mine{};
-    bool const bad_counts = task_.bad_input == on_bad_input::propagate;
-    index_t const slots = slots_;
-    block_.apart([&](int th) {
-      mine[th].first = slots;
-      for (index_t i = th; i < slots; i += threads) {
-        status why;
-        slot const s = inspect_slot(task_, b_, i, why);
-        if (s == slot::bad && mine[th].bad++ == 0) mine[th].first = i;
-        mine[th].tokens += s == slot::token || (s == slot::bad && bad_counts) ? 1 : 0;
-      }
-    });
-    found const all = block_.reduce(mine, [](found const& a, found const& b) {
-      return found{a.tokens + b.tokens, a.bad + b.bad, a.first < b.first ? a.first : b.first};
-    });
-    response_count n;
-    n.tokens = all.tokens;
-    n.bad = all.bad;
-    if (n.bad > 0) (void)inspect_slot(task_, b_, all.first, n.first_bad);
-    settle_rejection(task_, b_, n);
-    return n;
-  }
+  CPPO_HOST_DEVICE response_count inspect() noexcept { return count_response(block_, task_, b_, slots_); }
 
   /// What slot i holds; past the last one, nothing.
   CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
@@ -165,37 +142,37 @@ class block_response {
   }
   /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.
   CPPO_HOST_DEVICE std::uint32_t score(response_summary& whole) noexcept {
-    struct seen {
-      exact_sum sum;
-      Real top = Real(-max_score);
-      std::uint32_t wrong = 0;
-    };
-    local<seen> mine{};
+    local<scored> mine{};
     block_.apart([&](int th) {
-      seen s;
-      for (index_t i = th; i < slots_; i += threads) {
-        slot const what = look(i);
-        Real d = special<Real>::nan;
-        if (what != slot::excluded) {
-          token<V> t;
-          top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0U : 1U;
-          d = t.divergence().raw();
-          s.sum = s.sum + to_grid(d);
-          s.top = d > s.top ? d : s.top;
-        }
-        scores_[i] = d;
-      }
+      scored s;
+      for (index_t i = th; i < slots_; i += threads) scores_[i] = score_slot(i, s);
       mine[th] = s;
     });
-    seen const all = block_.reduce(mine, [](seen const& a, seen const& b) {
-      return seen{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
+    scored const all = block_.reduce(mine, [](scored const& a, scored const& b) {
+      return scored{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
     });
     if constexpr (any(Region::needed, needs::response)) {
       whole.divergence_sum = all.sum;
       whole.max_divergence = static_cast<double>(all.top) + 0.0;  // never -0
     }
     return all.wrong;
+  }
+  /// What a thread makes of the slots that it scores.
+  struct scored {
+    exact_sum sum;
+    Real top = Real(-max_score);
+    std::uint32_t wrong = 0;
+  };
+  CPPO_HOST_DEVICE Real score_slot(index_t i, scored& so_far) const noexcept {
+    slot const what = look(i);
+    if (what == slot::excluded) return special<Real>::nan;
+    token<V> t;
+    top_k_row<Real> lists;
+    so_far.wrong += make(what, i, t, lists) ? 0U : 1U;
+    Real const d = t.divergence().raw();
+    so_far.sum = so_far.sum + to_grid(d);
+    so_far.top = d > so_far.top ? d : so_far.top;
+    return d;
   }
 
   /// +0 in every output.
@@ -229,17 +206,7 @@ class block_response {
       local<held> mine{};
       local<units> step{};
       index_t const here = rank_tokens(n, base, mine);
-      block_.apart([&](int th) {
-        held& h = mine[th];
-        if (h.what == slot::excluded) return;
-        top_k_row<Real> lists;
-        index_t const i = base + th;
-        counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
-        h.extra_weight = row(argument::token_weight).value(i, Real(1));
-        position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
-        h.t.set_weight(at, whole_, weigh(at));
-        if constexpr (scans) step[th] = units(prefix_step(h.t));
-      });
+      make_tile(base, before.count, weigh, mine, step, counts);
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
       index_t const rank = before.count - first;
@@ -275,6 +242,22 @@ class block_response {
     index_t const here = block_.exclusive_sum(rank);
     block_.apart([&](int th) { mine[th].rank = rank[th]; });
     return here;
+  }
+  /// Makes the tokens of a tile, `before` of the response in front of it: their weights, and what they add to the sums.
+  template <class Schedule>
+  CPPO_HOST_DEVICE void make_tile(index_t base, index_t before, Schedule const& weigh, local<held>& mine,
+                                  local<units>& step, local<block_counts<Real>>& counts) const noexcept {
+    block_.apart([&](int th) {
+      held& h = mine[th];
+      if (h.what == slot::excluded) return;
+      top_k_row<Real> lists;
+      index_t const i = base + th;
+      counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
+      h.extra_weight = row(argument::token_weight).value(i, Real(1));
+      position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
+      h.t.set_weight(at, whole_, weigh(at));
+      if constexpr (scans) step[th] = units(prefix_step(h.t));
+    });
   }
   CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from,
                                     Real scale, block_counts<Real>& counts) const noexcept {

@@ -99,7 +99,8 @@ __noinline__ __device__ void decide_any(typename Block::storage& collectives, un
 template <pass Pass, team Who, class Block, class Real, class Region>
 __device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory,
                      std::uint32_t& taken, int worker, int workers) {
-  using body = block_response<Block, Real, Region, Pass == pass::usual ? body_for::usual : body_for::any>;
+  constexpr body_for calls = Pass == pass::usual ? body_for::usual : body_for::any;
+  using body = block_response<Block, Real, Region, calls>;
   layout const& l = call.t.batch.shape();
   if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
   Block threads(collectives);
@@ -180,7 +181,22 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
 }
 
-/// Adds up outcomes; the last block to be done adds up the blocks and says how the call ended.
+/// Adds up outcomes; true for the last block to be done, which adds up the blocks.
+template <class Folding, class Real, class Region>
+__device__ bool fold_outcomes(device_call<Real, Region> const& call, Folding const& folding, bool& last) {
+  index_t const first = index_t{blockIdx.x} * fold_width, left = call.t.batch.shape().responses() - first;
+  folding.run(call.m.outcomes + first, left < fold_width ? left : fold_width, call.m.folds[blockIdx.x]);
+  if (gridDim.x == 1) return true;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(&call.m.state->folded, 1U) == gridDim.x - 1;
+  __syncthreads();
+  if (!last) return false;
+  __threadfence();
+  folding.run(call.m.folds, gridDim.x, *call.m.folds);
+  return true;
+}
+/// Adds up outcomes and says how the call ended.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps)
     fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
@@ -192,23 +208,7 @@ __global__ void __launch_bounds__(threads_for_steps)
   block threads(collectives);
   call_state& s = *call.m.state;
   bool const refused = call.refused();
-  index_t const responses = call.t.batch.shape().responses();
-  if (!refused) {
-    folding const one(threads, shared);
-    index_t const first = index_t{blockIdx.x} * fold_width, left = responses - first;
-    one.run(call.m.outcomes + first, left < fold_width ? left : fold_width, call.m.folds[blockIdx.x]);
-    if (gridDim.x > 1) {
-      __threadfence();
-      __syncthreads();
-      if (threadIdx.x == 0) last = atomicAdd(&s.folded, 1U) == gridDim.x - 1;
-      __syncthreads();
-      if (!last) return;
-      __threadfence();
-      one.run(call.m.folds, gridDim.x, *call.m.folds);
-    }
-  } else if (blockIdx.x > 0) {
-    return;
-  }
+  if (refused ? blockIdx.x > 0 : !fold_outcomes(call, folding(threads, shared), last)) return;
   __syncthreads();
   if (threadIdx.x != 0) return;
   if (refused) {

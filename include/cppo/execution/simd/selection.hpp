@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/quantile.hpp>
+#include <cppo/execution/simd/bits.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
 #include <algorithm>
