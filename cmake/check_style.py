@@ -3,11 +3,11 @@
 
     check_style.py [--root DIR]           exit status 1 if a rule is broken
 
-A line holds at most 120 columns. A header of the library has at most 300 lines, a numbered example 80. A function has at
-most 30 lines between its braces; a test case, whose checks are read as a list, 50; the `main` of a numbered example is
-the example; a switch that returns in every case is a table, of any length. In the library's headers a flag that chooses
-code is an enum: no template parameter is a bool, no template argument is a literal true or false, and no function takes
-two bools by position.
+A line holds at most 120 columns. A header of the library has at most 300 lines, a numbered example 80. A function has
+at most 30 lines between its braces; a test case, whose checks are read as a list, 50; the `main` of a numbered example
+is the example; a switch that returns in every case is a table, of any length. In the library's headers a flag that
+chooses code is an enum: no template parameter is a bool, no literal true or false is passed by position, no function
+takes two bools by position.
 """
 
 import argparse
@@ -107,8 +107,8 @@ def functions(code):
     return found
 
 
-TABLE = re.compile(r"\s*switch\s*\([^{}]*\)\s*\{(\s*(case\s[\w:]+|default):)+(\s*return\b[^;]*;(\s*(case\s[\w:]+|default):)*)+"
-                   r"\s*\}\s*(return\b[^;]*;\s*)?")
+CASE = r"(\s*(case\s[\w:]+|default):)"
+TABLE = re.compile(rf"\s*switch\s*\([^{{}}]*\)\s*\{{({CASE}+\s*return\b[^;]*;)+\s*\}}\s*(return\b[^;]*;\s*)?")
 
 
 def is_table(code, first, last):
@@ -122,6 +122,9 @@ def is_table(code, first, last):
 
 BOOL_PARAMETER = re.compile(r"[<,]\s*bool\b\s*(?:[A-Z]\w*|=|\.\.\.)")
 BOOL_ARGUMENT = re.compile(r"(?:\w<|[,>]\s)\s*(?:true|false)\s*>|\w<(?:true|false)\s*,")
+# What stands before the list, and the list without the lists in it.
+LIST = re.compile(r"([\w>\]]*)\s*\(([^()]*)\)")
+LITERAL_BOOL = re.compile(r"(?:^|,)\s*(?:true|false)\s*(?:$|,)")
 # A bool of one letter is an operand: `both(bool a, bool b)`.
 NAMED_BOOL = re.compile(r"(?:^|,)\s*(?:\[\[maybe_unused\]\]\s*)?bool\s+(?:const\s+)?\w{2,}")
 
@@ -143,7 +146,8 @@ class Checker:
 
     def check_columns(self, path, text):
         if path.suffix in CPP:
-            text = blanked(re.compile(f"{RAW_STRING}|{ERROR}", re.DOTALL | re.MULTILINE), text)
+            unbreakable = re.compile(f"{RAW_STRING}|{ERROR}", re.DOTALL | re.MULTILINE)
+            text = unbreakable.sub(lambda m: "\n" * m[0].count("\n"), text)
         for number, line in enumerate(text.splitlines(), 1):
             if len(line.rstrip()) > COLUMNS and not UNBREAKABLE.search(line):
                 self.problem(path, number, f"{len(line)} columns", f"break the line: {COLUMNS} columns at most")
@@ -161,16 +165,21 @@ class Checker:
             self.problem(path, 1, f"a file of {lines} lines", f"{remedy}: {most} lines at most")
 
     def check_flags(self, path, code):
-        for pattern, what in ((BOOL_PARAMETER, "a bool as template parameter"),
-                              (BOOL_ARGUMENT, "a literal bool as template argument")):
-            for found in pattern.finditer(code):
-                self.problem(path, code.count("\n", 0, found.start()) + 1, what,
-                             "write an enum whose values say what is chosen")
-        while lists := list(re.finditer(r"\(([^()]*)\)", code)):
+        def flag(found, what, remedy="write an enum whose values say what is chosen"):
+            self.problem(path, code.count("\n", 0, found.start(found.lastindex or 0)) + 1, what, remedy)
+
+        code = blanked(DIRECTIVE, code)
+        for found in BOOL_PARAMETER.finditer(code):
+            flag(found, "a bool as template parameter")
+        for found in BOOL_ARGUMENT.finditer(code):
+            flag(found, "a literal bool as template argument")
+        while lists := list(LIST.finditer(code)):
             for found in lists:
-                if len(NAMED_BOOL.findall(found[1])) > 1:
-                    self.problem(path, code.count("\n", 0, found.start()) + 1, "two bools by position",
-                                 "make them enums, or members of one struct: a call may swap them")
+                if LITERAL_BOOL.search(found[2]) and found[1] not in ("", "if", "while", "noexcept", "explicit"):
+                    flag(found, "a literal bool by position")
+                if len(NAMED_BOOL.findall(found[2])) > 1:
+                    flag(found, "two bools by position",
+                         "make them enums, or members of one struct: a call may swap them")
             code = blanked(re.compile(r"\([^()]*\)"), code)
 
     def check(self, path):

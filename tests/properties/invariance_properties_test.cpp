@@ -451,7 +451,8 @@ TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add
     cppo::loss_options const o = any_scaling(batch);
     float_run const whole = run_on(choice.config(), batch, o);
     auto const of = [&](slot_rows part) {
-      return run_on(choice.config(), rearranged(batch, std::move(part), arrangement::packed).batch, o, any_executor()).diagnostics;
+      auto const one = rearranged(batch, std::move(part), arrangement::packed);
+      return run_on(choice.config(), one.batch, o, any_executor()).diagnostics;
     };
     cppo::report in_order;
     slot_rows dealt[3];

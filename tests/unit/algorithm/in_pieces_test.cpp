@@ -82,7 +82,8 @@ cut_responses random_cuts(generated_batch<T> const& batch, random_source& random
 // Plans and runs the pieces; every output must have the bits of `whole`.
 template <class Executor, class T, class Region, class Run>
 std::string run_pieces(Executor const& executor, generated_batch<T> const& batch, cut_responses const& cut,
-                       Region const& region, Run const& whole, cppo::loss_options options = {}, arrangement how = arrangement::packed) {
+                       Region const& region, Run const& whole, cppo::loss_options options = {},
+                       arrangement how = arrangement::packed) {
   rearranged_batch<T> const pieces = rearranged(batch, cut.rows, how);
   cppo::piece_plan const plan =
       plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses, options);
@@ -97,7 +98,8 @@ std::string run_pieces(Executor const& executor, generated_batch<T> const& batch
   if (!cppo_test::same_status(got.outcome, whole.outcome)) return "status " + std::string(got.outcome.message());
   std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
   if (!wrong.empty()) return wrong;
-  return unlike(capture(executor, pieces.batch, region, options, asks_for::no_trace), whole, pieces.batch.rows(), pieces.source);
+  auto const untraced = capture(executor, pieces.batch, region, options, asks_for::no_trace);
+  return unlike(untraced, whole, pieces.batch.rows(), pieces.source);
 }
 
 // One response of n slots whose tokens lie near the edges of budget and threshold.

@@ -222,10 +222,9 @@ class block_response {
       }
     }
     block_counts<Real> const all = block_.reduce(counts, plus{});
-    if (all.bad > 0) return false;
-    if (task_.reports)
+    if (task_.reports && all.bad == 0)
       reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
-    return true;
+    return all.bad == 0;
   }
   /// What the slots of a tile hold, and the ranks of its tokens; their number.
   CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {

@@ -62,6 +62,15 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_decision(token_record<
   r[sink::prefix_weight] = before.weight.raw();
   r[sink::decision] = region.decided_by(t, kept).raw();
 }
+/// Writes c_t and x_t.
+template <class Real, class Region, class V = lane<Real>>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_trace(token_record<Real>& r, Region const& region,
+                                                                token<V>& t, prefix_sums const& before,
+                                                                exact_sum slack) noexcept {
+  r[sink::threshold] = region.threshold(t, V((before.allowance - before.drift + slack).value())).raw();
+  prefix_numbers<V>(before).lend_to(t);
+  r[sink::excess] = region.excess(t).raw();
+}
 /// Writes what a report sums of a token; `unscaled`: its l_t.
 template <class Real, class V = lane<Real>>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real>& d, Real unscaled,
@@ -104,16 +113,12 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   auto const terms = call.objective.terms(t, product, gate, V(scale));
 
   decided_token<Real> d{};
-  Real const nan = special<Real>::nan;
+  constexpr Real nan = special<Real>::nan;
   d.record[sink::loss] = bad ? nan : terms.loss.raw();
   d.record[sink::gradient] = bad ? nan : terms.gradient.raw();
   record_decision(d.record, region, t, kept, gate, prefix);
   fill_terms(d, bad ? nan : terms.unscaled.raw(), product, call.objective.estimates(t, product));
-  if (traces == trace_values::found) {
-    d.record[sink::threshold] = region.threshold(t, V((before.allowance - before.drift + slack).value())).raw();
-    prefix.lend_to(t);
-    d.record[sink::excess] = region.excess(t).raw();
-  }
+  if (traces == trace_values::found) record_trace(d.record, region, t, before, slack);
   bool const away = !t.moves_toward_rollout().raw();
   d.teaches = !bad && weighted.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
