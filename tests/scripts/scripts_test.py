@@ -211,7 +211,8 @@ class CheckStyle(Tree):
         table = "int f(e x) {\n  switch (x) {\n{}  }\n  return 0;\n}\n"
         self.accepted("tests/a.cpp", table.replace("{}", "  case e::a:\n  case e::b: return g({1});\n" * 20))
         rows = "  case e::a: return 1;\n" * 30
-        self.refused("tests/a.cpp", table.replace("{}", rows + "  case e::b: h(); return 2;\n"), "a function of 34 lines")
+        rows += "  case e::b: h(); return 2;\n"
+        self.refused("tests/a.cpp", table.replace("{}", rows), "a function of 34 lines")
 
     def test_examples_are_short_as_a_whole(self):
         self.accepted("examples/01_a.cpp", "int main() {\n" + self.lines(78) + "}\n")
