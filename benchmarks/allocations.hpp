@@ -1,4 +1,4 @@
-// Counts what goes through operator new, in the driver and in the libraries it loads.
+// Counts the calls of operator new, in the driver and in the libraries that it loads.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@ struct allocations {
   std::int64_t calls, bytes_at_peak;
 };
 
-/// Counting starts anew.
+/// Restarts the counting.
 void reset_allocations();
-/// Since then: calls of operator new, and the most bytes that were held at once.
+/// The calls of operator new since then, and the most bytes held at once.
 allocations count_allocations();
 
 }  // namespace bench

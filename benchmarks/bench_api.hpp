@@ -1,4 +1,5 @@
-// What a library built for one instruction set offers. Plain C, so that Python's ctypes can call the same functions.
+// The functions of a library built for one instruction set. They are plain C, so that Python's ctypes can call them
+// too.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ struct bench_batch {
 enum bench_rule : std::int32_t {
   bench_fixed,              // cppo::fixed_cppo
   bench_calibrated,         // cppo::calibrated_cppo
-  bench_composed,           // the first in parts written by a user, D by the token's shared exponential
+  bench_composed,           // the same rule in parts written by a user; D from the token's shared exponential
   bench_composed_textbook,  // the same with D = |pi - mu| as the paper writes it
 };
 
@@ -37,7 +38,7 @@ struct bench_outcome {
   std::int64_t tokens, kept, masked_budget;
 };
 
-// Mask, gradient and report of a batch; threads = 0 runs `seq`. 0, or the status code of the call.
+// Computes mask, gradient and report of a batch; threads = 0 runs `seq`. Returns 0 or the status code of the call.
 std::int32_t bench_policy_loss(std::int32_t rule, std::int32_t threads, bench_batch const* batch,
                                bench_parameters const* parameters, bench_outputs const* outputs,
                                bench_outcome* outcome);
@@ -48,11 +49,11 @@ enum bench_quantile_method : std::int32_t {
   bench_clamped_quantile,  // clamped_quantile_under_test
 };
 
-// clamp(quantile_q, lo, hi) of each of `rows` rows of n values, which stay as they are; `scratch` holds n floats.
+// clamp(quantile_q, lo, hi) of each of `rows` rows of n values, which are not changed. `scratch` holds n floats.
 void bench_quantiles(std::int32_t method, float const* values, std::int64_t rows, std::int64_t n, double q, double lo,
                      double hi, float* scratch, double* out);
 
-// The traffic twin: the same streams in and out, and next to no arithmetic.
+// Reads and writes the same streams as a call, with next to no arithmetic: the bound that memory sets.
 void bench_twin(std::int64_t n, bench_batch const* batch, bench_outputs const* outputs, std::int32_t non_temporal);
 
 // One xsimd::exp per element, `passes` times over n floats.

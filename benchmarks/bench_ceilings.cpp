@@ -1,4 +1,4 @@
-// What bounds the kernel: traffic, and exponentials.
+// The bounds on the kernel's speed: memory traffic and exponentials.
 #include "bench_api.hpp"
 
 #include <cstring>
@@ -41,7 +41,7 @@ void copy_bytes(std::uint8_t* to, std::uint8_t const* from) {
 #endif
 }
 
-/// Registers of floats that make one register of bytes.
+/// The number of float registers that make one register of bytes.
 constexpr int group = 4;
 
 template <bool NonTemporal>

@@ -12,9 +12,9 @@ struct random_bits {  // splitmix64
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
     return z ^ (z >> 31);
   }
-  /// In (0, 1]
+  /// A number in (0, 1].
   double uniform() { return static_cast<double>((next() >> 11) + 1) * 0x1p-53; }
-  /// About normal, of variance 1: a sum of four uniforms.
+  /// A nearly normal number of variance 1: a sum of four uniform ones.
   double normal() {
     std::uint64_t const z = next();
     auto const sum = static_cast<double>((z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48));

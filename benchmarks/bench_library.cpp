@@ -52,7 +52,7 @@ std::int32_t bench_policy_loss(std::int32_t rule, std::int32_t threads, bench_ba
   return b->response_mask != nullptr ? run(response_mask(b->response_mask)) : run();
 }
 
-// Macros the benchmarks' CMake sets.
+// The benchmarks' CMake sets these macros.
 char const* bench_instruction_set() { return BENCH_ISA; }
 char const* bench_compiler() { return BENCH_COMPILER; }
 char const* bench_flags() { return BENCH_FLAGS; }

@@ -9,7 +9,8 @@
 
 namespace {
 
-/// As the calibrated budget calls it: scores are followed by room that may be loaded, and there is room to work in.
+/// Called as the calibrated budget calls it: values are followed by room that may be loaded, and there is room to work
+/// in.
 double clamped_quantile_under_test(float const* values, std::int64_t n, double q, double lo, double hi) {
   static thread_local std::vector<float> scores, work;
   auto const room = static_cast<std::size_t>(n) + 64;

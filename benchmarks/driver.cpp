@@ -1,5 +1,6 @@
-// Loads a library built for one instruction set and measures it. `./run bench` calls this; so can a developer:
-//   cppo_bench --library PATH [--library PATH ...] --suites shapes,lengths,variants,threads,quantile,memory,instruction_sets
+// Loads a library built for one instruction set and measures it. `./run bench` calls this program, and so can you:
+//   cppo_bench --library PATH [--library PATH ...] --suites shapes,lengths,variants,threads,quantile,memory,
+//              instruction_sets
 #include "driver.hpp"
 
 #include <cstdio>

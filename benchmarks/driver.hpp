@@ -1,4 +1,4 @@
-// The suites of the benchmark driver. Each row is one line of JSON on standard output.
+// The suites of the benchmark driver. Each row is a line of JSON on standard output.
 #pragma once
 
 #include "measure.hpp"
@@ -21,22 +21,22 @@ arguments read_arguments(int argc, char** argv);
 void emit(nlohmann::ordered_json const& row);
 /// Prints a row with what was timed for it.
 void emit(nlohmann::ordered_json row, timing const& t);
-/// Prints that a row is left out, and why.
+/// Prints that a row is left out and why.
 void emit_skipped(std::string const& suite, std::string const& name, std::string const& why);
 
-/// One call, by the name under which it is reported.
+/// A call, by the name under which it is reported.
 struct call {
   std::string name;
   bench_rule rule;
   int threads = 1;  ///< 0: seq
 };
 
-/// The call on copy c, checked for its status. Unit: one slot.
+/// The call on copy c, whose status is checked. Its unit is one slot.
 contender time_call(library const& lib, problem const& p, layout const& l, call const& what,
                     bench_parameters const& parameters, bool with_mask);
-/// One xsimd::exp on an array in L1.
+/// One xsimd::exp over an array in the first-level cache.
 contender time_exp(library const& lib);
-/// Is the batch with its outputs at home in the second-level cache?
+/// True if the batch and its outputs fit into the second-level cache.
 bool in_cache(std::int64_t tokens);
 
 void suite_shapes(library const& lib, arguments const& a);

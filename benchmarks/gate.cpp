@@ -1,4 +1,4 @@
-// One call on one shape, in a function that callgrind can be told to count. See gate.py.
+// One call on one shape, in a function whose instructions callgrind counts. See gate.py.
 #include <cppo/cppo.hpp>
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct buffers {
   std::vector<std::uint8_t> valid, mask;
 };
 
-/// Sums and products only, so that the data are the same with every libm. Drift such that a fixed budget runs out here and
-/// there, and that P90 lies between floor and ceiling of a calibrated one.
+/// Draws data by sums and products only, so that they are the same with every libm. Drift is such that a fixed budget
+/// runs out in places, and that P90 lies between floor and ceiling of a calibrated one.
 buffers draw(std::size_t n, bool holes, float spread) {
   buffers b;
   std::uint64_t state = 1;
@@ -54,7 +54,7 @@ bool call(Batch const& batch, Region const& region, buffers& b, cppo::report& r)
 
 }  // namespace
 
-// What is counted: everything from here down.
+// callgrind counts everything that this function calls.
 extern "C" __attribute__((noinline)) bool cppo_gate_call(int responses, int length, bool calibrated, void* buffer,
                                                          void* report) {
   using namespace cppo;

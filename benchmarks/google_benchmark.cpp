@@ -1,5 +1,5 @@
-// The kernel alone under Google Benchmark, for profiling and for `--benchmark_filter`. Ratios come from ./run bench, which
-// alternates; this runs one thing after the other.
+// The kernel alone under Google Benchmark, for profiling and `--benchmark_filter`. It runs one thing after the other;
+// ratios come from ./run bench, which alternates.
 #include "bench_api.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Times several things in alternation, so that what disturbs the machine disturbs all of them.
+// Times several things in alternation, so that whatever disturbs the machine disturbs all of them.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// One thing to time: `run(c)` handles `units` units of copy c. `prepare(c)` goes before, untimed.
+/// A thing to time: `run(c)` handles `units` units of copy c. `prepare(c)` runs before it, untimed.
 struct contender {
   std::string name;
   double units;
@@ -18,15 +18,15 @@ struct contender {
 };
 
 struct effort {
-  int repeats = 9;         ///< at least
-  int most = 41;           ///< at most
-  double seconds = 0.5;    ///< in between, until this has passed
-  bool one_round = false;  ///< the smoke test's
+  int repeats = 9;         ///< at least so many
+  int most = 41;           ///< at most so many
+  double seconds = 0.5;    ///< between the two, until so much time has passed
+  bool one_round = false;  ///< for the smoke test
 };
 
-/// `samples`: ns per unit of each contender, by repeat: `{name: [...]}`. One round first is not counted; rounds begin with another
-/// contender each time; a repeat goes over all copies. `cpu_share` is the processor time of this process over the time
-/// that passed: less than 1 for each thread where others took the core.
+/// The results: `samples` has the ns per unit of each contender, by repeat, as `{name: [...]}`. A first round is not
+/// counted; each round begins with another contender; a repeat goes over all copies. `cpu_share` is the processor time
+/// of this process over the time that passed: less than 1 per thread if others used the core.
 struct timing {
   nlohmann::ordered_json samples;
   double cpu_share;

@@ -22,10 +22,10 @@ struct library {
   decltype(&bench_fill_mask) fill_mask;
 };
 
-/// Throws std::runtime_error with one sentence.
+/// Loads a library. Throws std::runtime_error with one sentence.
 library load(std::string const& path);
 
-/// Pages of its own, huge ones where the system grants them.
+/// Memory in pages of its own, huge ones if the system grants them.
 template <class T>
 class pages {
  public:
@@ -41,7 +41,7 @@ class pages {
 extern template class pages<float>;
 extern template class pages<std::uint8_t>;
 
-/// Response lengths: all T and padded, or packed and spread by a sixteenth around T, so that they begin anywhere.
+/// Response lengths: padded, all of T; or packed, spread by a sixteenth around T so that responses begin anywhere.
 struct layout {
   std::int64_t length;
   bool is_packed;
@@ -57,10 +57,10 @@ class problem {
   std::int64_t tokens() const { return tokens_; }
   int copies() const { return copies_; }
   void draw_holes(double share);
-  /// Copy c of the batch; `with_mask` lends the response mask.
+  /// Copy c of the batch. `with_mask` lends the response mask.
   bench_batch batch(layout const& l, int c, bool with_mask) const;
   bench_outputs outputs(int c) const;
-  /// Fills the outputs with rubbish and, in cache, has just read the inputs.
+  /// Fills the outputs with junk. If the batch fits into the cache, reads the inputs into it.
   void before_call(int c, bool in_cache) const;
 
  private:
@@ -71,13 +71,13 @@ class problem {
   pages<std::uint8_t> response_mask_, mask_;
 };
 
-/// Bytes of memory that can be had.
+/// Bytes of memory that are available.
 std::int64_t available_memory();
 
 /// Spread of log pi - log mu for which P90 of D lies between 0.02 and 0.04 in every response.
 inline constexpr double usual_spread = 0.029;
 
-/// Table 3, with the batch's tokens as the given normalizer.
+/// The preset of Table 3 for post-trained models, with the batch's tokens as the given normalizer.
 bench_parameters post_trained(std::int64_t tokens);
 bench_parameters base(std::int64_t tokens);
 

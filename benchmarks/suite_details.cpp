@@ -1,4 +1,4 @@
-// Cost against T, composed against built-in, seq against simd, holes, threads, quantile, memory.
+// Measures cost against T, user parts against the library's, seq against simd, holes, threads, quantile and memory.
 #include "allocations.hpp"
 #include "driver.hpp"
 

@@ -1,4 +1,4 @@
-// Fixed and calibrated CPPO with diagnostics over sizes and shapes, beside the ceilings; and over instruction sets.
+// Measures fixed and calibrated CPPO with reports over sizes and shapes, beside the bounds; and over instruction sets.
 #include "driver.hpp"
 
 namespace bench {
@@ -49,7 +49,7 @@ void shape(library const& lib, problem const& p, layout const& l, double holes, 
        interleave(all, p.copies(), a.timing));
 }
 
-/// Copies enough that a branch predictor does not learn the data.
+/// So many copies that a branch predictor does not learn the data.
 int copies_for(std::int64_t tokens) {
   std::int64_t const fresh = std::int64_t{1} << 19;
   return tokens >= fresh ? 1 : static_cast<int>(std::min<std::int64_t>(fresh / tokens, 8));

@@ -1,4 +1,4 @@
-// CPPO once more, in parts that a user could have written.
+// CPPO in parts that a user could have written.
 #pragma once
 
 #include <cppo/cppo.hpp>

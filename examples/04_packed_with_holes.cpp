@@ -36,7 +36,7 @@ int main() {
   // Holes take no position: response 0 has T = 4, and its token in slot 4 is its third.
   assert(std::fabs(weight[4] - (1 - 0.2 * 2 / 3)) < 1e-6 && weight[5] > 0.7999f && weight[5] < 0.8001f);
 
-  // So the same tokens without holes give the same bits, here padded to a width of four.
+  // The same tokens without holes therefore give the same bits, here padded to a width of four.
   bool const valid[] = {1, 1, 1, 1,   1, 1, 1, 0};
   int const slot[] = {0, 1, 4, 5, 6, 8, 9, 0};
   float closed[3][8], closed_gradient[8];

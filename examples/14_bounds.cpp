@@ -1,5 +1,5 @@
-// Each bound on |Delta| for the presets of Table 3 and responses of 64 to 32768 tokens, rewards |R| <= 1. With the name
-// of a file, the first preset is drawn into it as SVG.
+// Prints each bound on |Delta| for the presets of Table 3 and responses of 64 to 32768 tokens, with rewards |R| <= 1.
+// Given the name of a file, it draws the bounds of the first preset into it as SVG.
 #include "line_chart.hpp"
 
 #include <cppo/cppo.hpp>
@@ -40,7 +40,7 @@ row bounds_of(auto const& region, index_t T) {
 }
 //! [bounds]
 
-// The largest L' that the account lets through: 2 sum of u_t.
+// The largest L' that the budget lets through: 2 sum of u_t.
 double largest_gain(auto const& region, index_t T) {
   std::vector<double> w = weights_of(region.weight(), T), one(w.size() + 1, 1.0);
   w.push_back(1.0);  // the last position of a profile counts for nothing

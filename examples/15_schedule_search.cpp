@@ -1,5 +1,5 @@
-// Which schedule w makes the bound smallest, for the same delta_b? Found by trying, set beside the uniform, the linear
-// and lambda_t itself. With the name of a file, the schedules are drawn into it as SVG.
+// Searches for the weight w that makes the bound smallest for the same delta_b, and prints it beside the uniform
+// weight, the linear weight and lambda_t itself. Given the name of a file, it draws the weights into it as SVG.
 #include "line_chart.hpp"
 
 #include <cppo/cppo.hpp>
@@ -17,7 +17,7 @@ constexpr index_t T = 64;
 constexpr double delta = 0.15, delta_b = 0.015, w_min = 0.8;
 schedule const lambda = suffix_escapes(schedule(T, delta));  // D_t <= delta [Corollary 6, App. B.9]
 
-// The largest |Delta| that a schedule lets through, for three trust regions.
+// The largest |Delta| that a weight lets through, for three trust regions.
 double one_account(schedule const& w) { return terminal_account_residual(lambda, w, delta_b); }
 double every_prefix(schedule const& w) { return prefix_account_residual(lambda, w, delta_b); }
 double as_implemented(schedule const& w) {  // w_t D_t <= delta, and the account of Eq. 8 with its slack
@@ -26,7 +26,7 @@ double as_implemented(schedule const& w) {  // w_t D_t <= delta, and the account
   return prefix_account_residual(suffix_escapes(ell), w, delta_b, delta);
 }
 
-// Moves one weight, or the same amount from one to another, as long as that helps; weights stay in [least, 1].
+// Moves one weight, or the same amount from one to another, as long as the bound falls. Weights stay in [least, 1].
 schedule search(schedule w, double (*bound)(schedule const&), double least, bool keeps_mean) {
   cppo::testing::random_source random(1);
   double best = bound(w);

@@ -13,7 +13,7 @@ struct curve {
   bool dashed = false;
 };
 
-// Axes are linear, or both logarithmic. Curves with one end share a label row each, moved apart where they would meet.
+// Axes are linear, or both are logarithmic. Labels at the ends of curves are moved apart where they would overlap.
 class line_chart {
  public:
   line_chart(std::string title, std::string x_label, std::string y_label, bool logarithmic)

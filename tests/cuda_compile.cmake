@@ -97,8 +97,8 @@ if(CPPO_BUILD_EXAMPLES)
   set_tests_properties(example.16_gpu PROPERTIES FIXTURES_REQUIRED cuda_example)
 endif()
 
-# All of the single header, and the kernel with nothing else to include; and the executor out of it, built as it must not
-# be: with --use_fast_math, which a device finds out.
+# All of the single header, and the kernel with nothing else to include; and the executor out of it, built as it must
+# not be: with --use_fast_math, which a device finds out.
 if(TARGET single_header_file)
   cppo_add_cuda_test(cuda_single_header "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu"
                      "-DCPPO_SINGLE_HEADER=\"${single}\"")

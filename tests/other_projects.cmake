@@ -38,7 +38,8 @@ endif()
 
 # ---- other people's macros ---------------------------------------------------------------------------------------
 
-# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each header.
+# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each
+# header.
 set(hostile "${CMAKE_CURRENT_SOURCE_DIR}/builds/hostile")
 add_executable(F43_macros "${hostile}/call.cpp")
 target_link_libraries(F43_macros PRIVATE cppo::cppo cppo_strict_warnings)

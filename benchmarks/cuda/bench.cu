@@ -1,4 +1,4 @@
-// The device executor as a share of what a copy reaches on the same card, in one run. A plain program.
+// Measures the device executor as a share of a copy's speed, on the same card in one run. A plain program.
 //
 //     bench [--json]      times are medians of graph replays; a copy of the same bytes is timed in turn with each call
 #include <cppo/cppo.hpp>
@@ -51,7 +51,7 @@ struct buffers {
   bool good = true;
 };
 
-// Median microseconds of each of two things, in turn.
+// The median microseconds of two things that are timed in turn.
 template <class F, class G>
 std::pair<double, double> in_turn(cudaStream_t stream, F const& one, G const& other) {
   constexpr int rounds = 31;

@@ -26,7 +26,7 @@ constexpr char const* bundled_sentence =
     "rewarded "
     "for stories that end in time. Zero updates is not zero drift: \u03bc sampled with weights rounded to bfloat16.";
 
-/// Every word of the recorded stories: what counts as a word.
+/// The words of the recorded stories: the dictionary for rewards.
 std::set<std::string> dictionary_of(std::vector<rollout> const& rollouts, trainer::tokenizer const& words) {
   std::vector<std::string> texts;
   for (rollout const& r : rollouts) {
@@ -67,7 +67,7 @@ int run(command const& c) {
   std::optional<training> const trained = train_if_asked(c, rollouts, words);
   write_report(c.out, results, rollouts, words, {name, bundled ? bundled_sentence : ""}, trained ? &*trained : nullptr);
   fmt::print("Report: {}\n", c.out);
-  constexpr int interrupted = 130;  // 128 + SIGINT, as shells have it
+  constexpr int interrupted = 130;  // 128 + SIGINT, as in shells
   return trained && trained->interrupted ? interrupted : 0;
 }
 

@@ -1,5 +1,5 @@
-// What crosses between the program and a build of the call: the library's structures of numbers and pointers, as bytes.
-// To the compiler they are other types for each instruction set (the library's inline namespace tells them apart), but
+// What passes between the program and a build of the call: the library's structures of numbers and pointers, as bytes.
+// To the compiler these are other types for each instruction set, because the library's inline namespace differs; but
 // one source and one compiler lay them out alike.
 #pragma once
 
@@ -19,7 +19,7 @@ struct crossing {
   void const* config;
   void const* outputs;
   void const* options;
-  void* report;  // null: none is asked for
+  void* report;  // null: not asked for
   void* status;
 };
 
@@ -37,7 +37,7 @@ void to_bytes(void* bytes, T const& x) {
 
 }  // namespace dispatch
 
-// What a build shows, under the name that CMake gives its instruction set, whatever the flags hide.
+// Marks a function that a build exports, under the name that CMake gives its instruction set, whatever the flags hide.
 #define CPPO_DISPATCH_SHOWN extern "C" __attribute__((visibility("default")))
 #define CPPO_DISPATCH_JOIN_(a, b) a##b
 #define CPPO_DISPATCH_JOIN(a, b) CPPO_DISPATCH_JOIN_(a, b)

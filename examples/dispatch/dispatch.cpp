@@ -21,7 +21,7 @@ namespace dispatch {
 
 std::span<build const> builds() {
 #if CPPO_DISPATCH_X86_64
-  // Levels, not single features: what a compiler makes of one may need all that belongs to it.
+  // Builds are for levels, not for single features: a compiler may use everything that belongs to a level.
   static build const all[] = {
       {"x86-64", true, CPPO_DISPATCH_ENTRY(x86_64)},
       {"x86-64-v3", __builtin_cpu_supports("x86-64-v3") != 0, CPPO_DISPATCH_ENTRY(x86_64_v3)},

@@ -13,7 +13,7 @@ double adam::step(parameters<float>& weights, parameters<float> const& gradient)
   auto const shrink = static_cast<float>(norm > options_.largest_norm ? options_.largest_norm / norm : 1.0);
   auto const beta1 = static_cast<float>(options_.beta1);
   auto const beta2 = static_cast<float>(options_.beta2);
-  // Both corrections for the zero start, folded into the rate and into epsilon.
+  // The corrections for starting at zero are put into the rate and into epsilon.
   double const correction1 = 1.0 - std::pow(options_.beta1, static_cast<double>(steps_));
   double const correction2 = std::sqrt(1.0 - std::pow(options_.beta2, static_cast<double>(steps_)));
   auto const rate = static_cast<float>(options_.learning_rate * correction2 / correction1);

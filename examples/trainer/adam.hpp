@@ -1,4 +1,4 @@
-// The Adam optimiser, after the gradient's length has been bounded.
+// The Adam optimiser, with a bound on the gradient's length.
 #pragma once
 
 #include "model.hpp"
@@ -20,8 +20,8 @@ class adam {
   explicit adam(model_shape const& shape, adam_options const& options = {})
       : options_(options), first_(shape), second_(shape) {}
 
-  /// Moves the weights by one step against the gradient. Returns the gradient's length before it was bounded; where
-  /// that is 0 or not finite, nothing moves.
+  /// Moves the weights by one step against the gradient. Returns the gradient's length before it was bounded. If that
+  /// is 0 or not finite, nothing moves.
   double step(parameters<float>& weights, parameters<float> const& gradient);
 
  private:

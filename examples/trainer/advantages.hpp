@@ -1,4 +1,4 @@
-// Group-relative advantages: how much better a response did than its siblings.
+// Group-relative advantages: how much better a response did than others to the same prompt.
 #pragma once
 
 #include <cmath>
@@ -7,8 +7,8 @@
 
 namespace trainer {
 
-/// (R - mean) / (deviation + 1e-6) within each group of `size` consecutive rewards, the deviation with size - 1 below it
-/// (GRPO). A group of equal rewards, or of one, gets 0.
+/// (R - mean) / (deviation + 1e-6) within each group of `size` consecutive rewards; the deviation divides by size - 1
+/// (GRPO). A group of one, or of equal rewards, gets 0.
 inline std::vector<float> group_relative(std::span<double const> rewards, std::size_t size) {
   std::vector<float> advantages(rewards.size());
   for (std::size_t first = 0; first < rewards.size(); first += size) {

@@ -10,14 +10,15 @@
 
 namespace trainer {
 
-/// What the derivative needs again.
+/// What the derivative needs of the forward pass.
 template <class Real>
 struct attention_trace {
   matrix<Real> query, key, value;       ///< after the rotary turn, [tokens, heads * head_dim]
   std::vector<matrix<Real>> attention;  ///< by head, [tokens, tokens], rows sum to 1, 0 above the diagonal
 };
 
-/// Each head mixes the values of earlier tokens by softmax(q k / sqrt(head_dim)); [tokens, dim].
+/// Each head averages the values of earlier tokens with the weights softmax(q k / sqrt(head_dim)). Returns [tokens,
+/// dim].
 template <class Real>
 matrix<Real> attend(model_shape const& shape, attention_trace<Real>& kept) {
   Index const n = kept.query.rows();
@@ -39,7 +40,7 @@ matrix<Real> attend(model_shape const& shape, attention_trace<Real>& kept) {
   return out;
 }
 
-/// From dL/d(out) to dL/d(query), dL/d(key), dL/d(value), all three overwritten.
+/// Computes dL/d(query), dL/d(key) and dL/d(value) from dL/d(out), overwriting all three.
 template <class Real>
 void attend_backward(model_shape const& shape, attention_trace<Real> const& kept, matrix<Real> const& dout,
                      matrix<Real>& dquery, matrix<Real>& dkey, matrix<Real>& dvalue) {
@@ -57,7 +58,7 @@ void attend_backward(model_shape const& shape, attention_trace<Real> const& kept
     auto const dhead = dout.middleCols(h * size, size);
     dvalue.middleCols(kv, size).noalias() += a.transpose() * dhead;
     dscores.noalias() = dhead * kept.value.middleCols(kv, size).transpose();
-    // Softmax: ds = a (da - sum(a da)); where a is 0, above the diagonal, so is ds.
+    // Softmax: ds = a (da - sum(a da)). Above the diagonal a is 0, and so is ds.
     vector<Real> const mean = dscores.cwiseProduct(a).rowwise().sum();
     dscores = a.cwiseProduct(dscores.colwise() - mean) * scale;
     dquery.middleCols(h * size, size).noalias() = dscores * kept.key.middleCols(kv, size);

@@ -1,4 +1,4 @@
-// What was sampled, and the buffers that lend it to the library.
+// Sampled responses, and the buffers in which they are lent to the library.
 #pragma once
 
 #include "network.hpp"
@@ -11,38 +11,39 @@
 
 namespace trainer {
 
-/// One response, judged.
+/// One response and its reward.
 struct experience {
   sequence tokens;
   std::vector<float> rollout_log_prob;  ///< log mu(y_t | s_t)
-  matrix<float> rollout_log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], where the divergence needs it
+  matrix<float> rollout_log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if the divergence needs it
   double reward = 0.0;
   float advantage = 0.0F;
 };
 
-/// Where the numbers behind D_t come from.
+/// What D_t is computed from.
 enum class evidence {
   log_probs,  ///< the two log-probs of the sampled token
-  top_k,      ///< the 20 tokens the rollout policy ranks highest
+  top_k,      ///< the 20 tokens that the rollout policy ranks highest
   exact_tv,   ///< total variation over the whole vocabulary, lent as precomputed
   exact_kl,   ///< KL(mu || pi) over the whole vocabulary, lent as precomputed
-  given,      ///< lent as precomputed by somebody else: a learner has none
+  given,      ///< D_t lent as precomputed by somebody else; a learner has none
 };
-/// What a divergence of that name in `cppo::divergence_names()` reads here; precomputed: the exact total variation.
+/// What a divergence of that name in `cppo::divergence_names()` is computed from; for precomputed, the exact total
+/// variation.
 evidence evidence_of(std::string_view divergence);
 
-/// The buffers of one minibatch, packed, as any trainer holds them.
+/// The buffers of one minibatch, packed, as a trainer has them.
 class lent_minibatch {
  public:
-  /// `picked` responses of `all`, with what the forward passes over them left.
+  /// Copies the responses `picked` of `all`, with the log-probs of the forward passes over them.
   lent_minibatch(std::vector<experience> const& all, std::span<std::size_t const> picked,
                  std::vector<network_trace<float>> const& traces, evidence source);
 
-  /// The batch, lent; it reads this object's buffers.
+  /// Lends the batch. It reads this object's buffers.
   cppo::rollout_batch_view<float> lend() const;
-  /// Slots over all responses.
+  /// The number of slots of all responses.
   std::size_t slots() const { return log_prob_.size(); }
-  /// Where response i begins; one more at the end.
+  /// Where each response begins, and where the last one ends.
   std::vector<std::int64_t> const& cu_seqlens() const { return cu_seqlens_; }
 
  private:

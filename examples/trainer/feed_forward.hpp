@@ -5,13 +5,13 @@
 
 namespace trainer {
 
-/// What the derivative needs again; each [tokens, hidden].
+/// What the derivative needs of the forward pass; each [tokens, hidden].
 template <class Real>
 struct feed_forward_trace {
   matrix<Real> gate, up, sigmoid, mixed;
 };
 
-/// down(silu(gate(x)) * up(x)), silu(z) = z / (1 + e^-z); weights are [out, in].
+/// down(silu(gate(x)) * up(x)) with silu(z) = z / (1 + e^-z). Weights are [out, in].
 template <class Real, class Weight>
 matrix<Real> feed_forward(matrix<Real> const& x, Weight const& gate, Weight const& up, Weight const& down,
                           feed_forward_trace<Real>& kept) {
@@ -22,7 +22,7 @@ matrix<Real> feed_forward(matrix<Real> const& x, Weight const& gate, Weight cons
   return kept.mixed * down.transpose();
 }
 
-/// From dL/dy: adds to the three weight gradients, returns dL/dx.
+/// From dL/dy: adds to the three weight gradients and returns dL/dx.
 template <class Real, class Weight, class Gradient>
 matrix<Real> feed_forward_backward(matrix<Real> const& x, matrix<Real> const& dy, Weight const& gate, Weight const& up,
                                    Weight const& down, feed_forward_trace<Real> const& kept, Gradient&& dgate,

@@ -15,15 +15,16 @@ namespace trainer {
 
 namespace {
 
-/// Responses sampled in one call. Fixed, so that arithmetic does not depend on threads.
+/// The number of responses that are sampled in one call. It is fixed, so that arithmetic does not depend on threads.
 constexpr std::size_t rows_in_step = 8;
-/// Gradients summed apart, each over every eighth response, then added in order: the same bits at any thread count.
+/// The number of gradients that are summed apart, each over every eighth response, and then added in order. The bits
+/// are the same at every number of threads.
 constexpr std::size_t gradient_lanes = 8;
 
-/// What a stream of random numbers is for.
+/// What a stream of random numbers is used for.
 enum class purpose : std::uint64_t { sampling, order };
 
-/// Adds the seconds it lives to a sum.
+/// Adds the seconds from its construction to its destruction to a sum.
 class stopwatch {
  public:
   explicit stopwatch(double& sum) : sum_(sum) {}
@@ -165,7 +166,7 @@ void learner::update(std::span<std::size_t const> picked, step_record& record) {
   record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradients_[0]));
 }
 
-/// The library at work: buffers are lent, one call gives mask, loss, gradient and report.
+/// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
 void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
   stopwatch const time(record.time.mask);
   lent_minibatch const minibatch(experiences_, picked, traces_, options_.source);

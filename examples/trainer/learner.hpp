@@ -11,51 +11,51 @@
 
 namespace trainer {
 
-/// How a run learns.
+/// The options of a run.
 struct learning_options {
   cppo::region_config region;            ///< the trust region, by name
   evidence source = evidence::log_probs; ///< what its divergence reads
   adam_options adam = {};
   std::uint64_t seed = 1;
-  std::size_t responses = 64;   ///< sampled in a step
-  std::size_t group = 16;       ///< of them to one prompt
-  int epochs = 2;               ///< passes over what was sampled
+  std::size_t responses = 64;   ///< responses sampled in a step
+  std::size_t group = 16;       ///< responses to one prompt
+  int epochs = 2;               ///< passes over the sampled responses
   std::size_t minibatches = 4;  ///< updates in a pass
-  int threads = 0;              ///< 0: the machine's; no bit depends on it
+  int threads = 0;              ///< 0: as many as the machine has; no bit depends on it
 };
 
-/// Wall-clock seconds by what they were spent on.
+/// Seconds of wall-clock time, by what they were spent on.
 struct time_spent {
   double sampling = 0.0;
   double forward = 0.0;
-  double backward = 0.0;  ///< the optimiser's step included
+  double backward = 0.0;  ///< includes the optimiser's step
   double mask = 0.0;      ///< the library's call: divergence, mask, loss, gradient, report
-  double other = 0.0;     ///< rewards, and the base model's opinion of the stories
+  double other = 0.0;     ///< rewards, and the stories' log-probs under the base model
   double total() const { return sampling + forward + backward + mask + other; }
   time_spent& operator+=(time_spent const& more);
 };
 
-/// What one step did.
+/// What happened in one step.
 struct step_record {
-  double success = 0.0;      ///< mean reward of the responses sampled in it, before its updates
+  double success = 0.0;      ///< mean reward of the responses sampled in the step, before its updates
   double base_nll = 0.0;     ///< mean of -log p(y_t) of those responses under the weights that the run began with, nats
   double length = 0.0;       ///< mean tokens of a response
-  cppo::report report;       ///< of all its updates, added up
-  position_counts positions{};  ///< where its updates masked tokens
-  double largest_norm = 0.0; ///< longest gradient before it was bounded
+  cppo::report report;       ///< the reports of all its updates, added up
+  position_counts positions{};  ///< where in a response its updates masked tokens
+  double largest_norm = 0.0; ///< length of the longest gradient before it was bounded
   time_spent time;
 };
 
-/// A run. What it does depends on its options and start alone, not on threads or time.
+/// A run. It depends on its options and start alone, not on threads or time.
 class learner {
  public:
   /// Throws std::invalid_argument if the trust region's names are unknown or sizes do not divide.
   learner(parameters<float> const& start, task const& t, learning_options const& options);
 
-  /// Samples, judges and learns once. False, and nothing is recorded, if `stop` was set on the way.
+  /// Samples, rewards and learns once. Returns false, and records nothing, if `stop` was set on the way.
   bool step(std::atomic<bool> const& stop, step_record& record);
 
-  /// The weights now.
+  /// The current weights.
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }

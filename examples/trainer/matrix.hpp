@@ -1,4 +1,4 @@
-// The one matrix type: rows are tokens or outputs, row-major, in the arithmetic of the call.
+// The one matrix type: rows are tokens or outputs, stored row-major, in the arithmetic of the call.
 #pragma once
 
 #include <Eigen/Core>
@@ -13,7 +13,7 @@ using matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMaj
 template <class Real>
 using vector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
 
-/// A matrix in somebody else's memory.
+/// A matrix in memory that something else owns.
 template <class Real>
 using matrix_map = Eigen::Map<matrix<Real>>;
 

@@ -22,7 +22,8 @@ constexpr std::size_t sizes_in_file = 7;
 static_assert(sizeof(std::int32_t) == sizeof(float), "every number of a model file has four bytes");
 constexpr int largest_size = 1 << 20;
 
-/// Checks the sizes first: those that pass make seven groups of at most 2^60 and four small ones, below 2^63.
+/// The places of all groups. Pre: the sizes have been checked; then seven groups hold at most 2^60 numbers and four are
+/// small, so that the sum is below 2^63.
 std::array<tensor_place, all_tensors.size()> places_of(model_shape const& s) {
   s.check();
   Index const layers = s.layers;
@@ -90,7 +91,7 @@ parameters<float> read_model(std::string const& path) {
   } catch (std::invalid_argument const& e) {
     fail(std::string("not a model: ") + e.what());
   }
-  // Sizes are believed only as far as the file is long. Counted in numbers: bytes could be more than 2^64.
+  // Sizes are trusted only as far as the file is long. Numbers are counted, because bytes could be more than 2^64.
   auto const count = static_cast<std::uintmax_t>(parameter_count(shape));
   std::uintmax_t const in_file = std::filesystem::file_size(path) / sizeof(float);
   if (in_file < sizes_in_file + count) fail("the file ends inside the weights");

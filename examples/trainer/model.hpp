@@ -22,7 +22,7 @@ struct model_shape {
 
   int head_dim() const { return dim / heads; }
   int kv_dim() const { return head_dim() * kv_heads; }
-  /// Throws std::invalid_argument with a sentence if these sizes make no model.
+  /// Throws std::invalid_argument, with a sentence, if these sizes make no model.
   void check() const;
   bool operator==(model_shape const&) const = default;
 };
@@ -44,10 +44,10 @@ enum class tensor {
 inline constexpr std::array all_tensors = {
     tensor::embedding, tensor::attention_norm, tensor::query, tensor::key, tensor::value, tensor::attention_out,
     tensor::feed_forward_norm, tensor::gate, tensor::down, tensor::up, tensor::final_norm};
-/// "embedding", "query", ...
+/// The name of a group: "embedding", "query", ...
 char const* name(tensor t);
 
-/// The place of a group: `layers` matrices [rows, columns] one after the other.
+/// The place of a group: `layers` matrices [rows, columns], one after the other.
 struct tensor_place {
   Index first = 0;
   Index rows = 0;
@@ -56,7 +56,7 @@ struct tensor_place {
   Index size() const { return rows * columns * layers; }
 };
 
-/// One number per parameter: weights, a gradient, or a moment of the optimiser.
+/// One number per parameter: a weight, a gradient, or a moment of the optimiser.
 template <class Real>
 class parameters {
  public:
@@ -65,11 +65,11 @@ class parameters {
 
   model_shape const& shape() const { return shape_; }
   tensor_place const& place(tensor t) const { return places_[static_cast<std::size_t>(t)]; }
-  /// Every number, group after group.
+  /// All numbers, group after group.
   std::vector<Real>& flat() { return values_; }
   std::vector<Real> const& flat() const { return values_; }
 
-  /// One matrix of a group, [out, in]; a norm's gains are one row.
+  /// One matrix of a group, [out, in]. A norm's gains are one row.
   matrix_map<Real> operator()(tensor t, int layer = 0) {
     tensor_place const& p = place(t);
     return {values_.data() + p.first + layer * p.rows * p.columns, p.rows, p.columns};
@@ -95,10 +95,10 @@ parameters<To> converted(parameters<From> const& from) {
 
 /// Reads seven int32 sizes and float32 tensors, little-endian (examples/data/README.md). Throws `input_error`.
 parameters<float> read_model(std::string const& path);
-/// Fresh weights: norms 1, matrices normal with deviation 1/sqrt(in), the last matrix of each block scaled down by
-/// sqrt(2 layers). The same on every machine for the same seed.
+/// Random weights: norms are 1, matrices normal with deviation 1/sqrt(in), and the last matrix of each block is divided
+/// by sqrt(2 layers). They are the same on every machine for the same seed.
 parameters<float> random_model(model_shape const& shape, std::uint64_t seed);
-/// Each weight rounded to bfloat16, as an inference engine holds it.
+/// The weights, each rounded to bfloat16, as inference engines hold them.
 parameters<float> rounded_to_bfloat16(parameters<float> const& weights);
 
 extern template class parameters<float>;

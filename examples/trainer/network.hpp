@@ -1,4 +1,5 @@
-// The whole model over one sequence: forward with everything kept, and backward from the log-probs of its tokens.
+// The model over one sequence: the forward pass, which keeps everything, and the backward pass from the log-probs of
+// the response tokens.
 #pragma once
 
 #include "attention.hpp"
@@ -13,7 +14,7 @@
 
 namespace trainer {
 
-/// One sequence of token ids, of which those from `first` on are the response (first >= 1).
+/// A sequence of token ids. Those from `first` on are the response (first >= 1).
 struct sequence {
   std::vector<std::int32_t> ids;
   Index first = 1;
@@ -21,7 +22,7 @@ struct sequence {
   Index response_length() const { return length() - first; }
 };
 
-/// What one layer leaves for the way back.
+/// What one layer keeps for the backward pass.
 template <class Real>
 struct layer_trace {
   rms_norm_trace<Real> attention_norm, feed_forward_norm;
@@ -30,7 +31,8 @@ struct layer_trace {
   feed_forward_trace<Real> feed_forward;
 };
 
-/// What a forward pass leaves: the log-probs of the response tokens, and everything the way back needs. Reuse it.
+/// What a forward pass keeps: the log-probs of the response tokens, and what the backward pass needs. Reuse it to save
+/// allocations.
 template <class Real>
 struct network_trace {
   std::vector<layer_trace<Real>> layers;
@@ -46,7 +48,7 @@ class network {
  public:
   explicit network(model_shape const& shape) : shape_(shape), rotary_(shape) {}
 
-  /// Log-probs of the response tokens of `s` under `w`.
+  /// Computes the log-probs of the response tokens of `s` under the weights `w`.
   void forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const {
     Index const n = s.length() - 1;  // the last token predicts nothing
     kept.layers.resize(static_cast<std::size_t>(shape_.layers));
@@ -65,7 +67,7 @@ class network {
     }
   }
 
-  /// Adds dL/d(weights) to `g`, given dL/d(log pi(y_t)) of each response token.
+  /// Adds dL/d(weights) to `g`, given dL/d(log pi(y_t)) for each response token.
   void backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
                 std::span<Real const> dlog_prob, parameters<Real>& g) const {
     Index const n = s.length() - 1;
@@ -101,7 +103,7 @@ class network {
         feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
   }
 
-  /// dx: dL/d(output of the layer) on entry, dL/d(input) on return.
+  /// dx is dL/d(output of the layer) on entry and dL/d(input) on return.
   void layer_backward(parameters<Real> const& w, int l, layer_trace<Real> const& kept, matrix<Real>& dx,
                       parameters<Real>& g) const {
     matrix<Real> const dnormed =

@@ -1,4 +1,4 @@
-// A loop over threads whose result does not depend on how many there are.
+// A loop over threads, whose result does not depend on their number.
 #pragma once
 
 #include <atomic>
@@ -9,9 +9,9 @@
 
 namespace trainer {
 
-/// Calls body(i) for i in 0 ... n - 1 on up to `threads` threads (0: the machine's). Each i must write to places of its
-/// own; what must be added up in one order is added up afterwards. The first exception is thrown again. Threads that
-/// cannot be started are missing, but nothing is left undone.
+/// Calls body(i) for i in 0 ... n - 1 on up to `threads` threads (0: as many as the machine has). Each i must write to
+/// places of its own; what must be added up in order is added up afterwards. The first exception is thrown again. If a
+/// thread cannot be started, the others do its work.
 template <class Thread = std::thread, class Body>
 void parallel_for(std::size_t n, int threads, Body const& body) {
   std::size_t const wanted = threads > 0 ? static_cast<std::size_t>(threads) : std::thread::hardware_concurrency();

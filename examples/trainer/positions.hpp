@@ -1,4 +1,4 @@
-// Where in a response tokens are masked, and by whom.
+// Where in a response tokens are masked, and by which clause.
 #pragma once
 
 #include <cppo/cppo.hpp>
@@ -9,13 +9,13 @@
 
 namespace trainer {
 
-/// Masked tokens in one bin of relative position, by who masked them.
+/// Masked tokens in one bin of relative position, by the clause that masked them.
 struct bin_counts {
   long tokens = 0;
-  long by_threshold = 0;  ///< a ratio, divergence or whole-response threshold
-  long by_budget = 0;     ///< the prefix budget alone
+  long by_threshold = 0;  ///< by a threshold on ratio, divergence or whole response
+  long by_budget = 0;     ///< by the prefix budget alone
 };
-/// By relative position t/T, t and T over valid tokens; the bins of `cppo::report`.
+/// Counts by relative position t/T, where t and T count valid tokens, in the bins of `cppo::report`.
 using position_counts = std::array<bin_counts, cppo::report::bins>;
 
 /// Adds the decisions (`cppo::token_trace::decision`) of a packed batch.

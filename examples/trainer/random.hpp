@@ -1,4 +1,4 @@
-// Random numbers that are the same on every machine and depend on what they are for, not on who asks first.
+// Random numbers that are the same on every machine, and that depend on what they are used for, not on who asks first.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace trainer {
 
-/// A stream of its own for each key, for example {seed, step, response}.
+/// A stream for each key, for example {seed, step, response}.
 class random_stream {
  public:
   explicit random_stream(std::initializer_list<std::uint64_t> key) {
@@ -16,11 +16,11 @@ class random_stream {
     engine_.seed(mixed);
   }
 
-  /// In [0, 1), 53 bits.
+  /// A number in [0, 1), with 53 bits.
   double uniform() { return static_cast<double>(engine_() >> 11U) * 0x1p-53; }
-  /// Below n.
+  /// A number below n.
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(uniform() * static_cast<double>(n)); }
-  /// About standard normal: the sum of twelve uniforms, less 6; no function of the C library is called.
+  /// A number from a nearly normal law: the sum of twelve uniform ones, less 6. No function of the C library is called.
   double normal() {
     double sum = -6.0;
     for (int i = 0; i < 12; ++i) sum += uniform();

@@ -7,7 +7,7 @@
 
 namespace trainer {
 
-/// What the derivative needs again.
+/// What the derivative needs of the forward pass.
 template <class Real>
 struct rms_norm_trace {
   matrix<Real> unit;       ///< x / rms(x), [tokens, dim]
@@ -25,7 +25,7 @@ matrix<Real> rms_norm(matrix<Real> const& x, Gain const& gain, rms_norm_trace<Re
   return kept.unit * gain.row(0).asDiagonal();
 }
 
-/// From dL/dy: adds to dL/dgain, adds dL/dx to `dx`.
+/// From dL/dy: adds to dL/dgain, and adds dL/dx to `dx`.
 template <class Real, class Gain, class GainGradient>
 void rms_norm_backward(matrix<Real> const& dy, rms_norm_trace<Real> const& kept, Gain const& gain, GainGradient&& dgain,
                        matrix<Real>& dx) {

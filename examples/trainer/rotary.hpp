@@ -1,4 +1,4 @@
-// Rotary positions: adjacent pairs of features of each head are turned by an angle that grows with the position.
+// Rotary positions: each pair of adjacent features of a head is turned by an angle that grows with the position.
 #pragma once
 
 #include "matrix.hpp"
@@ -9,7 +9,7 @@
 
 namespace trainer {
 
-/// Cosine and sine of every position and pair, computed once per shape.
+/// Cosine and sine for every position and pair, computed once per shape.
 template <class Real>
 class rotary {
  public:
@@ -25,7 +25,7 @@ class rotary {
     }
   }
 
-  /// Turns one row of queries or keys (any number of heads) at position t; backward by the transposed turn.
+  /// Turns one row of queries or keys (of any number of heads) at position t; `backward` turns it the other way.
   template <class Row>
   void turn(Row&& row, Index t, bool backward = false) const {
     for (Index c = 0; c < row.size(); c += 2) {
@@ -37,7 +37,7 @@ class rotary {
       row(c + 1) = a * s + b * cosine_[at];
     }
   }
-  /// Turns every row of x, at positions 0, 1, ...
+  /// Turns every row of x, at positions 0, 1, ....
   void turn_all(matrix<Real>& x, bool backward = false) const {
     for (Index t = 0; t < x.rows(); ++t) turn(x.row(t), t, backward);
   }

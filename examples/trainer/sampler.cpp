@@ -12,7 +12,7 @@ namespace trainer {
 
 namespace {
 
-/// The token at which the cumulative probability passes u.
+/// The token at which the cumulative probability exceeds u.
 std::int32_t drawn(matrix<float>::ConstRowXpr const& log_soft, double u) {
   double sum = 0.0;
   std::int32_t last = 0;

@@ -10,11 +10,11 @@
 
 namespace trainer {
 
-/// How to sample.
+/// The options of sampling.
 struct sampling {
-  int tokens = 0;                 ///< at most
-  std::int32_t end_token = -1;    ///< ends a response, and is its last token; -1: none does
-  bool greedy = false;            ///< the likeliest token each time, instead of temperature 1
+  int tokens = 0;                 ///< the most tokens of a response
+  std::int32_t end_token = -1;    ///< the token that ends a response, as its last; -1: none
+  bool greedy = false;            ///< true: the likeliest token each time; false: temperature 1
   bool keep_distributions = false;  ///< keep log mu of the whole vocabulary
 };
 
@@ -25,24 +25,24 @@ struct sampled_response {
   matrix<float> log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if kept
 };
 
-/// Samples from one set of weights, which must outlive it.
+/// Samples from one set of weights. The weights must outlive it.
 class sampler {
  public:
   explicit sampler(parameters<float> const& weights) : weights_(weights), rotary_(weights.shape()) {}
 
-  /// One response to `prompt` for each stream, all in step. What a response is depends on its own stream alone.
-  /// Throws std::invalid_argument where prompt and response do not fit the context.
+  /// One response to `prompt` for each stream, all at the same pace. A response depends on its own stream alone. Throws
+  /// std::invalid_argument if prompt and response do not fit the context.
   std::vector<sampled_response> run(std::vector<std::int32_t> const& prompt, std::span<random_stream> streams,
                                     sampling const& how) const;
 
  private:
-  /// Keys and values of one layer: token t of row r is row r * capacity + t.
+  /// The keys and values of one layer: token t of row r is row r * capacity + t.
   struct cache {
     matrix<float> key, value;
   };
   /// Empty ones for every layer, of `rows` rows.
   std::vector<cache> caches_for(Index rows) const;
-  /// Feeds one token to every row, at position t; returns log-softmax of what follows, [rows, vocabulary].
+  /// Feeds one token to every row, at position t. Returns the log-softmax of the next token, [rows, vocabulary].
   matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity,
                      std::vector<cache>& caches) const;
   matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t, Index capacity) const;

@@ -7,14 +7,14 @@
 
 namespace trainer {
 
-/// In place.
+/// Replaces scores by their softmax.
 template <class Scores>
 void softmax(Scores&& scores) {
   scores = (scores.array() - scores.maxCoeff()).exp();
   scores /= scores.sum();
 }
 
-/// In place.
+/// Replaces logits by their log-softmax.
 template <class Logits>
 void log_softmax(Logits&& logits) {
   logits.array() -= logits.maxCoeff();

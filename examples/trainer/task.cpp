@@ -32,7 +32,7 @@ std::string lower(std::string word) {
   return word;
 }
 
-/// "Lily's" speaks of Lily.
+/// The word without a final "'s": "Lily's" gives "Lily".
 std::string without_possessive(std::string const& word) {
   bool const possessive = word.size() > 2 && word.compare(word.size() - 2, 2, "'s") == 0;
   return possessive ? word.substr(0, word.size() - 2) : word;

@@ -1,4 +1,4 @@
-// What a response is rewarded for: prompts, and a reward that a program can verify.
+// What a response is rewarded for: prompts, and a reward that a program can check.
 #pragma once
 
 #include "tokenizer.hpp"
@@ -13,30 +13,30 @@ namespace trainer {
 
 /// A task over token ids.
 struct task {
-  std::vector<std::vector<std::int32_t>> prompts;  ///< groups of responses take them in turn
+  std::vector<std::vector<std::int32_t>> prompts;  ///< used by groups of responses in turn
   int tokens = 0;                                  ///< longest response
-  std::int32_t end_token = -1;                     ///< ends a response early; -1: none does
-  /// The reward, in [0, 1], of a response to a prompt.
+  std::int32_t end_token = -1;                     ///< the token that ends a response early; -1: none
+  /// The reward of a response to a prompt, in [0, 1].
   std::function<double(std::vector<std::int32_t> const& prompt, std::vector<std::int32_t> const& response)> reward;
 };
 
-/// The words of texts, in lower case: what counts as a word. Empty: everything does.
+/// All words of the texts, in lower case. A word of a story must be among them; if there are none, every word counts.
 std::set<std::string> words_in(std::vector<std::string> const& texts);
 
-/// What the story task sees in a text.
+/// What the story task finds in a text.
 struct story_verdict {
   std::string name;        ///< the word after the first "named", if it begins with a capital letter; else empty
   int mentions = 0;        ///< how often that word occurs, the first included
   bool repeats = false;    ///< three consecutive words occur twice
-  double known = 1.0;      ///< share of its words that are words
+  double known = 1.0;      ///< share of its words that are in the dictionary
   bool success = false;    ///< somebody is named, mentioned at least four times, nothing repeats, 85 % are words
 };
-/// Judges a text. Words are runs of letters and apostrophes; only the name is compared with regard to case.
+/// Finds it. Words are runs of letters and apostrophes; only the name is compared with regard to case.
 story_verdict judge(std::string_view story, std::set<std::string> const& dictionary = {});
 
-/// Continue one of a few openings so that the story names its hero, stays with him or her, does not go in circles, and
-/// consists of words. The name is an early token that binds all later ones; a collapsed policy repeats itself, and one
-/// that has lost the language does not find words. `words` must outlive the task.
+/// The task: continue one of a few openings so that the story names its hero, mentions him or her again, does not
+/// repeat itself, and consists of words. The name is an early token on which all later ones depend; a collapsed policy
+/// repeats itself, and one that has lost the language finds no words. `words` must outlive the task.
 task story_task(tokenizer const& words, int tokens, std::set<std::string> dictionary);
 
 }  // namespace trainer

@@ -15,7 +15,7 @@ constexpr std::int32_t first_byte_token = 3;
 constexpr std::size_t fewest_tokens = first_byte_token + 256;  // every text can be spelled in bytes
 constexpr std::uint32_t longest_piece = 1024;
 
-/// A little-endian 32-bit integer; false at the end of the file.
+/// Reads a little-endian integer of 32 bits. False at the end of the file.
 bool read_word(std::istream& in, std::uint32_t& word) {
   std::array<char, 4> bytes{};
   if (!in.read(bytes.data(), 4)) return false;
@@ -24,7 +24,7 @@ bool read_word(std::istream& in, std::uint32_t& word) {
   return true;
 }
 
-/// Pieces such as <0x0A> stand for one byte.
+/// The text of a piece. Pieces such as <0x0A> stand for one byte.
 std::string spelled(std::string const& piece) {
   if (piece.size() != 6 || piece.rfind("<0x", 0) != 0 || piece.back() != '>') return piece;
   unsigned int byte = 0;
@@ -33,7 +33,7 @@ std::string spelled(std::string const& piece) {
   return is_byte ? std::string(1, static_cast<char>(byte)) : piece;
 }
 
-/// Bytes of the UTF-8 character that begins with `lead`.
+/// The number of bytes of the UTF-8 character that begins with `lead`.
 std::size_t character_size(char lead) {
   auto const c = static_cast<unsigned char>(lead);
   return c < 0xC0U ? 1 : c < 0xE0U ? 2 : c < 0xF0U ? 3 : 4;

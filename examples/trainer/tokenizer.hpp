@@ -1,4 +1,4 @@
-// Token ids to text and back.
+// Translates token ids to text and back.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace trainer {
 
-/// Byte-pair pieces with scores; knows nothing until a file is read.
+/// Byte-pair pieces with scores, read from a file.
 class tokenizer {
  public:
   tokenizer() = default;
@@ -17,16 +17,16 @@ class tokenizer {
   /// Throws `input_error`.
   explicit tokenizer(std::string const& path);
 
-  /// Begins and ends a story.
+  /// The token that begins and ends a story.
   static constexpr std::int32_t story_token = 1;
 
   /// Number of tokens.
   std::size_t size() const { return pieces_.size(); }
-  /// The text of a token; "#id" where the id is not known, "" for the token that begins and ends stories.
+  /// The text of a token: "#id" if the id is not known, "" for the token that begins and ends stories.
   std::string text(std::int32_t id) const;
   /// The text of a sequence, without the space that begins every story.
   std::string text(std::vector<std::int32_t> const& ids) const;
-  /// The ids of a text that begins a story: one space in front, characters, then the best merge until none is left.
+  /// The ids of a text that begins a story: a space is put in front, then characters are merged, the best pair first.
   std::vector<std::int32_t> ids(std::string_view text) const;
 
  private:

@@ -1,13 +1,13 @@
 /// @file
-/// CPPO_ABI, the inline namespace that everything lives in: it names the version, the instruction set, and whatever else
-/// changes the body of an inline function. Two translation units that differ in one of them never share one.
+/// CPPO_ABI, the inline namespace that holds everything. Its name has the version, the instruction set, and whatever
+/// else changes the body of an inline function, so that two translation units which differ in these share no function.
 ///
 ///     v0_2_v3            version 0.2, x86-64-v3; also baseline, v2, v4 and armv8
-///     v0_2_fd000000      a mix of instruction sets that has no name: a bit for each extension listed below
+///     v0_2_fd000000      a mix of instruction sets without a name: a bit for each extension listed below
 ///     v0_2_v3_nothrow    -fno-exceptions; `_fast`: CPPO_ALLOW_FAST_MATH
 ///
 /// Not in the name: CPPO_USE_XSIMD, CPPO_USE_CUDA and CPPO_USE_EIGEN, which add functions and change none
-/// (testing/region_runner.hpp says so for itself), and what leaves the bits as they are, such as
+/// (testing/region_runner.hpp handles its own case); and what leaves the bits as they are, such as
 /// CPPO_NO_FORCED_INLINING, optimisation and sanitizers.
 #pragma once
 
@@ -43,7 +43,7 @@
 #define CPPO_DETAIL_DIGITS_1(a, b, c, d, e, f, g, h) a##b##c##d##e##f##g##h
 #define CPPO_DETAIL_DIGITS(a, b, c, d, e, f, g, h) CPPO_DETAIL_DIGITS_1(a, b, c, d, e, f, g, h)
 
-// A digit for four extensions that compilers put into plain code, and the mixes that have a name.
+// A hexadecimal digit for each four of the extensions that compilers use in plain code, and the mixes that have a name.
 #if defined(__aarch64__)
 #define CPPO_DETAIL_EXTENSIONS \
   CPPO_DETAIL_DIGITS( \

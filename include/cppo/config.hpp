@@ -1,6 +1,6 @@
 /// @file
-/// What differs between compilers and targets, and nothing else. Apart from it, only what is about registers
-/// (execution/simd/registers.hpp, intrinsics.hpp, bits.hpp) or a device's own instructions has compiler `#ifdef`s.
+/// What differs between compilers and targets, and nothing else. Other compiler `#ifdef`s stand only in
+/// execution/simd/registers.hpp, intrinsics.hpp and bits.hpp, and where a device's own instructions are used.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,7 +9,8 @@
 
 #include <cfloat>
 
-// g++ shows each part of -ffast-math, clang only all of it or none: for the rest see core/arithmetic.hpp.
+// g++ has a macro for each part of -ffast-math, clang for all of it only: core/arithmetic.hpp checks the rest at run
+// time.
 #if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__)
 #if !defined(CPPO_ALLOW_FAST_MATH)
@@ -21,7 +22,7 @@
 #error "cppo: float arithmetic is evaluated in a wider type here (x87); compile with -msse2 -mfpmath=sse."
 #endif
 
-/// Before a function in which unsigned numbers wrap round as they are meant to: clang's -fsanitize=integer is not asked.
+/// Before a function in which unsigned numbers wrap round on purpose: clang's -fsanitize=integer does not report it.
 #if defined(__clang__) && !defined(__CUDACC__)
 #define CPPO_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
 #else
@@ -35,7 +36,8 @@
 #define CPPO_HOST_DEVICE
 #endif
 
-/// Before a function for host and device that calls what it is given, which may be for the host alone: nvcc would warn.
+/// Before a function for host and device that calls a function it is given, which may be for the host alone: nvcc would
+/// warn.
 #if defined(__CUDACC__)
 #define CPPO_CALLS_WHAT_IT_IS_GIVEN _Pragma("nv_exec_check_disable")
 #else
@@ -54,8 +56,8 @@
 #endif
 /// @}
 
-/// CPPO_UNROLL(n) before a loop of n rounds: it is unrolled, after what its body inlines has been compiled once.
-/// CPPO_UNROLLS: does the compiler know how to?
+/// CPPO_UNROLL(n) before a loop of n rounds has the loop unrolled after its body, with all that is inlined, has been
+/// compiled once. CPPO_UNROLLS is 1 if the compiler can do so.
 /// @{
 #define CPPO_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__) && !defined(__CUDACC__)
@@ -70,7 +72,7 @@
 #endif
 /// @}
 
-/// `try` and `catch (...)` where exceptions exist; elsewhere the first block alone.
+/// `try` and `catch (...)` where exceptions exist; elsewhere the first block runs alone.
 /// @{
 #if defined(__cpp_exceptions)
 #define CPPO_TRY try
@@ -102,14 +104,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Was the numeric contract given up?
+/// True if CPPO_ALLOW_FAST_MATH gives up the numeric contract.
 #if defined(CPPO_ALLOW_FAST_MATH)
 inline constexpr bool allows_fast_math = true;
 #else
 inline constexpr bool allows_fast_math = false;
 #endif
 
-/// a * b rounded to its own type before anything can be added to it, on every compiler, at every setting.
+/// a * b rounded to float before anything can be added to it, on every compiler and at every setting.
 CPPO_HOST_DEVICE constexpr float rounded_product(float a, float b) noexcept {
 #if defined(__CUDA_ARCH__)
   if (!__builtin_is_constant_evaluated()) return __fmul_rn(a, b);
@@ -119,7 +121,7 @@ CPPO_HOST_DEVICE constexpr float rounded_product(float a, float b) noexcept {
   return p;
 }
 
-/// The same in double.
+/// a * b rounded to double before anything can be added to it.
 CPPO_HOST_DEVICE constexpr double rounded_product(double a, double b) noexcept {
 #if defined(__CUDA_ARCH__)
   if (!__builtin_is_constant_evaluated()) return __dmul_rn(a, b);

@@ -1,12 +1,12 @@
 /// @file
-/// The one header: everything that needs the standard library alone. `simd` joins where CPPO_USE_XSIMD is 1, and
-/// `on(stream)` where CPPO_USE_CUDA is 1, in files that nvcc compiles.
+/// Everything that needs the standard library alone. Also includes `simd` where CPPO_USE_XSIMD is 1, and `on(stream)`
+/// where CPPO_USE_CUDA is 1, in files that nvcc compiles.
 ///
 /// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
 #include <cppo/version.hpp>  // first: without C++20, one error
-// First what has sentences for compile errors: the way to them is then short, and they stand in its first lines.
+// Headers with sentences for compile errors come first: the compiler then lists few lines before the sentence.
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
@@ -23,7 +23,7 @@
 #include <cppo/region.hpp>
 #include <cppo/weight.hpp>
 
-// Registers of a host mean nothing where nvcc compiles for the device.
+// The registers of a host mean nothing where nvcc compiles for the device.
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD && !defined(__CUDA_ARCH__)
 #include <cppo/execution/simd.hpp>
 #endif

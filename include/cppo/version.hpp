@@ -2,7 +2,7 @@
 /// Version of the library, and the language it is written in. CMake reads the numbers from here.
 #pragma once
 
-// MSVC keeps __cplusplus at 199711. A missing file is what stops every compiler, where #error lets most go on.
+// MSVC keeps __cplusplus at 199711. A missing include stops every compiler; after #error most would go on.
 #if defined(_MSVC_LANG)
 #define CPPO_DETAIL_LANGUAGE _MSVC_LANG
 #else

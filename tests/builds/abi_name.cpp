@@ -1,4 +1,5 @@
-// The inline namespace has the level's name, or digits where the mix has none: inline functions may differ between them.
+// The name of the inline namespace: the level's name, or digits where the mix has no name. Inline functions may differ
+// between them.
 #include <cppo/config.hpp>
 
 #include <string_view>

@@ -67,7 +67,7 @@ report call(Executor const& e, Batch const& batch, Region const& region, status_
   return s.code == expected ? r.sums : report{};
 }
 
-/// Do all executors keep as many tokens, some and not all?
+/// True if all executors keep the same number of tokens, some but not all.
 template <class Batch, class Region>
 bool agree(Batch const& batch, Region const& region, status_code expected = status_code::ok) {
   report const one = call(seq, batch, region, expected);

@@ -1,4 +1,5 @@
-// double: all that the kernels have for it, a region of each kind of budget. The regions of float would take as long again.
+// double: all that kernels have for it, with a region of each kind of budget. The regions of float would take as long
+// again.
 #include "equality.hpp"
 
 std::string cppo_test::random_batches_double() {

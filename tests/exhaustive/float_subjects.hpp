@@ -17,7 +17,7 @@ using cppo::simd_lane;
 
 inline std::uint32_t bits_of(float x) { return x != x ? 0x7fc00000U : std::bit_cast<std::uint32_t>(x); }
 
-// Not to be judged: outside of what is promised.
+// Not compared: outside of what is promised.
 inline constexpr double no_promise = -1.0;
 
 // `f` takes one lane or many; `error(x, y)` says how wrong y is. Direction of monotony: +1 rising, -1 falling, 0 none.
@@ -26,13 +26,13 @@ template <class F, class Error, class In>
 subject on_lanes(std::string name, std::string unit, double allowed, int monotony, F f, Error error, In in) {
   auto const run = [f, error, monotony, in](float_block const& b, tally& t) {
     if (!in(b.x.front()) && !in(b.x.back())) return;
-    t.walked += chunk_size;
-    float many[chunk_size];
-    for (std::size_t i = 0; i < chunk_size; i += simd_lane::size) {
+    t.walked += block_size;
+    float many[block_size];
+    for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
       simd_lane const x = simd_lane::from_raw(simd_lane::ops::load(b.x.data() + i));
       simd_lane::ops::save(many + i, f(x).raw());
     }
-    for (std::size_t i = 0; i < chunk_size; ++i) {
+    for (std::size_t i = 0; i < block_size; ++i) {
       float const x = b.x[i], y = f(float_lane(x)).raw();
       t.differences += bits_of(y) != bits_of(many[i]) ? 1 : 0;
       t.note(x, bits_of(y));
@@ -65,7 +65,8 @@ subject on_integers(std::string name, Judged judged, Result result, Want want) {
   return {std::move(name), "units", 0.0, true, run};
 }
 
-// A function in double over every float; `want` is the C library's in long double, in units of the last place of double.
+// A function in double over every float. `want` is the C library's in long double, in units of the last place of
+// double.
 template <class F, class Want, class In>
 subject in_double(std::string name, double allowed, F f, Want want, In in) {
   auto const run = [f, want, in](float_block const& b, tally& t) {
@@ -233,8 +234,8 @@ inline wide_int units(cppo::exact_sum s) { return static_cast<wide_int>(s.high) 
 inline subject grid_on_lanes() {
   auto const run = [](float_block const& b, tally& t) {
     using ops = simd_lane::ops;
-    t.walked += chunk_size;
-    for (std::size_t i = 0; i < chunk_size; i += simd_lane::size) {
+    t.walked += block_size;
+    for (std::size_t i = 0; i < block_size; i += simd_lane::size) {
       std::int32_t high[simd_lane::size], low[simd_lane::size];
       ops::ints h, l;
       ops::to_grid(ops::load(b.x.data() + i), h, l);
@@ -277,7 +278,7 @@ void add_format(std::vector<subject>& all, std::string const& name, To to) {
   all.push_back(on_integers("to_" + name, number, [to](float x) { return rank_of(to(x).bits); },
                             [](float x) { return rank_of(nearest_in_format<ExponentBits, FractionBits>(x)); }));
   auto const there_and_back = [to](float_block const& b, tally& t) {
-    t.walked += chunk_size;
+    t.walked += block_size;
     for (float const x : b.x) {  // every pattern comes up, NaN too
       std::uint16_t const bits = to(x).bits;
       float const y = to_float(Format{bits});

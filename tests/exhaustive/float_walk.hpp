@@ -42,7 +42,7 @@ struct alignas(128) tally {
     y_before = other.y_before;
     n_before = other.n_before;
   }
-  // Is y on the wrong side of what the input before gave, for a function that rises?
+  // Counts y if it is on the wrong side of the value of the input before, for a function that must rise.
   template <class Y>
   void step(float x, Y y, Y& before) {
     steps_back += (x > x_before && y < before) || (x < x_before && y > before) ? 1 : 0;
@@ -150,7 +150,8 @@ class walk {
     if (left <= edge_blocks) return filled(n, stratum + stratum_size - left * block_size, 1);
     return filled(n, stratum + (edge_blocks + (k - edge_blocks) * dense_.step) * block_size, dense_.step);
   }
-  // In a sample, each subject of a group has other blocks of an exponent, other ones of the next, and all turning points.
+  // In a sample each subject of a group has other blocks of an exponent than the next subject, and all have the turning
+  // points.
   bool is_turn(std::uint64_t n) const {
     if (all_) return true;
     if (n >= in_strata()) return !s_.log_probs || block(n).x.front() <= 0.0F;

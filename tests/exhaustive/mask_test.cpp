@@ -85,7 +85,8 @@ struct every_response {
   }
 };
 
-// delta from 1e-8, where Z counts single units of 2^-40, to the largest there is, delta_b from 0 to the largest, w_min from 1/64 to 1; fixed and calibrated.
+// delta goes from 1e-8, where Z counts single units of 2^-40, to the largest there is; delta_b from 0 to the largest;
+// w_min from 1/64 to 1; budgets are fixed and calibrated.
 std::vector<model_parameters> every_parameters() {
   std::vector<model_parameters> all;
   for (int const scale : {-3, 7, 10, 33}) {

@@ -14,7 +14,8 @@ namespace cppo_test {
 
 using cppo::index_t;
 
-// What a number says of its slot. 0: a token with pi = mu = 1, A = 1, D = 0, weight 1, and a list of itself and another.
+// What a number says of its slot. 0 is a token with pi = mu = 1, A = 1, D = 0, weight 1, and a list of itself and
+// another.
 struct slot_content {
   bool token;
   float log_pi, log_mu, advantage, divergence, weight;
@@ -111,7 +112,8 @@ inline std::ostream& operator<<(std::ostream& out, code_batch const& batch) {
 
 namespace rc {
 
-// Up to four responses of up to 24 slots; one in forty of up to 600: many words of a response mask, and blocks of tokens.
+// Up to four responses of up to 24 slots, and one in forty of up to 600: many words of a response mask, and chunks of
+// tokens.
 template <>
 struct Arbitrary<cppo_test::code_batch> {
   static Gen<cppo_test::code_batch> arbitrary() {

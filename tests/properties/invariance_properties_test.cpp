@@ -412,7 +412,8 @@ TEST_CASE("F5, property: a subnormal number and what the tolerance admits are so
 
 namespace {
 
-// Is `sum`, of the parts of a batch, the report `whole` of a run? Sums within `tolerance` of what their terms amount to.
+// Requires that `sum`, of the parts of a batch, is the report `whole` of a run, with sums within `tolerance` of their
+// terms.
 void require_sum(cppo::report const& sum, batch_t const& batch, float_run const& run, double tolerance) {
   cppo::report const& whole = run.diagnostics;
   double loss = 0.0, log_ratio = 0.0;

@@ -148,7 +148,7 @@ static_assert(!cppo::budget<double> && !cppo::budget<user_weight> && !cppo::budg
 static_assert(!cppo::gate<gate_of_bool> && !cppo::gate<user_mask>);
 static_assert(!cppo::trust_region_like<user_mask> && !cppo::trust_region_like<cppo::divergence_within_t>);
 
-// ---- what a part may ask is checked part by part ---------------------------------------------------------------------
+// ---- what a part may ask is checked part by part --------------------------------------------------------------------
 
 using cppo::lane;
 struct measured {  // a soft gate knows S and W as numbers, declared or not

@@ -1,4 +1,4 @@
-// Catch2 2.13 or 3, whichever is installed: include this and nothing of Catch2 itself.
+// Catch2, of version 2.13 or 3. Include this file and nothing of Catch2 itself.
 #pragma once
 
 #if __has_include(<catch2/catch_test_macros.hpp>)

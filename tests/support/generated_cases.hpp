@@ -1,4 +1,4 @@
-// Calls to compare executors on: options, lengths, regions. Needs no test framework.
+// Calls on which executors are compared: options, lengths, regions. Needs no test framework.
 #pragma once
 
 #include "support/same_run.hpp"
@@ -11,7 +11,7 @@ namespace cppo_test {
 
 using namespace cppo::testing;
 
-// Options that take every path through the loss.
+// Options that together take every path through the loss.
 inline cppo::loss_options varied_options(std::uint64_t seed, bool packed) {
   constexpr cppo::aggregation all[] = {cppo::token_sum, cppo::token_mean, cppo::seq_mean_token_sum,
                                        cppo::seq_mean_token_mean, cppo::seq_mean_token_sum_norm};
@@ -43,7 +43,7 @@ inline generated_batch<float> of_lengths(std::vector<index_t> const& lengths, st
   return rearranged(pool, rows, packed_if(packed)).batch;
 }
 
-// Every divergence a zero, of either sign; every `keep`th as it was.
+// A batch in which every divergence is a zero, of either sign, except every `keep`th.
 inline generated_batch<float> of_zeros(std::uint64_t seed, std::size_t keep) {
   generated_batch<float> batch = of_lengths({300, 1, 40, 7}, seed, true);
   random_source random(seed);
@@ -54,7 +54,7 @@ inline generated_batch<float> of_zeros(std::uint64_t seed, std::size_t keep) {
   return batch;
 }
 
-// Regions that between them ask for everything an executor provides: use(name, region).
+// Calls use(name, region) for regions that together ask for everything that an executor provides.
 inline constexpr auto every_need = [](auto const& d, auto const& use) {
   auto const fixed = cppo::fixed_cppo({.delta_b = 0.01}, d);
   use("ppo", cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
@@ -66,8 +66,8 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
   use("trm_mean", cppo::trm_mean({}, d));
 };
 
-// Captures a call on `executor` with everything, without trace, with what a trainer asks for (kernels have a path for
-// it), and with a report alone, against seq.
+// Compares calls on `executor` with `seq`: with everything, without trace, with what a trainer asks for (kernels have a
+// fast path for it), and with a report alone.
 template <class Executor, class T, class Region>
 std::string seq_against(Executor const& executor, generated_batch<T> const& batch, Region const& region,
                         cppo::loss_options const& o) {

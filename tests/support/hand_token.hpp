@@ -1,11 +1,11 @@
-// A token made by hand, filled in as an executor would.
+// A token made by hand and filled in as an executor does.
 #pragma once
 
 #include <cppo/mask/combinators.hpp>
 
 namespace cppo_test {
 
-// What a mask may read of a token. Must outlive the token made from it.
+// The numbers of a token that a mask may read. Must outlive the token made from it.
 struct hand_token {
   double log_prob = -1.0, rollout_log_prob = -1.0, advantage = 1.0;
   double divergence = 0.0, weight = 1.0;
@@ -25,7 +25,7 @@ struct hand_token {
   }
 };
 
-// Is the token kept?
+// True if the mask keeps the token.
 template <class Mask>
 bool keeps(Mask const& mask, hand_token const& t) {
   return mask(t.make<cppo::float_lane>()).raw();
@@ -34,7 +34,7 @@ template <class Mask>
 bool keeps_in_double(Mask const& mask, hand_token const& t) {
   return mask(t.make<cppo::double_lane>()).raw();
 }
-// How far past the boundary.
+// How far beyond the mask's boundary the token is.
 template <class Mask>
 double excess(Mask const& mask, hand_token const& t) {
   return cppo::detail::excess_of(mask, t.make<cppo::double_lane>()).raw();

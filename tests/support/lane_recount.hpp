@@ -1,4 +1,4 @@
-// A sum in the order that `cppo::report` documents: 16 lanes by rank in the response, blocks of 256 tokens in float.
+// A sum in the order that `cppo::report` documents: 16 lanes by rank in the response, chunks of 256 tokens in float.
 #pragma once
 
 #include <cppo/core/types.hpp>
@@ -11,7 +11,7 @@ class lane_recount {
     block_[rank % 16] += x;
     if (rank % 256 == 255) end_chunk();
   }
-  /// To the last bits of a double, in which the lanes are added in another order.
+  /// The sum, except for the last bits of a double: the lanes are added in another order.
   double sum() {
     end_chunk();
     double total = 0.0;

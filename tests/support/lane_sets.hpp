@@ -1,4 +1,4 @@
-// Numbers that lane arithmetic is tried on, and registers filled from arrays.
+// Numbers on which lane arithmetic is tried, and registers filled from arrays.
 #pragma once
 
 #include <cppo/execution/simd/registers.hpp>
@@ -10,13 +10,13 @@
 
 namespace cppo_test {
 
-// The same bits, or both NaN: which NaN an operation makes is not part of the contract.
+// True if both have the same bits, or both are NaN: which NaN an operation makes is not part of the contract.
 template <class T>
 bool same_number(T a, T b) {
   return (a != a && b != b) || std::memcmp(&a, &b, sizeof(T)) == 0;
 }
 
-// Zeros, subnormals, the ends of the range, infinities, NaN, and what exp turns on.
+// Zeros, subnormals, the ends of the range, infinities, NaN, and the arguments at which `exp` changes its form.
 inline std::vector<float> special_floats() {
   using limits = std::numeric_limits<float>;
   std::vector<float> all;
@@ -41,7 +41,7 @@ inline std::vector<std::pair<float, float>> float_pairs(int random_pairs) {
   return pairs;
 }
 
-// A full register from memory, and back.
+// A full register from memory, and back to memory.
 inline cppo::simd_lane gather(float const* x) { return cppo::simd_lane::from_raw(cppo::simd_lane::ops::load(x)); }
 inline void scatter(float* to, cppo::simd_lane x) { cppo::simd_lane::ops::save(to, x.raw()); }
 

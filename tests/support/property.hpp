@@ -12,8 +12,8 @@
 
 namespace cppo_test {
 
-// How a property is tried: on 10 000 cases from one seed, so that two runs are the same. CPPO_PROPERTY_CASES sets
-// another number of cases, RC_PARAMS ("seed=7", "max_success=100") rapidcheck's own parameters.
+// The parameters of a property: 10 000 cases from one seed, so that two runs are the same. CPPO_PROPERTY_CASES sets
+// another number of cases, and RC_PARAMS ("seed=7", "max_success=100") sets rapidcheck's own parameters.
 inline rc::detail::TestParams property_parameters() {
   rc::detail::TestParams p = rc::detail::configuration().testParams;
   auto const given = [](char const* name) {
@@ -28,7 +28,8 @@ inline rc::detail::TestParams property_parameters() {
   return p;
 }
 
-// `body` takes generated arguments and returns bool, or uses RC_ASSERT. A failure prints the shrunk case and the seed.
+// Tests a property. `body` takes generated arguments and returns bool, or uses RC_ASSERT. A failure prints the shrunk
+// case and the seed.
 template <class Body>
 void property(std::string const& what, Body&& body) {
   auto const result = rc::detail::checkTestable(std::forward<Body>(body), rc::detail::TestMetadata{what, what},

@@ -1,5 +1,5 @@
-// Every field of a report by name, by its own list: what compares reports, and what hashes them, can forget none.
-// Include the library before it, from its headers or from the single one.
+// Every field of a report by name, from the report's own list, so that code that compares or hashes reports forgets
+// none. Include the library before it, from its headers or from the single one.
 #pragma once
 
 #include <bit>

@@ -1,4 +1,4 @@
-// Two runs compared bit by bit; the answer names the first place where they differ, and is empty where they agree.
+// Compares two runs bit for bit. The answer names the first place where they differ, and is empty if they agree.
 #pragma once
 
 #include <cppo/testing/captured_run.hpp>
@@ -17,7 +17,7 @@ using cppo::index_t;
 
 inline std::string words(cppo::testing::difference const& d) {
   if (!d.found) return "";
-  auto const number = [](double x) {  // bits of a NaN, too
+  auto const number = [](double x) {  // with the bits of a NaN
     char words[64];
     if (std::isnan(x))
       std::snprintf(words, sizeof words, "nan (%llx)",
@@ -29,14 +29,14 @@ inline std::string words(cppo::testing::difference const& d) {
          number(d.expected);
 }
 
-// Slots in `rows` of `got` against their `source` slots of `expected` (the same ones where it is empty).
+// Compares the slots in `rows` of `got` with their `source` slots of `expected` (the same slots if it is empty).
 template <class Real>
 std::string unlike(cppo::testing::captured_run<Real> const& got, cppo::testing::captured_run<Real> const& expected,
                    cppo::testing::slot_rows const& rows, std::vector<index_t> const& source = {}) {
   return words(cppo::testing::compare(got, expected, rows, source));
 }
 
-// The first field of a report with other bits.
+// The first field of a report whose bits differ.
 inline std::string unlike(cppo::report const& a, cppo::report const& b) {
   std::vector<report_field> const x = fields(a), y = fields(b);
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -46,7 +46,7 @@ inline std::string unlike(cppo::report const& a, cppo::report const& b) {
   return "";
 }
 
-// The status in full.
+// True if all members of both statuses are equal.
 inline bool same_status(cppo::status const& a, cppo::status const& b) {
   bool const place = a.where == b.where && a.response == b.response && a.token == b.token && a.count == b.count;
   bool const both_nan = std::isnan(a.value) && std::isnan(b.value);
@@ -54,7 +54,7 @@ inline bool same_status(cppo::status const& a, cppo::status const& b) {
   return a.code == b.code && place && number && a.wanted == b.wanted && a.other == b.other;
 }
 
-// Everything two runs can differ in.
+// Compares everything in which two runs can differ.
 template <class Real>
 std::string unlike_runs(cppo::testing::captured_run<Real> const& got, cppo::testing::captured_run<Real> const& want,
                         cppo::testing::slot_rows const& rows) {

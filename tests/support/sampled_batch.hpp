@@ -1,4 +1,5 @@
-// Batches as an engine makes them: each token drawn from mu over a small vocabulary, pi a law over the same one.
+// Batches as an engine makes them: each token is drawn from mu over a small vocabulary, and pi is a law over the same
+// one.
 #pragma once
 
 #include <cppo/algorithm/diagnose.hpp>
@@ -11,22 +12,22 @@
 
 namespace cppo_test {
 
-// What a batch is drawn from.
+// The options of a sampled batch.
 struct sampling {
   cppo::index_t responses = 8, length = 64;
-  double spread = 8.0;    // of the logits
-  double drift = 0.1;     // of pi's from mu's
+  double spread = 8.0;    // spread of the logits
+  double drift = 0.1;     // spread of pi's logits about mu's
   double certain = 0.0;   // share of tokens so certain that their float log-softmax is exactly 0
-  double lead = 0.0;      // of one logit of each token over the others
-  double sharper = 1.0;   // pi's logits are multiplied by it
-  double top_p = 1.0;     // drawn from the most probable tokens that hold so much
-  bool renormalised = false;  // log mu of the law over these tokens
-  bool bfloat16 = false;      // log-probs rounded
+  double lead = 0.0;      // how far one logit of each token is above the others
+  double sharper = 1.0;   // factor on pi's logits
+  double top_p = 1.0;     // tokens are drawn from the most probable ones that hold so much
+  bool renormalised = false;  // log mu is of the law over these tokens
+  bool bfloat16 = false;      // log-probs are rounded
   bool padded_left = false, ragged = false, holes = false;
   double equal_rewards = 0.0;  // share of groups of four whose advantages are 0
 };
 
-// Row-major, a slot each.
+// Row-major, one entry per slot.
 struct sampled_batch {
   cppo::index_t responses = 0, width = 0;
   std::vector<float> pi, mu, a;
@@ -68,7 +69,7 @@ class batch_sampler {
   static constexpr int vocabulary = 16;
   using law = float[vocabulary];
 
-  // As trainers do it, in float: where e^x of all others is lost in the sum, the largest is exactly 0.
+  // Log-softmax in float, as trainers compute it: where e^x of all others is lost in the sum, the largest is exactly 0.
   static void log_softmax(law& x) {
     float const top = *std::max_element(x, x + vocabulary);
     float sum = 0.0F;
@@ -99,7 +100,7 @@ class batch_sampler {
     b.mu.push_back(kept(mu[y] - (from_.renormalised ? static_cast<float>(std::log(held)) : 0.0F)));
     b.mu.back() = std::min(b.mu.back(), 0.0F);
   }
-  // From the most probable tokens, which hold `held`.
+  // Draws from the most probable tokens, which hold the probability `held`.
   int draw(law const& mu, double& held) {
     int order[vocabulary];
     for (int k = 0; k < vocabulary; ++k) order[k] = k;

@@ -1,4 +1,4 @@
-// A thread of which only so many can be started, for what must go on without the others.
+// A thread class of which only so many can be started, to test code that must work with fewer threads.
 #pragma once
 
 #include <system_error>

@@ -1,4 +1,4 @@
-// simd against seq, region by region: shared by the execution_simd_* tests.
+// Compares simd with seq, region by region, for the tests of execution/simd.
 #pragma once
 
 #include "support/catch_compat.hpp"
@@ -11,15 +11,15 @@ namespace cppo_test {
 
 using namespace cppo::testing;
 
-// seq against simd on one batch.
+// Compares seq and simd on one batch.
 template <class T, class Region>
 std::string seq_against_simd(generated_batch<T> const& batch, Region const& region, cppo::loss_options const& o,
                              int threads) {
   return seq_against(cppo::simd.with_threads(threads, 1), batch, region, o);
 }
 
-// A family is a value `f` with `f(divergence, use)`, which calls use(name, region) for each of its regions.
-// `seeds` generated batches of element type T for each region on one divergence.
+// Compares each region of a family on one divergence on `seeds` generated batches of element type T. A family is a
+// value `f`: f(divergence, use) calls use(name, region) for each of its regions.
 template <class T, class Family>
 void check_family(Family const& family, std::string_view divergence, std::uint64_t first, std::uint64_t seeds,
                   generator_options o = {}) {
@@ -36,7 +36,7 @@ void check_family(Family const& family, std::string_view divergence, std::uint64
   });
 }
 
-// Every length to 70, and those around blocks of 256.
+// Compares every length up to 70, and lengths near multiples of 256, the size of a chunk.
 template <class Family>
 void check_lengths(Family const& family, bool packed) {
   std::vector<index_t> lengths;
@@ -49,7 +49,7 @@ void check_lengths(Family const& family, bool packed) {
   });
 }
 
-// As many threads as are asked for.
+// Compares numbers of threads.
 template <class Family>
 void check_threads(Family const& family) {
   generated_batch<float> const batch = of_lengths(std::vector<index_t>(56, 600), 9, true);

@@ -1,4 +1,5 @@
-// pi and mu over a small vocabulary: distances over any partition of it, and what the library finds on lists of it.
+// pi and mu over a small vocabulary: distances over any partition of it, and what the library computes from lists of
+// it.
 #pragma once
 
 #include "support/catch_compat.hpp"
@@ -19,7 +20,7 @@ struct vocabulary {
   std::size_t size() const { return pi.size(); }
 };
 
-// From positive weights of any sum, in any order.
+// Makes both laws from positive weights of any sum, in any order.
 inline vocabulary vocabulary_of(std::vector<double> pi, std::vector<double> mu) {
   for (std::vector<double>* law : {&pi, &mu}) {
     double const sum = std::accumulate(law->begin(), law->end(), 0.0);
@@ -79,7 +80,7 @@ inline lists list_of(vocabulary const& v, std::size_t k, std::size_t sampled) {
   return l;
 }
 
-// What the library finds, through a call.
+// The divergence that the library computes in a call.
 template <class D>
 double run(lists const& l, D const& divergence) {
   double const one = 1.0;

@@ -1,4 +1,4 @@
-// Every way to spoil one slot of a batch, and what looks like it but is sound.
+// Every way to make the input of a slot bad, and strange input that is valid.
 #pragma once
 
 #include <cppo/execution/call/task.hpp>
@@ -10,7 +10,7 @@
 
 namespace cppo_test {
 
-// One value in one input, and what the status says of it.
+// A value in one input, and the status that the library must return for it.
 struct spoiler {
   using batch_t = cppo::testing::generated_batch<float>;
   cppo::status_code code;
@@ -32,7 +32,7 @@ class spoiler_list {
     auto const spoil = [b](batch_t& batch, std::size_t slot, float v) { (batch.*b)[slot] = v; };
     for (float const x : xs) all_.push_back({code, where, x, spoil, o});
   }
-  // Entry j of the lists, which gets a token if it has none.
+  // Adds values for entry j of the Top-K lists, which gets a token if it has none.
   void list(cppo::status_code code, buffer b, std::size_t j, values xs, cppo::loss_options const& o = {}) {
     auto const spoil = [b, j](batch_t& batch, std::size_t slot, float v) {
       std::size_t const at = static_cast<std::size_t>(batch.k) * slot + j;
@@ -41,7 +41,7 @@ class spoiler_list {
     };
     for (float const x : xs) all_.push_back({code, cppo::argument::top_k, x, spoil, o});
   }
-  // The response mask, lent in this dtype.
+  // Adds values for the response mask, lent in this type.
   void mask(cppo::status_code code, cppo::element_type type, values xs) {
     auto const spoil = [type](batch_t& batch, std::size_t slot, float v) {
       batch.mask_type = type;
@@ -81,7 +81,7 @@ inline void add_bad_masks(spoiler_list& l) {
   l.mask(invalid, type::f64, {2.0F, 0.1F, -infinity});
 }
 
-// What makes an active slot bad. The batch has Top-K lists of two or more and lends every other input spoiled here.
+// Input that makes an active slot bad. The batch has Top-K lists of two or more, and lends every other input used here.
 inline std::vector<spoiler> all_spoilers() {
   using namespace spoiling;
   using batch_t = spoiler::batch_t;
@@ -93,7 +93,7 @@ inline std::vector<spoiler> all_spoilers() {
           {quiet, signaling, infinity, -infinity, 0.1F, 0.25F, tiny, largest});
   l.input(code::rollout_log_prob_invalid, where::rollout_log_prob, &batch_t::rollout_log_prob,
           {quiet, signaling, infinity, -infinity, 0.1F, 1e-7F, subnormal, largest});
-  // What stands in for -inf: the lowest numbers of half, bfloat16 and float among them.
+  // Numbers that engines write for -inf; the lowest numbers of half, bfloat16 and float are among them.
   l.input(code::log_prob_too_low, where::log_prob, &batch_t::log_prob, {below_floor, -9999.0F, -65504.0F, -largest});
   l.input(code::rollout_log_prob_too_low, where::rollout_log_prob, &batch_t::rollout_log_prob,
           {below_floor, -9999.0F, -1e30F, -0x1.fep127F});
@@ -112,7 +112,7 @@ inline std::vector<spoiler> all_spoilers() {
   return l.take();
 }
 
-// What is strange but sound: nothing is reported.
+// Input that is strange but valid: nothing is reported.
 inline std::vector<spoiler> all_harmless() {
   using namespace spoiling;
   using batch_t = spoiler::batch_t;

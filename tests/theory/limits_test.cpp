@@ -41,7 +41,7 @@ rational linear(rational w_min, index_t t, index_t T) {
   return rational(1) - (rational(1) - w_min) * rational(t - 1, T - 1);
 }
 
-// Is Z_t <= min(delta, delta + delta_b W_{t-1} - S_{t-1}) at every prefix? [Eq. 8]
+// True if Z_t <= min(delta, delta + delta_b W_{t-1} - S_{t-1}) at every prefix. [Eq. 8]
 bool within_eq_8(tabular_policy<rational> const& mu, numbers<rational> const& d, pair_above const& p) {
   for (index_t y = 0; y < mu.responses(); ++y) {
     rational S(0), W(0);

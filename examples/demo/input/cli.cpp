@@ -19,7 +19,7 @@ std::string listed(Names const& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-/// Accepts the names that the library knows; says which those are.
+/// Accepts the names that the library knows; the error lists them.
 template <class Names>
 CLI::Validator known(Names const& names, std::string const& kind) {
   return {[&names, kind](std::string& given) {

@@ -9,7 +9,7 @@ namespace demo {
 
 namespace {
 
-/// Nine digits: read back, they are the same float.
+/// Numbers with nine digits, from which the same floats are read back.
 std::string numbers(std::vector<float> const& values) { return fmt::format("[{:.9g}]", fmt::join(values, ",")); }
 
 std::vector<float> log_probs_now(trainer::learner const& learner, trainer::sequence const& s) {

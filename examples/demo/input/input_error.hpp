@@ -1,4 +1,4 @@
-// What a reader throws when a file cannot be used.
+// The exception for a file that cannot be used.
 #pragma once
 
 #include "../trainer/input_error.hpp"

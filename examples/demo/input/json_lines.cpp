@@ -25,7 +25,7 @@ std::string_view kind_of(simdjson::dom::element e) {
   }
 }
 
-/// A number, true or false as 1 or 0, null as NaN.
+/// The value of a number; true is 1, false is 0 and null is NaN.
 std::optional<double> number_in(simdjson::dom::element e) {
   if (e.is_null()) return std::numeric_limits<double>::quiet_NaN();
   bool flag = false;
@@ -35,7 +35,8 @@ std::optional<double> number_in(simdjson::dom::element e) {
   return std::nullopt;
 }
 
-/// The first word outside of strings that means "no number" elsewhere and nothing in JSON, and its column from 1.
+/// The first word outside of strings that stands for "no number" in other formats but not in JSON, and its column from
+/// 1.
 std::optional<std::pair<std::string, std::size_t>> missing_number_in(std::string_view text) {
   auto const in_word = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   for (std::size_t i = 0, end = 0; i < text.size(); i = end) {
@@ -56,7 +57,7 @@ std::optional<std::pair<std::string, std::size_t>> missing_number_in(std::string
   return std::nullopt;
 }
 
-/// What is wrong with a line that is no JSON, and what to write instead.
+/// Says what is wrong with a line that is no JSON, and what to write instead.
 std::string why_not_json(std::string_view text, simdjson::error_code error) {
   if (auto const word = missing_number_in(text)) {
     return fmt::format("not valid JSON: {} in column {}; write null, which may only stand where response_mask is 0",

@@ -28,9 +28,9 @@ class json_line {
 
   /// Line number, from 1.
   long number() const { return number_; }
-  /// Is the field there, and not null?
+  /// True if the field is there and is not null.
   bool has(std::string_view field) const;
-  /// A field that holds one whole number; `fallback` where it is absent.
+  /// A field that holds one whole number; `fallback` if it is absent.
   int integer(std::string_view field, int fallback) const;
   /// A field that holds one number or an array of numbers; one number is repeated `size` times. null reads as NaN.
   std::vector<float> numbers(std::string_view field, std::size_t size) const;
@@ -38,7 +38,7 @@ class json_line {
   std::vector<float> numbers(std::string_view field) const;
   /// A field that holds an array of token ids.
   std::vector<std::int32_t> integers(std::string_view field) const;
-  /// x, which stands in the field, as a token id: whole, from -1 to 2^24.
+  /// x, which stands in the field, as a token id: a whole number from -1 to 2^24.
   std::int32_t token_id(std::string_view field, std::size_t at, float x) const;
   /// A field that holds an array of strings.
   std::vector<std::string> strings(std::string_view field) const;
@@ -46,11 +46,11 @@ class json_line {
   number_table table(std::string_view field) const;
   /// A field that holds an object whose keys are whole numbers: its keys.
   std::vector<int> versions(std::string_view field) const;
-  /// Is the field an object?
+  /// True if the field is an object.
   bool is_object(std::string_view field) const;
   /// The members of an object field as a line of their own, to be read by version.
   json_line inside(std::string_view field) const;
-  /// Throws an `input_error` that says where, then `what`, on one line whatever the file holds.
+  /// Throws an `input_error` that says where and then `what`, on one line whatever the file holds.
   [[noreturn]] void fail(std::string what) const;
 
  private:

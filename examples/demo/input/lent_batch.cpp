@@ -9,7 +9,7 @@ void extend(std::vector<T>& to, std::vector<T> const& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-/// D_t computed elsewhere; null where there is none.
+/// D_t as computed elsewhere; null if there is none.
 std::vector<float> const* lent_divergence(rollout const& r, int updates, evidence source) {
   if (source == evidence::given) return r.divergence.empty() && r.size() > 0 ? nullptr : &r.divergence;
   auto const& known = source == evidence::exact_tv ? r.lists.full_tv : r.lists.full_kl;

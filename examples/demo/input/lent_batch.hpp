@@ -1,4 +1,4 @@
-// The buffers that are lent to the library: responses one after the other, at one staleness.
+// The buffers that are lent to the library: responses one after the other, after one number of updates.
 #pragma once
 
 #include "input/rollouts.hpp"
@@ -11,16 +11,16 @@ namespace demo {
 /// Packed copies of what a trainer would have in memory, and the batch that names them.
 class lent_batch {
  public:
-  /// The responses `which` of `rollouts` (in that order) after `updates` updates, with what `source` needs.
+  /// Copies the responses `which` of `rollouts`, in that order, after `updates` updates, with what `source` needs.
   lent_batch(std::vector<rollout> const& rollouts, std::vector<std::size_t> which, int updates, evidence source);
 
-  /// The batch, lent; it reads this object's buffers.
+  /// Lends the batch. It reads this object's buffers.
   cppo::rollout_batch_view<float> lend() const;
   /// Index of each response among the rollouts.
   std::vector<std::size_t> const& members() const { return which_; }
   /// Cumulative lengths, one more than there are responses.
   std::vector<std::int64_t> const& cu_seqlens() const { return cu_seqlens_; }
-  /// Token slots, holes included.
+  /// The number of slots, holes included.
   std::size_t slots() const { return log_prob_.size(); }
   /// 1 where a slot holds a token of the response.
   std::vector<std::uint8_t> const& response_mask() const { return response_mask_; }
@@ -38,7 +38,7 @@ class lent_batch {
   cppo::index_t k_ = 0;
 };
 
-/// Which responses have what `source` needs after `updates` updates.
+/// The responses that have what `source` needs after `updates` updates.
 std::vector<std::size_t> having(std::vector<rollout> const& rollouts, int updates, evidence source);
 
 }  // namespace demo

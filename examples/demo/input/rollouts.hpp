@@ -1,4 +1,4 @@
-// Recorded rollouts: what a trainer would hand to the library, as it stands in a file.
+// Recorded rollouts, read from a file: what a trainer would lend to the library.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace demo {
 
-/// Number of updates of log-probs that a file gives without saying how old they are.
+/// Stands for the number of updates if a file does not say after how many its log-probs are.
 inline constexpr int unknown_updates = -1;
 
-/// What only some responses have: the tokens the rollout policy ranks highest, and divergences known exactly.
+/// What only some responses have: Top-K lists, and exact divergences.
 struct top_k_lists {
   std::size_t k = 0;
   std::vector<std::int32_t> ids;               ///< [T, k]
@@ -25,7 +25,7 @@ struct top_k_lists {
 struct rollout {
   std::string file;  ///< where it was read
   long line = 0;     ///< its line there, from 1
-  int prompt = -1;   ///< together with `sample`: joins the Top-K lists to it
+  int prompt = -1;   ///< with `sample` the key that joins Top-K lists to the response
   int sample = -1;
   std::vector<float> rollout_log_prob;         ///< [T]
   std::map<int, std::vector<float>> log_prob;  ///< by number of updates, [T]
@@ -46,7 +46,7 @@ std::vector<rollout> read_rollouts(std::string const& path);
 /// Reads Top-K lists and adds each to the response with the same prompt and sample. Throws `input_error`.
 void read_top_k(std::string const& path, std::vector<rollout>& rollouts);
 
-/// The numbers of updates at which every response has log-probs, ascending.
+/// The numbers of updates after which every response has log-probs, ascending.
 std::vector<int> known_updates(std::vector<rollout> const& rollouts);
 
 /// The fields of a rollout file, for `--help`.

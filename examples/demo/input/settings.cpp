@@ -8,7 +8,7 @@ namespace demo {
 
 namespace {
 
-/// Thresholds by family: total variation as the paper's dense models use it, and its ablation on KL.
+/// The thresholds of each region: for total variation those of the paper's dense models, for KL those of its ablation.
 cppo::region_config thresholds(score const& measure) {
   cppo::region_config c;
   c.divergence = measure.name;

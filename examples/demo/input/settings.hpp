@@ -13,17 +13,17 @@ namespace demo {
 
 using trainer::evidence;  // `given`: the field "divergence" of the rollout file
 
-/// A divergence, as the demo shows it.
+/// A divergence as the demo shows it.
 struct score {
-  std::string_view label;  ///< for people
+  std::string_view label;  ///< as shown
   std::string_view name;   ///< one of `cppo::divergence_names()`
   evidence source = evidence::log_probs;
-  bool is_kl = false;  ///< in nats, with thresholds for KL
+  bool is_kl = false;  ///< true: in nats, with thresholds for KL
 };
 
 /// One trust region to run.
 struct setting {
-  std::string label;    ///< for people
+  std::string label;    ///< as shown
   std::string details;  ///< its parameters
   score measure;        ///< its divergence
   cppo::region_config config;
@@ -36,11 +36,11 @@ struct setting {
 inline constexpr score full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
 /// The divergence of that name in `cppo::divergence_names()`.
 score score_named(std::string_view name);
-/// The divergences that the last block of the table compares.
+/// The divergences that the last part of the table compares.
 std::vector<score> scores_to_compare();
-/// Every setting under a divergence. TRM is defined on KL: it takes the KL of the same evidence.
+/// Every setting under a divergence. TRM is defined for KL, so it takes the KL from the same evidence.
 std::vector<setting> all_settings(score const& measure);
-/// The settings whose library name is in `regions`; the usual ones where that is empty.
+/// The settings whose library name is in `regions`; the usual ones if that is empty.
 std::vector<setting> chosen_settings(score const& measure, std::vector<std::string> const& regions);
 
 }  // namespace demo

@@ -11,7 +11,7 @@ namespace demo {
 
 namespace {
 
-/// One valid token, with the sums as the library saw them.
+/// One valid token, with the sums that the library computed.
 struct step {
   double t, weighted, spent, allowance, threshold;
   cppo::decision why;
@@ -32,7 +32,7 @@ std::vector<step> steps_of(followed const& one) {
   return steps;
 }
 
-/// Where the holes are: the number of the token before each, and its length.
+/// The holes: the number of the token before each, and its length.
 std::vector<std::pair<double, int>> holes_of(trace const& x) {
   std::vector<std::pair<double, int>> holes;
   int tokens = 0;
@@ -107,7 +107,7 @@ std::string drift_chart(followed const& one, std::vector<step> const& steps) {
                 fmt::format("Drift spent along the response ends at {}", figure(end.spent)));
 }
 
-/// What the marks of the second chart mean, for those that occur.
+/// What the marks of the second chart mean, for those that occur in it.
 std::string marks(trace const& x) {
   std::string out;
   for (auto const d : {cppo::decision::masked_ratio, cppo::decision::masked_divergence, cppo::decision::masked_response,

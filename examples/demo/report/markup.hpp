@@ -11,13 +11,13 @@ namespace demo {
 /// Text made safe for HTML and attributes.
 std::string escaped(std::string_view text);
 
-/// A symbol with a subscript: <i>S</i><sub>t</sub>.
+/// A symbol with a subscript, such as <i>S</i><sub>t</sub>.
 std::string symbol(std::string_view letter, std::string_view below);
-/// Parameters made safe for HTML, the budget with its subscript.
+/// Parameters made safe for HTML, with delta_b's subscript.
 std::string parameters(std::string_view details);
 
-/// A chart whose curves stretch with the page while its words stay as large as other text: the curves are SVG, the
-/// words are HTML placed by percentage.
+/// A chart whose curves stretch with the page while its words keep their size: curves are SVG, and words are HTML
+/// placed by percentage.
 class plot {
  public:
   plot(double x_min, double x_max, double y_min, double y_max);
@@ -34,9 +34,9 @@ class plot {
   /// A tick with a grid line and a label.
   void x_tick(double x, std::string const& label);
   void y_tick(double y, std::string const& label);
-  /// HTML at a place in the plot; `style` says where it hangs.
+  /// HTML at a place in the plot; `style` says how it is aligned there.
   void note(double x, double y, std::string const& html, std::string_view style);
-  /// The chart, with a title above (the unit of y), one below (the unit of x), and words for those who cannot see it.
+  /// The chart, with a title above (the unit of y), one below (the unit of x), and a description for screen readers.
   std::string html(std::string const& y_title, std::string const& x_title, std::string_view in_words) const;
 
  private:

@@ -8,7 +8,7 @@ namespace demo {
 
 namespace {
 
-/// Share of all tokens that the budget alone masked, and that something else masked.
+/// The shares of all tokens that the prefix budget alone masked, and that something else masked.
 std::pair<double, double> shares(cppo::report const& r) {
   auto const tokens = static_cast<double>(r.counts.tokens);
   auto const budget = static_cast<double>(r.masked_budget);
@@ -46,7 +46,7 @@ int last_quiet(study const& s) {
   return quiet;
 }
 
-/// What the numbers say, in sentences that hold for any rollouts.
+/// What the numbers show, in sentences that hold for any rollouts.
 std::string findings(study const& s) {
   block const& last = s.blocks.back();
   std::string text;

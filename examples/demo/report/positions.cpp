@@ -47,7 +47,7 @@ std::string bars(outcome const& o, double scale) {
   return out;
 }
 
-/// A region's outline, to compare others with.
+/// The outline of a region's bars, drawn over others for comparison.
 std::string outline(outcome const& o, double scale) {
   std::string steps;
   for (std::size_t i = 0; i < o.by_position.size(); ++i) {

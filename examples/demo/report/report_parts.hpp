@@ -20,25 +20,25 @@ struct appearance {
 };
 appearance appearance_of(cppo::decision d);
 
-/// Masked percent of every region at every staleness, as a table with bars.
+/// The masked percentage of every region after each number of updates, as a table with bars.
 std::string overview(study const& s);
-/// Masked percent by relative position, one small chart a region.
+/// The masked percentage by relative position, one small chart a region.
 std::string positions(std::vector<outcome> const& rows);
-/// The same with one scale for all, under a heading.
+/// The same with one scale for all regions, under a heading.
 std::string positions_together(std::vector<outcome> const& rows, std::string const& heading);
-/// Drift and budget along one response, and each token's own test.
+/// Drift and allowance along one response, and each token's own test.
 std::string drift_charts(followed const& one);
-/// The same response as text, each token coloured by what decided it.
+/// The same response as text, with each token coloured by its decision.
 std::string coloured_text(followed const& one, rollout const& r, trainer::tokenizer const& words);
-/// Text as HTML: what cannot be shown is spelled out, a new line is shown and made.
+/// Text as HTML. What cannot be shown is spelled out; a line feed is shown and breaks the line.
 std::string spelled_out(std::string_view text);
-/// What was trained, in words.
+/// What was trained, in sentences.
 std::string training_lead(training const& t);
-/// Curves over the steps, what was masked on the way, all numbers, and a story of each region.
+/// Curves over the steps, what was masked by which clause, all numbers, and a story from each region.
 std::string training_charts(training const& t);
-/// Every number.
+/// All numbers, as tables.
 std::string full_tables(study const& s);
-/// The comparison of divergences; empty where there is none.
+/// The comparison of divergences; empty if there is none.
 std::string divergence_tables(study const& s);
 
 }  // namespace demo

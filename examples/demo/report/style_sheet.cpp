@@ -2,7 +2,7 @@
 
 namespace demo {
 
-// Orange and blue stay apart for colour-blind readers; every colour comes with a second mark (hatching, shape, line).
+// Colour-blind readers can tell orange from blue, and every colour comes with a second mark (hatching, shape, line).
 char const* const style_sheet = R"css(
 :root{--paper:#fcfbf8;--card:#fff;--ink:#1d1c1a;--soft:#67635c;--rule:#e5e1d8;--grid:#ece8e0;
 --own:#c8511b;--own-wash:#f9ddcd;--budget:#20639b;--budget-wash:#d3e4f3;--toward:#3d7a5c;--toward-wash:#e6f1ea;--mute:#aea99f;--over:#7fb0da;

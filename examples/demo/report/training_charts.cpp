@@ -71,7 +71,7 @@ std::string between(std::vector<spread> const& low, std::vector<spread> const& h
   return d + "Z";
 }
 
-/// Masked share over the steps and its cause, one small chart a region.
+/// The masked share over the steps by clause, one small chart a region.
 std::string causes(training const& t, std::vector<training_summary> const& all) {
   double scale = 0.0;
   for (training_summary const& s : all) {

@@ -1,11 +1,12 @@
-// Where results go: found wrong before the work is done, not after.
+// Checks where results are to be written, before the work is done.
 #pragma once
 
 #include <string>
 
 namespace demo {
 
-/// Makes the folder of a file that is to be written. Throws `input_error`, naming `what`, if it could not be written.
+/// Makes the folder of a file that is to be written. Throws `input_error`, which names `what`, if the file cannot be
+/// written.
 void prepare_output(std::string const& path, std::string const& what);
 
 }  // namespace demo

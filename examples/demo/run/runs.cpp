@@ -20,11 +20,11 @@ void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent
   std::size_t const member = batch.members()[static_cast<std::size_t>(ended.response)];
   rollout const& r = rollouts[member];
   cppo::status in_line = ended;
-  in_line.response = in_line.token = -1;  // told as a place in the file
+  in_line.response = in_line.token = -1;  // the message names the place in the file instead
   throw input_error(fmt::format("{}, line {}, token {}: {}", r.file, r.line, ended.token, describe(in_line).c_str()));
 }
 
-/// Nanoseconds a token: the median of several runs that make mask, gradient and report.
+/// Nanoseconds per token: the median of several runs that make mask, gradient and report.
 double nanoseconds(executor on, lent_batch const& batch, cppo::region_config const& config) {
   using clock = std::chrono::steady_clock;
   std::vector<std::uint8_t> mask(batch.slots());

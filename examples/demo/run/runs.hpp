@@ -1,4 +1,4 @@
-// One trust region on one batch: what it decides, where, and how long that takes.
+// Runs one trust region on one batch: what it decides, where, and how long it takes.
 #pragma once
 
 #include "../trainer/positions.hpp"
@@ -6,7 +6,7 @@
 
 namespace demo {
 
-/// One row of the table.
+/// The results of a trust region on a batch.
 struct outcome {
   setting what;
   cppo::report report;
@@ -15,7 +15,7 @@ struct outcome {
   double simd_ns = 0.0;  ///< the same
 };
 
-/// Everything that was recorded of the tokens of one response; one entry a slot, holes included.
+/// All that was recorded of the tokens of one response: one entry a slot, holes included.
 struct trace {
   std::vector<float> divergence, weight, weighted, drift, prefix_weight, threshold, gate;
   std::vector<std::uint8_t> decision;
@@ -23,10 +23,10 @@ struct trace {
   cppo::decision at(std::size_t i) const { return static_cast<cppo::decision>(decision[i]); }
 };
 
-/// Runs of which the median is reported.
+/// The number of runs whose median is reported.
 inline constexpr int timed_runs = 9;
 
-/// Masks a batch. Throws `input_error`, naming the line, if the library finds the input unsound.
+/// Masks a batch. Throws `input_error`, which names the line, if the library finds bad input.
 outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s);
 /// Records how every token of response `which` was decided.
 trace follow(std::vector<rollout> const& rollouts, std::size_t which, int updates, setting const& s);

@@ -13,7 +13,7 @@ namespace demo {
 
 namespace {
 
-/// The divergence asked for. Precomputed: the field "divergence", or the exact total variation where that is recorded.
+/// The divergence to use. Precomputed is the field "divergence", or else the exact total variation, if it is recorded.
 score measure_of(std::vector<rollout> const& rollouts, question const& q) {
   score const asked = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
   if (asked.source != evidence::given) return asked;
@@ -22,7 +22,8 @@ score measure_of(std::vector<rollout> const& rollouts, question const& q) {
   return has_field ? asked : full_tv;
 }
 
-/// The stalenesses to show: those asked for, each of which must be there; else all that have what `source` needs.
+/// The numbers of updates to show: those asked for, each of which must be there; else all that have what `source`
+/// needs.
 std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question const& q, score const& measure) {
   std::vector<int> known;
   for (int const updates : known_updates(rollouts)) {
@@ -45,7 +46,7 @@ std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question cons
   return {ascending.begin(), ascending.end()};
 }
 
-/// The first of the stalenesses at which a response that is shown lacks what `s` reads.
+/// The first of these numbers of updates after which a response lacks what `s` reads.
 std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int> const& ages, score const& measure,
                            setting const& s) {
   for (int const updates : ages) {
@@ -56,8 +57,8 @@ std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int
   return std::nullopt;
 }
 
-/// The trust regions that are shown: at every staleness the same, on the same responses. Under the exact total
-/// variation TRM reads the exact KL, a field of its own.
+/// The trust regions to show: the same after every number of updates, on the same responses. With the exact total
+/// variation TRM reads the exact KL, which is a field of its own.
 std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std::vector<int> const& ages,
                                       question const& q, study& s) {
   std::vector<setting> shown;
@@ -96,7 +97,7 @@ block block_at(std::vector<rollout> const& rollouts, int updates, score const& m
 comparison compare_at(std::vector<rollout> const& rollouts, int updates, question const& q) {
   comparison c;
   c.updates = updates;
-  // The responses that have Top-K lists at any staleness, so that every row is about the same tokens.
+  // The responses that have Top-K lists after every number of updates, so that every row is about the same tokens.
   std::vector<std::size_t> members;
   for (std::size_t i = 0; i < rollouts.size(); ++i) {
     if (rollouts[i].lists.k > 0) members.push_back(i);
@@ -122,7 +123,8 @@ comparison compare_at(std::vector<rollout> const& rollouts, int updates, questio
   return c;
 }
 
-/// The trust region whose decisions are shown token by token: one with a budget, calibrated where there is a choice.
+/// The trust region whose decisions are shown token by token: one with a prefix budget, a calibrated one if there is
+/// one.
 setting setting_to_follow(std::vector<setting> const& chosen) {
   auto const rank = [](setting const& s) {
     if (s.config.region == "cppo_calibrated") return 3;

@@ -1,4 +1,4 @@
-// Everything that the demo shows, computed once: the terminal table and the report read from here.
+// Everything that the demo shows. It is computed once; the terminal table and the report read it from here.
 #pragma once
 
 #include "run/runs.hpp"
@@ -7,19 +7,19 @@
 
 namespace demo {
 
-/// What is asked for.
+/// What the user asks for.
 struct question {
   std::vector<std::string> regions;  ///< library names; empty: the usual ones
   std::string divergence;             ///< library name; empty: Binary-TV, and a comparison of divergences
   std::vector<int> staleness;         ///< numbers of updates; empty: all there are
-  std::optional<long> response;       ///< line of the response to follow; absent: one is chosen
+  std::optional<long> response;       ///< line of the response to follow; if absent, one is chosen
 };
 
-/// Every trust region at one staleness.
+/// Every trust region after one number of updates.
 struct block {
   int updates = 0;
   std::size_t responses = 0;
-  cppo::report drift;  ///< without any trust region: D, KL and counts
+  cppo::report drift;  ///< of no trust region: D, KL and counts
   std::vector<outcome> rows;
 };
 
@@ -49,12 +49,12 @@ struct followed {
 struct study {
   score measure;
   std::vector<block> blocks;
-  std::vector<std::string> left_out;  ///< of the usual trust regions, those that some response lacks a field for
+  std::vector<std::string> left_out;  ///< usual regions that are not shown: a response lacks a field for them
   std::vector<comparison> comparisons;
   followed one;
 };
 
-/// Runs everything. Throws `input_error` where the rollouts do not have what is asked for.
+/// Runs everything. Throws `input_error` if the rollouts lack what is asked for.
 study answer(std::vector<rollout> const& rollouts, question const& q);
 
 }  // namespace demo

@@ -14,10 +14,11 @@ namespace demo {
 
 namespace {
 
-/// The stream that tells the stories before and after: none that training uses.
+/// The seed for the stories before and after training. Training does not use it.
 constexpr std::uint64_t story_seed = 20260610;
 
-/// What a file would give as precomputed, a trainer computes: the total variation over the whole vocabulary.
+/// The divergence to train with. Precomputed is the total variation over the whole vocabulary, which the trainer
+/// computes.
 score measure_to_train(training_request const& asked) {
   score const measure = score_named(asked.divergence.empty() ? "binary_tv" : asked.divergence);
   return measure.source == evidence::given ? full_tv : measure;
@@ -42,7 +43,7 @@ trainer::learning_options options_for(training_request const& asked) {
   return o;
 }
 
-/// What the model tells after the first prompt, always with the same random numbers.
+/// The story that the model tells after the first prompt, always with the same random numbers.
 std::string story_of(trainer::parameters<float> const& weights, trainer::task const& task,
                      trainer::tokenizer const& words) {
   std::vector<trainer::random_stream> stream{trainer::random_stream({story_seed})};

@@ -1,4 +1,4 @@
-// The same model trained under several trust regions, from the same seeds and with the same budget.
+// Trains the same model under several trust regions, with the same seeds and the same number of steps.
 #pragma once
 
 #include "../trainer/learner.hpp"
@@ -13,7 +13,7 @@
 
 namespace demo {
 
-/// How much to train.
+/// The options of training.
 struct training_request {
   std::vector<std::string> regions;  ///< library names; empty: none, PPO, DPPO and CPPO
   std::string divergence;             ///< library name; empty: Binary-TV
@@ -21,7 +21,7 @@ struct training_request {
   int steps = 24;
   int epochs = 2;
   double learning_rate = 5e-4;
-  int threads = 0;       ///< 0: the machine's
+  int threads = 0;       ///< 0: as many as the machine has
   bool quick = false;    ///< fewer, shorter responses
   std::string dump;      ///< file for the rollouts of each run's last step; may be empty
 };
@@ -31,10 +31,10 @@ struct training_run {
   std::size_t which = 0;  ///< index into `training::settings`
   std::uint64_t seed = 0;
   std::vector<trainer::step_record> steps;
-  std::string story;  ///< what the model tells afterwards
+  std::string story;  ///< the story that the model tells afterwards
 };
 
-/// Where training stands, after each step.
+/// The state of training after a step.
 struct training_progress {
   setting const& what;
   std::uint64_t seed;
@@ -53,16 +53,16 @@ struct training {
   std::vector<training_run> runs;
   trainer::learning_options options;  ///< sizes that all runs share
   int tokens = 0;                     ///< longest response
-  std::set<std::string> dictionary;   ///< what counts as a word
+  std::set<std::string> dictionary;   ///< the words that a story may use
   std::string prompt, story_before;   ///< the story that the model tells before training
   int threads = 0;
   bool interrupted = false;
   double seconds = 0.0;
 };
 
-/// Trains. `data` is the folder of the model and its tokenizer. Stops early, with what is done, when `stop` is set.
-/// Throws `input_error` where a file cannot be read or written, or nothing fits the request.
-/// `dictionary` says what counts as a word in a story.
+/// Trains. `data` is the folder of the model and its tokenizer; `dictionary` has the words that a story may use. Stops
+/// early, with what is done, when `stop` is set. Throws `input_error` if a file cannot be read or written, or nothing
+/// fits the request.
 training train(std::string const& data, std::set<std::string> const& dictionary, training_request const& asked,
                std::atomic<bool> const& stop,
                std::function<void(training_progress const&)> const& show);

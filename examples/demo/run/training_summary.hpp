@@ -1,11 +1,11 @@
-// What the runs of each trust region come to: the terminal table and the report read from here.
+// Summarizes the runs of each trust region, for the terminal table and the report.
 #pragma once
 
 #include "run/training.hpp"
 
 namespace demo {
 
-/// Mean over seeds, with the lowest and the highest.
+/// The mean over seeds, with the lowest and the highest value.
 struct spread {
   double mean = 0.0;
   double low = 0.0;
@@ -31,14 +31,14 @@ struct training_summary {
   std::string story;           ///< of the first seed
 };
 
-/// In the order of `training::settings`; those without a finished step are left out.
+/// The summaries in the order of `training::settings`, without those that have no finished step.
 std::vector<training_summary> summaries(training const& t);
 
-/// A number of every step, over the seeds that came so far.
+/// A number of every step.
 using step_value = double (*)(trainer::step_record const&);
 std::vector<spread> curve(training const& t, std::size_t which, step_value value);
 
-/// The numbers that are drawn.
+/// The numbers that are drawn as curves.
 double success_of(trainer::step_record const& s);
 double drift_of(trainer::step_record const& s);
 double nll_of(trainer::step_record const& s);

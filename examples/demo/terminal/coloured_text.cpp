@@ -11,7 +11,7 @@ namespace demo {
 
 namespace {
 
-/// Are these bytes complete UTF-8 characters?
+/// True if these bytes are complete UTF-8 characters.
 bool is_complete(std::string const& piece) {
   std::size_t more = 0;
   for (char const c : piece) {
@@ -35,7 +35,7 @@ std::string text_of(rollout const& r, std::size_t i, trainer::tokenizer const& w
   return bytes;
 }
 
-/// The numbers behind one decision.
+/// The numbers behind one token's decision.
 std::string tooltip(followed const& one, rollout const& r, std::size_t i, std::size_t t) {
   trace const& x = one.steps;
   auto const number = [](float value) { return figure(static_cast<double>(value)); };

@@ -1,13 +1,13 @@
-// Lines for the terminal, bold and dim where that is wanted.
+// Text for the terminal, with bold and dim words if it may be styled.
 #pragma once
 
 #include <string>
 
 namespace demo {
 
-/// May standard output be styled: a terminal, and NO_COLOR unset or empty?
+/// True if standard output may be styled: it is a terminal, and NO_COLOR is unset or empty.
 bool wants_style();
-/// Is standard output a terminal?
+/// True if standard output is a terminal.
 bool is_terminal();
 
 /// Prints to standard output.
@@ -19,14 +19,14 @@ class printer {
   void quiet(std::string const& text) const;
   void line(std::string const& text) const;
   void blank() const;
-  /// A text folded at 100 columns, each line indented.
+  /// Prints a text folded at 100 columns, with each line indented.
   void paragraph(std::string const& text) const;
 
  private:
   bool styled_;
 };
 
-/// The text, or a dash where there is nothing to say.
+/// The text, or a dash if it is not there.
 std::string dash_or(bool there, std::string const& text);
 
 }  // namespace demo

@@ -1,4 +1,4 @@
-// What training came to, in the terminal.
+// The results of training in the terminal.
 #pragma once
 
 #include "run/training_summary.hpp"

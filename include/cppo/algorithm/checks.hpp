@@ -1,5 +1,5 @@
 /// @file
-/// Whether a call can run: inputs, options, pieces and outputs are judged here, before anything is written.
+/// Checks that a call can run: inputs, options, pieces and outputs, before anything is written.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,14 +13,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Can a buffer of this type take what the sink writes? Integers would truncate all but masks and decisions.
+/// True if a buffer of this type can take what the sink writes. Integers would truncate all but masks and decisions.
 constexpr bool holds(sink s, element_type type) noexcept {
   bool const is_float = type == element_type::f32 || type == element_type::f64 || type == element_type::f16 ||
                         type == element_type::bf16;
   return is_float || s == sink::mask || (s == sink::decision && type != element_type::boolean);
 }
 
-/// Places an output that can take what is written.
+/// Places an output in the layout, if its type can take what is written.
 constexpr status place_output(named_output const& o, sink which, layout const& l, column& out) noexcept {
   status s = place(o.lent->source(), l, o.where, out);
   if (s.ok() && out.lent() && !holds(which, out.type)) s = {status_code::element_type_mismatch, o.where};
@@ -28,7 +28,7 @@ constexpr status place_output(named_output const& o, sink which, layout const& l
   return s;
 }
 
-/// Places the outputs and looks for shared memory.
+/// Places the outputs and rejects those that share memory with each other or with inputs.
 template <class Real, class Region>
 status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
   layout const& l = t.batch.shape();
@@ -53,7 +53,7 @@ status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
   return {};
 }
 
-/// Is everything there that the region reads?
+/// Checks that every input that the region reads was lent.
 template <class Real, class Region>
 status check_inputs(rollout_batch_view<Real> const& batch, Region const& region) noexcept {
   if (!batch.check().ok()) return batch.check();
@@ -69,10 +69,10 @@ status check_inputs(rollout_batch_view<Real> const& batch, Region const& region)
   return p ? status{} : out_of_range(argument::region, p);
 }
 
-/// No response and no horizon is longer; keeps the arithmetic on lent counts far from overflow.
+/// No response and no horizon may be longer. This keeps arithmetic on lent counts far from overflow.
 inline constexpr index_t longest_response = index_t{1} << 48;
 
-/// Lent sums so far from overflow that those of a piece, and of its tokens, can be added.
+/// True if the sum is so far from overflow that the sums of a piece and of its tokens can be added.
 constexpr bool can_add_to(exact_sum const& s) noexcept {
   constexpr index_t most = index_t{1} << 60;  // 2^35 tokens of the largest score
   return s.high >= -most && s.high <= most && s.low >= -most && s.low <= most;
@@ -81,7 +81,7 @@ constexpr bool can_add_to(prefix_sums const& s) noexcept {
   return can_add_to(s.drift) && can_add_to(s.weight) && can_add_to(s.allowance);
 }
 
-/// Totals of a response, and what comes before a piece of it, that can be true.
+/// True if totals of a response, and the sums before a piece of it, contradict neither themselves nor each other.
 constexpr bool can_be(response_summary const& whole, prefix_sums const& before) noexcept {
   bool const counts = before.count >= 0 && before.count <= whole.length && whole.length <= longest_response;
   bool const scores = whole.max_divergence >= -max_score && whole.max_divergence <= max_score;
@@ -89,7 +89,8 @@ constexpr bool can_be(response_summary const& whole, prefix_sums const& before) 
   return counts && scores && sums && whole.delta_b >= 0.0 && whole.delta_b <= max_score && whole.bad_tokens >= 0;
 }
 
-/// Carries and totals, one each per piece, that can belong together. Whether they cover the tokens, `prepare` counts.
+/// Takes carries and totals, one each per piece, if they can belong together. `prepare` checks that they cover the
+/// tokens.
 template <class Real, class Region>
 status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
   index_t const pieces = t.batch.shape().responses();
@@ -110,7 +111,7 @@ status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
   return {};
 }
 
-/// Is 1/divisor a normal number of type Real, so that scaling neither overflows nor loses bits?
+/// True if 1/divisor is a normal number of type Real, so that scaling neither overflows nor loses bits.
 template <class Real>
 constexpr bool can_divide_by(double divisor) noexcept {
   double const scale = 1.0 / divisor;
@@ -118,7 +119,7 @@ constexpr bool can_divide_by(double divisor) noexcept {
          scale <= static_cast<double>(std::numeric_limits<Real>::max());
 }
 
-/// The factor by which an aggregation divides beside the normalizer, at most.
+/// The largest factor by which the aggregation divides in addition to the normalizer.
 constexpr double longest_divisor(loss_options const& o, layout const& l) noexcept {
   double longest = 1.0;
   if (o.aggregate == aggregation::seq_mean_token_sum_norm) longest = static_cast<double>(o.horizon);
@@ -129,7 +130,8 @@ constexpr double longest_divisor(loss_options const& o, layout const& l) noexcep
   return std::max(longest, 1.0);
 }
 
-/// Can a lent normalizer be divided by, also times the length or the horizon where the aggregation takes one?
+/// Checks that a given normalizer can be divided by, also times the length or the horizon where the aggregation has
+/// one.
 template <class Real>
 constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
   double const n = o.normalizer, largest = n * longest_divisor(o, l);
@@ -140,7 +142,7 @@ constexpr parameter_check check_normalizer(loss_options const& o, layout const& 
                       "a number whose inverse is neither infinite nor subnormal: pass the count to divide by"}});
 }
 
-/// Is T given where it is read, and one that can be?
+/// Checks that the horizon is given where it is used, and in range.
 constexpr parameter_check check_horizon(loss_options const& o) noexcept {
   auto const h = static_cast<double>(o.horizon);
   bool const counts = o.positions == position_convention::fixed_horizon;
@@ -158,7 +160,7 @@ constexpr parameter_check check_horizon(loss_options const& o) noexcept {
 
 /// Whether the columns of a batch are positions: not in a packed layout, nor in pieces.
 enum class columns_are : std::uint8_t { no_positions, positions };
-/// Do positions mean something in this batch?
+/// Checks that positions by column are asked of a padded batch only.
 constexpr parameter_check check_positions(loss_options const& o, columns_are columns) noexcept {
   auto const p = static_cast<double>(o.positions);
   return first_fault({{o.positions <= position_convention::padded_column, "positions", p,
@@ -168,7 +170,7 @@ constexpr parameter_check check_positions(loss_options const& o, columns_are col
                       "own_length or fixed_horizon in a packed layout and for pieces: those have no columns"}});
 }
 
-/// All options that are numbers, in the order of their declaration.
+/// Checks all options that are numbers, in the order of their declaration.
 template <class Real>
 constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
   bool const whole_rows = !l.is_packed() && o.carries.empty() && o.totals.empty();
@@ -184,7 +186,7 @@ constexpr parameter_check check_options(loss_options const& o, layout const& l) 
       {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
 }
 
-/// Options in range, pieces consistent.
+/// Takes the options, if they are in range and the pieces are consistent.
 template <class Real, class Region>
 status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
   if (parameter_check const p = check_options<Real>(o, t.batch.shape()); !p) return out_of_range(argument::options, p);

@@ -1,5 +1,5 @@
 /// @file
-/// What looks wrong in a batch before it is trained on.
+/// Finds what looks wrong in a batch, before it is trained on.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,20 +13,21 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Log-probs that only one side has: so many that no chance makes them, and no certain token that top-p renormalised.
+/// True if log-probs that only one side has are missing: they are too many for chance, and for certain tokens under
+/// top-p.
 constexpr bool are_missing(index_t n, batch_diagnosis const& d) noexcept { return n >= 4 && 1000 * n > d.tokens; }
 
-/// Is log mu above (`below`) or below log pi almost everywhere, and at the unlikely tokens as well?
+/// True if log mu is above (`below`) or below log pi almost everywhere, at the unlikely tokens too.
 constexpr bool one_sided(side_counts const& all, side_counts const& unlikely, index_t side_counts::*side) noexcept {
   bool const enough = all.all >= 48 && unlikely.all >= 32;
   return enough && almost_all(all.*side, all.all) && almost_all(unlikely.*side, unlikely.all);
 }
 
-/// Findings about log-probs that are not there; what is sound is left in `s.sound`.
+/// Finds log-probs that are missing. The sums over all other tokens are left in `s.sound`.
 inline void find_zeros(batch_diagnosis& d, diagnosis_sums& s) noexcept {
   token_sums all = s.sound;
   all.take(s.without_mu);
-  // Renormalised, a token that is certain has log mu = 0.
+  // Under top-p, a token that is the only one left has log mu = 0.
   bool const truncated = one_sided(all.tokens, all.unlikely, &side_counts::below);
   if (are_missing(truncated ? s.without_mu_half : d.rollout_zeros, d)) d.add(finding::rollout_zeros, d.rollout_zeros);
   else s.sound = all;
@@ -38,13 +39,13 @@ inline void find_zeros(batch_diagnosis& d, diagnosis_sums& s) noexcept {
   if (nothing_else || in_runs) d.add(finding::zeros_on_both_sides, d.zeros_on_both_sides);
 }
 
-/// Findings about how log pi and log mu lie to each other. A shift and an exchange of the two explain the others.
+/// Finds what relates log pi and log mu. A shift, or an exchange of the two, explains the other findings.
 inline void find_relations(batch_diagnosis& d, token_sums const& s) noexcept {
   auto const is_shifted = [&s](int k) { return s.shifted[k] < 0.5 * s.straight[k]; };
   if (s.pairs >= 16 && (is_shifted(0) || is_shifted(1))) return d.add(finding::shifted_by_one, s.tokens.all);
   bool const below = one_sided(s.tokens, s.unlikely, &side_counts::below);
   bool const above = one_sided(s.tokens, s.unlikely, &side_counts::above);
-  // Training on a batch raises log pi of its tokens where A > 0 alone.
+  // Training on a batch raises log pi of its tokens only where A > 0.
   bool const not_by_training = s.ratio[0].n < 16 || s.ratio[0].above(3.0);
   bool const high = s.ratios().above(6.0) && s.raised.sure_of_it() && not_by_training;
   bool const swapped = high && s.inverse.within(4.0);
@@ -57,7 +58,7 @@ inline void find_relations(batch_diagnosis& d, token_sums const& s) noexcept {
   if (outside >= 4 && 20 * outside > s.tokens.all) d.add(finding::large_mismatch, outside - explained);
 }
 
-/// From counts to findings, the cause before what follows from it.
+/// Turns counts into findings; a cause comes before what follows from it.
 inline void conclude(batch_diagnosis& d, diagnosis_sums& s, bool exchanged) noexcept {
   auto const find = [&d](bool is, finding f, index_t tokens) { if (is) d.add(f, tokens); };
   find(d.bad_mask_values > 0, finding::mask_not_binary, d.bad_mask_values);
@@ -75,7 +76,7 @@ inline void conclude(batch_diagnosis& d, diagnosis_sums& s, bool exchanged) noex
   find(d.tokens > 0 && d.nonzero_advantages == 0, finding::zero_advantages, d.tokens);
 }
 
-/// The numbers that a diagnosis shows and does not decide by.
+/// Sets the numbers that a diagnosis shows but does not decide by.
 inline void show(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
   if (s.finite > 0) d.mean_abs_log_ratio = s.gap / static_cast<double>(s.finite);
   for (int k = 0; k < 2; ++k) {
@@ -87,7 +88,7 @@ inline void show(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
   d.inverse_errors = s.sound.inverse.errors();
 }
 
-/// Looks through a batch.
+/// Goes through a batch and diagnoses it.
 template <class Real>
 class diagnosis {
  public:
@@ -133,7 +134,7 @@ class diagnosis {
     bool const above = b > 0 && batch_.active(b - 1, i) == 1;
     layout_.see(here, {above, above && here.active ? number(argument::advantage, b - 1, i, 1) : 0.0});
   }
-  /// Counts a token; true if its log-probs can be compared.
+  /// Counts a token. True if its log-probs can be compared.
   bool count(seen_token const& t, status const& found, index_t b, index_t i) noexcept {
     ++d_.tokens;
     d_.nonzero_advantages += t.advantage != 0.0 ? 1 : 0;
@@ -150,7 +151,7 @@ class diagnosis {
     d_.zeros_on_both_sides += t.zeros() ? 1 : 0;
     return true;
   }
-  /// What a token with bad input is counted as.
+  /// The count to which a token with bad input is added: that of the worst of its faults.
   index_t* worst(index_t b, index_t i) noexcept {
     auto const sound_in = [&](Real low, Real high) { return inspect_token(batch_, {low, high}, b, i).ok(); };
     Real const most = special<Real>::largest;
@@ -167,14 +168,14 @@ class diagnosis {
 
 }  // namespace detail
 
-/// Looks a batch over before it is trained on. Of the options it reads `log_prob_floor` and `log_prob_tolerance`; what
-/// is out of their range, which `policy_loss` refuses, counts as the nearest that is in it.
-/// Reads active slots only; writes and allocates nothing; O(slots), and O(k slots) with Top-K lists.
+/// Diagnoses a batch before it is trained on. Uses two of the options, `log_prob_floor` and `log_prob_tolerance`; one
+/// out of its range, which `policy_loss` refuses, counts as the nearest value in it. Reads active slots only; writes
+/// and allocates nothing. Cost: O(slots), and O(k slots) with Top-K lists.
 ///
-/// Sound data (tokens that mu has sampled, with the log-probs of all of its law) gives no finding but with a probability
-/// of 1e-9, that of six standard errors, as long as pi does not move nine tenths of the tokens one way that mu holds
-/// less likely than not. `large_mismatch`, `zero_advantages` and `identical_policies` say what is so, however it came
-/// about.
+/// Good data are tokens sampled by mu, with the log-probs of the whole law that sampled them. They give a false finding
+/// with a probability of 1e-9, that of six standard errors, as long as pi does not move nine tenths of the tokens that
+/// mu holds less likely than not the same way. `large_mismatch`, `zero_advantages` and `identical_policies` state
+/// facts, whatever their cause.
 template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options const& options = {}) noexcept {
   if (batch.check().ok() && !batch.shape().on_device()) return detail::diagnosis<Real>(batch, options).run();
@@ -183,7 +184,7 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options con
   return d;
 }
 
-/// The same, and whether the batch has what the region reads, and the region a threshold that cannot be reached.
+/// The same. Also finds inputs that the region reads and the batch lacks, and thresholds that cannot be reached.
 template <class Real, trust_region_like Region>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& region,
                          loss_options const& options = {}) noexcept {

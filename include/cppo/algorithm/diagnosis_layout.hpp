@@ -1,5 +1,5 @@
 /// @file
-/// Are the rows of a padded batch its responses? Looks at where a response mask and an advantage change.
+/// Finds out if the rows of a padded batch are not its responses, from where response mask and advantage change.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,17 +11,18 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// A slot as far as rows are told from columns.
+/// A slot, as far as it helps to tell rows from columns.
 struct slot_in_rows {
-  bool active = false;      ///< holds a token
+  bool active = false;      ///< true if it holds a token
   double advantage = 0.0;   ///< of the token
 };
 
-/// R rows of W slots as they are read: are they W rows of R slots instead, or columns?
+/// Watches R rows of W slots and finds out if the batch is W rows of R slots instead, or has its responses in columns.
 ///
-/// Rows instead: whatever marks a new response (a first token after padding, another advantage) stands where one of the
-/// W rows begins, though those are rarer than the places where it could stand if the rows were right. Columns: the mask
-/// only loses tokens from one row to the next, in the middle of rows too, as responses end that run down the columns.
+/// Other rows: whatever marks a new response (a first token after padding, another advantage) stands where one of W
+/// rows would begin, although there are fewer such places than places where it could stand if the rows were right.
+/// Columns: from one row to the next the mask only loses tokens, in the middle of rows too, as it does when responses
+/// run down the columns and end.
 class layout_watch {
  public:
   explicit constexpr layout_watch(layout const& l) noexcept
@@ -33,10 +34,10 @@ class layout_watch {
     if (rows_ % width_ == 0) rows_in_one_ = rows_ / width_;
   }
 
-  /// Is there anything to be told?
+  /// True if the extents are such that an exchange can be found.
   constexpr bool on() const noexcept { return on_; }
 
-  /// The next slot, row by row, and the one above it.
+  /// Takes the next slot, row by row, and the one above it.
   constexpr void see(slot_in_rows here, slot_in_rows above) noexcept {
     if (!on_) return;
     bool const active = here.active;
@@ -54,7 +55,7 @@ class layout_watch {
     if (++at_ % width_ == 0) end_row();
   }
 
-  /// Rows and columns are exchanged.
+  /// True if rows and columns are exchanged.
   constexpr bool exchanged() const noexcept {
     if (!on_) return false;
     bool const by_mask = says_so(starts_, empty_rows_) || says_so(ends_, empty_rows_);
@@ -65,7 +66,7 @@ class layout_watch {
   }
 
  private:
-  /// Places that mark a new response.
+  /// The places that mark a new response.
   struct marks {
     index_t count = 0;
     bool in_place = true;  ///< all of them where another row would begin
@@ -94,7 +95,7 @@ class layout_watch {
     }
     if (here.active && above.active) ++(here.advantage != above.advantage ? unlike_above_ : like_above_);
   }
-  /// Rows without a token, that they should stand together: any order of full and empty ones is as likely.
+  /// Counts rows without a token, which should stand together. By chance any order of full and empty rows is as likely.
   constexpr void end_row() noexcept {
     shrinking_rows_ += shrinks_ ? 1 : 0;
     holed_rows_ += holed_ ? 1 : 0;

@@ -1,6 +1,6 @@
 /// @file
-/// The tests behind a diagnosis. What they find has a probability of 1e-9 = e^-20.7 on sound data, that of six standard
-/// errors of a normal law on one side. None takes a variance to be finite.
+/// The statistical tests of a diagnosis. On good data a test fires with a probability of 1e-9 = e^-20.7, that of six
+/// standard errors of a normal law on one side. No test assumes that a variance is finite.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,7 +12,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// -log of the probability at which a test fires.
 inline constexpr double sure = 20.7;
 
-/// Square root, to a few bits of the last place; for what is shown and not decided by.
+/// Square root, accurate to a few units in the last place. For numbers that are shown, not decided by.
 constexpr double root(double x) noexcept {
   if (!(x > 0.0)) return 0.0;
   double y = x > 1.0 ? x : 1.0;
@@ -20,9 +20,9 @@ constexpr double root(double x) noexcept {
   return y;
 }
 
-/// How far the mean of numbers is from 1 in standard errors: the sum of their deviations by the root of the sum of the
-/// squares. It never exceeds the root of how many there are, and one huge number takes it to 1 at most: a tail that is
-/// heavy on the side of large numbers makes six standard errors above 1 rarer than a normal law has them.
+/// How many standard errors the mean of numbers is away from 1: the sum of their deviations over the root of the sum of
+/// their squares. It is at most the root of how many there are, and one huge number brings it to 1 at most. So where
+/// large numbers have a heavy tail, six standard errors above 1 are rarer than under a normal law.
 struct deviation_from_one {
   index_t n = 0;
   double sum = 0.0;
@@ -37,17 +37,18 @@ struct deviation_from_one {
   constexpr deviation_from_one operator+(deviation_from_one const& o) const noexcept {
     return {n + o.n, sum + o.sum, square + o.square};
   }
-  /// Above 1 by more than that many standard errors, and by more than rounding can make?
+  /// True if the mean is above 1 by more than so many standard errors, and by more than rounding can cause.
   constexpr bool above(double errors) const noexcept { return sum > 1e-4 * static_cast<double>(n) && !within(errors); }
-  /// Within that many of 1, on either side?
+  /// True if the mean is within so many standard errors of 1, on either side.
   constexpr bool within(double errors) const noexcept { return sum * sum <= errors * errors * square; }
   constexpr double errors() const noexcept { return square > 0.0 ? sum / root(square) : 0.0; }
 };
 
-/// Evidence that numbers not below 0 have a mean above 1: what one has won who stakes a fixed share of what he owns on
-/// each of them, at 1 against it. Were the mean 1 at most, whatever comes before, no such game would ever win e^s but
-/// with a probability of e^-s (Ville 1939). So numbers nearly all a little above 1 prove nothing as long as there may be
-/// few far below: a law that grows sharper raises likely tokens a little, and lowers rare ones much.
+/// Evidence that numbers >= 0 have a mean above 1. It is the capital of a player who stakes a fixed share of it on each
+/// number and is paid the number for a stake of 1. If the mean is at most 1, whatever came before, such capital ever
+/// reaches e^s with probability e^-s at most (Ville 1939). So numbers that are nearly all a little above 1 prove
+/// nothing as long as a few far below may come: a law that grows sharper raises likely tokens a little and lowers rare
+/// ones much.
 class bets {
  public:
   constexpr void add(double x) noexcept {
@@ -59,7 +60,7 @@ class bets {
       scale_[k] += o.scale_[k];
     }
   }
-  /// Did one of the games win so much that chance is excluded?
+  /// True if one of the games has won so much that chance is excluded.
   constexpr bool sure_of_it() const noexcept {
     for (int k = 0; k < games; ++k) {
       double const gain = log(won_[k]) + static_cast<double>(scale_[k]) * 0.6931471805599453;
@@ -81,18 +82,18 @@ class bets {
   index_t scale_[games] = {};  // powers of 2 beside it
 };
 
-/// log n!, by Stirling's series; good to 1e-3.
+/// log n! by Stirling's series, accurate to 1e-3.
 constexpr double log_factorial(double n) noexcept {
   if (n < 2.0) return 0.0;
   return (n + 0.5) * log(n) - n + 0.9189385332046727 + 1.0 / (12.0 * n);
 }
-/// log (n choose k)
+/// log (n choose k).
 constexpr double log_choose(double n, double k) noexcept {
   return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
 }
 
-/// Do `marked` of `all` things in a row stand in runs, no more than `marked - neighbours` of these? Were any order as
-/// likely, the number of runs would be hypergeometric (Wald and Wolfowitz 1940).
+/// True if `marked` of `all` things in a row stand in too few runs for chance: in at most `marked - neighbours`. If any
+/// order were as likely, the number of runs would be hypergeometric (Wald and Wolfowitz 1940).
 constexpr bool stands_in_runs(index_t all, index_t marked, index_t neighbours) noexcept {
   auto const z = static_cast<double>(marked), others = static_cast<double>(all - marked);
   auto const runs = static_cast<double>(marked - neighbours);

@@ -1,5 +1,5 @@
 /// @file
-/// What a diagnosis adds up: tokens by what their log-probs are, and whole responses.
+/// The sums of a diagnosis: tokens by what their log-probs are, and whole responses.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,7 +14,7 @@ struct seen_token {
 
   constexpr double gap() const noexcept { return pi > mu ? pi - mu : mu - pi; }
   constexpr bool same() const noexcept { return pi == mu; }
-  /// Above 0.999 under both? There is little room between such log-probs: two are equal more often.
+  /// True if the token is above 0.999 under both. Such log-probs lie so close that they are often equal.
   constexpr bool peaked() const noexcept { return pi > -1e-3 && mu > -1e-3; }
   constexpr bool zeros() const noexcept { return pi == 0.0 && mu == 0.0; }
 };
@@ -22,7 +22,7 @@ struct seen_token {
 inline constexpr double log_of_0_9 = -0.10536051565782628, log_of_1_1 = 0.09531017980432493;
 inline constexpr double log_of_half = -0.6931471805599453;
 
-/// Is `here` 0 as if nothing had been written there, the other side saying that it is no certain token?
+/// True if `here` is 0 as if nothing had been written there, while the other side says that the token is not certain.
 constexpr bool lacks(double here, double there) noexcept { return here == 0.0 && there < log_of_0_9; }
 
 /// Counts of tokens, and of those among them whose log pi is below or above log mu by more than rounding.
@@ -38,16 +38,16 @@ struct side_counts {
     return {all + o.all, below + o.below, above + o.above};
   }
 };
-/// More than nine tenths?
+/// True if more than nine tenths.
 constexpr bool almost_all(index_t some, index_t all) noexcept { return 10 * some > 9 * all; }
 
 /// Sums over tokens of one kind.
 struct token_sums {
   side_counts tokens;
-  /// mu < 1/2: a law that grows flatter or sharper moves these the other way than the likely ones.
+  /// Tokens with mu < 1/2. A law that grows flatter or sharper moves these and the likely ones in opposite directions.
   side_counts unlikely;
   index_t outside_below = 0, outside_above = 0;  ///< [0.9, 1.1]
-  deviation_from_one ratio[2];                   ///< of tokens with A <= 0 and with A > 0
+  deviation_from_one ratio[2];                   ///< ratios of tokens with A <= 0 and with A > 0
   deviation_from_one inverse;
   bets raised;  ///< on ratios
   index_t pairs = 0;                    ///< tokens with one before them in the same response
@@ -74,7 +74,7 @@ struct token_sums {
     shifted[1] += seen_token{before.pi, t.mu, 0.0}.gap();
   }
   constexpr deviation_from_one ratios() const noexcept { return ratio[0] + ratio[1]; }
-  /// All of another kind's too, which has no pairs.
+  /// Adds the sums over tokens of another kind, which has no pairs.
   constexpr void take(token_sums const& o) noexcept {
     tokens = tokens + o.tokens;
     unlikely = unlikely + o.unlikely;
@@ -86,14 +86,15 @@ struct token_sums {
   }
 };
 
-/// Responses whose every token is the same on both sides, and what the others are like. Of tokens that are not peaked.
+/// Responses whose log-probs are equal on both sides at every token, and what the others are like. Peaked tokens are
+/// counted apart.
 struct response_sums {
   index_t responses = 0;
-  index_t replaced = 0;        ///< responses all the same, of four tokens or more
+  index_t replaced = 0;        ///< responses with all log-probs equal, of four tokens or more
   index_t replaced_tokens = 0, replaced_all = 0;  ///< their tokens, and those that are peaked with them
-  index_t others = 0;          ///< tokens of the others
+  index_t others = 0;          ///< tokens of the other responses
   index_t others_same = 0;
-  bool half_the_same = false;  ///< has one of the others more than half of its tokens the same?
+  bool half_the_same = false;  ///< true if one of the others has more than half of its tokens equal
 
   constexpr void see(index_t all, index_t same, index_t all_and_peaked, bool every) noexcept {
     ++responses;
@@ -108,8 +109,9 @@ struct response_sums {
     others_same += same;
     half_the_same = half_the_same || (all >= 8 && 2 * same > all);
   }
-  /// Too many, were each token the same with the probability that the others show? For any of the responses: each pays
-  /// for the choice. Where others are the same in large part, numbers are coarse, and nothing can be said.
+  /// True if there are too many such responses for chance, with the probability of equality that the other responses
+  /// show. The number of responses that might have been found is allowed for. Where the others are equal in large part,
+  /// log-probs are coarse and nothing can be concluded.
   constexpr bool too_many() const noexcept {
     if (replaced == 0 || others < 8 || 4 * others_same > others || half_the_same) return false;
     double const p = static_cast<double>(others_same + 1) / static_cast<double>(others + 1);
@@ -118,7 +120,7 @@ struct response_sums {
   }
 };
 
-/// Everything that is added up on the way through a batch.
+/// All that is added up on the way through a batch.
 struct diagnosis_sums {
   token_sums sound, without_mu, without_pi;  ///< each token in one of them
   index_t without_mu_half = 0;               ///< tokens without mu whose pi is below a half

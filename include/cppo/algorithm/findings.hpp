@@ -1,5 +1,5 @@
 /// @file
-/// What can be wrong with a batch, in words, and what a look at one gives.
+/// What can be wrong with a batch, as a sentence each, and the result of a diagnosis.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,7 +11,7 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Things that a batch, or a region on it, can have wrong, as bits of `batch_diagnosis::findings`.
+/// What can be wrong with a batch, or with a region on it: bits of `batch_diagnosis::findings`.
 enum class finding : unsigned {
   no_active_tokens = 1,     ///< the response mask is all zero
   mask_not_binary = 2,      ///< a mask value is neither 0 nor 1
@@ -28,7 +28,7 @@ enum class finding : unsigned {
   log_prob_zeros = 4096,    ///< log pi is exactly 0 where log mu is not
   zeros_on_both_sides = 8192,     ///< runs of tokens whose log-probs are both exactly 0: padding
   partly_replaced = 16384,        ///< some responses have log mu = log pi to the bit, the others have not
-  swapped_policies = 32768,       ///< log pi and log mu in each other's place
+  swapped_policies = 32768,       ///< log pi and log mu are exchanged
   above_rollout = 65536,          ///< log pi is above log mu almost everywhere
   mean_ratio_high = 131072,       ///< the mean ratio is more than six standard errors above 1, beyond all chance
   swapped_extents = 262144,       ///< (T, B) where (B, T) was meant
@@ -104,13 +104,13 @@ constexpr std::string_view sentence(finding f) noexcept {
   return "";
 }
 
-/// A finding, and the active tokens that it accounts for.
+/// A finding, and how many active tokens it accounts for.
 struct ranked_finding {
   finding what = finding{};  ///< what was found
   index_t tokens = 0;        ///< how many tokens show it, and do not show because of another finding
 };
 
-/// What `diagnose` saw: the findings, and the counts over active tokens with finite log-probs that led to them.
+/// The result of `diagnose`: the findings, and the counts over active tokens with finite log-probs that led to them.
 struct batch_diagnosis {
   unsigned findings = 0;              ///< bits of `finding`
   index_t tokens = 0;                 ///< active slots
@@ -135,24 +135,26 @@ struct batch_diagnosis {
   double ratio_errors = 0.0;          ///< by how many standard errors it is above 1
   double inverse_errors = 0.0;        ///< the same of the mean mu/pi
 
-  /// Was this found?
+  /// True if this was found.
   constexpr bool has(finding f) const noexcept { return (findings & static_cast<unsigned>(f)) != 0U; }
-  /// Nothing was found.
+  /// True if nothing was found.
   constexpr bool clean() const noexcept { return findings == 0U; }
-  /// The findings, what accounts for most tokens first; of equals the cause before what follows from it. Tokens that
-  /// one finding accounts for (log-probs that are missing, say) are left out where the next is looked for.
+  /// The findings, the one that accounts for most tokens first; of equal ones the cause before what follows from it.
+  /// Tokens that one finding accounts for, such as those with missing log-probs, are left out of the search for the
+  /// next.
   constexpr std::span<ranked_finding const> ranked() const noexcept {
     return {ranked_, static_cast<std::size_t>(count_)};
   }
 
-  /// Adds a finding; used by `diagnose`. Before it come those that account for as many tokens or more, or for more.
+  /// Adds a finding after those that account for more tokens. `add_first` puts it before those that account for as
+  /// many, `add` after them. Used by `diagnose`.
   /// @{
   constexpr void add(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens); }
   constexpr void add_first(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens + 1); }
   /// @}
 
  private:
-  /// Behind the findings of `least` tokens or more.
+  /// Adds a finding after those of `least` tokens or more.
   constexpr void insert(finding f, index_t its_tokens, index_t least) noexcept {
     if (has(f)) return;
     findings |= static_cast<unsigned>(f);

@@ -1,22 +1,23 @@
 /// @file
-/// One response in pieces: context parallelism, streaming, chunked processing.
+/// One response in pieces: for context parallelism, streaming and processing in parts. The sums of a prefix are a
+/// monoid.
 ///
 /// A batch of pieces is a batch whose "responses" are pieces of responses. Three passes give the mask of the uncut
 /// response, bit for bit, whatever the cuts:
 ///
-///     1. summarize_piece    each piece alone: valid tokens, max and sum of D, bad input (and D itself where the
-///                           region calibrates its budget); `combine` adds the pieces of a response up, in any order
+///     1. summarize_piece    each piece alone: valid tokens, max and sum of D, bad input, and D itself if the region
+///                           calibrates its budget; `combine` adds up the pieces of a response, in any order
 ///     2. sum_piece          each piece alone, given T, delta_b and how many tokens come before it: its prefix_sums;
 ///                           an exclusive sum over the pieces in order gives the carries
 ///     3. policy_loss        with `.carries` and `.totals` in its options
 ///
-/// A response is counted once, with the piece that holds its first valid token: all pieces in one call scale like the
-/// uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole. Positions by column
-/// mean nothing to a piece. What passes 1 and 2 refuse has a length, or a count, below 0, and so has all that is made
-/// of it: `policy_loss` says `carry_mismatch` then, whenever and wherever it is called.
+/// A response is counted once, with the piece that holds its first valid token, so that all pieces in one call scale
+/// like the uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole batch.
+/// Positions by column have no meaning for a piece. Where passes 1 and 2 refuse something, they return a length or a
+/// count below 0, which stays below 0 in all sums made of it: `policy_loss` then returns `carry_mismatch`.
 ///
-/// The library owns no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
-/// process `plan_pieces` does all of it.
+/// The library has no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
+/// process `plan_pieces` makes passes 1 and 2.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -32,23 +33,22 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Tokens of a piece that could not be summed: with those of any others they stay fewer than none, which `policy_loss`
-/// refuses.
+/// The count of a piece that could not be summed. Added to any counts it stays below 0, which `policy_loss` refuses.
 inline constexpr index_t refused_count = -2 * longest_response;
 inline response_summary refused_summary() noexcept {
   response_summary s;
   s.length = refused_count;
   return s;
 }
-/// Sums of `count` tokens and no more: before a piece, or of one that was refused.
+/// Sums that hold only a count: for `count` tokens before a piece, or for a piece that was refused.
 inline prefix_sums only_count(index_t count) noexcept {
   prefix_sums s;
   s.count = count;
   return s;
 }
 
-/// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
-/// positions.
+/// A task that only reads, on the host, once parameters and inputs have been checked. It has no outputs. Positions by
+/// column are left out, because the columns of pieces are no positions.
 template <class Real, class Region>
 status reading_task(rollout_batch_view<Real> const& batch, Region const& region, loss_options const& options,
                     task<Real, Region>& t) noexcept {
@@ -67,7 +67,7 @@ status can_read(rollout_batch_view<Real> const& batch, Region const& region, los
   task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
   return reading_task(batch, region, options, t);
 }
-/// Is there a piece b, once `can` says that pieces may be read?
+/// True if there is a piece b and `can` says that pieces may be read.
 template <class Real>
 bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t b) noexcept {
   return can.ok() && b >= 0 && b < batch.shape().responses();
@@ -75,9 +75,9 @@ bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t
 
 }  // namespace detail
 
-/// Pass 1. Totals of piece `b` alone; delta_b stays 0. Where the region calibrates its budget, D of the piece's valid
-/// tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read further. Where there is no
-/// such piece, or a call on it would be refused, nothing is read and the length is below 0. O(slots).
+/// Pass 1. Totals of piece `b` alone, with delta_b 0. If the region calibrates its budget, D of the piece's valid
+/// tokens is appended to `divergences`. Bad input is counted in `bad_tokens` and not used. If there is no such piece,
+/// or a call on it would be refused, nothing is read and the length is below 0. O(slots).
 template <class Real, trust_region_like Region>
 response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                                  std::vector<Real>& divergences, loss_options const& options = {}) {
@@ -105,8 +105,9 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
   return s;
 }
 
-/// Totals of a whole response from those of its pieces (`combine`d) and, where the region calibrates its budget, the
-/// divergences of all its valid tokens in any order; they are reordered. Length below 0 where they are not as many.
+/// Totals of a whole response, from the `combine`d totals of its pieces and, if the region calibrates its budget, the
+/// divergences of all its valid tokens in any order, which are reordered. The length is below 0 if these are not as
+/// many as the tokens.
 template <class Real, trust_region_like Region>
 response_summary resolve_totals(Region const& region, response_summary combined, std::span<Real> divergences) {
   combined.delta_b = region.resolve_budget(detail::response_statistics<Real>(combined, divergences));
@@ -115,9 +116,9 @@ response_summary resolve_totals(Region const& region, response_summary combined,
   return combined;
 }
 
-/// Pass 2. What piece `b` adds to the prefix of its response, given the totals of the response and the number of its
-/// valid tokens before the piece. Its count is below 0 where there is no such piece, a call on it would be refused, or
-/// the totals cannot be those of its response. O(slots).
+/// Pass 2. What piece `b` adds to the prefix sums of its response, given the response's totals and the number of its
+/// valid tokens before the piece. The count is below 0 if there is no such piece, if a call on it would be refused, or
+/// if the totals cannot be its response's. O(slots).
 template <class Real, trust_region_like Region>
 prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                       response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
@@ -142,19 +143,20 @@ prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& regio
   return sums.count <= total.length - tokens_before ? sums : refused;
 }
 
-/// Carries and totals, one per piece, ready for `loss_options`.
+/// Carries and totals, one per piece, as `loss_options` takes them.
 struct piece_plan {
   std::vector<prefix_sums> carries;       ///< sums of everything before each piece
   std::vector<response_summary> totals;   ///< totals of the response each piece belongs to
-  status outcome;                         ///< why there is no plan, if there is none: `policy_loss` refuses such a one
+  status outcome;                         ///< ok, or why there is no plan; `policy_loss` refuses a plan that is none
 
-  /// Is there one?
+  /// True if there is a plan.
   explicit operator bool() const noexcept { return outcome.ok(); }
 };
 
 namespace detail {
 
-/// Every piece in the order of its response, one response after the other; or the first piece that is numbered wrongly.
+/// Puts every piece into the order of its response, one response after the other. Returns the first piece that is
+/// numbered wrongly, if one is.
 inline status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
                            index_t responses, std::vector<std::size_t>& ordered) {
   constexpr auto wrong = status_code::bad_pieces;
@@ -183,7 +185,7 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
   return at(argument::order_of, twice[1], order_of[twice[1]]);
 }
 
-/// Totals and carries of the pieces of one response, given in order.
+/// Finds totals and carries of the pieces of one response, which are given in order.
 template <class Real, class Region>
 void plan_response(rollout_batch_view<Real> const& batch, Region const& region, std::span<std::size_t const> mine,
                    loss_options const& options, piece_plan& plan) {
@@ -204,10 +206,11 @@ void plan_response(rollout_batch_view<Real> const& batch, Region const& region, 
 
 }  // namespace detail
 
-/// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1),
-/// and those of a response follow each other as `order_of` says: any numbers, none twice. Pieces may lie in any order.
-/// Checked before a token is read: both spans, in O(pieces) and a sort of the pieces. What is wrong is the plan's
-/// `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of a response where its budget is found.
+/// Passes 1 and 2 for all pieces, in one process. Piece `b` belongs to response `response_of[b]`, 0 ... responses - 1.
+/// The pieces of a response follow each other by their numbers in `order_of`, any numbers, none of them twice. Pieces
+/// may lie in any order. Both spans are checked before a token is read, in O(pieces) and a sort of the pieces; what is
+/// wrong is the plan's `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of one response if
+/// the region calibrates its budget.
 template <class Real, trust_region_like Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& region,
                        std::span<index_t const> response_of, std::span<index_t const> order_of, index_t responses,

@@ -1,5 +1,5 @@
 /// @file
-/// The call a trainer makes: mask, loss, gradient, diagnostics and trace in one.
+/// The call that a trainer makes: mask, loss, gradient, report and trace at once.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,7 +11,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Does the executor run calls?
+/// True if the executor can run the call.
 template <class Executor, class Real, class Region>
 concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { e.run_call(t, r); };
 
@@ -21,20 +21,21 @@ concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) 
 ///
 ///     M_t = region(token),  l_t = -M_t rho_t A_t * scale,  gradient_t = d l_t / d log pi_t
 ///
-/// Shapes: every buffer in the batch's layout, [B, T] or packed [N]. Units: nats. Position: t and T count valid tokens
-/// of the response unless `options.positions` says otherwise.
-/// Pre: none that is not checked; buffers must be alive, and bare pointers to as many elements as the layout has.
-/// Post: every output that was lent is written at every slot, or, if `nothing_written()`, nowhere. Excluded slots get
-/// +0, and so do those of no response under `with_capacity`; under `part_of` only the slots of responses are written.
+/// Shapes: every buffer is in the batch's layout, [B, T] or packed [N]. Units: nats. Positions: t and T count the valid
+/// tokens of the response, unless `options.positions` says otherwise.
+/// Pre: only what cannot be checked: buffers are alive, and bare pointers point to as many elements as the layout has.
+/// Post: every lent output is written at every slot, or nowhere if `nothing_written()`. Excluded slots get +0, and so
+/// do slots of no response under `with_capacity`; under `part_of` those are left alone.
 /// NaN, infinities: never read at excluded slots; at active ones `options.bad_input` decides. Empty batch: loss 0,
 /// gradient 0, status `no_active_tokens`.
-/// Cost: O(slots); one look at each response for its length and soundness, one pass to decide; one more over its
-/// divergences if the region asks for their quantile, maximum or mean; one more look at the batch first if the
-/// aggregation counts it or it holds pieces.
-/// Memory, on the host: where a region asks for divergences of the whole response, a number per slot of the longest one
+/// Cost: O(slots). Each response is read once for its length and to check its input, and once to decide; once more for
+/// its divergences if the region asks for their quantile, maximum or mean. The batch is read once more before that if
+/// the aggregation counts it or it holds pieces.
+/// Memory, on the host: if a region asks for divergences of the whole response, a number per slot of the longest one
 /// (`simd`: two, on each thread); on several threads, a report per response. All of it is allocated before the first
-/// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
-/// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
+/// output is written: if there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
+/// Determinism: the bits are the same on every executor and for every number of threads, register width, padding,
+/// packing order and cut into pieces.
 template <class Executor, class Real, trust_region_like Region>
   requires detail::can_run<Executor, Real, Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
@@ -52,7 +53,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   return executor.run_call(t, outputs.report);
 }
 
-/// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
+/// The mask alone: `mask` gets M_t, 0 or 1, at every slot, and 0 at excluded ones. All else is as for `policy_loss`.
 template <class Executor, class Real, trust_region_like Region>
   requires detail::can_run<Executor, Real, Region>
 status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,

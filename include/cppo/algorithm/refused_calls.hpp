@@ -1,5 +1,5 @@
 /// @file
-/// What is said of a call whose arguments are of the wrong kind or in the wrong order: the cause, in one sentence.
+/// Sentences for calls whose arguments are of the wrong kind or in the wrong order. The compiler shows the cause.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -48,7 +48,7 @@ struct region_argument {
 
 }  // namespace detail
 
-/// Never: they say what is wrong with a call.
+/// Chosen for a call with wrong arguments: it does not compile, and says what is wrong.
 /// @{
 template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
   requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_like<R>))

@@ -1,5 +1,5 @@
 /// @file
-/// A budget found from the response's own divergences.
+/// A budget computed from the response's own divergences.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,23 +8,23 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// How a calibrated budget is formed; the defaults are the paper's.
+/// How a calibrated budget is computed. The defaults are the paper's.
 struct calibration {
   double quantile = 0.9;         ///< q, in [0, 1]
   double scale = 1.0;            ///< k, not negative
   double ceiling_factor = 2.0;   ///< at least 1
 };
 
-/// delta_b = clamp(k quantile_q(D_1 .. D_T), floor, ceiling_factor * floor), over the unweighted divergences of the
-/// valid tokens; `floor` for a response without any. [Eq. 22]
+/// delta_b = clamp(k quantile_q(D_1 .. D_T), floor, ceiling_factor * floor) [Eq. 22]. D_t is unweighted and t runs over
+/// the valid tokens. A response without valid tokens has the floor. Cost: a pass over the response before its mask.
 class calibrated_budget_t {
  public:
-  /// The whole response's D must be known first.
+  /// A quantile of D over the whole response.
   static constexpr needs needed = needs::quantile;
 
-  /// Floor and calibration; see `calibrated_budget`.
+  /// Use `calibrated_budget`.
   constexpr calibrated_budget_t(double floor, calibration c) noexcept : floor_(floor), calibration_(c) {}
-  /// In range?
+  /// Checks floor and calibration.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     calibration const& c = calibration_;
     double const ceiling = floor_ * c.ceiling_factor;
@@ -37,7 +37,7 @@ class calibrated_budget_t {
         {ceiling <= max_score, "calibration::ceiling_factor times the floor", ceiling,
          "at most 1000: lower the floor or the factor"}});
   }
-  /// delta_b of a response
+  /// delta_b of a response.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {

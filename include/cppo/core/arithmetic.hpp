@@ -1,5 +1,5 @@
 /// @file
-/// Does arithmetic keep the numeric contract here and now? What no macro shows is asked of the machine.
+/// Run-time checks that arithmetic keeps the numeric contract; compilers show only part of what breaks it by macros.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,14 +9,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// x in every lane, of which the compiler knows nothing.
+/// x in every lane, hidden from the compiler, which cannot compute with it in advance.
 template <class V>
 CPPO_HOST_DEVICE V unknown(typename V::value_type x) noexcept {
   typename V::value_type volatile seen = x;
   return V(static_cast<typename V::value_type>(seen));
 }
 
-/// Does every lane hold?
+/// True if the mask is set in every lane.
 template <class V>
 CPPO_HOST_DEVICE bool every_lane(typename V::mask m) noexcept {
   bool all = true;
@@ -27,7 +27,7 @@ CPPO_HOST_DEVICE bool every_lane(typename V::mask m) noexcept {
   return all;
 }
 
-/// Are sums, products and quotients of V rounded one by one, to nearest, in the order they are written?
+/// True if sums, products and quotients of V are each rounded to nearest, in the order in which they are written.
 template <class V>
 CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
   using T = typename V::value_type;
@@ -40,7 +40,7 @@ CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
   return good & (x / seven == V(T(9) / T(7))) & (y / seven == V(T(13) / T(7)));  // ... nor one that is shared
 }
 
-/// Are NaN, infinity and the sign of zero what they are?
+/// True if NaN, infinity and the sign of zero behave as IEEE arithmetic says.
 template <class V>
 CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   using T = typename V::value_type;
@@ -50,7 +50,7 @@ CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   return (nan != nan) & knows_far & (flip_sign(V(1), zero + V(0)) > V(0));
 }
 
-/// Does the library's own exponential give, at run time, the bits that the compiler finds?
+/// True if the library's own exponential has the same bits at run time as at compile time.
 template <class V>
 CPPO_HOST_DEVICE typename V::mask exp_is_itself() noexcept {
   using T = typename V::value_type;
@@ -60,7 +60,7 @@ CPPO_HOST_DEVICE typename V::mask exp_is_itself() noexcept {
   return (got.e == V(want.e.raw())) & (got.s == V(want.s.raw()));
 }
 
-/// Does the way onto the grid round, limb by limb?
+/// True if the conversion to the grid of exact sums rounds each limb to nearest.
 template <class T>
 CPPO_HOST_DEVICE bool grid_is_itself() noexcept {
   constexpr exact_sum want = to_grid(T(0.7));
@@ -68,9 +68,9 @@ CPPO_HOST_DEVICE bool grid_is_itself() noexcept {
   return got.high == want.high && got.low == want.low;
 }
 
-/// Does arithmetic on V keep the contract? Some 30 ns for all that a call asks. Some compilers show all parts of -ffast-math by macros,
-/// others only the whole, and none shows a rounding mode: the first is a flag of a translation unit, the second of a
-/// thread. CPPO_ALLOW_FAST_MATH: not asked.
+/// True if arithmetic on V keeps the contract. Takes some 30 ns. Macros do not tell all of it: some compilers have one
+/// for each part of -ffast-math, others for the whole only, and none has one for the rounding mode, which is a
+/// thread's. Always true where CPPO_ALLOW_FAST_MATH is set.
 template <class V>
 CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
   if constexpr (allows_fast_math) return true;
@@ -80,7 +80,7 @@ CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
   }
 }
 
-/// Does the arithmetic of the scalar definition keep it?
+/// True if scalar arithmetic, on which `seq` runs, keeps the contract.
 inline bool scalars_keep_arithmetic() noexcept {
   return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }

@@ -38,7 +38,7 @@ constexpr auto name_buffer(T&& x) noexcept {
   }
 }
 
-/// May hold log-probs? A std::uint16_t does not say of which half type it has the bits.
+/// True if elements of T may be log-probs. A std::uint16_t may not: it does not say which half type its bits are of.
 template <class T>
 inline constexpr bool holds_reals = type_of_elements<T>() <= element_type::bf16;
 
@@ -51,7 +51,7 @@ constexpr auto name_reals(T&& x) noexcept {
   return named;
 }
 
-/// May hold ids of tokens?
+/// True if elements of T may be ids of tokens.
 template <class T>
 inline constexpr bool holds_ids = std::is_integral_v<T> && !std::is_same_v<std::remove_cv_t<T>, bool>;
 
@@ -62,11 +62,11 @@ struct named_top_k {
   top_k_buffers source;
 };
 
-/// Is there one input of this name?
+/// True if exactly one of the inputs has this name.
 template <argument Which, class... Named>
 inline constexpr bool lent_once = ((Named::which == Which) + ... + 0) == 1;
 
-/// What `log_prob(...)` and the like return.
+/// True for what `log_prob(...)` and the other names return.
 template <class T>
 inline constexpr bool is_named = false;
 template <argument Which, class Element>
@@ -82,46 +82,48 @@ inline constexpr bool is_double_log_prob =
 
 }  // namespace detail
 
-/// log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
+/// Names the log pi(y_t | s_t), nats, of the policy being trained; one per slot. Takes a pointer, container or view of
+/// float, double, half or bfloat16.
 template <detail::lendable_or_per_response T>
 constexpr auto log_prob(T&& x) noexcept {
   return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
 }
-/// log mu(y_t | s_t), nats: the rollout policy, frozen.
+/// Names the log mu(y_t | s_t), nats, of the rollout policy, which is frozen; one per slot.
 template <detail::lendable_or_per_response T>
 constexpr auto rollout_log_prob(T&& x) noexcept {
   return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
 }
-/// The advantage of each token, or `per_response(...)`.
+/// Names the advantages: one per slot, or `per_response(...)`.
 template <detail::lendable_or_per_response T>
 constexpr auto advantage(T&& x) noexcept {
   return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
-/// 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
+/// Names the response mask, one per slot: 1 where the policy generated the token, 0 elsewhere; bool, any integers or
+/// floats. Without it every slot is a token.
 template <detail::lendable_or_per_response T>
 constexpr auto response_mask(T&& x) noexcept {
   return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
 }
-/// D_t computed elsewhere, for the `precomputed` divergence.
+/// Names D_t computed elsewhere, one per slot, for the divergence `precomputed`.
 template <detail::lendable_or_per_response T>
 constexpr auto divergence_values(T&& x) noexcept {
   return detail::name_reals<argument::divergence>(static_cast<T&&>(x));
 }
-/// An extra constant weight on each token's loss (rollout correction).
+/// Names a constant weight on each token's loss, one per slot (rollout correction).
 template <detail::lendable_or_per_response T>
 constexpr auto token_weight(T&& x) noexcept {
   return detail::name_reals<argument::token_weight>(static_cast<T&&>(x));
 }
-/// The id of the sampled token y_t, for Top-K divergences. Any integers.
+/// Names the id of the sampled token y_t, one per slot, for Top-K divergences. Any integers.
 template <detail::lendable_or_per_response T>
 constexpr auto token_id(T&& x) noexcept {
   auto const named = detail::name_buffer<argument::token_id>(static_cast<T&&>(x));
   static_assert(detail::holds_ids<typename decltype(named)::element>, "token_id(...) takes ids: lend integers");
   return named;
 }
-/// The k tokens mu ranks highest, most probable first: ids and both policies' log-probs, each [N, k] with N the slots
-/// of a buffer (padded: B*T rows in row-major order). Unused slots of a short list hold id -1. Of rank 2 with any
-/// strides, or dense: rank 1 with stride 1, or a bare pointer.
+/// Names the lists of the k tokens that mu ranks highest, most probable first: their ids and both policies' log-probs.
+/// Each is [N, k], with N the slots of a buffer (padded: B*T rows in row-major order). Unused entries of a short list
+/// hold id -1. Rank 2 may have any strides; rank 1 must have stride 1; a bare pointer is read as dense.
 template <detail::lendable Ids, detail::lendable P, detail::lendable Q>
 constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs) noexcept {
   static_assert(detail::holds_ids<detail::pointee<Ids>>, "top_k(k, ids, ...) takes ids first: lend integers");
@@ -135,7 +137,8 @@ constexpr auto top_k(index_t k, Ids&& ids, P&& log_probs, Q&& rollout_log_probs)
                                     detail::make_buffer(static_cast<Q&&>(rollout_log_probs))}};
 }
 
-/// A batch with arithmetic type Real (float unless a log-prob or divergence was lent as double). Trivially copyable.
+/// A batch as a call reads it. Real is the arithmetic of the call: float, unless a log-prob or divergence was lent as
+/// double. Trivially copyable.
 template <class Real>
 class rollout_batch_view {
  public:
@@ -147,11 +150,11 @@ class rollout_batch_view {
   CPPO_HOST_DEVICE constexpr detail::column const& operator[](argument a) const noexcept {
     return columns_[static_cast<int>(a)];
   }
-  /// Was this input lent?
+  /// True if this input was lent.
   CPPO_HOST_DEVICE constexpr bool has(argument a) const noexcept {
     return a == argument::top_k ? top_k_.k > 0 : lent_[static_cast<int>(a)];
   }
-  /// Is slot i of response b a token? 0, 1, or 2 for a mask value that is neither.
+  /// 1 if slot i of response b is a token, 0 if it is excluded, 2 if its mask value is neither 0 nor 1.
   CPPO_HOST_DEVICE constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
     detail::column const& m = (*this)[argument::response_mask];
     return m.lent() ? detail::load_mask(m.data, m.type, m.offset(layout_, b, i)) : std::uint8_t{1};
@@ -169,10 +172,11 @@ class rollout_batch_view {
   }
   /// The Top-K lists as they were lent.
   CPPO_HOST_DEVICE constexpr detail::top_k_buffers const& lists() const noexcept { return top_k_; }
-  /// Everything about the shape that was found wrong when the batch was made.
+  /// What is wrong with the shapes, as found when the batch was made; ok if nothing is.
   CPPO_HOST_DEVICE constexpr status const& check() const noexcept { return status_; }
 
-  /// The same batch in a layout like its own, after move(buffer) for everything that was lent: for what copies batches.
+  /// The same batch in a layout like its own, after move(buffer) was called with everything lent. For code that copies
+  /// batches to other memory.
   template <class F>
   constexpr rollout_batch_view moved(layout const& l, F const& move) const {
     rollout_batch_view other = *this;
@@ -213,9 +217,9 @@ class rollout_batch_view {
 /// `rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))`.
 ///
 /// `log_prob`, `rollout_log_prob` and `advantage` are required. A bare pointer is read in the layout's own order, a
-/// view with its own strides. An extent that is known is that of the layout, exactly; those that do not fit are
-/// reported by the call that uses the batch, before it writes. The batch keeps pointers: what is lent must outlive it,
-/// and a temporary that owns its elements is refused.
+/// view with its own strides. An extent that is known must be the layout's; the call that uses the batch reports one
+/// that is not, before it writes. The batch keeps pointers: what is lent must outlive it, and a temporary that owns its
+/// elements does not compile.
 template <class... Named>
   requires(detail::is_named<Named> && ...)
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {
@@ -229,7 +233,7 @@ constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcep
   if (batch.check().ok()) (batch.add(named), ...);
   return batch;
 }
-/// Never: they say what is wrong.
+/// Chosen where an argument is no layout or no named buffer: it does not compile, and says what is wrong.
 /// @{
 template <class... Any>
   requires(!(detail::is_named<Any> && ...))

@@ -1,5 +1,5 @@
 /// @file
-/// A lent buffer of any element type, erased: what a pointer, a container, a view or an mdspan becomes at the boundary.
+/// A lent buffer of any element type: what a pointer, a container, a view or an mdspan becomes when it is lent.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -15,7 +15,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// What was lent, before it met a layout. rank -1: a bare pointer, extents unknown.
+/// A lent buffer before it is placed in a layout. Rank -1 is a bare pointer, of unknown extents.
 struct buffer {
   void const* data = nullptr;
   element_type type = element_type::f32;
@@ -25,7 +25,7 @@ struct buffer {
   index_t strides[2] = {0, 0};
 };
 
-/// std::mdspan, and what is shaped like one.
+/// A std::mdspan, or a type of the same shape.
 template <class T>
 concept mdspan_like = requires(T const& v) {
   v.data_handle();
@@ -38,7 +38,7 @@ concept range_like = !mdspan_like<T> && requires(T& v) {
   { *v.data() };
   v.size();
 };
-/// Like std::vector<bool> and std::bitset: there is no array of elements to lend.
+/// A type like std::vector<bool> or std::bitset, which has no array of elements to lend.
 template <class T>
 concept packed_bits = !range_like<T> && requires(std::remove_const_t<T>& v) { v.flip(); v.size(); };
 template <class T>
@@ -67,18 +67,18 @@ template <range_like T>
 struct pointee_of<T> { using type = std::remove_reference_t<decltype(*std::declval<T&>().data())>; };
 template <packed_bits T>
 struct pointee_of<T> { using type = bool; };
-/// Element type of something lent, const where it may not be written.
+/// Element type of a lent buffer; const if it may not be written.
 template <class T>
 using pointee = typename pointee_of<std::remove_reference_t<T>>::type;
 
-/// Is every element of a view where its strides say? What a view does not say of itself is taken to be so.
+/// True if each element of the view is where its strides say. A view that does not say so itself is believed.
 template <class T>
 consteval bool walks_by_strides() {
   constexpr bool says = requires { T::is_always_strided(), T::is_always_unique(); };
   if constexpr (says) return T::is_always_strided() && T::is_always_unique();
   else return true;
 }
-/// Are the elements of a view those in memory, and not what an accessor makes of them?
+/// True if the view's elements are those in memory, not values that an accessor computes.
 template <class T>
 consteval bool gives_memory() {
   bool memory = std::is_convertible_v<decltype(std::declval<T const&>().data_handle()), pointee<T>*>;
@@ -86,7 +86,7 @@ consteval bool gives_memory() {
     memory = memory && std::is_same_v<typename T::reference, pointee<T>&>;
   return memory;
 }
-/// Is a view one block of memory, element after element?
+/// True if the view is one block of memory, element after element.
 template <class T>
 consteval bool is_solid() {
   if constexpr (requires { T::is_always_exhaustive(); }) {
@@ -96,7 +96,7 @@ consteval bool is_solid() {
   }
 }
 
-/// A view of rank 1 or 2 that is read and written by its strides.
+/// The buffer of a view of rank 1 or 2, which is read and written by its strides.
 template <mdspan_like T>
 constexpr void take_view(T const& x, buffer& b) noexcept {
   constexpr auto rank = static_cast<int>(T::rank());
@@ -118,7 +118,7 @@ constexpr void take_view(T const& x, buffer& b) noexcept {
     }
   }
 }
-/// An array of rank 1 or 2, row after row.
+/// The buffer of an array of rank 1 or 2, which is read row after row.
 template <class T>
 constexpr void take_array(T& x, buffer& b) noexcept {
   static_assert(std::rank_v<T> <= 2, "cppo reads arrays of rank 1, [N], and 2, [B, T]: lend a part of that rank");
@@ -162,14 +162,14 @@ constexpr buffer make_buffer(T&& x) noexcept {
 
 }  // namespace detail
 
-/// A value given once per response, as `per_response` made it.
+/// One value per response; `per_response` makes it.
 template <class Element>
 struct per_response_buffer {
   using element = Element;  ///< element type, const where it may not be written
   detail::buffer source;    ///< what was lent
 };
 
-/// Responses one after the other, by an array of cumulative lengths.
+/// A packed layout from an array of cumulative lengths.
 template <detail::array_like Array>
   requires(std::rank_v<std::remove_reference_t<Array>> == 1)
 constexpr packed_layout packed(Array&& cu_seqlens) noexcept {
@@ -178,13 +178,13 @@ constexpr packed_layout packed(Array&& cu_seqlens) noexcept {
   return packed(static_cast<std::remove_extent_t<array> const*>(cu_seqlens),
                 static_cast<index_t>(std::extent_v<array>) - 1);
 }
-/// Never, of braces, which make a temporary: `packed({0, 6, 16})`.
+/// A list in braces is a temporary, gone before it is used: `packed({0, 6, 16})` does not compile.
 template <class Offset, std::size_t N>
 constexpr packed_layout packed(Offset const (&&cu_seqlens)[N]) noexcept {
   detail::must_outlive<Offset const[N]>();
   return packed(static_cast<Offset const*>(cu_seqlens), static_cast<index_t>(N) - 1);
 }
-/// The same by an mdspan of rank 1 without gaps.
+/// A packed layout from an mdspan of cumulative lengths, of rank 1 and without gaps.
 template <detail::mdspan_like View>
 constexpr auto packed(View const& cu_seqlens) noexcept {
   static_assert(
@@ -194,7 +194,7 @@ constexpr auto packed(View const& cu_seqlens) noexcept {
   return packed(cu_seqlens.data_handle(), static_cast<index_t>(cu_seqlens.extent(0)) - 1);
 }
 
-/// Lends one value per response ([B]) where the batch expects one per token: a GRPO advantage, for example.
+/// Lends one value per response, [B], where the batch expects one per token: for example a GRPO advantage.
 template <detail::lendable T>
 constexpr per_response_buffer<detail::pointee<T>> per_response(T&& x) noexcept {
   detail::buffer b = detail::make_buffer(static_cast<T&&>(x));

@@ -21,7 +21,7 @@ struct column {
   }
 };
 
-/// A view of one row or one column as one of rank 1, where only one axis is asked for.
+/// A view that has one row or one column as a view of rank 1, for an argument that has one axis.
 CPPO_HOST_DEVICE constexpr buffer flattened(buffer b) noexcept {
   if (b.rank != 2 || (b.extents[0] != 1 && b.extents[1] != 1)) return b;
   int const axis = b.extents[0] == 1 ? 1 : 0;
@@ -31,11 +31,11 @@ CPPO_HOST_DEVICE constexpr buffer flattened(buffer b) noexcept {
   return b;
 }
 
-/// May an element stand for more than one token? In no other argument: there it would be a mistake.
+/// True if one element of this argument may stand for several tokens. In other arguments that would be a mistake.
 CPPO_HOST_DEVICE constexpr bool may_repeat(argument a) noexcept {
   return a == argument::advantage || a == argument::response_mask || a == argument::token_weight;
 }
-/// The greatest of two numbers, one of them above 0 and none below: std::gcd is for hosts.
+/// The greatest common divisor of two numbers >= 0, not both 0. (std::gcd does not run on devices.)
 CPPO_HOST_DEVICE constexpr index_t common_divisor(index_t a, index_t b) noexcept {
   while (b != 0) {
     index_t const rest = a % b;
@@ -43,38 +43,39 @@ CPPO_HOST_DEVICE constexpr index_t common_divisor(index_t a, index_t b) noexcept
   }
   return a;
 }
-/// Do two places in `rows` rows and `columns` columns share an element, where strides are `down` and `across`?
+/// True if two of rows x columns places, `down` and `across` elements apart, are the same element.
 CPPO_HOST_DEVICE constexpr bool share_elements(index_t rows, index_t columns, index_t down, index_t across) noexcept {
   down = down < 0 ? -down : down;
   across = across < 0 ? -across : across;
   if (rows <= 0 || columns <= 0) return false;
   if (down == 0 && across == 0) return rows > 1 || columns > 1;
-  // The shortest way between places of one element: `across / g` rows down and `down / g` columns back.
+  // The nearest two places of one element: `across / g` rows down and `down / g` columns back.
   index_t const g = common_divisor(down, across);
   return across / g < rows && down / g < columns;
 }
-/// Do `n` steps of a stride leave what can be addressed? Past 2^59 elements the distance in bytes would overflow.
+/// True if `n` steps of the stride leave what can be addressed: past 2^59 elements the distance in bytes overflows.
 CPPO_HOST_DEVICE constexpr bool walks_off(index_t stride, index_t n) noexcept {
   index_t const most = (index_t{1} << 59) / (n > 1 ? n : 1);
   return n > 1 && (stride > most || stride < -most);
 }
-/// The same of any axis of something lent: a stride that was never set, say. A bare pointer has none.
+/// True if that holds for an axis of the buffer, for example because a stride was never set. A bare pointer has no
+/// axes.
 CPPO_HOST_DEVICE constexpr bool walks_off(buffer const& b) noexcept {
   bool off = false;
   for (int r = 0; r < b.rank; ++r) off = off || walks_off(b.strides[r], b.extents[r]);
   return off;
 }
-/// What is said of that.
+/// The status for a buffer with such a stride.
 CPPO_HOST_DEVICE constexpr status walked_off(argument where, char const* name = nullptr) noexcept {
   return wrong_shape(where, "every element within 2^59 of the first (a stride that was never set?)", name);
 }
-/// Do two slots of the layout share an element of the column?
+/// True if two slots of the layout are the same element of the column.
 CPPO_HOST_DEVICE constexpr bool repeats(column const& c, layout const& l) noexcept {
   index_t const rows = l.is_packed() ? 1 : l.responses(), columns = l.is_packed() ? l.elements() : l.width();
   return share_elements(rows, columns, c.response_stride, c.token_stride);
 }
 
-/// Places one value per response.
+/// Places a buffer that has one value per response.
 CPPO_HOST_DEVICE constexpr status place_per_response(buffer const& b, layout const& l, argument where,
                                                      column& out) noexcept {
   if (b.rank == 2) return wrong_shape(where, "one dimension, with a value per response");
@@ -82,7 +83,7 @@ CPPO_HOST_DEVICE constexpr status place_per_response(buffer const& b, layout con
   out.response_stride = b.rank == 1 ? b.strides[0] : 1;
   return {};
 }
-/// Places one value per slot: an extent that is known is that of the layout, exactly.
+/// Places a buffer that has one value per slot. An extent that is known must be the layout's.
 CPPO_HOST_DEVICE constexpr status place_per_slot(buffer const& b, layout const& l, argument where,
                                                  column& out) noexcept {
   index_t const need = l.elements();

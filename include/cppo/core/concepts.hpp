@@ -1,5 +1,5 @@
 /// @file
-/// What each part of a trust region must offer; `docs/concepts.md` has a page for each.
+/// What each part of a trust region must offer. `docs/concepts.md` explains each part.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,13 +13,13 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-// Requirements with names of their own: a compiler that refuses a part says which one is not met.
+// Each requirement has a name, so that a compiler that refuses a part says which one is not met.
 
-/// Copied byte by byte, as a kernel argument is.
+/// A value that may be copied byte by byte, as a kernel argument is.
 template <class P>
 concept trivially_copyable_value = std::is_trivially_copyable_v<P>;
 
-/// A mask made of two, or of one: each of them is checked on its own too.
+/// Masks made of two masks, and of one. Their parts are checked one by one, too.
 /// @{
 template <class M>
 concept composite = requires { typename M::first_type; typename M::second_type; };
@@ -27,7 +27,7 @@ template <class M>
 concept negation = requires { typename M::negated_type; };
 /// @}
 
-// (Not `requires { P::needed; }` alone: that holds for a member that is not static, too.)
+// `requires { P::needed; }` alone would also hold for a member that is not static.
 template <class P>
 concept declares_needs = !requires { requires std::is_member_pointer_v<decltype(&P::needed)>; } &&
                          requires { typename std::integral_constant<needs, P::needed>; };
@@ -41,7 +41,7 @@ concept checks_itself = checks_with_names<P> || requires(P const& p) { static_ca
 template <class P>
 concept declares_input = requires(P const& p) { { p.reads() } -> std::convertible_to<argument>; };
 
-/// Members that parts may have are as they must be, where they are there: what is not would be passed over.
+/// True if each optional member of a part is as it must be. Without this check, a wrong one would be passed over.
 template <class P>
 concept members_fit = (checks_itself<P> || !requires(P& p) { p.check(); }) &&
                       (declares_input<P> || !requires(P& p) { p.reads(); });
@@ -50,26 +50,27 @@ template <class D>
 concept names_largest = requires(D const& d) { { d.largest() } -> std::convertible_to<double>; };
 template <class D>
 concept largest_fits = names_largest<D> || !requires(D& d) { d.largest(); };
-/// The largest D that a divergence says it has; else what all are brought to.
+/// The largest D that a divergence says it has, or 1000, the largest there is.
 template <class D>
 constexpr double largest_divergence(D const& d) noexcept {
   if constexpr (names_largest<D>) return d.largest();
   else return max_score;
 }
 
-/// What a part needs; nothing unless it says so.
+/// What a part needs; `none` if it declares nothing.
 template <class P>
 inline constexpr needs needs_of = needs::none;
 template <declares_needs P>
 inline constexpr needs needs_of<P> = P::needed;
 
-/// The kind of a clause; a user's own is `other` unless it says so.
+/// The clause under which a mask is counted; `other` if it declares none.
 template <class P>
 inline constexpr clause clause_of = clause::other;
 template <declares_clause P>
 inline constexpr clause clause_of<P> = P::kind;
 
-/// Inputs that a part may ask a token for: those that `reads()` names, either where that is known only when it runs.
+/// The lent inputs that a part may ask a token for: those that `reads()` names, or any if the names are known at run
+/// time only.
 template <class P>
 consteval lent_inputs lent_to() noexcept {
   if constexpr (composite<P>) return lent_to<typename P::first_type>() | lent_to<typename P::second_type>();
@@ -82,15 +83,15 @@ consteval lent_inputs lent_to() noexcept {
   } else return lent_inputs::either;
 }
 
-// The lanes that parts are checked on, and what instantiates the bodies they are asked with.
+// The lanes on which parts are checked, and the functions that make the compiler check the parts' bodies.
 template <class M>
 using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), score::known>>;
-/// A mask's excess is asked for where S and W are known as numbers, declared or not.
+/// A mask's excess may ask for S and W as numbers, whether the mask declares so or not.
 template <class M>
 using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), score::known>>;
 template <class D>
 using score_probe = lane<probe_register<needs::none, lent_to<D>(), score::unknown>>;
-/// For parts that see no token.
+/// The lane for parts that see no token: weights, gates, and divergences of two numbers.
 using plain_probe = lane<probe_register<needs::none, lent_inputs::none, score::unknown>>;
 
 template <class P, class... Args>
@@ -106,7 +107,7 @@ constexpr auto ask_threshold(M const& m, token<V> const& t) { return m.threshold
 template <class B, class Statistics>
 constexpr auto ask_resolve(B const& b, Statistics const& s) { return b.resolve(s); }
 
-/// A mask of the library's, made of parts that have been checked.
+/// A mask that the library made of masks which have been checked.
 template <class M>
 concept made_of_masks = requires { requires M::made_of_masks; };
 template <class M>
@@ -118,7 +119,7 @@ concept returns_mask_of_lanes = requires(M const& m, token<mask_probe<M>> const&
   m(t);
   { detail::ask_call(m, t) } -> std::same_as<typename mask_probe<M>::mask>;
 };
-/// Without an excess, or with one that is a number of lanes.
+/// True if the mask has no `excess`, or one that returns a lane.
 template <class M>
 concept excess_fits = !requires(M& m, token<excess_probe<M>> const& t) { m.excess(t); } ||
                       requires(M const& m, token<excess_probe<M>> const& t) {
@@ -130,7 +131,7 @@ concept scores_tokens = requires(D const& d, token<score_probe<D>> const& t) {
   d.at(t);
   { detail::ask_at(d, t) } -> std::same_as<score_probe<D>>;
 };
-/// `at` goes first where both are there.
+/// `at` is used where a divergence has both.
 template <class D>
 concept scores_numbers = !requires(D const& d, token<score_probe<D>> const& t) { d.at(t); } &&
                          requires(D const& d, plain_probe x) {
@@ -140,8 +141,8 @@ concept scores_numbers = !requires(D const& d, token<score_probe<D>> const& t) {
 
 }  // namespace detail
 
-/// Keeps a token or not: `m(token)` returns a mask of the token's lanes. Generic over the lane type. What it asks the
-/// token it must have declared: `token` says what needs that.
+/// A mask: `m(token)` keeps the token or not and returns a mask of lanes. It is a template over the lane type. What it
+/// asks of the token it must have declared; see `token`.
 template <class M>
 concept token_mask = detail::mask_not_number<M> &&
                      detail::trivially_copyable_value<M> &&
@@ -150,16 +151,16 @@ concept token_mask = detail::mask_not_number<M> &&
                                                    detail::excess_fits<M> &&
                                                    detail::members_fit<M>));
 
-/// Measures how far pi is from mu: `between(log_p, log_q)` where two numbers suffice, else `at(token)`, which may ask
-/// for the inputs and what follows from them alone.
+/// A divergence: how far pi is from mu at a token. It has `between(log_p, log_q)` if two numbers suffice, else
+/// `at(token)`, which may ask for the inputs and what follows from them alone.
 template <class D>
 concept divergence_score = detail::trivially_copyable_value<D> &&
                            (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
                            detail::members_fit<D> &&
                            detail::largest_fits<D>;
 
-/// How much a position counts: `at(position, T)`, in (0, 1], depending on t and T alone. The last lanes may lie past T;
-/// their weight is dropped, but must be computable.
+/// A weight: how much a position counts. `at(position, T)` is in (0, 1] and depends on t and T alone. The last lanes
+/// may lie past T; their weight is dropped, but must be computable.
 template <class W>
 concept weight_schedule = detail::trivially_copyable_value<W> && detail::members_fit<W> &&
                           requires(W const& w, position<detail::plain_probe> t, index_t n) {
@@ -168,7 +169,7 @@ concept weight_schedule = detail::trivially_copyable_value<W> && detail::members
 };
 
 namespace detail {
-/// Stands for any source of statistics where a budget is checked that declares `Declared`.
+/// The statistics with which a budget is checked that declares `Declared`.
 template <needs Declared>
 struct probe_statistics {
   CPPO_HOST_DEVICE constexpr index_t length() const noexcept { return 1; }
@@ -190,9 +191,10 @@ struct probe_statistics {
 };
 }  // namespace detail
 
-/// The delta_b of a response: `resolve(statistics)`, once per response. A budget may ask for `statistics.length()`, T;
-/// `max_divergence()` and `mean_divergence()`, of D over the response, if its `needed` holds `needs::response`; and
-/// `quantile(q)`, an interpolated order statistic of D, if it holds `needs::quantile`.
+/// A budget: the delta_b of a response. `resolve(statistics)` is called once per response. It may ask for
+/// `statistics.length()`, which is T; for `max_divergence()` and `mean_divergence()`, of D over the response, if
+/// `needed` holds `needs::response`; and for `quantile(q)`, an interpolated order statistic of D, if it holds
+/// `needs::quantile`.
 template <class B>
 concept budget = detail::trivially_copyable_value<B> && detail::members_fit<B> &&
                  requires(B const& b, detail::probe_statistics<detail::needs_of<B>> const& s) {
@@ -200,7 +202,8 @@ concept budget = detail::trivially_copyable_value<B> && detail::members_fit<B> &
   { detail::ask_resolve(b, s) } -> std::convertible_to<double>;
 };
 
-/// How much of a token past the boundary survives: g(x) = 1 for x <= 1, non-increasing, x g(x) <= 1 beyond.
+/// A gate: the share g(x) of the update that survives at excess x >= 0. g(x) = 1 for x <= 1, non-increasing, and x g(x)
+/// <= 1 beyond. [App. C]
 template <class G>
 concept gate = detail::trivially_copyable_value<G> && detail::members_fit<G> &&
                requires(G const& g, detail::plain_probe x) {
@@ -213,7 +216,7 @@ namespace detail {
 template <class M, class V>
 concept has_excess = requires(M const& m, token<V> const& t) { { m.excess(t) } -> std::same_as<V>; };
 
-/// Are a part's parameters in range, and which is not? Parts that do not check are in order.
+/// The first parameter of a part that is out of range, if there is one. A part without `check()` is in range.
 template <class P>
 CPPO_HOST_DEVICE constexpr parameter_check parameters_of(P const& p) noexcept {
   if constexpr (checks_with_names<P>) return p.check();
@@ -221,7 +224,7 @@ CPPO_HOST_DEVICE constexpr parameter_check parameters_of(P const& p) noexcept {
   else return true;
 }
 
-/// f(input that must be lent), for each part of p that names one.
+/// Calls f(argument) for each input that p, or a part of p, reads beside the log-probs and the advantage.
 template <class P, class F>
 constexpr void each_input(P const& p, F const& f) {
   if constexpr (composite<P>) each_input(p.first, f), each_input(p.second, f);
@@ -229,20 +232,20 @@ constexpr void each_input(P const& p, F const& f) {
   else if constexpr (declares_input<P>) f(static_cast<argument>(p.reads()));
 }
 
-/// The score's value at a token, one lane or many.
+/// D of a token, on one lane or many.
 template <class D, class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V score(D const& d, token<V> const& t) noexcept {
   if constexpr (requires { d.at(t); }) return d.at(t);
   else return d.between(t.log_prob(), t.rollout_log_prob());
 }
-/// The weights of a response of T tokens as a function of the position. A schedule may offer `for_length(T)`, to do
+/// The weights of a response of T tokens, as a function of the position. A weight may offer `for_length(T)` to compute
 /// once what does not depend on t.
 template <class W>
 CPPO_HOST_DEVICE constexpr auto schedule_for(W const& w, index_t length) noexcept {
   if constexpr (requires { w.for_length(length); }) return w.for_length(length);
   else return [w, length](auto t) { return w.at(t, length); };
 }
-/// Can the score be evaluated on V at all (Top-K scores exist for one token at a time)?
+/// True if the divergence can be evaluated on V. Top-K divergences exist for one token at a time.
 template <class D, class V>
 concept scores_on =
     requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };

@@ -1,6 +1,6 @@
 /// @file
-/// CUDA's half types as elements, by their names alone: cuda_fp16.h and cuda_bf16.h are included by whoever has values of
-/// them.
+/// CUDA's half types as elements, declared by name only. Whoever has values of them includes cuda_fp16.h and
+/// cuda_bf16.h.
 #pragma once
 
 #include <cppo/macros_off.inc>

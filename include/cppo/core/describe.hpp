@@ -14,24 +14,24 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// A sentence that owns its characters: trivially copyable, no allocation. What does not fit ends in "...": that takes
-/// texts of a `parameter_check` of your own, all others fit.
+/// A sentence that owns its characters. Trivially copyable; allocates nothing. A sentence that does not fit ends in
+/// "...": only long texts of a user's own `parameter_check` make one.
 class status_text {
  public:
   static constexpr std::size_t capacity = 447;  ///< characters, without the 0 that ends them
 
-  /// The characters, ended by 0.
+  /// The characters, ended by a 0.
   constexpr char const* c_str() const noexcept { return text_; }
-  /// The same with their number.
+  /// The characters, with their number.
   constexpr operator std::string_view() const noexcept { return {text_, size_}; }
-  /// More characters.
+  /// Appends characters.
   void append(std::string_view more) noexcept {
     std::size_t const room = capacity - size_, n = more.size() < room ? more.size() : room;
     std::memcpy(text_ + size_, more.data(), n);
     size_ += n;
     if (n < more.size()) std::memcpy(text_ + capacity - 3, "...", 3);
   }
-  /// A number, by the fewest digits that give it back: those of a float where it is one.
+  /// Appends a number in the fewest digits that give it back: those of a float if it is one.
   /// @{
   void append(double x) noexcept {
     if (x != x) return append(std::string_view("nan"));
@@ -41,7 +41,7 @@ class status_text {
   }
   void append(index_t x) noexcept { put(x); }
   /// @}
-  /// The characters, into a stream.
+  /// Writes the characters into a stream.
   template <class Stream>
     requires requires(Stream& out, std::string_view text) { out << text; }
   friend Stream& operator<<(Stream& out, status_text const& t) {
@@ -62,7 +62,7 @@ class status_text {
 
 namespace detail {
 
-/// Writes the sentence of a status.
+/// Composes the sentence of a status.
 class description {
  public:
   explicit description(status const& s) noexcept : s_(s) { write(); }
@@ -102,7 +102,7 @@ class description {
     if (s_.range != nullptr) return extent();
     plain();
   }
-  /// An option or a parameter that is out of range.
+  /// Says which option or parameter is out of range.
   void parameter() noexcept {
     if (s_.name != nullptr) {
       subject();
@@ -113,13 +113,13 @@ class description {
     say("a part of your own is outside its range, as its check() says: correct its parameters, or let check() return ",
         "a cppo::parameter_check, which names the one");
   }
-  /// A number of elements, rows, entries, ... that is not the one wanted.
+  /// Says which number of elements, rows or entries is wrong.
   void extent() noexcept {
     subject();
     if (!s_.has_value) return say(" must have ", s_.range, remedy());
     say(" has ", s_.value, " ", s_.range, ", but must have ", s_.wanted, remedy());
   }
-  /// What any other code says, with argument, place, number and count where there are any.
+  /// Says what any other code means, with argument, place, number and count where there are any.
   void plain() noexcept {
     std::string_view const rest = predicate();
     bool const alone = s_.where == argument::none && s_.name == nullptr && rest == sentence(s_.code);
@@ -146,7 +146,8 @@ class description {
     say(s_.code == status_code::bad_pieces ? " at piece " : " at response ", s_.response);
     if (s_.token >= 0) say(", token ", s_.token);
   }
-  /// The sentence of the code after its subject, with the space between them; all of it where it has another subject.
+  /// The sentence of the code without its subject, from the space after it on; the whole sentence if its subject is
+  /// another.
   std::string_view predicate() const noexcept {
     bool const log_prob = s_.code == status_code::log_prob_invalid || s_.code == status_code::rollout_log_prob_invalid;
     if (log_prob && s_.has_value && s_.value > 0.0 && s_.value < std::numeric_limits<double>::infinity()) {
@@ -162,7 +163,7 @@ class description {
     }
     return all;
   }
-  /// ": " and what to do.
+  /// ": " and the remedy.
   std::string_view remedy() const noexcept {
     std::string_view const all = sentence(s_.code);
     std::size_t const at = all.find(": ");
@@ -175,12 +176,12 @@ class description {
 
 }  // namespace detail
 
-/// All that a status says, as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4 bad tokens),
-/// but must be finite ...: mask the token, or recompute it with the weights that sampled it". For logs:
-/// `std::puts(describe(s).c_str())`, or `std::cerr << describe(s)`. On the host. It allocates and throws nothing.
+/// A status as one sentence: "rollout_log_prob at response 3, token 117 is nan (first of 4 bad tokens), but must be
+/// finite ...: mask the token, or recompute it with the weights that sampled it". To print it:
+/// `std::puts(describe(s).c_str())` or `std::cerr << describe(s)`. For the host. Allocates and throws nothing.
 ///
-/// Positions count from 0. Of several things that are wrong one is named: of the region before the options, of a
-/// region's parts the first of divergence, weight, mask from left to right and gate, of the options the first that
+/// Positions count from 0. Where several things are wrong, the sentence names one: the region's before the options'; in
+/// a region the first of divergence, weight, mask (from left to right) and gate; in the options the first that
 /// `loss_options` declares.
 inline status_text describe(status const& s) noexcept { return detail::description(s).text(); }
 

@@ -17,8 +17,8 @@ namespace cppo { inline namespace CPPO_ABI {
 /// The element types a buffer may have.
 enum class element_type : std::uint8_t { f32, f64, f16, bf16, boolean, u8, i8, i16, u16, i32, u32, i64, u64 };
 
-/// Maps an element type to one the engine reads; specialise it for a half type of yours, for example
-/// `template <> struct cppo::element_traits<my::half> { static constexpr auto value = cppo::element_type::f16; };`
+/// Maps an element type to one that the library reads. Specialise it for a half type of your own, for example `template
+/// <> struct cppo::element_traits<my::half> { static constexpr auto value = cppo::element_type::f16; };`
 template <class T>
 struct element_traits;
 
@@ -50,12 +50,12 @@ template <detail::arithmetic T>
 struct element_traits<T> {
   static constexpr element_type value = detail::arithmetic_element<T>();  ///< the element type
 };
-/// A byte: a response mask, or a mask that comes back.
+/// A byte, for a response mask or for the mask that a call writes.
 template <>
 struct element_traits<std::byte> {
   static constexpr element_type value = element_type::u8;  ///< as std::uint8_t
 };
-/// A compiler's own half type. 1 + 2^-10 is an IEEE half; in a bfloat16 it is 1.
+/// A compiler's own half type. It is told by the value 1 + 2^-10, which in a bfloat16 is 1.
 template <detail::two_byte_float T>
 struct element_traits<T> {
   /// IEEE half or bfloat16
@@ -74,7 +74,7 @@ struct element_traits<bfloat16> {
 };
 
 namespace detail {
-/// Has T the bits of e, and may it be read as e? Of floats only float and double themselves may.
+/// True if T has the bits of element type e and may be read as it. Of floating-point types only float and double may.
 template <class T>
 consteval bool is_kind_of(element_type e) {
   if (e == element_type::f32) return std::is_same_v<T, float>;
@@ -84,17 +84,17 @@ consteval bool is_kind_of(element_type e) {
 }
 }  // namespace detail
 
-/// A type whose values the engine can read.
+/// A type whose values the library can read.
 template <class T>
 concept element = requires { element_traits<std::remove_cv_t<T>>::value; } &&
                   detail::is_kind_of<std::remove_cv_t<T>>(element_traits<std::remove_cv_t<T>>::value);
 
 namespace detail {
-/// Cumulative lengths may be any integers. What int64 does not hold is below 0 when it is read, and so refused.
+/// Cumulative lengths may be any integers. One that int64 does not hold is read as a number below 0, and refused.
 template <class T>
 concept offset_element = std::is_integral_v<T> && sizeof(T) <= 8 && !std::is_same_v<std::remove_cv_t<T>, bool>;
 
-/// How elements of type T are read; where they cannot be, a sentence.
+/// The element type as which T is read. Does not compile for a type that cannot be read, and says why.
 template <class T>
 consteval element_type type_of_elements() {
   static_assert(
@@ -109,8 +109,8 @@ consteval element_type type_of_elements() {
 
 namespace detail {
 
-/// Element i as an E. On the host its bytes are copied: what was lent may be another type of the same bits (long long,
-/// Eigen::half), which must not be read through an E.
+/// Element i as an E. On the host its bytes are copied: the buffer may be of another type with the same bits (long
+/// long, Eigen::half), which must not be read through an E.
 template <class E>
 CPPO_HOST_DEVICE constexpr E element_at(void const* data, index_t i) noexcept {
 #if defined(__CUDA_ARCH__)
@@ -121,7 +121,7 @@ CPPO_HOST_DEVICE constexpr E element_at(void const* data, index_t i) noexcept {
   return x;
 #endif
 }
-/// Sets element i; as `element_at`.
+/// Sets element i by the bytes of x, as `element_at` reads it.
 template <class E>
 CPPO_HOST_DEVICE constexpr void set_element(void* data, index_t i, E x) noexcept {
 #if defined(__CUDA_ARCH__)
@@ -131,7 +131,7 @@ CPPO_HOST_DEVICE constexpr void set_element(void* data, index_t i, E x) noexcept
 #endif
 }
 
-/// One element as float or double, converted on load.
+/// Element i as float or double, converted when it is read.
 template <class Real>
 CPPO_HOST_DEVICE constexpr Real load(void const* data, element_type type, index_t i) noexcept {
   switch (type) {
@@ -152,7 +152,7 @@ CPPO_HOST_DEVICE constexpr Real load(void const* data, element_type type, index_
   return Real{};
 }
 
-/// One integer element (ids, offsets).
+/// Element i of a buffer of integers (ids, offsets).
 CPPO_HOST_DEVICE constexpr index_t load_index(void const* data, element_type type, index_t i) noexcept {
   switch (type) {
     case element_type::i32: return element_at<std::int32_t>(data, i);
@@ -167,7 +167,7 @@ CPPO_HOST_DEVICE constexpr index_t load_index(void const* data, element_type typ
   }
 }
 
-/// A response-mask element: 0, 1, or 2 for anything else (NaN included).
+/// Element i of a response mask: 0, 1, or 2 for any other value, NaN included.
 CPPO_HOST_DEVICE constexpr std::uint8_t load_mask(void const* data, element_type type, index_t i) noexcept {
   if (type == element_type::boolean || type == element_type::u8) {
     std::uint8_t const byte = element_at<std::uint8_t>(data, i);

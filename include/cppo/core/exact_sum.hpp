@@ -1,5 +1,5 @@
 /// @file
-/// Exact sums of per-token values: integers, so that any order, block, thread or cut gives the same bits.
+/// Exact sums of per-token values. They are integers, so any order of adding, and any cut, gives the same bits.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,11 +10,11 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Scores and budgets saturate here: |D_t| and delta, delta_b never exceed it (an infinite divergence counts as 1000).
+/// The limit of scores and budgets: |D_t|, delta and delta_b never exceed it. An infinite divergence counts as 1000.
 inline constexpr double max_score = 1000.0;
 
 namespace detail {
-/// Is it a threshold on divergences: in [2^-126, 1000], so that it is a normal number as a float too?
+/// Checks that a threshold on divergences is in [2^-126, 1000], which makes it a normal number as a float too.
 CPPO_HOST_DEVICE constexpr parameter_check threshold_check(double delta, char const* name) noexcept {
   return {delta >= 0x1p-126 && delta <= max_score, name, delta,
           "in [2^-126, 1000]: to keep no token write keep_none in its place, to keep all keep_all"};
@@ -30,7 +30,7 @@ struct exact_sum {
   CPPO_HOST_DEVICE constexpr double value() const noexcept {
     return static_cast<double>(high) * 0x1p-15 + static_cast<double>(low) * 0x1p-40;
   }
-  /// Exact sign test.
+  /// True if the sum is >= 0, exactly.
   CPPO_HOST_DEVICE constexpr bool nonnegative() const noexcept { return high + (low >> 25) >= 0; }
   /// Exact sum.
   CPPO_HOST_DEVICE friend constexpr exact_sum operator+(exact_sum a, exact_sum b) noexcept {
@@ -40,7 +40,7 @@ struct exact_sum {
   CPPO_HOST_DEVICE friend constexpr exact_sum operator-(exact_sum a, exact_sum b) noexcept {
     return {a.high - b.high, a.low - b.low};
   }
-  /// Same value.
+  /// True if both are the same number.
   CPPO_HOST_DEVICE friend constexpr bool operator==(exact_sum a, exact_sum b) noexcept {
     exact_sum const d = a - b;
     return d.nonnegative() && (b - a).nonnegative();
@@ -64,7 +64,7 @@ CPPO_HOST_DEVICE constexpr index_t nearest(float x) noexcept {
   return nearest(static_cast<double>(x));
 }
 
-/// x on the grid, |x| <= 1000: high = nearest(2^15 x), low = nearest of the rest in units of 2^-40.
+/// x on the grid, for |x| <= 1000: high = nearest(2^15 x), low = the rest in units of 2^-40, rounded.
 template <class Real>
 CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
   Real const scaled = x * Real(32768);
@@ -73,13 +73,14 @@ CPPO_HOST_DEVICE constexpr exact_sum to_grid(Real x) noexcept {
   return {high, nearest(rest)};
 }
 
-/// A bound of means: what the mean of equal values would be, each of them `bound` as a Real.
+/// `bound` as a Real, rounded to the grid: what a mean of tokens whose value is `bound` comes to. A mean is compared
+/// with it.
 template <class Real>
 CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
   return to_grid(static_cast<Real>(bound)).value();
 }
 
-/// Into [-1000, 1000]; NaN counts as 1000.
+/// x brought into [-1000, 1000]. NaN counts as 1000.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {
   return max(min(x, V(max_score)), V(-max_score));

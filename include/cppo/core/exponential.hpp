@@ -1,5 +1,5 @@
 /// @file
-/// e^x and log x on lanes: the library's own, so that they have the same bits wherever IEEE arithmetic has.
+/// e^x and log x on lanes. They are the library's own, so that they have the same bits wherever IEEE arithmetic has.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -28,7 +28,7 @@ struct exp_parts {
 template <class T>
 inline constexpr T exp_floor = std::is_same_v<T, float> ? T(-86.5) : T(-700);
 
-/// e^x for exp_floor <= x <= 88.37 (past it 2^n is infinite): degree 7, Estrin, 1 ulp.
+/// e^x for exp_floor <= x <= 88.37 (beyond it 2^n is infinite): a polynomial of degree 7 in Estrin's scheme, 1 ulp.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_floats(V x) noexcept {
   V const magic(12583039.0F);  // 1.5 * 2^23 + 127
@@ -44,7 +44,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_floats(V 
   V const tail = r2 * (hi * r2 + lo);
   return {tail + r, s, tail};
 }
-/// e^x for exp_floor <= x <= 700: degree 13, Horner.
+/// e^x for exp_floor <= x <= 700: a polynomial of degree 13 in Horner's scheme.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_doubles(V x) noexcept {
   V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
@@ -68,14 +68,14 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_doubles(V
   V const tail = (r * r) * q;
   return {tail + r, s, tail};
 }
-/// The one or the other.
+/// e^x by the type of V's elements.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcept {
   if constexpr (std::is_same_v<typename V::value_type, float>) return exp_core_of_floats(x);
   else return exp_core_of_doubles(x);
 }
 
-/// log x in double; x = 2^k m, m in [sqrt(1/2), sqrt 2), log m by the series of 2 artanh((m - 1) / (m + 1)).
+/// log x in double. x = 2^k m with m in [sqrt(1/2), sqrt 2), and log m by the series of 2 artanh((m - 1) / (m + 1)).
 CPPO_HOST_DEVICE constexpr double log(double x) noexcept {
   constexpr std::uint64_t infinity = 0x7ff0000000000000ULL;
   std::uint64_t u = bits_as<std::uint64_t>(x);
@@ -122,8 +122,8 @@ CPPO_HOST_DEVICE constexpr double log1mexp(double x) noexcept {
 
 }  // namespace detail
 
-/// e^a, total: NaN stays NaN, +0 below -86.5 (float) or -700 (double), +inf by overflow. Float: 1 ulp, past 88 2 ulp;
-/// double: 1.5 ulp, past 700 2.5 ulp.
+/// e^a for every a: NaN stays NaN, +0 below -86.5 (float) or -700 (double), +inf on overflow. Error in float: 1 ulp, 2
+/// ulp above 88; in double: 1.5 ulp, 2.5 ulp above 700.
 template <class R>
 CPPO_HOST_DEVICE constexpr lane<R> exp(lane<R> a) noexcept {
   using V = lane<R>;
@@ -141,7 +141,7 @@ CPPO_HOST_DEVICE constexpr lane<R> exp(lane<R> a) noexcept {
   return select(a == a, total, a);
 }
 
-/// log a: -inf at 0, NaN below 0. Computed in double, rounded once: not vectorised.
+/// log a: -inf at 0, NaN below 0. Computed in double and rounded once, one lane at a time.
 template <class R>
 CPPO_HOST_DEVICE constexpr lane<R> log(lane<R> a) noexcept {
   using T = typename lane<R>::value_type;

@@ -12,7 +12,7 @@
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
-/// A number that is no integer: what a half type is rounded from. An integer is the bits of one.
+/// A number that a half type is rounded from. Integers are not among them: they are taken as the bits of a half.
 template <class T>
 concept rounded_to_half = !std::is_integral_v<T> && requires(T const& x) { static_cast<float>(x); };
 }  // namespace detail
@@ -22,9 +22,9 @@ struct half {
   std::uint16_t bits = 0;  ///< sign 1, exponent 5, fraction 10
 
   constexpr half() noexcept = default;
-  /// Of these bits: half{0x3c00} is 1.
+  /// The half with these bits: half{0x3c00} is 1.
   CPPO_HOST_DEVICE explicit constexpr half(std::uint16_t b) noexcept : bits(b) {}
-  /// `to_half` of a number: half(-0.5), std::vector<half>(x.begin(), x.end()).
+  /// The half nearest to a number, as `to_half` rounds: half(-0.5), std::vector<half>(x.begin(), x.end()).
   template <detail::rounded_to_half Real>
   CPPO_HOST_DEVICE explicit constexpr half(Real const& x) noexcept;
 };
@@ -34,19 +34,19 @@ struct bfloat16 {
   std::uint16_t bits = 0;  ///< sign 1, exponent 8, fraction 7
 
   constexpr bfloat16() noexcept = default;
-  /// Of these bits: bfloat16{0x3f80} is 1.
+  /// The bfloat16 with these bits: bfloat16{0x3f80} is 1.
   CPPO_HOST_DEVICE explicit constexpr bfloat16(std::uint16_t b) noexcept : bits(b) {}
-  /// `to_bfloat16` of a number.
+  /// The bfloat16 nearest to a number, as `to_bfloat16` rounds.
   template <detail::rounded_to_half Real>
   CPPO_HOST_DEVICE explicit constexpr bfloat16(Real const& x) noexcept;
 };
 
-/// Exact; NaN stays NaN, infinities and subnormals are kept.
+/// The same number as a float, exactly. NaN stays NaN; infinities and subnormals are kept.
 CPPO_HOST_DEVICE constexpr float to_float(bfloat16 x) noexcept {
   return detail::bits_as<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
 
-/// Exact; NaN stays NaN, infinities and subnormals are kept.
+/// The same number as a float, exactly. NaN stays NaN; infinities and subnormals are kept.
 CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
   std::uint32_t const sign = (x.bits & 0x8000U) << 16;
   std::uint32_t const exponent = (x.bits >> 10) & 0x1fU;
@@ -59,14 +59,14 @@ CPPO_HOST_DEVICE constexpr float to_float(half x) noexcept {
   return detail::bits_as<float>(sign | (wide << 23) | (fraction << 13));
 }
 
-/// Nearest, ties to even; NaN becomes a quiet NaN.
+/// Rounds to nearest, ties to even. NaN becomes a quiet NaN.
 CPPO_HOST_DEVICE constexpr bfloat16 to_bfloat16(float x) noexcept {
   std::uint32_t const u = detail::bits_as<std::uint32_t>(x);
   if ((u & 0x7fffffffU) > 0x7f800000U) return bfloat16{static_cast<std::uint16_t>((u >> 16) | 0x40U)};
   return bfloat16{static_cast<std::uint16_t>((u + 0x7fffU + ((u >> 16) & 1U)) >> 16)};
 }
 
-/// Nearest, ties to even; past 65504 infinity; NaN becomes a quiet NaN.
+/// Rounds to nearest, ties to even; to infinity beyond 65504. NaN becomes a quiet NaN.
 CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
   std::uint32_t const u = detail::bits_as<std::uint32_t>(x);
   auto const sign = static_cast<std::uint16_t>((u >> 16) & 0x8000U);

@@ -22,7 +22,7 @@ class layout {
     l.width_ = width;
     return l;
   }
-  /// Responses one after the other, cut by `responses + 1` offsets from 0 to the number of token slots.
+  /// Packed responses, one after the other, cut by `responses + 1` offsets from 0 to the number of slots.
   template <class Offset>
   CPPO_HOST_DEVICE static constexpr layout packed(Offset const* offsets, index_t responses) noexcept {
     static_assert(detail::offset_element<Offset>,
@@ -34,7 +34,7 @@ class layout {
     l.packed_ = true;
     return l;
   }
-  /// The same where the offsets lie in device memory, which a host cannot read: `elements` says what the last one is.
+  /// The same with offsets in device memory, which a host cannot read: `elements` is the last of them.
   template <class Offset>
   CPPO_HOST_DEVICE static constexpr layout packed_on_device(Offset const* offsets, index_t responses,
                                                             index_t elements) noexcept {
@@ -43,7 +43,7 @@ class layout {
     l.on_device_ = true;
     return l;
   }
-  /// This packed layout with a copy of its offsets that lies in device memory.
+  /// This packed layout with a copy of its offsets in device memory.
   CPPO_HOST_DEVICE constexpr layout moved_to_device(void const* offsets) const noexcept {
     layout l = *this;
     l.elements_ = elements();
@@ -51,52 +51,53 @@ class layout {
     l.on_device_ = true;
     return l;
   }
-  /// B
+  /// B, the number of responses.
   CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
-  /// Do the offsets lie in device memory? Then `begin`, `slots` and the offsets' order are a device's to read.
+  /// True if the offsets lie in device memory. Then only a device may call `begin` and `slots` and check the offsets'
+  /// order.
   CPPO_HOST_DEVICE constexpr bool on_device() const noexcept { return on_device_; }
-  /// Packed by offsets?
+  /// True if the responses are packed, cut by offsets.
   CPPO_HOST_DEVICE constexpr bool is_packed() const noexcept { return packed_; }
-  /// The lent offsets, null for padded, and their type.
+  /// The lent offsets, null if padded, and their element type.
   /// @{
   CPPO_HOST_DEVICE constexpr void const* offsets() const noexcept { return offsets_; }
   CPPO_HOST_DEVICE constexpr element_type offset_type() const noexcept { return offset_type_; }
   /// @}
-  /// Width of padded rows.
+  /// T, the width of padded rows.
   CPPO_HOST_DEVICE constexpr index_t width() const noexcept { return width_; }
-  /// First element of response b on the packed axis; 0 for padded.
+  /// Index of the first slot of response b on the packed axis; 0 if padded.
   CPPO_HOST_DEVICE constexpr index_t begin(index_t b) const noexcept {
     return packed_ ? detail::load_index(offsets_, offset_type_, b) : 0;
   }
-  /// Number of token slots of response b, masked ones included.
+  /// Number of slots of response b, excluded ones too.
   CPPO_HOST_DEVICE constexpr index_t slots(index_t b) const noexcept {
     return packed_ ? begin(b + 1) - begin(b) : width_;
   }
-  /// Slots that a dense buffer holds, those of no response included.
+  /// Number of slots in a dense buffer, those of no response too.
   CPPO_HOST_DEVICE constexpr index_t elements() const noexcept {
     if (!packed_) return responses_ * width_;
     return states_elements() ? elements_ : end_slot();
   }
-  /// Where the responses begin on the packed axis, and where they end.
+  /// Where the first response begins on the packed axis, and where the last ends.
   /// @{
   CPPO_HOST_DEVICE constexpr index_t first_slot() const noexcept { return responses_ > 0 ? begin(0) : 0; }
   CPPO_HOST_DEVICE constexpr index_t end_slot() const noexcept { return responses_ > 0 ? begin(responses_) : 0; }
   /// @}
-  /// Slots of all responses; an upper bound where a device has the offsets.
+  /// Number of slots of all responses; an upper bound where the offsets lie on a device.
   CPPO_HOST_DEVICE constexpr index_t covered() const noexcept {
     return packed_ && !on_device_ ? end_slot() - first_slot() : elements();
   }
-  /// Slots of no response that a call sets to +0: those of `with_capacity`.
+  /// Number of slots that belong to no response and that a call sets to +0: those of `with_capacity`.
   CPPO_HOST_DEVICE constexpr index_t spare() const noexcept {
     return clears_rest() ? elements_ - (end_slot() - first_slot()) : 0;
   }
-  /// The k-th of them on the packed axis.
+  /// Index of the k-th such slot on the packed axis.
   CPPO_HOST_DEVICE constexpr index_t spare_slot(index_t k) const noexcept {
     return k < first_slot() ? k : k - first_slot() + end_slot();
   }
-  /// Does a call set slots of no response to +0?
+  /// True if a call sets slots that belong to no response to +0.
   CPPO_HOST_DEVICE constexpr bool clears_rest() const noexcept { return rest_ == rest::cleared; }
-  /// Offsets and extents are sound.
+  /// Checks extents and offsets.
   CPPO_HOST_DEVICE constexpr status check() const noexcept {
     if (parameter_check const p = check_extents(); !p) return detail::out_of_range(argument::layout, p);
     if (!packed_) {
@@ -107,8 +108,8 @@ class layout {
     if (offsets_ == nullptr) return responses_ == 0 ? status{} : status{status_code::null_buffer, argument::offsets};
     return on_device_ ? status{} : check_order(0, responses_);
   }
-  /// Offsets first ... last are sound: none below the one before it, none out of range; the first of all is 0 and the
-  /// last of all the number of slots, unless the buffers hold others.
+  /// Checks offsets first ... last: none may be below the one before it or out of range. Offset 0 must be 0 and the
+  /// last offset the number of slots, unless the buffers hold slots of no response.
   CPPO_HOST_DEVICE constexpr status check_order(index_t first, index_t last) const noexcept {
     index_t before = begin(first);
     bool const whole = rest_ == rest::none;
@@ -126,12 +127,12 @@ class layout {
 
  private:
   friend class packed_layout;
-  /// What becomes of slots that no response has: there are none, a call sets them to +0, or it leaves them alone.
+  /// Slots that belong to no response: there are none, a call sets them to +0, or it leaves them alone.
   enum class rest : std::uint8_t { none, cleared, left };
   static constexpr index_t most_elements = index_t{1} << 62;
 
   CPPO_HOST_DEVICE constexpr bool states_elements() const noexcept { return on_device_ || rest_ != rest::none; }
-  /// None of the numbers that the caller gave is below 0, and no slots are stated that nothing covers.
+  /// Checks that no number given by the caller is below 0, and that without responses there are no slots.
   CPPO_HOST_DEVICE constexpr parameter_check check_extents() const noexcept {
     constexpr char const* shape = "0 or more: pass B, T of the [B, T] buffers";
     constexpr char const* cuts = "0 or more: cu_seqlens holds one offset more than there are responses, {0} for none";
@@ -156,15 +157,16 @@ class layout {
   index_t elements_ = 0;  // where the last offset is not their number, or cannot be read
 };
 
-/// A packed layout that covers its buffers from the first slot to the last, and what it becomes where they hold more.
+/// A packed layout whose responses fill its buffers. Its members make layouts for buffers that hold more.
 class packed_layout : public layout {
  public:
-  /// Of a layout by offsets.
+  /// Takes a layout made from offsets.
   CPPO_HOST_DEVICE explicit constexpr packed_layout(layout const& l) noexcept : layout(l) {}
-  /// Buffers of n slots with room to spare: those before the first offset and after the last are excluded slots.
-  /// Nothing is read there, and every output is written +0.
+  /// For buffers of n slots with room to spare. Slots before the first offset and after the last are excluded: nothing
+  /// is read there, and every output is set to +0.
   CPPO_HOST_DEVICE constexpr layout with_capacity(index_t n) const noexcept { return within(n, rest::cleared); }
-  /// Some responses of larger buffers, n slots each: all others belong to other calls and are left alone.
+  /// For buffers of n slots of which these responses are a part. All other slots belong to other calls and are left
+  /// alone.
   CPPO_HOST_DEVICE constexpr layout part_of(index_t n) const noexcept { return within(n, rest::left); }
 
  private:
@@ -180,14 +182,14 @@ class packed_layout : public layout {
 CPPO_HOST_DEVICE constexpr layout padded(index_t responses, index_t width) noexcept {
   return layout::padded(responses, width);
 }
-/// Responses one after the other: `cu_seqlens` holds `responses + 1` cumulative lengths, any integers, the first 0 and
-/// the last the number of slots in each buffer. Buffers that hold more: `.with_capacity(n)` or `.part_of(n)`.
+/// Responses one after the other. `cu_seqlens` holds `responses + 1` cumulative lengths, any integers: the first is 0
+/// and the last the number of slots in each buffer. For buffers that hold more, see `packed_layout`.
 template <class Offset>
 CPPO_HOST_DEVICE constexpr packed_layout packed(Offset const* cu_seqlens, index_t responses) noexcept {
   return packed_layout(layout::packed(cu_seqlens, responses));
 }
-/// The same with `cu_seqlens` in device memory; `elements` is the last of them, the number of token slots: `fetch` says
-/// so if it is not. `.with_capacity(n)` and `.part_of(n)` take the place of that number.
+/// The same with `cu_seqlens` in device memory. `elements` is the last of them, the number of slots; `fetch` reports it
+/// if it is not. `.with_capacity(n)` and `.part_of(n)` replace that number.
 template <class Offset>
 CPPO_HOST_DEVICE constexpr packed_layout packed_on_device(Offset const* cu_seqlens, index_t responses,
                                                           index_t elements) noexcept {
@@ -196,22 +198,22 @@ CPPO_HOST_DEVICE constexpr packed_layout packed_on_device(Offset const* cu_seqle
 
 namespace detail {
 
-/// Shaped like an Eigen object: `data()` and `size()` alone would lose its order and strides.
+/// A type of Eigen's shape: `data()` and `size()` alone would lose its order and strides.
 template <class T>
 concept only_lent_by_as_view = requires(T const& v) { v.rowStride(); } || requires(T const& v) { v.innerStride(); };
 template <class T>
 concept holds_offsets = !only_lent_by_as_view<T> && requires(T const& v) { v.data(); v.size(); };
 
-/// Says T of itself that it does not own what it points to, as the standard's views do?
+/// True if T says that it does not own what it points to, as the standard's views do.
 template <class T>
 inline constexpr bool is_view = std::is_pointer_v<T> || std::ranges::enable_borrowed_range<T> ||
                                 (std::ranges::enable_view<T> && std::is_copy_constructible_v<T>);
-/// The same of what is shaped like an mdspan: it has nothing to destroy.
+/// A type like an mdspan owns nothing if it has nothing to destroy.
 template <class T>
   requires requires(T const& v) { v.data_handle(); }
 inline constexpr bool is_view<T> = std::is_trivially_destructible_v<T>;
 
-/// Refuses `T&&` where it binds a temporary that owns its elements: they are gone when the batch is used.
+/// Does not compile where `T&&` binds a temporary that owns its elements: they are gone before the batch is used.
 template <class T>
 constexpr void must_outlive() noexcept {
   static_assert(std::is_lvalue_reference_v<T> || is_view<std::remove_cvref_t<T>>,
@@ -221,8 +223,8 @@ constexpr void must_outlive() noexcept {
 
 }  // namespace detail
 
-/// The same from a container of cumulative lengths, which must outlive the layout; not from an Eigen object, which may
-/// have strides.
+/// A packed layout from a container of cumulative lengths, which must outlive it. An Eigen object does not compile: it
+/// may have strides.
 template <class Range>
   requires detail::holds_offsets<std::remove_cvref_t<Range>>
 constexpr packed_layout packed(Range&& cu_seqlens) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// What a number loses on its way into an output of fewer bits than the call's arithmetic.
+/// What a number loses when it is stored in an output of fewer bits than the call's arithmetic.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,28 +9,28 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Can `store` of a Real as `type` make infinity or 0 of a number that is neither?
+/// True if `store` of a Real as `type` can turn a number that is neither infinite nor 0 into one that is.
 template <class Real>
 CPPO_HOST_DEVICE constexpr bool narrows(element_type type) noexcept {
   return type == element_type::f16 || type == element_type::bf16 || (type == element_type::f32 && sizeof(Real) > 4);
 }
 
-/// Which numbers do: `store` rounds to float first, and what it makes of a float is told by its magnitude, as bits.
+/// The magnitudes for which that happens. `store` rounds to float first, so the bits of a float's magnitude decide.
 struct narrowing {
   std::uint32_t infinite = 0x7f800000U;  ///< from here on infinity
   std::uint32_t zero = 0;                ///< up to here 0
 
-  /// Pre: `narrows`.
+  /// Pre: `narrows<Real>(type)`.
   CPPO_HOST_DEVICE explicit constexpr narrowing(element_type type) noexcept {
     if (type == element_type::f16) infinite = 0x477ff000U, zero = 0x33000000U;    // 65520, 2^-25
     if (type == element_type::bf16) infinite = 0x7f7f8000U, zero = 0x00008000U;  // 2^128 - 2^119, 2^-134
   }
-  /// Is x finite, and infinite as stored?
+  /// True if x is finite, and infinite once stored.
   template <class Real>
   CPPO_HOST_DEVICE constexpr bool overflows(Real x) const noexcept {
     return magnitude(x) >= infinite && x >= -special<Real>::largest && x <= special<Real>::largest;
   }
-  /// Is x not 0, and 0 as stored?
+  /// True if x is not 0, and 0 once stored.
   template <class Real>
   CPPO_HOST_DEVICE constexpr bool vanishes(Real x) const noexcept {
     return magnitude(x) <= zero && x != Real(0);

@@ -7,7 +7,7 @@
 ///
 /// | valid on `V a, b` | means |
 /// |---|---|
-/// | `V(x)` | the number x in every lane, converted to the lane's value type; beside a lane, `x` alone will do |
+/// | `V(x)` | the number x in every lane, converted to the lane's value type; beside a lane write `x` alone |
 /// | `a + b`, `a - b`, `a * b`, `a / b`, `-a` | IEEE, each rounded on its own: `a * b + c` has two roundings |
 /// | `a < b`, `<=`, `>`, `>=`, `==`, `!=` | a `lane_mask`; false for NaN, `!=` true |
 /// | `m & n`, `m \| n`, `!m` | on masks |
@@ -31,7 +31,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Special values as constants: a device may name them, and not call the functions of <limits>.
+/// Special values as constants. A device may name these, but may not call the functions of <limits>.
 template <class T>
 struct special {
   static constexpr T nan = std::numeric_limits<T>::quiet_NaN();
@@ -40,7 +40,7 @@ struct special {
   static constexpr T epsilon = std::numeric_limits<T>::epsilon();
 };
 
-/// Elementary operations on one register type. Specialised for float and double here; a SIMD register brings its own.
+/// Elementary operations on one register type. Specialised here for float and double; SIMD registers bring their own.
 template <class Register>
 struct register_ops;
 
@@ -75,30 +75,30 @@ struct scalar_ops {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T magnitude(T x) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) & ~sign_bit));
   }
-  /// The low bits of a magic-number sum moved into the exponent: 2^n.
+  /// 2^n, from the sum t of n and a magic number: its low bits are moved into the exponent.
   CPPO_WRAPS CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));
   }
-  /// f(x), lane by lane.
+  /// f(x), computed lane by lane.
   template <class F>
   CPPO_HOST_DEVICE static constexpr T map(T x, F const& f) noexcept {
     return f(x);
   }
-  /// f(x, y), lane by lane.
+  /// f(x, y), computed lane by lane.
   template <class F>
   CPPO_HOST_DEVICE static constexpr T map(T x, T y, F const& f) noexcept {
     return f(x, y);
   }
-  /// first, first + 1, ... as numbers.
+  /// first, first + 1, ... as numbers, one per lane.
   CPPO_HOST_DEVICE static constexpr T iota(index_t first) noexcept { return static_cast<T>(first); }
-  /// f(0), f(1), ... lane by lane.
+  /// f(0), f(1), ..., one per lane.
   template <class F>
   CPPO_HOST_DEVICE static constexpr T generate(F const& f) noexcept {
     return f(index_t{0});
   }
 };
 
-/// What a lane can be made of.
+/// A number from which a lane can be made.
 template <class T>
 concept plain_number = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
 
@@ -109,14 +109,14 @@ struct register_ops<double> : scalar_ops<double, std::int64_t, std::uint64_t, 52
 
 }  // namespace detail
 
-/// One truth value per token.
+/// One truth value per lane.
 template <class Register>
 class lane_mask {
  public:
   using ops = detail::register_ops<Register>;   ///< elementary operations
   using raw_type = typename ops::mask_type;     ///< what holds the bits
 
-  /// No value yet: arrays of masks cost nothing.
+  /// Holds no value yet, so that arrays of masks cost nothing.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane_mask() noexcept {
     if (__builtin_is_constant_evaluated()) raw_ = raw_type{};
   }
@@ -125,19 +125,19 @@ class lane_mask {
   /// The backend's own mask.
   CPPO_HOST_DEVICE constexpr raw_type raw() const noexcept { return raw_; }
 
-  /// Both, lane by lane.
+  /// True where both are true.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane_mask operator&(lane_mask a, lane_mask b) noexcept {
     return lane_mask(ops::both(a.raw_, b.raw_));
   }
-  /// Either, lane by lane.
+  /// True where at least one is true.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane_mask operator|(lane_mask a, lane_mask b) noexcept {
     return lane_mask(ops::either(a.raw_, b.raw_));
   }
-  /// Not, lane by lane.
+  /// True where the mask is false.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane_mask operator!(lane_mask a) noexcept {
     return lane_mask(ops::negate(a.raw_));
   }
-  /// a where m, else b, of two numbers.
+  /// a where m is true, else b; for two plain numbers.
   template <detail::plain_number A, detail::plain_number B>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane<Register> select(lane_mask m, A a, B b) noexcept {
     return select(m, lane<Register>(a), lane<Register>(b));
@@ -147,7 +147,7 @@ class lane_mask {
   raw_type raw_;
 };
 
-/// One number per token. See the table at the head of this file.
+/// One number per token. The table at the head of this file says what can be done with it.
 template <class Register>
 class lane {
  public:
@@ -157,11 +157,11 @@ class lane {
   using register_type = typename ops::reg;         ///< what holds the bits
   static constexpr int size = ops::size;           ///< tokens per value
 
-  /// No value yet: arrays of lanes cost nothing.
+  /// Holds no value yet, so that arrays of lanes cost nothing.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane() noexcept {
     if (__builtin_is_constant_evaluated()) raw_ = register_type{};
   }
-  /// The same number in every lane: `t.ratio() < 1.2` compares with it. A bool is no number.
+  /// The same number in every lane, as in `t.ratio() < 1.2`. A bool is refused.
   template <detail::plain_number T>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
   /// Wraps the backend's own register.
@@ -173,7 +173,7 @@ class lane {
   /// The backend's own register.
   CPPO_HOST_DEVICE constexpr register_type raw() const noexcept { return raw_; }
 
-  /// IEEE arithmetic, each operation rounded on its own; comparisons false for NaN, but for `!=`.
+  /// IEEE arithmetic, each operation rounded on its own. Comparisons with NaN are false, except `!=`.
   /// @{
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator+(lane a, lane b) noexcept {
     return from_raw(ops::add(a.raw_, b.raw_));
@@ -210,11 +210,11 @@ class lane {
   }
   /// @}
 
-  /// a where m, else b.
+  /// a where m is true, else b.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane select(mask m, lane a, lane b) noexcept {
     return from_raw(ops::select(m.raw(), a.raw_, b.raw_));
   }
-  /// a where m, else +0.
+  /// a where m is true, else +0.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane only(mask m, lane a) noexcept {
     return from_raw(ops::only(m.raw(), a.raw_));
   }
@@ -235,25 +235,27 @@ class lane {
   register_type raw_;
 };
 
-/// One token in float, one token in double.
+/// One token in float. (`double_lane`: one token in double.)
 using float_lane = lane<float>;
 using double_lane = lane<double>;  ///< one token in double
 
 namespace detail {
 
-/// x with its sign flipped where `by` is negative (its sign bit is set).
+/// x with its sign flipped where the sign bit of `by` is set.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V flip_sign(V x, V by) noexcept {
   return V::from_raw(V::ops::flip_sign(x.raw(), by.raw()));
 }
 
-/// A product that is exact in V's type: contracted into an addition or not, the bits are the same.
+/// a * b, where the product is exact in V's type: whether it is contracted into an addition or not, the bits are the
+/// same.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V exact_product(V a, V b) noexcept {
   return V::from_raw(V::ops::exact_mul(a.raw(), b.raw()));
 }
 
-/// f applied to each lane as a scalar: for functions that exist for one token only. Same bits on every width.
+/// f(x) computed on each lane as a scalar, for functions that exist for one token only. The bits do not depend on the
+/// number of lanes.
 template <class V, class F>
 CPPO_HOST_DEVICE constexpr V map_lanes(V x, F const& f) noexcept {
   return V::from_raw(V::ops::map(x.raw(), f));

@@ -1,5 +1,5 @@
 /// @file
-/// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
+/// Finds out if two lent buffers share a byte, from their bases, strides and extents. Interleaved buffers share none.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -18,7 +18,7 @@ struct footprint {
   index_t extents[2] = {1, 1};   // at least 1
   index_t steps[2] = {0, 0};     // in bytes; 0 along an axis of extent 1
 
-  /// Distance from `base` to the lowest and past the highest byte, without the steps along `skip`.
+  /// Distance from `base` to the lowest byte, and to one past the highest. Steps along axis `skip` are left out.
   constexpr index_t low(int skip = -1) const noexcept {
     index_t d = 0;
     for (int r = 0; r < 2; ++r) d += r != skip && steps[r] < 0 ? (extents[r] - 1) * steps[r] : 0;
@@ -29,12 +29,12 @@ struct footprint {
     for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
-  /// The lowest byte, and how many lie from it to past the highest: all memory of the buffer, and its gaps.
+  /// The lowest byte, and the number of bytes from it to the end of the buffer, gaps included.
   constexpr std::uintptr_t first() const noexcept { return base + static_cast<std::uintptr_t>(low()); }
   constexpr index_t bytes() const noexcept { return high() - low(); }
 };
 
-/// Elements of a type in rows and columns, strides counted in elements.
+/// The footprint of rows and columns of elements. `down` and `across` are the strides, in elements.
 inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns, index_t down,
                               index_t across) noexcept {
   if (data == nullptr || rows <= 0 || columns <= 0) return {};
@@ -44,7 +44,7 @@ inline footprint footprint_of(void const* data, element_type type, index_t rows,
   if (f.extents[1] > 1) f.steps[1] = across * size;
   return f;
 }
-/// A placed buffer.
+/// The footprint of a buffer placed in a layout.
 inline footprint footprint_of(column const& c, layout const& l) noexcept {
   if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
   if (!c.lent()) return {};
@@ -54,26 +54,27 @@ inline footprint footprint_of(column const& c, layout const& l) noexcept {
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
   return footprint_of(first, c.type, 1, end - begin, 0, c.token_stride);
 }
-/// n > 0 objects one after the other; no memory where there are none.
+/// The footprint of n > 0 objects in a row; empty for a null pointer.
 template <class T>
 footprint footprint_of(T const* objects, index_t n) noexcept {
   if (objects == nullptr) return {};
   return {reinterpret_cast<std::uintptr_t>(objects), n * static_cast<index_t>(sizeof(T))};
 }
-/// One Top-K list.
+/// The footprint of one Top-K list.
 inline footprint footprint_of(buffer const& b, index_t rows, index_t k) noexcept {
   if (b.rank == 2) return footprint_of(b.data, b.type, rows, k, b.strides[0], b.strides[1]);
   return footprint_of(b.data, b.type, 1, rows * k, 0, 1);
 }
 
-/// Can elements of `a` and `b` bytes on a lattice of period g, the second `apart` from the first, never meet?
+/// True if elements of `a` and `b` bytes on a lattice of period g, the second `apart` bytes from the first, never meet.
 constexpr bool never_meet(index_t apart, index_t a, index_t b, index_t g) noexcept {
   if (g == 0) return false;
   index_t const rest = (apart % g + g) % g;
   return rest >= a && rest + b <= g;
 }
 
-/// Do elements of one size share memory, where along each axis both take the same steps or one has extent 1?
+/// True if two elements share memory. Pre: elements of one size; along each axis both have the same step, or one has
+/// extent 1.
 constexpr bool share_element(footprint const& a, footprint const& b, index_t apart) noexcept {
   if (apart % a.size != 0) return true;
   index_t from[2], to[2], step[2];  // i - i' along each axis
@@ -94,9 +95,9 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
   return false;
 }
 
-/// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
-/// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
-/// overlap.
+/// True if the two may share a byte. Exact for buffers of the same steps and element size. Other buffers are found
+/// apart if their elements never meet on the lattice of all steps, or their rows (or columns) do not, gaps included;
+/// else they are taken to overlap.
 CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
@@ -114,7 +115,7 @@ CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) no
   return true;
 }
 
-/// What the batch lends that `f` may share a byte with.
+/// The first input of the batch that `f` may share a byte with; `none` if there is none.
 template <class Real>
 argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
   layout const& l = batch.shape();

@@ -8,22 +8,23 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// What a prefix of a response has spent, and what it was allowed to: a commutative monoid under `+`, identity `{}`.
+/// What a prefix of a response has spent and what it was allowed. A commutative monoid under `+` with identity `{}`.
+/// [Eq. 8]
 struct prefix_sums {
   exact_sum drift;      ///< S = sum of Z_j = w_j D_j
   exact_sum weight;     ///< W = sum of w_j
-  exact_sum allowance;  ///< sum of w_j delta_b
+  exact_sum allowance;  ///< the allowance, delta_b W = sum of w_j delta_b
   index_t count = 0;    ///< valid tokens
 
-  /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, exactly, with these the sums before t.
+  /// True if S_{t-1} + Z_t <= delta + delta_b W_{t-1}, exactly. These are the sums before t. [Eq. 8]
   CPPO_HOST_DEVICE constexpr bool admits(exact_sum z, exact_sum delta) const noexcept {
     return (allowance - drift + delta - z).nonnegative();
   }
-  /// Sums of two consecutive pieces.
+  /// Sums of two consecutive pieces together.
   CPPO_HOST_DEVICE friend constexpr prefix_sums operator+(prefix_sums const& a, prefix_sums const& b) noexcept {
     return {a.drift + b.drift, a.weight + b.weight, a.allowance + b.allowance, a.count + b.count};
   }
-  /// Same values.
+  /// True if all sums are the same.
   CPPO_HOST_DEVICE friend constexpr bool operator==(prefix_sums const& a, prefix_sums const& b) noexcept {
     return a.drift == b.drift && a.weight == b.weight && a.allowance == b.allowance && a.count == b.count;
   }

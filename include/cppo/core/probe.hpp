@@ -1,5 +1,5 @@
 /// @file
-/// The lane on which parts are checked: a float as to arithmetic, a type of its own as to what a part may ask.
+/// The lane on which parts are checked: it computes as a float does, and its type says what a part may ask a token.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,24 +8,25 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Inputs that a part says it reads.
+/// The inputs that a part says it reads.
 enum class lent_inputs : unsigned { none = 0, divergence = 1, top_k = 2, either = 3 };
 
 CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) noexcept {
   return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
-/// Whether a token's D, and what follows from it, is known when a part is asked.
+/// Whether D_t, and what follows from it, is known when a part is asked.
 enum class score : std::uint8_t { unknown, known };
 
-/// Stands for the register of a part that is checked. It declares `Declared`, reads `Lent` and is asked when `Score`.
+/// The register type on which a part is checked. The part declares `Declared` and reads `Lent`; `Score` says whether
+/// D_t is known when it is asked.
 template <needs Declared, lent_inputs Lent, score Score>
 struct probe_register {};
 
 template <needs Declared, lent_inputs Lent, score Score>
 struct register_ops<probe_register<Declared, Lent, Score>> : register_ops<float> {};
 
-/// What a part may ask of tokens of V: everything, but where it is checked.
+/// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
 struct permitted {
   static constexpr bool scored = true;

@@ -1,9 +1,9 @@
 /// @file
-/// What is said of a value that stands where a part should and is none: the cause, in one sentence, at the call.
+/// Sentences for values that stand where a part should and are none. The compiler shows the cause at the call.
 ///
-/// A function that takes a part has two overloads: one for parts, constrained by their concept, and one that takes an
-/// argument of this file, which is chosen where the first does not fit. It says what is wrong and returns what can be
-/// used, so that nothing else is said.
+/// A function that takes a part has two overloads. One takes parts and is constrained by their concept. The other takes
+/// an argument of this file and is chosen where the first does not fit: it says what is wrong, and returns something
+/// usable, so that no other error follows.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,7 +12,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What can be wrong with a part.
+/// What can be wrong with a value given as a part.
 enum class misuse {
   none, number, other_part, owns, wrong_member, not_const, by_reference, not_generic, unusable, wrong_result,
   wrong_excess,
@@ -23,10 +23,10 @@ inline constexpr bool is_not = A != B;
 
 template <class R>
 concept shaped_like_region = requires { typename R::divergence_type; typename R::mask_type; };
-/// A part whose member has a name, or a region.
+/// A divergence, a weight or a budget, which are known by the name of a member; or a region.
 template <class P>
 concept part_with_names = divergence_score<P> || weight_schedule<P> || budget<P> || shaped_like_region<P>;
-// Masks and gates may be generic lambdas, whose bodies must not be tried on arguments of the other kind.
+// Masks and gates may be generic lambdas, whose bodies must not be compiled with arguments of the other kind.
 template <class P>
 concept called_as_gate = requires(P const& p, plain_probe x) { p(x); };
 /// A part of any kind, or a region.
@@ -35,16 +35,16 @@ concept any_part = part_with_names<P> || token_mask<P> || (!const_call_operator<
 template <class P>
 concept part_other_than_gate = part_with_names<P> || (!called_as_gate<P> && token_mask<P>);
 
-/// In which ways the member that makes a part can be called.
+/// The ways in which the member that makes a value a part can be called.
 struct ways_to_call {
-  bool as_it_must;     ///< what is wrong is what it returns
-  bool not_const;      ///< on a value that is not const
-  bool by_reference;   ///< with arguments that are not const
-  bool on_one_type;    ///< with lanes of a certain type, or with plain numbers
+  bool as_it_must;     ///< correctly: then its result is wrong
+  bool not_const;      ///< only on a value that is not const
+  bool by_reference;   ///< only with arguments that are not const
+  bool on_one_type;    ///< only with lanes of one type, or with plain numbers
   consteval bool any() const noexcept { return as_it_must || not_const || by_reference || on_one_type; }
 };
 
-/// Why P is not the part that it should be. `wrong`: what it is if it can be called.
+/// Why P is not a part of the wanted kind. `wrong` is the reason if its member can be called.
 template <class P>
 consteval misuse why_not(bool is_other_part, ways_to_call called, misuse wrong = misuse::wrong_result) noexcept {
   if (std::is_arithmetic_v<P> || std::is_enum_v<P>) return misuse::number;
@@ -131,9 +131,9 @@ consteval misuse misuse_of_budget() noexcept {
   }
 }
 
-// Each refuses what is no part of its kind.
+// Each of these refuses a value that is no part of its kind.
 
-/// A mask, or what stands for one.
+/// A mask, or a value given in place of one.
 struct mask_argument {
   constexpr mask_argument() noexcept = default;  // not given
   template <class M>
@@ -169,7 +169,7 @@ struct mask_argument {
   }
 };
 
-/// A divergence, or what stands for one.
+/// A divergence, or a value given in place of one.
 struct divergence_argument {
   template <class D>
   constexpr divergence_argument(D const&) noexcept {
@@ -200,7 +200,7 @@ struct divergence_argument {
   }
 };
 
-/// A weight schedule, or what stands for one.
+/// A weight, or a value given in place of one.
 struct weight_argument {
   template <class W>
   constexpr weight_argument(W const&) noexcept {
@@ -230,7 +230,7 @@ struct weight_argument {
   }
 };
 
-/// A gate, or what stands for one.
+/// A gate, or a value given in place of one.
 struct gate_argument {
   template <class G>
   constexpr gate_argument(G const&) noexcept {
@@ -258,7 +258,7 @@ struct gate_argument {
   }
 };
 
-/// A budget, or what stands for one.
+/// A budget, or a value given in place of one.
 struct budget_argument {
   template <class B>
   constexpr budget_argument(B const&) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// What must be known of a whole response before its first token can be decided.
+/// The totals of a response: what must be known of all of it before its first token can be decided.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,8 +8,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Totals of one response, and of one piece of it: `combine` adds pieces up in any order. The effective budget is
-/// resolved once from all of them.
+/// Totals of one response, or of one piece of it. `combine` adds up pieces in any order; delta_b is resolved once, from
+/// all of them.
 struct response_summary {
   index_t length = 0;                ///< T: valid tokens
   double max_divergence = 0.0;       ///< max_t D_t (0 for an empty response)
@@ -17,8 +17,8 @@ struct response_summary {
   double delta_b = 0.0;              ///< effective prefix-average budget
   index_t bad_tokens = 0;            ///< pieces: active slots with bad input; under `reject` the whole response is out
 
-  /// Mean of D_t, 0 for an empty response; of equal values that value, to the bit. Whole units are divided as integers,
-  /// limb by limb as they are (two splits of one sum may differ in the last bit), and what is left over once more.
+  /// Mean of D_t, 0 for an empty response. The mean of equal values is that value, to the bit. Each limb is divided as
+  /// an integer, as it is (two splits of one sum may differ in the last bit), and the remainders are divided once more.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept {
     if (length <= 0) return 0.0;
     auto const [high, low] = divergence_sum;
@@ -29,7 +29,7 @@ struct response_summary {
 };
 
 namespace detail {
-/// What budgets may ask of a response's totals. They must outlive it, and may be filled in after it is made.
+/// The totals as a budget may ask for them. They must outlive this view, and may be filled in after it is made.
 class known_totals {
  public:
   explicit constexpr known_totals(response_summary const&& whole) = delete;
@@ -46,8 +46,8 @@ class known_totals {
 };
 }  // namespace detail
 
-/// Totals of two pieces of one response; delta_b is left to be resolved. Of a piece that was refused, length below 0,
-/// the sum is refused too.
+/// Totals of two pieces of one response; delta_b is left to be resolved. If one of them is refused (its length is below
+/// 0), so is the sum.
 CPPO_HOST_DEVICE constexpr response_summary combine(response_summary const& a, response_summary const& b) noexcept {
   bool const first = a.length > 0 && (b.length == 0 || a.max_divergence >= b.max_divergence);
   bool const refused = a.length < 0 || b.length < 0;

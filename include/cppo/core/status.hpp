@@ -55,8 +55,8 @@ enum class argument : std::int32_t {
   loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
 };
 
-/// One sentence for each code, `what is wrong: what to do`. Where it is about one argument it begins with its name, or
-/// with "the buffer" where that may be any: `describe` puts the name, the place and the numbers there.
+/// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
+/// "the buffer" if it may be any; `describe` puts the name, the place and the numbers there.
 CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
   switch (code) {
     case status_code::ok: return "ok";
@@ -163,9 +163,9 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   return i < sizeof names / sizeof *names ? names[i] : "";
 }
 
-/// How a call ended. Position: `response` is the row or the packed response, `token` the column inside it (masked
-/// tokens counted), both from 0 and -1 where they do not apply; the first bad place in (response, token) order.
-/// `describe(s)` makes one sentence of all of it.
+/// How a call ended. `response` is the row or the packed response and `token` the column inside it, excluded slots
+/// counted; both count from 0 and are -1 where they do not apply. They name the first bad place in (response, token)
+/// order. `describe(s)` makes one sentence of it all.
 struct [[nodiscard]] status {
   status_code code = status_code::ok;    ///< what happened
   argument where = argument::none;       ///< the argument concerned
@@ -173,7 +173,7 @@ struct [[nodiscard]] status {
   index_t token = -1;                    ///< first place: token
   index_t count = 0;                     ///< how many tokens (or places) are affected
   argument other = argument::none;       ///< `output_overlap`: what the argument shares memory with
-  bool has_value = false;                ///< is there an offending number?
+  bool has_value = false;                ///< true if there is an offending number
   std::uint8_t unused[3] = {};           ///< in place of padding: a status may be copied by its bytes
   double value = 0.0;                    ///< that number: an input at its first bad place, an option, an extent
   index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
@@ -181,40 +181,42 @@ struct [[nodiscard]] status {
   char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted. Both
                                 ///< are literals of the host: code that a device may run leaves them alone
 
-  /// Every output that was asked for is valid (perhaps with something notable).
+  /// True if every output that was asked for is valid. The code may still report something notable.
   CPPO_HOST_DEVICE constexpr bool ok() const noexcept { return static_cast<std::uint8_t>(code) < 64; }
-  /// Nothing was written: shape, parameter or argument error. A device alone may have written all the same, where it
-  /// found out too late (`arithmetic_relaxed`, `device_error` from `fetch`): not to be used.
+  /// True if nothing was written: a shape, a parameter or an argument is wrong. Only a device may have written all the
+  /// same, if it found out too late (`arithmetic_relaxed`, or `device_error` from `fetch`); its outputs must not be
+  /// used.
   CPPO_HOST_DEVICE constexpr bool nothing_written() const noexcept { return static_cast<std::uint8_t>(code) >= 96; }
-  /// Same as `ok()`.
+  /// True if `ok()`.
   CPPO_HOST_DEVICE explicit constexpr operator bool() const noexcept { return ok(); }
-  /// What is wrong and what to do, of every status of this code; `describe` says where, too.
+  /// What is wrong and what to do, the same for every status of this code. `describe` also says where.
   CPPO_HOST_DEVICE constexpr char const* message() const noexcept { return sentence(code); }
 };
 
 namespace detail {
 
-/// A number out of its range; of a part that names none, the fact alone.
+/// The status for a number out of its range. A part that names no parameter gives only the fact.
 CPPO_HOST_DEVICE constexpr status out_of_range(argument where, parameter_check const& p) noexcept {
   return {.code = status_code::bad_parameter, .where = where, .has_value = p.name != nullptr, .value = p.value,
           .name = p.name, .range = p.range};
 }
-/// A number of elements, rows, ... that is not the one wanted.
+/// The status for a wrong number of elements, rows or the like.
 CPPO_HOST_DEVICE constexpr status wrong_extent(argument where, char const* counted, index_t found, index_t wanted,
                                                char const* name = nullptr) noexcept {
   return {.code = status_code::extent_mismatch, .where = where, .has_value = true, .value = static_cast<double>(found),
           .wanted = wanted, .name = name, .range = counted};
 }
-/// An output in memory that something else has.
+/// The status for an output that shares memory with something else.
 CPPO_HOST_DEVICE constexpr status shared_memory(argument where, argument other, char const* name = nullptr) noexcept {
   return {.code = status_code::output_overlap, .where = where, .other = other, .name = name};
 }
-/// Offset b + 1, which is lower than the one before it; or the first one, below 0: then nothing is `before` (-1).
+/// The status for offset b + 1 where it is lower than the one `before` it, or for offset 0 where it is wrong: then
+/// `before` is -1.
 CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_t offset) noexcept {
   return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1, .has_value = true,
           .value = static_cast<double>(offset), .wanted = before};
 }
-/// An element that stands for more than one token where it may not.
+/// The status for an element that stands for more than one token where it may not.
 CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
   char const* const own = where < argument::offsets
                               ? "an element of its own for each token; only advantage, response_mask and token_weight "
@@ -222,12 +224,12 @@ CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nu
                               : "an element of its own for each slot, since each is written";
   return {.code = status_code::extent_mismatch, .where = where, .name = name, .range = own};
 }
-/// Offset b + 1, which is not, or is past, the number of slots.
+/// The status for offset b + 1 where it is past the number of slots, or should be that number and is not.
 CPPO_HOST_DEVICE constexpr status wrong_end(index_t b, index_t offset, index_t slots) noexcept {
   return {.code = status_code::bad_offsets, .where = argument::offsets, .response = b, .count = 1,
           .other = argument::layout, .has_value = true, .value = static_cast<double>(offset), .wanted = slots};
 }
-/// A shape that is wrong in another way than by a number.
+/// The status for a shape that is wrong in another way than by a number.
 CPPO_HOST_DEVICE constexpr status wrong_shape(argument where, char const* must_have,
                                               char const* name = nullptr) noexcept {
   return {.code = status_code::extent_mismatch, .where = where, .name = name, .range = must_have};

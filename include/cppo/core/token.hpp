@@ -1,5 +1,5 @@
 /// @file
-/// What a mask, a divergence and a gate see of a token.
+/// A token as masks, divergences and gates see it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,14 +11,14 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// The 1-based position t of a token among the valid tokens of its response, for one lane or several.
+/// The position t of a token, for one lane or several. It counts from 1 and counts valid tokens only.
 template <class V>
 class position {
  public:
   using value_type = typename V::value_type;  ///< float or double
-  /// Lanes hold first, first + 1, ...
+  /// Positions first, first + 1, ..., one per lane.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr position(index_t first) noexcept : first_(first) {}
-  /// Position in lane k.
+  /// Position of lane k.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t operator[](index_t k) const noexcept { return first_ + k; }
   /// t as a number.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
@@ -26,7 +26,7 @@ class position {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept {
     return V::from_raw(V::ops::iota(first_ - 1));
   }
-  /// f(t) for each lane: for schedules that exist for one position only.
+  /// f(t), computed lane by lane: for a weight that exists for one position only.
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V map(F const& f) const noexcept {
     index_t const first = first_;
@@ -37,13 +37,14 @@ class position {
   index_t first_;
 };
 
-/// One token, or as many consecutive valid tokens of one response as V has lanes.
+/// A token, or as many consecutive valid tokens of one response as V has lanes. Symbols are those of the paper [Eq.
+/// 8-10].
 ///
 /// | a mask may ask | value |
 /// |---|---|
 /// | `log_prob()`, `rollout_log_prob()` | log pi, log mu, nats |
 /// | `prob()`, `rollout_prob()` | pi, mu |
-/// | `log_ratio()`, `ratio()` | log pi - log mu, and rho, never infinite |
+/// | `log_ratio()`, `ratio()` | log pi - log mu, and rho, which is never infinite |
 /// | `advantage()`, `moves_toward_rollout()` | A, and A * log_ratio <= 0 by signs |
 /// | `divergence()`, `weight()`, `weighted_divergence()` | D_t, w_t, Z_t = w_t D_t |
 /// | `at()`, `length()` | position t, and T |
@@ -54,9 +55,9 @@ class position {
 /// | `response_max()`, `response_mean()` | of D over the response; needs `response` |
 /// | `lent_divergence()`, `top_k()` | what was lent; needs `reads()` |
 ///
-/// A mask that asks for something marked "needs" declares `static constexpr cppo::needs needed = ...`, or has the member
-/// `reads()`. A divergence may ask for what stands above `divergence()`, and for what was lent. Where a part is checked,
-/// asking for anything else is a compile error, which says what to write.
+/// A mask that asks for something marked "needs" declares `static constexpr cppo::needs needed = ...`, or has the
+/// member `reads()`. A divergence may ask for what stands above `divergence()`, and for what was lent. Asking for
+/// anything else is a compile error, which says what to write.
 template <class V>
 class token {
  public:
@@ -64,9 +65,9 @@ class token {
   using value_type = typename V::value_type;      ///< float or double
   using mask_type = typename V::mask;             ///< what a mask returns
 
-  /// No values yet: arrays of tokens cost nothing.
+  /// Holds no values yet, so that arrays of tokens cost nothing.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token() noexcept {}
-  /// The three inputs every token has. Pre: finite, log-probs not positive.
+  /// Sets the three inputs that every token has. Pre: finite, log-probs not positive.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token(V log_prob, V rollout_log_prob, V advantage) noexcept
       : log_prob_(log_prob),
         rollout_log_prob_(rollout_log_prob),
@@ -74,92 +75,94 @@ class token {
         log_ratio_(log_prob - rollout_log_prob),
         shrink_(detail::exp_core(max(-abs(log_ratio_), V(detail::exp_floor<value_type>)))) {}
 
-  /// log pi(y_t | s_t)
+  /// log pi(y_t | s_t), nats.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log_prob() const noexcept { return log_prob_; }
-  /// log mu(y_t | s_t)
+  /// log mu(y_t | s_t), nats.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V rollout_log_prob() const noexcept { return rollout_log_prob_; }
-  /// A_t
+  /// The advantage A_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V advantage() const noexcept { return advantage_; }
-  /// d = log pi - log mu
+  /// The log ratio d = log pi - log mu, nats.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log_ratio() const noexcept { return log_ratio_; }
-  /// pi(y_t | s_t)
+  /// pi(y_t | s_t).
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prob() const noexcept { return exp(log_prob_); }
-  /// mu(y_t | s_t)
+  /// mu(y_t | s_t).
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V rollout_prob() const noexcept { return exp(rollout_log_prob_); }
-  /// rho = e^d, from e^{-|d|}: saturates at e^{+-86.5} (float) or e^{+-700} (double).
+  /// rho = e^d, computed from e^{-|d|}. Saturates at e^{+-86.5} (float) or e^{+-700} (double).
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio() const noexcept {
     V const small = shrink_.value();
     return select(log_ratio_ > V(0), V(1) / small, small);
   }
   /// 1 - e^{-|d|}, without cancellation.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }
-  /// rho - 1 - d >= 0 given rho = `ratio()`; no cancellation where |d| < 0.34, good to 2.2e-6 beyond.
+  /// k3 = rho - 1 - d >= 0, given rho = `ratio()`. No cancellation where |d| < 0.34; relative error at most 2.2e-6
+  /// beyond.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V k3(V rho) const noexcept {
     V const near = select(log_ratio_ > V(0), rho * (-log_ratio_ * shrink_.e - shrink_.tail), shrink_.tail);
     return select(shrink_.s == V(1), near, (rho - V(1)) - log_ratio_);
   }
-  /// Does the update move pi back toward mu (or nowhere)? A (rho - 1) <= 0, by signs alone: nothing underflows.
+  /// True if the update moves pi toward mu or not at all: A (rho - 1) <= 0. Decided by signs, so nothing underflows.
+  /// [Eq. 10]
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type moves_toward_rollout() const noexcept {
     return (advantage_ == V(0)) | (detail::flip_sign(log_ratio_, advantage_) <= V(0));
   }
 
-  /// D_t
+  /// The divergence D_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept {
     static_assert(permitted::scored,
                   "divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return divergence_;
   }
-  /// w_t
+  /// The weight w_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept {
     static_assert(permitted::scored,
                   "weight() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return weight_;
   }
-  /// Z_t = w_t D_t
+  /// The weighted divergence Z_t = w_t D_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept {
     static_assert(permitted::scored,
                   "weighted_divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, "
                   "advantage or what is lent, or ask in a mask");
     return weighted_divergence_;
   }
-  /// Position t among the valid tokens.
+  /// The position t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept {
     static_assert(permitted::scored,
                   "at() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return position_;
   }
-  /// T
+  /// T, the number of valid tokens of the response.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept {
     static_assert(permitted::scored,
                   "length() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return response_->length;
   }
-  /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}, decided on exact sums.
+  /// True if S_{t-1} + Z_t <= delta + delta_b W_{t-1}, decided on exact sums. [Eq. 8]
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask_type within_prefix_budget() const noexcept {
     static_assert(permitted::declared(needs::prefix_budget),
                   "within_prefix_budget() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return within_prefix_budget_;
   }
-  /// S_{t-1}
+  /// S_{t-1}, the sum of Z_j over j < t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_drift() const noexcept {
     static_assert(permitted::declared(needs::prefix_values),
                   "prefix_drift() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::prefix_values;` into the mask (a divergence cannot ask for it)");
     return prefix_drift_;
   }
-  /// W_{t-1}
+  /// W_{t-1}, the sum of w_j over j < t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_weight() const noexcept {
     static_assert(permitted::declared(needs::prefix_values),
                   "prefix_weight() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::prefix_values;` into the mask (a divergence cannot ask for it)");
     return prefix_weight_;
   }
-  /// sum over j < t of w_j delta_b
+  /// The allowance delta_b W_{t-1}, as the sum of w_j delta_b over j < t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V prefix_allowance() const noexcept {
     static_assert(
         permitted::declared(needs::prefix_values | needs::prefix_budget),
@@ -167,35 +170,35 @@ class token {
         "cppo::needs::prefix_values | cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return prefix_allowance_;
   }
-  /// max of D over the response
+  /// The largest D of the response.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_max() const noexcept {
     static_assert(permitted::declared(needs::response),
                   "response_max() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::response;` into the mask (a divergence cannot ask for it)");
     return V(response_->max_divergence);
   }
-  /// mean of D over the response
+  /// The mean of D over the response.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_mean() const noexcept {
     static_assert(permitted::declared(needs::response),
                   "response_mean() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::response;` into the mask (a divergence cannot ask for it)");
     return V(response_->mean_divergence());
   }
-  /// effective delta_b
+  /// The delta_b of the response.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_delta_b() const noexcept {
     static_assert(permitted::declared(needs::prefix_budget),
                   "response_delta_b() needs a declaration: write `static constexpr cppo::needs needed = "
                   "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return V(response_->delta_b);
   }
-  /// D_t as lent with `divergence_values`.
+  /// D_t as lent by `divergence_values`.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept {
     static_assert(permitted::lent(detail::lent_inputs::divergence),
                   "lent_divergence() needs a declaration: write `constexpr cppo::argument reads() const { return "
                   "cppo::argument::divergence; }` into the part");
     return lent_divergence_;
   }
-  /// Top-K lists of this token. Pre: one lane, and the batch lends them.
+  /// The Top-K lists of this token. Pre: the batch lends them.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr top_k_row<value_type> const& top_k() const noexcept
     requires(V::size == 1)
   {
@@ -205,8 +208,8 @@ class token {
     return *top_k_;
   }
 
-  // Filled in by executors, in this order.
-  /// Sets D_t as lent.
+  // Executors fill a token in, in this order.
+  /// Sets D_t as it was lent.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept {
     lent_divergence_ = divergence;
   }
@@ -214,11 +217,11 @@ class token {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept {
     top_k_ = &lists;
   }
-  /// Sets D_t (saturated), before any position is known.
+  /// Sets D_t, saturated. No position is known yet.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_divergence(V divergence) noexcept {
     divergence_ = detail::saturate(divergence);
   }
-  /// Sets t, the response (which must outlive the token) and w_t; Z_t follows.
+  /// Sets the position t, the response (which must outlive the token) and w_t. Z_t follows from them.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_weight(position<V> at, response_summary const& response,
                                                                 V weight) noexcept {
     position_ = at;
@@ -226,15 +229,15 @@ class token {
     weight_ = weight;
     weighted_divergence_ = detail::saturate(weight_ * divergence_);
   }
-  /// D_t, Z_t and S_{t-1} become 0: for a mask that is to see none of them.
+  /// Sets D_t, Z_t and S_{t-1} to 0, for a mask that must not see them.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void hide_divergence() noexcept {
     divergence_ = weighted_divergence_ = prefix_drift_ = V(0);
   }
-  /// Sets the outcome of the exact budget test.
+  /// Sets the outcome of the exact test of the prefix budget.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_within_prefix_budget(mask_type within) noexcept {
     within_prefix_budget_ = within;
   }
-  /// Sets the sums before t as numbers.
+  /// Sets S, W and the allowance before t, as numbers.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_prefix(V drift, V weight, V allowance) noexcept {
     prefix_drift_ = drift;
     prefix_weight_ = weight;

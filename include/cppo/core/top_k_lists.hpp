@@ -15,7 +15,7 @@ struct top_k_buffers {
   index_t k = 0;
   buffer ids, log_prob, rollout_log_prob;
 
-  /// k entries at each of `rows` token slots: an extent that is known is that one, exactly.
+  /// Checks that the lists have k entries at each of `rows` slots. An extent that is known must be equal.
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
     parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
     if (!length) return out_of_range(argument::top_k, length);
@@ -46,27 +46,27 @@ struct top_k_buffers {
 
 }  // namespace detail
 
-/// The Top-K lists of one token.
+/// The Top-K lists of one token, as a divergence sees them.
 template <class Real>
 class top_k_row {
  public:
   constexpr top_k_row() noexcept = default;
-  /// Row `row` of the lent lists, and the id of the sampled token there.
+  /// Row `row` of the lent lists, and the id of the token sampled there.
   CPPO_HOST_DEVICE constexpr top_k_row(detail::top_k_buffers const* lists, index_t row, index_t sampled) noexcept
       : lists_(lists), row_(row), sampled_(sampled) {}
   /// Length of the list.
   CPPO_HOST_DEVICE constexpr index_t k() const noexcept { return lists_->k; }
   /// Id of the sampled token.
   CPPO_HOST_DEVICE constexpr index_t sampled() const noexcept { return sampled_; }
-  /// Id in slot j; negative: the slot is empty.
+  /// Id of entry j; negative if the entry is empty.
   CPPO_HOST_DEVICE constexpr index_t id(index_t j) const noexcept {
     return detail::load_index(lists_->ids.data, lists_->ids.type, at(lists_->ids, j));
   }
-  /// log pi in slot j.
+  /// log pi of entry j.
   CPPO_HOST_DEVICE constexpr Real log_prob(index_t j) const noexcept {
     return detail::load<Real>(lists_->log_prob.data, lists_->log_prob.type, at(lists_->log_prob, j));
   }
-  /// log mu in slot j.
+  /// log mu of entry j.
   CPPO_HOST_DEVICE constexpr Real rollout_log_prob(index_t j) const noexcept {
     return detail::load<Real>(lists_->rollout_log_prob.data, lists_->rollout_log_prob.type,
                               at(lists_->rollout_log_prob, j));

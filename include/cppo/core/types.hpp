@@ -1,5 +1,5 @@
 /// @file
-/// Index type, and what a part of a trust region needs to be computed.
+/// The index type, what a part of a trust region needs, and what can be decided of a token.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,13 +14,13 @@ namespace cppo { inline namespace CPPO_ABI {
 using index_t = std::int64_t;
 
 namespace detail {
-/// False, once the types are known: for overloads that say what is wrong with a call.
+/// False, but only once the types are known: for overloads that exist to say what is wrong with a call.
 template <class...>
 inline constexpr bool never = false;
 }  // namespace detail
 
-/// What a part of a trust region reads. The needs of a composite are the union of its parts', known at compile time,
-/// so that a region never pays for a scan or a pass that nothing asks for.
+/// What a part of a trust region needs to know. The needs of a composite are the union of its parts', known at compile
+/// time, so that a region never pays for a scan or a pass that nothing asks for.
 enum class needs : unsigned {
   none = 0,
   divergence = 1,      ///< D_t (and Z_t = w_t D_t)
@@ -35,22 +35,22 @@ CPPO_HOST_DEVICE constexpr needs operator|(needs a, needs b) noexcept {
   return static_cast<needs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
-/// Is anything of `wanted` in `set`?
+/// True if `set` holds at least one of `wanted`.
 CPPO_HOST_DEVICE constexpr bool any(needs set, needs wanted) noexcept {
   return (static_cast<unsigned>(set) & static_cast<unsigned>(wanted)) != 0U;
 }
 
-/// The kinds of clause a mask is made of; diagnostics and traces tell tokens apart by them.
+/// The clauses a mask is made of. Reports and traces count tokens by them.
 enum class clause : std::uint8_t { toward, ratio, divergence, budget, response, other };
 
-/// Which clause decided a token.
+/// What was decided of a token, and by which clause.
 enum class decision : std::uint8_t {
-  excluded = 0,           ///< not a token of the response (or rejected input): nothing was computed
+  excluded = 0,           ///< no token of the response, or rejected input: nothing was computed
   kept = 1,               ///< inside the region
   kept_toward = 2,        ///< moves pi back toward mu, kept whatever its size
   masked_ratio = 3,       ///< importance ratio outside its interval
   masked_divergence = 4,  ///< w_t D_t > delta
-  masked_budget = 5,      ///< w_t D_t <= delta, but the prefix has spent its budget
+  masked_budget = 5,      ///< w_t D_t <= delta, but the prefix has spent its budget [Eq. 8]
   masked_response = 6,    ///< the whole response is out
   masked_other = 7,       ///< a user's own clause
 };

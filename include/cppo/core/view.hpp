@@ -13,7 +13,7 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Rank 1: `extent(0)` elements, `stride(0)` apart.
+/// A view of rank 1: `extent(0)` elements, `stride(0)` apart.
 template <class T>
 class vector_view {
  public:
@@ -26,11 +26,11 @@ class vector_view {
   CPPO_HOST_DEVICE static constexpr int rank() noexcept { return 1; }
   /// First element.
   CPPO_HOST_DEVICE constexpr T* data_handle() const noexcept { return data_; }
-  /// Number of elements.
+  /// Number of elements. (There is one axis only.)
   CPPO_HOST_DEVICE constexpr index_t extent(int) const noexcept { return extent_; }
   /// Distance of neighbours, in elements.
   CPPO_HOST_DEVICE constexpr index_t stride(int) const noexcept { return stride_; }
-  /// Element i; no check.
+  /// Element i. Not checked.
   CPPO_HOST_DEVICE constexpr T& operator()(index_t i) const noexcept { return data_[i * stride_]; }
 
  private:
@@ -39,16 +39,17 @@ class vector_view {
   index_t stride_ = 1;
 };
 
-/// Rank 2: [rows, columns], row-major unless strides are given. Stride 0 along columns lends one value per response.
+/// A view of rank 2, [rows, columns], row-major unless strides are given. Stride 0 along columns lends one value per
+/// response.
 template <class T>
 class matrix_view {
  public:
   using element_type = T;  ///< may be const
   constexpr matrix_view() noexcept = default;
-  /// Row-major.
+  /// A row-major view.
   CPPO_HOST_DEVICE constexpr matrix_view(T* data, index_t rows, index_t columns) noexcept
       : matrix_view(data, rows, columns, columns, 1) {}
-  /// Any strides.
+  /// A view with any strides.
   CPPO_HOST_DEVICE constexpr matrix_view(T* data, index_t rows, index_t columns, index_t row_stride,
                                          index_t column_stride) noexcept
       : data_(data), extents_{rows, columns}, strides_{row_stride, column_stride} {}
@@ -60,7 +61,7 @@ class matrix_view {
   CPPO_HOST_DEVICE constexpr index_t extent(int r) const noexcept { return extents_[r]; }
   /// Distance of neighbours along dimension r, in elements.
   CPPO_HOST_DEVICE constexpr index_t stride(int r) const noexcept { return strides_[r]; }
-  /// Element (i, j); no check.
+  /// Element (i, j). Not checked.
   CPPO_HOST_DEVICE constexpr T& operator()(index_t i, index_t j) const noexcept {
     return data_[i * strides_[0] + j * strides_[1]];
   }
@@ -71,14 +72,14 @@ class matrix_view {
   index_t strides_[2] = {0, 1};
 };
 
-/// Responses one after the other: response b is data[offsets[b]] ... data[offsets[b + 1] - 1]. Offsets are the
-/// `cu_seqlens` of packed trainers, any integers, `responses + 1` of them.
+/// A view of responses one after the other: response b is data[offsets[b]] ... data[offsets[b + 1] - 1]. Offsets are
+/// the `cu_seqlens` of packed trainers: any integers, `responses + 1` of them.
 template <class T, detail::offset_element Offset = std::int64_t>
 class ragged_view {
  public:
   using element_type = T;  ///< may be const
   constexpr ragged_view() noexcept = default;
-  /// Lends data and offsets.
+  /// Takes data and offsets.
   CPPO_HOST_DEVICE constexpr ragged_view(T* data, Offset const* offsets, index_t responses) noexcept
       : data_(data), offsets_(offsets), responses_(responses) {}
   /// First element.

@@ -10,9 +10,9 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// KL of two Bernoulli laws with success log-probabilities a and b: KL(e^a || e^b), in double, never negative.
-/// log(1 - p) comes from log p, so nothing cancels near p = 1; +inf where b = 0 (q = 1) and a < 0. Above 0, where
-/// `log_prob_tolerance` admits rounded values, they count as 0.
+/// KL(e^a || e^b) of two Bernoulli laws with success log-probabilities a and b, in double, never negative. log(1 - p)
+/// comes from log p, so nothing cancels near p = 1. +inf where b = 0 and a < 0. A log-prob above 0, which
+/// `log_prob_tolerance` may let through, counts as 0.
 CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
   a = a > 0.0 ? 0.0 : a;
   b = b > 0.0 ? 0.0 : b;
@@ -32,9 +32,9 @@ CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
 /// Computed as max(pi, mu) (1 - e^{-|log pi - log mu|}): two exponentials, no cancellation, symmetric. In [0, 1] where
 /// no log-prob is above 0; absolute error below 1.1e-7 in float. A lower bound of the full total variation.
 struct binary_tv_t {
-  /// No D is above it.
+  /// The largest D there is.
   constexpr double largest() const noexcept { return 1.0; }
-  /// D_t
+  /// D_t.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V at(token<V> const& t) const noexcept {
     V const larger = max(max(t.log_prob(), t.rollout_log_prob()), V(detail::exp_floor<typename V::value_type>));
@@ -46,9 +46,9 @@ inline constexpr binary_tv_t binary_tv{};
 
 /// Binary KL(mu || pi) = mu log(mu / pi) + (1 - mu) log((1 - mu) / (1 - pi)), nats.
 ///
-/// Evaluated in double from the log-probs (right near p = 0 and p = 1), rounded once; infinite values saturate at 1000.
+/// Computed in double from the log-probs, accurate near p = 0 and p = 1, and rounded once. +inf saturates at 1000.
 struct binary_kl_t {
-  /// D_t
+  /// D_t.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     using T = typename V::value_type;
@@ -62,7 +62,7 @@ inline constexpr binary_kl_t binary_kl{};
 
 /// Binary KL in the other direction, KL(pi || mu).
 struct binary_kl_reverse_t {
-  /// D_t
+  /// D_t.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     return binary_kl_t{}.between(log_q, log_p);

@@ -10,9 +10,9 @@ namespace cppo { inline namespace CPPO_ABI {
 
 /// D = 0 at every token.
 struct no_divergence_t {
-  /// No D is above it.
+  /// The largest D there is.
   constexpr double largest() const noexcept { return 0.0; }
-  /// 0
+  /// 0.
   template <class V>
   CPPO_HOST_DEVICE constexpr V between(V, V) const noexcept {
     return V(0);

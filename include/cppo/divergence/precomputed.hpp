@@ -10,9 +10,9 @@ namespace cppo { inline namespace CPPO_ABI {
 
 /// D_t as lent by `divergence_values(...)`. Must be finite and not negative at active tokens.
 struct precomputed_t {
-  /// The input that must be lent.
+  /// The input it reads, which must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return argument::divergence; }
-  /// D_t
+  /// D_t.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
     return t.lent_divergence();

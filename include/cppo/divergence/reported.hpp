@@ -1,5 +1,5 @@
 /// @file
-/// A divergence that is measured, and decides nothing.
+/// A divergence that is measured and decides nothing.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,8 +10,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// D for the report and the trace alone: to the mask and the gate of its region D_t, Z_t and S_{t-1} are 0. See
-/// `reporting`.
+/// A divergence for the report and the trace alone. The mask and the gate of its region see D_t, Z_t and S_{t-1} as 0.
+/// `reporting` makes a region with one.
 template <divergence_score D>
 struct reported : D {
   static_assert(!std::is_final_v<D>,
@@ -20,7 +20,7 @@ struct reported : D {
 
 namespace detail {
 
-/// Is a divergence for the report alone?
+/// True if a divergence is for the report and the trace alone.
 template <class D>
 inline constexpr bool reports_only = false;
 template <class D>

@@ -1,5 +1,5 @@
 /// @file
-/// The single-sample estimators k1, k2, k3 of KL(mu || pi): functions of the log ratio at the sampled token.
+/// The single-sample estimators k1, k2 and k3 of KL(mu || pi), from the log ratio at the sampled token.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,7 +10,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// e^d - 1 - d in double, never negative. |d| <= 0.5: series, no cancellation.
+/// e^d - 1 - d in double, never negative. A series is used for |d| <= 0.5, so nothing cancels.
 CPPO_HOST_DEVICE constexpr double k3_of(double d) noexcept {
   if (d <= 0.5 && d >= -0.5) {
     double q = 1.0 / 1307674368000.0;  // 1 / 15!
@@ -28,7 +28,7 @@ CPPO_HOST_DEVICE constexpr double k3_of(double d) noexcept {
 
 /// k1 = -log rho = log mu - log pi. Signed; its mean under mu is KL(mu || pi).
 struct k1_t {
-  /// k1
+  /// k1.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     return log_q - log_p;
@@ -39,7 +39,7 @@ inline constexpr k1_t k1{};
 
 /// k2 = (log rho)^2 / 2.
 struct k2_t {
-  /// k2
+  /// k2.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     V const d = log_p - log_q;
@@ -49,9 +49,9 @@ struct k2_t {
 /// k2 = (log rho)^2 / 2.
 inline constexpr k2_t k2{};
 
-/// k3 = rho - 1 - log rho >= 0. Its mean under mu is KL(mu || pi) too, with less variance than k1. In double.
+/// k3 = rho - 1 - log rho >= 0. Its mean under mu is KL(mu || pi) too, with less variance than k1. Computed in double.
 struct k3_t {
-  /// k3
+  /// k3.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     using T = typename V::value_type;

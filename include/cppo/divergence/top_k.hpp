@@ -1,5 +1,5 @@
 /// @file
-/// Divergences of a partition made from the K tokens mu ranks highest.
+/// Divergences of a partition made from the K tokens that mu ranks highest.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,16 +8,16 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Which cells the partition has.
+/// The cells of the partition.
 enum class top_k_form : std::uint8_t {
-  plus_sampled,  ///< {the K listed} + {y_t, if not listed} + {other}: the paper's [App. D]
-  replace_last,  ///< y_t overwrites the last slot where it is not listed: K explicit cells
+  plus_sampled,  ///< {the K listed} + {y_t, if not listed} + {other}: the paper's form [App. D]
+  replace_last,  ///< y_t overwrites the last entry if it is not listed: K cells and {other}
   list_only,     ///< the list as given + {other}; Binary <= Top-K need not hold
 };
 
 namespace detail {
 
-/// The mass of the cells seen so far under both policies, and what they add to TV and KL(mu || pi).
+/// The mass of the cells added so far under both policies, and what they contribute to TV and KL(mu || pi).
 struct top_k_sums {
   double pi = 0.0;
   double mu = 0.0;
@@ -32,7 +32,7 @@ struct top_k_sums {
     gap += p > q ? p - q : q - p;
     if (q > 0.0) kl += rounded_product(q, log_q - log_p);
   }
-  /// Adds the cell of everything else: mass max(1 - sum, 0), floored at 1e-12 inside the logarithm.
+  /// Adds the cell of all other tokens. Its mass is max(1 - sum, 0), at least 1e-12 inside the logarithm.
   CPPO_HOST_DEVICE constexpr void add_other() noexcept {
     double const p = pi < 1.0 ? 1.0 - pi : 0.0;
     double const q = mu < 1.0 ? 1.0 - mu : 0.0;
@@ -64,17 +64,18 @@ CPPO_HOST_DEVICE constexpr top_k_sums sum_top_k(token<V> const& t, top_k_form fo
 
 /// Top-K total variation, D = 1/2 sum over cells |pi(cell) - mu(cell)|; a lower bound of the full TV [App. D].
 ///
-/// In the first two forms y_t is its own cell, with the token's own log-probs, so Binary-TV <= Top-K TV <= full TV.
-/// Evaluated in double, one token at a time, O(K). Needs `top_k(...)` and, but for `list_only`, `token_id(...)`.
+/// In the first two forms y_t is a cell of its own, with the token's own log-probs, so Binary-TV <= Top-K TV <= full
+/// TV. Computed in double, one token at a time, O(K). The batch must lend `top_k(...)`, and `token_id(...)` for all
+/// forms except `list_only`.
 template <top_k_form Form = top_k_form::plus_sampled>
 struct top_k_tv_t {
-  /// The input that must be lent.
+  /// The input it reads, which must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept {
     return Form == top_k_form::list_only ? argument::top_k : argument::token_id;
   }
-  /// No D is above it, but for lists whose probabilities add up to more than 1.
+  /// The largest D there is, unless the probabilities of a list add up to more than 1.
   constexpr double largest() const noexcept { return 1.0; }
-  /// D_t
+  /// D_t.
   template <class V>
     requires(V::size == 1)
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
@@ -82,12 +83,13 @@ struct top_k_tv_t {
   }
 };
 
-/// Top-K KL(mu || pi) over the same partition, nats. Infinite where pi gives a cell of mu no mass: saturates at 1000.
+/// Top-K KL(mu || pi) over the same partition, nats. It is infinite if pi gives no mass to a cell of mu, and saturates
+/// at 1000.
 template <top_k_form Form = top_k_form::plus_sampled>
 struct top_k_kl_t {
-  /// The input that must be lent.
+  /// The input it reads, which must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return top_k_tv_t<Form>{}.reads(); }
-  /// D_t
+  /// D_t.
   template <class V>
     requires(V::size == 1)
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
@@ -100,9 +102,9 @@ struct top_k_kl_t {
 inline constexpr top_k_tv_t<> top_k_tv{};
 /// Top-K KL(mu || pi) in the paper's form.
 inline constexpr top_k_kl_t<> top_k_kl{};
-/// Top-K TV, y_t overwriting the last slot.
+/// Top-K TV in which y_t overwrites the last entry if it is not listed.
 inline constexpr top_k_tv_t<top_k_form::replace_last> top_k_tv_replace_last{};
-/// Top-K KL, y_t overwriting the last slot.
+/// Top-K KL in which y_t overwrites the last entry if it is not listed.
 inline constexpr top_k_kl_t<top_k_form::replace_last> top_k_kl_replace_last{};
 /// Top-K TV of the list as given.
 inline constexpr top_k_tv_t<top_k_form::list_only> top_k_tv_list{};

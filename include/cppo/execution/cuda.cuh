@@ -1,5 +1,5 @@
 /// @file
-/// The CUDA executor: the same region on a device, the same bits as `seq`. For files that nvcc compiles.
+/// The CUDA executor: runs a region on a device, with the bits of `seq`. For files that nvcc compiles.
 ///
 ///     cppo::device_workspace memory;
 ///     auto const gpu = cppo::on(stream).with_workspace(memory);
@@ -7,11 +7,12 @@
 ///     cppo::report r;
 ///     cppo::status done = cppo::fetch(gpu, &r);                                                  // waits
 ///
-/// Everything lent lies in memory that the device reads (device, managed or pinned), offsets of a packed batch too
-/// (`packed_on_device`). Carries and totals are read on both sides: pinned or managed. A call puts kernels into the
-/// stream and returns; with a workspace it allocates nothing and may be captured into a graph. What the data has wrong
-/// is known when the kernels have run: `fetch` says it, as `policy_loss` on a host does. Built with --use_fast_math, which
-/// no macro shows, it says `arithmetic_relaxed` then: outputs are written, and not to be used.
+/// Everything lent must lie in memory that the device reads (device, managed or pinned); so must the offsets of a
+/// packed batch (`packed_on_device`). Carries and totals are read on both sides and must be pinned or managed. A call
+/// puts kernels into the stream and returns; with a workspace it allocates nothing and may be captured into a graph.
+/// What is wrong with the data is known when the kernels have run, and `fetch` returns it, as `policy_loss` does on a
+/// host. If the file was built with --use_fast_math, which no macro shows, `fetch` returns `arithmetic_relaxed`: then
+/// outputs are written but must not be used.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -26,11 +27,11 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// A CUDA call failed.
+/// The status for a CUDA call that failed.
 inline status failed(cudaError_t e) noexcept {
   return {status_code::device_error, argument::none, -1, -1, static_cast<index_t>(e)};
 }
-/// Is p in memory that the device reads? And the host?
+/// True if the device reads the memory at p. `host_reads`: true if the host does.
 inline bool device_reads(void const* p) noexcept {
   cudaPointerAttributes a{};
   return cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type != cudaMemoryTypeUnregistered &&
@@ -46,16 +47,16 @@ inline bool both_read(void const* p) noexcept {
 /// Runs calls on the current device, in the order of a stream.
 class cuda_t {
  public:
-  /// See `on`.
+  /// Use `on`.
   explicit constexpr cuda_t(cudaStream_t stream) noexcept : stream_(stream) {}
-  /// The same executor with memory that it keeps between calls; it must outlive them.
+  /// The same executor with a workspace that it keeps between calls. The workspace must outlive them.
   constexpr cuda_t with_workspace(device_workspace& w) const noexcept {
     cuda_t e = *this;
     e.owner_ = &w;
     return e;
   }
-  /// The same with memory of the caller's: see `device_workspace_bytes`. What is not aligned to 256 bytes at its begin is
-  /// left out.
+  /// The same executor with memory of the caller's as workspace; `device_workspace_bytes` says how much. Bytes before
+  /// the first multiple of 256 are not used.
   cuda_t with_workspace(void* data, std::size_t bytes) const noexcept {
     std::size_t const skip = (256 - reinterpret_cast<std::uintptr_t>(data) % 256) % 256;
     cuda_t e = *this;
@@ -63,20 +64,20 @@ class cuda_t {
     e.lent_bytes_ = bytes > skip ? bytes - skip : 0;
     return e;
   }
-  /// The same, keeping every report for `fetch`, asked for by a call or not.
+  /// The same executor, which keeps every report for `fetch`, even if the call does not ask for one.
   constexpr cuda_t with_report() const noexcept {
     cuda_t e = *this;
     e.reports_ = true;
     return e;
   }
-  /// Are reports kept?
+  /// True if every report is kept.
   constexpr bool reports() const noexcept { return reports_; }
   /// The stream.
   constexpr cudaStream_t stream() const noexcept { return stream_; }
   /// The workspace, null where there is none yet.
   void* workspace() const noexcept { return owner_ != nullptr ? owner_->data() : lent_; }
 
-  /// Memory of `bytes` bytes for a call: from the workspace, or for this call alone (`own` becomes true).
+  /// Sets p to `bytes` bytes for a call, from the workspace or allocated for this call alone; then `own` becomes true.
   status obtain(std::size_t bytes, void*& p, bool& own) const noexcept {
     own = owner_ == nullptr && lent_ == nullptr;
     cudaError_t e = cudaSuccess;
@@ -97,16 +98,16 @@ class cuda_t {
     return e == cudaSuccess ? status{} : detail::failed(e);
   }
 
-  /// Is everything lent where the device reads it?
+  /// Checks that everything lent lies where the device reads it.
   template <class Real>
   status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out,
                       loss_options const& o) const noexcept;
-  /// The device asks itself: `fetch` says so.
+  /// True: the device checks its arithmetic itself, and `fetch` returns what it finds.
   template <class Real, class Region>
   constexpr bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
     return true;
   }
-  /// Puts the steps of a checked call into the stream; only in files that nvcc compiles.
+  /// Puts the steps of a checked call into the stream. Only in files that nvcc compiles.
   template <class Real, class Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const noexcept;
 
@@ -121,14 +122,15 @@ class cuda_t {
 /// The device executor on a stream of the current device.
 constexpr cuda_t on(cudaStream_t stream) noexcept { return cuda_t(stream); }
 
-/// Bytes of workspace that a call on this batch needs, from an address that is a multiple of 256 on.
+/// Number of bytes of workspace that a call on this batch needs, from an address that is a multiple of 256.
 template <class Real, class Region>
 std::size_t device_workspace_bytes(rollout_batch_view<Real> const& batch, Region const&) noexcept {
   return detail::call_memory<Real>().template place<Region>(nullptr, batch.shape());
 }
 
-/// Waits for the stream and says how the last call that the executor has queued ended, as `policy_loss` on a host returns
-/// it. `r`: its report; without `with_report()` and without one in the call, counts alone. The executor must have a workspace.
+/// Waits for the stream and returns the status of the executor's last call, as `policy_loss` on a host does. `r` gets
+/// its report: only counts, unless the call asked for a report or the executor is `with_report()`. The executor must
+/// have a workspace.
 inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   auto const* const state = static_cast<detail::call_state const*>(executor.workspace());
   if (state == nullptr) return {status_code::workspace_too_small};
@@ -174,7 +176,7 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs 
 
 namespace detail {
 
-/// Puts kernels into a stream; keeps the first error.
+/// Puts kernels into a stream and keeps the first error.
 class launcher {
  public:
   explicit launcher(cudaStream_t stream) noexcept : stream_(stream) {
@@ -189,7 +191,7 @@ class launcher {
     note(cudaLaunchKernel(reinterpret_cast<void const*>(kernel), dim3(static_cast<unsigned>(blocks)),
                           dim3(static_cast<unsigned>(threads)), pointers, 0, stream_));
   }
-  /// As many blocks as run at once, and no more than `useful`.
+  /// Starts as many blocks as run at once, but at most `useful`.
   template <class... Parameters, class... Arguments>
   void run_persistent(void (*kernel)(Parameters...), index_t useful, int threads,
                       Arguments const&... arguments) noexcept {
@@ -198,7 +200,7 @@ class launcher {
     index_t const most = index_t{resident > 0 ? resident : 1} * processors_;
     run(kernel, static_cast<int>(useful < most ? useful : most), threads, arguments...);
   }
-  /// As many clusters of `blocks_per_cluster` blocks as run at once, and no more than `useful`.
+  /// Starts as many clusters of `blocks_per_cluster` blocks as run at once, but at most `useful`.
   template <class... Parameters, class... Arguments>
   void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads,
                     Arguments const&... arguments) noexcept {
@@ -221,7 +223,7 @@ class launcher {
     void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
     if (error_ == cudaSuccess) note(cudaLaunchKernelExC(&how, entry, pointers));
   }
-  /// Was the kernel compiled for devices with clusters, and are `responses` too few to give every block one?
+  /// True if the kernel was compiled for devices with clusters and `responses` are too few to give every block one.
   template <class... Parameters>
   bool wants_clusters(void (*kernel)(Parameters...), index_t responses) noexcept {
     cudaFuncAttributes a{};

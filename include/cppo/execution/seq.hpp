@@ -1,5 +1,5 @@
 /// @file
-/// The plain definition: one response after the other, one token after the other, as the paper's Algorithm 1 reads.
+/// The definition of every call: one response after the other, one token after the other, as in Algorithm 1.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,7 +11,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// One response under `seq`, and the definition that every executor must match.
+/// One response under `seq`. Every other executor must give its bits.
 template <class Real, class Region>
 class seq_response {
   using V = lane<Real>;
@@ -72,7 +72,7 @@ class seq_response {
     return t;
   }
 
-  /// Decides one token with the sums before it, writes it, then advances them, kept or not.
+  /// Decides and writes one token with the sums before it; then advances the sums, whether it is kept or not.
   constexpr void decide(slot s, index_t i, index_t rank, response_summary const& whole, prefix_sums& before,
                         report_sums<Real>& sums, report& diagnostics) const {
     top_k_row<Real> lists;
@@ -114,7 +114,7 @@ class seq_response {
   trace_values traces_;
 };
 
-/// Numbers that `seq_response` may keep at a time.
+/// The number of numbers that `seq_response` may keep at a time.
 template <class Real, class Region>
 constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
   if constexpr (any(Region::needed, needs::quantile)) return static_cast<std::size_t>(longest_collected(t));
@@ -123,10 +123,10 @@ constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
 
 }  // namespace detail
 
-/// The plain definition on one thread: what every other executor must equal, bit for bit.
+/// Runs calls on one thread by the plain definition. Every other executor must give its bits.
 class seq_t : public host_executor<seq_t> {
  public:
-  /// Runs a call response by response.
+  /// Runs a call, response by response.
   template <class Real, class Region>
   constexpr detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
     detail::outcome_fold fold;
@@ -138,7 +138,7 @@ class seq_t : public host_executor<seq_t> {
     return fold;
   }
 };
-/// The plain definition on one thread.
+/// Runs calls on one thread by the plain definition. Every other executor gives the same bits.
 inline constexpr seq_t seq{};
 
 }}  // namespace cppo

@@ -1,5 +1,5 @@
 /// @file
-/// What the SIMD executor runs: the same region on registers of tokens, threads over responses, the same bits as `seq`.
+/// What the SIMD executor runs: tokens on registers, responses on threads, with the bits of `seq`.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,7 +12,8 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Do registers keep the contract, and scalars, and is the registers' own way onto the grid the same?
+/// True if registers and scalars keep the numeric contract, and the registers' own conversion to the grid gives the
+/// scalar's.
 inline bool registers_keep_arithmetic() noexcept {
   if constexpr (allows_fast_math) return true;
   constexpr exact_sum want = cppo::detail::to_grid(0.7F);
@@ -22,7 +23,7 @@ inline bool registers_keep_arithmetic() noexcept {
   return grid && scalars_keep_arithmetic() && keeps_arithmetic<simd_lane>();
 }
 
-/// In float: on registers of tokens.
+/// Calls in float run on registers of tokens.
 template <class Region>
 struct simd_calls<float, Region> {
   static bool arithmetic_holds(task<float, Region> const&) noexcept { return registers_keep_arithmetic(); }
@@ -37,7 +38,7 @@ struct simd_calls<float, Region> {
   }
 };
 
-/// In double: the scalar definition.
+/// Calls in double run the definition, as `seq` does.
 template <class Region>
 struct simd_calls<double, Region> {
   static bool arithmetic_holds(task<double, Region> const&) noexcept { return scalars_keep_arithmetic(); }

@@ -1,5 +1,5 @@
 /// @file
-/// Anything shaped like a DLTensor as a view, without including dlpack.h.
+/// Anything of a DLTensor's shape as a view, without including dlpack.h.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,8 +9,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// The members of a DLTensor that are read: data, byte_offset, ndim, shape, strides (null: row-major), dtype; and
-/// device.device_type where there is one.
+/// A type with the members of a DLTensor that are read: data, byte_offset, ndim, shape, strides (null: row-major) and
+/// dtype; device.device_type is read if it is there.
 template <class T>
 concept dl_tensor_like = requires(T const& t) {
   t.data;
@@ -25,7 +25,7 @@ concept dl_tensor_like = requires(T const& t) {
 
 namespace detail {
 
-/// DLPack's type code for T: 0 signed, 1 unsigned, 2 float, 4 bfloat, 6 bool.
+/// DLPack's type code of T: 0 signed, 1 unsigned, 2 float, 4 bfloat, 6 bool.
 template <element T>
 constexpr int dl_code() noexcept {
   constexpr element_type e = element_traits<std::remove_cv_t<T>>::value;
@@ -35,7 +35,7 @@ constexpr int dl_code() noexcept {
   return std::is_signed_v<T> ? 0 : 1;
 }
 
-/// Does a host read the tensor's memory? DLPack's devices 1 (host), 3 and 11 (pinned by CUDA, ROCm), 13 (managed).
+/// True if a host reads the tensor's memory: DLPack's devices 1 (host), 3 and 11 (pinned by CUDA, ROCm), 13 (managed).
 template <class Tensor>
 constexpr bool host_reads(Tensor const& tensor) noexcept {
   if constexpr (requires { tensor.device.device_type; }) {
@@ -46,7 +46,7 @@ constexpr bool host_reads(Tensor const& tensor) noexcept {
   }
 }
 
-/// Extents and strides of a tensor of rank 1 ([1, n]) or 2, sound or not.
+/// Extents and strides of a tensor of rank 1, taken as [1, n], or 2. They may be wrong.
 struct dl_shape {
   index_t extents[2] = {1, 0};
   index_t strides[2] = {0, 1};
@@ -59,7 +59,7 @@ struct dl_shape {
     if (tensor.strides == nullptr) return;
     for (int r = first; r < 2; ++r) strides[r] = static_cast<index_t>(tensor.strides[r - first]);
   }
-  /// No extent below 0, and all elements within 2^62 of the first.
+  /// Checks that no extent is below 0, and that all elements are within 2^62 of the first.
   constexpr status check() const noexcept {
     if (extents[0] < 0 || extents[1] < 0) return {status_code::bad_tensor, argument::tensor};
     constexpr index_t most = index_t{1} << 62;
@@ -75,8 +75,8 @@ struct dl_shape {
 
 }  // namespace detail
 
-/// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T, wherever it lies: for a call on a device, which asks for
-/// itself what it can reach. Otherwise as `borrow`.
+/// Borrows a tensor of rank 1, as [1, n], or 2 as a matrix of T, wherever its memory is: for a call on a device, which
+/// checks what it can reach. Otherwise as `borrow`.
 template <element T, dl_tensor_like Tensor>
 status borrow_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
   bool const type_fits = static_cast<int>(tensor.dtype.code) == detail::dl_code<T>() &&
@@ -96,11 +96,11 @@ status borrow_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
   return {};
 }
 
-/// Borrows a tensor of rank 1 ([1, n]) or 2 as a matrix of T. The status says `element_type_mismatch` where its dtype
-/// is not T, one lane; `bad_tensor` for other ranks, extents below 0 and no shape; `size_overflow` for extents or
-/// strides past 2^62; `null_buffer` where it has elements and no data; `misaligned` where the first element does not
-/// lie on a multiple of its size; and `not_host_memory` where the tensor says that it lies on a device (see
-/// `borrow_on_device`). `out` is then left alone. The tensor must outlive the view.
+/// Borrows a tensor of rank 1, as [1, n], or 2 as a matrix of T. Errors: `element_type_mismatch` if its dtype is not T
+/// with one lane; `bad_tensor` for other ranks, extents below 0, or no shape; `size_overflow` for extents or strides
+/// past 2^62; `null_buffer` if it has elements and no data; `misaligned` if the first element does not lie on a
+/// multiple of its size; `not_host_memory` if the tensor says that it is on a device (see `borrow_on_device`). On an
+/// error `out` is left alone. The tensor must outlive the view.
 template <element T, dl_tensor_like Tensor>
 status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
   if (!detail::host_reads(tensor)) return {status_code::not_host_memory, argument::tensor};

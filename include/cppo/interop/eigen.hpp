@@ -1,5 +1,5 @@
 /// @file
-/// Eigen matrices, arrays, maps and blocks as views: nothing copied, strides taken as they are.
+/// Eigen matrices, arrays, maps and blocks as views. Nothing is copied; strides are kept.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -21,15 +21,15 @@ struct element_traits<Eigen::bfloat16> {
   static constexpr element_type value = element_type::bf16;  ///< bfloat16
 };
 
-/// [rows, columns] of an Eigen object with direct access (Matrix, Array, Map, Block, Ref), row- or column-major.
-/// The view borrows: the object must outlive it.
+/// The view [rows, columns] of an Eigen object with direct access (Matrix, Array, Map, Block, Ref), row- or
+/// column-major. The object must outlive it.
 template <class Derived>
 auto as_view(Eigen::DenseBase<Derived>& m) noexcept {
   auto& x = m.derived();
   return matrix_view(x.data(), static_cast<index_t>(x.rows()), static_cast<index_t>(x.cols()),
                      static_cast<index_t>(x.rowStride()), static_cast<index_t>(x.colStride()));
 }
-/// The same, read-only.
+/// The same view, read-only.
 template <class Derived>
 auto as_view(Eigen::DenseBase<Derived> const& m) noexcept {
   auto const& x = m.derived();
@@ -38,14 +38,14 @@ auto as_view(Eigen::DenseBase<Derived> const& m) noexcept {
 }
 
 namespace detail {
-/// Does the Eigen type hold its elements? A Ref to const may: it copies what does not lie as it wants.
+/// True if the Eigen type holds its elements. A Ref to const may: it copies what does not lie as it needs.
 template <class Derived>
 inline constexpr bool eigen_owns = std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived>;
 template <class Plain, int Options, class Strides>
 inline constexpr bool eigen_owns<Eigen::Ref<Plain const, Options, Strides>> = true;
 }  // namespace detail
 
-/// The same of a temporary Map, Block or Ref; not of a temporary that holds its elements.
+/// The same view of a temporary Map, Block or Ref. A temporary that holds its elements does not compile.
 template <class Derived>
 auto as_view(Eigen::DenseBase<Derived> const&& m) noexcept {
   static_assert(!detail::eigen_owns<Derived>,

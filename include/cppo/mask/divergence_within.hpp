@@ -8,34 +8,34 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Keeps tokens with Z_t = w_t D_t <= delta, inclusive; as an allowed divergence D_t <= delta / w_t. [Eq. 3, Eq. 8]
-/// With two thresholds, `high` holds where A > 0 and `low` elsewhere.
+/// Keeps tokens with Z_t = w_t D_t <= delta, inclusive; that is D_t <= delta / w_t. [Eq. 3, Eq. 8] With two thresholds,
+/// `high` holds where A > 0 and `low` elsewhere.
 class divergence_within_t {
  public:
-  static constexpr clause kind = clause::divergence;  ///< for diagnostics
-  /// Thresholds where A <= 0 and where A > 0.
+  static constexpr clause kind = clause::divergence;  ///< the clause it is counted under
+  /// Use `divergence_within`. `low` holds where A <= 0, `high` where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
-  /// Thresholds in [2^-126, 1000]?
+  /// Checks that the thresholds are in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     bool const two = !(low_ == high_ || (low_ != low_ && high_ != high_));
     char const* const low = two ? "divergence_within(delta_low, ...)" : "divergence_within(delta)";
     return detail::first_fault({detail::threshold_check(low_, low),
                                 detail::threshold_check(high_, "divergence_within(..., delta_high)")});
   }
-  /// Is a threshold one that no D up to `largest` exceeds?
+  /// True if one of the thresholds masks nothing, where no D is above `largest`.
   constexpr bool out_of_reach(double largest) const noexcept { return low_ >= largest || high_ >= largest; }
-  /// Z_t <= delta
+  /// True if Z_t <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.weighted_divergence() <= threshold(t);
   }
-  /// Z_t / delta
+  /// Z_t / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.weighted_divergence() / threshold(t);
   }
 
-  /// delta, by the sign of the advantage
+  /// The delta for the sign of the advantage.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t) const noexcept {
     return select(t.advantage() > V(0), V(high_), V(low_));
@@ -45,9 +45,9 @@ class divergence_within_t {
   double low_, high_;
 };
 
-/// Threshold delta in [2^-126, 1000] on w_t D_t.
+/// Keeps tokens with w_t D_t <= delta, for delta in [2^-126, 1000].
 constexpr divergence_within_t divergence_within(double delta) noexcept { return {delta, delta}; }
-/// Thresholds by the sign of the advantage: `delta_high` where A > 0, `delta_low` elsewhere.
+/// Keeps tokens with w_t D_t <= `delta_high` where A > 0 and <= `delta_low` elsewhere.
 constexpr divergence_within_t divergence_within(double delta_low, double delta_high) noexcept {
   return {delta_low, delta_high};
 }

@@ -1,5 +1,5 @@
 /// @file
-/// The leaves of a mask: how many of a kind there are, which one it is, and what they say together.
+/// The leaves of a mask, which are the clauses it is combined from: how many of a kind there are, and which.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,7 +13,7 @@ namespace detail {
 template <class B>
 concept source_of_budget = budget<std::remove_cvref_t<B>>;
 
-/// Do all leaves of kind K keep the token? True where there is none. Leaves under a negation are of kind `other`.
+/// True if every leaf of kind K keeps the token; true if there is none. Leaves under a negation are of kind `other`.
 template <clause K, class M, class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto passes(M const& m, token<V> const& t) noexcept {
   if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
@@ -28,7 +28,7 @@ struct of_kind {
   template <class M>
   static constexpr bool fits = clause_of<M> == K;
 };
-/// Finds the leaf that says what a prefix may spend, wherever it stands: its sums are kept under a negation too.
+/// Finds the prefix budget, wherever it stands: its sums are needed under a negation too.
 struct prefix_account {
   static constexpr bool under_negation = true;
   template <class M>
@@ -37,7 +37,7 @@ struct prefix_account {
     { m.source() } -> source_of_budget;
   };
 };
-/// Finds leaves that bound Z_t by a number. A user's clause of that kind need not have one.
+/// Finds leaves that bound Z_t by a number. A user's own clause of kind `divergence` need not have one.
 struct divergence_threshold {
   static constexpr bool under_negation = false;
   template <class M>
@@ -48,20 +48,20 @@ struct divergence_threshold {
       };
 };
 
-/// How many leaves of a mask `Find` fits.
+/// The number of leaves of a mask that `Find` finds.
 template <class M, class Find>
 consteval int leaves() {
   if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
   else if constexpr (negation<M> && Find::under_negation) return leaves<typename M::negated_type, Find>();
   else return Find::template fits<M> ? 1 : 0;
 }
-/// How many leaves of kind K a mask has.
+/// The number of leaves of kind K of a mask.
 template <class M, clause K>
 consteval int leaves() {
   return leaves<M, of_kind<K>>();
 }
 
-/// Has a mask a threshold that no D up to `largest` exceeds, so that it masks nothing?
+/// True if a threshold of the mask masks nothing, where no D is above `largest`.
 template <class M>
 constexpr bool out_of_reach(M const& m, double largest) noexcept {
   if constexpr (composite<M>) return out_of_reach(m.first, largest) || out_of_reach(m.second, largest);
@@ -70,7 +70,7 @@ constexpr bool out_of_reach(M const& m, double largest) noexcept {
   else return false;
 }
 
-/// The one leaf that `Find` fits.
+/// The leaf that `Find` finds. Pre: there is one.
 template <class Find, class M>
 CPPO_HOST_DEVICE constexpr auto const& leaf(M const& m) noexcept {
   if constexpr (composite<M>) {

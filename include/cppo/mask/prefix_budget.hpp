@@ -1,5 +1,5 @@
 /// @file
-/// The cumulative prefix budget: every token is charged for the drift its prefix has already spent.
+/// The prefix budget: every token is charged for the drift that its prefix has already spent.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,38 +9,39 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Keeps tokens with S_{t-1} + Z_t <= delta + delta_b W_{t-1}, inclusive, where S and W run over every earlier valid
-/// token, kept or not. [Eq. 8, Algorithm 1 line 9]
+/// Keeps tokens with S_{t-1} + Z_t <= delta + delta_b W_{t-1}, inclusive. S and W run over every earlier valid token,
+/// kept or masked. [Eq. 8, Algorithm 1 line 9]
 ///
-/// Decided on exact integer sums, so the outcome does not depend on order, width, threads or cuts. A region holds at
-/// most one.
+/// Decided on exact integer sums, so the outcome depends on no order, register width, number of threads or cut into
+/// pieces. Cost: a scan over the response. A region holds at most one.
 template <budget B>
 class prefix_budget_t {
  public:
-  static constexpr clause kind = clause::budget;                               ///< for diagnostics
+  static constexpr clause kind = clause::budget;                               ///< the clause it is counted under
   static constexpr needs needed = needs::prefix_budget | detail::needs_of<B>;  ///< the scan, and the budget's own
-  /// See `prefix_budget`.
+  /// Use `prefix_budget`.
   constexpr prefix_budget_t(double delta, B budget) noexcept : delta_(delta), budget_(budget) {}
-  /// The initial slack.
+  /// The initial slack delta.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
-  /// Where delta_b comes from.
+  /// The budget, which gives delta_b.
   CPPO_HOST_DEVICE constexpr B const& source() const noexcept { return budget_; }
-  /// delta in [2^-126, 1000], and the budget in its range?
+  /// Checks that delta is in [2^-126, 1000], and the budget's parameters.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::threshold_check(delta_, "prefix_budget(delta, ...)"),
                                 detail::parameters_of(budget_)});
   }
-  /// Is delta_b one that no mean of D up to `largest` exceeds, so that the budget never runs out?
+  /// True if the budget never runs out, where no D is above `largest`.
   constexpr bool out_of_reach(double largest) const noexcept {
     if constexpr (requires { budget_.out_of_reach(largest); }) return budget_.out_of_reach(largest);
     else return false;
   }
-  /// S_{t-1} + Z_t <= delta + delta_b W_{t-1}
+  /// True if S_{t-1} + Z_t <= delta + delta_b W_{t-1}.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.within_prefix_budget();
   }
-  /// S_t / (delta + delta_b W_{t-1}) [Eq. 19]; read only under a soft gate, where executors fill in S and W.
+  /// S_t / (delta + delta_b W_{t-1}) [Eq. 19]. Asked for under a soft gate only, where executors set S and W as
+  /// numbers.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return (t.prefix_drift() + t.weighted_divergence()) / (V(delta_) + t.prefix_allowance());
@@ -51,17 +52,17 @@ class prefix_budget_t {
   B budget_;
 };
 
-/// Prefix budget with initial slack delta in [2^-126, 1000] and a budget for the prefix average.
+/// The prefix budget with initial slack delta, in [2^-126, 1000], and a budget that gives delta_b.
 template <budget B>
 constexpr auto prefix_budget(double delta, B source) noexcept {
   return prefix_budget_t<B>(delta, source);
 }
-/// Prefix budget with a fixed delta_b.
+/// The prefix budget with the same delta_b for every response.
 constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, double delta_b) noexcept {
   return {delta, fixed_budget(delta_b)};
 }
 
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no budget: it does not compile, and says what is wrong.
 constexpr prefix_budget_t<fixed_budget_t> prefix_budget(double delta, detail::budget_argument) noexcept {
   return {delta, fixed_budget(0.0)};
 }

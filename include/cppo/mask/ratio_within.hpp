@@ -11,22 +11,22 @@ namespace cppo { inline namespace CPPO_ABI {
 /// Keeps tokens with low <= rho_t <= high, both inclusive. [Eq. 2]
 class ratio_within_t {
  public:
-  static constexpr clause kind = clause::ratio;  ///< for diagnostics
-  /// See `ratio_within`.
+  static constexpr clause kind = clause::ratio;  ///< the clause it is counted under
+  /// Use `ratio_within`.
   constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
-  /// 0 < low <= high, finite?
+  /// Checks that 0 < low <= high, and both are finite.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({
         {low_ > 0.0 && low_ <= 1e30, "ratio_within(low, ...)", low_, "in (0, 1e30]: ppo has low = 1 - epsilon_low"},
         {high_ >= low_ && high_ <= 1e30, "ratio_within(..., high)", high_,
          "in [low, 1e30]: ppo has high = 1 + epsilon_high"}});
   }
-  /// low <= rho <= high
+  /// True if low <= rho <= high.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return (t.ratio() >= V(low_)) & (t.ratio() <= V(high_));
   }
-  /// max(rho / high, low / rho)
+  /// max(rho / high, low / rho).
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return max(t.ratio() / V(high_), V(low_) / t.ratio());
@@ -36,7 +36,7 @@ class ratio_within_t {
   double low_, high_;
 };
 
-/// Interval [low, high] on the importance ratio: `ratio_within(0.8, 1.28)` is Clip-Higher's.
+/// Keeps tokens with low <= rho <= high. `ratio_within(0.8, 1.28)` is Clip-Higher's interval. [Eq. 2]
 constexpr ratio_within_t ratio_within(double low, double high) noexcept { return {low, high}; }
 
 }}  // namespace cppo

@@ -1,5 +1,5 @@
 /// @file
-/// Rules that keep or drop a whole response (TRM).
+/// Clauses that keep or mask a whole response (TRM).
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,22 +11,22 @@ namespace cppo { inline namespace CPPO_ABI {
 /// Keeps the whole response iff max_t D_t <= delta. [App. D, TRM-Max]
 class response_max_within_t {
  public:
-  static constexpr clause kind = clause::response;   ///< for diagnostics
-  static constexpr needs needed = needs::response;   ///< the whole response first
-  /// See `response_max_within`.
+  static constexpr clause kind = clause::response;   ///< the clause it is counted under
+  static constexpr needs needed = needs::response;   ///< max D of the whole response
+  /// Use `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
-  /// delta in [2^-126, 1000]?
+  /// Checks that delta is in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_max_within(delta)");
   }
-  /// Is the threshold one that no D up to `largest` exceeds?
+  /// True if the threshold masks nothing, where no D is above `largest`.
   constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
-  /// max D <= delta
+  /// True if max D <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.response_max() <= V(delta_);
   }
-  /// max D / delta
+  /// max D / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.response_max() / V(delta_);
@@ -38,25 +38,26 @@ class response_max_within_t {
 
 /// Keeps the whole response iff mean_t D_t <= delta. [App. D, TRM-Avg]
 ///
-/// The mean is formed from an exact sum of D_t on the grid 2^-40, and delta is put on that grid too: inclusive.
+/// The mean is formed from the exact sum of D_t on the grid 2^-40. delta is rounded to that grid too, so that a mean
+/// equal to it is kept.
 class response_mean_within_t {
  public:
-  static constexpr clause kind = clause::response;   ///< for diagnostics
-  static constexpr needs needed = needs::response;   ///< the whole response first
-  /// See `response_mean_within`.
+  static constexpr clause kind = clause::response;   ///< the clause it is counted under
+  static constexpr needs needed = needs::response;   ///< mean D of the whole response
+  /// Use `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
-  /// delta in [2^-126, 1000]?
+  /// Checks that delta is in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_mean_within(delta)");
   }
-  /// Is the threshold one that no D up to `largest` exceeds?
+  /// True if the threshold masks nothing, where no D is above `largest`.
   constexpr bool out_of_reach(double largest) const noexcept { return delta_ >= largest; }
-  /// mean D <= delta
+  /// True if mean D <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.response_mean() <= V(detail::on_grid<typename V::value_type>(delta_));
   }
-  /// mean D / delta
+  /// mean D / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return t.response_mean() / V(delta_);
@@ -66,9 +67,9 @@ class response_mean_within_t {
   double delta_;
 };
 
-/// TRM-Max: threshold on the largest divergence of the response.
+/// TRM-Max: keeps the response iff its largest divergence is at most delta. [App. D]
 constexpr response_max_within_t response_max_within(double delta) noexcept { return response_max_within_t(delta); }
-/// TRM-Avg: threshold on the mean divergence of the response.
+/// TRM-Avg: keeps the response iff its mean divergence is at most delta. [App. D]
 constexpr response_mean_within_t response_mean_within(double delta) noexcept { return response_mean_within_t(delta); }
 
 }}  // namespace cppo

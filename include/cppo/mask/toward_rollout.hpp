@@ -1,5 +1,5 @@
 /// @file
-/// The one-sided clause: updates that move pi back toward mu always count.
+/// The one-sided clause: updates that move pi back toward mu are always kept.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,11 +8,11 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Keeps tokens with A_t (rho_t - 1) <= 0, tested as A_t (log pi - log mu) <= 0 by signs; A = 0 and rho = 1 are kept.
+/// Keeps tokens with A_t (rho_t - 1) <= 0, tested by signs as A_t (log pi - log mu) <= 0. A = 0 and rho = 1 are kept.
 /// [Eq. 10, first clause]
 struct toward_rollout_t {
-  static constexpr clause kind = clause::toward;  ///< for diagnostics
-  /// Does the update move pi toward mu?
+  static constexpr clause kind = clause::toward;  ///< the clause it is counted under
+  /// True if the update moves pi toward mu or not at all.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
     return t.moves_toward_rollout();
@@ -23,7 +23,7 @@ inline constexpr toward_rollout_t toward_rollout{};
 
 namespace detail {
 
-/// Is the toward clause an alternative to everything else that the mask says, so that what it masks moves away from mu?
+/// True if the mask keeps every token that moves toward mu, so that whatever it masks moves away.
 template <class M>
 inline constexpr bool masks_only_away = std::is_same_v<M, toward_rollout_t>;
 template <class A, class B>

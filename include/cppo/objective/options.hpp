@@ -1,5 +1,5 @@
 /// @file
-/// How a call runs: its options, with what each of them defaults to.
+/// The options of a call and their defaults.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -19,14 +19,14 @@ enum class position_convention : std::uint8_t {
   padded_column,  ///< t is the column, T the padded width: parity with trainers that do so; padded layout only
 };
 
-/// Carries or totals, one per piece, lent as to a std::span<T const>; but not by a temporary that owns them.
+/// Carries or totals, one per piece, lent as to a std::span<T const>. A temporary that owns them does not compile.
 template <class T>
 class piece_span : public std::span<T const> {
  public:
   constexpr piece_span() noexcept = default;
-  /// `n` of them from `first` on.
+  /// `n` values from `first` on.
   constexpr piece_span(T const* first, std::size_t n) noexcept : std::span<T const>(first, n) {}
-  /// Those of a container or a span.
+  /// The values of a container or a span.
   template <class Range>
     requires(!std::is_same_v<std::remove_cvref_t<Range>, piece_span> &&
              std::is_constructible_v<std::span<T const>, Range &&>)
@@ -35,7 +35,7 @@ class piece_span : public std::span<T const> {
   }
 };
 
-/// How a call runs.
+/// The options of a call.
 struct loss_options {
   aggregation aggregate = aggregation::token_sum;  ///< how token losses become one number
   double normalizer = 0.0;       ///< divisor of the aggregation where the caller knows the global count; 0: this call's

@@ -1,5 +1,5 @@
 /// @file
-/// What a call may write: the buffers that are lent for it, and the list of them by number.
+/// What a call may write: the buffers that are lent for it, and their numbers.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,8 +11,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// A buffer to write: pointer, container or view of float, double, half or bfloat16. A mask may be bool or any integer
-/// too, a trace of decisions any integer.
+/// A buffer that a call writes: a pointer, container or view of float, double, half or bfloat16. A mask may also be
+/// bool or any integers, a trace of decisions any integers.
 class output {
  public:
   constexpr output() noexcept = default;
@@ -21,21 +21,21 @@ class output {
   constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {
     static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable: lend elements that are not const");
   }
-  /// Never: it says what to do.
+  /// Chosen for an Eigen object: it does not compile, and says how to lend one.
   template <class T>
     requires detail::only_lent_by_as_view<std::remove_cvref_t<T>>
   constexpr output(T&&) noexcept {
     static_assert(!std::is_same_v<T, T>,
                   "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
   }
-  /// What was lent.
+  /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
 
  private:
   detail::buffer source_;
 };
 
-/// Per-token record of how decisions came about; every member is optional. Excluded slots get 0.
+/// How each token's decision came about. Every member is optional. Excluded slots get 0.
 struct token_trace {
   output divergence = {};           ///< D_t
   output weight = {};               ///< w_t
@@ -43,23 +43,23 @@ struct token_trace {
   output prefix_drift = {};         ///< S_{t-1}
   output prefix_weight = {};        ///< W_{t-1}
   output threshold = {};            ///< c_t [Eq. 8]
-  output excess = {};               ///< x_t of the mask [Eq. 19]; 0 for tokens kept as toward mu
-  output decision = {};             ///< number of the `cppo::decision`
+  output excess = {};               ///< x_t of the mask [Eq. 19]; 0 for tokens kept because they move toward mu
+  output decision = {};             ///< the number of its `cppo::decision`
 };
 
-/// What a call may produce; every member is optional.
+/// What a call may produce. Every member is optional. Excluded slots get +0.
 struct loss_outputs {
   output loss = {};      ///< token losses, scaled: they add up to `report.loss()`
-  output gradient = {};  ///< d loss / d log pi of each token
+  output gradient = {};  ///< d loss / d log pi of each token [Eq. 11]
   output mask = {};      ///< M_t, 0 or 1
-  output gate = {};      ///< what multiplies the token: M_t, or g(x_t) under a soft gate
+  output gate = {};      ///< the factor on the token: M_t, or g(x_t) under a soft gate
   token_trace trace = {};                     ///< how each decision came about
-  cppo::report* report = nullptr;        ///< diagnostics
+  cppo::report* report = nullptr;        ///< counts and sums of the call
 };
 
 namespace detail {
 
-/// The numbered outputs of a task.
+/// The outputs by number.
 enum class sink : std::uint8_t {
   loss,
   gradient,
@@ -81,9 +81,9 @@ inline constexpr int sinks = static_cast<int>(sink::count);
 struct named_output {
   output const* lent;
   argument where;
-  char const* member = nullptr;  ///< of the trace
+  char const* member = nullptr;  ///< the member of the trace, if it is one
 };
-/// The outputs, by sink.
+/// The outputs in the order of `sink`.
 constexpr std::array<named_output, sinks> named_outputs(loss_outputs const& o) noexcept {
   token_trace const& t = o.trace;
   return {{{&o.loss, argument::loss}, {&o.gradient, argument::gradient}, {&o.mask, argument::mask},

@@ -1,5 +1,5 @@
 /// @file
-/// What a call has to say: counts and sums that add up over micro-batches and ranks. [Fig. 7]
+/// The report of a call: counts and sums that add up over micro-batches and ranks. [Fig. 7]
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,14 +10,16 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Diagnostics of one call, all over valid tokens. `a + b` is the report of both batches together: it holds nothing but
-/// what adds up, and what is divided by counts or a normalizer (the loss, means, shares) is a member function. Counts,
-/// maxima and minima add up exactly, sums to 1e-12 of what their terms amount to where batches are cut between responses,
-/// and where responses are cut into pieces, to 2e-6 in float and 1e-12 in double. `report{}`, of no call, adds nothing.
+/// The report of one call, over its valid tokens. `a + b` is the report of both batches together. A report holds only
+/// what adds up; what is divided by counts or a normalizer (the loss, means, shares) is a member function. Counts,
+/// maxima and minima add up exactly. Sums add up to 1e-12 of what their terms amount to if batches are cut between
+/// responses; if responses are cut into pieces, to 2e-6 in float and 1e-12 in double. `report{}` is that of no call and
+/// adds nothing.
 ///
-/// Sums run over 16 interleaved lanes of each response: blocks of 256 tokens in the arithmetic of the call (at most 16
-/// terms of a lane), then in double, lanes in a fixed tree; 256 responses in order make a block, blocks follow in
-/// order: the same bits on every executor, at every thread count.
+/// Sums run over 16 interleaved lanes of each response. A chunk of 256 tokens, at most 16 terms of a lane, is summed in
+/// the arithmetic of the call; chunks are added in double, and lanes in a fixed tree. The sums of 256 responses are
+/// added in order, and so are those of each 256. So the bits are the same on every executor and at every number of
+/// threads.
 struct report : token_counts<index_t> {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
@@ -27,8 +29,8 @@ struct report : token_counts<index_t> {
   index_t position_tokens[bins] = {};  ///< tokens by relative position: bin floor(20 (t - 1)/T)
   index_t position_masked[bins] = {};  ///< masked tokens by relative position
 
-  /// Sum of token losses before anything divides it, but for the lengths under `seq_mean_token_mean`: there the sum of
-  /// each response is divided by its T. `loss()` divides it.
+  /// Sum of the token losses, which `loss()` divides. Under `seq_mean_token_mean` the sum of each response has been
+  /// divided by its T.
   double sum_loss = 0.0;
   double sum_divergence = 0.0;  ///< sum of D_t
   double sum_weighted = 0.0;    ///< sum of Z_t
@@ -36,63 +38,63 @@ struct report : token_counts<index_t> {
   double sum_ratio = 0.0;       ///< sum of rho_t, after the clamp
   double sum_k1 = 0.0;          ///< sum of -log rho_t, after the clamp
   double sum_k3 = 0.0;          ///< sum of rho_t - 1 - log rho_t, after the clamp
-  double sum_delta_b = 0.0;     ///< sum over responses of the effective delta_b
+  double sum_delta_b = 0.0;     ///< sum over responses of delta_b
   double max_divergence = 0.0;  ///< max of D_t
   double max_ratio = 0.0;       ///< max of rho_t, after the clamp
-  double min_delta_b = 0.0;     ///< smallest effective delta_b
-  double max_delta_b = 0.0;     ///< largest
+  double min_delta_b = 0.0;     ///< smallest delta_b of a response
+  double max_delta_b = 0.0;     ///< largest delta_b of a response
   loss_scaling scaling;         ///< what divides `sum_loss`
 
-  /// The aggregated loss: that of all calls together, where reports were added. NaN where those calls had different
+  /// The aggregated loss, of all calls together where reports were added. NaN if these calls had different
   /// aggregations, horizons or normalizers.
   CPPO_HOST_DEVICE constexpr double loss() const noexcept { return sum_loss / scaling.divisor(counts); }
   /// Valid tokens that were masked.
   CPPO_HOST_DEVICE constexpr index_t masked() const noexcept { return counts.tokens - kept; }
   /// Share of valid tokens that were masked.
   CPPO_HOST_DEVICE constexpr double masked_fraction() const noexcept { return share(masked(), counts.tokens); }
-  /// Share of masked tokens that only the prefix budget rejected. [Fig. 7]
+  /// Share of the masked tokens that the prefix budget masked although Z_t <= delta. [Fig. 7]
   CPPO_HOST_DEVICE constexpr double budget_mask_share() const noexcept { return share(masked_budget, masked()); }
-  /// Share of valid tokens kept by the toward-mu clause; those with advantage 0 among them.
+  /// Share of the valid tokens that the toward-mu clause kept, those with advantage 0 included.
   CPPO_HOST_DEVICE constexpr double toward_fraction() const noexcept { return share(kept_toward, counts.tokens); }
-  /// Tokens that teach and were masked.
+  /// Masked tokens that teach.
   CPPO_HOST_DEVICE constexpr index_t teaching_masked() const noexcept { return teaching_tokens - teaching_kept; }
   /// Share of valid tokens that teach.
   CPPO_HOST_DEVICE constexpr double teaching_fraction() const noexcept { return share(teaching_tokens, counts.tokens); }
-  /// Share of the tokens that teach that were masked: what the mask costs, however many have advantage 0.
+  /// Share of the teaching tokens that were masked. It does not depend on how many tokens have advantage 0.
   CPPO_HOST_DEVICE constexpr double teaching_masked_fraction() const noexcept {
     return share(teaching_masked(), teaching_tokens);
   }
-  /// Share of the tokens that teach that the toward-mu clause kept.
+  /// Share of the teaching tokens that the toward-mu clause kept.
   CPPO_HOST_DEVICE constexpr double teaching_toward_fraction() const noexcept {
     return share(teaching_toward, teaching_tokens);
   }
-  /// `masked_high` over valid tokens: what trainers chart as clip_ratio/high.
+  /// `masked_high` over valid tokens, which trainers chart as clip_ratio/high.
   CPPO_HOST_DEVICE constexpr double masked_high_fraction() const noexcept { return share(masked_high, counts.tokens); }
-  /// `masked_low` over valid tokens: what trainers chart as clip_ratio/low.
+  /// `masked_low` over valid tokens, which trainers chart as clip_ratio/low.
   CPPO_HOST_DEVICE constexpr double masked_low_fraction() const noexcept { return share(masked_low, counts.tokens); }
   /// Mean of D_t.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return per_token(sum_divergence); }
-  /// Mean of Z_t.
+  /// Mean of the weighted divergence Z_t.
   CPPO_HOST_DEVICE constexpr double mean_weighted() const noexcept { return per_token(sum_weighted); }
-  /// Mean of rho_t.
+  /// Mean of rho_t, after the clamp.
   CPPO_HOST_DEVICE constexpr double mean_ratio() const noexcept { return per_token(sum_ratio); }
-  /// Mean gate value.
+  /// Mean of the gate values.
   CPPO_HOST_DEVICE constexpr double mean_gate() const noexcept { return per_token(sum_gate); }
   /// Estimate of KL(mu || pi) by k1.
   CPPO_HOST_DEVICE constexpr double kl_k1() const noexcept { return per_token(sum_k1); }
   /// Estimate of KL(mu || pi) by k3.
   CPPO_HOST_DEVICE constexpr double kl_k3() const noexcept { return per_token(sum_k3); }
-  /// Mean effective delta_b over responses with a valid token. [Fig. 7]
+  /// Mean of delta_b over the responses with a valid token. [Fig. 7]
   CPPO_HOST_DEVICE constexpr double mean_delta_b() const noexcept {
     return counts.responses > 0 ? sum_delta_b / static_cast<double>(counts.responses) : 0.0;
   }
-  /// Masked share in histogram bin `i`, 0 <= i < bins.
+  /// Share of the tokens in histogram bin `i`, 0 <= i < bins, that were masked.
   CPPO_HOST_DEVICE constexpr double masked_fraction_at(int i) const noexcept {
     return share(position_masked[i], position_tokens[i]);
   }
 
-  /// The one list of what a report holds, `scaling` apart, in the order of its memory: f(name, member) for each whole
-  /// number, each sum, each maximum and minimum; of several reports, f(name, members).
+  /// The one list of what a report holds, except `scaling`, in the order of its memory. Calls f(name, member) for each
+  /// count, each sum, each maximum and minimum; given several reports, f(name, members).
   /// @{
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F, class... Reports>
@@ -134,7 +136,7 @@ struct report : token_counts<index_t> {
   }
   /// @}
 
-  /// Adds the report of another batch (micro-batches, ranks).
+  /// Adds the report of another batch (of a micro-batch or a rank).
   CPPO_HOST_DEVICE constexpr report& operator+=(report const& b) noexcept {
     take_extremes(b);
     auto const add = [](char const*, auto& mine, auto const& other) { mine += other; };
@@ -143,10 +145,10 @@ struct report : token_counts<index_t> {
     scaling = scaling + b.scaling;
     return *this;
   }
-  /// The part of `+=` that is no sum; before the counts are added.
+  /// Takes over maxima and minima. Called before the counts are added.
   CPPO_HOST_DEVICE constexpr void take_extremes(report const& b) noexcept {
     report& a = *this;
-    // Which side has nothing to say: tokens may come without a response, in a piece that does not begin one.
+    // A report without responses has no delta_b: its tokens may be of a piece that does not begin a response.
     bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
     a.min_delta_b = first ? b.min_delta_b : second ? a.min_delta_b : smaller(a.min_delta_b, b.min_delta_b);
     a.max_delta_b = first ? b.max_delta_b : second ? a.max_delta_b : larger(a.max_delta_b, b.max_delta_b);
@@ -170,7 +172,7 @@ struct report : token_counts<index_t> {
 
 namespace detail {
 
-/// How many counts, sums and extremes a report holds.
+/// The number of counts, of sums and of extremes in a report.
 struct report_size {
   int counts = 0, sums = 0, extremes = 0;
 };
@@ -182,7 +184,7 @@ constexpr report_size size_of_report() noexcept {
   report::each_extreme([&n](char const*, double const&) { ++n.extremes; }, r);
   return n;
 }
-/// One kind follows the other in its memory, a word of 8 bytes each.
+/// A report's memory: first the counts, then the sums, then the extremes, 8 bytes each.
 inline constexpr report_size report_fields = size_of_report();
 inline constexpr int report_words = report_fields.counts + report_fields.sums + report_fields.extremes;
 static_assert(sizeof(report) == 8 * report_words + sizeof(loss_scaling), "a member of the report is not in its list");

@@ -10,7 +10,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Which function of log pi is differentiated.
+/// Which function of log pi is differentiated. M, rho and A are those of the token; sg(x) is a constant to the
+/// gradient.
 enum class surrogate_form : std::uint8_t {
   ratio,      ///< l = -M rho A, gradient -M rho A [Eq. 11]
   reinforce,  ///< l = -M sg(rho) A log pi, the same gradient
@@ -19,13 +20,13 @@ enum class surrogate_form : std::uint8_t {
 /// How rho enters the loss.
 struct surrogate_options {
   surrogate_form form = surrogate_form::ratio;  ///< which loss
-  /// rho is exp(clamp(log rho, -c, c)); in the ratio form the gradient is 0 where |log rho| > c. 0 switches it off.
+  /// rho is exp(clamp(log rho, -c, c)). In the ratio form the gradient is 0 where |log rho| > c. 0 switches it off.
   double log_ratio_clamp = 20.0;
-  /// rho is min(rho, cap), the cap a constant: where it binds the gradient is 0 in the ratio form, -cap A in the
-  /// REINFORCE form. 0 switches it off.
+  /// rho is min(rho, cap), and the cap is a constant to the gradient: where it binds the gradient is 0 in the ratio
+  /// form and -cap A in the REINFORCE form. 0 switches it off.
   double ratio_cap = 0.0;
 
-  /// Are the values in range?
+  /// Checks that both values are in range.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({
         {form <= surrogate_form::reinforce, "surrogate.form", static_cast<double>(form),
@@ -37,7 +38,7 @@ struct surrogate_options {
   }
 };
 
-/// What a token adds to the objective.
+/// What a token adds to the objective. The scale is that of the aggregation.
 template <class V>
 struct surrogate_terms {
   V loss;      ///< l_t, times the scale
@@ -45,7 +46,7 @@ struct surrogate_terms {
   V unscaled;  ///< l_t
 };
 
-/// The part of the terms that the mask has no say in.
+/// The factors of a token's loss that do not depend on the mask.
 template <class V>
 struct surrogate_product {
   V value;                      ///< rho A, rho clamped and capped
@@ -54,14 +55,14 @@ struct surrogate_product {
   typename V::mask capped;      ///< rho > cap
 };
 
-/// What reports sum of the log ratio, after the clamp.
+/// The log ratio and k3 as reports sum them, after the clamp.
 template <class V>
 struct ratio_estimates {
   V log_ratio;  ///< log rho
   V k3;         ///< rho - 1 - log rho
 };
 
-/// The surrogate with its constants rounded once, for lanes of one value type.
+/// The surrogate of a call, with its constants rounded once to the arithmetic of the call.
 template <class Real>
 class surrogate {
  public:
@@ -77,7 +78,8 @@ class surrogate {
     k3_down_ = static_cast<Real>(detail::k3_of(-static_cast<double>(clamp_)));
   }
 
-  /// rho A of a token, given its advantage times its extra constant weight if it has one.
+  /// rho and rho A of a token. `A` is its weighted advantage, which is the advantage times the token weight, if it has
+  /// one.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t,
                                                                              V advantage) const noexcept {
@@ -92,21 +94,21 @@ class surrogate {
     }
     return {advantage * used, rho, clamped, capped};
   }
-  /// Loss and gradient of a token, given what survives of it. `scale` is that of the aggregation. Where `gate` is 0 both
-  /// are exactly +0, whatever rho is.
+  /// Loss and gradient of a token that keeps the share `gate`. `scale` is that of the aggregation. Where `gate` is 0
+  /// both are exactly +0, whatever rho is. [Eq. 11]
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
   terms(token<V> const& t, surrogate_product<V> const& p, V gate, V scale) const noexcept {
     return differentiate(t, p, gate > V(0), -(p.value * gate), scale);
   }
-  /// The same where a token survives whole or not at all.
+  /// Loss and gradient of a token that is kept or masked.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
   terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
     return differentiate(t, p, kept, -p.value, scale);
   }
 
-  /// log rho and k3 of a token.
+  /// log rho and k3 of a token, after the clamp.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr ratio_estimates<V>
   estimates(token<V> const& t, surrogate_product<V> const& p) const noexcept {
@@ -114,7 +116,7 @@ class surrogate {
     return {max(min(d, V(clamp_)), V(-clamp_)),
             select(p.clamped, select(d > V(0), V(k3_up_), V(k3_down_)), t.k3(p.ratio))};
   }
-  /// May a ratio be capped?
+  /// True if ratios are capped.
   CPPO_HOST_DEVICE constexpr bool caps() const noexcept { return caps_; }
 
  private:
@@ -129,7 +131,7 @@ class surrogate {
 
   surrogate_form form_;
   bool caps_;
-  Real clamp_ = std::numeric_limits<Real>::max(), cap_{};  // a log ratio that is finite is never above the first
+  Real clamp_ = std::numeric_limits<Real>::max(), cap_{};  // no clamp: the largest number, which no log ratio exceeds
   Real smallest_{}, largest_{}, k3_up_{}, k3_down_{};
 };
 

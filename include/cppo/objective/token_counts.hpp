@@ -1,5 +1,5 @@
 /// @file
-/// How many tokens something became of: the part of a report that is counted token by token.
+/// The part of a report that is counted token by token.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,32 +8,32 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Valid tokens of a call, or of a part of it; and numbers that its outputs could not hold, of all outputs that are lent as
-/// floating-point numbers, `loss` and `gradient` first of all. `Count`: a whole number.
+/// Counts of the valid tokens of a call, or of a part of it, and of numbers that its outputs could not hold: those of
+/// every output lent as floating-point numbers, above all `loss` and `gradient`. `Count` is an integer type.
 ///
-/// A token teaches where its advantage times its token weight is not 0; the others have loss and gradient 0 whatever the
-/// mask says of them: those of a GRPO group with equal rewards, for example.
+/// A token teaches if its weighted advantage, which is advantage times token weight, is not 0. The others have loss and
+/// gradient 0 whether they are kept or masked: for example those of a GRPO group with equal rewards.
 template <class Count>
 struct token_counts {
   Count kept = 0;               ///< M_t = 1
-  Count kept_toward = 0;        ///< kept, and moving toward mu in a region that has that clause
+  Count kept_toward = 0;        ///< kept in a region with the toward-mu clause, and moving toward mu
   Count masked_ratio = 0;       ///< masked by a ratio interval
   Count masked_divergence = 0;  ///< masked, w_t D_t > delta
-  Count masked_budget = 0;      ///< masked by the prefix budget, and by no threshold on w_t D_t
+  Count masked_budget = 0;      ///< masked by the prefix budget, and by no threshold on w_t D_t [Fig. 7]
   Count masked_response = 0;    ///< masked with the whole response
-  Count masked_other = 0;       ///< masked by a user's clause
+  Count masked_other = 0;       ///< masked by a clause of the user's own
   Count clamped = 0;            ///< tokens whose log ratio was clamped
   Count capped = 0;             ///< tokens whose ratio was capped
   Count teaching_tokens = 0;    ///< tokens that teach: advantage times token weight is not 0
   Count teaching_kept = 0;      ///< kept tokens that teach
   Count teaching_toward = 0;    ///< `kept_toward` that teach
-  Count masked_high = 0;  ///< masked tokens that teach, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
-  Count masked_low = 0;   ///< masked tokens that teach, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
+  Count masked_high = 0;  ///< masked, teaches, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
+  Count masked_low = 0;   ///< masked, teaches, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
   Count not_finite = 0;         ///< tokens whose loss or gradient is not finite although their input is
-  Count stored_infinite = 0;    ///< numbers that are finite and became infinite in an output of fewer bits
-  Count stored_zero = 0;        ///< numbers that are not 0 and became 0 in one
+  Count stored_infinite = 0;    ///< finite numbers that became infinite in an output of fewer bits
+  Count stored_zero = 0;        ///< numbers other than 0 that became 0 in an output of fewer bits
 
-  /// f(name, member) for each count; of several objects, f(name, members).
+  /// Calls f(name, member) for each count; given several objects, f(name, members).
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F, class... Counts>
   CPPO_HOST_DEVICE static constexpr void each_token_count(F const& f, Counts&... of) {

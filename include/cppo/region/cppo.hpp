@@ -1,5 +1,5 @@
 /// @file
-/// CPPO: position-weighted threshold and cumulative prefix budget.
+/// CPPO: a position-weighted threshold and a prefix budget.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,28 +14,29 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Parameters of CPPO; defaults are Table 3's for a post-trained dense model.
+/// Parameters of CPPO. The defaults are Table 3's for a post-trained dense model.
 struct cppo_options {
   double delta = 0.15;     ///< threshold on w_t D_t, in [2^-126, 1000]
   double delta_b = 0.015;  ///< prefix-average budget
   double w_min = 0.8;      ///< weight of the last token, in (0, 1]
 };
 
-/// Parameters of CPPO with a calibrated budget; defaults are Table 3's for a dense Base model.
+/// Parameters of CPPO with a calibrated budget. The defaults are Table 3's for a dense Base model.
 struct calibrated_cppo_options {
   double delta = 0.15;    ///< threshold on w_t D_t, in [2^-126, 1000]
   double delta_b = 0.02;  ///< floor of the prefix-average budget
   double w_min = 0.8;     ///< weight of the last token, in (0, 1]
 };
 
-/// The CPPO mask with any budget: toward mu, or w_t D_t <= min(delta, delta + delta_b W_{t-1} - S_{t-1}). [Eq. 8-10]
+/// The CPPO region with any budget: keeps tokens that move toward mu or have w_t D_t <= min(delta, delta + delta_b
+/// W_{t-1} - S_{t-1}). [Eq. 8-10]
 template <divergence_score D, budget B>
 constexpr auto cppo_with(double delta, double w_min, D divergence, B source) noexcept {
   return trust_region(divergence, linear_weight(w_min),
                       toward_rollout | (divergence_within(delta) & prefix_budget(delta, source)));
 }
 
-/// Never: it says what is wrong.
+/// Chosen where an argument is no divergence or no budget: it does not compile, and says what is wrong.
 constexpr auto cppo_with(double delta, double w_min, detail::divergence_argument, detail::budget_argument) noexcept {
   return cppo_with(delta, w_min, binary_tv, fixed_budget(0.0));
 }
@@ -46,7 +47,7 @@ constexpr auto fixed_cppo(cppo_options o = {}, D divergence = {}) noexcept {
   return cppo_with(o.delta, o.w_min, divergence, fixed_budget(o.delta_b));
 }
 
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto fixed_cppo(cppo_options o, detail::divergence_argument) noexcept { return fixed_cppo(o); }
 
 /// CPPO with the budget calibrated per response; `delta_b` is the floor. [Eq. 22]
@@ -54,7 +55,7 @@ template <divergence_score D = binary_tv_t>
 constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}, calibration c = {}) noexcept {
   return cppo_with(o.delta, o.w_min, divergence, calibrated_budget(o.delta_b, c));
 }
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto calibrated_cppo(calibrated_cppo_options o, detail::divergence_argument, calibration = {}) noexcept {
   return calibrated_cppo(o);
 }

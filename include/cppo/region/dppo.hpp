@@ -14,7 +14,7 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Threshold on D_t; by the sign of the advantage where a side has its own. Written by name: `{.delta = 0.2}`.
+/// Parameters of DPPO. Written by name: `{.delta = 0.2}`.
 struct dppo_options {
   detail::by_name names = {};               ///< no number goes here: `{0.1, 0.2}` does not compile
   double delta = 0.15;                      ///< threshold on D_t, in [2^-126, 1000]
@@ -22,13 +22,13 @@ struct dppo_options {
   std::optional<double> delta_high = {};    ///< the same where A > 0; not given: delta
 };
 
-/// The DPPO mask: toward mu, or D_t <= delta. [Eq. 3]
+/// The DPPO region: keeps tokens that move toward mu or have D_t <= delta. [Eq. 3]
 template <divergence_score D = binary_tv_t>
 constexpr auto dppo(dppo_options const& o = {}, D divergence = {}) noexcept {
   auto const within = divergence_within(o.delta_low.value_or(o.delta), o.delta_high.value_or(o.delta));
   return trust_region(divergence, uniform_weight, toward_rollout | within);
 }
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto dppo(dppo_options const& o, detail::divergence_argument) noexcept { return dppo(o); }
 
 }}  // namespace cppo

@@ -40,37 +40,37 @@ inline constexpr std::string_view region_names[] = {
 
 }  // namespace detail
 
-/// A divergence chosen at run time: an index into `divergence_names()`.
+/// A divergence chosen at run time, by its index in `divergence_names()`. The region has one type for all of them.
 class named_divergence {
  public:
-  /// The divergence at a position in `divergence_names()`.
+  /// The divergence at this index of `divergence_names()`.
   explicit constexpr named_divergence(int index) noexcept : index_(index) {}
-  /// Looks a name up; index -1 if there is none of that name.
+  /// The divergence of this name; its index is -1 if there is none.
   static constexpr named_divergence find(std::string_view name) noexcept {
     for (int i = 0; i < count; ++i) {
       if (detail::divergence_names[i] == name) return named_divergence(i);
     }
     return named_divergence(-1);
   }
-  /// Position in `divergence_names()`.
+  /// Index in `divergence_names()`.
   CPPO_HOST_DEVICE constexpr int index() const noexcept { return index_; }
-  /// Is there a divergence at this position (was the name known)?
+  /// Checks that there is a divergence at the index, so that the name was known.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {index_ >= 0 && index_ < count, "named_divergence", static_cast<double>(index_),
             "a position in divergence_names(): -1 says that find() knows no such name"};
   }
-  /// f(D) of the divergence that was chosen. Pre: check().
+  /// Calls f(D) with the divergence chosen. Pre: check().
   template <class F>
   constexpr auto visit(F const& f) const {
     return visit_in(f, detail::named_divergences{});
   }
-  /// The input that must be lent.
+  /// The input it reads, which must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
-  /// Must the chosen one be evaluated one token at a time (the Top-K forms)?
+  /// True if the divergence chosen must be evaluated one token at a time (the Top-K forms).
   CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
     return reads() == argument::token_id || reads() == argument::top_k;
   }
-  /// No D of the chosen one is above it.
+  /// The largest D of the divergence chosen.
   constexpr double largest() const noexcept { return largest_of(detail::named_divergences{}); }
   /// D_t. Pre: one lane, or not `one_token_only()`.
   template <class V>
@@ -113,8 +113,9 @@ class named_divergence {
   int index_;
 };
 
-/// A trust region as a configuration file gives it. Fields that a region does not read are ignored; a threshold or
-/// budget that is not given is the default of the region's own factory (`dppo`, `fixed_cppo`, `calibrated_cppo`, `trm_max`).
+/// A trust region as a configuration file gives it. Fields that a region does not use are ignored. A threshold or
+/// budget that is not given has the default of the region's own function (`dppo`, `fixed_cppo`, `calibrated_cppo`,
+/// `trm_max`).
 struct region_config {
   std::string_view region = "cppo";           ///< one of `region_names()`
   std::string_view divergence = "binary_tv";  ///< one of `divergence_names()`; under ppo and none, for the report alone
@@ -136,7 +137,7 @@ constexpr auto const& divergence_names() noexcept { return detail::divergence_na
 namespace detail {
 
 constexpr auto named_ppo(region_config const& c) noexcept {
-  double const e = c.epsilon;  // no optional is copied: g++ 12 warns of the number that it may not hold
+  double const e = c.epsilon;  // no optional is copied: g++ 12 would warn of the number that it may not hold
   return ppo({.epsilon_low = c.epsilon_low.value_or(e), .epsilon_high = c.epsilon_high.value_or(e)});
 }
 
@@ -162,9 +163,9 @@ constexpr bool visit_cppo(region_config const& c, named_divergence d, F&& f) {
 
 }  // namespace detail
 
-/// Calls `f(region)` with the trust region that `c` names; false, and no call, if a name is unknown.
+/// Calls `f(region)` with the trust region that `c` names. Returns false, without a call, if a name is unknown.
 ///
-/// Each region is a different type, so `f` is generic. The divergence is chosen per call, not per type.
+/// Each region is a type of its own, so `f` is generic. The divergence is chosen at run time and adds no types.
 template <class F>
 constexpr bool visit_region(region_config const& c, F&& f) {
   named_divergence const d = named_divergence::find(c.divergence);

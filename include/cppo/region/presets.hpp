@@ -1,12 +1,13 @@
 /// @file
-/// Table 3 of the paper by setting.
+/// The regions of the paper's Table 3, by setting.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
 #include <cppo/region/cppo.hpp>
 
-/// The paper's parameters by setting [Table 3]. The divergence is Binary-TV unless given; the paper trains with Top-K.
+/// The paper's parameters by setting [Table 3]. The divergence is Binary-TV unless given; the paper trains with Top-K
+/// TV.
 namespace cppo { inline namespace CPPO_ABI { namespace presets {
 
 /// Dense, post-trained (Qwen3-1.7B): delta 0.15, delta_b 0.015 fixed, w_min 0.8.
@@ -27,7 +28,7 @@ constexpr auto moe_base(D divergence = {}) noexcept {
   return calibrated_cppo({.delta = 0.20, .delta_b = 0.020, .w_min = 0.8}, divergence);
 }
 
-/// Never: they say what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 /// @{
 constexpr auto dense_post_trained(detail::divergence_argument) noexcept { return dense_post_trained(); }
 constexpr auto dense_base(detail::divergence_argument) noexcept { return dense_base(); }

@@ -1,5 +1,5 @@
 /// @file
-/// What a region without a divergence measures all the same.
+/// A divergence for the report of a region that has none.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,11 +9,11 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// The same region with a divergence for its report and its traces: `reporting(ppo(), binary_tv)`, whose drift can be
+/// The same region with a divergence for its report and its trace. The drift of `reporting(ppo(), binary_tv)` can be
 /// compared with that of `fixed_cppo()`.
 ///
-/// Mask, gate, loss and gradient keep their bits: the mask sees no D. What is traced of D_t, Z_t and S_{t-1} is that of
-/// the divergence. Cost: what the divergence costs.
+/// Mask, gate, loss and gradient keep their bits: the mask sees no D. The D_t, Z_t and S_{t-1} of the trace are the
+/// divergence's. Cost: one evaluation of the divergence per token.
 template <weight_schedule W, token_mask M, gate G, divergence_score D>
 constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence) noexcept {
   constexpr bool decides_without_it = detail::together<reported<D>, M>::has_drift_it_asks_for;
@@ -23,7 +23,8 @@ constexpr auto reporting(region<no_divergence_t, W, M, G> const& r, D divergence
   if constexpr (!decides_without_it) return r;
   else return region<reported<D>, W, M, G>(reported<D>{divergence}, r.weight(), r.mask(), r.gate());
 }
-/// Never: they say what to do.
+/// Chosen for a region that has a divergence, or for arguments of other kinds: it does not compile, and says what to
+/// do.
 /// @{
 template <class Own, class W, class M, class G>
 constexpr auto reporting(region<Own, W, M, G> const& r, detail::divergence_argument) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// TRM: a whole response is kept or dropped.
+/// TRM: a whole response is kept or masked.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,25 +11,25 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Threshold on a response's KL.
+/// Parameters of TRM.
 struct trm_options {
-  double delta = 0.05;  ///< on the max or the mean of D_t
+  double delta = 0.05;  ///< threshold on the max or the mean of D_t
 };
 
-/// TRM-Max: the response is kept iff max_t D_t <= delta. No one-sided clause. [App. D]
+/// TRM-Max: keeps the response iff max_t D_t <= delta. There is no one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
 constexpr auto trm_max(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_max_within(o.delta));
 }
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto trm_max(trm_options o, detail::divergence_argument) noexcept { return trm_max(o); }
 
-/// TRM-Avg: the response is kept iff mean_t D_t <= delta. No one-sided clause. [App. D]
+/// TRM-Avg: keeps the response iff mean_t D_t <= delta. There is no one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
 constexpr auto trm_mean(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_mean_within(o.delta));
 }
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto trm_mean(trm_options o, detail::divergence_argument) noexcept { return trm_mean(o); }
 
 }}  // namespace cppo

@@ -1,5 +1,5 @@
 /// @file
-/// A trust region: divergence, weight, mask and gate bound into one value that every executor runs.
+/// A trust region: divergence, weight, mask and gate in one value, which every executor runs.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -16,13 +16,13 @@
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
-/// What only a region with a divergence has.
+/// The needs that only a region with a divergence can meet.
 inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
-/// Prefix budgets that a mask holds, negated or not.
+/// The number of prefix budgets of a mask, negated ones too.
 template <class M>
 inline constexpr int prefix_budgets = leaves<M, prefix_account>();
 
-/// What parts that are sound on their own may not have together.
+/// True if a divergence and a mask, each in order by itself, may stand in one region.
 template <class D, class M>
 struct together {
   static constexpr bool one_budget_at_most = prefix_budgets<M> <= 1;
@@ -32,54 +32,55 @@ struct together {
 };
 }  // namespace detail
 
-/// A trust region. Trivially copyable: a value on the stack, a kernel argument.
+/// A trust region. Trivially copyable: a value on the stack, or a kernel argument.
 ///
-///     Z_t = w_t D_t,   M_t = mask(token)          hard
-///                      M_t = 1 if mask(token), else g(excess)   soft [App. C]
+///     Z_t = w_t D_t
+///     M_t = mask(token)                            hard [Eq. 10]
+///     M_t = 1 if mask(token), else g(excess)       soft [App. C]
 template <divergence_score D, weight_schedule W, token_mask M, gate G = hard_gate_t>
 class region {
  public:
   using divergence_type = D;  ///< how far pi is from mu
   using weight_type = W;      ///< how much a position counts
   using mask_type = M;        ///< which tokens are kept
-  using gate_type = G;        ///< what survives past the boundary
+  using gate_type = G;        ///< the share of an update that survives beyond the boundary
 
-  /// Is the gate soft?
+  /// True if the gate is soft.
   static constexpr bool is_soft = !std::is_same_v<G, hard_gate_t>;
   /// Union of what the parts need.
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
                                   (is_soft ? needs::prefix_values : needs::none);
-  /// Does the mask hold a prefix budget, negated or not?
+  /// True if the mask holds a prefix budget, negated or not.
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
   static_assert(detail::together<D, M>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
 
-  /// Binds the parts; see `trust_region` and `softened`.
+  /// Takes the parts. Use `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
       : divergence_(divergence), weight_(weight), mask_(mask), gate_(gate) {}
 
-  /// The parts.
+  /// The divergence.
   CPPO_HOST_DEVICE constexpr D const& divergence() const noexcept { return divergence_; }
   CPPO_HOST_DEVICE constexpr W const& weight() const noexcept { return weight_; }  ///< weight schedule
   CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
   CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
 
-  /// Are all parameters in range? The first that is not: divergence, weight, mask from left to right, gate.
+  /// The first parameter out of range, in the order divergence, weight, mask from left to right, gate.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
                                 detail::parameters_of(mask_), detail::parameters_of(gate_)});
   }
-  /// Is the token kept?
+  /// True if the token is kept.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
     return mask_(seen(t));
   }
-  /// How far past its boundary the token is. [Eq. 19]
+  /// How far beyond its boundary the token is. [Eq. 19]
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return detail::excess_of(mask_, seen(t));
   }
-  /// What multiplies the token's loss, given `keeps(t)`; 0 where a mask is out and cannot say by how much.
+  /// The factor on the token's loss, given `keeps(t)`. 0 for a masked token if the mask has no `excess`.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
     if constexpr (!is_soft) {
@@ -89,8 +90,8 @@ class region {
       return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
     }
   }
-  /// delta_b of a response from its statistics, in [0, 1000]: what a budget returns beyond counts as the nearer end, NaN
-  /// as 0. 0 without a prefix budget.
+  /// delta_b of a response from its statistics, brought into [0, 1000]; NaN counts as 0. Returns 0 without a prefix
+  /// budget.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
@@ -100,8 +101,8 @@ class region {
       return b > 0.0 ? (b < max_score ? b : max_score) : 0.0;
     }
   }
-  /// c_t: the smaller of the threshold on Z_t and of what the prefix leaves, `room` = delta + delta_b W_{t-1} - S_{t-1};
-  /// 1000 without either. Of several thresholds on Z_t none is the one: then what the prefix leaves. [Eq. 8]
+  /// c_t: the smaller of the threshold on Z_t and of `room` = delta + delta_b W_{t-1} - S_{t-1}, which is what the
+  /// prefix leaves; 1000 if there is neither. Where there are several thresholds on Z_t, none is taken. [Eq. 8]
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t, V room) const noexcept {
     V c(max_score);
@@ -111,8 +112,8 @@ class region {
     }
     return c;
   }
-  /// f(decision, tokens it was taken for), for each decision that the mask can come to, given `keeps(t)`. Of several
-  /// clauses that a masked token fails, the first in this order decided.
+  /// Calls f(decision, mask of the tokens with that decision) for each decision that the mask can come to, given
+  /// `keeps(t)`. Where a masked token fails several clauses, the first in this order decides.
   template <class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
                                                                    F const& f) const noexcept {
@@ -130,21 +131,21 @@ class region {
       f(decision::kept, kept);
     }
   }
-  /// Which clause decided, as the number of a `decision`, given `keeps(t)`.
+  /// The number of the token's `decision`, given `keeps(t)`.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V decided_by(token<V> const& t, typename V::mask kept) const noexcept {
     V code(0);
     each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
     return code;
   }
-  /// Initial slack of the prefix budget; 0 without one.
+  /// The initial slack delta of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
     if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).delta();
     else return 0.0;
   }
 
  private:
-  /// The token as the parts that decide see it: a divergence for the report alone they do not.
+  /// The token as mask and gate see it: without a divergence that is for the report alone.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
     if constexpr (!detail::reports_only<D>) {
@@ -172,7 +173,7 @@ class region {
 };
 
 namespace detail {
-/// f(input), for each input that a part of the region says must be lent.
+/// Calls f(argument) for each input that a part of the region reads.
 template <class D, class W, class M, class G, class F>
 constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
   each_input(r.divergence(), f);
@@ -182,7 +183,7 @@ constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
 }
 }  // namespace detail
 
-/// A type made by `trust_region` (or shaped like it).
+/// A trust region: a type made by `trust_region`, or one of the same shape.
 template <class R>
 concept trust_region_like = detail::trivially_copyable_value<R> && requires {
   typename R::divergence_type;
@@ -193,14 +194,14 @@ concept trust_region_like = detail::trivially_copyable_value<R> && requires {
 };
 
 namespace detail {
-/// Keeps every token: stands for regions that were refused.
+/// A region that keeps every token. It stands in for one that was refused, so that no other error follows.
 using open_region = region<no_divergence_t, uniform_weight_t, keep_all_t>;
 inline constexpr open_region no_region(no_divergence, uniform_weight, keep_all, hard_gate);
 template <class D, class W, class M>
 concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask<M>;
 }  // namespace detail
 
-/// Binds a divergence, a weight schedule and a mask into a `region<D, W, M>`.
+/// Makes a region of a divergence, a weight and a mask. [Eq. 10]
 template <divergence_score D, weight_schedule W, token_mask M>
 constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
   using parts = detail::together<D, M>;
@@ -215,7 +216,7 @@ constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
   if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
   else return detail::no_region;
 }
-/// Never: they say what is wrong.
+/// Chosen where an argument is not the part that belongs there: it does not compile, and says what is wrong.
 /// @{
 template <detail::any_part D, detail::any_part W, detail::any_part M>
   requires(!detail::parts_in_order<D, W, M>)
@@ -228,15 +229,15 @@ constexpr auto trust_region(detail::divergence_argument, detail::weight_argument
 }
 /// @}
 
-/// The same region with a soft gate: a token past the boundary keeps the share g(x_t) of its update. [App. C, Eq. 19-20]
+/// The same region with a soft gate: a token beyond the boundary keeps the share g(x_t) of its update. [Eq. 19-20]
 ///
-/// x_t is the masks' excess: the larger over `&`, the smaller over `|`, 0 for a token kept as toward mu. Tokens that the
-/// hard mask keeps have gate 1 exactly.
+/// x_t is the mask's excess: the larger over `&`, the smaller over `|`, and 0 for a token that is kept because it moves
+/// toward mu. Tokens that the hard mask keeps have gate 1 exactly.
 template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
 constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
   return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
 }
-/// Never: they say what is wrong.
+/// Chosen where an argument is no region or no gate: it does not compile, and says what is wrong.
 /// @{
 template <class D, class W, class M, class H>
 constexpr auto softened(region<D, W, M, H> const& hard, detail::gate_argument) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// One call with every output captured, to be compared bit by bit.
+/// One call with every output captured, to be compared bit for bit.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -17,7 +17,7 @@ enum class captured : std::uint8_t {
   mask,
   loss,
   gradient,
-  gate,  // the first that makes a call one with trace
+  gate,  // the first output that only a call with a trace or a gate has
   divergence,
   weight,
   weighted_divergence,
@@ -27,11 +27,11 @@ enum class captured : std::uint8_t {
   excess,
   decision,
 };
-/// How many there are.
+/// The number of outputs.
 inline constexpr std::size_t captured_outputs = 12;
-/// How many a call without trace has.
+/// The number of outputs of a call that asks for loss, gradient and mask alone.
 inline constexpr std::size_t captured_without_trace = 3;
-/// Their names.
+/// The names of the outputs.
 inline constexpr std::string_view output_names[captured_outputs] = {
     "mask",   "loss",                "gradient",     "gate",          "divergence",
     "weight", "weighted_divergence", "prefix_drift", "prefix_weight", "threshold",
@@ -48,7 +48,7 @@ struct captured_run {
   std::vector<Real> const& operator[](captured c) const noexcept { return column[static_cast<std::size_t>(c)]; }
 };
 
-/// What stands in output buffers before a call, so that a slot that is not written shows.
+/// The value in output buffers before a call, by which a slot that is not written is found.
 inline constexpr double unwritten = 77.0;
 
 /// What a run asks for.
@@ -59,7 +59,8 @@ enum class asks_for : std::uint8_t {
 
 namespace kernels {
 
-/// One call on a view of `slots` slots, which asks for the first `columns` outputs and, past these three, for a report.
+/// Runs one call on a view of `slots` slots. It asks for the first `columns` outputs, and for a report if there are
+/// more than three.
 template <class Executor, class Real, class Region>
 void capture_columns(captured_run<Real>& r, std::size_t columns, Executor const& executor,
                      rollout_batch_view<Real> const& batch, std::size_t slots, Region const& region,
@@ -84,9 +85,10 @@ void capture_columns(captured_run<Real>& r, std::size_t columns, Executor const&
 
 }  // namespace kernels
 
-/// Runs a call on a view of `slots` slots. Without trace: loss, gradient and mask alone, as a trainer asks; executors
-/// take another path to them then, the shortest. With trace it is called twice, since some take yet another path to a
-/// report: what the second call writes, a trace apart, is kept; slots in which the two differ hold `unwritten`.
+/// Runs a call on a view of `slots` slots. Without trace it asks for loss, gradient and mask alone, as a trainer does,
+/// for which executors have their fastest path. With trace it is run twice, because some executors have another path
+/// for calls that also make a report. The second call's outputs are kept, except the trace, which is the first one's;
+/// slots in which the two differ hold `unwritten`.
 template <class Executor, class Real, class Region>
 captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Real> const& batch, std::size_t slots,
                                 Region const& region, loss_options const& options,
@@ -118,7 +120,7 @@ captured_run<typename generated_batch<T>::real> capture(Executor const& executor
   return capture_view(executor, batch.view(), static_cast<std::size_t>(batch.slots()), region, options, asked);
 }
 
-/// The same bits?
+/// True if both have the same bits.
 template <class T>
 bool same_bits(T const& a, T const& b) noexcept {
   return std::memcmp(&a, &b, sizeof(T)) == 0;
@@ -126,15 +128,15 @@ bool same_bits(T const& a, T const& b) noexcept {
 
 /// A place where two runs differ.
 struct difference {
-  bool found = false;        ///< is there one?
+  bool found = false;        ///< true if there is one
   std::string_view output;   ///< which output
   index_t slot = -1;         ///< slot of the first run
   double got = 0.0;          ///< its value
   double expected = 0.0;     ///< what the second run has there
 };
 
-/// The first difference of `got` from `expected` over the slots `rows` of `got`; slot s of `got` is slot `source[s]` of
-/// `expected`, or s itself where `source` is empty. A slot without source must hold +0.
+/// The first difference of `got` from `expected` over the slots `rows` of `got`. Slot s of `got` is slot `source[s]` of
+/// `expected`, or s itself if `source` is empty. A slot without source must hold +0.
 template <class Real>
 difference compare(captured_run<Real> const& got, captured_run<Real> const& expected, slot_rows const& rows,
                    std::vector<index_t> const& source = {}) {
@@ -154,7 +156,7 @@ difference compare(captured_run<Real> const& got, captured_run<Real> const& expe
   return {};
 }
 
-/// The first slot without a token that does not hold +0, or is another call's and was written.
+/// The first slot without a token that does not hold +0, or that belongs to another call and was written.
 template <element T, class Real>
 difference nonzero_excluded(generated_batch<T> const& batch, captured_run<Real> const& run) {
   slot_rows excluded = batch.part ? batch.rows() : batch.rows_and_spare();

@@ -1,5 +1,6 @@
 /// @file
-/// What must not change a bit, tried on one batch: executors, poison, holes, padding, order, company, cuts.
+/// Checks on one batch that nothing changes a bit that must not: executors, poisoned slots, holes, padding, order,
+/// other responses, cuts.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,21 +11,21 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespace CPPO_TESTED_ON {
 
-/// The checks on one batch of elements T. Everything is compared with one run on `seq`.
+/// The checks on one batch of elements T. Every run is compared with one run on `seq`.
 template <element T>
 class batch_check {
   using real = typename generated_batch<T>::real;
 
  public:
-  /// Faults and counts go to `log`.
+  /// Takes the batch. Faults and counts go to `log`.
   batch_check(region_runner<real> const& runner, generated_batch<T> const& batch, loss_options const& options,
               check_log& log)
       : runner_(runner), batch_(batch), options_(options), log_(log), whole_(runner.run(0, batch, options)) {}
 
-  /// The run that everything is compared with.
+  /// The run on `seq` with which all others are compared.
   captured_run<real> const& whole() const noexcept { return whole_; }
 
-  /// All of them but `threads`.
+  /// Makes all checks except `threads`.
   void check() {
     if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome));
     difference const stray = nonzero_excluded(batch_, whole_);
@@ -44,7 +45,7 @@ class batch_check {
     if (options_.positions != position_convention::padded_column) rearrange_all();
   }
 
-  /// The batch many times over, so that threads are worth starting.
+  /// Runs the batch repeated many times, so that threads are worth starting.
   void threads() {
     slot_rows const rows = batch_.rows();
     slot_rows many;
@@ -109,7 +110,7 @@ class batch_check {
     if (!shortest.empty()) cut_everywhere(shortest);
   }
 
-  /// The shortest response of two slots or more, its first six slots.
+  /// The first six slots of the shortest response of two slots or more.
   std::vector<index_t> cuttable() const {
     std::vector<index_t> best;
     for (std::vector<index_t> const& row : batch_.rows()) {
@@ -119,7 +120,7 @@ class batch_check {
     return best;
   }
 
-  /// Runs pieces on every executor; slot s of the pieces is slot `source[s]` of `expected`.
+  /// Runs pieces on every executor. Slot s of the pieces is slot `source[s]` of `expected`.
   void run_pieces(std::string_view what, slot_rows rows, std::vector<index_t> const& response_of,
                   std::vector<index_t> const& order_of, index_t responses, generated_batch<T> const& from,
                   captured_run<real> const& expected) {
@@ -139,7 +140,7 @@ class batch_check {
     }
   }
 
-  /// Every response in three pieces that lie in reverse order.
+  /// Runs every response in three pieces, which lie in reverse order.
   void cut_in_three() {
     slot_rows rows;
     std::vector<index_t> response_of, order_of;
@@ -156,7 +157,7 @@ class batch_check {
     run_pieces("pieces", std::move(rows), response_of, order_of, batch_.responses, batch_, whole_);
   }
 
-  /// One short response cut in every way there is.
+  /// Runs one short response, cut in every possible way.
   void cut_everywhere(std::vector<index_t> const& slots) {
     rearranged_batch<T> const uncut = rearranged(batch_, {slots}, arrangement::packed);
     slot_rows rows;

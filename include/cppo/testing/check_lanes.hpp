@@ -1,5 +1,5 @@
 /// @file
-/// Are a region's parts the same on one lane and on four, and when they are asked again? Needs no SIMD.
+/// Checks that a region's parts give the same on one lane and on four, and when asked again. Needs no SIMD.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,19 +12,19 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side,
-/// then on one lane once more, last token first.
+/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side;
+/// then once more on one lane, the last token first.
 template <class Region>
 class lane_check {
   using one = token<float_lane>;
   using four = token<emulated_lane>;
 
  public:
-  /// `run` is a traced run of `region` on `batch`: it supplies sums that tokens may ask for.
+  /// `run` is a run of `region` on `batch` with a trace, which supplies the sums that tokens may ask for.
   lane_check(Region const& region, generated_batch<float> const& batch, captured_run<float> const& run, check_log& log)
       : region_(region), untouched_(region), batch_(batch), view_(batch.view()), run_(run), log_(log) {}
 
-  /// All responses.
+  /// Checks all responses.
   void check() {
     for (index_t b = 0; b < batch_.responses && log_.ok(); ++b) {
       row_ = batch_.token_row(b);
@@ -35,7 +35,7 @@ class lane_check {
   }
 
  private:
-  /// Slot of lane k of the group; lanes past the end repeat the last token.
+  /// The slot of lane k of the group. Lanes past the end repeat the last token.
   std::size_t slot(std::size_t k) const {
     return static_cast<std::size_t>(row_[std::min(first_ + k, row_.size() - 1)]);
   }
@@ -63,7 +63,8 @@ class lane_check {
     again(single);
   }
 
-  /// The tokens of the group from the last to the first, each asked a different number of times, by a region that has
+  /// Asks for the tokens of the group from the last to the first, each a different number of times, by a copy of the
+  /// region that has not been asked before.
   /// not been asked before.
   void again(std::array<one, 4> const& single) {
     Region const fresh = untouched_;
@@ -131,7 +132,7 @@ class lane_check {
     return t;
   }
 
-  /// D on four lanes, or lane by lane where the score exists for one token only.
+  /// D on four lanes, or lane by lane if the divergence exists for one token only.
   void score(four& t, std::array<one, 4> const& single) const {
     using D = typename Region::divergence_type;
     bool wide = detail::scores_on<D, emulated_lane>;

@@ -1,5 +1,5 @@
 /// @file
-/// One call that puts a trust region of your own through what the library's are tested for.
+/// Checks a trust region of your own with the tests that the library's regions pass.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,7 +14,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespac
 template <class Region>
 class region_check {
  public:
-  /// On `seq`, on `simd` where it is built, and on further executors.
+  /// Checks on `seq`, on `simd` if it is built, and on further executors.
   template <class... Executor>
   region_check(Region const& region, check_options const& o, named_executor<Executor> const&... further)
       : region_(region), o_(o), narrow_(region, further...), wide_(region) {
@@ -25,7 +25,7 @@ class region_check {
     });
   }
 
-  /// All batches, until a fault is found.
+  /// Runs all batches, until a fault is found.
   check_result run() {
     for (int k = 0; k < o_.batches && log_.ok(); ++k) {
       std::uint64_t const seed = o_.seed + static_cast<std::uint64_t>(k);
@@ -45,7 +45,7 @@ class region_check {
   }
 
  private:
-  /// How the loss is formed differs from batch to batch.
+  /// Draws how the loss is formed, for each batch anew.
   static loss_options draw_options(std::uint64_t seed, index_t max_length) {
     random_source random(seed ^ 0x5bd1e995U);
     loss_options o{.horizon = 2 * max_length + 16};
@@ -125,14 +125,14 @@ class region_check {
 };
 
 /// Runs a region on random batches and compares, bit for bit: a call with its repetition; `seq` with `simd` at one and
-/// three threads (where it is built) and with `further` executors, with and without trace; one lane with four, and with itself asked
-/// again, in another order; excluded
-/// slots full of NaN, infinities and junk; holes with removed tokens; other orders, paddings and layouts; every
-/// response alone; every response in pieces, a short one cut in every way. Then, in double, with a plain loop that shares only
-/// the region's own parts: decisions unless they are too close to call, values to 1e-9.
+/// three threads (if it is built) and with `further` executors, with and without trace; one lane with four, and with
+/// itself when asked again in another order; excluded slots full of NaN, infinities and junk; holes with removed
+/// tokens; other orders, paddings and layouts; every response alone; every response in pieces, and a short one cut in
+/// every way. Then it compares in double with a plain loop that shares only the region's own parts: decisions, unless
+/// they are too close to call, and values to 1e-9.
 ///
-/// Batches differ in layout, element type and loss options. `further` executors run float calls.
-/// Cost: about 1 ms a batch; for tests.
+/// Batches differ in layout, element type and loss options. `further` executors run calls in float. Cost: about 1 ms a
+/// batch. For tests.
 template <trust_region_like Region, class... Executor>
 check_result check_region(Region const& region, check_options const& options = {},
                           named_executor<Executor> const&... further) {

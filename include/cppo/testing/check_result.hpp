@@ -1,5 +1,5 @@
 /// @file
-/// What `check_region` is asked and what it answers.
+/// The options and the result of `check_region`.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,25 +12,25 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// What `check_region` draws.
+/// The options of `check_region`.
 struct check_options {
   int batches = 60;                  ///< random batches
-  std::uint64_t seed = 1;            ///< of the first one
-  bool threads = true;               ///< also one batch long enough to be worth threads (60 000 slots)?
-  generator_options generate = {};   ///< lists and divergences are added by themselves where the region reads them
+  std::uint64_t seed = 1;            ///< seed of the first batch
+  bool threads = true;               ///< true: also one batch long enough to be worth threads (60 000 slots)
+  generator_options generate = {};   ///< lists and divergences are added where the region reads them
 };
 
-/// What `check_region` found.
+/// The result of `check_region`.
 struct check_result {
-  bool ok = true;            ///< nothing
-  std::string message;       ///< the first fault: which check, which batch, where, got and expected
-  std::string check;         ///< the first fault: which check
-  std::uint64_t seed = 0;    ///< of the batch: `generate<T>(seed, options.generate)`
-  index_t response = -1;     ///< which response of the batch that was run (pieces are responses of theirs)
-  index_t token = -1;        ///< which slot of it
+  bool ok = true;            ///< true if there is no fault
+  std::string message;       ///< the first fault: which check, which batch, where, what was found and what was expected
+  std::string check;         ///< the name of the check that failed first
+  std::uint64_t seed = 0;    ///< seed of the batch that failed: `generate<T>(seed, options.generate)`
+  index_t response = -1;     ///< the response that failed, in the batch that was run (pieces count as responses)
+  index_t token = -1;        ///< the slot of it that failed
   index_t batches = 0;       ///< batches drawn
   index_t compared = 0;      ///< values compared
-  index_t too_close = 0;     ///< tokens whose decision the plain loop found too close to call: not compared
+  index_t too_close = 0;     ///< tokens not compared, because the plain loop found their decision too close to call
   /// Same as `ok`.
   explicit operator bool() const noexcept { return ok; }
 };
@@ -40,19 +40,19 @@ class check_log {
  public:
   /// What was found so far.
   check_result const& result() const noexcept { return result_; }
-  /// Nothing yet?
+  /// True if there is no fault so far.
   bool ok() const noexcept { return result_.ok; }
-  /// A batch begins.
+  /// Begins a batch.
   void begin(std::uint64_t seed) noexcept {
     seed_ = seed;
     ++result_.batches;
   }
-  /// Counts values.
+  /// Counts values that were compared.
   void count(std::size_t values) noexcept { result_.compared += static_cast<index_t>(values); }
-  /// Counts a token left out.
+  /// Counts a token that was not compared.
   void skip() noexcept { ++result_.too_close; }
 
-  /// A fault without a place.
+  /// Records a fault without a place.
   void fail(std::string_view check, std::string_view detail) {
     if (!result_.ok) return;
     result_.ok = false;
@@ -60,7 +60,7 @@ class check_log {
     result_.seed = seed_;
     result_.message = result_.check + ", batch " + std::to_string(seed_) + ": " + std::string(detail);
   }
-  /// A fault at slot `token` of `response`.
+  /// Records a fault at slot `token` of `response`.
   void fail(std::string_view check, std::string_view output, index_t response, index_t token, double got,
             double expected) {
     if (!result_.ok) return;
@@ -71,7 +71,7 @@ class check_log {
     result_.response = response;
     result_.token = token;
   }
-  /// A difference between two runs; `rows` are those of the run that was compared.
+  /// Records a difference between two runs. `rows` are those of the run that was compared.
   void fail(std::string_view check, difference const& d, slot_rows const& rows) {
     for (std::size_t b = 0; b < rows.size(); ++b) {
       for (std::size_t i = 0; i < rows[b].size(); ++i) {

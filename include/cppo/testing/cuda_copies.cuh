@@ -1,5 +1,5 @@
 /// @file
-/// Runs calls on a device wherever their buffers lie: what compares executors on a host compares a device too.
+/// Runs calls on a device wherever their buffers are: tests that compare executors on a host then compare a device too.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,30 +14,30 @@ namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
 namespace kernels {
 
-/// Copies on the device, freed at the end.
+/// Copies of host memory on the device. They are freed in the destructor.
 class device_copies {
  public:
-  /// Copies in `stream`.
+  /// Makes copies in `stream`.
   explicit device_copies(cudaStream_t stream) noexcept : stream_(stream) {}
   device_copies(device_copies const&) = delete;
   device_copies& operator=(device_copies const&) = delete;
   ~device_copies() {
     for (copy const& c : copies_) (void)cudaFreeAsync(c.device, stream_);
   }
-  /// Where `bytes` bytes from `host` on are copied to.
+  /// The address of a device copy of `bytes` bytes from `host` on.
   template <class T>
   T const* of(T const* host, std::size_t bytes) {
     if (host == nullptr || bytes == 0) return host;
     return static_cast<T const*>(copy_of(host, {reinterpret_cast<std::uintptr_t>(host), static_cast<index_t>(bytes)}));
   }
-  /// The same for a buffer's memory, whatever its strides.
+  /// Replaces `data` by the address of a copy of the buffer's memory, whatever its strides.
   void move(void const*& data, cppo::detail::footprint const& f) {
     if (f.size == 0) return;
     auto const* const host = static_cast<char const*>(data);
     auto const skipped = static_cast<index_t>(f.first() - reinterpret_cast<std::uintptr_t>(data));
     data = static_cast<char const*>(copy_of(host + skipped, f)) - skipped;
   }
-  /// Copies every element since copy `first` back, and nothing that lies between: it may be another buffer's.
+  /// Copies every element since copy `first` back, and nothing that lies between: that may be another buffer's.
   void bring_back(std::size_t first) {
     std::vector<char> bytes;
     for (std::size_t k = first; k < copies_.size(); ++k) {
@@ -54,7 +54,7 @@ class device_copies {
       }
     }
   }
-  /// How many there are.
+  /// The number of copies.
   std::size_t size() const noexcept { return copies_.size(); }
   /// The first error that CUDA reported.
   cudaError_t error() const noexcept { return error_; }

@@ -1,5 +1,5 @@
 /// @file
-/// Four float tokens as a lane register without any SIMD: shows whether a part is the same on one lane and on many.
+/// Four float tokens as a lane register, without SIMD. With it a part can be compared on one lane and on many.
 #pragma once
 
 #include <cppo/macros_off.inc>

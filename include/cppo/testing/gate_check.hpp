@@ -1,5 +1,5 @@
 /// @file
-/// Is a gate admissible? [App. C]
+/// Checks that a gate is admissible. [App. C]
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,18 +10,18 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// What `check_gate` found: the first argument at which the gate breaks a condition.
+/// What `check_gate` finds: the first argument at which the gate breaks a condition.
 struct gate_fault {
-  bool found = false;             ///< is there one?
-  float x = 0.0F;                 ///< where
+  bool found = false;             ///< true if there is one
+  float x = 0.0F;                 ///< the argument
   float value = 0.0F;             ///< g(x)
-  std::string_view condition;     ///< which condition
+  std::string_view condition;     ///< the condition that it breaks
   /// Same as `found`.
   explicit constexpr operator bool() const noexcept { return found; }
 };
 
-/// The bits of the next float to try: dense around 1, and 1 itself, its neighbour above and the largest float among
-/// them; 0x7f800000 past the last.
+/// The bits of the next float to try; 0x7f800000 after the last. Floats are dense around 1, and 1, the next float above
+/// it, and the largest float are among them.
 constexpr std::uint32_t next_probe(std::uint32_t bits) noexcept {
   constexpr std::uint32_t one = 0x3f800000U;
   constexpr std::uint32_t largest = 0x7f7fffffU;
@@ -32,8 +32,8 @@ constexpr std::uint32_t next_probe(std::uint32_t bits) noexcept {
   return next < largest ? next : largest;
 }
 
-/// Tries a gate on about 280 000 floats from 0 to the largest, ascending: 0 <= g <= 1, g(x) = 1 for x <= 1,
-/// non-increasing, x g(x) <= 1 beyond 1 (up to two roundings). [Eq. 20]
+/// Tries a gate on about 280 000 floats from 0 to the largest, in ascending order: 0 <= g <= 1, g(x) = 1 for x <= 1, g
+/// non-increasing, and x g(x) <= 1 beyond 1 (up to two roundings). [Eq. 20]
 template <gate G>
 gate_fault check_gate(G const& g) noexcept {
   float before = 1.0F;

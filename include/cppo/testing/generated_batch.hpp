@@ -1,5 +1,5 @@
 /// @file
-/// A batch that owns its storage and can be rearranged: what tests are made of.
+/// A batch that owns its memory and can be rearranged. Tests draw and compare such batches.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -19,10 +19,10 @@ constexpr T stored(double x) noexcept {
   return y;
 }
 
-/// How many bit patterns `poison` knows.
+/// The number of values of `poison`.
 inline constexpr int poisons = 8;
 
-/// A value that must never be read: quiet NaN, signalling NaN, +inf, -inf, huge, denormal, -0, positive.
+/// A value that must never be read: a quiet or signalling NaN, +inf, -inf, a huge, denormal or positive number, or -0.
 template <element T>
 constexpr T poison(int which) noexcept {
   constexpr bool is_half = element_traits<T>::value == element_type::f16;
@@ -42,47 +42,47 @@ constexpr T poison(int which) noexcept {
   }
 }
 
-/// For each response the slots of another batch that it is made of; -1: an excluded slot.
+/// For each response, the slots of another batch that it is made of; -1 is an excluded slot.
 using slot_rows = std::vector<std::vector<index_t>>;
 
 /// Buffers of one batch. Every vector is in the layout's own order, one entry per slot.
 template <element T>
 struct generated_batch {
-  using element = T;                                                            ///< of log-probs and advantages
+  using element = T;                                                            ///< type of log-probs and advantages
   using real = std::conditional_t<std::is_same_v<T, double>, double, float>;    ///< arithmetic of a call on it
 
-  std::uint64_t seed = 0;                    ///< where it came from
+  std::uint64_t seed = 0;                    ///< the seed it was drawn from
   bool packed = false;                       ///< layout
-  bool narrow_offsets = false;               ///< int32 cu_seqlens?
-  bool part = false;                         ///< do slots of no response belong to others? Else they are cleared
+  bool narrow_offsets = false;               ///< true: cu_seqlens is int32
+  bool part = false;                         ///< true: slots of no response belong to other calls; else cleared
   index_t responses = 0;                     ///< B
-  index_t width = 0;                         ///< of padded rows
+  index_t width = 0;                         ///< width of padded rows
   std::vector<std::int64_t> offsets;         ///< cu_seqlens
   std::vector<std::int32_t> offsets32;       ///< the same, narrow
   std::vector<std::uint8_t> valid;           ///< 1 where there is a token
   element_type mask_type = element_type::u8; ///< dtype the response mask is lent with
   std::vector<unsigned char> mask_bytes;     ///< the response mask in that dtype
-  /// Required inputs
+  /// The required inputs.
   /// @{
   std::vector<T> log_prob, rollout_log_prob, advantage;
   /// @}
-  /// The second is lent if not empty
+  /// Optional inputs. `token_weight` is lent if it is not empty.
   /// @{
   std::vector<T> divergence, token_weight;
   /// @}
   std::vector<std::int32_t> token_id;        ///< lent with the Top-K lists
   index_t k = 0;                             ///< length of the Top-K lists; 0: not lent
   std::vector<std::int32_t> listed_id;       ///< [slots, k]
-  /// [slots, k]
+  /// [slots, k].
   /// @{
   std::vector<T> listed_log_prob, listed_rollout_log_prob;
   /// @}
-  bool lends_divergence = false;             ///< also where there is no slot
+  bool lends_divergence = false;             ///< true: lent even if there is no slot
   bool lends_mask = true;                    ///< else every slot must be a token
 
   /// Number of slots.
   index_t slots() const noexcept { return static_cast<index_t>(valid.size()); }
-  /// The layout; points into this object.
+  /// The layout. It points into this object.
   layout shape() const {
     if (!packed) return cppo::padded(responses, width);
     packed_layout const l =
@@ -100,7 +100,7 @@ struct generated_batch {
     for (index_t i = first(b); i < first(b) + slots_of(b); ++i) slots.push_back(i);
     return slots;
   }
-  /// Those of them with a token.
+  /// The slots of response b that hold a token.
   std::vector<index_t> token_row(index_t b) const {
     std::vector<index_t> slots = row(b);
     std::erase_if(slots, [this](index_t i) { return valid[static_cast<std::size_t>(i)] == 0; });
@@ -114,26 +114,26 @@ struct generated_batch {
     }
     return slots;
   }
-  /// Every response's slots.
+  /// The slots of every response.
   slot_rows rows() const {
     slot_rows all;
     for (index_t b = 0; b < responses; ++b) all.push_back(row(b));
     return all;
   }
-  /// Every response's slots with a token.
+  /// The slots of every response that hold a token.
   slot_rows token_rows() const {
     slot_rows all;
     for (index_t b = 0; b < responses; ++b) all.push_back(token_row(b));
     return all;
   }
-  /// The same, and those of no response last.
+  /// The slots of every response, and last those of no response.
   slot_rows rows_and_spare() const {
     slot_rows all = rows();
     all.push_back(spare());
     return all;
   }
 
-  /// Lends everything; the view points into this object, which is no temporary.
+  /// The batch with everything lent. It points into this object.
   rollout_batch_view<real> view() const& {
     auto batch = rollout_batch(shape(), cppo::log_prob(log_prob), cppo::rollout_log_prob(rollout_log_prob),
                                cppo::advantage(advantage));
@@ -146,10 +146,10 @@ struct generated_batch {
     return batch;
   }
 
-  /// Never.
+  /// Does not compile: the batch would point into a temporary.
   rollout_batch_view<real> view() const&& = delete;
 
-  /// Writes the response mask in its dtype. To be called when `valid` is set.
+  /// Writes the response mask in its type. Must be called when `valid` is set.
   void seal() {
     offsets32.assign(offsets.begin(), offsets.end());
     mask_bytes.assign(valid.size() * static_cast<std::size_t>(detail::size_of(mask_type)), 0);

@@ -1,5 +1,5 @@
 /// @file
-/// Top-K lists that agree with the sampled token's log-probs.
+/// Random Top-K lists that agree with the sampled token's log-probs.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,13 +12,13 @@ namespace cppo { inline namespace CPPO_ABI { namespace testing {
 /// One token of a small vocabulary.
 struct vocabulary_cell {
   std::int32_t id;  ///< token id
-  /// Pi and mu
+  /// Its probabilities under pi and mu.
   /// @{
   double p, q;
   /// @}
 };
 
-/// k + 2 tokens that share what y_t leaves of pi and mu, and y_t, the most probable under mu first. Some have mu = 0.
+/// y_t and k + 2 other tokens, which share the rest of pi and mu, the most probable under mu first. Some have mu = 0.
 inline std::vector<vocabulary_cell> draw_vocabulary(vocabulary_cell own, index_t k, random_source& random) {
   std::vector<vocabulary_cell> cells;
   double p_sum = 0.0, q_sum = 0.0;
@@ -37,7 +37,7 @@ inline std::vector<vocabulary_cell> draw_vocabulary(vocabulary_cell own, index_t
   return cells;
 }
 
-/// Fills id and lists of slot i. Some lists are short: their unused slots hold id -1.
+/// Fills the id and the lists of slot i. Some lists are short: their unused entries hold id -1.
 template <element T>
 void fill_lists(generated_batch<T>& batch, std::size_t i, double log_p, double log_q, random_source& random) {
   auto const id = static_cast<std::int32_t>(random.below(50));

@@ -1,5 +1,5 @@
 /// @file
-/// Random batches like those trainers make, with everything that has gone wrong in them before.
+/// Random batches like those that trainers make, with everything that has gone wrong in such batches before.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,14 +8,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// What `generate` draws from.
+/// The options of `generate`.
 struct generator_options {
   index_t max_responses = 6;  ///< responses, at least 1
-  index_t max_length = 70;    ///< slots of a response; lengths around vector widths come often
+  index_t max_length = 70;    ///< largest number of slots of a response; lengths near register widths are frequent
   index_t top_k = 0;          ///< length of the Top-K lists; 0: none
-  bool divergence = false;    ///< lend divergences?
-  bool token_weight = true;   ///< lend token weights now and then?
-  bool holes = true;          ///< slots that are no tokens, holding anything?
+  bool divergence = false;    ///< lend divergences
+  bool token_weight = true;   ///< lend token weights in some batches
+  bool holes = true;          ///< some slots are no tokens and hold junk
 };
 
 /// How far pi is from mu in a response.
@@ -25,10 +25,10 @@ enum class drift : std::uint8_t { none, tiny, small, moderate, large, budget_edg
 template <element T>
 class batch_generator {
  public:
-  /// Everything follows from the seed and the options.
+  /// Draws from a seed and options, on which alone the batch depends.
   batch_generator(std::uint64_t seed, generator_options const& o) : random_(seed), o_(o) { batch_.seed = seed; }
 
-  /// The batch.
+  /// Draws the batch.
   generated_batch<T> run() {
     batch_.packed = random_.chance(0.5);
     batch_.narrow_offsets = random_.chance(0.5);
@@ -48,7 +48,7 @@ class batch_generator {
   }
 
  private:
-  /// What is drawn for one slot.
+  /// The numbers drawn for one slot.
   struct draw {
     double log_p = -1.0, log_q = -1.0, advantage = 0.0, divergence = 0.0, weight = 1.0;
   };
@@ -59,7 +59,7 @@ class batch_generator {
     return std::min(n, o_.max_length);
   }
 
-  /// Lengths, offsets, and which slots are tokens.
+  /// Draws lengths, offsets, and which slots are tokens.
   void draw_shape() {
     index_t const lead = batch_.packed && o_.holes && random_.chance(0.2) ? 1 + random_.below(5) : 0;
     batch_.part = lead % 2 == 1;
@@ -90,7 +90,8 @@ class batch_generator {
     batch_.refill_excluded(static_cast<int>(random_.below(poisons)));
   }
 
-  /// Which of n slots are tokens: all, scattered holes, a tool call's block, left padding, or none.
+  /// Draws which of n slots are tokens: all, all but scattered holes, all but a tool call, all but left padding, or
+  /// none.
   void draw_validity(index_t n) {
     double const pattern = o_.holes ? random_.uniform() : 0.0;
     double const share = random_.uniform(0.05, 0.6);
@@ -106,7 +107,7 @@ class batch_generator {
     }
   }
 
-  /// log mu: heavy-tailed, often close to 0, at times 0 exactly or absurdly low.
+  /// Draws log mu: heavy-tailed, often close to 0, at times exactly 0 or very low.
   double draw_log_prob() {
     double const kind = random_.uniform();
     if (kind < 0.03) return 0.0;
@@ -166,10 +167,10 @@ class batch_generator {
   bool weights_ = false;
 };
 
-/// A random batch: the same for the same seed, options and element type on every machine.
+/// A random batch. For the same seed, options and element type it is the same on every machine.
 ///
-/// Padded or packed; lengths with 0, 1 and those around vector widths; holes that hold NaN, infinities and junk;
-/// heavy-tailed log-probs; drift from none to far past the clamp; exact ties; a prefix budget at its edge.
+/// It is padded or packed. Lengths 0, 1 and those near register widths occur; so do holes that hold NaN, infinities and
+/// junk, heavy-tailed log-probs, drift from none to far past the clamp, exact ties, and prefix budgets at their edge.
 template <element T = float>
 generated_batch<T> generate(std::uint64_t seed, generator_options const& options = {}) {
   return batch_generator<T>(seed, options).run();

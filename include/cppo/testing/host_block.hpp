@@ -1,5 +1,5 @@
 /// @file
-/// A block of threads made of loops: the very bodies that a device runs, on a host, to be tested without one.
+/// A block of threads made of loops, on which kernel bodies run on a host, to be tested without a device.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,30 +11,30 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// `Threads` threads that take turns, in either direction. With few of them, tiles have many edges.
+/// `Threads` threads that take turns, forward and backward. With few threads, tiles have many edges.
 template <int Threads>
 class host_block {
  public:
-  static constexpr int threads = Threads;  ///< as many as work together
+  static constexpr int threads = Threads;  ///< number of threads
   static constexpr int digit_bits = 5;     ///< few counters, many digits
   /// A T for each thread.
   template <class T>
   class local {
    public:
-    /// That of thread `th`.
+    /// The value of thread `th`.
     T& operator[](int th) noexcept { return of_[th]; }
 
    private:
     T of_[std::size_t{Threads}] = {};
   };
 
-  /// f(th) for every thread: forward, the next time backward.
+  /// Calls f(th) for every thread: forward, and the next time backward.
   template <class F>
   void each(F const& f) noexcept {
     forward_ = !forward_;
     for (int k = 0; k < Threads; ++k) f(forward_ ? k : Threads - 1 - k);
   }
-  /// The same: a host has no barriers to leave out.
+  /// The same as `each`: on a host there are no barriers to leave out.
   template <class F>
   void apart(F const& f) noexcept {
     each(f);
@@ -50,14 +50,14 @@ class host_block {
     }
     return sum;
   }
-  /// op over all threads, from the last to the first.
+  /// The reduction by op over all threads, from the last to the first.
   template <class T, class Op>
   T reduce(local<T>& x, Op const& op) noexcept {
     T all = x[Threads - 1];
     for (int th = Threads - 2; th >= 0; --th) all = op(x[th], all);
     return all;
   }
-  /// counter += n; what it was.
+  /// Adds n to the counter. Returns its value before.
   std::uint32_t add(std::uint32_t& counter, std::uint32_t n) noexcept {
     std::uint32_t const before = counter;
     counter += n;
@@ -78,7 +78,7 @@ class host_kernels {
   using body_for = cppo::detail::body_for;
 
  public:
-  /// Status and, where it is wanted, report of a call.
+  /// Runs a call. Returns its status and, if `wanted` is not null, its report.
   status run(job& t, report* wanted) {
     t.reports = wanted != nullptr;
     layout const& l = t.batch.shape();
@@ -144,7 +144,7 @@ class host_kernels {
 
 }  // namespace kernels
 
-/// An executor that runs the bodies of kernels on `host_block<Threads>`.
+/// An executor that runs kernel bodies on `host_block<Threads>`.
 template <int Threads>
 class kernel_bodies : public host_executor<kernel_bodies<Threads>> {
  public:

@@ -1,6 +1,6 @@
 /// @file
-/// Any region evaluated a second time by a plain loop in double: the parts are asked for their numbers, everything the
-/// engine forms from them (prefix sums, quantile, maximum, mean, surrogate) is formed here again.
+/// Evaluates any region a second time, by a plain loop in double. The parts give their numbers; what executors form
+/// from them (prefix sums, quantile, maximum, mean, surrogate) is formed here in another way.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,16 +12,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// What the plain loop finds; one entry a slot of the batch, 0 where there is no token.
+/// The results of the plain loop, one entry per slot of the batch, and 0 where there is no token.
 struct plain_result {
-  /// M_t, what multiplies the token, loss and gradient of Eq. 11, D_t, w_t, S_{t-1}, W_{t-1}
+  /// M_t, the gate value, loss and gradient of Eq. 11, D_t, w_t, S_{t-1} and W_{t-1}.
   /// @{
   std::vector<double> kept, gate, loss, gradient, divergence, weight, prefix_drift, prefix_weight;
   /// @}
-  std::vector<char> steady;  ///< does the decision stay the same when sums and means move by a rounding error?
+  std::vector<char> steady;  ///< true if the decision stays the same when sums and means move by a rounding error
 };
 
-/// Statistics of a response, by sorting and adding up.
+/// The statistics of a response, by sorting and adding up.
 class plain_statistics {
  public:
   /// Takes the divergences of a response.
@@ -29,20 +29,20 @@ class plain_statistics {
     std::sort(scores_.begin(), scores_.end());
     for (double const d : scores_) sum_ += d;
   }
-  /// T
+  /// T.
   index_t length() const { return static_cast<index_t>(scores_.size()); }
-  /// 0 for none.
+  /// The largest D, 0 for no token.
   double max_divergence() const { return scores_.empty() ? 0.0 : scores_.back(); }
-  /// 0 for none.
+  /// The mean of D, 0 for no token.
   double mean_divergence() const {
     return scores_.empty() ? 0.0 : static_cast<double>(sum_ / static_cast<long double>(scores_.size()));
   }
-  /// T, maximum, sum; delta_b is left to be resolved.
+  /// T, maximum and sum of D; delta_b is left to be resolved.
   response_summary totals() const {
     auto const units = static_cast<index_t>(std::llround(std::ldexp(sum_, 40)));
     return {.length = length(), .max_divergence = max_divergence(), .divergence_sum = {.high = 0, .low = units}};
   }
-  /// Interpolated order statistic; NaN counts as 0.
+  /// The interpolated q-quantile. NaN counts as 0.
   double quantile(double q) const {
     if (scores_.empty()) return 0.0;
     q = std::isnan(q) ? 0.0 : std::clamp(q, 0.0, 1.0);
@@ -70,11 +70,11 @@ class plain_walk {
   };
 
  public:
-  /// `options` as for `policy_loss`; pieces are not for this loop.
+  /// `options` as for `policy_loss`, except that pieces are not supported.
   plain_walk(generated_batch<double> const& batch, Region const& region, loss_options const& options)
       : batch_(batch), view_(batch.view()), region_(region), o_(options) {}
 
-  /// All of it.
+  /// Runs the loop.
   plain_result run() {
     auto const slots = static_cast<std::size_t>(batch_.slots());
     for (std::vector<double>* v : {&r_.kept, &r_.gate, &r_.loss, &r_.gradient, &r_.divergence, &r_.weight,
@@ -160,7 +160,7 @@ class plain_walk {
     objective(i, v.gate, whole.length);
   }
 
-  /// Factor of the aggregation.
+  /// The factor of the aggregation.
   double scale(index_t n) const {
     auto divisor = static_cast<double>(o_.aggregate == token_mean ? counts_.tokens : counts_.responses);
     if (o_.aggregate == token_sum) divisor = 1.0;
@@ -170,7 +170,7 @@ class plain_walk {
     return 1.0 / divisor;
   }
 
-  /// Eq. 11 and its variants.
+  /// Computes loss and gradient by Eq. 11 and its variants.
   void objective(std::size_t i, double gate, index_t n) {
     surrogate_options const& s = o_.surrogate;
     double const d = batch_.log_prob[i] - batch_.rollout_log_prob[i];

@@ -8,10 +8,11 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// splitmix64. Same seed, same numbers, everywhere: no function of the C or C++ library takes part.
+/// The generator splitmix64. The same seed gives the same numbers everywhere: no function of the C or C++ library is
+/// used.
 class random_source {
  public:
-  /// A stream of its own for each seed.
+  /// Begins the stream of a seed.
   explicit constexpr random_source(std::uint64_t seed) noexcept : state_(seed) {}
 
   /// 64 random bits.
@@ -22,19 +23,19 @@ class random_source {
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
     return x ^ (x >> 31);
   }
-  /// Uniform in [0, 1).
+  /// A number uniform in [0, 1).
   constexpr double uniform() noexcept { return static_cast<double>(bits() >> 11) * 0x1p-53; }
-  /// Uniform in [low, high).
+  /// A number uniform in [low, high).
   constexpr double uniform(double low, double high) noexcept {
     return low + detail::rounded_product(high - low, uniform());
   }
-  /// Uniform in {0, ..., n - 1}. Pre: n > 0.
+  /// A number uniform in {0, ..., n - 1}. Pre: n > 0.
   constexpr index_t below(index_t n) noexcept { return static_cast<index_t>(bits() % static_cast<std::uint64_t>(n)); }
   /// True with probability p.
   constexpr bool chance(double p) noexcept { return uniform() < p; }
-  /// Exponential with mean 1.
+  /// A number from the exponential law with mean 1.
   constexpr double exponential() noexcept { return -detail::log(1.0 - uniform()); }
-  /// Mean 0, variance 1, nearly normal: a sum of twelve uniform numbers.
+  /// A number with mean 0 and variance 1, nearly normal: a sum of twelve uniform ones.
   constexpr double normal() noexcept {
     double sum = -6.0;
     for (int i = 0; i < 12; ++i) sum += uniform();

@@ -1,5 +1,5 @@
 /// @file
-/// The same tokens in another batch: rows permuted, widened, packed, cut or alone.
+/// The same tokens in another batch: with rows permuted, widened, packed or cut, or one response alone.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,11 +10,11 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// A batch made of another one's slots.
+/// A batch made of the slots of another.
 template <element T>
 struct rearranged_batch {
   generated_batch<T> batch;      ///< the new batch
-  std::vector<index_t> source;   ///< for each of its slots the slot it came from; -1: an excluded slot
+  std::vector<index_t> source;   ///< for each of its slots the slot it comes from; -1: an excluded slot
 };
 
 /// How the responses of a rearranged batch lie.

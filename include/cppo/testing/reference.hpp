@@ -1,6 +1,6 @@
 /// @file
-/// The oracle: the whole computation once more, in double, from the equations, sharing nothing with the engine but the
-/// batch it reads.
+/// The oracle: computes everything again in double, from the equations. It shares only the batch with the code it
+/// tests.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,14 +12,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Walks a batch as Algorithm 1 reads.
+/// Walks through a batch as Algorithm 1 does.
 template <class Real>
 class reference_walk {
  public:
-  /// A walk over `batch` under `o`.
+  /// Begins a walk over `batch` with the options `o`.
   reference_walk(rollout_batch_view<Real> const& batch, reference_options const& o) : batch_(batch), o_(o) {}
 
-  /// All of it.
+  /// Walks through the batch.
   reference_result run() {
     layout const& l = batch_.shape();
     result_.resize(static_cast<std::size_t>(l.elements()), static_cast<std::size_t>(l.responses()));
@@ -33,13 +33,13 @@ class reference_walk {
   }
 
  private:
-  /// What holds for a whole response.
+  /// What is known of a whole response.
   struct whole {
     std::vector<index_t> slots;
     std::vector<double> scores;
     double max = 0.0, mean = 0.0, delta_b = 0.0, scale = 1.0;
   };
-  /// One token under way.
+  /// The numbers of one token.
   struct one {
     index_t b, i;
     double log_prob, log_ratio, advantage, score, weight;
@@ -71,7 +71,7 @@ class reference_walk {
 
   double horizon() const { return static_cast<double>(o_.horizon); }
 
-  /// Factor of the aggregation on each token of a response of n tokens.
+  /// The factor of the aggregation on each token of a response of n tokens.
   double scale(double n) const {
     using enum reference_aggregation;
     auto const count = o_.aggregate == token_mean ? result_.totals.tokens : result_.totals.responses;
@@ -82,7 +82,7 @@ class reference_walk {
     return 1.0 / divisor;
   }
 
-  /// w_t [Eq. 9] of the token of rank t in n.
+  /// w_t of the token of rank t among n. [Eq. 9]
   double weight_at(index_t b, index_t i, index_t t, index_t n) const {
     if (!o_.weights.empty()) return o_.weights[static_cast<std::size_t>(reference_slot(batch_.shape(), b, i))];
     using enum reference_positions;
@@ -129,7 +129,7 @@ class reference_walk {
     }
   }
 
-  /// M_t, x_t and c_t. [Eq. 8-10, Eq. 19]
+  /// Decides a token: M_t, x_t and c_t. [Eq. 8-10, Eq. 19]
   void decide(one const& k, whole const& r, long double s, long double w) {
     double const z = k.weight * k.score;
     double const rho = std::exp(k.log_ratio);
@@ -184,10 +184,10 @@ class reference_walk {
   reference_result result_;
 };
 
-/// Mask, loss, gradient and every intermediate quantity of a batch, in double, written from the equations.
+/// Mask, loss, gradient and every intermediate quantity of a batch, in double, from the equations.
 ///
-/// Pre: the input is sound at every valid token (finite, log-probs not positive); rejecting bad input is not its job.
-/// Cost: O(slots log slots), with allocation; for tests.
+/// Pre: the input is valid at every valid token (finite, log-probs not positive); the oracle does not check it. Cost:
+/// O(slots log slots), and it allocates. For tests.
 template <class Real>
 reference_result reference(rollout_batch_view<Real> const& batch, reference_options const& options) {
   return reference_walk<Real>(batch, options).run();

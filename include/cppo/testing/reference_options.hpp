@@ -1,5 +1,5 @@
 /// @file
-/// What the oracle is told: a trust region and a loss as plain numbers, without any part of the library's own.
+/// The options of the oracle: a trust region and a loss as plain numbers, without any of the library's parts.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,7 +11,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Divergences the oracle knows, in the order of `divergence_names()`.
+/// The divergences that the oracle knows, in the order of `divergence_names()`.
 enum class reference_divergence : std::uint8_t {
   none,
   binary_tv,
@@ -29,10 +29,10 @@ enum class reference_divergence : std::uint8_t {
   precomputed,
 };
 
-/// Which loss; same order as `surrogate_form`.
+/// The form of the loss, in the order of `surrogate_form`.
 enum class reference_form : std::uint8_t { ratio, reinforce };
 
-/// How token losses become one number; same order as `aggregation`.
+/// How token losses become one number, in the order of `aggregation`.
 enum class reference_aggregation : std::uint8_t {
   token_sum,
   token_mean,
@@ -41,10 +41,10 @@ enum class reference_aggregation : std::uint8_t {
   seq_mean_token_sum_norm,
 };
 
-/// What t and T mean in the weight; same order as `position_convention`.
+/// What t and T mean in the weight, in the order of `position_convention`.
 enum class reference_positions : std::uint8_t { own_length, fixed_horizon, padded_column };
 
-/// low and high of an interval, or thresholds where A <= 0 and where A > 0.
+/// The ends of an interval, or two thresholds.
 struct reference_bounds {
   double low = 0.0;   ///< lower end, or the threshold where A <= 0
   double high = 0.0;  ///< upper end, or the threshold where A > 0
@@ -54,13 +54,13 @@ struct reference_bounds {
 struct reference_budget {
   double delta = 0.15;          ///< initial slack
   double delta_b = 0.015;       ///< budget; the floor where it is calibrated
-  bool calibrated = false;      ///< delta_b from the response's own divergences?
+  bool calibrated = false;      ///< true: delta_b comes from the response's own divergences
   double quantile = 0.9;        ///< q of the calibration
   double scale = 1.0;           ///< k of the calibration
   double ceiling_factor = 2.0;  ///< ceiling over floor
 };
 
-/// A trust region and a loss: M_t = toward clause or (every other clause that is set).
+/// A trust region and a loss. M_t = 1 if the toward clause holds or every other clause that is set does.
 struct reference_options {
   reference_divergence divergence = reference_divergence::binary_tv;  ///< D_t
   double w_min = 1.0;                ///< linear weight [Eq. 9]; 1: uniform

@@ -1,5 +1,5 @@
 /// @file
-/// What the oracle finds, token by token and in all.
+/// The results of the oracle, for each token and in total.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,24 +8,24 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Counts and sums over valid tokens; what a report says.
+/// Counts and sums over valid tokens, as a report has them.
 struct reference_totals {
   index_t tokens = 0;                             ///< valid tokens
-  index_t responses = 0;                          ///< responses with one
+  index_t responses = 0;                          ///< responses with a valid token
   index_t by_decision[8] = {};                    ///< tokens by `decision`
   index_t clamped = 0;                            ///< |log rho| > clamp
   index_t capped = 0;                             ///< rho > cap
   double loss = 0.0;                              ///< sum of scaled token losses
-  /// Sums of D and Z
+  /// Sums of D and Z.
   /// @{
   double divergence = 0.0, weighted = 0.0;
   /// @}
   double gate = 0.0;                              ///< sum of gates
-  /// Sums of rho, -log rho, rho - 1 - log rho, after the clamp
+  /// Sums of rho, -log rho and rho - 1 - log rho, after the clamp.
   /// @{
   double ratio = 0.0, k1 = 0.0, k3 = 0.0;
   /// @}
-  /// Over valid tokens
+  /// Maxima over valid tokens.
   /// @{
   double max_divergence = -1000.0, max_ratio = 0.0;
   /// @}
@@ -48,29 +48,29 @@ struct reference_totals {
   }
 };
 
-/// What the oracle finds. Vectors per slot are indexed by `reference_slot`; excluded slots hold 0.
+/// The results of the oracle. Vectors per slot are indexed by `reference_slot`; excluded slots hold 0.
 struct reference_result {
-  /// M_t, what multiplies the token, l_t, d l_t / d log pi
+  /// M_t, the gate value, l_t and d l_t / d log pi.
   /// @{
   std::vector<double> mask, gate, loss, gradient;
   /// @}
-  /// D_t, w_t, Z_t
+  /// D_t, w_t and Z_t.
   /// @{
   std::vector<double> divergence, weight, weighted;
   /// @}
-  /// S_{t-1}, W_{t-1}
+  /// S_{t-1} and W_{t-1}.
   /// @{
   std::vector<double> prefix_drift, prefix_weight;
   /// @}
   std::vector<double> threshold;                          ///< c_t; 1000 where nothing bounds Z_t
-  std::vector<double> excess;                             ///< x_t, the toward clause left aside
+  std::vector<double> excess;                             ///< x_t of the clauses other than the toward clause
   std::vector<double> margin;   ///< how far the decision is from flipping, relative where a bound exceeds 1; else inf
   std::vector<double> closest;  ///< the least |lhs - rhs| of any comparison made: how far the reason is from changing
   std::vector<decision> reason;     ///< which clause decided
   std::vector<double> delta_b;      ///< per response
   reference_totals totals;          ///< counts and sums
 
-  /// Room for `slots` slots and `responses` responses.
+  /// Makes room for `slots` slots and `responses` responses.
   void resize(std::size_t slots, std::size_t responses) {
     for (std::vector<double>* v : {&mask, &gate, &loss, &gradient, &divergence, &weight, &weighted, &prefix_drift,
                                    &prefix_weight, &threshold, &excess}) {
@@ -83,10 +83,10 @@ struct reference_result {
   }
 };
 
-/// Collects comparisons lhs <= rhs, the first failed one being the reason.
+/// Makes comparisons lhs <= rhs and keeps the first that fails as the reason.
 class reference_comparisons {
  public:
-  /// Demands lhs <= rhs; `x` is its excess, at most 1 where it holds.
+  /// Compares lhs <= rhs. `x` is the excess of the comparison, at most 1 where it holds.
   void demand(double lhs, double rhs, double x, decision if_not) {
     excess = std::max(excess, x);
     double const gap = std::fabs(lhs - rhs) / std::max(1.0, std::fabs(rhs));
@@ -98,7 +98,7 @@ class reference_comparisons {
       if (reason == decision::kept) reason = if_not;
     }
   }
-  /// Distance of the conjunction from flipping.
+  /// How far the decision is from flipping.
   double margin() const { return reason == decision::kept ? slack_ : violation_; }
   decision reason = decision::kept;                         ///< `kept`, or the first clause that failed
   double closest = std::numeric_limits<double>::infinity(); ///< of all comparisons

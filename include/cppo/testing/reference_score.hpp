@@ -1,5 +1,5 @@
 /// @file
-/// The oracle's divergences, in double with the C library's functions, each as its definition reads.
+/// The oracle's divergences, in double with functions of the C library, each written as its definition.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,8 +14,8 @@ namespace cppo { inline namespace CPPO_ABI { namespace testing {
 /// log(1 - e^x) for x <= 0.
 inline double reference_log1mexp(double x) { return x > -0.7 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); }
 
-/// KL of two Bernoulli laws with success log-probabilities a and b. 0 log 0 = 0; infinite where b allows nothing of it.
-/// No probability is above 1: a log-probability that was rounded past 0 is 0.
+/// KL of two Bernoulli laws with success log-probabilities a and b. 0 log 0 = 0; infinite if b gives no probability to
+/// what a does. A log-probability above 0 is taken as 0.
 inline double reference_bernoulli_kl(double a, double b) {
   a = std::min(a, 0.0);
   b = std::min(b, 0.0);
@@ -26,7 +26,7 @@ inline double reference_bernoulli_kl(double a, double b) {
   return std::max(hit + miss, 0.0);
 }
 
-/// The cells of a Top-K partition as pairs of log-probs: the listed tokens, y_t, and the mass of everything else.
+/// The cells of a Top-K partition as pairs of log-probs: the listed tokens, y_t, and the mass of all other tokens.
 class reference_partition {
  public:
   /// Adds a cell.
@@ -38,14 +38,14 @@ class reference_partition {
     tv_ += std::fabs(p - q) / 2.0L;
     if (q > 0.0) kl_ += static_cast<long double>(q) * (log_q - log_p);
   }
-  /// Adds the cell of everything else: mass max(1 - sum, 0), floored at 1e-12 inside the logarithm.
+  /// Adds the cell of all other tokens. Its mass is max(1 - sum, 0), at least 1e-12 inside the logarithm.
   void add_other() {
     auto const p = static_cast<double>(std::max(1.0L - p_sum_, 0.0L));
     auto const q = static_cast<double>(std::max(1.0L - q_sum_, 0.0L));
     tv_ += std::fabs(p - q) / 2.0L;
     if (q > 0.0) kl_ += q * (std::log(std::max(q, 1e-12)) - std::log(std::max(p, 1e-12)));
   }
-  /// Half the L1 distance.
+  /// The total variation: half the L1 distance.
   double tv() const { return static_cast<double>(tv_); }
   /// KL(mu || pi), not below 0.
   double kl() const { return static_cast<double>(std::max(kl_, 0.0L)); }
@@ -57,7 +57,7 @@ class reference_partition {
 /// What a Top-K partition does with y_t.
 enum class reference_sampled : std::uint8_t { own_cell, replaces_last, as_listed };
 
-/// The partition of the token at slot i of response b. y_t takes its own log-probs where it has a cell of its own.
+/// The partition of the token at slot i of response b. If y_t has a cell of its own, it has the token's own log-probs.
 template <class Real>
 reference_partition reference_top_k(rollout_batch_view<Real> const& batch, index_t b, index_t i,
                                     reference_sampled how) {
@@ -80,7 +80,7 @@ reference_partition reference_top_k(rollout_batch_view<Real> const& batch, index
   return cells;
 }
 
-/// The score before saturation.
+/// The divergence before it is saturated.
 template <class Real>
 double reference_raw_score(rollout_batch_view<Real> const& batch, index_t b, index_t i, reference_divergence what) {
   auto const lp = static_cast<double>(batch.value(argument::log_prob, b, i));
@@ -113,7 +113,7 @@ double reference_score(rollout_batch_view<Real> const& batch, index_t b, index_t
   return std::isnan(d) ? 1000.0 : std::clamp(d, -1000.0, 1000.0);
 }
 
-/// The q-quantile with linear interpolation: place q (n - 1) between order statistics, by sorting. 0 for none.
+/// The q-quantile with linear interpolation, at place q (n - 1) between order statistics, by sorting. 0 for no values.
 inline double reference_quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());

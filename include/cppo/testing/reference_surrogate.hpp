@@ -22,8 +22,8 @@ struct reference_terms {
   bool capped = false;     ///< rho > cap
 };
 
-/// l_t = -gate rho factor, or -gate sg(rho) factor log pi, with `factor` the advantage times every constant weight.
-/// Where the gate is 0 loss and gradient are 0; where clamp or cap bind, rho is a constant to the gradient.
+/// l_t = -gate rho factor, or -gate sg(rho) factor log pi, where `factor` is the weighted advantage. If the gate is 0,
+/// loss and gradient are 0; where clamp or cap bind, rho is a constant to the gradient.
 inline reference_terms reference_surrogate(reference_options const& o, double log_prob, double log_ratio, double factor,
                                            double gate) {
   double const limit = o.log_ratio_clamp > 0.0 ? o.log_ratio_clamp : std::numeric_limits<double>::infinity();

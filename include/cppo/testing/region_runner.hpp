@@ -1,5 +1,5 @@
 /// @file
-/// A region bound to every executor, its type erased: checks are compiled once, not once for each region.
+/// A region bound to every executor, with its type erased: checks are compiled once, not once for each region.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -14,7 +14,7 @@
 #include <functional>
 #include <string>
 
-/// The inline namespace of what runs a region on every executor: a unit with `simd` and one without share none of it.
+/// The inline namespace of this header's contents: a unit with `simd` and one without share none of it.
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD
 #define CPPO_TESTED_ON seq_and_simd
 #else
@@ -23,10 +23,10 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing { inline namespace CPPO_TESTED_ON {
 
-/// An executor and what to call it.
+/// An executor and its name.
 template <class Executor>
 struct named_executor {
-  std::string_view name;   ///< in messages
+  std::string_view name;   ///< the name in messages
   Executor executor;       ///< the executor
 };
 
@@ -36,7 +36,7 @@ class region_runner {
  public:
   using view = rollout_batch_view<Real>;   ///< a batch
 
-  /// Binds a region to `seq`, to `simd` at one and three threads where it is built, and to further executors.
+  /// Binds a region to `seq`, to `simd` at one and three threads if it is built, and to further executors.
   template <class Region, class... Executor>
   explicit region_runner(Region const& region, named_executor<Executor> const&... further) {
     bind(region, "seq", seq);
@@ -53,17 +53,17 @@ class region_runner {
     };
   }
 
-  /// How many executors; number 0 is `seq`.
+  /// The number of executors. Number 0 is `seq`.
   std::size_t executors() const noexcept { return runs_.size(); }
-  /// What executor k is called.
+  /// The name of executor k.
   std::string const& name(std::size_t k) const noexcept { return names_[k]; }
-  /// A call on executor k.
+  /// Runs a call on executor k.
   template <element T>
   captured_run<Real> run(std::size_t k, generated_batch<T> const& batch, loss_options const& options,
                          asks_for asked = asks_for::trace) const {
     return runs_[k](batch.view(), static_cast<std::size_t>(batch.slots()), options, asked);
   }
-  /// Carries and totals of pieces.
+  /// Finds carries and totals of pieces.
   piece_plan plan(view const& pieces, std::span<index_t const> response_of, std::span<index_t const> order_of,
                   index_t responses, loss_options const& options) const {
     return plan_(pieces, response_of, order_of, responses, options);

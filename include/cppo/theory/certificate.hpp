@@ -1,5 +1,6 @@
 /// @file
-/// From a batch and a region: the tightest bound on |Delta| that the measured divergences give, and the gain to beat.
+/// The tightest bound on |Delta| that the measured divergences of a batch give, and the surrogate gain that must exceed
+/// it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -21,26 +22,26 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
-/// What the divergences of a batch are.
+/// What the divergences of a batch are of the full laws.
 enum class measured : std::uint8_t {
-  unknown,          ///< nothing is said of them; a lower bound for Binary and Top-K
+  unknown,          ///< not stated; Binary and Top-K are lower bounds
   total_variation,  ///< the exact total variation of the full laws, or more
   kl,               ///< the exact KL(mu || pi) of the full laws, or more; TV is then at most sqrt(KL/2)
 };
 
 /// The bounds that a certificate compares.
 enum class bound_kind : std::uint8_t {
-  product,           ///< u_t beta_t [App. B.9, before its budget]
-  suffix_sum,        ///< u_t times the sum of the later ell_j [Eq. 14]
+  product,           ///< sum of u_t beta_t [App. B.9, before its budget]
+  suffix_sum,        ///< sum of u_t times the sum of the later ell_j [Eq. 14]
   adaptive,          ///< `suffix_adaptive` [arXiv 2512.23075]
   coupling,          ///< `coupling_residual`
   pinsker_marginal,  ///< `pinsker_marginal_residual`; needs KL
   mixed,             ///< `mixed_residual`; needs KL
-  prefix,            ///< Eq. 6, with the prefix average that was measured under the region's weights at length T
-  terminal,          ///< Eq. 18, with the average over t < T that was measured
+  prefix,            ///< Eq. 6, with the measured prefix average under the region's weights at length T
+  terminal,          ///< Eq. 18, with the measured average over t < T
   classical,         ///< 2 xi T(T-1) epsilon^2
 };
-/// How many there are.
+/// The number of bounds.
 inline constexpr int bound_kinds = 9;
 
 /// The name of a bound.
@@ -51,39 +52,39 @@ constexpr std::string_view name(bound_kind k) noexcept {
   return names[static_cast<int>(k)];
 }
 
-/// How a certificate is made.
+/// The options of a certificate.
 struct certificate_options {
-  measured divergence = measured::unknown;  ///< what the region's divergence is of these laws
+  measured divergence = measured::unknown;  ///< what the region's divergence is of the full laws
   double xi = 1.0;                          ///< |R| <= xi, in the units of the advantages; finite, not negative
 };
 
-/// What was measured, and what follows.
+/// What was measured, and the bounds that follow.
 struct certificate_result {
-  status outcome;            ///< of the call that measured; if it is not ok, nothing below was filled in
-  bool certifies = false;    ///< are the divergences exact? If not, `residual` is an indication: Delta may be larger
-  index_t responses = 0;     ///< with a valid token
+  status outcome;            ///< of the call that measured; if it is not ok, nothing else is set
+  bool certifies = false;    ///< true if the divergences are exact; if not, |Delta| may exceed `residual`
+  index_t responses = 0;     ///< responses with a valid token
   index_t horizon = 0;       ///< T: the longest response; shorter ones drift by 0 after their end
   double max_divergence = 0.0;   ///< largest D_t, as total variation
-  double prefix_average = 0.0;   ///< largest over m < T of (sum of w_j u_j)/W_m: the delta_b that was kept on average
+  double prefix_average = 0.0;   ///< largest over m < T of (sum of w_j u_j)/W_m: the delta_b that would have sufficed
   double terminal_average = 0.0; ///< mean of u_t over t < T
   double bounds[bound_kinds] = {};  ///< each on |Delta|, by `bound_kind`; +inf where one does not apply
   bound_kind tightest = bound_kind::product;  ///< the smallest, the first of equals
-  double residual = std::numeric_limits<double>::infinity();  ///< its value: L' must exceed it
+  double residual = std::numeric_limits<double>::infinity();  ///< the bound `tightest`: pi is better if L' exceeds it
   double surrogate_gain = 0.0;  ///< L' as measured: mean over responses of the sum of A_t (rho_t - 1)
 
-  /// Is pi better than mu, if the batch stands for all rollouts?
+  /// True if pi is better than mu, provided that the batch stands for all rollouts.
   bool improves() const noexcept { return certifies && surrogate_gain > residual; }
 };
 
 namespace detail {
 
-/// What the numbers of a divergence are, where its type tells.
+/// What the numbers of a divergence are, as far as its type tells.
 enum class score_kind : std::uint8_t {
   nothing,          ///< nothing is measured
   total_variation,  ///< TV, or not known to be anything else
   kl,               ///< KL(mu || pi): bounds TV by Pinsker, and takes part in the KL bounds
   reverse_kl,       ///< KL(pi || mu): bounds TV by Pinsker alone
-  estimate,         ///< a KL on average, of one token anything: shown like one, certifies nothing
+  estimate,         ///< an estimate of a KL, exact only on average: shown as a KL, certifies nothing
 };
 template <class D>
 constexpr score_kind kind_of(D const&) noexcept {
@@ -106,7 +107,7 @@ constexpr score_kind kind_of(reported<D> const& d) noexcept {
   return kind_of(static_cast<D const&>(d));
 }
 
-/// u_t, ell_t and KL of a batch, added up response by response.
+/// u_t, ell_t and KL of a batch. They are added up response by response.
 struct drift_profile {
   std::vector<double> u, ell;
   double kappa = 0.0, kappa_seq = 0.0, gain = 0.0;
@@ -135,7 +136,7 @@ struct drift_profile {
   }
 };
 
-/// Adds up a batch, given D_t at every slot; a slot whose decision is `excluded` is no token.
+/// Adds up a batch, given D_t at every slot. A slot whose decision is `excluded` holds no token.
 template <class Real>
 drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<double> const& d,
                          std::vector<std::uint8_t> const& decided, score_kind kind) {
@@ -157,7 +158,7 @@ drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<doub
   return p;
 }
 
-/// The averages that an account would have had to allow.
+/// Finds the averages of drift that budgets would have had to allow.
 inline void measure_averages(certificate_result& c, std::vector<double> const& u, std::vector<double> const& w) {
   double drift = 0.0, total = 0.0, plain = 0.0;
   for (std::size_t m = 0; m + 1 < u.size(); ++m) {
@@ -169,7 +170,7 @@ inline void measure_averages(certificate_result& c, std::vector<double> const& u
   if (c.horizon > 1) c.terminal_average = plain / static_cast<double>(c.horizon - 1);
 }
 
-/// Every bound, and the smallest.
+/// Computes every bound, and finds the smallest.
 inline void evaluate(certificate_result& c, drift_profile const& p, bool schedule_falls, double xi) {
   index_t const T = c.horizon;
   double const most = c.max_divergence;
@@ -197,14 +198,14 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 ///
 ///     J(pi) - J(mu) >= L' - residual      [Eq. 1, Eq. 14]
 ///
-/// The region's mask decides nothing here: drift counts whether a token was kept or not.
-/// Shapes and bad input: as for `policy_loss`; one bad token, and there is no certificate, nor for an xi out of range
-/// (`bad_parameter`). Positions: t counts valid tokens, T is the longest response.
-/// A certificate needs `options.divergence`: the caller alone knows whether D_t is exact. Without it the result says so
-/// (`certifies` is false); the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are,
-/// everything else as total variation. Nor do estimates certify, nor a score below 0, nor no divergence at all.
-/// Even then the batch is a sample: u_t and L' are means and ell_t a maximum over the rollouts it holds, and what holds
-/// is the bound for a mu that is uniform over these. Cost: one call of `policy_loss`, memory for two numbers a slot.
+/// The region's mask decides nothing here: drift counts whether a token is kept or masked. Shapes and bad input: as for
+/// `policy_loss`; but one bad token, or an xi out of range (`bad_parameter`), and there is no certificate. Positions: t
+/// counts valid tokens, and T is the longest response.
+/// A certificate needs `options.divergence`, because only the caller knows if D_t is exact. Without it `certifies` is
+/// false; the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are, and all else as
+/// total variation. Estimates, a score below 0 and no divergence at all do not certify either.
+/// A batch is a sample: u_t and L' are means and ell_t a maximum over its rollouts, and the bound holds for a mu that
+/// is uniform over these. Cost: one call of `policy_loss`, and memory for two numbers a slot.
 template <class Real, trust_region_like Region>
 certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& policy,
                                certificate_options const& options = {}) {

@@ -1,5 +1,5 @@
 /// @file
-/// Fractions of 64-bit integers that say when they no longer fit: arithmetic in which an identity holds or does not.
+/// Fractions of 64-bit integers, which say when they no longer fit. With them an identity holds exactly or does not.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,14 +10,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
-/// n/d in lowest terms, d > 0. Every operation is exact, or its result is not `valid()`: like NaN, that stays, and
-/// compares unequal to and unordered with everything. Division by 0 is not valid either.
+/// n/d in lowest terms, d > 0. Every operation is exact, or its result is not `valid()`. Like NaN, such a result stays,
+/// and compares unequal to and unordered with everything. A division by 0 is not valid either.
 class rational {
  public:
   constexpr rational() noexcept = default;
-  /// A whole number. Implicit, as for any number type.
+  /// A whole number. The conversion is implicit, as for any number type.
   constexpr rational(index_t whole) noexcept : rational(whole, 1) {}
-  /// A whole number; Eigen writes 0 and 1 as int.
+  /// A whole number, for Eigen, which writes 0 and 1 as int.
   constexpr rational(int whole) noexcept : rational(static_cast<index_t>(whole), 1) {}
   /// n/d, reduced.
   constexpr rational(index_t n, index_t d) noexcept : rational(reduced(n, d)) {}
@@ -26,12 +26,12 @@ class rational {
   constexpr index_t numerator() const noexcept { return n_; }
   /// Denominator, positive; 0 if the number is not valid.
   constexpr index_t denominator() const noexcept { return d_; }
-  /// Did everything fit that led here?
+  /// True if all numbers fitted on the way to this one.
   constexpr bool valid() const noexcept { return d_ != 0; }
-  /// Within three units in the last place; NaN if not valid.
+  /// The nearest double, within three units in the last place; NaN if not valid.
   explicit constexpr operator double() const noexcept { return static_cast<double>(n_) / static_cast<double>(d_); }
 
-  /// Exact, or not valid.
+  /// The exact result, or one that is not valid.
   /// @{
   friend constexpr rational operator+(rational a, rational b) noexcept {
     return reduced(wide{a.n_} * b.d_ + wide{b.n_} * a.d_, wide{a.d_} * b.d_);
@@ -54,11 +54,11 @@ class rational {
   constexpr rational& operator/=(rational b) noexcept { return *this = *this / b; }
   /// @}
 
-  /// Equal values are equal; nothing is equal to what is not valid.
+  /// True if both are valid and the same number.
   friend constexpr bool operator==(rational a, rational b) noexcept {
     return a.valid() && b.valid() && a.n_ == b.n_ && a.d_ == b.d_;
   }
-  /// By value.
+  /// Orders by value.
   friend constexpr std::partial_ordering operator<=>(rational a, rational b) noexcept {
     if (!a.valid() || !b.valid()) return std::partial_ordering::unordered;
     return wide{a.n_} * b.d_ <=> wide{b.n_} * a.d_;
@@ -68,8 +68,8 @@ class rational {
   __extension__ typedef __int128 wide;
   static constexpr index_t largest = 0x7fffffffffffffff;
 
-  /// Products of two 64-bit numbers, and the sum of two of them, fit into 128 bits: numerators and denominators lie in
-  /// [-(2^63 - 1), 2^63 - 1].
+  /// Numerators and denominators lie in [-(2^63 - 1), 2^63 - 1], so 128 bits hold products of two of them, and the sum
+  /// of two products.
   static constexpr rational reduced(wide n, wide d) noexcept {
     rational r;
     r.d_ = 0;

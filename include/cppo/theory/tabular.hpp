@@ -1,5 +1,5 @@
 /// @file
-/// Two policies compared by summing over every response: the bound's own ground truth.
+/// Compares two policies by summing over every response, which gives the exact values that bounds are checked against.
 ///
 /// Everything is a sum over the V^T responses, written as products of probabilities without a division, so that a
 /// `rational` gives the exact value and an identity either holds or does not. In double, J, L' and Delta are within
@@ -14,8 +14,8 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace theory {
 
-/// What summing over every response says about two policies. J, L' and Delta are linear in the reward, so each is kept
-/// as one coefficient per response: see `value`.
+/// What summing over every response gives for two policies. J, L' and Delta are linear in the reward, so each is kept
+/// as one coefficient per response; see `value`.
 template <class Scalar>
 struct tabular_comparison {
   using vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;  ///< numbers per response, prefix or position
@@ -28,12 +28,14 @@ struct tabular_comparison {
   vector suffix;      ///< [prefixes] total variation of the two laws of all that follows s
   vector u;           ///< [T] u_t = E_mu[D_t]
   vector ell;         ///< [T] largest D_t at a prefix that mu reaches
-  vector lambda;      ///< [T] largest `suffix` after token t at a prefix that mu reaches; 0 for t = T
-  /// Does pi, where mu reaches, give probability to symbols of mu's alone? Without that the identity J(pi) - J(mu) = L'
-  /// - Delta still holds of these coefficients, but they are no longer expectations under mu, and no bound does.
+  vector lambda;      ///< [T] largest `suffix` after token t, at a prefix that mu reaches; 0 for t = T
+  /// True if pi, at prefixes that mu reaches, gives probability only to symbols that mu does. Otherwise the identity
+  /// J(pi) - J(mu) = L' - Delta still holds for these coefficients; but they are no expectations under mu then, and no
+  /// bound holds.
   bool absolutely_continuous = true;
 
-  /// Sum over all responses of coefficient times reward, R [V^T]; in a tree, so that errors grow with log(V^T) alone.
+  /// The sum over all responses of coefficient times reward, R [V^T]. It is taken in a tree, so that errors grow with
+  /// log(V^T) only.
   Scalar value(vector const& coefficients, vector const& rewards) const {
     return sum(coefficients.cwiseProduct(rewards));
   }
@@ -45,7 +47,7 @@ struct tabular_comparison {
   }
   /// |x|
   static Scalar magnitude(Scalar x) { return x < Scalar(0) ? Scalar(0) - x : x; }
-  /// Sum in a fixed tree: pairs, pairs of pairs, and so on.
+  /// The sum in a fixed tree: of pairs, of pairs of pairs, and so on.
   static Scalar sum(vector x) {
     for (Eigen::Index n = x.size(); n > 1; n = (n + 1) / 2) {
       for (Eigen::Index i = 0; i < n / 2; ++i) x(i) = x(2 * i) + x(2 * i + 1);
@@ -55,9 +57,9 @@ struct tabular_comparison {
   }
 };
 
-/// In double, J, L' and Delta, with |R| <= xi, are within this of their exact values for tables of doubles: a
-/// coefficient is at most 3 T + 4 roundings from exact, a tree sum adds one per level, and the magnitudes of all terms
-/// add up to at most 4 T xi.
+/// A bound on the error of J, L' and Delta in double, for |R| <= xi and tables of doubles: a coefficient is at most 3 T
+/// + 4 roundings from exact, the tree sum adds one rounding per level, and the magnitudes of all terms add up to at
+/// most 4 T xi.
 inline double tabular_error_bound(index_t symbols, index_t length, double xi = 1.0) noexcept {
   double levels = 0.0;
   for (double n = 1.0, most = std::pow(static_cast<double>(symbols), static_cast<double>(length)); n < most; n *= 2.0) {
@@ -69,7 +71,8 @@ inline double tabular_error_bound(index_t symbols, index_t length, double xi = 1
 
 namespace detail {
 
-/// Products of token probabilities along every response: before(t, y) over its first t, after(t, y) over the rest.
+/// Products of token probabilities along every response: before(t, y) over its first t tokens, after(t, y) over the
+/// rest.
 template <class Scalar>
 struct response_products {
   typename tabular_policy<Scalar>::matrix token, before, after;
@@ -87,7 +90,7 @@ struct response_products {
   }
 };
 
-/// Half the sum of magnitudes over each group of `size` successive differences: total variations.
+/// Half the sum of |x - y| over each group of `size` successive entries: total variations.
 template <class Scalar, class Row>
 typename tabular_comparison<Scalar>::vector half_magnitudes(Row const& x, Row const& y, index_t size) {
   using comparison = tabular_comparison<Scalar>;
@@ -99,7 +102,7 @@ typename tabular_comparison<Scalar>::vector half_magnitudes(Row const& x, Row co
   return halves;
 }
 
-/// Coefficients per response.
+/// Computes the coefficients per response.
 template <class Scalar>
 void compare_responses(tabular_comparison<Scalar>& c, response_products<Scalar> const& p,
                        response_products<Scalar> const& q) {
@@ -116,7 +119,7 @@ void compare_responses(tabular_comparison<Scalar>& c, response_products<Scalar> 
   }
 }
 
-/// Numbers per prefix.
+/// Computes the numbers per prefix.
 template <class Scalar>
 void compare_prefixes(tabular_comparison<Scalar>& c, tabular_policy<Scalar> const& pi, tabular_policy<Scalar> const& mu,
                       response_products<Scalar> const& p, response_products<Scalar> const& q) {
@@ -139,7 +142,7 @@ void compare_prefixes(tabular_comparison<Scalar>& c, tabular_policy<Scalar> cons
   }
 }
 
-/// Numbers per position.
+/// Computes the numbers per position.
 template <class Scalar>
 void compare_positions(tabular_comparison<Scalar>& c, tabular_policy<Scalar> const& mu) {
   index_t const T = mu.length();
@@ -158,8 +161,8 @@ void compare_positions(tabular_comparison<Scalar>& c, tabular_policy<Scalar> con
 
 }  // namespace detail
 
-/// Compares pi with mu by summing over every response. Pre: both check, of the same V and T.
-/// Cost: O(T V^T), memory too.
+/// Compares pi with mu by summing over every response. Pre: both `check()`, and have the same V and T. Cost: O(T V^T),
+/// in memory too.
 template <class Scalar>
 tabular_comparison<Scalar> compare(tabular_policy<Scalar> const& pi, tabular_policy<Scalar> const& mu) {
   tabular_comparison<Scalar> c;

@@ -10,33 +10,33 @@ namespace cppo { inline namespace CPPO_ABI {
 
 /// w_t = 1 - (1 - w_min)(t - 1)/(T - 1): from 1 at the first token to w_min at the last; T = 1 gives 1. [Eq. 9]
 ///
-/// The slope is formed in double and rounded once; the product with t - 1 is rounded before the subtraction. So w_t is
-/// off by what numbers near 1 are rounded by, 1e-7 in float: a w_min below that may become 0, or just below.
+/// The slope is formed in double and rounded once; the product with t - 1 is rounded before it is subtracted. So w_t is
+/// off by a rounding error near 1, 1e-7 in float: with a w_min below that, w_t may be 0 or just below.
 class linear_weight_t {
  public:
-  /// See `linear_weight`.
+  /// Use `linear_weight`.
   explicit constexpr linear_weight_t(double w_min) noexcept : w_min_(w_min) {}
   /// Weight of the last token.
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
-  /// w_min in (0, 1]?
+  /// Checks that w_min is in (0, 1].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {w_min_ > 0.0 && w_min_ <= 1.0, "linear_weight(w_min)", w_min_,
             "in (0, 1]: 1 weighs every position the same"};
   }
-  /// The schedule of one response: t to w_t.
+  /// The weights of one response, as a function of t.
   struct line {
     double slope;  ///< (1 - w_min)/(T - 1)
-    /// w_t
+    /// w_t.
     template <class V>
     CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(position<V> t) const noexcept {
       return V(1) - V(slope) * t.before();
     }
   };
-  /// All weights of a response of `length` tokens, so that the division is done once.
+  /// The weights of a response of `length` tokens; the division is done once.
   CPPO_HOST_DEVICE constexpr line for_length(index_t length) const noexcept {
     return {length > 1 ? (1.0 - w_min_) / static_cast<double>(length - 1) : 0.0};
   }
-  /// w_t
+  /// w_t.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
     return for_length(length)(t);
@@ -46,7 +46,7 @@ class linear_weight_t {
   double w_min_;
 };
 
-/// Linear weight with floor w_min in (0, 1]. [Eq. 9]
+/// The linear weight that falls from 1 to w_min, in (0, 1]. [Eq. 9]
 constexpr linear_weight_t linear_weight(double w_min) noexcept { return linear_weight_t(w_min); }
 
 }}  // namespace cppo

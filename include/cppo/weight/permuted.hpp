@@ -1,5 +1,5 @@
 /// @file
-/// The shuffle ablation: the same multiset of weights within a response, in a random order.
+/// Shuffled weights, for an ablation: each response has the same weights, in a random order.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,9 +11,9 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// A bijection of {0, ..., n - 1} keyed by `seed`: a six-round Feistel network on the next power of four, walked until
-/// it falls inside. O(1) memory, expected constant time, the same on every machine. Outside {0, ..., n - 1} (padding
-/// lanes past the end of a response) i is returned as it is.
+/// A permutation of {0, ..., n - 1} that `seed` selects: a Feistel network of six rounds on the next power of four,
+/// applied until the result is below n. O(1) memory, constant expected time, the same on every machine. An i outside
+/// {0, ..., n - 1} (a lane past the end of a response) is returned as it is.
 CPPO_WRAPS CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
   if (n <= 1 || i < 0 || i >= n) return i;
   int half_bits = 1;
@@ -42,16 +42,16 @@ CPPO_WRAPS CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n
 
 /// w'_t = w_{p(t)} with p a permutation of {1, ..., T} that depends on (seed, T) alone. [Fig. 5 middle]
 ///
-/// T is the length that weights are given: with `position_convention::fixed_horizon` the horizon, so that a shorter
-/// response has some of the weights and not all.
+/// T is the length that the weight is given: with `position_convention::fixed_horizon` it is the horizon, so that a
+/// shorter response has some of the weights only.
 template <weight_schedule W>
 class permuted_weight {
  public:
-  /// See `permuted`.
+  /// Use `permuted`.
   constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
-  /// Are the inner schedule's parameters in range?
+  /// Checks the inner weight's parameters.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner_); }
-  /// Weight of position t: that of position p(t).
+  /// The weight of position t, which is the inner weight of position p(t).
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V> t, index_t length) const noexcept {
     using one = lane<typename V::value_type>;
@@ -65,12 +65,12 @@ class permuted_weight {
   std::uint64_t seed_;
 };
 
-/// Shuffles a schedule within each response.
+/// Shuffles a weight within each response.
 template <weight_schedule W>
 constexpr auto permuted(W inner, std::uint64_t seed) noexcept {
   return permuted_weight<W>(inner, seed);
 }
-/// Never: it says what is wrong.
+/// Chosen for an argument that is no weight: it does not compile, and says what is wrong.
 constexpr uniform_weight_t permuted(detail::weight_argument, std::uint64_t) noexcept { return {}; }
 
 }}  // namespace cppo

@@ -10,7 +10,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 /// w_t = 1.
 struct uniform_weight_t {
-  /// 1
+  /// 1.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(position<V>, index_t) const noexcept {
     return V(1);

@@ -1,5 +1,5 @@
-// One unit with exceptions and one without in one program: each does its own where a thread cannot be started. The first
-// goes on without it; from the second what was thrown comes out. Linked in both orders.
+// One unit with exceptions and one without in one program. Where a thread cannot be started, each must do its own: the
+// unit without goes on without the thread, and the other lets the exception out. Linked in both orders.
 #include "unit.hpp"
 
 #include <cstdio>

@@ -30,7 +30,7 @@ struct allocation {
   std::size_t bytes;
   bool managed;
 };
-// Does every allocation fail?
+// True if every allocation fails.
 inline bool fails = false;
 // What is allocated, by address.
 inline std::map<char const*, allocation> memory;

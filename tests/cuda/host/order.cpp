@@ -1,5 +1,5 @@
-// The headers with executors in one order, CPPO_FIRST to CPPO_FIFTH. The units rotate it, so that each header comes first
-// once and before each other one. Every executor is asked what is its own to answer.
+// Includes the headers with executors in one order, CPPO_FIRST to CPPO_FIFTH. The units rotate it, so that each header
+// comes first once and before every other one. Every executor is then asked for what it answers itself.
 #include CPPO_FIRST
 #include CPPO_SECOND
 #include CPPO_THIRD

@@ -54,7 +54,8 @@ class body_reader {
     scopes_.back().variables[d.name] = {where, offset, d.size};
     bytes = offset + d.size;
   }
-  // A kernel's static variables that the functions it calls name too are declared outside: _ZZ, the kernel's name, E, theirs.
+  // A kernel's static variables that called functions name too are declared outside: _ZZ, the kernel's name, E, their
+  // own.
   void place_shared() {
     std::string const own = f_.name.starts_with("_Z") ? "_ZZ" + f_.name.substr(2) + "E" : f_.name;
     for (auto v = f_.owner->shared.lower_bound(own); v != f_.owner->shared.end() && v->first.starts_with(own); ++v) {

@@ -49,7 +49,7 @@ static_assert(element<half_of_mine>);
   mask[0] = 0;
   return before * 10 + detail::load_mask(mask, element_type::i64, i);
 }
-// Written by the engine between two looks of the owner's.
+// Written by the library between two reads by its owner.
 [[gnu::noinline, gnu::flatten]] wide wide_around(wide* x, index_t i) {
   wide const before = x[0];
   detail::store(x, element_type::i64, i, 2.0F);

@@ -59,7 +59,7 @@ template <>
 struct Arbitrary<prefix_sums> {
   static Gen<prefix_sums> arbitrary() {
     return gen::build<prefix_sums>(gen::set(&prefix_sums::drift), gen::set(&prefix_sums::weight),
-                                   gen::set(&prefix_sums::budget),
+                                   gen::set(&prefix_sums::allowance),
                                    gen::set(&prefix_sums::count, gen::inRange<index_t>(0, index_t{1} << 31)));
   }
 };

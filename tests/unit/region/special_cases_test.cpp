@@ -286,7 +286,7 @@ double boundary(double low, double high, Kept const& kept) {
   return low;
 }
 
-// Is the last token of a response with these divergences kept, moving away?
+// True if the last token of a response with these divergences is kept, although it moves away.
 template <class Region>
 bool keeps_last(Region const& region, std::vector<double> const& divergences, cppo::report& r) {
   std::size_t const n = divergences.size();
@@ -306,7 +306,8 @@ void carries(Region const& preset, double delta, double w_min, double least_budg
   CHECK(boundary(0.0, 1.0, first) == cppo_test::approx(delta).epsilon(1e-9));
   auto const second = [&](double d) { return keeps_last(preset, {0.0, d}, r); };
   CHECK(boundary(0.0, 1.0, second) == cppo_test::approx(delta / w_min).epsilon(1e-9));
-  // The first token spends the slack; what the prefix has earned is left, at the most the response's P90 allows.
+  // The first token spends the slack. What is left is the allowance of the prefix, with the largest delta_b that P90
+  // allows.
   auto const third = [&](double d) { return keeps_last(preset, {delta, 0.0, d}, r); };
   double const weight_before = 1.0 + 0.5 * (1.0 + w_min);
   CHECK(boundary(0.0, 1.0, third) * w_min == cppo_test::approx(most_budget * weight_before).epsilon(1e-9));

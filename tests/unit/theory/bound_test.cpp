@@ -270,7 +270,8 @@ TEST_CASE("bound: App. B.9 does not cover the linear schedule on long responses"
   std::vector<double> const beta = suffix_escapes(ell);
   CHECK(tail_ratio_falls(cppo::linear_weight(0.8), 1024));
   CHECK_FALSE(ratio_falls(beta, w));
-  // Nothing is spent before position 900; then the account is emptied at once, and what it earns after that is spent.
+  // Nothing is spent before position 900. Then the whole budget is spent at once, and after that each allowance as it
+  // comes.
   double const delta_b = 0.015;
   double sum_of_beta = 0.0, account = 0.0, spent = 0.0, value = 0.0;
   for (std::size_t t = 0; t + 1 < w.size(); ++t) {

@@ -1,14 +1,14 @@
 /// @file
-/// A call on blocks of threads, step by step: what kernels run, and a host that stands in for them.
+/// A call on blocks of threads, step by step. Kernels run it, and on a host a block made of loops does.
 ///
-///     prepare    one block, packed batches: offsets in order? responses from the longest to the shortest
-///     count      a team for each response, where something must be known of the whole batch first
+///     prepare    one block; packed batches: checks the order of offsets, orders responses from longest to shortest
+///     count      a team for each response, if something must be known of the whole batch first
 ///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
 ///     decide     a team for each response: a warp, a block or a cluster of blocks
-///     clear      threads over the slots of no response, where the layout has a capacity: `task::clear_spare`
-///     fold       a block for each 256 responses, and one for what they leave: status and report of the call
+///     clear      threads over the slots of no response, if the layout has a capacity: `task::clear_spare`
+///     fold       a block for each 256 responses, then one for all of these: status and report of the call
 ///
-/// A step that finds the call at fault says so in the state; the later ones then do nothing.
+/// A step that finds the call at fault writes so into the state; later steps then do nothing.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -17,7 +17,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Does a call keep to what kernels are made for: elements of its own type, no lists, no trace?
+/// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
@@ -33,28 +33,29 @@ CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
   return true;
 }
 
-/// What the steps of a call tell each other.
+/// What the steps of a call pass on to each other.
 struct call_state {
   status refused;        ///< why nothing is written
   double divisor = 1.0;  ///< of the aggregation
-  index_t for_clusters = 0, not_for_warps = 0;  ///< responses as long as that: the first in order
-  std::uint32_t taken[3] = {};                  ///< how many, by team
-  std::uint32_t folded = 0;                     ///< blocks of responses that were added up
+  index_t for_clusters = 0, not_for_warps = 0;  ///< how many responses are; they come first
+  std::uint32_t taken[3] = {};                  ///< number of responses taken so far, by team
+  std::uint32_t folded = 0;                     ///< runs of 256 responses added up so far
   status outcome;        ///< how the call ended
   report diagnostics;    ///< its report
 };
 
-/// Who works on a response together.
+/// The threads that work on a response together.
 enum class team : std::uint8_t { cluster, block, warp };
-/// From so many bits on, the number of slots of a response is worth a block (256 slots), or a cluster (4096).
+/// Responses of 256 slots and more are given to a block, of 4096 and more to a cluster: these are the bits of such
+/// numbers.
 inline constexpr int bits_for_blocks = 9, bits_for_clusters = 13;
-/// The team for `slots` slots.
+/// The team for a response of `slots` slots.
 CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept {
   if (clusters && slots >> (bits_for_clusters - 1) > 0) return team::cluster;
   return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
 }
 
-/// Memory that a call works in, apart from its inputs and outputs.
+/// The memory that a call works in, besides inputs and outputs.
 template <class Real>
 struct call_memory {
   call_state* state = nullptr;
@@ -62,9 +63,9 @@ struct call_memory {
   response_outcome* folds = nullptr;     ///< by `fold_width` responses
   index_t* tokens = nullptr;             ///< by response
   index_t* order = nullptr;              ///< responses, longest first; null: as they come
-  Real* scores = nullptr;                ///< by slot; null where the region does not ask
+  Real* scores = nullptr;                ///< by slot; null if the region does not need divergences first
 
-  /// Parts one after the other from `base` on, which may be null; the bytes they take.
+  /// Sets the arrays to one after the other from `base` on, which may be null. Returns the bytes they take.
   template <class Region>
   std::size_t place(void* base, layout const& l) noexcept {
     std::size_t used = 0;
@@ -83,14 +84,14 @@ struct call_memory {
   }
 };
 
-/// Divisor of the aggregation; of the batch where steps 1 and 3 have counted it.
+/// The divisor of the aggregation: the given one, or that of the whole batch, which steps `count` and `conclude` find.
 template <class Real, class Region>
 CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
   if (t.normalizer > 0.0) return t.normalizer;
   return t.needs_sweep() ? m.state->divisor : 1.0;
 }
 
-/// The first response whose offsets are out of order; the number of responses if there is none.
+/// The first response whose offsets are out of order, or the number of responses if there is none.
 template <class Block>
 CPPO_HOST_DEVICE index_t first_out_of_order(Block& block, layout const& l) noexcept {
   typename Block::template local<index_t> wrong{};
@@ -102,13 +103,13 @@ CPPO_HOST_DEVICE index_t first_out_of_order(Block& block, layout const& l) noexc
   });
   return block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
 }
-/// Responses are sorted by the bits of their number of slots, longest first. 63: an empty one.
+/// The bucket of a response with `slots` slots: the longer it is, the lower. An empty one is in bucket 63.
 CPPO_HOST_DEVICE constexpr int length_bucket(index_t slots) noexcept {
   int k = 63;
   for (index_t n = slots; n > 0; n >>= 1) --k;
   return k;
 }
-/// Where each bucket begins, from how many are in it.
+/// Turns the number of responses in each bucket into the number of those in the buckets before it.
 CPPO_HOST_DEVICE inline void begin_buckets(std::uint32_t (&buckets)[64]) noexcept {
   std::uint32_t before = 0;
   for (std::uint32_t& n : buckets) {
@@ -118,7 +119,7 @@ CPPO_HOST_DEVICE inline void begin_buckets(std::uint32_t (&buckets)[64]) noexcep
   }
 }
 
-/// Step 1.
+/// The step `prepare`.
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t,
                                    call_memory<Real> const& m) noexcept {
@@ -146,7 +147,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
   });
 }
 
-/// Step 3.
+/// The step `conclude`.
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
   struct swept {
@@ -171,20 +172,20 @@ CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, 
   });
 }
 
-/// Step 5: outcomes in order, added up.
+/// The step `fold`: adds up outcomes in order.
 template <class Block>
 class block_fold {
   static constexpr int staged = 32, whole_words = report_fields.counts, sums = report_fields.sums;
 
  public:
-  /// In memory that the block shares.
+  /// Memory that the block shares.
   struct storage {
     alignas(16) unsigned char outcomes[std::size_t{staged} * sizeof(response_outcome)];
   };
 
   CPPO_HOST_DEVICE block_fold(Block& block, storage& shared) noexcept : block_(block), shared_(shared) {}
 
-  /// n outcomes into one.
+  /// Adds n outcomes up into one.
   CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
     constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
     struct so_far {

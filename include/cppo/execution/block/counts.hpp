@@ -1,5 +1,5 @@
 /// @file
-/// What threads of a block add up: prefixes as integers, counts and extremes for the report.
+/// What the threads of a block add up: prefix sums as integers, and the counts and extremes of the report.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,8 +8,8 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What a prefix scan adds up over a tile, in units of 2^-40: delta_b W - S, or all three sums where they are asked for.
-/// A tile of at most 2048 tokens of magnitude 1000 stays within 64 bits.
+/// What a prefix scan adds up over a tile, in units of 2^-40: delta_b W - S, or all three sums if they are asked for. A
+/// tile has at most 2048 tokens of magnitude 1000, so 64 bits hold it.
 struct net_units {
   index_t net = 0;
   CPPO_HOST_DEVICE static constexpr index_t units(exact_sum s) noexcept { return s.high * (index_t{1} << 25) + s.low; }
@@ -42,7 +42,7 @@ struct all_units {
   }
 };
 
-/// What a thread counts on the way: what few tokens take part in, threads count together.
+/// What each thread counts for itself. Counts that few tokens enter are shared by the block's threads instead.
 template <class Real>
 struct block_counts {
   using token_count = token_counts<std::uint32_t>;
@@ -64,7 +64,7 @@ struct block_counts {
     take_larger(a.top_ratio, b.top_ratio);
     return a;
   }
-  /// Into the report of a response with a token, with what threads counted together.
+  /// Writes the counts into the report of a response that has a token. `rare`: the shared counts.
   CPPO_HOST_DEVICE constexpr void put(report& r, token_count const& rare) const noexcept {
     token_counts<index_t>& into = r;
     auto const sum = [](char const*, index_t& all, std::uint32_t mine, std::uint32_t ours) {
@@ -79,7 +79,7 @@ struct block_counts {
   CPPO_HOST_DEVICE static constexpr void take_larger(Real& a, Real b) noexcept { a = b > a ? b : a; }
 };
 
-/// Sums of a and b.
+/// Adds a and b.
 struct plus {
   template <class T>
   CPPO_HOST_DEVICE constexpr T operator()(T const& a, T const& b) const noexcept {

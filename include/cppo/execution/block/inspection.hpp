@@ -9,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Counts what the `slots` slots of response b hold: what `count_response` without a block returns.
+/// The same as `count_response` without a block. The response has `slots` slots.
 template <class Block, class Real, class Region>
 CPPO_HOST_DEVICE response_count count_response(Block& block, task<Real, Region> const& t, index_t b,
                                                index_t slots) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// The report of one response, put together by a block of threads: the sums of `seq`, in its order.
+/// The report of one response on a block of threads: the sums of `seq`, in its order.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,21 +10,21 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Terms wait in shared memory by the rank of their token, until there are enough for one lane of one sum to be a job.
-/// `by_column`, `length`: the position convention, and the length that it counts against.
+/// Terms wait in shared memory, by the rank of their token, until there are enough to give each thread one lane of one
+/// sum. `by_column` and `length` are the position convention and the length that positions are counted against.
 template <class Block, class Real>
 class block_reporter {
   static constexpr int threads = Block::threads, lanes = lane_sums<Real>::width;
   static constexpr int most = 4096 / static_cast<int>(sizeof(Real));
 
  public:
-  static constexpr int room = 4 * threads < most ? 4 * threads : most;  ///< tokens that can wait
+  static constexpr int room = 4 * threads < most ? 4 * threads : most;  ///< number of tokens that can wait
 
-  /// Terms that wait.
+  /// The waiting terms.
   struct waiting {
     Real terms[report_terms][std::size_t{room + lanes}];
   };
-  /// What has been added up.
+  /// What has been added up so far.
   struct storage {
     Real partial[report_terms][std::size_t{lanes}];
     double sums[report_terms][std::size_t{lanes}];
@@ -46,7 +46,7 @@ class block_reporter {
       if (th == 0) shared_.rare = {};
     });
   }
-  /// Token `rank` of the response waits; `from`: the first that does.
+  /// Puts the terms of token `rank` of the response among those waiting, of which `from` is the first.
   CPPO_HOST_DEVICE void put(index_t rank, index_t from, decided_token<Real> const& d) const noexcept {
     index_t const place = from % lanes + (rank - from);
     for (int q = 0; q < report_terms; ++q) waiting_.terms[q][place] = d.terms[q];
@@ -57,14 +57,16 @@ class block_reporter {
     if (!kept) block_.add(shared_.masked_at[bin], 1);
     if (by_column_) block_.add(shared_.tokens_at[bin], 1);
   }
-  /// Counts what few tokens take part in; where a body is made for any call, what outputs cannot hold, too.
+  /// Adds the token to the counts that few tokens enter. In a body for any call also to those of numbers that outputs
+  /// cannot hold.
   template <body_for Calls, class Region>
   CPPO_HOST_DEVICE void put_rare(task<Real, Region> const& t, decided_token<Real> const& d) const noexcept {
     auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
     each_rarity(shared_.rare, d, one);
     if constexpr (Calls == body_for::any) t.each_narrowed(shared_.rare, d.record, one);
   }
-  /// Adds what waits, `here` tokens from token `from` of the response on: as `lane_sums` does, one lane a job.
+  /// Adds up the terms waiting of `here` tokens from token `from` on, as `lane_sums` does; a thread takes one lane at a
+  /// time.
   CPPO_HOST_DEVICE void add_up(index_t from, index_t here) const noexcept {
     index_t const shift = from % lanes;
     block_.each([](int) {});  // what waits is there
@@ -84,8 +86,7 @@ class block_reporter {
       }
     });
   }
-  /// Writes all that the tokens of the response make of its report; `before` of them are in pieces before this one, `share` divides
-  /// its loss.
+  /// Writes the report of the response. `before` of its tokens are in earlier pieces; `share` divides its loss.
   CPPO_HOST_DEVICE void finish(index_t before, index_t tokens, block_counts<Real> const& all, double delta_b,
                                double share, report& r) const noexcept {
     block_.each([&](int th) {

@@ -11,8 +11,9 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// For usual calls the response is usual too: where its input is not sound, `run` says so and nothing counts.
-/// Otherwise everything is provided for, at more registers.
+/// A body for usual calls is the fast path: the call `is_usual` and the input of the response is valid. Where it is
+/// not, `run` returns false and what it wrote does not count. A body for any call handles every case, with more
+/// registers.
 template <class Block, class Real, class Region, body_for Calls>
 class block_response {
   static constexpr bool usual = Calls == body_for::usual;
@@ -29,7 +30,7 @@ class block_response {
   static_assert(threads <= reporter::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
-  /// In memory that the block shares; nothing has to be in it at first.
+  /// Memory that the block shares. It need not be initialised.
   struct storage {
     union {
       typename reporter::waiting waiting;
@@ -38,7 +39,8 @@ class block_response {
     typename reporter::storage report;
   };
 
-  /// `scores`: room for a Real at every slot, if the region asks for divergences. `divisor`: of the aggregation.
+  /// `scores`: room for a Real at every slot, if the region needs divergences first. `divisor`: that of the
+  /// aggregation.
   CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores,
                                   double divisor) noexcept
       : block_(block),
@@ -50,10 +52,10 @@ class block_response {
         scores_(scores),
         divisor_(divisor) {}
 
-  /// Valid tokens, 0 if the response is rejected.
+  /// The number of valid tokens, 0 if the response is rejected.
   CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
 
-  /// Decides and writes every slot; false, with nothing that counts, where that is not usual.
+  /// Decides and writes every slot. False if a body for usual calls meets another; then what it wrote does not count.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
     if constexpr (!usual) n = inspect();
@@ -67,7 +69,7 @@ class block_response {
   }
 
  private:
-  /// What a thread holds of a tile: a slot.
+  /// What a thread holds of its slot of a tile.
   struct held {
     slot what = slot::excluded;
     index_t rank = 0;  // tokens of the tile in threads before this one
@@ -92,7 +94,7 @@ class block_response {
 
   CPPO_HOST_DEVICE response_count inspect() noexcept { return count_response(block_, task_, b_, slots_); }
 
-  /// What slot i holds; past the last one, nothing.
+  /// What slot i holds; `excluded` past the last slot.
   CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
     if (i >= slots_) return slot::excluded;
     if constexpr (usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
@@ -100,8 +102,8 @@ class block_response {
     slot const s = inspect_slot(task_, b_, i, why);
     return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
   }
-  /// The token in slot i; its D is known where a pass over the response has found it. False if it is not sound, where
-  /// that is not known yet.
+  /// Makes the token of slot i. Its D is read where a pass over the response has computed it. False if the input is
+  /// found to be bad.
   CPPO_HOST_DEVICE bool make(slot what, index_t i, token<V>& t, top_k_row<Real>& lists) const noexcept {
     if (what == slot::bad) {
       t = bad_token<Real>();
@@ -123,7 +125,7 @@ class block_response {
     return good;
   }
 
-  /// T, and what the budget is found from; false if the input is not sound.
+  /// Finds T and the statistics for the budget. False if the input is bad.
   CPPO_HOST_DEVICE bool summarize(index_t tokens) noexcept {
     known_ = false;
     if (task_.totals != nullptr) {
@@ -140,7 +142,8 @@ class block_response {
     whole_ = whole;
     return true;
   }
-  /// D of every slot, NaN where there is no token; its maximum and exact sum. Values that are not sound.
+  /// Computes D of every slot, NaN where there is no token, and its maximum and exact sum. Returns the number of bad
+  /// values.
   CPPO_HOST_DEVICE std::uint32_t score(response_summary& whole) noexcept {
     local<scored> mine{};
     block_.apart([&](int th) {
@@ -175,7 +178,7 @@ class block_response {
     return d;
   }
 
-  /// +0 in every output.
+  /// Writes +0 to every output.
   CPPO_HOST_DEVICE void write_excluded() const noexcept {
     block_.apart([&](int th) { for (index_t i = th; i < slots_; i += threads) write(i, {}); });
   }
@@ -183,7 +186,7 @@ class block_response {
     for (int s = 0; s < written_sinks; ++s)
       row(static_cast<sink>(s)).write(i, r.values[s], elements_in(static_cast<sink>(s)));
   }
-  // Made where they are read: what they are made of is a kernel's argument, and costs no registers.
+  // These are made where they are read: they come from a kernel argument, so that no register holds them.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
     return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
   }
@@ -193,7 +196,7 @@ class block_response {
     return {task_.out[static_cast<int>(s)], b_, begin_};
   }
 
-  /// Decides and writes every slot; false if the input is not sound.
+  /// Decides and writes every slot. False if the input is bad.
   CPPO_HOST_DEVICE bool decide(response_count const& n, report& diagnostics) noexcept {
     prefix_sums before = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const first = before.count;
@@ -226,7 +229,7 @@ class block_response {
       reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
     return all.bad == 0;
   }
-  /// What the slots of a tile hold, and the ranks of its tokens; their number.
+  /// Finds what the slots of a tile hold and the ranks of its tokens. Returns the number of tokens.
   CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
     if (usual && n.tokens == slots_) {
       index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};

@@ -1,5 +1,5 @@
 /// @file
-/// The divergences of one response on a block of threads: order statistics by counting, exact ones by digits.
+/// The divergences of one response on a block of threads: order statistics by counting, and exact ones digit by digit.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// x as an unsigned integer of the same order; x is a number, -0 counts as +0.
+/// Maps x to an unsigned integer of the same order. x is not NaN; -0 counts as +0.
 template <class Real>
 struct sortable {
   using key = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
@@ -24,7 +24,7 @@ struct sortable {
   }
 };
 
-/// As `response_statistics`, over one score for each slot, NaN where there is no token.
+/// The statistics that a budget may ask for, from one score for each slot, NaN where there is no token.
 template <class Block, class Real>
 class block_statistics : public known_totals {
   using order = sortable<Real>;
@@ -32,7 +32,7 @@ class block_statistics : public known_totals {
   static constexpr int bins = 1 << Block::digit_bits;
 
  public:
-  /// In memory that the block shares.
+  /// Memory that the block shares.
   struct storage {
     std::uint32_t counts[std::size_t{bins}];
     std::uint32_t digit, before;
@@ -42,7 +42,7 @@ class block_statistics : public known_totals {
                                     index_t slots) noexcept
       : known_totals(whole), block_(&block), shared_(&shared), scores_(scores), slots_(slots) {}
 
-  /// Interpolated quantile.
+  /// The interpolated q-quantile.
   CPPO_HOST_DEVICE double quantile(double q) const noexcept {
     if (length() <= 0) return 0.0;
     quantile_place const place(q, length());
@@ -51,7 +51,7 @@ class block_statistics : public known_totals {
     if (place.next == place.rank) return low;
     return place.between(low, static_cast<double>(order::value(successor(a, place.next))));
   }
-  /// clamp(scale times the q-quantile, low, high), 0 <= low: by counting where it lies outside.
+  /// clamp(scale * q-quantile, low, high) with 0 <= low. Counting decides if the quantile lies outside the bounds.
   CPPO_HOST_DEVICE double clamped_quantile(double q, double scale, double low, double high) const noexcept {
     if (length() > 0) {
       quantile_place const place(q, length());
@@ -69,7 +69,7 @@ class block_statistics : public known_totals {
   }
 
  private:
-  /// f(mine, x) for every score, then `op` over what threads made of `start`.
+  /// Calls f(mine, x) for every score, where `mine` begins as `start`; then reduces the threads' values by `op`.
   template <class T, class F, class Op>
   CPPO_HOST_DEVICE T over_scores(T start, F const& f, Op const& op) const noexcept {
     typename Block::template local<T> mine;
@@ -84,7 +84,7 @@ class block_statistics : public known_totals {
     return block_->reduce(mine, op);
   }
 
-  /// Key of order statistic `rank`, from the highest digit down.
+  /// The key of order statistic `rank`, found from the highest digit down.
   CPPO_HOST_DEVICE key select(index_t rank) const noexcept {
     key found = 0, decided = 0;
     auto left = static_cast<std::uint32_t>(rank);
@@ -112,7 +112,7 @@ class block_statistics : public known_totals {
       }
     });
   }
-  /// The digit under which the value of rank `left` is counted, and how many come before it.
+  /// Finds the digit of the value of rank `left`, and how many values have a lower digit.
   CPPO_HOST_DEVICE void find_digit(std::uint32_t left) const noexcept {
     constexpr int each = (bins + Block::threads - 1) / Block::threads;
     typename Block::template local<std::uint32_t> before;
@@ -129,7 +129,7 @@ class block_statistics : public known_totals {
       }
     });
   }
-  /// Key of order statistic `rank`, given that of the one before it.
+  /// The key of order statistic `rank`, given the key of the one before it.
   CPPO_HOST_DEVICE key successor(key one, index_t rank) const noexcept {
     struct neighbours { index_t up_to; key above; };
     neighbours const n = over_scores(neighbours{0, static_cast<key>(~key{0})}, [one](neighbours& s, Real x) {

@@ -1,6 +1,5 @@
 /// @file
-/// Executors: where a call runs. What a call asks of one are members of its class: they are found whatever was included
-/// in which order.
+/// What a call asks of an executor, as members of its class: they are found whatever was included in which order.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,7 +12,7 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Can response b of `tokens` valid tokens be what the call's options say it is? Without a token it has no position.
+/// Checks that response b, of `tokens` valid tokens, fits its totals, its carry and the horizon.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
@@ -29,7 +28,7 @@ CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, inde
   return {};
 }
 
-/// Divisor of the aggregation, and what only a look at the whole batch can find wrong; nothing is written.
+/// Sets the divisor of the aggregation and finds what only a look at the whole batch can find wrong. Writes no output.
 template <class Executor, class Real, class Region>
 constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
   t.divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
@@ -45,7 +44,7 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
   return {};
 }
 
-/// Slots of the longest response whose divergences a call collects; 0 where the totals are lent.
+/// The slots of the longest response, which bound how many divergences a call collects; 0 if the totals are lent.
 template <class Real, class Region>
 constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
   layout const& l = t.batch.shape();
@@ -56,8 +55,8 @@ constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
   return longest;
 }
 
-/// T, max and mean of D, and the effective delta_b of a response; from the lent totals where it is a piece.
-/// `each(f)` calls f(D) for every token in order; it is called only if the region asks for divergences.
+/// The totals of a response: T, max and mean of D, and delta_b. A piece has them lent. `each(f)` calls f(D) for every
+/// token in order; it is used only if the region needs divergences first.
 template <class Real, class Region, class Each>
 constexpr response_summary summarize(task<Real, Region> const& t, index_t b, index_t tokens, std::vector<Real>& scratch,
                                      Each const& each) {
@@ -79,7 +78,7 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
   return s;
 }
 
-/// What the caller is told about a response's input.
+/// The outcome of a response before its tokens are decided: its counts, and what is wrong with its input.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b,
                                                          response_count const& n) noexcept {
@@ -91,12 +90,12 @@ CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> cons
   return o;
 }
 
-/// Notes the effective delta_b with the responses that are counted.
+/// Puts delta_b into the report of a response, if the response is counted here.
 CPPO_HOST_DEVICE constexpr void report_budget(report& r, double delta_b) noexcept {
   if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
 }
 
-/// Marks every slot of response b as excluded.
+/// Writes +0 to every output at every slot of response b.
 template <class Real, class Region>
 constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
   for (index_t i = 0; i < t.batch.shape().slots(b); ++i) t.write(b, i, {});
@@ -104,28 +103,28 @@ constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept
 
 }  // namespace detail
 
-/// What a call asks of an executor, answered as a host does. `Self` derives from it and brings `execute(task)`, the
-/// loop itself, and its own answer to what it does otherwise; it may be declared after all that calls it.
+/// What a call asks of an executor, with the answers of a host. An executor `Self` derives from it, has
+/// `execute(task)`, which runs the loop, and replaces the answers that differ.
 template <class Self>
 class host_executor {
  public:
-  /// Can the executor reach everything that was lent?
+  /// Checks that the executor can read and write everything that was lent.
   template <class Real>
   constexpr status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const&,
                                 loss_options const&) const noexcept {
     return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
   }
-  /// Does arithmetic keep the contract here and now?
+  /// True if arithmetic keeps the numeric contract on this thread, now.
   template <class Real, class Region>
   bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
     return detail::scalars_keep_arithmetic();
   }
-  /// Valid tokens of response b, 0 if it is rejected.
+  /// The number of valid tokens of response b, 0 if it is rejected.
   template <class Real, class Region>
   constexpr index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
     return detail::count_response(t, b).tokens;
   }
-  /// Runs a checked call; what it ends with.
+  /// Runs a checked call and returns its status.
   template <class Real, class Region>
     requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
   status run_call(detail::task<Real, Region>& t, report* wanted) const {

@@ -1,6 +1,6 @@
 /// @file
-/// What must be known of a response before its tokens are decided: which slots hold tokens, whether the input is
-/// sound, T, and the statistics its budget is made of. Shared by the executors.
+/// Finds what must be known of a response before its tokens are decided: which slots hold tokens, whether the input is
+/// valid, T, and the statistics for the budget. All executors share it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,7 +12,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Does the range hold x? By bits: NaN of any kind is never compared.
+/// True if x is in the range. Decided on the bits, because NaN compares with nothing.
 CPPO_HOST_DEVICE constexpr bool holds(number_range<float> r, float x) noexcept {
   auto const u = bits_as<std::uint32_t>(x);
   return u <= bits_as<std::uint32_t>(r.high) || (u ^ 0x80000000U) <= (bits_as<std::uint32_t>(r.low) ^ 0x80000000U);
@@ -22,13 +22,13 @@ CPPO_HOST_DEVICE constexpr bool holds(number_range<double> r, double x) noexcept
   auto const u = bits_as<std::uint64_t>(x);
   return u <= bits_as<std::uint64_t>(r.high) || (u ^ sign) <= (bits_as<std::uint64_t>(r.low) ^ sign);
 }
-/// Is x finite?
+/// True if x is finite.
 template <class Real>
 CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
   return holds(number_range<Real>{}, x);
 }
 
-/// The numbers of a token as they were lent.
+/// The numbers lent for a token.
 template <class Real>
 struct token_input {
   Real log_prob, rollout_log_prob, advantage, divergence, weight;
@@ -43,14 +43,14 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real>
           in.value(argument::token_weight, b, i, Real(1))};
 }
 
-/// `too_low` for a log-prob below the range that would be in it if it had no floor, else `invalid`.
+/// The code for a log-prob outside the range: `too_low` if it would be inside without the floor, else `invalid`.
 template <class Real>
 CPPO_HOST_DEVICE constexpr status_code refusal(number_range<Real> log_probs, Real x, status_code invalid,
                                                status_code too_low) noexcept {
   log_probs.low = -special<Real>::largest;
   return holds(log_probs, x) ? too_low : invalid;
 }
-/// What is wrong with the numbers of an active token, and with which of them.
+/// What is wrong with the numbers of an active token, and with which of them; ok if nothing is.
 template <class Real>
 CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, number_range<Real> log_probs, index_t b,
                                                 index_t i) noexcept {
@@ -70,7 +70,8 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, num
   return {};
 }
 
-/// What is wrong with the input of an active token; `ok` if nothing is. In a list -inf is sound: no probability.
+/// What is wrong with the input of an active token; ok if nothing is. In a Top-K list -inf is valid: it is no
+/// probability.
 template <class Real>
 CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& in, number_range<Real> log_probs,
                                                 index_t b, index_t i) noexcept {
@@ -93,7 +94,7 @@ CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& 
 /// What a slot holds.
 enum class slot : std::uint8_t { excluded, token, bad };
 
-/// Slot i of response b; `why` is set where it is bad.
+/// What slot i of response b holds; `why` is set if it is bad.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
@@ -103,21 +104,21 @@ CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_
   return why.ok() ? slot::token : slot::bad;
 }
 
-/// The count of a response's tokens, and what is wrong with it.
+/// The number of a response's tokens, and what is wrong with its input.
 struct response_count {
-  index_t tokens = 0;    ///< tokens that take part (bad ones under `propagate` too); 0 if rejected
+  index_t tokens = 0;    ///< tokens that are decided (under `propagate` also bad ones); 0 if rejected
   index_t bad = 0;       ///< slots with bad input
-  bool rejected = false; ///< the response takes no part
-  status first_bad;      ///< the first of them, or why the response takes no part without one
+  bool rejected = false; ///< true if no token of the response is decided
+  status first_bad;      ///< the first bad slot, or why the response is rejected without one
 };
 
-/// Was another piece of response b found to hold bad input, so that this one takes no part either?
+/// True if another piece of response b holds bad input, so that this piece is rejected too.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
   return t.bad_input == on_bad_input::reject && t.totals != nullptr && t.totals[b].bad_tokens > 0;
 }
 
-/// Does response b take part, given its counts and the first of its bad slots?
+/// Sets whether response b is rejected, given its counts and its first bad slot.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr void settle_rejection(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
   if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
@@ -125,7 +126,7 @@ CPPO_HOST_DEVICE constexpr void settle_rejection(task<Real, Region> const& t, in
   if (n.rejected) n.tokens = 0;
 }
 
-/// First look at response b: reads every active slot once.
+/// Counts the tokens of response b. Reads every active slot once.
 template <class Real, class Region>
 constexpr response_count count_response(task<Real, Region> const& t, index_t b) noexcept {
   response_count n;
@@ -143,7 +144,7 @@ constexpr response_count count_response(task<Real, Region> const& t, index_t b) 
   return n;
 }
 
-/// Lends the lists at slot i of response b, where there are any, to a token: a mask may read them.
+/// Gives a token the Top-K lists of slot i of response b, if there are any: a mask may read them.
 template <class Real>
 CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i,
                                            token<lane<Real>>& to, top_k_row<Real>& lists) noexcept {
@@ -151,7 +152,7 @@ CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch
   lists = batch.top_k_at(b, i);
   to.lend_top_k(lists);
 }
-/// The token made of `in` at slot i of response b, with its divergence, for one lane.
+/// The token of slot i of response b, with the numbers `in` and its divergence, on one lane.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const& t, token_input<Real> const& in,
                                                         index_t b, index_t i, top_k_row<Real>& lists) noexcept {
@@ -162,20 +163,20 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
   tok.set_divergence(score(t.region.divergence(), tok));
   return tok;
 }
-/// The token at slot i of response b.
+/// The token of slot i of response b, on one lane.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> load_token(task<Real, Region> const& t, index_t b, index_t i,
                                                         top_k_row<Real>& lists) noexcept {
   return make_token(t, load_input(t.batch, b, i), b, i, lists);
 }
-/// What a token, with its weight set, adds to the prefix.
+/// What a token, whose weight is set, adds to the prefix sums.
 template <class Real>
 CPPO_HOST_DEVICE constexpr prefix_sums prefix_step(token<lane<Real>> const& t) noexcept {
   auto const allowance = t.weight() * t.response_delta_b();
   return {to_grid(t.weighted_divergence().raw()), to_grid(t.weight().raw()), to_grid(allowance.raw()), 1};
 }
 
-/// Stands in for a token with bad input: counted as most diverged.
+/// Stands in for a token with bad input. It counts as most diverged.
 template <class Real>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
   using V = lane<Real>;
@@ -184,7 +185,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
   return tok;
 }
 
-/// Adds one divergence to a summary.
+/// Adds one divergence to the totals.
 template <class Real>
 CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
   double const x = static_cast<double>(d);
@@ -193,11 +194,11 @@ CPPO_HOST_DEVICE constexpr void observe(response_summary& s, Real d) noexcept {
   ++s.length;
 }
 
-/// What a budget may ask of a response.
+/// The statistics that a budget may ask of a response.
 template <class Real>
 class response_statistics : public known_totals {
  public:
-  /// Of these totals and divergences; `quantile` reorders the latter.
+  /// Takes the totals and the divergences. `quantile` reorders the divergences.
   constexpr response_statistics(response_summary const& whole, std::span<Real> divergences) noexcept
       : known_totals(whole), divergences_(divergences) {}
   constexpr double quantile(double q) const noexcept {
@@ -208,13 +209,13 @@ class response_statistics : public known_totals {
   std::span<Real> divergences_;
 };
 
-/// Does the region ask for the exact test of the prefix?
+/// True if the region needs the prefix sums.
 template <class Region>
 inline constexpr bool scans_prefix = any(Region::needed, needs::prefix_budget | needs::prefix_values);
-/// Does it ask for S and W as numbers?
+/// True if the region needs S and W as numbers.
 template <class Region>
 inline constexpr bool reads_prefix = any(Region::needed, needs::prefix_values);
-/// Does the region ask for the divergences of a whole response first?
+/// True if the region needs the divergences of a whole response before its first token is decided.
 template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
 

@@ -1,5 +1,5 @@
 /// @file
-/// Sums for reports: the same bits at every vector width and thread count.
+/// Sums for reports, with the same bits at every register width and number of threads.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,11 +8,11 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Tokens whose values are added in their own type before the sum goes on in double.
+/// A chunk has this many tokens. Their values are added in their own type, and chunks in double.
 inline constexpr index_t sum_chunk = 256;
 
-/// 16 interleaved partial sums: token r of a response (from 0) goes to lane r mod 16, each lane of a block of 256 tokens
-/// in Real, blocks in double, lanes in a fixed tree.
+/// 16 interleaved partial sums. Token r of a response, from 0, goes to lane r mod 16. Each lane of a chunk is summed in
+/// Real, the chunks of a lane in double, and the lanes in a fixed tree.
 template <class Real>
 struct lane_sums {
   static constexpr int width = 16;
@@ -23,7 +23,7 @@ struct lane_sums {
     partial[rank % width] += x;
     if (rank % sum_chunk == sum_chunk - 1) settle();
   }
-  /// Ends a block.
+  /// Ends a chunk.
   CPPO_HOST_DEVICE constexpr void settle() noexcept {
     for (int j = 0; j < width; ++j) lanes[j] += static_cast<double>(partial[j]);
     for (int j = 0; j < width; ++j) partial[j] = Real(0);
@@ -37,10 +37,10 @@ struct lane_sums {
   }
 };
 
-/// Quantities of a token that a report sums.
+/// The number of quantities of a token that a report sums.
 inline constexpr int report_terms = 7;
 
-/// The double sums of a response's report.
+/// The sums of a response's report, in double.
 template <class Real>
 struct report_sums {
   lane_sums<Real> loss, divergence, weighted_divergence, gate, ratio, log_ratio, k3;
@@ -50,14 +50,14 @@ struct report_sums {
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
     f(loss), f(divergence), f(weighted_divergence), f(gate), f(ratio), f(log_ratio), f(k3);
   }
-  /// Totals into the report; the loss is divided by `share`.
+  /// Writes the totals into the report. `share` divides the loss.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
     put_sums(r,
              {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(),
               log_ratio.total(), k3.total()},
              share);
   }
-  /// The same from totals in the order of `each`.
+  /// Writes totals that come in the order of `each` into the report.
   CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms],
                                                   double share) noexcept {
     r.sum_loss = total[0] / share;
@@ -70,40 +70,41 @@ struct report_sums {
   }
 };
 
-/// Histogram bin of position t in 1 .. T: floor(20 (t - 1)/T), the last one past the end.
+/// Histogram bin of position t, 1 <= t <= T: floor(20 (t - 1)/T). Positions past T go to the last bin.
 CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept {
   index_t const bin = length > 0 ? report::bins * (t - 1) / length : 0;
   return bin < report::bins ? static_cast<int>(bin) : report::bins - 1;
 }
-/// First position past a bin that is not the last.
+/// The first position past `bin`, which is not the last bin.
 CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexcept {
   index_t const tokens = (bin + 1) * length;
   if (tokens < (index_t{1} << 31)) return (static_cast<std::uint32_t>(tokens) + report::bins - 1) / report::bins + 1;
   return (tokens + report::bins - 1) / report::bins + 1;
 }
 
-/// What one response adds to a call.
+/// What one response adds to the status and the report of a call.
 struct response_outcome {
   report diagnostics;
   status first_bad;
 };
 
-/// Responses whose reports are added up before the sum goes on: a call of many has a tree of two levels.
+/// This many reports of responses are added up at first; these sums are added up then. A call thus has a tree of two
+/// levels.
 inline constexpr index_t fold_width = 256;
 
-/// Such sums that a call of so many responses has, at least one.
+/// The number of such sums of a call of so many responses, at least one.
 constexpr index_t fold_parts(index_t responses) noexcept {
   return responses > fold_width ? (responses + fold_width - 1) / fold_width : 1;
 }
 
-/// Is `next`, of a later response, what a call ends with rather than `first`? The first bad place in order; a piece that
-/// is out because of another says so only where the other is not at hand.
+/// True if the call reports `next`, of a later response, in place of `first`. It reports the first bad place in order;
+/// but a piece that is rejected because of another piece is reported only if the call does not hold that one.
 CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& next) noexcept {
   if (first.ok()) return !next.ok();
   return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
 }
 
-/// Adds the number at the place that the status of a call names, as the call has read it. (One of a list is there.)
+/// Adds to a status the number at the place that it names, as the call has read it. Entries of lists are set already.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr void name_value(task<Real, Region> const& t, status& s) noexcept {
   if (s.token < 0 || s.has_value || !t.batch[s.where].lent()) return;
@@ -114,8 +115,8 @@ CPPO_HOST_DEVICE constexpr void name_value(task<Real, Region> const& t, status& 
   s.has_value = true;
 }
 
-/// What a call ends with, given the first bad place and the whole report; which gets its scaling, and one NaN for all: the
-/// sign of one that an addition makes, or picks of two, is the processor's.
+/// The status of a call, given the first bad place and the whole report. The report gets its scaling here. Each NaN in
+/// it becomes the same NaN, because processors differ in the sign of one that they compute.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status const& first_bad, report& all) noexcept {
   report::each_sum([](char const*, double& x) { x = x == x ? x : special<double>::nan; }, all);
@@ -129,7 +130,7 @@ CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status c
   return s;
 }
 
-/// The call's status and report from what its responses reported, counts added up.
+/// Adds up the reports and finds the status of a call, response by response.
 struct outcome_fold {
   report block, diagnostics;
   status first_bad;
@@ -140,12 +141,12 @@ struct outcome_fold {
     if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
     if (++responses % fold_width == 0) settle();
   }
-  /// Ends a block of responses.
+  /// Ends a run of `fold_width` responses.
   CPPO_HOST_DEVICE constexpr void settle() noexcept {
     diagnostics += block;
     block = {};
   }
-  /// After the last response.
+  /// The status of the call. Called after the last response.
   template <class Real, class Region>
   CPPO_HOST_DEVICE constexpr status finish(task<Real, Region> const& t) noexcept {
     settle();

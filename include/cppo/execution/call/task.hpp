@@ -1,5 +1,5 @@
 /// @file
-/// One call, checked and ready to run: what every executor is handed.
+/// One call, checked and ready to run, as every executor is given it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,21 +11,22 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What one token leaves behind.
+/// The outputs of one token.
 template <class Real>
 struct token_record {
   Real values[sinks] = {};
   CPPO_HOST_DEVICE constexpr Real& operator[](sink s) noexcept { return values[static_cast<int>(s)]; }
 };
 
-/// The finite numbers from `low`, at most -0, to `high`, at least +0.
+/// The finite numbers from `low` to `high`, where low <= -0 and high >= +0.
 template <class Real>
 struct number_range {
   Real low = -special<Real>::largest;
   Real high = special<Real>::largest;
 };
 
-/// The log-probs that options accept at an active token, in the arithmetic of the call; any options make a range.
+/// The log-probs that are valid at an active token, in the arithmetic of the call. Works for any options, checked or
+/// not.
 template <class Real>
 constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
   constexpr auto largest = static_cast<double>(special<Real>::largest);
@@ -58,20 +59,21 @@ struct task {
     }
     return false;
   }
-  /// Does anything have to be known of the whole batch before the first token is written?
+  /// True if something must be known of the whole batch before the first token is written.
   CPPO_HOST_DEVICE constexpr bool needs_sweep() const noexcept {
     return (needs_counts(aggregate) && normalizer == 0.0) || positions == position_convention::fixed_horizon ||
            totals != nullptr;
   }
-  /// Tokens of the response that come before slot 0 of response b: those of earlier pieces.
+  /// The number of tokens in earlier pieces of the response, before slot 0 of response b.
   CPPO_HOST_DEVICE constexpr index_t tokens_before(index_t b) const noexcept {
     return carries != nullptr ? carries[b].count : 0;
   }
-  /// What `tokens` valid tokens of response b count as. A response is counted where it begins: once, however it is cut.
+  /// The counts of response b, of `tokens` valid tokens. A response in pieces is counted once, in the piece where it
+  /// begins.
   CPPO_HOST_DEVICE constexpr batch_counts counts(index_t b, index_t tokens) const noexcept {
     return {tokens, tokens > 0 && tokens_before(b) == 0 ? 1 : 0};
   }
-  /// T as the weight schedule sees it.
+  /// T as the weight sees it.
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
     if (positions == position_convention::fixed_horizon) return horizon;
     return positions == position_convention::padded_column ? batch.shape().width() : own;
@@ -81,17 +83,17 @@ struct task {
     index_t const by_horizon = aggregate == aggregation::seq_mean_token_sum_norm ? horizon : 0;
     return {.aggregate = aggregate, .known = true, .horizon = by_horizon, .normalizer = normalizer};
   }
-  /// What divides a response's share of them.
+  /// What divides one response's sums before they are added to the report's.
   CPPO_HOST_DEVICE constexpr double share_of(index_t length) const noexcept {
     return aggregate == aggregation::seq_mean_token_mean && length > 0 ? static_cast<double>(length) : 1.0;
   }
-  /// Factor on each token of a response with `length` valid tokens.
+  /// The factor on each token of a response of `length` valid tokens.
   CPPO_HOST_DEVICE constexpr Real scale(index_t length) const noexcept { return scale(length, divisor); }
-  /// The same where the divisor was found elsewhere.
+  /// The same with another divisor of the aggregation.
   CPPO_HOST_DEVICE constexpr Real scale(index_t length, double by) const noexcept {
     return static_cast<Real>(scale_of(aggregate, by, length, static_cast<double>(horizon)));
   }
-  /// f(count) for each number of a token's record that an output of fewer bits cannot hold.
+  /// Calls f(count) for each number of a token's record that an output of fewer bits cannot hold.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Count, class F>
   CPPO_HOST_DEVICE constexpr void each_narrowed(token_counts<Count>& n, token_record<Real> const& record,
@@ -103,7 +105,7 @@ struct task {
       if (as.vanishes(record.values[s])) f(n.stored_zero);
     }
   }
-  /// Writes the record of slot i of response b to every output that was lent.
+  /// Writes the record of slot i of response b to every lent output.
   CPPO_HOST_DEVICE constexpr void write(index_t b, index_t i, token_record<Real> const& record) const noexcept {
     for (int s = 0; s < sinks; ++s) {
       if (out[s].lent()) {
@@ -111,8 +113,8 @@ struct task {
       }
     }
   }
-  /// Writes +0 to every output that was lent at the slots of no response, of which a capacity has `layout::spare()`:
-  /// number `first` of them and every `step`-th after it.
+  /// Writes +0 to every lent output at the slots of no response, numbered from 0 to `layout::spare()`: at number
+  /// `first` and every `step`-th after it.
   CPPO_HOST_DEVICE constexpr void clear_spare(index_t first, index_t step) const noexcept {
     layout const& l = batch.shape();
     index_t const n = l.spare();

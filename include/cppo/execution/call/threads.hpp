@@ -1,5 +1,5 @@
 /// @file
-/// Responses over threads, their reports added up in order.
+/// Gives responses to threads, and adds up their reports in order.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,12 +11,12 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Fewer slots than this for each thread are not worth starting one, where `lanes` of them are decided at once: some
-/// 200 us of work, twice what a thread takes to start. One lane is scalar code.
+/// The least number of slots for which a thread is worth starting, where it decides `lanes` of them at once: some 200
+/// us of work, twice what starting a thread takes. One lane is scalar code.
 constexpr index_t slots_worth_a_thread(int lanes) noexcept { return lanes == 1 ? 4096 : index_t{8192} * lanes; }
 
-/// Threads to use for `slots` slots in `responses` responses when `wanted` were asked for (0: the machine's), if each is
-/// to have `least` slots.
+/// The number of threads to use, if `wanted` are asked for (0: as many as the machine has) and each is to have at least
+/// `least` slots.
 inline int useful_threads(int wanted, index_t responses, index_t slots, index_t least) noexcept {
   if (wanted == 0) wanted = static_cast<int>(std::thread::hardware_concurrency());
   index_t const by_work = slots / least;
@@ -25,7 +25,7 @@ inline int useful_threads(int wanted, index_t responses, index_t slots, index_t 
   return n < 1 ? 1 : static_cast<int>(n);
 }
 
-/// Threads, joined at the end whatever happens.
+/// Threads that are joined in the destructor, whatever happens.
 template <class Thread>
 class joined_threads {
  public:
@@ -35,7 +35,7 @@ class joined_threads {
   ~joined_threads() {
     for (Thread& member : members_) member.join();
   }
-  /// Starts `n` threads, or as many of them as the machine gives.
+  /// Starts `n` threads, or as many as the machine can start.
   template <class Work>
   void start(int n, Work const& work) {
     CPPO_TRY {
@@ -49,7 +49,7 @@ class joined_threads {
   std::vector<Thread> members_;
 };
 
-/// What threads work in, kept from call to call or for one.
+/// Memory that threads work in, for one call or kept for the next.
 template <class Real>
 struct work_memory {
   std::vector<Real> first;                  // of the calling thread
@@ -57,10 +57,10 @@ struct work_memory {
   std::vector<response_outcome> outcomes;   // by response, where there is more than one thread
 };
 
-/// body(b, scratch) for every response, on several threads; outcomes are added in the order of responses, so that
-/// sums have the same bits at every thread count. Threads take the next response when they are done with one: those
-/// that could not be started are missing, but nothing is left undone. `least`: slots for each. All memory is taken
-/// before the first response, on the calling thread: each `scratch` can hold `room` numbers.
+/// Calls body(b, scratch) for every response, on several threads, and adds the outcomes in the order of responses, so
+/// that sums have the same bits at every number of threads. A thread that is done takes the next response; if a thread
+/// cannot be started, the others do its work. `least`: slots for each thread. All memory is allocated before the first
+/// response, on the calling thread; each `scratch` can hold `room` numbers.
 template <class Real, class Thread = std::thread, class Task, class Body>
 outcome_fold over_responses(int threads, index_t least, Task const& t, std::size_t room, work_memory<Real>& memory,
                             Body const& body) {
@@ -95,11 +95,11 @@ outcome_fold over_responses(int threads, index_t least, Task const& t, std::size
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Memory that `simd` works in. Lent with `simd.with_workspace(w)` and kept between calls, it spares them allocations: a
-/// call on one thread then makes none once the longest row of slots has been seen. One call at a time.
+/// Memory that `simd` works in. Lent with `simd.with_workspace(w)` and kept between calls, it saves allocations: a call
+/// on one thread makes none once the longest response has been seen. For one call at a time.
 class workspace {
  public:
-  /// Gives the memory back.
+  /// Frees the memory.
   void clear() { *this = workspace(); }
 
  private:

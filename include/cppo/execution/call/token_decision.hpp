@@ -1,5 +1,5 @@
 /// @file
-/// Algorithm 1 for one token whose prefix is known: what `seq` loops over, and what a thread of a device runs.
+/// Algorithm 1 for one token whose prefix is known. `seq` calls it in a loop, and each thread of a device calls it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,16 +10,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// A token decided.
+/// A token after its decision.
 template <class Real>
 struct decided_token {
   token_record<Real> record;
   Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
-  bool teaches;               ///< advantage times token weight is not 0
-  bool high, low;             ///< moves away from mu with A > 0, with A < 0
-  bool not_finite;            ///< loss or gradient, of input that is not bad
+  bool teaches;               ///< the weighted advantage is not 0
+  bool high, low;             ///< the update moves away from mu, with A > 0 (high) or A < 0 (low)
+  bool not_finite;            ///< loss or gradient is not finite although the input is good
 
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
@@ -28,12 +28,12 @@ struct decided_token {
   }
 };
 
-/// Whether c_t and x_t are found for the record of a token, or left out.
-enum class trace_values : std::uint8_t { left_out, found };
-/// What a call wants of them.
+/// Whether c_t and x_t are computed for the record of a token, or left out.
+enum class trace_values : std::uint8_t { left_out, computed };
+/// What a call wants of the two.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr trace_values wanted_trace(task<Real, Region> const& call) noexcept {
-  return call.wants_trace() ? trace_values::found : trace_values::left_out;
+  return call.wants_trace() ? trace_values::computed : trace_values::left_out;
 }
 
 /// The sums before a token, as numbers.
@@ -48,7 +48,7 @@ struct prefix_numbers {
   }
 };
 
-/// Writes what decided a token, loss, gradient, c_t and x_t apart.
+/// Writes the record of a token, except loss, gradient, c_t and x_t.
 template <class Real, class Region, class V = lane<Real>>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_decision(token_record<Real>& r, Region const& region,
                                                                    token<V> const& t, typename V::mask kept, V gate,
@@ -71,7 +71,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_trace(token_record<Rea
   prefix_numbers<V>(before).lend_to(t);
   r[sink::excess] = region.excess(t).raw();
 }
-/// Writes what a report sums of a token; `unscaled`: its l_t.
+/// Writes the terms that a report sums. `unscaled` is l_t.
 template <class Real, class V = lane<Real>>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real>& d, Real unscaled,
                                                               surrogate_product<V> const& product,
@@ -90,7 +90,8 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real
   d.capped = product.capped.raw();
 }
 
-/// Decides a token whose weight is set, `before` the sums before it; `what` is its slot: a bad one is propagated.
+/// Decides a token whose weight is set. `before` are the sums before it. `what` is what its slot holds: a bad token is
+/// propagated.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
                                                             slot what, Real extra_weight, Real scale,
@@ -99,7 +100,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   Region const& region = call.region;
   bool const bad = what == slot::bad;
   exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
-  // A mask sees what its region declares, no more: what else is known here, another executor may not know.
+  // A mask sees only what its region declares. What else is known here, another executor may not know.
   prefix_numbers<V> const prefix(before);
   if constexpr (scans_prefix<Region>)
     t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(t.weighted_divergence().raw()), slack)));
@@ -118,7 +119,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   d.record[sink::gradient] = bad ? nan : terms.gradient.raw();
   record_decision(d.record, region, t, kept, gate, prefix);
   fill_terms(d, bad ? nan : terms.unscaled.raw(), product, call.objective.estimates(t, product));
-  if (traces == trace_values::found) record_trace(d.record, region, t, before, slack);
+  if (traces == trace_values::computed) record_trace(d.record, region, t, before, slack);
   bool const away = !t.moves_toward_rollout().raw();
   d.teaches = !bad && weighted.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
@@ -127,7 +128,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   return d;
 }
 
-/// Counts what a token decided under `Mask` came to.
+/// Counts a token that was decided under the mask type `Mask`.
 template <class Mask, class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
   decision const c = d.code();
@@ -150,7 +151,7 @@ CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_toke
   n.masked_low += static_cast<Count>(masked && d.low);
 }
 
-/// f(count) for each of the counts that few tokens take part in, and this one does.
+/// Calls f(count) for each of those counts that few tokens enter and that this token does.
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <class Count, class Real, class F>
 CPPO_HOST_DEVICE constexpr void each_rarity(token_counts<Count>& n, decided_token<Real> const& d, F const& f) noexcept {

@@ -1,5 +1,5 @@
 /// @file
-/// A block of threads on a device: CUB's collectives over a thread block, a warp, or the blocks of a cluster.
+/// A block of threads on a device, by CUB's collectives: a thread block, a warp, or the blocks of a cluster.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -11,24 +11,25 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// A value that each thread keeps to itself.
+/// A value that each thread has for itself.
 template <class T>
 struct thread_value {
   T value = {};
   CPPO_HOST_DEVICE T& operator[](int) noexcept { return value; }
 };
 
-/// Bytes that the largest value takes that threads reduce: the tally of a response, in double.
+/// Bytes of the largest value that threads reduce, which is the tally of a response in double.
 inline constexpr int reduced_bytes = 96;
 
-/// Memory for collectives over values of up to `Bytes` bytes of CUB's own, and for a result.
+/// Memory for CUB's collectives over values of up to `Bytes` bytes, and for a result.
 template <int Bytes>
 struct collective_storage {
   alignas(16) unsigned char scratch[Bytes];
   alignas(16) unsigned char result[reduced_bytes];
 };
 
-/// What a thread block and a warp share: `Self` brings `rank()`, `sync()` and CUB's scan and reduction for a type.
+/// What a thread block and a warp have in common. `Self` has `rank()`, `sync()`, and CUB's scan and reduction for a
+/// type.
 template <class Self, int Threads, int Bytes>
 class device_block {
  public:
@@ -143,19 +144,19 @@ class cuda_warp : public device_block<cuda_warp, 32, 64> {
   }
 };
 
-/// Where the code is compiled for devices that have clusters of blocks.
+/// 1 if the code is compiled for devices that have clusters of blocks.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define CPPO_HAS_CLUSTERS 1
 #else
 #define CPPO_HAS_CLUSTERS 0
 #endif
 
-/// The `Blocks` blocks of a cluster. What they share lies in the memory of the first of them: see `of_first`.
+/// The `Blocks` blocks of a cluster. What they share lies in the memory of the first block; see `of_first`.
 template <int Threads, int Blocks>
 class cuda_cluster {
  public:
   static constexpr int threads = Threads * Blocks, digit_bits = cuda_block<Threads>::digit_bits;
-  /// One in each block.
+  /// Memory that each block has.
   struct storage {
     typename cuda_block<Threads>::storage own;
     alignas(16) unsigned char told[reduced_bytes];
@@ -219,7 +220,7 @@ class cuda_cluster {
     return mine;
 #endif
   }
-  /// f(x, k) on every thread for the x of each block k, in order.
+  /// Calls f(x, k) on every thread, for the x of each block k in order.
   template <class T, class F>
   CPPO_HOST_DEVICE void over_blocks(T const& x, F const& f) const noexcept {
     static_assert(sizeof(T) <= sizeof(storage::told));

@@ -1,5 +1,5 @@
 /// @file
-/// Kernels: the steps of a call on a device.
+/// The kernels, which run the steps of a call (execution/block/call.hpp) on a device.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,35 +9,35 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Threads of a block that works on a response: as many as its shared memory has room for.
+/// The number of threads of a block that works on a response: as many as its shared memory has room for.
 template <class Real>
 inline constexpr int threads_per_response = sizeof(Real) == 4 ? 256 : 128;
 inline constexpr int warps_per_block = 4, blocks_per_cluster = 4;
 inline constexpr int threads_for_steps = 256;
 
-/// Takes the place of a response on the packed axis or in the rows.
+/// Index of the first element of a response, on the packed axis or in its row; 0 if it is padded.
 CPPO_HOST_DEVICE inline index_t first_element(layout const& l, index_t b) noexcept {
   return l.is_packed() ? l.begin(b) : b * l.width();
 }
 
-/// Is the call to be run, and where do its responses come from?
+/// A call on a device, and from where its responses are taken.
 template <class Real, class Region>
 struct device_call {
   task<Real, Region> t;
   call_memory<Real> m;
-  bool clusters;  ///< are the longest responses for clusters of blocks?
+  bool clusters;  ///< true if the longest responses go to clusters of blocks
 
   CPPO_HOST_DEVICE bool refused() const noexcept {
     return (t.needs_sweep() || t.batch.shape().is_packed()) && !m.state->refused.ok();
   }
 };
 
-/// How responses are gone over.
+/// What a kernel does with responses.
 enum class pass : std::uint8_t { count, usual, any };
 
 #if defined(__CUDACC__)
 
-/// One block of threads on one response after the other: `body(b)`.
+/// A block of threads takes one response after the other and calls `body(b)`.
 template <team Who, class Block, class Real, class Region, class F>
 __device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken,
                               int worker, int workers, pass how, F const& body) {
@@ -46,7 +46,7 @@ __device__ void each_response(device_call<Real, Region> const& call, Block const
     for (index_t b = worker; b < l.responses(); b += workers) body(b);
     return;
   }
-  // Longest first, to whoever is free; a count of the batch takes them in turn.
+  // Responses are taken longest first by whoever is free. A count of the batch takes them in turn.
   call_state& s = *call.m.state;
   index_t const for_clusters = call.clusters ? s.for_clusters : 0;
   index_t const first = Who == team::cluster ? 0 : Who == team::block ? for_clusters : s.not_for_warps;
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (call.m.state->refused.ok()) conclude_count(threads, call.t, call.m);
 }
 
-/// One response, everything provided for. Out of line: the usual path keeps its registers.
+/// Decides one response, whatever its case. Not inlined, so that the fast path keeps its registers.
 template <class Block, class Real, class Region>
 __noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory,
                                         device_call<Real, Region> const& call, index_t b, Real* scores,
@@ -95,7 +95,7 @@ __noinline__ __device__ void decide_any(typename Block::storage& collectives, un
       .run(call.m.outcomes[b]);
 }
 
-/// A worker's share of the responses.
+/// A team's share of the responses.
 template <pass Pass, team Who, class Block, class Real, class Region>
 __device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory,
                      std::uint32_t& taken, int worker, int workers) {
@@ -129,7 +129,7 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
   });
 }
 
-/// A block of threads for each response.
+/// A block of threads takes each response.
 template <pass Pass, class Real, class Region>
 __global__ void __launch_bounds__(threads_per_response<Real>, 3)
     long_kernel(__grid_constant__ device_call<Real, Region> const call) {
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 3)
   work<Pass, team::block, block>(call, collectives, memory, taken, static_cast<int>(blockIdx.x),
                                  static_cast<int>(gridDim.x));
 }
-/// A cluster of blocks for each response, on the usual path; does nothing where it is compiled for devices without.
+/// A cluster of blocks takes each response, on the fast path. Does nothing if compiled for devices without clusters.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_per_response<Real>, 2)
     cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
@@ -159,7 +159,7 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 2)
   threads.sync();  // none reads the memory of one that has ended
 #endif
 }
-/// A warp for each response.
+/// A warp takes each response.
 template <pass Pass, class Real, class Region>
 __global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3)
     short_kernel(__grid_constant__ device_call<Real, Region> const call) {
@@ -173,7 +173,7 @@ __global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 
                                     static_cast<int>(gridDim.x) * warps_per_block);
 }
 
-/// +0 at the slots of no response: how many there are, the offsets say.
+/// Writes +0 at the slots of no response. The offsets say how many there are.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps)
     clear_kernel(__grid_constant__ device_call<Real, Region> const call) {
@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
 }
 
-/// Adds up outcomes; true for the last block to be done, which adds up the blocks.
+/// Adds up outcomes. True in the last block to finish, which adds up the blocks' sums.
 template <class Folding, class Real, class Region>
 __device__ bool fold_outcomes(device_call<Real, Region> const& call, Folding const& folding, bool& last) {
   index_t const first = index_t{blockIdx.x} * fold_width, left = call.t.batch.shape().responses() - first;
@@ -196,7 +196,7 @@ __device__ bool fold_outcomes(device_call<Real, Region> const& call, Folding con
   folding.run(call.m.folds, gridDim.x, *call.m.folds);
   return true;
 }
-/// Adds up outcomes and says how the call ended.
+/// Adds up outcomes. The last block to finish sets the status of the call.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps)
     fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {

@@ -1,5 +1,5 @@
 /// @file
-/// Stands for `on(stream)` where CPPO_USE_CUDA is not 1.
+/// Stands in for `on(stream)` where CPPO_USE_CUDA is not 1.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,7 +9,7 @@
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
-/// Stands for the device executor, so that nothing else is said.
+/// Stands in for the device executor, so that no other error follows.
 struct no_device : seq_t {
   template <class... Any>
   constexpr no_device with_workspace(Any const&...) const noexcept { return *this; }
@@ -17,7 +17,7 @@ struct no_device : seq_t {
 };
 }  // namespace detail
 
-/// Never: it says what to do. (By an ellipsis, so that the function of execution/cuda.cuh goes first.)
+/// Does not compile, and says what to do. An ellipsis makes it give way to the function in execution/cuda.cuh.
 template <class Stream = void>
 constexpr detail::no_device on(...) noexcept {
   static_assert(

@@ -12,18 +12,18 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Device memory that calls work in, kept between them. It grows in the stream of the call that needs more, so that a
-/// call of the same size allocates nothing: run one, or `reserve`, before a graph is captured. One call at a time, also
-/// where calls go to several streams. A graph replays in the memory that it was captured with: it must outlive the graph,
-/// and not grow. The destructor waits for the device.
+/// Device memory that calls work in, kept between them. It grows in the stream of a call that needs more; a call of the
+/// same size then allocates nothing. Before a graph is captured, run a call or `reserve`. For one call at a time, even
+/// where calls go to several streams. A graph replays in the memory that it was captured with: the workspace must
+/// outlive the graph and not grow meanwhile. The destructor waits for the device.
 class device_workspace {
  public:
   device_workspace() noexcept = default;
-  /// Takes the memory of another one.
+  /// Takes over the memory of another workspace.
   device_workspace(device_workspace&& o) noexcept : data_(o.data_), bytes_(o.bytes_) {
     o.data_ = nullptr, o.bytes_ = 0;
   }
-  /// The two exchange their memory.
+  /// Exchanges memory with another workspace.
   device_workspace& operator=(device_workspace&& o) noexcept {
     std::swap(data_, o.data_);
     std::swap(bytes_, o.bytes_);
@@ -34,7 +34,7 @@ class device_workspace {
     (void)cudaDeviceSynchronize();
     (void)cudaFree(data_);
   }
-  /// Room for `bytes` bytes, by allocations in `stream`.
+  /// Makes room for `bytes` bytes, allocating in `stream`.
   cudaError_t reserve(std::size_t bytes, cudaStream_t stream) noexcept {
     if (bytes <= bytes_) return cudaSuccess;
     void* more = nullptr;
@@ -45,9 +45,9 @@ class device_workspace {
     bytes_ = bytes;
     return cudaMemsetAsync(data_, 0, bytes < sizeof(detail::call_state) ? bytes : sizeof(detail::call_state), stream);
   }
-  /// The memory, null before the first call.
+  /// The memory; null before the first call.
   void* data() const noexcept { return data_; }
-  /// Its size.
+  /// Its size in bytes.
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:

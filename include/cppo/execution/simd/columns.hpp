@@ -1,5 +1,6 @@
 /// @file
-/// The inputs of a response as runs of dense floats, and where its outputs go. Nothing here depends on a region: compiled once.
+/// The inputs of a response as chunks of dense floats, and where its outputs go. Nothing here depends on a region, so
+/// it is compiled once.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -8,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Are n numbers finite and, where there must be no sign, none below 0?
+/// True if n numbers are finite and, if `no_sign`, none is below 0.
 inline bool finite(float const* x, int n, bool no_sign) noexcept {
   bool good = true;
   for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(no_sign && x[k] < 0.0F);
@@ -25,7 +26,7 @@ struct response_place {
   response_column column_of(column const& c) const noexcept { return {c, response, first, slots}; }
 };
 
-/// What a chunk writes, and where from.
+/// Where the outputs of a chunk are written.
 struct chunk_outputs {
   float* loss = nullptr;  ///< null: not asked for
   float* gradient = nullptr;
@@ -33,10 +34,11 @@ struct chunk_outputs {
   bool far = false;       ///< past the caches, and fetch inputs ahead
 };
 
-/// The outputs of a response, a chunk at a time: in place where memory is dense, else by way of copies.
+/// Writes the outputs of a response, a chunk at a time: into lent memory if it is dense, else into copies that are
+/// written back.
 class response_writer {
  public:
-  /// `watched`: losses are looked at, too.
+  /// `watched`: also checks that losses are finite.
   response_writer(column const* outputs, response_place const& at, bool watched, bool far) noexcept
       : outputs_(outputs),
         at_(at),
@@ -47,7 +49,8 @@ class response_writer {
         watched_(watched),
         far_(far) {}
 
-  /// +0 in every output at the slots before the first token and after the last, or in every slot.
+  /// Writes +0 to every output before the first token and after the last; between tokens too, where the writing of
+  /// tokens does not.
   void write_excluded(token_map const& map) const noexcept {
     if (map.tokens == at_.slots) return;
     for (int s = 0; s < sinks; ++s) {
@@ -59,7 +62,7 @@ class response_writer {
       }
     }
   }
-  /// +0 at n slots between tokens that no chunk holds.
+  /// Writes +0 to n slots between tokens that belong to no chunk.
   void gap(index_t slot, index_t n) const noexcept {
     for (int s = 0; s < sinks; ++s) {
       response_column const between = column_of(static_cast<sink>(s));
@@ -89,12 +92,12 @@ class response_writer {
     end(gate_, chunk, out.gate, gate_copy_, n);
     scatter_bits(mask_, chunk, kept);
   }
-  /// Were all losses finite, if they were looked at?
+  /// True if all losses were finite, as far as they were watched.
   bool finite_losses() const noexcept { return finite_losses_; }
 
  private:
   response_column column_of(sink s) const noexcept { return at_.column_of(outputs_[static_cast<int>(s)]); }
-  /// Are the slots between tokens written with the tokens?
+  /// True if the slots between tokens are written together with the tokens.
   static bool zeros_between(sink s, response_column const& out) noexcept {
     return s == sink::mask ? out.dense_bytes : out.dense_floats;
   }
@@ -112,7 +115,7 @@ class response_writer {
   alignas(64) float loss_copy_[chunk_room], gradient_copy_[chunk_room], gate_copy_[chunk_room];
 };
 
-/// The inputs of a response, a chunk at a time.
+/// Reads the inputs of a response, a chunk at a time.
 class response_reader {
  public:
   /// `gaps`: writes the slots between tokens that no chunk holds; may be null.
@@ -129,7 +132,8 @@ class response_reader {
         given_(column_of(argument::divergence, at)),
         cursor_(batch[argument::response_mask], batch.shape(), b_, map) {}
 
-  /// The next chunk and its tokens, the first of rank `rank()`; false at the end, and where extra input is not sound.
+  /// Reads the next chunk; its first token has rank `rank()`. False at the end, and if the input beside log-probs and
+  /// advantage is bad.
   bool next(token_chunk& chunk, token_lanes& in) noexcept {
     rank_ += chunk_tokens_;
     auto const gap = [this](index_t slot, index_t n) {
@@ -153,7 +157,7 @@ class response_reader {
     return true;
   }
   index_t rank() const noexcept { return rank_; }
-  /// Was all extra input sound: weights, lent divergences, lists?
+  /// True if the input beside log-probs and advantage was valid: weights, lent divergences, Top-K lists.
   bool sound() const noexcept { return sound_; }
   /// Room for the scores of a chunk.
   float* scores() noexcept { return copies_.score; }
@@ -177,7 +181,7 @@ class response_reader {
   lane_copies<chunk_room> copies_;
 };
 
-/// Is the plain input of a response sound, and the extra one?
+/// True if all input of a response is valid.
 inline bool response_sound(response_reader& reader, number_range<float> log_probs) noexcept {
   soundness input;
   token_chunk chunk;

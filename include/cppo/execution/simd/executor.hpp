@@ -1,5 +1,6 @@
 /// @file
-/// The SIMD executor as a value: how it is to run. What runs it is in execution/simd.hpp, which CPPO_USE_XSIMD switches on.
+/// The SIMD executor as a value, which says how to run. What it runs is in execution/simd.hpp, which CPPO_USE_XSIMD
+/// switches on.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,46 +13,48 @@ namespace cppo { inline namespace CPPO_ABI {
 
 class workspace;
 namespace detail {
-/// What a call asks of registers: defined where CPPO_USE_XSIMD switches them on.
+/// What a call asks of registers. Defined where CPPO_USE_XSIMD is 1.
 template <class Real, class Region>
 struct simd_calls;
 }  // namespace detail
 
-/// Runs calls on SIMD registers, in float; calls in double run the scalar definition. One thread unless asked.
+/// Runs calls in float on SIMD registers; calls in double run the plain definition. On one thread, unless
+/// `with_threads`.
 class simd_t : public host_executor<simd_t> {
  public:
   constexpr simd_t() noexcept = default;
-  /// The same executor on up to `n` threads over responses; 0: as many as the machine has, less: one. Each is to have
-  /// `least_slots` slots of the batch, or fewer threads are used; 0 or less: what pays for its start, some 200 us of work.
+  /// The same executor on up to `n` threads, which share the responses. 0: as many as the machine has; below 0: one.
+  /// Each thread has at least `least_slots` slots of the batch, or fewer threads are used. If that is 0 or less, a
+  /// thread has what pays for starting it, some 200 us of work.
   constexpr simd_t with_threads(int n, index_t least_slots = 0) const noexcept {
     simd_t s = *this;
     s.threads_ = n;
     s.least_slots_ = least_slots;
     return s;
   }
-  /// The same executor with memory that it keeps between calls; it must outlive them.
+  /// The same executor with a workspace that it keeps between calls. The workspace must outlive them.
   constexpr simd_t with_workspace(workspace& w) const noexcept {
     simd_t s = *this;
     s.workspace_ = &w;
     return s;
   }
-  /// Threads asked for.
+  /// The number of threads asked for.
   constexpr int threads() const noexcept { return threads_; }
-  /// body(b, scratch) for every response; `scratch` can hold `room` numbers.
+  /// Calls body(b, scratch) for every response. `scratch` can hold `room` numbers.
   template <class Real, class Task, class Body>
   detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const;
 
-  /// Asks the registers too.
+  /// True if arithmetic keeps the numeric contract, on registers too.
   template <class Real, class Region>
   bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept {
     return detail::simd_calls<Real, Region>::arithmetic_holds(t);
   }
-  /// Counts on registers, in float.
+  /// The number of valid tokens of response b, counted on registers in float.
   template <class Real, class Region>
   index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
     return detail::simd_calls<Real, Region>::count_tokens(t, b);
   }
-  /// Runs a call on registers of tokens, responses over threads; calls in double run the scalar definition.
+  /// Runs a call: in float on registers of tokens, with responses on threads; in double by the plain definition.
   template <class Real, class Region>
     requires(sizeof(detail::simd_calls<Real, Region>) > 0)
   detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
@@ -63,7 +66,7 @@ class simd_t : public host_executor<simd_t> {
   index_t least_slots_ = 0;
   workspace* workspace_ = nullptr;
 };
-/// SIMD registers, one thread; `simd.with_threads(n)` for more. Calls need CPPO_USE_XSIMD=1.
+/// Runs calls on SIMD registers, on one thread; `simd.with_threads(n)` on more. Calls need CPPO_USE_XSIMD=1.
 inline constexpr simd_t simd{};
 
 }}  // namespace cppo

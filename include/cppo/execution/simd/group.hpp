@@ -1,5 +1,5 @@
 /// @file
-/// The heart of `simd`: decides a group of tokens, and writes what became of them.
+/// Decides a group of tokens on registers, and writes its outputs.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,11 +9,11 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Positions past it have no 32 bits; such responses run as `seq`.
+/// The largest position that 32 bits hold, with room for two groups. Longer responses run as `seq`.
 inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
 
-/// What the tokens of a response are decided with: a copy that nothing points to, so that it stays in registers while
-/// outputs are written.
+/// What is needed to decide the tokens of a response. It is a copy that nothing points to, so that it stays in
+/// registers while outputs are written.
 template <class Region, class Weigh>
 struct deciding {
   using region_type = Region;
@@ -26,7 +26,7 @@ struct deciding {
   soundness input = {};
 };
 
-/// Decides a group of tokens, the first at position `first`; their masks as bits.
+/// Decides a group of tokens, the first of them at position `first`. Returns their masks as bits.
 template <bool Report, bool Whole, class Deciding>
 CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with,
                                               simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
@@ -107,14 +107,14 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   return kept_bits;
 }
 
-/// Decides the last tokens of a response, fewer than a group: out of line.
+/// Decides the last tokens of a response, which are fewer than a group. Not inlined.
 template <bool Report, class Deciding>
 [[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with,
                                             simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
   return decide_group<Report, false>(in, 0, first, live, with, counts, reporter, out);
 }
 
-/// Decides a run of tokens, the first at position `first`; their masks as bits in `kept`.
+/// Decides a chunk of tokens, the first of them at position `first`, and writes their masks as bits to `kept`.
 template <bool Report, class Deciding>
 CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with,
                                      simd_counts& counts, simd_reporter& reporter, chunk_outputs out,

@@ -1,6 +1,6 @@
 /// @file
-/// What registers of floats need and xsimd does not offer: bits of a mask, running sums, streaming stores. With bits.hpp
-/// and registers.hpp the only files with intrinsics; every function has a plain form for other instruction sets.
+/// What registers of floats need and xsimd does not offer: bits of a mask, running sums, streaming stores. Beside
+/// registers.hpp and bits.hpp the only file with intrinsics. Every function has a plain form for other instruction sets.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -148,8 +148,8 @@ CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {
   return total;
 }
 
-/// Can a register be written past the caches? Only where it is a whole line: a part of one waits for the others, and
-/// the tokens between them take too long.
+/// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line
+/// would wait for the rest of it, which takes too long to come.
 #if defined(__AVX512F__)
 inline constexpr bool can_stream = simd_size == 16;
 #else

@@ -1,5 +1,6 @@
 /// @file
-/// The exact prefix budget on registers: a group of tokens at a time, a scan only where the group does not decide alike.
+/// The exact prefix budget on registers. A group of tokens is decided at once where bounds suffice, and by a scan
+/// elsewhere.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -47,7 +48,7 @@ class simd_prefix {
     group_allowance_ = {group_size * most.high, group_size * most.low};
   }
 
-  /// Does each token fit, given its Z and w delta_b? Advances over the group.
+  /// Decides for each token, given Z and w delta_b, if it fits the budget; then advances over the group.
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&allowance)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
     limbs spent[group_registers], net[group_registers];
@@ -72,7 +73,7 @@ class simd_prefix {
     room_ = room_ + total;
   }
 
-  /// The same, and the sums before each token as numbers; lanes from `live` on hold no token.
+  /// The same; also writes the sums before each token as numbers. Lanes from `live` on hold no token.
   void advance(V const (&z)[group_registers], V const (&allowance)[group_registers], V const (&weight)[group_registers],
                int live, V::mask (&fits)[group_registers], prefix_values& out) noexcept {
     alignas(64) float spent[group_size], allowed[group_size], w[group_size], fit[group_size] = {};
@@ -106,7 +107,7 @@ class simd_prefix {
     }
   };
 
-  /// Token by token: on registers where 32 bits are enough.
+  /// Decides token by token, on registers where 32 bits are enough.
   void scan(V const (&z)[group_registers], V const (&allowance)[group_registers], limbs const (&spent)[group_registers],
             limbs const (&net)[group_registers], V::mask (&fits)[group_registers]) const noexcept {
     V size(0);
@@ -147,7 +148,7 @@ class simd_prefix {
   exact_sum room_;             // delta + delta_b W - S
   prefix_sums sums_;           // kept only where numbers are asked for
   float allowance_;            // delta_b
-  exact_sum group_allowance_;  // no group earns more
+  exact_sum group_allowance_;  // no group adds a larger allowance
 };
 
 }}}  // namespace cppo::detail

@@ -12,16 +12,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What of a group of tokens the report counts, a mask a register.
+/// What the report counts of a group of tokens: a mask for each register.
 struct simd_marks {
   using marks = simd_lane::mask[group_registers];
   marks decided[8];                ///< by decision
   marks clamped, capped;
-  marks idle;                      ///< advantage times token weight is 0: teaches nothing
+  marks idle;                      ///< the weighted advantage is 0: the token does not teach
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
 
-/// Counts and extremes of a run of tokens.
+/// Counts and extremes of a chunk of tokens.
 struct simd_counts {
   using V = simd_lane;
   V top_divergence{-max_score}, top_ratio{0};
@@ -29,12 +29,12 @@ struct simd_counts {
   index_t idle = 0, idle_kept = 0,
           idle_toward = 0;  ///< what teaches nothing of all, `kept` and `kept_toward`: mostly none
 
-  /// Sees the largest values; lanes without a token hold 0 and the least score.
+  /// Takes over values that are larger than those before. Lanes without a token hold 0 and the lowest divergence.
   CPPO_ALWAYS_INLINE void see(V divergence, V ratio) noexcept {
     top_divergence = max(divergence, top_divergence);
     top_ratio = max(ratio, top_ratio);
   }
-  /// Counts the tokens of a group by what was decided; the two most frequent decisions are what is left.
+  /// Counts the tokens of a group by decision. Masked tokens that no other decision accounts for are `masked_other`.
   template <class Mask>
   CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
     index_t const in = std::popcount(kept);
@@ -91,7 +91,7 @@ struct simd_counts {
   }
 };
 
-/// Everything the report says of one response.
+/// Makes the report of one response.
 class simd_reporter {
   using V = simd_lane;
   using ops = simd_ops;
@@ -104,7 +104,7 @@ class simd_reporter {
         bin_(first > 1 ? position_bin(first, length) : 0),
         after_(position_after(bin_, length)) {}
 
-  /// Adds what register u of a group holds, whatever its mask turns out to be.
+  /// Adds the quantities of register u of a group that do not depend on its mask.
   CPPO_ALWAYS_INLINE void add(int u, V divergence, V weighted, V ratio, ratio_estimates<V> const& e) noexcept {
     accumulate(sums_.divergence, u, divergence);
     accumulate(sums_.weighted_divergence, u, weighted);
@@ -112,13 +112,13 @@ class simd_reporter {
     accumulate(sums_.log_ratio, u, e.log_ratio);
     accumulate(sums_.k3, u, e.k3);
   }
-  /// The same for what its mask decides.
+  /// Adds the quantities of register u of a group that depend on its mask.
   template <bool Soft>
   CPPO_ALWAYS_INLINE void add(int u, V loss, V gate) noexcept {
     accumulate(sums_.loss, u, loss);
     if constexpr (Soft) accumulate(sums_.gate, u, gate);
   }
-  /// Begins a chunk of tokens after another.
+  /// Begins a chunk that is not the first.
   void begin_chunk() noexcept { sums_.each([](auto& s) { s.settle(); }); }
   /// Ends a chunk of n tokens, their masks in `kept`.
   void end_chunk(simd_counts const& counts, std::uint64_t const* kept, int n, report& r) noexcept {

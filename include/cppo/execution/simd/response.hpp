@@ -1,5 +1,5 @@
 /// @file
-/// One response under `simd`: one pass where the budget is fixed, one more over D where it is found from D.
+/// One response under `simd`: one pass, and one more over D if the region needs D of the whole response first.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -28,7 +28,7 @@ class simd_response {
   }
 
   response_outcome run() {
-    // A trace is for reading, not for speed.
+    // Calls that write a trace need not be fast.
     if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) ||
         !map_.sound || task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
       return run_as_seq();
@@ -42,7 +42,7 @@ class simd_response {
   }
 
  private:
-  /// The plain definition handles whatever is wrong with the input; it writes every slot again.
+  /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
   response_outcome run_as_seq() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
 
   bool one_by_one() const noexcept {
@@ -59,7 +59,7 @@ class simd_response {
     response_reader all = reader();
     return response_sound(all, task_.log_probs);
   }
-  /// D by the scalar definition, where the score exists for one token only.
+  /// Computes D of a chunk one token at a time, for a divergence that exists for one token only.
   void score_chunk(token_chunk const& chunk, float* out) const noexcept {
     chunk.each([&](int k, index_t slot) {
       top_k_row<float> lists;
@@ -67,7 +67,7 @@ class simd_response {
     });
   }
 
-  /// T, and what the budget is found from; false if the input is not sound.
+  /// Finds T and delta_b. False if the input is bad.
   bool summarize() {
     if (task_.totals != nullptr) {
       whole_ = task_.totals[b_];
@@ -94,7 +94,7 @@ class simd_response {
     whole_ = whole;
     return true;
   }
-  /// D of the tokens of a chunk on registers; writes whole groups.
+  /// Computes D of a chunk on registers. Writes whole groups.
   void score_chunk(token_chunk const& chunk, token_lanes const& in, soundness& input, float* out) const noexcept {
     Region const region = task_.region;
     soundness seen = input;
@@ -107,7 +107,7 @@ class simd_response {
     input = seen;
   }
 
-  /// D of the tokens of a chunk, where it is known before they are on registers.
+  /// Gives a chunk its D, if that is known before the tokens are on registers.
   void take_scores(token_chunk const& chunk, token_lanes& in, response_reader& from) const noexcept {
     if (known_ != nullptr) in.score = known_ + from.rank();
     else if (one_by_one()) {
@@ -116,14 +116,15 @@ class simd_response {
     }
   }
 
-  /// Is the batch too large to be found in a cache afterwards, and to be there already?
+  /// True if the batch is too large to be in a cache, before the call or after it.
   bool out_of_cache() const noexcept {
     constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
     if constexpr (can_stream) return task_.batch.shape().covered() > tokens;
     else return false;
   }
 
-  /// Decides and writes every token; false if it is for the plain definition: the input is not sound, or what comes of it.
+  /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
+  /// registers handle.
   template <bool Report>
   bool decide(report& diagnostics) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};

@@ -16,7 +16,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// Values that are looked at together: up to 63 of the last ones lie past the end, and must be there to be loaded.
 inline constexpr int selection_word = 64;
 
-/// Bit k, k < 64: does x[k] meet the condition?
+/// Bit k, for k < 64, is set if x[k] meets the condition.
 template <class Condition>
 CPPO_ALWAYS_INLINE std::uint64_t where(float const* x, Condition const& met) noexcept {
   std::uint64_t bits = 0;

@@ -1,5 +1,5 @@
 /// @file
-/// The tokens of a response as runs of dense floats, 256 at a time: holes closed, types converted.
+/// The tokens of a response as chunks of 256 dense floats: excluded slots are left out, and types are converted.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,9 +10,9 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Tokens handled at a time.
+/// The number of tokens in a chunk.
 inline constexpr int chunk_size = static_cast<int>(sum_chunk);
-/// Room for them where registers are written whole.
+/// The room for a chunk, since registers are written whole.
 inline constexpr int chunk_room = chunk_size + 64;
 
 /// 64 slots of a response mask from slot i as bits; `sound` becomes false where a value is neither 0 nor 1.
@@ -37,7 +37,7 @@ struct token_map {
   index_t end = 0;      ///< slot past the last one
   bool sound = true;    ///< the mask holds 0 and 1 only
 
-  /// Are there no excluded slots between tokens?
+  /// True if no excluded slot lies between tokens.
   bool in_one_run() const noexcept { return end - first == tokens; }
 };
 

@@ -1,5 +1,5 @@
 /// @file
-/// The divergences of one response on registers: what a budget may ask of them.
+/// The divergences of one response, from which a budget may ask for order statistics.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,7 +10,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// As `response_statistics`, over scores that stay in order.
+/// The statistics that a budget may ask of a response. The divergences stay in order.
 class simd_statistics : public known_totals {
  public:
   /// Works in `scratch`, which grows as it must.
@@ -29,7 +29,7 @@ class simd_statistics : public known_totals {
     return scratch_.data();
   }
 
-  /// Notes the largest score and the exact sum.
+  /// Finds the largest score and the exact sum.
   void observe(response_summary& whole) const noexcept {
     float const* const d = scratch_.data();
     float top = d[0];

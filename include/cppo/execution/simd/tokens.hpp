@@ -1,5 +1,5 @@
 /// @file
-/// The tokens of a chunk as registers see them, a group at a time; and whether their input is sound.
+/// The tokens of a chunk on registers, a group at a time, and the check that their input is valid.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -9,12 +9,12 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The tokens of a chunk as registers see them.
+/// The inputs of a chunk's tokens, as dense floats.
 struct token_lanes {
   float const* pi = nullptr;
   float const* mu = nullptr;
   float const* advantage = nullptr;
-  float const* weighted_advantage = nullptr;  ///< advantage times extra weight
+  float const* weighted_advantage = nullptr;  ///< the weighted advantage: advantage times token weight
   float const* given = nullptr;     ///< null: none lent
   float const* score = nullptr;     ///< null: not known yet
 };
@@ -28,7 +28,7 @@ CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept {
 }
 CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
 
-/// May D come from elsewhere than the score on registers?
+/// True if D may come from elsewhere than from the divergence on registers.
 template <class Region>
 inline constexpr bool knows_scores =
     needs_divergences<Region> || !scores_on<typename Region::divergence_type, simd_lane> ||

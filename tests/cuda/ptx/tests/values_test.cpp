@@ -13,7 +13,7 @@ std::string hex(u64 x) {
   return text;
 }
 
-// d = opcode(in...), all as 64 bits; predicates are 0 and 1. `types` says which operands are predicates: "p" or "x" each.
+// d = opcode(in...), all as 64 bits; a predicate is 0 or 1. `types` has a "p" for each predicate operand, else an "x".
 u64 computed(std::string const& opcode, std::vector<u64> const& in, std::string const& types) {
   std::string body = ".reg .b64 %x<8>;\n.reg .pred %p<8>;\n", operands;
   for (std::size_t k = 0; k < in.size(); ++k) {
@@ -254,7 +254,7 @@ TEST_CASE("ptx: choices and moves", "[ptx]") {
     have.have(std::string("selp.") + type);
     have.have(std::string("mov.") + type);
   }
-  for (u64 const nan : {0x7fc00000U, 0xffc00001U, 0x7fa00000U}) {  // kept as it is, where addition would make 0x7fffffff of it
+  for (u64 const nan : {0x7fc00000U, 0xffc00001U, 0x7fa00000U}) {  // kept as it is; addition would make 0x7fffffff
     CHECK(computed("mov.f32", {nan}, "xx") == nan);
     CHECK(computed("selp.f32", {nan, 0, 1}, "xxxp") == nan);
     CHECK(computed("add.f32", {nan, 0}, "xxx") == 0x7fffffff);
