@@ -16,15 +16,15 @@ CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) n
 }
 
 /// Whether D_t, and what follows from it, is known when a part is asked.
-enum class score : std::uint8_t { unknown, known };
+enum class divergence_is : std::uint8_t { unknown, known };
 
-/// The register type on which a part is checked. The part declares `Declared` and reads `Lent`; `Score` says whether
+/// The register type on which a part is checked. The part declares `Declared` and reads `Lent`; `Known` says whether
 /// D_t is known when it is asked.
-template <needs Declared, lent_inputs Lent, score Score>
+template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct probe_register {};
 
-template <needs Declared, lent_inputs Lent, score Score>
-struct register_ops<probe_register<Declared, Lent, Score>> : register_ops<float> {};
+template <needs Declared, lent_inputs Lent, divergence_is Known>
+struct register_ops<probe_register<Declared, Lent, Known>> : register_ops<float> {};
 
 /// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
@@ -33,9 +33,9 @@ struct permitted {
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
-template <needs Declared, lent_inputs Lent, score Score>
-struct permitted<lane<probe_register<Declared, Lent, Score>>> {
-  static constexpr bool scored = Score == score::known;
+template <needs Declared, lent_inputs Lent, divergence_is Known>
+struct permitted<lane<probe_register<Declared, Lent, Known>>> {
+  static constexpr bool scored = Known == divergence_is::known;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
     return scored && (Declared | wanted) == Declared;

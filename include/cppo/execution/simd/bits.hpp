@@ -1,6 +1,6 @@
 /// @file
-/// 64 slots as the bits of a word: floats taken from those whose bit is set or put back there, bits as bytes and bytes as
-/// bits. Every function has a plain form for other instruction sets.
+/// 64 slots as the bits of a word: floats taken from the slots whose bit is set or put back there, bits as bytes, bytes
+/// as bits. Every function has a plain form for other instruction sets.
 #pragma once
 
 #include <cppo/macros_off.inc>

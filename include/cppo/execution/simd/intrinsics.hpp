@@ -1,6 +1,7 @@
 /// @file
 /// What registers of floats need and xsimd does not offer: bits of a mask, running sums, streaming stores. Beside
-/// registers.hpp and bits.hpp the only file with intrinsics. Every function has a plain form for other instruction sets.
+/// registers.hpp and bits.hpp the only file with intrinsics. Every function has a plain form for other instruction
+/// sets.
 #pragma once
 
 #include <cppo/macros_off.inc>
