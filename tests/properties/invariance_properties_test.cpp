@@ -259,7 +259,8 @@ std::optional<faulty_batch> with_fault(batch_t sound, region_choice const& choic
     sound.token_weight.assign(sound.valid.size(), 1.0F);
   }
   std::vector<index_t> slots;
-  for (auto const& row : sound.rows(s.where != cppo::argument::response_mask)) {
+  bool const anywhere = s.where == cppo::argument::response_mask;
+  for (auto const& row : anywhere ? sound.rows() : sound.token_rows()) {
     slots.insert(slots.end(), row.begin(), row.end());
   }
   if (slots.empty()) return std::nullopt;

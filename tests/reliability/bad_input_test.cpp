@@ -667,9 +667,9 @@ TEST_CASE("a budget beyond its range counts as the nearer end, NaN as 0", "[reli
     for (auto const& [wild, tame] : values) {
       INFO("seed " << seed << ", " << wild);
       auto const want = capture(seq, batch, with(fixed_budget(tame)), {});
-      for (bool const traced : {true, false}) {
-        REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
-        REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
+      for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
+        REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
+        REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
       }
       CHECK(unlike(capture(simd, batch, with(wild_budget{wild}), {}).diagnostics, want.diagnostics) == "");
       piece_plan const plan = plan_pieces(batch.view(), with(wild_budget{wild}), order, first, batch.responses);
