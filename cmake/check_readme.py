@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Keeps README.md and docs/*.md true to programs that are compiled and run.
+"""Keeps README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md true to programs that are compiled and run.
 
     check_readme.py [--root DIR] [--program NAME=PATH ...]
 
 - Every ```cpp block is found, word for word, in a source file under examples/ or tests/ (indented as it likes; lines
-  that only mark a snippet, `//! [name]`, do not count).
-- Every `trust_region(...)` in a table is found there too, spaces aside.
+  that only mark a snippet, `//! [name]`, do not count). CONTRIBUTING.md alone may show code that shows a form.
+- Every call in a table that makes a region, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces
+  aside.
 - A ```text block after the line `<!-- printed by examples/NAME.cpp -->` is what that program prints. Its path is given
   by --program; a program that is not given is not run.
-- Every relative link leads to a file.
+- Every relative link leads to a file, and stands in one line: doxygen loses the rest of a page after one that does not.
+- README.md has at most WORDS_IN_README words outside code blocks: what is longer belongs on a page of docs/.
 """
 
 import argparse
@@ -18,11 +20,16 @@ import sys
 import textwrap
 from pathlib import Path
 
+WORDS_IN_README = 900
+
 FENCE = re.compile(r"^ *```(\w*)\s*$")
 PRINTED = re.compile(r"^ *<!-- printed by examples/(\w+)\.cpp -->\s*$")
 MARK = re.compile(r"^\s*//! \[[^\]]*\]\s*$")
-REGION = re.compile(r"`([^`]*\btrust_region\([^`]*)`")
+REGION = re.compile(r"`([^`]*\b(?:trust_region|reporting|softened|unrestricted|ppo|dppo|fixed_cppo|calibrated_cppo"
+                    r"|trm_max|trm_mean|presets::\w+)\([^`]*)`")
+WORD = re.compile(r"\S*\w\S*")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+BROKEN_LINK = re.compile(r"\[([^\]\n]*\n[^\]\n]*)\]\(")
 SOURCES = ("*.cpp", "*.hpp", "*.cu")
 
 
@@ -74,16 +81,26 @@ class Page:
                     program = found[1] if found else None
 
 
+def too_long(page):
+    words = sum(len(WORD.findall(line)) for _, line in page.prose)
+    if words <= WORDS_IN_README:
+        return []
+    return [f"README.md: {words} words outside code blocks, and {WORDS_IN_README} are allowed: move details to docs/"]
+
+
 def check(root, programs):
     faults, texts = [], {path: path.read_text(encoding="utf-8") for path in sources(root)}
     compiled = {path: code_lines(text) for path, text in texts.items()}
     everything = "".join(squeezed(text) for text in texts.values())
-    for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    for path in [*(root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+                 *sorted((root / "docs").glob("*.md"))]:
         if not path.is_file():
             continue
         page, name = Page(path), path.relative_to(root)
+        if path == root / "README.md":
+            faults += too_long(page)
         for number, language, text, program in page.blocks:
-            if language == "cpp":
+            if language == "cpp" and path.name != "CONTRIBUTING.md":
                 block = [line.rstrip() for line in text.strip("\n").splitlines()]
                 if not block or not any(contains(lines, block) for lines in compiled.values()):
                     faults.append(f"{name}:{number}: this code is in no file under examples/ or tests/")
@@ -91,6 +108,8 @@ def check(root, programs):
                 run = subprocess.run([programs[program]], capture_output=True, text=True)
                 if run.returncode != 0 or run.stdout.rstrip() != text.rstrip():
                     faults.append(f"{name}:{number}: {program} ends with {run.returncode} and prints\n{run.stdout}")
+        for text in BROKEN_LINK.findall("\n".join(line for _, line in page.prose)):
+            faults.append(f"{name}: the link [{' '.join(text.split())}] does not stand in one line")
         for number, line in page.prose:
             for code in REGION.findall(line) if line.startswith("|") else ():
                 if squeezed(code.replace(r"\|", "|")) not in everything:

@@ -52,7 +52,7 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
     : task_(t), options_(options), base_(start), weights_(start), network_(start.shape()),
       optimiser_(start.shape(), options.adam) {
   if (!cppo::visit_region(options.region, [](auto const&) {})) {
-    throw std::invalid_argument("no trust region has the names \"" + std::string(options.region.policy) + "\" and \"" +
+    throw std::invalid_argument("no trust region has the names \"" + std::string(options.region.region) + "\" and \"" +
                                 std::string(options.region.divergence) + "\"");
   }
   if (options.source == evidence::given) throw std::invalid_argument("a learner has no divergences from elsewhere");

@@ -56,6 +56,14 @@
 #endif
 /// @}
 
+/// Before a function that runs once a call: it is compiled to be short, which takes the compiler less time than to make
+/// it fast.
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#define CPPO_ONCE_PER_CALL __attribute__((cold))
+#else
+#define CPPO_ONCE_PER_CALL
+#endif
+
 /// CPPO_UNROLL(n) before a loop of n rounds has the loop unrolled after its body, with all that is inlined, has been
 /// compiled once. CPPO_UNROLLS is 1 if the compiler can do so.
 /// @{

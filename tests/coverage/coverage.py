@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Coverage of the headers of layers 1 to 6, from what `llvm-cov export` says of instrumented programs.
+"""Coverage of the headers from core/ to algorithm/, from what `llvm-cov export` says of instrumented programs.
 
     coverage.py --json FILE... [--root DIR] [--exceptions FILE]
 
@@ -137,10 +137,10 @@ class Header:
 
 
 def read_headers(root, paths):
-    headers = {}
+    headers, library = {}, root / "include" / "cppo"
     for folder in FOLDERS:
-        for file in sorted((root / "include" / "cppo" / folder).glob("*.hpp")):
-            headers[str(file.resolve())] = Header(file, f"{folder}/{file.name}")
+        for file in sorted((library / folder).rglob("*.hpp")):
+            headers[str(file.resolve())] = Header(file, file.relative_to(library).as_posix())
     functions = []
     for path in paths:
         with open(path, encoding="utf-8") as file:

@@ -364,6 +364,49 @@ class Coverage(Tree):
         self.assertEqual(self.report("pair: b", covered=(True, True)).returncode, 1)
 
 
+class CheckReadme(unittest.TestCase):
+    def faults(self, readme, compiled="", program=None):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "examples").mkdir()
+            (root / "examples" / "01_one.cpp").write_text(compiled, encoding="utf-8")
+            (root / "README.md").write_text(readme, encoding="utf-8")
+            programs = []
+            if program is not None:
+                (root / "one").write_text("#!/bin/sh\n" + program, encoding="utf-8")
+                (root / "one").chmod(0o755)
+                programs = ["--program", f"01_one={root / 'one'}"]
+            result = run("check_readme.py", "--root", root, *programs)
+        self.assertEqual(result.returncode, 1 if result.stdout else 0, result.stderr)
+        return result.stdout
+
+    def test_code_is_compiled_somewhere(self):
+        readme = "```cpp\nint a = f();\nint b = g();\n```\n"
+        self.assertEqual(self.faults(readme, "int main() {\n  int a = f();\n  int b = g();\n}\n"), "")
+        self.assertIn("README.md:1: this code is in no file", self.faults(readme, "  int a = f();\n  int b = h();\n"))
+
+    def test_calls_in_tables_are_compiled_somewhere(self):
+        for call in ("trust_region(d, w, a \\| b)", "dppo({.delta = 0.2})", "presets::dense_base()"):
+            readme = f"| rule | `{call}` |\n"
+            self.assertEqual(self.faults(readme, f"auto r = {call};\n".replace("\\|", "|")), "")
+            self.assertIn("README.md:1: `", self.faults(readme, "auto r = other();\n"))
+
+    def test_what_a_program_prints(self):
+        readme = "<!-- printed by examples/01_one.cpp -->\n```text\n42\n```\n"
+        self.assertEqual(self.faults(readme, program="echo 42\n"), "")
+        self.assertIn("01_one ends with 0 and prints\n43\n", self.faults(readme, program="echo 43\n"))
+
+    def test_links_lead_to_files(self):
+        self.assertEqual(self.faults("[one](examples/01_one.cpp#L1) and [two](https://example.org/x)\n"), "")
+        self.assertIn("README.md:1: there is no docs/none.md", self.faults("[none](docs/none.md)\n"))
+        self.assertIn("README.md: the link [a b] does not stand in one line", self.faults("[a\nb](README.md)\n"))
+
+    def test_the_readme_stays_short(self):
+        code = "```text\n" + "word " * 1000 + "\n```\n"
+        self.assertEqual(self.faults(code + "word " * 900 + "\n\n- | -\n"), "")
+        self.assertIn("README.md: 901 words outside code blocks", self.faults(code + "word " * 900 + "\n\n- | more\n"))
+
+
 class TestingPage(unittest.TestCase):
     def test_the_numbers_are_those_of_the_runs(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -27,9 +27,9 @@ task fives() {
   return t;
 }
 
-learning_options small_options(std::string_view policy, int threads = 1) {
+learning_options small_options(std::string_view region, int threads = 1) {
   learning_options o;
-  o.region.policy = policy;
+  o.region.region = region;
   o.threads = threads;
   o.adam.learning_rate = 3e-3;
   return o;
@@ -113,7 +113,7 @@ TEST_CASE("options that cannot be run are refused") {
     edit(o);
     CHECK_THROWS_AS(learner(start, t, o), std::invalid_argument);
   };
-  refused([](learning_options& o) { o.region.policy = "cpo"; });
+  refused([](learning_options& o) { o.region.region = "cpo"; });
   refused([](learning_options& o) { o.region.divergence = "tv"; });
   refused([](learning_options& o) { o.group = 12; });
   refused([](learning_options& o) { o.group = 0; });

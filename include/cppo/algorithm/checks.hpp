@@ -29,8 +29,8 @@ constexpr status place_output(named_output const& o, sink which, layout const& l
 }
 
 /// Places the outputs and rejects those that share memory with each other or with inputs.
-template <class Real, class Region>
-status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
+template <class Real>
+CPPO_ONCE_PER_CALL status place_outputs(checked_call<Real>& t, loss_outputs const& o) noexcept {
   layout const& l = t.batch.shape();
   std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
@@ -55,7 +55,7 @@ status place_outputs(task<Real, Region>& t, loss_outputs const& o) noexcept {
 
 /// Checks that every input that the region reads was lent.
 template <class Real, class Region>
-status check_inputs(rollout_batch_view<Real> const& batch, Region const& region) noexcept {
+CPPO_ONCE_PER_CALL status check_inputs(rollout_batch_view<Real> const& batch, Region const& region) noexcept {
   if (!batch.check().ok()) return batch.check();
   status missing;
   each_input_of(region, [&](argument reads) {
@@ -91,8 +91,8 @@ constexpr bool can_be(response_summary const& whole, prefix_sums const& before) 
 
 /// Takes carries and totals, one each per piece, if they can belong together. `prepare` checks that they cover the
 /// tokens.
-template <class Real, class Region>
-status take_pieces(task<Real, Region>& t, loss_options const& o) noexcept {
+template <class Real>
+CPPO_ONCE_PER_CALL status take_pieces(checked_call<Real>& t, loss_options const& o) noexcept {
   index_t const pieces = t.batch.shape().responses();
   auto const fits = [pieces](auto const& s) { return s.empty() || static_cast<index_t>(s.size()) == pieces; };
   if (!fits(o.carries) || !fits(o.totals) || (!o.carries.empty() && o.totals.empty())) {
@@ -133,7 +133,7 @@ constexpr double longest_divisor(loss_options const& o, layout const& l) noexcep
 /// Checks that a given normalizer can be divided by, also times the length or the horizon where the aggregation has
 /// one.
 template <class Real>
-constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
+CPPO_ONCE_PER_CALL constexpr parameter_check check_normalizer(loss_options const& o, layout const& l) noexcept {
   double const n = o.normalizer, largest = n * longest_divisor(o, l);
   return first_fault({{n == 0.0 || (n > 0.0 && can_divide_by<Real>(n)), "normalizer", n,
                       "0, or positive with 1/normalizer neither infinite nor subnormal: 0 takes this call's counts"},
@@ -143,7 +143,7 @@ constexpr parameter_check check_normalizer(loss_options const& o, layout const& 
 }
 
 /// Checks that the horizon is given where it is used, and in range.
-constexpr parameter_check check_horizon(loss_options const& o) noexcept {
+CPPO_ONCE_PER_CALL constexpr parameter_check check_horizon(loss_options const& o) noexcept {
   auto const h = static_cast<double>(o.horizon);
   bool const counts = o.positions == position_convention::fixed_horizon;
   bool const divides = o.aggregate == aggregation::seq_mean_token_sum_norm;
@@ -161,7 +161,7 @@ constexpr parameter_check check_horizon(loss_options const& o) noexcept {
 /// Whether the columns of a batch are positions: not in a packed layout, nor in pieces.
 enum class columns_are : std::uint8_t { no_positions, positions };
 /// Checks that positions by column are asked of a padded batch only.
-constexpr parameter_check check_positions(loss_options const& o, columns_are columns) noexcept {
+CPPO_ONCE_PER_CALL constexpr parameter_check check_positions(loss_options const& o, columns_are columns) noexcept {
   auto const p = static_cast<double>(o.positions);
   return first_fault({{o.positions <= position_convention::padded_column, "positions", p,
                       "a value of position_convention: own_length is the paper's"},
@@ -172,7 +172,7 @@ constexpr parameter_check check_positions(loss_options const& o, columns_are col
 
 /// Checks all options that are numbers, in the order of their declaration.
 template <class Real>
-constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
+CPPO_ONCE_PER_CALL constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
   bool const whole_rows = !l.is_packed() && o.carries.empty() && o.totals.empty();
   columns_are const columns = whole_rows ? columns_are::positions : columns_are::no_positions;
   return first_fault({
@@ -187,8 +187,8 @@ constexpr parameter_check check_options(loss_options const& o, layout const& l) 
 }
 
 /// Takes the options, if they are in range and the pieces are consistent.
-template <class Real, class Region>
-status take_options(task<Real, Region>& t, loss_options const& o) noexcept {
+template <class Real>
+CPPO_ONCE_PER_CALL status take_options(checked_call<Real>& t, loss_options const& o) noexcept {
   if (parameter_check const p = check_options<Real>(o, t.batch.shape()); !p) return out_of_range(argument::options, p);
   t.objective = surrogate<Real>(o.surrogate);
   t.horizon = o.horizon;

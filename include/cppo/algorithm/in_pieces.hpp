@@ -64,7 +64,7 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& region,
 }
 template <class Real, class Region>
 status can_read(rollout_batch_view<Real> const& batch, Region const& region, loss_options const& options) noexcept {
-  task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   return reading_task(batch, region, options, t);
 }
 /// True if there is a piece b and `can` says that pieces may be read.
@@ -81,7 +81,7 @@ bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t
 template <class Real, trust_region_like Region>
 response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                                  std::vector<Real>& divergences, loss_options const& options = {}) {
-  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return detail::refused_summary();
   response_summary s;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
@@ -122,7 +122,7 @@ response_summary resolve_totals(Region const& region, response_summary combined,
 template <class Real, trust_region_like Region>
 prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
                       response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
-  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   prefix_sums sums;
   prefix_sums const refused = detail::only_count(detail::refused_count);
   if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return refused;

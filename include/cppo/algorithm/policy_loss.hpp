@@ -44,7 +44,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   if (!s.ok()) return s;
   s = detail::check_inputs(batch, region);
   if (!s.ok()) return s;
-  detail::task<Real, Region> t{.batch = batch, .region = region, .objective = surrogate<Real>({})};
+  detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
   if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};

@@ -29,7 +29,7 @@ CPPO_HOST_DEVICE bool every_lane(typename V::mask m) noexcept {
 
 /// True if sums, products and quotients of V are each rounded to nearest, in the order in which they are written.
 template <class V>
-CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
+CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
   using T = typename V::value_type;
   constexpr T step = special<T>::epsilon;
   V const one = unknown<V>(T(1)), less = unknown<V>(step / 4), more = unknown<V>(step * T(0.75));
@@ -52,7 +52,7 @@ CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
 
 /// True if the library's own exponential has the same bits at run time as at compile time.
 template <class V>
-CPPO_HOST_DEVICE typename V::mask exp_is_itself() noexcept {
+CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE typename V::mask exp_is_itself() noexcept {
   using T = typename V::value_type;
   constexpr T x = T(-1.3);
   constexpr exp_parts<lane<T>> want = exp_core(lane<T>(x));
@@ -72,7 +72,7 @@ CPPO_HOST_DEVICE bool grid_is_itself() noexcept {
 /// for each part of -ffast-math, others for the whole only, and none has one for the rounding mode, which is a
 /// thread's. Always true where CPPO_ALLOW_FAST_MATH is set.
 template <class V>
-CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
+CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
   if constexpr (allows_fast_math) return true;
   else {
     return grid_is_itself<typename V::value_type>() &&

@@ -106,7 +106,8 @@ CPPO_HOST_DEVICE constexpr status place_per_slot(buffer const& b, layout const& 
 }
 
 /// Places `lent` in layout `l`; the status names `where` if the shape does not fit.
-CPPO_HOST_DEVICE constexpr status place(buffer const& lent, layout const& l, argument where, column& out) noexcept {
+CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE constexpr status place(buffer const& lent, layout const& l, argument where,
+                                                           column& out) noexcept {
   out = column{lent.data, lent.type, 0, 0};
   if (lent.rank == 0) return {};
   if (lent.data == nullptr) return l.elements() == 0 ? status{} : status{status_code::null_buffer, where};

@@ -98,7 +98,7 @@ class layout {
   /// True if a call sets slots that belong to no response to +0.
   CPPO_HOST_DEVICE constexpr bool clears_rest() const noexcept { return rest_ == rest::cleared; }
   /// Checks extents and offsets.
-  CPPO_HOST_DEVICE constexpr status check() const noexcept {
+  CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE constexpr status check() const noexcept {
     if (parameter_check const p = check_extents(); !p) return detail::out_of_range(argument::layout, p);
     if (!packed_) {
       bool const fits = width_ == 0 || responses_ <= most_elements / width_;

@@ -35,7 +35,7 @@ struct footprint {
 };
 
 /// The footprint of rows and columns of elements. `down` and `across` are the strides, in elements.
-inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns, index_t down,
+CPPO_ONCE_PER_CALL inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns, index_t down,
                               index_t across) noexcept {
   if (data == nullptr || rows <= 0 || columns <= 0) return {};
   index_t const size = size_of(type);
@@ -45,7 +45,7 @@ inline footprint footprint_of(void const* data, element_type type, index_t rows,
   return f;
 }
 /// The footprint of a buffer placed in a layout.
-inline footprint footprint_of(column const& c, layout const& l) noexcept {
+CPPO_ONCE_PER_CALL inline footprint footprint_of(column const& c, layout const& l) noexcept {
   if (!l.is_packed()) return footprint_of(c.data, c.type, l.responses(), l.width(), c.response_stride, c.token_stride);
   if (!c.lent()) return {};
   if (c.response_stride != 0) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
@@ -98,7 +98,7 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
 /// True if the two may share a byte. Exact for buffers of the same steps and element size. Other buffers are found
 /// apart if their elements never meet on the lattice of all steps, or their rows (or columns) do not, gaps included;
 /// else they are taken to overlap.
-CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
+CPPO_ONCE_PER_CALL CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
   if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;
@@ -117,7 +117,7 @@ CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) no
 
 /// The first input of the batch that `f` may share a byte with; `none` if there is none.
 template <class Real>
-argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
+CPPO_ONCE_PER_CALL argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
   layout const& l = batch.shape();
   for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
     if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return static_cast<argument>(a);

@@ -103,8 +103,8 @@ class cuda_t {
   status check_memory(rollout_batch_view<Real> const& batch, loss_outputs const& out,
                       loss_options const& o) const noexcept;
   /// True: the device checks its arithmetic itself, and `fetch` returns what it finds.
-  template <class Real, class Region>
-  constexpr bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+  template <class Real>
+  constexpr bool arithmetic_holds(detail::checked_call<Real> const&) const noexcept {
     return true;
   }
   /// Puts the steps of a checked call into the stream. Only in files that nvcc compiles.

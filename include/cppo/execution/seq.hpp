@@ -11,20 +11,38 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
+/// The slots of one response, which do not depend on the region.
+template <class Real>
+class seq_walk {
+ public:
+  constexpr seq_walk(checked_call<Real> const& t, index_t b) noexcept
+      : call_(t), b_(b), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(wanted_trace(t)) {}
+
+ protected:
+  constexpr slot look(index_t i) const noexcept {
+    if (count_.bad == 0) return call_.batch.active(b_, i) != 0 ? slot::token : slot::excluded;
+    status why;
+    slot const s = inspect_slot(call_, b_, i, why);
+    return s == slot::bad && call_.bad_input == on_bad_input::exclude ? slot::excluded : s;
+  }
+
+  checked_call<Real> const& call_;
+  index_t b_;
+  index_t slots_;
+  response_count count_;
+  trace_values traces_;
+};
+
 /// One response under `seq`. Every other executor must give its bits.
 template <class Real, class Region>
-class seq_response {
+class seq_response : seq_walk<Real> {
   using V = lane<Real>;
-  using job = task<Real, Region>;
+  using walk = seq_walk<Real>;
+  using walk::b_, walk::slots_, walk::count_, walk::traces_, walk::look;
 
  public:
-  constexpr seq_response(job const& t, index_t b, std::vector<Real>& scratch) noexcept
-      : task_(t),
-        b_(b),
-        scratch_(scratch),
-        slots_(t.batch.shape().slots(b)),
-        count_(count_response(t, b)),
-        traces_(wanted_trace(t)) {}
+  constexpr seq_response(task<Real, Region> const& t, index_t b, std::vector<Real>& scratch) noexcept
+      : walk(t, b), task_(t), scratch_(scratch) {}
 
   constexpr response_outcome run() {
     response_outcome outcome = open_outcome(task_, b_, count_);
@@ -59,12 +77,6 @@ class seq_response {
   }
 
  private:
-  constexpr slot look(index_t i) const noexcept {
-    if (count_.bad == 0) return task_.batch.active(b_, i) != 0 ? slot::token : slot::excluded;
-    status why;
-    slot const s = inspect_slot(task_, b_, i, why);
-    return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
-  }
   constexpr token<V> load(slot s, index_t i, top_k_row<Real>& lists) const noexcept {
     if (s != slot::bad) return load_token(task_, b_, i, lists);
     token<V> t = bad_token<Real>();
@@ -106,12 +118,8 @@ class seq_response {
     diagnostics.position_masked[bin] += d.kept() ? 0 : 1;
   }
 
-  job const& task_;
-  index_t b_;
+  task<Real, Region> const& task_;
   std::vector<Real>& scratch_;
-  index_t slots_;
-  response_count count_;
-  trace_values traces_;
 };
 
 /// The number of numbers that `seq_response` may keep at a time.

@@ -23,37 +23,42 @@ inline bool registers_keep_arithmetic() noexcept {
   return grid && scalars_keep_arithmetic() && keeps_arithmetic<simd_lane>();
 }
 
+/// Calls in float are inspected on registers, calls in double as `seq` does.
+template <class Real>
+struct simd_inspection {
+  static bool arithmetic_holds(checked_call<Real> const&) noexcept {
+    return std::is_same_v<Real, float> ? registers_keep_arithmetic() : scalars_keep_arithmetic();
+  }
+  static index_t count_tokens(checked_call<Real> const& t, index_t b) noexcept {
+    if constexpr (std::is_same_v<Real, float>) return simd_walk(t, b).count();
+    else return count_response(t, b).tokens;
+  }
+};
+
 /// Calls in float run on registers of tokens.
 template <class Region>
-struct simd_calls<float, Region> {
-  static bool arithmetic_holds(task<float, Region> const&) noexcept { return registers_keep_arithmetic(); }
-  static index_t count_tokens(task<float, Region> const& t, index_t b) noexcept {
-    std::vector<float> none;
-    return simd_response<Region>(t, b, none).count();
-  }
+struct simd_execution<float, Region> {
   static outcome_fold execute(simd_t how, task<float, Region> const& t) {
-    return how.over_responses<float>(t, simd_room(t), [&t](index_t b, std::vector<float>& scratch) {
-      return simd_response<Region>(t, b, scratch).run();
-    });
+    auto const run = [&t](index_t b, std::vector<float>& scratch) { return simd_response<Region>(t, b, scratch).run(); };
+    return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
   }
 };
 
 /// Calls in double run the definition, as `seq` does.
 template <class Region>
-struct simd_calls<double, Region> {
-  static bool arithmetic_holds(task<double, Region> const&) noexcept { return scalars_keep_arithmetic(); }
-  static index_t count_tokens(task<double, Region> const& t, index_t b) noexcept { return count_response(t, b).tokens; }
+struct simd_execution<double, Region> {
   static outcome_fold execute(simd_t how, task<double, Region> const& t) {
-    return how.over_responses<double>(t, seq_room(t), [&t](index_t b, std::vector<double>& scratch) {
+    auto const run = [&t](index_t b, std::vector<double>& scratch) {
       return seq_response<double, Region>(t, b, scratch).run();
-    });
+    };
+    return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
   }
 };
 
 }  // namespace detail
 
-template <class Real, class Task, class Body>
-detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Body const& body) const {
+template <class Real>
+detail::outcome_fold simd_t::over_responses(layout const& l, std::size_t room, detail::response_body<Real> body) const {
   detail::work_memory<Real> own;
   detail::work_memory<Real>* memory = &own;
   if (workspace_ != nullptr) {
@@ -62,7 +67,7 @@ detail::outcome_fold simd_t::over_responses(Task const& t, std::size_t room, Bod
   }
   int const lanes = sizeof(Real) == sizeof(float) ? detail::simd_size : 1;
   index_t const least = least_slots_ > 0 ? least_slots_ : detail::slots_worth_a_thread(lanes);
-  return detail::over_responses<Real>(threads_, least, t, room, *memory, body);
+  return detail::over_responses<Real>(threads_, least, l, room, *memory, body);
 }
 
 }}  // namespace cppo

@@ -67,7 +67,7 @@ template <class Real>
 class surrogate {
  public:
   /// Pre: `o.check()`.
-  CPPO_HOST_DEVICE explicit constexpr surrogate(surrogate_options const& o) noexcept
+  CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE explicit constexpr surrogate(surrogate_options const& o) noexcept
       : form_(o.form), caps_(o.ratio_cap > 0.0), cap_(static_cast<Real>(o.ratio_cap)) {
     using one = lane<Real>;
     if (!(o.log_ratio_clamp > 0.0)) return;

@@ -9,6 +9,8 @@ char const* const NAME = WORDS(CPPO_ABI);
 std::int64_t UNIT() {
   cppo::detail::work_memory<float> memory;
   std::int64_t done = 0;
-  (void)cppo::detail::over_responses<float, refused_thread>(8, 1, sixty_four{}, 0, memory, count_done{&done});
+  count_done const count{&done};
+  (void)cppo::detail::over_responses<float, refused_thread>(8, 1, cppo::padded(64, 8192), 0, memory,
+                                                            cppo::detail::response_body<float>(count));
   return done;
 }

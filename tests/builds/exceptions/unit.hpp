@@ -13,13 +13,6 @@ struct refused_thread {
   static void refuse();
 };
 
-/// What both units ask for, under one name.
-struct sixty_four {
-  struct {
-    cppo::layout of = cppo::padded(64, 8192);
-    cppo::layout const& shape() const noexcept { return of; }
-  } batch;
-};
 struct count_done {
   std::int64_t* done;
   cppo::detail::response_outcome operator()(cppo::index_t, std::vector<float>&) const {

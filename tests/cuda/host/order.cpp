@@ -23,12 +23,12 @@ struct elsewhere : cppo::host_executor<elsewhere> {
     return batch.shape().responses() == 1 ? cppo::status{status_code::not_device_memory, argument::mask}
                                           : cppo::status{};
   }
-  template <class Real, class Region>
-  bool arithmetic_holds(cppo::detail::task<Real, Region> const& t) const {
+  template <class Real>
+  bool arithmetic_holds(cppo::detail::checked_call<Real> const& t) const {
     return t.batch.shape().responses() != 2;
   }
-  template <class Real, class Region>
-  cppo::index_t count_tokens(cppo::detail::task<Real, Region> const&, cppo::index_t) const {
+  template <class Real>
+  cppo::index_t count_tokens(cppo::detail::checked_call<Real> const&, cppo::index_t) const {
     return 2;
   }
   template <class Real, class Region>

@@ -23,8 +23,8 @@ class rounding {
 
 // An executor of a user's own, declared after the call it is for, on whose machine arithmetic does not hold.
 struct doubtful_executor : cppo::host_executor<doubtful_executor> {
-  template <class Real, class Region>
-  bool arithmetic_holds(cppo::detail::task<Real, Region> const&) const {
+  template <class Real>
+  bool arithmetic_holds(cppo::detail::checked_call<Real> const&) const {
     return false;
   }
   template <class Real, class Region>

@@ -7,14 +7,6 @@ namespace {
 
 using namespace cppo_test;
 
-// As much of a task as is needed to share responses out.
-struct shape_only {
-  struct {
-    cppo::layout l;
-    cppo::layout const& shape() const { return l; }
-  } batch;
-};
-
 auto const family = [](cppo::named_divergence d, auto const& use) {
   use("none", cppo::trust_region(d, cppo::uniform_weight, cppo::keep_all));
   use("ppo", cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
@@ -90,18 +82,20 @@ TEST_CASE("threads: none for little work, never more than responses") {
 }
 
 TEST_CASE("threads that cannot be started are missed by nobody") {
-  shape_only const task{{cppo::padded(64, 8192)}};
+  cppo::layout const shape = cppo::padded(64, 8192);
   for (int const given : {0, 1, 3, 7}) {
     scarce_thread::left = given;
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, task, 0, memory, [&](index_t b, auto&) {
+    auto const visit = [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.diagnostics.counts = {b, 1};
       return o;
-    });
+    };
+    auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, shape, 0, memory,
+                                                                   cppo::detail::response_body<float>(visit));
     fold.settle();
     CHECK(visits == std::vector<int>(64, 1));
     CHECK(fold.diagnostics.counts.tokens == 63 * 64 / 2);

@@ -29,13 +29,13 @@ captured_run<float> by_name(region_config const& c, generated_batch<float> const
 
 // Every output of the named region has the bits of the factory's.
 template <class Region>
-void same(std::string_view region, std::string_view divergence, Region const& region, generator_options const& o = {}) {
-  INFO(std::string(region) << " on " << std::string(divergence));
+void same(std::string_view name, std::string_view divergence, Region const& region, generator_options const& o = {}) {
+  INFO(std::string(name) << " on " << std::string(divergence));
   index_t masked = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     generated_batch<float> const batch = generate<float>(seed, o);
     bool found = false;
-    auto const got = by_name(numbers(region, divergence), batch, found);
+    auto const got = by_name(numbers(name, divergence), batch, found);
     REQUIRE(found);
     auto const want = capture(cppo::seq, batch, region, {});
     REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
@@ -43,7 +43,7 @@ void same(std::string_view region, std::string_view divergence, Region const& re
     REQUIRE(cppo_test::unlike(got, want, batch.rows()) == "");
     masked += got.diagnostics.masked();
   }
-  CHECK((masked > 0) == (region != "none"));
+  CHECK((masked > 0) == (name != "none"));
 }
 
 template <class D>
@@ -128,12 +128,12 @@ TEST_CASE("every pair of names is accepted and all names differ") {
 static_assert(cppo::named_divergence::find("no such").index() == -1);
 
 TEST_CASE("a configuration that says nothing has the numbers of the factories") {
-  auto const same_as = [](std::string_view region, auto const& region) {
-    INFO(std::string(region));
+  auto const same_as = [](std::string_view name, auto const& region) {
+    INFO(std::string(name));
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
       generated_batch<float> const batch = generate<float>(seed);
       bool found = false;
-      auto const got = by_name(region_config{.region = region}, batch, found);
+      auto const got = by_name(region_config{.region = name}, batch, found);
       REQUIRE(found);
       CHECK(cppo_test::unlike(got, capture(cppo::seq, batch, region, {}), batch.rows()) == "");
     }

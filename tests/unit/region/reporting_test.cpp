@@ -87,9 +87,9 @@ TEST_CASE("F40: softened before or after, a region reports the same") {
 
 TEST_CASE("F40: under ppo and none a configuration's divergence is reported, and decides nothing") {
   generated_batch<float> const batch = generate<float>(6, {.max_length = 60});
-  auto const with = [&](std::string_view region, std::string_view divergence) {
+  auto const with = [&](std::string_view name, std::string_view divergence) {
     captured_run<float> run;
-    bool const found = cppo::visit_region({.region = region, .divergence = divergence},
+    bool const found = cppo::visit_region({.region = name, .divergence = divergence},
                                           [&](auto const& region) { run = capture(cppo::seq, batch, region, {}); });
     REQUIRE(found);
     return run;

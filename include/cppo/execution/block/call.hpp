@@ -18,8 +18,8 @@
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr bool is_usual(checked_call<Real> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
                            argument::token_weight, argument::response_mask}) {
@@ -85,8 +85,8 @@ struct call_memory {
 };
 
 /// The divisor of the aggregation: the given one, or that of the whole batch, which steps `count` and `conclude` find.
-template <class Real, class Region>
-CPPO_HOST_DEVICE double call_divisor(task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE double call_divisor(checked_call<Real> const& t, call_memory<Real> const& m) noexcept {
   if (t.normalizer > 0.0) return t.normalizer;
   return t.needs_sweep() ? m.state->divisor : 1.0;
 }
@@ -120,8 +120,8 @@ CPPO_HOST_DEVICE inline void begin_buckets(std::uint32_t (&buckets)[64]) noexcep
 }
 
 /// The step `prepare`.
-template <class Block, class Real, class Region>
-CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], task<Real, Region> const& t,
+template <class Block, class Real>
+CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], checked_call<Real> const& t,
                                    call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
   auto const bucket = [&](index_t b) { return length_bucket(l.slots(b)); };
@@ -148,8 +148,8 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], t
 }
 
 /// The step `conclude`.
-template <class Block, class Real, class Region>
-CPPO_HOST_DEVICE void conclude_count(Block& block, task<Real, Region> const& t, call_memory<Real> const& m) noexcept {
+template <class Block, class Real>
+CPPO_HOST_DEVICE void conclude_count(Block& block, checked_call<Real> const& t, call_memory<Real> const& m) noexcept {
   struct swept {
     batch_counts n;
     index_t wrong;

@@ -10,8 +10,8 @@
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// The same as `count_response` without a block. The response has `slots` slots.
-template <class Block, class Real, class Region>
-CPPO_HOST_DEVICE response_count count_response(Block& block, task<Real, Region> const& t, index_t b,
+template <class Block, class Real>
+CPPO_HOST_DEVICE response_count count_response(Block& block, checked_call<Real> const& t, index_t b,
                                                index_t slots) noexcept {
   struct found { index_t tokens = 0, bad = 0, first = 0; };
   typename Block::template local<found> mine{};

@@ -59,8 +59,8 @@ class block_reporter {
   }
   /// Adds the token to the counts that few tokens enter. In a body for any call also to those of numbers that outputs
   /// cannot hold.
-  template <body_for Calls, class Region>
-  CPPO_HOST_DEVICE void put_rare(task<Real, Region> const& t, decided_token<Real> const& d) const noexcept {
+  template <body_for Calls>
+  CPPO_HOST_DEVICE void put_rare(checked_call<Real> const& t, decided_token<Real> const& d) const noexcept {
     auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
     each_rarity(shared_.rare, d, one);
     if constexpr (Calls == body_for::any) t.each_narrowed(shared_.rare, d.record, one);

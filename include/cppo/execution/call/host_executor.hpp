@@ -13,8 +13,8 @@ namespace cppo { inline namespace CPPO_ABI {
 namespace detail {
 
 /// Checks that response b, of `tokens` valid tokens, fits its totals, its carry and the horizon.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, index_t b, index_t tokens) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr status check_length(checked_call<Real> const& t, index_t b, index_t tokens) noexcept {
   index_t const length = t.totals != nullptr ? t.totals[b].length : tokens;
   index_t const room = length - t.tokens_before(b);
   if (tokens > room) {
@@ -29,8 +29,8 @@ CPPO_HOST_DEVICE constexpr status check_length(task<Real, Region> const& t, inde
 }
 
 /// Sets the divisor of the aggregation and finds what only a look at the whole batch can find wrong. Writes no output.
-template <class Executor, class Real, class Region>
-constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexcept {
+template <class Executor, class Real>
+constexpr status prepare(Executor const& executor, checked_call<Real>& t) noexcept {
   t.divisor = t.normalizer > 0.0 ? t.normalizer : 1.0;
   if (!t.needs_sweep()) return {};
   batch_counts n;
@@ -45,8 +45,8 @@ constexpr status prepare(Executor const& executor, task<Real, Region>& t) noexce
 }
 
 /// The slots of the longest response, which bound how many divergences a call collects; 0 if the totals are lent.
-template <class Real, class Region>
-constexpr index_t longest_collected(task<Real, Region> const& t) noexcept {
+template <class Real>
+constexpr index_t longest_collected(checked_call<Real> const& t) noexcept {
   layout const& l = t.batch.shape();
   index_t longest = 0;
   for (index_t b = 0; b < l.responses() && t.totals == nullptr; ++b) {
@@ -79,8 +79,8 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
 }
 
 /// The outcome of a response before its tokens are decided: its counts, and what is wrong with its input.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr response_outcome open_outcome(task<Real, Region> const& t, index_t b,
+template <class Real>
+CPPO_HOST_DEVICE constexpr response_outcome open_outcome(checked_call<Real> const& t, index_t b,
                                                          response_count const& n) noexcept {
   response_outcome o;
   o.first_bad = n.first_bad;
@@ -96,8 +96,8 @@ CPPO_HOST_DEVICE constexpr void report_budget(report& r, double delta_b) noexcep
 }
 
 /// Writes +0 to every output at every slot of response b.
-template <class Real, class Region>
-constexpr void exclude_response(task<Real, Region> const& t, index_t b) noexcept {
+template <class Real>
+constexpr void exclude_response(checked_call<Real> const& t, index_t b) noexcept {
   for (index_t i = 0; i < t.batch.shape().slots(b); ++i) t.write(b, i, {});
 }
 
@@ -115,13 +115,13 @@ class host_executor {
     return batch.shape().on_device() ? status{status_code::executor_unavailable, argument::offsets} : status{};
   }
   /// True if arithmetic keeps the numeric contract on this thread, now.
-  template <class Real, class Region>
-  bool arithmetic_holds(detail::task<Real, Region> const&) const noexcept {
+  template <class Real>
+  bool arithmetic_holds(detail::checked_call<Real> const&) const noexcept {
     return detail::scalars_keep_arithmetic();
   }
   /// The number of valid tokens of response b, 0 if it is rejected.
-  template <class Real, class Region>
-  constexpr index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
+  template <class Real>
+  constexpr index_t count_tokens(detail::checked_call<Real> const& t, index_t b) const noexcept {
     return detail::count_response(t, b).tokens;
   }
   /// Runs a checked call and returns its status.

@@ -95,8 +95,8 @@ CPPO_HOST_DEVICE constexpr status inspect_token(rollout_batch_view<Real> const& 
 enum class slot : std::uint8_t { excluded, token, bad };
 
 /// What slot i of response b holds; `why` is set if it is bad.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr slot inspect_slot(task<Real, Region> const& t, index_t b, index_t i, status& why) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr slot inspect_slot(checked_call<Real> const& t, index_t b, index_t i, status& why) noexcept {
   std::uint8_t const m = t.batch.active(b, i);
   if (m == 0) return slot::excluded;
   why = m == 2 ? status{status_code::response_mask_invalid, argument::response_mask, b, i}
@@ -113,22 +113,22 @@ struct response_count {
 };
 
 /// True if another piece of response b holds bad input, so that this piece is rejected too.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(task<Real, Region> const& t, index_t b) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(checked_call<Real> const& t, index_t b) noexcept {
   return t.bad_input == on_bad_input::reject && t.totals != nullptr && t.totals[b].bad_tokens > 0;
 }
 
 /// Sets whether response b is rejected, given its counts and its first bad slot.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr void settle_rejection(task<Real, Region> const& t, index_t b, response_count& n) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr void settle_rejection(checked_call<Real> const& t, index_t b, response_count& n) noexcept {
   if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
   n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
   if (n.rejected) n.tokens = 0;
 }
 
 /// Counts the tokens of response b. Reads every active slot once.
-template <class Real, class Region>
-constexpr response_count count_response(task<Real, Region> const& t, index_t b) noexcept {
+template <class Real>
+constexpr response_count count_response(checked_call<Real> const& t, index_t b) noexcept {
   response_count n;
   index_t const slots = t.batch.shape().slots(b);
   for (index_t i = 0; i < slots; ++i) {

@@ -105,8 +105,8 @@ CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& ne
 }
 
 /// Adds to a status the number at the place that it names, as the call has read it. Entries of lists are set already.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr void name_value(task<Real, Region> const& t, status& s) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr void name_value(checked_call<Real> const& t, status& s) noexcept {
   if (s.token < 0 || s.has_value || !t.batch[s.where].lent()) return;
   column const& c = t.batch[s.where];
   bool const mask = s.where == argument::response_mask;
@@ -117,8 +117,8 @@ CPPO_HOST_DEVICE constexpr void name_value(task<Real, Region> const& t, status& 
 
 /// The status of a call, given the first bad place and the whole report. The report gets its scaling here. Each NaN in
 /// it becomes the same NaN, because processors differ in the sign of one that they compute.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr status conclude(task<Real, Region> const& t, status const& first_bad, report& all) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr status conclude(checked_call<Real> const& t, status const& first_bad, report& all) noexcept {
   report::each_sum([](char const*, double& x) { x = x == x ? x : special<double>::nan; }, all);
   all.scaling = t.scaling();
   if (first_bad.ok()) return all.counts.tokens == 0 ? status{status_code::no_active_tokens} : status{};
@@ -147,8 +147,8 @@ struct outcome_fold {
     block = {};
   }
   /// The status of the call. Called after the last response.
-  template <class Real, class Region>
-  CPPO_HOST_DEVICE constexpr status finish(task<Real, Region> const& t) noexcept {
+  template <class Real>
+  CPPO_HOST_DEVICE constexpr status finish(checked_call<Real> const& t) noexcept {
     settle();
     return conclude(t, first_bad, diagnostics);
   }

@@ -35,11 +35,10 @@ constexpr number_range<Real> log_prob_range(loss_options const& o) noexcept {
   return {static_cast<Real>(low > -largest ? low : -largest), static_cast<Real>(tolerance)};
 }
 
-/// A checked call. Trivially copyable: a kernel argument.
-template <class Real, class Region>
-struct task {
+/// A checked call without its region, which most of what runs it need not know.
+template <class Real>
+struct checked_call {
   rollout_batch_view<Real> batch;
-  Region region;
   column out[sinks] = {};
   surrogate<Real> objective;
   aggregation aggregate = aggregation::token_sum;
@@ -124,6 +123,12 @@ struct task {
       }
     }
   }
+};
+
+/// A checked call. It is trivially copyable: a kernel's argument.
+template <class Real, class Region>
+struct task : checked_call<Real> {
+  Region region;
 };
 
 }}}  // namespace cppo::detail

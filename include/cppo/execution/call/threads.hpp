@@ -57,14 +57,30 @@ struct work_memory {
   std::vector<response_outcome> outcomes;   // by response, where there is more than one thread
 };
 
+/// What a region does with response b, as a function whose type does not name the region.
+template <class Real>
+class response_body {
+ public:
+  /// Calls `f(b, scratch)`; f must outlive it.
+  template <class F>
+  explicit response_body(F const& f) noexcept
+      : f_(&f), call_([](void const* g, index_t b, std::vector<Real>& scratch) {
+          return (*static_cast<F const*>(g))(b, scratch);
+        }) {}
+  response_outcome operator()(index_t b, std::vector<Real>& scratch) const { return call_(f_, b, scratch); }
+
+ private:
+  void const* f_;
+  response_outcome (*call_)(void const*, index_t, std::vector<Real>&);
+};
+
 /// Calls body(b, scratch) for every response, on several threads, and adds the outcomes in the order of responses, so
 /// that sums have the same bits at every number of threads. A thread that is done takes the next response; if a thread
 /// cannot be started, the others do its work. `least`: slots for each thread. All memory is allocated before the first
 /// response, on the calling thread; each `scratch` can hold `room` numbers.
-template <class Real, class Thread = std::thread, class Task, class Body>
-outcome_fold over_responses(int threads, index_t least, Task const& t, std::size_t room, work_memory<Real>& memory,
-                            Body const& body) {
-  layout const& l = t.batch.shape();
+template <class Real, class Thread = std::thread>
+outcome_fold over_responses(int threads, index_t least, layout const& l, std::size_t room, work_memory<Real>& memory,
+                            response_body<Real> body) {
   outcome_fold fold;
   memory.first.reserve(room);
   int const n = useful_threads(threads, l.responses(), l.covered(), least);

@@ -31,8 +31,8 @@ struct decided_token {
 /// Whether c_t and x_t are computed for the record of a token, or left out.
 enum class trace_values : std::uint8_t { left_out, computed };
 /// What a call wants of the two.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr trace_values wanted_trace(task<Real, Region> const& call) noexcept {
+template <class Real>
+CPPO_HOST_DEVICE constexpr trace_values wanted_trace(checked_call<Real> const& call) noexcept {
   return call.wants_trace() ? trace_values::computed : trace_values::left_out;
 }
 

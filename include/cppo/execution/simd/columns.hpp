@@ -32,6 +32,49 @@ struct chunk_outputs {
   float* gradient = nullptr;
   float* gate = nullptr;  ///< null: not asked for; a hard gate's is made of the mask afterwards
   bool far = false;       ///< past the caches, and fetch inputs ahead
+
+  /// On to the next group.
+  CPPO_ALWAYS_INLINE void advance() noexcept {
+    if (loss != nullptr) loss += group_size;
+    if (gate != nullptr) gate += group_size;
+    gradient += group_size;
+  }
+};
+
+/// Fetches inputs that are read some groups later.
+CPPO_ALWAYS_INLINE void fetch_ahead(token_lanes const& in, int k) noexcept {
+  if constexpr (can_stream) {
+    constexpr int ahead = 1024, line = 16;
+    for (int j = k + ahead; j < k + ahead + group_size; j += line) {
+      __builtin_prefetch(in.pi + j);
+      __builtin_prefetch(in.mu + j);
+      __builtin_prefetch(in.advantage + j);
+    }
+  }
+}
+
+/// The last tokens of a response, which are fewer than a group: copies of what is read and of what is written.
+class group_tail {
+  lane_copies<group_size> copies_;
+  alignas(64) float loss_[group_size], gradient_[group_size], gate_[group_size];
+  chunk_outputs to_;
+  std::size_t bytes_;
+
+ public:
+  token_lanes in;
+  chunk_outputs out;
+
+  /// Of `live` tokens of `from`, the first of them token k; `to` is where it is written.
+  group_tail(token_lanes const& from, int k, int live, chunk_outputs const& to) noexcept
+      : to_(to), bytes_(static_cast<std::size_t>(live) * sizeof(float)), in(padded_tail(from, k, live, copies_)),
+        out{to.loss != nullptr ? loss_ : nullptr, gradient_, to.gate != nullptr ? gate_ : nullptr, false} {}
+
+  /// Writes what was decided to its place.
+  void write() const noexcept {
+    std::memcpy(to_.gradient, gradient_, bytes_);
+    if (to_.loss != nullptr) std::memcpy(to_.loss, loss_, bytes_);
+    if (to_.gate != nullptr) std::memcpy(to_.gate, gate_, bytes_);
+  }
 };
 
 /// Writes the outputs of a response, a chunk at a time: into lent memory if it is dense, else into copies that are
@@ -82,9 +125,9 @@ class response_writer {
     return out;
   }
   /// Brings what was written to copies to its place; counts in `n` what outputs of fewer bits make of it, unless null.
-  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, bool soft,
+  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, gate_kind gates,
            token_counts<index_t>* n) noexcept {
-    for (int k = 0; !soft && out.gate != nullptr && k < chunk.count; ++k)
+    for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; ++k)
       out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
     if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count, false);
     end(loss_, chunk, out.loss, loss_copy_, n);

@@ -13,9 +13,14 @@ namespace cppo { inline namespace CPPO_ABI {
 
 class workspace;
 namespace detail {
-/// What a call asks of registers. Defined where CPPO_USE_XSIMD is 1.
+template <class Real>
+class response_body;
+/// What a call asks of registers before it runs. Defined where CPPO_USE_XSIMD is 1.
+template <class Real>
+struct simd_inspection;
+/// Runs a call on registers. Defined where CPPO_USE_XSIMD is 1.
 template <class Real, class Region>
-struct simd_calls;
+struct simd_execution;
 }  // namespace detail
 
 /// Runs calls in float on SIMD registers; calls in double run the plain definition. On one thread, unless
@@ -41,24 +46,24 @@ class simd_t : public host_executor<simd_t> {
   /// The number of threads asked for.
   constexpr int threads() const noexcept { return threads_; }
   /// Calls body(b, scratch) for every response. `scratch` can hold `room` numbers.
-  template <class Real, class Task, class Body>
-  detail::outcome_fold over_responses(Task const& t, std::size_t room, Body const& body) const;
+  template <class Real>
+  detail::outcome_fold over_responses(layout const& l, std::size_t room, detail::response_body<Real> body) const;
 
   /// True if arithmetic keeps the numeric contract, on registers too.
-  template <class Real, class Region>
-  bool arithmetic_holds(detail::task<Real, Region> const& t) const noexcept {
-    return detail::simd_calls<Real, Region>::arithmetic_holds(t);
+  template <class Real>
+  bool arithmetic_holds(detail::checked_call<Real> const& t) const noexcept {
+    return detail::simd_inspection<Real>::arithmetic_holds(t);
   }
   /// The number of valid tokens of response b, counted on registers in float.
-  template <class Real, class Region>
-  index_t count_tokens(detail::task<Real, Region> const& t, index_t b) const noexcept {
-    return detail::simd_calls<Real, Region>::count_tokens(t, b);
+  template <class Real>
+  index_t count_tokens(detail::checked_call<Real> const& t, index_t b) const noexcept {
+    return detail::simd_inspection<Real>::count_tokens(t, b);
   }
   /// Runs a call: in float on registers of tokens, with responses on threads; in double by the plain definition.
   template <class Real, class Region>
-    requires(sizeof(detail::simd_calls<Real, Region>) > 0)
+    requires(sizeof(detail::simd_execution<Real, Region>) > 0)
   detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
-    return detail::simd_calls<Real, Region>::execute(*this, t);
+    return detail::simd_execution<Real, Region>::execute(*this, t);
   }
 
  private:

@@ -26,134 +26,173 @@ struct deciding {
   soundness input = {};
 };
 
-/// Decides a group of tokens, the first of them at position `first`. Returns their masks as bits.
-template <bool Report, bool Whole, class Deciding>
-CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, index_t first, int live, Deciding& with,
-                                              simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
+/// Whether a report is asked for: it takes sums, counts and marks of every token.
+enum class with_report : bool { no, yes };
+/// Whether every lane of a group holds a token.
+enum class lanes_hold : bool { some, all };
+
+/// A group of tokens on registers, from what was lent to what is decided.
+template <with_report Report, lanes_hold Tokens, class Deciding>
+class token_group {
   using V = simd_lane;
   using Region = typename Deciding::region_type;
-  constexpr bool soft = Region::is_soft, scans = scans_prefix<Region>, numbers = reads_prefix<Region>;
-  Region const& region = with.region;
-  token<V> t[group_registers] = {load_tokens(region, in, k), load_tokens(region, in, k + simd_size),
-                                 load_tokens(region, in, k + 2 * simd_size),
-                                 load_tokens(region, in, k + 3 * simd_size)};
-  V weight[group_registers], z[group_registers], allowance[group_registers];
-  V value[group_registers];
-  V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
-  simd_marks marks;
-  if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
-    with.input.see(in, k + u * simd_size);
-    position<V> const p(first + u * simd_size);
-    weight[u] = with.weigh(p);
-    t[u].set_weight(p, *with.whole, weight[u]);
-    z[u] = t[u].weighted_divergence();
-    allowance[u] = weight[u] * V(with.whole->delta_b);
-    if constexpr (!Whole) {
-      alive[u] = position<V>(u * simd_size + 1).before() < V(live);
-      z[u] = only(alive[u], z[u]);
-      allowance[u] = only(alive[u], allowance[u]);
+  static constexpr bool reports = Report == with_report::yes, whole = Tokens == lanes_hold::all;
+  static constexpr bool soft = Region::is_soft;
+
+ public:
+  /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
+  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+      : with_(with), in_(in), k_(k), live_(live), first_(first),
+        t_{load_tokens(with.region, in, k), load_tokens(with.region, in, k + simd_size),
+           load_tokens(with.region, in, k + 2 * simd_size), load_tokens(with.region, in, k + 3 * simd_size)} {
+    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
+  }
+
+  /// Decides the tokens and writes their outputs. Returns their masks as bits.
+  CPPO_ALWAYS_INLINE std::uint64_t decide(chunk_outputs const& out, simd_counts& counts,
+                                          simd_reporter& reporter) noexcept {
+    prefix_input in;  // apart from the members, which stay in registers because nothing points to them
+    prefix_values seen;
+    V::mask fits[group_registers];
+    each([&](int u) CPPO_INLINE_LAMBDA { weigh(u, in, counts, reporter); });
+    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, live_, fits, seen);
+    else if constexpr (scans_prefix<Region>) with_.prefix.advance(in.z, in.allowance, fits);
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      if constexpr (scans_prefix<Region>) t_[u].set_within_prefix_budget(fits[u]);
+      keep(u, seen, out, reporter);
+    });
+    std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);
+    std::uint64_t const kept = lane_bits(keeps_) & lives;
+    if constexpr (reports) {
+      counts.template count<typename Region::mask_type>(kept, lives, marks_, with_.objective.caps());
     }
+    return kept;
+  }
+
+ private:
+  /// What the prefix is advanced by.
+  struct prefix_input {
+    V z[group_registers], allowance[group_registers], weight[group_registers];
+  };
+
+  /// f(u) for each register. Unrolled where it runs for most tokens.
+  template <class F>
+  CPPO_ALWAYS_INLINE static void each(F const& f) {
+    if constexpr (whole) each_register(f);
+    else for (int u = 0; u < group_registers; ++u) f(u);
+  }
+  /// x, and +0 where there is no token.
+  CPPO_ALWAYS_INLINE V there(int u, V x) const noexcept {
+    if constexpr (whole) return x;
+    else return only(alive_[u], x);
+  }
+
+  /// What a token has before its prefix is known: weight, Z, allowance and rho.
+  CPPO_ALWAYS_INLINE void weigh(int u, prefix_input& to, simd_counts& counts, simd_reporter& reporter) noexcept {
+    with_.input.see(in_, k_ + u * simd_size);
+    if constexpr (!whole) alive_[u] = position<V>(u * simd_size + 1).before() < V(live_);
+    position<V> const p(first_ + u * simd_size);
+    V const weight = with_.weigh(p);
+    t_[u].set_weight(p, *with_.whole, weight);
+    V const z = there(u, t_[u].weighted_divergence());
+    to.weight[u] = weight;
+    to.z[u] = z;
+    to.allowance[u] = there(u, weight * V(with_.whole->delta_b));
     surrogate_product<V> const product =
-        with.objective.product(t[u], lanes_at(in.weighted_advantage, k + u * simd_size));
-    value[u] = product.value;
-    marks.clamped[u] = product.clamped;
-    marks.capped[u] = product.capped;
-    if constexpr (Report) {
-      ratio_estimates<V> estimates = with.objective.estimates(t[u], product);
-      V d = t[u].divergence(), ratio = product.ratio, seen_d = d;
-      if constexpr (!Whole) {
-        seen_d = select(alive[u], d, V(-max_score));
-        d = only(alive[u], d), ratio = only(alive[u], ratio);
-        estimates = {only(alive[u], estimates.log_ratio), only(alive[u], estimates.k3)};
-      }
-      reporter.add(u, d, z[u], ratio, estimates);
-      counts.see(seen_d, ratio);
-    }
-  });
-  prefix_values seen;
-  if constexpr (numbers) with.prefix.advance(z, allowance, weight, live, fits, seen);
-  else if constexpr (scans) with.prefix.advance(z, allowance, fits);
-  each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
+        with_.objective.product(t_[u], lanes_at(in_.weighted_advantage, k_ + u * simd_size));
+    value_[u] = product.value;
+    marks_.clamped[u] = product.clamped;
+    marks_.capped[u] = product.capped;
+    if constexpr (reports) report_input(u, z, product, counts, reporter);
+  }
+  CPPO_ALWAYS_INLINE void report_input(int u, V z, surrogate_product<V> const& product, simd_counts& counts,
+                                       simd_reporter& reporter) noexcept {
+    ratio_estimates<V> const estimates = with_.objective.estimates(t_[u], product);
+    V const d = t_[u].divergence(), ratio = there(u, product.ratio);
+    reporter.add(u, there(u, d), z, ratio, {there(u, estimates.log_ratio), there(u, estimates.k3)});
+    if constexpr (whole) counts.see(d, ratio);
+    else counts.see(select(alive_[u], d, V(-max_score)), ratio);
+  }
+  /// Decides the tokens of a register, and writes the loss and gradient that follow.
+  CPPO_ALWAYS_INLINE void keep(int u, prefix_values const& seen, chunk_outputs const& out,
+                               simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
-    if constexpr (scans) t[u].set_within_prefix_budget(fits[u]);
-    if constexpr (reads_prefix<Region>)
-      t[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-    auto const kept = region.keeps(t[u]);
-    keeps[u] = kept;
-    surrogate_product<V> const product{value[u], V(0), marks.clamped[u], marks.capped[u]};
+    if constexpr (reads_prefix<Region>) {
+      t_[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
+    }
+    auto const kept = with_.region.keeps(t_[u]);
+    keeps_[u] = kept;
+    surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
     V gate(0);
     surrogate_terms<V> terms;
-    if constexpr (soft) gate = region.gate_value(t[u], kept);
-    if constexpr (soft) terms = with.objective.terms(t[u], product, gate, with.scale);
-    else terms = with.objective.terms(t[u], product, kept, with.scale);
+    if constexpr (soft) gate = with_.region.gate_value(t_[u], kept);
+    if constexpr (soft) terms = with_.objective.terms(t_[u], product, gate, with_.scale);
+    else terms = with_.objective.terms(t_[u], product, kept, with_.scale);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
-    if constexpr (Report) {
-      if constexpr (Whole) reporter.template add<soft>(u, terms.unscaled, gate);
-      else reporter.template add<soft>(u, only(alive[u], terms.unscaled), only(alive[u], gate));
-      region.each_decision(
-          t[u], kept, [&](decision d_t, V::mask m) CPPO_INLINE_LAMBDA { marks.decided[static_cast<int>(d_t)][u] = m; });
-      marks.idle[u] = lanes_at(in.weighted_advantage, k + lane) == V(0);
-      marks.toward_rollout[u] = t[u].moves_toward_rollout();
-      marks.negative[u] = signs(t[u].advantage());
+    if constexpr (reports) {
+      reporter.add_loss(u, there(u, terms.unscaled));
+      if constexpr (soft) reporter.add_gate(u, there(u, gate));
+      mark(u, kept);
     }
-  });
-  std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live);
-  std::uint64_t const kept_bits = lane_bits(keeps) & lives;
-  if constexpr (Report)
-    counts.template count<typename Region::mask_type>(kept_bits, lives, marks, with.objective.caps());
-  return kept_bits;
-}
+  }
+  /// What the report counts of the tokens of a register.
+  template <class Kept>
+  CPPO_ALWAYS_INLINE void mark(int u, Kept const& kept) noexcept {
+    with_.region.each_decision(t_[u], kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
+      marks_.decided[static_cast<int>(d)][u] = m;
+    });
+    marks_.idle[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
+    marks_.toward_rollout[u] = t_[u].moves_toward_rollout();
+    marks_.negative[u] = signs(t_[u].advantage());
+  }
+
+  Deciding& with_;
+  token_lanes const& in_;
+  int k_, live_;
+  index_t first_;
+  token<V> t_[group_registers];
+  V value_[group_registers];
+  V::mask alive_[group_registers], keeps_[group_registers];
+  simd_marks marks_;
+};
 
 /// Decides the last tokens of a response, which are fewer than a group. Not inlined.
-template <bool Report, class Deciding>
+template <with_report Report, class Deciding>
 [[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with,
                                             simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
-  return decide_group<Report, false>(in, 0, first, live, with, counts, reporter, out);
+  return token_group<Report, lanes_hold::some, Deciding>(with, in, 0, first, live).decide(out, counts, reporter);
 }
 
 /// Decides a chunk of tokens, the first of them at position `first`, and writes their masks as bits to `kept`.
-template <bool Report, class Deciding>
+template <with_report Report, class Deciding>
 CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with,
                                      simd_counts& counts, simd_reporter& reporter, chunk_outputs out,
                                      std::uint64_t* kept) {
   int k = 0;
+  if constexpr (!Deciding::region_type::is_soft) out.gate = nullptr;  // made of the mask afterwards
   bool const fetches = out.far;
-  if constexpr (can_stream)
+  if constexpr (can_stream) {
     out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
-  for (; k + group_size <= count; k += group_size) {
-    if constexpr (can_stream) {
-      constexpr int ahead = 1024, line = 16;
-      for (int j = k + ahead; fetches && j < k + ahead + group_size; j += line) {
-        __builtin_prefetch(in.pi + j);
-        __builtin_prefetch(in.mu + j);
-        __builtin_prefetch(in.advantage + j);
-      }
-    }
-    kept[k / 64] |= decide_group<Report, true>(in, k, first + k, group_size, with, counts, reporter, out) << (k % 64);
-    if (out.loss != nullptr) out.loss += group_size;
-    if (Deciding::region_type::is_soft && out.gate != nullptr) out.gate += group_size;
-    out.gradient += group_size;
   }
-  int const live = count - k;
-  if (live == 0) return;
+  for (; k + group_size <= count; k += group_size) {
+    if (fetches) fetch_ahead(in, k);
+    token_group<Report, lanes_hold::all, Deciding> group(with, in, k, first + k, group_size);
+    kept[k / 64] |= group.decide(out, counts, reporter) << (k % 64);
+    out.advance();
+  }
+  if (k == count) return;
   // Copies: nothing points to what the loop keeps in registers.
   Deciding last = with;
   simd_counts some = counts;
-  lane_copies<group_size> copies;
-  alignas(64) float loss[group_size], gradient[group_size], gate[group_size];
-  chunk_outputs const to{out.loss != nullptr ? loss : nullptr, gradient, out.gate != nullptr ? gate : nullptr, false};
-  kept[k / 64] |= decide_tail<Report>(padded_tail(in, k, live, copies), first + k, live, last, some, reporter, to)
-                  << (k % 64);
+  group_tail tail(in, k, count - k, out);
+  kept[k / 64] |= decide_tail<Report>(tail.in, first + k, count - k, last, some, reporter, tail.out) << (k % 64);
   with.input = last.input;
-  if constexpr (Report) counts = some;
-  std::size_t const bytes = static_cast<std::size_t>(live) * sizeof(float);
-  std::memcpy(out.gradient, gradient, bytes);
-  if (out.loss != nullptr) std::memcpy(out.loss, loss, bytes);
-  if (Deciding::region_type::is_soft && out.gate != nullptr) std::memcpy(out.gate, gate, bytes);
+  if constexpr (Report == with_report::yes) counts = some;
+  tail.write();
 }
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

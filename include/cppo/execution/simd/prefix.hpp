@@ -14,18 +14,16 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 inline constexpr int group_registers = 4;
 inline constexpr int group_size = group_registers * simd_size;
 
-/// f(0), f(1), ... for the registers of a group; unrolled where it is worth the code.
-template <bool Unrolled, class F>
+/// Calls f(0), f(1), ... for the registers of a group, unrolled.
+template <class F>
 CPPO_ALWAYS_INLINE void each_register(F const& f) {
   static_assert(group_registers == 4);
-  if constexpr (Unrolled && CPPO_UNROLLS == 0) {
-    f(0), f(1), f(2), f(3);
-  } else if constexpr (Unrolled) {
-    CPPO_UNROLL(4)
-    for (int u = 0; u < group_registers; ++u) f(u);
-  } else {
-    for (int u = 0; u < group_registers; ++u) f(u);
-  }
+#if CPPO_UNROLLS
+  CPPO_UNROLL(4)
+  for (int u = 0; u < group_registers; ++u) f(u);
+#else
+  f(0), f(1), f(2), f(3);
+#endif
 }
 
 /// What the tokens of a group see of the prefix as numbers, lane by lane.
@@ -52,7 +50,7 @@ class simd_prefix {
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&allowance)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
     limbs spent[group_registers], net[group_registers];
-    each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+    each_register([&](int u) CPPO_INLINE_LAMBDA {
       spent[u] = limbs(z[u]);
       net[u] = limbs(allowance[u]) - spent[u];
     });

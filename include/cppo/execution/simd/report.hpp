@@ -112,12 +112,11 @@ class simd_reporter {
     accumulate(sums_.log_ratio, u, e.log_ratio);
     accumulate(sums_.k3, u, e.k3);
   }
-  /// Adds the quantities of register u of a group that depend on its mask.
-  template <bool Soft>
-  CPPO_ALWAYS_INLINE void add(int u, V loss, V gate) noexcept {
-    accumulate(sums_.loss, u, loss);
-    if constexpr (Soft) accumulate(sums_.gate, u, gate);
-  }
+  /// Adds the losses of register u of a group, and its gates where they are soft.
+  /// @{
+  CPPO_ALWAYS_INLINE void add_loss(int u, V loss) noexcept { accumulate(sums_.loss, u, loss); }
+  CPPO_ALWAYS_INLINE void add_gate(int u, V gate) noexcept { accumulate(sums_.gate, u, gate); }
+  /// @}
   /// Begins a chunk that is not the first.
   void begin_chunk() noexcept { sums_.each([](auto& s) { s.settle(); }); }
   /// Ends a chunk of n tokens, their masks in `kept`.

@@ -10,34 +10,62 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// One response of a call as registers read it, which does not depend on the region.
+class simd_walk {
+ public:
+  simd_walk(checked_call<float> const& t, index_t b) noexcept
+      : call_(t), b_(b), at_(t.batch.shape(), b), map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
+
+  /// Valid tokens, 0 if the response is rejected.
+  index_t count() const noexcept {
+    return !rejected_elsewhere(call_, b_) && map_.sound && sound() ? map_.tokens : count_response(call_, b_).tokens;
+  }
+
+ protected:
+  /// True if registers cannot run the response, whatever its input is. Calls that write a trace need not be fast.
+  bool is_for_seq() const noexcept {
+    return call_.wants_trace() || call_.positions == position_convention::padded_column ||
+           rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+  }
+  response_reader reader(response_writer const* gaps = nullptr) const noexcept {
+    return {call_.batch, at_, map_, call_.log_probs, gaps};
+  }
+  bool sound() const noexcept {
+    response_reader all = reader();
+    return response_sound(all, call_.log_probs);
+  }
+  /// True if the batch is too large to be in a cache, before the call or after it.
+  bool out_of_cache() const noexcept {
+    constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
+    if constexpr (can_stream) return call_.batch.shape().covered() > tokens;
+    else return false;
+  }
+
+  checked_call<float> const& call_;
+  index_t b_;
+  response_place at_;
+  token_map map_;
+};
+
+/// One response under a region.
 template <class Region>
-class simd_response {
+class simd_response : simd_walk {
   using V = simd_lane;
   using ops = simd_ops;
-  using job = task<float, Region>;
   static_assert(chunk_size % group_size == 0);
 
  public:
-  simd_response(job const& t, index_t b, std::vector<float>& scratch) noexcept
-      : task_(t), b_(b), at_(t.batch.shape(), b), scratch_(scratch),
-        map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
-
-  /// Valid tokens, 0 if the response is rejected.
-  index_t count() noexcept {
-    return !rejected_elsewhere(task_, b_) && map_.sound && sound() ? map_.tokens : count_response(task_, b_).tokens;
-  }
+  simd_response(task<float, Region> const& t, index_t b, std::vector<float>& scratch) noexcept
+      : simd_walk(t, b), task_(t), scratch_(scratch) {}
 
   response_outcome run() {
-    // Calls that write a trace need not be fast.
-    if (task_.wants_trace() || task_.positions == position_convention::padded_column || rejected_elsewhere(task_, b_) ||
-        !map_.sound || task_.tokens_before(b_) + map_.tokens > longest_on_registers) {
-      return run_as_seq();
-    }
+    if (is_for_seq()) return run_as_seq();
     response_count n;
     n.tokens = map_.tokens;
     response_outcome outcome = open_outcome(task_, b_, n);
     if (!summarize()) return run_as_seq();
-    bool const good = task_.reports ? decide<true>(outcome.diagnostics) : decide<false>(outcome.diagnostics);
+    bool const good = task_.reports ? decide<with_report::yes>(outcome.diagnostics)
+                                    : decide<with_report::no>(outcome.diagnostics);
     return good ? outcome : run_as_seq();
   }
 
@@ -52,13 +80,6 @@ class simd_response {
     else return false;
   }
 
-  response_reader reader(response_writer const* gaps = nullptr) const noexcept {
-    return {task_.batch, at_, map_, task_.log_probs, gaps};
-  }
-  bool sound() const noexcept {
-    response_reader all = reader();
-    return response_sound(all, task_.log_probs);
-  }
   /// Computes D of a chunk one token at a time, for a divergence that exists for one token only.
   void score_chunk(token_chunk const& chunk, float* out) const noexcept {
     chunk.each([&](int k, index_t slot) {
@@ -99,7 +120,7 @@ class simd_response {
     Region const region = task_.region;
     soundness seen = input;
     each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register<true>([&](int u) CPPO_INLINE_LAMBDA {
+      each_register([&](int u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
         put_lanes(out + k, u * simd_size, load_tokens(region, g, from + u * simd_size).divergence());
       });
@@ -116,17 +137,12 @@ class simd_response {
     }
   }
 
-  /// True if the batch is too large to be in a cache, before the call or after it.
-  bool out_of_cache() const noexcept {
-    constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
-    if constexpr (can_stream) return task_.batch.shape().covered() > tokens;
-    else return false;
-  }
-
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
-  template <bool Report>
+  template <with_report Report>
   bool decide(report& diagnostics) {
+    constexpr bool reports = Report == with_report::yes;
+    constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const length = task_.schedule_length(whole_.length);
     simd_reporter reporter(carry.count + 1, length);
@@ -137,7 +153,7 @@ class simd_response {
                                    V(task_.scale(whole_.length)), &whole};
     bool const far = out_of_cache();
     // Scaled by more than 1, a loss may overflow that is not seen in the sum.
-    bool const watched = Report && task_.scale(whole_.length) > 1.0F;
+    bool const watched = reports && task_.scale(whole_.length) > 1.0F;
     response_writer writer(task_.out, at_, watched, far);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
@@ -147,26 +163,23 @@ class simd_response {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
-      if constexpr (Report) if (all.rank() > 0) reporter.begin_chunk();
+      if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
-      writer.end(chunk, out, kept, Region::is_soft, Report ? &counts.tokens : nullptr);
-      if constexpr (Report) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
+      writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
+      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
     }
     if constexpr (can_stream) {
       if (far) end_streaming();
     }
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;
-    if constexpr (!Report) return true;
+    if constexpr (!reports) return true;
     reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
     return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
   }
 
-  job const& task_;
-  index_t b_;
-  response_place at_;
+  task<float, Region> const& task_;
   std::vector<float>& scratch_;
-  token_map map_;
   response_summary whole_;
   float const* known_ = nullptr;  // D of every token, where a first pass found it
 };

@@ -9,6 +9,9 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// The gates of a region: 0 and 1, which the mask tells, or shares of a token.
+enum class gate_kind : bool { hard, soft };
+
 /// The inputs of a chunk's tokens, as dense floats.
 struct token_lanes {
   float const* pi = nullptr;

@@ -216,7 +216,7 @@ TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 
     auto const batch =
         cppo::rollout_batch(cppo::packed_on_device(offsets.data(), static_cast<index_t>(offsets.size()) - 1, 40),
                             cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
-    job t{.batch = batch, .region = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+    job t{{.batch = batch, .objective = cppo::surrogate<float>(cppo::surrogate_options{})}, region};
     return cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>>().run(t, nullptr);
   };
   auto const refused_at = [&](std::vector<std::int64_t> const& offsets, index_t response) {
@@ -271,7 +271,7 @@ TEST_CASE("who works on a response goes by its slots, and those in front are as 
   auto const batch =
       cppo::rollout_batch(cppo::packed(offsets), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
   cppo::detail::task<float, region_type> const t{
-      .batch = batch, .region = region, .objective = cppo::surrogate<float>(cppo::surrogate_options{})};
+      {.batch = batch, .objective = cppo::surrogate<float>(cppo::surrogate_options{})}, region};
   cppo::detail::call_memory<float> m;
   std::vector<std::max_align_t> room(m.place<region_type>(nullptr, batch.shape()) / sizeof(std::max_align_t) + 1);
   m.place<region_type>(room.data(), batch.shape());
