@@ -65,7 +65,8 @@ def stream(command, notes):
             rows.append(json.loads(line))
             show(rows[-1])
     if program.returncode != 0:
-        notes.append(f"{Path(command[0]).name} ended with status {program.returncode}; what it had not measured is missing.")
+        notes.append(f"{Path(command[0]).name} ended with status {program.returncode}; "
+                     "what it had not measured is missing.")
     return rows
 
 
@@ -81,7 +82,8 @@ def torch_rows(arguments, library, effort, notes):
             continue
         command = [python, HERE / "torch_rows.py", "--library", library, *effort]
         return stream(command + arguments.torch_arguments.split(), notes)
-    notes.append("The rows against PyTorch are left out: `import torch` does not work here; ./run bench --torch installs it.")
+    notes.append("The rows against PyTorch are left out: `import torch` does not work here; "
+                 "./run bench --torch installs it.")
     return []
 
 

@@ -15,7 +15,8 @@ h2 { margin: 2.2rem 0 .3rem; font-size: 1.15rem; } p, dd { color: var(--dim); ma
 th, td { padding: .22rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { color: var(--dim); font-weight: 600; } td.text, th.text { text-align: left; }
 .yes { color: var(--good); } .no { color: var(--bad); font-weight: 600; }
-dl { display: grid; grid-template-columns: max-content auto; gap: .1rem 1rem; } dt { font-weight: 600; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: max-content auto; gap: .1rem 1rem; }
+dt { font-weight: 600; } dd { margin: 0; }
 pre { overflow-x: auto; border: 1px solid var(--line); padding: .8rem; font-size: 13px; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--dim); font: 12px system-ui, sans-serif; }
 """
@@ -57,7 +58,8 @@ def curves(series, x_label, y_label):
     parts = [f'<svg viewBox="0 0 {left + width + 130} {top + height + 50}" role="img">']
     for k in range(5):
         y = highest * k / 4
-        parts.append(f'<line x1="{left}" x2="{left + width}" y1="{at_y(y):.1f}" y2="{at_y(y):.1f}" stroke="var(--line)"/>'
+        parts.append(f'<line x1="{left}" x2="{left + width}" y1="{at_y(y):.1f}" y2="{at_y(y):.1f}" '
+                     'stroke="var(--line)"/>'
                      f'<text x="{left - 8}" y="{at_y(y) + 4:.1f}" text-anchor="end">{y:g}</text>')
     for e in range(math.ceil(min(xs)), math.floor(max(xs)) + 1, 2):
         parts.append(f'<text x="{at_x(2 ** e):.1f}" y="{top + height + 18}" text-anchor="middle">2^{e}</text>')

@@ -56,9 +56,11 @@ def shapes(rows):
                    "calibrated ns", "exps", "% of twin", "cal./fixed"],
                   "ns per slot; gradient, mask and report are written. An exp is one xsimd::exp per element in L1.")
     for row in of_suite(rows, "shapes"):
-        cells = [size(row["tokens"]), row["T"], row["layout"], f"{100 * row['holes']:.0f} %", ns(median(row, twin(row)))]
+        cells = [size(row["tokens"]), row["T"], row["layout"], f"{100 * row['holes']:.0f} %",
+                 ns(median(row, twin(row)))]
         for rule in ("fixed", "calibrated"):
-            cells += [ns(median(row, rule)), f"{ratio(row, rule, 'exp'):.2f}", f"{100 * ratio(row, twin(row), rule):.0f}"]
+            cells += [ns(median(row, rule)), f"{ratio(row, rule, 'exp'):.2f}",
+                      f"{100 * ratio(row, twin(row), rule):.0f}"]
             if rule == "fixed":
                 cells.append(f"{100 * (1 - row[rule]['kept'] / max(row[rule]['tokens'], 1)):.1f} %")
         table.add(*cells, f"{ratio(row, 'calibrated', 'fixed'):.2f}")
@@ -70,7 +72,8 @@ def torch_table(rows, title, peers, pick):
     for peer in peers:
         columns += [f"{peer} ns", "ratio"]
     table = Table(title, columns + ["other masks"],
-                  "ns per token, forward, loss and backward. Other masks: tokens that cppo and a peer decide differently.")
+                  "ns per token, forward, loss and backward. "
+                  "Other masks: tokens that cppo and a peer decide differently.")
     for row in of_suite(rows, "torch"):
         if not pick(row):
             continue
@@ -87,7 +90,8 @@ def torch_table(rows, title, peers, pick):
 
 def quantiles(rows):
     table = Table("P90 of D, clamped to [lo, 2 lo]: 128 responses of the given length",
-                  ["P90 is", "T", "peer", "peer ns", "cppo ns", "ratio"], "ns per element, copying the values included.")
+                  ["P90 is", "T", "peer", "peer ns", "cppo ns", "ratio"],
+                  "ns per element, copying the values included.")
     for row in of_suite(rows, "quantile"):
         for peer in ("nth_element", "cppo::quantile"):
             table.add(row["name"], row["T"], peer, ns(median(row, peer)), ns(median(row, "clamped")),

@@ -89,7 +89,8 @@ def targets(rows, isa):
     """The table, by the column of the instruction set."""
     wide = isa == "x86-64-v4"
     table = Table("Targets", ["", "target", "measured", "met?"],
-                  f"Column for {'AVX-512' if wide else 'AVX2 only'}; one thread unless said; ratios inside one process.")
+                  f"Column for {'AVX-512' if wide else 'AVX2 only'}; one thread unless said; "
+                  "ratios inside one process.")
     for what, unit, with_avx512, with_avx2, more_is_better, measure in TARGETS:
         limit, value = with_avx512 if wide else with_avx2, measure(rows)
         target = "-" if limit is None else f"{'≥' if more_is_better else '≤'} {limit}{unit}"

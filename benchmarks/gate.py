@@ -92,8 +92,9 @@ def main():
         print(f"skipped: not compared, {arguments.report_only}")
         return SKIPPED
     if above:
-        print(f"more than {margin:g} % above the stored figure: {', '.join(above)}. Find out why, or, if it is worth it, "
-              f"refresh {arguments.counts.name} as its head says and give the reason in the commit.")
+        print(f"more than {margin:g} % above the stored figure: {', '.join(above)}. Find out why, "
+              f"or, if it is worth it, refresh {arguments.counts.name} as its head says "
+              "and give the reason in the commit.")
     return 1 if above else 0
 
 

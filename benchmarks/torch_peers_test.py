@@ -63,7 +63,7 @@ def differences(case, gradient, mask):
 
 
 def quantiles_agree():
-    """quantile_of_rows on random rows with holes against torch.nanquantile: masks are too coarse to show a wrong one."""
+    """quantile_of_rows on random rows with holes against torch.nanquantile: masks are too coarse to tell."""
     torch.manual_seed(1)
     values, valid = torch.rand(64, 50), torch.rand(64, 50) < 0.7
     valid[0], valid[1, 1:] = True, False

@@ -180,15 +180,18 @@ class Amalgamation:
         head = [
             f"// {title}, the whole library in one header. Generated: change the sources, not this file.",
             "// SPDX-License-Identifier: Apache-2.0",
-            "// Licensed under the Apache License, Version 2.0; provided as is, without warranties or conditions of any kind.",
+            "// Licensed under the Apache License, Version 2.0; "
+            "provided as is, without warranties or conditions of any kind.",
             "//",
-            "// Define before the include, if wanted: CPPO_USE_XSIMD=1 for the `simd` executor (needs xsimd and threads).",
+            "// Define before the include, if wanted: "
+            "CPPO_USE_XSIMD=1 for the `simd` executor (needs xsimd and threads).",
             "#pragma once",
             "",
         ]
         standard = ["", *(f"#include <{name}>" for name in sorted(self.system))]
         checked = self.language_checked
-        lines = [*head, *self.macros("off"), *self.lines[:checked], *standard, *self.lines[checked:], *self.macros("on")]
+        lines = [*head, *self.macros("off"), *self.lines[:checked], *standard, *self.lines[checked:],
+                 *self.macros("on")]
         text = "\n".join(line.rstrip() for line in lines) + "\n"
         return re.sub(r"\n{3,}", "\n\n", text)
 

@@ -4,9 +4,9 @@
     check_layers.py [--root DIR]          all checks; exit status 1 if one fails
     check_layers.py --list-up-to N        the headers of the layers 0 to N, one per line
 
-The rule: a file includes files of lower layers and of its own folder. Besides: no include of the umbrella, no cycle, `#pragma once` and `/// @file` in every file, third-party names only in the files
-that exist to contain them, group headers that hold all of their folder and nothing else, other people's macros put aside
-around all code.
+The rule: a file includes files of lower layers and of its own folder. Besides: no include of the umbrella, no cycle,
+`#pragma once` and `/// @file` in every file, third-party names only in the files that exist to contain them, group
+headers that hold all of their folder and nothing else, other people's macros put aside around all code.
 """
 
 import argparse
@@ -48,7 +48,7 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 # First word of a header, or name: the files that may use it.
 THIRD_PARTY = {
     "xsimd": ["execution/simd/*.hpp"],
-    "immintrin": ["execution/simd/intrinsics.hpp"],
+    "immintrin": ["execution/simd/intrinsics.hpp", "execution/simd/bits.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],
@@ -141,7 +141,8 @@ class Checker:
         if header.lines.count("#pragma once") != 1:
             self.problem(header, 1, "`#pragma once` must stand there once", "put it after the /// @file comment")
         if not any(line.startswith("/// @file") for line in header.lines):
-            self.problem(header, 1, "no `/// @file` comment", "begin the file with /// @file and a sentence on what it is")
+            self.problem(header, 1, "no `/// @file` comment",
+                         "begin the file with /// @file and a sentence on what it is")
         if header.layer is None:
             self.problem(header, 1, "the file is in no layer", "name its folder in LAYERS (cmake/check_layers.py)")
 
@@ -154,7 +155,8 @@ class Checker:
         at = [target for _, target in header.macros]
         if at != [MACROS_OFF, MACROS_ON] or header.macros[0][0] > first or header.macros[1][0] != len(header.lines):
             self.problem(header, code[0], "the code is read with other people's macros",
-                         f"write #include <{MACROS_OFF}> before the other includes and #include <{MACROS_ON}> in the last line")
+                         f"write #include <{MACROS_OFF}> before the other includes "
+                         f"and #include <{MACROS_ON}> in the last line")
 
     def check_macro_files(self):
         """What is brought back is what was put aside."""
@@ -164,10 +166,12 @@ class Checker:
             text = path.read_text(encoding="utf-8") if path.is_file() else ""
             pragmas.append(re.findall(rf'^#pragma {what}_macro\("(\w+)"\)$', text, re.MULTILINE))
             if what == "push" and re.findall(r"^#undef (\w+)$", text, re.MULTILINE) != pragmas[0]:
-                self.problems.append(f"include/{name}: not every macro is put aside and undefined\n    remedy: write both lines")
+                self.problems.append(f"include/{name}: not every macro is put aside and undefined\n"
+                                     "    remedy: write both lines")
         if pragmas[0] != pragmas[1]:
             odd = ", ".join(sorted(set(pragmas[0]) ^ set(pragmas[1]))) or "the order"
-            self.problems.append(f"include/{MACROS_ON}: not what {MACROS_OFF} puts aside: {odd}\n    remedy: the same names, in order")
+            self.problems.append(f"include/{MACROS_ON}: not what {MACROS_OFF} puts aside: {odd}\n"
+                                 "    remedy: the same names, in order")
 
     def check_own_include(self, header, number, target):
         if target not in self.headers:
@@ -184,13 +188,14 @@ class Checker:
         only = [name for pattern, names in ONLY.items() if fnmatch.fnmatch(header.name, pattern) for name in names]
         if only and not matches(target, only):
             self.problem(header, number, f"may include only {', '.join(only)}",
-                         "write it from the equations, without the library's own layers (ONLY in cmake/check_layers.py)")
+                         "write it from the equations, without the library's own layers "
+                         "(ONLY in cmake/check_layers.py)")
         other = self.headers[target].layer
         if header.layer is None or other is None or other < header.layer:
             return
         if other > header.layer:
             self.problem(header, number, f"layer {header.layer} includes layer {other}",
-                         f"move what both need to layer {header.layer - 1 if header.layer else 0} or lower, or this file up")
+                         f"move what both need to layer {max(header.layer - 1, 0)} or lower, or this file up")
         elif target.rpartition("/")[0] != header.name.rpartition("/")[0]:
             self.problem(header, number, f"both files are of layer {header.layer}, in two folders",
                          "move the common part down")
@@ -214,7 +219,8 @@ class Checker:
                 self.problem(header, number, "included twice", "remove one")
             seen.add(target)
             if bracket == '"':
-                self.problem(header, number, "include in quotes", f"write #include <cppo/{target.removeprefix('cppo/')}>")
+                self.problem(header, number, "include in quotes",
+                             f"write #include <cppo/{target.removeprefix('cppo/')}>")
             elif target.startswith("cppo/"):
                 self.check_own_include(header, number, target[len("cppo/"):])
             else:
@@ -258,10 +264,12 @@ class Checker:
             content = {name for name in self.headers if name.startswith(folder) and name.endswith(".hpp") and
                        "/detail/" not in name and not matches(name, ["execution/simd/*.hpp", "interop/eigen*.hpp"])}
             if not content:
-                self.problem(header, 1, f"no folder include/cppo/{folder}", "a file beside the folders groups one of them")
+                self.problem(header, 1, f"no folder include/cppo/{folder}",
+                             "a file beside the folders groups one of them")
                 continue
             for name in sorted(content - {target for _, target in header.own_includes()}):
-                self.problem(header, 1, f"does not include <cppo/{name}>", "add the line: a group holds all of its folder")
+                self.problem(header, 1, f"does not include <cppo/{name}>",
+                             "add the line: a group holds all of its folder")
         for header in self.headers.values():
             if header.layer == GROUPS:
                 for number, line in enumerate(header.code_lines(), 1):

@@ -68,8 +68,8 @@ def main():
     args = parser.parse_args()
     path = args.fails or args.passes
 
-    run = subprocess.run([*args.command, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                         env={**os.environ, "LC_ALL": "C"})
+    run = subprocess.run([*args.command, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         errors="replace", env={**os.environ, "LC_ALL": "C"})
     if args.passes:
         if run.returncode != 0:
             print(f"{path} must compile, but:\n{run.stdout}")

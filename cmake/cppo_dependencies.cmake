@@ -10,8 +10,8 @@ function(cppo_find_simd_dependencies out)
   if(TARGET xsimd)
     set(dir "$<TARGET_PROPERTY:xsimd,INTERFACE_INCLUDE_DIRECTORIES>")
   else()
-    find_path(CPPO_XSIMD_INCLUDE_DIR NAMES xsimd/xsimd.hpp HINTS "${xsimd_ROOT}" "$ENV{xsimd_ROOT}" PATH_SUFFIXES include
-              DOC "Directory that holds xsimd/xsimd.hpp")
+    find_path(CPPO_XSIMD_INCLUDE_DIR NAMES xsimd/xsimd.hpp HINTS "${xsimd_ROOT}" "$ENV{xsimd_ROOT}"
+              PATH_SUFFIXES include DOC "Directory that holds xsimd/xsimd.hpp")
     mark_as_advanced(CPPO_XSIMD_INCLUDE_DIR)
     if(CPPO_XSIMD_INCLUDE_DIR)
       set(dir "${CPPO_XSIMD_INCLUDE_DIR}")

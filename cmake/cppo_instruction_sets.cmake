@@ -9,7 +9,8 @@ endif()
 
 function(cppo_compile_for target isa)
   target_compile_options(${target} PRIVATE -march=${isa})
-  if(isa MATCHES "^(x86-64-v4|native)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  if(isa MATCHES "^(x86-64-v4|native)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU"
+     AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # From the compiler's own AVX-512 headers.
     target_compile_options(${target} PRIVATE -Wno-uninitialized -Wno-maybe-uninitialized)
   endif()

@@ -13,8 +13,9 @@ else()
   endif()
 endif()
 if(reason)
-  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_cost cuda_programs cuda_relaxed
-                        cuda_interpreted.sm_80 cuda_interpreted.sm_90 cuda_interpreted.sm_100 example.16_gpu)
+  foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_cost cuda_programs
+                        cuda_relaxed cuda_interpreted.sm_80 cuda_interpreted.sm_90 cuda_interpreted.sm_100
+                        example.16_gpu)
     cppo_add_skipped_test(${name} "${reason}")
   endforeach()
   return()
@@ -93,16 +94,17 @@ set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COS
 # The example with a variant of one's own, for three architectures; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)
   add_test(NAME cuda_example
-    COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1
-            -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_100,code=sm_100
+    COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra
+            "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1 -gencode arch=compute_80,code=sm_80
+            -gencode arch=compute_90,code=sm_90 -gencode arch=compute_100,code=sm_100
             "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
   set_tests_properties(cuda_example PROPERTIES FIXTURES_SETUP cuda_example)
   add_test(NAME example.16_gpu COMMAND "${generated}/cuda/16_gpu")
   set_tests_properties(example.16_gpu PROPERTIES FIXTURES_REQUIRED cuda_example)
 endif()
 
-# All of the single header, and the kernel with nothing else to include; and the executor out of it, built as it must not
-# be: with --use_fast_math, which a device finds out.
+# All of the single header, and the kernel with nothing else to include; and the executor out of it, built as it must
+# not be: with --use_fast_math, which a device finds out.
 if(TARGET single_header_file)
   cppo_add_cuda_test(cuda_single_header "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu"
                      "-DCPPO_SINGLE_HEADER=\"${single}\"")

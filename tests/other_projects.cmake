@@ -38,7 +38,8 @@ endif()
 
 # ---- other people's macros ---------------------------------------------------------------------------------------
 
-# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each header.
+# The umbrella and calls, after macros of a hundred names and after the headers of platforms; headers_alone has each
+# header.
 set(hostile "${CMAKE_CURRENT_SOURCE_DIR}/builds/hostile")
 add_executable(F43_macros "${hostile}/call.cpp")
 target_link_libraries(F43_macros PRIVATE cppo::cppo cppo_strict_warnings)
@@ -47,7 +48,8 @@ add_test(NAME F43_macros COMMAND F43_macros)
 file(CONFIGURE OUTPUT "${generated}/hostile_single.cpp" @ONLY
   CONTENT "#include \"${hostile}/macros.hpp\"\n#include \"${single}\"\nauto const l = cppo::padded(1, 2);\n")
 set(with_simd -DCPPO_USE_XSIMD=1 -idirafter "${CPPO_XSIMD_INCLUDE_DIR}")
-add_test(NAME F43_macros_simd COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd})
+add_test(NAME F43_macros_simd
+  COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- ${compile_command} ${with_simd})
 add_test(NAME F43_macros_single_header
   COMMAND ${compile_check} --passes "${generated}/hostile_single.cpp" -- ${compile_command} ${with_simd})
 add_test(NAME F43_real_headers
@@ -57,7 +59,8 @@ find_program(CPPO_WINDOWS_COMPILER NAMES x86_64-w64-mingw32-g++-posix x86_64-w64
 mark_as_advanced(CPPO_WINDOWS_COMPILER)
 if(CPPO_WINDOWS_COMPILER)
   add_test(NAME F43_windows_h
-    COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- "${CPPO_WINDOWS_COMPILER}" ${compile_flags} -DREAL_HEADERS)
+    COMMAND ${compile_check} --passes "${hostile}/call.cpp" -- "${CPPO_WINDOWS_COMPILER}" ${compile_flags}
+            -DREAL_HEADERS)
 else()
   cppo_add_skipped_test(F43_windows_h "there is no x86_64-w64-mingw32-g++")
 endif()
@@ -73,7 +76,8 @@ endfunction()
 # A standard library with <mdspan>: the build's own, or libc++ under the second compiler.
 set(mdspan_flags "")
 foreach(flags IN ITEMS "${CMAKE_CXX_COMPILER};-std=c++23" "${CPPO_CLANG};-std=c++23;-stdlib=libc++")
-  execute_process(COMMAND ${flags} -fsyntax-only -include mdspan -x c++ /dev/null RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+  execute_process(COMMAND ${flags} -fsyntax-only -include mdspan -x c++ /dev/null
+                  RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
   if(missing EQUAL 0 AND NOT mdspan_flags)
     set(mdspan_flags ${flags})
   endif()

@@ -73,6 +73,18 @@ std::pair<double, double> in_turn(cudaStream_t stream, F const& one, G const& ot
   return {times[0][rounds / 2], times[1][rounds / 2]};
 }
 
+// What a call and a copy took, in microseconds.
+void print_row(char const* name, index_t b, index_t t, double ours, double copy, bool json) {
+  double const rate = 17.0 * static_cast<double>(b * t) / ours * 1e-3;
+  char const* const form =
+      json ? "{\"row\": \"%s\", \"responses\": %lld, \"width\": %lld, \"us\": %.2f, \"copy_us\": %.2f, \"gb_per_s\": "
+             "%.1f, \"share\": %.3f}\n"
+           : "%-11s %6lld x %-6lld %10.2f us   copy %10.2f us   %7.1f GB/s   %5.1f %% of the copy\n";
+  std::printf(form, name, static_cast<long long>(b), static_cast<long long>(t), ours, copy, rate,
+              (json ? 1.0 : 100.0) * copy / ours);
+  std::fflush(stdout);
+}
+
 template <class Region>
 bool row(char const* name, Region const& region, index_t b, index_t t, bool json) {
   index_t const n = b * t;
@@ -101,14 +113,7 @@ bool row(char const* name, Region const& region, index_t b, index_t t, bool json
   if (!check(cudaMalloc(&from, copied), "cudaMalloc") || !check(cudaMalloc(&to, copied), "cudaMalloc")) return false;
   auto const [ours, copy] = in_turn(stream, [&] { (void)cudaGraphLaunch(run, stream); },
                                     [&] { (void)cudaMemcpyAsync(to, from, copied, cudaMemcpyDeviceToDevice, stream); });
-  double const rate = 17.0 * static_cast<double>(n) / ours * 1e-3;
-  char const* const form =
-      json ? "{\"row\": \"%s\", \"responses\": %lld, \"width\": %lld, \"us\": %.2f, \"copy_us\": %.2f, \"gb_per_s\": "
-             "%.1f, \"share\": %.3f}\n"
-           : "%-11s %6lld x %-6lld %10.2f us   copy %10.2f us   %7.1f GB/s   %5.1f %% of the copy\n";
-  std::printf(form, name, static_cast<long long>(b), static_cast<long long>(t), ours, copy, rate,
-              (json ? 1.0 : 100.0) * copy / ours);
-  std::fflush(stdout);
+  print_row(name, b, t, ours, copy, json);
   (void)cudaFree(from), (void)cudaFree(to);
   (void)cudaGraphExecDestroy(run), (void)cudaGraphDestroy(graph), (void)cudaStreamDestroy(stream);
   return true;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The PyTorch code of torch_peers.py on a CUDA device, eager and compiled: medians, in microseconds, of loss and gradient.
+"""The PyTorch code of torch_peers.py on a CUDA device, eager and compiled: medians, in microseconds, of loss and
+gradient.
 
     torch_rows.py [--shapes 64x8192,...] [--no-compile]
 
@@ -24,7 +25,8 @@ def problem(responses, width):
     torch.manual_seed(1)
     rollout = -0.01 - 3.0 * torch.rand(responses, width, device="cuda") ** 2
     log_prob = (rollout + 0.1 * (torch.rand_like(rollout) - 0.5)).clamp(max=0.0)
-    advantage = torch.where(torch.arange(responses, device="cuda") % 2 == 0, 1.0, -0.7)[:, None].expand(responses, width).contiguous()
+    advantage = torch.where(torch.arange(responses, device="cuda") % 2 == 0, 1.0, -0.7)
+    advantage = advantage[:, None].expand(responses, width).contiguous()
     return log_prob, rollout, advantage, torch.ones_like(rollout, dtype=torch.bool)
 
 

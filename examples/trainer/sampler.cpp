@@ -89,6 +89,16 @@ matrix<float> sampler::step(std::vector<std::int32_t> const& tokens, Index t, In
   return logits;
 }
 
+std::vector<sampler::cache> sampler::caches_for(Index rows) const {
+  model_shape const& shape = weights_.shape();
+  std::vector<cache> caches(static_cast<std::size_t>(shape.layers));
+  for (cache& c : caches) {
+    c.key.resize(rows, shape.kv_dim());
+    c.value.resize(rows, shape.kv_dim());
+  }
+  return caches;
+}
+
 std::vector<sampled_response> sampler::run(std::vector<std::int32_t> const& prompt, std::span<random_stream> streams,
                                            sampling const& how) const {
   model_shape const& shape = weights_.shape();
@@ -97,11 +107,7 @@ std::vector<sampled_response> sampler::run(std::vector<std::int32_t> const& prom
     throw std::invalid_argument("prompt and response must hold a token each, and fit the model's context together");
   }
   Index const rows = static_cast<Index>(streams.size());
-  std::vector<cache> caches(static_cast<std::size_t>(shape.layers));
-  for (cache& c : caches) {
-    c.key.resize(rows * capacity, shape.kv_dim());
-    c.value.resize(rows * capacity, shape.kv_dim());
-  }
+  std::vector<cache> caches = caches_for(rows * capacity);
   std::vector<sampled_response> responses(streams.size());
   if (how.keep_distributions) {
     for (sampled_response& r : responses) r.log_soft.resize(how.tokens, shape.vocabulary);

@@ -40,6 +40,8 @@ class sampler {
   struct cache {
     matrix<float> key, value;
   };
+  /// Empty ones for every layer, of `rows` rows.
+  std::vector<cache> caches_for(Index rows) const;
   /// Feeds one token to every row, at position t. Returns the log-softmax of the next token, [rows, vocabulary].
   matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity,
                      std::vector<cache>& caches) const;

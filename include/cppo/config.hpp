@@ -1,6 +1,6 @@
 /// @file
 /// What differs between compilers and targets, and nothing else. Other compiler `#ifdef`s stand only in
-/// execution/simd/registers.hpp and execution/simd/intrinsics.hpp, and where a device's own instructions are used.
+/// execution/simd/registers.hpp, intrinsics.hpp and bits.hpp, and where a device's own instructions are used.
 #pragma once
 
 #include <cppo/macros_off.inc>

@@ -73,6 +73,30 @@ struct buffers {
 float const near_pi[tokens] = {-0.3F, -1.0F, -2.5F, -0.1F, -0.7F};
 float const near_mu[tokens] = {-0.5F, -0.2F, -2.0F, -0.1F, -0.9F};
 
+// What the last tokens must come to: those of a response that is no longer than they are.
+struct expectation {
+  float gradient[tokens];
+  std::uint8_t mask[tokens];
+  report counted;
+};
+template <class Region>
+expectation expected_of(Region const& region, float const* advantage_of_it) {
+  expectation e;
+  auto const short_one = rollout_batch(padded(1, tokens), log_prob(near_pi), rollout_log_prob(near_mu),
+                                       advantage(per_response(std::span<float const>(advantage_of_it, 1))));
+  demand(policy_loss(seq, short_one, region, {.gradient = e.gradient, .mask = e.mask, .report = &e.counted}).ok(),
+         "short");
+  return e;
+}
+
+void place_last_tokens(buffers const& x) {
+  std::memcpy(x.pi.last(), near_pi, sizeof near_pi);
+  std::memcpy(x.mu.last(), near_mu, sizeof near_mu);
+  std::memset(x.active.last(), 1, tokens);
+  std::memset(x.mask.last(), 9, tokens);
+  std::memset(x.gradient.last(), 0x55, sizeof near_pi);
+}
+
 template <class Executor>
 void run(Executor const& executor, buffers const& x, layout const& shape, int refusals, char const* name) {
   float const advantages[] = {1.0F, -1.0F};
@@ -81,25 +105,17 @@ void run(Executor const& executor, buffers const& x, layout const& shape, int re
   float const* const a = advantages + (b == 0 ? 1 : 0);  // the last response has -1
   auto const batch = rollout_batch(shape, log_prob(x.pi), rollout_log_prob(x.mu), response_mask(x.active),
                                    advantage(per_response(std::span<float const>(a, static_cast<std::size_t>(b) + 1))));
-  auto const short_one = rollout_batch(padded(1, tokens), log_prob(near_pi), rollout_log_prob(near_mu),
-                                       advantage(per_response(std::span<float const>(advantages + 1, 1))));
-  float want[tokens];
-  std::uint8_t want_mask[tokens];
-  report expected, have;
-  demand(policy_loss(seq, short_one, region, {.gradient = want, .mask = want_mask, .report = &expected}).ok(), "short");
-
+  expectation const want = expected_of(region, advantages + 1);
+  report have;
   auto const whole = [&] {
     return policy_loss(executor, batch, region, {.gradient = x.gradient, .mask = x.mask, .report = &have});
   };
-  std::memcpy(x.pi.last(), near_pi, sizeof near_pi);
-  std::memcpy(x.mu.last(), near_mu, sizeof near_mu);
-  std::memset(x.active.last(), 1, tokens);
-  std::memset(x.mask.last(), 9, tokens);
-  std::memset(x.gradient.last(), 0x55, sizeof want);
+  place_last_tokens(x);
   demand(whole().ok(), name);
-  demand(std::memcmp(x.gradient.last(), want, sizeof want) == 0, name);
-  demand(std::memcmp(x.mask.last(), want_mask, sizeof want_mask) == 0, name);
-  demand(have.counts.tokens == tokens && have.loss() == expected.loss() && have.kept == expected.kept, name);
+  demand(std::memcmp(x.gradient.last(), want.gradient, sizeof want.gradient) == 0, name);
+  demand(std::memcmp(x.mask.last(), want.mask, sizeof want.mask) == 0, name);
+  demand(have.counts.tokens == tokens && have.loss() == want.counted.loss() && have.kept == want.counted.kept,
+         name);
 
   auto const refused = [&](status_code code) {
     status const s = whole();

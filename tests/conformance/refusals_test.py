@@ -37,7 +37,8 @@ def expect_refused(what, done):
 
 
 def check(path):
-    return subprocess.run([sys.executable, checker, "--complete", str(vectors), str(path)], capture_output=True).returncode
+    command = [sys.executable, checker, "--complete", str(vectors), str(path)]
+    return subprocess.run(command, capture_output=True).returncode
 
 
 # ---- the check can fail
@@ -84,7 +85,8 @@ for key in case["inputs"]:
     expect_refused(f"a case without inputs.{key}", run_on(edited(lambda c: c["inputs"].pop(key))))
     for what, value in {"a number": 3, "one value too many": [-1.0] * (len(case["inputs"][key]) + 1),
                         "a word": ["x"] * len(case["inputs"][key])}.items():
-        expect_refused(f"a case with {what} as inputs.{key}", run_on(edited(lambda c: c["inputs"].update({key: value}))))
+        expect_refused(f"a case with {what} as inputs.{key}",
+                       run_on(edited(lambda c: c["inputs"].update({key: value}))))
 expect_refused("a layout of another name", run_on(edited(lambda c: c.update(layout="diagonal"))))
 expect_refused("a negative length", run_on(edited(lambda c: c.update(lengths=[-1]))))
 expect_refused("a huge shape", run_on(edited(lambda c: c.update(layout="padded", shape=[1 << 30, 1 << 30]))))
@@ -121,7 +123,8 @@ for _ in range(150):
     broken = bytearray(base)
     for _ in range(damage.randint(1, 4)):
         at = damage.randrange(len(broken))
-        broken[at : at + damage.randint(0, 3)] = damage.choice([b"", b"-", b"9", b"e99", b"null", b"[]", b"\"", b"\xff", b"1e400"])
+        pieces = [b"", b"-", b"9", b"e99", b"null", b"[]", b"\"", b"\xff", b"1e400"]
+        broken[at : at + damage.randint(0, 3)] = damage.choice(pieces)
     codes.add(run_on(bytes(broken)).returncode)
 expect(f"150 damaged files end in order, with status {sorted(codes)}", codes <= {0, 2})
 

@@ -75,7 +75,7 @@ std::string compare(batch_of_floats batch, Region const& region, wish what) {
     return unlike_runs(capture(on_copies{}, batch, region, o), capture(cppo::seq, batch, region, o), rows);
   }
   auto const run = [&](auto const& executor) {
-    auto r = capture(executor, batch, region, o, false);
+    auto r = capture(executor, batch, region, o, asks_for::no_trace);
     if (what == wish::bare) return r;
     std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()));
     cppo::loss_outputs const out{.gradient = r.column[2], .mask = mask, .report = &r.diagnostics};

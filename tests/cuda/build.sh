@@ -57,7 +57,8 @@ program() {  # program NAME SOURCE...
   for source in "$@"; do
     object=$out/$(basename "$source" .cu).o
     printf '%s\0%s\0' "$source" "$object"
-  done | xargs -0 -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" "${@:1:$#-2}" -c "${@: -2:1}" -o "${@: -1}" || exit 255' "$nvcc" "${flags[@]}"
+  done | xargs -0 -n 2 -P "${JOBS:-$(nproc)}" \
+    bash -c '"$0" "${@:1:$#-2}" -c "${@: -2:1}" -o "${@: -1}" || exit 255' "$nvcc" "${flags[@]}"
   rm -f "$out/$name"
   link "$name" "${objects[@]}"
   echo "${flags[*]}" >"$out/$name.flags"
@@ -66,7 +67,8 @@ link() {  # link NAME OBJECT...
   local name=$1
   shift
   [ -x "$out/$name" ] || "$nvcc" "${flags[@]}" "$@" -o "$out/$name"
-  [ -z "$ptx" ] || "${CXX:-g++}" "$@" "$interpreter"/*.o ${CPPO_PTX_LIBRARY:+"$CPPO_PTX_LIBRARY"} -pthread -o "$out/$name.interpreted"
+  [ -z "$ptx" ] || "${CXX:-g++}" "$@" "$interpreter"/*.o ${CPPO_PTX_LIBRARY:+"$CPPO_PTX_LIBRARY"} -pthread \
+    -o "$out/$name.interpreted"
 }
 # The interpreter, in place of the CUDA runtime; by way of nvcc, which knows where its headers are.
 interpreter() {
@@ -77,11 +79,13 @@ interpreter() {
   for source in tests/cuda/ptx/${CPPO_PTX_LIBRARY:+runtime}*.cpp; do
     object=$interpreter/$(basename "$source" .cpp).o
     if ! newer "$object" "$last"; then printf '%s\0%s\0' "$source" "$object"; fi
-  done | xargs -0 -r -n 2 -P "${JOBS:-$(nproc)}" bash -c '"$0" -std=c++20 -O2 -Xcompiler -ffp-contract=off -c "$1" -o "$2" || exit 255' "$nvcc"
+  done | xargs -0 -r -n 2 -P "${JOBS:-$(nproc)}" \
+    bash -c '"$0" -std=c++20 -O2 -Xcompiler -ffp-contract=off -c "$1" -o "$2" || exit 255' "$nvcc"
 }
 
 [ -z "$ptx" ] || interpreter
-program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu tests/cuda/every_divergence.cu
+program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu \
+  tests/cuda/every_divergence.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu

@@ -73,7 +73,7 @@ class Names:
         inside = arguments_of(text, found.group(1))
         team = re.search(r"cuda_(?:warp|block|cluster)", inside)
         if found.group(1) == "block_response":
-            name += " usual" if inside.endswith("true") else " any"
+            name += " usual" if inside.endswith("body_for)0") else " any"
         return f"{name}, {TEAMS[team.group(0)]}" if team else name
 
 

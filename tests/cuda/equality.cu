@@ -97,6 +97,24 @@ std::string calls_queued_on_two_streams() {
   return "";
 }
 
+template <class Executor>
+std::string graph_differs(both_sides& data, index_t b, index_t t, device_array<float> const& gradient,
+                          Executor const& gpu, cudaGraphExec_t run, cudaStream_t stream) {
+  auto const n = static_cast<std::size_t>(b * t);
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < n; ++i) data.a[i] = static_cast<float>(i * 31 % 7) - 3.0F + static_cast<float>(round);
+    (void)cudaMemcpy(data.d_a.data(), data.a.data(), n * sizeof(float), cudaMemcpyHostToDevice);
+    if (cudaGraphLaunch(run, stream) != cudaSuccess) return "not launched";
+    cppo::report r, want_r;
+    std::vector<float> want(n);
+    if (!fetch(gpu, &r).ok()) return "the call failed";
+    (void)policy_loss(cppo::seq, data.host(b, t), cppo::fixed_cppo(), {.gradient = want, .report = &want_r},
+                      {.aggregate = cppo::token_mean});
+    if (gradient.host(n) != want) return "a gradient differs";
+    if (auto const wrong = unlike(r, want_r); !wrong.empty()) return wrong;
+  }
+  return "";
+}
 std::string a_graph_replayed_on_new_data() {
   index_t const b = quick ? 5 : 64, t = quick ? 600 : 2048;
   auto const n = static_cast<std::size_t>(b * t);
@@ -120,22 +138,11 @@ std::string a_graph_replayed_on_new_data() {
       policy_loss(gpu, data.device(b, t), region, {.gradient = gradient.data()}, {.aggregate = cppo::token_mean});
   if (cudaStreamEndCapture(stream, &graph) != cudaSuccess || !s.ok()) return "not captured";
   if (cudaGraphInstantiate(&run, graph, 0) != cudaSuccess) return "not instantiated";
-  for (int round = 0; round < 3; ++round) {
-    for (std::size_t i = 0; i < n; ++i) data.a[i] = static_cast<float>(i * 31 % 7) - 3.0F + static_cast<float>(round);
-    (void)cudaMemcpy(data.d_a.data(), data.a.data(), n * sizeof(float), cudaMemcpyHostToDevice);
-    if (cudaGraphLaunch(run, stream) != cudaSuccess) return "not launched";
-    cppo::report r, want_r;
-    std::vector<float> want(n);
-    if (!fetch(gpu, &r).ok()) return "the call failed";
-    (void)policy_loss(cppo::seq, data.host(b, t), region, {.gradient = want, .report = &want_r},
-                      {.aggregate = cppo::token_mean});
-    if (gradient.host(n) != want) return "a gradient differs";
-    if (auto const wrong = unlike(r, want_r); !wrong.empty()) return wrong;
-  }
+  auto const wrong = graph_differs(data, b, t, gradient, gpu, run, stream);
   (void)cudaGraphExecDestroy(run);
   (void)cudaGraphDestroy(graph);
   (void)cudaStreamDestroy(stream);
-  return "";
+  return wrong;
 }
 
 std::string ten_million_tokens() {
@@ -157,6 +164,13 @@ std::string ten_million_tokens() {
   return "";
 }
 
+std::vector<float> gradient_of_row(both_sides const& row, index_t t) {
+  std::vector<float> want(static_cast<std::size_t>(t)), one{1.0F};
+  auto const batch = cppo::rollout_batch(cppo::padded(1, t), cppo::log_prob(row.pi), cppo::rollout_log_prob(row.mu),
+                                         cppo::advantage(cppo::per_response(one)));
+  (void)policy_loss(cppo::seq, batch, cppo::fixed_cppo(), {.gradient = want});
+  return want;
+}
 // 2^31 and some elements, all of a call alike but the last row: its outputs must be those of a batch of one row.
 std::string more_than_two_to_the_31_elements() {
   index_t const t = 8192, b = (index_t{1} << 31) / t + 3;
@@ -182,61 +196,80 @@ std::string more_than_two_to_the_31_elements() {
   if (s.ok()) s = fetch(gpu, &r);
   if (!s.ok()) return s.message();
   if (r.counts.tokens != b * t) return "tokens are missing";
-  std::vector<float> want(static_cast<std::size_t>(t)), last(static_cast<std::size_t>(t)), one{1.0F};
-  (void)policy_loss(cppo::seq,
-                    cppo::rollout_batch(cppo::padded(1, t), cppo::log_prob(row.pi), cppo::rollout_log_prob(row.mu),
-                                        cppo::advantage(cppo::per_response(one))),
-                    cppo::fixed_cppo(), {.gradient = want});
+  std::vector<float> last(static_cast<std::size_t>(t));
   (void)cudaMemcpy(last.data(), gradient.data() + n - static_cast<std::size_t>(t), last.size() * sizeof(float),
                    cudaMemcpyDeviceToHost);
-  return last == want ? "" : "the last row differs";
+  return last == gradient_of_row(row, t) ? "" : "the last row differs";
 }
 
-std::string what_is_refused() {
+// Inputs on the device for calls that are refused, or that hold almost nothing.
+struct refusals {
+  both_sides const data{64};
+  device_array<float> g{64};
+  cppo::device_workspace memory;
+
+  auto gpu() { return cppo::on(nullptr).with_workspace(memory); }
+  auto lend(cppo::layout const& l) const {
+    return cppo::rollout_batch(l, cppo::log_prob(data.d_pi.data()), cppo::rollout_log_prob(data.d_mu.data()),
+                               cppo::advantage(data.d_a.data()));
+  }
+  template <class Batch>
+  cppo::status call(Batch const& batch) {
+    auto const s = policy_loss(gpu(), batch, cppo::fixed_cppo(), {.gradient = g.data()});
+    return s.ok() ? fetch(gpu()) : cppo::status{cppo::status_code::device_error};  // it was not queued
+  }
+};
+
+std::string memory_that_will_not_do() {
   using cppo::status_code;
-  both_sides const data(64);
+  refusals r;
   std::vector<float> host(64);
-  device_array<float> g(64), nan(std::vector<float>(64, std::numeric_limits<float>::quiet_NaN()));
   auto const region = cppo::fixed_cppo();
-  auto const s = policy_loss(cppo::on(nullptr), data.host(2, 32), region, {.gradient = g.data()});
+  auto const s = policy_loss(cppo::on(nullptr), r.data.host(2, 32), region, {.gradient = r.g.data()});
   if (s.code != status_code::not_device_memory || s.where != cppo::argument::log_prob) return "a host input is taken";
-  if (policy_loss(cppo::on(nullptr), data.device(2, 32), region, {.gradient = host}).code !=
+  if (policy_loss(cppo::on(nullptr), r.data.device(2, 32), region, {.gradient = host}).code !=
       status_code::not_device_memory)
     return "a host output is taken";
   device_array<unsigned char> small(256);
   auto const lent = cppo::on(nullptr).with_workspace(small.data(), 256);
-  if (policy_loss(lent, data.device(2, 32), region, {.gradient = g.data()}).code != status_code::workspace_too_small)
+  if (policy_loss(lent, r.data.device(2, 32), region, {.gradient = r.g.data()}).code !=
+      status_code::workspace_too_small)
     return "a small workspace is taken";
   if (fetch(cppo::on(nullptr)).code != status_code::workspace_too_small) return "nothing is fetched from nowhere";
-  auto const bad = cppo::rollout_batch(cppo::padded(2, 32), cppo::log_prob(nan.data()),
-                                       cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
-  cppo::device_workspace memory;
-  auto const gpu = cppo::on(nullptr).with_workspace(memory);
-  if (!policy_loss(gpu, bad, region, {.gradient = g.data()}).ok()) return "a call is not queued";
-  auto const done = fetch(gpu);
+  return "";
+}
+
+std::string input_that_is_not_sound() {
+  using cppo::status_code;
+  refusals r;
+  device_array<float> nan(std::vector<float>(64, std::numeric_limits<float>::quiet_NaN()));
+  auto const done = r.call(cppo::rollout_batch(cppo::padded(2, 32), cppo::log_prob(nan.data()),
+                                               cppo::rollout_log_prob(r.data.d_mu.data()),
+                                               cppo::advantage(r.data.d_a.data())));
+  if (done.code == status_code::device_error) return "a call is not queued";
   if (done.code != status_code::log_prob_invalid || done.response != 0 || done.token != 0 || done.count != 64)
     return "NaN goes unseen";
-  if (g.host(64) != std::vector<float>(64, 0.0F)) return "a rejected response has a gradient";
+  if (r.g.host(64) != std::vector<float>(64, 0.0F)) return "a rejected response has a gradient";
   std::vector<std::int64_t> const offsets{0, 40, 30};
   device_array<std::int64_t> const there(offsets);
-  auto const unordered =
-      cppo::rollout_batch(cppo::packed_on_device(there.data(), 2, 64), cppo::log_prob(data.d_pi.data()),
-                          cppo::rollout_log_prob(data.d_mu.data()), cppo::advantage(data.d_a.data()));
-  if (!policy_loss(gpu, unordered, region, {.gradient = g.data()}).ok()) return "a packed call is not queued";
-  auto const order = fetch(gpu);
+  auto const order = r.call(r.lend(cppo::packed_on_device(there.data(), 2, 64)));
+  if (order.code == status_code::device_error) return "a packed call is not queued";
   if (order.code != status_code::bad_offsets || order.response != 1) return "offsets that decrease go unseen";
+  return "";
+}
+
+std::string slots_of_no_response() {
+  using cppo::status_code;
+  refusals r;
   std::vector<std::int32_t> const between{3, 10, 40};
   device_array<std::int32_t> const cuts(between);
   auto const inside = cppo::packed_on_device(cuts.data(), 2, 64);
   auto const tell = [&](cppo::layout const& l) {
-    (void)cudaMemset(g.data(), 0xff, 64 * sizeof(float));
-    auto const lent = cppo::rollout_batch(l, cppo::log_prob(data.d_pi.data()), cppo::rollout_log_prob(data.d_mu.data()),
-                                          cppo::advantage(data.d_a.data()));
-    if (!policy_loss(gpu, lent, region, {.gradient = g.data()}).ok()) return status_code::device_error;
-    return fetch(gpu).code;
+    (void)cudaMemset(r.g.data(), 0xff, 64 * sizeof(float));
+    return r.call(r.lend(l)).code;
   };
   auto const written = [&](std::size_t first, std::size_t last) {
-    auto const x = g.host(64);
+    auto const x = r.g.host(64);
     return std::count_if(x.begin() + static_cast<std::ptrdiff_t>(first), x.begin() + static_cast<std::ptrdiff_t>(last),
                          [](float v) { return v == v; });
   };
@@ -245,16 +278,51 @@ std::string what_is_refused() {
     return "a part writes what is not its own";
   if (tell(inside.with_capacity(64)) != status_code::ok || written(0, 64) != 64) return "a capacity is not cleared";
   for (std::size_t i = 0; i < 64; ++i) {
-    if ((i < 3 || i >= 40) && g.host(64)[i] != 0.0F) return "a capacity is not +0";
+    if ((i < 3 || i >= 40) && r.g.host(64)[i] != 0.0F) return "a capacity is not +0";
   }
+  return "";
+}
+
+std::string no_response_at_all() {
+  refusals r;
   float const* const none = nullptr;
   for (auto const& aggregate : {cppo::token_sum, cppo::token_mean}) {
     auto const nothing = cppo::rollout_batch(cppo::padded(0, 32), cppo::log_prob(none), cppo::rollout_log_prob(none),
                                              cppo::advantage(none));
-    if (!policy_loss(gpu, nothing, region, {}, {.aggregate = aggregate}).ok()) return "an empty call is not queued";
-    if (fetch(gpu).code != status_code::no_active_tokens) return "no response is taken for some";
+    if (!policy_loss(r.gpu(), nothing, cppo::fixed_cppo(), {}, {.aggregate = aggregate}).ok())
+      return "an empty call is not queued";
+    if (fetch(r.gpu()).code != cppo::status_code::no_active_tokens) return "no response is taken for some";
   }
   return "";
+}
+
+std::string what_is_refused() {
+  for (auto const part : {memory_that_will_not_do, input_that_is_not_sound, slots_of_no_response, no_response_at_all}) {
+    if (std::string wrong = part(); !wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+// Without a device a call must say so, and not crash.
+int without_device(cudaError_t e) {
+  std::vector<float> x(8, -1.0F), g(8);
+  auto const batch =
+      cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+  auto const s = policy_loss(cppo::on(nullptr), batch, cppo::fixed_cppo(), {.gradient = g});
+  std::printf("no device (%s): skipped; a call says: %s\n", cudaGetErrorString(e), s.message());
+  return s.code == cppo::status_code::device_error && s.nothing_written() ? 77 : 1;
+}
+
+// True unless the comparison finds a difference.
+bool passes(char const* name, std::string (*compare)()) {
+  auto const begin = std::chrono::steady_clock::now();
+  std::string const wrong = compare();
+  double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  bool const good = wrong.empty() || wrong.starts_with("skipped");
+  std::printf("%-6s %s, %.1f s%s%s\n", good ? "ok" : "FAILED", name, seconds, wrong.empty() ? "" : ": ",
+              wrong.c_str());
+  std::fflush(stdout);
+  return good;
 }
 
 }  // namespace
@@ -263,29 +331,13 @@ int main(int argc, char** argv) {
   quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
   std::string const words = argc > (quick ? 2 : 1) ? argv[argc - 1] : "";
   int devices = 0;
-  if (cudaError_t const e = cudaGetDeviceCount(&devices); e != cudaSuccess || devices == 0) {
-    // Without a device a call must say so, and not crash.
-    std::vector<float> x(8, -1.0F), g(8);
-    auto const batch =
-        cppo::rollout_batch(cppo::padded(1, 8), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
-    auto const s = policy_loss(cppo::on(nullptr), batch, cppo::fixed_cppo(), {.gradient = g});
-    std::printf("no device (%s): skipped; a call says: %s\n", cudaGetErrorString(e), s.message());
-    return s.code == cppo::status_code::device_error && s.nothing_written() ? 77 : 1;
-  }
+  if (cudaError_t const e = cudaGetDeviceCount(&devices); e != cudaSuccess || devices == 0) return without_device(e);
   cudaDeviceProp device{};
   (void)cudaGetDeviceProperties(&device, 0);
   std::printf("on %s, compute capability %d.%d\n", device.name, device.major, device.minor);
   int failed = 0, passed = 0;
   auto const check = [&](char const* name, std::string (*compare)()) {
-    if (std::strstr(name, words.c_str()) == nullptr) return;
-    auto const begin = std::chrono::steady_clock::now();
-    std::string const wrong = compare();
-    double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    bool const good = wrong.empty() || wrong.starts_with("skipped");
-    (good ? passed : failed) += 1;
-    std::printf("%-6s %s, %.1f s%s%s\n", good ? "ok" : "FAILED", name, seconds, wrong.empty() ? "" : ": ",
-                wrong.c_str());
-    std::fflush(stdout);
+    if (std::strstr(name, words.c_str()) != nullptr) (passes(name, compare) ? passed : failed) += 1;
   };
   check("what is refused", what_is_refused);
   check("random batches, float", random_batches_float);

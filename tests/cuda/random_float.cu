@@ -53,7 +53,7 @@ std::string cut_at(generated_batch<float> const& whole, captured_run<float> cons
   std::vector<index_t> const response_of{0, 0}, order_of{0, 1};
   slot_rows rows(2);
   for (index_t i = 0; i < whole.slots(); ++i) rows[i < cut ? 0 : 1].push_back(i);
-  auto const pieces = rearranged(whole, rows, true).batch;
+  auto const pieces = rearranged(whole, rows, arrangement::packed).batch;
   auto const plan = plan_pieces(pieces.view(), region, response_of, order_of, 1);
   cppo::loss_options const o{.carries = plan.carries, .totals = plan.totals};
   std::string const wrong = seq_against(on_copies{}, pieces, region, o);

@@ -3,9 +3,9 @@
 
     resources.py --nvcc PATH [--only ARCHITECTURE] [--write]
 
-Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100, or one of them. More registers, stack or spilled bytes than
-stored are a failure; less is said. The table holds for one release of nvcc: with another one the numbers are printed and
-nothing is compared. --write stores what was found.
+Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100, or one of them. More registers, stack or spilled bytes
+than stored are a failure; less is said. The table holds for one release of nvcc: with another one the numbers are
+printed and nothing is compared. --write stores what was found.
 """
 
 import argparse
@@ -25,8 +25,9 @@ REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"),
 
 
 def compile_for(nvcc, architecture, folder):
-    command = [nvcc, "-std=c++20", f"-arch=sm_{architecture}", "-Werror", "all-warnings", "-Xcompiler", "-Wall,-Wextra,-Werror",
-               "-Xptxas", "-v", f"-I{ROOT / 'include'}", "-c", ROOT / "tests/builds/executor.cu", "-o", folder / f"{architecture}.o"]
+    command = [nvcc, "-std=c++20", f"-arch=sm_{architecture}", "-Werror", "all-warnings",
+               "-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "-v", f"-I{ROOT / 'include'}",
+               "-c", ROOT / "tests/builds/executor.cu", "-o", folder / f"{architecture}.o"]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if run.returncode != 0:
         raise SystemExit(run.stdout)
@@ -44,7 +45,8 @@ def kernels(report):
         region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")
         name = " ".join(filter(None, [region, kernel.group(1), PASSES.get(kernel.group(2) or "")]))
         registers = int(re.search(r"Used (\d+) registers", part).group(1))
-        stack, stores, loads = map(int, re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", part).groups())
+        spills = r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
+        stack, stores, loads = map(int, re.search(spills, part).groups())
         found[name] = (registers, stack, stores + loads)
     return found
 
@@ -58,11 +60,13 @@ def main():
     if args.only and args.write:
         parser.error("the table holds all architectures: write it without --only")
     architectures = [args.only] if args.only else ARCHITECTURES
-    release = re.search(r"release ([\d.]+)", subprocess.run([args.nvcc, "--version"], capture_output=True, text=True).stdout).group(1)
+    version = subprocess.run([args.nvcc, "--version"], capture_output=True, text=True).stdout
+    release = re.search(r"release ([\d.]+)", version).group(1)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         reports = dict(zip(architectures, pool.map(lambda a: compile_for(args.nvcc, a, Path(folder)), architectures)))
     rows = [(f"sm_{a}", name, *numbers) for a in architectures for name, numbers in sorted(kernels(reports[a]).items())]
-    text = [f"# nvcc {release}: architecture ## kernel ## registers ## bytes of stack ## bytes spilled. Written by resources.py --write."]
+    text = [f"# nvcc {release}: architecture ## kernel ## registers ## bytes of stack ## bytes spilled. "
+            "Written by resources.py --write."]
     text += [" ## ".join(map(str, row)) for row in rows]
     if args.write:
         TABLE.write_text("\n".join(text) + "\n", encoding="utf-8")
@@ -80,7 +84,8 @@ def main():
         want = known.pop((architecture, name), None)
         if want is None or any(got > most for got, most in zip(numbers, want)):
             worse += 1
-            print(f"{architecture} {name}: {numbers} registers, stack, spilled; stored: {list(want) if want else 'nothing'}")
+            print(f"{architecture} {name}: {numbers} registers, stack, spilled; "
+                  f"stored: {list(want) if want else 'nothing'}")
         elif tuple(numbers) != want:
             print(f"{architecture} {name}: less than stored, {numbers} and {list(want)}: --write would keep it")
     for key in known:

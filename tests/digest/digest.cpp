@@ -128,6 +128,20 @@ double scaled_loss(Executor const& executor, cppo::rollout_batch_view<Real> cons
   return sum == sum ? sum : std::numeric_limits<double>::quiet_NaN();
 }
 
+/// Gradient and mask of a call without report and trace: executors take another path to them. Its status.
+template <class Out, class Executor, class Batch, class Region>
+cppo::status run_plain(hash128& h, Executor const& executor, Batch const& lent, Region const& region, std::size_t slots,
+                       cppo::loss_options const& options) {
+  std::vector<Out> gradient(slots);
+  std::vector<std::uint8_t> mask(slots);
+  cppo::status const s = cppo::policy_loss(executor, lent, region, {.gradient = gradient, .mask = mask}, options);
+  auto const code = static_cast<std::uint8_t>(s.code);
+  h.bytes(&code, sizeof code);
+  h.values(gradient);
+  h.values(mask);
+  return s;
+}
+
 /// Every output of a call, and the call for the batch as pieces.
 template <class Out, class Executor, class Batch, class Region>
 void run(hashes& both, Executor const& executor, Batch const& lent, Region const& region, std::size_t slots,
@@ -153,15 +167,7 @@ void run(hashes& both, Executor const& executor, Batch const& lent, Region const
   double const sums[] = {scaled_loss(executor, lent, region, slots, options), report.sum_divergence, report.sum_k3,
                          report.max_ratio, report.sum_delta_b};
   h.bytes(sums, sizeof sums);
-  // Without report and trace, executors take another path.
-  std::vector<Out> plain(slots);
-  std::vector<std::uint8_t> plain_mask(slots);
-  cppo::status const again =
-      cppo::policy_loss(executor, lent, region, {.gradient = plain, .mask = plain_mask}, options);
-  auto const code = static_cast<std::uint8_t>(again.code);
-  h.bytes(&code, sizeof code);
-  h.values(plain);
-  h.values(plain_mask);
+  cppo::status const again = run_plain<Out>(h, executor, lent, region, slots, options);
   note(both.rest, status);
   note(both.rest, report);
   note(both.rest, again);

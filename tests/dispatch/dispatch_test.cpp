@@ -40,10 +40,11 @@ void check(region_config const& config, cppo::testing::generated_batch<float> co
            cppo::loss_options const& options) {
   INFO(config.region << " on " << config.divergence << ", seed " << batch.seed);
   REQUIRE(cppo::visit_region(config, [&](auto const& region) {
-    for (bool const traced : {true, false}) {
-      auto const want = capture(cppo::seq, batch, region, options, traced);
+    using cppo::testing::asks_for;
+    for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
+      auto const want = capture(cppo::seq, batch, region, options, asked);
       each_way([&](dispatch::executor on, dispatch::build const& by) {
-        auto const got = capture(dispatched{on, by, config}, batch, region, options, traced);
+        auto const got = capture(dispatched{on, by, config}, batch, region, options, asked);
         REQUIRE(cppo_test::unlike_runs(got, want, batch.rows()) == "");
       });
     }

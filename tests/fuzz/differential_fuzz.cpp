@@ -52,8 +52,10 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   piece_plan const plan = plan_pieces(pieces, region, response_of, order_of, b.responses, o);
   o.carries = plan.carries;
   o.totals = plan.totals;
-  for (auto const& [threads, with_trace] : {std::pair{1, true}, std::pair{1, false}, std::pair{2, true}}) {
-    run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o, with_trace);
+  using testing::asks_for;
+  for (auto const& [threads, asked] :
+       {std::pair{1, asks_for::trace}, std::pair{1, asks_for::no_trace}, std::pair{2, asks_for::trace}}) {
+    run const got = testing::capture_view(simd.with_threads(threads, 1), pieces, b.slots(), region, o, asked);
     fuzz::demand(got.outcome.code == whole.outcome.code, "pieces", "another status", got.outcome.message());
     auto const d = testing::compare(got, whole, all_slots(b.slots()));
     fuzz::demand(!d.found, "pieces", "another value of", d.output);
@@ -138,7 +140,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     demand_same("simd on threads",
                 testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
                 batch.slots(), true);
-    run const plain = testing::capture_view(simd, batch.view(), batch.slots(), region, options, false);
+    run const plain =
+        testing::capture_view(simd, batch.view(), batch.slots(), region, options, testing::asks_for::no_trace);
     fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");
     auto const d = testing::compare(plain, whole, all_slots(batch.slots()));
     fuzz::demand(!d.found, "simd without trace", "another value of", d.output);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Mutation run over the headers of layers 1 to 5: changes one thing, and sees whether a test notices.
 
-    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--march ISA] [--jobs N] [--near] [--minutes M] [--list]
+    mutate.py [--sample N] [--files GLOB...] [--match TEXT] [--seed S] [--march ISA] [--jobs N] [--near]
+              [--minutes M] [--list]
 
 A mutant is one change of an operator, a constant, a condition or an argument order, or one statement less; never in
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
@@ -9,13 +10,14 @@ comments, text, directives, static_asserts, concepts, constraints or template he
     1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
        than those of the sound headers? What takes less time goes first
     2. the unit tests of its folder and those that include it, one file at a time
-    3. for what is left and not explained: the tests that run everything (LAST), all other tests that read the header, and
-       the whole digest
+    3. for what is left and not explained: the tests that run everything (LAST), all other tests that read the header,
+       and the whole digest
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
-with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt explains are counted
-apart, and are of two kinds. Equivalent: nothing that the library promises differs; not part of the share. Elsewhere, if
+with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt
+explains are counted apart, and are of two kinds. Equivalent: nothing that the library promises differs; not
+part of the share. Elsewhere, if
 the reason begins with that word: another build tells, a sanitizer's or one with relaxed arithmetic; known, but not
 killed. One a line:
 
@@ -64,8 +66,10 @@ class Programs:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "sound").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
-        self.tests = {path.relative_to(ROOT / "tests").as_posix().removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
-                      for room in ("unit", "reliability", "theory") for path in sorted((ROOT / "tests" / room).rglob("*_test.cpp"))
+        tests = ROOT / "tests"
+        self.tests = {path.relative_to(tests).as_posix().removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
+                      for room in ("unit", "reliability", "theory")
+                      for path in sorted((tests / room).rglob("*_test.cpp"))
                       if path.name != "grid_test.cpp"}
         self.free = [folder / f"worker{k}" for k in range(jobs)]
         for worker in self.free:
@@ -112,7 +116,8 @@ class Programs:
     def reads(self, killer, name):
         """Does a killer include the header? What does not cannot tell its mutants apart."""
         if killer not in self.included:
-            run = subprocess.run([*COMPILER, *DEFINES, f"-I{self.folder / 'sound' / 'include'}", "-MM", self.source(killer)],
+            include = f"-I{self.folder / 'sound' / 'include'}"
+            run = subprocess.run([*COMPILER, *DEFINES, include, "-MM", self.source(killer)],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
             self.included[killer] = set(re.findall(r"/sound/include/cppo/(\S+)", run.stdout))
         return name in self.included[killer]
@@ -139,8 +144,10 @@ class Programs:
     @staticmethod
     def preprocessed(worker, name):
         """What is left of a header after its #ifs."""
-        command = [*COMPILER, *DEFINES, f"-I{worker / 'include'}", "-E", "-P", "-x", "c++", worker / "include/cppo" / name]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        include = worker / "include"
+        command = [*COMPILER, *DEFINES, f"-I{include}", "-E", "-P", "-x", "c++", include / "cppo" / name]
+        nothing = subprocess.DEVNULL
+        return subprocess.run(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing).stdout
 
     def run(self, worker, killer, seconds=None):
         """Processor seconds, None if it failed or took too long. Not the clock's: others may be busy here."""

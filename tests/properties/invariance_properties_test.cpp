@@ -42,7 +42,7 @@ void require_same(float_run const& got, float_run const& want, slot_rows const& 
 
 // The same slots in other rows give the same bits.
 void require_same_in(region_choice const& choice, batch_t const& batch, slot_rows rows, bool packed, bool reports) {
-  auto const other = rearranged(batch, std::move(rows), packed);
+  auto const other = rearranged(batch, std::move(rows), packed_if(packed));
   std::size_t const executor = any_executor();
   cppo::loss_options const o = any_options(batch);
   float_run const want = run_on(choice.config(), batch, o, executor);
@@ -65,7 +65,7 @@ TEST_CASE("F3_poison_invariance, property", "[property]") {
 TEST_CASE("F11_hole_equals_removed_token, property", "[property]") {
   property("holes taken out", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    require_same_in(choice, batch, batch.rows(true), any_below(2) == 0, true);
+    require_same_in(choice, batch, batch.token_rows(), any_below(2) == 0, true);
   });
   property("holes put in", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
@@ -112,7 +112,7 @@ TEST_CASE("F13_microbatch_split_bits, property", "[property]") {
     float_run const whole = run_on(choice.config(), batch);
     std::size_t const executor = any_executor();
     for (slot_rows const& part : {slot_rows(rows.begin(), cut), slot_rows(cut, rows.end())}) {
-      auto const half = rearranged(batch, part, batch.packed);
+      auto const half = rearranged(batch, part, packed_if(batch.packed));
       float_run const got = run_on(choice.config(), half.batch, {}, executor);
       RC_ASSERT(unlike(got, whole, half.batch.rows(), half.source) == "");
     }
@@ -125,7 +125,7 @@ TEST_CASE("F13_microbatch_split_bits, property: parts under a global count are s
     float_run const whole = run_on(choice.config(), batch, {.aggregate = cppo::token_mean});
     auto const tokens = static_cast<double>(whole.diagnostics.counts.tokens);
     for (auto const& row : batch.rows()) {
-      auto const one = rearranged(batch, {row}, true);
+      auto const one = rearranged(batch, {row}, arrangement::packed);
       cppo::loss_options const o{.aggregate = cppo::token_mean, .normalizer = tokens};
       RC_ASSERT(unlike(run_on(choice.config(), one.batch, o), whole, one.batch.rows(), one.source) == "");
     }
@@ -149,7 +149,7 @@ TEST_CASE("F23_every_cut, property", "[property]") {
         order_of.insert(order_of.begin() + at, std::count(response_of.begin(), response_of.end(), b) - 1);
       }
     }
-    auto const cut = rearranged(batch, pieces, any_below(2) == 0);
+    auto const cut = rearranged(batch, pieces, packed_if(any_below(2) == 0));
     cppo::piece_plan const plan = run.plan(cut.batch.view(), response_of, order_of, batch.responses, {});
     cppo::loss_options const o{.carries = plan.carries, .totals = plan.totals};
     require_same(run.run(any_executor(), cut.batch, o), run.run(0, batch, {}), cut.batch.rows(), cut.source);
@@ -191,7 +191,7 @@ TEST_CASE("property: advantages turned round turn the gradient of what is kept b
     for (float& a : batch.advantage) a = -a;
     float_run const after = run_on(choice.config(), batch);
     for (index_t b = 0; b < batch.responses; ++b) {
-      for (index_t const slot : batch.row(b, true)) {
+      for (index_t const slot : batch.token_row(b)) {
         auto const i = static_cast<std::size_t>(slot);
         float const x = before[captured::gradient][i], y = after[captured::gradient][i];
         bool const both = before[captured::mask][i] != 0.0F && after[captured::mask][i] != 0.0F;
@@ -259,7 +259,8 @@ std::optional<faulty_batch> with_fault(batch_t sound, region_choice const& choic
     sound.token_weight.assign(sound.valid.size(), 1.0F);
   }
   std::vector<index_t> slots;
-  for (auto const& row : sound.rows(s.where != cppo::argument::response_mask)) {
+  bool const anywhere = s.where == cppo::argument::response_mask;
+  for (auto const& row : anywhere ? sound.rows() : sound.token_rows()) {
     slots.insert(slots.end(), row.begin(), row.end());
   }
   if (slots.empty()) return std::nullopt;
@@ -314,7 +315,7 @@ batch_t with_most_diverged(faulty_batch const& f, float_run const& sound) {
 void check_rejected(runner const& run, faulty_batch const& f, cppo::loss_options const& o, cppo::status const& s) {
   slot_rows rows = f.sound.rows();
   rows.erase(rows.begin() + f.response);
-  auto const others = rearranged(f.sound, std::move(rows), any_below(2) == 0);
+  auto const others = rearranged(f.sound, std::move(rows), packed_if(any_below(2) == 0));
   float_run const want = run.run(0, others.batch, o);
   std::vector<index_t> const nothing(f.batch.valid.size(), -1);
   for (float_run const& got : run_bad(run, f, o, s)) {
@@ -418,7 +419,7 @@ void require_sum(cppo::report const& sum, batch_t const& batch, float_run const&
   cppo::report const& whole = run.diagnostics;
   double loss = 0.0, log_ratio = 0.0;
   for (float const x : run[captured::loss]) loss += std::fabs(static_cast<double>(x));
-  for (auto const& row : batch.rows(true)) {
+  for (auto const& row : batch.token_rows()) {
     for (index_t const slot : row) {
       auto const i = static_cast<std::size_t>(slot);
       log_ratio += std::fabs(static_cast<double>(batch.log_prob[i]) - static_cast<double>(batch.rollout_log_prob[i]));
@@ -452,7 +453,8 @@ TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add
     cppo::loss_options const o = any_scaling(batch);
     float_run const whole = run_on(choice.config(), batch, o);
     auto const of = [&](slot_rows part) {
-      return run_on(choice.config(), rearranged(batch, std::move(part), true).batch, o, any_executor()).diagnostics;
+      auto const one = rearranged(batch, std::move(part), arrangement::packed);
+      return run_on(choice.config(), one.batch, o, any_executor()).diagnostics;
     };
     cppo::report in_order;
     slot_rows dealt[3];
@@ -480,13 +482,13 @@ TEST_CASE("F39, property: reports of the pieces of responses add up to the repor
       response_of.insert(response_of.end(), 2, b);
       order_of.insert(order_of.end(), {0, 1});
     }
-    auto const cut = rearranged(batch, pieces, true);
+    auto const cut = rearranged(batch, pieces, arrangement::packed);
     cppo::piece_plan const plan = run.plan(cut.batch.view(), response_of, order_of, batch.responses, o);
     cppo::report sum;
     for (std::size_t k = 0; k < pieces.size(); ++k) {
       o.carries = std::span(plan.carries).subspan(k, 1);
       o.totals = std::span(plan.totals).subspan(k, 1);
-      sum += run.run(any_executor(), rearranged(batch, {pieces[k]}, true).batch, o).diagnostics;
+      sum += run.run(any_executor(), rearranged(batch, {pieces[k]}, arrangement::packed).batch, o).diagnostics;
     }
     o.carries = {};
     o.totals = {};

@@ -30,7 +30,7 @@ bool is_subset(float_run const& small, float_run const& large) {
 // f(slot) for every token, as an index into outputs.
 template <class F>
 void each_token(batch_t const& batch, F const& f) {
-  for (auto const& row : batch.rows(true)) {
+  for (auto const& row : batch.token_rows()) {
     for (index_t const slot : row) f(static_cast<std::size_t>(slot));
   }
 }
@@ -85,7 +85,7 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
     cppo::region_config c = choice.config();
     c.region = "cppo_no_budget";
     float_run const run = run_on(c, batch);
-    for (auto const& row : batch.rows(true)) {
+    for (auto const& row : batch.token_rows()) {
       float before = 1.0F;
       for (index_t const slot : row) {
         auto const i = static_cast<std::size_t>(slot);
@@ -240,7 +240,7 @@ TEST_CASE("F9_prefix_exact, property: a token sees the exact sum of what came be
     auto const units = [](float x) {
       return static_cast<wide_int>(std::nearbyint(std::ldexp(static_cast<long double>(x), 40)));
     };
-    for (auto const& row : batch.rows(true)) {
+    for (auto const& row : batch.token_rows()) {
       wide_int drift = 0, weight = 0;
       for (index_t const slot : row) {
         auto const i = static_cast<std::size_t>(slot);
@@ -261,7 +261,7 @@ TEST_CASE("property: shuffled weights are the same weights in another order", "[
     float_run const plain = run_on(c, batch);
     c.region = "cppo_shuffled";
     float_run const shuffled = run_on(c, batch);
-    for (auto const& row : batch.rows(true)) {
+    for (auto const& row : batch.token_rows()) {
       std::vector<float> a, b;
       for (index_t const slot : row) {
         a.push_back(plain[captured::weight][static_cast<std::size_t>(slot)]);
@@ -280,7 +280,7 @@ TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or i
     cppo::region_config c = choice.config();
     c.region = any_share() < 0.5 ? "trm_max" : "trm_mean";
     float_run const run = run_on(c, batch);
-    for (auto const& row : batch.rows(true)) {
+    for (auto const& row : batch.token_rows()) {
       double largest = 0.0, sum = 0.0;
       for (index_t const slot : row) {
         auto const d = static_cast<double>(run[captured::divergence][static_cast<std::size_t>(slot)]);
@@ -303,7 +303,7 @@ TEST_CASE("F8_quantile_of_valid_tokens, property: a calibrated budget is the sor
     cppo::region_config c = choice.config();
     c.region = "cppo_calibrated";
     for (auto const& row : batch.rows()) {
-      auto const one = rearranged(batch, {row}, true);
+      auto const one = rearranged(batch, {row}, arrangement::packed);
       float_run const run = run_on(c, one.batch);
       std::vector<double> d;
       each_token(one.batch, [&](std::size_t i) { d.push_back(static_cast<double>(run[captured::divergence][i])); });
@@ -332,7 +332,7 @@ TEST_CASE("F12_sum_count_consistent, property: every token is counted once, unde
     for (index_t b = 0; b < batch.responses; ++b) {
       cppo_test::lane_recount losses, gates;
       index_t rank = 0;
-      for (index_t i : batch.row(b, true)) {
+      for (index_t i : batch.token_row(b)) {
         auto const s = static_cast<std::size_t>(i);
         losses.add(rank, run[captured::loss][s]);
         gates.add(rank++, run[captured::gate][s]);

@@ -28,7 +28,7 @@ batch_t sound_batch() {
   for (std::uint64_t seed = 1; batch.responses != 3 || batch.slots() < 18; ++seed) {
     batch =
         generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .holes = false});
-    batch = rearranged(batch, batch.rows(), true).batch;
+    batch = rearranged(batch, batch.rows(), arrangement::packed).batch;
     for (index_t b = 0; b < batch.responses; ++b) {
       if (batch.slots_of(b) < 4) batch.responses = 0;
     }
@@ -74,7 +74,7 @@ TEST_CASE("reject: a response with bad input is as if it were not there", "[reli
       check_place(got.outcome, s.code, s.where, 1, 2, 1);
       CHECK_FALSE(got.outcome.nothing_written());
       CHECK(got.diagnostics.rejected_responses == 1);
-      auto const others = rearranged(sound, {sound.row(0), sound.row(2)}, true);
+      auto const others = rearranged(sound, {sound.row(0), sound.row(2)}, arrangement::packed);
       auto want = capture(seq, others.batch, reads_all, {.aggregate = a});
       CHECK(unlike(want, got, others.batch.rows(), others.source) == "");
       CHECK(want.diagnostics.loss() == got.diagnostics.loss());
@@ -667,9 +667,9 @@ TEST_CASE("a budget beyond its range counts as the nearer end, NaN as 0", "[reli
     for (auto const& [wild, tame] : values) {
       INFO("seed " << seed << ", " << wild);
       auto const want = capture(seq, batch, with(fixed_budget(tame)), {});
-      for (bool const traced : {true, false}) {
-        REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
-        REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, traced), want, batch.rows()) == "");
+      for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
+        REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
+        REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
       }
       CHECK(unlike(capture(simd, batch, with(wild_budget{wild}), {}).diagnostics, want.diagnostics) == "");
       piece_plan const plan = plan_pieces(batch.view(), with(wild_budget{wild}), order, first, batch.responses);

@@ -155,7 +155,7 @@ TEST_CASE("F33: of findings that account for as many tokens the first to be adde
   d.add(finding::not_finite, 3);
   d.add(finding::zero_advantages, 9);
   d.add(finding::below_floor, 3);
-  d.add(finding::missing_input, 9, true);
+  d.add_first(finding::missing_input, 9);
   d.add(finding::not_finite, 100);  // found already
   std::vector<finding> order;
   for (ranked_finding const& f : d.ranked()) order.push_back(f.what);

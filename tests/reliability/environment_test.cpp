@@ -82,9 +82,9 @@ batch_of<T> with_subnormals(std::uint64_t seed) {
 
 template <class Executor, class T, class Region>
 auto flushing(Executor const& executor, batch_of<T> const& batch, Region const& region, cppo::loss_options const& o,
-              bool with_trace = true) {
+              cppo::testing::asks_for asked = cppo::testing::asks_for::trace) {
   flush_to_zero const mode;
-  return cppo::testing::capture(executor, batch, region, o, with_trace);
+  return cppo::testing::capture(executor, batch, region, o, asked);
 }
 
 // Every output of `got` is that of `want`, flushed, to the bit; x_t may be 0 where Z_t is subnormal.
@@ -119,7 +119,7 @@ void compare(Executor const& executor, Region const& region, cppo::loss_options 
     auto const got = flushing(executor, batch, region, options);
     REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
     require_flushed(got, want);
-    require_flushed(flushing(executor, batch, region, options, false), want);
+    require_flushed(flushing(executor, batch, region, options, cppo::testing::asks_for::no_trace), want);
     REQUIRE(cppo_test::unlike(got.diagnostics, want.diagnostics) == "");
   }
 }
@@ -217,7 +217,7 @@ TEST_CASE("under flush-to-zero pieces are planned and run as without it", "[reli
     on_every_executor([&](auto const& executor) {
       auto const whole = cppo::testing::capture(executor, batch, region, in);
       require_flushed(flushing(executor, batch, region, in), whole);
-      require_flushed(flushing(executor, batch, region, in, false), whole);
+      require_flushed(flushing(executor, batch, region, in, cppo::testing::asks_for::no_trace), whole);
     });
   }
 }

@@ -251,7 +251,7 @@ TEST_CASE("F25_only_log_pi_has_a_gradient: mask, gate and log mu are constants t
   for_each_executor([&](auto const& executor) {
     auto const base = capture(executor, batch, region, {});
     index_t masked = 0;
-    for (auto const& row : batch.rows(true)) {
+    for (auto const& row : batch.token_rows()) {
       for (index_t const slot : row) {
         auto const i = static_cast<std::size_t>(slot);
         double const d = batch.log_prob[i] - batch.rollout_log_prob[i];

@@ -116,7 +116,7 @@ TEST_CASE("F11_hole_equals_removed_token", "[reliability]") {
   index_t holes = 0;
   for (std::uint64_t seed = 400; seed < 460; ++seed) {
     auto const batch = generate<float>(seed, everything);
-    auto const dense = rearranged(batch, batch.rows(true), true);
+    auto const dense = rearranged(batch, batch.token_rows(), arrangement::packed);
     holes += batch.slots() - dense.batch.slots();
     for_each_region([&](auto const& region) {
       for_each_executor([&](auto const& executor) {

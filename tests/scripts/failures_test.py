@@ -22,7 +22,8 @@ def existing():
     what the sources say, where a variable of CMake stands for one or more words."""
     folder = os.environ.get("CPPO_BUILD_FOLDER")
     if folder:
-        listed = subprocess.run([os.environ.get("CPPO_CTEST", "ctest"), "-N"], cwd=folder, capture_output=True, text=True, check=True).stdout
+        command = [os.environ.get("CPPO_CTEST", "ctest"), "-N"]
+        listed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
         names = re.findall(r"^ *Test +#\d+: (.*)$", listed, re.MULTILINE)
         return [name for name in names if number(name)]
     names = []
@@ -30,7 +31,8 @@ def existing():
         names += re.findall(r'TEST_CASE\(\s*"((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8"))
     names += [path.stem for path in sorted(TESTS.glob("compile_fail/F*.cpp"))]
     for path in sorted([*TESTS.rglob("CMakeLists.txt"), *TESTS.glob("*.cmake")]):
-        names += re.findall(r"(?:add_test\(NAME |cppo_add_\w+_test\(|MAKE_C_IDENTIFIER )\"?([\w.${}]+)", path.read_text(encoding="utf-8"))
+        names += re.findall(r"(?:add_test\(NAME |cppo_add_\w+_test\(|MAKE_C_IDENTIFIER )\"?([\w.${}]+)",
+                            path.read_text(encoding="utf-8"))
     return [name for name in names if number(name)]
 
 

@@ -20,7 +20,8 @@ GOOD = {
     "core/types.hpp": PLAIN + "#include <cppo/config.hpp>\n#include <cstdint>\nint types();  // unlike xsimd::batch\n",
     "mask/one.hpp": PLAIN + "#include <cppo/core/types.hpp>\nint one();\n",
     "mask.hpp": PLAIN + "#include <cppo/mask/one.hpp>\n",
-    "execution/simd.hpp": PLAIN + "#include <cppo/core/types.hpp>\n#include <xsimd/xsimd.hpp>\nint simd();\n",
+    "execution/simd/registers.hpp": PLAIN + "#include <cppo/core/types.hpp>\n#include <xsimd/xsimd.hpp>\n",
+    "execution/simd.hpp": PLAIN + "#include <cppo/execution/simd/registers.hpp>\nint simd();\n",
     "cppo.hpp": PLAIN + "#if CPPO_USE_XSIMD\n#include <cppo/execution/simd.hpp>\n#endif\n#include <cppo/mask.hpp>\n",
 }
 
@@ -76,7 +77,8 @@ class CheckLayers(Tree):
         self.refused("mask/two.hpp", PLAIN + "#include <cppo/mask/one.hpp>\n", "cycle: mask/one.hpp -> mask/two.hpp ->")
 
     def test_missing_file(self):
-        self.refused("mask/one.hpp", PLAIN + "#include <cppo/mask/none.hpp>\n", "no such file: include/cppo/mask/none.hpp")
+        self.refused("mask/one.hpp", PLAIN + "#include <cppo/mask/none.hpp>\n",
+                     "no such file: include/cppo/mask/none.hpp")
 
     def test_unknown_folder(self):
         self.refused("misc/one.hpp", PLAIN, "in no layer")
@@ -88,7 +90,8 @@ class CheckLayers(Tree):
         self.refused("mask/one.hpp", "#pragma once\n", "no `/// @file`")
 
     def test_third_party_include(self):
-        self.refused("mask/one.hpp", PLAIN + "#include <xsimd/xsimd.hpp>\n", "<xsimd/xsimd.hpp> is for execution/simd*.hpp")
+        self.refused("mask/one.hpp", PLAIN + "#include <xsimd/xsimd.hpp>\n",
+                     "<xsimd/xsimd.hpp> is for execution/simd/*.hpp")
         self.refused("mask/one.hpp", PLAIN + "#include <Eigen/Core>\n", "<Eigen/Core> is for interop/eigen*.hpp")
         self.refused("mask/one.hpp", PLAIN + "#include <boost/any.hpp>\n", "not a header of the C++20 standard library")
         self.refused("mask/one.hpp", PLAIN + "#include <math.h>\n", "not a header of the C++20 standard library")
@@ -139,6 +142,101 @@ class CheckLayers(Tree):
         self.assertEqual(result.stdout.split(), ["config.hpp", "core/types.hpp", "version.hpp"])
 
 
+class CheckStyle(Tree):
+    def check(self):
+        return run("check_style.py", "--root", self.include.parent)
+
+    def put(self, name, text):
+        path = self.include.parent / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def accepted(self, name, text):
+        self.put(name, text)
+        result = self.check()
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def refused(self, name, text, what):
+        self.put(name, text)
+        result = self.check()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        for word in (f"{name}:", what, "remedy: "):
+            self.assertIn(word, result.stdout)
+
+    def lines(self, n):
+        return "  a = b;\n" * n
+
+    def test_no_sources(self):
+        result = run("check_style.py", "--root", self.include.parent / "nowhere")
+        self.assertEqual(result.returncode, 1, result.stdout)
+
+    def test_columns(self):
+        self.accepted("tests/a.cpp", "int " + "a" * 115 + ";\n")
+        for name in ("tests/a.cpp", "cmake/a.py", "run", "tests/CMakeLists.txt", "include/cppo/macros.inc"):
+            self.refused(name, "int " + "a" * 116 + ";\n", "121 columns")
+            self.put(name, "")
+
+    def test_columns_that_cannot_be_fewer(self):
+        for text in ("// expect: {}\n", "// see https://example.org/{}\n", "#error {}\n", "#error \\\n    {}\n",
+                     'char const* s = R"({})";\n', 'char const* s = R"x(\n{}\n)x";\n'):
+            self.accepted("tests/a.cpp", text.format("a" * 120))
+        self.accepted("tests/cuda/ptx/tests/a.cpp", "a" * 200 + "\n")
+
+    def test_length_of_a_function(self):
+        for head in ("int f() {\n", "template <class T>\nstruct s {\nint f() const\n{\n",
+                     "namespace a {\nclass c : public d {\nc(int x) : x_{x}, y_{1} {\n", "auto const f = [](int a) {\n",
+                     "template <class T> requires requires(T t) { t.x(); }\nvoid f(T const& t = {}) noexcept {\n",
+                     "int f() { // {\n", "int f(char c = '{') {\n"):
+            tail = "}\n" + ("};\n" if "struct" in head or "class" in head else "")
+            tail += "}\n" if "namespace" in head else ""
+            with self.subTest(head):
+                self.accepted("include/cppo/mask/one.hpp", head + self.lines(30) + tail)
+                self.refused("include/cppo/mask/one.hpp", head + self.lines(31) + tail, "a function of 31 lines")
+
+    def test_functions_that_begin_in_two_ways(self):
+        head = "#if A\nint f() {\n#else\nint f(int) {\n#endif\n"  # of which the last line is one of the function's
+        self.accepted("tests/a.cpp", head + self.lines(29) + "}\nint g() {\n" + self.lines(30) + "}\n")
+        self.refused("tests/a.cpp", head + self.lines(30) + "}\n", "a function of 31 lines")
+
+    def test_what_is_no_function(self):
+        for head in ("struct s {\n", "namespace a {\n", "int const x[] = {\n", "enum class e {\n", 'extern "C" {\n',
+                     "template <class T>\nconcept c = requires(T t) {\n"):
+            with self.subTest(head):
+                self.accepted("tests/a.cpp", head + self.lines(60) + "};\n")
+
+    def test_what_counts_otherwise(self):
+        self.accepted("tests/a.cpp", 'TEST_CASE("words", "[tag]") {\n' + self.lines(50) + "}\n")
+        self.refused("tests/a.cpp", 'TEST_CASE("words", "[tag]") {\n' + self.lines(51) + "}\n",
+                     "a test case of 51 lines")
+        table = "int f(e x) {\n  switch (x) {\n{}  }\n  return 0;\n}\n"
+        self.accepted("tests/a.cpp", table.replace("{}", "  case e::a:\n  case e::b: return g({1});\n" * 20))
+        rows = "  case e::a: return 1;\n" * 30
+        rows += "  case e::b: h(); return 2;\n"
+        self.refused("tests/a.cpp", table.replace("{}", rows), "a function of 34 lines")
+
+    def test_examples_are_short_as_a_whole(self):
+        self.accepted("examples/01_a.cpp", "int main() {\n" + self.lines(78) + "}\n")
+        self.refused("examples/01_a.cpp", "int main() {\n" + self.lines(79) + "}\n", "a file of 81 lines")
+
+    def test_length_of_a_header(self):
+        self.accepted("include/cppo/mask/one.hpp", "\n" * 300)
+        self.refused("include/cppo/mask/one.hpp", "\n" * 301, "a file of 301 lines")
+
+    def test_flags(self):
+        name = "include/cppo/mask/one.hpp"
+        for text, what in (("template <bool Fast>\nvoid f();\n", "a bool as template parameter"),
+                           ("template <class T, bool = true>\nvoid f();\n", "a bool as template parameter"),
+                           ("int x = f<true>(1);\n", "a literal bool as template argument"),
+                           ("using x = s<a<int>, false>;\n", "a literal bool as template argument"),
+                           ("void f(int a, bool first, bool last);\n", "two bools by position"),
+                           ("int x = f(g(1), true);\n", "a literal bool by position"),
+                           ("int x = f(false);\n", "a literal bool by position")):
+            with self.subTest(text):
+                self.refused(name, text, what)
+        self.accepted(name, "bool both(bool a, bool b);  // f(true)\nbool x = a < b && (c || true);\n"
+                            "template <class T, std::enable_if_t<f<T>, bool> x>\nbool f(bool one, int);\n")
+
+
 class Amalgamate(Tree):
     def single(self, *arguments):
         output = self.include.parent / "single.hpp"
@@ -172,7 +270,8 @@ class Amalgamate(Tree):
 
     def test_macros_are_put_aside_once(self):
         self.write({"macros_off.inc": "// off\n", "macros_on.inc": "// on\n",
-                    "mask/one.hpp": PLAIN + "#include <cppo/macros_off.inc>\nint one();\n#include <cppo/macros_on.inc>\n"})
+                    "mask/one.hpp": PLAIN + "#include <cppo/macros_off.inc>\nint one();\n"
+                                            "#include <cppo/macros_on.inc>\n"})
         text = self.single()
         self.assertEqual([text.count("// off\n"), text.count("// on\n"), text.count("macros_o")], [1, 1, 0])
         self.assertLess(text.index("// off"), text.index("#include <cfloat>"))
@@ -230,7 +329,7 @@ class CompileCheck(unittest.TestCase):
 
 
 class Coverage(Tree):
-    """One function of two instantiations: each takes one side of the branch, one shows the first condition, one none."""
+    """One function, two instantiations: each takes one side of the branch, one shows the first condition, one none."""
     LINE = "  return a && b ? 1 : 2;"
 
     def report(self, *exceptions, covered=(True, False)):
@@ -244,11 +343,11 @@ class Coverage(Tree):
         functions = [instance(1, 0, covered), instance(0, 1, (False, False))]
         data, listed = self.include / "data.json", self.include / "exceptions.txt"
         data.write_text(json.dumps({"data": [{"functions": functions}]}), encoding="utf-8")
-        listed.write_text("# comment\n" + "".join(f"{name} ## {self.LINE.strip()} ## {e} ## because.\n" for e in exceptions),
-                          encoding="utf-8")
+        rules = "".join(f"{name} ## {self.LINE.strip()} ## {e} ## because.\n" for e in exceptions)
+        listed.write_text("# comment\n" + rules, encoding="utf-8")
         script = CMAKE.parent / "tests" / "coverage" / "coverage.py"
-        return subprocess.run([sys.executable, script, "--json", data, "--root", self.include.parent, "--exceptions", listed],
-                              capture_output=True, text=True)
+        command = [sys.executable, script, "--json", data, "--root", self.include.parent, "--exceptions", listed]
+        return subprocess.run(command, capture_output=True, text=True)
 
     def test_instantiations_add_up(self):
         result = self.report()
@@ -319,9 +418,10 @@ class TestingPage(unittest.TestCase):
                 " 2/3 Test #2: F20_fast_math_refused ....   Passed    0.10 sec\n"
                 " 3/3 Test #3: a sum is exact ....***Failed    2.00 sec\n67% tests passed\n", encoding="utf-8")
             (folder / "sanitize.txt").write_text(
-                "./run sanitize\n      Start   7: a\n 1/1 Test   #7: a ....   Passed    0.1 sec\n100% tests passed\n", encoding="utf-8")
-            result = run("testing_page.py", "--template", folder / "page.in", "--log", folder / "test.log", "--told", folder,
-                         "--output", folder / "page.md")
+                "./run sanitize\n      Start   7: a\n 1/1 Test   #7: a ....   Passed    0.1 sec\n"
+                "100% tests passed\n", encoding="utf-8")
+            result = run("testing_page.py", "--template", folder / "page.in", "--log", folder / "test.log",
+                         "--told", folder, "--output", folder / "page.md")
             self.assertEqual(result.returncode, 0, result.stdout)
             page = (folder / "page.md").read_text(encoding="utf-8")
         self.assertRegex(page, r"^`./run test`, 2[0-9]{3}-")
@@ -358,9 +458,11 @@ class Mutate(unittest.TestCase):
         self.assertRegex(said.getvalue(), r"(?m)^total +5 +1 +1 +1 +1 +1 +33\.3% +25\.0%$")
 
     def test_every_kind(self):
-        found = self.mutants("int f(int a, int b) {\n  int c = a + 1;\n  if (a < b) return min(a, b);\n  c += b;\n  return c;\n}\n")
+        found = self.mutants("int f(int a, int b) {\n  int c = a + 1;\n  if (a < b) return min(a, b);\n  c += b;\n"
+                             "  return c;\n}\n")
         for change in ("int c = a - 1;", "int c = a + 2;", "int c = a + 0;", "if (a <= b) return min(a, b);",
-                       "if (!(a < b)) return min(a, b);", "if (a < b) return max(a, b);", "if (a < b) return min( b,a);",
+                       "if (!(a < b)) return min(a, b);", "if (a < b) return max(a, b);",
+                       "if (a < b) return min( b,a);",
                        "c -= b;", "(removed)"):
             self.assertIn(change, found)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docs/theory.md: every test it names exists, every test of theory/ is named, and the table of counts is what tests require."""
+"""docs/theory.md: every test it names exists, every test of theory/ is named, its table of counts is what they require.
+"""
 
 import re
 import unittest
@@ -31,7 +32,8 @@ class TheoryPage(unittest.TestCase):
             counts = re.search(r"l\.pairs == (\d+)\);.*require_all\(l, \{([^}]*)\}", body, re.DOTALL)
             if counts:
                 required[name] = [int(n) for n in (counts[1] + "," + counts[2]).split(",")]
-        rows = re.findall(r"^\| `(bound: [^`]+)` \|((?: [\d ]+ \|){5})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+        rows = re.findall(r"^\| `(bound: [^`]+)` \|((?: [\d ]+ \|){5})$", PAGE.read_text(encoding="utf-8"),
+                          re.MULTILINE)
         told = {name: [int(re.sub(r"\s", "", cell)) for cell in cells.split("|")[:-1]] for name, cells in rows}
         self.assertEqual(len(required), 5)
         self.assertEqual(told, required)

@@ -40,7 +40,7 @@ inline generated_batch<float> of_lengths(std::vector<index_t> const& lengths, st
     for (index_t i = 0; i < n; ++i) row.push_back(tokens[at++ % tokens.size()]);
     rows.push_back(row);
   }
-  return rearranged(pool, rows, packed).batch;
+  return rearranged(pool, rows, packed_if(packed)).batch;
 }
 
 // A batch in which every divergence is a zero, of either sign, except every `keep`th.
@@ -75,7 +75,7 @@ std::string seq_against(Executor const& executor, generated_batch<T> const& batc
   auto const want = capture(cppo::seq, batch, region, o);
   std::string wrong = unlike_runs(capture(executor, batch, region, o), want, rows);
   if (!wrong.empty()) return wrong;
-  auto const brief = capture(executor, batch, region, o, false);
+  auto const brief = capture(executor, batch, region, o, asks_for::no_trace);
   wrong = unlike(brief, want, rows);
   if (!wrong.empty()) return "without trace: " + wrong;
   auto const slots = static_cast<std::size_t>(batch.slots());

@@ -66,13 +66,27 @@ inline constexpr float largest = std::numeric_limits<float>::max();
 inline constexpr float below_floor = -0x1.f40002p+9F;  // the first float below -1000
 }  // namespace spoiling
 
+inline void add_bad_masks(spoiler_list& l) {
+  using namespace spoiling;
+  using type = cppo::element_type;
+  constexpr auto invalid = cppo::status_code::response_mask_invalid;
+  float const quiet = cppo::testing::poison<float>(0), signaling = cppo::testing::poison<float>(1);
+  l.mask(invalid, type::u8, {2.0F, 255.0F});
+  l.mask(invalid, type::boolean, {2.0F});
+  l.mask(invalid, type::i32, {2.0F, -1.0F, 65536.0F});
+  l.mask(invalid, type::i64, {2.0F, 4294967296.0F});
+  l.mask(invalid, type::f16, {2.0F, quiet});
+  l.mask(invalid, type::bf16, {0.5F, infinity});
+  l.mask(invalid, type::f32, {2.0F, 0.5F, -1.0F, quiet, signaling, infinity, tiny});
+  l.mask(invalid, type::f64, {2.0F, 0.1F, -infinity});
+}
+
 // Input that makes an active slot bad. The batch has Top-K lists of two or more, and lends every other input used here.
 inline std::vector<spoiler> all_spoilers() {
   using namespace spoiling;
   using batch_t = spoiler::batch_t;
   using code = cppo::status_code;
   using where = cppo::argument;
-  using type = cppo::element_type;
   float const quiet = cppo::testing::poison<float>(0), signaling = cppo::testing::poison<float>(1);
   spoiler_list l;
   l.input(code::log_prob_invalid, where::log_prob, &batch_t::log_prob,
@@ -84,14 +98,7 @@ inline std::vector<spoiler> all_spoilers() {
   l.input(code::rollout_log_prob_too_low, where::rollout_log_prob, &batch_t::rollout_log_prob,
           {below_floor, -9999.0F, -1e30F, -0x1.fep127F});
   l.input(code::advantage_invalid, where::advantage, &batch_t::advantage, {quiet, signaling, infinity, -infinity});
-  l.mask(code::response_mask_invalid, type::u8, {2.0F, 255.0F});
-  l.mask(code::response_mask_invalid, type::boolean, {2.0F});
-  l.mask(code::response_mask_invalid, type::i32, {2.0F, -1.0F, 65536.0F});
-  l.mask(code::response_mask_invalid, type::i64, {2.0F, 4294967296.0F});
-  l.mask(code::response_mask_invalid, type::f16, {2.0F, quiet});
-  l.mask(code::response_mask_invalid, type::bf16, {0.5F, infinity});
-  l.mask(code::response_mask_invalid, type::f32, {2.0F, 0.5F, -1.0F, quiet, signaling, infinity, tiny});
-  l.mask(code::response_mask_invalid, type::f64, {2.0F, 0.1F, -infinity});
+  add_bad_masks(l);
   l.input(code::divergence_invalid, where::divergence, &batch_t::divergence,
           {quiet, signaling, infinity, -infinity, -0.125F, -tiny});
   l.input(code::token_weight_invalid, where::token_weight, &batch_t::token_weight,

@@ -37,9 +37,28 @@ struct grid_pair {
   }
 
  private:
-  void responses(count_table<V, T> const& pi, count_table<V, T> const& mu, int K) {
-    std::array<std::int64_t, T + 1> p_after{}, q_after{};
+  // One response y: the counts of its tokens, and the products of those from a token on.
+  struct followed {
     std::array<int, T> p{}, q{};
+    std::array<std::int64_t, T + 1> p_after{}, q_after{};
+  };
+  static followed follow(count_table<V, T> const& pi, count_table<V, T> const& mu, int y,
+                         std::array<std::int64_t, rows>& gap) {
+    followed f;
+    f.p_after[T] = f.q_after[T] = 1;
+    for (int t = T; t-- > 0;) {
+      int const ahead = power(V, T - 1 - t), number = y / ahead;
+      auto const i = static_cast<std::size_t>(t);
+      auto const r = static_cast<std::size_t>(count_table<V, T>::first(t) + number / V);
+      f.p[i] = pi.row[r][static_cast<std::size_t>(number % V)];
+      f.q[i] = mu.row[r][static_cast<std::size_t>(number % V)];
+      f.p_after[i] = f.p_after[i + 1] * f.p[i];
+      f.q_after[i] = f.q_after[i + 1] * f.q[i];
+      gap[r] += std::abs(f.p_after[i] - f.q_after[i]);
+    }
+    return f;
+  }
+  void responses(count_table<V, T> const& pi, count_table<V, T> const& mu, int K) {
     std::int64_t magnitude = 0, moved_magnitude = 0, scale = 1;
     std::array<std::int64_t, T> unit{};  // K^(tokens that follow)
     for (int t = T; t-- > 0;) {
@@ -48,17 +67,7 @@ struct grid_pair {
     }
     std::array<std::int64_t, rows> gap{};
     for (int y = 0; y < n; ++y) {
-      p_after[T] = q_after[T] = 1;
-      for (int t = T; t-- > 0;) {
-        int const ahead = power(V, T - 1 - t), number = y / ahead;
-        auto const i = static_cast<std::size_t>(t);
-        auto const r = static_cast<std::size_t>(count_table<V, T>::first(t) + number / V);
-        p[i] = pi.row[r][static_cast<std::size_t>(number % V)];
-        q[i] = mu.row[r][static_cast<std::size_t>(number % V)];
-        p_after[i] = p_after[i + 1] * p[i];
-        q_after[i] = q_after[i + 1] * q[i];
-        gap[r] += std::abs(p_after[i] - q_after[i]);
-      }
+      auto const [p, q, p_after, q_after] = follow(pi, mu, y, gap);
       std::int64_t before = 1, surrogate = 0, rest = 0;
       for (std::size_t t = 0; t < T; ++t) {
         surrogate += before * (p[t] - q[t]) * q_after[t + 1];

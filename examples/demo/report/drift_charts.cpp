@@ -62,14 +62,11 @@ void mark_holes(plot& p, trace const& x, double low, double high, bool named) {
   }
 }
 
-std::string drift_chart(followed const& one, std::vector<step> const& steps) {
-  double most = steps.back().spent;
-  if (one.what.has_budget) most = std::max(most, steps.back().allowance);
-  double const top = 1.06 * most;
-  plot p(0.0, static_cast<double>(steps.size()) + 1.0, 0.0, top);
-  for (double const y : ticks(0.0, top, 4)) p.y_tick(y, fmt::format("{:g}", y));
-  time_axis(p, steps);
-  std::vector<std::pair<double, double>> spent, allowed, lower, upper;
+using points = std::vector<std::pair<double, double>>;
+
+/// Drift spent and allowed, and between them what is left and what is overspent.
+void draw_drift(plot& p, followed const& one, std::vector<step> const& steps, double top) {
+  points spent, allowed, lower, upper;
   for (step const& s : steps) {
     spent.emplace_back(s.t, s.spent);
     allowed.emplace_back(s.t, s.allowance);
@@ -83,6 +80,16 @@ std::string drift_chart(followed const& one, std::vector<step> const& steps) {
   mark_holes(p, one.steps, 0.0, top, true);
   if (one.what.has_budget) p.line(allowed, "allowed");
   p.line(spent, "spent");
+}
+
+std::string drift_chart(followed const& one, std::vector<step> const& steps) {
+  double most = steps.back().spent;
+  if (one.what.has_budget) most = std::max(most, steps.back().allowance);
+  double const top = 1.06 * most;
+  plot p(0.0, static_cast<double>(steps.size()) + 1.0, 0.0, top);
+  for (double const y : ticks(0.0, top, 4)) p.y_tick(y, fmt::format("{:g}", y));
+  time_axis(p, steps);
+  draw_drift(p, one, steps, top);
   step const& end = steps.back();
   bool const above = !one.what.has_budget || end.spent > end.allowance;
   p.note(end.t, end.spent, "spent", above ? "end up" : "end below");
@@ -112,6 +119,21 @@ std::string marks(trace const& x) {
   return out;
 }
 
+/// Weighted drift of each token; where its limits are.
+points draw_decisions(plot& p, std::vector<step> const& steps) {
+  points threshold;
+  for (step const& s : steps) {
+    std::string const style = appearance_of(s.why).style;
+    p.stem(s.t, 0.0, s.weighted, "stem " + style);
+    if (s.why > cppo::decision::kept_toward) p.dot(s.t, s.weighted, "dot " + style);
+    if (s.threshold < 900.0) {
+      threshold.emplace_back(s.t - 0.5, s.threshold);
+      threshold.emplace_back(s.t + 0.5, s.threshold);
+    }
+  }
+  return threshold;
+}
+
 std::string decision_chart(followed const& one, std::vector<step> const& steps) {
   double high = 0.0;
   double low = 0.0;
@@ -128,16 +150,7 @@ std::string decision_chart(followed const& one, std::vector<step> const& steps) 
   for (double const y : ticks(bottom, top, 5)) p.y_tick(y, fmt::format("{}{:g}", y < 0.0 ? "\u2212" : "", std::abs(y)));
   time_axis(p, steps);
   mark_holes(p, one.steps, bottom, top, false);
-  std::vector<std::pair<double, double>> threshold;
-  for (step const& s : steps) {
-    std::string const style = appearance_of(s.why).style;
-    p.stem(s.t, 0.0, s.weighted, "stem " + style);
-    if (s.why > cppo::decision::kept_toward) p.dot(s.t, s.weighted, "dot " + style);
-    if (s.threshold < 900.0) {
-      threshold.emplace_back(s.t - 0.5, s.threshold);
-      threshold.emplace_back(s.t + 0.5, s.threshold);
-    }
-  }
+  points const threshold = draw_decisions(p, steps);
   p.line(threshold, "limit");
   if (bottom > 1.05 * low) {
     p.note(0.0, bottom, fmt::format("the limit goes down to \u2212{}", figure(-low)), "clipped");

@@ -34,10 +34,8 @@ std::string heads(study const& s) {
   return first + "</tr>" + second + "</tr>";
 }
 
-/// What the numbers show, in sentences that hold for any rollouts.
-std::string findings(study const& s) {
-  block const& last = s.blocks.back();
-  std::string text;
+/// The last number of updates up to which no trust region masks a token in a thousand; -2 if there is none.
+int last_quiet(study const& s) {
   int quiet = -2;
   for (block const& b : s.blocks) {
     bool any = false;
@@ -45,6 +43,14 @@ std::string findings(study const& s) {
     if (any) break;
     quiet = b.updates;
   }
+  return quiet;
+}
+
+/// What the numbers show, in sentences that hold for any rollouts.
+std::string findings(study const& s) {
+  block const& last = s.blocks.back();
+  std::string text;
+  int const quiet = last_quiet(s);
   if (quiet >= 0 && quiet != last.updates) {
     text += fmt::format("Up to {} update{}, none of these trust regions masks as much as one token in a thousand. ",
                         quiet, quiet == 1 ? "" : "s");

@@ -113,20 +113,37 @@ std::string notes(study const& s, provenance const& from) {
   return out;
 }
 
-std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::tokenizer const& words,
-                 provenance const& from, training const* trained) {
-  rollout const& r = rollouts[s.one.which];
+std::string begin_page() {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
       "<meta name=\"color-scheme\" content=\"light dark\"><title>cppo: which tokens may still teach?</title>"
       "<style>";
   out += style_sheet;
-  out +=
-      "</style></head><body><svg width=\"0\" height=\"0\" class=\"defs\" aria-hidden=\"true\"><pattern id=\"hatch\" "
-      "width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
-      "<path class=\"hatch-ground\" d=\"M0 0h4v4H0z\"/><path class=\"hatch-line\" d=\"M0 0v4\"/></pattern></svg><main>";
-  out += head(s, from, trained) + terms();
+  return out +
+         "</style></head><body><svg width=\"0\" height=\"0\" class=\"defs\" aria-hidden=\"true\">"
+         "<pattern id=\"hatch\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" "
+         "patternTransform=\"rotate(45)\">"
+         "<path class=\"hatch-ground\" d=\"M0 0h4v4H0z\"/><path class=\"hatch-line\" d=\"M0 0v4\"/></pattern>"
+         "</svg><main>";
+}
+
+std::string divergence_section(study const& s) {
+  return section(
+      "Which divergence",
+      std::string(
+          "The finer the partition of the vocabulary, the more drift it sees: Binary looks at the sampled token, "
+          "Top-K at the likeliest tokens too, Full at the whole vocabulary, as recorded with the rollouts. ") +
+          fmt::format("On the {} tokens of the {} responses that have lists; the times are those of {}.",
+                      grouped(s.comparisons.back().tokens), s.comparisons.back().responses,
+                      escaped(s.comparisons.back().regions.back())),
+      divergence_tables(s));
+}
+
+std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::tokenizer const& words,
+                 provenance const& from, training const* trained) {
+  rollout const& r = rollouts[s.one.which];
+  std::string out = begin_page() + head(s, from, trained) + terms();
   out += section("How much is masked",
                  s.blocks.size() > 1 ? "The older the rollouts, the more a trust region has to refuse."
                                      : "The share of tokens that each trust region refuses.",
@@ -136,17 +153,7 @@ std::string page(study const& s, std::vector<rollout> const& rollouts, trainer::
                  positions(s.blocks.back().rows));
   out += section("One response, token by token", about_one(s.one, r),
                  drift_charts(s.one) + coloured_text(s.one, r, words));
-  if (!s.comparisons.empty()) {
-    out += section(
-        "Which divergence",
-        std::string(
-            "The finer the partition of the vocabulary, the more drift it sees: Binary looks at the sampled token, "
-            "Top-K at the likeliest tokens too, Full at the whole vocabulary, as recorded with the rollouts. ") +
-            fmt::format("On the {} tokens of the {} responses that have lists; the times are those of {}.",
-                        grouped(s.comparisons.back().tokens), s.comparisons.back().responses,
-                        escaped(s.comparisons.back().regions.back())),
-        divergence_tables(s));
-  }
+  if (!s.comparisons.empty()) out += divergence_section(s);
   if (trained != nullptr) {
     out += section("Learning under each trust region", training_lead(*trained), training_charts(*trained),
                    "learning");

@@ -134,6 +134,22 @@ setting setting_to_follow(std::vector<setting> const& chosen) {
                            [&](setting const& a, setting const& b) { return rank(a) < rank(b); });
 }
 
+/// The rollout that the user names by its line, one of `members`.
+std::size_t wanted_rollout(std::vector<rollout> const& rollouts, std::vector<std::size_t> const& members, long line,
+                           score const& measure, int updates) {
+  auto const same = [&](rollout const& r) { return r.line == line; };
+  auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
+  if (found == rollouts.end()) {
+    throw input_error(fmt::format("--response {}: no such line in the rollouts", line));
+  }
+  auto const which = static_cast<std::size_t>(found - rollouts.begin());
+  if (!std::binary_search(members.begin(), members.end(), which)) {
+    throw input_error(
+        fmt::format("--response {}: that line lacks what {} needs {}", line, measure.label, after(updates)));
+  }
+  return which;
+}
+
 followed follow_one(std::vector<rollout> const& rollouts, int updates, score const& measure, setting const& s,
                     question const& q) {
   followed f;
@@ -141,16 +157,7 @@ followed follow_one(std::vector<rollout> const& rollouts, int updates, score con
   f.what = s;
   auto const members = having(rollouts, updates, measure.source);
   if (q.response) {
-    auto const same = [&](rollout const& r) { return r.line == *q.response; };
-    auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
-    if (found == rollouts.end()) {
-      throw input_error(fmt::format("--response {}: no such line in the rollouts", *q.response));
-    }
-    f.which = static_cast<std::size_t>(found - rollouts.begin());
-    if (!std::binary_search(members.begin(), members.end(), f.which)) {
-      throw input_error(
-          fmt::format("--response {}: that line lacks what {} needs {}", *q.response, measure.label, after(updates)));
-    }
+    f.which = wanted_rollout(rollouts, members, *q.response, measure, updates);
     f.chosen_by_user = true;
     f.steps = follow(rollouts, f.which, updates, s);
     return f;

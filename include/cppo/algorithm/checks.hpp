@@ -158,23 +158,27 @@ CPPO_ONCE_PER_CALL constexpr parameter_check check_horizon(loss_options const& o
                       "at most 2^48 under position_convention::fixed_horizon: pass the most tokens you sample"}});
 }
 
+/// Whether the columns of a batch are positions: not in a packed layout, nor in pieces.
+enum class columns_are : std::uint8_t { no_positions, positions };
 /// Checks that positions by column are asked of a padded batch only.
-CPPO_ONCE_PER_CALL constexpr parameter_check check_positions(loss_options const& o, bool has_columns) noexcept {
+CPPO_ONCE_PER_CALL constexpr parameter_check check_positions(loss_options const& o, columns_are columns) noexcept {
   auto const p = static_cast<double>(o.positions);
   return first_fault({{o.positions <= position_convention::padded_column, "positions", p,
                       "a value of position_convention: own_length is the paper's"},
-                     {o.positions != position_convention::padded_column || has_columns, "positions (padded_column)", p,
+                     {o.positions != position_convention::padded_column || columns == columns_are::positions,
+                      "positions (padded_column)", p,
                       "own_length or fixed_horizon in a packed layout and for pieces: those have no columns"}});
 }
 
 /// Checks all options that are numbers, in the order of their declaration.
 template <class Real>
 CPPO_ONCE_PER_CALL constexpr parameter_check check_options(loss_options const& o, layout const& l) noexcept {
-  bool const has_columns = !l.is_packed() && o.carries.empty() && o.totals.empty();
+  bool const whole_rows = !l.is_packed() && o.carries.empty() && o.totals.empty();
+  columns_are const columns = whole_rows ? columns_are::positions : columns_are::no_positions;
   return first_fault({
       {o.aggregate <= aggregation::seq_mean_token_sum_norm, "aggregate", static_cast<double>(o.aggregate),
        "a value of aggregation: token_sum is the default"},
-      check_normalizer<Real>(o, l), check_horizon(o), o.surrogate.check(), check_positions(o, has_columns),
+      check_normalizer<Real>(o, l), check_horizon(o), o.surrogate.check(), check_positions(o, columns),
       {o.bad_input <= on_bad_input::propagate, "bad_input", static_cast<double>(o.bad_input),
        "a value of on_bad_input: reject is the default"},
       {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,

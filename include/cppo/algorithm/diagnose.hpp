@@ -112,7 +112,7 @@ class diagnosis {
       d_.bad_mask_values += active == 2 ? 1 : 0;
       seen_token const t{number(argument::log_prob, b, i, active), number(argument::rollout_log_prob, b, i, active),
                          number(argument::advantage, b, i, active)};
-      if (layout_.on()) watch_layout(b, i, active == 1, t.advantage);
+      if (layout_.on()) watch_layout(b, i, {active == 1, t.advantage});
       if (active != 1) continue;
       bool const sound = count(t, inspect_token(batch_, range_, b, i), b, i);
       if (sound) {
@@ -130,9 +130,9 @@ class diagnosis {
   double number(argument a, index_t b, index_t i, std::uint8_t active) const noexcept {
     return active == 1 ? static_cast<double>(batch_.value(a, b, i)) : 0.0;
   }
-  void watch_layout(index_t b, index_t i, bool active, double advantage) noexcept {
+  void watch_layout(index_t b, index_t i, slot_in_rows here) noexcept {
     bool const above = b > 0 && batch_.active(b - 1, i) == 1;
-    layout_.see(active, advantage, above, above && active ? number(argument::advantage, b - 1, i, 1) : 0.0);
+    layout_.see(here, {above, above && here.active ? number(argument::advantage, b - 1, i, 1) : 0.0});
   }
   /// Counts a token. True if its log-probs can be compared.
   bool count(seen_token const& t, status const& found, index_t b, index_t i) noexcept {
@@ -193,9 +193,9 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& re
   constexpr bool unseen = detail::reports_only<typename Region::divergence_type>;  // the mask sees D = 0
   double const largest = unseen ? 0.0 : detail::largest_divergence(region.divergence());
   if (detail::out_of_reach(region.mask(), largest)) d.add(finding::threshold_out_of_reach, d.tokens);
-  if (!region.check()) d.add(finding::bad_parameter, d.tokens, true);
+  if (!region.check()) d.add_first(finding::bad_parameter, d.tokens);
   status const inputs = detail::check_inputs(batch, region);
-  if (inputs.code == status_code::missing_input) d.add(finding::missing_input, d.tokens, true);
+  if (inputs.code == status_code::missing_input) d.add_first(finding::missing_input, d.tokens);
   return d;
 }
 

@@ -11,6 +11,12 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// A slot, as far as it helps to tell rows from columns.
+struct slot_in_rows {
+  bool active = false;      ///< true if it holds a token
+  double advantage = 0.0;   ///< of the token
+};
+
 /// Watches R rows of W slots and finds out if the batch is W rows of R slots instead, or has its responses in columns.
 ///
 /// Other rows: whatever marks a new response (a first token after padding, another advantage) stands where one of W
@@ -31,15 +37,17 @@ class layout_watch {
   /// True if the extents are such that an exchange can be found.
   constexpr bool on() const noexcept { return on_; }
 
-  /// Takes the next slot, row by row. `active`: it is a token; `active_above`: the slot above it is one.
-  constexpr void see(bool active, double advantage, bool active_above, double advantage_above) noexcept {
+  /// Takes the next slot, row by row, and the one above it.
+  constexpr void see(slot_in_rows here, slot_in_rows above) noexcept {
     if (!on_) return;
+    bool const active = here.active;
+    double const advantage = here.advantage;
     if (at_ % width_ == 0) begin_row();
     bool const first = at_ == 0;
     if (!first && active && !was_active_) starts_.add(*this);
     if (!first && !active && was_active_) ends_.add(*this);
     if (!first && active && was_active_ && advantage != last_advantage_) changes_.add(*this);
-    if (at_ >= width_) see_column(active, active_above, advantage != advantage_above);
+    if (at_ >= width_) see_column(here, above);
     if (active && in_row_ > 0 && advantage != in_row_advantage_) ++(advantage > in_row_advantage_ ? rises_ : falls_);
     if (active) in_row_advantage_ = last_advantage_ = advantage;
     in_row_ += active ? 1 : 0;
@@ -78,14 +86,14 @@ class layout_watch {
     in_row_ = 0;
     shrinks_ = holed_ = waits_ = false;
   }
-  constexpr void see_column(bool active, bool above, bool unlike) noexcept {
-    grows_ = grows_ || (active && !above);
-    holed_ = holed_ || (active && waits_);
-    if (!active && above) {
+  constexpr void see_column(slot_in_rows here, slot_in_rows above) noexcept {
+    grows_ = grows_ || (here.active && !above.active);
+    holed_ = holed_ || (here.active && waits_);
+    if (!here.active && above.active) {
       shrinks_ = true;
       waits_ = waits_ || in_row_ > 0;
     }
-    if (active && above) ++(unlike ? unlike_above_ : like_above_);
+    if (here.active && above.active) ++(here.advantage != above.advantage ? unlike_above_ : like_above_);
   }
   /// Counts rows without a token, which should stand together. By chance any order of full and empty rows is as likely.
   constexpr void end_row() noexcept {

@@ -146,17 +146,23 @@ struct batch_diagnosis {
     return {ranked_, static_cast<std::size_t>(count_)};
   }
 
-  /// Adds a finding after those that account for more tokens, and after those that account for as many, unless
-  /// `before_equals`. Used by `diagnose`.
-  constexpr void add(finding f, index_t its_tokens, bool before_equals = false) noexcept {
+  /// Adds a finding after those that account for more tokens. `add_first` puts it before those that account for as
+  /// many, `add` after them. Used by `diagnose`.
+  /// @{
+  constexpr void add(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens); }
+  constexpr void add_first(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens + 1); }
+  /// @}
+
+ private:
+  /// Adds a finding after those of `least` tokens or more.
+  constexpr void insert(finding f, index_t its_tokens, index_t least) noexcept {
     if (has(f)) return;
     findings |= static_cast<unsigned>(f);
     int at = count_++;
-    for (; at > 0 && ranked_[at - 1].tokens < its_tokens + (before_equals ? 1 : 0); --at) ranked_[at] = ranked_[at - 1];
+    for (; at > 0 && ranked_[at - 1].tokens < least; --at) ranked_[at] = ranked_[at - 1];
     ranked_[at] = {f, its_tokens};
   }
 
- private:
   int count_ = 0;
   ranked_finding ranked_[22] = {};
 };

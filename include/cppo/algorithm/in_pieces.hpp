@@ -56,7 +56,8 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& region,
   if (!s.ok()) return s;
   s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
-  if (parameter_check const p = check_positions(options, false); !p) return out_of_range(argument::options, p);
+  parameter_check const p = check_positions(options, columns_are::no_positions);
+  if (!p) return out_of_range(argument::options, p);
   s = take_options(t, options);
   if (!s.ok()) return s;
   return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};

@@ -85,14 +85,14 @@ consteval lent_inputs lent_to() noexcept {
 
 // The lanes on which parts are checked, and the functions that make the compiler check the parts' bodies.
 template <class M>
-using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), true>>;
+using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), divergence_is::known>>;
 /// A mask's excess may ask for S and W as numbers, whether the mask declares so or not.
 template <class M>
-using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), true>>;
+using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), divergence_is::known>>;
 template <class D>
-using score_probe = lane<probe_register<needs::none, lent_to<D>(), false>>;
+using score_probe = lane<probe_register<needs::none, lent_to<D>(), divergence_is::unknown>>;
 /// The lane for parts that see no token: weights, gates, and divergences of two numbers.
-using plain_probe = lane<probe_register<needs::none, lent_inputs::none, false>>;
+using plain_probe = lane<probe_register<needs::none, lent_inputs::none, divergence_is::unknown>>;
 
 template <class P, class... Args>
 constexpr auto ask_call(P const& p, Args const&... args) { return p(args...); }

@@ -28,45 +28,51 @@ struct exp_parts {
 template <class T>
 inline constexpr T exp_floor = std::is_same_v<T, float> ? T(-86.5) : T(-700);
 
-/// e^x for exp_floor <= x <= 88.37 (float; beyond it 2^n is infinite) or 700 (double). Float: a polynomial of degree 7
-/// in Estrin's scheme, 1 ulp. Double: degree 13, Horner's scheme.
+/// e^x for exp_floor <= x <= 88.37 (beyond it 2^n is infinite): a polynomial of degree 7 in Estrin's scheme, 1 ulp.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_floats(V x) noexcept {
+  V const magic(12583039.0F);  // 1.5 * 2^23 + 127
+  V const t = x * V(1.44269504F) + magic;
+  V const s = V::from_raw(V::ops::to_exponent(t.raw()));
+  V const n = t - magic;
+  V r = x - exact_product(n, V(0x1.62e4p-1F));
+  r = r - exact_product(n, V(0x1.7f7ep-20F));
+  V const r2 = r * r;
+  V const lo = V(0x1.555554p-3F) * r + V(0.5F);
+  V const top = V(0x1.9e7c8ep-13F) * r + V(0x1.6d3a66p-10F);
+  V const hi = top * r2 + (V(0x1.1112d4p-7F) * r + V(0x1.5554f8p-5F));
+  V const tail = r2 * (hi * r2 + lo);
+  return {tail + r, s, tail};
+}
+/// e^x for exp_floor <= x <= 700: a polynomial of degree 13 in Horner's scheme.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_doubles(V x) noexcept {
+  V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
+  V const t = x * V(1.4426950408889634) + magic;
+  V const s = V::from_raw(V::ops::to_exponent(t.raw()));
+  V const n = t - magic;
+  V r = x - exact_product(n, V(0x1.62e42fefap-1));
+  r = r - n * V(0x1.cf79abc9e3b3ap-40);
+  V q(1.0 / 6227020800.0);  // 1 / 13!
+  q = q * r + V(1.0 / 479001600.0);
+  q = q * r + V(1.0 / 39916800.0);
+  q = q * r + V(1.0 / 3628800.0);
+  q = q * r + V(1.0 / 362880.0);
+  q = q * r + V(1.0 / 40320.0);
+  q = q * r + V(1.0 / 5040.0);
+  q = q * r + V(1.0 / 720.0);
+  q = q * r + V(1.0 / 120.0);
+  q = q * r + V(1.0 / 24.0);
+  q = q * r + V(1.0 / 6.0);
+  q = q * r + V(0.5);
+  V const tail = (r * r) * q;
+  return {tail + r, s, tail};
+}
+/// e^x by the type of V's elements.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcept {
-  if constexpr (std::is_same_v<typename V::value_type, float>) {
-    V const magic(12583039.0F);  // 1.5 * 2^23 + 127
-    V const t = x * V(1.44269504F) + magic;
-    V const s = V::from_raw(V::ops::to_exponent(t.raw()));
-    V const n = t - magic;
-    V r = x - exact_product(n, V(0x1.62e4p-1F));
-    r = r - exact_product(n, V(0x1.7f7ep-20F));
-    V const r2 = r * r;
-    V const lo = V(0x1.555554p-3F) * r + V(0.5F);
-    V const top = V(0x1.9e7c8ep-13F) * r + V(0x1.6d3a66p-10F);
-    V const hi = top * r2 + (V(0x1.1112d4p-7F) * r + V(0x1.5554f8p-5F));
-    V const tail = r2 * (hi * r2 + lo);
-    return {tail + r, s, tail};
-  } else {
-    V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
-    V const t = x * V(1.4426950408889634) + magic;
-    V const s = V::from_raw(V::ops::to_exponent(t.raw()));
-    V const n = t - magic;
-    V r = x - exact_product(n, V(0x1.62e42fefap-1));
-    r = r - n * V(0x1.cf79abc9e3b3ap-40);
-    V q(1.0 / 6227020800.0);  // 1 / 13!
-    q = q * r + V(1.0 / 479001600.0);
-    q = q * r + V(1.0 / 39916800.0);
-    q = q * r + V(1.0 / 3628800.0);
-    q = q * r + V(1.0 / 362880.0);
-    q = q * r + V(1.0 / 40320.0);
-    q = q * r + V(1.0 / 5040.0);
-    q = q * r + V(1.0 / 720.0);
-    q = q * r + V(1.0 / 120.0);
-    q = q * r + V(1.0 / 24.0);
-    q = q * r + V(1.0 / 6.0);
-    q = q * r + V(0.5);
-    V const tail = (r * r) * q;
-    return {tail + r, s, tail};
-  }
+  if constexpr (std::is_same_v<typename V::value_type, float>) return exp_core_of_floats(x);
+  else return exp_core_of_doubles(x);
 }
 
 /// log x in double. x = 2^k m with m in [sqrt(1/2), sqrt 2), and log m by the series of 2 artanh((m - 1) / (m + 1)).

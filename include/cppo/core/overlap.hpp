@@ -35,8 +35,8 @@ struct footprint {
 };
 
 /// The footprint of rows and columns of elements. `down` and `across` are the strides, in elements.
-CPPO_ONCE_PER_CALL inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns, index_t down,
-                              index_t across) noexcept {
+CPPO_ONCE_PER_CALL inline footprint footprint_of(void const* data, element_type type, index_t rows, index_t columns,
+                                                 index_t down, index_t across) noexcept {
   if (data == nullptr || rows <= 0 || columns <= 0) return {};
   index_t const size = size_of(type);
   footprint f{reinterpret_cast<std::uintptr_t>(data), size, {down == 0 ? 1 : rows, across == 0 ? 1 : columns}, {0, 0}};

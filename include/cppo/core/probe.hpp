@@ -15,13 +15,16 @@ CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) n
   return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
 
-/// The register type on which a part is checked. The part declares `Declared` and reads `Lent`. `Scored`: D_t and what
-/// follows from it are known when the part is asked.
-template <needs Declared, lent_inputs Lent, bool Scored>
+/// Whether D_t, and what follows from it, is known when a part is asked.
+enum class divergence_is : std::uint8_t { unknown, known };
+
+/// The register type on which a part is checked. The part declares `Declared` and reads `Lent`; `Known` says whether
+/// D_t is known when it is asked.
+template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct probe_register {};
 
-template <needs Declared, lent_inputs Lent, bool Scored>
-struct register_ops<probe_register<Declared, Lent, Scored>> : register_ops<float> {};
+template <needs Declared, lent_inputs Lent, divergence_is Known>
+struct register_ops<probe_register<Declared, Lent, Known>> : register_ops<float> {};
 
 /// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
@@ -30,12 +33,12 @@ struct permitted {
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
-template <needs Declared, lent_inputs Lent, bool Scored>
-struct permitted<lane<probe_register<Declared, Lent, Scored>>> {
-  static constexpr bool scored = Scored;
+template <needs Declared, lent_inputs Lent, divergence_is Known>
+struct permitted<lane<probe_register<Declared, Lent, Known>>> {
+  static constexpr bool scored = Known == divergence_is::known;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
-    return Scored && (Declared | wanted) == Declared;
+    return scored && (Declared | wanted) == Declared;
   }
 };
 

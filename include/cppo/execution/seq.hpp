@@ -16,7 +16,7 @@ template <class Real>
 class seq_walk {
  public:
   constexpr seq_walk(checked_call<Real> const& t, index_t b) noexcept
-      : call_(t), b_(b), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(t.wants_trace()) {}
+      : call_(t), b_(b), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(wanted_trace(t)) {}
 
  protected:
   constexpr slot look(index_t i) const noexcept {
@@ -30,7 +30,7 @@ class seq_walk {
   index_t b_;
   index_t slots_;
   response_count count_;
-  bool traces_;
+  trace_values traces_;
 };
 
 /// One response under `seq`. Every other executor must give its bits.
@@ -93,7 +93,7 @@ class seq_response : seq_walk<Real> {
     position<V> const at(by_column ? i + 1 : before.count + 1);
     t.set_weight(at, whole, schedule_for(task_.region.weight(), task_.schedule_length(whole.length))(at));
     Real const extra_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
-    auto const d = decide_token(task_, t, s == slot::bad, extra_weight, task_.scale(whole.length), before, traces_);
+    auto const d = decide_token(task_, t, s, extra_weight, task_.scale(whole.length), before, traces_);
     task_.write(b_, i, d.record);
     if (task_.reports) report_token(d, rank, at[0], whole.length, sums, diagnostics);
     before = before + prefix_step(t);

@@ -39,7 +39,9 @@ struct simd_inspection {
 template <class Region>
 struct simd_execution<float, Region> {
   static outcome_fold execute(simd_t how, task<float, Region> const& t) {
-    auto const run = [&t](index_t b, std::vector<float>& scratch) { return simd_response<Region>(t, b, scratch).run(); };
+    auto const run = [&t](index_t b, std::vector<float>& scratch) {
+      return simd_response<Region>(t, b, scratch).run();
+    };
     return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
   }
 };

@@ -51,34 +51,54 @@ struct captured_run {
 /// The value in output buffers before a call, by which a slot that is not written is found.
 inline constexpr double unwritten = 77.0;
 
+/// What a run asks for.
+enum class asks_for : std::uint8_t {
+  no_trace,  ///< loss, gradient and mask, as a trainer does
+  trace,     ///< every output
+};
+
+namespace kernels {
+
+/// Runs one call on a view of `slots` slots. It asks for the first `columns` outputs, and for a report if there are
+/// more than three.
+template <class Executor, class Real, class Region>
+void capture_columns(captured_run<Real>& r, std::size_t columns, Executor const& executor,
+                     rollout_batch_view<Real> const& batch, std::size_t slots, Region const& region,
+                     loss_options const& options) {
+  for (std::size_t c = 0; c < columns; ++c) r.column[c].assign(slots, static_cast<Real>(unwritten));
+  std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
+  auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
+  loss_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
+  if (columns > captured_without_trace) {
+    o.gate = out(captured::gate);
+    o.report = &r.diagnostics;
+  }
+  if (columns == captured_outputs) {
+    o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
+               .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
+               .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
+               .excess = out(captured::excess), .decision = out(captured::decision)};
+  }
+  r.outcome = policy_loss(executor, batch, region, o, options);
+  r.column[0].assign(mask.begin(), mask.end());
+}
+
+}  // namespace kernels
+
 /// Runs a call on a view of `slots` slots. Without trace it asks for loss, gradient and mask alone, as a trainer does,
 /// for which executors have their fastest path. With trace it is run twice, because some executors have another path
 /// for calls that also make a report. The second call's outputs are kept, except the trace, which is the first one's;
 /// slots in which the two differ hold `unwritten`.
 template <class Executor, class Real, class Region>
 captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Real> const& batch, std::size_t slots,
-                                Region const& region, loss_options const& options, bool with_trace = true) {
+                                Region const& region, loss_options const& options,
+                                asks_for asked = asks_for::trace) {
   captured_run<Real> r;
   auto const call = [&](std::size_t columns) {
-    for (std::size_t c = 0; c < columns; ++c) r.column[c].assign(slots, static_cast<Real>(unwritten));
-    std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
-    auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
-    loss_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
-    if (columns > captured_without_trace) {
-      o.gate = out(captured::gate);
-      o.report = &r.diagnostics;
-    }
-    if (columns == captured_outputs) {
-      o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
-                 .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
-                 .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
-                 .excess = out(captured::excess), .decision = out(captured::decision)};
-    }
-    r.outcome = policy_loss(executor, batch, region, o, options);
-    r.column[0].assign(mask.begin(), mask.end());
+    kernels::capture_columns(r, columns, executor, batch, slots, region, options);
   };
-  call(with_trace ? captured_outputs : captured_without_trace);
-  if (!with_trace) return r;
+  call(asked == asks_for::trace ? captured_outputs : captured_without_trace);
+  if (asked == asks_for::no_trace) return r;
   constexpr std::size_t both = captured_without_trace + 1;
   std::vector<Real> traced[both];
   for (std::size_t c = 0; c < both; ++c) traced[c] = r.column[c];
@@ -96,8 +116,8 @@ captured_run<Real> capture_view(Executor const& executor, rollout_batch_view<Rea
 template <class Executor, element T, class Region>
 captured_run<typename generated_batch<T>::real> capture(Executor const& executor, generated_batch<T> const& batch,
                                                         Region const& region, loss_options const& options,
-                                                        bool with_trace = true) {
-  return capture_view(executor, batch.view(), static_cast<std::size_t>(batch.slots()), region, options, with_trace);
+                                                        asks_for asked = asks_for::trace) {
+  return capture_view(executor, batch.view(), static_cast<std::size_t>(batch.slots()), region, options, asked);
 }
 
 /// True if both have the same bits.

@@ -30,16 +30,17 @@ class batch_check {
     if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome));
     difference const stray = nonzero_excluded(batch_, whole_);
     if (stray.found) log_.fail("+0 at excluded slots", stray, batch_.rows());
-    compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, true);
-    compare_with("seq without trace", runner_.run(0, batch_, options_, false), batch_, {}, false);
+    compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, compared::all);
+    auto const without_trace = [&](std::size_t k) { return runner_.run(k, batch_, options_, asks_for::no_trace); };
+    compare_with("seq without trace", without_trace(0), batch_, {}, compared::outputs);
     for (std::size_t k = 1; k < runner_.executors(); ++k) {
-      compare_with(runner_.name(k), runner_.run(k, batch_, options_), batch_, {}, true);
-      compare_with(runner_.name(k) + " without trace", runner_.run(k, batch_, options_, false), batch_, {}, false);
+      compare_with(runner_.name(k), runner_.run(k, batch_, options_), batch_, {}, compared::all);
+      compare_with(runner_.name(k) + " without trace", without_trace(k), batch_, {}, compared::outputs);
     }
     for (int p = 0; p < poisons; ++p) {
       generated_batch<T> poisoned = batch_;
       poisoned.refill_excluded(p);
-      compare_with("poison in excluded slots", runner_.run(0, poisoned, options_), poisoned, {}, true);
+      compare_with("poison in excluded slots", runner_.run(0, poisoned, options_), poisoned, {}, compared::all);
     }
     if (options_.positions != position_convention::padded_column) rearrange_all();
   }
@@ -55,50 +56,54 @@ class batch_check {
         slots += row.size();
       }
     }
-    rearranged_batch<T> const big = rearranged(batch_, std::move(many), true);
+    rearranged_batch<T> const big = rearranged(batch_, std::move(many), arrangement::packed);
     captured_run<real> const plain = runner_.run(0, big.batch, options_);
     for (std::size_t k = 1; k < runner_.executors(); ++k) {
       captured_run<real> const run = runner_.run(k, big.batch, options_);
-      compare_with(runner_.name(k) + ", many responses", run, big.batch, big.source, false);
+      compare_with(runner_.name(k) + ", many responses", run, big.batch, big.source, compared::outputs);
       bool const reports_agree = same_bits(run.diagnostics, plain.diagnostics);
       if (!reports_agree) log_.fail(runner_.name(k) + ", many responses", "the report differs");
     }
   }
 
  private:
+  /// What of two runs must agree.
+  enum class compared : std::uint8_t { outputs, all };
+
   void compare_with(std::string_view what, captured_run<real> const& got, generated_batch<T> const& batch,
-                    std::vector<index_t> const& source, bool reports) {
+                    std::vector<index_t> const& source, compared what_of_it) {
     slot_rows const rows = batch.rows_and_spare();
     difference const d = compare(got, whole_, rows, source);
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
     if (d.found) log_.fail(what, d, rows);
     if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome));
-    if (reports && !same_bits(got.diagnostics, whole_.diagnostics)) log_.fail(what, "the report differs");
+    bool const reports_agree = what_of_it == compared::outputs || same_bits(got.diagnostics, whole_.diagnostics);
+    if (!reports_agree) log_.fail(what, "the report differs");
   }
 
-  void arrange(std::string_view what, slot_rows rows, bool packed, bool reports) {
-    rearranged_batch<T> const other = rearranged(batch_, std::move(rows), packed);
+  void arrange(std::string_view what, slot_rows rows, arrangement how, compared what_of_it = compared::all) {
+    rearranged_batch<T> const other = rearranged(batch_, std::move(rows), how);
     captured_run<real> const run = runner_.run(0, other.batch, options_);
-    compare_with(what, run, other.batch, other.source, reports);
+    compare_with(what, run, other.batch, other.source, what_of_it);
   }
 
   void rearrange_all() {
-    arrange("holes removed", batch_.rows(true), true, true);
+    arrange("holes removed", batch_.token_rows(), arrangement::packed);
     slot_rows wider = batch_.rows();
     for (std::size_t b = 0; b < wider.size(); ++b) {
       wider[b].insert(wider[b].begin(), b % 3, -1);
       wider[b].insert(wider[b].end(), 5, -1);
     }
-    arrange("wider padding", std::move(wider), false, true);
+    arrange("wider padding", std::move(wider), arrangement::padded);
     slot_rows reversed = batch_.rows();
     std::reverse(reversed.begin(), reversed.end());
-    arrange("responses in another order", reversed, true, false);
+    arrange("responses in another order", reversed, arrangement::packed, compared::outputs);
     cut_in_three();
     if (options_.aggregate != token_sum && options_.normalizer == 0.0) return;  // the rest changes the batch's counts
     std::vector<index_t> const shortest = cuttable();
     for (index_t b = 0; b < batch_.responses; ++b) {
-      rearranged_batch<T> const alone = rearranged(batch_, {batch_.row(b)}, true);
+      rearranged_batch<T> const alone = rearranged(batch_, {batch_.row(b)}, arrangement::packed);
       difference const d = compare(runner_.run(0, alone.batch, options_), whole_, alone.batch.rows(), alone.source);
       if (d.found) log_.fail("one response alone", d, alone.batch.rows());
     }
@@ -119,18 +124,18 @@ class batch_check {
   void run_pieces(std::string_view what, slot_rows rows, std::vector<index_t> const& response_of,
                   std::vector<index_t> const& order_of, index_t responses, generated_batch<T> const& from,
                   captured_run<real> const& expected) {
-    rearranged_batch<T> const pieces = rearranged(from, std::move(rows), true);
+    rearranged_batch<T> const pieces = rearranged(from, std::move(rows), arrangement::packed);
     piece_plan const plan = runner_.plan(pieces.batch.view(), response_of, order_of, responses, options_);
     loss_options o = options_;
     o.carries = plan.carries;
     o.totals = plan.totals;
     slot_rows const cut = pieces.batch.rows();
     for (std::size_t k = 0; k < runner_.executors(); ++k) {
-      for (bool const with_trace : {true, false}) {
-        difference const d = compare(runner_.run(k, pieces.batch, o, with_trace), expected, cut, pieces.source);
-        log_.count(pieces.source.size() * (with_trace ? captured_outputs : captured_without_trace));
-        if (d.found)
-          log_.fail(std::string(what) + " on " + runner_.name(k) + (with_trace ? "" : " without trace"), d, cut);
+      for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
+        bool const traced = asked == asks_for::trace;
+        difference const d = compare(runner_.run(k, pieces.batch, o, asked), expected, cut, pieces.source);
+        log_.count(pieces.source.size() * (traced ? captured_outputs : captured_without_trace));
+        if (d.found) log_.fail(std::string(what) + " on " + runner_.name(k) + (traced ? "" : " without trace"), d, cut);
       }
     }
   }
@@ -154,7 +159,7 @@ class batch_check {
 
   /// Runs one short response, cut in every possible way.
   void cut_everywhere(std::vector<index_t> const& slots) {
-    rearranged_batch<T> const uncut = rearranged(batch_, {slots}, true);
+    rearranged_batch<T> const uncut = rearranged(batch_, {slots}, arrangement::packed);
     slot_rows rows;
     std::vector<index_t> response_of, order_of;
     index_t const ways = index_t{1} << (slots.size() - 1);

@@ -27,7 +27,7 @@ class lane_check {
   /// Checks all responses.
   void check() {
     for (index_t b = 0; b < batch_.responses && log_.ok(); ++b) {
-      row_ = batch_.row(b, true);
+      row_ = batch_.token_row(b);
       response_ = b;
       whole_.length = static_cast<index_t>(row_.size());
       for (first_ = 0; first_ < row_.size(); first_ += 4) group();

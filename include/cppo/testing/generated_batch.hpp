@@ -94,12 +94,16 @@ struct generated_batch {
   index_t first(index_t b) const noexcept { return packed ? offsets[static_cast<std::size_t>(b)] : b * width; }
   /// Slots of response b.
   index_t slots_of(index_t b) const noexcept { return packed ? first(b + 1) - first(b) : width; }
-  /// The slots of response b in order: all, or only those with a token.
-  std::vector<index_t> row(index_t b, bool only_tokens = false) const {
+  /// The slots of response b in order.
+  std::vector<index_t> row(index_t b) const {
     std::vector<index_t> slots;
-    for (index_t i = first(b); i < first(b) + slots_of(b); ++i) {
-      if (!only_tokens || valid[static_cast<std::size_t>(i)] != 0) slots.push_back(i);
-    }
+    for (index_t i = first(b); i < first(b) + slots_of(b); ++i) slots.push_back(i);
+    return slots;
+  }
+  /// The slots of response b that hold a token.
+  std::vector<index_t> token_row(index_t b) const {
+    std::vector<index_t> slots = row(b);
+    std::erase_if(slots, [this](index_t i) { return valid[static_cast<std::size_t>(i)] == 0; });
     return slots;
   }
   /// The slots of no response.
@@ -111,9 +115,15 @@ struct generated_batch {
     return slots;
   }
   /// The slots of every response.
-  slot_rows rows(bool only_tokens = false) const {
+  slot_rows rows() const {
     slot_rows all;
-    for (index_t b = 0; b < responses; ++b) all.push_back(row(b, only_tokens));
+    for (index_t b = 0; b < responses; ++b) all.push_back(row(b));
+    return all;
+  }
+  /// The slots of every response that hold a token.
+  slot_rows token_rows() const {
+    slot_rows all;
+    for (index_t b = 0; b < responses; ++b) all.push_back(token_row(b));
     return all;
   }
   /// The slots of every response, and last those of no response.

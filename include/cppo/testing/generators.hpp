@@ -149,7 +149,7 @@ class batch_generator {
   void draw_response(index_t b) {
     auto const how = static_cast<drift>(random_.below(7));
     double const group_advantage = random_.chance(0.1) ? 0.0 : random_.normal();
-    for (index_t const slot : batch_.row(b, true)) {
+    for (index_t const slot : batch_.token_row(b)) {
       auto const i = static_cast<std::size_t>(slot);
       draw const d = draw_token(how, group_advantage);
       batch_.log_prob[i] = stored<T>(d.log_p);

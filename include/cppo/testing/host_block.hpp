@@ -75,6 +75,7 @@ template <int Threads, class Real, class Region>
 class host_kernels {
   using block = host_block<Threads>;
   using job = cppo::detail::task<Real, Region>;
+  using body_for = cppo::detail::body_for;
 
  public:
   /// Runs a call. Returns its status and, if `wanted` is not null, its report.
@@ -91,7 +92,7 @@ class host_kernels {
       prepare_call(threads, buckets, t, memory_);
     }
     if (t.needs_sweep() && memory_.state->refused.ok()) {
-      each_response<false>(t, [this](auto& body, index_t b) { memory_.tokens[b] = body.count(); });
+      each_response<body_for::any>(t, [this](auto& body, index_t b) { memory_.tokens[b] = body.count(); });
       conclude_count(threads, t, memory_);
     }
     if (!memory_.state->refused.ok()) return memory_.state->refused;
@@ -100,8 +101,8 @@ class host_kernels {
       if (done[static_cast<std::size_t>(b)] == 0)
         done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
     };
-    if (is_usual(t)) each_response<true>(t, decide);
-    each_response<false>(t, decide);
+    if (is_usual(t)) each_response<body_for::usual>(t, decide);
+    each_response<body_for::any>(t, decide);
     if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
@@ -111,9 +112,9 @@ class host_kernels {
   }
 
  private:
-  template <bool Usual, class F>
+  template <body_for Calls, class F>
   void each_response(job const& t, F const& f) {
-    using body_type = cppo::detail::block_response<block, Real, Region, Usual>;
+    using body_type = cppo::detail::block_response<block, Real, Region, Calls>;
     auto const shared = std::make_unique<typename body_type::storage>();
     layout const& l = t.batch.shape();
     for (index_t k = 0; k < l.responses(); ++k) {

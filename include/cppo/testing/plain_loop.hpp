@@ -83,7 +83,7 @@ class plain_walk {
     }
     r_.steady.assign(slots, 1);
     for (index_t b = 0; b < batch_.responses; ++b) {
-      auto const n = static_cast<index_t>(batch_.row(b, true).size());
+      auto const n = static_cast<index_t>(batch_.token_row(b).size());
       counts_ = counts_ + batch_counts{n, n > 0 ? 1 : 0};
     }
     for (index_t b = 0; b < batch_.responses; ++b) response(b);
@@ -101,7 +101,7 @@ class plain_walk {
   }
 
   void response(index_t b) {
-    std::vector<index_t> const row = batch_.row(b, true);
+    std::vector<index_t> const row = batch_.token_row(b);
     std::vector<double> scores;
     for (index_t const slot : row) {
       top_k_row<double> lists;

@@ -60,8 +60,8 @@ class region_runner {
   /// Runs a call on executor k.
   template <element T>
   captured_run<Real> run(std::size_t k, generated_batch<T> const& batch, loss_options const& options,
-                         bool with_trace = true) const {
-    return runs_[k](batch.view(), static_cast<std::size_t>(batch.slots()), options, with_trace);
+                         asks_for asked = asks_for::trace) const {
+    return runs_[k](batch.view(), static_cast<std::size_t>(batch.slots()), options, asked);
   }
   /// Finds carries and totals of pieces.
   piece_plan plan(view const& pieces, std::span<index_t const> response_of, std::span<index_t const> order_of,
@@ -73,13 +73,13 @@ class region_runner {
   template <class Region, class Executor>
   void bind(Region const& region, std::string_view name, Executor const& executor) {
     names_.emplace_back(name);
-    runs_.push_back([region, executor](view const& v, std::size_t slots, loss_options const& o, bool with_trace) {
-      return capture_view(executor, v, slots, region, o, with_trace);
+    runs_.push_back([region, executor](view const& v, std::size_t slots, loss_options const& o, asks_for asked) {
+      return capture_view(executor, v, slots, region, o, asked);
     });
   }
 
   std::vector<std::string> names_;
-  std::vector<std::function<captured_run<Real>(view const&, std::size_t, loss_options const&, bool)>> runs_;
+  std::vector<std::function<captured_run<Real>(view const&, std::size_t, loss_options const&, asks_for)>> runs_;
   std::function<piece_plan(view const&, std::span<index_t const>, std::span<index_t const>, index_t,
                            loss_options const&)> plan_;
 };

@@ -82,8 +82,9 @@ cut_responses random_cuts(generated_batch<T> const& batch, random_source& random
 // Plans and runs the pieces; every output must have the bits of `whole`.
 template <class Executor, class T, class Region, class Run>
 std::string run_pieces(Executor const& executor, generated_batch<T> const& batch, cut_responses const& cut,
-                       Region const& region, Run const& whole, cppo::loss_options options = {}, bool packed = true) {
-  rearranged_batch<T> const pieces = rearranged(batch, cut.rows, packed);
+                       Region const& region, Run const& whole, cppo::loss_options options = {},
+                       arrangement how = arrangement::packed) {
+  rearranged_batch<T> const pieces = rearranged(batch, cut.rows, how);
   cppo::piece_plan const plan =
       plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses, options);
   options.carries = plan.carries;
@@ -97,7 +98,8 @@ std::string run_pieces(Executor const& executor, generated_batch<T> const& batch
   if (!cppo_test::same_status(got.outcome, whole.outcome)) return "status " + std::string(got.outcome.message());
   std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
   if (!wrong.empty()) return wrong;
-  return unlike(capture(executor, pieces.batch, region, options, false), whole, pieces.batch.rows(), pieces.source);
+  auto const untraced = capture(executor, pieces.batch, region, options, asks_for::no_trace);
+  return unlike(untraced, whole, pieces.batch.rows(), pieces.source);
 }
 
 // One response of n slots whose tokens lie near the edges of budget and threshold.
@@ -173,7 +175,7 @@ bool same_totals(cppo::response_summary const& a, cppo::response_summary const& 
 // Plans a cut of one response, or many cuts of it.
 template <class T, class Region>
 cppo::piece_plan plan_of(generated_batch<T> const& batch, cut_responses const& cut, Region const& region) {
-  auto const pieces = rearranged(batch, cut.rows, true);
+  auto const pieces = rearranged(batch, cut.rows, arrangement::packed);
   return plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses);
 }
 
@@ -186,14 +188,14 @@ std::string cuts_by_pieces(generated_batch<T> const& batch, Region const& region
   for (index_t const slot : slots) one_by_one.add({slot}, 0, slot);
   cppo::piece_plan const slot_by_slot = plan_of(batch, one_by_one, region);
   distinct_pieces const distinct(static_cast<index_t>(slots.size()));
-  rearranged_batch<T> const pieces = rearranged(batch, distinct.all.rows, true);
+  rearranged_batch<T> const pieces = rearranged(batch, distinct.all.rows, arrangement::packed);
   std::vector<cppo::prefix_sums> carries;
   for (index_t const i : distinct.from) carries.push_back(slot_by_slot.carries[static_cast<std::size_t>(i)]);
   std::vector<cppo::response_summary> const totals(carries.size(), slot_by_slot.totals[0]);
   cppo::loss_options const options{.carries = carries, .totals = totals};
   for (auto const& got :
        {capture(cppo::seq, pieces.batch, region, options), capture(cppo::simd, pieces.batch, region, options),
-        capture(cppo::simd, pieces.batch, region, options, false)}) {
+        capture(cppo::simd, pieces.batch, region, options, asks_for::no_trace)}) {
     std::string const wrong = unlike(got, whole, pieces.batch.rows(), pieces.source);
     if (!wrong.empty()) return wrong;
   }
@@ -230,7 +232,7 @@ void check_random_cuts(Executor const& executor, std::uint64_t seeds, generator_
       auto const whole = capture(executor, batch, region, {});
       cut_responses const cut = random_cuts(batch, random).shuffled(random);
       INFO(name << ", seed " << seed);
-      REQUIRE(run_pieces(executor, batch, cut, region, whole, {}, seed % 3 != 0) == "");
+      REQUIRE(run_pieces(executor, batch, cut, region, whole, {}, packed_if(seed % 3 != 0)) == "");
     }
   });
 }
@@ -295,7 +297,7 @@ TEST_CASE("F23_every_cut: pieces in one call scale like the uncut responses unde
       auto const whole = capture(cppo::seq, batch, region, options);
       cut_responses const cut = random_cuts(batch, random).shuffled(random);
       INFO(name << ", seed " << seed);
-      REQUIRE(run_pieces(cppo::seq, batch, cut, region, whole, options, seed % 3 != 0) == "");
+      REQUIRE(run_pieces(cppo::seq, batch, cut, region, whole, options, packed_if(seed % 3 != 0)) == "");
       REQUIRE(run_pieces(cppo::simd.with_threads(2, 1), batch, cut, region, whole, options) == "");
     }
   });
@@ -332,11 +334,11 @@ TEST_CASE("reports of ranks that hold pieces add up to the report of the whole")
   cut.add({3, 4}, 0, 1);
   cut.add({5, 6, 7}, 0, 2);
   cut.responses = 1;
-  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, arrangement::packed);
   cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 1);
   cppo::report sum;
   for (std::size_t k : {2U, 0U, 1U}) {
-    rearranged_batch<float> const one = rearranged(batch, {cut.rows[k]}, true);
+    rearranged_batch<float> const one = rearranged(batch, {cut.rows[k]}, arrangement::packed);
     cppo::loss_options const o{.carries = std::span(plan.carries).subspan(k, 1),
                                .totals = std::span(plan.totals).subspan(k, 1)};
     cppo::report const r = capture(cppo::simd, one.batch, region, o).diagnostics;
@@ -384,7 +386,7 @@ TEST_CASE("a bad token in one piece rejects every piece of its response and no o
     for (index_t k = 0; k < 3; ++k) cut.add({6 * b + 2 * k, 6 * b + 2 * k + 1}, b, k);
   }
   cut.responses = 2;
-  rearranged_batch<float> const pieces = rearranged(two, cut.rows, true);
+  rearranged_batch<float> const pieces = rearranged(two, cut.rows, arrangement::packed);
   auto const region = cppo::fixed_cppo();
   cppo::piece_plan const plan = plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, 2);
   cppo::loss_options const options{.aggregate = how, .carries = plan.carries, .totals = plan.totals};
@@ -408,7 +410,7 @@ TEST_CASE("a rejected response may be longer than the fixed horizon, whole or in
   cut_responses cut;
   cut.responses = 1;
   for (index_t k = 0; k < 3; ++k) cut.add({2 * k, 2 * k + 1}, 0, k);
-  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+  rearranged_batch<float> const pieces = rearranged(batch, cut.rows, arrangement::packed);
   auto const region = cppo::fixed_cppo();
   cppo::loss_options o{.horizon = 4, .positions = cppo::position_convention::fixed_horizon};
   CHECK(capture(cppo::seq, batch, region, o).outcome.code == cppo::status_code::log_prob_invalid);
@@ -452,7 +454,7 @@ TEST_CASE("with bad input excluded, pieces equal the uncut response") {
     cppo::loss_options const options{.bad_input = how};
     auto whole = capture(cppo::seq, batch, region, options);
     cut_responses const cut = every_cut(batch.row(0));
-    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, arrangement::packed);
     cppo::piece_plan const plan =
         plan_pieces(pieces.batch.view(), region, cut.response_of, cut.order_of, cut.responses, options);
     cppo::loss_options in_pieces = options;
@@ -471,7 +473,7 @@ TEST_CASE("the passes called one by one give what plan_pieces gives") {
     generated_batch<float> const batch = generate<float>(21, {.max_responses = 1, .max_length = 60});
     random_source random(4);
     cut_responses const cut = random_cuts(batch, random);
-    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, true);
+    rearranged_batch<float> const pieces = rearranged(batch, cut.rows, arrangement::packed);
     auto const view = pieces.batch.view();
     cppo::piece_plan const plan = plan_pieces(view, region, cut.response_of, cut.order_of, cut.responses);
 
@@ -494,7 +496,7 @@ TEST_CASE("the passes called one by one give what plan_pieces gives") {
       before = before + sum_piece(view, region, b, total, before.count);
     }
     CHECK(before.count == total.length);
-    CHECK(total.length == static_cast<index_t>(batch.row(0, true).size()));
+    CHECK(total.length == static_cast<index_t>(batch.token_row(0).size()));
   });
 }
 

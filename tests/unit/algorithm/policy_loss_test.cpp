@@ -40,7 +40,7 @@ captured_run<float> capture_some(Executor const& executor, generated_batch<float
 template <class Executor, class Region>
 void check_subsets(Executor const& executor, Region const& region) {
   generated_batch<float> batch;
-  for (std::uint64_t seed = 1; batch.row(0, true).size() < 8; ++seed) {
+  for (std::uint64_t seed = 1; batch.token_row(0).size() < 8; ++seed) {
     batch = generate<float>(seed, {.max_responses = 2, .max_length = 20});
   }
   unsigned const all = (1U << (captured_outputs + 1)) - 1;
@@ -135,7 +135,7 @@ TEST_CASE("outputs are written through negative and transposed strides, and nowh
   auto const is_simd = GENERATE(false, true);
   generated_batch<float> batch = generate<float>(2, {.max_responses = 5, .max_length = 40});
   std::vector<std::vector<index_t>> rows = batch.rows();
-  batch = rearranged(batch, rows, false).batch;
+  batch = rearranged(batch, rows, arrangement::padded).batch;
   auto const region = cppo::fixed_cppo();
   auto const want = capture(cppo::seq, batch, region, {});
   index_t const b = batch.responses, width = batch.width;
@@ -272,7 +272,7 @@ TEST_CASE("F13_microbatch_split_bits: responses one at a time or in pairs give t
         for (index_t from = 0; from < batch.responses; from += size) {
           slot_rows rows;
           for (index_t b = from; b < std::min(from + size, batch.responses); ++b) rows.push_back(batch.row(b));
-          auto const part = rearranged(batch, rows, batch.packed);
+          auto const part = rearranged(batch, rows, packed_if(batch.packed));
           REQUIRE(unlike(capture(executor, part.batch, region, {}), whole, part.batch.rows(), part.source) == "");
         }
       }
@@ -287,7 +287,7 @@ TEST_CASE("packed responses in any order keep their bits") {
       slot_rows rows = batch.rows();
       std::reverse(rows.begin(), rows.end());
       std::rotate(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(seed % rows.size()), rows.end());
-      auto const other = rearranged(batch, rows, true);
+      auto const other = rearranged(batch, rows, arrangement::packed);
       auto const whole = capture(executor, batch, region, {});
       REQUIRE(unlike(capture(executor, other.batch, region, {}), whole, other.batch.rows(), other.source) == "");
     }
@@ -305,11 +305,11 @@ TEST_CASE("padding, its width and its side change no bit, packed equals padded, 
           std::size_t width = 0;
           for (auto const& row : rows) width = std::max(width, row.size() + static_cast<std::size_t>(pad));
           for (auto& row : rows) row.insert(left ? row.begin() : row.end(), width - row.size(), -1);
-          auto const padded = rearranged(batch, rows, false);
+          auto const padded = rearranged(batch, rows, arrangement::padded);
           REQUIRE(unlike(capture(executor, padded.batch, region, {}), whole, padded.batch.rows(), padded.source) == "");
         }
       }
-      auto const packed = rearranged(batch, batch.rows(true), true);
+      auto const packed = rearranged(batch, batch.token_rows(), arrangement::packed);
       REQUIRE(unlike(capture(executor, packed.batch, region, {}), whole, packed.batch.rows(), packed.source) == "");
     }
   });
@@ -322,7 +322,7 @@ TEST_CASE("F11_hole_equals_removed_token: holes anywhere change no bit") {
       auto const whole = capture(executor, batch, region, {});
       random_source random(seed);
       slot_rows rows;
-      for (auto const& tokens : batch.rows(true)) {
+      for (auto const& tokens : batch.token_rows()) {
         std::vector<index_t> row;
         for (index_t const s : tokens) {
           for (index_t k = random.below(3); k > 0; --k) row.push_back(-1);
@@ -330,7 +330,7 @@ TEST_CASE("F11_hole_equals_removed_token: holes anywhere change no bit") {
         }
         rows.push_back(row);
       }
-      auto const holey = rearranged(batch, rows, seed % 2 == 0);
+      auto const holey = rearranged(batch, rows, packed_if(seed % 2 == 0));
       REQUIRE(unlike(capture(executor, holey.batch, region, {}), whole, holey.batch.rows(), holey.source) == "");
     }
   });
@@ -497,8 +497,8 @@ struct in_the_middle {
                              std::size_t first = 2, std::size_t last = 10) const {
     auto const batch = cppo::rollout_batch(l, cppo::log_prob(pi), cppo::rollout_log_prob(mu), cppo::advantage(a));
     std::size_t wrong = 0;
-    for (bool const with_trace : {false, true}) {
-      auto const run = capture_view(executor, batch, 16, cppo::dppo(), o, with_trace);
+    for (asks_for const asked : {asks_for::no_trace, asks_for::trace}) {
+      auto const run = capture_view(executor, batch, 16, cppo::dppo(), o, asked);
       for (auto const& column : run.column) {
         for (std::size_t i = 0; i < column.size(); ++i) {
           bool const inside = i >= first && i < last;

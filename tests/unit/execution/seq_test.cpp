@@ -90,7 +90,7 @@ class comparison {
 
   // How many values disagree; the first ones are named.
   int run() {
-    for (auto const& row : batch_.rows(true)) {
+    for (auto const& row : batch_.token_rows()) {
       for (index_t const s : row) token_at(static_cast<std::size_t>(s), static_cast<double>(row.size()));
     }
     sums();
@@ -103,7 +103,7 @@ class comparison {
   std::vector<double> shuffled() {
     std::vector<double> weights(got_[captured::weight].begin(), got_[captured::weight].end());
     if (options_.positions != position_convention::own_length) return weights;
-    for (auto const& row : batch_.rows(true)) {
+    for (auto const& row : batch_.token_rows()) {
       std::vector<double> mine;
       for (index_t const s : row) mine.push_back(weights[static_cast<std::size_t>(s)]);
       std::sort(mine.rbegin(), mine.rend());

@@ -58,7 +58,7 @@ token_losses by_response(generated_batch<T> const& batch, captured_run<double> c
   token_losses all;
   for (index_t b = 0; b < batch.responses; ++b) {
     all.emplace_back();
-    for (index_t const s : batch.row(b, true)) {
+    for (index_t const s : batch.token_row(b)) {
       all.back().push_back(run[captured::loss][static_cast<std::size_t>(s)]);
     }
   }
@@ -163,7 +163,7 @@ TEST_CASE("with a given normalizer, micro-batches give every token the bits of t
     auto const whole = capture(cppo::seq, batch, region, o);
     cppo::report total;
     for (index_t b = 0; b < batch.responses; ++b) {
-      auto const part = rearranged(batch, {batch.row(b)}, b % 2 == 0);
+      auto const part = rearranged(batch, {batch.row(b)}, packed_if(b % 2 == 0));
       auto const got = capture(cppo::seq, part.batch, region, o);
       REQUIRE(cppo_test::unlike(got, whole, part.batch.rows(), part.source) == "");
       total = total + got.diagnostics;

@@ -22,64 +22,81 @@ struct recount {
   double absolute_loss = 0.0;
 };
 
-recount count_again(generated_batch<float> const& batch, captured_run<float> const& run, double clamp, double cap) {
-  recount c;
-  report& r = c.r;
-  bool first_token = true;
-  for (index_t b = 0; b < batch.responses; ++b) {
-    std::vector<index_t> const slots = batch.row(b, true);
-    auto const n = static_cast<index_t>(slots.size());
-    if (n > 0) ++r.counts.responses;
-    cppo_test::lane_recount loss, divergence, weighted, gate;
-    for (index_t rank = 0; rank < n; ++rank) {
-      auto const s = static_cast<std::size_t>(slots[static_cast<std::size_t>(rank)]);
-      auto const value = [&](captured what) { return static_cast<double>(run[what][s]); };
-      ++r.counts.tokens;
-      bool const kept = value(captured::mask) == 1.0;
-      auto const why = static_cast<cppo::decision>(static_cast<int>(value(captured::decision)));
-      CHECK(kept == (why == cppo::decision::kept || why == cppo::decision::kept_toward));
-      r.kept += kept ? 1 : 0;
-      r.kept_toward += why == cppo::decision::kept_toward ? 1 : 0;
-      r.masked_ratio += why == cppo::decision::masked_ratio ? 1 : 0;
-      r.masked_divergence += why == cppo::decision::masked_divergence ? 1 : 0;
-      r.masked_budget += why == cppo::decision::masked_budget ? 1 : 0;
-      r.masked_response += why == cppo::decision::masked_response ? 1 : 0;
-      r.masked_other += why == cppo::decision::masked_other ? 1 : 0;
-      double const advantage = static_cast<double>(batch.advantage[s]);
-      bool const teaches =
-          batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
-      r.teaching_tokens += teaches ? 1 : 0;
-      r.teaching_kept += teaches && kept ? 1 : 0;
-      r.teaching_toward += teaches && why == cppo::decision::kept_toward ? 1 : 0;
-      double const drift = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
-      r.masked_high += teaches && !kept && advantage > 0.0 && drift > 0.0 ? 1 : 0;
-      r.masked_low += teaches && !kept && advantage < 0.0 && drift < 0.0 ? 1 : 0;
-      double const used = std::min(std::max(drift, -clamp), clamp);
-      double const rho = std::exp(used);
-      r.clamped += std::fabs(drift) > clamp ? 1 : 0;
-      r.capped += cap > 0.0 && rho > cap ? 1 : 0;
-      bool const finite = std::isfinite(run[captured::loss][s]) && std::isfinite(run[captured::gradient][s]);
-      r.not_finite += finite ? 0 : 1;
-      auto const bin = static_cast<int>(20 * rank / n);
-      ++r.position_tokens[bin];
-      r.position_masked[bin] += kept ? 0 : 1;
-      loss.add(rank, run[captured::loss][s]);
-      c.absolute_loss += std::fabs(value(captured::loss));
-      divergence.add(rank, run[captured::divergence][s]);
-      double const score = value(captured::divergence);
-      r.max_divergence = first_token ? score : std::max(r.max_divergence, score);
-      first_token = false;
-      weighted.add(rank, run[captured::weighted_divergence][s]);
-      gate.add(rank, run[captured::gate][s]);
-      r.sum_ratio += rho;
-      r.max_ratio = std::max(r.max_ratio, rho);
-      r.sum_k1 -= used;
-      r.sum_k3 += std::expm1(used) - used;
-    }
+// What the decision on the token in slot s counts as.
+void count_decision(report& r, generated_batch<float> const& batch, captured_run<float> const& run, std::size_t s) {
+  bool const kept = run[captured::mask][s] == 1.0F;
+  auto const why = static_cast<cppo::decision>(static_cast<int>(run[captured::decision][s]));
+  CHECK(kept == (why == cppo::decision::kept || why == cppo::decision::kept_toward));
+  r.kept += kept ? 1 : 0;
+  r.kept_toward += why == cppo::decision::kept_toward ? 1 : 0;
+  r.masked_ratio += why == cppo::decision::masked_ratio ? 1 : 0;
+  r.masked_divergence += why == cppo::decision::masked_divergence ? 1 : 0;
+  r.masked_budget += why == cppo::decision::masked_budget ? 1 : 0;
+  r.masked_response += why == cppo::decision::masked_response ? 1 : 0;
+  r.masked_other += why == cppo::decision::masked_other ? 1 : 0;
+  double const advantage = static_cast<double>(batch.advantage[s]);
+  bool const teaches =
+      batch.token_weight.empty() ? advantage != 0.0 : batch.advantage[s] * batch.token_weight[s] != 0.0F;
+  r.teaching_tokens += teaches ? 1 : 0;
+  r.teaching_kept += teaches && kept ? 1 : 0;
+  r.teaching_toward += teaches && why == cppo::decision::kept_toward ? 1 : 0;
+  double const drift = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
+  r.masked_high += teaches && !kept && advantage > 0.0 && drift > 0.0 ? 1 : 0;
+  r.masked_low += teaches && !kept && advantage < 0.0 && drift < 0.0 ? 1 : 0;
+}
+// What its ratio adds.
+void count_ratio(report& r, double drift, double clamp, double cap) {
+  double const used = std::min(std::max(drift, -clamp), clamp);
+  double const rho = std::exp(used);
+  r.clamped += std::fabs(drift) > clamp ? 1 : 0;
+  r.capped += cap > 0.0 && rho > cap ? 1 : 0;
+  r.sum_ratio += rho;
+  r.max_ratio = std::max(r.max_ratio, rho);
+  r.sum_k1 -= used;
+  r.sum_k3 += std::expm1(used) - used;
+}
+// Sums over a response, in the order of reports.
+struct response_recount {
+  cppo_test::lane_recount loss, divergence, weighted, gate;
+  void add(index_t rank, captured_run<float> const& run, std::size_t s) {
+    loss.add(rank, run[captured::loss][s]);
+    divergence.add(rank, run[captured::divergence][s]);
+    weighted.add(rank, run[captured::weighted_divergence][s]);
+    gate.add(rank, run[captured::gate][s]);
+  }
+  void add_to(report& r) {
     r.sum_loss += loss.sum();
     r.sum_divergence += divergence.sum();
     r.sum_weighted += weighted.sum();
     r.sum_gate += gate.sum();
+  }
+};
+
+recount count_again(generated_batch<float> const& batch, captured_run<float> const& run, double clamp, double cap) {
+  recount c;
+  report& r = c.r;
+  for (index_t b = 0; b < batch.responses; ++b) {
+    std::vector<index_t> const slots = batch.token_row(b);
+    auto const n = static_cast<index_t>(slots.size());
+    if (n > 0) ++r.counts.responses;
+    response_recount sums;
+    for (index_t rank = 0; rank < n; ++rank) {
+      auto const s = static_cast<std::size_t>(slots[static_cast<std::size_t>(rank)]);
+      double const score = static_cast<double>(run[captured::divergence][s]);
+      r.max_divergence = r.counts.tokens == 0 ? score : std::max(r.max_divergence, score);
+      ++r.counts.tokens;
+      count_decision(r, batch, run, s);
+      double const drift = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
+      count_ratio(r, drift, clamp, cap);
+      bool const finite = std::isfinite(run[captured::loss][s]) && std::isfinite(run[captured::gradient][s]);
+      r.not_finite += finite ? 0 : 1;
+      auto const bin = static_cast<int>(20 * rank / n);
+      ++r.position_tokens[bin];
+      r.position_masked[bin] += run[captured::mask][s] == 1.0F ? 0 : 1;
+      c.absolute_loss += std::fabs(static_cast<double>(run[captured::loss][s]));
+      sums.add(rank, run, s);
+    }
+    sums.add_to(r);
   }
   return c;
 }

@@ -94,7 +94,7 @@ response plain(generated_batch<T> const& batch, index_t b) {
     if constexpr (std::is_arithmetic_v<T>) return static_cast<double>(v[static_cast<std::size_t>(s)]);
     else return static_cast<double>(cppo::to_float(v[static_cast<std::size_t>(s)]));
   };
-  for (index_t const s : batch.row(b, true)) {
+  for (index_t const s : batch.token_row(b)) {
     r.log_pi.push_back(number(batch.log_prob, s));
     r.log_mu.push_back(number(batch.rollout_log_prob, s));
     r.advantage.push_back(number(batch.advantage, s));
@@ -113,7 +113,7 @@ void agrees_in(Region const& region, Formula const& formula, double near) {
     for (index_t b = 0; b < batch.responses; ++b) {
       response const r = plain(batch, b);
       verdicts const v = formula(r);
-      std::vector<index_t> const slots = batch.row(b, true);
+      std::vector<index_t> const slots = batch.token_row(b);
       for (std::size_t t = 0; t < slots.size(); ++t) {
         if (v.margin[t] < near) continue;
         bool const got = mask[static_cast<std::size_t>(slots[t])] == 1;
@@ -244,7 +244,7 @@ TEST_CASE("shuffled weights are the same multiset in each response, and Eq. 10 h
     for (index_t b = 0; b < batch.responses; ++b) {
       auto const pick = [&](auto const& run, captured what) {
         std::vector<double> x;
-        for (index_t const slot : batch.row(b, true)) {
+        for (index_t const slot : batch.token_row(b)) {
           x.push_back(static_cast<double>(run[what][static_cast<std::size_t>(slot)]));
         }
         return x;

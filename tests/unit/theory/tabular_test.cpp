@@ -27,6 +27,29 @@ numbers<Scalar> rewards_for(cppo::testing::random_source& random, index_t n) {
   return r;
 }
 
+// u_t, ell_t and lambda_t, from the model's prefixes.
+template <int V, int T, class Comparison>
+void check_prefixes(grid_pair<V, T> const& model, Comparison const& c) {
+  std::array<double, T> u{}, ell{}, lambda{};
+  for (std::size_t r = 0, t = 0; r < model.divergence.size(); ++r) {
+    auto const i = static_cast<index_t>(r);
+    if (static_cast<int>(r) == count_table<V, T>::first(static_cast<int>(t) + 1)) ++t;
+    REQUIRE(std::fabs(c.divergence(i) - model.divergence[r]) <= 1e-15);
+    REQUIRE(std::fabs(c.suffix(i) - model.suffix[r]) <= 1e-14);
+    REQUIRE(std::fabs(c.reached(i) - model.weight[r]) <= 1e-15);
+    u[t] += model.weight[r] * model.divergence[r];
+    if (!model.reached[r]) continue;
+    ell[t] = std::max(ell[t], model.divergence[r]);
+    if (t > 0) lambda[t - 1] = std::max(lambda[t - 1], model.suffix[r]);
+  }
+  for (std::size_t t = 0; t < T; ++t) {
+    auto const i = static_cast<index_t>(t);
+    REQUIRE(std::fabs(c.u(i) - u[t]) <= 1e-14);
+    REQUIRE(std::fabs(c.ell(i) - ell[t]) <= 1e-15);
+    REQUIRE(std::fabs(c.lambda(i) - lambda[t]) <= 1e-14);
+  }
+}
+
 template <int V, int T>
 void against_the_model(int K, int pairs, std::uint64_t seed) {
   cppo::testing::random_source random(seed);
@@ -43,24 +66,7 @@ void against_the_model(int K, int pairs, std::uint64_t seed) {
     REQUIRE(std::fabs(c.largest_residual() - model->residual) <= 1e-13);
     REQUIRE(std::fabs(c.sum(c.surrogate.cwiseAbs()) - model->gain) <= 1e-13);
     REQUIRE(c.absolutely_continuous == model->absolutely_continuous);
-    std::array<double, T> u{}, ell{}, lambda{};
-    for (std::size_t r = 0, t = 0; r < rows.size(); ++r) {
-      auto const i = static_cast<index_t>(r);
-      if (static_cast<int>(r) == count_table<V, T>::first(static_cast<int>(t) + 1)) ++t;
-      REQUIRE(std::fabs(c.divergence(i) - model->divergence[r]) <= 1e-15);
-      REQUIRE(std::fabs(c.suffix(i) - model->suffix[r]) <= 1e-14);
-      REQUIRE(std::fabs(c.reached(i) - model->weight[r]) <= 1e-15);
-      u[t] += model->weight[r] * model->divergence[r];
-      if (!model->reached[r]) continue;
-      ell[t] = std::max(ell[t], model->divergence[r]);
-      if (t > 0) lambda[t - 1] = std::max(lambda[t - 1], model->suffix[r]);
-    }
-    for (std::size_t t = 0; t < T; ++t) {
-      auto const i = static_cast<index_t>(t);
-      REQUIRE(std::fabs(c.u(i) - u[t]) <= 1e-14);
-      REQUIRE(std::fabs(c.ell(i) - ell[t]) <= 1e-15);
-      REQUIRE(std::fabs(c.lambda(i) - lambda[t]) <= 1e-14);
-    }
+    check_prefixes(*model, c);
   }
 }
 

@@ -24,17 +24,31 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// The calls that a body is made for: those that are `is_usual`, its fast path, or any.
+enum class body_for : std::uint8_t { usual, any };
+
+/// What the elements of a column are.
+enum class elements_of : std::uint8_t { numbers, mask };
+CPPO_HOST_DEVICE constexpr elements_of elements_in(argument a) noexcept {
+  return a == argument::response_mask ? elements_of::mask : elements_of::numbers;
+}
+CPPO_HOST_DEVICE constexpr elements_of elements_in(sink s) noexcept {
+  return s == sink::mask ? elements_of::mask : elements_of::numbers;
+}
+
 /// True if a kernel's fast path reads the column: its elements are of the call's own type, or bytes for a mask.
 template <class Real>
-CPPO_HOST_DEVICE constexpr bool is_plain(column const& c, bool mask) noexcept {
+CPPO_HOST_DEVICE constexpr bool is_plain(column const& c, elements_of kind) noexcept {
   if (!c.lent()) return true;
-  if (mask) return c.type == element_type::u8 || c.type == element_type::boolean;
+  if (kind == elements_of::mask) return c.type == element_type::u8 || c.type == element_type::boolean;
   return c.type == element_traits<Real>::value;
 }
 
-/// One response of a column. `Plain`: its elements are of type Real, or bytes for a mask; else they are of any type.
-template <bool Plain, class Real>
+/// One response of a column. In usual calls its elements are of type Real, or bytes for a mask; else of any type.
+template <body_for Calls, class Real>
 class block_row {
+  static constexpr bool plain = Calls == body_for::usual;
+
  public:
   /// Takes response b, whose slot 0 is element `begin` on the packed axis.
   CPPO_HOST_DEVICE block_row(column const& c, index_t b, index_t begin) noexcept
@@ -44,22 +58,22 @@ class block_row {
   /// Value of slot i; `fallback` if the column was not lent.
   CPPO_HOST_DEVICE Real value(index_t i, Real fallback) const noexcept {
     if (!lent()) return fallback;
-    if constexpr (Plain) return element_at<Real>(data_, place(i));
+    if constexpr (plain) return element_at<Real>(data_, place(i));
     else return detail::load<Real>(data_, type_, place(i));
   }
   /// Response mask of slot i: 0, 1, or 2 for any other value.
   CPPO_HOST_DEVICE std::uint8_t active(index_t i) const noexcept {
     if (!lent()) return 1;
-    if constexpr (!Plain) return detail::load_mask(data_, type_, place(i));
+    if constexpr (!plain) return detail::load_mask(data_, type_, place(i));
     std::uint8_t const m = static_cast<std::uint8_t const*>(data_)[place(i)];
     return m > 1 ? std::uint8_t{2} : m;
   }
-  /// Writes slot i. `mask`: the column is a mask.
-  CPPO_HOST_DEVICE void write(index_t i, Real x, bool mask) const noexcept {
+  /// Writes slot i.
+  CPPO_HOST_DEVICE void write(index_t i, Real x, elements_of kind) const noexcept {
     if (!lent()) return;
     void* const data = const_cast<void*>(data_);
-    if constexpr (!Plain) detail::store(data, type_, place(i), x);
-    else if (mask) static_cast<std::uint8_t*>(data)[place(i)] = static_cast<std::uint8_t>(x);
+    if constexpr (!plain) detail::store(data, type_, place(i), x);
+    else if (kind == elements_of::mask) static_cast<std::uint8_t*>(data)[place(i)] = static_cast<std::uint8_t>(x);
     else set_element(data, place(i), x);
   }
 

@@ -23,12 +23,12 @@ CPPO_HOST_DEVICE constexpr bool is_usual(checked_call<Real> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
                            argument::token_weight, argument::response_mask}) {
-    if (!is_plain<Real>(t.batch[a], a == argument::response_mask)) return false;
+    if (!is_plain<Real>(t.batch[a], elements_in(a))) return false;
   }
   for (int s = 0; s < sinks; ++s) {
     auto const which = static_cast<sink>(s);
     bool const usual = which == sink::loss || which == sink::gradient || which == sink::mask;
-    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], which == sink::mask))) return false;
+    if (t.out[s].lent() && !(usual && is_plain<Real>(t.out[s], elements_in(which)))) return false;
   }
   return true;
 }
@@ -91,30 +91,46 @@ CPPO_HOST_DEVICE double call_divisor(checked_call<Real> const& t, call_memory<Re
   return t.needs_sweep() ? m.state->divisor : 1.0;
 }
 
+/// The first response whose offsets are out of order, or the number of responses if there is none.
+template <class Block>
+CPPO_HOST_DEVICE index_t first_out_of_order(Block& block, layout const& l) noexcept {
+  typename Block::template local<index_t> wrong{};
+  block.apart([&](int th) {
+    wrong[th] = l.responses();
+    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
+      if (!l.check_order(b, b + 1).ok()) wrong[th] = b;
+    }
+  });
+  return block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
+}
+/// The bucket of a response with `slots` slots: the longer it is, the lower. An empty one is in bucket 63.
+CPPO_HOST_DEVICE constexpr int length_bucket(index_t slots) noexcept {
+  int k = 63;
+  for (index_t n = slots; n > 0; n >>= 1) --k;
+  return k;
+}
+/// Turns the number of responses in each bucket into the number of those in the buckets before it.
+CPPO_HOST_DEVICE inline void begin_buckets(std::uint32_t (&buckets)[64]) noexcept {
+  std::uint32_t before = 0;
+  for (std::uint32_t& n : buckets) {
+    std::uint32_t const here = n;
+    n = before;
+    before += here;
+  }
+}
+
 /// The step `prepare`.
 template <class Block, class Real>
 CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], checked_call<Real> const& t,
                                    call_memory<Real> const& m) noexcept {
   layout const& l = t.batch.shape();
-  auto const check = [&](index_t b) { return l.check_order(b, b + 1); };
-  typename Block::template local<index_t> wrong{};
-  block.apart([&](int th) {
-    wrong[th] = l.responses();
-    for (index_t b = th; b < l.responses() && wrong[th] == l.responses(); b += Block::threads) {
-      if (!check(b).ok()) wrong[th] = b;
-    }
-    for (int k = th; k < 64; k += Block::threads) buckets[k] = 0;
-  });
-  index_t const first_wrong = block.reduce(wrong, [](index_t a, index_t b) { return a < b ? a : b; });
-  auto const bucket = [&](index_t b) {  // 63: an empty response
-    int k = 63;
-    for (index_t n = l.slots(b); n > 0; n >>= 1) --k;
-    return k;
-  };
+  auto const bucket = [&](index_t b) { return length_bucket(l.slots(b)); };
+  block.apart([&](int th) { for (int k = th; k < 64; k += Block::threads) buckets[k] = 0; });
+  index_t const first_wrong = first_out_of_order(block, l);
   block.each([&](int th) {
     if (th == 0) {
       *m.state = call_state{};
-      if (first_wrong < l.responses()) m.state->refused = check(first_wrong);
+      if (first_wrong < l.responses()) m.state->refused = l.check_order(first_wrong, first_wrong + 1);
     }
     if (first_wrong < l.responses()) return;
     for (index_t b = th; b < l.responses(); b += Block::threads) (void)block.add(buckets[bucket(b)], 1);
@@ -122,12 +138,7 @@ CPPO_HOST_DEVICE void prepare_call(Block& block, std::uint32_t (&buckets)[64], c
   if (first_wrong < l.responses()) return;
   block.each([&](int th) {
     if (th != 0) return;
-    std::uint32_t before = 0;
-    for (std::uint32_t& n : buckets) {
-      std::uint32_t const here = n;
-      n = before;
-      before += here;
-    }
+    begin_buckets(buckets);
     m.state->not_for_warps = buckets[63 - (bits_for_blocks - 1)];
     m.state->for_clusters = buckets[63 - (bits_for_clusters - 1)];
   });

@@ -57,12 +57,13 @@ class block_reporter {
     if (!kept) block_.add(shared_.masked_at[bin], 1);
     if (by_column_) block_.add(shared_.tokens_at[bin], 1);
   }
-  /// Adds the token to the counts that few tokens enter. `All`: also to those of numbers that outputs cannot hold.
-  template <bool All>
+  /// Adds the token to the counts that few tokens enter. In a body for any call also to those of numbers that outputs
+  /// cannot hold.
+  template <body_for Calls>
   CPPO_HOST_DEVICE void put_rare(checked_call<Real> const& t, decided_token<Real> const& d) const noexcept {
     auto const one = [this](std::uint32_t& n) { block_.add(n, 1); };
     each_rarity(shared_.rare, d, one);
-    if constexpr (All) t.each_narrowed(shared_.rare, d.record, one);
+    if constexpr (Calls == body_for::any) t.each_narrowed(shared_.rare, d.record, one);
   }
   /// Adds up the terms waiting of `here` tokens from token `from` on, as `lane_sums` does; a thread takes one lane at a
   /// time.

@@ -4,26 +4,29 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/block/inspection.hpp>
 #include <cppo/execution/block/report.hpp>
 #include <cppo/execution/block/statistics.hpp>
 #include <cppo/execution/call/host_executor.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// `Usual` is the fast path: the call `is_usual` and the input of the response is valid. Where it is not, `run` returns
-/// false and what it wrote does not count. Otherwise every case is handled, with more registers.
-template <class Block, class Real, class Region, bool Usual>
+/// A body for usual calls is the fast path: the call `is_usual` and the input of the response is valid. Where it is
+/// not, `run` returns false and what it wrote does not count. A body for any call handles every case, with more
+/// registers.
+template <class Block, class Real, class Region, body_for Calls>
 class block_response {
+  static constexpr bool usual = Calls == body_for::usual;
   using V = lane<Real>;
   using job = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
   using reporter = block_reporter<Block, Real>;
-  using units = std::conditional_t<!Usual || reads_prefix<Region>, all_units, net_units>;
+  using units = std::conditional_t<!usual || reads_prefix<Region>, all_units, net_units>;
   template <class T>
   using local = typename Block::template local<T>;
   static constexpr int threads = Block::threads;
-  static constexpr bool scans = scans_prefix<Region> || !Usual;
-  static constexpr int written_sinks = Usual ? 3 : sinks;  // loss, gradient, mask come first
+  static constexpr bool scans = scans_prefix<Region> || !usual;
+  static constexpr int written_sinks = usual ? 3 : sinks;  // loss, gradient, mask come first
   static_assert(threads <= reporter::room, "a tile waits whole; and 64 bits hold its sums up to 2048 tokens");
 
  public:
@@ -52,10 +55,10 @@ class block_response {
   /// The number of valid tokens, 0 if the response is rejected.
   CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
 
-  /// Decides and writes every slot. False if `Usual` and the response is not; then what was written does not count.
+  /// Decides and writes every slot. False if a body for usual calls meets another; then what it wrote does not count.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
-    if constexpr (!Usual) n = inspect();
+    if constexpr (!usual) n = inspect();
     else if (!count_by_mask(n)) return false;
     block_.apart([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
@@ -89,36 +92,12 @@ class block_response {
     return block_.reduce(wrong, plus{}) == 0;
   }
 
-  /// The same as `count_response`, on the block.
-  CPPO_HOST_DEVICE response_count inspect() noexcept {
-    struct found { index_t tokens = 0, bad = 0, first = 0; };
-    local<found> mine{};
-    bool const bad_counts = task_.bad_input == on_bad_input::propagate;
-    index_t const slots = slots_;
-    block_.apart([&](int th) {
-      mine[th].first = slots;
-      for (index_t i = th; i < slots; i += threads) {
-        status why;
-        slot const s = inspect_slot(task_, b_, i, why);
-        if (s == slot::bad && mine[th].bad++ == 0) mine[th].first = i;
-        mine[th].tokens += s == slot::token || (s == slot::bad && bad_counts) ? 1 : 0;
-      }
-    });
-    found const all = block_.reduce(mine, [](found const& a, found const& b) {
-      return found{a.tokens + b.tokens, a.bad + b.bad, a.first < b.first ? a.first : b.first};
-    });
-    response_count n;
-    n.tokens = all.tokens;
-    n.bad = all.bad;
-    if (n.bad > 0) (void)inspect_slot(task_, b_, all.first, n.first_bad);
-    settle_rejection(task_, b_, n);
-    return n;
-  }
+  CPPO_HOST_DEVICE response_count inspect() noexcept { return count_response(block_, task_, b_, slots_); }
 
   /// What slot i holds; `excluded` past the last slot.
   CPPO_HOST_DEVICE slot look(index_t i) const noexcept {
     if (i >= slots_) return slot::excluded;
-    if constexpr (Usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
+    if constexpr (usual) return row(argument::response_mask).active(i) == 1 ? slot::token : slot::excluded;
     status why;
     slot const s = inspect_slot(task_, b_, i, why);
     return s == slot::bad && task_.bad_input == on_bad_input::exclude ? slot::excluded : s;
@@ -134,14 +113,14 @@ class block_response {
                                row(argument::rollout_log_prob).value(i, Real(0)),
                                row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
                                row(argument::token_weight).value(i, Real(1))};
-    bool const good = !Usual || inspect_input(in, task_.log_probs, b_, i).ok();
+    bool const good = !usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
-    if constexpr (!Usual) lend_lists(task_.batch, b_, i, t, lists);
+    if constexpr (!usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(scores_[i]));
     return good;
   }
@@ -166,37 +145,37 @@ class block_response {
   /// Computes D of every slot, NaN where there is no token, and its maximum and exact sum. Returns the number of bad
   /// values.
   CPPO_HOST_DEVICE std::uint32_t score(response_summary& whole) noexcept {
-    struct seen {
-      exact_sum sum;
-      Real top = Real(-max_score);
-      std::uint32_t wrong = 0;
-    };
-    local<seen> mine{};
+    local<scored> mine{};
     block_.apart([&](int th) {
-      seen s;
-      for (index_t i = th; i < slots_; i += threads) {
-        slot const what = look(i);
-        Real d = special<Real>::nan;
-        if (what != slot::excluded) {
-          token<V> t;
-          top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0U : 1U;
-          d = t.divergence().raw();
-          s.sum = s.sum + to_grid(d);
-          s.top = d > s.top ? d : s.top;
-        }
-        scores_[i] = d;
-      }
+      scored s;
+      for (index_t i = th; i < slots_; i += threads) scores_[i] = score_slot(i, s);
       mine[th] = s;
     });
-    seen const all = block_.reduce(mine, [](seen const& a, seen const& b) {
-      return seen{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
+    scored const all = block_.reduce(mine, [](scored const& a, scored const& b) {
+      return scored{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
     });
     if constexpr (any(Region::needed, needs::response)) {
       whole.divergence_sum = all.sum;
       whole.max_divergence = static_cast<double>(all.top) + 0.0;  // never -0
     }
     return all.wrong;
+  }
+  /// What a thread makes of the slots that it scores.
+  struct scored {
+    exact_sum sum;
+    Real top = Real(-max_score);
+    std::uint32_t wrong = 0;
+  };
+  CPPO_HOST_DEVICE Real score_slot(index_t i, scored& so_far) const noexcept {
+    slot const what = look(i);
+    if (what == slot::excluded) return special<Real>::nan;
+    token<V> t;
+    top_k_row<Real> lists;
+    so_far.wrong += make(what, i, t, lists) ? 0U : 1U;
+    Real const d = t.divergence().raw();
+    so_far.sum = so_far.sum + to_grid(d);
+    so_far.top = d > so_far.top ? d : so_far.top;
+    return d;
   }
 
   /// Writes +0 to every output.
@@ -205,15 +184,15 @@ class block_response {
   }
   CPPO_HOST_DEVICE void write(index_t i, token_record<Real> const& r) const noexcept {
     for (int s = 0; s < written_sinks; ++s)
-      row(static_cast<sink>(s)).write(i, r.values[s], static_cast<sink>(s) == sink::mask);
+      row(static_cast<sink>(s)).write(i, r.values[s], elements_in(static_cast<sink>(s)));
   }
   // These are made where they are read: they come from a kernel argument, so that no register holds them.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
     return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
   }
   CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
-  CPPO_HOST_DEVICE block_row<Usual, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
-  CPPO_HOST_DEVICE block_row<Usual, Real> row(sink s) const noexcept {
+  CPPO_HOST_DEVICE block_row<Calls, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
+  CPPO_HOST_DEVICE block_row<Calls, Real> row(sink s) const noexcept {
     return {task_.out[static_cast<int>(s)], b_, begin_};
   }
 
@@ -230,17 +209,7 @@ class block_response {
       local<held> mine{};
       local<units> step{};
       index_t const here = rank_tokens(n, base, mine);
-      block_.apart([&](int th) {
-        held& h = mine[th];
-        if (h.what == slot::excluded) return;
-        top_k_row<Real> lists;
-        index_t const i = base + th;
-        counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
-        h.extra_weight = row(argument::token_weight).value(i, Real(1));
-        position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
-        h.t.set_weight(at, whole_, weigh(at));
-        if constexpr (scans) step[th] = units(prefix_step(h.t));
-      });
+      make_tile(base, before.count, weigh, mine, step, counts);
       units total{};
       if constexpr (scans) total = block_.exclusive_sum(step);
       index_t const rank = before.count - first;
@@ -256,14 +225,13 @@ class block_response {
       }
     }
     block_counts<Real> const all = block_.reduce(counts, plus{});
-    if (all.bad > 0) return false;
-    if (task_.reports)
+    if (task_.reports && all.bad == 0)
       reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
-    return true;
+    return all.bad == 0;
   }
   /// Finds what the slots of a tile hold and the ranks of its tokens. Returns the number of tokens.
   CPPO_HOST_DEVICE index_t rank_tokens(response_count const& n, index_t base, local<held>& mine) const noexcept {
-    if (Usual && n.tokens == slots_) {
+    if (usual && n.tokens == slots_) {
       index_t const here = slots_ - base < threads ? slots_ - base : index_t{threads};
       block_.apart([&](int th) { mine[th].what = th < here ? slot::token : slot::excluded, mine[th].rank = th; });
       return here;
@@ -277,18 +245,35 @@ class block_response {
     block_.apart([&](int th) { mine[th].rank = rank[th]; });
     return here;
   }
+  /// Makes the tokens of a tile, `before` of the response in front of it: their weights, and what they add to the sums.
+  template <class Schedule>
+  CPPO_HOST_DEVICE void make_tile(index_t base, index_t before, Schedule const& weigh, local<held>& mine,
+                                  local<units>& step, local<block_counts<Real>>& counts) const noexcept {
+    block_.apart([&](int th) {
+      held& h = mine[th];
+      if (h.what == slot::excluded) return;
+      top_k_row<Real> lists;
+      index_t const i = base + th;
+      counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
+      h.extra_weight = row(argument::token_weight).value(i, Real(1));
+      position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
+      h.t.set_weight(at, whole_, weigh(at));
+      if constexpr (scans) step[th] = units(prefix_step(h.t));
+    });
+  }
   CPPO_HOST_DEVICE void decide_slot(index_t i, held& h, prefix_sums const& before, index_t from, index_t staged_from,
                                     Real scale, block_counts<Real>& counts) const noexcept {
     if (i >= slots_) return;
     if (h.what == slot::excluded) return write(i, {});
     top_k_row<Real> lists;
-    if constexpr (!Usual) lend_lists(task_.batch, b_, i, h.t, lists);
+    if constexpr (!usual) lend_lists(task_.batch, b_, i, h.t, lists);
+    trace_values const traces = usual ? trace_values::left_out : wanted_trace(task_);
     decided_token<Real> const d =
-        decide_token(task_, h.t, h.what == slot::bad, h.extra_weight, scale, before, !Usual && task_.wants_trace());
+        decide_token(task_, h.t, h.what, h.extra_weight, scale, before, traces);
     write(i, d.record);
     if (!task_.reports) return;
     counts.template see<typename Region::mask_type>(d);
-    reporting().template put_rare<!Usual>(task_, d);
+    reporting().template put_rare<Calls>(task_, d);
     reporting().put(from + h.rank, staged_from, d);
     reporting().put_position(h.t.at()[0], d.kept());
   }

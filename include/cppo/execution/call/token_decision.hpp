@@ -28,49 +28,56 @@ struct decided_token {
   }
 };
 
-/// Decides a token whose weight is set. `before` are the sums before it. `bad`: its input is bad and propagated.
-/// Without `traces`, c_t and x_t are left out of the record.
-template <class Real, class Region>
-CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
-                                                            bool bad, Real extra_weight, Real scale,
-                                                            prefix_sums const& before, bool traces) noexcept {
-  using V = lane<Real>;
-  Region const& region = call.region;
-  Real const z_value = t.weighted_divergence().raw();
-  exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
-  // A mask sees only what its region declares. What else is known here, another executor may not know.
-  V const drift(before.drift.value()), prefix_weight(before.weight.value()), allowance(before.allowance.value());
-  if constexpr (scans_prefix<Region>)
-    t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(z_value), slack)));
-  if constexpr (reads_prefix<Region>) t.set_prefix(drift, prefix_weight, allowance);
+/// Whether c_t and x_t are computed for the record of a token, or left out.
+enum class trace_values : std::uint8_t { left_out, computed };
+/// What a call wants of the two.
+template <class Real>
+CPPO_HOST_DEVICE constexpr trace_values wanted_trace(checked_call<Real> const& call) noexcept {
+  return call.wants_trace() ? trace_values::computed : trace_values::left_out;
+}
 
-  auto const inside = region.keeps(t);
-  auto const kept = bad ? V(0) < V(0) : inside;
-  V const gate = bad ? V(0) : region.gate_value(t, kept);
-  V const weighted = t.advantage() * V(extra_weight);
-  auto const product = call.objective.product(t, weighted);
-  auto const terms = call.objective.terms(t, product, gate, V(scale));
-  ratio_estimates<V> const estimates = call.objective.estimates(t, product);
+/// The sums before a token, as numbers.
+template <class V>
+struct prefix_numbers {
+  V drift, weight, allowance;
 
-  decided_token<Real> d{};
-  token_record<Real>& r = d.record;
-  Real const nan = special<Real>::nan;
-  r[sink::loss] = bad ? nan : terms.loss.raw();
-  r[sink::gradient] = bad ? nan : terms.gradient.raw();
+  CPPO_HOST_DEVICE explicit constexpr prefix_numbers(prefix_sums const& before) noexcept
+      : drift(before.drift.value()), weight(before.weight.value()), allowance(before.allowance.value()) {}
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_to(token<V>& t) const noexcept {
+    t.set_prefix(drift, weight, allowance);
+  }
+};
+
+/// Writes the record of a token, except loss, gradient, c_t and x_t.
+template <class Real, class Region, class V = lane<Real>>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_decision(token_record<Real>& r, Region const& region,
+                                                                   token<V> const& t, typename V::mask kept, V gate,
+                                                                   prefix_numbers<V> const& before) noexcept {
   r[sink::mask] = kept.raw() ? Real(1) : Real(0);
   r[sink::gate] = gate.raw();
   r[sink::divergence] = t.divergence().raw();
   r[sink::weight] = t.weight().raw();
-  r[sink::weighted_divergence] = z_value;
-  r[sink::drift] = drift.raw();
-  r[sink::prefix_weight] = prefix_weight.raw();
+  r[sink::weighted_divergence] = t.weighted_divergence().raw();
+  r[sink::drift] = before.drift.raw();
+  r[sink::prefix_weight] = before.weight.raw();
   r[sink::decision] = region.decided_by(t, kept).raw();
-  if (traces) {
-    r[sink::threshold] = region.threshold(t, V((before.allowance - before.drift + slack).value())).raw();
-    t.set_prefix(drift, prefix_weight, allowance);
-    r[sink::excess] = region.excess(t).raw();
-  }
-  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(),
+}
+/// Writes c_t and x_t.
+template <class Real, class Region, class V = lane<Real>>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_trace(token_record<Real>& r, Region const& region,
+                                                                token<V>& t, prefix_sums const& before,
+                                                                exact_sum slack) noexcept {
+  r[sink::threshold] = region.threshold(t, V((before.allowance - before.drift + slack).value())).raw();
+  prefix_numbers<V>(before).lend_to(t);
+  r[sink::excess] = region.excess(t).raw();
+}
+/// Writes the terms that a report sums. `unscaled` is l_t.
+template <class Real, class V = lane<Real>>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real>& d, Real unscaled,
+                                                              surrogate_product<V> const& product,
+                                                              ratio_estimates<V> const& estimates) noexcept {
+  token_record<Real>& r = d.record;
+  Real const summed[report_terms] = {unscaled,
                                      r[sink::divergence],
                                      r[sink::weighted_divergence],
                                      r[sink::gate],
@@ -81,6 +88,38 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
   d.capped = product.capped.raw();
+}
+
+/// Decides a token whose weight is set. `before` are the sums before it. `what` is what its slot holds: a bad token is
+/// propagated.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
+                                                            slot what, Real extra_weight, Real scale,
+                                                            prefix_sums const& before, trace_values traces) noexcept {
+  using V = lane<Real>;
+  Region const& region = call.region;
+  bool const bad = what == slot::bad;
+  exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
+  // A mask sees only what its region declares. What else is known here, another executor may not know.
+  prefix_numbers<V> const prefix(before);
+  if constexpr (scans_prefix<Region>)
+    t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(t.weighted_divergence().raw()), slack)));
+  if constexpr (reads_prefix<Region>) prefix.lend_to(t);
+
+  auto const inside = region.keeps(t);
+  auto const kept = bad ? V(0) < V(0) : inside;
+  V const gate = bad ? V(0) : region.gate_value(t, kept);
+  V const weighted = t.advantage() * V(extra_weight);
+  auto const product = call.objective.product(t, weighted);
+  auto const terms = call.objective.terms(t, product, gate, V(scale));
+
+  decided_token<Real> d{};
+  constexpr Real nan = special<Real>::nan;
+  d.record[sink::loss] = bad ? nan : terms.loss.raw();
+  d.record[sink::gradient] = bad ? nan : terms.gradient.raw();
+  record_decision(d.record, region, t, kept, gate, prefix);
+  fill_terms(d, bad ? nan : terms.unscaled.raw(), product, call.objective.estimates(t, product));
+  if (traces == trace_values::computed) record_trace(d.record, region, t, before, slack);
   bool const away = !t.moves_toward_rollout().raw();
   d.teaches = !bad && weighted.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);

@@ -32,12 +32,15 @@ struct device_call {
   }
 };
 
+/// What a kernel does with responses.
+enum class pass : std::uint8_t { count, usual, any };
+
 #if defined(__CUDACC__)
 
 /// A block of threads takes one response after the other and calls `body(b)`.
 template <team Who, class Block, class Real, class Region, class F>
 __device__ void each_response(device_call<Real, Region> const& call, Block const& block, std::uint32_t& taken,
-                              int worker, int workers, bool counting, F const& body) {
+                              int worker, int workers, pass how, F const& body) {
   layout const& l = call.t.batch.shape();
   if (!l.is_packed()) {
     for (index_t b = worker; b < l.responses(); b += workers) body(b);
@@ -48,7 +51,7 @@ __device__ void each_response(device_call<Real, Region> const& call, Block const
   index_t const for_clusters = call.clusters ? s.for_clusters : 0;
   index_t const first = Who == team::cluster ? 0 : Who == team::block ? for_clusters : s.not_for_warps;
   index_t const last = Who == team::cluster ? for_clusters : Who == team::block ? s.not_for_warps : l.responses();
-  if (counting) {
+  if (how == pass::count) {
     for (index_t k = first + worker; k < last; k += workers) body(call.m.order[k]);
     return;
   }
@@ -81,15 +84,12 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (call.m.state->refused.ok()) conclude_count(threads, call.t, call.m);
 }
 
-/// What a kernel does with responses.
-enum class pass : std::uint8_t { count, usual, any };
-
 /// Decides one response, whatever its case. Not inlined, so that the fast path keeps its registers.
 template <class Block, class Real, class Region>
 __noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory,
                                         device_call<Real, Region> const& call, index_t b, Real* scores,
                                         double divisor) {
-  using body = block_response<Block, Real, Region, false>;
+  using body = block_response<Block, Real, Region, body_for::any>;
   Block threads(collectives);
   (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor)
       .run(call.m.outcomes[b]);
@@ -99,12 +99,13 @@ __noinline__ __device__ void decide_any(typename Block::storage& collectives, un
 template <pass Pass, team Who, class Block, class Real, class Region>
 __device__ void work(device_call<Real, Region> const& call, typename Block::storage& collectives, unsigned char* memory,
                      std::uint32_t& taken, int worker, int workers) {
-  using body = block_response<Block, Real, Region, Pass == pass::usual>;
+  constexpr body_for calls = Pass == pass::usual ? body_for::usual : body_for::any;
+  using body = block_response<Block, Real, Region, calls>;
   layout const& l = call.t.batch.shape();
   if (Pass == pass::count ? l.is_packed() && !call.m.state->refused.ok() : call.refused()) return;
   Block threads(collectives);
   double const divisor = Pass == pass::count ? 1.0 : call_divisor(call.t, call.m);
-  each_response<Who>(call, threads, taken, worker, workers, Pass == pass::count, [&](index_t b) {
+  each_response<Who>(call, threads, taken, worker, workers, Pass, [&](index_t b) {
     Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
     if constexpr (Pass == pass::any) {
       decide_any<Block>(collectives, memory, call, b, scores, divisor);
@@ -116,7 +117,7 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
       } else if (!one.run(call.m.outcomes[b])) {
         if constexpr (Who == team::cluster) {
           using first = cuda_block<threads_per_response<Real>>;
-          static_assert(sizeof(typename block_response<first, Real, Region, false>::storage) <=
+          static_assert(sizeof(typename block_response<first, Real, Region, body_for::any>::storage) <=
                         sizeof(typename body::storage));
           if (threads.rank() < first::threads) decide_any<first>(collectives.own, memory, call, b, scores, divisor);
           threads.sync();
@@ -133,7 +134,7 @@ template <pass Pass, class Real, class Region>
 __global__ void __launch_bounds__(threads_per_response<Real>, 3)
     long_kernel(__grid_constant__ device_call<Real, Region> const call) {
   using block = cuda_block<threads_per_response<Real>>;
-  using body = block_response<block, Real, Region, true>;
+  using body = block_response<block, Real, Region, body_for::usual>;
   __shared__ typename block::storage collectives;
   __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
   __shared__ std::uint32_t taken;
@@ -146,7 +147,7 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 2)
     cluster_kernel(__grid_constant__ device_call<Real, Region> const call) {
 #if CPPO_HAS_CLUSTERS
   using block = cuda_cluster<threads_per_response<Real>, blocks_per_cluster>;
-  using body = block_response<block, Real, Region, true>;
+  using body = block_response<block, Real, Region, body_for::usual>;
   __shared__ typename block::storage collectives;
   __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
   __shared__ std::uint32_t taken;
@@ -162,7 +163,7 @@ __global__ void __launch_bounds__(threads_per_response<Real>, 2)
 template <pass Pass, class Real, class Region>
 __global__ void __launch_bounds__(32 * warps_per_block, sizeof(Real) == 4 ? 6 : 3)
     short_kernel(__grid_constant__ device_call<Real, Region> const call) {
-  using body = block_response<cuda_warp, Real, Region, true>;
+  using body = block_response<cuda_warp, Real, Region, body_for::usual>;
   __shared__ typename cuda_warp::storage collectives[warps_per_block];
   __shared__ alignas(16) unsigned char memory[warps_per_block][(sizeof(typename body::storage) + 15) / 16 * 16];
   __shared__ std::uint32_t taken[warps_per_block];
@@ -180,7 +181,22 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (!call.refused()) call.t.clear_spare(index_t{blockIdx.x} * threads_for_steps + threadIdx.x, workers);
 }
 
-/// Adds up outcomes. The last block to finish adds up the blocks' sums and sets the status of the call.
+/// Adds up outcomes. True in the last block to finish, which adds up the blocks' sums.
+template <class Folding, class Real, class Region>
+__device__ bool fold_outcomes(device_call<Real, Region> const& call, Folding const& folding, bool& last) {
+  index_t const first = index_t{blockIdx.x} * fold_width, left = call.t.batch.shape().responses() - first;
+  folding.run(call.m.outcomes + first, left < fold_width ? left : fold_width, call.m.folds[blockIdx.x]);
+  if (gridDim.x == 1) return true;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(&call.m.state->folded, 1U) == gridDim.x - 1;
+  __syncthreads();
+  if (!last) return false;
+  __threadfence();
+  folding.run(call.m.folds, gridDim.x, *call.m.folds);
+  return true;
+}
+/// Adds up outcomes. The last block to finish sets the status of the call.
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps)
     fold_kernel(__grid_constant__ device_call<Real, Region> const call, report* wanted) {
@@ -192,23 +208,7 @@ __global__ void __launch_bounds__(threads_for_steps)
   block threads(collectives);
   call_state& s = *call.m.state;
   bool const refused = call.refused();
-  index_t const responses = call.t.batch.shape().responses();
-  if (!refused) {
-    folding const one(threads, shared);
-    index_t const first = index_t{blockIdx.x} * fold_width, left = responses - first;
-    one.run(call.m.outcomes + first, left < fold_width ? left : fold_width, call.m.folds[blockIdx.x]);
-    if (gridDim.x > 1) {
-      __threadfence();
-      __syncthreads();
-      if (threadIdx.x == 0) last = atomicAdd(&s.folded, 1U) == gridDim.x - 1;
-      __syncthreads();
-      if (!last) return;
-      __threadfence();
-      one.run(call.m.folds, gridDim.x, *call.m.folds);
-    }
-  } else if (blockIdx.x > 0) {
-    return;
-  }
+  if (refused ? blockIdx.x > 0 : !fold_outcomes(call, folding(threads, shared), last)) return;
   __syncthreads();
   if (threadIdx.x != 0) return;
   if (refused) {

@@ -9,10 +9,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// True if n numbers are finite and, if `no_sign`, none is below 0.
-inline bool finite(float const* x, int n, bool no_sign) noexcept {
+/// True if n numbers are finite.
+inline bool finite(float const* x, int n) noexcept {
   bool good = true;
-  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(no_sign && x[k] < 0.0F);
+  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]);
+  return good;
+}
+/// True if n numbers are finite and none is below 0.
+inline bool finite_and_not_below_0(float const* x, int n) noexcept {
+  bool good = true;
+  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(x[k] < 0.0F);
   return good;
 }
 
@@ -81,16 +87,20 @@ class group_tail {
 /// written back.
 class response_writer {
  public:
-  /// `watched`: also checks that losses are finite.
-  response_writer(column const* outputs, response_place const& at, bool watched, bool far) noexcept
+  /// What is asked of the writing.
+  struct wishes {
+    bool watch_losses;  ///< check that they are finite
+    bool past_caches;   ///< see `put`
+  };
+  response_writer(column const* outputs, response_place const& at, wishes const& w) noexcept
       : outputs_(outputs),
         at_(at),
         loss_(column_of(sink::loss)),
         gradient_(column_of(sink::gradient)),
         gate_(column_of(sink::gate)),
         mask_(column_of(sink::mask)),
-        watched_(watched),
-        far_(far) {}
+        watched_(w.watch_losses),
+        far_(w.past_caches) {}
 
   /// Writes +0 to every output before the first token and after the last; between tokens too, where the writing of
   /// tokens does not.
@@ -129,7 +139,7 @@ class response_writer {
            token_counts<index_t>* n) noexcept {
     for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; ++k)
       out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
-    if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count, false);
+    if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count);
     end(loss_, chunk, out.loss, loss_copy_, n);
     end(gradient_, chunk, out.gradient, gradient_copy_, n);
     end(gate_, chunk, out.gate, gate_copy_, n);
@@ -186,8 +196,8 @@ class response_reader {
     chunk_tokens_ = chunk.count;
     in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
           gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
-    sound_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count, false)) &&
-             (in.given == nullptr || finite(in.given, chunk.count, true)) &&
+    sound_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
+             (in.given == nullptr || finite_and_not_below_0(in.given, chunk.count)) &&
              (!batch_.has(argument::top_k) || lists_sound(chunk));
     if (!sound_) return false;
     if (in.weighted_advantage == nullptr) {

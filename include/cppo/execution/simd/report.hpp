@@ -35,8 +35,10 @@ struct simd_counts {
     top_ratio = max(ratio, top_ratio);
   }
   /// Counts the tokens of a group by decision. Masked tokens that no other decision accounts for are `masked_other`.
+  /// Returns those kept because they move toward mu.
   template <class Mask>
-  CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
+  CPPO_ALWAYS_INLINE std::uint64_t count_decisions(std::uint64_t kept, std::uint64_t lives,
+                                                   simd_marks const& m) noexcept {
     index_t const in = std::popcount(kept);
     index_t out = std::popcount(lives) - in;
     auto const count_decision = [&](index_t& n, decision d) CPPO_INLINE_LAMBDA {
@@ -57,6 +59,12 @@ struct simd_counts {
       out -= std::popcount(count_decision(tokens.masked_response, decision::masked_response));
     tokens.kept += in;
     tokens.masked_other += out;
+    return toward;
+  }
+  /// Counts the tokens of a group.
+  template <class Mask>
+  CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
+    std::uint64_t const toward = count_decisions<Mask>(kept, lives, m);
     std::uint64_t away = lives & ~kept;
     if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);
     V::mask const rare[] = {m.clamped[0] | m.idle[0], m.clamped[1] | m.idle[1], m.clamped[2] | m.idle[2],

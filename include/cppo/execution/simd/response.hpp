@@ -14,7 +14,8 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 class simd_walk {
  public:
   simd_walk(checked_call<float> const& t, index_t b) noexcept
-      : call_(t), b_(b), at_(t.batch.shape(), b), map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
+      : call_(t), b_(b), at_(t.batch.shape(), b),
+        map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
 
   /// Valid tokens, 0 if the response is rejected.
   index_t count() const noexcept {
@@ -137,6 +138,12 @@ class simd_response : simd_walk {
     }
   }
 
+  /// The writer of the outputs. Scaled by more than 1, a loss may overflow that is not seen in the sum: it is watched.
+  response_writer writer_for(with_report report) const noexcept {
+    bool const watched = report == with_report::yes && task_.scale(whole_.length) > 1.0F;
+    return {task_.out, at_, {.watch_losses = watched, .past_caches = out_of_cache()}};
+  }
+
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
   template <with_report Report>
@@ -151,10 +158,7 @@ class simd_response : simd_walk {
     deciding<Region, decltype(weigh)> with{task_.region, task_.objective, weigh,
                                    simd_prefix(carry, static_cast<float>(task_.region.budget_slack()), whole_.delta_b),
                                    V(task_.scale(whole_.length)), &whole};
-    bool const far = out_of_cache();
-    // Scaled by more than 1, a loss may overflow that is not seen in the sum.
-    bool const watched = reports && task_.scale(whole_.length) > 1.0F;
-    response_writer writer(task_.out, at_, watched, far);
+    response_writer writer = writer_for(Report);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
     token_chunk chunk;
@@ -169,9 +173,7 @@ class simd_response : simd_walk {
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
       if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
     }
-    if constexpr (can_stream) {
-      if (far) end_streaming();
-    }
+    if (can_stream && out_of_cache()) end_streaming();
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;
     if constexpr (!reports) return true;
     reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));

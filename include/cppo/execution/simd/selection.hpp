@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/quantile.hpp>
+#include <cppo/execution/simd/bits.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
 #include <algorithm>
@@ -33,12 +34,14 @@ CPPO_ALWAYS_INLINE void each_word(index_t n, F const& f) noexcept {
 /// Smaller scales take products out of the normal numbers.
 inline constexpr double least_scale = 0x1p-512;
 
-/// Largest float x in [-1001, 1001] with scale * x <= limit (`strict`: < limit), scale >= `least_scale`. Products are
-/// monotone, and floats so far apart that the one past the quotient's nearest is past the limit too.
-inline float largest_below(double scale, double limit, bool strict) noexcept {
+/// Whether a limit itself is below it.
+enum class limit_is : std::uint8_t { in, out };
+/// Largest float x in [-1001, 1001] with scale * x <= limit, or < limit if the limit is out; scale >= `least_scale`.
+/// Products are monotone, and floats so far apart that the one past the quotient's nearest is past the limit too.
+inline float largest_below(double scale, double limit, limit_is itself) noexcept {
   auto const below = [&](float x) {
     double const y = scale * static_cast<double>(x);
-    return strict ? y < limit : y <= limit;
+    return itself == limit_is::out ? y < limit : y <= limit;
   };
   auto x = static_cast<float>(std::min(std::max(limit / scale, -1001.0), 1001.0));
   while (!below(x) && x > -1001.0F) x = std::nextafterf(x, -2000.0F);
@@ -105,7 +108,8 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
   if (n < 2 || scale < least_scale) return exactly();
   quantile_place const place(q, n);
   index_t const r = place.rank, last = place.next;
-  float const least = largest_below(scale, low, false), most = largest_below(scale, high, true);
+  float const least = largest_below(scale, low, limit_is::in);
+  float const most = largest_below(scale, high, limit_is::out);
   simd_lane const under(least), short_of(most);
   index_t at_low = 0, below_high = 0;
   each_word(n, [&](index_t k, std::uint64_t live) {

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/call/host_executor.hpp>
+#include <cppo/execution/simd/bits.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {

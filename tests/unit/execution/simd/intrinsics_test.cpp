@@ -2,6 +2,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/execution/simd/bits.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
 #include <array>

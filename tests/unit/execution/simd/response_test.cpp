@@ -142,7 +142,8 @@ TEST_CASE("simd equals seq: a hole of whole words of slots, as a tool's answer l
   slot_rows rows(2);
   for (index_t i = 0; i < length; ++i) rows[0].push_back(i < 70 || i >= end ? i : -1);
   for (index_t i = 0; i < 90; ++i) rows[1].push_back(i);
-  generated_batch<float> const batch = rearranged(of_lengths({length}, 11, true), rows, GENERATE(true, false)).batch;
+  arrangement const how = GENERATE(arrangement::packed, arrangement::padded);
+  generated_batch<float> const batch = rearranged(of_lengths({length}, 11, true), rows, how).batch;
   auto const fixed = cppo::fixed_cppo({.delta_b = 0.01});
   REQUIRE(std::count(batch.valid.begin(), batch.valid.end(), 0) >= end - 70);
   CHECK(seq_against_simd(batch, fixed, {}, 1) == "");

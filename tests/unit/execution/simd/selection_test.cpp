@@ -84,7 +84,7 @@ TEST_CASE("the largest float whose product stays below a limit", "[execution][si
                          : i % 4 == 2 ? scale * uniform(1001.0, 1e5)
                                       : scale * uniform(-1e5, -1001.0);
     bool const strict = i % 8 < 4;
-    float const x = detail::largest_below(scale, limit, strict);
+    float const x = detail::largest_below(scale, limit, strict ? detail::limit_is::out : detail::limit_is::in);
     auto const below = [=](float y) {
       double const product = scale * static_cast<double>(y);
       return strict ? product < limit : product <= limit;

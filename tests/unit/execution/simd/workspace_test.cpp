@@ -118,6 +118,27 @@ TEST_CASE("a workspace serves threads, and calls in double", "[execution][simd]"
 
 namespace {
 
+/// A call of which allocation k is refused: whether it threw, its status, and the allocations that it made.
+struct refused_call {
+  bool threw = false;
+  status outcome;
+  int allocated = 0;
+};
+template <class F>
+refused_call refuse(int k, F const& call) {
+  refused_call r;
+  allocations = 0;
+  refused = k;
+  try {
+    r.outcome = call();
+  } catch (std::bad_alloc const&) {
+    r.threw = true;
+  }
+  refused = 0;
+  r.allocated = allocations;
+  return r;
+}
+
 /// Refuses one allocation of a call after the other until there is none left to refuse; how many ended the call.
 template <class Executor, class Region>
 int refuse_each(Executor const& executor, Region const& region, loss_options const& options, lent& data) {
@@ -131,27 +152,17 @@ int refuse_each(Executor const& executor, Region const& region, loss_options con
   for (int k = 1;; ++k) {
     std::fill(data.gradient.begin(), data.gradient.end(), 7.0F);
     std::fill(data.kept.begin(), data.kept.end(), std::uint8_t{7});
-    bool threw = false;
-    status s;
-    allocations = 0;
-    refused = k;
-    try {
-      s = policy_loss(executor, batch, region, out, options);
-    } catch (std::bad_alloc const&) {
-      threw = true;
-    }
-    refused = 0;
-    int const made = allocations;
-    if (threw) {
+    auto const r = refuse(k, [&] { return policy_loss(executor, batch, region, out, options); });
+    if (r.threw) {
       ++ended;
       CHECK(std::count(data.gradient.begin(), data.gradient.end(), 7.0F) == data.responses * data.width);
       CHECK(std::count(data.kept.begin(), data.kept.end(), std::uint8_t{7}) == data.responses * data.width);
       continue;
     }
-    CHECK(s.ok());  // a thread that could not be started is not missed
+    CHECK(r.outcome.ok());  // a thread that could not be started is not missed
     CHECK(data.gradient == gradient);
     CHECK(data.kept == kept);
-    if (made < k) return ended;
+    if (r.allocated < k) return ended;
   }
 }
 

@@ -1,0 +1,154 @@
+/// @file
+/// 64 slots as the bits of a word: floats taken from the slots whose bit is set or put back there, bits as bytes, bytes
+/// as bits. Every function has a plain form for other instruction sets.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/config.hpp>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// For each set of 8 lanes: where the chosen ones go to the front (compress), and where they come back from (expand).
+struct lane_moves {
+  alignas(64) std::uint64_t front[256] = {};
+  alignas(64) std::uint64_t back[256] = {};
+  consteval lane_moves() noexcept {
+    for (unsigned m = 0; m < 256; ++m) {
+      int n = 0;
+      for (int k = 0; k < 8; ++k) {
+        if ((m >> k & 1U) == 0) continue;
+        front[m] |= static_cast<std::uint64_t>(k) << (8 * n);
+        back[m] |= static_cast<std::uint64_t>(n) << (8 * k);
+        ++n;
+      }
+    }
+  }
+};
+inline constexpr lane_moves moves_of_lanes{};
+CPPO_ALWAYS_INLINE __m256i lanes_from(std::uint64_t bytes) noexcept {
+  return _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes)));
+}
+#endif
+
+/// The floats of x[0 .. 64) whose bit is set, one after the other; writes up to `simd_size` - 1 past them.
+CPPO_ALWAYS_INLINE void compress(float* out, float const* x, std::uint64_t bits) noexcept {
+#if defined(__AVX512F__)
+  for (int k = 0; k < 64; k += 16, bits >>= 16) {
+    auto const m = static_cast<__mmask16>(bits);
+    _mm512_storeu_ps(out, _mm512_maskz_compress_ps(m, _mm512_maskz_loadu_ps(m, x + k)));
+    out += std::popcount(static_cast<std::uint16_t>(bits));
+  }
+#elif defined(__AVX2__)
+  for (int k = 0; k < 64; k += 8, bits >>= 8) {
+    auto const m = static_cast<std::uint8_t>(bits);
+    _mm256_storeu_ps(out, _mm256_permutevar8x32_ps(_mm256_loadu_ps(x + k), lanes_from(moves_of_lanes.front[m])));
+    out += std::popcount(m);
+  }
+#else
+  for (; bits != 0; bits &= bits - 1) *out++ = x[std::countr_zero(bits)];
+#endif
+}
+
+/// The reverse: x[0], x[1], ... at the set bits of out[0 .. 64), 0 elsewhere; reads up to `simd_size` - 1 past them.
+CPPO_ALWAYS_INLINE void expand(float* out, float const* x, std::uint64_t bits) noexcept {
+#if defined(__AVX512F__)
+  for (int k = 0; k < 64; k += 16, bits >>= 16) {
+    _mm512_storeu_ps(out + k, _mm512_maskz_expand_ps(static_cast<__mmask16>(bits), _mm512_loadu_ps(x)));
+    x += std::popcount(static_cast<std::uint16_t>(bits));
+  }
+#elif defined(__AVX2__)
+  __m256i const lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  for (int k = 0; k < 64; k += 8, bits >>= 8) {
+    auto const m = static_cast<std::uint8_t>(bits);
+    __m256i const here = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(m), lane), lane);
+    __m256 const moved = _mm256_permutevar8x32_ps(_mm256_loadu_ps(x), lanes_from(moves_of_lanes.back[m]));
+    _mm256_storeu_ps(out + k, _mm256_and_ps(moved, _mm256_castsi256_ps(here)));
+    x += std::popcount(m);
+  }
+#else
+  for (int k = 0; k < 64; ++k) out[k] = (bits >> k & 1U) != 0 ? *x++ : 0.0F;
+#endif
+}
+
+/// Bit i of `bits` moved to the i-th set bit of `places`.
+CPPO_ALWAYS_INLINE std::uint64_t deposit(std::uint64_t bits, std::uint64_t places) noexcept {
+#if defined(__BMI2__) && defined(__x86_64__)
+  return _pdep_u64(bits, places);
+#else
+  std::uint64_t out = 0;
+  for (; places != 0; places &= places - 1, bits >>= 1) out |= (bits & 1U) != 0 ? places & (~places + 1) : 0;
+  return out;
+#endif
+}
+
+/// Eight bits as eight bytes, 0 or 1, the lowest first.
+constexpr std::uint64_t spread(std::uint64_t bits) noexcept {
+  std::uint64_t const here = (bits & 0xff) * 0x0101010101010101ULL & 0x8040201008040201ULL;
+  return (here + 0x7f7f7f7f7f7f7f7fULL) >> 7 & 0x0101010101010101ULL;
+}
+/// The lowest n of 64 bits as bytes, 0 or 1.
+CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int n) noexcept {
+  if constexpr (std::endian::native != std::endian::little) {
+    for (int k = 0; k < n; ++k) out[k] = static_cast<std::uint8_t>(bits >> k & 1U);
+    return;
+  }
+  int k = 0;
+#if defined(__AVX512BW__)
+  if (n == 64) {
+    _mm512_storeu_si512(out, _mm512_maskz_set1_epi8(static_cast<__mmask64>(bits), 1));
+    return;
+  }
+#elif defined(__AVX2__)
+  __m256i const from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  __m256i const bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201ULL));
+  for (; k + 32 <= n; k += 32, bits >>= 32) {
+    __m256i const here = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), from);
+    __m256i const set = _mm256_cmpeq_epi8(_mm256_and_si256(here, bit), bit);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + k), _mm256_and_si256(set, _mm256_set1_epi8(1)));
+  }
+#endif
+  for (; k < n; k += 8, bits >>= 8) {
+    std::uint64_t const bytes = spread(bits);
+    std::memcpy(out + k, &bytes, static_cast<std::size_t>(n - k < 8 ? n - k : 8));
+  }
+}
+/// 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
+CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
+#if defined(__AVX512BW__)
+  __m512i const v = _mm512_loadu_si512(p), one = _mm512_set1_epi8(1);
+  std::uint64_t const neither = _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one));
+  sound = sound && neither == 0;
+  return _cvtmask64_u64(_mm512_test_epi8_mask(v, one));
+#elif defined(__AVX2__)
+  __m256i const low = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(p));
+  __m256i const high = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(p + 32));
+  sound = sound && _mm256_testz_si256(_mm256_or_si256(low, high), _mm256_set1_epi8(-2)) != 0;
+  auto const bits = [](__m256i v) { return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_slli_epi16(v, 7))); };
+  return bits(low) | std::uint64_t{bits(high)} << 32;
+#else
+  std::uint64_t all = 0, out = 0;
+  for (int k = 0; k < 64; k += 8) {
+    std::uint64_t bytes = 0;
+    for (int j = 0; j < 8; ++j) bytes |= std::uint64_t{p[k + j]} << (8 * j);
+    all |= bytes;
+    out |= (bytes * 0x0102040810204080ULL >> 56) << k;
+  }
+  sound = sound && (all & ~0x0101010101010101ULL) == 0;
+  return out;
+#endif
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
