@@ -23,10 +23,9 @@ class output {
   }
   /// Never: it says what to do.
   template <class T>
-    requires detail::only_lent_by_as_view<std::remove_cvref_t<T>>
+    requires(!detail::lendable<T> && !std::is_same_v<std::remove_cvref_t<T>, output>)
   constexpr output(T&&) noexcept {
-    static_assert(!std::is_same_v<T, T>,
-                  "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
+    detail::must_be_lendable<T>();
   }
   /// What was lent.
   constexpr detail::buffer const& source() const noexcept { return source_; }

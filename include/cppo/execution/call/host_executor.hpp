@@ -1,13 +1,13 @@
 /// @file
-/// Executors: where a call runs. What a call asks of one are members of its class: they are found whatever was included
-/// in which order.
+/// What a call asks of an executor, answered as a host does. The answers are members of its class: they are found
+/// whatever was included in which order.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/arithmetic.hpp>
+#include <cppo/execution/call/executor.hpp>
 #include <cppo/execution/call/inspection.hpp>
-#include <cppo/execution/call/report_sums.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -127,7 +127,7 @@ class host_executor {
   }
   /// Runs a checked call; what it ends with.
   template <class Real, class Region>
-    requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
+    requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
     Self const& self = static_cast<Self const&>(*this);
     status s = detail::prepare(self, t);
