@@ -1,4 +1,4 @@
-// expect first: an executor has check_memory(batch, outputs, options), arithmetic_holds(task) and run_call(task, report*)
+// expect first: an executor has check_memory(batch, outputs, options), arithmetic_holds(task) and run_call
 // expect errors: 1
 // expect lines: 14
 #include <cppo/cppo.hpp>

@@ -1,4 +1,4 @@
-// expect first: rollout_batch takes buffers by their names: rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu)
+// expect first: rollout_batch takes buffers by their names: rollout_batch(padded(B, T), log_prob(pi),
 // expect: rollout_batch begins with the layout, padded(B, T) or packed(offsets)
 // expect: what is lent is a pointer, an array, a container or a view of elements in memory
 // expect: packed takes the cumulative lengths of the responses, 0 first

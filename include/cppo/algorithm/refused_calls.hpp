@@ -101,8 +101,8 @@ constexpr void refuse_call() noexcept {
                 "a region is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
                 "what outlives the call");
   static_assert(is_not<wrong, call_fault::no_region>,
-                "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, mask), or "
-                "by a named region such as cppo::ppo()");
+                "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, mask), "
+                "or by a named region such as cppo::ppo()");
   static_assert(is_not<wrong, call_fault::no_outputs>,
                 "the fourth argument of policy_loss is what it writes: {.gradient = g, .mask = m}");
   static_assert(is_not<wrong, call_fault::no_options>,

@@ -52,7 +52,8 @@ concept lendable =
 /// Refuses what has no elements in memory that can be lent.
 template <class T>
 constexpr void must_be_lendable() noexcept {
-  constexpr bool with_strides = !only_lent_by_as_view<std::remove_cvref_t<T>>, has_elements = lendable<T> || !with_strides;
+  constexpr bool with_strides = !only_lent_by_as_view<std::remove_cvref_t<T>>;
+  constexpr bool has_elements = lendable<T> || !with_strides;
   static_assert(with_strides,
                 "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
   static_assert(has_elements, "what is lent is a pointer, an array, a container or a view of elements in memory");

@@ -41,7 +41,8 @@ concept runs_on_host = requires(E const& e, task<Real, Region> const& t, index_t
 /// derives from `host_executor<itself>`, which has all three and asks for `execute(task)` and `count_tokens(task, b)`;
 /// it has the second, too.
 template <class E>
-concept executor = detail::runs_calls<E, float, detail::open_region> && detail::runs_calls<E, double, detail::open_region>;
+concept executor =
+    detail::runs_calls<E, float, detail::open_region> && detail::runs_calls<E, double, detail::open_region>;
 
 }}  // namespace cppo
 
