@@ -11,7 +11,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Divergences the oracle knows, in the order of `divergence_names()`.
+/// Divergences the oracle knows, the first of `divergence_names()` in their order.
 enum class reference_divergence : std::uint8_t {
   none,
   binary_tv,
@@ -28,6 +28,8 @@ enum class reference_divergence : std::uint8_t {
   k3,
   precomputed,
 };
+/// How many the oracle knows; it knows none of those that have a later place among the names.
+inline constexpr int reference_divergences = static_cast<int>(reference_divergence::precomputed) + 1;
 
 /// Which loss; same order as `surrogate_form`.
 enum class reference_form : std::uint8_t { ratio, reinforce };

@@ -108,7 +108,7 @@ class block_reporter {
     block_.apart([&](int th) {
       if (th != 0) return;
       all.put(r, shared_.rare);
-      report_sums<Real>::put_sums(r, shared_.total, share);
+      put_sums(r, shared_.total, share);
       report_budget(r, delta_b);
     });
   }

@@ -37,36 +37,25 @@ struct lane_sums {
   }
 };
 
-/// Quantities of a token that a report sums.
-inline constexpr int report_terms = 7;
-
 /// The double sums of a response's report.
 template <class Real>
 struct report_sums {
-  lane_sums<Real> loss, divergence, weighted_divergence, gate, ratio, log_ratio, k3;
+#define CPPO_EACH(name) lane_sums<Real> name;
+  CPPO_TOKEN_SUMS(CPPO_EACH)
+#undef CPPO_EACH
 
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
-    f(loss), f(divergence), f(weighted_divergence), f(gate), f(ratio), f(log_ratio), f(k3);
+#define CPPO_EACH(name) f(name);
+    CPPO_TOKEN_SUMS(CPPO_EACH)
+#undef CPPO_EACH
   }
   /// Totals into the report; the loss is divided by `share`.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
-    put_sums(r,
-             {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(),
-              log_ratio.total(), k3.total()},
-             share);
-  }
-  /// The same from totals in the order of `each`.
-  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms],
-                                                  double share) noexcept {
-    r.sum_loss = total[0] / share;
-    r.sum_divergence = total[1];
-    r.sum_weighted = total[2];
-    r.sum_gate = total[3];
-    r.sum_ratio = total[4];
-    r.sum_k1 = 0.0 - total[5];
-    r.sum_k3 = total[6];
+#define CPPO_EACH(name) name.total(),
+    put_sums(r, {CPPO_TOKEN_SUMS(CPPO_EACH)}, share);
+#undef CPPO_EACH
   }
 };
 

@@ -14,13 +14,14 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 template <class Real>
 struct decided_token {
   token_record<Real> record;
-  Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
+  Real terms[report_terms];  ///< what a report sums
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
   bool teaches;               ///< advantage times token weight is not 0
   bool high, low;             ///< moves away from mu with A > 0, with A < 0
   bool not_finite;            ///< loss or gradient, of input that is not bad
 
+  CPPO_HOST_DEVICE constexpr Real& operator[](report_term t) noexcept { return terms[static_cast<int>(t)]; }
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
   CPPO_HOST_DEVICE constexpr decision code() const noexcept {
@@ -62,7 +63,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   r[sink::divergence] = t.divergence().raw();
   r[sink::weight] = t.weight().raw();
   r[sink::weighted_divergence] = z_value;
-  r[sink::drift] = drift.raw();
+  r[sink::prefix_drift] = drift.raw();
   r[sink::prefix_weight] = prefix_weight.raw();
   r[sink::decision] = region.decided_by(t, kept).raw();
   if (traces) {
@@ -70,14 +71,13 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
     t.set_prefix(drift, prefix_weight, allowance);
     r[sink::excess] = region.excess(t).raw();
   }
-  Real const summed[report_terms] = {bad ? nan : terms.unscaled.raw(),
-                                     r[sink::divergence],
-                                     r[sink::weighted_divergence],
-                                     r[sink::gate],
-                                     product.ratio.raw(),
-                                     estimates.log_ratio.raw(),
-                                     estimates.k3.raw()};
-  for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
+  d[report_term::loss] = bad ? nan : terms.unscaled.raw();
+  d[report_term::divergence] = r[sink::divergence];
+  d[report_term::weighted_divergence] = z_value;
+  d[report_term::gate] = r[sink::gate];
+  d[report_term::ratio] = product.ratio.raw();
+  d[report_term::log_ratio] = estimates.log_ratio.raw();
+  d[report_term::k3] = estimates.k3.raw();
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
   d.capped = product.capped.raw();
