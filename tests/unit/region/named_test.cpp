@@ -131,7 +131,7 @@ static_assert(cppo::named_divergence::find("no such").index() == -1);
 
 TEST_CASE("a configuration that says nothing has the numbers of the factories") {
   auto const same_as = [](std::string_view name, auto const& region) {
-    INFO(std::string(region));
+    INFO(std::string(name));
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
       generated_batch<float> const batch = generate<float>(seed);
       bool found = false;
