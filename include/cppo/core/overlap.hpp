@@ -1,5 +1,6 @@
 /// @file
-/// Do two lent buffers share a byte? Decided from bases, strides and extents: buffers woven into each other are apart.
+/// Whether two lent buffers may share a byte. Those of the same strides and element size may be woven into each other;
+/// of others the ranges of memory, gaps included, must lie apart.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -7,7 +8,6 @@
 #include <cppo/core/batch.hpp>
 
 #include <cstdint>
-#include <numeric>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -18,15 +18,15 @@ struct footprint {
   index_t extents[2] = {1, 1};   // at least 1
   index_t steps[2] = {0, 0};     // in bytes; 0 along an axis of extent 1
 
-  /// Distance from `base` to the lowest and past the highest byte, without the steps along `skip`.
-  constexpr index_t low(int skip = -1) const noexcept {
+  /// Distance from `base` to the lowest and past the highest byte.
+  constexpr index_t low() const noexcept {
     index_t d = 0;
-    for (int r = 0; r < 2; ++r) d += r != skip && steps[r] < 0 ? (extents[r] - 1) * steps[r] : 0;
+    for (int r = 0; r < 2; ++r) d += steps[r] < 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
-  constexpr index_t high(int skip = -1) const noexcept {
+  constexpr index_t high() const noexcept {
     index_t d = size;
-    for (int r = 0; r < 2; ++r) d += r != skip && steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
+    for (int r = 0; r < 2; ++r) d += steps[r] > 0 ? (extents[r] - 1) * steps[r] : 0;
     return d;
   }
   /// The lowest byte, and how many lie from it to past the highest: all memory of the buffer, and its gaps.
@@ -66,13 +66,6 @@ inline footprint footprint_of(buffer const& b, index_t rows, index_t k) noexcept
   return footprint_of(b.data, b.type, 1, rows * k, 0, 1);
 }
 
-/// Can elements of `a` and `b` bytes on a lattice of period g, the second `apart` from the first, never meet?
-constexpr bool never_meet(index_t apart, index_t a, index_t b, index_t g) noexcept {
-  if (g == 0) return false;
-  index_t const rest = (apart % g + g) % g;
-  return rest >= a && rest + b <= g;
-}
-
 /// Do elements of one size share memory, where along each axis both take the same steps or one has extent 1?
 constexpr bool share_element(footprint const& a, footprint const& b, index_t apart) noexcept {
   if (apart % a.size != 0) return true;
@@ -94,24 +87,15 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
   return false;
 }
 
-/// May the two share a byte? Exact for buffers of the same steps and element size. Else they are apart if they never
-/// meet on the lattice of all steps, or if their rows (or columns) never do, taken as solid; what is left is taken to
-/// overlap.
+/// True if the two may share a byte. Exact for buffers of the same steps and element size; of others, true if the ranges
+/// from their lowest to their highest bytes do.
 CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
   if (a.high() <= apart + b.low() || apart + b.high() <= a.low()) return false;
   bool same = a.size == b.size;
   for (int r = 0; r < 2; ++r) same = same && (a.extents[r] == 1 || b.extents[r] == 1 || a.steps[r] == b.steps[r]);
-  if (same) return share_element(a, b, apart);
-  index_t g[2];
-  for (int r = 0; r < 2; ++r) g[r] = std::gcd(a.steps[r], b.steps[r]);
-  if (never_meet(apart, a.size, b.size, std::gcd(g[0], g[1]))) return false;
-  for (int r = 0; r < 2; ++r) {
-    index_t const lows = apart + b.low(r) - a.low(r);
-    if (never_meet(lows, a.high(r) - a.low(r), b.high(r) - b.low(r), g[r])) return false;
-  }
-  return true;
+  return !same || share_element(a, b, apart);
 }
 
 /// What the batch lends that `f` may share a byte with.
