@@ -22,7 +22,7 @@ struct buffer {
   int rank = 0;  // 0: not lent
   bool per_response = false;
   index_t extents[2] = {0, 0};
-  index_t strides[2] = {0, 0};
+  index_t strides[2] = {0, 0};  // equivalent: a stride is read where the rank says that it was set
 };
 
 /// std::mdspan, and what is shaped like one.
@@ -206,7 +206,7 @@ CPPO_HOST_DEVICE constexpr index_t common_divisor(index_t a, index_t b) noexcept
 }
 /// Do two places in `rows` rows and `columns` columns share an element, where strides are `down` and `across`?
 CPPO_HOST_DEVICE constexpr bool share_elements(index_t rows, index_t columns, index_t down, index_t across) noexcept {
-  down = down < 0 ? -down : down;
+  down = down < 0 ? -down : down;  // equivalent: zero is its own negative
   across = across < 0 ? -across : across;
   if (rows <= 0 || columns <= 0) return false;
   if (down == 0 && across == 0) return rows > 1 || columns > 1;

@@ -188,6 +188,7 @@ class lane {
     return from_raw(ops::div(a.raw_, b.raw_));
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a) noexcept {
+    // equivalent: any negative number has the sign
     return from_raw(ops::flip_sign(a.raw_, ops::broadcast(value_type(-1))));
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<(lane a, lane b) noexcept {

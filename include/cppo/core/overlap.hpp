@@ -52,6 +52,7 @@ inline footprint footprint_of(column const& c, layout const& l) noexcept {
   bool const all = l.clears_rest() || l.on_device();
   index_t const begin = all ? 0 : l.first_slot(), end = all ? l.elements() : l.end_slot();
   auto const* const first = static_cast<char const*>(c.data) + begin * c.token_stride * size_of(c.type);
+  // equivalent x2: rows without a stride are one row; one row has no step
   return footprint_of(first, c.type, 1, end - begin, 0, c.token_stride);
 }
 /// n > 0 objects one after the other; no memory where there are none.
@@ -75,6 +76,7 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
     to[r] = a.extents[r] - 1;
     step[r] = a.extents[r] > 1 ? a.steps[r] : b.steps[r];
   }
+  // equivalent x6: which axis is walked changes the time, not the answer
   int const few = to[0] - from[0] <= to[1] - from[1] ? 0 : 1;
   int const many = 1 - few;
   for (index_t d = from[few]; d <= to[few]; ++d) {

@@ -116,7 +116,7 @@ class named_divergence {
       if (i == index_) return detail::score(D{}, t);
     }
     if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
-    else return V(0);
+    else return V(0);  // equivalent: reached only where the precondition of `at` is broken
   }
   template <class F, class D, class... Ds>
   constexpr auto visit_in(F const& f, detail::divergence_list<D, Ds...>, int i = 0) const {

@@ -38,6 +38,7 @@ class block_reporter {
 
   CPPO_HOST_DEVICE void clear() const noexcept {
     block_.each([&](int th) {
+      // equivalent: what lies past each array is set to the same zero, or before it is read
       for (int j = th; j < report_terms * lanes; j += threads) {
         shared_.partial[j / lanes][j % lanes] = Real(0);
         shared_.sums[j / lanes][j % lanes] = 0.0;

@@ -172,13 +172,14 @@ class block_response {
     local<seen> mine{};
     block_.apart([&](int th) {
       seen s;
+      // elsewhere: one score past the response's own is overwritten by the next; AddressSanitizer sees it at the last
       for (index_t i = th; i < slots_; i += threads) {
         slot const what = look(i);
         Real d = special<Real>::nan;
         if (what != slot::excluded) {
           token<V> t;
           top_k_row<Real> lists;
-          s.wrong += make(what, i, t, lists) ? 0U : 1U;
+          s.wrong += make(what, i, t, lists) ? 0U : 1U;  // equivalent: whether it is 0 is all that is read
           d = t.divergence().raw();
           s.sum = s.sum + to_grid(d);
           s.top = d > s.top ? d : s.top;
@@ -233,7 +234,7 @@ class block_response {
         if (h.what == slot::excluded) return;
         top_k_row<Real> lists;
         index_t const i = base + th;
-        counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
+        counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;  // equivalent: whether it is 0 is all that is read
         h.extra_weight = row(argument::token_weight).value(i, Real(1));
         position<V> const at(by_column() ? i + 1 : before.count + h.rank + 1);
         h.t.set_weight(at, whole_, weigh(at));

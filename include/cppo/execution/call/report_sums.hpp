@@ -67,6 +67,7 @@ CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept 
 /// First position past a bin that is not the last.
 CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexcept {
   index_t const tokens = (bin + 1) * length;
+  // equivalent: the same number by a slower division
   if (tokens < (index_t{1} << 31)) return (static_cast<std::uint32_t>(tokens) + report::bins - 1) / report::bins + 1;
   return (tokens + report::bins - 1) / report::bins + 1;
 }
@@ -82,6 +83,7 @@ inline constexpr index_t fold_width = 256;
 
 /// Such sums that a call of so many responses has, at least one.
 constexpr index_t fold_parts(index_t responses) noexcept {
+  // equivalent x2: a full block is one either way; one sum of no response more now and then, which adds nothing
   return responses > fold_width ? (responses + fold_width - 1) / fold_width : 1;
 }
 
