@@ -41,6 +41,7 @@ CPPO_ALWAYS_INLINE std::uint64_t decide_group(token_lanes const& in, int k, inde
   V value[group_registers];
   V::mask fits[group_registers], alive[group_registers], keeps[group_registers];
   simd_marks marks;
+  // uncovered: an assumption told to the compiler: never true
   if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   each_register<Whole>([&](int u) CPPO_INLINE_LAMBDA {
     with.input.see(in, k + u * simd_size);
