@@ -20,7 +20,6 @@
 
 #include <cppo/config.hpp>
 #include <cppo/core/types.hpp>
-#include <cppo/fwd.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -108,6 +107,9 @@ template <>
 struct register_ops<double> : scalar_ops<double, std::int64_t, std::uint64_t, 52> {};
 
 }  // namespace detail
+
+template <class Register>
+class lane;
 
 /// One truth value per token.
 template <class Register>

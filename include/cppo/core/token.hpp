@@ -60,7 +60,6 @@ class position {
 template <class V>
 class token {
  public:
-  using lane_type = V;                            ///< the lane type
   using value_type = typename V::value_type;      ///< float or double
   using mask_type = typename V::mask;             ///< what a mask returns
 
