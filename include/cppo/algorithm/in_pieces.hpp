@@ -81,8 +81,8 @@ status piece_task(rollout_batch_view<Real> const& batch, Region const& region, i
 }  // namespace detail
 
 /// Pass 1. `piece` becomes the totals of piece `b` alone; its delta_b stays 0. Where the region calibrates its budget,
-/// D of the piece's valid tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read further.
-/// Fails where there is no such piece, or a call on it would: then nothing is read. O(slots).
+/// D of the piece's valid tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read
+/// further. Fails where there is no such piece, or a call on it would: then nothing is read. O(slots).
 template <class Real, trust_region_like Region>
 status summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b, response_summary& piece,
                        std::vector<Real>& divergences, loss_options const& options = {}) {

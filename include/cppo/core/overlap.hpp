@@ -89,8 +89,8 @@ constexpr bool share_element(footprint const& a, footprint const& b, index_t apa
   return false;
 }
 
-/// True if the two may share a byte. Exact for buffers of the same steps and element size; of others, true if the ranges
-/// from their lowest to their highest bytes do.
+/// True if the two may share a byte. Exact for buffers of the same steps and element size; of others, true if the
+/// ranges from their lowest to their highest bytes do.
 CPPO_WRAPS constexpr bool may_overlap(footprint const& a, footprint const& b) noexcept {
   if (a.size == 0 || b.size == 0) return false;
   auto const apart = static_cast<index_t>(b.base - a.base);
