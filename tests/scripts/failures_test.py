@@ -27,7 +27,7 @@ def existing():
         return [name for name in names if number(name)]
     names = []
     for path in sorted(TESTS.rglob("*_test.cpp")):
-        names += re.findall(r'TEST_CASE\("((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8"))
+        names += re.findall(r'TEST_CASE\(\s*"((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8"))
     names += [path.stem for path in sorted(TESTS.glob("compile_fail/F*.cpp"))]
     for path in sorted([*TESTS.rglob("CMakeLists.txt"), *TESTS.glob("*.cmake")]):
         names += re.findall(r"(?:add_test\(NAME |cppo_add_\w+_test\(|MAKE_C_IDENTIFIER )\"?([\w.${}]+)", path.read_text(encoding="utf-8"))
