@@ -66,19 +66,19 @@ struct loss_outputs {
 
 namespace detail {
 
-#define CPPO_EACH(name) name,
+#define CPPO_DETAIL_EACH(name) name,
 /// The numbered outputs of a task.
-enum class sink : std::uint8_t { CPPO_OUTPUTS(CPPO_EACH, CPPO_EACH) count };
-#undef CPPO_EACH
+enum class sink : std::uint8_t { CPPO_OUTPUTS(CPPO_DETAIL_EACH, CPPO_DETAIL_EACH) count };
+#undef CPPO_DETAIL_EACH
 inline constexpr int sinks = static_cast<int>(sink::count);
 inline constexpr int first_traced = static_cast<int>(sink::divergence);
 static_assert(sizeof(token_trace) == (sinks - first_traced) * sizeof(output), "a member of the trace is not in the list");
-static_assert(sizeof(loss_outputs) == sinks * sizeof(output) + sizeof(report*), "an output is not in the list");
+static_assert(sizeof(loss_outputs) / sizeof(output) == sinks, "an output is not in the list");
 
-#define CPPO_EACH(name) #name,
+#define CPPO_DETAIL_EACH(name) #name,
 /// Their names.
-inline constexpr std::string_view sink_names[] = {CPPO_OUTPUTS(CPPO_EACH, CPPO_EACH)};
-#undef CPPO_EACH
+inline constexpr std::string_view sink_names[] = {CPPO_OUTPUTS(CPPO_DETAIL_EACH, CPPO_DETAIL_EACH)};
+#undef CPPO_DETAIL_EACH
 
 /// An output as its caller names it.
 struct named_output {
@@ -86,23 +86,23 @@ struct named_output {
   argument where;
   char const* member = nullptr;  ///< of the trace
 };
-#define CPPO_PLAIN(name) named_output{&o.name, argument::name},
-#define CPPO_TRACED(name) named_output{&o.trace.name, argument::trace, "trace." #name},
+#define CPPO_DETAIL_PLAIN(name) named_output{&o.name, argument::name},
+#define CPPO_DETAIL_TRACED(name) named_output{&o.trace.name, argument::trace, "trace." #name},
 /// The outputs, by sink.
 constexpr std::array<named_output, sinks> named_outputs(loss_outputs const& o) noexcept {
-  return {CPPO_OUTPUTS(CPPO_PLAIN, CPPO_TRACED)};
+  return {CPPO_OUTPUTS(CPPO_DETAIL_PLAIN, CPPO_DETAIL_TRACED)};
 }
-#undef CPPO_PLAIN
-#undef CPPO_TRACED
-#define CPPO_PLAIN(name) f(sink::name, o.name);
-#define CPPO_TRACED(name) f(sink::name, o.trace.name);
+#undef CPPO_DETAIL_PLAIN
+#undef CPPO_DETAIL_TRACED
+#define CPPO_DETAIL_PLAIN(name) f(sink::name, o.name);
+#define CPPO_DETAIL_TRACED(name) f(sink::name, o.trace.name);
 /// f(sink, output) for each output.
 template <class F>
 constexpr void each_output(loss_outputs& o, F const& f) {
-  CPPO_OUTPUTS(CPPO_PLAIN, CPPO_TRACED)
+  CPPO_OUTPUTS(CPPO_DETAIL_PLAIN, CPPO_DETAIL_TRACED)
 }
-#undef CPPO_PLAIN
-#undef CPPO_TRACED
+#undef CPPO_DETAIL_PLAIN
+#undef CPPO_DETAIL_TRACED
 
 }  // namespace detail
 

@@ -174,10 +174,10 @@ struct report : token_counts<index_t> {
 
 namespace detail {
 
-#define CPPO_EACH(name) name,
+#define CPPO_DETAIL_EACH(name) name,
 /// The terms of a token that a report sums.
-enum class report_term : std::uint8_t { CPPO_TOKEN_SUMS(CPPO_EACH) count };
-#undef CPPO_EACH
+enum class report_term : std::uint8_t { CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH) count };
+#undef CPPO_DETAIL_EACH
 inline constexpr int report_terms = static_cast<int>(report_term::count);
 
 /// The totals of a response into its report; the loss is divided by `share`.

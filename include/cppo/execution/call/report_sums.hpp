@@ -40,22 +40,22 @@ struct lane_sums {
 /// The double sums of a response's report.
 template <class Real>
 struct report_sums {
-#define CPPO_EACH(name) lane_sums<Real> name;
-  CPPO_TOKEN_SUMS(CPPO_EACH)
-#undef CPPO_EACH
+#define CPPO_DETAIL_EACH(name) lane_sums<Real> name;
+  CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)
+#undef CPPO_DETAIL_EACH
 
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
-#define CPPO_EACH(name) f(name);
-    CPPO_TOKEN_SUMS(CPPO_EACH)
-#undef CPPO_EACH
+#define CPPO_DETAIL_EACH(name) f(name);
+    CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)
+#undef CPPO_DETAIL_EACH
   }
   /// Totals into the report; the loss is divided by `share`.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
-#define CPPO_EACH(name) name.total(),
-    put_sums(r, {CPPO_TOKEN_SUMS(CPPO_EACH)}, share);
-#undef CPPO_EACH
+#define CPPO_DETAIL_EACH(name) name.total(),
+    put_sums(r, {CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)}, share);
+#undef CPPO_DETAIL_EACH
   }
 };
 
