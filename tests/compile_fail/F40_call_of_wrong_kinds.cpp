@@ -1,8 +1,8 @@
-// expect first: the fourth argument of policy_loss is what it writes: {.gradient = g, .mask = m}
+// expect: the fourth argument of policy_loss is what it writes: {.gradient = g, .mask = m}
 // expect: the last argument of a call is its options: {.aggregate = cppo::token_mean}
 // expect: policy_loss takes an executor, a batch, a region and outputs, in this order, and may take options
 // expect: compute_mask takes an executor, a batch, a region and a mask, in this order, and may take options
-// expect: what is lent is a pointer, an array, a container or a view of elements in memory
+// expect first: what is lent is a pointer, an array, a container or a view of elements in memory
 // expect errors: 13
 // expect lines: 180
 #include <cppo/cppo.hpp>
