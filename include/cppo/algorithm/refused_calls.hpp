@@ -1,12 +1,14 @@
 /// @file
 /// What is said of a call whose arguments are of the wrong kind, number or order: the cause, in one sentence.
 ///
-/// Beside the real `policy_loss` and `compute_mask` stand overloads that are chosen where the real one does not fit.
+/// Beside the real `policy_loss`, `compute_mask` and the like stand overloads that are chosen where these do not fit.
 /// What is written in braces has no type, so outputs and options that may be have overloads of their own.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/algorithm/diagnose.hpp>
+#include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/execution/simd/executor.hpp>
@@ -109,6 +111,24 @@ constexpr void refuse_call() noexcept {
                 "the last argument of a call is its options: {.aggregate = cppo::token_mean}");
 }
 
+/// True if calls that read a batch under a region, and run nothing, begin with these.
+template <class B, class R>
+inline constexpr bool begin_reading = is_batch<B> && trust_region_like<R>;
+template <class B, class Divergences>
+inline constexpr bool collects = false;
+template <class Real>
+inline constexpr bool collects<rollout_batch_view<Real>, std::vector<Real>> = true;
+
+/// Says what is wrong with a call that reads a batch under a region.
+template <class B, class R>
+constexpr void refuse_reading() noexcept {
+  constexpr bool batch = is_batch<B>, region = !batch || trust_region_like<R>;
+  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) makes "
+                       "it, and take no executor");
+  static_assert(region, "what plans and sums pieces takes a region, diagnose a region or options: make one by "
+                        "cppo::trust_region(divergence, weight, mask), or by a named region such as cppo::ppo()");
+}
+
 template <class E, class B, class R>
 inline constexpr bool begin_call = executor<E> && is_batch<B> && trust_region_like<R>;
 /// True if the arguments are those of the real call.
@@ -163,6 +183,41 @@ template <class E, class B, class R>
   requires(!detail::begin_call<E, B, R>)
 status compute_mask(E const&, B const&, R const&, output const&, loss_options const& = {}) noexcept {
   detail::refuse_call<detail::compute_mask_call, E, B, R, output>();
+  return {};
+}
+template <class B, class R, class Divergences>
+  requires(!detail::begin_reading<B, R> || !detail::collects<B, Divergences>)
+status summarize_piece(B const&, R const&, index_t, response_summary&, Divergences&, loss_options const& = {}) {
+  constexpr bool in_type_of_batch = !detail::begin_reading<B, R> || detail::collects<B, Divergences>;
+  detail::refuse_reading<B, R>();
+  static_assert(in_type_of_batch, "the divergences of pieces are collected in a std::vector of the batch's value_type: "
+                                  "float, or double where a log-prob or divergence was lent as double");
+  return {};
+}
+template <class B, class R>
+  requires(!detail::begin_reading<B, R>)
+status sum_piece(B const&, R const&, index_t, response_summary const&, index_t, prefix_sums&,
+                 loss_options const& = {}) {
+  detail::refuse_reading<B, R>();
+  return {};
+}
+template <class B, class R>
+  requires(!detail::begin_reading<B, R>)
+piece_plan plan_pieces(B const&, R const&, std::span<index_t const>, std::span<index_t const>, index_t,
+                       loss_options const& = {}) {
+  detail::refuse_reading<B, R>();
+  return {};
+}
+template <class B, class... Rest>
+  requires(!detail::is_batch<B>)
+batch_diagnosis diagnose(B const&, Rest const&...) noexcept {
+  detail::refuse_reading<B, detail::open_region>();
+  return {};
+}
+template <class Real, class R>
+  requires(!trust_region_like<R> && !std::is_convertible_v<R const&, loss_options>)
+batch_diagnosis diagnose(rollout_batch_view<Real> const&, R const&, loss_options const& = {}) noexcept {
+  detail::refuse_reading<rollout_batch_view<Real>, R>();
   return {};
 }
 /// @}
