@@ -19,7 +19,7 @@ from pathlib import Path
 
 # From the ground up; the first match counts. Paths are relative to include/cppo.
 LAYERS = [
-    (0, ["version.hpp", "abi.hpp", "config.hpp", "fwd.hpp"]),
+    (0, ["version.hpp", "abi.hpp", "config.hpp"]),
     (1, ["core/*"]),
     (2, ["divergence/*", "weight/*", "budget/*", "gate/*"]),
     (3, ["mask/*"]),

@@ -9,6 +9,11 @@
 
 using namespace cppo;
 
+int failed(status const& s) {
+  std::puts(describe(s).c_str());
+  return 1;
+}
+
 int main() {
   constexpr index_t T = 3000, cuts[] = {0, 700, 1500, 2100, T};  // four pieces
   std::vector<float> pi(T), mu(T), adv(T, 1.0f), whole(T), pieces(T);
@@ -34,18 +39,22 @@ int main() {
 
   //! [pieces]
   // 1. each piece alone; what leaves a rank is a response_summary (and, for a calibrated budget, its divergences)
-  response_summary combined;
+  response_summary piece, total;
   std::vector<float> divergences;
-  for (index_t k = 0; k < 4; ++k) combined = combine(combined, summarize_piece(batch, region, k, divergences));
-  response_summary const total = resolve_totals<float>(region, combined, divergences);
+  for (index_t k = 0; k < 4; ++k) {
+    if (status const s = summarize_piece(batch, region, k, piece, divergences); !s) return failed(s);
+    total = combine(total, piece);
+  }
+  if (status const s = resolve_totals<float>(region, total, divergences, total); !s) return failed(s);
 
   // 2. in the order of the response: what each piece spends and earns; a piece's carry is the sum of those before it
   std::vector<prefix_sums> carries(4);
   std::vector<response_summary> const totals(4, total);
-  prefix_sums before;
+  prefix_sums before, spent;
   for (index_t const k : {0, 2, 3, 1}) {  // the slots that hold pieces 0, 1, 2, 3
     carries[static_cast<std::size_t>(k)] = before;
-    before = before + sum_piece(batch, region, k, total, before.count);
+    if (status const s = sum_piece(batch, region, k, total, before.count, spent); !s) return failed(s);
+    before = before + spent;
   }
 
   // 3. each piece alone again, with its carry

@@ -1,5 +1,4 @@
-// expect: packed
-// expect unsatisfied: holds_offsets
+// expect first: packed takes the cumulative lengths of the responses, 0 first
 #include <cppo/cppo.hpp>
 
 // Shaped like a row of an Eigen::MatrixXi, whose elements do not lie beside each other.

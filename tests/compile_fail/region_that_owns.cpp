@@ -1,6 +1,6 @@
 // expect first: a region is copied byte by byte, as a kernel argument is
 // expect errors: 1
-// expect lines: 10
+// expect lines: 12
 #include <cppo/cppo.hpp>
 
 #include <vector>

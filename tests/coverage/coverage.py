@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Coverage of the headers from core/ to algorithm/, from what `llvm-cov export` says of instrumented programs.
 
-    coverage.py --json FILE... [--root DIR] [--exceptions FILE]
+    coverage.py --json FILE... [--root DIR]
 
-Prints a table of lines, branches and MC/DC conditions by header, then everything uncovered that the exceptions file
-does not explain. Exit status: 0 if nothing is left and every exception is still needed, else 1.
+Prints a table of lines, branches and MC/DC conditions by header, then everything uncovered that no comment beside the
+line explains, `// uncovered: why` (tests/scripts/annotations.py). Exit status: 0 if nothing is left and every such
+comment is still needed, else 1. Not counted, since only nvcc compiles them: execution/cuda. `./run test-cuda` holds them.
 
 How instantiations are merged. llvm-cov lists each instantiation of a template as a function of its own; its own tables
 take the best single one. Here a line, and each side of a branch, is covered if any instantiation covers it. Of MC/DC a
@@ -15,13 +16,6 @@ folded everywhere, it is not counted. Statements that `if constexpr` discards ar
 
 What no instantiation maps is invisible to llvm-cov: a template that is never used. Lines with a `return` that nothing
 maps therefore count as uncovered lines. Lines of consteval functions do not count: they are never run.
-
-Exceptions, one a line, blank lines and lines that begin with # aside:
-
-    core/view.hpp ## return Real{}; ## line ## why it cannot be reached, in one sentence
-
-The second field is the text of the source line, the third what is not covered there: `line`, `true: CONDITION`,
-`false: CONDITION` or `pair: CONDITION`.
 """
 
 import argparse
@@ -29,6 +23,10 @@ import json
 import re
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+
+from annotations import NOTE, annotations
 
 FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "region", "objective", "execution", "algorithm"]
 CODE, SKIPPED = 0, 2            # kinds of a region
@@ -160,26 +158,27 @@ def read_headers(root, paths):
     return list(headers.values())
 
 
-def read_exceptions(path):
-    """(header, text of the line, what) -> why"""
-    exceptions = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
+def explained_lines(source):
+    """{line: the line whose comment explains it}; at a line that opens a brace the comment is for all up to its end."""
+    explained = {}
+    for line, word in annotations(source):
+        if word != "uncovered":
             continue
-        fields = [field.strip() for field in line.split(" ## ")]
-        if len(fields) != 4 or not all(fields):
-            raise SystemExit(f"{path}:{number}: not of the form: header ## text of the line ## what ## why")
-        exceptions[tuple(fields[:3])] = fields[3]
-    return exceptions
+        text, last = source[line - 1], line
+        if NOTE.sub("", text).rstrip().endswith("{"):
+            closing = text[:len(text) - len(text.lstrip())] + "}"
+            last = next(k for k in range(line + 1, len(source) + 1) if source[k - 1].startswith(closing))
+        explained.update((k, line) for k in range(line, last + 1))
+    return explained
 
 
 def print_table(headers):
     def row(name, counts):
         cells = "".join(f"{f'{covered}/{total}':>13}{100.0 * covered / total if total else 100.0:8.1f}%"
                         for covered, total in counts)
-        print(f"{name:<32}{cells}")
+        print(f"{name:<38}{cells}")
 
-    print(f"{'header':<32}{'lines':>13}{'':9}{'branches':>13}{'':9}{'MC/DC':>13}")
+    print(f"{'header':<38}{'lines':>13}{'':9}{'branches':>13}{'':9}{'MC/DC':>13}")
     total = [[0, 0], [0, 0], [0, 0]]
     for header in headers:
         counts = list(header.counts())
@@ -194,26 +193,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, nargs="+", required=True, help="what llvm-cov export wrote, by program")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent.parent)
-    parser.add_argument("--exceptions", type=Path, default=Path(__file__).resolve().parent / "exceptions.txt")
     args = parser.parse_args()
 
     headers = read_headers(args.root, args.json)
-    exceptions = read_exceptions(args.exceptions)
     print_table(headers)
-    used, left = set(), 0
+    left, needed, stale = 0, 0, []
     for header in headers:
+        explained = explained_lines(header.source)
+        used = set()
         for line, what in sorted(header.uncovered()):
-            text = header.source[line - 1].strip()
-            key = (header.name, text, what)
-            if key in exceptions:
-                used.add(key)
+            if line in explained:
+                used.add(explained[line])
                 continue
             left += 1
-            print(f"include/cppo/{header.name}:{line}: {what}\n    {text}")
-    stale = sorted(set(exceptions) - used)
-    for name, text, what in stale:
-        print(f"stale exception: {name}: {what}\n    {text}")
-    print(f"{left} uncovered without an exception, {len(used)} exceptions in use, {len(stale)} stale")
+            print(f"include/cppo/{header.name}:{line}: {what}\n    {header.source[line - 1].strip()}")
+        needed += len(used)
+        stale += [(header, line) for line in sorted(set(explained.values()) - used)]
+    for header, line in stale:
+        print(f"stale exception: include/cppo/{header.name}:{line}\n    {header.source[line - 1].strip()}")
+    print(f"{left} uncovered without a reason, {needed} places with one, {len(stale)} stale")
     return 1 if left or stale else 0
 
 

@@ -78,9 +78,9 @@ std::string compare(batch_of_floats batch, Region const& region, wish what) {
     auto r = capture(executor, batch, region, o, asks_for::no_trace);
     if (what == wish::bare) return r;
     std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()));
-    cppo::loss_outputs const out{.gradient = r.column[2], .mask = mask, .report = &r.diagnostics};
+    cppo::loss_outputs const out{.gradient = r[captured::gradient], .mask = mask, .report = &r.diagnostics};
     r.outcome = policy_loss(executor, batch.view(), region, out, o);
-    r.column[0].assign(mask.begin(), mask.end());
+    r[captured::mask].assign(mask.begin(), mask.end());
     return r;
   };
   return unlike_runs(run(on_copies{}), run(cppo::seq), rows);

@@ -8,9 +8,9 @@ of its modules, `text.0` and so on, for PTX_TEXT=FOLDER/text. Prints a table of 
 instructions that ran out of those that there are, in all instantiations; and lines of which some ran in any of them.
 Then the lines of each body that never ran, by the reason that uncovered.txt gives, a rule a line:
 
-    body ## header ## text ## why
+    body ## header ## why
 
-where the body, the header and the text of the line hold these words, or anything if it is a *. Exit status 1 if a line
+where the body and the header hold these words, or anything if it is a *. Exit status 1 if a line
 has no reason. Instructions of a line that ran elsewhere, as copies in unrolled loops, are not asked for.
 """
 
@@ -150,7 +150,7 @@ def read(folder, names, bodies):
 
 
 def rules():
-    """(body, header, text, why)"""
+    """(body, header, why)"""
     lines = REASONS.read_text(encoding="utf-8").splitlines()
     return [line.split(" ## ") for line in lines if line and not line.startswith("#")]
 
@@ -165,7 +165,7 @@ def explained(bodies):
             if header not in sources:
                 sources[header] = (ROOT / "include/cppo" / header).read_text(encoding="utf-8").splitlines()
             place = (name, header, sources[header][number - 1].strip())
-            why = next((r[3] for r in known if all(w == "*" or w in got for w, got in zip(r, place))), None)
+            why = next((r[2] for r in known if all(w == "*" or w in got for w, got in zip(r[:2], place))), None)
             found[why].append((name, header, number, place[2]))
     return found
 

@@ -64,10 +64,9 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
 
 std::optional<testing::reference_options> reference_of(region_config const& c, loss_options const& o) {
   testing::reference_options r;
-  auto const& names = divergence_names();
-  for (std::size_t i = 0; i < std::size(names); ++i) {
-    if (names[i] == c.divergence) r.divergence = static_cast<testing::reference_divergence>(i);
-  }
+  int const divergence = named_divergence::find(c.divergence).index();
+  if (divergence >= testing::reference_divergences) return std::nullopt;
+  r.divergence = static_cast<testing::reference_divergence>(divergence);
   bool const trm = c.region == "trm_max" || c.region == "trm_mean";
   bool const is_cppo = c.region.starts_with("cppo");
   if (c.region == "cppo_shuffled") return std::nullopt;

@@ -20,9 +20,6 @@ class Mutant:
         self.before = " ".join(source[first:last].split())
         self.after = " ".join((source[first:start] + new + source[end:last]).split()) or REMOVED
 
-    def key(self):
-        return self.name, self.before, self.after
-
 
 def closing(code, start, pair="()"):
     """Index of what closes the bracket at `start`."""

@@ -15,14 +15,10 @@ comments, text, directives, static_asserts, concepts, constraints or template he
 
 and is killed by the first that fails, does not end in time or meets a static_assert of its own, or any once something
 has compiled. What does not compile does not count, nor what is left out by an #if: code for wider registers is tried
-with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that tests/mutation/survivors.txt
-explains are counted apart, and are of two kinds. Equivalent: nothing that the library promises differs; not
-part of the share. Elsewhere, if
-the reason begins with that word: another build tells, a sanitizer's or one with relaxed arithmetic; known, but not
-killed. One a line:
-
-    mask/leaves.hpp ## text of the source line ## text after the change ## why no test can tell, in one sentence
-    mask/leaves.hpp ## text of the source line ## text after the change ## elsewhere: what can tell and is not run
+with --march x86-64-v3 or x86-64-v4, on a machine that has them. Survivors that a comment beside the line explains are
+counted apart, and are of two kinds (tests/scripts/annotations.py). `// equivalent: why`: nothing that the library
+promises differs; not part of the share. `// elsewhere: why`: another build tells, a sanitizer's or one with relaxed
+arithmetic; known, but not killed. Of a line with such a comment step 3 is left out.
 
 A run that --minutes ends judges those drawn so far, which are some of everything.
 
@@ -45,16 +41,19 @@ import threading
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "scripts"))
+
+from annotations import annotations
 from mutants import mutants_of
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ["core", "divergence", "weight", "budget", "gate", "mask", "region", "objective", "execution"]
 LAST = ["unit/region/special_cases", "unit/algorithm/in_pieces", "unit/execution/simd", "unit/testing/check_region"]
 COMPILER = ["clang++-19", "-std=gnu++20", "-O0", "-g0", "-w", "-pthread"]
 DEFINES = ["-DCPPO_USE_XSIMD=1", "-DCPPO_USE_EIGEN=1", "-isystem", "/usr/include/eigen3", f'-DCPPO_SOURCE_DIR="{ROOT}"',
            f"-I{ROOT / 'tests'}"]
 WANTED = 95.0
-ELSEWHERE = "elsewhere: "
+EXPLAINED = ("equivalent", "elsewhere")
 
 # ---- killing --------------------------------------------------------------------------------------------------------
 
@@ -240,24 +239,34 @@ class Programs:
 
 # ---- the run --------------------------------------------------------------------------------------------------------
 
-def read_explained(path):
+def read_explained(headers):
+    """{(header, line): {kind: how many survivors}}, of the comments in the headers."""
     explained = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = [field.strip() for field in line.split(" ## ")]
-        if len(fields) != 4 or not all(fields):
-            raise SystemExit(f"{path}:{number}: not of the form: header ## before ## after ## why")
-        explained[tuple(fields[:3])] = fields[3]
+    for name, path in headers:
+        for (line, kind), (count, _) in annotations(path.read_text(encoding="utf-8").splitlines()).items():
+            if kind in EXPLAINED:
+                explained.setdefault((name, line), {})[kind] = count
     return explained
 
 
-def kind_of(mutant, verdict, explained):
-    """Which column of the table: a survivor is unexplained, known elsewhere or equivalent."""
-    if verdict != "survived":
-        return verdict
-    why = explained.get(mutant.key())
-    return "survived" if why is None else "elsewhere" if why.startswith(ELSEWHERE) else "equivalent"
+def kinds_of(results, explained):
+    """Which column of the table each result belongs to: of the survivors of a line, so many are explained."""
+    left = {place: dict(counts) for place, counts in explained.items()}
+    for m, verdict, _ in results:
+        mine = left.get((m.name, m.line), {})
+        kind = next((k for k in EXPLAINED if verdict == "survived" and mine.get(k)), verdict)
+        if kind in mine:
+            mine[kind] -= 1
+        yield kind
+
+
+def stale_of(results, explained, every):
+    """Places all of whose mutants were tried, where fewer survived than are explained."""
+    for place, counts in sorted(explained.items()):
+        mutants = [m for m in every if (m.name, m.line) == place]
+        verdicts = [verdict for m, verdict, _ in results if (m.name, m.line) == place]
+        if len(verdicts) == len(mutants) and verdicts.count("survived") < sum(counts.values()):
+            yield place
 
 
 COLUMNS = ("killed", "survived", "elsewhere", "equivalent", "not compiling")
@@ -271,7 +280,7 @@ def print_table(results, explained):
     """The share killed of what is not equivalent; beside it that of all that compiled."""
     print(f"{'folder':<14}{'mutants':>9}{'killed':>9}{'survived':>10}{'elsewhere':>11}{'equivalent':>12}"
           f"{'not compiling':>15}{'% killed':>10}{'% of all':>10}")
-    kinds = [(m.name.split("/")[0], kind_of(m, verdict, explained)) for m, verdict, _ in results]
+    kinds = [(m.name.split("/")[0], kind) for (m, _, _), kind in zip(results, kinds_of(results, explained))]
     for name in [*FOLDERS, "total"]:
         mine = [kind for folder, kind in kinds if name in (folder, "total")]
         killed, survived, elsewhere, equivalent, broken = (mine.count(column) for column in COLUMNS)
@@ -309,14 +318,14 @@ def main():
             print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
         print(f"{len(chosen)} of {len(every)} mutants")
         return 0
-    explained = read_explained(Path(__file__).resolve().parent / "survivors.txt")
+    explained = read_explained((name, path) for name, path in Programs.headers() if wanted(name))
     began = time.monotonic()
     programs = Programs(ROOT / "build" / "mutation", args.jobs)
     programs.sound_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         in_time = lambda: args.minutes is None or time.monotonic() < began + 60.0 * args.minutes
-        judge = lambda m: programs.judge(m, args.near or m.key() in explained) if in_time() else None
+        judge = lambda m: programs.judge(m, args.near or (m.name, m.line) in explained) if in_time() else None
         waiting = {pool.submit(judge, m): m for m in chosen}
         for done in concurrent.futures.as_completed(waiting):
             if done.result() is None:
@@ -329,15 +338,14 @@ def main():
     seconds = time.monotonic() - began
 
     share = print_table(results, explained)
-    survivors = sorted((m for m, verdict, _ in results if verdict == "survived"), key=lambda m: (m.name, m.line))
-    unexplained = [m for m in survivors if m.key() not in explained]
+    kinds = list(kinds_of(results, explained))
+    unexplained = sorted((m for (m, _, _), kind in zip(results, kinds) if kind == "survived"),
+                         key=lambda m: (m.name, m.line))
     for m in unexplained:
         print(f"include/cppo/{m.name}:{m.line}\n    {m.before}\n    {m.after}")
-    known = {m.key() for m in every}
-    dead = {m.key() for m, verdict, _ in results if verdict != "survived"}
-    stale = [key for key in explained if wanted(key[0]) and not args.match and (key not in known or key in dead)]
-    for key in stale:
-        print(f"stale explanation: {' ## '.join(key)}")
+    stale = [] if args.match else list(stale_of(results, explained, every))
+    for name, line in stale:
+        print(f"stale explanation: include/cppo/{name}:{line}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if len(results) < len(chosen):
         print(f"stopped after {args.minutes:g} min: {len(results)} of the {len(chosen)} drawn were tried")

@@ -18,12 +18,11 @@ struct region_choice {
   unsigned region = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
 
   cppo::region_config config() const {
-    constexpr std::string_view divergences[] = {
-        "binary_tv", "binary_kl", "binary_kl_reverse", "k2", "k3", "precomputed", "none", "top_k_tv", "top_k_kl",
-        "top_k_tv_replace_last", "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list"};
+    auto const& names = cppo::divergence_names();
     cppo::region_config c;
     c.region = cppo::region_names()[region % std::size(cppo::region_names())];
-    c.divergence = divergences[divergence % std::size(divergences)];
+    c.divergence = names[divergence % std::size(names)];
+    if (c.divergence == "k1") c.divergence = "binary_tv";  // has a sign
     c.delta = (1 + delta % 200) / 256.0;
     c.delta_b = delta_b % 100 / 512.0;
     c.w_min = (1 + w_min % 64) / 64.0;

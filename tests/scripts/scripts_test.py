@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 CMAKE = Path(__file__).resolve().parents[2] / "cmake"
+sys.path[:0] = [str(CMAKE.parent / "tests" / folder) for folder in ("scripts", "coverage", "mutation")]
 PLAIN = "/// @file\n/// Text.\n#pragma once\n"
 
 GOOD = {
@@ -332,22 +333,19 @@ class Coverage(Tree):
     """One function, two instantiations: each takes one side of the branch, one shows the first condition, one none."""
     LINE = "  return a && b ? 1 : 2;"
 
-    def report(self, *exceptions, covered=(True, False)):
-        name = "mask/both.hpp"
-        self.write({name: PLAIN + "int both(bool a, bool b) {\n" + self.LINE + "\n}\n"})
+    def report(self, note="", covered=(True, False), name="mask/both.hpp"):
+        self.write({name: PLAIN + "int both(bool a, bool b) {\n" + self.LINE + note + "\n}\n"})
         def instance(true, false, pairs):
             return {"filenames": [str((self.include / "cppo" / name).resolve())],
                     "regions": [[4, 26, 6, 2, 1, 0, 0, 0], [5, 10, 5, 16, 1, 0, 0, 0]],
                     "branches": [[5, 10, 5, 11, true, false, 0, 0, 6], [5, 15, 5, 16, false, true, 0, 0, 6]],
                     "mcdc_records": [[5, 10, 5, 16, 0, 5, list(pairs)]]}
         functions = [instance(1, 0, covered), instance(0, 1, (False, False))]
-        data, listed = self.include / "data.json", self.include / "exceptions.txt"
+        data = self.include / "data.json"
         data.write_text(json.dumps({"data": [{"functions": functions}]}), encoding="utf-8")
-        rules = "".join(f"{name} ## {self.LINE.strip()} ## {e} ## because.\n" for e in exceptions)
-        listed.write_text("# comment\n" + rules, encoding="utf-8")
         script = CMAKE.parent / "tests" / "coverage" / "coverage.py"
-        command = [sys.executable, script, "--json", data, "--root", self.include.parent, "--exceptions", listed]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run([sys.executable, script, "--json", data, "--root", self.include.parent],
+                              capture_output=True, text=True)
 
     def test_instantiations_add_up(self):
         result = self.report()
@@ -356,12 +354,67 @@ class Coverage(Tree):
         self.assertIn("include/cppo/mask/both.hpp:5: pair: b\n", result.stdout)
         self.assertNotIn("pair: a", result.stdout)
 
-    def test_exceptions_are_used_or_stale(self):
-        self.assertEqual(self.report("pair: b").returncode, 0)
-        result = self.report("pair: b", "pair: a")
+    def test_a_reason_beside_the_line_is_used_or_stale(self):
+        result = self.report("  // uncovered: because")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn("0 uncovered without a reason, 1 places with one, 0 stale", result.stdout)
+        result = self.report("  // uncovered: because", covered=(True, True))
         self.assertEqual(result.returncode, 1)
-        self.assertIn("stale exception: mask/both.hpp: pair: a", result.stdout)
-        self.assertEqual(self.report("pair: b", covered=(True, True)).returncode, 1)
+        self.assertIn("stale exception: include/cppo/mask/both.hpp:5\n", result.stdout)
+
+    def test_headers_in_rooms_of_a_folder_count(self):
+        self.assertIn("include/cppo/execution/simd/both.hpp:5: pair: b\n",
+                      self.report(name="execution/simd/both.hpp").stdout)
+
+    def test_a_reason_at_an_opening_brace_is_for_all_up_to_its_end(self):
+        script = importlib.import_module("coverage")
+        source = ["int f() {  // uncovered: why", "  if (x) {", "    return 1;", "  }", "  return 2;", "}", "int g() {", "}"]
+        self.assertEqual(script.explained_lines(source), dict.fromkeys(range(1, 7), 1))
+
+
+class Annotations(unittest.TestCase):
+    def found(self, *source):
+        return importlib.import_module("annotations").annotations(source)
+
+    def test_at_the_end_of_a_line_and_above_it(self):
+        self.assertEqual(self.found("int a;  // equivalent: why", "// uncovered x2: so", "", "// plain", "int b;"),
+                         {(1, "equivalent"): (1, "why"), (5, "uncovered"): (2, "so")})
+
+    def test_two_of_one_line(self):
+        self.assertEqual(self.found("// elsewhere: there", "int a;  // equivalent x3: why", "int b;"),
+                         {(2, "elsewhere"): (1, "there"), (2, "equivalent"): (3, "why")})
+
+    def test_other_comments(self):
+        self.assertEqual(self.found("int a;  // equivalent", "// Equivalent: what", "// is equivalent: no", "int b;"), {})
+
+
+class Extensions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.module = importlib.import_module("extension_test")
+
+    def refused(self, words, call, *arguments):
+        with self.assertRaisesRegex(self.module.Fault, words):
+            call(*arguments)
+
+    def test_edits(self):
+        edits = self.module.parse("file a.hpp\nafter x\nadd   y\nbefore z\nadd w\nreplace p\nwith q\n")
+        self.assertEqual(edits, [("a.hpp", "after", "x", "  y"), ("a.hpp", "before", "z", "w"), ("a.hpp", "replace", "p", "q")])
+        self.refused("line 1", self.module.parse, "add x\n")
+
+    def test_anchors(self):
+        text = "one\n  two = 2;\nthree\n"
+        self.assertEqual(self.module.applied(text, "after", "two =", "x"), "one\n  two = 2;\nx\nthree\n")
+        self.assertEqual(self.module.applied(text, "before", "two", "x"), "one\nx\n  two = 2;\nthree\n")
+        self.assertEqual(self.module.applied(text, "replace", "2", "3"), "one\n  two = 3;\nthree\n")
+        self.refused("0 lines", self.module.applied, text, "after", "four", "x")
+        self.refused("2 lines", self.module.applied, text, "after", "t", "x")
+        self.refused("0 places", self.module.applied, text, "replace", "four", "x")
+
+    def test_each_kind_has_its_row_in_the_table(self):
+        said = self.module.steps((CMAKE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+        kinds = {path.name for path in self.module.FIXTURES.iterdir() if path.is_dir()}
+        self.assertEqual(kinds, set(said))
 
 
 class CheckReadme(unittest.TestCase):
@@ -437,25 +490,43 @@ class Mutate(unittest.TestCase):
     def setUpClass(cls):
         folder = CMAKE.parent / "tests" / "mutation"
         sys.path.insert(0, str(folder))
-        cls.survivors = folder / "survivors.txt"
         cls.module = importlib.import_module("mutate")
 
     def mutants(self, source):
         return [m.after for m in self.module.mutants_of("core/x.hpp", source)]
 
-    def test_what_is_explained_is_a_mutant_of_today(self):
-        known = {m.key() for name, path in self.module.Programs.headers()
-                 for m in self.module.mutants_of(name, path.read_text(encoding="utf-8"))}
-        self.assertEqual([key for key in self.module.read_explained(self.survivors) if key not in known], [])
+    def test_where_a_survivor_is_explained_there_are_mutants(self):
+        headers = list(self.module.Programs.headers())
+        known = {}
+        for name, path in headers:
+            for m in self.module.mutants_of(name, path.read_text(encoding="utf-8")):
+                known[name, m.line] = known.get((name, m.line), 0) + 1
+        explained = self.module.read_explained(headers)
+        self.assertGreater(len(explained), 20)
+        few = {place: counts for place, counts in explained.items() if known.get(place, 0) < sum(counts.values())}
+        self.assertEqual(few, {})
 
     def test_shares_tell_what_is_equivalent_from_what_is_known_elsewhere(self):
-        drawn = list(self.module.mutants_of("core/x.hpp", "int c = a + 1;\nint d = b + 1;\n"))[:5]
-        explained = {drawn[2].key(): "Both are 0.", drawn[3].key(): "elsewhere: A sanitizer sees it."}
-        verdicts = ("killed", "survived", "survived", "survived", "not compiling")
+        drawn = list(self.module.mutants_of("core/x.hpp", "int c = a + 1;\nint d = b + 1;\n"))
+        one, two = [m for m in drawn if m.line == 1][:2], [m for m in drawn if m.line == 2][:3]
+        explained = {("core/x.hpp", 1): {"equivalent": 1}, ("core/x.hpp", 2): {"elsewhere": 1}}
+        results = [(one[0], "killed", ""), (one[1], "survived", ""), (two[0], "survived", ""), (two[1], "survived", ""),
+                   (two[2], "not compiling", "")]
+        self.assertEqual(list(self.module.kinds_of(results, explained)),
+                         ["killed", "equivalent", "elsewhere", "survived", "not compiling"])
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            share = self.module.print_table([(m, v, "") for m, v in zip(drawn, verdicts)], explained)
+            share = self.module.print_table(results, explained)
         self.assertAlmostEqual(share, 100 / 3)
         self.assertRegex(said.getvalue(), r"(?m)^total +5 +1 +1 +1 +1 +1 +33\.3% +25\.0%$")
+
+    def test_an_explanation_is_stale_where_fewer_survive(self):
+        drawn = list(self.module.mutants_of("core/x.hpp", "int c = a + 1;\n"))
+        explained = {("core/x.hpp", 1): {"equivalent": 1}}
+        stale = lambda verdicts: list(self.module.stale_of(list(zip(drawn, verdicts, verdicts)), explained, drawn))
+        killed = ["killed"] * len(drawn)
+        self.assertEqual(stale(killed), [("core/x.hpp", 1)])
+        self.assertEqual(stale(["survived", *killed[1:]]), [])
+        self.assertEqual(stale(killed[1:]), [])  # one was not tried
 
     def test_every_kind(self):
         found = self.mutants("int f(int a, int b) {\n  int c = a + 1;\n  if (a < b) return min(a, b);\n  c += b;\n"

@@ -224,6 +224,7 @@ static_assert(!std::is_constructible_v<cppo::lane_mask<float>, float_lane>);
 static_assert(std::is_constructible_v<cppo::output, std::vector<float>&>);
 static_assert(std::is_constructible_v<cppo::output, float*>);
 static_assert(std::is_constructible_v<cppo::output, cppo::matrix_view<double>>);
-static_assert(!std::is_constructible_v<cppo::output, int> && !std::is_constructible_v<cppo::output, cppo::report>);
+// Of anything else it is constructed too, to say in a sentence what is wrong: compile_fail/F40_call_of_wrong_kinds.cpp.
+static_assert(!cppo::detail::lendable<int> && !cppo::detail::lendable<cppo::report>);
 
 }  // namespace

@@ -81,12 +81,12 @@ std::string seq_against(Executor const& executor, generated_batch<T> const& batc
   auto const slots = static_cast<std::size_t>(batch.slots());
   std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
   captured_run<typename generated_batch<T>::real> usual;
-  auto& loss = usual.column[static_cast<std::size_t>(captured::loss)];
-  auto& gradient = usual.column[static_cast<std::size_t>(captured::gradient)];
+  auto& loss = usual[captured::loss];
+  auto& gradient = usual[captured::gradient];
   for (auto* const x : {&loss, &gradient}) x->assign(slots, static_cast<typename generated_batch<T>::real>(unwritten));
   usual.outcome = policy_loss(executor, batch.view(), region,
                               {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.diagnostics}, o);
-  usual.column[0].assign(mask.begin(), mask.end());
+  usual[captured::mask].assign(mask.begin(), mask.end());
   wrong = unlike_runs(usual, want, rows);
   if (!wrong.empty()) return "loss, gradient and mask: " + wrong;
   cppo::report alone;

@@ -1,23 +1,24 @@
 /// @file
-/// One response in pieces: for context parallelism, streaming and processing in parts. The sums of a prefix are a
-/// monoid.
+/// One response in pieces: context parallelism, streaming, chunked processing.
 ///
 /// A batch of pieces is a batch whose "responses" are pieces of responses. Three passes give the mask of the uncut
 /// response, bit for bit, whatever the cuts:
 ///
-///     1. summarize_piece    each piece alone: valid tokens, max and sum of D, bad input, and D itself if the region
-///                           calibrates its budget; `combine` adds up the pieces of a response, in any order
+///     1. summarize_piece    each piece alone: valid tokens, max and sum of D, bad input (and D itself where the
+///                           region calibrates its budget); `combine` adds the pieces of a response up, in any order
 ///     2. sum_piece          each piece alone, given T, delta_b and how many tokens come before it: its prefix_sums;
 ///                           an exclusive sum over the pieces in order gives the carries
 ///     3. policy_loss        with `.carries` and `.totals` in its options
 ///
-/// A response is counted once, with the piece that holds its first valid token, so that all pieces in one call scale
-/// like the uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole batch.
-/// Positions by column have no meaning for a piece. Where passes 1 and 2 refuse something, they return a length or a
-/// count below 0, which stays below 0 in all sums made of it: `policy_loss` then returns `carry_mismatch`.
+/// A response is counted once, with the piece that holds its first valid token: all pieces in one call scale like the
+/// uncut batch under every aggregation. Over ranks give `normalizer`, the divisor of the whole. Positions by column
+/// mean nothing to a piece.
 ///
-/// The library has no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
-/// process `plan_pieces` makes passes 1 and 2.
+/// Passes 1 and 2 return a status. Where one fails, what it was to fill in becomes a value that no call accepts, and so
+/// does all that is made of it: a rank that has not heard of the failure gets `carry_mismatch` from `policy_loss`.
+///
+/// The library owns no communicator: between the passes the caller moves a few numbers per piece between ranks. In one
+/// process `plan_pieces` does all of it.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -33,22 +34,22 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// The count of a piece that could not be summed. Added to any counts it stays below 0, which `policy_loss` refuses.
+/// Tokens of a piece that failed: with those of any others they stay fewer than none, which `policy_loss` refuses.
 inline constexpr index_t refused_count = -2 * longest_response;
-inline response_summary refused_summary() noexcept {
+/// Totals and sums of `count` tokens and no more.
+inline response_summary only_length(index_t count) noexcept {
   response_summary s;
-  s.length = refused_count;
+  s.length = count;
   return s;
 }
-/// Sums that hold only a count: for `count` tokens before a piece, or for a piece that was refused.
 inline prefix_sums only_count(index_t count) noexcept {
   prefix_sums s;
   s.count = count;
   return s;
 }
 
-/// A task that only reads, on the host, once parameters and inputs have been checked. It has no outputs. Positions by
-/// column are left out, because the columns of pieces are no positions.
+/// A task that only reads, on the host: parameters and inputs are checked, outputs are none. Columns of pieces are no
+/// positions.
 template <class Real, class Region>
 status reading_task(rollout_batch_view<Real> const& batch, Region const& region, loss_options const& options,
                     task<Real, Region>& t) noexcept {
@@ -56,8 +57,9 @@ status reading_task(rollout_batch_view<Real> const& batch, Region const& region,
   if (!s.ok()) return s;
   s = seq.check_memory(batch, {}, options);
   if (!s.ok()) return s;
-  parameter_check const p = check_positions(options, columns_are::no_positions);
-  if (!p) return out_of_range(argument::options, p);
+  if (parameter_check const p = check_positions(options, columns_are::no_positions); !p) {
+    return out_of_range(argument::options, p);
+  }
   s = take_options(t, options);
   if (!s.ok()) return s;
   return seq.arithmetic_holds(t) ? status{} : status{status_code::arithmetic_relaxed};
@@ -67,22 +69,29 @@ status can_read(rollout_batch_view<Real> const& batch, Region const& region, los
   task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   return reading_task(batch, region, options, t);
 }
-/// True if there is a piece b and `can` says that pieces may be read.
-template <class Real>
-bool has_piece(status const& can, rollout_batch_view<Real> const& batch, index_t b) noexcept {
-  return can.ok() && b >= 0 && b < batch.shape().responses();
+/// A task that reads piece b.
+template <class Real, class Region>
+status piece_task(rollout_batch_view<Real> const& batch, Region const& region, index_t b, loss_options const& options,
+                  task<Real, Region>& t) noexcept {
+  status const s = reading_task(batch, region, options, t);
+  if (!s.ok()) return s;
+  parameter_check const exists{b >= 0 && b < batch.shape().responses(), "b", static_cast<double>(b),
+                               "the number of a piece: 0 or more, and below the responses of the batch"};
+  return exists ? status{} : out_of_range(argument::carry, exists);
 }
 
 }  // namespace detail
 
-/// Pass 1. Totals of piece `b` alone, with delta_b 0. If the region calibrates its budget, D of the piece's valid
-/// tokens is appended to `divergences`. Bad input is counted in `bad_tokens` and not used. If there is no such piece,
-/// or a call on it would be refused, nothing is read and the length is below 0. O(slots).
+/// Pass 1. `piece` becomes the totals of piece `b` alone; its delta_b stays 0. Where the region calibrates its budget,
+/// D of the piece's valid tokens is appended to `divergences`. Bad input is counted in `bad_tokens`, never read
+/// further. Fails where there is no such piece, or a call on it would: then nothing is read. O(slots).
 template <class Real, trust_region_like Region>
-response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
-                                 std::vector<Real>& divergences, loss_options const& options = {}) {
+status summarize_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b, response_summary& piece,
+                       std::vector<Real>& divergences, loss_options const& options = {}) {
+  piece = detail::only_length(detail::refused_count);
   detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
-  if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return detail::refused_summary();
+  status const can_read = detail::piece_task(batch, region, b, options, t);
+  if (!can_read.ok()) return can_read;
   response_summary s;
   for (index_t i = 0; i < batch.shape().slots(b); ++i) {
     status why;
@@ -102,34 +111,47 @@ response_summary summarize_piece(rollout_batch_view<Real> const& batch, Region c
       ++s.length;
     }
   }
-  return s;
+  piece = s;
+  return {};
 }
 
-/// Totals of a whole response, from the `combine`d totals of its pieces and, if the region calibrates its budget, the
-/// divergences of all its valid tokens in any order, which are reordered. The length is below 0 if these are not as
-/// many as the tokens.
+/// `total` becomes the totals of a whole response, from those of its pieces (`combine`d) and, where the region
+/// calibrates its budget, the divergences of all its valid tokens in any order; they are reordered. Fails where they
+/// are not as many, and where a piece has failed.
 template <class Real, trust_region_like Region>
-response_summary resolve_totals(Region const& region, response_summary combined, std::span<Real> divergences) {
-  combined.delta_b = region.resolve_budget(detail::response_statistics<Real>(combined, divergences));
-  bool const all = !any(Region::needed, needs::quantile) || static_cast<index_t>(divergences.size()) == combined.length;
-  if (!all || !detail::scalars_keep_arithmetic()) combined.length = detail::refused_count;
-  return combined;
+status resolve_totals(Region const& region, response_summary const& combined, std::span<Real> divergences,
+                      response_summary& total) {
+  response_summary const pieces = combined;  // may be `total`
+  total = detail::only_length(detail::refused_count);
+  if (pieces.length < 0) return {status_code::carry_mismatch, argument::carry};
+  if (!detail::scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
+  if (any(Region::needed, needs::quantile) && static_cast<index_t>(divergences.size()) != pieces.length) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
+            .value = static_cast<double>(divergences.size()), .wanted = pieces.length, .name = "divergences",
+            .range = "entries"};
+  }
+  total = pieces;
+  total.delta_b = region.resolve_budget(detail::response_statistics<Real>(pieces, divergences));
+  return {};
 }
 
-/// Pass 2. What piece `b` adds to the prefix sums of its response, given the response's totals and the number of its
-/// valid tokens before the piece. The count is below 0 if there is no such piece, if a call on it would be refused, or
-/// if the totals cannot be its response's. O(slots).
+/// Pass 2. `piece` becomes what piece `b` adds to the prefix of its response, given the totals of the response and the
+/// number of its valid tokens before the piece. Fails where there is no such piece, a call on it would fail, or the
+/// totals cannot be those of its response. O(slots).
 template <class Real, trust_region_like Region>
-prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b,
-                      response_summary const& total, index_t tokens_before, loss_options const& options = {}) {
+status sum_piece(rollout_batch_view<Real> const& batch, Region const& region, index_t b, response_summary const& total,
+                 index_t tokens_before, prefix_sums& piece, loss_options const& options = {}) {
+  piece = detail::only_count(detail::refused_count);
   detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
+  status const can_read = detail::piece_task(batch, region, b, options, t);
+  if (!can_read.ok()) return can_read;
+  if (!detail::can_be(total, detail::only_count(tokens_before))) {
+    return {status_code::carry_mismatch, argument::carry, b, -1, 1};
+  }
   prefix_sums sums;
-  prefix_sums const refused = detail::only_count(detail::refused_count);
-  if (!detail::has_piece(detail::reading_task(batch, region, options, t), batch, b)) return refused;
-  if (!detail::can_be(total, detail::only_count(tokens_before))) return refused;
-  if (total.bad_tokens > 0 && options.bad_input == on_bad_input::reject) return sums;
+  bool const rejected = total.bad_tokens > 0 && options.bad_input == on_bad_input::reject;
   using V = lane<Real>;
-  for (index_t i = 0; i < batch.shape().slots(b); ++i) {
+  for (index_t i = 0; i < batch.shape().slots(b) && !rejected; ++i) {
     status why;
     detail::slot const what = detail::inspect_slot(t, b, i, why);
     if (what == detail::slot::excluded) continue;
@@ -140,23 +162,28 @@ prefix_sums sum_piece(rollout_batch_view<Real> const& batch, Region const& regio
     tok.set_weight(at, total, region.weight().at(at, t.schedule_length(total.length)));
     sums = sums + detail::prefix_step<Real>(tok);
   }
-  return sums.count <= total.length - tokens_before ? sums : refused;
+  index_t const room = total.length - tokens_before;
+  if (sums.count > room) {
+    return {.code = status_code::carry_mismatch, .where = argument::carry, .response = b, .count = 1, .has_value = true,
+            .value = static_cast<double>(sums.count), .wanted = room};
+  }
+  piece = sums;
+  return {};
 }
 
-/// Carries and totals, one per piece, as `loss_options` takes them.
+/// Carries and totals, one per piece, ready for `loss_options`.
 struct piece_plan {
   std::vector<prefix_sums> carries;       ///< sums of everything before each piece
   std::vector<response_summary> totals;   ///< totals of the response each piece belongs to
-  status outcome;                         ///< ok, or why there is no plan; `policy_loss` refuses a plan that is none
+  status outcome;                         ///< why there is no plan, if there is none: `policy_loss` refuses such a one
 
-  /// True if there is a plan.
+  /// Is there one?
   explicit operator bool() const noexcept { return outcome.ok(); }
 };
 
 namespace detail {
 
-/// Puts every piece into the order of its response, one response after the other. Returns the first piece that is
-/// numbered wrongly, if one is.
+/// Every piece in the order of its response, one response after the other; or the first piece that is numbered wrongly.
 inline status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
                            index_t responses, std::vector<std::size_t>& ordered) {
   constexpr auto wrong = status_code::bad_pieces;
@@ -185,32 +212,38 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
   return at(argument::order_of, twice[1], order_of[twice[1]]);
 }
 
-/// Finds totals and carries of the pieces of one response, which are given in order.
+/// Totals and carries of the pieces of one response, given in order.
 template <class Real, class Region>
-void plan_response(rollout_batch_view<Real> const& batch, Region const& region, std::span<std::size_t const> mine,
-                   loss_options const& options, piece_plan& plan) {
+status plan_response(rollout_batch_view<Real> const& batch, Region const& region, std::span<std::size_t const> mine,
+                     loss_options const& options, piece_plan& plan) {
   std::vector<Real> divergences;
-  response_summary combined;
+  response_summary total;
   for (std::size_t const b : mine) {
-    response_summary const s = summarize_piece(batch, region, static_cast<index_t>(b), divergences, options);
-    combined = combine(combined, s);
+    response_summary piece;
+    status const s = summarize_piece(batch, region, static_cast<index_t>(b), piece, divergences, options);
+    if (!s.ok()) return s;
+    total = combine(total, piece);
   }
-  response_summary const total = resolve_totals<Real>(region, combined, divergences);
+  status const resolved = resolve_totals<Real>(region, total, divergences, total);
+  if (!resolved.ok()) return resolved;
   prefix_sums before;
   for (std::size_t const b : mine) {
     plan.totals[b] = total;
     plan.carries[b] = before;
-    before = before + sum_piece(batch, region, static_cast<index_t>(b), total, before.count, options);
+    prefix_sums piece;
+    status const s = sum_piece(batch, region, static_cast<index_t>(b), total, before.count, piece, options);
+    if (!s.ok()) return s;
+    before = before + piece;
   }
+  return {};
 }
 
 }  // namespace detail
 
-/// Passes 1 and 2 for all pieces, in one process. Piece `b` belongs to response `response_of[b]`, 0 ... responses - 1.
-/// The pieces of a response follow each other by their numbers in `order_of`, any numbers, none of them twice. Pieces
-/// may lie in any order. Both spans are checked before a token is read, in O(pieces) and a sort of the pieces; what is
-/// wrong is the plan's `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of one response if
-/// the region calibrates its budget.
+/// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1),
+/// and those of a response follow each other as `order_of` says: any numbers, none twice. Pieces may lie in any order.
+/// Checked before a token is read: both spans, in O(pieces) and a sort of the pieces. What is wrong is the plan's
+/// `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of a response where its budget is found.
 template <class Real, trust_region_like Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& region,
                        std::span<index_t const> response_of, std::span<index_t const> order_of, index_t responses,
@@ -220,17 +253,19 @@ piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& regi
   plan.outcome = detail::can_read(batch, region, options);
   index_t const pieces = batch.shape().responses();
   if (plan) plan.outcome = detail::order_pieces(response_of, order_of, pieces, responses, ordered);
-  if (!plan) {
-    plan.totals.assign(1, detail::refused_summary());
-    return plan;
+  if (plan) {
+    plan.carries.resize(ordered.size());
+    plan.totals.resize(ordered.size());
   }
-  plan.carries.resize(ordered.size());
-  plan.totals.resize(ordered.size());
-  for (auto first = ordered.begin(); first != ordered.end();) {
+  for (auto first = ordered.begin(); plan && first != ordered.end();) {
     auto const other = [&](std::size_t b) { return response_of[b] != response_of[*first]; };
     auto const last = std::find_if(first, ordered.end(), other);
-    detail::plan_response(batch, region, {first, last}, options, plan);
+    plan.outcome = detail::plan_response(batch, region, {first, last}, options, plan);
     first = last;
+  }
+  if (!plan) {  // what no call accepts
+    plan.carries.clear();
+    plan.totals.assign(1, detail::only_length(detail::refused_count));
   }
   return plan;
 }

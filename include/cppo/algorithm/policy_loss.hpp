@@ -9,14 +9,6 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-namespace detail {
-
-/// True if the executor can run the call.
-template <class Executor, class Real, class Region>
-concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) { e.run_call(t, r); };
-
-}  // namespace detail
-
 /// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
 ///
 ///     M_t = region(token),  l_t = -M_t rho_t A_t * scale,  gradient_t = d l_t / d log pi_t
@@ -33,11 +25,9 @@ concept can_run = requires(Executor const& e, task<Real, Region>& t, report* r) 
 /// the aggregation counts it or it holds pieces.
 /// Memory, on the host: if a region asks for divergences of the whole response, a number per slot of the longest one
 /// (`simd`: two, on each thread); on several threads, a report per response. All of it is allocated before the first
-/// output is written: if there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
-/// Determinism: the bits are the same on every executor and for every number of threads, register width, padding,
-/// packing order and cut into pieces.
-template <class Executor, class Real, trust_region_like Region>
-  requires detail::can_run<Executor, Real, Region>
+/// output is written: where there is none left, std::bad_alloc is thrown on the calling thread and nothing is written.
+/// Determinism: the same bits on every executor, thread count, vector width, padding, packing order and cut.
+template <executor Executor, class Real, trust_region_like Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
                    loss_outputs const& outputs, loss_options const& options = {}) {
   status s = executor.check_memory(batch, outputs, options);
@@ -53,9 +43,8 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   return executor.run_call(t, outputs.report);
 }
 
-/// The mask alone: `mask` gets M_t, 0 or 1, at every slot, and 0 at excluded ones. All else is as for `policy_loss`.
-template <class Executor, class Real, trust_region_like Region>
-  requires detail::can_run<Executor, Real, Region>
+/// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.
+template <executor Executor, class Real, trust_region_like Region>
 status compute_mask(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
                     output const& mask, loss_options const& options = {}) {
   return policy_loss(executor, batch, region, loss_outputs{.mask = mask}, options);

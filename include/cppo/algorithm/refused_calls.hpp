@@ -4,6 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/algorithm/diagnose.hpp>
+#include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/execution/simd/executor.hpp>
@@ -16,71 +18,203 @@ template <class T>
 inline constexpr bool is_batch = false;
 template <class Real>
 inline constexpr bool is_batch<rollout_batch_view<Real>> = true;
-template <class E>
-concept any_executor = can_run<E, float, open_region> || std::is_same_v<E, simd_t>;
-template <class T>
-concept argument_of_call = any_executor<T> || is_batch<T> || trust_region_like<T>;
 
-struct executor_argument {
-  template <class E>
-  constexpr executor_argument(E const&) noexcept {
-    static_assert(!std::is_same_v<E, simd_t> || can_run<E, float, open_region>,
-                  "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
-    static_assert(any_executor<E>, "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
-  }
+/// What can be wrong with a call.
+enum class call_fault {
+  none, order, switched_off, no_loop, incomplete, no_executor, no_batch, region_owns, no_region, no_outputs, no_options,
 };
-struct batch_argument {
-  template <class B>
-  constexpr batch_argument(B const&) noexcept {
-    static_assert(is_batch<B>, "the second argument of a call is a batch, as cppo::rollout_batch(...) makes it");
-  }
+
+/// E has a member that a call asks of an executor.
+template <class E>
+concept part_of_executor =
+    requires(E& e, task<float, open_region>& t, report* r) { e.run_call(t, r); } ||
+    requires(E& e, rollout_batch_view<float> const& b) { e.check_memory(b, loss_outputs{}, loss_options{}); };
+template <class E>
+consteval call_fault fault_of_executor() noexcept {
+  if (executor<E>) return call_fault::none;
+  if (std::is_same_v<E, simd_t>) return call_fault::switched_off;
+  if (std::is_base_of_v<host_executor<E>, E>) return call_fault::no_loop;
+  return part_of_executor<E> ? call_fault::incomplete : call_fault::no_executor;
+}
+template <class R>
+consteval call_fault fault_of_region() noexcept {
+  if (trust_region_like<R>) return call_fault::none;
+  return trivially_copyable_value<R> ? call_fault::no_region : call_fault::region_owns;
+}
+
+template <class T>
+inline constexpr bool is_meant_as_executor = fault_of_executor<T>() != call_fault::no_executor;
+template <class T>
+inline constexpr bool belongs_in_call = is_meant_as_executor<T> || is_batch<T> || trust_region_like<T>;
+/// The first three arguments of a call, but not in its order.
+template <class E, class B, class R>
+inline constexpr bool in_disorder = belongs_in_call<E> && belongs_in_call<B> && belongs_in_call<R> &&
+                                    !(is_meant_as_executor<E> && is_batch<B> && trust_region_like<R>);
+
+/// The calls, by what they take as fourth argument.
+struct policy_loss_call { using outputs = loss_outputs; };
+struct compute_mask_call { using outputs = output; };
+
+/// The first thing that is wrong with a call of these arguments: their number or order, or one that is of another kind.
+template <class Call, class...>
+struct judged_call {
+  static constexpr call_fault fault = call_fault::order;
 };
-struct region_argument {
-  template <class R>
-  constexpr region_argument(R const&) noexcept {
-    constexpr bool copied = trivially_copyable_value<R>, whole = !copied || trust_region_like<R>;
-    static_assert(copied, "a region is copied byte by byte, as a kernel argument is: no vector or string in it, but a "
-                          "pointer to what outlives the call");
-    static_assert(whole, "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, "
-                         "mask), or by a named region such as cppo::ppo()");
+template <class Call, class E, class B, class R, class Outputs, class... Options>
+  requires(sizeof...(Options) < 2 && !in_disorder<E, B, R>)
+struct judged_call<Call, E, B, R, Outputs, Options...> {
+  static consteval call_fault find() noexcept {
+    if (call_fault const wrong = fault_of_executor<E>(); wrong != call_fault::none) return wrong;
+    if (!is_batch<B>) return call_fault::no_batch;
+    if (call_fault const wrong = fault_of_region<R>(); wrong != call_fault::none) return wrong;
+    if (!std::is_convertible_v<Outputs, typename Call::outputs>) return call_fault::no_outputs;
+    return (std::is_convertible_v<Options, loss_options> && ...) ? call_fault::none : call_fault::no_options;
   }
+  static constexpr call_fault fault = find();
 };
+
+/// Says what is wrong with a call.
+template <class Call, class... Arguments>
+constexpr void refuse_call() noexcept {
+  constexpr call_fault wrong = judged_call<Call, Arguments...>::fault;
+  constexpr bool masks = std::is_same_v<Call, compute_mask_call>;
+  static_assert(masks || is_not<wrong, call_fault::order>,
+                "policy_loss takes an executor, a batch, a region and outputs, in this order, and may take options: "
+                "policy_loss(cppo::seq, batch, region, {.gradient = g}, {.aggregate = cppo::token_mean})");
+  static_assert(!masks || is_not<wrong, call_fault::order>,
+                "compute_mask takes an executor, a batch, a region and a mask, in this order, and may take options: "
+                "compute_mask(cppo::seq, batch, region, mask)");
+  static_assert(is_not<wrong, call_fault::switched_off>,
+                "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
+  static_assert(is_not<wrong, call_fault::no_loop>,
+                "what derives from cppo::host_executor has the public member `template <class Real, class Region> "
+                "cppo::detail::outcome_fold execute(cppo::detail::task<Real, Region> const&) const`");
+  static_assert(is_not<wrong, call_fault::incomplete>,
+                "an executor has check_memory(batch, outputs, options), arithmetic_holds(call) and run_call(task, "
+                "report*), public and const, as <cppo/execution/call/executor.hpp> lists them");
+  static_assert(is_not<wrong, call_fault::no_executor>,
+                "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+  static_assert(is_not<wrong, call_fault::no_batch>,
+                "the second argument of a call is a batch, as cppo::rollout_batch(...) makes it");
+  static_assert(is_not<wrong, call_fault::region_owns>,
+                "a region is copied byte by byte, as a kernel argument is: no vector or string in it, but a pointer to "
+                "what outlives the call");
+  static_assert(is_not<wrong, call_fault::no_region>,
+                "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, mask), "
+                "or by a named region such as cppo::ppo()");
+  static_assert(is_not<wrong, call_fault::no_outputs>,
+                "the fourth argument of policy_loss is what it writes: {.gradient = g, .mask = m}");
+  static_assert(is_not<wrong, call_fault::no_options>,
+                "the last argument of a call is its options: {.aggregate = cppo::token_mean}");
+}
+
+/// True if calls that read a batch under a region, and run nothing, begin with these.
+template <class B, class R>
+inline constexpr bool begin_reading = is_batch<B> && trust_region_like<R>;
+template <class B, class Divergences>
+inline constexpr bool collects = false;
+template <class Real>
+inline constexpr bool collects<rollout_batch_view<Real>, std::vector<Real>> = true;
+
+/// Says what is wrong with a call that reads a batch under a region.
+template <class B, class R>
+constexpr void refuse_reading() noexcept {
+  constexpr bool batch = is_batch<B>, region = !batch || trust_region_like<R>;
+  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) makes "
+                       "it, and take no executor");
+  static_assert(region, "what plans and sums pieces takes a region, diagnose a region or options: make one by "
+                        "cppo::trust_region(divergence, weight, mask), or by a named region such as cppo::ppo()");
+}
+
+template <class E, class B, class R>
+inline constexpr bool begin_call = executor<E> && is_batch<B> && trust_region_like<R>;
+/// True if the arguments are those of the real call.
+template <class Call, class... Any>
+inline constexpr bool fits = false;
+template <class Call, class E, class B, class R, class Outputs, class... Options>
+  requires(sizeof...(Options) < 2)
+inline constexpr bool fits<Call, E, B, R, Outputs, Options...> =
+    begin_call<std::remove_cvref_t<E>, std::remove_cvref_t<B>, std::remove_cvref_t<R>> &&
+    std::is_convertible_v<Outputs, typename Call::outputs> && (std::is_convertible_v<Options, loss_options> && ...);
 
 }  // namespace detail
 
 /// Chosen for a call with wrong arguments: it does not compile, and says what is wrong.
 /// @{
-template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
-  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_like<R>))
+template <class... Any>
+  requires(!detail::fits<detail::policy_loss_call, Any...>)
+status policy_loss(Any&&...) noexcept {
+  detail::refuse_call<detail::policy_loss_call, std::remove_cvref_t<Any>...>();
+  return {};
+}
+template <class E, class B, class R>
+  requires(!detail::begin_call<E, B, R>)
 status policy_loss(E const&, B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
-  static_assert(detail::never<E>, "policy_loss takes an executor, a batch, a region and outputs, in this order");
+  detail::refuse_call<detail::policy_loss_call, E, B, R, loss_outputs>();
   return {};
 }
-template <detail::argument_of_call B, detail::argument_of_call R>
-  requires(!detail::any_executor<B>)
+template <class E, class B, class R, class Options>
+  requires(!std::is_convertible_v<Options const&, loss_options>)
+status policy_loss(E const&, B const&, R const&, loss_outputs const&, Options const&) noexcept {
+  detail::refuse_call<detail::policy_loss_call, E, B, R, loss_outputs, Options>();
+  return {};
+}
+template <class E, class B, class R, class Outputs>
+  requires(!std::is_convertible_v<Outputs const&, loss_outputs>)
+status policy_loss(E const&, B const&, R const&, Outputs const&, loss_options const&) noexcept {
+  detail::refuse_call<detail::policy_loss_call, E, B, R, Outputs>();
+  return {};
+}
+template <class B, class R>
 status policy_loss(B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
-  static_assert(detail::never<B>,
-                "policy_loss begins with an executor: policy_loss(cppo::seq, batch, region, outputs)");
+  detail::refuse_call<detail::policy_loss_call, B, R, loss_outputs>();
   return {};
 }
-inline status policy_loss(detail::executor_argument, detail::batch_argument, detail::region_argument,
-                          loss_outputs const&, loss_options const& = {}) noexcept {
+template <class... Any>
+  requires(!detail::fits<detail::compute_mask_call, Any...>)
+status compute_mask(Any&&...) noexcept {
+  detail::refuse_call<detail::compute_mask_call, std::remove_cvref_t<Any>...>();
   return {};
 }
-template <detail::argument_of_call E, detail::argument_of_call B, detail::argument_of_call R>
-  requires(!(detail::any_executor<E> && detail::is_batch<B> && trust_region_like<R>))
+template <class E, class B, class R>
+  requires(!detail::begin_call<E, B, R>)
 status compute_mask(E const&, B const&, R const&, output const&, loss_options const& = {}) noexcept {
-  static_assert(detail::never<E>, "compute_mask takes an executor, a batch, a region and a mask, in this order");
+  detail::refuse_call<detail::compute_mask_call, E, B, R, output>();
   return {};
 }
-template <detail::argument_of_call B, detail::argument_of_call R>
-  requires(!detail::any_executor<B>)
-status compute_mask(B const&, R const&, output const&, loss_options const& = {}) noexcept {
-  static_assert(detail::never<B>, "compute_mask begins with an executor: compute_mask(cppo::seq, batch, region, mask)");
+template <class B, class R, class Divergences>
+  requires(!detail::begin_reading<B, R> || !detail::collects<B, Divergences>)
+status summarize_piece(B const&, R const&, index_t, response_summary&, Divergences&, loss_options const& = {}) {
+  constexpr bool in_type_of_batch = !detail::begin_reading<B, R> || detail::collects<B, Divergences>;
+  detail::refuse_reading<B, R>();
+  static_assert(in_type_of_batch, "the divergences of pieces are collected in a std::vector of the batch's value_type: "
+                                  "float, or double where a log-prob or divergence was lent as double");
   return {};
 }
-inline status compute_mask(detail::executor_argument, detail::batch_argument, detail::region_argument, output const&,
-                           loss_options const& = {}) noexcept {
+template <class B, class R>
+  requires(!detail::begin_reading<B, R>)
+status sum_piece(B const&, R const&, index_t, response_summary const&, index_t, prefix_sums&,
+                 loss_options const& = {}) {
+  detail::refuse_reading<B, R>();
+  return {};
+}
+template <class B, class R>
+  requires(!detail::begin_reading<B, R>)
+piece_plan plan_pieces(B const&, R const&, std::span<index_t const>, std::span<index_t const>, index_t,
+                       loss_options const& = {}) {
+  detail::refuse_reading<B, R>();
+  return {};
+}
+template <class B, class... Rest>
+  requires(!detail::is_batch<B>)
+batch_diagnosis diagnose(B const&, Rest const&...) noexcept {
+  detail::refuse_reading<B, detail::open_region>();
+  return {};
+}
+template <class Real, class R>
+  requires(!trust_region_like<R> && !std::is_convertible_v<R const&, loss_options>)
+batch_diagnosis diagnose(rollout_batch_view<Real> const&, R const&, loss_options const& = {}) noexcept {
+  detail::refuse_reading<rollout_batch_view<Real>, R>();
   return {};
 }
 /// @}

@@ -48,6 +48,7 @@ class calibrated_budget_t {
       return response.clamped_quantile(c.quantile, c.scale, floor_, ceiling);
     }
     double const wanted = c.scale * response.quantile(c.quantile);
+    // equivalent: what equals the floor is the floor
     return wanted < floor_ ? floor_ : wanted > ceiling ? ceiling : wanted;
   }
 

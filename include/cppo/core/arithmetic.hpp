@@ -32,10 +32,15 @@ template <class V>
 CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcept {
   using T = typename V::value_type;
   constexpr T step = special<T>::epsilon;
+  // equivalent: any number below half a step is rounded away from 1 like a quarter of it
   V const one = unknown<V>(T(1)), less = unknown<V>(step / 4), more = unknown<V>(step * T(0.75));
   V const up = unknown<V>(T(1) + step), x = unknown<V>(T(9)), y = unknown<V>(T(13)), seven = unknown<V>(T(7));
+  // equivalent: rounding upward, which it would miss, shows in the quotients two lines below too
+  // elsewhere: rounding modes show in what follows too, reordering in tests/builds/relaxed_arithmetic.cpp
   auto good = ((one + less) - one == V(0)) & ((one + more) - one == V(step));  // not reordered, neither up nor down
+  // elsewhere: shows where a compiler fuses in spite of CPPO_ROUNDED, which none of those tested does
   good = good & (up * up - (one + V(2 * step)) == V(0));                       // not fused
+  // elsewhere: shows under parts of -ffast-math, in tests/builds/relaxed_arithmetic.cpp
   good = good & (x / V(7) == V(T(9) / T(7)));                                 // no reciprocal of a constant ...
   return good & (x / seven == V(T(9) / T(7))) & (y / seven == V(T(13) / T(7)));  // ... nor one that is shared
 }
@@ -44,9 +49,12 @@ CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE typename V::mask rounds_as_written() noexcep
 template <class V>
 CPPO_HOST_DEVICE typename V::mask knows_special_values() noexcept {
   using T = typename V::value_type;
+  // elsewhere: shows under -fno-signed-zeros, in tests/builds/relaxed_arithmetic.cpp
   V const nan = unknown<V>(special<T>::nan), zero = unknown<V>(T(-0.0));
   V const far = unknown<V>(special<T>::infinity);
   auto const knows_far = (far == V(special<T>::infinity)) & !(far <= V(special<T>::largest));
+  // equivalent x2: any positive number shows its sign; it is 1 or -1
+  // elsewhere: shows under -fno-signed-zeros, in tests/builds/relaxed_arithmetic.cpp
   return (nan != nan) & knows_far & (flip_sign(V(1), zero + V(0)) > V(0));
 }
 
@@ -82,6 +90,7 @@ CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE bool keeps_arithmetic() noexcept {
 
 /// True if scalar arithmetic, on which `seq` runs, keeps the contract.
 inline bool scalars_keep_arithmetic() noexcept {
+  // uncovered: a rounding mode is one for float and double, and a test program is compiled with one set of flags
   return keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>();
 }
 

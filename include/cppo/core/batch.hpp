@@ -22,19 +22,18 @@ inline constexpr bool is_per_response = false;
 template <class E>
 inline constexpr bool is_per_response<per_response_buffer<E>> = true;
 
-template <class T>
-concept lendable_or_per_response =
-    !only_lent_by_as_view<std::remove_cvref_t<T>> && (lendable<T> || is_per_response<std::remove_cvref_t<T>>);
-
-template <argument Which, lendable_or_per_response T>
+template <argument Which, class T>
 constexpr auto name_buffer(T&& x) noexcept {
   static_assert(may_repeat(Which) || !is_per_response<std::remove_cvref_t<T>>,
                 "per_response(...) repeats one value for all tokens of a response: an advantage, a response_mask or a "
                 "token_weight; log-probs, divergences and ids are lent token by token");
   if constexpr (lendable<T>) {
     return named_buffer<Which, std::remove_cv_t<pointee<T>>>{make_buffer(static_cast<T&&>(x))};
-  } else {
+  } else if constexpr (is_per_response<std::remove_cvref_t<T>>) {
     return named_buffer<Which, std::remove_cv_t<typename std::remove_cvref_t<T>::element>>{x.source};
+  } else {
+    must_be_lendable<T>();
+    return named_buffer<Which, std::conditional_t<Which == argument::token_id, int, float>>{};
   }
 }
 
@@ -42,7 +41,7 @@ constexpr auto name_buffer(T&& x) noexcept {
 template <class T>
 inline constexpr bool holds_reals = type_of_elements<T>() <= element_type::bf16;
 
-template <argument Which, lendable_or_per_response T>
+template <argument Which, class T>
 constexpr auto name_reals(T&& x) noexcept {
   auto const named = name_buffer<Which>(static_cast<T&&>(x));
   static_assert(holds_reals<typename decltype(named)::element>,
@@ -74,6 +73,11 @@ inline constexpr bool is_named<named_buffer<Which, Element>> = true;
 template <class Element>
 inline constexpr bool is_named<named_top_k<Element>> = true;
 
+template <class...>
+inline constexpr bool begin_with_layout = false;
+template <class First, class... Rest>
+inline constexpr bool begin_with_layout<First, Rest...> = std::is_convertible_v<First const&, layout const&>;
+
 template <class A>
 inline constexpr bool is_double_log_prob =
     std::is_same_v<typename A::element, double> &&
@@ -82,40 +86,38 @@ inline constexpr bool is_double_log_prob =
 
 }  // namespace detail
 
-/// Names the log pi(y_t | s_t), nats, of the policy being trained; one per slot. Takes a pointer, container or view of
-/// float, double, half or bfloat16.
-template <detail::lendable_or_per_response T>
+/// log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
+template <class T>
 constexpr auto log_prob(T&& x) noexcept {
   return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
 }
-/// Names the log mu(y_t | s_t), nats, of the rollout policy, which is frozen; one per slot.
-template <detail::lendable_or_per_response T>
+/// log mu(y_t | s_t), nats: the rollout policy, frozen.
+template <class T>
 constexpr auto rollout_log_prob(T&& x) noexcept {
   return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
 }
-/// Names the advantages: one per slot, or `per_response(...)`.
-template <detail::lendable_or_per_response T>
+/// The advantage of each token, or `per_response(...)`.
+template <class T>
 constexpr auto advantage(T&& x) noexcept {
   return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
-/// Names the response mask, one per slot: 1 where the policy generated the token, 0 elsewhere; bool, any integers or
-/// floats. Without it every slot is a token.
-template <detail::lendable_or_per_response T>
+/// 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
+template <class T>
 constexpr auto response_mask(T&& x) noexcept {
   return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
 }
-/// Names D_t computed elsewhere, one per slot, for the divergence `precomputed`.
-template <detail::lendable_or_per_response T>
+/// D_t computed elsewhere, for the `precomputed` divergence.
+template <class T>
 constexpr auto divergence_values(T&& x) noexcept {
   return detail::name_reals<argument::divergence>(static_cast<T&&>(x));
 }
-/// Names a constant weight on each token's loss, one per slot (rollout correction).
-template <detail::lendable_or_per_response T>
+/// An extra constant weight on each token's loss (rollout correction).
+template <class T>
 constexpr auto token_weight(T&& x) noexcept {
   return detail::name_reals<argument::token_weight>(static_cast<T&&>(x));
 }
-/// Names the id of the sampled token y_t, one per slot, for Top-K divergences. Any integers.
-template <detail::lendable_or_per_response T>
+/// The id of the sampled token y_t, for Top-K divergences. Any integers.
+template <class T>
 constexpr auto token_id(T&& x) noexcept {
   auto const named = detail::name_buffer<argument::token_id>(static_cast<T&&>(x));
   static_assert(detail::holds_ids<typename decltype(named)::element>, "token_id(...) takes ids: lend integers");
@@ -242,10 +244,10 @@ constexpr rollout_batch_view<float> rollout_batch(layout const& shape, Any const
                                        "log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))");
   return rollout_batch_view<float>(shape);
 }
-template <class First, class... Rest>
-  requires(!std::is_convertible_v<First const&, layout const&>)
-constexpr rollout_batch_view<float> rollout_batch(First const&, Rest const&...) noexcept {
-  static_assert(detail::never<First>, "rollout_batch begins with the layout, padded(B, T) or packed(offsets)");
+template <class... Any>
+  requires(!detail::begin_with_layout<Any...>)
+constexpr rollout_batch_view<float> rollout_batch(Any const&...) noexcept {
+  static_assert(detail::never<Any...>, "rollout_batch begins with the layout, padded(B, T) or packed(offsets)");
   return rollout_batch_view<float>(layout{});
 }
 /// @}

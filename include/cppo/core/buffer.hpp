@@ -22,7 +22,7 @@ struct buffer {
   int rank = 0;  // 0: not lent
   bool per_response = false;
   index_t extents[2] = {0, 0};
-  index_t strides[2] = {0, 0};
+  index_t strides[2] = {0, 0};  // equivalent: a stride is read where the rank says that it was set
 };
 
 /// A std::mdspan, or a type of the same shape.
@@ -48,6 +48,16 @@ concept lendable =
     !only_lent_by_as_view<std::remove_cvref_t<T>> &&
     (std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
      range_like<std::remove_reference_t<T>> || packed_bits<std::remove_reference_t<T>>);  // refused with a sentence
+
+/// Refuses what has no elements in memory that can be lent.
+template <class T>
+constexpr void must_be_lendable() noexcept {
+  constexpr bool with_strides = !only_lent_by_as_view<std::remove_cvref_t<T>>;
+  constexpr bool has_elements = lendable<T> || !with_strides;
+  static_assert(with_strides,
+                "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
+  static_assert(has_elements, "what is lent is a pointer, an array, a container or a view of elements in memory");
+}
 
 template <class T>
 struct pointee_of;
@@ -194,7 +204,17 @@ constexpr auto packed(View const& cu_seqlens) noexcept {
   return packed(cu_seqlens.data_handle(), static_cast<index_t>(cu_seqlens.extent(0)) - 1);
 }
 
-/// Lends one value per response, [B], where the batch expects one per token: for example a GRPO advantage.
+/// Never, of what holds no offsets.
+template <class Other>
+  requires(!detail::holds_offsets<std::remove_cvref_t<Other>> && !detail::mdspan_like<std::remove_cvref_t<Other>> &&
+           std::rank_v<std::remove_reference_t<Other>> != 1)
+constexpr packed_layout packed(Other&&) noexcept {
+  static_assert(detail::never<Other>, "packed takes the cumulative lengths of the responses, 0 first: a container, an "
+                                      "array or a view of integers, or packed(pointer, responses)");
+  return packed_layout(layout{});
+}
+
+/// Lends one value per response ([B]) where the batch expects one per token: a GRPO advantage, for example.
 template <detail::lendable T>
 constexpr per_response_buffer<detail::pointee<T>> per_response(T&& x) noexcept {
   detail::buffer b = detail::make_buffer(static_cast<T&&>(x));

@@ -183,6 +183,7 @@ struct probe_statistics {
                                                   "cppo::needs needed = cppo::needs::response;` into the budget");
     return 0.0;
   }
+  // uncovered: named in the unevaluated operand of a concept alone, where no call is made
   CPPO_HOST_DEVICE constexpr double quantile(double) const noexcept {
     static_assert(any(Declared, needs::quantile), "quantile(q) needs a declaration: write `static constexpr "
                                                   "cppo::needs needed = cppo::needs::quantile;` into the budget");

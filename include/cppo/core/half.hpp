@@ -76,6 +76,7 @@ CPPO_HOST_DEVICE constexpr half to_half(float x) noexcept {
   if (magnitude >= 0x477ff000U) return with_sign(0x7c00U);
   if (magnitude < 0x38800000U) {  // subnormal half: round to a multiple of 2^-24 by adding 0.5 (ulp 2^-24)
     float const sum = detail::bits_as<float>(magnitude) + 0.5F;
+    // equivalent: the lower 16 bits, which are kept, are the same
     return with_sign(detail::bits_as<std::uint32_t>(sum) - 0x3f000000U);
   }
   std::uint32_t const odd = (magnitude >> 13) & 1U;

@@ -20,7 +20,6 @@
 
 #include <cppo/config.hpp>
 #include <cppo/core/types.hpp>
-#include <cppo/fwd.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -109,7 +108,10 @@ struct register_ops<double> : scalar_ops<double, std::int64_t, std::uint64_t, 52
 
 }  // namespace detail
 
-/// One truth value per lane.
+template <class Register>
+class lane;
+
+/// One truth value per token.
 template <class Register>
 class lane_mask {
  public:
@@ -188,6 +190,7 @@ class lane {
     return from_raw(ops::div(a.raw_, b.raw_));
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a) noexcept {
+    // equivalent: any negative number has the sign
     return from_raw(ops::flip_sign(a.raw_, ops::broadcast(value_type(-1))));
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<(lane a, lane b) noexcept {

@@ -18,7 +18,7 @@ enum class misuse {
   wrong_excess,
 };
 
-template <misuse A, misuse B>
+template <auto A, decltype(A) B>
 inline constexpr bool is_not = A != B;
 
 template <class R>

@@ -61,7 +61,6 @@ class position {
 template <class V>
 class token {
  public:
-  using lane_type = V;                            ///< the lane type
   using value_type = typename V::value_type;      ///< float or double
   using mask_type = typename V::mask;             ///< what a mask returns
 
@@ -90,7 +89,7 @@ class token {
   /// rho = e^d, computed from e^{-|d|}. Saturates at e^{+-86.5} (float) or e^{+-700} (double).
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio() const noexcept {
     V const small = shrink_.value();
-    return select(log_ratio_ > V(0), V(1) / small, small);
+    return select(log_ratio_ > V(0), V(1) / small, small);  // equivalent: at 0 both are 1
   }
   /// 1 - e^{-|d|}, without cancellation.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }

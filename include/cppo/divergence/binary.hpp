@@ -14,15 +14,17 @@ namespace detail {
 /// comes from log p, so nothing cancels near p = 1. +inf where b = 0 and a < 0. A log-prob above 0, which
 /// `log_prob_tolerance` may let through, counts as 0.
 CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
-  a = a > 0.0 ? 0.0 : a;
-  b = b > 0.0 ? 0.0 : b;
+  a = a > 0.0 ? 0.0 : a;  // equivalent: only the sign of a zero differs, and nothing below reads it
+  b = b > 0.0 ? 0.0 : b;  // equivalent: the sign of a log-prob of 0 reaches nothing
+  // equivalent: both terms are 0 then, or NaN where both are -inf, and NaN becomes 0 in the last line: it saves time
   if (a == b) return 0.0;
   double const p = exp_nonpositive(a);
+  // equivalent: at -700 both are 1
   double const rest = a < -700.0 ? 1.0 : exp_core(lane<double>(a)).complement().raw();
   double const hit = rounded_product(p, a - b);
   double const miss = rest > 0.0 ? rounded_product(rest, log1mexp(a) - log1mexp(b)) : 0.0;
   double const kl = hit + miss;
-  return kl > 0.0 ? kl : 0.0;
+  return kl > 0.0 ? kl : 0.0;  // equivalent: differs for -0 alone, and the second term is +0 wherever the first is -0
 }
 
 }  // namespace detail

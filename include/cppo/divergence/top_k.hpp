@@ -34,9 +34,10 @@ struct top_k_sums {
   }
   /// Adds the cell of all other tokens. Its mass is max(1 - sum, 0), at least 1e-12 inside the logarithm.
   CPPO_HOST_DEVICE constexpr void add_other() noexcept {
-    double const p = pi < 1.0 ? 1.0 - pi : 0.0;
+    double const p = pi < 1.0 ? 1.0 - pi : 0.0;  // equivalent: at 1 both are 0
     double const q = mu < 1.0 ? 1.0 - mu : 0.0;
     gap += p > q ? p - q : q - p;
+    // equivalent x2: at 1e-12 both are 1e-12; adds 0 times a finite number where q is 0
     if (q > 0.0) kl += rounded_product(q, log(q > 1e-12 ? q : 1e-12) - log(p > 1e-12 ? p : 1e-12));
   }
 };
@@ -94,6 +95,7 @@ struct top_k_kl_t {
     requires(V::size == 1)
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
     double const kl = detail::sum_top_k(t, Form).kl;
+    // equivalent: differs for -0 alone, which a sum that begins with +0 never is
     return V(kl > 0.0 ? (kl < max_score ? kl : max_score) : 0.0);
   }
 };

@@ -18,7 +18,7 @@ template <clause K, class M, class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto passes(M const& m, token<V> const& t) noexcept {
   if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
   else if constexpr (clause_of<M> == K) return m(t);
-  else return V(0) <= V(0);
+  else return V(0) <= V(0);  // equivalent: both hold in every lane
 }
 
 /// Finds leaves of kind K. Those under a negation are of kind `other`.

@@ -39,7 +39,7 @@ CPPO_HOST_DEVICE constexpr bool needs_counts(aggregation a) noexcept { return a 
 CPPO_HOST_DEVICE constexpr double divisor(aggregation a, batch_counts n) noexcept {
   if (a == aggregation::token_sum) return 1.0;
   index_t const count = a == aggregation::token_mean ? n.tokens : n.responses;
-  return count > 0 ? static_cast<double>(count) : 1.0;
+  return count > 0 ? static_cast<double>(count) : 1.0;  // equivalent: a count of 1 is 1.0 either way
 }
 
 /// What divides the sum of the losses of a call, or of several: their counts are added first, then the sum is divided.

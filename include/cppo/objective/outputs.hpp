@@ -8,6 +8,7 @@
 #include <cppo/objective/report.hpp>
 
 #include <array>
+#include <string_view>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -23,10 +24,9 @@ class output {
   }
   /// Chosen for an Eigen object: it does not compile, and says how to lend one.
   template <class T>
-    requires detail::only_lent_by_as_view<std::remove_cvref_t<T>>
+    requires(!detail::lendable<T> && !std::is_same_v<std::remove_cvref_t<T>, output>)
   constexpr output(T&&) noexcept {
-    static_assert(!std::is_same_v<T, T>,
-                  "lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides");
+    detail::must_be_lendable<T>();
   }
   /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
@@ -57,25 +57,28 @@ struct loss_outputs {
   cppo::report* report = nullptr;        ///< counts and sums of the call
 };
 
+/// The one list of outputs, in the order in which a task numbers them; what a call without trace may write comes first,
+/// and of that loss, gradient and mask. `plain(x)`: the member of `loss_outputs`, `traced(x)`: that of `token_trace`.
+#define CPPO_OUTPUTS(plain, traced)                                                                               \
+  plain(loss) plain(gradient) plain(mask) plain(gate)                                                             \
+  traced(divergence) traced(weight) traced(weighted_divergence) traced(prefix_drift) traced(prefix_weight)        \
+  traced(threshold) traced(excess) traced(decision)
+
 namespace detail {
 
-/// The outputs by number.
-enum class sink : std::uint8_t {
-  loss,
-  gradient,
-  mask,
-  gate,
-  divergence,
-  weight,
-  weighted_divergence,
-  drift,
-  prefix_weight,
-  threshold,
-  excess,
-  decision,
-  count
-};
+#define CPPO_DETAIL_EACH(name) name,
+/// The numbered outputs of a task.
+enum class sink : std::uint8_t { CPPO_OUTPUTS(CPPO_DETAIL_EACH, CPPO_DETAIL_EACH) count };
+#undef CPPO_DETAIL_EACH
 inline constexpr int sinks = static_cast<int>(sink::count);
+inline constexpr int first_traced = static_cast<int>(sink::divergence);
+static_assert(sizeof(token_trace) == (sinks - first_traced) * sizeof(output), "a member of the trace is not in the list");
+static_assert(sizeof(loss_outputs) / sizeof(output) == sinks, "an output is not in the list");
+
+#define CPPO_DETAIL_EACH(name) #name,
+/// Their names.
+inline constexpr std::string_view sink_names[] = {CPPO_OUTPUTS(CPPO_DETAIL_EACH, CPPO_DETAIL_EACH)};
+#undef CPPO_DETAIL_EACH
 
 /// An output as its caller names it.
 struct named_output {
@@ -83,21 +86,28 @@ struct named_output {
   argument where;
   char const* member = nullptr;  ///< the member of the trace, if it is one
 };
-/// The outputs in the order of `sink`.
+#define CPPO_DETAIL_PLAIN(name) named_output{&o.name, argument::name},
+#define CPPO_DETAIL_TRACED(name) named_output{&o.trace.name, argument::trace, "trace." #name},
+/// The outputs, by sink.
 constexpr std::array<named_output, sinks> named_outputs(loss_outputs const& o) noexcept {
-  token_trace const& t = o.trace;
-  return {{{&o.loss, argument::loss}, {&o.gradient, argument::gradient}, {&o.mask, argument::mask},
-           {&o.gate, argument::gate}, {&t.divergence, argument::trace, "trace.divergence"},
-           {&t.weight, argument::trace, "trace.weight"},
-           {&t.weighted_divergence, argument::trace, "trace.weighted_divergence"},
-           {&t.prefix_drift, argument::trace, "trace.prefix_drift"},
-           {&t.prefix_weight, argument::trace, "trace.prefix_weight"},
-           {&t.threshold, argument::trace, "trace.threshold"}, {&t.excess, argument::trace, "trace.excess"},
-           {&t.decision, argument::trace, "trace.decision"}}};
+  return {CPPO_OUTPUTS(CPPO_DETAIL_PLAIN, CPPO_DETAIL_TRACED)};
 }
+#undef CPPO_DETAIL_PLAIN
+#undef CPPO_DETAIL_TRACED
+#define CPPO_DETAIL_PLAIN(name) f(sink::name, o.name);
+#define CPPO_DETAIL_TRACED(name) f(sink::name, o.trace.name);
+/// f(sink, output) for each output.
+template <class F>
+constexpr void each_output(loss_outputs& o, F const& f) {
+  CPPO_OUTPUTS(CPPO_DETAIL_PLAIN, CPPO_DETAIL_TRACED)
+}
+#undef CPPO_DETAIL_PLAIN
+#undef CPPO_DETAIL_TRACED
 
 }  // namespace detail
 
 }}  // namespace cppo
+
+#undef CPPO_OUTPUTS
 
 #include <cppo/macros_on.inc>

@@ -170,9 +170,31 @@ struct report : token_counts<index_t> {
   CPPO_HOST_DEVICE static constexpr double larger(double a, double b) noexcept { return b > a ? b : a; }
 };
 
+/// The one list of what a report sums over tokens, in the order of `report::each_sum`.
+#define CPPO_TOKEN_SUMS(each) \
+  each(loss) each(divergence) each(weighted_divergence) each(gate) each(ratio) each(log_ratio) each(k3)
+
 namespace detail {
 
-/// The number of counts, of sums and of extremes in a report.
+#define CPPO_DETAIL_EACH(name) name,
+/// The terms of a token that a report sums.
+enum class report_term : std::uint8_t { CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH) count };
+#undef CPPO_DETAIL_EACH
+inline constexpr int report_terms = static_cast<int>(report_term::count);
+
+/// The totals of a response into its report; the loss is divided by `share`.
+CPPO_HOST_DEVICE constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+  auto const of = [&total](report_term t) { return total[static_cast<int>(t)]; };
+  r.sum_loss = of(report_term::loss) / share;
+  r.sum_divergence = of(report_term::divergence);
+  r.sum_weighted = of(report_term::weighted_divergence);
+  r.sum_gate = of(report_term::gate);
+  r.sum_ratio = of(report_term::ratio);
+  r.sum_k1 = 0.0 - of(report_term::log_ratio);
+  r.sum_k3 = of(report_term::k3);
+}
+
+/// How many counts, sums and extremes a report holds.
 struct report_size {
   int counts = 0, sums = 0, extremes = 0;
 };
@@ -187,6 +209,7 @@ constexpr report_size size_of_report() noexcept {
 /// A report's memory: first the counts, then the sums, then the extremes, 8 bytes each.
 inline constexpr report_size report_fields = size_of_report();
 inline constexpr int report_words = report_fields.counts + report_fields.sums + report_fields.extremes;
+static_assert(report_fields.sums == report_terms + 1, "all sums but that of delta_b are over tokens");
 static_assert(sizeof(report) == 8 * report_words + sizeof(loss_scaling), "a member of the report is not in its list");
 
 }  // namespace detail

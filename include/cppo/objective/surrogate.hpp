@@ -85,6 +85,7 @@ class surrogate {
                                                                              V advantage) const noexcept {
     V const d = t.log_ratio();
     auto const clamped = abs(d) > V(clamp_);
+    // equivalent: what is clamped is not 0
     V const rho = select(clamped, select(d > V(0), V(largest_), V(smallest_)), t.ratio());
     V used = rho;
     auto capped = V(0) < V(0);

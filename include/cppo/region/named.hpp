@@ -26,14 +26,44 @@ namespace detail {
 template <class... Ds>
 struct divergence_list {};
 
-/// Every divergence that has a name, in the order of `divergence_names`.
-using named_divergences = divergence_list<no_divergence_t, binary_tv_t, binary_kl_t, binary_kl_reverse_t, top_k_tv_t<>,
-                                          top_k_kl_t<>, top_k_tv_t<top_k_form::replace_last>,
-                                          top_k_kl_t<top_k_form::replace_last>, top_k_tv_t<top_k_form::list_only>,
-                                          top_k_kl_t<top_k_form::list_only>, k1_t, k2_t, k3_t, precomputed_t>;
-inline constexpr std::string_view divergence_names[] = {
-    "none", "binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "top_k_tv_replace_last",
-    "top_k_kl_replace_last", "top_k_tv_list", "top_k_kl_list", "k1", "k2", "k3", "precomputed"};
+/// A divergence and its name.
+template <class D>
+struct with_name {
+  std::string_view name;
+  D divergence;
+};
+template <class... Ds>
+struct divergence_table {
+  using types = divergence_list<Ds...>;
+  std::string_view names[sizeof...(Ds)];
+  constexpr explicit divergence_table(with_name<Ds> const&... rows) noexcept : names{rows.name...} {}
+};
+
+/// The one list of divergences that have a name, in the order of `divergence_names()`.
+inline constexpr divergence_table divergences_by_name{
+    with_name{"none", no_divergence},
+    with_name{"binary_tv", binary_tv},
+    with_name{"binary_kl", binary_kl},
+    with_name{"binary_kl_reverse", binary_kl_reverse},
+    with_name{"top_k_tv", top_k_tv},
+    with_name{"top_k_kl", top_k_kl},
+    with_name{"top_k_tv_replace_last", top_k_tv_replace_last},
+    with_name{"top_k_kl_replace_last", top_k_kl_replace_last},
+    with_name{"top_k_tv_list", top_k_tv_list},
+    with_name{"top_k_kl_list", top_k_kl_list},
+    with_name{"k1", k1},
+    with_name{"k2", k2},
+    with_name{"k3", k3},
+    with_name{"precomputed", precomputed},
+};
+using named_divergences = decltype(divergences_by_name)::types;
+/// f(name, divergence) for each.
+template <class F, class... Ds>
+constexpr void each_named(divergence_table<Ds...> const& all, F const& f) {
+  std::string_view const* name = all.names;
+  (f(*name++, Ds{}), ...);
+}
+inline constexpr auto const& divergence_names = divergences_by_name.names;
 inline constexpr std::string_view region_names[] = {
     "none", "ppo", "dppo", "cppo", "cppo_calibrated", "cppo_no_budget", "cppo_no_weight", "cppo_shuffled", "cppo_soft",
     "cppo_calibrated_soft", "trm_max", "trm_mean"};
@@ -86,7 +116,7 @@ class named_divergence {
       if (i == index_) return detail::score(D{}, t);
     }
     if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
-    else return V(0);
+    else return V(0);  // equivalent: reached only where the precondition of `at` is broken
   }
   template <class F, class D, class... Ds>
   constexpr auto visit_in(F const& f, detail::divergence_list<D, Ds...>, int i = 0) const {

@@ -12,30 +12,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// The outputs of a call, in the order of `output_names`.
-enum class captured : std::uint8_t {
-  mask,
-  loss,
-  gradient,
-  gate,  // the first output that only a call with a trace or a gate has
-  divergence,
-  weight,
-  weighted_divergence,
-  prefix_drift,
-  prefix_weight,
-  threshold,
-  excess,
-  decision,
-};
-/// The number of outputs.
-inline constexpr std::size_t captured_outputs = 12;
-/// The number of outputs of a call that asks for loss, gradient and mask alone.
-inline constexpr std::size_t captured_without_trace = 3;
-/// The names of the outputs.
-inline constexpr std::string_view output_names[captured_outputs] = {
-    "mask",   "loss",                "gradient",     "gate",          "divergence",
-    "weight", "weighted_divergence", "prefix_drift", "prefix_weight", "threshold",
-    "excess", "decision"};
+/// The outputs of a call.
+using captured = cppo::detail::sink;
+/// How many there are.
+inline constexpr std::size_t captured_outputs = cppo::detail::sinks;
+/// How many a call without trace and gate has: loss, gradient and mask.
+inline constexpr std::size_t captured_without_trace = static_cast<std::size_t>(captured::gate);
+/// Their names.
+inline constexpr auto const& output_names = cppo::detail::sink_names;
 
 /// Everything a call wrote.
 template <class Real>
@@ -46,6 +30,8 @@ struct captured_run {
 
   /// One output.
   std::vector<Real> const& operator[](captured c) const noexcept { return column[static_cast<std::size_t>(c)]; }
+  /// The same, to be written.
+  std::vector<Real>& operator[](captured c) noexcept { return column[static_cast<std::size_t>(c)]; }
 };
 
 /// The value in output buffers before a call, by which a slot that is not written is found.
@@ -67,20 +53,13 @@ void capture_columns(captured_run<Real>& r, std::size_t columns, Executor const&
                      loss_options const& options) {
   for (std::size_t c = 0; c < columns; ++c) r.column[c].assign(slots, static_cast<Real>(unwritten));
   std::vector<std::uint8_t> mask(slots, static_cast<std::uint8_t>(unwritten));
-  auto const out = [&r](captured c) { return output(r.column[static_cast<std::size_t>(c)]); };
-  loss_outputs o{.loss = out(captured::loss), .gradient = out(captured::gradient), .mask = mask};
-  if (columns > captured_without_trace) {
-    o.gate = out(captured::gate);
-    o.report = &r.diagnostics;
-  }
-  if (columns == captured_outputs) {
-    o.trace = {.divergence = out(captured::divergence), .weight = out(captured::weight),
-               .weighted_divergence = out(captured::weighted_divergence), .prefix_drift = out(captured::prefix_drift),
-               .prefix_weight = out(captured::prefix_weight), .threshold = out(captured::threshold),
-               .excess = out(captured::excess), .decision = out(captured::decision)};
-  }
+  loss_outputs o;
+  cppo::detail::each_output(o, [&](captured which, output& out) {
+    if (static_cast<std::size_t>(which) < columns) out = which == captured::mask ? output(mask) : output(r[which]);
+  });
+  if (columns > captured_without_trace) o.report = &r.diagnostics;
   r.outcome = policy_loss(executor, batch, region, o, options);
-  r.column[0].assign(mask.begin(), mask.end());
+  r[captured::mask].assign(mask.begin(), mask.end());
 }
 
 }  // namespace kernels

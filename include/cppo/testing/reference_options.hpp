@@ -28,6 +28,8 @@ enum class reference_divergence : std::uint8_t {
   k3,
   precomputed,
 };
+/// How many the oracle knows; it knows none of those that have a later place among the names.
+inline constexpr int reference_divergences = static_cast<int>(reference_divergence::precomputed) + 1;
 
 /// The form of the loss, in the order of `surrogate_form`.
 enum class reference_form : std::uint8_t { ratio, reinforce };

@@ -15,7 +15,7 @@ namespace detail {
 /// applied until the result is below n. O(1) memory, constant expected time, the same on every machine. An i outside
 /// {0, ..., n - 1} (a lane past the end of a response) is returned as it is.
 CPPO_WRAPS CPPO_HOST_DEVICE constexpr index_t permute_index(index_t i, index_t n, std::uint64_t seed) noexcept {
-  if (n <= 1 || i < 0 || i >= n) return i;
+  if (n <= 1 || i < 0 || i >= n) return i;  // equivalent: of one index the walk ends where it began: it saves time
   int half_bits = 1;
   while ((index_t{1} << (2 * half_bits)) < n) ++half_bits;
   std::uint64_t const low_mask = (std::uint64_t{1} << half_bits) - 1;

@@ -37,6 +37,9 @@ struct elsewhere : cppo::host_executor<elsewhere> {
   }
 };
 
+static_assert(cppo::executor<elsewhere> && cppo::executor<cppo::cuda_t>);
+static_assert(cppo::executor<cppo::seq_t> && cppo::executor<cppo::simd_t>);
+
 std::vector<float> const x(12, -0.5F), ones(12, 1.0F);
 
 template <class Executor>

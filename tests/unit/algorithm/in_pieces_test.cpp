@@ -481,9 +481,12 @@ TEST_CASE("the passes called one by one give what plan_pieces gives") {
     std::vector<float> divergences;
     cppo::response_summary combined;
     for (index_t b = view.shape().responses() - 1; b >= 0; --b) {
-      combined = combine(summarize_piece(view, region, b, divergences), combined);
+      cppo::response_summary piece;
+      REQUIRE(summarize_piece(view, region, b, piece, divergences).ok());
+      combined = combine(piece, combined);
     }
-    auto const total = cppo::resolve_totals<float>(region, combined, divergences);
+    cppo::response_summary total;
+    REQUIRE(cppo::resolve_totals<float>(region, combined, divergences, total).ok());
     cppo::prefix_sums before;
     for (index_t b = 0; b < view.shape().responses(); ++b) {
       auto const k = static_cast<std::size_t>(b);
@@ -493,7 +496,9 @@ TEST_CASE("the passes called one by one give what plan_pieces gives") {
       CHECK(plan.totals[k].max_divergence == total.max_divergence);
       CHECK(plan.totals[k].divergence_sum == total.divergence_sum);
       CHECK(plan.totals[k].bad_tokens == total.bad_tokens);
-      before = before + sum_piece(view, region, b, total, before.count);
+      cppo::prefix_sums piece;
+      REQUIRE(sum_piece(view, region, b, total, before.count, piece).ok());
+      before = before + piece;
     }
     CHECK(before.count == total.length);
     CHECK(total.length == static_cast<index_t>(batch.token_row(0).size()));
@@ -577,11 +582,15 @@ TEST_CASE("pieces have no columns: padded_column is refused with carries or tota
   cppo::loss_options o{.positions = cppo::position_convention::padded_column};
   CHECK(capture(cppo::seq, batch, region, o).outcome.ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch.view(), region, 0, divergences, o).length < 0);
+  cppo::response_summary piece;
+  CHECK(summarize_piece(batch.view(), region, 0, piece, divergences, o).code == cppo::status_code::bad_parameter);
+  CHECK(piece.length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 4;
-  CHECK(sum_piece(batch.view(), region, 0, total, 0, o).count < 0);
+  cppo::prefix_sums sums;
+  CHECK(sum_piece(batch.view(), region, 0, total, 0, sums, o).code == cppo::status_code::bad_parameter);
+  CHECK(sums.count < 0);
   index_t const zero[] = {0};
   cppo::piece_plan const plan = plan_pieces(batch.view(), region, zero, zero, 1, o);
   CHECK(plan.outcome.code == cppo::status_code::bad_parameter);
@@ -612,11 +621,15 @@ TEST_CASE("a piece of a batch that does not check is not read") {
       cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(x), cppo::advantage(x));
   REQUIRE_FALSE(batch.check().ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length < 0);
+  cppo::response_summary piece;
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, piece, divergences).code == batch.check().code);
+  CHECK(piece.length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 2;
-  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0).count < 0);
+  cppo::prefix_sums sums;
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0, sums).code == batch.check().code);
+  CHECK(sums.count < 0);
 }
 
 TEST_CASE("a piece is not summed under options out of range") {
@@ -624,11 +637,16 @@ TEST_CASE("a piece is not summed under options out of range") {
   generated_batch<float> const batch = short_response<float>(4, 15, random);
   cppo::loss_options const o{.horizon = -1};
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch.view(), cppo::calibrated_cppo(), 0, divergences, o).length < 0);
+  cppo::response_summary piece;
+  CHECK(summarize_piece(batch.view(), cppo::calibrated_cppo(), 0, piece, divergences, o).code ==
+        cppo::status_code::bad_parameter);
+  CHECK(piece.length < 0);
   CHECK(divergences.empty());
   cppo::response_summary total;
   total.length = 4;
-  CHECK(sum_piece(batch.view(), cppo::fixed_cppo(), 0, total, 0, o).count < 0);
+  cppo::prefix_sums sums;
+  CHECK(sum_piece(batch.view(), cppo::fixed_cppo(), 0, total, 0, sums, o).code == cppo::status_code::bad_parameter);
+  CHECK(sums.count < 0);
 }
 
 TEST_CASE("offsets on a device are not read by the passes over pieces") {
@@ -638,10 +656,15 @@ TEST_CASE("offsets on a device are not read by the passes over pieces") {
                                          cppo::rollout_log_prob(x), cppo::advantage(x));
   REQUIRE(batch.check().ok());
   std::vector<float> divergences;
-  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, divergences).length < 0);
+  cppo::response_summary piece;
+  CHECK(summarize_piece(batch, cppo::calibrated_cppo(), 0, piece, divergences).code ==
+        cppo::status_code::executor_unavailable);
+  CHECK(piece.length < 0);
   cppo::response_summary total;
   total.length = 2;
-  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0).count < 0);
+  cppo::prefix_sums sums;
+  CHECK(sum_piece(batch, cppo::fixed_cppo(), 0, total, 0, sums).code == cppo::status_code::executor_unavailable);
+  CHECK(sums.count < 0);
   index_t const zero[] = {0};
   cppo::piece_plan const plan = plan_pieces(batch, cppo::fixed_cppo(), zero, zero, 1);
   CHECK(plan.outcome.code == cppo::status_code::executor_unavailable);
@@ -740,20 +763,35 @@ TEST_CASE("F36: a piece that does not exist is not read, and what it adds up to 
   auto const batch = x.batch();
   std::vector<float> divergences;
   cppo::response_summary whole;
-  for (index_t b = 0; b < 3; ++b) whole = combine(whole, summarize_piece(batch, region, b, divergences));
+  for (index_t b = 0; b < 3; ++b) {
+    cppo::response_summary piece;
+    CHECK(summarize_piece(batch, region, b, piece, divergences).ok());
+    whole = combine(whole, piece);
+  }
   CHECK(divergences.size() == 6);
   for (index_t const b : {index_t{-1}, index_t{3}, std::numeric_limits<index_t>::max()}) {
-    cppo::response_summary const none = summarize_piece(batch, region, b, divergences);
-    CHECK(none.length < 0);
+    cppo::response_summary none, total;
+    cppo::status const s = summarize_piece(batch, region, b, none, divergences);
+    CHECK(s.code == cppo::status_code::bad_parameter);
+    CHECK(s.value == static_cast<double>(b));
     CHECK(divergences.size() == 6);
     cppo::response_summary many = none;
     for (int k = 0; k < 40000; ++k) many = combine(many, none);
     CHECK(combine(many, whole).length < 0);
     CHECK(combine(whole, none).length < 0);
-    CHECK(sum_piece(batch, region, b, whole, 0).count < 0);
+    CHECK(cppo::resolve_totals<float>(region, combine(whole, none), divergences, total).code ==
+          cppo::status_code::carry_mismatch);
+    CHECK(total.length < 0);
+    cppo::prefix_sums sums;
+    CHECK(sum_piece(batch, region, b, whole, 0, sums).code == cppo::status_code::bad_parameter);
+    CHECK(sums.count < 0);
   }
-  CHECK(cppo::resolve_totals<float>(region, whole, divergences).length == 6);
-  CHECK(cppo::resolve_totals<float>(region, whole, std::span(divergences).first(5)).length < 0);
+  cppo::response_summary total;
+  CHECK(cppo::resolve_totals<float>(region, whole, divergences, total).ok());
+  CHECK(total.length == 6);
+  CHECK(cppo::resolve_totals<float>(region, whole, std::span(divergences).first(5), total).code ==
+        cppo::status_code::carry_mismatch);
+  CHECK(total.length < 0);
 }
 
 TEST_CASE("F36: totals of another response are refused by the piece that they do not cover") {
@@ -761,13 +799,38 @@ TEST_CASE("F36: totals of another response are refused by the piece that they do
   auto const region = cppo::fixed_cppo();
   cppo::response_summary total;
   total.length = 4;
-  CHECK(sum_piece(x.batch(), region, 1, total, 2).count == 2);
-  CHECK(sum_piece(x.batch(), region, 1, total, 3).count < 0);
-  CHECK(sum_piece(x.batch(), region, 1, total, 5).count < 0);
-  CHECK(sum_piece(x.batch(), region, 1, total, -1).count < 0);
+  cppo::prefix_sums sums;
+  CHECK(sum_piece(x.batch(), region, 1, total, 2, sums).ok());
+  CHECK(sums.count == 2);
+  auto const refused = [&](index_t tokens_before) {
+    cppo::status const s = sum_piece(x.batch(), region, 1, total, tokens_before, sums);
+    CHECK(s.code == cppo::status_code::carry_mismatch);
+    CHECK(s.response == 1);
+    CHECK(sums.count < 0);
+  };
+  refused(3);
+  refused(5);
+  refused(-1);
   total.length = -4;
-  CHECK(sum_piece(x.batch(), region, 1, total, 0).count < 0);
+  refused(0);
   total.length = 4;
   total.delta_b = -1.0;
-  CHECK(sum_piece(x.batch(), region, 1, total, 0).count < 0);
+  refused(0);
+}
+
+TEST_CASE("F36: a pass over pieces that fails says why in a sentence") {
+  three_pieces const x;
+  auto const region = cppo::calibrated_cppo();
+  std::vector<float> divergences(5);
+  cppo::response_summary piece, total;
+  cppo::prefix_sums sums;
+  auto const says = [](cppo::status const& s) { return std::string(describe(s)); };
+  CHECK(says(summarize_piece(x.batch(), region, 3, piece, divergences)) ==
+        "b is 3, but must be the number of a piece: 0 or more, and below the responses of the batch");
+  total.length = 6;
+  CHECK(says(cppo::resolve_totals<float>(region, total, divergences, total))
+            .starts_with("divergences has 5 entries, but must have 6: "));
+  total.length = 4;
+  CHECK(says(sum_piece(x.batch(), region, 1, total, 3, sums))
+            .starts_with("piece 1 has 2 valid tokens, but carries and totals leave room for 1: "));
 }

@@ -23,15 +23,12 @@ template <class Executor, class Region>
 captured_run<float> capture_some(Executor const& executor, generated_batch<float> const& batch, Region const& region,
                                  unsigned wanted) {
   captured_run<float> r;
-  std::array<cppo::output, captured_outputs> out;
-  for (std::size_t c = 0; c < captured_outputs; ++c) {
-    if ((wanted >> c & 1U) == 0) continue;
-    r.column[c].assign(static_cast<std::size_t>(batch.slots()), static_cast<float>(unwritten));
-    out[c] = cppo::output(r.column[c]);
-  }
-  cppo::loss_outputs o{.loss = out[1], .gradient = out[2], .mask = out[0], .gate = out[3]};
-  o.trace = {.divergence = out[4], .weight = out[5], .weighted_divergence = out[6], .prefix_drift = out[7],
-             .prefix_weight = out[8], .threshold = out[9], .excess = out[10], .decision = out[11]};
+  cppo::loss_outputs o;
+  cppo::detail::each_output(o, [&](captured which, cppo::output& out) {
+    if ((wanted >> static_cast<unsigned>(which) & 1U) == 0) return;
+    r[which].assign(static_cast<std::size_t>(batch.slots()), static_cast<float>(unwritten));
+    out = cppo::output(r[which]);
+  });
   if ((wanted >> captured_outputs & 1U) != 0) o.report = &r.diagnostics;
   r.outcome = policy_loss(executor, batch.view(), region, o);
   return r;

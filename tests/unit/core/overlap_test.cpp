@@ -44,10 +44,12 @@ void check(footprint const& a, footprint const& b, bool expected) {
   if (!expected) CHECK_FALSE(share(a, b));
 }
 
-// Constant evaluation refuses to look past an axis. Columns 0-4 and 5-9 of rows of 40 bytes, of two element types.
-constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 1, {3, 20}, {40, 1}};
-constexpr footprint late{64 + 19, 1, {3, 20}, {40, 1}};
+// Constant evaluation refuses to look past an axis. Columns 0-4 and 5-9 of rows of 40 bytes.
+constexpr footprint left{64, 4, {3, 5}, {40, 4}}, right{64 + 20, 4, {3, 5}, {40, 4}}, late{64 + 16, 4, {3, 5}, {40, 4}};
 static_assert(!may_overlap(left, right) && !may_overlap(right, left) && may_overlap(left, late));
+// Of two element types, ranges decide: apart in truth, but not seen to be.
+constexpr footprint bytes{64 + 20, 1, {3, 20}, {40, 1}}, behind{64 + 100, 1, {3, 20}, {40, 1}};
+static_assert(may_overlap(left, bytes) && may_overlap(bytes, left) && !may_overlap(left, behind));
 
 constexpr element_type types[] = {element_type::u8, element_type::f16, element_type::f32, element_type::f64};
 
@@ -77,19 +79,19 @@ TEST_CASE("buffers of the same strides: the answer is exact", "[core]") {
 
 TEST_CASE("buffers of other strides and element types: no shared byte is missed", "[core]") {
   random_source random(2);
-  int shared = 0, apart = 0, wrong = 0;
+  int shared = 0, apart = 0, wrong = 0;  // right answers of either kind
   for (int n = 0; n < 40000; ++n) {
     auto const draw = [&random](index_t byte) {
       index_t const down = random.below(25) - 12, across = random.below(9) - 4;
       return at(byte, types[random.below(4)], random.below(5), random.below(5), down, across);
     };
-    footprint const a = draw(0), b = draw(random.below(129) - 64);
+    footprint const a = draw(0), b = draw(random.below(513) - 256);
     bool const truth = share(a, b), answer = may_overlap(a, b);
     wrong += (truth && !answer) || answer != may_overlap(b, a) ? 1 : 0;
     (truth ? shared : apart) += answer == truth ? 1 : 0;
   }
   CHECK(wrong == 0);
-  CHECK(shared > 5000);
+  CHECK(shared > 2000);
   CHECK(apart > 5000);
 }
 
@@ -103,26 +105,29 @@ TEST_CASE("woven buffers are apart", "[core]") {
   check(at(0, f32, 3, 5, 10, 1), at(16, f32, 3, 5, 10, 1), true);
   check(at(0, f32, 3, 5, 10, 1), at(16, f32, 3, 6, 10, 1), true);
   check(at(0, f32, 3, 4, 10, 1), at(16, f32, 3, 6, 10, 1), false);
-  // Fields of a record of 16 bytes: a float, a double, a byte.
-  check(at(0, f32, 3, 5, 20, 4), at(8, f64, 3, 5, 10, 2), false);
-  check(at(0, f32, 3, 5, 20, 4), at(4, u8, 3, 5, 80, 16), false);
-  check(at(0, f32, 3, 5, 20, 4), at(3, u8, 3, 5, 80, 16), true);
-  // Column slices of two element types in rows of 40 bytes; and of a transposed array.
-  check(at(0, f32, 3, 5, 10, 1), at(20, u8, 3, 20, 40, 1), false);
-  check(at(0, f32, 3, 5, 10, 1), at(19, u8, 3, 20, 40, 1), true);
-  check(at(0, f32, 5, 3, 1, 10), at(20, u8, 20, 3, 1, 40), false);
-  // Walked backwards.
-  check(at(16, f32, 3, 5, 10, -1), at(20, f32, 3, 5, 10, 1), false);
-  check(at(20, f32, 3, 5, 10, -1), at(20, u8, 3, 5, 40, 1), true);
   // One after the other, and bases that split an element.
   check(at(0, f32, 1, 5, 0, 1), at(20, f32, 1, 5, 0, 1), false);
   check(at(0, f32, 1, 5, 0, 1), at(18, f32, 1, 5, 0, 1), true);
 }
 
-TEST_CASE("where the lattice cannot tell, buffers are taken to overlap", "[core]") {
+TEST_CASE("buffers of other strides or element sizes overlap where their ranges do", "[core]") {
   using enum element_type;
-  // Every second and every third element: they meet at multiples of six, from different starts at others.
+  // Fields of a record of 16 bytes: a float, a double, a byte.
+  check(at(0, f32, 3, 5, 20, 4), at(8, f64, 3, 5, 10, 2), true);
+  check(at(0, f32, 3, 5, 20, 4), at(4, u8, 3, 5, 80, 16), true);
+  // Column slices of two element types in rows of 40 bytes.
+  check(at(0, f32, 3, 5, 10, 1), at(20, u8, 3, 20, 40, 1), true);
+  // Walked backwards: columns 0-4 and 5-9.
+  check(at(16, f32, 3, 5, 10, -1), at(20, f32, 3, 5, 10, 1), true);
+  check(at(16, f32, 3, 5, 10, -1), at(20, f32, 3, 5, 10, -1), true);
+  check(at(16, f32, 3, 5, 10, -1), at(36, f32, 3, 5, 10, -1), false);
+  // Every second and every third element.
   check(at(0, f32, 1, 6, 0, 2), at(4, f32, 1, 6, 0, 3), true);
+  // The last byte of one before the first of the other, and one byte too many.
+  check(at(0, f32, 3, 5, 10, 1), at(100, u8, 3, 20, 40, 1), false);
+  check(at(0, f32, 3, 5, 10, 1), at(99, u8, 3, 20, 40, 1), true);
+  check(at(0, f64, 1, 5, 0, -1), at(8, f32, 1, 5, 0, 1), false);
+  check(at(0, f64, 1, 5, 0, -1), at(7, u8, 1, 5, 0, 1), true);
 }
 
 TEST_CASE("nothing shares memory with an empty buffer or one that was not lent", "[core]") {

@@ -234,6 +234,7 @@ TEST_CASE("seq agrees with the oracle under every region, divergence and option"
   std::uint64_t first = 1;
   tally all;
   for (std::string_view divergence : divergence_names()) {
+    if (named_divergence::find(divergence).index() >= reference_divergences) continue;
     all += over<float>(divergence, first, 9);
     all += over<double>(divergence, first + 500, 9);
     first += 1000;

@@ -38,6 +38,7 @@ class block_reporter {
 
   CPPO_HOST_DEVICE void clear() const noexcept {
     block_.each([&](int th) {
+      // equivalent: what lies past each array is set to the same zero, or before it is read
       for (int j = th; j < report_terms * lanes; j += threads) {
         shared_.partial[j / lanes][j % lanes] = Real(0);
         shared_.sums[j / lanes][j % lanes] = 0.0;
@@ -109,7 +110,7 @@ class block_reporter {
     block_.apart([&](int th) {
       if (th != 0) return;
       all.put(r, shared_.rare);
-      report_sums<Real>::put_sums(r, shared_.total, share);
+      put_sums(r, shared_.total, share);
       report_budget(r, delta_b);
     });
   }

@@ -59,6 +59,7 @@ class block_statistics : public known_totals {
       sides const n = over_scores(sides{}, [=](sides& s, Real x) {
         double const wanted = scale * static_cast<double>(x);
         s.at_low += wanted <= low ? 1 : 0;
+        // equivalent: the answer is selected then where counting would have given it: the same number, later
         s.below_high += wanted < high ? 1 : 0;
       }, [](sides a, sides b) { return sides{a.at_low + b.at_low, a.below_high + b.below_high}; });
       if (place.next < n.at_low) return low;

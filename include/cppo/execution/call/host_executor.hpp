@@ -5,8 +5,8 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/arithmetic.hpp>
+#include <cppo/execution/call/executor.hpp>
 #include <cppo/execution/call/inspection.hpp>
-#include <cppo/execution/call/report_sums.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -126,7 +126,7 @@ class host_executor {
   }
   /// Runs a checked call and returns its status.
   template <class Real, class Region>
-    requires requires(Self const& s, detail::task<Real, Region> const& t) { s.execute(t); }
+    requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
     Self const& self = static_cast<Self const&>(*this);
     status s = detail::prepare(self, t);

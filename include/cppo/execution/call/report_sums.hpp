@@ -37,36 +37,25 @@ struct lane_sums {
   }
 };
 
-/// The number of quantities of a token that a report sums.
-inline constexpr int report_terms = 7;
-
-/// The sums of a response's report, in double.
+/// The double sums of a response's report.
 template <class Real>
 struct report_sums {
-  lane_sums<Real> loss, divergence, weighted_divergence, gate, ratio, log_ratio, k3;
+#define CPPO_DETAIL_EACH(name) lane_sums<Real> name;
+  CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)
+#undef CPPO_DETAIL_EACH
 
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class F>
   CPPO_HOST_DEVICE constexpr void each(F const& f) noexcept {
-    f(loss), f(divergence), f(weighted_divergence), f(gate), f(ratio), f(log_ratio), f(k3);
+#define CPPO_DETAIL_EACH(name) f(name);
+    CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)
+#undef CPPO_DETAIL_EACH
   }
   /// Writes the totals into the report. `share` divides the loss.
   CPPO_HOST_DEVICE constexpr void finish(report& r, double share) const noexcept {
-    put_sums(r,
-             {loss.total(), divergence.total(), weighted_divergence.total(), gate.total(), ratio.total(),
-              log_ratio.total(), k3.total()},
-             share);
-  }
-  /// Writes totals that come in the order of `each` into the report.
-  CPPO_HOST_DEVICE static constexpr void put_sums(report& r, double const (&total)[report_terms],
-                                                  double share) noexcept {
-    r.sum_loss = total[0] / share;
-    r.sum_divergence = total[1];
-    r.sum_weighted = total[2];
-    r.sum_gate = total[3];
-    r.sum_ratio = total[4];
-    r.sum_k1 = 0.0 - total[5];
-    r.sum_k3 = total[6];
+#define CPPO_DETAIL_EACH(name) name.total(),
+    put_sums(r, {CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)}, share);
+#undef CPPO_DETAIL_EACH
   }
 };
 
@@ -78,6 +67,7 @@ CPPO_HOST_DEVICE constexpr int position_bin(index_t t, index_t length) noexcept 
 /// The first position past `bin`, which is not the last bin.
 CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexcept {
   index_t const tokens = (bin + 1) * length;
+  // equivalent: the same number by a slower division
   if (tokens < (index_t{1} << 31)) return (static_cast<std::uint32_t>(tokens) + report::bins - 1) / report::bins + 1;
   return (tokens + report::bins - 1) / report::bins + 1;
 }
@@ -94,6 +84,7 @@ inline constexpr index_t fold_width = 256;
 
 /// The number of such sums of a call of so many responses, at least one.
 constexpr index_t fold_parts(index_t responses) noexcept {
+  // equivalent x2: a full block is one either way; one sum of no response more now and then, which adds nothing
   return responses > fold_width ? (responses + fold_width - 1) / fold_width : 1;
 }
 

@@ -53,7 +53,7 @@ struct checked_call {
   bool reports = false;
 
   CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
-    for (int s = static_cast<int>(sink::divergence); s < sinks; ++s) {
+    for (int s = first_traced; s < sinks; ++s) {
       if (out[s].lent()) return true;
     }
     return false;

@@ -14,13 +14,14 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 template <class Real>
 struct decided_token {
   token_record<Real> record;
-  Real terms[report_terms];  ///< what a report sums, in the order of `report_sums`
+  Real terms[report_terms];  ///< what a report sums
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
   bool teaches;               ///< the weighted advantage is not 0
   bool high, low;             ///< the update moves away from mu, with A > 0 (high) or A < 0 (low)
   bool not_finite;            ///< loss or gradient is not finite although the input is good
 
+  CPPO_HOST_DEVICE constexpr Real& operator[](report_term t) noexcept { return terms[static_cast<int>(t)]; }
   CPPO_HOST_DEVICE constexpr Real at(sink s) const noexcept { return record.values[static_cast<int>(s)]; }
   CPPO_HOST_DEVICE constexpr bool kept() const noexcept { return at(sink::mask) != Real(0); }
   CPPO_HOST_DEVICE constexpr decision code() const noexcept {
@@ -58,7 +59,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void record_decision(token_record<
   r[sink::divergence] = t.divergence().raw();
   r[sink::weight] = t.weight().raw();
   r[sink::weighted_divergence] = t.weighted_divergence().raw();
-  r[sink::drift] = before.drift.raw();
+  r[sink::prefix_drift] = before.drift.raw();
   r[sink::prefix_weight] = before.weight.raw();
   r[sink::decision] = region.decided_by(t, kept).raw();
 }
@@ -77,14 +78,13 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real
                                                               surrogate_product<V> const& product,
                                                               ratio_estimates<V> const& estimates) noexcept {
   token_record<Real>& r = d.record;
-  Real const summed[report_terms] = {unscaled,
-                                     r[sink::divergence],
-                                     r[sink::weighted_divergence],
-                                     r[sink::gate],
-                                     product.ratio.raw(),
-                                     estimates.log_ratio.raw(),
-                                     estimates.k3.raw()};
-  for (int k = 0; k < report_terms; ++k) d.terms[k] = summed[k];
+  d[report_term::loss] = unscaled;
+  d[report_term::divergence] = r[sink::divergence];
+  d[report_term::weighted_divergence] = r[sink::weighted_divergence];
+  d[report_term::gate] = r[sink::gate];
+  d[report_term::ratio] = product.ratio.raw();
+  d[report_term::log_ratio] = estimates.log_ratio.raw();
+  d[report_term::k3] = estimates.k3.raw();
   d.ratio = product.ratio.raw();
   d.clamped = product.clamped.raw();
   d.capped = product.capped.raw();

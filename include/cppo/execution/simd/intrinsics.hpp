@@ -32,6 +32,7 @@ CPPO_ALWAYS_INLINE std::uint64_t lane_bits(lane_mask<Register> m) noexcept {
   alignas(64) float x[simd_size];
   simd_ops::save(x, simd_ops::select(m.raw(), simd_ops::broadcast(1.0F), simd_ops::broadcast(0.0F)));
   std::uint64_t bits = 0;
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
   for (int k = 0; k < simd_size; ++k) bits |= std::uint64_t{x[k] > 0.0F} << k;
   return bits;
 }
@@ -65,6 +66,7 @@ CPPO_ALWAYS_INLINE std::uint64_t lane_bits(lane_mask<Register> const (&m)[4]) no
   }
 #endif
   std::uint64_t bits = 0;
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
   for (int u = 0; u < 4; ++u) bits |= lane_bits(m[u]) << (u * simd_size);
   return bits;
 }
@@ -113,6 +115,7 @@ CPPO_ALWAYS_INLINE Ints running_sum(Ints x) noexcept {
 #endif
   alignas(64) std::int32_t a[simd_size];
   simd_ops::save(a, x);
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
   for (int k = 1; k < simd_size; ++k) a[k] += a[k - 1];
   return Ints::load_unaligned(a);
 }

@@ -64,7 +64,7 @@ class simd_prefix {
     if (bounded && (room_ + total - group_allowance_).nonnegative()) {
       for (auto& f : fits) f = V(0) <= V(0);
     } else if (bounded && !(room_ + group_allowance_).nonnegative()) {
-      for (auto& f : fits) f = V(0) < V(0);
+      for (auto& f : fits) f = V(0) < V(0);  // equivalent: nowhere is either true
     } else {
       scan(z, allowance, spent, net, fits);
     }
@@ -112,6 +112,7 @@ class simd_prefix {
     for (int u = 0; u < group_registers; ++u) size = max(size, max(abs(z[u]), abs(allowance[u])));
     constexpr index_t low_units = index_t{1} << 25;
     index_t const from = room_.high + (room_.low >> 25);
+    // equivalent: 64 tokens of 129 still fit 32 bits beside the room
     bool const narrow = from > -(index_t{1} << 29) && from < (index_t{1} << 29) && ops::every((size <= V(128)).raw());
     if (!narrow) return scan_wide(spent, net, fits);
     ints high(static_cast<std::int32_t>(from)), low(static_cast<std::int32_t>(room_.low & (low_units - 1)));

@@ -80,7 +80,9 @@ struct register_ops<xsimd::batch<float, A>> {
   CPPO_ALWAYS_INLINE static reg min(reg a, reg b) noexcept { return xsimd::min(a, b); }
   CPPO_ALWAYS_INLINE static reg max(reg a, reg b) noexcept { return xsimd::max(a, b); }
 #else
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
   CPPO_ALWAYS_INLINE static reg min(reg a, reg b) noexcept { return select(lt(a, b), a, b); }
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
   CPPO_ALWAYS_INLINE static reg max(reg a, reg b) noexcept { return select(lt(b, a), a, b); }
 #endif
   CPPO_ALWAYS_INLINE static mask_type lt(reg a, reg b) noexcept { return a < b; }
@@ -118,6 +120,7 @@ struct register_ops<xsimd::batch<float, A>> {
   }
 
   CPPO_ALWAYS_INLINE static reg iota(index_t first) noexcept {
+    // equivalent: the last lane is below 2^31 for both: the bound could be one higher
     if (first < 0 || first > index_t{0x7fffffff} - size) {
       return generate([first](index_t k) { return static_cast<float>(first + k); });
     }

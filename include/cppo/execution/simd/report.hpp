@@ -143,6 +143,7 @@ class simd_reporter {
       from = end;
     };
     index_t const last = next_ + n;
+    // equivalent: no position is past T: totals that say so are refused
     for (; bin_ + 1 < report::bins && after_ < last; after_ = position_after(++bin_, length_))
       close(static_cast<int>(after_ - next_));
     close(n);

@@ -44,7 +44,7 @@ inline float largest_below(double scale, double limit, limit_is itself) noexcept
     return itself == limit_is::out ? y < limit : y <= limit;
   };
   auto x = static_cast<float>(std::min(std::max(limit / scale, -1001.0), 1001.0));
-  while (!below(x) && x > -1001.0F) x = std::nextafterf(x, -2000.0F);
+  while (!below(x) && x > -1001.0F) x = std::nextafterf(x, -2000.0F);  // equivalent: the same direction
   return x;
 }
 
@@ -69,6 +69,7 @@ inline order_pair neighbours(float* x, index_t n, index_t r, float low, float hi
   constexpr int pivots = 8;
   while (n > 64) {
     float bounds[pivots + 2];
+    // elsewhere: written one past its end: AddressSanitizer sees that, and the killers are built without it
     index_t counts[pivots + 2] = {};
     for (int i = 0; i < pivots + 2; ++i) bounds[i] = low + (high - low) * (static_cast<float>(i) / (pivots + 1));
     bounds[pivots + 1] = high;
@@ -105,7 +106,7 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
     std::copy_n(x, n, work);
     return clamped(cppo::quantile(work, n, q));
   };
-  if (n < 2 || scale < least_scale) return exactly();
+  if (n < 2 || scale < least_scale) return exactly();  // equivalent: a slower way to the same number
   quantile_place const place(q, n);
   index_t const r = place.rank, last = place.next;
   float const least = largest_below(scale, low, limit_is::in);

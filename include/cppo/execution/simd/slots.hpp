@@ -18,7 +18,7 @@ inline constexpr int chunk_room = chunk_size + 64;
 /// 64 slots of a response mask from slot i as bits; `sound` becomes false where a value is neither 0 nor 1.
 CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_t i, index_t end,
                                            bool& sound) noexcept {
-  bool const bytes = size_of(m.type) == 1 && m.token_stride == 1;
+  bool const bytes = size_of(m.type) == 1 && m.token_stride == 1;  // equivalent: the same bits, one by one
   if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, sound);
   int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
   std::uint64_t bits = 0;
@@ -101,7 +101,7 @@ class chunk_cursor {
  public:
   chunk_cursor(column const& mask, layout const& l, index_t b, token_map const& map) noexcept
       : mask_(mask),
-        base_(mask.lent() ? mask.offset(l, b, 0) : 0),
+        base_(mask.lent() ? mask.offset(l, b, 0) : 0),  // equivalent: read only where a mask was lent
         at_(map.first),
         end_(map.end),
         run_(map.in_one_run()) {}
@@ -152,7 +152,7 @@ struct response_column {
   response_column(column const& c, index_t b, index_t first, index_t n) noexcept : source(&c), slots(n) {
     base = b * c.response_stride + first * c.token_stride;
     if (c.token_stride != 1) return;  // what was not lent has none
-    dense_floats = c.type == element_type::f32;
+    dense_floats = c.type == element_type::f32;  // equivalent: the same numbers, one by one
     dense_bytes = c.type == element_type::u8 || c.type == element_type::boolean;
   }
   float* floats() const noexcept { return const_cast<float*>(static_cast<float const*>(source->data)) + base; }
