@@ -128,8 +128,8 @@ inline constexpr bool collects<rollout_batch_view<Real>, std::vector<Real>> = tr
 template <class B, class R>
 constexpr void refuse_reading() noexcept {
   constexpr bool batch = is_batch<B>, region = !batch || trust_region_like<R>;
-  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) makes "
-                       "it, and take no executor");
+  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) "
+                       "makes it, and take no executor");
   static_assert(region, "what plans and sums pieces takes a region, diagnose a region or options: make one by "
                         "cppo::trust_region(divergence, weight, mask), or by a named region such as cppo::ppo()");
 }
