@@ -1,6 +1,6 @@
 // expect first: a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)
 // expect errors: 1
-// expect lines: 14
+// expect lines: 15
 #include <cppo/cppo.hpp>
 
 float x[4];

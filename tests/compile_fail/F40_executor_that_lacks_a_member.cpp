@@ -1,6 +1,6 @@
 // expect first: an executor has check_memory(batch, outputs, options), arithmetic_holds(call) and run_call
 // expect errors: 1
-// expect lines: 14
+// expect lines: 15
 #include <cppo/cppo.hpp>
 
 struct hasty {

@@ -1,6 +1,6 @@
 // expect first: what derives from cppo::host_executor has the public member `template <class Real, class Region>
 // expect errors: 1
-// expect lines: 14
+// expect lines: 15
 #include <cppo/cppo.hpp>
 
 struct idle : cppo::host_executor<idle> {};

@@ -1,6 +1,6 @@
 // expect first: simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd
 // expect errors: 1
-// expect lines: 12
+// expect lines: 15
 #include <cppo/cppo.hpp>
 
 float x[4];

@@ -73,6 +73,20 @@ struct judged_call<Call, E, B, R, Outputs, Options...> {
   static constexpr call_fault fault = find();
 };
 
+/// Says what is wrong with an executor.
+template <call_fault Wrong>
+constexpr void refuse_executor() noexcept {
+  static_assert(is_not<Wrong, call_fault::switched_off>,
+                "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
+  static_assert(is_not<Wrong, call_fault::no_loop>,
+                "what derives from cppo::host_executor has the public member `template <class Real, class Region> "
+                "cppo::detail::outcome_fold execute(cppo::detail::task<Real, Region> const&) const`");
+  static_assert(is_not<Wrong, call_fault::incomplete>,
+                "an executor has check_memory(batch, outputs, options), arithmetic_holds(call) and run_call(task, "
+                "report*), public and const, as <cppo/execution/call/executor.hpp> lists them");
+  static_assert(is_not<Wrong, call_fault::no_executor>,
+                "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+}
 /// Says what is wrong with a call.
 template <class Call, class... Arguments>
 constexpr void refuse_call() noexcept {
@@ -84,16 +98,7 @@ constexpr void refuse_call() noexcept {
   static_assert(!masks || is_not<wrong, call_fault::order>,
                 "compute_mask takes an executor, a batch, a region and a mask, in this order, and may take options: "
                 "compute_mask(cppo::seq, batch, region, mask)");
-  static_assert(is_not<wrong, call_fault::switched_off>,
-                "simd is not switched on: define CPPO_USE_XSIMD=1 before cppo is included, or link cppo::simd");
-  static_assert(is_not<wrong, call_fault::no_loop>,
-                "what derives from cppo::host_executor has the public member `template <class Real, class Region> "
-                "cppo::detail::outcome_fold execute(cppo::detail::task<Real, Region> const&) const`");
-  static_assert(is_not<wrong, call_fault::incomplete>,
-                "an executor has check_memory(batch, outputs, options), arithmetic_holds(call) and run_call(task, "
-                "report*), public and const, as <cppo/execution/call/executor.hpp> lists them");
-  static_assert(is_not<wrong, call_fault::no_executor>,
-                "a call begins with an executor: cppo::seq, cppo::simd or cppo::on(stream)");
+  refuse_executor<wrong>();
   static_assert(is_not<wrong, call_fault::no_batch>,
                 "the second argument of a call is a batch, as cppo::rollout_batch(...) makes it");
   static_assert(is_not<wrong, call_fault::region_owns>,
@@ -120,8 +125,8 @@ inline constexpr bool collects<rollout_batch_view<Real>, std::vector<Real>> = tr
 template <class B, class R>
 constexpr void refuse_reading() noexcept {
   constexpr bool batch = is_batch<B>, region = !batch || trust_region_like<R>;
-  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) makes "
-                       "it, and take no executor");
+  static_assert(batch, "diagnose, and what plans and sums pieces, begin with a batch, as cppo::rollout_batch(...) "
+                       "makes it, and take no executor");
   static_assert(region, "what plans and sums pieces takes a region, diagnose a region or options: make one by "
                         "cppo::trust_region(divergence, weight, mask), or by a named region such as cppo::ppo()");
 }

@@ -72,7 +72,7 @@ enum class sink : std::uint8_t { CPPO_OUTPUTS(CPPO_DETAIL_EACH, CPPO_DETAIL_EACH
 #undef CPPO_DETAIL_EACH
 inline constexpr int sinks = static_cast<int>(sink::count);
 inline constexpr int first_traced = static_cast<int>(sink::divergence);
-static_assert(sizeof(token_trace) == (sinks - first_traced) * sizeof(output), "a member of the trace is not in the list");
+static_assert(sizeof(token_trace) / sizeof(output) == sinks - first_traced, "an output is not in the list");
 static_assert(sizeof(loss_outputs) / sizeof(output) == sinks, "an output is not in the list");
 
 #define CPPO_DETAIL_EACH(name) #name,
