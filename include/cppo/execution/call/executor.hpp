@@ -37,9 +37,9 @@ concept runs_on_host = requires(E const& e, task<Real, Region> const& t, checked
 ///     bool arithmetic_holds(call) const                    true if arithmetic keeps the contract there
 ///     status run_call(task, report*) const                 runs the call, once all is checked
 ///
-/// each for calls in float and in double, and under any region; `call` is the `task` without its region. Post: the bits of `seq`. What runs on the calling host
-/// derives from `host_executor<itself>`, which has all three and asks for `execute(task)` and `count_tokens(call, b)`;
-/// it has the second, too.
+/// each for calls in float and in double, and under any region; `call` is the `task` without its region. Post: the bits
+/// of `seq`. What runs on the calling host derives from `host_executor<itself>`, which has all three. It brings
+/// `execute(task)`, the loop over the responses, and may bring its own `count_tokens(call, b)`.
 template <class E>
 concept executor =
     detail::runs_calls<E, float, detail::open_region> && detail::runs_calls<E, double, detail::open_region>;

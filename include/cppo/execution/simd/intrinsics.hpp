@@ -108,8 +108,7 @@ CPPO_ALWAYS_INLINE Ints running_sum(Ints x) noexcept {
 #endif
 #if defined(__SSE2__)
   if constexpr (simd_size == 4) {
-    __m128i v = x.data;
-    v = _mm_add_epi32(v, _mm_slli_si128(v, 4));
+    __m128i const v = _mm_add_epi32(x.data, _mm_slli_si128(x.data, 4));
     return Ints(_mm_add_epi32(v, _mm_slli_si128(v, 8)));
   }
 #endif
