@@ -155,7 +155,8 @@ def instruction_sets(rows):
 def compiling(rows):
     of = [row for row in rows if row.get("suite") == "compiling"]
     table = Table("What it costs to compile", ["a file with", "seconds", "bytes of code", "symbols"],
-                  f"{of[0]['compiler']} -O2 -march=x86-64-v3, seconds of processor time, the least of three." if of else "")
+                  f"{of[0]['compiler']} -O2 -march=x86-64-v3, seconds of processor time, the least of three."
+                  if of else "")
     for row in of:
         table.add(row["name"], f"{row['seconds']:.2f}", row["bytes"], row["symbols"])
     return table

@@ -17,16 +17,16 @@ from pathlib import Path
 
 SKIPPED = 77
 CALL = """template <class Region>
-cppo::status run(Region const& region, long B, long T, float const* pi, float const* mu, float const* a, float* gradient,
-                 cppo::report* report) {
+cppo::status run(Region const& region, long B, long T, float const* pi, float const* mu, float const* a,
+                 float* gradient, cppo::report* report) {
   return cppo::policy_loss(cppo::EXECUTOR,
                            cppo::rollout_batch(cppo::padded(B, T), cppo::log_prob(pi), cppo::rollout_log_prob(mu),
                                                cppo::advantage(a)),
                            region, {.gradient = gradient, .report = report});
 }
 """
-INSTANCE = "template cppo::status run(decltype({0}) const&, long, long, float const*, float const*, float const*, float*, " \
-           "cppo::report*);\n"
+INSTANCE = "template cppo::status run(decltype({0}) const&, long, long, float const*, float const*, float const*, " \
+           "float*, cppo::report*);\n"
 REGIONS = ["cppo::fixed_cppo()", "cppo::calibrated_cppo()", "cppo::ppo()", "cppo::dppo()"]
 
 
@@ -46,7 +46,8 @@ ROWS = [("include <cppo/cppo.hpp>", "seq", [], False), ("the same with simd", "s
 class Compiler:
     def __init__(self, name, include, isa):
         self.command = [name, "-std=c++20", "-O2", f"-march={isa}", f"-I{include}"]
-        self.version = subprocess.run([name, "-dumpfullversion"], capture_output=True, text=True, check=False).stdout.strip()
+        version = subprocess.run([name, "-dumpfullversion"], capture_output=True, text=True, check=False)
+        self.version = version.stdout.strip()
 
     def measure(self, text, simd):
         """Seconds, bytes of code, symbols."""
@@ -54,7 +55,8 @@ class Compiler:
             source, out = Path(folder) / "unit.cpp", Path(folder) / "unit.o"
             source.write_text(text, encoding="utf-8")
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([*self.command, *(["-DCPPO_USE_XSIMD=1"] if simd else []), "-c", source, "-o", out], check=True)
+            more = ["-DCPPO_USE_XSIMD=1"] if simd else []
+            subprocess.run([*self.command, *more, "-c", source, "-o", out], check=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             sizes = subprocess.run(["size", out], capture_output=True, text=True, check=True).stdout.splitlines()[1]
             names = subprocess.run(["nm", "--defined-only", out], capture_output=True, text=True, check=True).stdout
@@ -77,15 +79,15 @@ def compare(compiler, path, refresh):
     _, code, symbols = compiler.measure(unit("simd", REGIONS), True)
     if refresh:
         head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(("#", "margin"))]
-        path.write_text("\n".join([*head, f"compiler {compiler.version}", f"bytes {code}", f"symbols {symbols}"]) + "\n",
-                        encoding="utf-8")
+        now = [f"compiler {compiler.version}", f"bytes {code}", f"symbols {symbols}"]
+        path.write_text("\n".join([*head, *now]) + "\n", encoding="utf-8")
         return 0
     margin, failed = 1 + float(stored["margin"]) / 100, 0
     for name, now in (("bytes", code), ("symbols", symbols)):
         print(f"{name}: {now}, stored {stored[name]}, {100 * (now / int(stored[name]) - 1):+.1f} %")
         failed |= now > margin * int(stored[name])
     if failed:
-        print(f"more than {stored['margin']} % above what is stored. If this has to be, store it: {sys.argv[0]} ... --refresh")
+        print(f"more than {stored['margin']} % above what is stored; if this has to be, store it: --refresh")
     return int(failed)
 
 

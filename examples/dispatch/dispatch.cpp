@@ -9,8 +9,8 @@
   CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&);
 #define CPPO_DISPATCH_ENTRY(isa) CPPO_DISPATCH_LANES(isa), CPPO_DISPATCH_CALL(isa)
 
-// CMake says which builds are linked. Levels, not single features: what a compiler makes of one may need all that belongs
-// to it.
+// CMake says which builds are linked. Levels, not single features: what a compiler makes of one may need all that
+// belongs to it.
 #if CPPO_DISPATCH_HAS_x86_64
 CPPO_DISPATCH_DECLARE(x86_64)
 #endif

@@ -5,7 +5,8 @@
 
 Prints a table of lines, branches and MC/DC conditions by header, then everything uncovered that no comment beside the
 line explains, `// uncovered: why` (tests/scripts/annotations.py). Exit status: 0 if nothing is left and every such
-comment is still needed, else 1. Not counted, since only nvcc compiles them: execution/cuda. `./run test-cuda` holds them.
+comment is still needed, else 1. Not counted, since only nvcc compiles it: execution/cuda, which `./run test-cuda`
+holds.
 
 How instantiations are merged. llvm-cov lists each instantiation of a template as a function of its own; its own tables
 take the best single one. Here a line, and each side of a branch, is covered if any instantiation covers it. Of MC/DC a

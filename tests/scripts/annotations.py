@@ -9,7 +9,8 @@
     elsewhere    another build notices, a sanitizer's or one with relaxed arithmetic
     uncovered    no test runs it
 
-At the end of a line the words are for that line, on a line of their own for the next. `x2`: for so many, one without it.
+At the end of a line the words are for that line, on a line of their own for the next. `x2`: for so many; one without
+it.
 """
 
 import re

@@ -31,8 +31,8 @@ class Fault(Exception):
 
 
 def parse(text):
-    """[(file, place, anchor, addition)], of lines `file F`, then `after TEXT`, `before TEXT` with `add LINE`, or `replace
-    TEXT` with `with TEXT`."""
+    """[(file, place, anchor, addition)], of lines `file F`, then `after TEXT`, `before TEXT` with `add LINE`, or
+    `replace TEXT` with `with TEXT`."""
     edits, file, place, anchor = [], None, None, None
     for number, line in enumerate(text.splitlines(), 1):
         word, _, rest = line.partition(" ")

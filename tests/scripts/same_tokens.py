@@ -3,8 +3,8 @@
 
     same_tokens.py --include DIR --single FILE -- COMPILER FLAGS...
 
-Tokens of other files, such as the standard library's, and pragmas do not count. What passes needs no test of its own with
-the single header: the compiler sees the same program.
+Tokens of other files, such as the standard library's, and pragmas do not count. What passes needs no test of its own
+with the single header: the compiler sees the same program.
 """
 
 import argparse

@@ -368,7 +368,8 @@ class Coverage(Tree):
 
     def test_a_reason_at_an_opening_brace_is_for_all_up_to_its_end(self):
         script = importlib.import_module("coverage")
-        source = ["int f() {  // uncovered: why", "  if (x) {", "    return 1;", "  }", "  return 2;", "}", "int g() {", "}"]
+        source = ["int f() {  // uncovered: why", "  if (x) {", "    return 1;", "  }", "  return 2;", "}", "int g() {",
+                  "}"]
         self.assertEqual(script.explained_lines(source), dict.fromkeys(range(1, 7), 1))
 
 
@@ -385,7 +386,8 @@ class Annotations(unittest.TestCase):
                          {(2, "elsewhere"): (1, "there"), (2, "equivalent"): (3, "why")})
 
     def test_other_comments(self):
-        self.assertEqual(self.found("int a;  // equivalent", "// Equivalent: what", "// is equivalent: no", "int b;"), {})
+        others = ("int a;  // equivalent", "// Equivalent: what", "// is equivalent: no", "int b;")
+        self.assertEqual(self.found(*others), {})
 
 
 class Extensions(unittest.TestCase):
@@ -399,7 +401,8 @@ class Extensions(unittest.TestCase):
 
     def test_edits(self):
         edits = self.module.parse("file a.hpp\nafter x\nadd   y\nbefore z\nadd w\nreplace p\nwith q\n")
-        self.assertEqual(edits, [("a.hpp", "after", "x", "  y"), ("a.hpp", "before", "z", "w"), ("a.hpp", "replace", "p", "q")])
+        self.assertEqual(edits, [("a.hpp", "after", "x", "  y"), ("a.hpp", "before", "z", "w"),
+                                 ("a.hpp", "replace", "p", "q")])
         self.refused("line 1", self.module.parse, "add x\n")
 
     def test_anchors(self):

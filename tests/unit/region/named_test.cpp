@@ -89,7 +89,8 @@ TEST_CASE("every divergence name reaches its divergence") {
 TEST_CASE("the names of the paper's divergences, and those of others, are those of their own objects") {
   auto const is = [](std::string_view name, auto divergence) {
     bool same = false;
-    cppo::named_divergence::find(name).visit([&](auto found) { same = std::is_same_v<decltype(found), decltype(divergence)>; });
+    cppo::named_divergence::find(name).visit(
+        [&](auto found) { same = std::is_same_v<decltype(found), decltype(divergence)>; });
     CHECK(same);
   };
   is("none", cppo::no_divergence);
