@@ -3,17 +3,21 @@
 
     deletions.py PROGRAM [--seeds N] [--cases N] [--only EXPRESSION] [--match EXPRESSION] [--minutes N] [--jobs N]
 
-PROGRAM is barriers.interpreted (tests/cuda/build.sh OUT 90 --fast --ptx --only barriers). Each deletion is tried in
-the cases that run the instruction, those of many barriers in little time first, under one schedule after the other,
-until one is found: by a race, a read of what was never written, a wrong result, a fault. Arrive and wait of a
-cluster's barrier go together; a shuffle without its mask waits for no other thread. The table has a row for each
-place in the source: deletions, how many were found, and by what. Each deletion is listed with its line of PTX, too.
-Not found: the barrier is redundant for what the program does, or a detector is blind.
+PROGRAM is barriers.interpreted (tests/cuda/build.sh OUT 90 --fast --ptx --only barriers). Each deletion is tried in the
+cases that run the instruction, those of many barriers in little time first, under one schedule after the other, until
+one is found: by a race, a read of what was never written, a wrong result, a fault. One of each place in the source
+comes first, then a second one of each; all are tried in two cases before any is tried in more. Arrive and wait of a
+cluster's barrier go together; a shuffle without its mask waits for no other thread. The table has a row for each place
+in the source: deletions, how many were found, and by what. Each deletion is listed with its line of PTX, too, and one
+that is not found with the runs that it was looked for in: the barrier is redundant for what the program does, or a
+detector is blind.
 """
 
 import argparse
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,16 +38,12 @@ WAYS = {
 }
 
 
-def run(command, environment, limit=120):
-    """The status, what is said, and for how long it ran."""
-    begin = time.monotonic()
-    try:
-        everything = {**os.environ, "PTX_RACES": "1", **environment}
-        done = subprocess.run(command, env=everything, capture_output=True, text=True, errors="replace", timeout=limit)
-        status, words = done.returncode, done.stderr
-    except subprocess.TimeoutExpired:
-        status, words = 1, "wait for ever"
-    return status, words, time.monotonic() - begin
+def run(command, environment, limit=60):
+    """The status, and what is said; `limit` is of the processor's seconds, so that a busy machine ends nothing."""
+    everything = {**os.environ, "PTX_RACES": "1", **environment}
+    most = lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+    done = subprocess.run(command, env=everything, capture_output=True, text=True, errors="replace", preexec_fn=most)
+    return done.returncode, "wait for ever" if done.returncode == -signal.SIGXCPU else done.stderr
 
 
 def ways(status, words):
@@ -53,7 +53,10 @@ def ways(status, words):
 
 def covered(program, case, folder):
     """(seconds, {(module, line): (function, opcode)}) of what a case runs."""
-    status, words, seconds = run([program, case], {"PTX_COVERAGE": f"{folder}/coverage", "PTX_TEXT": f"{folder}/text"})
+    spent = lambda: resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    begin = spent()
+    status, words = run([program, case], {"PTX_COVERAGE": f"{folder}/coverage", "PTX_TEXT": f"{folder}/text"})
+    seconds = spent() - begin
     if status != 0:
         sys.exit(f"{case} fails as it stands: {words}")
     found, module, function = {}, None, None
@@ -114,18 +117,17 @@ def all_deletions(cases):
     return all_of_them
 
 
-def attempt(program, deletion, args, stop):
-    """What finds a deletion, nothing if nothing does; None where there is no time left."""
-    module, lines, _, _, cases = deletion
-    if time.monotonic() > stop:
-        return None
-    for seed in range(args.seeds):
-        for case in cases[: args.cases]:
-            without = f"{module}:{','.join(map(str, lines))}"
-            status, words, _ = run([program, case], {"PTX_SEED": str(seed), "PTX_WITHOUT": without})
-            if status != 0:
-                return ways(status, words)
-    return []
+def attempt(program, deletion, runs, stop):
+    """What finds a deletion, nothing if nothing does; and in how many runs it was looked for."""
+    module, lines, *_ = deletion
+    without = f"{module}:{','.join(map(str, lines))}"
+    for k, (seed, case) in enumerate(runs):
+        if time.monotonic() > stop:
+            return [], k
+        status, words = run([program, case], {"PTX_SEED": str(seed), "PTX_WITHOUT": without})
+        if status != 0:
+            return ways(status, words), k + 1
+    return [], len(runs)
 
 
 def short(mangled):
@@ -140,7 +142,7 @@ def arguments():
     parser.add_argument("--cases", type=int, default=1000, help="at most so many for each deletion")
     parser.add_argument("--only", default="", help="only cases whose name this expression finds")
     parser.add_argument("--match", default="", help="only places in the source that this expression finds")
-    parser.add_argument("--minutes", type=float, default=600, help="no deletion begins later")
+    parser.add_argument("--minutes", type=float, default=600, help="no run begins later")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("program")
     return parser.parse_args()
@@ -156,24 +158,43 @@ def covered_by_all(program, only):
     return cases, texts
 
 
+def one_of_each_first(things, kind):
+    nth, ranks = Counter(), []
+    for x in things:
+        ranks.append((nth[kind(x)], len(ranks), x))
+        nth[kind(x)] += 1
+    return [x for _, _, x in sorted(ranks)]
+
+
 def main():
     args = arguments()
     cases, texts = covered_by_all(args.program, args.only)
     of_place = lambda d: f"{re.match(KINDS, d[3]).group(1):16} {texts[d[0]].of(d[1][0])}"
-    everything = [d for d in all_deletions(cases) if re.search(args.match, of_place(d))]
+    wanted = [d for d in all_deletions(cases) if re.search(args.match, of_place(d))]
+    everything = one_of_each_first(wanted, of_place)
     stop = time.monotonic() + 60 * args.minutes
     rows = defaultdict(lambda: [0, 0, Counter()])
+
+    def tell(d, found_by, runs):
+        row = rows[of_place(d)]
+        row[0] += 1
+        row[1] += 1 if found_by else 0
+        row[2].update(found_by)
+        lines = f"line {d[1][0]} of module {d[0]}, {short(d[2])}"
+        print(f"{', '.join(found_by) or f'not found in {runs} runs'}: {of_place(d)}, {lines}", flush=True)
+
+    runs_of = lambda d: [(seed, case) for seed in range(args.seeds) for case in d[4][: args.cases]]
+    left = [(d, 0) for d in everything]
     with ThreadPoolExecutor(args.jobs) as pool:
-        tried = pool.map(lambda d: attempt(args.program, d, args, stop), everything)
-        for d, found_by in zip(everything, tried):
-            if found_by is None:
-                continue
-            row = rows[of_place(d)]
-            row[0] += 1
-            row[1] += 1 if found_by else 0
-            row[2].update(found_by)
-            lines = f"line {d[1][0]} of module {d[0]}, {short(d[2])}"
-            print(f"{', '.join(found_by) or 'not found'}: {of_place(d)}, {lines}", flush=True)
+        for begin, end in ((0, 2), (2, None)):
+            tried = pool.map(lambda d: attempt(args.program, d[0], runs_of(d[0])[begin:end], stop), left)
+            still = []
+            for (d, before), (found_by, runs) in zip(left, tried):
+                if found_by or (end is None and before + runs > 0):
+                    tell(d, found_by, before + runs)
+                else:
+                    still.append((d, before + runs))
+            left = still
     for place, (n, found, by) in sorted(rows.items()):
         print(f"{place}: {n} deleted, {found} found" + "".join(f"; {k} {way}" for way, k in by.most_common()))
     n, found = (sum(r[k] for r in rows.values()) for k in (0, 1))

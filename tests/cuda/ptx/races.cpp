@@ -32,12 +32,13 @@ void race_detector::begin(launch const& now, std::vector<bool> ordered) {
 }
 
 u32 race_detector::record(warp const& w, function const& f, instruction const& i, bool atomic, u32 phase) {
-  u64 const h = (reinterpret_cast<u64>(&w) >> 4) * 31 + (reinterpret_cast<u64>(&i) >> 5);
-  cached& c = cache_[(h ^ h >> 12) & (cache_.size() - 1)];
-  if (c.w == &w && c.i == &i && c.time == w.order.time && c.phase == phase) return c.number;
   block const& b = *w.home;
+  u64 const h = (u64{b.index} * lanes + static_cast<u64>(w.index)) * 31 + (reinterpret_cast<u64>(&i) >> 5);
+  cached& c = cache_[(h ^ h >> 12) & (cache_.size() - 1)];
+  bool const same = c.i == &i && c.block == b.index && c.warp == w.index && c.time == w.order.time && c.phase == phase;
+  if (same) return c.number;
   records_.push_back({b.index, b.home->index, w.index, atomic, w.order.time, b.order.barrier, phase, &i, &f});
-  c = {&w, &i, w.order.time, phase, first_ + static_cast<u32>(records_.size()) - 1};
+  c = {b.index, w.index, &i, w.order.time, phase, first_ + static_cast<u32>(records_.size()) - 1};
   return c.number;
 }
 

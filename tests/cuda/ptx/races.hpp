@@ -90,7 +90,13 @@ class race_detector {
   bool after_all_ = true;
   std::vector<std::string> names_;      // of kernels, by launch
   std::map<u64, knowledge> places_;     // of atomic operations
-  struct cached { warp const* w = nullptr; instruction const* i = nullptr; u32 time = 0, phase = 0, number = 0; };
+  // The last record of an instruction in a warp. By numbers: where a warp has ended, another block's may lie.
+  struct cached {
+    u32 block = 0;
+    int warp = 0;
+    instruction const* i = nullptr;
+    u32 time = 0, phase = 0, number = 0;
+  };
   std::vector<cached> cache_;
 };
 

@@ -153,6 +153,25 @@ TEST_CASE("ptx: races within a block", "[ptx]") {
   }
 }
 
+TEST_CASE("ptx: races in blocks that take the place of others", "[ptx]") {
+  // More blocks than run at a time. Each thread reads what one of another warp wrote, and writes again.
+  std::string const body = names + R"(.shared .align 4 .b32 s[64]; mov.u64 %x0, s; mad.wide.u32 %x1, %t, 4, %x0;
+    xor.b32 %r0, %t, 32; mad.wide.u32 %x2, %r0, 4, %x0;
+    st.shared.u32 [%x1], %t; bar.sync 0; ld.shared.u32 %r2, [%x2]; barrier.sync 0; st.shared.u32 [%x1], %r2;)";
+  for (u32 const blocks : {3, 5, 40}) {
+    CHECK(clean(over_schedules(body, 64, blocks)));
+    CHECK(over_schedules(without(body, "bar.sync 0;"), 64, blocks).race);
+    CHECK(over_schedules(without(body, "barrier.sync 0;"), 64, blocks).race);
+  }
+  // The same within a warp, and of clusters.
+  std::string const warps = with(with(body, "bar.sync 0", "bar.warp.sync -1"), "barrier.sync 0", "bar.warp.sync 0xffffffff");
+  std::string const of_a_warp = with(warps, "xor.b32 %r0, %t, 32", "xor.b32 %r0, %t, 1");
+  CHECK(clean(over_schedules(of_a_warp, 64, 40)));
+  CHECK(over_schedules(without(of_a_warp, "bar.warp.sync -1;"), 64, 40).race);
+  CHECK(clean(over_schedules(body, 64, 40, 2)));
+  CHECK(over_schedules(without(body, "bar.sync 0;"), 64, 40, 2).race);
+}
+
 TEST_CASE("ptx: races between blocks of a cluster", "[ptx]") {
   std::string const body = names + R"(.shared .align 4 .b32 s; mov.u64 %x0, s; cvta.shared.u64 %x0, %x0; mov.u32 %r0, %cluster_ctarank; xor.b32 %r1, %r0, 1;
     st.shared.u32 [s], %r0; barrier.cluster.arrive; barrier.cluster.wait; mapa.u64 %x1, %x0, %r1; ld.u32 %r2, [%x1]; barrier.cluster.arrive.release; barrier.cluster.wait.acquire;)";
