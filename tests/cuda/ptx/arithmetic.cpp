@@ -107,7 +107,8 @@ T product_and_sum(T a, T b, T c) { return sum(product(a, b), c); }
 // one is found out. `excess` has the sign of the nearer one less the exact result.
 float further(float nearer, double excess) {
   if (excess == 0.0 || !std::isfinite(nearer) || nearer == 0.0F) return nearer;
-  return std::nextafter(nearer, excess > 0.0 ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  return std::nextafter(nearer, excess > 0.0 ? -infinity : infinity);
 }
 float near_quotient(float a, float b) {
   float const q = a / b;
@@ -141,19 +142,11 @@ void multiply_wide_and_add(step& s, instruction const& i) {
 template <class T>
 constexpr bool can_be_wide = std::is_integral_v<T> && (sizeof(T) == 2 || sizeof(T) == 4);
 
-}  // namespace
-
-void add_arithmetic(table_builder& t) {
+void add_integers(table_builder& t) {
   auto const integers = [&t](std::string const& pattern, int operands, auto const& f) {
     t.add_typed(pattern, work::integer, operands, [&f](auto x, std::string_view name) -> handler {
       if constexpr (std::is_integral_v<decltype(x)> && !std::is_same_v<decltype(x), bool>) return f(x, name);
       else throw fault("no integer: " + std::string(name));
-    });
-  };
-  auto const floats = [&t](std::string const& pattern, int operands, auto const& f) {
-    t.add_typed(pattern, work::floating, operands, [&f](auto x, std::string_view name) -> handler {
-      if constexpr (std::is_floating_point_v<decltype(x)>) return f(x, name);
-      else throw fault("no float: " + std::string(name));
     });
   };
   integers("add.{s16,u16,s32,u32,s64,u64}", 3, []<class T>(T, auto) { return &binary<T, sum<T>>; });
@@ -175,6 +168,15 @@ void add_arithmetic(table_builder& t) {
   integers("max.{s16,u16,s32,u32,s64,u64}", 3, []<class T>(T, auto) { return &binary<T, larger<T>>; });
   integers("neg.{s16,s32,s64}", 2, []<class T>(T, auto) { return &unary<T, negative<T>>; });
   integers("abs.{s16,s32,s64}", 2, []<class T>(T, auto) { return &unary<T, absolute<T>>; });
+}
+
+void add_floats(table_builder& t) {
+  auto const floats = [&t](std::string const& pattern, int operands, auto const& f) {
+    t.add_typed(pattern, work::floating, operands, [&f](auto x, std::string_view name) -> handler {
+      if constexpr (std::is_floating_point_v<decltype(x)>) return f(x, name);
+      else throw fault("no float: " + std::string(name));
+    });
+  };
   // Without .rn ptxas may fuse a product and a sum; what it makes of them is not known here.
   floats("add{,.rn}.{f32,f64}", 3, []<class T>(T, auto) { return &binary<T, sum<T>>; });
   floats("sub{,.rn}.{f32,f64}", 3, []<class T>(T, auto) { return &binary<T, difference<T>>; });
@@ -188,7 +190,10 @@ void add_arithmetic(table_builder& t) {
   floats("neg.{f32,f64}", 2, []<class T>(T, auto) { return &unary<T, negative<T>>; });
   floats("abs.{f32,f64}", 2, []<class T>(T, auto) { return &unary<T, absolute<T>>; });
   floats("copysign.{f32,f64}", 3, []<class T>(T, auto) { return &binary<T, with_sign_of<T>>; });
-  // --use_fast_math.
+}
+
+// What --use_fast_math makes of them.
+void add_flushing(table_builder& t) {
   t.add("add{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<sum<float>>>);
   t.add("sub{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<difference<float>>>);
   t.add("mul{,.rn}.ftz.f32", work::floating, 3, &binary<float, flushing2<product<float>>>);
@@ -203,6 +208,14 @@ void add_arithmetic(table_builder& t) {
   t.add("max.ftz.f32", work::floating, 3, &binary<float, flushing2<larger<float>>>);
   t.add("neg.ftz.f32", work::floating, 2, &unary<float, flushing<negative<float>>>);
   t.add("abs.ftz.f32", work::floating, 2, &unary<float, flushing<absolute<float>>>);
+}
+
+}  // namespace
+
+void add_arithmetic(table_builder& t) {
+  add_integers(t);
+  add_floats(t);
+  add_flushing(t);
 }
 
 }  // namespace ptx

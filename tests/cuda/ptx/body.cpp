@@ -139,6 +139,16 @@ class body_reader {
     }
   }
 
+  operand read_address(instruction& i, std::string_view text) {
+    std::size_t const plus = text.find('+');
+    operand o = read_operand(i, trimmed(text.substr(1, std::min(plus, text.size() - 1) - 1)));
+    if (plus == std::string_view::npos) return o;
+    std::optional<u64> const offset = number(trimmed(text.substr(plus + 1, text.size() - plus - 2)));
+    if (!offset) wrong("an address is not known", text);
+    o.offset += static_cast<s64>(*offset);
+    return o;
+  }
+
   operand read_operand(instruction& i, std::string_view text) {
     if (text == "_") return {};
     if (text[0] == '{') {
@@ -148,15 +158,7 @@ class body_reader {
       i.part_count = static_cast<u8>(parts.size());
       return {.kind = operand_kind::vector};
     }
-    if (text[0] == '[') {
-      std::size_t const plus = text.find('+');
-      operand o = read_operand(i, trimmed(text.substr(1, std::min(plus, text.size() - 1) - 1)));
-      if (plus == std::string_view::npos) return o;
-      std::optional<u64> const offset = number(trimmed(text.substr(plus + 1, text.size() - plus - 2)));
-      if (!offset) wrong("an address is not known", text);
-      o.offset += static_cast<s64>(*offset);
-      return o;
-    }
+    if (text[0] == '[') return read_address(i, text);
     if (text[0] == '!') {
       operand o = read_operand(i, text.substr(1));
       o.negated = true;

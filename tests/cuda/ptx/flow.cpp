@@ -84,7 +84,9 @@ void end_threads(step& s, lane_mask which) {
   s.w.ended |= which;
   s.home().alive -= std::popcount(which);
   bool const in_use = s.home().alive == 0 && s.home().used > s.near().phase;
-  if (in_use) s.run().found->add("a block ends whose shared memory another one may still use: " + short_name(s.run().kernel->name));
+  if (in_use) {
+    s.run().found->add("a block ends whose shared memory another one may still use: " + short_name(s.run().kernel->name));
+  }
   settle_warp(s.w);
 }
 

@@ -103,23 +103,27 @@ void race_detector::access(warp const& w, mark* m, int n, u32 record, int lane, 
       *m = {record, {0, 0}, {0, 0}, static_cast<u8>(lane)};
       continue;
     }
-    if (m->read[0] == record) {
-      m->read_lanes[0] |= lane_mask{1} << lane;
-      continue;
-    }
-    // The last reader, and the last one of another warp.
-    access_record const* const last = m->read[0] >= first_ ? &at(m->read[0]) : nullptr;
-    bool const same_warp = last != nullptr && last->block == w.home->index && last->warp == w.index;
-    if (m->read[0] != 0 && !same_warp) {
-      m->read[1] = m->read[0];
-      m->read_lanes[1] = m->read_lanes[0];
-    }
-    lane_mask still = lane_mask{1} << lane;
-    // Readers of the same warp that nothing has joined since are kept as those of this access.
-    if (same_warp && last->time >= w.order.joined) still |= m->read_lanes[0];
-    m->read[0] = record;
-    m->read_lanes[0] = still;
+    note_read(w, *m, record, lane);
   }
+}
+
+void race_detector::note_read(warp const& w, mark& m, u32 record, int lane) {
+  if (m.read[0] == record) {
+    m.read_lanes[0] |= lane_mask{1} << lane;
+    return;
+  }
+  // The last reader, and the last one of another warp.
+  access_record const* const last = m.read[0] >= first_ ? &at(m.read[0]) : nullptr;
+  bool const same_warp = last != nullptr && last->block == w.home->index && last->warp == w.index;
+  if (m.read[0] != 0 && !same_warp) {
+    m.read[1] = m.read[0];
+    m.read_lanes[1] = m.read_lanes[0];
+  }
+  lane_mask still = lane_mask{1} << lane;
+  // Readers of the same warp that nothing has joined since are kept as those of this access.
+  if (same_warp && last->time >= w.order.joined) still |= m.read_lanes[0];
+  m.read[0] = record;
+  m.read_lanes[0] = still;
 }
 
 void race_detector::fence(warp& w, lane_mask who) {

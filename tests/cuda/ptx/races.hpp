@@ -78,6 +78,7 @@ class race_detector {
   static void pass(block& b);
 
  private:
+  void note_read(warp const& w, mark& m, u32 record, int lane);
   bool ordered(u32 record, int lane, warp const& w, int now) const;
   void report(char const* space, char const* kind, u32 earlier, u32 now);
   access_record const& at(u32 record) const { return records_[record - first_]; }

@@ -90,7 +90,9 @@ module& runtime::module_of(int number) {
   b.read = &gpu.add(name, std::move(best->text));
   b.read->architecture = best->architecture;
   b.read->without = left_out(number);
-  if (char const* const path = std::getenv("PTX_TEXT")) std::ofstream(path + ("." + std::to_string(number))) << b.read->text;
+  if (char const* const path = std::getenv("PTX_TEXT")) {
+    std::ofstream(path + ("." + std::to_string(number))) << b.read->text;
+  }
   b.texts.clear();
   return *b.read;
 }
