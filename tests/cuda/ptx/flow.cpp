@@ -85,7 +85,8 @@ void end_threads(step& s, lane_mask which) {
   s.home().alive -= std::popcount(which);
   bool const in_use = s.home().alive == 0 && s.home().used > s.near().phase;
   if (in_use) {
-    s.run().found->add("a block ends whose shared memory another one may still use: " + short_name(s.run().kernel->name));
+    std::string const kernel = short_name(s.run().kernel->name);
+    s.run().found->add("a block ends whose shared memory another one may still use: " + kernel);
   }
   settle_warp(s.w);
 }
