@@ -24,7 +24,8 @@ float_run run_on(cppo::region_config const& config, cppo::testing::generated_bat
   runner const on = runner_of(config);
   float_run run = on.run(executor, batch, options);
   if (executor == 0) return run;
-  std::string const wrong = unlike(on.run(executor, batch, options, cppo::testing::asks_for::no_trace), run, batch.rows());
+  float_run const untraced = on.run(executor, batch, options, cppo::testing::asks_for::no_trace);
+  std::string const wrong = unlike(untraced, run, batch.rows());
   if (!wrong.empty()) throw std::logic_error("without trace: " + wrong);
   return run;
 }

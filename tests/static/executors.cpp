@@ -7,7 +7,7 @@
 
 namespace {
 
-using cppo::detail::outcome_fold, cppo::detail::task;
+using cppo::detail::checked_call, cppo::detail::outcome_fold, cppo::detail::task;
 
 // The library's own.
 static_assert(cppo::executor<cppo::seq_t>);
@@ -29,8 +29,8 @@ struct complete {
   template <class Real>
   cppo::status check_memory(cppo::rollout_batch_view<Real> const&, cppo::loss_outputs const&,
                             cppo::loss_options const&) const;
-  template <class Real, class Region>
-  bool arithmetic_holds(task<Real, Region> const&) const;
+  template <class Real>
+  bool arithmetic_holds(checked_call<Real> const&) const;
   template <class Real, class Region>
   cppo::status run_call(task<Real, Region>&, cppo::report*) const;
 };
@@ -48,13 +48,13 @@ struct with_loop_of_another_result : cppo::host_executor<with_loop_of_another_re
 };
 static_assert(!cppo::executor<with_loop_of_another_result>);
 struct that_counts_nothing : looping {
-  template <class Real, class Region>
-  void count_tokens(task<Real, Region> const&, cppo::index_t) const;
+  template <class Real>
+  void count_tokens(checked_call<Real> const&, cppo::index_t) const;
 };
 static_assert(!cppo::detail::runs_on_host<that_counts_nothing, float, cppo::detail::open_region>);
 struct without_memory {
-  template <class Real, class Region>
-  bool arithmetic_holds(task<Real, Region> const&) const;
+  template <class Real>
+  bool arithmetic_holds(checked_call<Real> const&) const;
   template <class Real, class Region>
   cppo::status run_call(task<Real, Region>&, cppo::report*) const;
 };
@@ -63,8 +63,8 @@ struct without_arithmetic : without_memory {
   template <class Real>
   cppo::status check_memory(cppo::rollout_batch_view<Real> const&, cppo::loss_outputs const&,
                             cppo::loss_options const&) const;
-  template <class Real, class Region>
-  void arithmetic_holds(task<Real, Region> const&) const;
+  template <class Real>
+  void arithmetic_holds(checked_call<Real> const&) const;
 };
 static_assert(!cppo::executor<without_arithmetic>);
 struct in_float_alone : cppo::host_executor<in_float_alone> {

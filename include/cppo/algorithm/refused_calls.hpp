@@ -142,47 +142,56 @@ inline constexpr bool fits<Call, E, B, R, Outputs, Options...> =
     begin_call<std::remove_cvref_t<E>, std::remove_cvref_t<B>, std::remove_cvref_t<R>> &&
     std::is_convertible_v<Outputs, typename Call::outputs> && (std::is_convertible_v<Options, loss_options> && ...);
 
+/// True if a call that begins with `First` is cppo's to refuse: it may be a user's own overload if that is a class of
+/// which a call knows nothing.
+template <class... Arguments>
+inline constexpr bool may_refuse = true;
+template <class First, class... Rest>
+inline constexpr bool may_refuse<First, Rest...> =
+    !std::is_class_v<std::remove_cvref_t<First>> || belongs_in_call<std::remove_cvref_t<First>>;
+
 }  // namespace detail
 
 /// Chosen for a call with wrong arguments: it does not compile, and says what is wrong.
 /// @{
 template <class... Any>
-  requires(!detail::fits<detail::policy_loss_call, Any...>)
+  requires(detail::may_refuse<Any...> && !detail::fits<detail::policy_loss_call, Any...>)
 status policy_loss(Any&&...) noexcept {
   detail::refuse_call<detail::policy_loss_call, std::remove_cvref_t<Any>...>();
   return {};
 }
 template <class E, class B, class R>
-  requires(!detail::begin_call<E, B, R>)
+  requires(detail::may_refuse<E> && !detail::begin_call<E, B, R>)
 status policy_loss(E const&, B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
   detail::refuse_call<detail::policy_loss_call, E, B, R, loss_outputs>();
   return {};
 }
 template <class E, class B, class R, class Options>
-  requires(!std::is_convertible_v<Options const&, loss_options>)
+  requires(detail::may_refuse<E> && !std::is_convertible_v<Options const&, loss_options>)
 status policy_loss(E const&, B const&, R const&, loss_outputs const&, Options const&) noexcept {
   detail::refuse_call<detail::policy_loss_call, E, B, R, loss_outputs, Options>();
   return {};
 }
 template <class E, class B, class R, class Outputs>
-  requires(!std::is_convertible_v<Outputs const&, loss_outputs>)
+  requires(detail::may_refuse<E> && !std::is_convertible_v<Outputs const&, loss_outputs>)
 status policy_loss(E const&, B const&, R const&, Outputs const&, loss_options const&) noexcept {
   detail::refuse_call<detail::policy_loss_call, E, B, R, Outputs>();
   return {};
 }
 template <class B, class R>
+  requires(detail::may_refuse<B>)
 status policy_loss(B const&, R const&, loss_outputs const&, loss_options const& = {}) noexcept {
   detail::refuse_call<detail::policy_loss_call, B, R, loss_outputs>();
   return {};
 }
 template <class... Any>
-  requires(!detail::fits<detail::compute_mask_call, Any...>)
+  requires(detail::may_refuse<Any...> && !detail::fits<detail::compute_mask_call, Any...>)
 status compute_mask(Any&&...) noexcept {
   detail::refuse_call<detail::compute_mask_call, std::remove_cvref_t<Any>...>();
   return {};
 }
 template <class E, class B, class R>
-  requires(!detail::begin_call<E, B, R>)
+  requires(detail::may_refuse<E> && !detail::begin_call<E, B, R>)
 status compute_mask(E const&, B const&, R const&, output const&, loss_options const& = {}) noexcept {
   detail::refuse_call<detail::compute_mask_call, E, B, R, output>();
   return {};
