@@ -43,7 +43,7 @@ interpreter=$out/ptx${CPPO_PTX_LIBRARY:+_runtime}
 mkdir -p "$out"
 newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
 newer() { [ -e "$1" ] && awk "BEGIN { exit !($(stat -c %Y "$1") > $2) }"; }
-newest=$(newest_of include tests/cuda/*.cu tests/cuda/*.hpp tests/digest tests/*.hpp benchmarks/cuda)
+newest=$(newest_of include tests/cuda/*.cu tests/cuda/*.hpp tests/digest tests/support/*.hpp benchmarks/cuda)
 
 program() {  # program NAME SOURCE...
   local name=$1 source object objects=()
