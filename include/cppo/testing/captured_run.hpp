@@ -114,12 +114,14 @@ struct difference {
   double expected = 0.0;     ///< what the second run has there
 };
 
-/// The first difference of `got` from `expected` over the slots `rows` of `got`. Slot s of `got` is slot `source[s]` of
-/// `expected`, or s itself if `source` is empty. A slot without source must hold +0.
+/// The first difference of `got` from `expected` over the slots `rows` of `got`, in the mask if that differs. Slot s of
+/// `got` is slot `source[s]` of `expected`, or s itself if `source` is empty. A slot without source must hold +0.
 template <class Real>
 difference compare(captured_run<Real> const& got, captured_run<Real> const& expected, slot_rows const& rows,
                    std::vector<index_t> const& source = {}) {
-  for (std::size_t c = 0; c < captured_outputs; ++c) {
+  constexpr auto mask = static_cast<std::size_t>(captured::mask);
+  for (std::size_t k = 0; k < captured_outputs; ++k) {
+    std::size_t const c = k == 0 ? mask : k <= mask ? k - 1 : k;  // the mask first: the others follow from it
     if (got.column[c].empty() || expected.column[c].empty()) continue;
     for (std::vector<index_t> const& row : rows) {
       for (index_t const s : row) {
