@@ -12,11 +12,12 @@ namespace {
 /// Called as the calibrated budget calls it: values are followed by room that may be loaded, and there is room to work
 /// in.
 double clamped_quantile_under_test(float const* values, std::int64_t n, double q, double lo, double hi) {
-  static thread_local std::vector<float> scores, work;
+  static thread_local std::vector<float> divergences, work;
   auto const room = static_cast<std::size_t>(n) + 64;
-  if (scores.size() < room) scores.resize(room), work.resize(room);
-  std::copy_n(values, n, scores.begin());
-  return cppo::detail::simd_clamped_quantile(scores.data(), static_cast<cppo::index_t>(n), work.data(), q, 1.0, lo, hi);
+  if (divergences.size() < room) divergences.resize(room), work.resize(room);
+  std::copy_n(values, n, divergences.begin());
+  return cppo::detail::simd_clamped_quantile(divergences.data(), static_cast<cppo::index_t>(n), work.data(), q, 1.0, lo,
+                                             hi);
 }
 
 double by_nth_element(float* values, std::int64_t n, double q) {

@@ -28,7 +28,7 @@ int main() {
               r.counts.tokens, r.kept_toward);
   //! [first]
 
-  // Response 0: the first token spends most of the allowance, so the second is over the prefix budget although it is
+  // Response 0: the first token drifts by most of the allowance, so the second is over the prefix budget although it is
   // within delta; the third moves back toward mu; the fourth is beyond delta itself.
   std::uint8_t const expected[] = {1, 0, 1, 0, 1, 1, 0, 0};
   for (int i = 0; i < 8; ++i) assert(mask[i] == expected[i]);

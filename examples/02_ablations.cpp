@@ -56,7 +56,7 @@ int main() {
   auto const no_budget  = trust_region(binary_tv,     w,              toward_rollout | divergence_within(delta));
   auto const no_weight  = trust_region(binary_tv,     uniform_weight, toward_rollout | rule);
   auto const shuffled   = trust_region(binary_tv,     permuted(w, 7), toward_rollout | rule);
-  auto const kl_score   = trust_region(binary_kl,     w,              toward_rollout | kl);
+  auto const kl_version = trust_region(binary_kl,     w,              toward_rollout | kl);
   auto const soft       = softened(full,      reciprocal_gate);
   auto const dppo_mask  = trust_region(binary_tv,     uniform_weight, toward_rollout | divergence_within(delta));
   auto const grpo       = trust_region(no_divergence, uniform_weight, toward_rollout | ratio_within(0.8, 1.28));
@@ -70,7 +70,7 @@ int main() {
   assert(show("CPPO, no prefix budget", batch, no_budget) <= masked);
   show("CPPO, no weight", batch, no_weight);
   show("CPPO, shuffled weights", batch, shuffled);
-  show("CPPO, KL score", batch, kl_score);
+  show("CPPO, KL", batch, kl_version);
   assert(show("CPPO, soft gate", batch, soft) == masked);  // the same tokens, damped instead of dropped
   show("DPPO", batch, dppo_mask);
   show("PPO / GRPO", batch, grpo);

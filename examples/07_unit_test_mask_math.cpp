@@ -40,16 +40,16 @@ int main() {
   //! [trace]
   assert(s.ok());
 
-  double spent = 0.0, weight = 0.0;
+  double sum = 0.0, weight = 0.0;
   for (int t = 0; t < 5; ++t) {
     double const w = 1.0 - 0.2 * t / 4;
     std::printf("t = %d  Z = %.4f  S = %.4f  W = %.2f  c = %+.4f  decision %d\n", t + 1, z[t], drift[t], weights[t],
                 threshold[t], why[t]);
     assert(std::fabs(z[t] - w * d[t]) < 1e-12);
-    assert(std::fabs(drift[t] - spent) < 1e-11 && std::fabs(weights[t] - weight) < 1e-11);
+    assert(std::fabs(drift[t] - sum) < 1e-11 && std::fabs(weights[t] - weight) < 1e-11);
     assert(std::fabs(threshold[t] - c[t]) < 1e-11);
     assert(static_cast<decision>(why[t]) == expected[t]);
-    spent += w * d[t];
+    sum += w * d[t];
     weight += w;
   }
 }

@@ -19,7 +19,7 @@ double loss_by_hand(floats const& pi, floats const& mu, floats const& adv, std::
   for (std::size_t b = 0; b < B; ++b) {
     auto const row = valid.begin() + static_cast<std::ptrdiff_t>(b * T);
     auto const length = static_cast<double>(std::count(row, row + static_cast<std::ptrdiff_t>(T), 1));
-    double spent = 0.0, weight = 0.0, t = 0.0;
+    double drift = 0.0, weight = 0.0, t = 0.0;
     for (std::size_t i = b * T; i < (b + 1) * T; ++i) {
       mask[i] = 0;
       gradient[i] = 0.0f;
@@ -27,13 +27,13 @@ double loss_by_hand(floats const& pi, floats const& mu, floats const& adv, std::
       double const p = pi[i], q = mu[i], a = adv[i], rho = std::exp(p - q);
       double const w = length > 1 ? 1.0 - (1.0 - w_min) * t / (length - 1) : 1.0;
       double const z = w * std::fabs(std::exp(p) - std::exp(q));
-      double const c = std::min(delta, delta + delta_b * weight - spent);
+      double const c = std::min(delta, delta + delta_b * weight - drift);
       if (a * (p - q) <= 0.0 || z <= c) {
         mask[i] = 1;
         gradient[i] = static_cast<float>(-a * rho / tokens);
         loss -= a * rho / tokens;
       }
-      spent += z;
+      drift += z;
       weight += w;
       t += 1.0;
     }

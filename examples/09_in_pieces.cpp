@@ -47,14 +47,14 @@ int main() {
   }
   if (status const s = resolve_totals<float>(region, total, divergences, total); !s) return failed(s);
 
-  // 2. in the order of the response: what each piece spends and earns; a piece's carry is the sum of those before it
+  // 2. in the order of the response: the sums of each piece; a piece's carry is the sum of those before it
   std::vector<prefix_sums> carries(4);
   std::vector<response_summary> const totals(4, total);
-  prefix_sums before, spent;
+  prefix_sums before, own;
   for (index_t const k : {0, 2, 3, 1}) {  // the slots that hold pieces 0, 1, 2, 3
     carries[static_cast<std::size_t>(k)] = before;
-    if (status const s = sum_piece(batch, region, k, total, before.count, spent); !s) return failed(s);
-    before = before + spent;
+    if (status const s = sum_piece(batch, region, k, total, before.count, own); !s) return failed(s);
+    before = before + own;
   }
 
   // 3. each piece alone again, with its carry

@@ -28,9 +28,9 @@ row bounds_of(auto const& region, index_t T) {
   std::vector<double> ell;
   for (double const x : w) ell.push_back(delta / x);  // w_t D_t <= delta
   double const kl = 2.0 * most * most, kl_seq = 2.0 * delta_b * delta_b * static_cast<double>(T);  // the least possible
-  return {{"product form, account of Eq. 8", prefix_account_residual(suffix_escapes(ell), w, delta_b, delta)},
-          {"adaptive, account of Eq. 8", prefix_account_residual(suffix_adaptive(T, most, 1e300), w, delta_b, delta)},
-          {"Eq. 14, account of Eq. 8", prefix_account_residual(suffix_sums(ell), w, delta_b, delta)},
+  return {{"product form, budget of Eq. 8", prefix_budget_residual(suffix_escapes(ell), w, delta_b, delta)},
+          {"adaptive, budget of Eq. 8", prefix_budget_residual(suffix_adaptive(T, most, 1e300), w, delta_b, delta)},
+          {"Eq. 14, budget of Eq. 8", prefix_budget_residual(suffix_sums(ell), w, delta_b, delta)},
           {"Eq. 17", implemented_residual(T, most, delta_b, delta)},
           {"coupling", coupling_residual(T, most)},
           {"classical", classical_residual(T, most)},
@@ -44,7 +44,7 @@ row bounds_of(auto const& region, index_t T) {
 double largest_gain(auto const& region, index_t T) {
   std::vector<double> w = weights_of(region.weight(), T), one(w.size() + 1, 1.0);
   w.push_back(1.0);  // the last position of a profile counts for nothing
-  return 0.5 * prefix_account_residual(one, w, region.resolve_budget(most_calibrated{}), region.budget_slack());
+  return 0.5 * prefix_budget_residual(one, w, region.resolve_budget(most_calibrated{}), region.budget_slack());
 }
 
 void show(char const* title, auto const& region, line_chart* chart) {
@@ -66,7 +66,7 @@ void show(char const* title, auto const& region, line_chart* chart) {
     for (std::size_t i = 0; i < c.y.size(); i += 3) std::printf("%12.4g", c.y[i]);
     if (chart != nullptr) chart->add(c);
   }
-  std::printf("\n%31s", "(largest L' of the account)");
+  std::printf("\n%31s", "(largest L' of the budget)");
   for (index_t T = 64; T <= 32768; T *= 8) std::printf(T < 32768 ? "%12.4g" : "%12.4g\n\n", largest_gain(region, T));
 }
 

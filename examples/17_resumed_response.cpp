@@ -35,12 +35,12 @@ int main() {
   // Each token's own log mu: the older tokens count like all others, against the policy that sampled them.
   outcome const kept = call(rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(mu), advantage(adv)));
 
-  // Weighed by 0: they teach nothing, and keep their positions and what they have spent of the prefix budget.
+  // Weighed by 0: they teach nothing, and keep their positions and their drift.
   float const teaches[T] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
   outcome const weighed =
       call(rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(mu), advantage(adv), token_weight(teaches)));
 
-  // Masked: they are part of the prompt. The newer tokens are at positions 1 to 6 of T = 6, and nothing is spent yet.
+  // Masked: they are part of the prompt. The newer tokens are at positions 1 to 6 of T = 6, and have not drifted yet.
   bool const sampled[T] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
   outcome const masked = call(
       rollout_batch(padded(1, T), log_prob(pi), rollout_log_prob(unknown), advantage(adv), response_mask(sampled)));
@@ -70,6 +70,6 @@ int main() {
   }
   assert(kept.gradient[0] != 0.0f && kept.drift[stale] > 0.0f && kept.weight[stale] < 1.0f);
   assert(masked.weight[stale] == 1.0f && masked.drift[stale] == 0.0f && std::fabs(masked.weight[T - 1] - 0.5f) < 1e-6f);
-  assert(more > 0);  // the budget that the older tokens have spent is there again
+  assert(more > 0);  // the allowance that the older tokens used is there again
   std::printf("%d tokens more are kept where the older ones are masked\n", more);
 }

@@ -67,7 +67,7 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
 bool learner::step(std::atomic<bool> const& stop, step_record& record) {
   if (stop) return false;
   sample(record);
-  judge(record);
+  give_rewards(record);
   std::size_t const size = options_.responses / options_.minibatches;
   for (int epoch = 0; epoch < options_.epochs; ++epoch) {
     std::vector<std::size_t> const order = shuffled(epoch);
@@ -106,7 +106,7 @@ void learner::sample(step_record& record) {
   });
 }
 
-void learner::judge(step_record& record) {
+void learner::give_rewards(step_record& record) {
   stopwatch const time(record.time.other);
   std::vector<double> rewards(experiences_.size());
   std::vector<double> surprise(experiences_.size());

@@ -62,7 +62,7 @@ class learner {
 
  private:
   void sample(step_record& record);
-  void judge(step_record& record);
+  void give_rewards(step_record& record);
   void update(std::span<std::size_t const> picked, step_record& record);
   void apply_region(std::span<std::size_t const> picked, step_record& record);
   std::vector<std::size_t> shuffled(int epoch) const;

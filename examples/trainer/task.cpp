@@ -56,7 +56,7 @@ std::set<std::string> words_in(std::vector<std::string> const& texts) {
   return all;
 }
 
-story_verdict judge(std::string_view story, std::set<std::string> const& dictionary) {
+story_verdict verdict_on(std::string_view story, std::set<std::string> const& dictionary) {
   story_verdict v;
   std::vector<std::string> const words = words_of(story);
   auto const named = std::find(words.begin(), words.end(), "named");
@@ -91,7 +91,7 @@ task story_task(tokenizer const& words, int tokens, std::set<std::string> dictio
                                                           std::vector<std::int32_t> const& response) {
     std::vector<std::int32_t> all = prompt;
     all.insert(all.end(), response.begin(), response.end());
-    return judge(words.text(all), dictionary).success ? 1.0 : 0.0;
+    return verdict_on(words.text(all), dictionary).success ? 1.0 : 0.0;
   };
   return t;
 }

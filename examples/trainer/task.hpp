@@ -32,7 +32,7 @@ struct story_verdict {
   bool success = false;    ///< somebody is named, mentioned at least four times, nothing repeats, 85 % are words
 };
 /// Finds it. Words are runs of letters and apostrophes; only the name is compared with regard to case.
-story_verdict judge(std::string_view story, std::set<std::string> const& dictionary = {});
+story_verdict verdict_on(std::string_view story, std::set<std::string> const& dictionary = {});
 
 /// The task: continue one of a few openings so that the story names its hero, mentions him or her again, does not
 /// repeat itself, and consists of words. The name is an early token on which all later ones depend; a collapsed policy

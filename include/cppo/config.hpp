@@ -1,6 +1,6 @@
 /// @file
-/// What differs between compilers and targets, and nothing else. Other compiler `#ifdef`s stand only in
-/// execution/simd/registers.hpp, intrinsics.hpp and bits.hpp, and where a device's own instructions are used.
+/// The macros and functions that differ between compilers and targets. No other header asks which compiler reads it,
+/// but registers.hpp, intrinsics.hpp and bits.hpp of execution/simd/, and code that uses a device's own instructions.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -64,8 +64,8 @@
 #define CPPO_ONCE_PER_CALL
 #endif
 
-/// CPPO_UNROLL(n) before a loop of n rounds has the loop unrolled after its body, with all that is inlined, has been
-/// compiled once. CPPO_UNROLLS is 1 if the compiler can do so.
+/// CPPO_UNROLL(n), written before a loop of n rounds, unrolls the loop late: the compiler inlines into the body and
+/// optimises it once, and copies it n times after that. CPPO_UNROLLS is 1 if the compiler can do so.
 /// @{
 #define CPPO_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__) && !defined(__CUDACC__)
@@ -119,7 +119,7 @@ inline constexpr bool allows_fast_math = true;
 inline constexpr bool allows_fast_math = false;
 #endif
 
-/// a * b rounded to float before anything can be added to it, on every compiler and at every setting.
+/// a * b, rounded to float. No compiler, at any setting, fuses this product with an addition that uses it.
 CPPO_HOST_DEVICE constexpr float rounded_product(float a, float b) noexcept {
 #if defined(__CUDA_ARCH__)
   if (!__builtin_is_constant_evaluated()) return __fmul_rn(a, b);

@@ -39,12 +39,12 @@ void refuses(Executor const& executor, char const* name, Bits bits) {
                                                                {a, status_code::advantage_invalid},
                                                                {divergences, status_code::divergence_invalid}};
   for (auto const& [buffer, code] : inputs) {
-    Real const sound = buffer[at];
+    Real const valid = buffer[at];
     buffer[at] = std::bit_cast<Real>(bits);
     status const s = outcome();
     demand(s.code == code && s.response == 0 && s.token == at, name, bits);
     for (int i = 0; i < tokens; ++i) demand(std::bit_cast<Bits>(gradient[i]) == 0 && mask[i] == 0, name, bits);
-    buffer[at] = sound;
+    buffer[at] = valid;
   }
 }
 

@@ -14,7 +14,7 @@ __global__ void decide(Region region, float const* pi, float const* mu, float co
   response.length = n;
   cppo::position<lane> const at(i + 1);
   cppo::token<lane> t{lane(pi[i]), lane(mu[i]), lane(a[i])};
-  t.set_divergence(cppo::detail::score(region.divergence(), t));
+  t.set_divergence(cppo::detail::divergence_of(region.divergence(), t));
   t.set_weight(at, response, region.weight().at(at, n));
   mask[i] = region.gate_value(t, region.keeps(t)).raw() > 0.0F ? 1 : 0;
 }

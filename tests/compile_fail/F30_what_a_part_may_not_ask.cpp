@@ -55,25 +55,25 @@ struct lent : asked<lent> {
 };
 // Each is checked on its own, whatever the others of a mask or of a region declare.
 using namespace cppo::operators;
-auto const spent = cppo::prefix_budget(0.1, cppo::calibrated_budget(0.01));
+auto const drifted = cppo::prefix_budget(0.1, cppo::calibrated_budget(0.01));
 auto const masks =
-    (spent & weight_sum{}) | allowance{} | !largest{} | needs_not_static{} | cppo::none_of(delta_b{}, lent{});
+    (drifted & weight_sum{}) | allowance{} | !largest{} | needs_not_static{} | cppo::none_of(delta_b{}, lent{});
 
 template <class D>
-struct scored {
+struct measured {
   template <class V>
   constexpr V at(cppo::token<V> const& t) const { return D::of(t); }
 };
-struct lists : scored<lists> {
+struct lists : measured<lists> {
   constexpr cppo::argument reads() const { return cppo::argument::divergence; }
   template <class V>
   static constexpr V of(cppo::token<V> const& t) { return t.top_k().k(); }
 };
-struct itself : scored<itself> {
+struct itself : measured<itself> {
   template <class V>
   static constexpr V of(cppo::token<V> const& t) { return t.divergence() + t.weight() + t.at().value() + t.length(); }
 };
-struct drift : scored<drift> {
+struct drift : measured<drift> {
   static constexpr needs needed = needs::prefix_values;
   template <class V>
   static constexpr V of(cppo::token<V> const& t) { return t.prefix_drift(); }

@@ -11,10 +11,10 @@ auto const batch =
 auto const region = cppo::ppo();
 cppo::response_summary total;
 cppo::prefix_sums sums;
-std::vector<float> scores;
+std::vector<float> divergences;
 std::vector<double> wide;
 auto const a = cppo::plan_pieces(batch, 4, {}, {}, 1);
-auto const b = cppo::summarize_piece(4, region, 0, total, scores);
+auto const b = cppo::summarize_piece(4, region, 0, total, divergences);
 auto const c = cppo::summarize_piece(batch, region, 0, total, wide);
 auto const d = cppo::sum_piece(cppo::seq, batch, 0, total, 0, sums);
 auto const e = cppo::diagnose(4);

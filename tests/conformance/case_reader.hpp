@@ -23,7 +23,7 @@ using nlohmann::json;
 struct format_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-/// The case is sound, but asks for something that the library does not offer.
+/// The case is valid, but asks for something that the library does not offer.
 struct unsupported : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

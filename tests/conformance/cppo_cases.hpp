@@ -61,7 +61,7 @@ inline json cppo_metrics(cppo::report const& r, double mean_delta_b) {
           {"mean_gate", to_json(r.mean_gate())},
           {"mean_D", to_json(r.mean_divergence())},
           {"max_D", to_json(r.max_divergence)},
-          {"mean_Z", to_json(r.mean_weighted())},
+          {"mean_Z", to_json(r.mean_weighted_divergence())},
           {"mean_delta_b_seq", to_json(mean_delta_b)},
           {"ratio_mean", to_json(r.mean_ratio())},
           {"ratio_max", to_json(r.max_ratio)},

@@ -52,7 +52,7 @@ struct rejection_rule {
   double limit, low, high;
 
   static rejection_rule read(std::string const& method, object_reader const& p) {
-    double const limit = p.number_or_null("log_ratio_clamp").value_or(cppo::max_score);
+    double const limit = p.number_or_null("log_ratio_clamp").value_or(cppo::divergence_limit);
     rejection_rule r{reduction::token, method.back() - '0', limit, 0.0, 0.0};
     std::string const by = method.substr(0, method.size() - 2);
     if (by == "rs_seq_mean_") r.how = reduction::mean;
@@ -68,7 +68,7 @@ struct rejection_rule {
     if (interval != (r.estimator == 1))
       throw unsupported("k1 takes two bounds on the ratio, k2 and k3 take one threshold");
     r.high = bound(p, interval ? text.substr(cut + 1) : text);
-    r.low = interval ? bound(p, text.substr(0, cut)) : -cppo::max_score;
+    r.low = interval ? bound(p, text.substr(0, cut)) : -cppo::divergence_limit;
     if (interval) {
       r.low = std::log(r.low);
       r.high = std::log(r.high);
@@ -98,7 +98,8 @@ json run_rejection(Executor const& executor, object_reader const& c, std::string
     auto const region =
         cppo::trust_region(clamped_estimator{rule.estimator, rule.limit}, cppo::uniform_weight, mask);
     outcome<Real> const o = calls.everything(region);
-    if (o.report.max_divergence >= cppo::max_score) throw unsupported("scores of 1000 and more count as 1000");
+    if (o.report.max_divergence >= cppo::divergence_limit)
+      throw unsupported("divergences of 1000 and more count as 1000");
     if (rule.how == reduction::token) return {{"mask", to_json(o.mask)}, {"seq_stat", to_json(o.divergence)}};
     auto const statistic = [&](cppo::report const& r) {
       if (rule.how == reduction::max) return r.max_divergence;

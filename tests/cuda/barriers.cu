@@ -78,7 +78,7 @@ std::string compare(batch_of_floats batch, Region const& region, wish what) {
     auto r = capture(executor, batch, region, o, asks_for::no_trace);
     if (what == wish::bare) return r;
     std::vector<std::uint8_t> mask(static_cast<std::size_t>(batch.slots()));
-    cppo::loss_outputs const out{.gradient = r[captured::gradient], .mask = mask, .report = &r.diagnostics};
+    cppo::loss_outputs const out{.gradient = r[captured::gradient], .mask = mask, .report = &r.report};
     r.outcome = policy_loss(executor, batch.view(), region, out, o);
     r[captured::mask].assign(mask.begin(), mask.end());
     return r;

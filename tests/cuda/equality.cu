@@ -239,7 +239,7 @@ std::string memory_that_will_not_do() {
   return "";
 }
 
-std::string input_that_is_not_sound() {
+std::string input_that_is_not_valid() {
   using cppo::status_code;
   refusals r;
   device_array<float> nan(std::vector<float>(64, std::numeric_limits<float>::quiet_NaN()));
@@ -297,7 +297,7 @@ std::string no_response_at_all() {
 }
 
 std::string what_is_refused() {
-  for (auto const part : {memory_that_will_not_do, input_that_is_not_sound, slots_of_no_response, no_response_at_all}) {
+  for (auto const part : {memory_that_will_not_do, input_that_is_not_valid, slots_of_no_response, no_response_at_all}) {
     if (std::string wrong = part(); !wrong.empty()) return wrong;
   }
   return "";

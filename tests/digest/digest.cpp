@@ -120,11 +120,11 @@ double scaled_loss(Executor const& executor, cppo::rollout_batch_view<Real> cons
       if (decision[at] != 0) sums.add(rank++, loss[at]);
     }
     cppo::detail::response_outcome one;
-    one.diagnostics.sum_loss = sums.total();
+    one.report.sum_loss = sums.total();
     all.add(one);
   }
   all.settle();
-  double const sum = all.diagnostics.sum_loss;
+  double const sum = all.report.sum_loss;
   return sum == sum ? sum : std::numeric_limits<double>::quiet_NaN();
 }
 

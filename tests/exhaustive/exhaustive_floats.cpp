@@ -33,7 +33,7 @@ bool show(subject const& s, tally const& t, double seconds) {
 int run(bool all, char const* only) {
   unsigned const threads = std::max(1U, std::thread::hardware_concurrency());
   std::printf("%s floats, %u threads, %d SIMD lanes\n", all ? "all 2^32" : "a sample of", threads, simd_lane::size);
-  std::printf("%-36s %11s %11s %10s    %-14s %-18s %11s %11s %16s %7s\n", "function", "floats", "judged", "worst", "",
+  std::printf("%-36s %11s %11s %10s    %-14s %-18s %11s %11s %16s %7s\n", "function", "floats", "compared", "worst", "",
               "allowed", "differences", "steps back", "digest", "seconds");
   int broken = 0;
   for (subject const& s : subjects()) {

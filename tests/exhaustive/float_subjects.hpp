@@ -38,7 +38,7 @@ subject on_lanes(std::string name, std::string unit, double allowed, int monoton
       t.note(x, bits_of(y));
       double const e = error(x, y);
       if (e == no_promise) continue;
-      t.judge(x, e);
+      t.compare(x, e);
       if (x == x) t.step(x, monotony >= 0 ? y : -y, t.y_before);
     }
   };
@@ -49,16 +49,16 @@ subject on_lanes(std::string name, std::string unit, double allowed, int monoton
   return on_lanes(std::move(name), std::move(unit), allowed, monotony, f, error, [](float) { return true; });
 }
 
-// `result(x)` and `want(x)` are integers of any kind, compared for equality; `judged(x)` says where. Rises with x.
-template <class Judged, class Result, class Want>
-subject on_integers(std::string name, Judged judged, Result result, Want want) {
-  auto const run = [judged, result, want](float_block const& b, tally& t) {
+// `result(x)` and `want(x)` are integers of any kind, compared for equality; `compared(x)` says where. Rises with x.
+template <class Compared, class Result, class Want>
+subject on_integers(std::string name, Compared compared, Result result, Want want) {
+  auto const run = [compared, result, want](float_block const& b, tally& t) {
     for (float const x : b.x) {
-      if (!judged(x)) continue;
+      if (!compared(x)) continue;
       ++t.walked;
       wide_int const y = result(x), off = y - want(x);
       t.note(x, static_cast<std::uint32_t>(y));
-      t.judge(x, std::fabs(static_cast<double>(off)));
+      t.compare(x, std::fabs(static_cast<double>(off)));
       t.step(x, y, t.n_before);
     }
   };
@@ -76,7 +76,7 @@ subject in_double(std::string name, double allowed, F f, Want want, In in) {
       double const y = f(static_cast<double>(x));
       auto const u = std::bit_cast<std::uint64_t>(y);
       t.note(x, static_cast<std::uint32_t>(u ^ (u >> 32)));
-      t.judge(x, wide_ulps(y, want(static_cast<long double>(x))));
+      t.compare(x, wide_ulps(y, want(static_cast<long double>(x))));
     }
   };
   return {std::move(name), "ulp", allowed, false, run};
@@ -156,11 +156,12 @@ auto with_fixed(D divergence, float fixed, bool turned) {
   return [=](auto x) {
     using V = decltype(x);
     V const other(fixed);
-    return cppo::detail::score(divergence, turned ? cppo::token<V>(other, x, V(1)) : cppo::token<V>(x, other, V(1)));
+    cppo::token<V> const t = turned ? cppo::token<V>(other, x, V(1)) : cppo::token<V>(x, other, V(1));
+    return cppo::detail::divergence_of(divergence, t);
   };
 }
 
-// The subjects from `from` on judge log-probs, and share a sample. `shift`: what is the same function under two names
+// The subjects from `from` on take log-probs, and share a sample. `shift`: what is the same function under two names
 // takes other blocks under each.
 inline void share_log_probs(std::vector<subject>& all, std::size_t from, int shift) {
   for (std::size_t i = from; i < all.size(); ++i) {
@@ -247,7 +248,7 @@ inline subject grid_on_lanes() {
         cppo::exact_sum const one = cppo::detail::to_grid(x);
         t.differences += one.high != high[k] || one.low != low[k] ? 1 : 0;
         t.note(x, static_cast<std::uint32_t>(one.high * 31 + one.low));
-        t.judge(x, 0.0);
+        t.compare(x, 0.0);
       }
     }
   };
@@ -255,11 +256,12 @@ inline subject grid_on_lanes() {
 }
 
 inline void add_rounding(std::vector<subject>& all) {
-  auto const scores = [](float x) { return std::fabs(x) <= 1000.0F; };
+  auto const divergences = [](float x) { return std::fabs(x) <= 1000.0F; };
   auto const grid = [](float x) { return nearest_scaled(x, 40); };
   all.push_back(grid_on_lanes());
-  all.push_back(on_integers("to_grid(float)", scores, [](float x) { return units(cppo::detail::to_grid(x)); }, grid));
-  all.push_back(on_integers("to_grid(double)", scores,
+  all.push_back(on_integers("to_grid(float)", divergences, [](float x) { return units(cppo::detail::to_grid(x)); },
+                               grid));
+  all.push_back(on_integers("to_grid(double)", divergences,
                             [](float x) { return units(cppo::detail::to_grid(static_cast<double>(x))); }, grid));
   auto const narrow = [](float x) { return std::fabs(x) < 0x1p31F; };
   auto const whole = [](float x) { return nearest_scaled(x, 0); };
@@ -285,7 +287,7 @@ void add_format(std::vector<subject>& all, std::string const& name, To to) {
       double const want = meaning<ExponentBits, FractionBits>(bits);
       t.note(x, bits_of(y));
       bool const same = static_cast<double>(y) == want && std::signbit(y) == (bits >> 15 != 0);
-      t.judge(x, wrong_unless(x != x ? y != y && want != want : same));
+      t.compare(x, wrong_unless(x != x ? y != y && want != want : same));
     }
   };
   all.push_back({name + " to float", "", 0.0, false, there_and_back});

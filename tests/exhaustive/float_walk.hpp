@@ -27,7 +27,7 @@ struct float_block {
 // What was found.
 struct alignas(128) tally {
   std::uint64_t walked = 0;       // floats that were run
-  std::uint64_t inputs = 0;       // inputs of the promise: those whose result was judged
+  std::uint64_t inputs = 0;       // inputs of the promise: those whose result was compared
   std::uint64_t differences = 0;  // scalar and SIMD lane differ
   std::uint64_t steps_back = 0;   // not monotone
   double worst = 0.0;             // error
@@ -49,7 +49,7 @@ struct alignas(128) tally {
     before = y;
     x_before = x;
   }
-  void judge(float x, double error) {
+  void compare(float x, double error) {
     ++inputs;
     if (error <= worst) return;  // NaN counts as worst
     worst = std::isnan(error) ? HUGE_VAL : error;
@@ -80,7 +80,7 @@ struct subject {
   bool monotone = false;    // promised?
   std::function<void(float_block const&, tally&)> run;
   bool lanes = false;           // are SIMD lanes compared with scalars?
-  bool log_probs = false;       // only x <= 0 is judged: a sample holds negative floats, and the smallest from +0 on
+  bool log_probs = false;       // only x <= 0 is compared: a sample holds negative floats, and the smallest from +0 on
   int of_group = 1, place = 0;  // a sample gives each block to one subject of a group in turn
 };
 

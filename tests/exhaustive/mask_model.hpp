@@ -61,20 +61,20 @@ inline model_decisions decide(model_parameters const& p, model_slots const& slot
     if (s.token) d[static_cast<std::size_t>(length++)] = std::min<whole>(s.divergence, cap);
   }
   whole const delta_b = model_budget(p, d, length), delta = whole{256} * p.delta;
-  whole spent = 0, earned = 0;
+  whole drift = 0, allowance = 0;
   model_decisions out;
   for (std::size_t i = 0, rank = 0; i < 3; ++i) {
     if (!slots[i].token) continue;
     int const w = model_weight(static_cast<int>(rank), length, p.w_min);
     whole const z = 2 * w * d[rank++];
-    bool const under_threshold = z <= delta, under_budget = spent + z <= delta + earned;
+    bool const under_threshold = z <= delta, under_budget = drift + z <= delta + allowance;
     out[i] = {!slots[i].away     ? verdict::kept_toward
               : !under_threshold ? verdict::past_threshold
               : !under_budget    ? verdict::past_budget
                                  : verdict::kept,
-              z == delta, spent + z == delta + earned};
-    spent += z;
-    earned += w * delta_b;
+              z == delta, drift + z == delta + allowance};
+    drift += z;
+    allowance += w * delta_b;
   }
   return out;
 }

@@ -35,7 +35,7 @@ class byte_source {
     std::uint8_t const which = byte();
     return which < 128 ? special[which % std::size(special)] : std::bit_cast<float>(word());
   }
-  /// A sound log-prob: often near 0, at times far below.
+  /// A valid log-prob: often near 0, at times far below.
   float log_prob() {
     std::uint8_t const which = byte();
     if (which < 16) return 0.0F;

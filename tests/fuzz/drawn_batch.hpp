@@ -12,7 +12,7 @@ namespace fuzz {
 /// Dense buffers of a batch; padded, or the same memory packed.
 struct drawn_batch {
   bool packed = false;
-  bool sound = true;  ///< every value is in its range
+  bool valid = true;  ///< every value is in its range
   cppo::index_t responses = 0, width = 0;
   std::vector<std::int64_t> offsets;  ///< of the responses on the packed axis, for either layout
   std::vector<float> log_prob, rollout_log_prob, advantage, divergence, weight;
@@ -71,10 +71,10 @@ inline drawn_batch::drawn_batch(byte_source& bytes) {
       listed_rollout_log_prob.push_back(slot(bytes.log_prob()));
     }
   }
-  sound = !wild;
+  valid = !wild;
 }
 
-/// A trust region by name, its parameters sound, extreme or out of range.
+/// A trust region by name, its parameters valid, extreme or out of range.
 inline cppo::region_config drawn_region(byte_source& bytes) {
   constexpr double parameters[] = {0.15, 0.015, 0.02, 0.05, 0.3, 0.8, 1.0, 1e-9, 1e-3, 2.0, 999.0, 1000.0};
   constexpr double odd[] = {0.0, -1.0, 1001.0, 1e300, std::numeric_limits<double>::quiet_NaN(),
@@ -95,7 +95,7 @@ inline cppo::region_config drawn_region(byte_source& bytes) {
   return c;
 }
 
-/// Options, most of them sound.
+/// Options, most of them valid.
 inline cppo::loss_options drawn_options(byte_source& bytes) {
   cppo::loss_options o;
   o.aggregate = static_cast<cppo::aggregation>(bytes.below(5));

@@ -8,7 +8,7 @@ A mutant is one change of an operator, a constant, a condition or an argument or
 comments, text, directives, static_asserts, concepts, constraints or template heads. It is tried on
 
     1. the unit test of the header, and part of the digest (tests/digest/digest.cpp with CPPO_DIGEST_PART): other bits
-       than those of the sound headers? What takes less time goes first
+       than those of the unchanged headers? What takes less time goes first
     2. the unit tests of its folder and those that include it, one file at a time
     3. for what is left and not explained: the tests that run everything (LAST), all other tests that read the header,
        and the whole digest
@@ -20,7 +20,7 @@ counted apart, and are of two kinds (tests/scripts/annotations.py). `// equivale
 promises differs; not part of the share. `// elsewhere: why`: another build tells, a sanitizer's or one with relaxed
 arithmetic; known, but not killed. Of a line with such a comment step 3 is left out.
 
-A run that --minutes ends judges those drawn so far, which are some of everything.
+A run that --minutes ends has tried those drawn so far, which are some of everything.
 
 Exit status: 0 if a mutant was tried, 95 % of those that are not equivalent are killed, no survivor is left unexplained
 and no explanation is stale, else 1.
@@ -58,12 +58,12 @@ EXPLAINED = ("equivalent", "elsewhere")
 # ---- killing --------------------------------------------------------------------------------------------------------
 
 class Programs:
-    """Compiles and runs the killers, for the sound headers once and for each mutant."""
+    """Compiles and runs the killers, for the unchanged headers once and for each mutant."""
 
     def __init__(self, folder, jobs):
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "sound").mkdir(parents=True)
+        (folder / "unchanged").mkdir(parents=True)
         self.includes = {name: path.read_text(encoding="utf-8") for name, path in self.headers()}
         tests = ROOT / "tests"
         self.tests = {path.relative_to(tests).as_posix().removesuffix("_test.cpp"): path.read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ class Programs:
         self.free = [folder / f"worker{k}" for k in range(jobs)]
         for worker in self.free:
             shutil.copytree(ROOT / "include", worker / "include")
-        shutil.copytree(ROOT / "include", folder / "sound" / "include")
+        shutil.copytree(ROOT / "include", folder / "unchanged" / "include")
         self.lock = threading.Lock()
         self.locks, self.seconds, self.included = {}, {}, {}
         self.prepare()
@@ -115,10 +115,10 @@ class Programs:
     def reads(self, killer, name):
         """Does a killer include the header? What does not cannot tell its mutants apart."""
         if killer not in self.included:
-            include = f"-I{self.folder / 'sound' / 'include'}"
+            include = f"-I{self.folder / 'unchanged' / 'include'}"
             run = subprocess.run([*COMPILER, *DEFINES, include, "-MM", self.source(killer)],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
-            self.included[killer] = set(re.findall(r"/sound/include/cppo/(\S+)", run.stdout))
+            self.included[killer] = set(re.findall(r"/unchanged/include/cppo/(\S+)", run.stdout))
         return name in self.included[killer]
 
     def compile(self, worker, killer):
@@ -177,19 +177,19 @@ class Programs:
                 deadline += 600
             time.sleep(0.02)
 
-    def sound_seconds(self, killer):
-        """Processor seconds to compile and to run a killer with the sound headers; it must pass there."""
+    def unchanged_seconds(self, killer):
+        """Processor seconds to compile and to run a killer with the unchanged headers; it must pass there."""
         with self.lock:
             lock = self.locks.setdefault(killer, threading.Lock())
         with lock:
             if killer not in self.seconds:
-                worker = self.folder / "sound"
+                worker = self.folder / "unchanged"
                 said, compiling = self.compile(worker, killer)
                 if said:
-                    raise SystemExit(f"{killer} does not compile with the sound headers:\n{said}")
+                    raise SystemExit(f"{killer} does not compile with the unchanged headers:\n{said}")
                 running = self.run(worker, killer)
                 if running is None:
-                    raise SystemExit(f"{killer} fails with the sound headers")
+                    raise SystemExit(f"{killer} fails with the unchanged headers")
                 self.seconds[killer] = compiling, running
             return self.seconds[killer]
 
@@ -205,10 +205,10 @@ class Programs:
                 f"<cppo/{folder}.hpp>" in text or (t.startswith(f"unit/{folder}/") and folder != "core")]
         near.sort(key=lambda t: (not t.startswith(header), len(self.tests[t])))
         first = ["digest_part", *own]
-        first.sort(key=lambda t: sum(self.sound_seconds(t)))
+        first.sort(key=lambda t: sum(self.unchanged_seconds(t)))
         return list(dict.fromkeys([*first, *near, *([] if near_only else [*LAST, *self.tests, "digest_all"])]))
 
-    def judge(self, mutant, near_only):
+    def outcome(self, mutant, near_only):
         """(verdict, by what): verdict is killed, survived or not compiling. Near only: without step 3."""
         with self.lock:
             worker = self.free.pop()
@@ -216,12 +216,12 @@ class Programs:
         compiled = False
         try:
             path.write_text(mutant.text, encoding="utf-8")
-            if self.preprocessed(worker, mutant.name) == self.preprocessed(self.folder / "sound", mutant.name):
+            if self.preprocessed(worker, mutant.name) == self.preprocessed(self.folder / "unchanged", mutant.name):
                 return "not compiling", "#if"
             for killer in self.killers(mutant.name, near_only):
                 if not self.reads(killer, mutant.name):
                     continue
-                _, seconds = self.sound_seconds(killer)
+                _, seconds = self.unchanged_seconds(killer)
                 said, _ = self.compile(worker, killer)
                 if said:
                     whose = "" if compiled else r"/tests/[^:\n]*:\d+:\d+: error: "
@@ -321,12 +321,12 @@ def main():
     explained = read_explained((name, path) for name, path in Programs.headers() if wanted(name))
     began = time.monotonic()
     programs = Programs(ROOT / "build" / "mutation", args.jobs)
-    programs.sound_seconds("digest_part")
+    programs.unchanged_seconds("digest_part")
     results = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         in_time = lambda: args.minutes is None or time.monotonic() < began + 60.0 * args.minutes
-        judge = lambda m: programs.judge(m, args.near or (m.name, m.line) in explained) if in_time() else None
-        waiting = {pool.submit(judge, m): m for m in chosen}
+        outcome = lambda m: programs.outcome(m, args.near or (m.name, m.line) in explained) if in_time() else None
+        waiting = {pool.submit(outcome, m): m for m in chosen}
         for done in concurrent.futures.as_completed(waiting):
             if done.result() is None:
                 continue

@@ -48,7 +48,7 @@ double kl_slack(vocabulary const& v) {
 
 float binary(auto const& divergence, float log_p, float log_q) {
   using V = cppo::float_lane;
-  return cppo::detail::score(divergence, cppo::token<V>(V(log_p), V(log_q), V(1))).raw();
+  return cppo::detail::divergence_of(divergence, cppo::token<V>(V(log_p), V(log_q), V(1))).raw();
 }
 
 }  // namespace

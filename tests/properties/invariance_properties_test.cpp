@@ -37,7 +37,7 @@ void require_same(float_run const& got, float_run const& want, slot_rows const& 
                   std::vector<index_t> const& source = {}, bool reports = false) {
   RC_ASSERT(got.outcome.code == want.outcome.code);
   RC_ASSERT(unlike(got, want, rows, source) == "");
-  if (reports) RC_ASSERT(unlike(got.diagnostics, want.diagnostics) == "");
+  if (reports) RC_ASSERT(unlike(got.report, want.report) == "");
 }
 
 // The same slots in other rows give the same bits.
@@ -123,7 +123,7 @@ TEST_CASE("F13_microbatch_split_bits, property: parts under a global count are s
   property("normalizer", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     float_run const whole = run_on(choice.config(), batch, {.aggregate = cppo::token_mean});
-    auto const tokens = static_cast<double>(whole.diagnostics.counts.tokens);
+    auto const tokens = static_cast<double>(whole.report.counts.tokens);
     for (auto const& row : batch.rows()) {
       auto const one = rearranged(batch, {row}, arrangement::packed);
       cppo::loss_options const o{.aggregate = cppo::token_mean, .normalizer = tokens};
@@ -240,7 +240,7 @@ namespace {
 
 // A batch with one slot made strange.
 struct faulty_batch {
-  batch_t sound, batch;
+  batch_t unspoiled, batch;
   index_t slot = 0, response = 0, token = 0;
 };
 
@@ -253,18 +253,18 @@ void lend_less(batch_t& batch, region_choice const& choice, cppo::argument fault
 }
 
 // `s` in an active slot of a batch; a response mask in any slot. Nothing where there is none.
-std::optional<faulty_batch> with_fault(batch_t sound, region_choice const& choice, spoiler const& s) {
-  lend_less(sound, choice, s.where);
-  if (s.where == cppo::argument::token_weight && sound.token_weight.empty()) {
-    sound.token_weight.assign(sound.valid.size(), 1.0F);
+std::optional<faulty_batch> with_fault(batch_t unspoiled, region_choice const& choice, spoiler const& s) {
+  lend_less(unspoiled, choice, s.where);
+  if (s.where == cppo::argument::token_weight && unspoiled.token_weight.empty()) {
+    unspoiled.token_weight.assign(unspoiled.valid.size(), 1.0F);
   }
   std::vector<index_t> slots;
   bool const anywhere = s.where == cppo::argument::response_mask;
-  for (auto const& row : anywhere ? sound.rows() : sound.token_rows()) {
+  for (auto const& row : anywhere ? unspoiled.rows() : unspoiled.token_rows()) {
     slots.insert(slots.end(), row.begin(), row.end());
   }
   if (slots.empty()) return std::nullopt;
-  faulty_batch f{.sound = sound, .batch = std::move(sound)};
+  faulty_batch f{.unspoiled = unspoiled, .batch = std::move(unspoiled)};
   f.slot = slots[static_cast<std::size_t>(any_below(static_cast<index_t>(slots.size())))];
   while (f.slot >= f.batch.first(f.response) + f.batch.slots_of(f.response)) ++f.response;
   f.token = f.slot - f.batch.first(f.response);
@@ -280,16 +280,16 @@ std::vector<float_run> run_bad(runner const& run, faulty_batch const& f, cppo::l
   for (std::size_t const executor : {std::size_t{0}, any_simd()}) {
     float_run& got = all.emplace_back(run.run(executor, f.batch, o));
     RC_ASSERT(cppo_test::same_status(got.outcome, want));
-    RC_ASSERT(got.diagnostics.bad_tokens == 1);
-    RC_ASSERT(got.diagnostics.rejected_responses == (rejected ? 1 : 0));
-    got.diagnostics.bad_tokens = got.diagnostics.rejected_responses = 0;
+    RC_ASSERT(got.report.bad_tokens == 1);
+    RC_ASSERT(got.report.rejected_responses == (rejected ? 1 : 0));
+    got.report.bad_tokens = got.report.rejected_responses = 0;
   }
   return all;
 }
 
-// The sound batch with or without a token in the bad slot.
+// The unspoiled batch with or without a token in the bad slot.
 batch_t with_slot(faulty_batch const& f, bool token) {
-  batch_t batch = f.sound;
+  batch_t batch = f.unspoiled;
   batch.valid[static_cast<std::size_t>(f.slot)] = token ? 1 : 0;
   batch.refill_excluded(static_cast<int>(any_below(poisons)));
   batch.seal();
@@ -298,10 +298,10 @@ batch_t with_slot(faulty_batch const& f, bool token) {
 
 // What `propagate` makes of a bad slot: a token that moves nowhere and is most diverged. On lent divergences, since no
 // other could be given it.
-batch_t with_most_diverged(faulty_batch const& f, float_run const& sound) {
+batch_t with_most_diverged(faulty_batch const& f, float_run const& unspoiled) {
   batch_t batch = with_slot(f, true);
   auto const i = static_cast<std::size_t>(f.slot);
-  batch.divergence = sound[captured::divergence];
+  batch.divergence = unspoiled[captured::divergence];
   batch.divergence[i] = 1000.0F;
   batch.log_prob[i] = batch.rollout_log_prob[i] = -1.0F;
   batch.advantage[i] = 0.0F;
@@ -313,15 +313,15 @@ batch_t with_most_diverged(faulty_batch const& f, float_run const& sound) {
 
 // The response is as if it were not there.
 void check_rejected(runner const& run, faulty_batch const& f, cppo::loss_options const& o, cppo::status const& s) {
-  slot_rows rows = f.sound.rows();
+  slot_rows rows = f.unspoiled.rows();
   rows.erase(rows.begin() + f.response);
-  auto const others = rearranged(f.sound, std::move(rows), packed_if(any_below(2) == 0));
+  auto const others = rearranged(f.unspoiled, std::move(rows), packed_if(any_below(2) == 0));
   float_run const want = run.run(0, others.batch, o);
   std::vector<index_t> const nothing(f.batch.valid.size(), -1);
   for (float_run const& got : run_bad(run, f, o, s)) {
     RC_ASSERT(unlike(want, got, others.batch.rows(), others.source) == "");
     RC_ASSERT(unlike(got, got, {f.batch.row(f.response)}, nothing) == "");
-    RC_ASSERT(unlike(got.diagnostics, want.diagnostics) == "");
+    RC_ASSERT(unlike(got.report, want.report) == "");
   }
 }
 
@@ -332,7 +332,7 @@ void check_excluded(runner const& run, faulty_batch const& f, cppo::loss_options
   float_run const want = run.run(0, with_slot(f, false), o);
   for (float_run const& got : run_bad(run, f, o, s)) {
     RC_ASSERT(unlike(got, want, f.batch.rows()) == "");
-    RC_ASSERT(unlike(got.diagnostics, want.diagnostics) == "");
+    RC_ASSERT(unlike(got.report, want.report) == "");
   }
 }
 
@@ -342,7 +342,7 @@ void check_propagated(region_choice const& choice, faulty_batch const& f, cppo::
   o.bad_input = cppo::on_bad_input::propagate;
   cppo::region_config config = choice.config();
   runner const run = runner_of(config);
-  batch_t const stand_in = with_most_diverged(f, run.run(0, f.sound, o));
+  batch_t const stand_in = with_most_diverged(f, run.run(0, f.unspoiled, o));
   config.divergence = "precomputed";
   float_run const want = run_on(config, stand_in, o);
   slot_rows rest = f.batch.rows();
@@ -353,8 +353,8 @@ void check_propagated(region_choice const& choice, faulty_batch const& f, cppo::
     RC_ASSERT(std::isnan(at_slot(captured::gradient)));
     RC_ASSERT(at_slot(captured::mask) == 0.0F);
     RC_ASSERT(at_slot(captured::gate) == 0.0F);
-    RC_ASSERT(got.diagnostics.counts.tokens == want.diagnostics.counts.tokens);
-    RC_ASSERT(got.diagnostics.counts.responses == want.diagnostics.counts.responses);
+    RC_ASSERT(got.report.counts.tokens == want.report.counts.tokens);
+    RC_ASSERT(got.report.counts.responses == want.report.counts.responses);
     RC_ASSERT(unlike(got, want, rest) == "");
   }
 }
@@ -373,7 +373,7 @@ TEST_CASE("F5_nan_is_reported_at_its_index, property", "[property]") {
     spoiler const& s = any_of(all);
     auto const fault = with_fault(codes.make(), choice, s);
     RC_PRE(fault.has_value());
-    cppo::loss_options const o = any_options(fault->sound);
+    cppo::loss_options const o = any_options(fault->unspoiled);
     cppo::status want{s.code, s.where, fault->response, fault->token, 1};
     want.has_value = true;
     want.value = static_cast<double>(s.value);
@@ -384,21 +384,21 @@ TEST_CASE("F5_nan_is_reported_at_its_index, property", "[property]") {
   });
 }
 
-TEST_CASE("F5, property: a subnormal number and what the tolerance admits are sound", "[property]") {
+TEST_CASE("F5, property: a subnormal number and what the tolerance admits are valid", "[property]") {
   auto const all = all_harmless();
   property("one strange value in any input", [&all](region_choice const& choice, code_batch const& codes) {
     spoiler const& s = any_of(all);
     auto const fault = with_fault(codes.make(), choice, s);
     RC_PRE(fault.has_value());
     runner const run = runner_of(choice.config());
-    cppo::loss_options o = any_options(fault->sound);
+    cppo::loss_options o = any_options(fault->unspoiled);
     o.log_prob_tolerance = s.options.log_prob_tolerance;
     o.log_prob_floor = s.options.log_prob_floor;
     o.bad_input = static_cast<cppo::on_bad_input>(any_below(3));
-    float_run const got = run.run(0, fault->batch, o), before = run.run(0, fault->sound, o);
+    float_run const got = run.run(0, fault->batch, o), before = run.run(0, fault->unspoiled, o);
     RC_ASSERT(got.outcome.code == cppo::status_code::ok);
-    RC_ASSERT(got.diagnostics.bad_tokens == 0);
-    RC_ASSERT(got.diagnostics.counts.tokens == before.diagnostics.counts.tokens);
+    RC_ASSERT(got.report.bad_tokens == 0);
+    RC_ASSERT(got.report.counts.tokens == before.report.counts.tokens);
     slot_rows others = fault->batch.rows();
     for (auto const& column : got.column) {
       for (index_t const slot : others[static_cast<std::size_t>(fault->response)]) {
@@ -416,7 +416,7 @@ namespace {
 // Requires that `sum`, of the parts of a batch, is the report `whole` of a run, with sums within `tolerance` of their
 // terms.
 void require_sum(cppo::report const& sum, batch_t const& batch, float_run const& run, double tolerance) {
-  cppo::report const& whole = run.diagnostics;
+  cppo::report const& whole = run.report;
   double loss = 0.0, log_ratio = 0.0;
   for (float const x : run[captured::loss]) loss += std::fabs(static_cast<double>(x));
   for (auto const& row : batch.token_rows()) {
@@ -454,7 +454,7 @@ TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add
     float_run const whole = run_on(choice.config(), batch, o);
     auto const of = [&](slot_rows part) {
       auto const one = rearranged(batch, std::move(part), arrangement::packed);
-      return run_on(choice.config(), one.batch, o, any_executor()).diagnostics;
+      return run_on(choice.config(), one.batch, o, any_executor()).report;
     };
     cppo::report in_order;
     slot_rows dealt[3];
@@ -462,7 +462,7 @@ TEST_CASE("F12_sum_count_consistent, F39, property: reports of micro-batches add
       in_order = in_order + of({row});
       dealt[any_below(3)].push_back(row);
     }
-    if (batch.responses > 0) RC_ASSERT(unlike(in_order, whole.diagnostics) == "");  // the very order of the whole
+    if (batch.responses > 0) RC_ASSERT(unlike(in_order, whole.report) == "");  // the very order of the whole
     cppo::report const a = of(dealt[0]), b = of(dealt[1]), c = of(dealt[2]);
     for (cppo::report const& sum : {(a + b) + c, a + (b + c), c + a + b}) require_sum(sum, batch, whole, 1e-14);
   });
@@ -488,7 +488,7 @@ TEST_CASE("F39, property: reports of the pieces of responses add up to the repor
     for (std::size_t k = 0; k < pieces.size(); ++k) {
       o.carries = std::span(plan.carries).subspan(k, 1);
       o.totals = std::span(plan.totals).subspan(k, 1);
-      sum += run.run(any_executor(), rearranged(batch, {pieces[k]}, arrangement::packed).batch, o).diagnostics;
+      sum += run.run(any_executor(), rearranged(batch, {pieces[k]}, arrangement::packed).batch, o).report;
     }
     o.carries = {};
     o.totals = {};

@@ -115,10 +115,10 @@ TEST_CASE("property: with the largest delta no divergence masks a token", "[prop
   property("delta = 1000", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     cppo::region_config c = choice.config();
-    c.delta = cppo::max_score;
+    c.delta = cppo::divergence_limit;
     if (c.region == "ppo") c.region = "dppo";
     bool const free = any_share() < 0.5;
-    if (free) c.delta_b = cppo::max_score / 2.0;  // twice that is the ceiling of a calibrated budget
+    if (free) c.delta_b = cppo::divergence_limit / 2.0;  // twice that is the ceiling of a calibrated budget
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
       RC_ASSERT(run[captured::decision][i] != static_cast<float>(cppo::decision::masked_divergence));
@@ -135,7 +135,7 @@ TEST_CASE("property: w_min = 1 with a budget that never binds is DPPO", "[proper
     cppo::region_config c = choice.config();
     c.region = any_share() < 0.5 ? "cppo" : "cppo_no_weight";
     c.w_min = 1.0;
-    c.delta_b = cppo::max_score;
+    c.delta_b = cppo::divergence_limit;
     cppo::region_config plain = c;
     plain.region = "dppo";
     RC_ASSERT(run_on(c, batch)[captured::decision] == run_on(plain, batch)[captured::decision]);
@@ -313,7 +313,7 @@ TEST_CASE("F8_quantile_of_valid_tokens, property: a calibrated budget is the sor
       auto const k = static_cast<std::size_t>(place);
       double const above = k + 1 < d.size() ? d[k + 1] - d[k] : 0.0;
       double const q = d[k] + above * (place - static_cast<double>(k));
-      double const got = run.diagnostics.max_delta_b;
+      double const got = run.report.max_delta_b;
       RC_ASSERT(std::fabs(got - std::clamp(q, *c.delta_b, 2.0 * *c.delta_b)) <= 1e-12);
       RC_ASSERT((got >= *c.delta_b && got <= 2.0 * *c.delta_b));
     }
@@ -324,7 +324,7 @@ TEST_CASE("F12_sum_count_consistent, property: every token is counted once, unde
   property("the report counts what the trace shows", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
     float_run const run = run_on(choice.config(), batch, {}, any_share() < 0.5 ? 0 : 1);
-    cppo::report const& r = run.diagnostics;
+    cppo::report const& r = run.report;
     index_t by_decision[8] = {};
     double loss = 0.0, gate = 0.0;
     for (std::size_t i = 0; i < batch.valid.size(); ++i)
@@ -351,7 +351,7 @@ TEST_CASE("F12_sum_count_consistent, property: every token is counted once, unde
     RC_ASSERT(over_bins(r.position_masked) == r.masked());
     RC_ASSERT(std::fabs(r.sum_loss - loss) <= 1e-13 * (r.sum_ratio * 4.0 + 1.0));
     RC_ASSERT(std::fabs(r.sum_gate - gate) <= 1e-12);
-    auto const mean = run_on(choice.config(), batch, {.aggregate = cppo::token_mean}).diagnostics;
+    auto const mean = run_on(choice.config(), batch, {.aggregate = cppo::token_mean}).report;
     double const tokens = static_cast<double>(std::max<index_t>(r.counts.tokens, 1));
     RC_ASSERT(std::fabs(mean.loss() * tokens - r.sum_loss) <= 1e-6 * (r.sum_ratio * 4.0 + 1.0));
   });

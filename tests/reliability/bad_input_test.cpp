@@ -23,7 +23,7 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr double infinity_of_double = std::numeric_limits<double>::infinity();
 
 // Three responses of six slots with every input lent; no holes but those a test makes.
-batch_t sound_batch() {
+batch_t valid_batch() {
   batch_t batch;
   for (std::uint64_t seed = 1; batch.responses != 3 || batch.slots() < 18; ++seed) {
     batch =
@@ -49,7 +49,7 @@ captured_run<float> run_everywhere(batch_t const& batch, loss_options const& opt
     auto const fast = capture(executor, batch, reads_all, options);
     CHECK(cppo_test::same_status(fast.outcome, plain.outcome));
     CHECK(unlike(fast, plain, batch.rows()) == "");
-    CHECK(unlike(fast.diagnostics, plain.diagnostics) == "");
+    CHECK(unlike(fast.report, plain.report) == "");
   }
   return plain;
 }
@@ -65,28 +65,28 @@ void check_place(status const& s, status_code code, argument where, index_t resp
 }  // namespace
 
 TEST_CASE("reject: a response with bad input is as if it were not there", "[reliability]") {
-  batch_t const sound = sound_batch();
+  batch_t const valid = valid_batch();
   for (spoiler const& s : all_spoilers()) {
-    batch_t batch = sound;
+    batch_t batch = valid;
     s.at(batch, batch.first(1) + 2);
     for (aggregation const a : {token_mean, seq_mean_token_sum}) {
       auto const got = run_everywhere(batch, {.aggregate = a});
       check_place(got.outcome, s.code, s.where, 1, 2, 1);
       CHECK_FALSE(got.outcome.nothing_written());
-      CHECK(got.diagnostics.rejected_responses == 1);
-      auto const others = rearranged(sound, {sound.row(0), sound.row(2)}, arrangement::packed);
+      CHECK(got.report.rejected_responses == 1);
+      auto const others = rearranged(valid, {valid.row(0), valid.row(2)}, arrangement::packed);
       auto want = capture(seq, others.batch, reads_all, {.aggregate = a});
       CHECK(unlike(want, got, others.batch.rows(), others.source) == "");
-      CHECK(want.diagnostics.loss() == got.diagnostics.loss());
+      CHECK(want.report.loss() == got.report.loss());
       CHECK(unlike(got, got, {batch.row(1)}, std::vector<index_t>(batch.valid.size(), -1)) == "");  // +0 everywhere
     }
   }
 }
 
 TEST_CASE("on_bad_input::exclude, a bad token is as if it were masked out", "[reliability]") {
-  batch_t const sound = sound_batch();
+  batch_t const valid = valid_batch();
   for (spoiler const& s : all_spoilers()) {
-    batch_t batch = sound, masked = sound;
+    batch_t batch = valid, masked = valid;
     index_t const slot = batch.first(2) + 1;
     s.at(batch, slot);
     masked.valid[static_cast<std::size_t>(slot)] = 0;
@@ -96,32 +96,32 @@ TEST_CASE("on_bad_input::exclude, a bad token is as if it were masked out", "[re
     check_place(got.outcome, status_code::bad_input_excluded, s.where, 2, 1, 1);
     CHECK(got.outcome.ok());
     CHECK(unlike(got, want, batch.rows()) == "");
-    CHECK(got.diagnostics.bad_tokens == 1);
-    got.diagnostics.bad_tokens = 0;
-    CHECK(unlike(got.diagnostics, want.diagnostics) == "");
+    CHECK(got.report.bad_tokens == 1);
+    got.report.bad_tokens = 0;
+    CHECK(unlike(got.report, want.report) == "");
   }
 }
 
 TEST_CASE("on_bad_input::exclude, a batch of nothing but bad tokens says where and how many", "[reliability]") {
-  batch_t batch = sound_batch();
+  batch_t batch = valid_batch();
   batch.advantage.assign(batch.advantage.size(), quiet);
   auto const got = run_everywhere(batch, {.aggregate = token_mean, .bad_input = on_bad_input::exclude});
   check_place(got.outcome, status_code::bad_input_excluded, argument::advantage, 0, 0, batch.slots());
-  CHECK(got.diagnostics.counts.tokens == 0);
-  CHECK(got.diagnostics.loss() == 0.0);
+  CHECK(got.report.counts.tokens == 0);
+  CHECK(got.report.loss() == 0.0);
 }
 
 TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[reliability]") {
-  batch_t const sound = sound_batch();
+  batch_t const valid = valid_batch();
   for (spoiler const& s : all_spoilers()) {
-    batch_t batch = sound;
+    batch_t batch = valid;
     index_t const bad = batch.first(0) + 3;
     s.at(batch, bad);
     auto const got = run_everywhere(batch, {.bad_input = on_bad_input::propagate});
-    auto const before = run_everywhere(sound, {});
+    auto const before = run_everywhere(valid, {});
     check_place(got.outcome, status_code::bad_input_propagated, s.where, 0, 3, 1);
     CHECK(got.outcome.ok());
-    CHECK(got.diagnostics.counts.tokens == batch.slots());
+    CHECK(got.report.counts.tokens == batch.slots());
     for (index_t i = 0; i < batch.slots(); ++i) {
       auto const k = static_cast<std::size_t>(i);
       CHECK(std::isnan(got[captured::loss][k]) == (i == bad));
@@ -134,7 +134,7 @@ TEST_CASE("propagate: NaN at the bad token alone, which counts as a token", "[re
 }
 
 TEST_CASE("the first bad place is named in the order of responses and tokens, all are counted", "[reliability]") {
-  batch_t batch = sound_batch();
+  batch_t batch = valid_batch();
   batch.rollout_log_prob[static_cast<std::size_t>(batch.first(2) + 1)] = quiet;
   batch.advantage[static_cast<std::size_t>(batch.first(1) + 3)] = infinity;
   batch.log_prob[static_cast<std::size_t>(batch.first(1) + 2)] = 1.0F;
@@ -154,10 +154,10 @@ TEST_CASE("a large batch on threads names the same first place", "[reliability]"
 }
 
 TEST_CASE("bad input in a slot without a token is not inspected", "[reliability]") {
-  batch_t const sound = sound_batch();
+  batch_t const valid = valid_batch();
   for (spoiler const& s : all_spoilers()) {
     if (s.where == argument::response_mask) continue;
-    batch_t batch = sound;
+    batch_t batch = valid;
     index_t const slot = batch.first(1) + 1;
     batch.valid[static_cast<std::size_t>(slot)] = 0;
     batch.seal();
@@ -166,8 +166,8 @@ TEST_CASE("bad input in a slot without a token is not inspected", "[reliability]
   }
 }
 
-TEST_CASE("a listed log-prob of -inf is sound, and so is an empty slot of any content", "[reliability]") {
-  batch_t batch = sound_batch();
+TEST_CASE("a listed log-prob of -inf is valid, and so is an empty slot of any content", "[reliability]") {
+  batch_t batch = valid_batch();
   batch.listed_log_prob[5] = -infinity;
   batch.listed_rollout_log_prob[7] = -infinity;
   batch.listed_id[9] = -1;
@@ -206,7 +206,7 @@ TEST_CASE("F32: what stands in for -inf is refused, in whatever type it is lent"
 }
 
 TEST_CASE("F32: the floor is the caller's, inclusive, and below 0", "[reliability]") {
-  batch_t batch = sound_batch();
+  batch_t batch = valid_batch();
   batch.log_prob[2] = -500.0F;
   batch.rollout_log_prob[3] = std::nextafterf(-500.0F, -infinity);
   CHECK(run_everywhere(batch, {}).outcome.code == status_code::ok);
@@ -243,7 +243,7 @@ TEST_CASE("F32: a piece that holds a log-prob below the floor takes out its resp
 }
 
 TEST_CASE("log_prob_tolerance is inclusive and holds for both policies", "[reliability]") {
-  batch_t batch = sound_batch();
+  batch_t batch = valid_batch();
   batch.log_prob[2] = batch.rollout_log_prob[3] = 0.0078125F;
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 0.0078125}).outcome.code == status_code::ok);
   CHECK(run_everywhere(batch, {.log_prob_tolerance = 0.0078}).outcome.count == 2);
@@ -253,11 +253,11 @@ TEST_CASE("log_prob_tolerance is inclusive and holds for both policies", "[relia
 
 TEST_CASE("a tolerance of -0 is a tolerance of 0", "[reliability]") {
   for (float const bad : {quiet, infinity, 5.0F, 1e-30F}) {
-    batch_t batch = sound_batch();
+    batch_t batch = valid_batch();
     batch.log_prob[2] = bad;
     CHECK(run_everywhere(batch, {.log_prob_tolerance = -0.0}).outcome.code == status_code::log_prob_invalid);
   }
-  batch_t zero = sound_batch();
+  batch_t zero = valid_batch();
   zero.log_prob[2] = 0.0F;
   CHECK(run_everywhere(zero, {.log_prob_tolerance = -0.0}).outcome.ok());
 }
@@ -306,7 +306,7 @@ class refused_call {
     expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_)), region,
            options);
   }
-  // The inputs `named` beside three that are sound.
+  // The inputs `named` beside three that are valid.
   template <class... Named>
   void input(status_code code, argument where, Named const&... named) {
     expect(code, where, rollout_batch(padded(3, 4), log_prob(x_), rollout_log_prob(x_), advantage(x_), named...), ppo(),
@@ -393,7 +393,7 @@ TEST_CASE("an output that does not fit names itself", "[reliability]") {
   CHECK(x == std::vector<float>(12, 0.0F));
 }
 
-TEST_CASE("a layout that is not sound is refused", "[reliability]") {
+TEST_CASE("a layout that is not valid is refused", "[reliability]") {
   refused_call is;
   std::int32_t const down[] = {0, 4, 3, 12}, lengths[] = {4, 4, 4};
   std::int64_t const negative[] = {-1, 4, 8, 12}, huge[] = {0, 4, 8, (index_t{1} << 62) + 1};
@@ -517,12 +517,12 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
   is.with(code, argument::carry, {.carries = carries});
   is.with(code, argument::carry, {.totals = bad_budget});
   is.with(code, argument::carry, {.carries = ahead, .totals = totals});
-  // Whatever would overflow when tokens are added, or be compared as a NaN, where all else is sound.
-  std::vector<response_summary> sound(3);
-  for (response_summary& s : sound) s.length = 4;
+  // Whatever would overflow when tokens are added, or be compared as a NaN, where all else is valid.
+  std::vector<response_summary> valid(3);
+  for (response_summary& s : valid) s.length = 4;
   std::vector<float> const x(12, -0.5F);
   auto const batch = rollout_batch(padded(3, 4), log_prob(x), rollout_log_prob(x), advantage(x));
-  REQUIRE(policy_loss(seq, batch, ppo(), {}, {.carries = carries, .totals = sound}).ok());
+  REQUIRE(policy_loss(seq, batch, ppo(), {}, {.carries = carries, .totals = valid}).ok());
   double const nan = std::numeric_limits<double>::quiet_NaN();
   index_t const least = std::numeric_limits<index_t>::min(), most = index_t{1} << 60;
   for (exact_sum prefix_sums::*sum : {&prefix_sums::drift, &prefix_sums::weight, &prefix_sums::allowance}) {
@@ -530,12 +530,12 @@ TEST_CASE("carries that do not fit are refused by name and response", "[reliabil
       for (exact_sum const bad : {exact_sum{far, 0}, exact_sum{0, far}}) {
         std::vector<prefix_sums> broken(3);
         broken[2].*sum = bad;
-        is.with(code, argument::carry, {.carries = broken, .totals = sound});
+        is.with(code, argument::carry, {.carries = broken, .totals = valid});
       }
     }
   }
   auto const bad_total = [&](auto const& spoil) {
-    std::vector<response_summary> broken = sound;
+    std::vector<response_summary> broken = valid;
     spoil(broken[1]);
     is.with(code, argument::carry, {.totals = broken});
   };
@@ -671,7 +671,7 @@ TEST_CASE("a budget beyond its range counts as the nearer end, NaN as 0", "[reli
         REQUIRE(unlike(capture(seq, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
         REQUIRE(unlike(capture(simd, batch, with(wild_budget{wild}), {}, asked), want, batch.rows()) == "");
       }
-      CHECK(unlike(capture(simd, batch, with(wild_budget{wild}), {}).diagnostics, want.diagnostics) == "");
+      CHECK(unlike(capture(simd, batch, with(wild_budget{wild}), {}).report, want.report) == "");
       piece_plan const plan = plan_pieces(batch.view(), with(wild_budget{wild}), order, first, batch.responses);
       for (response_summary const& total : plan.totals) CHECK(total.delta_b == tame);
     }

@@ -120,7 +120,7 @@ void compare(Executor const& executor, Region const& region, cppo::loss_options 
     REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
     require_flushed(got, want);
     require_flushed(flushing(executor, batch, region, options, cppo::testing::asks_for::no_trace), want);
-    REQUIRE(cppo_test::unlike(got.diagnostics, want.diagnostics) == "");
+    REQUIRE(cppo_test::unlike(got.report, want.report) == "");
   }
 }
 
@@ -229,13 +229,13 @@ TEST_CASE("under flush-to-zero a subnormal divergence leaves no trace and adds n
     REQUIRE(is_subnormal(d));
     CHECK(plain[captured::excess][0] == d / 0.15F);
     CHECK_FALSE(is_subnormal(plain[captured::excess][0]));  // x_t, alone, would have been a normal number
-    CHECK(plain.diagnostics.sum_divergence == static_cast<double>(d));
-    CHECK(plain.diagnostics.max_divergence == static_cast<double>(d));
+    CHECK(plain.report.sum_divergence == static_cast<double>(d));
+    CHECK(plain.report.max_divergence == static_cast<double>(d));
     for (auto const c : {captured::divergence, captured::weighted_divergence, captured::excess}) {
       CHECK(zeros[c][0] == 0.0F);
     }
-    CHECK(zeros.diagnostics.sum_divergence == 0.0);
-    CHECK(zeros.diagnostics.max_divergence == 0.0);
+    CHECK(zeros.report.sum_divergence == 0.0);
+    CHECK(zeros.report.max_divergence == 0.0);
     for (auto const c : {captured::mask, captured::loss, captured::gradient, captured::gate, captured::decision}) {
       CHECK(zeros[c] == plain[c]);
     }
@@ -249,8 +249,8 @@ TEST_CASE("under flush-to-zero a subnormal product on the way to a gradient make
         CHECK(plain[c][0] <= -std::numeric_limits<float>::min());
         CHECK(zeros[c][0] == 0.0F);
       }
-      CHECK(plain.diagnostics.loss() < 0.0);
-      CHECK(zeros.diagnostics.loss() == 0.0);
+      CHECK(plain.report.loss() < 0.0);
+      CHECK(zeros.report.loss() == 0.0);
       CHECK(zeros[captured::decision] == plain[captured::decision]);
     });
   };
@@ -269,7 +269,7 @@ TEST_CASE("under flush-to-zero a token whose log ratio is subnormal moves nowher
   });
 }
 
-TEST_CASE("under flush-to-zero a subnormal divergence below 0 is sound, a log-prob above 0 may be", "[reliability]") {
+TEST_CASE("under flush-to-zero a subnormal divergence below 0 is valid, a log-prob above 0 may be", "[reliability]") {
   float const tiny = std::numeric_limits<float>::denorm_min();
   auto const region = cppo::dppo({}, cppo::precomputed);
   auto const is_bad = [&](batch_t const& batch, cppo::status_code bad, bool by_bits) {
@@ -278,8 +278,8 @@ TEST_CASE("under flush-to-zero a subnormal divergence below 0 is sound, a log-pr
       auto const code = flushing(executor, batch, region, {}).outcome.code;
       CHECK((code == cppo::status_code::ok || (by_bits && code == bad)));
     });
-    bool const sound = flushing(cppo::seq, batch, region, {}).outcome.ok();
-    CHECK(sound == !by_bits);
+    bool const valid = flushing(cppo::seq, batch, region, {}).outcome.ok();
+    CHECK(valid == !by_bits);
   };
   is_bad(one_token(tiny, -1.0F, 1.0F, 0.0F, 1.0F), cppo::status_code::log_prob_invalid, true);
   is_bad(one_token(-1.0F, tiny, 1.0F, 0.0F, 1.0F), cppo::status_code::rollout_log_prob_invalid, true);

@@ -53,13 +53,13 @@ TEST_CASE("F4_missing_is_a_mask_state: 0 is a log-prob like any other, and NaN b
     batch.rollout_log_prob[1] = 0.0F;  // probability 1
     auto const certain = capture(executor, batch, unrestricted(), {});
     CHECK(certain.outcome.code == status_code::ok);
-    CHECK(certain.diagnostics.counts.tokens == 6);
+    CHECK(certain.report.counts.tokens == 6);
     CHECK(static_cast<double>(certain[captured::gradient][1]) == cppo_test::approx(-std::exp(-0.9)));
     for (float const missing : {quiet, infinity, -infinity}) {
       batch.rollout_log_prob[1] = missing;
       CHECK(capture(executor, batch, unrestricted(), {}).outcome.code == status_code::rollout_log_prob_invalid);
       auto const out = capture(executor, batch, unrestricted(), {.bad_input = on_bad_input::exclude});
-      CHECK(out.diagnostics.counts.tokens == 5);
+      CHECK(out.report.counts.tokens == 5);
       CHECK(is_plus_zero(out[captured::gradient][1]));
       CHECK(out[captured::decision][1] == 0.0F);
     }
@@ -81,7 +81,7 @@ TEST_CASE("F6_rollout_log_prob_of_minus_infinity_is_refused, whatever the advant
       batch.rollout_log_prob[4] = -300.0F;  // absurd but finite: the clamp binds, and is counted
       auto const clamped = capture(executor, batch, unrestricted(), {});
       CHECK(clamped.outcome.code == status_code::ok);
-      CHECK(clamped.diagnostics.clamped == 1);
+      CHECK(clamped.report.clamped == 1);
       CHECK(clamped[captured::gradient][4] == 0.0F);
     }
   });
@@ -94,16 +94,16 @@ TEST_CASE("F7_a_bad_step_shows: status, counts and place, and the loss is never 
     auto const rejected = capture(executor, batch, ppo(), {});
     CHECK_FALSE(rejected.outcome.ok());
     CHECK(rejected.outcome.token == 2);
-    CHECK(rejected.diagnostics.bad_tokens == 1);
-    CHECK(rejected.diagnostics.rejected_responses == 1);
-    CHECK(rejected.diagnostics.counts.tokens == 3);
-    CHECK(std::isfinite(rejected.diagnostics.loss()));  // of the other response, and the status says so
+    CHECK(rejected.report.bad_tokens == 1);
+    CHECK(rejected.report.rejected_responses == 1);
+    CHECK(rejected.report.counts.tokens == 3);
+    CHECK(std::isfinite(rejected.report.loss()));  // of the other response, and the status says so
     auto const excluded = capture(executor, batch, ppo(), {.bad_input = on_bad_input::exclude});
     CHECK(excluded.outcome.code == status_code::bad_input_excluded);
     CHECK(excluded.outcome.count == 1);
     auto const propagated = capture(executor, batch, ppo(), {.bad_input = on_bad_input::propagate});
     CHECK(propagated.outcome.code == status_code::bad_input_propagated);
-    CHECK(std::isnan(propagated.diagnostics.loss()));
+    CHECK(std::isnan(propagated.report.loss()));
   });
 }
 
@@ -150,13 +150,13 @@ TEST_CASE("F10_group_of_one: NaN advantages are refused by name, equal rewards t
     auto const refused = capture(executor, batch, fixed_cppo(), {.aggregate = token_mean});
     CHECK(refused.outcome.code == status_code::advantage_invalid);
     CHECK(refused.outcome.count == 6);
-    CHECK(refused.diagnostics.loss() == 0.0);
+    CHECK(refused.report.loss() == 0.0);
     CHECK_THAT(std::string(refused.outcome.message()), cppo_test::contains("groups of one response"));
     batch.advantage.assign(6, 0.0F);
     auto const nothing = capture(executor, batch, fixed_cppo(), {.aggregate = token_mean});
     CHECK(nothing.outcome.code == status_code::ok);
-    CHECK(nothing.diagnostics.kept == 6);
-    CHECK(nothing.diagnostics.loss() == 0.0);
+    CHECK(nothing.report.kept == 6);
+    CHECK(nothing.report.loss() == 0.0);
     for (float const g : nothing[captured::gradient]) CHECK(g == 0.0F);
     CHECK(diagnose(batch.view()).has(finding::zero_advantages));
   });
@@ -172,8 +172,8 @@ TEST_CASE("F12_sum_count_consistent: a mean divides by the valid tokens that wer
     for (std::size_t i = 0; i < 6; ++i) CHECK(mean[captured::loss][i] == sum[captured::loss][i] / 4.0F);
     auto const region = dppo({.delta = 1e-3});  // what is masked still counts, and is 0
     auto const masked = capture(executor, batch, region, {.aggregate = token_mean});
-    CHECK(masked.diagnostics.kept < 4);
-    CHECK(masked.diagnostics.counts.tokens == 4);
+    CHECK(masked.report.kept < 4);
+    CHECK(masked.report.counts.tokens == 4);
     for (std::size_t i = 0; i < 6; ++i) {
       if (masked[captured::mask][i] != 0.0F) CHECK(masked[captured::loss][i] == sum[captured::loss][i] / 4.0F);
     }
@@ -241,7 +241,7 @@ TEST_CASE("F24_calls_share_nothing: 64 threads on one batch, each with outputs o
   for (std::thread& t : pool) t.join();
   for (auto const& run : got) {
     CHECK(unlike(run, want, batch.rows()) == "");
-    CHECK(unlike(run.diagnostics, want.diagnostics) == "");
+    CHECK(unlike(run.report, want.report) == "");
   }
 }
 

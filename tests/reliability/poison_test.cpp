@@ -50,7 +50,7 @@ void check_poison(std::uint64_t first_seed) {
           auto const got = capture(executor, batch, region, {.aggregate = seq_mean_token_mean});
           CHECK(cppo_test::same_status(got.outcome, want.outcome));
           CHECK(unlike(got, want, batch.rows()) == "");
-          CHECK(unlike(got.diagnostics, want.diagnostics) == "");
+          CHECK(unlike(got.report, want.report) == "");
         }
       });
     });
@@ -90,8 +90,8 @@ TEST_CASE("F1_excluded_inf_is_zero", "[reliability]") {
       CHECK(std::isfinite(got[captured::loss][i]));
       CHECK(is_plus_zero(got[captured::loss][i]) == (batch.valid[i] == 0));
     }
-    CHECK(std::isfinite(got.diagnostics.loss()));
-    CHECK(std::isfinite(got.diagnostics.max_ratio));
+    CHECK(std::isfinite(got.report.loss()));
+    CHECK(std::isfinite(got.report.max_ratio));
   });
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("F11_hole_equals_removed_token", "[reliability]") {
         auto const with = capture(executor, batch, region, {.aggregate = token_mean});
         auto const without = capture(executor, dense.batch, region, {.aggregate = token_mean});
         CHECK(unlike(without, with, dense.batch.rows(), dense.source) == "");
-        CHECK(unlike(without.diagnostics, with.diagnostics) == "");
+        CHECK(unlike(without.report, with.report) == "");
       });
     });
   }

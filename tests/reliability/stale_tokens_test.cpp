@@ -40,7 +40,7 @@ struct resumed {
 
 }  // namespace
 
-TEST_CASE("F41: a token weighed by 0 keeps its position and what it spends, and teaches nothing", "[reliability]") {
+TEST_CASE("F41: a token weighed by 0 keeps its position and its drift, and teaches nothing", "[reliability]") {
   resumed whole, weighed;
   std::array<float, tokens> teaches{};
   for (std::size_t i = stale; i < tokens; ++i) teaches[i] = 1.0F;
@@ -58,7 +58,7 @@ TEST_CASE("F41: a token weighed by 0 keeps its position and what it spends, and 
   CHECK(weighed.sums.teaching_tokens == tokens - stale);
 }
 
-TEST_CASE("F41: a masked token takes no position, spends nothing and is not read", "[reliability]") {
+TEST_CASE("F41: a masked token takes no position, adds no drift and is not read", "[reliability]") {
   resumed masked, alone;
   std::array<bool, tokens> sampled{};
   for (std::size_t i = stale; i < tokens; ++i) sampled[i] = true;

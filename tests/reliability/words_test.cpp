@@ -21,7 +21,7 @@ constexpr double quiet = std::numeric_limits<double>::quiet_NaN(), infinity = st
 std::string text(status const& s) { return std::string(describe(s)); }
 void says(std::string const& said, std::string const& words) { CHECK_THAT(said, cppo_test::contains(words)); }
 
-// Three sound responses of four tokens.
+// Three valid responses of four tokens.
 struct lent {
   std::vector<float> pi, mu, a, gradient;
   std::vector<std::int32_t> cuts{0, 4, 8, 12};

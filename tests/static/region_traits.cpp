@@ -69,13 +69,13 @@ struct user_mask {
     return t.weighted_divergence() <= V(0.1);
   }
 };
-struct user_score {
+struct user_divergence {
   template <class V>
   constexpr V between(V p, V q) const {
     return q - p;
   }
 };
-struct user_score_at {
+struct user_divergence_at {
   template <class V>
   constexpr V at(token<V> const& t) const {
     return t.ratio();
@@ -100,7 +100,7 @@ struct user_gate {
     return select(x <= V(1), V(1), V(0));
   }
 };
-static_assert(cppo::divergence_score<user_score> && cppo::divergence_score<user_score_at>);
+static_assert(cppo::divergence_score<user_divergence> && cppo::divergence_score<user_divergence_at>);
 static_assert(cppo::token_mask<user_mask>);
 static_assert(cppo::weight_schedule<user_weight> && cppo::budget<user_budget> && cppo::gate<user_gate>);
 static_assert(cppo::trust_region_like<fixed> && cppo::trust_region_like<soft>);
@@ -120,7 +120,7 @@ struct plain_bool {
     return true;
   }
 };
-struct score_in_double {
+struct divergence_in_double {
   template <class V>
   constexpr double between(V, V) const {
     return 0.0;
@@ -140,10 +140,10 @@ struct gate_of_bool {
 };
 static_assert(!cppo::token_mask<with_string>, "not trivially copyable");
 static_assert(!cppo::token_mask<plain_bool>, "a mask answers lane by lane");
-static_assert(!cppo::token_mask<int> && !cppo::token_mask<user_score> && !cppo::token_mask<user_weight>);
-static_assert(!cppo::divergence_score<score_in_double> && !cppo::divergence_score<user_mask>);
+static_assert(!cppo::token_mask<int> && !cppo::token_mask<user_divergence> && !cppo::token_mask<user_weight>);
+static_assert(!cppo::divergence_score<divergence_in_double> && !cppo::divergence_score<user_mask>);
 static_assert(!cppo::divergence_score<user_weight> && !cppo::divergence_score<user_gate>);
-static_assert(!cppo::weight_schedule<weight_without_length> && !cppo::weight_schedule<user_score_at>);
+static_assert(!cppo::weight_schedule<weight_without_length> && !cppo::weight_schedule<user_divergence_at>);
 static_assert(!cppo::budget<double> && !cppo::budget<user_weight> && !cppo::budget<user_mask>);
 static_assert(!cppo::gate<gate_of_bool> && !cppo::gate<user_mask>);
 static_assert(!cppo::trust_region_like<user_mask> && !cppo::trust_region_like<cppo::divergence_within_t>);

@@ -85,14 +85,14 @@ std::string seq_against(Executor const& executor, generated_batch<T> const& batc
   auto& gradient = usual[captured::gradient];
   for (auto* const x : {&loss, &gradient}) x->assign(slots, static_cast<typename generated_batch<T>::real>(unwritten));
   usual.outcome = policy_loss(executor, batch.view(), region,
-                              {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.diagnostics}, o);
+                              {.loss = loss, .gradient = gradient, .mask = mask, .report = &usual.report}, o);
   usual[captured::mask].assign(mask.begin(), mask.end());
   wrong = unlike_runs(usual, want, rows);
   if (!wrong.empty()) return "loss, gradient and mask: " + wrong;
   cppo::report alone;
   auto const outcome = policy_loss(executor, batch.view(), region, {.mask = mask, .report = &alone}, o);
   if (!same_status(outcome, want.outcome)) return "report alone: status";
-  wrong = unlike(alone, want.diagnostics);
+  wrong = unlike(alone, want.report);
   return wrong.empty() ? wrong : "report alone: " + wrong;
 }
 

@@ -60,7 +60,7 @@ std::string unlike_runs(cppo::testing::captured_run<Real> const& got, cppo::test
                         cppo::testing::slot_rows const& rows) {
   if (!same_status(got.outcome, want.outcome)) return "status: " + std::string(got.outcome.message());
   std::string const outputs = unlike(got, want, rows);
-  return outputs.empty() ? unlike(got.diagnostics, want.diagnostics) : outputs;
+  return outputs.empty() ? unlike(got.report, want.report) : outputs;
 }
 
 }  // namespace cppo_test

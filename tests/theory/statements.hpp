@@ -50,12 +50,12 @@ struct positions {
   }
 };
 
-// S_m and Z_m at each prefix, and the least delta_b under which the accounts hold on every rollout.
+// S_m and Z_m at each prefix, and the least delta_b under which the budgets hold on every rollout.
 template <int V, int T>
-struct accounts {
+struct drift_of_prefixes {
   double z_max = 0;
   std::array<double, T + 1> drift{}, total{};  // largest S_m, and W_m
-  accounts(grid_pair<V, T> const& p, std::vector<double> const& w) {
+  drift_of_prefixes(grid_pair<V, T> const& p, std::vector<double> const& w) {
     std::array<double, count_table<V, T>::rows> s{};
     for (std::size_t m = 1, r = 0; m <= T; ++m) {
       total[m] = total[m - 1] + w[m - 1];
@@ -93,17 +93,17 @@ void lemma_3(ledger& l, grid_pair<V, T> const& p, std::vector<double> const& bet
 template <int V, int T>
 void under_schedule(ledger& l, grid_pair<V, T> const& p, positions<V, T> const& x, double w_min,
                     std::vector<double> const& w, std::vector<double> const& beta) {
-  accounts<V, T> const a(p, w);
+  drift_of_prefixes<V, T> const a(p, w);
   double const b = a.least_budget(0.0);
   l.of["Theorem 1, Eq. 6"].add(p.residual, prefix_residual(T, x.ell_max, b));
   l.of["Corollary 7, Eq. 7, 16"].add(p.residual, threshold_residual(T, a.z_max, b, w_min));
-  l.of["product form, any schedule"].add(p.residual, prefix_account_residual(beta, w, b));
+  l.of["product form, any schedule"].add(p.residual, prefix_budget_residual(beta, w, b));
   double sum = 0;
   for (double const one : beta) sum += one;
   if (ratio_falls(beta, w)) l.of["product form, App. B.9"].add(p.residual, 4.0 * b * sum);
   else l.rising_broken += p.residual > 4.0 * b * sum * (1.0 + 1e-12) ? 1 : 0;
   double const whole = a.drift[T - 1] / a.total[T - 1];
-  l.of["terminal only, App. B.8"].add(p.residual, x.ell_max * terminal_account_residual(suffix_lengths(T), w, whole));
+  l.of["terminal only, App. B.8"].add(p.residual, x.ell_max * terminal_budget_residual(suffix_lengths(T), w, whole));
   for (double const share : {0.25, 0.5, 1.0}) {
     double const eta = share * a.z_max;
     l.of["Proposition 8, Eq. 17"].add(p.residual,
@@ -153,7 +153,7 @@ void examine(ledger& l, count_table<V, T> const& pi, count_table<V, T> const& mu
   }
   double const w_min[] = {1.0, 0.8, 0.25};
   for (std::size_t k = 0; k < 3; ++k) under_schedule(l, p, x, w_min[k], schedules[k], beta);
-  accounts<V, T> const plain(p, schedules[0]);
+  drift_of_prefixes<V, T> const plain(p, schedules[0]);
   double const whole = plain.drift[T - 1] / (T - 1);
   l.of["Corollary 6, Eq. 15"].add(p.residual, prefix_residual(T, x.ell_max, plain.least_budget(0.0)));
   l.of["terminal only, Eq. 18"].add(p.residual, terminal_residual(T, x.ell_max, whole));

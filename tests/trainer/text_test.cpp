@@ -37,21 +37,21 @@ TEST_CASE("tokens have a text, known or not") {
 
 TEST_CASE("a story succeeds if it names somebody, stays with them and does not repeat itself") {
   std::string const good = "There was a girl named Lily. Lily ran. Then Lily's mom saw Lily.";
-  story_verdict const v = judge(good);
+  story_verdict const v = verdict_on(good);
   CHECK(v.name == "Lily");
   CHECK(v.mentions == 4);
   CHECK_FALSE(v.repeats);
   CHECK(v.success);
-  CHECK_FALSE(judge("There was a girl named Lily. Lily ran. Then Lily's mom saw her.").success);  // three mentions
-  CHECK(judge("A girl. Lily Lily, Lily; Lily").name.empty());                                     // nobody is named
-  CHECK(judge("a dog named it. It It It It").name.empty());      // not a name
-  CHECK(judge("it was named").name.empty());                     // the story ends first
-  CHECK(judge(good + " Lilyan").mentions == 4);                  // another word
-  CHECK_FALSE(judge(good + " there was A day").success);         // "there was a" again, whatever the case
-  CHECK(judge(good + " there was a").repeats);
-  CHECK_FALSE(judge(good + " there was one").repeats);
-  CHECK(judge("named Tim Tim Tim Tim").repeats);                 // collapse onto the name is a repetition
-  CHECK_FALSE(judge("").success);
+  CHECK_FALSE(verdict_on("There was a girl named Lily. Lily ran. Then Lily's mom saw her.").success);  // three mentions
+  CHECK(verdict_on("A girl. Lily Lily, Lily; Lily").name.empty());                // nobody is named
+  CHECK(verdict_on("a dog named it. It It It It").name.empty());      // not a name
+  CHECK(verdict_on("it was named").name.empty());                     // the story ends first
+  CHECK(verdict_on(good + " Lilyan").mentions == 4);                  // another word
+  CHECK_FALSE(verdict_on(good + " there was A day").success);         // "there was a" again, whatever the case
+  CHECK(verdict_on(good + " there was a").repeats);
+  CHECK_FALSE(verdict_on(good + " there was one").repeats);
+  CHECK(verdict_on("named Tim Tim Tim Tim").repeats);                 // collapse onto the name is a repetition
+  CHECK_FALSE(verdict_on("").success);
 }
 
 TEST_CASE("a story must consist of words, if it is known what words are") {
@@ -59,15 +59,15 @@ TEST_CASE("a story must consist of words, if it is known what words are") {
   CHECK(dictionary.count("ran") == 1);
   CHECK(dictionary.count("mom's") == 1);
   std::string const good = "There was a girl named Lily. Lily ran. Then Lily saw Lily.";
-  CHECK(judge(good, dictionary).known == 1.0);  // the name is a word, whoever it is
-  CHECK(judge(good, dictionary).success);
-  CHECK(judge(good + " Lily's", dictionary).known == 1.0);
-  CHECK(judge(good + " girl's ran", dictionary).known == 1.0);
+  CHECK(verdict_on(good, dictionary).known == 1.0);  // the name is a word, whoever it is
+  CHECK(verdict_on(good, dictionary).success);
+  CHECK(verdict_on(good + " Lily's", dictionary).known == 1.0);
+  CHECK(verdict_on(good + " girl's ran", dictionary).known == 1.0);
   // Two of 14 are none: 12/14 is above 85 %, 12/15 is not.
-  CHECK(judge(good + " xx yy", dictionary).success);
-  CHECK(judge(good + " xx yy zz", dictionary).known == cppo_test::approx(12.0 / 15.0));
-  CHECK_FALSE(judge(good + " xx yy zz", dictionary).success);
-  CHECK(judge("", dictionary).known == 1.0);
+  CHECK(verdict_on(good + " xx yy", dictionary).success);
+  CHECK(verdict_on(good + " xx yy zz", dictionary).known == cppo_test::approx(12.0 / 15.0));
+  CHECK_FALSE(verdict_on(good + " xx yy zz", dictionary).success);
+  CHECK(verdict_on("", dictionary).known == 1.0);
 }
 
 TEST_CASE("the story task asks for stories that the tokenizer can read") {

@@ -9,7 +9,7 @@ namespace demo {
 namespace {
 
 /// The thresholds of each region: for total variation those of the paper's dense models, for KL those of its ablation.
-cppo::region_config thresholds(score const& measure) {
+cppo::region_config thresholds(shown_divergence const& measure) {
   cppo::region_config c;
   c.divergence = measure.name;
   c.delta = measure.is_kl ? 0.1 : 0.15;
@@ -18,14 +18,14 @@ cppo::region_config thresholds(score const& measure) {
   return c;
 }
 
-score kl_of(score const& measure) {
-  if (measure.name == "binary_tv") return score_named("binary_kl");
-  if (measure.name == "top_k_tv") return score_named("top_k_kl");
+shown_divergence kl_of(shown_divergence const& measure) {
+  if (measure.name == "binary_tv") return divergence_named("binary_kl");
+  if (measure.name == "top_k_tv") return divergence_named("top_k_kl");
   if (measure.source == evidence::exact_tv) return {"Full KL", "precomputed", evidence::exact_kl, true};
   return measure;
 }
 
-setting make(std::string label, std::string_view region, score const& measure) {
+setting make(std::string label, std::string_view region, shown_divergence const& measure) {
   setting s;
   s.label = std::move(label);
   s.measure = measure;
@@ -35,7 +35,7 @@ setting make(std::string label, std::string_view region, score const& measure) {
   return s;
 }
 
-setting clipped(std::string label, score const& measure, double low, double high) {
+setting clipped(std::string label, shown_divergence const& measure, double low, double high) {
   setting s = make(std::move(label), "ppo", measure);
   s.config.epsilon_low = low;
   s.config.epsilon_high = high;
@@ -43,7 +43,7 @@ setting clipped(std::string label, score const& measure, double low, double high
   return s;
 }
 
-setting by_divergence(std::string label, std::string_view region, score const& measure) {
+setting by_divergence(std::string label, std::string_view region, shown_divergence const& measure) {
   setting s = make(std::move(label), region, measure);
   s.details = fmt::format("\u03b4 {:g}", *s.config.delta);
   if (region == "cppo_calibrated" || region == "cppo_calibrated_soft") {
@@ -56,7 +56,7 @@ setting by_divergence(std::string label, std::string_view region, score const& m
   return s;
 }
 
-setting whole_response(std::string label, std::string_view region, score const& measure, double delta) {
+setting whole_response(std::string label, std::string_view region, shown_divergence const& measure, double delta) {
   setting s = make(std::move(label), region, kl_of(measure));
   s.config.delta = delta;
   s.details = fmt::format("{}, \u03b4 {:g}", s.measure.label, delta);
@@ -65,8 +65,8 @@ setting whole_response(std::string label, std::string_view region, score const& 
 
 }  // namespace
 
-score score_named(std::string_view name) {
-  static constexpr score known[] = {
+shown_divergence divergence_named(std::string_view name) {
+  static constexpr shown_divergence known[] = {
       {"Binary-TV", "binary_tv", evidence::log_probs, false},
       {"Binary-KL", "binary_kl", evidence::log_probs, true},
       {"Binary-KL reversed", "binary_kl_reverse", evidence::log_probs, true},
@@ -81,7 +81,8 @@ score score_named(std::string_view name) {
       {"k3", "k3", evidence::log_probs, true},
       {"Given", "precomputed", evidence::given, false},
   };
-  auto const found = std::find_if(std::begin(known), std::end(known), [&](score const& s) { return s.name == name; });
+  auto const found = std::find_if(std::begin(known), std::end(known),
+                                  [&](shown_divergence const& d) { return d.name == name; });
   if (found != std::end(known)) return *found;
   for (std::string_view const own : cppo::divergence_names()) {
     if (own == name) return {own, own, evidence::log_probs, false};
@@ -89,12 +90,13 @@ score score_named(std::string_view name) {
   return {name, name, evidence::log_probs, false};
 }
 
-std::vector<score> scores_to_compare() {
-  return {score_named("binary_tv"), score_named("top_k_tv"), full_tv,
-          score_named("binary_kl"), score_named("top_k_kl"), {"Full KL", "precomputed", evidence::exact_kl, true}};
+std::vector<shown_divergence> divergences_to_compare() {
+  return {divergence_named("binary_tv"), divergence_named("top_k_tv"), full_tv,
+          divergence_named("binary_kl"), divergence_named("top_k_kl"),
+          {"Full KL", "precomputed", evidence::exact_kl, true}};
 }
 
-std::vector<setting> all_settings(score const& measure) {
+std::vector<setting> all_settings(shown_divergence const& measure) {
   std::vector<setting> all;
   all.push_back(make("No trust region", "none", measure));
   all.push_back(clipped("PPO", measure, 0.2, 0.2));
@@ -116,7 +118,7 @@ std::vector<setting> all_settings(score const& measure) {
   return all;
 }
 
-std::vector<setting> chosen_settings(score const& measure, std::vector<std::string> const& regions) {
+std::vector<setting> chosen_settings(shown_divergence const& measure, std::vector<std::string> const& regions) {
   std::vector<setting> chosen;
   for (setting const& s : all_settings(measure)) {
     bool const named = std::find(regions.begin(), regions.end(), s.config.region) != regions.end();

@@ -14,7 +14,7 @@ namespace demo {
 using trainer::evidence;  // `given`: the field "divergence" of the rollout file
 
 /// A divergence as the demo shows it.
-struct score {
+struct shown_divergence {
   std::string_view label;  ///< as shown
   std::string_view name;   ///< one of `cppo::divergence_names()`
   evidence source = evidence::log_probs;
@@ -25,7 +25,7 @@ struct score {
 struct setting {
   std::string label;    ///< as shown
   std::string details;  ///< its parameters
-  score measure;        ///< its divergence
+  shown_divergence measure;        ///< its divergence
   cppo::region_config config;
   bool has_budget = false;
   bool usual = true;     ///< shown where no region is asked for by name
@@ -33,14 +33,14 @@ struct setting {
 };
 
 /// Total variation over the whole vocabulary, lent as precomputed.
-inline constexpr score full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
+inline constexpr shown_divergence full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
 /// The divergence of that name in `cppo::divergence_names()`.
-score score_named(std::string_view name);
+shown_divergence divergence_named(std::string_view name);
 /// The divergences that the last part of the table compares.
-std::vector<score> scores_to_compare();
+std::vector<shown_divergence> divergences_to_compare();
 /// Every setting under a divergence. TRM is defined for KL, so it takes the KL from the same evidence.
-std::vector<setting> all_settings(score const& measure);
+std::vector<setting> all_settings(shown_divergence const& measure);
 /// The settings whose library name is in `regions`; the usual ones if that is empty.
-std::vector<setting> chosen_settings(score const& measure, std::vector<std::string> const& regions);
+std::vector<setting> chosen_settings(shown_divergence const& measure, std::vector<std::string> const& regions);
 
 }  // namespace demo

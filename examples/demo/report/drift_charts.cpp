@@ -13,7 +13,7 @@ namespace {
 
 /// One valid token, with the sums that the library computed.
 struct step {
-  double t, weighted, spent, allowance, threshold;
+  double t, weighted_divergence, drift, allowance, threshold;
   cppo::decision why;
 };
 
@@ -24,7 +24,7 @@ std::vector<step> steps_of(followed const& one) {
   for (std::size_t i = 0; i < x.decision.size(); ++i) {
     if (x.at(i) == cppo::decision::excluded) continue;
     auto const before = static_cast<double>(x.drift[i]);
-    auto const z = static_cast<double>(x.weighted[i]);
+    auto const z = static_cast<double>(x.weighted_divergence[i]);
     steps.push_back({static_cast<double>(steps.size() + 1), z, before + z,
                      *one.what.config.delta + delta_b * static_cast<double>(x.prefix_weight[i]),
                      static_cast<double>(x.threshold[i]), x.at(i)});
@@ -64,14 +64,14 @@ void mark_holes(plot& p, trace const& x, double low, double high, bool named) {
 
 using points = std::vector<std::pair<double, double>>;
 
-/// Drift spent and allowed, and between them what is left and what is overspent.
+/// Drift and allowance, and between them what is left and what is over.
 void draw_drift(plot& p, followed const& one, std::vector<step> const& steps, double top) {
-  points spent, allowed, lower, upper;
+  points drift, allowed, lower, upper;
   for (step const& s : steps) {
-    spent.emplace_back(s.t, s.spent);
+    drift.emplace_back(s.t, s.drift);
     allowed.emplace_back(s.t, s.allowance);
-    lower.emplace_back(s.t, std::min(s.spent, s.allowance));
-    upper.emplace_back(s.t, std::max(s.spent, s.allowance));
+    lower.emplace_back(s.t, std::min(s.drift, s.allowance));
+    upper.emplace_back(s.t, std::max(s.drift, s.allowance));
   }
   if (one.what.has_budget) {
     p.area(lower, allowed, "room");
@@ -79,11 +79,11 @@ void draw_drift(plot& p, followed const& one, std::vector<step> const& steps, do
   }
   mark_holes(p, one.steps, 0.0, top, true);
   if (one.what.has_budget) p.line(allowed, "allowed");
-  p.line(spent, "spent");
+  p.line(drift, "drift");
 }
 
 std::string drift_chart(followed const& one, std::vector<step> const& steps) {
-  double most = steps.back().spent;
+  double most = steps.back().drift;
   if (one.what.has_budget) most = std::max(most, steps.back().allowance);
   double const top = 1.06 * most;
   plot p(0.0, static_cast<double>(steps.size()) + 1.0, 0.0, top);
@@ -91,20 +91,20 @@ std::string drift_chart(followed const& one, std::vector<step> const& steps) {
   time_axis(p, steps);
   draw_drift(p, one, steps, top);
   step const& end = steps.back();
-  bool const above = !one.what.has_budget || end.spent > end.allowance;
-  p.note(end.t, end.spent, "spent", above ? "end up" : "end below");
+  bool const above = !one.what.has_budget || end.drift > end.allowance;
+  p.note(end.t, end.drift, "drift", above ? "end up" : "end below");
   if (one.what.has_budget)
     p.note(end.t, end.allowance, "allowed", above ? "end below budget-ink" : "end up budget-ink");
   std::string const legend = fmt::format(
-      "<span class=\"item\"><i class=\"stroke spent\"></i>drift spent {}</span>{}", symbol("S", "t"),
+      "<span class=\"item\"><i class=\"stroke drift\"></i>drift {}</span>{}", symbol("S", "t"),
       one.what.has_budget ? fmt::format("<span class=\"item\"><i class=\"stroke allowed\"></i>drift allowed "
                                         "\u03b4 + {}\u00b7{}</span>"
                                         "<span class=\"item\"><i class=\"swatch room\"></i>room left</span>"
-                                        "<span class=\"item\"><i class=\"swatch over\"></i>overspent</span>",
+                                        "<span class=\"item\"><i class=\"swatch over\"></i>over the budget</span>",
                                         symbol("\u03b4", "b"), symbol("W", "t\u22121"))
                           : std::string());
   return p.html(legend, "token t of the response; dotted: holes, which take no position",
-                fmt::format("Drift spent along the response ends at {}", figure(end.spent)));
+                fmt::format("The drift along the response ends at {}", figure(end.drift)));
 }
 
 /// What the marks of the second chart mean, for those that occur in it.
@@ -124,8 +124,8 @@ points draw_decisions(plot& p, std::vector<step> const& steps) {
   points threshold;
   for (step const& s : steps) {
     std::string const style = appearance_of(s.why).style;
-    p.stem(s.t, 0.0, s.weighted, "stem " + style);
-    if (s.why > cppo::decision::kept_toward) p.dot(s.t, s.weighted, "dot " + style);
+    p.stem(s.t, 0.0, s.weighted_divergence, "stem " + style);
+    if (s.why > cppo::decision::kept_toward) p.dot(s.t, s.weighted_divergence, "dot " + style);
     if (s.threshold < 900.0) {
       threshold.emplace_back(s.t - 0.5, s.threshold);
       threshold.emplace_back(s.t + 0.5, s.threshold);
@@ -138,7 +138,7 @@ std::string decision_chart(followed const& one, std::vector<step> const& steps) 
   double high = 0.0;
   double low = 0.0;
   for (step const& s : steps) {
-    high = std::max(high, s.weighted);
+    high = std::max(high, s.weighted_divergence);
     if (s.threshold < 900.0) {
       low = std::min(low, s.threshold);
       high = std::max(high, s.threshold);
@@ -155,7 +155,7 @@ std::string decision_chart(followed const& one, std::vector<step> const& steps) 
   if (bottom > 1.05 * low) {
     p.note(0.0, bottom, fmt::format("the limit goes down to \u2212{}", figure(-low)), "clipped");
   }
-  std::string legend = fmt::format("<span class=\"item\">weighted drift {}\u00b7{} of each token</span>",
+  std::string legend = fmt::format("<span class=\"item\">weighted divergence {}\u00b7{} of each token</span>",
                                    symbol("w", "t"), symbol("D", "t"));
   if (!threshold.empty()) {
     legend += fmt::format("<span class=\"item\"><i class=\"stroke limit\"></i>its limit {}</span>", symbol("c", "t"));
@@ -182,7 +182,7 @@ appearance appearance_of(cppo::decision d) {
 
 std::string drift_charts(followed const& one) {
   std::vector<step> const steps = steps_of(one);
-  if (steps.empty() || steps.back().spent <= 0.0) return "<p>This response has no drift to show.</p>";
+  if (steps.empty() || steps.back().drift <= 0.0) return "<p>This response has no drift to show.</p>";
   std::string out = drift_chart(one, steps) + decision_chart(one, steps);
   if (one.what.has_budget) {
     out += "<p class=\"key\">The limit is the smaller of \u03b4 and what the prefix has left. Where it is below zero, "

@@ -63,7 +63,7 @@ std::string findings(study const& s) {
       text +=
           fmt::format("In the last column the mean drift of {} is {} the fixed budget of {} per token{}. ",
                       figure(drift), over ? "above" : "below", figure(budget),
-                      over ? ": the average response overspends it, and from there on every token that moves further "
+                      over ? ": the average response goes beyond it, and from there on every token that moves further "
                              "away is masked"
                            : ", and only stretches that drift more than that meet it");
     }

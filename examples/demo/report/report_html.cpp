@@ -32,7 +32,7 @@ std::string head(study const& s, provenance const& from, training const* trained
   out +=
       fmt::format("A language model wrote {} responses and is now trained on them. With every update the policy that "
                   "learns moves away from the one that wrote. A <em>trust region</em> decides, token by token, "
-                  "which updates still count. Here {} trust region{} judge{} the same {} tokens{}.</p>",
+                  "which updates still count. Here {} trust region{} decide{} about the same {} tokens{}.</p>",
                   first.responses, first.rows.size(), first.rows.size() == 1 ? "" : "s",
                   first.rows.size() == 1 ? "s" : "", grouped(first.drift.counts.tokens),
                   !dated                 ? ""
@@ -56,7 +56,7 @@ std::string terms() {
       "the token that was sampled, |\u03c0\u2009\u2212\u2009\u03bc|, between 0 and 1.</dd></div>"
       "<div><dt>Masked</dt><dd>A masked token gives no gradient. PPO, DPPO and CPPO never mask a token whose update "
       "leads back toward \u03bc; TRM keeps or drops whole responses.</dd></div>"
-      "<div><dt>Prefix budget</dt><dd>CPPO also adds up the drift already spent, {} = \u03a3 {}\u00b7{}, and masks a "
+      "<div><dt>Prefix budget</dt><dd>CPPO also adds up the drift so far, {} = \u03a3 {}\u00b7{}, and masks a "
       "token "
       "that takes the sum past \u03b4 + {}\u00b7{}. Early drift weighs more: {} falls from 1 to 0.8.</dd></div></dl>",
       symbol("D", "t"), symbol("S", "t"), symbol("w", "j"), symbol("D", "j"), symbol("\u03b4", "b"),

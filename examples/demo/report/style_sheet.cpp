@@ -83,7 +83,7 @@ th small{color:var(--soft);font-size:12px}
 .xt,.yt,.note{position:absolute;font-size:12px;line-height:1;color:var(--soft);white-space:nowrap;font-variant-numeric:tabular-nums}
 .xt{top:100%;transform:translate(-50%,8px)}
 .yt{right:100%;transform:translate(-10px,-50%)}
-.area .spent{stroke:var(--ink);stroke-width:2;stroke-linejoin:round}
+.area .drift{stroke:var(--ink);stroke-width:2;stroke-linejoin:round}
 .area .allowed{stroke:var(--budget);stroke-width:2;stroke-dasharray:6 4}
 .area .limit{stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}
 .area .room{fill:var(--grid)}.area .over{fill:var(--over)}

@@ -157,7 +157,7 @@ std::string verdict(trainer::story_verdict const& v) {
 
 std::string story(training const& t, std::string const& label, std::string const& text) {
   return fmt::format("<figure class=\"tale\"><figcaption><b>{}</b> {}</figcaption><blockquote>{}</blockquote></figure>",
-                     escaped(label), verdict(trainer::judge(text, t.dictionary)), spelled_out(text));
+                     escaped(label), verdict(trainer::verdict_on(text, t.dictionary)), spelled_out(text));
 }
 
 std::string stories(training const& t, std::vector<training_summary> const& all) {

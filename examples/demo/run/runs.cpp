@@ -60,7 +60,8 @@ outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setti
 trace follow(std::vector<rollout> const& rollouts, std::size_t which, int updates, setting const& s) {
   lent_batch const batch(rollouts, {which}, updates, s.measure.source);
   trace t;
-  for (auto* column : {&t.divergence, &t.weight, &t.weighted, &t.drift, &t.prefix_weight, &t.threshold, &t.gate}) {
+  for (auto* column : {&t.divergence, &t.weight, &t.weighted_divergence, &t.drift, &t.prefix_weight, &t.threshold,
+                       &t.gate}) {
     column->resize(batch.slots());
   }
   t.decision.resize(batch.slots());
@@ -68,7 +69,7 @@ trace follow(std::vector<rollout> const& rollouts, std::size_t which, int update
              {.gate = t.gate,
               .trace = {.divergence = t.divergence,
                         .weight = t.weight,
-                        .weighted_divergence = t.weighted,
+                        .weighted_divergence = t.weighted_divergence,
                         .prefix_drift = t.drift,
                         .prefix_weight = t.prefix_weight,
                         .threshold = t.threshold,

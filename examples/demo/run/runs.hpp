@@ -17,7 +17,7 @@ struct outcome {
 
 /// All that was recorded of the tokens of one response: one entry a slot, holes included.
 struct trace {
-  std::vector<float> divergence, weight, weighted, drift, prefix_weight, threshold, gate;
+  std::vector<float> divergence, weight, weighted_divergence, drift, prefix_weight, threshold, gate;
   std::vector<std::uint8_t> decision;
   cppo::report report;
   cppo::decision at(std::size_t i) const { return static_cast<cppo::decision>(decision[i]); }

@@ -14,8 +14,8 @@ namespace demo {
 namespace {
 
 /// The divergence to use. Precomputed is the field "divergence", or else the exact total variation, if it is recorded.
-score measure_of(std::vector<rollout> const& rollouts, question const& q) {
-  score const asked = score_named(q.divergence.empty() ? "binary_tv" : q.divergence);
+shown_divergence measure_of(std::vector<rollout> const& rollouts, question const& q) {
+  shown_divergence const asked = divergence_named(q.divergence.empty() ? "binary_tv" : q.divergence);
   if (asked.source != evidence::given) return asked;
   bool const has_field =
       std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
@@ -24,7 +24,7 @@ score measure_of(std::vector<rollout> const& rollouts, question const& q) {
 
 /// The numbers of updates to show: those asked for, each of which must be there; else all that have what `source`
 /// needs.
-std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question const& q, score const& measure) {
+std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question const& q, shown_divergence const& measure) {
   std::vector<int> known;
   for (int const updates : known_updates(rollouts)) {
     if (!having(rollouts, updates, measure.source).empty()) known.push_back(updates);
@@ -47,8 +47,8 @@ std::vector<int> stalenesses(std::vector<rollout> const& rollouts, question cons
 }
 
 /// The first of these numbers of updates after which a response lacks what `s` reads.
-std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int> const& ages, score const& measure,
-                           setting const& s) {
+std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int> const& ages,
+                           shown_divergence const& measure, setting const& s) {
   for (int const updates : ages) {
     auto const members = having(rollouts, updates, measure.source);
     auto const able = having(rollouts, updates, s.measure.source);
@@ -76,7 +76,7 @@ std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std:
   return shown;
 }
 
-block block_at(std::vector<rollout> const& rollouts, int updates, score const& measure,
+block block_at(std::vector<rollout> const& rollouts, int updates, shown_divergence const& measure,
                std::vector<setting> const& shown) {
   block b;
   b.updates = updates;
@@ -104,7 +104,7 @@ comparison compare_at(std::vector<rollout> const& rollouts, int updates, questio
   }
   c.responses = members.size();
   if (members.empty()) return c;
-  for (score const& measure : scores_to_compare()) {
+  for (shown_divergence const& measure : divergences_to_compare()) {
     auto const able = having(rollouts, updates, measure.source);
     if (!std::includes(able.begin(), able.end(), members.begin(), members.end())) continue;
     lent_batch const batch(rollouts, members, updates, measure.source);
@@ -136,7 +136,7 @@ setting setting_to_follow(std::vector<setting> const& chosen) {
 
 /// The rollout that the user names by its line, one of `members`.
 std::size_t wanted_rollout(std::vector<rollout> const& rollouts, std::vector<std::size_t> const& members, long line,
-                           score const& measure, int updates) {
+                           shown_divergence const& measure, int updates) {
   auto const same = [&](rollout const& r) { return r.line == line; };
   auto const found = std::find_if(rollouts.begin(), rollouts.end(), same);
   if (found == rollouts.end()) {
@@ -150,8 +150,8 @@ std::size_t wanted_rollout(std::vector<rollout> const& rollouts, std::vector<std
   return which;
 }
 
-followed follow_one(std::vector<rollout> const& rollouts, int updates, score const& measure, setting const& s,
-                    question const& q) {
+followed follow_one(std::vector<rollout> const& rollouts, int updates, shown_divergence const& measure,
+                    setting const& s, question const& q) {
   followed f;
   f.updates = updates;
   f.what = s;

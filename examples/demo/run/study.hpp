@@ -26,7 +26,7 @@ struct block {
 /// The same trust regions under several divergences, on the responses that have them all.
 struct comparison {
   struct row {
-    score measure;
+    shown_divergence measure;
     std::vector<outcome> outcomes;  ///< in the order of `regions`
   };
   int updates = 0;
@@ -47,7 +47,7 @@ struct followed {
 
 /// All results.
 struct study {
-  score measure;
+  shown_divergence measure;
   std::vector<block> blocks;
   std::vector<std::string> left_out;  ///< usual regions that are not shown: a response lacks a field for them
   std::vector<comparison> comparisons;

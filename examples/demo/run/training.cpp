@@ -19,8 +19,8 @@ constexpr std::uint64_t story_seed = 20260610;
 
 /// The divergence to train with. Precomputed is the total variation over the whole vocabulary, which the trainer
 /// computes.
-score measure_to_train(training_request const& asked) {
-  score const measure = score_named(asked.divergence.empty() ? "binary_tv" : asked.divergence);
+shown_divergence measure_to_train(training_request const& asked) {
+  shown_divergence const measure = divergence_named(asked.divergence.empty() ? "binary_tv" : asked.divergence);
   return measure.source == evidence::given ? full_tv : measure;
 }
 

@@ -48,7 +48,7 @@ struct training_progress {
 /// All runs, seed by seed.
 struct training {
   training_request asked;
-  score measure;
+  shown_divergence measure;
   std::vector<setting> settings;
   std::vector<training_run> runs;
   trainer::learning_options options;  ///< sizes that all runs share

@@ -74,7 +74,7 @@ inline constexpr index_t longest_response = index_t{1} << 48;
 
 /// True if the sum is so far from overflow that the sums of a piece and of its tokens can be added.
 constexpr bool can_add_to(exact_sum const& s) noexcept {
-  constexpr index_t most = index_t{1} << 60;  // 2^35 tokens of the largest score
+  constexpr index_t most = index_t{1} << 60;  // 2^35 tokens of the largest divergence
   return s.high >= -most && s.high <= most && s.low >= -most && s.low <= most;
 }
 constexpr bool can_add_to(prefix_sums const& s) noexcept {
@@ -84,9 +84,10 @@ constexpr bool can_add_to(prefix_sums const& s) noexcept {
 /// True if totals of a response, and the sums before a piece of it, contradict neither themselves nor each other.
 constexpr bool can_be(response_summary const& whole, prefix_sums const& before) noexcept {
   bool const counts = before.count >= 0 && before.count <= whole.length && whole.length <= longest_response;
-  bool const scores = whole.max_divergence >= -max_score && whole.max_divergence <= max_score;
+  bool const divergences = whole.max_divergence >= -divergence_limit && whole.max_divergence <= divergence_limit;
   bool const sums = can_add_to(whole.divergence_sum) && can_add_to(before);
-  return counts && scores && sums && whole.delta_b >= 0.0 && whole.delta_b <= max_score && whole.bad_tokens >= 0;
+  bool const budget = whole.delta_b >= 0.0 && whole.delta_b <= divergence_limit;
+  return counts && divergences && sums && budget && whole.bad_tokens >= 0;
 }
 
 /// Takes carries and totals, one each per piece, if they can belong together. `prepare` checks that they cover the

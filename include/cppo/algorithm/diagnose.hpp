@@ -23,16 +23,16 @@ constexpr bool one_sided(side_counts const& all, side_counts const& unlikely, in
   return enough && almost_all(all.*side, all.all) && almost_all(unlikely.*side, unlikely.all);
 }
 
-/// Finds log-probs that are missing. The sums over all other tokens are left in `s.sound`.
+/// Finds log-probs that are missing. `s.compared` then holds the sums over all other tokens.
 inline void find_zeros(batch_diagnosis& d, diagnosis_sums& s) noexcept {
-  token_sums all = s.sound;
+  token_sums all = s.compared;
   all.take(s.without_mu);
   // Under top-p, a token that is the only one left has log mu = 0.
   bool const truncated = one_sided(all.tokens, all.unlikely, &side_counts::below);
   if (are_missing(truncated ? s.without_mu_half : d.rollout_zeros, d)) d.add(finding::rollout_zeros, d.rollout_zeros);
-  else s.sound = all;
+  else s.compared = all;
   if (are_missing(d.log_prob_zeros, d)) d.add(finding::log_prob_zeros, d.log_prob_zeros);
-  else s.sound.take(s.without_pi);
+  else s.compared.take(s.without_pi);
   bool const nothing_else = d.zeros_on_both_sides == s.finite && s.finite >= 64;
   bool const in_runs = s.zero_neighbours > 16 * s.zero_borders &&
                        stands_in_runs(s.finite, d.zeros_on_both_sides, s.zero_neighbours);
@@ -72,7 +72,7 @@ inline void conclude(batch_diagnosis& d, diagnosis_sums& s, bool exchanged) noex
   bool const replaced = s.responses.too_many();
   d.replaced = replaced ? s.responses.replaced_all : 0;
   find(replaced, finding::partly_replaced, d.replaced);
-  find_relations(d, s.sound);
+  find_relations(d, s.compared);
   find(d.tokens > 0 && d.nonzero_advantages == 0, finding::zero_advantages, d.tokens);
 }
 
@@ -80,12 +80,12 @@ inline void conclude(batch_diagnosis& d, diagnosis_sums& s, bool exchanged) noex
 inline void show(batch_diagnosis& d, diagnosis_sums const& s) noexcept {
   if (s.finite > 0) d.mean_abs_log_ratio = s.gap / static_cast<double>(s.finite);
   for (int k = 0; k < 2; ++k) {
-    d.shifted_gap[k] = s.sound.pairs > 0 ? s.sound.shifted[k] / static_cast<double>(s.sound.pairs) : 0.0;
+    d.shifted_gap[k] = s.compared.pairs > 0 ? s.compared.shifted[k] / static_cast<double>(s.compared.pairs) : 0.0;
   }
-  deviation_from_one const ratios = s.sound.ratios();
+  deviation_from_one const ratios = s.compared.ratios();
   if (ratios.n > 0) d.mean_ratio = 1.0 + ratios.sum / static_cast<double>(ratios.n);
   d.ratio_errors = ratios.errors();
-  d.inverse_errors = s.sound.inverse.errors();
+  d.inverse_errors = s.compared.inverse.errors();
 }
 
 /// Goes through a batch and diagnoses it.
@@ -114,8 +114,8 @@ class diagnosis {
                          number(argument::advantage, b, i, active)};
       if (layout_.on()) watch_layout(b, i, {active == 1, t.advantage});
       if (active != 1) continue;
-      bool const sound = count(t, inspect_token(batch_, range_, b, i), b, i);
-      if (sound) {
+      bool const comparable = count(t, inspect_token(batch_, range_, b, i), b, i);
+      if (comparable) {
         s_.see(t, has_last ? &last : nullptr);
         ++with_peaked;
         with_peaked_same += t.same() ? 1 : 0;
@@ -123,7 +123,7 @@ class diagnosis {
         same += t.same() && !t.peaked() ? 1 : 0;
       }
       last = t;
-      has_last = sound;
+      has_last = comparable;
     }
     s_.responses.see(all, same, with_peaked, with_peaked == with_peaked_same);
   }
@@ -153,10 +153,10 @@ class diagnosis {
   }
   /// The count to which a token with bad input is added: that of the worst of its faults.
   index_t* worst(index_t b, index_t i) noexcept {
-    auto const sound_in = [&](Real low, Real high) { return inspect_token(batch_, {low, high}, b, i).ok(); };
+    auto const valid_in = [&](Real low, Real high) { return inspect_token(batch_, {low, high}, b, i).ok(); };
     Real const most = special<Real>::largest;
-    if (!sound_in(-most, most)) return &d_.not_finite;
-    return sound_in(range_.low, most) ? &d_.positive : &d_.too_low;
+    if (!valid_in(-most, most)) return &d_.not_finite;
+    return valid_in(range_.low, most) ? &d_.positive : &d_.too_low;
   }
 
   rollout_batch_view<Real> const& batch_;

@@ -122,7 +122,7 @@ struct response_sums {
 
 /// All that is added up on the way through a batch.
 struct diagnosis_sums {
-  token_sums sound, without_mu, without_pi;  ///< each token in one of them
+  token_sums compared, without_mu, without_pi;  ///< each token in one of them
   index_t without_mu_half = 0;               ///< tokens without mu whose pi is below a half
   double gap = 0.0;
   index_t finite = 0, same_unpeaked = 0;
@@ -136,13 +136,13 @@ struct diagnosis_sums {
     same_unpeaked += t.same() && !t.peaked() ? 1 : 0;
     bool const no_mu = lacks(t.mu, t.pi), no_pi = lacks(t.pi, t.mu);
     without_mu_half += no_mu && t.pi < log_of_half ? 1 : 0;
-    (no_mu ? without_mu : no_pi ? without_pi : sound).see(t);
+    (no_mu ? without_mu : no_pi ? without_pi : compared).see(t);
     if (before == nullptr) return;
     bool const either = t.zeros() != before->zeros();
     zero_neighbours += t.zeros() && before->zeros() ? 1 : 0;
     zero_borders += either && t.peaked() && before->peaked() ? 1 : 0;
     bool const whole = !no_mu && !no_pi && !lacks(before->mu, before->pi) && !lacks(before->pi, before->mu);
-    if (whole) sound.see_pair(*before, t);
+    if (whole) compared.see_pair(*before, t);
   }
 };
 

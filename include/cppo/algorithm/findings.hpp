@@ -104,7 +104,7 @@ constexpr std::string_view sentence(finding f) noexcept {
   return "";
 }
 
-/// A finding, and how many active tokens it accounts for.
+/// A finding, and how many active tokens it explains.
 struct ranked_finding {
   finding what = finding{};  ///< what was found
   index_t tokens = 0;        ///< how many tokens show it, and do not show because of another finding
@@ -139,15 +139,15 @@ struct batch_diagnosis {
   constexpr bool has(finding f) const noexcept { return (findings & static_cast<unsigned>(f)) != 0U; }
   /// True if nothing was found.
   constexpr bool clean() const noexcept { return findings == 0U; }
-  /// The findings, the one that accounts for most tokens first; of equal ones the cause before what follows from it.
-  /// Tokens that one finding accounts for, such as those with missing log-probs, are left out of the search for the
-  /// next.
+  /// The findings, sorted: the more tokens a finding explains, the earlier it stands. Of two that explain as many, a
+  /// cause stands before its consequences. What one finding explains is not searched for others: tokens whose log-probs
+  /// are missing, say, are no sign of a mean ratio that is too high.
   constexpr std::span<ranked_finding const> ranked() const noexcept {
     return {ranked_, static_cast<std::size_t>(count_)};
   }
 
-  /// Adds a finding after those that account for more tokens. `add_first` puts it before those that account for as
-  /// many, `add` after them. Used by `diagnose`.
+  /// Adds a finding after those that explain more tokens. `add_first` puts it before those that explain as many, `add`
+  /// after them. Used by `diagnose`.
   /// @{
   constexpr void add(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens); }
   constexpr void add_first(finding f, index_t its_tokens) noexcept { insert(f, its_tokens, its_tokens + 1); }

@@ -102,7 +102,7 @@ status summarize_piece(rollout_batch_view<Real> const& batch, Region const& regi
     if (!counts) continue;
     if constexpr (detail::needs_divergences<Region>) {
       top_k_row<Real> lists;
-      Real const d = what == detail::slot::bad ? static_cast<Real>(max_score)
+      Real const d = what == detail::slot::bad ? static_cast<Real>(divergence_limit)
                                                : detail::load_token(t, b, i, lists).divergence().raw();
       if constexpr (any(Region::needed, needs::response)) detail::observe(s, d);
       else ++s.length;
@@ -240,10 +240,11 @@ status plan_response(rollout_batch_view<Real> const& batch, Region const& region
 
 }  // namespace detail
 
-/// All passes before the last, in one process: piece `b` belongs to response `response_of[b]` (0 ... responses - 1),
-/// and those of a response follow each other as `order_of` says: any numbers, none twice. Pieces may lie in any order.
-/// Checked before a token is read: both spans, in O(pieces) and a sort of the pieces. What is wrong is the plan's
-/// `outcome`. Memory: O(pieces), whatever `responses` is, and the divergences of a response where its budget is found.
+/// Makes all passes over a batch of pieces but the last, where one process has all pieces. Piece `b` belongs to
+/// response `response_of[b]` (0 ... responses - 1). The pieces of a response follow each other by rising `order_of[b]`:
+/// any numbers, but none twice in a response. In the batch, pieces may lie in any order. Both spans are checked before
+/// a token is read; the plan's `outcome` says what is wrong. Cost of the check: a sort of the pieces. Memory:
+/// O(pieces), whatever `responses` is, and the divergences of one response at a time where a budget needs them.
 template <class Real, trust_region_like Region>
 piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& region,
                        std::span<index_t const> response_of, std::span<index_t const> order_of, index_t responses,

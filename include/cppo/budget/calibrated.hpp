@@ -29,12 +29,13 @@ class calibrated_budget_t {
     calibration const& c = calibration_;
     double const ceiling = floor_ * c.ceiling_factor;
     return detail::first_fault({
-        {floor_ >= 0.0 && floor_ <= max_score, "calibrated_budget(floor, ...)", floor_,
+        {floor_ >= 0.0 && floor_ <= divergence_limit, "calibrated_budget(floor, ...)", floor_,
          "in [0, 1000]: it is the delta_b of calibrated_cppo"},
         {c.quantile >= 0.0 && c.quantile <= 1.0, "calibration::quantile", c.quantile, "in [0, 1]: 0.9 is the paper's"},
-        {c.scale >= 0.0 && c.scale <= max_score, "calibration::scale", c.scale, "in [0, 1000]: 1 is the paper's"},
+        {c.scale >= 0.0 && c.scale <= divergence_limit, "calibration::scale", c.scale,
+         "in [0, 1000]: 1 is the paper's"},
         {c.ceiling_factor >= 1.0, "calibration::ceiling_factor", c.ceiling_factor, "1 or more: 2 is the paper's"},
-        {ceiling <= max_score, "calibration::ceiling_factor times the floor", ceiling,
+        {ceiling <= divergence_limit, "calibration::ceiling_factor times the floor", ceiling,
          "at most 1000: lower the floor or the factor"}});
   }
   /// delta_b of a response.

@@ -15,7 +15,7 @@ class fixed_budget_t {
   explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
   /// Checks that delta_b is in [0, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return {delta_b_ >= 0.0 && delta_b_ <= max_score, "fixed_budget(delta_b)", delta_b_,
+    return {delta_b_ >= 0.0 && delta_b_ <= divergence_limit, "fixed_budget(delta_b)", delta_b_,
             "in [0, 1000]: 0 leaves a prefix only the initial slack delta"};
   }
   /// True if no mean of D can exceed delta_b, where no D is above `largest`.

@@ -219,9 +219,9 @@ class rollout_batch_view {
 /// `rollout_batch(padded(B, T), log_prob(pi), rollout_log_prob(mu), advantage(a), response_mask(m))`.
 ///
 /// `log_prob`, `rollout_log_prob` and `advantage` are required. A bare pointer is read in the layout's own order, a
-/// view with its own strides. An extent that is known must be the layout's; the call that uses the batch reports one
-/// that is not, before it writes. The batch keeps pointers: what is lent must outlive it, and a temporary that owns its
-/// elements does not compile.
+/// view with its own strides. A buffer that knows its extents must have those of the layout; if not, the call that uses
+/// the batch is refused. The batch keeps pointers: what is lent must outlive it, and a temporary that owns its elements
+/// does not compile.
 template <class... Named>
   requires(detail::is_named<Named> && ...)
 constexpr auto rollout_batch(layout const& shape, Named const&... named) noexcept {

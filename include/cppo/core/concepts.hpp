@@ -54,7 +54,7 @@ concept largest_fits = names_largest<D> || !requires(D& d) { d.largest(); };
 template <class D>
 constexpr double largest_divergence(D const& d) noexcept {
   if constexpr (names_largest<D>) return d.largest();
-  else return max_score;
+  else return divergence_limit;
 }
 
 /// What a part needs; `none` if it declares nothing.
@@ -86,11 +86,12 @@ consteval lent_inputs lent_to() noexcept {
 // The lanes on which parts are checked, and the functions that make the compiler check the parts' bodies.
 template <class M>
 using mask_probe = lane<probe_register<needs_of<M>, lent_to<M>(), divergence_is::known>>;
-/// A mask's excess may ask for S and W as numbers, whether the mask declares so or not.
+/// The lane on which a mask's `excess` is checked. It may ask for S and W as numbers even if the mask does not declare
+/// `needs::prefix_values`.
 template <class M>
 using excess_probe = lane<probe_register<needs_of<M> | needs::prefix_values, lent_to<M>(), divergence_is::known>>;
 template <class D>
-using score_probe = lane<probe_register<needs::none, lent_to<D>(), divergence_is::unknown>>;
+using divergence_probe = lane<probe_register<needs::none, lent_to<D>(), divergence_is::unknown>>;
 /// The lane for parts that see no token: weights, gates, and divergences of two numbers.
 using plain_probe = lane<probe_register<needs::none, lent_inputs::none, divergence_is::unknown>>;
 
@@ -127,13 +128,13 @@ concept excess_fits = !requires(M& m, token<excess_probe<M>> const& t) { m.exces
   { detail::ask_excess(m, t) } -> std::same_as<excess_probe<M>>;
 };
 template <class D>
-concept scores_tokens = requires(D const& d, token<score_probe<D>> const& t) {
+concept measures_tokens = requires(D const& d, token<divergence_probe<D>> const& t) {
   d.at(t);
-  { detail::ask_at(d, t) } -> std::same_as<score_probe<D>>;
+  { detail::ask_at(d, t) } -> std::same_as<divergence_probe<D>>;
 };
 /// `at` is used where a divergence has both.
 template <class D>
-concept scores_numbers = !requires(D const& d, token<score_probe<D>> const& t) { d.at(t); } &&
+concept measures_numbers = !requires(D const& d, token<divergence_probe<D>> const& t) { d.at(t); } &&
                          requires(D const& d, plain_probe x) {
   d.between(x, x);
   { detail::ask_between(d, x, x) } -> std::same_as<plain_probe>;
@@ -155,7 +156,7 @@ concept token_mask = detail::mask_not_number<M> &&
 /// `at(token)`, which may ask for the inputs and what follows from them alone.
 template <class D>
 concept divergence_score = detail::trivially_copyable_value<D> &&
-                           (detail::scores_tokens<D> || detail::scores_numbers<D>) &&
+                           (detail::measures_tokens<D> || detail::measures_numbers<D>) &&
                            detail::members_fit<D> &&
                            detail::largest_fits<D>;
 
@@ -203,8 +204,8 @@ concept budget = detail::trivially_copyable_value<B> && detail::members_fit<B> &
   { detail::ask_resolve(b, s) } -> std::convertible_to<double>;
 };
 
-/// A gate: the share g(x) of the update that survives at excess x >= 0. g(x) = 1 for x <= 1, non-increasing, and x g(x)
-/// <= 1 beyond. [App. C]
+/// A gate: the share g(x) of the update that survives at excess x >= 0. g(x) = 1 for x <= 1; for x > 1, g does not rise
+/// and x g(x) <= 1. [App. C]
 template <class G>
 concept gate = detail::trivially_copyable_value<G> && detail::members_fit<G> &&
                requires(G const& g, detail::plain_probe x) {
@@ -235,7 +236,7 @@ constexpr void each_input(P const& p, F const& f) {
 
 /// D of a token, on one lane or many.
 template <class D, class V>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V score(D const& d, token<V> const& t) noexcept {
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence_of(D const& d, token<V> const& t) noexcept {
   if constexpr (requires { d.at(t); }) return d.at(t);
   else return d.between(t.log_prob(), t.rollout_log_prob());
 }
@@ -248,7 +249,7 @@ CPPO_HOST_DEVICE constexpr auto schedule_for(W const& w, index_t length) noexcep
 }
 /// True if the divergence can be evaluated on V. Top-K divergences exist for one token at a time.
 template <class D, class V>
-concept scores_on =
+concept measures_on =
     requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };
 
 }  // namespace detail

@@ -10,13 +10,14 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// The limit of scores and budgets: |D_t|, delta and delta_b never exceed it. An infinite divergence counts as 1000.
-inline constexpr double max_score = 1000.0;
+/// The limit of divergences, thresholds and budgets: |D_t|, delta and delta_b never exceed it. An infinite divergence
+/// counts as 1000.
+inline constexpr double divergence_limit = 1000.0;
 
 namespace detail {
 /// Checks that a threshold on divergences is in [2^-126, 1000], which makes it a normal number as a float too.
 CPPO_HOST_DEVICE constexpr parameter_check threshold_check(double delta, char const* name) noexcept {
-  return {delta >= 0x1p-126 && delta <= max_score, name, delta,
+  return {delta >= 0x1p-126 && delta <= divergence_limit, name, delta,
           "in [2^-126, 1000]: to keep no token write keep_none in its place, to keep all keep_all"};
 }
 }  // namespace detail
@@ -83,7 +84,7 @@ CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
 /// x brought into [-1000, 1000]. NaN counts as 1000.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {
-  return max(min(x, V(max_score)), V(-max_score));
+  return max(min(x, V(divergence_limit)), V(-divergence_limit));
 }
 
 }  // namespace detail

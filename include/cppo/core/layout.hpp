@@ -87,7 +87,7 @@ class layout {
   CPPO_HOST_DEVICE constexpr index_t covered() const noexcept {
     return packed_ && !on_device_ ? end_slot() - first_slot() : elements();
   }
-  /// Number of slots that belong to no response and that a call sets to +0: those of `with_capacity`.
+  /// Number of slots that belong to no response and into which a call writes +0; 0 unless `clears_rest()`.
   CPPO_HOST_DEVICE constexpr index_t spare() const noexcept {
     return clears_rest() ? elements_ - (end_slot() - first_slot()) : 0;
   }
@@ -95,7 +95,7 @@ class layout {
   CPPO_HOST_DEVICE constexpr index_t spare_slot(index_t k) const noexcept {
     return k < first_slot() ? k : k - first_slot() + end_slot();
   }
-  /// True if a call sets slots that belong to no response to +0.
+  /// True if a call writes +0 into the slots of its outputs that belong to no response. `with_capacity(n)` asks for it.
   CPPO_HOST_DEVICE constexpr bool clears_rest() const noexcept { return rest_ == rest::cleared; }
   /// Checks extents and offsets.
   CPPO_ONCE_PER_CALL CPPO_HOST_DEVICE constexpr status check() const noexcept {

@@ -122,9 +122,9 @@ class lane_mask {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane_mask() noexcept {
     if (__builtin_is_constant_evaluated()) raw_ = raw_type{};
   }
-  /// Wraps the backend's own mask.
+  /// A mask of the value that the instruction set has for one, `raw_type`.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr lane_mask(raw_type raw) noexcept : raw_(raw) {}
-  /// The backend's own mask.
+  /// The mask as the instruction set has it.
   CPPO_HOST_DEVICE constexpr raw_type raw() const noexcept { return raw_; }
 
   /// True where both are true.
@@ -166,13 +166,13 @@ class lane {
   /// The same number in every lane, as in `t.ratio() < 1.2`. A bool is refused.
   template <detail::plain_number T>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr lane(T x) noexcept : raw_(ops::broadcast(static_cast<value_type>(x))) {}
-  /// Wraps the backend's own register.
+  /// A lane of the numbers in a register of the instruction set; of a single number, where `size` is 1.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr lane from_raw(register_type raw) noexcept {
     lane r;
     r.raw_ = raw;
     return r;
   }
-  /// The backend's own register.
+  /// The register that holds the numbers.
   CPPO_HOST_DEVICE constexpr register_type raw() const noexcept { return raw_; }
 
   /// IEEE arithmetic, each operation rounded on its own. Comparisons with NaN are false, except `!=`.

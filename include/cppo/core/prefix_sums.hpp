@@ -8,7 +8,7 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// What a prefix of a response has spent and what it was allowed. A commutative monoid under `+` with identity `{}`.
+/// The drift of a prefix of a response, and its allowance. A commutative monoid under `+` with identity `{}`.
 /// [Eq. 8]
 struct prefix_sums {
   exact_sum drift;      ///< S = sum of Z_j = w_j D_j

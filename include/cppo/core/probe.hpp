@@ -1,5 +1,6 @@
 /// @file
-/// The lane on which parts are checked: it computes as a float does, and its type says what a part may ask a token.
+/// The lane type with which the concepts try a part. It computes as a float does; what it refuses to compile is what
+/// the part asks of a token and has not declared.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -29,16 +30,16 @@ struct register_ops<probe_register<Declared, Lent, Known>> : register_ops<float>
 /// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
 struct permitted {
-  static constexpr bool scored = true;
+  static constexpr bool knows_divergence = true;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
 template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct permitted<lane<probe_register<Declared, Lent, Known>>> {
-  static constexpr bool scored = Known == divergence_is::known;
+  static constexpr bool knows_divergence = Known == divergence_is::known;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
-    return scored && (Declared | wanted) == Declared;
+    return knows_divergence && (Declared | wanted) == Declared;
   }
 };
 

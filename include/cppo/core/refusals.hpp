@@ -72,7 +72,7 @@ consteval misuse misuse_of_mask() noexcept {
 
 template <class D>
 consteval misuse misuse_of_divergence() noexcept {
-  using V = score_probe<D>;
+  using V = divergence_probe<D>;
   using U = plain_probe;
   constexpr bool in_floats = requires(D& d, float x) { d.between(x, x); };
   if constexpr (divergence_score<D>) return misuse::none;

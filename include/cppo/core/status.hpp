@@ -1,5 +1,6 @@
 /// @file
-/// How a call ends: a small value that names what went wrong, where, and the remedy. No allocation, no exception.
+/// The status of a call: a small value that says what went wrong, where it did, and what to do about it. No allocation,
+/// no exception.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -85,7 +86,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::token_weight_invalid:
       return "token_weight must be finite where response_mask is 1: recompute it, or mask the token";
     case status_code::top_k_invalid:
-      return "top_k must list log-probs of at most 0 (plus log_prob_tolerance; -inf is sound) where response_mask is "
+      return "top_k must list log-probs of at most 0 (plus log_prob_tolerance; -inf is valid) where response_mask is "
              "1: pass log-softmax values, and id -1 in unused entries";
     case status_code::piece_rejected:
       return "another piece of this response holds bad input, so all its pieces are left out: mask that token";
@@ -126,7 +127,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "memory";
     case status_code::element_type_mismatch:
       return "the buffer has elements of the wrong type: lend outputs as float, double, half or bfloat16 (mask as "
-             "any integer or bool too, trace.decision as any integer), and give borrow a matrix_view of the tensor's "
+             "any integer or bool too, trace.decision as any integer), and give lend a matrix_view of the tensor's "
              "dtype";
     case status_code::arithmetic_relaxed:
       return "arithmetic does not round as IEEE says: compile without -ffast-math and its parts, and set the rounding "
@@ -146,7 +147,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "tensor begins at an address that is no multiple of its elements' size: pass another byte_offset, or a "
              "copy";
     case status_code::not_host_memory:
-      return "tensor lies on a device: pass a copy on the host, or use borrow_on_device and call with on(stream)";
+      return "tensor lies on a device: pass a copy on the host, or use lend_on_device and call with on(stream)";
     case status_code::device_error:
       return "a CUDA call failed and outputs are not valid: pass `count` of the status to cudaGetErrorString";
   }
@@ -173,9 +174,9 @@ struct [[nodiscard]] status {
   index_t token = -1;                    ///< first place: token
   index_t count = 0;                     ///< how many tokens (or places) are affected
   argument other = argument::none;       ///< `output_overlap`: what the argument shares memory with
-  bool has_value = false;                ///< true if there is an offending number
+  bool has_value = false;                ///< true if `value` holds the number that is wrong
   std::uint8_t unused[3] = {};           ///< in place of padding: a status may be copied by its bytes
-  double value = 0.0;                    ///< that number: an input at its first bad place, an option, an extent
+  double value = 0.0;                    ///< the wrong number: an input at its first bad place, an option, an extent
   index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
   char const* name = nullptr;   ///< what is meant where `where` has several: an option, a parameter, a trace's member
   char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted. Both

@@ -20,9 +20,9 @@ class position {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr position(index_t first) noexcept : first_(first) {}
   /// Position of lane k.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t operator[](index_t k) const noexcept { return first_ + k; }
-  /// t as a number.
+  /// t of each lane, as a number that can be computed with.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
-  /// t - 1 as a number, converted once.
+  /// t - 1 of each lane: the subtraction is done in integers, so that only the result is rounded.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept {
     return V::from_raw(V::ops::iota(first_ - 1));
   }
@@ -107,35 +107,35 @@ class token {
 
   /// The divergence D_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V divergence() const noexcept {
-    static_assert(permitted::scored,
+    static_assert(permitted::knows_divergence,
                   "divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return divergence_;
   }
   /// The weight w_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weight() const noexcept {
-    static_assert(permitted::scored,
+    static_assert(permitted::knows_divergence,
                   "weight() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return weight_;
   }
   /// The weighted divergence Z_t = w_t D_t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V weighted_divergence() const noexcept {
-    static_assert(permitted::scored,
+    static_assert(permitted::knows_divergence,
                   "weighted_divergence() is not known yet where a divergence is measured: ask for log-probs, ratio, "
                   "advantage or what is lent, or ask in a mask");
     return weighted_divergence_;
   }
   /// The position t.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr position<V> at() const noexcept {
-    static_assert(permitted::scored,
+    static_assert(permitted::knows_divergence,
                   "at() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return position_;
   }
   /// T, the number of valid tokens of the response.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t length() const noexcept {
-    static_assert(permitted::scored,
+    static_assert(permitted::knows_divergence,
                   "length() is not known yet where a divergence is measured: ask for log-probs, ratio, advantage "
                   "or what is lent, or ask in a mask");
     return response_->length;

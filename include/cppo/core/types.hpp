@@ -50,7 +50,7 @@ enum class decision : std::uint8_t {
   kept_toward = 2,        ///< moves pi back toward mu, kept whatever its size
   masked_ratio = 3,       ///< importance ratio outside its interval
   masked_divergence = 4,  ///< w_t D_t > delta
-  masked_budget = 5,      ///< w_t D_t <= delta, but the prefix has spent its budget [Eq. 8]
+  masked_budget = 5,      ///< w_t D_t <= delta, but its prefix is over the budget [Eq. 8]
   masked_response = 6,    ///< the whole response is out
   masked_other = 7,       ///< a user's own clause
 };

@@ -96,7 +96,7 @@ struct top_k_kl_t {
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
     double const kl = detail::sum_top_k(t, Form).kl;
     // equivalent: differs for -0 alone, which a sum that begins with +0 never is
-    return V(kl > 0.0 ? (kl < max_score ? kl : max_score) : 0.0);
+    return V(kl > 0.0 ? (kl < divergence_limit ? kl : divergence_limit) : 0.0);
   }
 };
 

@@ -77,7 +77,7 @@ class cuda_t {
   /// The workspace, null where there is none yet.
   void* workspace() const noexcept { return owner_ != nullptr ? owner_->data() : lent_; }
 
-  /// Sets p to `bytes` bytes for a call, from the workspace or allocated for this call alone; then `own` becomes true.
+  /// Sets `p` to `bytes` bytes of the workspace; without one, to new memory: `own` is true, and the caller frees it.
   status obtain(std::size_t bytes, void*& p, bool& own) const noexcept {
     own = owner_ == nullptr && lent_ == nullptr;
     cudaError_t e = cudaSuccess;
@@ -138,7 +138,7 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   cudaError_t e = cudaMemcpyAsync(&copy, state, sizeof copy, cudaMemcpyDeviceToHost, executor.stream());
   if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
   if (e != cudaSuccess) return detail::failed(e);
-  if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.diagnostics;
+  if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.report;
   return copy.outcome;
 }
 

@@ -66,12 +66,12 @@ class seq_response : seq_walk<Real> {
         task_.write(b_, i, {});
         continue;
       }
-      decide(s, i, rank, whole, before, sums, outcome.diagnostics);
+      decide(s, i, rank, whole, before, sums, outcome.report);
       ++rank;
     }
     if (task_.reports) {
-      sums.finish(outcome.diagnostics, task_.share_of(whole.length));
-      report_budget(outcome.diagnostics, whole.delta_b);
+      sums.finish(outcome.report, task_.share_of(whole.length));
+      report_budget(outcome.report, whole.delta_b);
     }
     return outcome;
   }
@@ -86,36 +86,36 @@ class seq_response : seq_walk<Real> {
 
   /// Decides and writes one token with the sums before it; then advances the sums, whether it is kept or not.
   constexpr void decide(slot s, index_t i, index_t rank, response_summary const& whole, prefix_sums& before,
-                        report_sums<Real>& sums, report& diagnostics) const {
+                        report_sums<Real>& sums, cppo::report& report) const {
     top_k_row<Real> lists;
     token<V> t = load(s, i, lists);
     bool const by_column = task_.positions == position_convention::padded_column;
     position<V> const at(by_column ? i + 1 : before.count + 1);
     t.set_weight(at, whole, schedule_for(task_.region.weight(), task_.schedule_length(whole.length))(at));
-    Real const extra_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
-    auto const d = decide_token(task_, t, s, extra_weight, task_.scale(whole.length), before, traces_);
+    Real const token_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
+    auto const d = decide_token(task_, t, s, token_weight, task_.scale(whole.length), before, traces_);
     task_.write(b_, i, d.record);
-    if (task_.reports) report_token(d, rank, at[0], whole.length, sums, diagnostics);
+    if (task_.reports) report_token(d, rank, at[0], whole.length, sums, report);
     before = before + prefix_step(t);
   }
 
   /// Adds the token to the report.
   constexpr void report_token(decided_token<Real> const& d, index_t rank, index_t at, index_t length,
-                              report_sums<Real>& sums, report& diagnostics) const {
+                              report_sums<Real>& sums, cppo::report& report) const {
     Real const* term = d.terms;
     sums.each([&](lane_sums<Real>& sum) { sum.add(rank, *term++); });
     double const divergence = static_cast<double>(d.at(sink::divergence));
-    if (rank == 0 || divergence > diagnostics.max_divergence)
-      diagnostics.max_divergence = divergence + 0.0;  // never -0
-    if (static_cast<double>(d.ratio) > diagnostics.max_ratio) diagnostics.max_ratio = static_cast<double>(d.ratio);
-    token_counts<index_t>& counts = diagnostics;
+    if (rank == 0 || divergence > report.max_divergence)
+      report.max_divergence = divergence + 0.0;  // never -0
+    if (static_cast<double>(d.ratio) > report.max_ratio) report.max_ratio = static_cast<double>(d.ratio);
+    token_counts<index_t>& counts = report;
     auto const one = [](index_t& n) { ++n; };
     count_token<typename Region::mask_type>(counts, d);
     each_rarity(counts, d, one);
     task_.each_narrowed(counts, d.record, one);
     int const bin = position_bin(at, task_.schedule_length(length));
-    ++diagnostics.position_tokens[bin];
-    diagnostics.position_masked[bin] += d.kept() ? 0 : 1;
+    ++report.position_tokens[bin];
+    report.position_masked[bin] += d.kept() ? 0 : 1;
   }
 
   task<Real, Region> const& task_;

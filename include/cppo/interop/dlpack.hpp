@@ -75,10 +75,10 @@ struct dl_shape {
 
 }  // namespace detail
 
-/// Borrows a tensor of rank 1, as [1, n], or 2 as a matrix of T, wherever its memory is: for a call on a device, which
-/// checks what it can reach. Otherwise as `borrow`.
+/// Lends a tensor of rank 1, as [1, n], or 2 as a matrix of T, wherever its memory is: for a call on a device, which
+/// checks what it can reach. Otherwise as `lend`.
 template <element T, dl_tensor_like Tensor>
-status borrow_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
+status lend_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
   bool const type_fits = static_cast<int>(tensor.dtype.code) == detail::dl_code<T>() &&
                          static_cast<std::size_t>(tensor.dtype.bits) == 8 * sizeof(T) && tensor.dtype.lanes == 1;
   auto const wrong = [](status_code code, index_t found) { return status{code, argument::tensor, -1, -1, found}; };
@@ -96,15 +96,15 @@ status borrow_on_device(Tensor const& tensor, matrix_view<T>& out) noexcept {
   return {};
 }
 
-/// Borrows a tensor of rank 1, as [1, n], or 2 as a matrix of T. Errors: `element_type_mismatch` if its dtype is not T
+/// Lends a tensor of rank 1, as [1, n], or 2 as a matrix of T. Errors: `element_type_mismatch` if its dtype is not T
 /// with one lane; `bad_tensor` for other ranks, extents below 0, or no shape; `size_overflow` for extents or strides
 /// past 2^62; `null_buffer` if it has elements and no data; `misaligned` if the first element does not lie on a
-/// multiple of its size; `not_host_memory` if the tensor says that it is on a device (see `borrow_on_device`). On an
+/// multiple of its size; `not_host_memory` if the tensor says that it is on a device (see `lend_on_device`). On an
 /// error `out` is left alone. The tensor must outlive the view.
 template <element T, dl_tensor_like Tensor>
-status borrow(Tensor const& tensor, matrix_view<T>& out) noexcept {
+status lend(Tensor const& tensor, matrix_view<T>& out) noexcept {
   if (!detail::host_reads(tensor)) return {status_code::not_host_memory, argument::tensor};
-  return borrow_on_device(tensor, out);
+  return lend_on_device(tensor, out);
 }
 
 }}  // namespace cppo

@@ -29,7 +29,7 @@ struct of_kind {
   static constexpr bool fits = clause_of<M> == K;
 };
 /// Finds the prefix budget, wherever it stands: its sums are needed under a negation too.
-struct prefix_account {
+struct is_prefix_budget {
   static constexpr bool under_negation = true;
   template <class M>
   static constexpr bool fits = clause_of<M> == clause::budget && requires(M const& m) {

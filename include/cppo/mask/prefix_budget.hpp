@@ -1,5 +1,5 @@
 /// @file
-/// The prefix budget: every token is charged for the drift that its prefix has already spent.
+/// The prefix budget: a token is masked if the drift of its prefix exceeds what the prefix is allowed.
 #pragma once
 
 #include <cppo/macros_off.inc>

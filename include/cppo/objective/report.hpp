@@ -1,5 +1,6 @@
 /// @file
-/// The report of a call: counts and sums that add up over micro-batches and ranks. [Fig. 7]
+/// The report of a call: how many tokens were masked and why, and sums of loss, divergence and ratio. [Fig. 7] The
+/// reports of several calls, as of the micro-batches of a step, can be added.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -10,16 +11,18 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// The report of one call, over its valid tokens. `a + b` is the report of both batches together. A report holds only
-/// what adds up; what is divided by counts or a normalizer (the loss, means, shares) is a member function. Counts,
-/// maxima and minima add up exactly. Sums add up to 1e-12 of what their terms amount to if batches are cut between
-/// responses; if responses are cut into pieces, to 2e-6 in float and 1e-12 in double. `report{}` is that of no call and
-/// adds nothing.
+/// The report of one call, over its valid tokens. `a + b` is the report of both batches together; `report{}` is that of
+/// no call and adds nothing. Members hold what can be added. What is divided by counts or a normalizer (the loss,
+/// means, shares) is a member function.
 ///
-/// Sums run over 16 interleaved lanes of each response. A chunk of 256 tokens, at most 16 terms of a lane, is summed in
-/// the arithmetic of the call; chunks are added in double, and lanes in a fixed tree. The sums of 256 responses are
-/// added in order, and so are those of each 256. So the bits are the same on every executor and at every number of
-/// threads.
+/// `a + b` compared with the report of one call for both batches: counts, maxima and minima are the same. A sum differs
+/// by at most 1e-12 of the sum of its terms' magnitudes if the batches hold whole responses; if they hold pieces of
+/// responses, by at most 2e-6 of it in float and 1e-12 in double.
+///
+/// How a sum is formed: the tokens of a response go to 16 lanes in turn. Each chunk of 256 tokens, which is 16 terms a
+/// lane, is summed in the arithmetic of the call; then chunks are added in double, and the lanes in a fixed tree. The
+/// responses are added in order, first within each run of 256 and then run after run. So the bits are the same on every
+/// executor and at every number of threads.
 struct report : token_counts<index_t> {
   static constexpr int bins = 20;  ///< histogram bins over relative position t/T
 
@@ -33,7 +36,7 @@ struct report : token_counts<index_t> {
   /// divided by its T.
   double sum_loss = 0.0;
   double sum_divergence = 0.0;  ///< sum of D_t
-  double sum_weighted = 0.0;    ///< sum of Z_t
+  double sum_weighted_divergence = 0.0;    ///< sum of Z_t
   double sum_gate = 0.0;        ///< sum of gate values (kept tokens count 1)
   double sum_ratio = 0.0;       ///< sum of rho_t, after the clamp
   double sum_k1 = 0.0;          ///< sum of -log rho_t, after the clamp
@@ -75,7 +78,9 @@ struct report : token_counts<index_t> {
   /// Mean of D_t.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return per_token(sum_divergence); }
   /// Mean of the weighted divergence Z_t.
-  CPPO_HOST_DEVICE constexpr double mean_weighted() const noexcept { return per_token(sum_weighted); }
+  CPPO_HOST_DEVICE constexpr double mean_weighted_divergence() const noexcept {
+    return per_token(sum_weighted_divergence);
+  }
   /// Mean of rho_t, after the clamp.
   CPPO_HOST_DEVICE constexpr double mean_ratio() const noexcept { return per_token(sum_ratio); }
   /// Mean of the gate values.
@@ -112,7 +117,7 @@ struct report : token_counts<index_t> {
   CPPO_HOST_DEVICE static constexpr void each_sum(F const& f, Reports&... of) {
     f("sum_loss", of.sum_loss...);
     f("sum_divergence", of.sum_divergence...);
-    f("sum_weighted", of.sum_weighted...);
+    f("sum_weighted_divergence", of.sum_weighted_divergence...);
     f("sum_gate", of.sum_gate...);
     f("sum_ratio", of.sum_ratio...);
     f("sum_k1", of.sum_k1...);
@@ -187,7 +192,7 @@ CPPO_HOST_DEVICE constexpr void put_sums(report& r, double const (&total)[report
   auto const of = [&total](report_term t) { return total[static_cast<int>(t)]; };
   r.sum_loss = of(report_term::loss) / share;
   r.sum_divergence = of(report_term::divergence);
-  r.sum_weighted = of(report_term::weighted_divergence);
+  r.sum_weighted_divergence = of(report_term::weighted_divergence);
   r.sum_gate = of(report_term::gate);
   r.sum_ratio = of(report_term::ratio);
   r.sum_k1 = 0.0 - of(report_term::log_ratio);

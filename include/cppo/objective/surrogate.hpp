@@ -49,7 +49,7 @@ struct surrogate_terms {
 /// The factors of a token's loss that do not depend on the mask.
 template <class V>
 struct surrogate_product {
-  V value;                      ///< rho A, rho clamped and capped
+  V value;                      ///< rho A, where rho is clamped and capped
   V ratio;                      ///< rho after the clamp, before the cap
   typename V::mask clamped;     ///< |log rho| > c
   typename V::mask capped;      ///< rho > cap

@@ -105,17 +105,17 @@ class named_divergence {
   /// D_t. Pre: one lane, or not `one_token_only()`.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
-    return score_of(t, detail::named_divergences{});
+    return by_index(t, detail::named_divergences{});
   }
 
  private:
   template <class V, class D, class... Ds>
-  CPPO_HOST_DEVICE constexpr V score_of(token<V> const& t, detail::divergence_list<D, Ds...>,
+  CPPO_HOST_DEVICE constexpr V by_index(token<V> const& t, detail::divergence_list<D, Ds...>,
                                         int i = 0) const noexcept {
-    if constexpr (detail::scores_on<D, V>) {
-      if (i == index_) return detail::score(D{}, t);
+    if constexpr (detail::measures_on<D, V>) {
+      if (i == index_) return detail::divergence_of(D{}, t);
     }
-    if constexpr (sizeof...(Ds) > 0) return score_of(t, detail::divergence_list<Ds...>{}, i + 1);
+    if constexpr (sizeof...(Ds) > 0) return by_index(t, detail::divergence_list<Ds...>{}, i + 1);
     else return V(0);  // equivalent: reached only where the precondition of `at` is broken
   }
   template <class F, class D, class... Ds>
@@ -137,7 +137,7 @@ class named_divergence {
   constexpr double largest_of(detail::divergence_list<D, Ds...>, int i = 0) const noexcept {
     if (i == index_) return detail::largest_divergence(D{});
     if constexpr (sizeof...(Ds) > 0) return largest_of(detail::divergence_list<Ds...>{}, i + 1);
-    else return max_score;
+    else return divergence_limit;
   }
   static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
   int index_;

@@ -20,7 +20,7 @@ namespace detail {
 inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
 /// The number of prefix budgets of a mask, negated ones too.
 template <class M>
-inline constexpr int prefix_budgets = leaves<M, prefix_account>();
+inline constexpr int prefix_budgets = leaves<M, is_prefix_budget>();
 
 /// True if a divergence and a mask, each in order by itself, may stand in one region.
 template <class D, class M>
@@ -80,7 +80,8 @@ class region {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
     return detail::excess_of(mask_, seen(t));
   }
-  /// The factor on the token's loss, given `keeps(t)`. 0 for a masked token if the mask has no `excess`.
+  /// The factor on the token's loss, where `kept` is what `keeps(t)` has returned: 1 if the token is kept. If it is
+  /// masked, the gate of its excess; 0 if the region has no soft gate, or the mask that masks it no `excess`.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
     if constexpr (!is_soft) {
@@ -97,15 +98,15 @@ class region {
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
     if constexpr (!has_prefix_budget) return 0.0;
     else {
-      double const b = detail::leaf<detail::prefix_account>(mask_).source().resolve(statistics);
-      return b > 0.0 ? (b < max_score ? b : max_score) : 0.0;
+      double const b = detail::leaf<detail::is_prefix_budget>(mask_).source().resolve(statistics);
+      return b > 0.0 ? (b < divergence_limit ? b : divergence_limit) : 0.0;
     }
   }
   /// c_t: the smaller of the threshold on Z_t and of `room` = delta + delta_b W_{t-1} - S_{t-1}, which is what the
   /// prefix leaves; 1000 if there is neither. Where there are several thresholds on Z_t, none is taken. [Eq. 8]
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t, V room) const noexcept {
-    V c(max_score);
+    V c(divergence_limit);
     if constexpr (has_prefix_budget) c = room;
     if constexpr (detail::leaves<M, detail::divergence_threshold>() == 1) {
       c = min(c, detail::leaf<detail::divergence_threshold>(mask_).threshold(seen(t)));
@@ -140,7 +141,7 @@ class region {
   }
   /// The initial slack delta of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept {
-    if constexpr (has_prefix_budget) return detail::leaf<detail::prefix_account>(mask_).delta();
+    if constexpr (has_prefix_budget) return detail::leaf<detail::is_prefix_budget>(mask_).delta();
     else return 0.0;
   }
 

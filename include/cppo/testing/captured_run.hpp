@@ -25,7 +25,7 @@ inline constexpr auto const& output_names = cppo::detail::sink_names;
 template <class Real>
 struct captured_run {
   std::vector<Real> column[captured_outputs];  ///< per slot; what was not asked for is empty
-  report diagnostics;                          ///< if asked for
+  cppo::report report;                          ///< if asked for
   status outcome;                              ///< what the call returned
 
   /// One output.
@@ -57,7 +57,7 @@ void capture_columns(captured_run<Real>& r, std::size_t columns, Executor const&
   cppo::detail::each_output(o, [&](captured which, output& out) {
     if (static_cast<std::size_t>(which) < columns) out = which == captured::mask ? output(mask) : output(r[which]);
   });
-  if (columns > captured_without_trace) o.report = &r.diagnostics;
+  if (columns > captured_without_trace) o.report = &r.report;
   r.outcome = policy_loss(executor, batch, region, o, options);
   r[captured::mask].assign(mask.begin(), mask.end());
 }

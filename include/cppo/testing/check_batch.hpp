@@ -61,7 +61,7 @@ class batch_check {
     for (std::size_t k = 1; k < runner_.executors(); ++k) {
       captured_run<real> const run = runner_.run(k, big.batch, options_);
       compare_with(runner_.name(k) + ", many responses", run, big.batch, big.source, compared::outputs);
-      bool const reports_agree = same_bits(run.diagnostics, plain.diagnostics);
+      bool const reports_agree = same_bits(run.report, plain.report);
       if (!reports_agree) log_.fail(runner_.name(k) + ", many responses", "the report differs");
     }
   }
@@ -78,7 +78,7 @@ class batch_check {
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
     if (d.found) log_.fail(what, d, rows);
     if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome));
-    bool const reports_agree = what_of_it == compared::outputs || same_bits(got.diagnostics, whole_.diagnostics);
+    bool const reports_agree = what_of_it == compared::outputs || same_bits(got.report, whole_.report);
     if (!reports_agree) log_.fail(what, "the report differs");
   }
 

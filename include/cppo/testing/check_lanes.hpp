@@ -75,15 +75,15 @@ class lane_check {
       float const gate = region_.gate_value(t, kept).raw();
       for (std::size_t n = 0; n <= k; ++n) {
         (void)fresh.gate_value(t, fresh.keeps(t));
-        (void)detail::score(fresh.divergence(), t);
+        (void)detail::divergence_of(fresh.divergence(), t);
         (void)fresh.weight().at(first, whole_.length);
       }
       auto const kept_again = fresh.keeps(t);
       same("mask", k, kept_again.raw() ? 1.0F : 0.0F, kept.raw() ? 1.0F : 0.0F, asked_again);
       same("gate", k, fresh.gate_value(t, kept_again).raw(), gate, asked_again);
-      one scored = t;
-      scored.set_divergence(detail::score(fresh.divergence(), t));
-      same("divergence", k, scored.divergence().raw(), t.divergence().raw(), asked_again);
+      one known = t;
+      known.set_divergence(detail::divergence_of(fresh.divergence(), t));
+      same("divergence", k, known.divergence().raw(), t.divergence().raw(), asked_again);
       same("weight", k, fresh.weight().at(t.at(), whole_.length).raw(), t.weight().raw(), asked_again);
     }
   }
@@ -104,7 +104,7 @@ class lane_check {
     one t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
     if (batch_.k > 0) t.lend_top_k(lists[k] = view_.top_k_at(response_, local(k)));
-    t.set_divergence(detail::score(region_.divergence(), t));
+    t.set_divergence(detail::divergence_of(region_.divergence(), t));
     position<V> const p(static_cast<index_t>(first_ + k) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
     t.set_within_prefix_budget(V(value(captured::threshold, k)) >= t.weighted_divergence());
@@ -121,7 +121,7 @@ class lane_check {
     };
     four t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
-    score(t, single);
+    measure(t, single);
     position<V> const p(static_cast<index_t>(first_) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
     t.set_within_prefix_budget(gather([this](std::size_t k) { return value(captured::threshold, k); }) >=
@@ -133,12 +133,12 @@ class lane_check {
   }
 
   /// D on four lanes, or lane by lane if the divergence exists for one token only.
-  void score(four& t, std::array<one, 4> const& single) const {
+  void measure(four& t, std::array<one, 4> const& single) const {
     using D = typename Region::divergence_type;
-    bool wide = detail::scores_on<D, emulated_lane>;
+    bool wide = detail::measures_on<D, emulated_lane>;
     if constexpr (requires(D const& d) { d.one_token_only(); }) wide = wide && !region_.divergence().one_token_only();
-    if constexpr (detail::scores_on<D, emulated_lane>) {
-      if (wide) return t.set_divergence(detail::score(region_.divergence(), t));
+    if constexpr (detail::measures_on<D, emulated_lane>) {
+      if (wide) return t.set_divergence(detail::divergence_of(region_.divergence(), t));
     }
     t.set_divergence(gather([&single](std::size_t k) { return single[k].divergence().raw(); }));
   }

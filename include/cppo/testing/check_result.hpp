@@ -42,7 +42,7 @@ class check_log {
   check_result const& result() const noexcept { return result_; }
   /// True if there is no fault so far.
   bool ok() const noexcept { return result_.ok; }
-  /// Begins a batch.
+  /// Counts a batch that is now checked. A fault names the seed that the batch was made from.
   void begin(std::uint64_t seed) noexcept {
     seed_ = seed;
     ++result_.batches;

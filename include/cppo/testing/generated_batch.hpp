@@ -78,7 +78,7 @@ struct generated_batch {
   std::vector<T> listed_log_prob, listed_rollout_log_prob;
   /// @}
   bool lends_divergence = false;             ///< true: lent even if there is no slot
-  bool lends_mask = true;                    ///< else every slot must be a token
+  bool lends_mask = true;                    ///< false: no response mask is lent, and every slot must be a token
 
   /// Number of slots.
   index_t slots() const noexcept { return static_cast<index_t>(valid.size()); }

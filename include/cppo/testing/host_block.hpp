@@ -74,12 +74,12 @@ namespace kernels {
 template <int Threads, class Real, class Region>
 class host_kernels {
   using block = host_block<Threads>;
-  using job = cppo::detail::task<Real, Region>;
+  using task_type = cppo::detail::task<Real, Region>;
   using body_for = cppo::detail::body_for;
 
  public:
   /// Runs a call. Returns its status and, if `wanted` is not null, its report.
-  status run(job& t, report* wanted) {
+  status run(task_type& t, report* wanted) {
     t.reports = wanted != nullptr;
     layout const& l = t.batch.shape();
     std::size_t const bytes = memory_.template place<Region>(nullptr, l);
@@ -106,23 +106,23 @@ class host_kernels {
     if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
-    status const s = cppo::detail::conclude(t, all.first_bad, all.diagnostics);
-    if (wanted != nullptr) *wanted = all.diagnostics;
+    status const s = cppo::detail::conclude(t, all.first_bad, all.report);
+    if (wanted != nullptr) *wanted = all.report;
     return s;
   }
 
  private:
   template <body_for Calls, class F>
-  void each_response(job const& t, F const& f) {
+  void each_response(task_type const& t, F const& f) {
     using body_type = cppo::detail::block_response<block, Real, Region, Calls>;
     auto const shared = std::make_unique<typename body_type::storage>();
     layout const& l = t.batch.shape();
     for (index_t k = 0; k < l.responses(); ++k) {
       index_t const b = memory_.order != nullptr ? memory_.order[k] : k;
       block threads;
-      Real* const scores =
-          memory_.scores != nullptr ? memory_.scores + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
-      body_type body(threads, *shared, t, b, scores, call_divisor(t, memory_));
+      Real* const divergences =
+          memory_.divergences != nullptr ? memory_.divergences + (l.is_packed() ? l.begin(b) : b * l.width()) : nullptr;
+      body_type body(threads, *shared, t, b, divergences, call_divisor(t, memory_));
       f(body, b);
     }
   }

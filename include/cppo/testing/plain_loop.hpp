@@ -25,17 +25,17 @@ struct plain_result {
 class plain_statistics {
  public:
   /// Takes the divergences of a response.
-  explicit plain_statistics(std::vector<double> all) : scores_(std::move(all)) {
-    std::sort(scores_.begin(), scores_.end());
-    for (double const d : scores_) sum_ += d;
+  explicit plain_statistics(std::vector<double> all) : divergences_(std::move(all)) {
+    std::sort(divergences_.begin(), divergences_.end());
+    for (double const d : divergences_) sum_ += d;
   }
   /// T.
-  index_t length() const { return static_cast<index_t>(scores_.size()); }
+  index_t length() const { return static_cast<index_t>(divergences_.size()); }
   /// The largest D, 0 for no token.
-  double max_divergence() const { return scores_.empty() ? 0.0 : scores_.back(); }
+  double max_divergence() const { return divergences_.empty() ? 0.0 : divergences_.back(); }
   /// The mean of D, 0 for no token.
   double mean_divergence() const {
-    return scores_.empty() ? 0.0 : static_cast<double>(sum_ / static_cast<long double>(scores_.size()));
+    return divergences_.empty() ? 0.0 : static_cast<double>(sum_ / static_cast<long double>(divergences_.size()));
   }
   /// T, maximum and sum of D; delta_b is left to be resolved.
   response_summary totals() const {
@@ -44,16 +44,16 @@ class plain_statistics {
   }
   /// The interpolated q-quantile. NaN counts as 0.
   double quantile(double q) const {
-    if (scores_.empty()) return 0.0;
+    if (divergences_.empty()) return 0.0;
     q = std::isnan(q) ? 0.0 : std::clamp(q, 0.0, 1.0);
-    double const place = q * static_cast<double>(scores_.size() - 1);
+    double const place = q * static_cast<double>(divergences_.size() - 1);
     auto const k = static_cast<std::size_t>(place);
-    if (k + 1 >= scores_.size()) return scores_.back();
-    return scores_[k] + (scores_[k + 1] - scores_[k]) * (place - static_cast<double>(k));
+    if (k + 1 >= divergences_.size()) return divergences_.back();
+    return divergences_[k] + (divergences_[k + 1] - divergences_[k]) * (place - static_cast<double>(k));
   }
 
  private:
-  std::vector<double> scores_;  // D_1 ... D_T, ascending
+  std::vector<double> divergences_;  // D_1 ... D_T, ascending
   long double sum_ = 0;
 };
 
@@ -96,18 +96,18 @@ class plain_walk {
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
     t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
-    t.set_divergence(cppo::detail::score(region_.divergence(), t));
+    t.set_divergence(cppo::detail::divergence_of(region_.divergence(), t));
     return t;
   }
 
   void response(index_t b) {
     std::vector<index_t> const row = batch_.token_row(b);
-    std::vector<double> scores;
+    std::vector<double> divergences;
     for (index_t const slot : row) {
       top_k_row<double> lists;
-      scores.push_back(load(b, slot, lists).divergence().raw());
+      divergences.push_back(load(b, slot, lists).divergence().raw());
     }
-    plain_statistics const s(std::move(scores));
+    plain_statistics const s(std::move(divergences));
     response_summary whole = s.totals();
     whole.delta_b = region_.resolve_budget(s);
     sums before;

@@ -6,7 +6,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/testing/reference_result.hpp>
-#include <cppo/testing/reference_score.hpp>
+#include <cppo/testing/reference_divergence.hpp>
 
 #include <cassert>
 
@@ -36,13 +36,13 @@ class reference_walk {
   /// What is known of a whole response.
   struct whole {
     std::vector<index_t> slots;
-    std::vector<double> scores;
+    std::vector<double> divergences;
     double max = 0.0, mean = 0.0, delta_b = 0.0, scale = 1.0;
   };
   /// The numbers of one token.
   struct one {
     index_t b, i;
-    double log_prob, log_ratio, advantage, score, weight;
+    double log_prob, log_ratio, advantage, divergence, weight;
     bool toward;
     std::size_t at;
   };
@@ -61,11 +61,11 @@ class reference_walk {
     return x;
   }
 
-  double resolve_delta_b(std::vector<double> const& scores) const {
+  double resolve_delta_b(std::vector<double> const& divergences) const {
     if (!o_.budget) return 0.0;
     reference_budget const& k = *o_.budget;
-    if (!k.calibrated || scores.empty()) return k.delta_b;
-    double const wanted = k.scale * reference_quantile(scores, k.quantile);
+    if (!k.calibrated || divergences.empty()) return k.delta_b;
+    double const wanted = k.scale * reference_quantile(divergences, k.quantile);
     return std::min(k.ceiling_factor * k.delta_b, std::max(k.delta_b, wanted));  // [Eq. 22]
   }
 
@@ -98,13 +98,13 @@ class reference_walk {
     r.slots = tokens_of(b);
     long double sum = 0;
     for (index_t const i : r.slots) {
-      r.scores.push_back(reference_score(batch_, b, i, o_.divergence));
-      sum += r.scores.back();
+      r.divergences.push_back(reference_divergence_of(batch_, b, i, o_.divergence));
+      sum += r.divergences.back();
     }
     auto const n = static_cast<long double>(r.slots.size());
-    r.max = r.scores.empty() ? 0.0 : *std::max_element(r.scores.begin(), r.scores.end());
-    r.mean = r.scores.empty() ? 0.0 : static_cast<double>(sum / n);
-    r.delta_b = resolve_delta_b(r.scores);
+    r.max = r.divergences.empty() ? 0.0 : *std::max_element(r.divergences.begin(), r.divergences.end());
+    r.mean = r.divergences.empty() ? 0.0 : static_cast<double>(sum / n);
+    r.delta_b = resolve_delta_b(r.divergences);
     r.scale = scale(static_cast<double>(n));
     return r;
   }
@@ -118,20 +118,20 @@ class reference_walk {
       index_t const i = r.slots[rank];
       auto const t = static_cast<index_t>(rank) + 1;
       one k{.b = b, .i = i, .log_prob = read(argument::log_prob, b, i), .log_ratio = 0.0,
-            .advantage = read(argument::advantage, b, i), .score = r.scores[rank],
+            .advantage = read(argument::advantage, b, i), .divergence = r.divergences[rank],
             .weight = weight_at(b, i, t, static_cast<index_t>(r.slots.size())), .toward = false,
             .at = static_cast<std::size_t>(reference_slot(batch_.shape(), b, i))};
       k.log_ratio = k.log_prob - read(argument::rollout_log_prob, b, i);
       k.toward = k.advantage == 0.0 || k.log_ratio == 0.0 || (k.advantage > 0.0) != (k.log_ratio > 0.0);
       decide(k, r, s, w);
-      s += static_cast<long double>(k.weight) * k.score;
+      s += static_cast<long double>(k.weight) * k.divergence;
       w += k.weight;
     }
   }
 
   /// Decides a token: M_t, x_t and c_t. [Eq. 8-10, Eq. 19]
   void decide(one const& k, whole const& r, long double s, long double w) {
-    double const z = k.weight * k.score;
+    double const z = k.weight * k.divergence;
     double const rho = std::exp(k.log_ratio);
     reference_comparisons all;
     double c = 1000.0;
@@ -161,9 +161,9 @@ class reference_walk {
     reference_result& out = result_;
     out.mask[k.at] = kept ? 1.0 : 0.0;
     out.gate[k.at] = saved ? 1.0 : !o_.soft ? out.mask[k.at] : std::min(1.0, 1.0 / std::max(all.excess, 1.0));
-    out.divergence[k.at] = k.score;
+    out.divergence[k.at] = k.divergence;
     out.weight[k.at] = k.weight;
-    out.weighted[k.at] = k.weight * k.score;
+    out.weighted_divergence[k.at] = k.weight * k.divergence;
     out.prefix_drift[k.at] = static_cast<double>(s);
     out.prefix_weight[k.at] = static_cast<double>(w);
     out.threshold[k.at] = c;
@@ -176,7 +176,7 @@ class reference_walk {
     reference_terms const terms = reference_surrogate(o_, k.log_prob, k.log_ratio, factor, out.gate[k.at]);
     out.loss[k.at] = terms.loss;
     out.gradient[k.at] = terms.gradient;
-    out.totals.add(out.reason[k.at], k.score, out.weighted[k.at], out.gate[k.at], terms);
+    out.totals.add(out.reason[k.at], k.divergence, out.weighted_divergence[k.at], out.gate[k.at], terms);
   }
 
   rollout_batch_view<Real> const& batch_;

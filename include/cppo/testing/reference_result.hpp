@@ -18,7 +18,7 @@ struct reference_totals {
   double loss = 0.0;                              ///< sum of scaled token losses
   /// Sums of D and Z.
   /// @{
-  double divergence = 0.0, weighted = 0.0;
+  double divergence = 0.0, weighted_divergence = 0.0;
   /// @}
   double gate = 0.0;                              ///< sum of gates
   /// Sums of rho, -log rho and rho - 1 - log rho, after the clamp.
@@ -38,7 +38,7 @@ struct reference_totals {
     capped += terms.capped ? 1 : 0;
     loss += terms.loss;
     divergence += d;
-    weighted += z;
+    weighted_divergence += z;
     gate += survives;
     ratio += terms.ratio;
     k1 -= terms.log_ratio;
@@ -56,7 +56,7 @@ struct reference_result {
   /// @}
   /// D_t, w_t and Z_t.
   /// @{
-  std::vector<double> divergence, weight, weighted;
+  std::vector<double> divergence, weight, weighted_divergence;
   /// @}
   /// S_{t-1} and W_{t-1}.
   /// @{
@@ -72,7 +72,8 @@ struct reference_result {
 
   /// Makes room for `slots` slots and `responses` responses.
   void resize(std::size_t slots, std::size_t responses) {
-    for (std::vector<double>* v : {&mask, &gate, &loss, &gradient, &divergence, &weight, &weighted, &prefix_drift,
+    for (std::vector<double>* v : {&mask, &gate, &loss, &gradient, &divergence, &weight, &weighted_divergence,
+                                   &prefix_drift,
                                    &prefix_weight, &threshold, &excess}) {
       v->assign(slots, 0.0);
     }

@@ -79,7 +79,7 @@ struct certificate_result {
 namespace detail {
 
 /// What the numbers of a divergence are, as far as its type tells.
-enum class score_kind : std::uint8_t {
+enum class divergence_kind : std::uint8_t {
   nothing,          ///< nothing is measured
   total_variation,  ///< TV, or not known to be anything else
   kl,               ///< KL(mu || pi): bounds TV by Pinsker, and takes part in the KL bounds
@@ -87,23 +87,23 @@ enum class score_kind : std::uint8_t {
   estimate,         ///< an estimate of a KL, exact only on average: shown as a KL, certifies nothing
 };
 template <class D>
-constexpr score_kind kind_of(D const&) noexcept {
-  if constexpr (std::is_same_v<D, no_divergence_t>) return score_kind::nothing;
-  else if constexpr (std::is_same_v<D, binary_kl_t>) return score_kind::kl;
-  else if constexpr (std::is_same_v<D, binary_kl_reverse_t>) return score_kind::reverse_kl;
+constexpr divergence_kind kind_of(D const&) noexcept {
+  if constexpr (std::is_same_v<D, no_divergence_t>) return divergence_kind::nothing;
+  else if constexpr (std::is_same_v<D, binary_kl_t>) return divergence_kind::kl;
+  else if constexpr (std::is_same_v<D, binary_kl_reverse_t>) return divergence_kind::reverse_kl;
   else if constexpr (std::is_same_v<D, k1_t> || std::is_same_v<D, k2_t> || std::is_same_v<D, k3_t>)
-    return score_kind::estimate;
-  else return score_kind::total_variation;
+    return divergence_kind::estimate;
+  else return divergence_kind::total_variation;
 }
 template <top_k_form F>
-constexpr score_kind kind_of(top_k_kl_t<F> const&) noexcept {
-  return score_kind::kl;
+constexpr divergence_kind kind_of(top_k_kl_t<F> const&) noexcept {
+  return divergence_kind::kl;
 }
-constexpr score_kind kind_of(named_divergence const& d) noexcept {
+constexpr divergence_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });
 }
 template <class D>
-constexpr score_kind kind_of(reported<D> const& d) noexcept {
+constexpr divergence_kind kind_of(reported<D> const& d) noexcept {
   return kind_of(static_cast<D const&>(d));
 }
 
@@ -112,34 +112,34 @@ struct drift_profile {
   std::vector<double> u, ell;
   double kappa = 0.0, kappa_seq = 0.0, gain = 0.0;
   index_t responses = 0;
-  bool negative = false;  // a score below 0, which no divergence has: counted as 0
+  bool negative = false;  // a divergence below 0, which no divergence has: counted as 0
 
-  void add(std::size_t t, double d, score_kind kind) {
+  void add(std::size_t t, double d, divergence_kind kind) {
     if (u.size() <= t) {
       u.resize(t + 1, 0.0);
       ell.resize(t + 1, 0.0);
     }
     negative = negative || d < 0.0;
     d = std::max(d, 0.0);
-    double const tv = kind == score_kind::total_variation ? d : std::min(1.0, std::sqrt(d / 2.0));
+    double const tv = kind == divergence_kind::total_variation ? d : std::min(1.0, std::sqrt(d / 2.0));
     u[t] += tv;
     ell[t] = std::max(ell[t], tv);
     kappa = std::max(kappa, d);
     kappa_seq += d;
   }
-  void finish(score_kind kind) {
+  void finish(divergence_kind kind) {
     double const n = responses > 0 ? static_cast<double>(responses) : 1.0;
     for (double& x : u) x /= n;
     gain /= n;
     kappa_seq /= n;
-    if (kind != score_kind::kl) kappa = kappa_seq = std::numeric_limits<double>::infinity();
+    if (kind != divergence_kind::kl) kappa = kappa_seq = std::numeric_limits<double>::infinity();
   }
 };
 
 /// Adds up a batch, given D_t at every slot. A slot whose decision is `excluded` holds no token.
 template <class Real>
 drift_profile profile_of(rollout_batch_view<Real> const& batch, std::vector<double> const& d,
-                         std::vector<std::uint8_t> const& decided, score_kind kind) {
+                         std::vector<std::uint8_t> const& decided, divergence_kind kind) {
   drift_profile p;
   layout const& l = batch.shape();
   for (index_t b = 0; b < l.responses(); ++b) {
@@ -203,11 +203,11 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 /// counts valid tokens, and T is the longest response.
 /// A certificate needs `options.divergence`, because only the caller knows if D_t is exact. Without it `certifies` is
 /// false; the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are, and all else as
-/// total variation. Estimates, a score below 0 and no divergence at all do not certify either.
+/// total variation. Estimates, a divergence below 0 and no divergence at all do not certify either.
 /// A batch is a sample: u_t and L' are means and ell_t a maximum over its rollouts, and the bound holds for a mu that
 /// is uniform over these. Cost: one call of `policy_loss`, and memory for two numbers a slot.
 template <class Real, trust_region_like Region>
-certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& policy,
+certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& region,
                                certificate_options const& options = {}) {
   certificate_result c;
   c.outcome = batch.check();
@@ -219,22 +219,22 @@ certificate_result certificate(rollout_batch_view<Real> const& batch, Region con
   auto const slots = static_cast<std::size_t>(batch.shape().elements());
   std::vector<double> d(slots);
   std::vector<std::uint8_t> decided(slots);
-  c.outcome = policy_loss(seq, batch, policy, {.trace = {.divergence = d, .decision = decided}});
+  c.outcome = policy_loss(seq, batch, region, {.trace = {.divergence = d, .decision = decided}});
   if (!c.outcome.ok()) return c;
-  detail::score_kind const guessed = detail::kind_of(policy.divergence());
-  bool const measures = guessed != detail::score_kind::nothing && guessed != detail::score_kind::estimate;
-  detail::score_kind kind = guessed;
-  if (options.divergence == measured::total_variation) kind = detail::score_kind::total_variation;
-  if (options.divergence == measured::kl && guessed == detail::score_kind::total_variation)
-    kind = detail::score_kind::kl;
+  detail::divergence_kind const guessed = detail::kind_of(region.divergence());
+  bool const measures = guessed != detail::divergence_kind::nothing && guessed != detail::divergence_kind::estimate;
+  detail::divergence_kind kind = guessed;
+  if (options.divergence == measured::total_variation) kind = detail::divergence_kind::total_variation;
+  if (options.divergence == measured::kl && guessed == detail::divergence_kind::total_variation)
+    kind = detail::divergence_kind::kl;
   detail::drift_profile const p = detail::profile_of(batch, d, decided, kind);
   c.certifies = options.divergence != measured::unknown && measures && !p.negative && p.responses > 0;
   c.responses = p.responses;
   c.horizon = static_cast<index_t>(p.u.size());
   for (double const x : p.ell) c.max_divergence = std::max(c.max_divergence, x);
   c.surrogate_gain = p.gain;
-  detail::measure_averages(c, p.u, weights_of(policy.weight(), c.horizon));
-  detail::evaluate(c, p, tail_ratio_falls(policy.weight(), c.horizon), options.xi);
+  detail::measure_averages(c, p.u, weights_of(region.weight(), c.horizon));
+  detail::evaluate(c, p, tail_ratio_falls(region.weight(), c.horizon), options.xi);
   return c;
 }
 

@@ -3,7 +3,7 @@
 ///
 /// |Delta| <= 4 xi sum over t < T of u_t lambda_t, with u_t = E_mu[D_t] and any lambda_t that is at least the total
 /// variation of the two laws of what follows token t [Proposition 4]. The suffix functions compute such lambda_t.
-/// `profile_residual` takes the sum for given u_t; `prefix_account_residual` and `terminal_account_residual` take the
+/// `profile_residual` takes the sum for given u_t; `prefix_budget_residual` and `terminal_budget_residual` take the
 /// largest sum over all u_t that a budget lets pass.
 ///
 /// Positions: entry t - 1 of a span is position t; every span holds T numbers. Units: probability. If spans have
@@ -116,7 +116,7 @@ bool tail_ratio_falls(W const& schedule, index_t T) {
 /// B.10] plus 4 xi eta lambda_1/w_1 [Eq. 17]; with lambda_t = (T-t) ell_max the first term is Eq. 6. Elsewhere a budget
 /// saved early is worth more later, and those formulas are too small. Some u_t attain it, so no smaller number holds
 /// for all.
-inline double prefix_account_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
+inline double prefix_budget_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
                                       double eta = 0.0, double xi = 1.0) noexcept {
   if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0.0, ratio = 0.0;
@@ -134,7 +134,7 @@ inline double prefix_account_residual(std::span<double const> lambda, std::span<
 ///
 /// At least 4 xi delta_b sum of lambda_t, and equal iff w_t is proportional to lambda_t. For w = 1 it is Eq. 18. [App.
 /// B.8]
-inline double terminal_account_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
+inline double terminal_budget_residual(std::span<double const> lambda, std::span<double const> w, double delta_b,
                                         double xi = 1.0) noexcept {
   if (lambda.size() != w.size()) return std::numeric_limits<double>::quiet_NaN();
   double total = 0.0, ratio = 0.0;

@@ -29,9 +29,9 @@ struct tabular_comparison {
   vector u;           ///< [T] u_t = E_mu[D_t]
   vector ell;         ///< [T] largest D_t at a prefix that mu reaches
   vector lambda;      ///< [T] largest `suffix` after token t, at a prefix that mu reaches; 0 for t = T
-  /// True if pi, at prefixes that mu reaches, gives probability only to symbols that mu does. Otherwise the identity
-  /// J(pi) - J(mu) = L' - Delta still holds for these coefficients; but they are no expectations under mu then, and no
-  /// bound holds.
+  /// True if pi is in the support of mu: at every prefix that mu reaches, pi gives probability only to symbols to which
+  /// mu gives some. If it is not, J(pi) - J(mu) = L' - Delta still holds for these coefficients, but L' and Delta are
+  /// no expectations under mu, and no bound holds.
   bool absolutely_continuous = true;
 
   /// The sum over all responses of coefficient times reward, R [V^T]. It is taken in a tree, so that errors grow with

@@ -13,8 +13,8 @@ cppo::status cppo::cuda_t::run_call(cppo::detail::task<Real, Region>& t, cppo::r
   cppo::status const s = obtain(sizeof(cppo::detail::call_state), memory, own);
   if (!s.ok()) return s;
   auto* const state = new (memory) cppo::detail::call_state{};
-  state->outcome = cppo::seq.run_call(t, &state->diagnostics);
-  if (wanted != nullptr) *wanted = state->diagnostics;
+  state->outcome = cppo::seq.run_call(t, &state->report);
+  if (wanted != nullptr) *wanted = state->report;
   if (own) (void)cudaFreeAsync(memory, stream());
   return {};
 }

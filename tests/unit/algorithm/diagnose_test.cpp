@@ -31,11 +31,11 @@ constexpr finding every_finding[] = {
     finding::threshold_out_of_reach};
 
 // Two responses of 32 tokens with nothing wrong: pi near mu, neither above the other.
-struct sound_batch {
+struct clean_batch {
   static constexpr index_t responses = 2, width = 32;
   std::vector<double> pi, mu, a;
   std::vector<float> valid;
-  sound_batch() {
+  clean_batch() {
     cppo::testing::random_source random(5);
     for (index_t i = 0; i < responses * width; ++i) {
       mu.push_back(-0.1 - 3.0 * random.uniform());
@@ -94,15 +94,15 @@ cppo::batch_diagnosis sampled_by(double temperature, double top_p) {
 
 }  // namespace
 
-TEST_CASE("diagnose: nothing is found in a sound batch") {
-  cppo::batch_diagnosis const d = sound_batch().diagnosis();
+TEST_CASE("diagnose: nothing is found in a clean batch") {
+  cppo::batch_diagnosis const d = clean_batch().diagnosis();
   CHECK(d.clean());
   CHECK(d.tokens == 64);
   for (finding const f : every_finding) CHECK_FALSE(d.has(f));
 }
 
 TEST_CASE("diagnose: counts and mean gaps equal plain sums") {
-  sound_batch b;
+  clean_batch b;
   b.valid[3] = 0.0F;
   double sum = 0.0, largest = 0.0, back = 0.0, ahead = 0.0;
   int pairs = 0, tokens = 0;
@@ -127,14 +127,14 @@ TEST_CASE("diagnose: counts and mean gaps equal plain sums") {
 }
 
 TEST_CASE("diagnose: no active token") {
-  sound_batch b;
+  clean_batch b;
   b.valid.assign(b.size(), 0.0F);
   b.pi.assign(b.size(), std::numeric_limits<double>::quiet_NaN());
   only(b.diagnosis(), finding::no_active_tokens);
 }
 
 TEST_CASE("diagnose: a response mask that is not binary") {
-  sound_batch b;
+  clean_batch b;
   b.valid[7] = 0.5F;
   only(b.diagnosis(), finding::mask_not_binary);
   CHECK(b.diagnosis().bad_mask_values == 1);
@@ -143,7 +143,7 @@ TEST_CASE("diagnose: a response mask that is not binary") {
 TEST_CASE("diagnose: NaN and infinities, at active tokens only") {
   for (double const bad : {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
     for (int which = 0; which < 3; ++which) {
-      sound_batch b;
+      clean_batch b;
       (which == 0 ? b.pi : which == 1 ? b.mu : b.a)[9] = bad;
       only(b.diagnosis(), finding::not_finite);
       CHECK(b.diagnosis().not_finite == 1);
@@ -154,7 +154,7 @@ TEST_CASE("diagnose: NaN and infinities, at active tokens only") {
 }
 
 TEST_CASE("diagnose: positive log-probs of either policy") {
-  sound_batch b;
+  clean_batch b;
   b.pi[4] = 0.01;
   b.mu[4] = 0.0;
   only(b.diagnosis(), finding::positive_log_probs);
@@ -166,7 +166,7 @@ TEST_CASE("diagnose: positive log-probs of either policy") {
 
 TEST_CASE("diagnose: what a call refuses in any other input is found too") {
   using namespace cppo;
-  sound_batch const b;
+  clean_batch const b;
   constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
                    infinity = std::numeric_limits<double>::infinity();
   std::vector<double> w(b.size(), 1.0), d(b.size(), 0.1), p(2 * b.size(), -1.0), q = p;
@@ -174,7 +174,7 @@ TEST_CASE("diagnose: what a call refuses in any other input is found too") {
   std::vector<std::uint8_t> kept(b.size());
   auto const looked_at = [&](finding const* expected) {
     auto const batch =
-        rollout_batch(padded(sound_batch::responses, sound_batch::width), log_prob(b.pi), rollout_log_prob(b.mu),
+        rollout_batch(padded(clean_batch::responses, clean_batch::width), log_prob(b.pi), rollout_log_prob(b.mu),
                       advantage(b.a), token_weight(w), divergence_values(d), token_id(y), top_k(2, ids, p, q));
     batch_diagnosis const found = diagnose(batch);
     if (expected != nullptr) only(found, *expected);
@@ -185,9 +185,9 @@ TEST_CASE("diagnose: what a call refuses in any other input is found too") {
   };
   auto const spoiled = [&](std::vector<double>& input, double bad, finding expected) {
     INFO(bad);
-    double const sound = std::exchange(input[21], bad);
+    double const good = std::exchange(input[21], bad);
     looked_at(&expected);
-    input[21] = sound;
+    input[21] = good;
   };
   looked_at(nullptr);
   for (double const bad : {not_a_number, infinity}) {
@@ -203,7 +203,7 @@ TEST_CASE("diagnose: what a call refuses in any other input is found too") {
 }
 
 TEST_CASE("diagnose: identical policies, all tokens but one are not enough") {
-  sound_batch b;
+  clean_batch b;
   b.mu = b.pi;
   only(b.diagnosis(), finding::identical_policies);
   CHECK(b.diagnosis().identical == 64);
@@ -212,7 +212,7 @@ TEST_CASE("diagnose: identical policies, all tokens but one are not enough") {
 }
 
 TEST_CASE("diagnose: zero advantages, of either sign of zero, all of them") {
-  sound_batch b;
+  clean_batch b;
   b.a.assign(b.size(), -0.0);
   only(b.diagnosis(), finding::zero_advantages);
   b.a[63] = 1e-300;
@@ -222,7 +222,7 @@ TEST_CASE("diagnose: zero advantages, of either sign of zero, all of them") {
 
 TEST_CASE("F15_shift_detected: log-probs one token off, either way, within responses") {
   for (bool const forward : {true, false}) {
-    sound_batch b;
+    clean_batch b;
     std::vector<double> const mu = b.mu;
     for (std::size_t r = 0; r < 2; ++r) {
       for (std::size_t i = 0; i < 32; ++i) {
@@ -269,7 +269,7 @@ TEST_CASE("F17_truncation_detected: top-p raises log mu of every token that is l
     INFO(top_p);
     CHECK(sampled_by(1.0, top_p).has(finding::truncated_sampling));
   }
-  sound_batch b;
+  clean_batch b;
   for (std::size_t i = 0; i < b.size(); ++i) b.pi[i] = b.mu[i] - 0.02;
   only(b.diagnosis(), finding::truncated_sampling);
   CHECK(b.diagnosis().below == 64);
@@ -282,7 +282,7 @@ TEST_CASE("F17_truncation_detected: top-p raises log mu of every token that is l
 }
 
 TEST_CASE("F16: more than one ratio in twenty outside [0.9, 1.1]") {
-  sound_batch b;
+  clean_batch b;
   for (std::size_t i = 0; i < 3; ++i) b.pi[i] = b.mu[i] - 0.12;
   CHECK(b.diagnosis().clean());  // 3 of 64
   b.pi[3] = b.mu[3] + 0.097;
@@ -332,7 +332,7 @@ TEST_CASE("F31: the runs of marked things in any order are counted by a hypergeo
   CHECK_FALSE(cppo::detail::stands_in_runs(64, 64, 63));
 }
 
-TEST_CASE("diagnose: a batch of no sound shape is not clean, and is not read") {
+TEST_CASE("diagnose: a batch of a bad shape is not clean, and is not read") {
   std::vector<double> const pi(3, -1.0);
   auto const batch = cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(pi), cppo::rollout_log_prob(pi),
                                          cppo::advantage(pi));

@@ -90,7 +90,7 @@ std::string run_pieces(Executor const& executor, generated_batch<T> const& batch
   options.carries = plan.carries;
   options.totals = plan.totals;
   auto const got = capture(executor, pieces.batch, region, options);
-  auto const &counted = got.diagnostics, &uncut = whole.diagnostics;
+  auto const &counted = got.report, &uncut = whole.report;
   bool const one_copy = counted.counts.tokens == uncut.counts.tokens;
   if (one_copy && counted.counts.responses != uncut.counts.responses) return "responses";
   if (one_copy && counted.max_divergence != uncut.max_divergence) return "max D";
@@ -328,7 +328,7 @@ TEST_CASE("reports of ranks that hold pieces add up to the report of the whole")
   random_source random(23);
   generated_batch<float> const batch = short_response<float>(8, 0xefU, random);
   auto const region = cppo::fixed_cppo();
-  auto const whole = capture(cppo::seq, batch, region, {}).diagnostics;
+  auto const whole = capture(cppo::seq, batch, region, {}).report;
   cut_responses cut;
   cut.add({0, 1, 2}, 0, 0);
   cut.add({3, 4}, 0, 1);
@@ -341,7 +341,7 @@ TEST_CASE("reports of ranks that hold pieces add up to the report of the whole")
     rearranged_batch<float> const one = rearranged(batch, {cut.rows[k]}, arrangement::packed);
     cppo::loss_options const o{.carries = std::span(plan.carries).subspan(k, 1),
                                .totals = std::span(plan.totals).subspan(k, 1)};
-    cppo::report const r = capture(cppo::simd, one.batch, region, o).diagnostics;
+    cppo::report const r = capture(cppo::simd, one.batch, region, o).report;
     CHECK(r.counts.responses == (k == 0 ? 1 : 0));
     CHECK(r.sum_delta_b == (k == 0 ? 0.015 : 0.0));
     sum = sum + r;
@@ -397,8 +397,8 @@ TEST_CASE("a bad token in one piece rejects every piece of its response and no o
   CHECK(got.outcome.response == 2);
   CHECK(got.outcome.token == 0);
   CHECK(got.outcome.count == 1);
-  CHECK(got.diagnostics.counts.tokens == 6);
-  CHECK(got.diagnostics.rejected_responses == 3);
+  CHECK(got.report.counts.tokens == 6);
+  CHECK(got.report.rejected_responses == 3);
   CHECK(unlike(got, whole, {{0, 1, 2, 3, 4, 5}}, std::vector<index_t>(12, -1)) == "");
   CHECK(unlike(got, whole, {{6, 7, 8, 9, 10, 11}}, {0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}) == "");
 }
@@ -437,7 +437,7 @@ TEST_CASE("a piece without fault of its own says that its response is rejected")
     CHECK(got.outcome.count == 1);
     CHECK_FALSE(got.outcome.ok());
     CHECK_FALSE(got.outcome.nothing_written());
-    CHECK(got.diagnostics.rejected_responses == 1);
+    CHECK(got.report.rejected_responses == 1);
     CHECK(unlike(got, got, {{0, 1, 2, 3}}, std::vector<index_t>(4, -1)) == "");  // +0 everywhere
     CHECK(capture(executor, batch, region, {.bad_input = cppo::on_bad_input::exclude, .totals = totals}).outcome.ok());
   };

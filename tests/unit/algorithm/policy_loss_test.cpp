@@ -29,7 +29,7 @@ captured_run<float> capture_some(Executor const& executor, generated_batch<float
     r[which].assign(static_cast<std::size_t>(batch.slots()), static_cast<float>(unwritten));
     out = cppo::output(r[which]);
   });
-  if ((wanted >> captured_outputs & 1U) != 0) o.report = &r.diagnostics;
+  if ((wanted >> captured_outputs & 1U) != 0) o.report = &r.report;
   r.outcome = policy_loss(executor, batch.view(), region, o);
   return r;
 }
@@ -45,7 +45,7 @@ void check_subsets(Executor const& executor, Region const& region) {
   for (unsigned wanted = 0; wanted < all; ++wanted) {
     auto const some = capture_some(executor, batch, region, wanted);
     std::string wrong = unlike(some, whole, batch.rows());
-    if ((wanted >> captured_outputs & 1U) != 0 && wrong.empty()) wrong = unlike(some.diagnostics, whole.diagnostics);
+    if ((wanted >> captured_outputs & 1U) != 0 && wrong.empty()) wrong = unlike(some.report, whole.report);
     if (!wrong.empty() || !cppo_test::same_status(some.outcome, whole.outcome)) {
       INFO("outputs " << wanted);
       REQUIRE(wrong == "");
@@ -181,7 +181,7 @@ TEST_CASE("an output may not repeat one row for several responses") {
   CHECK(code(2, 3, {row.data(), 2, 3, 0, 1}) == status_code::extent_mismatch);
   CHECK(code(6, 1, {row.data(), 6, 1, 0, 1}) == status_code::extent_mismatch);
   CHECK(row == std::vector<float>(3, 7.0F));
-  // Rows that overlap: (0, 2) is (1, 0); (0, 2) is (1, 0) seen from behind; then strides that interleave rows soundly.
+  // Rows that overlap: (0, 2) is (1, 0); (0, 2) is (1, 0) seen from behind; then strides that interleave rows.
   std::vector<float> shared(8, 7.0F);
   CHECK(code(2, 3, {shared.data(), 2, 3, 2, 1}) == status_code::extent_mismatch);
   CHECK(code(2, 3, {shared.data() + 7, 2, 3, -2, -1}) == status_code::extent_mismatch);
@@ -517,8 +517,8 @@ TEST_CASE("F34: a capacity is +0 at every slot of no response, a part leaves the
       CHECK(b.unlike_outside(cppo::simd, l, {.bad_input = bad}, want, first, last) == 0);
     }
   };
-  for (bool const sound : {true, false}) {
-    if (!sound) b.pi[3] = std::numeric_limits<float>::quiet_NaN();
+  for (bool const valid : {true, false}) {
+    if (!valid) b.pi[3] = std::numeric_limits<float>::quiet_NaN();
     both(cppo::packed(b.cuts).with_capacity(16), 0.0F);
     both(cppo::packed(b.cuts).part_of(16), static_cast<float>(unwritten));
   }

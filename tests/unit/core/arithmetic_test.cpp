@@ -103,21 +103,21 @@ TEMPLATE_TEST_CASE("pieces summed under a mode other than to nearest are refused
       CHECK((s.ok() || gradient == std::vector<TestType>(4, TestType(7))));
       return s.code;
     };
-    auto const sound = plan_pieces(batch, region, response_of, order_of, 1);
-    CHECK(used(sound) == cppo::status_code::ok);
+    auto const valid = plan_pieces(batch, region, response_of, order_of, 1);
+    CHECK(used(valid) == cppo::status_code::ok);
     for (int const mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
-      cppo::piece_plan all, first = sound, second = sound, budget = sound;
-      std::vector<TestType> scores;
+      cppo::piece_plan all, first = valid, second = valid, budget = valid;
+      std::vector<TestType> divergences;
       {
         rounding const during(mode);
         all = plan_pieces(batch, region, response_of, order_of, 1);
         cppo::response_summary piece, total;
         auto const relaxed = cppo::status_code::arithmetic_relaxed;
         CHECK(all.outcome.code == relaxed);
-        CHECK(summarize_piece(batch, region, 0, piece, scores).code == relaxed);
-        first.totals[0] = first.totals[1] = combine(piece, sound.totals[1]);
-        CHECK(sum_piece(batch, region, 0, sound.totals[0], 0, second.carries[1]).code == relaxed);
-        CHECK(cppo::resolve_totals<TestType>(region, sound.totals[0], scores, total).code == relaxed);
+        CHECK(summarize_piece(batch, region, 0, piece, divergences).code == relaxed);
+        first.totals[0] = first.totals[1] = combine(piece, valid.totals[1]);
+        CHECK(sum_piece(batch, region, 0, valid.totals[0], 0, second.carries[1]).code == relaxed);
+        CHECK(cppo::resolve_totals<TestType>(region, valid.totals[0], divergences, total).code == relaxed);
         budget.totals[0] = budget.totals[1] = total;
       }
       for (cppo::piece_plan const& plan : {all, first, second, budget}) {

@@ -145,7 +145,7 @@ TEST_CASE("F19_offsets_past_2_to_32", "[core]") {
   CHECK(placed(&one, cut).offset(cut, 1, tokens - 1) == 2 * tokens - 1);
 }
 
-TEST_CASE("offsets and extents that are not sound are found", "[core]") {
+TEST_CASE("offsets and extents that are not valid are found", "[core]") {
   std::int32_t const down[] = {0, 4, 3}, negative[] = {-1, 4, 5}, late[] = {2, 4, 5};
   constexpr index_t most = index_t{1} << 62;
   std::int64_t const far[] = {0, 7, most}, too_far[] = {0, 7, most + 1};

@@ -22,8 +22,8 @@ wide_int nearest_units(double x) {
   return static_cast<wide_int>(std::nearbyint(std::ldexp(static_cast<long double>(x), 40)));
 }
 
-// A score or budget as it reaches the prefix: any scale, ties, both signs, the ends.
-double draw_score(testing::random_source& random) {
+// A divergence or budget as it reaches the prefix: any scale, ties, both signs, the ends.
+double draw_divergence(testing::random_source& random) {
   switch (random.below(6)) {
     case 0: return static_cast<double>(random.below(1 << 20)) * 0x1p-41;  // ties of the grid
     case 1: return 1000.0;
@@ -69,7 +69,7 @@ TEST_CASE("a value on the grid is the nearest multiple of 2^-40, ties to even", 
   testing::random_source random(1);
   int wrong = 0;
   for (int i = 0; i < 300000; ++i) {
-    double const x = draw_score(random);
+    double const x = draw_divergence(random);
     auto const y = static_cast<float>(x);
     wrong += units(detail::to_grid(x)) == nearest_units(x) ? 0 : 1;
     wrong += units(detail::to_grid(y)) == nearest_units(static_cast<double>(y)) ? 0 : 1;
@@ -84,7 +84,7 @@ TEST_CASE("registers put values on the grid as scalars do", "[core][prefix_sums]
   for (int i = 0; i < 50000; ++i) {
     float x[ops::size];
     std::int32_t high[ops::size], low[ops::size];
-    for (float& v : x) v = static_cast<float>(draw_score(random));
+    for (float& v : x) v = static_cast<float>(draw_divergence(random));
     ops::ints h, l;
     ops::to_grid(ops::load(x), h, l);
     ops::save(high, h);
@@ -98,7 +98,7 @@ TEST_CASE("sums of grid values equal 128-bit integers in any order and any cut",
   testing::random_source random(3);
   for (int round = 0; round < 200; ++round) {
     std::vector<double> x(static_cast<std::size_t>(1 + random.below(300)));
-    for (double& v : x) v = draw_score(random);
+    for (double& v : x) v = draw_divergence(random);
     wide_int want = 0;
     for (double const v : x) want += nearest_units(v);
     exact_sum const straight = total(x);
@@ -175,7 +175,7 @@ TEST_CASE("the budget test is inclusive to the last unit", "[core][prefix_sums]"
   CHECK(before.count == 2);
 }
 
-TEST_CASE("scores saturate at 1000, NaN too", "[core][prefix_sums]") {
+TEST_CASE("divergences saturate at 1000, NaN too", "[core][prefix_sums]") {
   auto const saturated = [](double x) { return detail::saturate(double_lane(x)).raw(); };
   double const infinity = std::numeric_limits<double>::infinity();
   CHECK(saturated(infinity) == 1000.0);

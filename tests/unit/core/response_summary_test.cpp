@@ -36,7 +36,7 @@ TEST_CASE("combined summaries are those of the whole", "[core]") {
 }
 
 TEST_CASE("an empty piece changes nothing, whatever the signs", "[core]") {
-  response_summary const negative = summary_of({-32, -16});  // signed scores, k1: the maximum is below 0
+  response_summary const negative = summary_of({-32, -16});  // signed divergences, k1: the maximum is below 0
   CHECK(same(combine(negative, {}), negative));
   CHECK(same(combine({}, negative), negative));
   response_summary const one = summary_of({-32}), large = summary_of({32});

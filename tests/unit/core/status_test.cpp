@@ -15,7 +15,7 @@ using namespace cppo;
 constexpr float quiet = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// Three responses of four slots, all sound; the test spoils what it needs.
+// Three responses of four slots, all valid; the test spoils what it needs.
 struct buffers {
   std::vector<float> pi, mu, a, weight, d, gradient;
   std::vector<float> mask;
@@ -105,11 +105,11 @@ TEST_CASE("F5_nan_is_reported_at_its_index", "[core]") {
       points_at(s, c.code, c.where, 1, 2);
       CHECK(s.count == 1);
       CHECK_FALSE(s.nothing_written());
-      buffers sound;
-      CHECK(run(sound).ok());
+      buffers valid;
+      CHECK(run(valid).ok());
       for (std::size_t i = 0; i < 12; ++i) {  // that response is out, the others are as if it were not there
-        CHECK(b.gradient[i] == (i / 4 == 1 ? 0.0F : sound.gradient[i]));
-        CHECK(b.kept[i] == (i / 4 == 1 ? 0 : sound.kept[i]));
+        CHECK(b.gradient[i] == (i / 4 == 1 ? 0.0F : valid.gradient[i]));
+        CHECK(b.kept[i] == (i / 4 == 1 ? 0 : valid.kept[i]));
       }
       CHECK(policy_loss(seq, b.lend(), presets::dense_post_trained(), {.gradient = b.gradient}).code == c.code);
     }
@@ -179,7 +179,7 @@ TEST_CASE("F14_empty_batch", "[core]") {
     CHECK(r.masked_fraction() == 0.0);
     CHECK(r.mean_delta_b() == 0.0);
     for (double const x : {r.max_divergence, r.max_ratio, r.min_delta_b, r.max_delta_b, r.sum_divergence,
-                           r.sum_weighted, r.sum_gate, r.sum_ratio, r.sum_k1, r.sum_k3, r.sum_delta_b}) {
+                           r.sum_weighted_divergence, r.sum_gate, r.sum_ratio, r.sum_k1, r.sum_k3, r.sum_delta_b}) {
       CHECK(x == 0.0);
     }
     for (float g : b.gradient) CHECK((g == 0.0F && !std::signbit(g)));

@@ -13,7 +13,7 @@ using namespace cppo;
 // D of a token, before saturation.
 template <class T, class D>
 T divergence_of(D const& d, T log_p, T log_q) {
-  return detail::score(d, token<lane<T>>(lane<T>(log_p), lane<T>(log_q), lane<T>(1))).raw();
+  return detail::divergence_of(d, token<lane<T>>(lane<T>(log_p), lane<T>(log_q), lane<T>(1))).raw();
 }
 
 // KL of Bernoulli(e^a) from Bernoulli(e^b), nothing cancelling near 1.
@@ -130,8 +130,8 @@ TEST_CASE("binary divergences have the same bits on registers", "[divergence]") 
       q[k] = static_cast<float>(draw_log_prob(random));
     }
     token<simd_lane> const t(cppo_test::gather(p), cppo_test::gather(q), simd_lane(1));
-    cppo_test::scatter(tv, detail::score(binary_tv, t));
-    cppo_test::scatter(kl, detail::score(binary_kl, t));
+    cppo_test::scatter(tv, detail::divergence_of(binary_tv, t));
+    cppo_test::scatter(kl, detail::divergence_of(binary_kl, t));
     for (int k = 0; k < width; ++k) {
       wrong += cppo_test::same_number(tv[k], divergence_of(binary_tv, p[k], q[k])) ? 0 : 1;
       wrong += cppo_test::same_number(kl[k], divergence_of(binary_kl, p[k], q[k])) ? 0 : 1;

@@ -197,7 +197,7 @@ struct lent_within {
 
 }  // namespace
 
-TEST_CASE("a mask may read lent divergences under a Top-K score, on every executor", "[divergence]") {
+TEST_CASE("a mask may read lent divergences under a Top-K one, on every executor", "[divergence]") {
   constexpr std::size_t n = 40;
   std::vector<float> const pi(n, -0.9F), mu(n, -1.0F), a(n, 1.0F), listed(2 * n, -3.0F);
   std::vector<std::int32_t> const ids(2 * n, 5), sampled(n, 5);
@@ -207,8 +207,8 @@ TEST_CASE("a mask may read lent divergences under a Top-K score, on every execut
                                    divergence_values(lent), token_id(sampled), top_k(2, ids, listed, listed));
   for (bool const by_name : {false, true}) {
     std::vector<std::uint8_t> plain(n, 9), fast(n, 9);
-    auto const run = [&](auto const& score) {
-      auto const region = trust_region(score, uniform_weight, lent_within{0.25F});
+    auto const run = [&](auto const& divergence) {
+      auto const region = trust_region(divergence, uniform_weight, lent_within{0.25F});
       CHECK(compute_mask(seq, batch, region, plain).ok());
       CHECK(compute_mask(simd, batch, region, fast).ok());
     };

@@ -132,7 +132,7 @@ class comparison {
     double const sum = is_float ? 1e-7 : 1e-12;        // each term of a sum
     close(captured::divergence, i, want_.divergence[i], unit, relative);
     close(captured::weight, i, want_.weight[i], unit, 0.0);
-    close(captured::weighted_divergence, i, want_.weighted[i], unit, relative);
+    close(captured::weighted_divergence, i, want_.weighted_divergence[i], unit, relative);
     close(captured::prefix_drift, i, want_.prefix_drift[i], unit + sum * length, relative);
     close(captured::prefix_weight, i, want_.prefix_weight[i], unit + sum * length, relative);
     double const prefix = std::fabs(want_.prefix_drift[i]) * relative + sum * length;
@@ -172,7 +172,7 @@ class comparison {
 
   // The report's sums, where rho does not saturate and no decision is in doubt.
   void sums() {
-    report const& r = got_.diagnostics;
+    report const& r = got_.report;
     reference_totals const& t = want_.totals;
     bool const doubtful = std::any_of(want_.margin.begin(), want_.margin.end(), [](double m) { return m < 1e-4; });
     auto const near = [this](char const* name, double a, double b, double scale) {
@@ -185,7 +185,8 @@ class comparison {
     near("tokens", static_cast<double>(r.counts.tokens), static_cast<double>(t.tokens), 1e-9);
     near("responses", static_cast<double>(r.counts.responses), static_cast<double>(t.responses), 1e-9);
     near("sum_divergence", r.sum_divergence, t.divergence, n + std::fabs(t.divergence) + n * top);
-    near("sum_weighted", r.sum_weighted, t.weighted, n + std::fabs(t.weighted) + n * top);
+    near("sum_weighted_divergence", r.sum_weighted_divergence, t.weighted_divergence,
+         n + std::fabs(t.weighted_divergence) + n * top);
     near("sum_delta_b", r.sum_delta_b, t.delta_b, n);
     if (options_.surrogate.log_ratio_clamp > 0.0) {
       near("sum_ratio", r.sum_ratio, t.ratio, t.ratio + n);
@@ -261,7 +262,7 @@ TEST_CASE("the report counts what the oracle counts", "[execution]") {
     bool const clear = std::none_of(want.closest.begin(), want.closest.end(), [](double m) { return m < 1e-9; });
     captured_run<double> got;
     visit_region(c, [&](auto const& region) { got = capture(seq, batch, region, options); });
-    report const& r = got.diagnostics;
+    report const& r = got.report;
     CHECK(r.clamped == want.totals.clamped);
     CHECK(r.capped == want.totals.capped);
     if (!clear) continue;

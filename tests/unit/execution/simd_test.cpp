@@ -91,15 +91,15 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     auto const visit = [&](index_t b, std::vector<float>&) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
-      o.diagnostics.counts = {b, 1};
+      o.report.counts = {b, 1};
       return o;
     };
     auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, shape, 0, memory,
                                                                    cppo::detail::response_body<float>(visit));
     fold.settle();
     CHECK(visits == std::vector<int>(64, 1));
-    CHECK(fold.diagnostics.counts.tokens == 63 * 64 / 2);
-    CHECK(fold.diagnostics.counts.responses == 64);
+    CHECK(fold.report.counts.tokens == 63 * 64 / 2);
+    CHECK(fold.report.counts.responses == 64);
     CHECK(scarce_thread::joined == given);
   }
 }

@@ -45,10 +45,10 @@ struct owned {
 };
 
 template <class T>
-bool borrows(std::uint8_t code, std::uint8_t bits) {
+bool lends(std::uint8_t code, std::uint8_t bits) {
   owned<std::uint64_t> room{{0, 0, 0, 0}, {2, 2}, {}};
   cppo::matrix_view<T> out;
-  return borrow(room.view(code, bits), out).ok();
+  return lend(room.view(code, bits), out).ok();
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ bool borrows(std::uint8_t code, std::uint8_t bits) {
 TEST_CASE("DLPack: without strides a tensor is row-major") {
   owned<float> t{{0, 1, 2, 3, 4, 5}, {2, 3}, {}};
   cppo::matrix_view<float> m;
-  REQUIRE(borrow(t.view(2, 32), m).ok());
+  REQUIRE(lend(t.view(2, 32), m).ok());
   CHECK(m.data_handle() == t.values.data());
   CHECK(m.extent(0) == 2);
   CHECK(m.extent(1) == 3);
@@ -67,13 +67,13 @@ TEST_CASE("DLPack: without strides a tensor is row-major") {
 TEST_CASE("DLPack: strides of any sign are taken in elements") {
   owned<float> t{{0, 1, 2, 3, 4, 5}, {3, 2}, {1, 3}};
   cppo::matrix_view<float> m;
-  REQUIRE(borrow(t.view(2, 32), m).ok());
+  REQUIRE(lend(t.view(2, 32), m).ok());
   CHECK(m(2, 1) == 5.0F);
   CHECK(m(1, 0) == 1.0F);
   t.strides = {-2, -1};
   tensor backwards = t.view(2, 32);
   backwards.byte_offset = 5 * sizeof(float);
-  REQUIRE(borrow(backwards, m).ok());
+  REQUIRE(lend(backwards, m).ok());
   CHECK(m(0, 0) == 5.0F);
   CHECK(m(2, 1) == 0.0F);
 }
@@ -83,7 +83,7 @@ TEST_CASE("DLPack: byte_offset counts bytes") {
   tensor shifted = t.view(2, 64);
   shifted.byte_offset = 16;
   cppo::matrix_view<double> m;
-  REQUIRE(borrow(shifted, m).ok());
+  REQUIRE(lend(shifted, m).ok());
   CHECK(m(0, 0) == 2.0);
   CHECK(m(0, 1) == 3.0);
 }
@@ -91,43 +91,43 @@ TEST_CASE("DLPack: byte_offset counts bytes") {
 TEST_CASE("DLPack: rank 1 is one row") {
   owned<float> t{{0, 1, 2, 3}, {2}, {2}};
   cppo::matrix_view<float> m;
-  REQUIRE(borrow(t.view(2, 32), m).ok());
+  REQUIRE(lend(t.view(2, 32), m).ok());
   CHECK(m.extent(0) == 1);
   CHECK(m.extent(1) == 2);
   CHECK(m(0, 1) == 2.0F);
   t.strides.clear();
-  REQUIRE(borrow(t.view(2, 32), m).ok());
+  REQUIRE(lend(t.view(2, 32), m).ok());
   CHECK(m(0, 1) == 1.0F);
 }
 
 TEST_CASE("DLPack: code and bits must name the element type") {
-  CHECK(borrows<float>(2, 32));
-  CHECK(borrows<double>(2, 64));
-  CHECK(borrows<cppo::half>(2, 16));
-  CHECK(borrows<cppo::bfloat16>(4, 16));
-  CHECK(borrows<bool>(6, 8));
-  CHECK(borrows<std::uint8_t>(1, 8));
-  CHECK(borrows<std::int32_t>(0, 32));
-  CHECK(borrows<std::int64_t>(0, 64));
-  CHECK_FALSE(borrows<float>(2, 64));
-  CHECK_FALSE(borrows<float>(0, 32));
-  CHECK_FALSE(borrows<cppo::half>(4, 16));
-  CHECK_FALSE(borrows<cppo::bfloat16>(2, 16));
-  CHECK_FALSE(borrows<std::uint8_t>(6, 8));
-  CHECK_FALSE(borrows<std::int32_t>(1, 32));
+  CHECK(lends<float>(2, 32));
+  CHECK(lends<double>(2, 64));
+  CHECK(lends<cppo::half>(2, 16));
+  CHECK(lends<cppo::bfloat16>(4, 16));
+  CHECK(lends<bool>(6, 8));
+  CHECK(lends<std::uint8_t>(1, 8));
+  CHECK(lends<std::int32_t>(0, 32));
+  CHECK(lends<std::int64_t>(0, 64));
+  CHECK_FALSE(lends<float>(2, 64));
+  CHECK_FALSE(lends<float>(0, 32));
+  CHECK_FALSE(lends<cppo::half>(4, 16));
+  CHECK_FALSE(lends<cppo::bfloat16>(2, 16));
+  CHECK_FALSE(lends<std::uint8_t>(6, 8));
+  CHECK_FALSE(lends<std::int32_t>(1, 32));
 }
 
 TEST_CASE("DLPack: other ranks and vector lanes are refused, the view is left alone") {
   owned<float> t{{0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}, {}};
   float other = 9.0F;
   cppo::matrix_view<float> m(&other, 1, 1);
-  CHECK(borrow(t.view(2, 32), m).code == cppo::status_code::bad_tensor);
+  CHECK(lend(t.view(2, 32), m).code == cppo::status_code::bad_tensor);
   t.shape.clear();
-  CHECK_FALSE(borrow(t.view(2, 32), m).ok());
+  CHECK_FALSE(lend(t.view(2, 32), m).ok());
   t.shape = {2, 2};
   tensor wide = t.view(2, 32);
   wide.dtype.lanes = 4;
-  CHECK_FALSE(borrow(wide, m).ok());
+  CHECK_FALSE(lend(wide, m).ok());
   CHECK(m.data_handle() == &other);
   CHECK(m.extent(0) == 1);
 }
@@ -139,20 +139,20 @@ TEST_CASE("DLPack: no data stays null, and what does not lie on an element is re
   tensor askew = t.view(2, 32);
   for (std::uint64_t const off : {1U, 2U, 3U}) {
     askew.byte_offset = off;
-    CHECK(borrow(askew, m).code == cppo::status_code::misaligned);
+    CHECK(lend(askew, m).code == cppo::status_code::misaligned);
     CHECK(m.data_handle() == &other);
   }
   tensor nothing = t.view(2, 32);
   nothing.data = nullptr;
   nothing.byte_offset = 64;
-  CHECK(borrow(nothing, m).code == cppo::status_code::null_buffer);
+  CHECK(lend(nothing, m).code == cppo::status_code::null_buffer);
   CHECK(m.data_handle() == &other);
   for (std::vector<std::int64_t> const& shape : {std::vector<std::int64_t>{0, 2}, {2, 0}, {0}}) {
     t.shape = shape;
     nothing = t.view(2, 32);
     nothing.data = nullptr;
     nothing.byte_offset = 64;
-    REQUIRE(borrow(nothing, m).ok());
+    REQUIRE(lend(nothing, m).ok());
     CHECK(m.data_handle() == nullptr);
   }
 }
@@ -171,14 +171,14 @@ TEST_CASE("F38: a tensor of another dtype is told from one of another shape") {
   owned<double> t{{0, 1, 2, 3}, {2, 2}, {}};
   cppo::matrix_view<double> m;
   auto const code = [&](tensor const& x) {
-    cppo::status const s = borrow(x, m);
+    cppo::status const s = lend(x, m);
     CHECK(s.where == (s.ok() ? cppo::argument::none : cppo::argument::tensor));
     CHECK((s.ok() || m.data_handle() == nullptr));
     return s.code;
   };
   using cppo::status_code;
   CHECK(code(t.view(2, 32)) == status_code::element_type_mismatch);
-  CHECK(borrow(t.view(2, 32), m).count == 32);
+  CHECK(lend(t.view(2, 32), m).count == 32);
   CHECK(code(t.view(0, 64)) == status_code::element_type_mismatch);
   tensor lanes = t.view(2, 64);
   lanes.dtype.lanes = 2;
@@ -203,7 +203,7 @@ TEST_CASE("F38: a tensor whose extents or strides overflow is refused") {
     tensor lent = t.view(2, 64);
     lent.data = &x;
     cppo::matrix_view<double> m;
-    return borrow(lent, m).code;
+    return lend(lent, m).code;
   };
   using cppo::status_code;
   CHECK(code({most, 2}, {0, 0}) == status_code::size_overflow);
@@ -216,7 +216,7 @@ TEST_CASE("F38: a tensor whose extents or strides overflow is refused") {
   CHECK(code({1, 2}, {std::numeric_limits<std::int64_t>::min(), 1}) == status_code::ok);  // never walked
 }
 
-TEST_CASE("F38: a tensor that says it lies on a device is borrowed for one by name alone") {
+TEST_CASE("F38: a tensor that says it lies on a device is lent for one by name alone") {
   owned<float> t{{0, 1, 2, 3}, {2, 2}, {}};
   placed_tensor x;
   static_cast<tensor&>(x) = t.view(2, 32);
@@ -224,23 +224,23 @@ TEST_CASE("F38: a tensor that says it lies on a device is borrowed for one by na
     bool const readable = device == 1 || device == 3 || device == 11 || device == 13;  // as dlpack.h numbers them
     x.device.device_type = device;
     cppo::matrix_view<float> m;
-    cppo::status const s = borrow(x, m);
+    cppo::status const s = lend(x, m);
     CHECK(s.code == (readable ? cppo::status_code::ok : cppo::status_code::not_host_memory));
     CHECK((m.data_handle() != nullptr) == readable);
-    REQUIRE(borrow_on_device(x, m).ok());
+    REQUIRE(lend_on_device(x, m).ok());
     CHECK(m.data_handle() == t.values.data());
   }
 }
 
-TEST_CASE("DLPack: borrowed tensors make a batch, and the gradient is written through one") {
+TEST_CASE("DLPack: lent tensors make a batch, and the gradient is written through one") {
   owned<float> pi{{-1.0F, -2.0F, -1.0F, -1.0F}, {2, 2}, {1, 2}}, mu = pi, a{{1.0F, 2.0F, 3.0F, 4.0F}, {2, 2}, {}};
   owned<float> gradient{{7.0F, 7.0F, 7.0F, 7.0F}, {2, 2}, {1, 2}};
   cppo::matrix_view<float const> p, q, adv;
   cppo::matrix_view<float> g;
-  REQUIRE(borrow(pi.view(2, 32), p).ok());
-  REQUIRE(borrow(mu.view(2, 32), q).ok());
-  REQUIRE(borrow(a.view(2, 32), adv).ok());
-  REQUIRE(borrow(gradient.view(2, 32), g).ok());
+  REQUIRE(lend(pi.view(2, 32), p).ok());
+  REQUIRE(lend(mu.view(2, 32), q).ok());
+  REQUIRE(lend(a.view(2, 32), adv).ok());
+  REQUIRE(lend(gradient.view(2, 32), g).ok());
   auto const batch =
       cppo::rollout_batch(cppo::padded(2, 2), cppo::log_prob(p), cppo::rollout_log_prob(q), cppo::advantage(adv));
   REQUIRE(policy_loss(cppo::seq, batch, cppo::dppo(), {.gradient = g}).ok());
@@ -255,7 +255,7 @@ TEST_CASE("a tensor of rank 1 fits a packed batch") {
   one.ndim = 1;
   one.shape = shape;
   cppo::matrix_view<float> view;
-  REQUIRE(borrow(one, view).ok());
+  REQUIRE(lend(one, view).ok());
   auto const batch = cppo::rollout_batch(cppo::packed(cuts, 2), cppo::log_prob(view), cppo::rollout_log_prob(x),
                                          cppo::advantage(x));
   CHECK(batch.check().ok());

@@ -1,4 +1,4 @@
-// What is found in a mask and what is not: leaves under negations, and clauses of a user that borrow a kind.
+// What is found in a mask and what is not: leaves under negations, and clauses of a user that take the kind of another.
 #include "support/catch_compat.hpp"
 
 #include <cppo/execution/simd.hpp>
@@ -29,7 +29,7 @@ struct my_budget {
 static_assert(token_mask<my_divergence> && token_mask<my_budget>);
 
 constexpr auto within = divergence_within(0.5);
-constexpr auto account = prefix_budget(0.15, 0.015);
+constexpr auto within_budget = prefix_budget(0.15, 0.015);
 
 template <class Find, class M>
 consteval int count(M const&) {
@@ -54,24 +54,24 @@ std::vector<std::uint8_t> kept_by(Executor const& executor, M const& mask) {
 }  // namespace
 
 TEST_CASE("a prefix budget is found under negations, a threshold is not") {
-  CHECK(count<detail::prefix_account>(account) == 1);
-  CHECK(count<detail::prefix_account>(!account) == 1);
-  CHECK(count<detail::prefix_account>(!!account) == 1);
-  CHECK(count<detail::prefix_account>(none_of(within, account & toward_rollout)) == 1);
-  CHECK(count<detail::prefix_account>(within & !within) == 0);
-  CHECK(count<detail::prefix_account>(account & !account) == 2);
+  CHECK(count<detail::is_prefix_budget>(within_budget) == 1);
+  CHECK(count<detail::is_prefix_budget>(!within_budget) == 1);
+  CHECK(count<detail::is_prefix_budget>(!!within_budget) == 1);
+  CHECK(count<detail::is_prefix_budget>(none_of(within, within_budget & toward_rollout)) == 1);
+  CHECK(count<detail::is_prefix_budget>(within & !within) == 0);
+  CHECK(count<detail::is_prefix_budget>(within_budget & !within_budget) == 2);
   CHECK(count<detail::divergence_threshold>(within & !within) == 1);
-  CHECK(count<detail::of_kind<clause::budget>>(!account) == 0);
-  CHECK(detail::leaf<detail::prefix_account>(toward_rollout | none_of(within, account)).delta() == 0.15);
-  CHECK(trust_region(binary_tv, uniform_weight, !account).budget_slack() == 0.15);
+  CHECK(count<detail::of_kind<clause::budget>>(!within_budget) == 0);
+  CHECK(detail::leaf<detail::is_prefix_budget>(toward_rollout | none_of(within, within_budget)).delta() == 0.15);
+  CHECK(trust_region(binary_tv, uniform_weight, !within_budget).budget_slack() == 0.15);
 }
 
 TEST_CASE("a negated prefix budget keeps what the budget does not, a doubly negated one what it does") {
   auto const check = [](auto executor) {
-    std::vector<std::uint8_t> const plain = kept_by(executor, account);
-    std::vector<std::uint8_t> const negated = kept_by(executor, !account);
-    std::vector<std::uint8_t> const listed = kept_by(executor, none_of(keep_none, account));
-    CHECK(kept_by(executor, !!account) == plain);
+    std::vector<std::uint8_t> const plain = kept_by(executor, within_budget);
+    std::vector<std::uint8_t> const negated = kept_by(executor, !within_budget);
+    std::vector<std::uint8_t> const listed = kept_by(executor, none_of(keep_none, within_budget));
+    CHECK(kept_by(executor, !!within_budget) == plain);
     CHECK(listed == negated);
     int kept = 0;
     for (std::size_t i = 0; i < plain.size(); ++i) {
@@ -83,11 +83,11 @@ TEST_CASE("a negated prefix budget keeps what the budget does not, a doubly nega
   };
   check(seq);
   check(simd);
-  CHECK(kept_by(seq, toward_rollout | !account) == kept_by(simd, toward_rollout | !account));
+  CHECK(kept_by(seq, toward_rollout | !within_budget) == kept_by(simd, toward_rollout | !within_budget));
 }
 
 TEST_CASE("a region with a negated prefix budget passes the checks of every region") {
-  auto const hard = trust_region(binary_tv, linear_weight(0.8), toward_rollout | !account);
+  auto const hard = trust_region(binary_tv, linear_weight(0.8), toward_rollout | !within_budget);
   testing::check_result const soft = testing::check_region(softened(hard, reciprocal_gate), {.batches = 6});
   INFO(soft.message);
   CHECK(soft.ok);
@@ -98,7 +98,7 @@ TEST_CASE("a region with a negated prefix budget passes the checks of every regi
   CHECK(calibrated.ok);
 }
 
-TEST_CASE("a user's clause may borrow the kind of a library clause") {
+TEST_CASE("a user's clause may take the kind of a library clause") {
   auto const check = [](auto executor) {
     std::vector<float> const pi{-0.9F, -0.3F, -0.95F, -1.2F}, mu{-1.0F, -1.0F, -1.0F, -1.0F}, a(4, 1.0F);
     std::vector<float> threshold(4, 9.0F);
@@ -117,7 +117,7 @@ TEST_CASE("a user's clause may borrow the kind of a library clause") {
   };
   check(seq);
   check(simd);
-  auto const mixed = trust_region(binary_tv, uniform_weight, my_budget{} & my_divergence{} & within & account);
+  auto const mixed = trust_region(binary_tv, uniform_weight, my_budget{} & my_divergence{} & within & within_budget);
   CHECK(mixed.budget_slack() == 0.15);
   CHECK(decltype(mixed)::has_prefix_budget);
 }

@@ -75,7 +75,7 @@ TEST_CASE("with the threshold c_t is the smaller of the two, and weights enter b
   CHECK(w.drift == std::vector<float>{0.0F, 0.25F, 1.0F});
   CHECK(w.weight == std::vector<float>{0.0F, 1.0F, 1.75F});
   CHECK(w.threshold == std::vector<float>{0.5F, 0.5F, -0.0625F});
-  // Unspent budget does not lift c_t above delta.
+  // Unused allowance does not lift c_t above delta.
   auto const quiet = work<float>({0.0F, 0.0F, 0.0F}, region);
   CHECK(quiet.threshold == std::vector<float>{0.5F, 0.5F, 0.5F});
 }

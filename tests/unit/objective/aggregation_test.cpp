@@ -80,7 +80,7 @@ TEST_CASE("every aggregation equals its formula, empty responses included") {
       INFO("seed " << seed << ", aggregation " << static_cast<int>(how));
       double const want = written_out(how, losses, 64.0);
       double const scale = magnitude(losses) + 1e-300;
-      CHECK(std::fabs(run.diagnostics.loss() - want) <= 1e-12 * scale);
+      CHECK(std::fabs(run.report.loss() - want) <= 1e-12 * scale);
       // The token losses that come out add up to it.
       double total = 0.0;
       for (auto const& one : by_response(batch, run)) total += sum(one);
@@ -166,12 +166,12 @@ TEST_CASE("with a given normalizer, micro-batches give every token the bits of t
       auto const part = rearranged(batch, {batch.row(b)}, packed_if(b % 2 == 0));
       auto const got = capture(cppo::seq, part.batch, region, o);
       REQUIRE(cppo_test::unlike(got, whole, part.batch.rows(), part.source) == "");
-      total = total + got.diagnostics;
+      total = total + got.report;
       ++split;
     }
-    CHECK(same_bits(total.loss(), whole.diagnostics.loss()));
-    CHECK(total.counts.tokens == whole.diagnostics.counts.tokens);
-    CHECK(total.counts.responses == whole.diagnostics.counts.responses);
+    CHECK(same_bits(total.loss(), whole.report.loss()));
+    CHECK(total.counts.tokens == whole.report.counts.tokens);
+    CHECK(total.counts.responses == whole.report.counts.responses);
   }
   CHECK(split > 80);
 }
@@ -183,13 +183,13 @@ TEST_CASE("the batch's own count as normalizer changes no bit") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     generated_batch<float> const batch = generate<float>(seed);
     auto const own = capture(cppo::seq, batch, region, {.aggregate = how, .horizon = 9});
-    double const count = cppo::divisor(how, own.diagnostics.counts);
+    double const count = cppo::divisor(how, own.report.counts);
     auto const given = capture(cppo::seq, batch, region, {.aggregate = how, .normalizer = count, .horizon = 9});
     REQUIRE(cppo_test::unlike(own, given, batch.rows()) == "");
-    CHECK(same_bits(own.diagnostics.loss(), given.diagnostics.loss()));
-    cppo::report as_own = given.diagnostics;
-    as_own.scaling = own.diagnostics.scaling;
-    REQUIRE(cppo_test::unlike(own.diagnostics, as_own) == "");
+    CHECK(same_bits(own.report.loss(), given.report.loss()));
+    cppo::report as_own = given.report;
+    as_own.scaling = own.report.scaling;
+    REQUIRE(cppo_test::unlike(own.report, as_own) == "");
   }
 }
 

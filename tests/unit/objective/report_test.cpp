@@ -67,7 +67,7 @@ struct response_recount {
   void add_to(report& r) {
     r.sum_loss += loss.sum();
     r.sum_divergence += divergence.sum();
-    r.sum_weighted += weighted.sum();
+    r.sum_weighted_divergence += weighted.sum();
     r.sum_gate += gate.sum();
   }
 };
@@ -82,8 +82,8 @@ recount count_again(generated_batch<float> const& batch, captured_run<float> con
     response_recount sums;
     for (index_t rank = 0; rank < n; ++rank) {
       auto const s = static_cast<std::size_t>(slots[static_cast<std::size_t>(rank)]);
-      double const score = static_cast<double>(run[captured::divergence][s]);
-      r.max_divergence = r.counts.tokens == 0 ? score : std::max(r.max_divergence, score);
+      double const d = static_cast<double>(run[captured::divergence][s]);
+      r.max_divergence = r.counts.tokens == 0 ? d : std::max(r.max_divergence, d);
       ++r.counts.tokens;
       count_decision(r, batch, run, s);
       double const drift = static_cast<double>(batch.log_prob[s]) - static_cast<double>(batch.rollout_log_prob[s]);
@@ -117,7 +117,7 @@ void check_equal(report const& got, recount const& plain, double tolerance) {
   check_near(got.sum_loss, want.sum_loss, 1e-12, plain.absolute_loss);
   check_near(got.sum_divergence, want.sum_divergence, 1e-12, want.sum_divergence);
   CHECK(got.max_divergence == want.max_divergence);
-  check_near(got.sum_weighted, want.sum_weighted, 1e-12, want.sum_weighted);
+  check_near(got.sum_weighted_divergence, want.sum_weighted_divergence, 1e-12, want.sum_weighted_divergence);
   check_near(got.sum_gate, want.sum_gate, 1e-12, want.sum_gate);
   check_near(got.sum_ratio, want.sum_ratio, tolerance, want.sum_ratio);
   check_near(got.max_ratio, want.max_ratio, tolerance, want.max_ratio);
@@ -144,8 +144,8 @@ TEST_CASE("every field of the report equals a plain recount") {
       double const cap = seed % 2 == 0 ? 1.25 : 0.0;
       INFO("seed " << seed);
       auto const run = capture(cppo::seq, batch, region, {.surrogate = {.ratio_cap = cap}});
-      check_equal(run.diagnostics, count_again(batch, run, 20.0, cap), 2e-6);
-      seen = seen + run.diagnostics;
+      check_equal(run.report, count_again(batch, run, 20.0, cap), 2e-6);
+      seen = seen + run.report;
     }
   });
   // Nothing of it stayed untried.
@@ -168,13 +168,13 @@ TEST_CASE("every field of the report equals a plain recount") {
 
 TEST_CASE("each mean is its sum over its count") {
   generated_batch<float> const batch = generate<float>(12, {.max_length = 60});
-  report const r = capture(cppo::seq, batch, softened(cppo::fixed_cppo(), cppo::reciprocal_gate), {}).diagnostics;
+  report const r = capture(cppo::seq, batch, softened(cppo::fixed_cppo(), cppo::reciprocal_gate), {}).report;
   auto const n = static_cast<double>(r.counts.tokens);
   REQUIRE(n > 10.0);
   CHECK(r.masked_fraction() == static_cast<double>(r.masked()) / n);
   CHECK(r.toward_fraction() == static_cast<double>(r.kept_toward) / n);
   CHECK(r.mean_divergence() == r.sum_divergence / n);
-  CHECK(r.mean_weighted() == r.sum_weighted / n);
+  CHECK(r.mean_weighted_divergence() == r.sum_weighted_divergence / n);
   CHECK(r.mean_ratio() == r.sum_ratio / n);
   CHECK(r.mean_gate() == r.sum_gate / n);
   CHECK(r.kl_k1() == r.sum_k1 / n);
@@ -209,7 +209,7 @@ TEST_CASE("the histogram puts position t of T into bin floor(20 (t - 1)/T)") {
 
 TEST_CASE("F39: an empty report is the neutral element of the sum") {
   report const r = capture(cppo::seq, generate<float>(3), cppo::calibrated_cppo(),
-                           {.aggregate = cppo::seq_mean_token_mean, .normalizer = 3.0}).diagnostics;
+                           {.aggregate = cppo::seq_mean_token_mean, .normalizer = 3.0}).report;
   REQUIRE(r.counts.tokens > 0);
   CHECK(cppo_test::unlike(r + report{}, r) == "");
   CHECK(cppo_test::unlike(report{} + r, r) == "");
@@ -242,7 +242,7 @@ TEST_CASE("F39: four micro-batches have the loss of the whole, and four times it
 
 TEST_CASE("F39: reports that were scaled differently have no loss together, in whatever order they are added") {
   generated_batch<float> const batch = generate<float>(3);
-  auto const with = [&](cppo::loss_options const& o) { return capture(cppo::seq, batch, cppo::dppo(), o).diagnostics; };
+  auto const with = [&](cppo::loss_options const& o) { return capture(cppo::seq, batch, cppo::dppo(), o).report; };
   report const plain = with({});
   report const others[] = {with({.aggregate = cppo::token_mean}), with({.normalizer = 2.0}),
                            with({.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 8}),
@@ -416,7 +416,7 @@ TEST_CASE("F40: bad input that is propagated counts as bad, not as what overflow
 }
 
 TEST_CASE("the budget-mask share counts what only the prefix budget rejects") {
-  // delta 0.5, delta_b 0: token 1 spends 0.5, tokens 2 and 3 fit the threshold but not the budget, token 4 neither,
+  // delta 0.5, delta_b 0: token 1 drifts by 0.5, tokens 2 and 3 fit the threshold but not the budget, token 4 neither,
   // token 5 moves toward the rollout.
   std::vector<double> const pi{-0.5, -0.5, -0.5, -0.5, -1.5}, mu(5, -1.0), a(5, 1.0), d{0.5, 0.25, 0.125, 0.75, 0.5};
   report r;

@@ -41,7 +41,7 @@ void same(std::string_view name, std::string_view divergence, Region const& regi
     REQUIRE(cppo_test::same_status(got.outcome, want.outcome));
     REQUIRE(got.outcome.ok());
     REQUIRE(cppo_test::unlike(got, want, batch.rows()) == "");
-    masked += got.diagnostics.masked();
+    masked += got.report.masked();
   }
   CHECK((masked > 0) == (name != "none"));
 }
@@ -107,9 +107,9 @@ TEST_CASE("the divergence named none is 0 everywhere") {
   bool found = false;
   auto const run = by_name(numbers("cppo", "none"), batch, found);
   REQUIRE(found);
-  CHECK(run.diagnostics.counts.tokens > 0);
-  CHECK(run.diagnostics.sum_divergence == 0.0);
-  CHECK(run.diagnostics.masked() == 0);
+  CHECK(run.report.counts.tokens > 0);
+  CHECK(run.report.sum_divergence == 0.0);
+  CHECK(run.report.masked() == 0);
 }
 
 TEST_CASE("every pair of names is accepted and all names differ") {

@@ -19,7 +19,7 @@ struct near_rollout {
   }
 };
 
-// Says how far it is past its boundary by what the prefix has spent, undeclared: under a soft gate that is known.
+// Says how far it is past its boundary by the drift of the prefix, undeclared: under a soft gate that is known.
 struct wary_of_drift {
   template <class V>
   constexpr auto operator()(cppo::token<V> const& t) const {
@@ -50,13 +50,13 @@ index_t decides_nothing(Executor const& executor, Region const& silent, D diverg
     for (captured const c : {captured::divergence, captured::weighted_divergence, captured::prefix_drift}) {
       REQUIRE(got[c] == measured[c]);
     }
-    cppo::report expected = want.diagnostics;
-    expected.sum_divergence = measured.diagnostics.sum_divergence;
-    expected.sum_weighted = measured.diagnostics.sum_weighted;
-    expected.max_divergence = measured.diagnostics.max_divergence;
-    REQUIRE(cppo_test::unlike(got.diagnostics, expected) == "");
-    masked += want.diagnostics.masked();
-    drift += got.diagnostics.mean_divergence();
+    cppo::report expected = want.report;
+    expected.sum_divergence = measured.report.sum_divergence;
+    expected.sum_weighted_divergence = measured.report.sum_weighted_divergence;
+    expected.max_divergence = measured.report.max_divergence;
+    REQUIRE(cppo_test::unlike(got.report, expected) == "");
+    masked += want.report.masked();
+    drift += got.report.mean_divergence();
   }
   CHECK(drift > 0.0);
   return masked;
@@ -96,10 +96,10 @@ TEST_CASE("F40: under ppo and none a configuration's divergence is reported, and
   };
   for (std::string_view const region : {"ppo", "none"}) {
     auto const none = with(region, "none"), tv = with(region, "binary_tv"), kl = with(region, "binary_kl");
-    CHECK(none.diagnostics.mean_divergence() == 0.0);
-    CHECK(tv.diagnostics.mean_divergence() > 0.0);
-    CHECK(kl.diagnostics.mean_divergence() > 0.0);
-    CHECK(tv.diagnostics.mean_divergence() != kl.diagnostics.mean_divergence());
+    CHECK(none.report.mean_divergence() == 0.0);
+    CHECK(tv.report.mean_divergence() > 0.0);
+    CHECK(kl.report.mean_divergence() > 0.0);
+    CHECK(tv.report.mean_divergence() != kl.report.mean_divergence());
     for (captured const c : {captured::mask, captured::loss, captured::gradient, captured::gate, captured::decision}) {
       CHECK(tv[c] == none[c]);
       CHECK(kl[c] == none[c]);

@@ -181,7 +181,7 @@ TEST_CASE("CPPO without the prefix budget is a position-weighted threshold") {
   }, 2e-6);
 }
 
-TEST_CASE("CPPO without the weight spends its budget evenly") {
+TEST_CASE("CPPO without the weight allows every prefix delta_b a token") {
   auto const region =
       cppo::trust_region(cppo::binary_tv, cppo::uniform_weight,
                          cppo::toward_rollout | (cppo::divergence_within(0.15) & cppo::prefix_budget(0.15, 0.015)));
@@ -204,7 +204,7 @@ TEST_CASE("calibrated CPPO takes P90 of the response between its floor and its c
   });
 }
 
-TEST_CASE("CPPO on the KL score") {
+TEST_CASE("CPPO on the KL divergence") {
   agrees_in<float>(cppo::fixed_cppo({.delta = 0.1, .delta_b = 0.002}, cppo::binary_kl), [](response const& r) {
     return eq10(r, r.each(kl), weights(r.size(), 0.8), 0.1, 0.002);
   }, 2e-6);
@@ -306,7 +306,7 @@ void carries(Region const& preset, double delta, double w_min, double least_budg
   CHECK(boundary(0.0, 1.0, first) == cppo_test::approx(delta).epsilon(1e-9));
   auto const second = [&](double d) { return keeps_last(preset, {0.0, d}, r); };
   CHECK(boundary(0.0, 1.0, second) == cppo_test::approx(delta / w_min).epsilon(1e-9));
-  // The first token spends the slack. What is left is the allowance of the prefix, with the largest delta_b that P90
+  // The first token drifts by the slack. What is left is the allowance of the prefix, with the largest delta_b that P90
   // allows.
   auto const third = [&](double d) { return keeps_last(preset, {delta, 0.0, d}, r); };
   double const weight_before = 1.0 + 0.5 * (1.0 + w_min);

@@ -55,7 +55,7 @@ struct remembers {
 };
 
 // Wrong on purpose: one token gets another function than many.
-struct other_score_on_lanes {
+struct other_divergence_on_lanes {
   template <class V>
   constexpr V between(V log_p, V log_q) const {
     V const d = abs(exp(log_p) - exp(log_q));
@@ -98,7 +98,7 @@ struct sums_up {
     return V(sum) <= 0.3;
   }
 };
-struct score_that_counts {
+struct divergence_that_counts {
   mutable int calls = 0;
   template <class V>
   V between(V p, V q) const {
@@ -204,7 +204,7 @@ TEST_CASE("check_region passes the paper's special cases by composition", "[test
   passes(check_region(softened(trust_region(binary_tv, w, toward_rollout | rule), reciprocal_gate), o));
 }
 
-TEST_CASE("check_region passes lists, a signed score and users' variants", "[testing]") {
+TEST_CASE("check_region passes lists, a signed divergence and users' variants", "[testing]") {
   check_options const o{.batches = 24, .seed = 3000};
   passes(check_region(fixed_cppo({}, top_k_tv), o));
   passes(check_region(calibrated_cppo({}, precomputed), o));
@@ -222,11 +222,11 @@ TEST_CASE("check_region catches a mask that depends on the number of lanes", "[t
 }
 
 TEST_CASE("check_region catches a divergence that depends on the number of lanes", "[testing]") {
-  CHECK(of_broken(trust_region(other_score_on_lanes{}, w, toward_rollout | rule)).check.starts_with("simd"));
+  CHECK(of_broken(trust_region(other_divergence_on_lanes{}, w, toward_rollout | rule)).check.starts_with("simd"));
 }
 
 TEST_CASE("the lane check alone finds it too, without SIMD", "[testing]") {
-  auto const region = trust_region(other_score_on_lanes{}, w, toward_rollout | rule);
+  auto const region = trust_region(other_divergence_on_lanes{}, w, toward_rollout | rule);
   testing::check_log log;
   auto const batch = testing::generate<float>(5);
   auto const run = testing::capture(seq, batch, region, {});
@@ -250,7 +250,7 @@ TEST_CASE("F30: check_region finds a mask that reads past what it declares", "[t
 TEST_CASE("F30: check_region finds parts that remember what they were asked", "[testing]") {
   of_broken(trust_region(binary_tv, w, counts_calls{}));
   of_broken(trust_region(binary_tv, w, sums_up{}));
-  of_broken(trust_region(score_that_counts{}, w, divergence_within(0.1)));
+  of_broken(trust_region(divergence_that_counts{}, w, divergence_within(0.1)));
   of_broken(trust_region(binary_tv, weight_that_counts{}, divergence_within(0.1)));
   of_broken(softened(trust_region(binary_tv, w, divergence_within(0.1)), gate_that_counts{}));
   of_broken(trust_region(binary_tv, w, prefix_budget(0.05, budget_of_the_first{})));

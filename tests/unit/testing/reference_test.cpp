@@ -35,7 +35,7 @@ reference_result one_token(double pi, double mu, double a, reference_options con
   vec const lp{std::log(pi)}, lq{std::log(mu)}, adv{a};
   return reference(rollout_batch(padded(1, 1), log_prob(lp), rollout_log_prob(lq), advantage(adv)), o);
 }
-double score(double pi, double mu, reference_divergence what) {
+double divergence(double pi, double mu, reference_divergence what) {
   return one_token(pi, mu, 1.0, {.divergence = what}).divergence[0];
 }
 
@@ -76,11 +76,11 @@ TEST_CASE("oracle: other conventions of t and T") {
        {0.0, 1.0, 0.0, 0.98, 0.96});
 }
 
-TEST_CASE("oracle: Eq. 8 and 10, a budget spent by a masked token too") {
+TEST_CASE("oracle: Eq. 8 and 10, the drift of a masked token too") {
   // w = 1, 3/4, 1/2; Z = 0.1, 0.3, 0.1; S before = 0, 0.1, 0.4; W before = 0, 1, 1.75.
   // c_1 = min(0.25, 0.25) = 0.25, c_2 = min(0.25, 0.25 + 0.05 - 0.1) = 0.2, c_3 = 0.25 + 0.0875 - 0.4 = -0.0625.
   auto const r = given_divergences{{0.1, 0.4, 0.2}}.under(cppo_rule(0.25, 0.05, 0.5));
-  same(r.weighted, {0.1, 0.3, 0.1});
+  same(r.weighted_divergence, {0.1, 0.3, 0.1});
   same(r.prefix_drift, {0.0, 0.1, 0.4});
   same(r.prefix_weight, {0.0, 1.0, 1.75});
   same(r.threshold, {0.25, 0.2, -0.0625});
@@ -92,7 +92,7 @@ TEST_CASE("oracle: Eq. 8 and 10, a budget spent by a masked token too") {
   same(r.closest, {0.15, 0.05, 0.15});
 }
 
-TEST_CASE("oracle: a hole spends nothing, whatever stands in it") {
+TEST_CASE("oracle: a hole adds no drift, whatever stands in it") {
   given_divergences holes{{0.1, not_a_number, 0.4, -1.0, 0.2}};
   holes.valid = {1, 0, 1, 0, 1};
   holes.pi[1] = holes.mu[1] = holes.a[1] = not_a_number;
@@ -254,13 +254,13 @@ TEST_CASE("oracle: aggregations over responses of 1, 3 and no tokens") {
 TEST_CASE("oracle: binary divergences") {
   using enum reference_divergence;
   // pi = 1/4, mu = 1/2: TV 1/4; KL(mu || pi) = (ln 2 + ln(2/3)) / 2; KL(pi || mu) = -(ln 2)/4 + (3/4) ln(3/2).
-  CHECK(score(0.25, 0.5, binary_tv) == approx(0.25));
-  CHECK(score(0.25, 0.5, binary_kl) == approx(0.5 * ln2 + 0.5 * std::log(2.0 / 3.0)));
-  CHECK(score(0.25, 0.5, binary_kl_reverse) == approx(-0.25 * ln2 + 0.75 * std::log(1.5)));
-  CHECK(score(0.25, 0.25, binary_kl) == 0.0);
+  CHECK(divergence(0.25, 0.5, binary_tv) == approx(0.25));
+  CHECK(divergence(0.25, 0.5, binary_kl) == approx(0.5 * ln2 + 0.5 * std::log(2.0 / 3.0)));
+  CHECK(divergence(0.25, 0.5, binary_kl_reverse) == approx(-0.25 * ln2 + 0.75 * std::log(1.5)));
+  CHECK(divergence(0.25, 0.25, binary_kl) == 0.0);
   // pi = 1 leaves nothing for the rest: infinite, counted as 1000. The other way only -ln mu.
-  CHECK(score(1.0, 0.5, binary_kl) == 1000.0);
-  CHECK(score(1.0, 0.5, binary_kl_reverse) == approx(ln2));
+  CHECK(divergence(1.0, 0.5, binary_kl) == 1000.0);
+  CHECK(divergence(1.0, 0.5, binary_kl_reverse) == approx(ln2));
   // Near p = 1: with rests a = 2e-8 and b = 1e-8, KL = a ln(a/b) - (a - b) to first order.
   vec const lp{-1e-8}, lq{-2e-8}, a{1.0};
   auto const near_one = rollout_batch(padded(1, 1), log_prob(lp), rollout_log_prob(lq), advantage(a));
@@ -269,11 +269,11 @@ TEST_CASE("oracle: binary divergences") {
 
 TEST_CASE("oracle: k1, k2, k3") {
   using enum reference_divergence;
-  CHECK(score(0.5, 0.25, k1) == approx(-ln2));
-  CHECK(score(0.5, 0.25, k2) == approx(0.5 * ln2 * ln2));
-  CHECK(score(0.5, 0.25, k3) == approx(1.0 - ln2));  // 2 - 1 - ln 2
-  CHECK(score(0.25, 0.5, k3) == approx(ln2 - 0.5));  // 1/2 - 1 + ln 2
-  // Scores saturate at 1000 either way.
+  CHECK(divergence(0.5, 0.25, k1) == approx(-ln2));
+  CHECK(divergence(0.5, 0.25, k2) == approx(0.5 * ln2 * ln2));
+  CHECK(divergence(0.5, 0.25, k3) == approx(1.0 - ln2));  // 2 - 1 - ln 2
+  CHECK(divergence(0.25, 0.5, k3) == approx(ln2 - 0.5));  // 1/2 - 1 + ln 2
+  // Divergences saturate at 1000 either way.
   vec const far{-3000.0}, near{-1.0}, a{1.0};
   auto const k1_of = [&a](vec const& lp, vec const& lq) {
     auto const batch = rollout_batch(padded(1, 1), log_prob(lp), rollout_log_prob(lq), advantage(a));
@@ -323,7 +323,7 @@ TEST_CASE("oracle: weights by slot, and packed slots") {
       rollout_batch(packed(offsets).part_of(4), log_prob(lp), rollout_log_prob(lq), advantage(a), divergence_values(d));
   auto const r = reference(batch, {.divergence = reference_divergence::precomputed, .weights = {9.0, 0.5, 1.0, 0.25},
                                    .threshold = reference_bounds{0.15, 0.15}});
-  same(r.weighted, {0.0, 0.1, 0.2, 0.05});
+  same(r.weighted_divergence, {0.0, 0.1, 0.2, 0.05});
   same(r.mask, {0.0, 1.0, 0.0, 1.0});
   same(r.prefix_drift, {0.0, 0.0, 0.1, 0.0});
 }

@@ -85,8 +85,8 @@ TEST_CASE("bound: no token, one token, nothing known") {
     CHECK(coupling_residual(T, 1.0) == 0.0);
     std::vector<double> const one(static_cast<std::size_t>(T), 1.0);
     CHECK(profile_residual(one, suffix_sums(one)) == 0.0);
-    CHECK(prefix_account_residual(one, one, 1.0, 1.0) == 0.0);
-    CHECK(terminal_account_residual(one, one, 1.0) == 0.0);
+    CHECK(prefix_budget_residual(one, one, 1.0, 1.0) == 0.0);
+    CHECK(terminal_budget_residual(one, one, 1.0) == 0.0);
     CHECK(ratio_falls(one, one));
   }
   CHECK(coupling_residual(100, 0.0) == 0.0);
@@ -96,11 +96,11 @@ TEST_CASE("bound: no token, one token, nothing known") {
   CHECK(prefix_residual(100, infinity, 0.1) == infinity);
   std::vector<double> const two{0.5, 0.5}, three{0.5, not_a_number, 0.5};
   CHECK(std::isnan(profile_residual(two, three)));
-  CHECK(std::isnan(prefix_account_residual(two, three, 1.0)));
-  CHECK(std::isnan(terminal_account_residual(two, three, 1.0)));
-  CHECK(std::isnan(prefix_account_residual(three, std::vector<double>(3, 1.0), 1.0)));
+  CHECK(std::isnan(prefix_budget_residual(two, three, 1.0)));
+  CHECK(std::isnan(terminal_budget_residual(two, three, 1.0)));
+  CHECK(std::isnan(prefix_budget_residual(three, std::vector<double>(3, 1.0), 1.0)));
   std::vector<double> const early{not_a_number, 1.0, 0.0}, flat(3, 1.0);
-  CHECK(std::isnan(terminal_account_residual(early, flat, 1.0)));
+  CHECK(std::isnan(terminal_budget_residual(early, flat, 1.0)));
   CHECK_FALSE(ratio_falls(two, three));
   CHECK_FALSE(ratio_falls(two, std::vector<double>{0.0, 1.0}));
   CHECK(ratio_falls(two, std::vector<double>{1.0, 0.0}));  // nothing follows the last token
@@ -192,14 +192,14 @@ struct program {
   bool every_prefix;
   int best = 0;
 
-  void search(std::size_t t = 0, int spent = 0, int weight = 0, int value = 0) {
+  void search(std::size_t t = 0, int drift = 0, int weight = 0, int value = 0) {
     if (t == 4) {
       best = std::max(best, value);
       return;
     }
     int const total = w[0] + w[1] + w[2] + w[3] + eta;
     int const room = every_prefix ? eta + weight + w[t] : total;
-    for (int z = 0; spent + z <= room; ++z) search(t + 1, spent + z, weight + w[t], value + 60 * lambda[t] * z / w[t]);
+    for (int z = 0; drift + z <= room; ++z) search(t + 1, drift + z, weight + w[t], value + 60 * lambda[t] * z / w[t]);
   }
 };
 
@@ -221,18 +221,18 @@ std::vector<double> with_last(std::array<int, 4> const& x) {
 
 }  // namespace
 
-TEST_CASE("bound: the worst case under an account is the largest of all, whatever the order of the ratios") {
+TEST_CASE("bound: the worst case under a budget is the largest of all, whatever the order of the ratios") {
   int falling = 0, others = 0;
   each_of_four({1, 2, 3}, [&](std::array<int, 4> const& w) {
     each_of_four({0, 1, 3}, [&](std::array<int, 4> const& lambda) {
       for (int const eta : {0, 2}) {
         program prefixes{lambda, w, eta, true}, terminal{lambda, w, 0, false};
         prefixes.search();
-        double const all = prefix_account_residual(with_last(lambda), with_last(w), 1.0, eta);
+        double const all = prefix_budget_residual(with_last(lambda), with_last(w), 1.0, eta);
         REQUIRE(near(4.0 * prefixes.best / 60.0, all, 1e-14));
         if (eta > 0) continue;
         terminal.search();
-        double const one = terminal_account_residual(with_last(lambda), with_last(w), 1.0);
+        double const one = terminal_budget_residual(with_last(lambda), with_last(w), 1.0);
         REQUIRE(near(4.0 * terminal.best / 60.0, one, 1e-14));
         // Sharpness [App. B.10]: where the ratio falls nothing beats u = delta_b; elsewhere something does.
         bool falls = true, constant = true;
@@ -243,7 +243,7 @@ TEST_CASE("bound: the worst case under an account is the largest of all, whateve
         int const at_budget = 60 * (lambda[0] + lambda[1] + lambda[2] + lambda[3]);
         REQUIRE(ratio_falls(with_last(lambda), with_last(w)) == falls);
         REQUIRE((prefixes.best == at_budget) == falls);
-        // One account at the end is never better, and as good only for w proportional to lambda [App. B.8].
+        // One budget at the end is never better, and as good only for w proportional to lambda [App. B.8].
         REQUIRE(terminal.best >= prefixes.best);
         REQUIRE((terminal.best == at_budget) == constant);
         ++(falls ? falling : others);
@@ -254,8 +254,8 @@ TEST_CASE("bound: the worst case under an account is the largest of all, whateve
   CHECK(others == 5765);
 }
 
-TEST_CASE("bound: one account over all T tokens lets more pass than Eq. 18 says") {
-  // Five tokens, w = 1, lambda_t = T - t, delta_b = 1: a mean of 1 over five tokens, all of it spent on the first.
+TEST_CASE("bound: one budget over all T tokens lets more pass than Eq. 18 says") {
+  // Five tokens, w = 1, lambda_t = T - t, delta_b = 1: a mean of 1 over five tokens, all of it at the first.
   std::array<double, 5> const u{5, 0, 0, 0, 0};
   CHECK(profile_residual(u, suffix_lengths(5)) == 80.0);
   CHECK(terminal_residual(5, 1.0, 1.0) == 64.0);
@@ -270,21 +270,21 @@ TEST_CASE("bound: App. B.9 does not cover the linear schedule on long responses"
   std::vector<double> const beta = suffix_escapes(ell);
   CHECK(tail_ratio_falls(cppo::linear_weight(0.8), 1024));
   CHECK_FALSE(ratio_falls(beta, w));
-  // Nothing is spent before position 900. Then the whole budget is spent at once, and after that each allowance as it
+  // Nothing drifts before position 900. Then the whole allowance is used at once, and after that each allowance as it
   // comes.
   double const delta_b = 0.015;
-  double sum_of_beta = 0.0, account = 0.0, spent = 0.0, value = 0.0;
+  double sum_of_beta = 0.0, allowance = 0.0, drift = 0.0, value = 0.0;
   for (std::size_t t = 0; t + 1 < w.size(); ++t) {
     sum_of_beta += beta[t];
-    account += delta_b * w[t];
-    double const u = t < 899 ? 0.0 : (account - spent) / w[t];
-    spent += w[t] * u;
+    allowance += delta_b * w[t];
+    double const u = t < 899 ? 0.0 : (allowance - drift) / w[t];
+    drift += w[t] * u;
     value += u * beta[t];
-    REQUIRE(spent <= account * (1 + 1e-15));
+    REQUIRE(drift <= allowance * (1 + 1e-15));
   }
   CHECK(value > 1.05 * delta_b * sum_of_beta);
-  CHECK(4.0 * value <= prefix_account_residual(beta, w, delta_b));
-  CHECK(prefix_account_residual(beta, w, delta_b) <= 4.0 * delta_b * sum_of_beta / 0.8);
+  CHECK(4.0 * value <= prefix_budget_residual(beta, w, delta_b));
+  CHECK(prefix_budget_residual(beta, w, delta_b) <= 4.0 * delta_b * sum_of_beta / 0.8);
 }
 
 TEST_CASE("rational: exact, or not valid") {

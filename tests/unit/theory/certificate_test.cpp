@@ -33,7 +33,7 @@ struct two_responses {
 auto lent(double w_min) { return trust_region(precomputed, linear_weight(w_min), divergence_within(0.15)); }
 
 // A user's, which is no divergence.
-struct signed_score {
+struct signed_divergence {
   template <class V>
   constexpr V at(token<V> const& t) const {
     return t.log_ratio();
@@ -41,11 +41,11 @@ struct signed_score {
 };
 
 using cppo::theory::detail::kind_of;
-using cppo::theory::detail::score_kind;
-static_assert(kind_of(top_k_kl) == score_kind::kl && kind_of(top_k_kl_list) == score_kind::kl);
-static_assert(kind_of(named_divergence::find("top_k_kl_list")) == score_kind::kl);
-static_assert(kind_of(top_k_tv) == score_kind::total_variation);
-static_assert(kind_of(named_divergence::find("top_k_tv")) == score_kind::total_variation);
+using cppo::theory::detail::divergence_kind;
+static_assert(kind_of(top_k_kl) == divergence_kind::kl && kind_of(top_k_kl_list) == divergence_kind::kl);
+static_assert(kind_of(named_divergence::find("top_k_kl_list")) == divergence_kind::kl);
+static_assert(kind_of(top_k_tv) == divergence_kind::total_variation);
+static_assert(kind_of(named_divergence::find("top_k_tv")) == divergence_kind::total_variation);
 
 // Falls faster than T - t.
 struct steep {
@@ -183,7 +183,7 @@ TEST_CASE("certificate: a divergence by name is the one of its type") {
   compared("k3", k3);
 }
 
-TEST_CASE("certificate: neither estimates nor scores below 0 certify, and none makes a bound NaN") {
+TEST_CASE("certificate: neither estimates nor divergences below 0 certify, and none makes a bound NaN") {
   two_responses const x;
   auto const none_of = [&x](auto divergence) {
     for (measured const said : {measured::unknown, measured::total_variation, measured::kl}) {
@@ -197,7 +197,7 @@ TEST_CASE("certificate: neither estimates nor scores below 0 certify, and none m
   none_of(k1);
   none_of(k2);
   none_of(k3);
-  none_of(signed_score{});
+  none_of(signed_divergence{});
 }
 
 TEST_CASE("certificate: KL(pi || mu) is not taken for KL(mu || pi), whatever is said") {

@@ -41,7 +41,7 @@ struct call_state {
   std::uint32_t taken[3] = {};                  ///< number of responses taken so far, by team
   std::uint32_t folded = 0;                     ///< runs of 256 responses added up so far
   status outcome;        ///< how the call ended
-  report diagnostics;    ///< its report
+  cppo::report report;    ///< its report
 };
 
 /// The threads that work on a response together.
@@ -63,7 +63,7 @@ struct call_memory {
   response_outcome* folds = nullptr;     ///< by `fold_width` responses
   index_t* tokens = nullptr;             ///< by response
   index_t* order = nullptr;              ///< responses, longest first; null: as they come
-  Real* scores = nullptr;                ///< by slot; null if the region does not need divergences first
+  Real* divergences = nullptr;                ///< by slot; null if the region does not need divergences first
 
   /// Sets the arrays to one after the other from `base` on, which may be null. Returns the bytes they take.
   template <class Region>
@@ -79,7 +79,7 @@ struct call_memory {
     take(folds, fold_parts(responses));
     take(tokens, responses);
     take(order, l.is_packed() ? responses : 0);
-    take(scores, needs_divergences<Region> ? l.elements() : 0);
+    take(divergences, needs_divergences<Region> ? l.elements() : 0);
     return used;
   }
 };
@@ -187,7 +187,7 @@ class block_fold {
 
   /// Adds n outcomes up into one.
   CPPO_HOST_DEVICE void run(response_outcome const* from, index_t n, response_outcome& into) const noexcept {
-    constexpr int jobs = whole_words + sums + 2, each = (jobs + Block::threads - 1) / Block::threads;
+    constexpr int items = whole_words + sums + 2, each = (items + Block::threads - 1) / Block::threads;
     struct so_far {
       index_t count[std::size_t{each}];
       double sum[std::size_t{each}];
@@ -203,14 +203,14 @@ class block_fold {
           copy_word(shared_.outcomes, w, reinterpret_cast<unsigned char const*>(from + first), w);
       });
       block_.each([&](int th) {
-        for (int j = th, k = 0; j < jobs; j += Block::threads, ++k) {
+        for (int j = th, k = 0; j < items; j += Block::threads, ++k) {
           for (int r = 0; r < here; ++r)
             take(j, r, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad);
         }
       });
     }
     block_.apart([&](int th) {
-      for (int j = th, k = 0; j < jobs; j += Block::threads, ++k)
+      for (int j = th, k = 0; j < items; j += Block::threads, ++k)
         put(j, mine[th].count[k], mine[th].sum[k], mine[th].extremes, mine[th].first_bad, into);
     });
   }
@@ -229,30 +229,30 @@ class block_fold {
     __builtin_memcpy(&x, __builtin_assume_aligned(reinterpret_cast<unsigned char const*>(&r) + 8 * w, 8), 8);
     return x;
   }
-  CPPO_HOST_DEVICE void take(int job, int r, index_t& count, double& sum, report& extremes,
+  CPPO_HOST_DEVICE void take(int item, int r, index_t& count, double& sum, report& extremes,
                              status& first_bad) const noexcept {
     response_outcome const& o = outcome(r);
-    if (job < whole_words) {
-      count += word<index_t>(o.diagnostics, job);
-    } else if (job < whole_words + sums) {
-      sum += word<double>(o.diagnostics, job);
-    } else if (job == whole_words + sums) {
-      extremes.take_extremes(o.diagnostics);
-      extremes.counts = extremes.counts + o.diagnostics.counts;
+    if (item < whole_words) {
+      count += word<index_t>(o.report, item);
+    } else if (item < whole_words + sums) {
+      sum += word<double>(o.report, item);
+    } else if (item == whole_words + sums) {
+      extremes.take_extremes(o.report);
+      extremes.counts = extremes.counts + o.report.counts;
     } else if (tells_more(first_bad, o.first_bad)) {
       first_bad = o.first_bad;
     }
   }
-  CPPO_HOST_DEVICE void put(int job, index_t count, double sum, report const& extremes, status const& first_bad,
+  CPPO_HOST_DEVICE void put(int item, index_t count, double sum, report const& extremes, status const& first_bad,
                             response_outcome& into) const noexcept {
-    void* const to = __builtin_assume_aligned(reinterpret_cast<unsigned char*>(&into.diagnostics) + 8 * job, 8);
-    if (job < whole_words) {
+    void* const to = __builtin_assume_aligned(reinterpret_cast<unsigned char*>(&into.report) + 8 * item, 8);
+    if (item < whole_words) {
       __builtin_memcpy(to, &count, 8);
-    } else if (job < whole_words + sums) {
+    } else if (item < whole_words + sums) {
       __builtin_memcpy(to, &sum, 8);
-    } else if (job == whole_words + sums) {
-      report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.diagnostics, extremes);
-      into.diagnostics.scaling = {};  // the call's comes last
+    } else if (item == whole_words + sums) {
+      report::each_extreme([](char const*, double& to_be, double is) { to_be = is; }, into.report, extremes);
+      into.report.scaling = {};  // the call's comes last
     } else {
       into.first_bad = first_bad;
     }

@@ -48,7 +48,7 @@ struct block_counts {
   using token_count = token_counts<std::uint32_t>;
   token_count counts;
   std::uint32_t bad = 0;
-  Real top_divergence = Real(-max_score), top_ratio = Real(0);
+  Real top_divergence = Real(-divergence_limit), top_ratio = Real(0);
 
   template <class Mask>
   CPPO_HOST_DEVICE constexpr void see(decided_token<Real> const& d) noexcept {

@@ -18,7 +18,7 @@ template <class Block, class Real, class Region, body_for Calls>
 class block_response {
   static constexpr bool usual = Calls == body_for::usual;
   using V = lane<Real>;
-  using job = task<Real, Region>;
+  using task_type = task<Real, Region>;
   using statistics = block_statistics<Block, Real>;
   using reporter = block_reporter<Block, Real>;
   using units = std::conditional_t<!usual || reads_prefix<Region>, all_units, net_units>;
@@ -39,9 +39,9 @@ class block_response {
     typename reporter::storage report;
   };
 
-  /// `scores`: room for a Real at every slot, if the region needs divergences first. `divisor`: that of the
+  /// `divergences`: room for a Real at every slot, if the region needs divergences first. `divisor`: that of the
   /// aggregation.
-  CPPO_HOST_DEVICE block_response(Block& block, storage& shared, job const& t, index_t b, Real* scores,
+  CPPO_HOST_DEVICE block_response(Block& block, storage& shared, task_type const& t, index_t b, Real* divergences,
                                   double divisor) noexcept
       : block_(block),
         shared_(shared),
@@ -49,7 +49,7 @@ class block_response {
         b_(b),
         begin_(t.batch.shape().begin(b)),
         slots_(t.batch.shape().slots(b)),
-        scores_(scores),
+        divergences_(divergences),
         divisor_(divisor) {}
 
   /// The number of valid tokens, 0 if the response is rejected.
@@ -65,7 +65,7 @@ class block_response {
       write_excluded();
       return true;
     }
-    return summarize(n.tokens) && decide(n, out.diagnostics);
+    return summarize(n.tokens) && decide(n, out.report);
   }
 
  private:
@@ -73,7 +73,7 @@ class block_response {
   struct held {
     slot what = slot::excluded;
     index_t rank = 0;  // tokens of the tile in threads before this one
-    Real extra_weight;
+    Real token_weight;
     token<V> t;
   };
 
@@ -121,7 +121,7 @@ class block_response {
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
     t.lend_divergence(V(in.divergence));
     if constexpr (!usual) lend_lists(task_.batch, b_, i, t, lists);
-    t.set_divergence(V(scores_[i]));
+    t.set_divergence(V(divergences_[i]));
     return good;
   }
 
@@ -134,25 +134,25 @@ class block_response {
     }
     response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      if (score(whole) > 0) return false;
+      if (measure(whole) > 0) return false;
       known_ = true;
     }
     whole.length = tokens;
-    whole.delta_b = task_.region.resolve_budget(statistics(whole, block_, shared_.selection, scores_, slots_));
+    whole.delta_b = task_.region.resolve_budget(statistics(whole, block_, shared_.selection, divergences_, slots_));
     whole_ = whole;
     return true;
   }
   /// Computes D of every slot, NaN where there is no token, and its maximum and exact sum. Returns the number of bad
   /// values.
-  CPPO_HOST_DEVICE std::uint32_t score(response_summary& whole) noexcept {
-    local<scored> mine{};
+  CPPO_HOST_DEVICE std::uint32_t measure(response_summary& whole) noexcept {
+    local<measured> mine{};
     block_.apart([&](int th) {
-      scored s;
-      for (index_t i = th; i < slots_; i += threads) scores_[i] = score_slot(i, s);
+      measured s;
+      for (index_t i = th; i < slots_; i += threads) divergences_[i] = measure_slot(i, s);
       mine[th] = s;
     });
-    scored const all = block_.reduce(mine, [](scored const& a, scored const& b) {
-      return scored{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
+    measured const all = block_.reduce(mine, [](measured const& a, measured const& b) {
+      return measured{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
     });
     if constexpr (any(Region::needed, needs::response)) {
       whole.divergence_sum = all.sum;
@@ -160,13 +160,13 @@ class block_response {
     }
     return all.wrong;
   }
-  /// What a thread makes of the slots that it scores.
-  struct scored {
+  /// What a thread makes of the slots that it measures.
+  struct measured {
     exact_sum sum;
-    Real top = Real(-max_score);
+    Real top = Real(-divergence_limit);
     std::uint32_t wrong = 0;
   };
-  CPPO_HOST_DEVICE Real score_slot(index_t i, scored& so_far) const noexcept {
+  CPPO_HOST_DEVICE Real measure_slot(index_t i, measured& so_far) const noexcept {
     slot const what = look(i);
     if (what == slot::excluded) return special<Real>::nan;
     token<V> t;
@@ -197,7 +197,7 @@ class block_response {
   }
 
   /// Decides and writes every slot. False if the input is bad.
-  CPPO_HOST_DEVICE bool decide(response_count const& n, report& diagnostics) noexcept {
+  CPPO_HOST_DEVICE bool decide(response_count const& n, cppo::report& report) noexcept {
     prefix_sums before = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const first = before.count;
     auto const weigh = schedule_for(task_.region.weight(), task_.schedule_length(whole_.length));
@@ -226,7 +226,7 @@ class block_response {
     }
     block_counts<Real> const all = block_.reduce(counts, plus{});
     if (task_.reports && all.bad == 0)
-      reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), diagnostics);
+      reporting().finish(first, n.tokens, all, whole_.delta_b, task_.share_of(whole_.length), report);
     return all.bad == 0;
   }
   /// Finds what the slots of a tile hold and the ranks of its tokens. Returns the number of tokens.
@@ -255,7 +255,7 @@ class block_response {
       top_k_row<Real> lists;
       index_t const i = base + th;
       counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
-      h.extra_weight = row(argument::token_weight).value(i, Real(1));
+      h.token_weight = row(argument::token_weight).value(i, Real(1));
       position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
       h.t.set_weight(at, whole_, weigh(at));
       if constexpr (scans) step[th] = units(prefix_step(h.t));
@@ -269,7 +269,7 @@ class block_response {
     if constexpr (!usual) lend_lists(task_.batch, b_, i, h.t, lists);
     trace_values const traces = usual ? trace_values::left_out : wanted_trace(task_);
     decided_token<Real> const d =
-        decide_token(task_, h.t, h.what, h.extra_weight, scale, before, traces);
+        decide_token(task_, h.t, h.what, h.token_weight, scale, before, traces);
     write(i, d.record);
     if (!task_.reports) return;
     counts.template see<typename Region::mask_type>(d);
@@ -280,11 +280,11 @@ class block_response {
 
   Block& block_;
   storage& shared_;
-  job const& task_;
+  task_type const& task_;
   index_t b_;
   index_t begin_;  // element of slot 0 on the packed axis
   index_t slots_;
-  Real* scores_;
+  Real* divergences_;
   double divisor_;
   response_summary whole_;
   bool known_ = false;

@@ -24,7 +24,7 @@ struct sortable {
   }
 };
 
-/// The statistics that a budget may ask for, from one score for each slot, NaN where there is no token.
+/// The statistics that a budget may ask for, from one divergence for each slot, NaN where there is no token.
 template <class Block, class Real>
 class block_statistics : public known_totals {
   using order = sortable<Real>;
@@ -38,9 +38,10 @@ class block_statistics : public known_totals {
     std::uint32_t digit, before;
   };
 
-  CPPO_HOST_DEVICE block_statistics(response_summary const& whole, Block& block, storage& shared, Real const* scores,
+  CPPO_HOST_DEVICE block_statistics(response_summary const& whole, Block& block, storage& shared,
+                                    Real const* divergences,
                                     index_t slots) noexcept
-      : known_totals(whole), block_(&block), shared_(&shared), scores_(scores), slots_(slots) {}
+      : known_totals(whole), block_(&block), shared_(&shared), divergences_(divergences), slots_(slots) {}
 
   /// The interpolated q-quantile.
   CPPO_HOST_DEVICE double quantile(double q) const noexcept {
@@ -56,7 +57,7 @@ class block_statistics : public known_totals {
     if (length() > 0) {
       quantile_place const place(q, length());
       struct sides { index_t at_low, below_high; };
-      sides const n = over_scores(sides{}, [=](sides& s, Real x) {
+      sides const n = over_divergences(sides{}, [=](sides& s, Real x) {
         double const wanted = scale * static_cast<double>(x);
         s.at_low += wanted <= low ? 1 : 0;
         // equivalent: the answer is selected then where counting would have given it: the same number, later
@@ -70,14 +71,14 @@ class block_statistics : public known_totals {
   }
 
  private:
-  /// Calls f(mine, x) for every score, where `mine` begins as `start`; then reduces the threads' values by `op`.
+  /// Calls f(mine, x) for every divergence, where `mine` begins as `start`; then reduces the threads' values by `op`.
   template <class T, class F, class Op>
-  CPPO_HOST_DEVICE T over_scores(T start, F const& f, Op const& op) const noexcept {
+  CPPO_HOST_DEVICE T over_divergences(T start, F const& f, Op const& op) const noexcept {
     typename Block::template local<T> mine;
     block_->apart([&](int th) {
       T sum = start;
       for (index_t i = th; i < slots_; i += Block::threads) {
-        Real const x = scores_[i];
+        Real const x = divergences_[i];
         if (x == x) f(sum, x);
       }
       mine[th] = sum;
@@ -107,7 +108,7 @@ class block_statistics : public known_totals {
     });
     block_->each([&](int th) {
       for (index_t i = th; i < slots_; i += Block::threads) {
-        Real const x = scores_[i];
+        Real const x = divergences_[i];
         key const k = order::of(x);
         if (x == x && (k & decided) == found) block_->add(shared_->counts[(k >> shift) & digits], 1);
       }
@@ -133,7 +134,7 @@ class block_statistics : public known_totals {
   /// The key of order statistic `rank`, given the key of the one before it.
   CPPO_HOST_DEVICE key successor(key one, index_t rank) const noexcept {
     struct neighbours { index_t up_to; key above; };
-    neighbours const n = over_scores(neighbours{0, static_cast<key>(~key{0})}, [one](neighbours& s, Real x) {
+    neighbours const n = over_divergences(neighbours{0, static_cast<key>(~key{0})}, [one](neighbours& s, Real x) {
       key const k = order::of(x);
       if (k <= one) ++s.up_to;
       else if (k < s.above) s.above = k;
@@ -143,7 +144,7 @@ class block_statistics : public known_totals {
 
   Block* block_;
   storage* shared_;
-  Real const* scores_;
+  Real const* divergences_;
   index_t slots_;
 };
 

@@ -84,9 +84,9 @@ CPPO_HOST_DEVICE constexpr response_outcome open_outcome(checked_call<Real> cons
                                                          response_count const& n) noexcept {
   response_outcome o;
   o.first_bad = n.first_bad;
-  o.diagnostics.bad_tokens = n.bad;
-  o.diagnostics.rejected_responses = n.rejected ? 1 : 0;
-  o.diagnostics.counts = t.counts(b, n.tokens);
+  o.report.bad_tokens = n.bad;
+  o.report.rejected_responses = n.rejected ? 1 : 0;
+  o.report.counts = t.counts(b, n.tokens);
   return o;
 }
 
@@ -135,7 +135,7 @@ class host_executor {
     detail::outcome_fold fold = self.execute(t);
     t.clear_spare(0, 1);
     s = fold.finish(t);
-    if (wanted != nullptr) *wanted = fold.diagnostics;
+    if (wanted != nullptr) *wanted = fold.report;
     return s;
   }
 };

@@ -108,7 +108,7 @@ CPPO_HOST_DEVICE constexpr slot inspect_slot(checked_call<Real> const& t, index_
 struct response_count {
   index_t tokens = 0;    ///< tokens that are decided (under `propagate` also bad ones); 0 if rejected
   index_t bad = 0;       ///< slots with bad input
-  bool rejected = false; ///< true if no token of the response is decided
+  bool rejected = false; ///< true if the response is left out: no token of it is decided
   status first_bad;      ///< the first bad slot, or why the response is rejected without one
 };
 
@@ -160,7 +160,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
   tok.lend_divergence(V(in.divergence));
   lend_lists(t.batch, b, i, tok, lists);
-  tok.set_divergence(score(t.region.divergence(), tok));
+  tok.set_divergence(divergence_of(t.region.divergence(), tok));
   return tok;
 }
 /// The token of slot i of response b, on one lane.
@@ -181,7 +181,7 @@ template <class Real>
 CPPO_HOST_DEVICE constexpr token<lane<Real>> bad_token() noexcept {
   using V = lane<Real>;
   token<V> tok(V(-1), V(-1), V(0));
-  tok.set_divergence(V(max_score));
+  tok.set_divergence(V(divergence_limit));
   return tok;
 }
 

@@ -74,17 +74,17 @@ CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexc
 
 /// What one response adds to the status and the report of a call.
 struct response_outcome {
-  report diagnostics;
+  cppo::report report;
   status first_bad;
 };
 
-/// This many reports of responses are added up at first; these sums are added up then. A call thus has a tree of two
-/// levels.
+/// The reports of responses are added up in runs of this many, and then the sums of the runs are added up: a tree of
+/// two levels.
 inline constexpr index_t fold_width = 256;
 
-/// The number of such sums of a call of so many responses, at least one.
+/// The number of runs of `fold_width` responses in a call of so many responses; at least one.
 constexpr index_t fold_parts(index_t responses) noexcept {
-  // equivalent x2: a full block is one either way; one sum of no response more now and then, which adds nothing
+  // equivalent x2: a full run is one either way; one sum of no response more now and then, which adds nothing
   return responses > fold_width ? (responses + fold_width - 1) / fold_width : 1;
 }
 
@@ -123,25 +123,26 @@ CPPO_HOST_DEVICE constexpr status conclude(checked_call<Real> const& t, status c
 
 /// Adds up the reports and finds the status of a call, response by response.
 struct outcome_fold {
-  report block, diagnostics;
+  cppo::report report;  ///< of the runs that have ended
+  cppo::report run;     ///< of the run that has not
   status first_bad;
   index_t responses = 0;
 
   CPPO_HOST_DEVICE constexpr void add(response_outcome const& o) noexcept {
-    block += o.diagnostics;
+    run += o.report;
     if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
     if (++responses % fold_width == 0) settle();
   }
   /// Ends a run of `fold_width` responses.
   CPPO_HOST_DEVICE constexpr void settle() noexcept {
-    diagnostics += block;
-    block = {};
+    report += run;
+    run = {};
   }
   /// The status of the call. Called after the last response.
   template <class Real>
   CPPO_HOST_DEVICE constexpr status finish(checked_call<Real> const& t) noexcept {
     settle();
-    return conclude(t, first_bad, diagnostics);
+    return conclude(t, first_bad, report);
   }
 };
 

@@ -94,7 +94,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real
 /// propagated.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
-                                                            slot what, Real extra_weight, Real scale,
+                                                            slot what, Real token_weight, Real scale,
                                                             prefix_sums const& before, trace_values traces) noexcept {
   using V = lane<Real>;
   Region const& region = call.region;
@@ -109,8 +109,8 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   auto const inside = region.keeps(t);
   auto const kept = bad ? V(0) < V(0) : inside;
   V const gate = bad ? V(0) : region.gate_value(t, kept);
-  V const weighted = t.advantage() * V(extra_weight);
-  auto const product = call.objective.product(t, weighted);
+  V const weighted_advantage = t.advantage() * V(token_weight);
+  auto const product = call.objective.product(t, weighted_advantage);
   auto const terms = call.objective.terms(t, product, gate, V(scale));
 
   decided_token<Real> d{};
@@ -121,7 +121,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   fill_terms(d, bad ? nan : terms.unscaled.raw(), product, call.objective.estimates(t, product));
   if (traces == trace_values::computed) record_trace(d.record, region, t, before, slack);
   bool const away = !t.moves_toward_rollout().raw();
-  d.teaches = !bad && weighted.raw() != Real(0);
+  d.teaches = !bad && weighted_advantage.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
   d.low = away && !d.high;
   d.not_finite = !bad && !(is_finite(terms.loss.raw()) && is_finite(terms.gradient.raw()));

@@ -118,7 +118,7 @@ class cuda_block : public device_block<cuda_block<Threads>, Threads, 2048> {
   }
 };
 
-/// A warp.
+/// A warp as a block of 32 threads, for responses that are too short for more.
 class cuda_warp : public device_block<cuda_warp, 32, 64> {
   using base = device_block<cuda_warp, 32, 64>;
 

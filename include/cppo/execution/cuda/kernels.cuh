@@ -87,11 +87,11 @@ __global__ void __launch_bounds__(threads_for_steps)
 /// Decides one response, whatever its case. Not inlined, so that the fast path keeps its registers.
 template <class Block, class Real, class Region>
 __noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory,
-                                        device_call<Real, Region> const& call, index_t b, Real* scores,
+                                        device_call<Real, Region> const& call, index_t b, Real* divergences,
                                         double divisor) {
   using body = block_response<Block, Real, Region, body_for::any>;
   Block threads(collectives);
-  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor)
+  (void)body(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, divergences, divisor)
       .run(call.m.outcomes[b]);
 }
 
@@ -106,11 +106,11 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
   Block threads(collectives);
   double const divisor = Pass == pass::count ? 1.0 : call_divisor(call.t, call.m);
   each_response<Who>(call, threads, taken, worker, workers, Pass, [&](index_t b) {
-    Real* const scores = call.m.scores != nullptr ? call.m.scores + first_element(l, b) : nullptr;
+    Real* const divergences = call.m.divergences != nullptr ? call.m.divergences + first_element(l, b) : nullptr;
     if constexpr (Pass == pass::any) {
-      decide_any<Block>(collectives, memory, call, b, scores, divisor);
+      decide_any<Block>(collectives, memory, call, b, divergences, divisor);
     } else {
-      body one(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, scores, divisor);
+      body one(threads, *reinterpret_cast<typename body::storage*>(memory), call.t, b, divergences, divisor);
       if constexpr (Pass == pass::count) {
         index_t const n = one.count();
         if (threads.rank() == 0) call.m.tokens[b] = n;
@@ -119,10 +119,11 @@ __device__ void work(device_call<Real, Region> const& call, typename Block::stor
           using first = cuda_block<threads_per_response<Real>>;
           static_assert(sizeof(typename block_response<first, Real, Region, body_for::any>::storage) <=
                         sizeof(typename body::storage));
-          if (threads.rank() < first::threads) decide_any<first>(collectives.own, memory, call, b, scores, divisor);
+          if (threads.rank() < first::threads)
+            decide_any<first>(collectives.own, memory, call, b, divergences, divisor);
           threads.sync();
         } else {
-          decide_any<Block>(collectives, memory, call, b, scores, divisor);
+          decide_any<Block>(collectives, memory, call, b, divergences, divisor);
         }
       }
     }
@@ -215,11 +216,11 @@ __global__ void __launch_bounds__(threads_for_steps)
     s.outcome = s.refused;
     return;
   }
-  s.diagnostics = call.m.folds->diagnostics;
-  s.outcome = conclude(call.t, call.m.folds->first_bad, s.diagnostics);
+  s.report = call.m.folds->report;
+  s.outcome = conclude(call.t, call.m.folds->first_bad, s.report);
   if (!(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>()))
     s.outcome = {status_code::arithmetic_relaxed};
-  if (wanted != nullptr) *wanted = s.diagnostics;
+  if (wanted != nullptr) *wanted = s.report;
 }
 
 #endif

@@ -123,17 +123,17 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
     std::memcpy(out + k, &bytes, static_cast<std::size_t>(n - k < 8 ? n - k : 8));
   }
 }
-/// 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
-CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
+/// 64 bytes as bits; `binary` becomes false where one is neither 0 nor 1.
+CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& binary) noexcept {
 #if defined(__AVX512BW__)
   __m512i const v = _mm512_loadu_si512(p), one = _mm512_set1_epi8(1);
   std::uint64_t const neither = _cvtmask64_u64(_mm512_cmpgt_epu8_mask(v, one));
-  sound = sound && neither == 0;
+  binary = binary && neither == 0;
   return _cvtmask64_u64(_mm512_test_epi8_mask(v, one));
 #elif defined(__AVX2__)
   __m256i const low = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(p));
   __m256i const high = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(p + 32));
-  sound = sound && _mm256_testz_si256(_mm256_or_si256(low, high), _mm256_set1_epi8(-2)) != 0;
+  binary = binary && _mm256_testz_si256(_mm256_or_si256(low, high), _mm256_set1_epi8(-2)) != 0;
   auto const bits = [](__m256i v) { return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_slli_epi16(v, 7))); };
   return bits(low) | std::uint64_t{bits(high)} << 32;
 #else
@@ -144,7 +144,7 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
     all |= bytes;
     out |= (bytes * 0x0102040810204080ULL >> 56) << k;
   }
-  sound = sound && (all & ~0x0101010101010101ULL) == 0;
+  binary = binary && (all & ~0x0101010101010101ULL) == 0;
   return out;
 #endif
 }

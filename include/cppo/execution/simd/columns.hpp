@@ -196,10 +196,10 @@ class response_reader {
     chunk_tokens_ = chunk.count;
     in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
           gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
-    sound_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
+    valid_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
              (in.given == nullptr || finite_and_not_below_0(in.given, chunk.count)) &&
-             (!batch_.has(argument::top_k) || lists_sound(chunk));
-    if (!sound_) return false;
+             (!batch_.has(argument::top_k) || lists_valid(chunk));
+    if (!valid_) return false;
     if (in.weighted_advantage == nullptr) {
       in.weighted_advantage = in.advantage;
     } else {
@@ -211,13 +211,13 @@ class response_reader {
   }
   index_t rank() const noexcept { return rank_; }
   /// True if the input beside log-probs and advantage was valid: weights, lent divergences, Top-K lists.
-  bool sound() const noexcept { return sound_; }
-  /// Room for the scores of a chunk.
-  float* scores() noexcept { return copies_.score; }
+  bool valid() const noexcept { return valid_; }
+  /// Room for the divergences of a chunk.
+  float* divergences() noexcept { return copies_.divergence; }
 
  private:
   response_column column_of(argument a, response_place const& at) const noexcept { return at.column_of(batch_[a]); }
-  bool lists_sound(token_chunk const& chunk) const noexcept {
+  bool lists_valid(token_chunk const& chunk) const noexcept {
     bool good = true;
     chunk.each([&](int, index_t slot) { good = good && inspect_token(batch_, log_probs_, b_, slot).ok(); });
     return good;
@@ -230,13 +230,13 @@ class response_reader {
   response_column pi_, mu_, advantage_, weight_, given_;
   chunk_cursor cursor_;
   index_t rank_ = 0, chunk_tokens_ = 0;
-  bool sound_ = true;
+  bool valid_ = true;
   lane_copies<chunk_room> copies_;
 };
 
 /// True if all input of a response is valid.
-inline bool response_sound(response_reader& reader, number_range<float> log_probs) noexcept {
-  soundness input;
+inline bool response_valid(response_reader& reader, number_range<float> log_probs) noexcept {
+  input_extremes input;
   token_chunk chunk;
   token_lanes in;
   while (reader.next(chunk, in)) {
@@ -244,7 +244,7 @@ inline bool response_sound(response_reader& reader, number_range<float> log_prob
       for (int u = 0; u < group_registers; ++u) input.see(g, at + u * simd_size);
     });
   }
-  return reader.sound() && input.good(log_probs);
+  return reader.valid() && input.within(log_probs);
 }
 
 }}}  // namespace cppo::detail

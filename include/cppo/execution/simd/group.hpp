@@ -23,7 +23,7 @@ struct deciding {
   simd_prefix prefix;
   simd_lane scale;
   response_summary const* whole;
-  soundness input = {};
+  input_extremes input = {};
 };
 
 /// Whether a report is asked for: it takes sums, counts and marks of every token.
@@ -111,7 +111,7 @@ class token_group {
     V const d = t_[u].divergence(), ratio = there(u, product.ratio);
     reporter.add(u, there(u, d), z, ratio, {there(u, estimates.log_ratio), there(u, estimates.k3)});
     if constexpr (whole) counts.see(d, ratio);
-    else counts.see(select(alive_[u], d, V(-max_score)), ratio);
+    else counts.see(select(alive_[u], d, V(-divergence_limit)), ratio);
   }
   /// Decides the tokens of a register, and writes the loss and gradient that follow.
   CPPO_ALWAYS_INLINE void keep(int u, prefix_values const& seen, chunk_outputs const& out,
@@ -143,7 +143,7 @@ class token_group {
     with_.region.each_decision(t_[u], kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
       marks_.decided[static_cast<int>(d)][u] = m;
     });
-    marks_.idle[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
+    marks_.not_teaching[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
     marks_.toward_rollout[u] = t_[u].moves_toward_rollout();
     marks_.negative[u] = signs(t_[u].advantage());
   }

@@ -49,10 +49,10 @@ class simd_prefix {
   /// Decides for each token, given Z and w delta_b, if it fits the budget; then advances over the group.
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&allowance)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
-    limbs spent[group_registers], net[group_registers];
+    limbs drift[group_registers], net[group_registers];
     each_register([&](int u) CPPO_INLINE_LAMBDA {
-      spent[u] = limbs(z[u]);
-      net[u] = limbs(allowance[u]) - spent[u];
+      drift[u] = limbs(z[u]);
+      net[u] = limbs(allowance[u]) - drift[u];
     });
     exact_sum const total{wide_sum(net[0].high + net[1].high + net[2].high + net[3].high),
                           wide_sum(net[0].low + net[1].low + net[2].low + net[3].low)};
@@ -66,7 +66,7 @@ class simd_prefix {
     } else if (bounded && !(room_ + group_allowance_).nonnegative()) {
       for (auto& f : fits) f = V(0) < V(0);  // equivalent: nowhere is either true
     } else {
-      scan(z, allowance, spent, net, fits);
+      scan(z, allowance, drift, net, fits);
     }
     room_ = room_ + total;
   }
@@ -74,9 +74,9 @@ class simd_prefix {
   /// The same; also writes the sums before each token as numbers. Lanes from `live` on hold no token.
   void advance(V const (&z)[group_registers], V const (&allowance)[group_registers], V const (&weight)[group_registers],
                int live, V::mask (&fits)[group_registers], prefix_values& out) noexcept {
-    alignas(64) float spent[group_size], allowed[group_size], w[group_size], fit[group_size] = {};
+    alignas(64) float drift[group_size], allowed[group_size], w[group_size], fit[group_size] = {};
     for (int u = 0; u < group_registers; ++u) {
-      ops::save(spent + u * simd_size, z[u].raw());
+      ops::save(drift + u * simd_size, z[u].raw());
       ops::save(allowed + u * simd_size, allowance[u].raw());
       ops::save(w + u * simd_size, weight[u].raw());
     }
@@ -85,7 +85,7 @@ class simd_prefix {
       out.weight[k] = static_cast<float>(sums_.weight.value());
       out.allowance[k] = static_cast<float>(sums_.allowance.value());
       if (k >= live) continue;
-      prefix_sums const step{to_grid(spent[k]), to_grid(w[k]), to_grid(allowed[k]), 1};
+      prefix_sums const step{to_grid(drift[k]), to_grid(w[k]), to_grid(allowed[k]), 1};
       fit[k] = (room_ - step.drift).nonnegative() ? 1.0F : 0.0F;
       sums_ = sums_ + step;
       room_ = room_ + step.allowance - step.drift;
@@ -106,7 +106,7 @@ class simd_prefix {
   };
 
   /// Decides token by token, on registers where 32 bits are enough.
-  void scan(V const (&z)[group_registers], V const (&allowance)[group_registers], limbs const (&spent)[group_registers],
+  void scan(V const (&z)[group_registers], V const (&allowance)[group_registers], limbs const (&drift)[group_registers],
             limbs const (&net)[group_registers], V::mask (&fits)[group_registers]) const noexcept {
     V size(0);
     for (int u = 0; u < group_registers; ++u) size = max(size, max(abs(z[u]), abs(allowance[u])));
@@ -114,26 +114,26 @@ class simd_prefix {
     index_t const from = room_.high + (room_.low >> 25);
     // equivalent: 64 tokens of 129 still fit 32 bits beside the room
     bool const narrow = from > -(index_t{1} << 29) && from < (index_t{1} << 29) && ops::every((size <= V(128)).raw());
-    if (!narrow) return scan_wide(spent, net, fits);
+    if (!narrow) return scan_wide(drift, net, fits);
     ints high(static_cast<std::int32_t>(from)), low(static_cast<std::int32_t>(room_.low & (low_units - 1)));
     for (int u = 0; u < group_registers; ++u) {
       ints const up = running_sum(net[u].high), lower = running_sum(net[u].low);
-      ints const at_high = high + up - net[u].high - spent[u].high;
-      ints const at_low = low + lower - net[u].low - spent[u].low;
+      ints const at_high = high + up - net[u].high - drift[u].high;
+      ints const at_low = low + lower - net[u].low - drift[u].low;
       fits[u] = V::mask(ops::nonnegative(at_high + (at_low >> 25)));
       low = low + ints(last_lane(lower));
       high = high + ints(last_lane(up)) + (low >> 25);
       low = low & ints(static_cast<std::int32_t>(low_units - 1));
     }
   }
-  void scan_wide(limbs const (&spent)[group_registers], limbs const (&net)[group_registers],
+  void scan_wide(limbs const (&drift)[group_registers], limbs const (&net)[group_registers],
                  V::mask (&fits)[group_registers]) const noexcept {
     exact_sum room = room_;
     for (int u = 0; u < group_registers; ++u) {
       alignas(64) std::int32_t s[2][simd_size], n[2][simd_size];
       alignas(64) float fit[simd_size];
-      ops::save(s[0], spent[u].high);
-      ops::save(s[1], spent[u].low);
+      ops::save(s[0], drift[u].high);
+      ops::save(s[1], drift[u].low);
       ops::save(n[0], net[u].high);
       ops::save(n[1], net[u].low);
       for (int k = 0; k < simd_size; ++k) {

@@ -17,24 +17,24 @@ struct simd_marks {
   using marks = simd_lane::mask[group_registers];
   marks decided[8];                ///< by decision
   marks clamped, capped;
-  marks idle;                      ///< the weighted advantage is 0: the token does not teach
+  marks not_teaching;              ///< the weighted advantage is 0: the token does not teach
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
 
 /// Counts and extremes of a chunk of tokens.
 struct simd_counts {
   using V = simd_lane;
-  V top_divergence{-max_score}, top_ratio{0};
-  token_counts<index_t> tokens;  ///< all but what teaches: see `of`
-  index_t idle = 0, idle_kept = 0,
-          idle_toward = 0;  ///< what teaches nothing of all, `kept` and `kept_toward`: mostly none
+  V top_divergence{-divergence_limit}, top_ratio{0};
+  token_counts<index_t> tokens;  ///< without those of what teaches: see `of`
+  /// Tokens that do not teach, of all, of `kept` and of `kept_toward`: mostly none.
+  index_t not_teaching = 0, not_teaching_kept = 0, not_teaching_toward = 0;
 
   /// Takes over values that are larger than those before. Lanes without a token hold 0 and the lowest divergence.
   CPPO_ALWAYS_INLINE void see(V divergence, V ratio) noexcept {
     top_divergence = max(divergence, top_divergence);
     top_ratio = max(ratio, top_ratio);
   }
-  /// Counts the tokens of a group by decision. Masked tokens that no other decision accounts for are `masked_other`.
+  /// Counts the tokens of a group by decision. Masked tokens that no other decision counts are `masked_other`.
   /// Returns those kept because they move toward mu.
   template <class Mask>
   CPPO_ALWAYS_INLINE std::uint64_t count_decisions(std::uint64_t kept, std::uint64_t lives,
@@ -67,14 +67,14 @@ struct simd_counts {
     std::uint64_t const toward = count_decisions<Mask>(kept, lives, m);
     std::uint64_t away = lives & ~kept;
     if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);
-    V::mask const rare[] = {m.clamped[0] | m.idle[0], m.clamped[1] | m.idle[1], m.clamped[2] | m.idle[2],
-                            m.clamped[3] | m.idle[3]};
+    V::mask const rare[] = {m.clamped[0] | m.not_teaching[0], m.clamped[1] | m.not_teaching[1],
+                            m.clamped[2] | m.not_teaching[2], m.clamped[3] | m.not_teaching[3]};
     if (lane_bits((rare[0] | rare[1]) | (rare[2] | rare[3])) != 0) [[unlikely]] {
       tokens.clamped += std::popcount(lane_bits(m.clamped) & lives);
-      std::uint64_t const none = lane_bits(m.idle) & lives;
-      idle += std::popcount(none);
-      idle_kept += std::popcount(none & kept);
-      idle_toward += std::popcount(none & toward);
+      std::uint64_t const none = lane_bits(m.not_teaching) & lives;
+      not_teaching += std::popcount(none);
+      not_teaching_kept += std::popcount(none & kept);
+      not_teaching_toward += std::popcount(none & toward);
       away &= ~none;
     }
     std::uint64_t const low = lane_bits(m.negative) & away;
@@ -85,15 +85,17 @@ struct simd_counts {
   void add(simd_counts const& o) noexcept {
     see(o.top_divergence, o.top_ratio);
     tokens.each_token_count([](char const*, index_t& mine, index_t other) { mine += other; }, tokens, o.tokens);
-    idle += o.idle, idle_kept += o.idle_kept, idle_toward += o.idle_toward;
+    not_teaching += o.not_teaching;
+    not_teaching_kept += o.not_teaching_kept;
+    not_teaching_toward += o.not_teaching_toward;
   }
   /// The counts, of n tokens in all.
   template <class Mask>
   token_counts<index_t> of(index_t n) const noexcept {
     token_counts<index_t> all = tokens;
-    all.teaching_tokens = n - idle;
-    all.teaching_kept = all.kept - idle_kept;
-    all.teaching_toward = all.kept_toward - idle_toward;
+    all.teaching_tokens = n - not_teaching;
+    all.teaching_kept = all.kept - not_teaching_kept;
+    all.teaching_toward = all.kept_toward - not_teaching_toward;
     if constexpr (masks_only_away<Mask>) all.masked_high = (all.teaching_tokens - all.teaching_kept) - all.masked_low;
     return all;
   }
@@ -113,9 +115,10 @@ class simd_reporter {
         after_(position_after(bin_, length)) {}
 
   /// Adds the quantities of register u of a group that do not depend on its mask.
-  CPPO_ALWAYS_INLINE void add(int u, V divergence, V weighted, V ratio, ratio_estimates<V> const& e) noexcept {
+  CPPO_ALWAYS_INLINE void add(int u, V divergence, V weighted_divergence, V ratio,
+                              ratio_estimates<V> const& e) noexcept {
     accumulate(sums_.divergence, u, divergence);
-    accumulate(sums_.weighted_divergence, u, weighted);
+    accumulate(sums_.weighted_divergence, u, weighted_divergence);
     accumulate(sums_.ratio, u, ratio);
     accumulate(sums_.log_ratio, u, e.log_ratio);
     accumulate(sums_.k3, u, e.k3);

@@ -19,21 +19,22 @@ class simd_walk {
 
   /// Valid tokens, 0 if the response is rejected.
   index_t count() const noexcept {
-    return !rejected_elsewhere(call_, b_) && map_.sound && sound() ? map_.tokens : count_response(call_, b_).tokens;
+    return !rejected_elsewhere(call_, b_) && map_.binary && valid() ? map_.tokens : count_response(call_, b_).tokens;
   }
 
  protected:
   /// True if registers cannot run the response, whatever its input is. Calls that write a trace need not be fast.
   bool is_for_seq() const noexcept {
     return call_.wants_trace() || call_.positions == position_convention::padded_column ||
-           rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+           rejected_elsewhere(call_, b_) || !map_.binary ||
+           call_.tokens_before(b_) + map_.tokens > longest_on_registers;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
     return {call_.batch, at_, map_, call_.log_probs, gaps};
   }
-  bool sound() const noexcept {
+  bool valid() const noexcept {
     response_reader all = reader();
-    return response_sound(all, call_.log_probs);
+    return response_valid(all, call_.log_probs);
   }
   /// True if the batch is too large to be in a cache, before the call or after it.
   bool out_of_cache() const noexcept {
@@ -65,8 +66,8 @@ class simd_response : simd_walk {
     n.tokens = map_.tokens;
     response_outcome outcome = open_outcome(task_, b_, n);
     if (!summarize()) return run_as_seq();
-    bool const good = task_.reports ? decide<with_report::yes>(outcome.diagnostics)
-                                    : decide<with_report::no>(outcome.diagnostics);
+    bool const good = task_.reports ? decide<with_report::yes>(outcome.report)
+                                    : decide<with_report::no>(outcome.report);
     return good ? outcome : run_as_seq();
   }
 
@@ -76,13 +77,13 @@ class simd_response : simd_walk {
 
   bool one_by_one() const noexcept {
     using D = typename Region::divergence_type;
-    if constexpr (!scores_on<D, V>) return true;
+    if constexpr (!measures_on<D, V>) return true;
     else if constexpr (requires(D const& s) { s.one_token_only(); }) return task_.region.divergence().one_token_only();
     else return false;
   }
 
   /// Computes D of a chunk one token at a time, for a divergence that exists for one token only.
-  void score_chunk(token_chunk const& chunk, float* out) const noexcept {
+  void measure_chunk(token_chunk const& chunk, float* out) const noexcept {
     chunk.each([&](int k, index_t slot) {
       top_k_row<float> lists;
       out[k] = load_token(task_, b_, slot, lists).divergence().raw();
@@ -99,27 +100,28 @@ class simd_response : simd_walk {
     whole.length = map_.tokens;
     simd_statistics s(whole, scratch_);
     if constexpr (needs_divergences<Region>) {
-      float* const scores = s.reserve(map_.tokens);
-      soundness input;
+      float* const divergences = s.reserve(map_.tokens);
+      input_extremes input;
       response_reader all = reader();
       token_chunk chunk;
       token_lanes in;
       while (all.next(chunk, in)) {
-        take_scores(chunk, in, all);
-        score_chunk(chunk, in, input, scores + all.rank());
+        take_divergences(chunk, in, all);
+        measure_chunk(chunk, in, input, divergences + all.rank());
       }
-      if (!all.sound() || !input.good(task_.log_probs)) return false;
+      if (!all.valid() || !input.within(task_.log_probs)) return false;
       if constexpr (any(Region::needed, needs::response)) s.observe(whole);
-      known_ = scores;
+      known_ = divergences;
     }
     whole.delta_b = task_.region.resolve_budget(s);
     whole_ = whole;
     return true;
   }
   /// Computes D of a chunk on registers. Writes whole groups.
-  void score_chunk(token_chunk const& chunk, token_lanes const& in, soundness& input, float* out) const noexcept {
+  void measure_chunk(token_chunk const& chunk, token_lanes const& in, input_extremes& input,
+                     float* out) const noexcept {
     Region const region = task_.region;
-    soundness seen = input;
+    input_extremes seen = input;
     each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
       each_register([&](int u) CPPO_INLINE_LAMBDA {
         seen.see(g, from + u * simd_size);
@@ -130,11 +132,11 @@ class simd_response : simd_walk {
   }
 
   /// Gives a chunk its D, if that is known before the tokens are on registers.
-  void take_scores(token_chunk const& chunk, token_lanes& in, response_reader& from) const noexcept {
-    if (known_ != nullptr) in.score = known_ + from.rank();
+  void take_divergences(token_chunk const& chunk, token_lanes& in, response_reader& from) const noexcept {
+    if (known_ != nullptr) in.divergence = known_ + from.rank();
     else if (one_by_one()) {
-      score_chunk(chunk, from.scores());
-      in.score = from.scores();
+      measure_chunk(chunk, from.divergences());
+      in.divergence = from.divergences();
     }
   }
 
@@ -147,7 +149,7 @@ class simd_response : simd_walk {
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
   template <with_report Report>
-  bool decide(report& diagnostics) {
+  bool decide(cppo::report& report) {
     constexpr bool reports = Report == with_report::yes;
     constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
@@ -164,20 +166,20 @@ class simd_response : simd_walk {
     token_chunk chunk;
     token_lanes in;
     while (all.next(chunk, in)) {
-      take_scores(chunk, in, all);
+      take_divergences(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
       if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
-      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
+      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, report);
     }
     if (can_stream && out_of_cache()) end_streaming();
-    if (!all.sound() || !with.input.good(task_.log_probs)) return false;
+    if (!all.valid() || !with.input.within(task_.log_probs)) return false;
     if constexpr (!reports) return true;
-    reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
-    return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
+    reporter.template finish<Region>(report, whole_.delta_b, task_.share_of(whole_.length));
+    return writer.finite_losses() && is_finite(report.sum_loss);  // else the plain definition counts what is not
   }
 
   task<float, Region> const& task_;

@@ -15,16 +15,16 @@ inline constexpr int chunk_size = static_cast<int>(sum_chunk);
 /// The room for a chunk, since registers are written whole.
 inline constexpr int chunk_room = chunk_size + 64;
 
-/// 64 slots of a response mask from slot i as bits; `sound` becomes false where a value is neither 0 nor 1.
+/// 64 slots of a response mask from slot i as bits; `binary` becomes false where a value is neither 0 nor 1.
 CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_t i, index_t end,
-                                           bool& sound) noexcept {
+                                           bool& binary) noexcept {
   bool const bytes = size_of(m.type) == 1 && m.token_stride == 1;  // equivalent: the same bits, one by one
-  if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, sound);
+  if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, binary);
   int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
   std::uint64_t bits = 0;
   for (int k = 0; k < n; ++k) {
     std::uint8_t const active = load_mask(m.data, m.type, base + (i + k) * m.token_stride);
-    sound = sound && active < 2;
+    binary = binary && active < 2;
     bits |= std::uint64_t{active != 0} << k;
   }
   return bits;
@@ -35,7 +35,7 @@ struct token_map {
   index_t tokens = 0;
   index_t first = 0;    ///< slot of the first one
   index_t end = 0;      ///< slot past the last one
-  bool sound = true;    ///< the mask holds 0 and 1 only
+  bool binary = true;   ///< the mask holds 0 and 1 only
 
   /// True if no excluded slot lies between tokens.
   bool in_one_run() const noexcept { return end - first == tokens; }
@@ -50,7 +50,7 @@ inline token_map map_tokens(column const& mask, layout const& l, index_t b) noex
   }
   index_t const base = mask.offset(l, b, 0);
   for (index_t i = 0; i < slots; i += 64) {
-    std::uint64_t const bits = mask_word(mask, base, i, slots, map.sound);
+    std::uint64_t const bits = mask_word(mask, base, i, slots, map.binary);
     if (bits == 0) continue;
     if (map.tokens == 0) map.first = i + std::countr_zero(bits);
     map.end = i + 64 - std::countl_zero(bits);
@@ -118,8 +118,8 @@ class chunk_cursor {
     }
     out.clear();
     while (at_ < end_ && out.count < chunk_size) {
-      bool sound = true;
-      std::uint64_t bits = mask_word(mask_, base_, at_, end_, sound);
+      bool binary = true;
+      std::uint64_t bits = mask_word(mask_, base_, at_, end_, binary);
       std::uint64_t later = 0;  // tokens past the 256th wait for the next chunk
       if (int room = chunk_size - out.count; std::popcount(bits) > room) {
         std::uint64_t const now = deposit((std::uint64_t{1} << room) - 1, bits);
@@ -182,7 +182,8 @@ inline float const* gather_copy(response_column const& c, token_chunk const& chu
   return copy;
 }
 
-/// The values of a chunk's tokens: lent memory where it is dense already, else a copy. Null where nothing was lent.
+/// The values of a chunk's tokens as dense floats: the lent memory itself if they are so there, else `copy`, which is
+/// filled with them. Null if the buffer was not lent.
 CPPO_ALWAYS_INLINE float const* gather(response_column const& c, token_chunk const& chunk, float* copy) noexcept {
   if (c.dense_floats && chunk.consecutive) return c.floats() + chunk.first;
   return c.source->lent() ? gather_copy(c, chunk, copy) : nullptr;

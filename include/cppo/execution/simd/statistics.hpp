@@ -17,19 +17,19 @@ class simd_statistics : public known_totals {
   simd_statistics(response_summary const& whole, std::vector<float>& scratch) noexcept
       : known_totals(whole), scratch_(scratch) {}
 
-  /// Numbers for the scores of n tokens, what is written or loaded past them, and as much again to work in.
+  /// Numbers for the divergences of n tokens, what is written or loaded past them, and as much again to work in.
   static constexpr std::size_t room(index_t n) noexcept {
     constexpr int past = 2 * group_size > selection_word ? 2 * group_size : selection_word;
     return 2 * (static_cast<std::size_t>(n) + past);
   }
-  /// Where the scores of n tokens go.
+  /// Where the divergences of n tokens go.
   float* reserve(index_t n) {
     n_ = n;
     if (scratch_.size() < room(n)) scratch_.resize(room(n));
     return scratch_.data();
   }
 
-  /// Finds the largest score and the exact sum.
+  /// Finds the largest divergence and the exact sum.
   void observe(response_summary& whole) const noexcept {
     float const* const d = scratch_.data();
     float top = d[0];

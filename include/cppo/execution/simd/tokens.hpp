@@ -19,12 +19,12 @@ struct token_lanes {
   float const* advantage = nullptr;
   float const* weighted_advantage = nullptr;  ///< the weighted advantage: advantage times token weight
   float const* given = nullptr;     ///< null: none lent
-  float const* score = nullptr;     ///< null: not known yet
+  float const* divergence = nullptr;  ///< null: not known yet
 };
 /// Where a chunk's inputs are copied if they cannot be read in place.
 template <std::size_t Room>
 struct lane_copies {
-  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], score[Room];
+  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], divergence[Room];
 };
 CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept {
   return simd_lane::from_raw(simd_ops::load(p + k));
@@ -33,8 +33,8 @@ CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_
 
 /// True if D may come from elsewhere than from the divergence on registers.
 template <class Region>
-inline constexpr bool knows_scores =
-    needs_divergences<Region> || !scores_on<typename Region::divergence_type, simd_lane> ||
+inline constexpr bool knows_divergences =
+    needs_divergences<Region> || !measures_on<typename Region::divergence_type, simd_lane> ||
     requires(typename Region::divergence_type const& d) { d.one_token_only(); };
 
 /// The lanes of tokens [k, k + live) with the rest of the group padded.
@@ -50,7 +50,7 @@ inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copi
           copy(in.advantage, to.advantage, 0.0F),
           copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
           copy(in.given, to.given, 0.0F),
-          copy(in.score, to.score, 0.0F)};
+          copy(in.divergence, to.divergence, 0.0F)};
 }
 /// f(lanes, offset of the group in them, k) for each group of a chunk.
 template <class F>
@@ -63,7 +63,7 @@ void each_group(token_chunk const& chunk, token_lanes const& in, F const& f) {
 }
 
 /// Finds input that is not finite, and log-probs out of their range, in a run of tokens.
-struct soundness {
+struct input_extremes {
   simd_lane largest{std::numeric_limits<float>::lowest()};
   simd_lane smallest{0.0F};
   simd_ops::ints sizes =
@@ -76,7 +76,7 @@ struct soundness {
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(pi - mu).raw()));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(in.advantage, k)).raw()));
   }
-  bool good(number_range<float> log_probs) const noexcept {
+  bool within(number_range<float> log_probs) const noexcept {
     auto const within = (largest <= simd_lane(log_probs.high)) & (smallest >= simd_lane(log_probs.low));
     return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every(within.raw());
   }
@@ -87,13 +87,14 @@ template <class Region>
 CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& region, token_lanes const& in, int k) noexcept {
   token<simd_lane> t(lanes_at(in.pi, k), lanes_at(in.mu, k), lanes_at(in.advantage, k));
   t.lend_divergence(in.given != nullptr ? lanes_at(in.given, k) : simd_lane(0));
-  if constexpr (knows_scores<Region>) {
-    if (in.score != nullptr) {
-      t.set_divergence(lanes_at(in.score, k));
+  if constexpr (knows_divergences<Region>) {
+    if (in.divergence != nullptr) {
+      t.set_divergence(lanes_at(in.divergence, k));
       return t;
     }
   }
-  if constexpr (scores_on<typename Region::divergence_type, simd_lane>) t.set_divergence(score(region.divergence(), t));
+  if constexpr (measures_on<typename Region::divergence_type, simd_lane>)
+    t.set_divergence(divergence_of(region.divergence(), t));
   return t;
 }
 

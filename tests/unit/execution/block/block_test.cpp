@@ -155,7 +155,7 @@ TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", 
   CHECK(bad > 30);
 }
 
-TEST_CASE("kernel bodies equal seq: masks that are not binary, lists and values that are not sound", "[block]") {
+TEST_CASE("kernel bodies equal seq: masks that are not binary, lists and values that are not valid", "[block]") {
   auto const how = GENERATE(cppo::on_bad_input::reject, cppo::on_bad_input::exclude, cppo::on_bad_input::propagate);
   std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F), d(40, 0.01F), w(40, 1.0F), want(40), got(40);
   std::vector<std::uint8_t> mask(40, 1);
@@ -211,12 +211,12 @@ TEST_CASE("kernel bodies equal seq: no response at all", "[block]") {
 TEST_CASE("kernel bodies refuse offsets that are out of order or do not go from 0 to the elements", "[block]") {
   std::vector<float> pi(40, -0.3F), mu(40, -0.2F), a(40, 1.0F);
   auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::keep_all);
-  using job = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
+  using task_type = cppo::detail::task<float, std::remove_cvref_t<decltype(region)>>;
   auto const refusal = [&](std::vector<std::int64_t> const& offsets) {
     auto const batch =
         cppo::rollout_batch(cppo::packed_on_device(offsets.data(), static_cast<index_t>(offsets.size()) - 1, 40),
                             cppo::log_prob(pi.data()), cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()));
-    job t{{.batch = batch, .objective = cppo::surrogate<float>(cppo::surrogate_options{})}, region};
+    task_type t{{.batch = batch, .objective = cppo::surrogate<float>(cppo::surrogate_options{})}, region};
     return cppo::testing::kernels::host_kernels<4, float, std::remove_cvref_t<decltype(region)>>().run(t, nullptr);
   };
   auto const refused_at = [&](std::vector<std::int64_t> const& offsets, index_t response) {
@@ -314,7 +314,7 @@ TEST_CASE("the parts of a call's memory lie one behind the other, each on 256 by
   ends_before(m.folds, static_cast<std::size_t>(cppo::detail::fold_parts(4)));
   ends_before(m.tokens, 4);
   ends_before(m.order, 4);
-  CHECK(ends_before(m.scores, 135) <= room.data() + skip + bytes);
+  CHECK(ends_before(m.divergences, 135) <= room.data() + skip + bytes);
 }
 
 TEST_CASE("kernel bodies equal seq: outputs of another type", "[block]") {
@@ -372,12 +372,12 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
   int wrong = 0, inside = 0;
   for (int i = 0; i < 1500; ++i) {
     index_t const n = 1 + random.below(200);
-    std::vector<float> scores, slots;
+    std::vector<float> divergences, slots;
     for (index_t k = 0; k < n; ++k) {
       float x = static_cast<float>(i % 3 == 0 ? static_cast<double>(random.below(5)) / 8.0
                                               : random.uniform(-1.0, 1.0) * (i % 2 == 0 ? 1e-3 : 900.0));
       if (i % 30 == 0 || (x == 0.0F && random.chance(0.5))) x = -0.0F;
-      scores.push_back(x);
+      divergences.push_back(x);
       if (random.chance(0.2)) slots.push_back(std::numeric_limits<float>::quiet_NaN());
       slots.push_back(x);
     }
@@ -387,7 +387,7 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
     whole.length = n;
     statistics const s(whole, threads, shared, slots.data(), static_cast<index_t>(slots.size()));
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : random.uniform(0.0, 1.0);
-    double const want = cppo::quantile(scores.data(), n, q);
+    double const want = cppo::quantile(divergences.data(), n, q);
     wrong += same_bits(s.quantile(q), want) ? 0 : 1;  // no -0 either
     double const scale = i % 4 == 0 ? 0.7 : 1.0,
                  low = i % 6 < 2 ? std::max(0.0, scale * want) * (i % 6 == 0 ? 1.0 : 0.7) : random.uniform(0.0, 0.2),
@@ -400,7 +400,7 @@ TEST_CASE("order statistics by digits are those by sorting", "[block]") {
   CHECK(inside > 50);
 }
 
-TEST_CASE("of no score, the quantile is 0, and a budget the least allowed", "[block]") {
+TEST_CASE("of no divergence, the quantile is 0, and a budget the least allowed", "[block]") {
   using statistics = cppo::detail::block_statistics<host_block<4>, float>;
   std::vector<float> const none(3, std::numeric_limits<float>::quiet_NaN());
   host_block<4> threads;

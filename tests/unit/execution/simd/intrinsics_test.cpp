@@ -88,15 +88,15 @@ TEST_CASE("bits to bytes and back, and bits to places", "[execution][simd]") {
     for (int k = 0; k < n; ++k) right = right && bytes[static_cast<std::size_t>(k)] == (bits >> k & 1U);
     CHECK(right);
     if (n == 64) {
-      bool sound = true;
-      CHECK(detail::bytes_to_bits(bytes.data(), sound) == bits);
-      CHECK(sound);
+      bool binary = true;
+      CHECK(detail::bytes_to_bits(bytes.data(), binary) == bits);
+      CHECK(binary);
       bytes[static_cast<std::size_t>(i) % 64] = i % 2 == 0 ? 2 : 0x80;
-      (void)detail::bytes_to_bits(bytes.data(), sound);
-      CHECK_FALSE(sound);
+      (void)detail::bytes_to_bits(bytes.data(), binary);
+      CHECK_FALSE(binary);
       bytes.fill(1);
-      CHECK(detail::bytes_to_bits(bytes.data(), sound) == ~std::uint64_t{0});
-      CHECK_FALSE(sound);  // as it was
+      CHECK(detail::bytes_to_bits(bytes.data(), binary) == ~std::uint64_t{0});
+      CHECK_FALSE(binary);  // as it was
     }
     std::uint64_t const moved = detail::deposit(bits, places);
     std::uint64_t again = 0;

@@ -16,20 +16,20 @@ using detail::simd_size;
 // One group of Z and w delta_b, as plain numbers.
 struct group {
   alignas(64) float z[group_size];
-  alignas(64) float earned[group_size];
+  alignas(64) float allowance[group_size];
 
   simd_lane at(float const* x, int u) const { return simd_lane::from_raw(detail::simd_ops::load(x + u * simd_size)); }
   std::uint64_t on_registers(detail::simd_prefix& prefix) const {
-    simd_lane spent[group_registers], gained[group_registers];
+    simd_lane drift[group_registers], allowed[group_registers];
     simd_lane::mask fits[group_registers];
-    for (int u = 0; u < group_registers; ++u) spent[u] = at(z, u), gained[u] = at(earned, u);
-    prefix.advance(spent, gained, fits);
+    for (int u = 0; u < group_registers; ++u) drift[u] = at(z, u), allowed[u] = at(allowance, u);
+    prefix.advance(drift, allowed, fits);
     return detail::lane_bits(fits);
   }
   std::uint64_t one_by_one(prefix_sums& sums, exact_sum delta) const {
     std::uint64_t fits = 0;
     for (int k = 0; k < group_size; ++k) {
-      prefix_sums const step{detail::to_grid(z[k]), {}, detail::to_grid(earned[k]), 1};
+      prefix_sums const step{detail::to_grid(z[k]), {}, detail::to_grid(allowance[k]), 1};
       fits |= std::uint64_t{sums.admits(step.drift, delta)} << k;
       sums = sums + step;
     }
@@ -52,9 +52,9 @@ TEST_CASE("a prefix on registers fits token by token what the sums fit, from any
     // What is left at the start: about nothing, or past what 32 bits hold in units of 2^-15, on either side.
     double const left = i % 4 == 0 ? 20000.0 : i % 4 == 1 ? -20000.0 : uniform(-1.0, 1.0);
     prefix_sums sums;
-    for (double rest = std::abs(left); rest > 0.0; rest -= max_score) {
+    for (double rest = std::abs(left); rest > 0.0; rest -= divergence_limit) {
       (left > 0.0 ? sums.allowance : sums.drift) =
-          (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, max_score));
+          (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, divergence_limit));
     }
     detail::simd_prefix prefix(sums, slack, delta_b);
     for (int n = 0; n < 6; ++n) {
@@ -62,7 +62,7 @@ TEST_CASE("a prefix on registers fits token by token what the sums fit, from any
       for (int k = 0; k < group_size; ++k) {
         g.z[k] = static_cast<float>(uniform(has_negative ? -1.0 : 0.0, 2.0) * delta_b);
         if (i % 7 == 0 && k == 5) g.z[k] = 1000.0F;
-        g.earned[k] = static_cast<float>(uniform(0.0, over_delta_b ? 2.0 : 1.0)) * static_cast<float>(delta_b);
+        g.allowance[k] = static_cast<float>(uniform(0.0, over_delta_b ? 2.0 : 1.0)) * static_cast<float>(delta_b);
       }
       std::uint64_t const want = g.one_by_one(sums, detail::to_grid(slack)), got = g.on_registers(prefix);
       std::uint64_t const every = ~std::uint64_t{0} >> (64 - group_size);

@@ -119,14 +119,14 @@ TEST_CASE("F22_1000_runs_same_bits, on four threads") {
 
 TEST_CASE("simd equals seq: one bad value anywhere in a long response") {
   auto const length = GENERATE(index_t{192}, index_t{200});  // whole groups, and a tail
-  generated_batch<float> sound = of_lengths({100, length, 5}, 4, true);
-  sound.token_weight.assign(sound.valid.size(), 0.5F);
+  generated_batch<float> unspoiled = of_lengths({100, length, 5}, 4, true);
+  unspoiled.token_weight.assign(unspoiled.valid.size(), 0.5F);
   auto const region = cppo::fixed_cppo({}, cppo::named_divergence::find("precomputed"));
   using batch_t = generated_batch<float>;
   for (std::size_t slot = 100; slot < 100 + static_cast<std::size_t>(length); ++slot) {
     for (auto const buffer : {&batch_t::log_prob, &batch_t::rollout_log_prob, &batch_t::advantage, &batch_t::divergence,
                               &batch_t::token_weight}) {
-      batch_t batch = sound;
+      batch_t batch = unspoiled;
       (batch.*buffer)[slot] =
           slot % 2 == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
       INFO("slot " << slot << " of the batch");

@@ -14,11 +14,11 @@ namespace {
 
 using namespace cppo;
 
-struct scores {
+struct divergences {
   std::vector<float> x;  // n of them, then what must not matter
   index_t n = 0;
 
-  scores(std::mt19937& random, index_t count, bool ties)
+  divergences(std::mt19937& random, index_t count, bool ties)
       : x(static_cast<std::size_t>(count) + detail::selection_word - 1), n(count) {
     std::exponential_distribution<float> some(10.0F);
     for (float& y : x) y = std::min(1.0F, ties ? std::round(some(random) * 50.0F) / 50.0F : some(random));
@@ -41,7 +41,7 @@ TEST_CASE("a clamped quantile by counting is the clamp of the quantile, bit for 
   auto const below = [&random](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   int wrong = 0, low_side = 0, high_side = 0, inside = 0;
   for (int i = 0; i < 6000; ++i) {
-    scores const s(random, 1 + below(i % 10 == 0 ? 9000 : 300), i % 3 == 0);
+    divergences const s(random, 1 + below(i % 10 == 0 ? 9000 : 300), i % 3 == 0);
     double const q = i % 5 == 0 ? 1.0 : i % 7 == 0 ? 0.0 : below(1001) / 1000.0;
     double const scale = i % 11 == 0 ? 0.37 : 1.0;
     double const exact = scale * s.quantile(q);
@@ -55,17 +55,17 @@ TEST_CASE("a clamped quantile by counting is the clamp of the quantile, bit for 
   CHECK(std::min({low_side, high_side, inside}) > 300);
 }
 
-TEST_CASE("a clamped quantile of one score, of equal ones, and with a scale of 0", "[execution][simd]") {
+TEST_CASE("a clamped quantile of one divergence, of equal ones, and with a scale of 0", "[execution][simd]") {
   std::mt19937 random(5);
-  scores one(random, 1, false);
+  divergences one(random, 1, false);
   one.x[0] = 0.25F;
   CHECK(one.clamped(0.9, 1.0, 0.0, 1.0) == 0.25);
   CHECK(one.clamped(0.9, 1.0, 0.5, 1.0) == 0.5);
   CHECK(one.clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
-  CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.0, 1.0) == 0.0);
-  CHECK(scores(random, 700, false).clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
-  CHECK(scores(random, 700, false).clamped(0.9, 1e-310, 0.0, 0.0) == 0.0);  // and with one that takes products to 0
-  scores equal(random, 5000, false);
+  CHECK(divergences(random, 700, false).clamped(0.9, 0.0, 0.0, 1.0) == 0.0);
+  CHECK(divergences(random, 700, false).clamped(0.9, 0.0, 0.1, 1.0) == 0.1);
+  CHECK(divergences(random, 700, false).clamped(0.9, 1e-310, 0.0, 0.0) == 0.0);  // with one that takes products to 0
+  divergences equal(random, 5000, false);
   std::fill(equal.x.begin(), equal.x.begin() + 5000, 0.03F);
   CHECK(equal.clamped(0.9, 1.0, 0.02, 0.04) == static_cast<double>(0.03F));
 }
@@ -105,7 +105,7 @@ TEST_CASE("the largest float whose product stays below a limit", "[execution][si
   CHECK(equal > 2000);
 }
 
-TEST_CASE("scores that all lie inside the bounds have room for what is loaded past them", "[execution][simd]") {
+TEST_CASE("divergences that all lie inside the bounds have room for what is loaded past them", "[execution][simd]") {
   std::vector<float> pi;
   for (index_t n = 1; n <= 700; ++n) {
     CHECK(detail::simd_statistics::room(n) / 2 >= static_cast<std::size_t>(n) + detail::selection_word - 1);

@@ -77,7 +77,7 @@ struct lent {
 
 TEST_CASE("a call with a workspace allocates nothing the second time", "[execution][simd]") {
   lent data;
-  CHECK(data.count(simd, fixed_cppo()) == 0);  // no scores to keep: nothing ever
+  CHECK(data.count(simd, fixed_cppo()) == 0);  // no divergences to keep: nothing ever
   CHECK(data.count(simd, calibrated_cppo()) > 0);
   workspace memory;
   auto const executor = simd.with_workspace(memory);
@@ -178,7 +178,7 @@ TEST_CASE("where memory ends, a call throws on its own thread and has written no
       CHECK(refuse_each(seq, region, options, data) == (seq_collects ? 1 : 0));
       CHECK(refuse_each(simd, region, options, data) == 1);
       int const before = allocations_of_others;
-      CHECK(refuse_each(simd.with_threads(3, 1), region, options, data) >= 5);  // scores of three, whose, outcomes
+      CHECK(refuse_each(simd.with_threads(3, 1), region, options, data) >= 5);  // divergences of three, whose, outcomes
       workspace memory;
       CHECK(refuse_each(simd.with_threads(3, 1).with_workspace(memory), region, options, data) > 0);
       CHECK(allocations_of_others == before);

@@ -45,9 +45,9 @@ std::string tooltip(followed const& one, rollout const& r, std::size_t i, std::s
   std::string text = fmt::format("token {}: {}\n\u03bc {}  \u03c0 {}  \u03c1 {}  advantage {}\nD {}  w {}  w\u00b7D {}",
                                  t, appearance_of(x.at(i)).name, figure(std::exp(log_mu)), figure(std::exp(log_pi)),
                                  figure(std::exp(log_pi - log_mu)), number(r.advantage[i]), number(x.divergence[i]),
-                                 number(x.weight[i]), number(x.weighted[i]));
+                                 number(x.weight[i]), number(x.weighted_divergence[i]));
   if (x.threshold[i] < 900.0F) text += fmt::format("  limit {}", number(x.threshold[i]));
-  if (one.what.has_budget) text += fmt::format("\nspent before {}", number(x.drift[i]));
+  if (one.what.has_budget) text += fmt::format("\ndrift before {}", number(x.drift[i]));
   if (x.gate[i] > 0.0F && x.gate[i] < 1.0F) text += fmt::format("\ngate {}", number(x.gate[i]));
   return text;
 }

@@ -1,4 +1,4 @@
-// What `diagnose` must not find: data as a sound engine and a sound trainer make it. A finding takes 1e-9, six standard
+// What `diagnose` must not find: data as engines and trainers without fault make it. A finding takes 1e-9, six standard
 // errors, so that none comes here in as many tries as these tests have.
 #include "support/catch_compat.hpp"
 #include "support/sampled_batch.hpp"
@@ -17,8 +17,8 @@ using testing::random_source;
 
 constexpr auto bit(finding f) { return static_cast<unsigned>(f); }
 
-// Any way to draw a batch that is sound. The drift is so small that few ratios leave [0.9, 1.1].
-sampling any_sound(random_source& random) {
+// Any way to draw a clean batch. The drift is so small that few ratios leave [0.9, 1.1].
+sampling any_clean(random_source& random) {
   constexpr index_t lengths[] = {1, 2, 5, 16, 40, 64, 150};
   constexpr double spreads[] = {1.0, 4.0, 8.0, 20.0};
   sampling s{.responses = 1 + random.below(24), .length = lengths[random.below(7)], .spread = spreads[random.below(4)],
@@ -57,11 +57,11 @@ TEST_CASE("F33: nothing is found in a million sampled tokens, a fifth of them ce
   CHECK(std::fabs(d.ratio_errors) < 5.0);
 }
 
-TEST_CASE("F33: nothing is found in sound batches of any kind", "[reliability]") {
+TEST_CASE("F33: nothing is found in clean batches of any kind", "[reliability]") {
   random_source random(2024);
   index_t tokens = 0;
   for (std::uint64_t seed = 0; seed < 1500; ++seed) {
-    sampling const s = any_sound(random);
+    sampling const s = any_clean(random);
     sampled_batch const b = sampled(seed, s);
     batch_diagnosis const d = b.diagnosis();
     INFO("seed " << seed << ": " << s.responses << " x " << s.length << ", " << s.spread << ", drift " << s.drift);
@@ -75,7 +75,7 @@ TEST_CASE("F33: nothing is found in sound batches of any kind", "[reliability]")
   CHECK(tokens > 300000);
 }
 
-TEST_CASE("F33: a pi that has grown sharper or flatter is sound, however many tokens move one way", "[reliability]") {
+TEST_CASE("F33: a pi that has grown sharper or flatter is clean, however many tokens move one way", "[reliability]") {
   // The likely token of each state, nearly always the one that is drawn, moves one way.
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     for (double const by : {0.97, 1.03}) {

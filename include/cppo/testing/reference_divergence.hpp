@@ -82,7 +82,8 @@ reference_partition reference_top_k(rollout_batch_view<Real> const& batch, index
 
 /// The divergence before it is saturated.
 template <class Real>
-double reference_raw_score(rollout_batch_view<Real> const& batch, index_t b, index_t i, reference_divergence what) {
+double unclamped_reference_divergence(rollout_batch_view<Real> const& batch, index_t b, index_t i,
+                                      reference_divergence what) {
   auto const lp = static_cast<double>(batch.value(argument::log_prob, b, i));
   auto const lq = static_cast<double>(batch.value(argument::rollout_log_prob, b, i));
   double const d = lp - lq;
@@ -106,10 +107,10 @@ double reference_raw_score(rollout_batch_view<Real> const& batch, index_t b, ind
   return 0.0;
 }
 
-/// D_t of the token at slot i of response b. Scores saturate at +-1000; an infinite one counts as 1000.
+/// D_t of the token at slot i of response b. Divergences saturate at +-1000; an infinite one counts as 1000.
 template <class Real>
-double reference_score(rollout_batch_view<Real> const& batch, index_t b, index_t i, reference_divergence what) {
-  double const d = reference_raw_score(batch, b, i, what);
+double reference_divergence_of(rollout_batch_view<Real> const& batch, index_t b, index_t i, reference_divergence what) {
+  double const d = unclamped_reference_divergence(batch, b, i, what);
   return std::isnan(d) ? 1000.0 : std::clamp(d, -1000.0, 1000.0);
 }
 
