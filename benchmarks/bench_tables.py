@@ -51,7 +51,7 @@ def find(rows, suite, **wanted):
 
 
 def shapes(rows):
-    table = Table("Fixed and calibrated CPPO with diagnostics, one thread",
+    table = Table("Fixed and calibrated CPPO with report, one thread",
                   ["tokens", "T", "layout", "holes", "twin ns", "fixed ns", "exps", "% of twin", "masked",
                    "calibrated ns", "exps", "% of twin", "cal./fixed"],
                   "ns per slot; gradient, mask and report are written. An exp is one xsimd::exp per element in L1.")

@@ -51,10 +51,10 @@ def heap(rows):
 
 # What, unit, limits with AVX-512 and with AVX2 only (None: no target), is more better?, measured.
 TARGETS = [
-    ("fixed + diagnostics, 64k tokens, exps per token", "", 3.5, 5.0, False,
+    ("fixed + report, 64k tokens, exps per token", "", 3.5, 5.0, False,
      lambda rows: of(shape(rows, K64), lambda row: ratio(row, "fixed", "exp"))),
-    ("fixed + diagnostics, 64M tokens, % of twin", "%", 85, None, True, lambda rows: percent_of_twin(rows, M64)),
-    ("fixed + diagnostics, 4M tokens, % of twin", "%", 75, None, True, lambda rows: percent_of_twin(rows, M4)),
+    ("fixed + report, 64M tokens, % of twin", "%", 85, None, True, lambda rows: percent_of_twin(rows, M64)),
+    ("fixed + report, 4M tokens, % of twin", "%", 75, None, True, lambda rows: percent_of_twin(rows, M4)),
     ("calibrated over fixed, 64k tokens", "x", 1.25, 1.15, False,
      lambda rows: of(shape(rows, K64), lambda row: ratio(row, "calibrated", "fixed"))),
     ("calibrated over fixed, 64M tokens", "x", 1.35, 1.3, False,

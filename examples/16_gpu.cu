@@ -1,4 +1,4 @@
-// Your own variant, written once, on seq, simd and a GPU: the same bits. For nvcc; without a device it says so.
+// A region of your own, written once, on seq, simd and a GPU: the same bits. For nvcc; without a device it says so.
 #include <cppo/cppo.hpp>
 #include <cppo/execution/cuda.cuh>
 
@@ -29,8 +29,8 @@ int main() {
     advantages[i] = i / 1024 % 2 == 0 ? 1.0F : -0.5F;
   }
 
-  // One value, a variant of CPPO: the paper's prefix budget, and the struct above instead of its threshold.
-  auto const variant = trust_region(binary_tv, linear_weight(0.8),
+  // One value, close to CPPO: the paper's prefix budget, and the struct above instead of its threshold.
+  auto const region = trust_region(binary_tv, linear_weight(0.8),
                                     toward_rollout | (near_or_late{0.03F, 900} & prefix_budget(0.15, 0.002)));
 
   auto const lend = [&](float const* p, float const* m, float const* a) {
@@ -39,10 +39,10 @@ int main() {
   auto const batch = lend(pi.data(), mu.data(), advantages.data());
   std::vector<std::uint8_t> plain(n), fast(n), there(n);
   report on_seq, on_gpu;
-  status const first = policy_loss(seq, batch, variant, {.mask = plain, .report = &on_seq});
+  status const first = policy_loss(seq, batch, region, {.mask = plain, .report = &on_seq});
   assert(first.ok());
 #if defined(CPPO_USE_XSIMD) && !defined(__CUDA_ARCH__)
-  status const second = policy_loss(simd, batch, variant, {.mask = fast});
+  status const second = policy_loss(simd, batch, region, {.mask = fast});
   assert(second.ok() && fast == plain);
 #endif
   std::printf("seq and simd keep %lld of %zu tokens\n", static_cast<long long>(on_seq.kept), n);
@@ -65,7 +65,7 @@ int main() {
   cudaStreamCreate(&stream);
   device_workspace memory;
   auto const gpu = on(stream).with_workspace(memory).with_report();
-  status const queued = policy_loss(gpu, lend(buffers[0], buffers[1], buffers[2]), variant, {.mask = mask});
+  status const queued = policy_loss(gpu, lend(buffers[0], buffers[1], buffers[2]), region, {.mask = mask});
   status const done = queued.ok() ? fetch(gpu, &on_gpu) : queued;
   cudaMemcpy(there.data(), mask, n, cudaMemcpyDeviceToHost);
   std::printf("the GPU keeps %lld; %s\n", static_cast<long long>(on_gpu.kept), done.message());

@@ -91,7 +91,7 @@ add_test(NAME cuda_cost
           "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
 set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 
-# The example with a variant of one's own, for three architectures; it runs without a device too.
+# The example with a region of one's own, for three architectures; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)
   add_test(NAME cuda_example
     COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra

@@ -224,7 +224,11 @@ static_assert(!std::is_constructible_v<cppo::lane_mask<float>, float_lane>);
 static_assert(std::is_constructible_v<cppo::output, std::vector<float>&>);
 static_assert(std::is_constructible_v<cppo::output, float*>);
 static_assert(std::is_constructible_v<cppo::output, cppo::matrix_view<double>>);
-// Of anything else it is constructed too, to say in a sentence what is wrong: compile_fail/F40_call_of_wrong_kinds.cpp.
+static_assert(!std::is_constructible_v<cppo::output, int> && !std::is_convertible_v<int, cppo::output>);
+static_assert(!std::is_constructible_v<cppo::output, float const*>);
+static_assert(!std::is_constructible_v<cppo::output, std::span<float const>> &&
+              !std::is_constructible_v<cppo::output, std::vector<float> const&>);
+// What is wrong is said in a sentence all the same: compile_fail/F40_output_of_a_number.cpp.
 static_assert(!cppo::detail::lendable<int> && !cppo::detail::lendable<cppo::report>);
 
 }  // namespace

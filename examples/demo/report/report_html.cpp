@@ -104,7 +104,7 @@ std::string notes(study const& s, provenance const& from) {
       "picked for this page. On other models they show the mechanism, not how well a method trains.</li>";
   out += fmt::format("<li>Times: nanoseconds per token on one thread of the machine that made this page, compiled for "
                      "{}, median of {} "
-                     "runs that produce mask, gradient and diagnostics, regions and divergences chosen by name.</li>",
+                     "runs that produce mask, gradient and report, regions and divergences chosen by name.</li>",
                      dispatch::best_build().instruction_set, timed_runs);
   out += fmt::format("<li>The soft gate masks nothing outright: its column <em>masked</em> counts the tokens past the "
                      "boundary, <em>mean gate</em> what is left of the updates.</li></ul>"

@@ -51,18 +51,44 @@ template <class E, class B, class R>
 inline constexpr bool in_disorder = belongs_in_call<E> && belongs_in_call<B> && belongs_in_call<R> &&
                                     !(is_meant_as_executor<E> && is_batch<B> && trust_region_like<R>);
 
-/// The calls, by what they take as fourth argument.
-struct policy_loss_call { using outputs = loss_outputs; };
-struct compute_mask_call { using outputs = output; };
+/// True if a call may begin with it.
+template <class First>
+inline constexpr bool begins = executor<First> || is_batch<First>;
+
+/// The calls: what they take as fourth argument, and what they say of braces into which nothing fits.
+struct policy_loss_call {
+  using outputs = loss_outputs;
+  template <class First>
+  static constexpr void refuse_braces() noexcept {
+    static_assert(!begins<First>, "in the braces of policy_loss a member has a wrong name, or a value of a wrong type: "
+                                  "outputs are {.loss, .gradient, .mask, .gate, .trace = {...}, .report = &r}, all but "
+                                  "the report buffers that may be written; options are members of cppo::loss_options");
+  }
+};
+struct compute_mask_call {
+  using outputs = output;
+  template <class First>
+  static constexpr void refuse_braces() noexcept {
+    static_assert(!begins<First>, "in the braces of compute_mask a member has a wrong name, or a value of a wrong type"
+                                  ": they hold members of cppo::loss_options");
+  }
+};
+struct diagnose_call {
+  template <class First>
+  static constexpr void refuse_braces() noexcept {
+    static_assert(!begins<First>, "in the braces of diagnose a member has a wrong name, or a value of a wrong type: "
+                                  "they hold members of cppo::loss_options");
+  }
+};
 
 /// The first thing that is wrong with a call of these arguments: their number or order, or one that is of another kind.
 template <class Call, class...>
-struct judged_call {
+struct checked_arguments {
   static constexpr call_fault fault = call_fault::order;
 };
 template <class Call, class E, class B, class R, class Outputs, class... Options>
   requires(sizeof...(Options) < 2 && !in_disorder<E, B, R>)
-struct judged_call<Call, E, B, R, Outputs, Options...> {
+struct checked_arguments<Call, E, B, R, Outputs, Options...> {
   static consteval call_fault find() noexcept {
     if (call_fault const wrong = fault_of_executor<E>(); wrong != call_fault::none) return wrong;
     if (!is_batch<B>) return call_fault::no_batch;
@@ -90,7 +116,7 @@ constexpr void refuse_executor() noexcept {
 /// Says what is wrong with a call.
 template <class Call, class... Arguments>
 constexpr void refuse_call() noexcept {
-  constexpr call_fault wrong = judged_call<Call, Arguments...>::fault;
+  constexpr call_fault wrong = checked_arguments<Call, Arguments...>::fault;
   constexpr bool masks = std::is_same_v<Call, compute_mask_call>;
   static_assert(masks || is_not<wrong, call_fault::order>,
                 "policy_loss takes an executor, a batch, a region and outputs, in this order, and may take options: "
@@ -107,8 +133,11 @@ constexpr void refuse_call() noexcept {
   static_assert(is_not<wrong, call_fault::no_region>,
                 "the third argument of a call is a region: make one by cppo::trust_region(divergence, weight, mask), "
                 "or by a named region such as cppo::ppo()");
-  static_assert(is_not<wrong, call_fault::no_outputs>,
+  static_assert(masks || is_not<wrong, call_fault::no_outputs>,
                 "the fourth argument of policy_loss is what it writes: {.gradient = g, .mask = m}");
+  static_assert(!masks || is_not<wrong, call_fault::no_outputs>,
+                "the fourth argument of compute_mask is what it writes: a pointer, an array, a container or a view of "
+                "elements that are not const; of an Eigen object as_view(x)");
   static_assert(is_not<wrong, call_fault::no_options>,
                 "the last argument of a call is its options: {.aggregate = cppo::token_mean}");
 }
@@ -149,6 +178,28 @@ inline constexpr bool may_refuse = true;
 template <class First, class... Rest>
 inline constexpr bool may_refuse<First, Rest...> =
     !std::is_class_v<std::remove_cvref_t<First>> || belongs_in_call<std::remove_cvref_t<First>>;
+
+/// The first arguments of a call whose braces fit nothing, as in {.gradiemt = g}. Braces have no type, so that they
+/// match no parameter of a template; they match an ellipsis, which then refuses them. The sentence is said by a
+/// constructor: g++ does not look into a function whose ellipsis it refuses.
+/// @{
+template <class Call>
+struct first_before_braces {
+  template <class First>
+    requires(begins<First>)
+  first_before_braces(First const&) noexcept {
+    Call::template refuse_braces<First>();
+  }
+};
+struct batch_before_braces {
+  template <class Real>
+  batch_before_braces(rollout_batch_view<Real> const&) noexcept {}
+};
+struct region_before_braces {
+  template <trust_region_like R>
+  region_before_braces(R const&) noexcept {}
+};
+/// @}
 
 }  // namespace detail
 
@@ -196,6 +247,15 @@ status compute_mask(E const&, B const&, R const&, output const&, loss_options co
   detail::refuse_call<detail::compute_mask_call, E, B, R, output>();
   return {};
 }
+inline status policy_loss(detail::first_before_braces<detail::policy_loss_call>, detail::batch_before_braces,
+                          detail::region_before_braces, ...) noexcept {
+  return {};
+}
+inline status compute_mask(detail::first_before_braces<detail::compute_mask_call>, detail::batch_before_braces,
+                           detail::region_before_braces, ...) noexcept {
+  return {};
+}
+inline batch_diagnosis diagnose(detail::first_before_braces<detail::diagnose_call>, ...) noexcept { return {}; }
 template <class B, class R, class Divergences>
   requires(!detail::begin_reading<B, R> || !detail::collects<B, Divergences>)
 status summarize_piece(B const&, R const&, index_t, response_summary&, Divergences&, loss_options const& = {}) {

@@ -49,6 +49,13 @@ concept lendable =
     (std::is_pointer_v<std::remove_cvref_t<T>> || array_like<T> || mdspan_like<std::remove_cvref_t<T>> ||
      range_like<std::remove_reference_t<T>> || packed_bits<std::remove_reference_t<T>>);  // refused with a sentence
 
+/// An Eigen object, which is lent by `as_view`.
+template <class T>
+concept lent_as_view_only = only_lent_by_as_view<std::remove_cvref_t<T>>;
+/// What has no elements in memory.
+template <class T>
+concept not_lendable = !lendable<T> && !lent_as_view_only<T>;
+
 /// Refuses what has no elements in memory that can be lent.
 template <class T>
 constexpr void must_be_lendable() noexcept {
@@ -96,7 +103,7 @@ consteval bool gives_memory() {
     memory = memory && std::is_same_v<typename T::reference, pointee<T>&>;
   return memory;
 }
-/// True if the view is one block of memory, element after element.
+/// True if the elements of a view of this type lie in memory one after the other, without a gap.
 template <class T>
 consteval bool is_solid() {
   if constexpr (requires { T::is_always_exhaustive(); }) {

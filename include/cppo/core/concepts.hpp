@@ -161,7 +161,7 @@ concept divergence_score = detail::trivially_copyable_value<D> &&
                            detail::largest_fits<D>;
 
 /// A weight: how much a position counts. `at(position, T)` is in (0, 1] and depends on t and T alone. The last lanes
-/// may lie past T; their weight is dropped, but must be computable.
+/// may lie past T; their weight is not used, but must be computable.
 template <class W>
 concept weight_schedule = detail::trivially_copyable_value<W> && detail::members_fit<W> &&
                           requires(W const& w, position<detail::plain_probe> t, index_t n) {

@@ -15,8 +15,8 @@ concept source_of_budget = budget<std::remove_cvref_t<B>>;
 
 /// True if every leaf of kind K keeps the token; true if there is none. Leaves under a negation are of kind `other`.
 template <clause K, class M, class V>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto passes(M const& m, token<V> const& t) noexcept {
-  if constexpr (composite<M>) return passes<K>(m.first, t) & passes<K>(m.second, t);
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto clauses_keep(M const& m, token<V> const& t) noexcept {
+  if constexpr (composite<M>) return clauses_keep<K>(m.first, t) & clauses_keep<K>(m.second, t);
   else if constexpr (clause_of<M> == K) return m(t);
   else return V(0) <= V(0);  // equivalent: both hold in every lane
 }

@@ -19,15 +19,19 @@ class output {
   constexpr output() noexcept = default;
   /// Lends a buffer. A bare pointer is written in the layout's order, a view by its own strides.
   template <detail::lendable T>
-  constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {
-    static_assert(!std::is_const_v<detail::pointee<T>>, "an output must be writable: lend elements that are not const");
-  }
-  /// Chosen for an Eigen object: it does not compile, and says how to lend one.
-  template <class T>
-    requires(!detail::lendable<T> && !std::is_same_v<std::remove_cvref_t<T>, output>)
-  constexpr output(T&&) noexcept {
-    detail::must_be_lendable<T>();
-  }
+    requires(!std::is_const_v<detail::pointee<T>>)
+  constexpr output(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {}
+  /// Chosen for what cannot be lent. Compilers show the line, and with it the sentence.
+  /// @{
+  template <detail::lendable T>
+    requires(std::is_const_v<detail::pointee<T>>)
+  output(T&&) = delete;  // an output must be writable: lend elements that are not const
+  template <detail::lent_as_view_only T>
+  output(T&&) = delete;  // lend an Eigen object as as_view(x) of <cppo/interop/eigen.hpp>, which knows its strides
+  template <detail::not_lendable T>
+    requires(!std::is_same_v<std::remove_cvref_t<T>, output>)
+  output(T&&) = delete;  // what is lent is a pointer, an array, a container or a view of elements in memory
+  /// @}
   /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
 

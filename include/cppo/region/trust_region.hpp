@@ -125,7 +125,7 @@ class region {
     claim<clause::response>(decision::masked_response, t, open, f);
     f(decision::masked_other, open);
     if constexpr (detail::leaves<M, clause::toward>() > 0) {
-      auto const toward = detail::passes<clause::toward>(mask_, seen(t));
+      auto const toward = detail::clauses_keep<clause::toward>(mask_, seen(t));
       f(decision::kept_toward, kept & toward);
       f(decision::kept, kept & !toward);
     } else {
@@ -161,9 +161,9 @@ class region {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open,
                                                            F const& f) const noexcept {
     if constexpr (detail::leaves<M, K>() > 0) {
-      auto const passed = detail::passes<K>(mask_, seen(t));
-      f(d, open & !passed);
-      open = open & passed;
+      auto const kept = detail::clauses_keep<K>(mask_, seen(t));
+      f(d, open & !kept);
+      open = open & kept;
     }
   }
 

@@ -220,12 +220,12 @@ TEST_CASE("passes asks only the leaves of one kind, outside negations") {
   hand_token const far{.log_prob = -0.5, .divergence = 0.75};  // moves away
   auto const t = far.make();
   auto const within = cppo::divergence_within(0.5);
-  CHECK_FALSE(cppo::detail::passes<clause::divergence>(cppo::toward_rollout | within, t).raw());
-  CHECK_FALSE(cppo::detail::passes<clause::toward>(cppo::toward_rollout | within, t).raw());
-  CHECK(cppo::detail::passes<clause::ratio>(cppo::toward_rollout | within, t).raw());
-  CHECK(cppo::detail::passes<clause::divergence>(cppo::toward_rollout | !within, t).raw());
-  CHECK(cppo::detail::passes<clause::divergence>(cppo::divergence_within(0.8) & !within, t).raw());
-  CHECK_FALSE(cppo::detail::passes<clause::divergence>(cppo::divergence_within(0.8) & within, t).raw());
+  CHECK_FALSE(cppo::detail::clauses_keep<clause::divergence>(cppo::toward_rollout | within, t).raw());
+  CHECK_FALSE(cppo::detail::clauses_keep<clause::toward>(cppo::toward_rollout | within, t).raw());
+  CHECK(cppo::detail::clauses_keep<clause::ratio>(cppo::toward_rollout | within, t).raw());
+  CHECK(cppo::detail::clauses_keep<clause::divergence>(cppo::toward_rollout | !within, t).raw());
+  CHECK(cppo::detail::clauses_keep<clause::divergence>(cppo::divergence_within(0.8) & !within, t).raw());
+  CHECK_FALSE(cppo::detail::clauses_keep<clause::divergence>(cppo::divergence_within(0.8) & within, t).raw());
 }
 
 TEST_CASE("parameters are checked through every combinator") {

@@ -204,7 +204,7 @@ TEST_CASE("check_region passes the paper's special cases by composition", "[test
   passes(check_region(softened(trust_region(binary_tv, w, toward_rollout | rule), reciprocal_gate), o));
 }
 
-TEST_CASE("check_region passes lists, a signed divergence and users' variants", "[testing]") {
+TEST_CASE("check_region passes lists, a signed divergence and users' regions", "[testing]") {
   check_options const o{.batches = 24, .seed = 3000};
   passes(check_region(fixed_cppo({}, top_k_tv), o));
   passes(check_region(calibrated_cppo({}, precomputed), o));
