@@ -44,7 +44,7 @@ inline int model_weight(int rank, int length, int w_min) {
   return length < 2 ? 128 : 128 - 2 * (64 - w_min) * rank / (length - 1);
 }
 
-// delta_b in half units. Scores saturate at 1000.
+// delta_b in half units. Divergences saturate at 1000.
 inline whole model_budget(model_parameters const& p, std::array<whole, 3> const& d, int length) {
   whole const floor = whole{2} * p.delta_b;
   if (!p.calibrated || length == 0) return floor;

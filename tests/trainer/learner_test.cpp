@@ -58,9 +58,9 @@ TEST_CASE("the same seed gives the same bits at any thread count, another seed o
 
 TEST_CASE("a model of random weights learns what it is rewarded for") {
   task const t = fives();
-  for (std::string_view const policy : {"ppo", "dppo", "cppo"}) {
-    INFO(policy);
-    learner run(random_model(tiny, 1), t, small_options(policy));
+  for (std::string_view const region : {"ppo", "dppo", "cppo"}) {
+    INFO(region);
+    learner run(random_model(tiny, 1), t, small_options(region));
     std::atomic<bool> const stop{false};
     double first = 0.0;
     step_record last;
@@ -76,19 +76,19 @@ TEST_CASE("a model of random weights learns what it is rewarded for") {
   }
 }
 
-TEST_CASE("every named policy trains on every named divergence") {
+TEST_CASE("every named region trains on every named divergence") {
   task const t = fives();
   parameters<float> const start = random_model(tiny, 1);
   std::atomic<bool> const stop{false};
-  for (std::string_view const policy : cppo::region_names()) {
+  for (std::string_view const region : cppo::region_names()) {
     for (std::string_view const divergence : cppo::divergence_names()) {
-      learning_options o = small_options(policy);
+      learning_options o = small_options(region);
       o.region.divergence = divergence;
       o.source = evidence_of(divergence);
       o.epochs = 1;
       learner run(start, t, o);
       step_record record;
-      INFO(policy << " on " << divergence);
+      INFO(region << " on " << divergence);
       REQUIRE(run.step(stop, record));
       // One pass over every response: each token is seen once.
       CHECK(record.report.counts.tokens == static_cast<cppo::index_t>(std::lround(record.length * 64.0)));

@@ -18,7 +18,7 @@ struct thread_value {
   CPPO_HOST_DEVICE T& operator[](int) noexcept { return value; }
 };
 
-/// Bytes of the largest value that threads reduce, which is the tally of a response in double.
+/// Bytes of the largest value that threads reduce, which is the counts of a response in double.
 inline constexpr int reduced_bytes = 96;
 
 /// Memory for CUB's collectives over values of up to `Bytes` bytes, and for a result.
