@@ -41,12 +41,23 @@ class token_group {
 
  public:
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
+  /// @{
   CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+    requires whole
       : with_(with), in_(in), k_(k), live_(live), first_(first),
         t_{load_tokens(with.region, in, k), load_tokens(with.region, in, k + simd_size),
            load_tokens(with.region, in, k + 2 * simd_size), load_tokens(with.region, in, k + 3 * simd_size)} {
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   }
+  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+    requires(!whole)
+      : with_(with), in_(in), k_(k), live_(live), first_(first) {
+    for (int u = 0; u < group_registers; ++u) {
+      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with.region, in, k + u * simd_size));
+    }
+    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
+  }
+  /// @}
 
   /// Decides the tokens and writes their outputs. Returns their masks as bits.
   CPPO_ALWAYS_INLINE std::uint64_t decide(chunk_outputs const& out, simd_counts& counts,
