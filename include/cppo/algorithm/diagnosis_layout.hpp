@@ -5,9 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/diagnosis_statistics.hpp>
-#include <cppo/core/buffer.hpp>
-
-#include <numeric>
+#include <cppo/core/column.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -28,7 +26,7 @@ class layout_watch {
   explicit constexpr layout_watch(layout const& l) noexcept
       : rows_(l.responses()), width_(l.is_packed() ? 0 : l.width()), on_(rows_ >= 2 && width_ >= 4) {
     if (!on_) return;
-    index_t const rarer = rows_ / std::gcd(rows_, width_);  // one in so many row ends is one of the others too
+    index_t const rarer = rows_ / common_divisor(rows_, width_);  // one in so many row ends is one of the others too
     at_row_end_ = log(static_cast<double>(rarer));
     elsewhere_ = log(static_cast<double>(rows_));
     if (rows_ % width_ == 0) rows_in_one_ = rows_ / width_;

@@ -27,7 +27,6 @@
 
 #include <algorithm>
 #include <span>
-#include <tuple>
 #include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -184,8 +183,10 @@ struct piece_plan {
 namespace detail {
 
 /// Every piece in the order of its response, one response after the other; or the first piece that is numbered wrongly.
-inline status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
-                           index_t responses, std::vector<std::size_t>& ordered) {
+/// `Number` is a `std::size_t`: what is no template has its sort compiled in each file.
+template <class Number>
+status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
+                    index_t responses, std::vector<Number>& ordered) {
   constexpr auto wrong = status_code::bad_pieces;
   auto const fits = [pieces](std::span<index_t const> s) { return static_cast<index_t>(s.size()) == pieces; };
   auto const size = [pieces](argument where, std::span<index_t const> s) {
@@ -203,8 +204,10 @@ inline status order_pieces(std::span<index_t const> response_of, std::span<index
     if (!exists) return at(argument::response_of, b, response_of[b]);
     ordered.push_back(b);
   }
-  auto const place = [&](std::size_t b) { return std::tuple(response_of[b], order_of[b], b); };
-  std::sort(ordered.begin(), ordered.end(), [&](std::size_t x, std::size_t y) { return place(x) < place(y); });
+  std::sort(ordered.begin(), ordered.end(), [&](Number x, Number y) {
+    if (response_of[x] != response_of[y]) return response_of[x] < response_of[y];
+    return order_of[x] != order_of[y] ? order_of[x] < order_of[y] : x < y;
+  });
   auto const twice = std::adjacent_find(ordered.begin(), ordered.end(), [&](std::size_t x, std::size_t y) {
     return response_of[x] == response_of[y] && order_of[x] == order_of[y];
   });

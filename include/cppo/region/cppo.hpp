@@ -37,8 +37,8 @@ constexpr auto cppo_with(double delta, double w_min, D divergence, B source) noe
 }
 
 /// Chosen where an argument is no divergence or no budget: it does not compile, and says what is wrong.
-constexpr auto cppo_with(double delta, double w_min, detail::divergence_argument, detail::budget_argument) noexcept {
-  return cppo_with(delta, w_min, binary_tv, fixed_budget(0.0));
+constexpr auto cppo_with(double, double, detail::divergence_argument, detail::budget_argument) noexcept {
+  return detail::no_region;
 }
 
 /// CPPO with a fixed budget. [Algorithm 1]
@@ -48,7 +48,7 @@ constexpr auto fixed_cppo(cppo_options o = {}, D divergence = {}) noexcept {
 }
 
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
-constexpr auto fixed_cppo(cppo_options o, detail::divergence_argument) noexcept { return fixed_cppo(o); }
+constexpr auto fixed_cppo(cppo_options, detail::divergence_argument) noexcept { return detail::no_region; }
 
 /// CPPO with the budget calibrated per response; `delta_b` is the floor. [Eq. 22]
 template <divergence_score D = binary_tv_t>
@@ -56,8 +56,8 @@ constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}
   return cppo_with(o.delta, o.w_min, divergence, calibrated_budget(o.delta_b, c));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
-constexpr auto calibrated_cppo(calibrated_cppo_options o, detail::divergence_argument, calibration = {}) noexcept {
-  return calibrated_cppo(o);
+constexpr auto calibrated_cppo(calibrated_cppo_options, detail::divergence_argument, calibration = {}) noexcept {
+  return detail::no_region;
 }
 
 }}  // namespace cppo

@@ -29,7 +29,7 @@ constexpr auto dppo(dppo_options const& o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, toward_rollout | within);
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
-constexpr auto dppo(dppo_options const& o, detail::divergence_argument) noexcept { return dppo(o); }
+constexpr auto dppo(dppo_options const&, detail::divergence_argument) noexcept { return detail::no_region; }
 
 }}  // namespace cppo
 

@@ -15,7 +15,6 @@
 #include <cppo/region/trm.hpp>
 #include <cppo/weight/permuted.hpp>
 
-#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -139,7 +138,7 @@ class named_divergence {
     if constexpr (sizeof...(Ds) > 0) return largest_of(detail::divergence_list<Ds...>{}, i + 1);
     else return divergence_limit;
   }
-  static constexpr int count = static_cast<int>(std::size(detail::divergence_names));
+  static constexpr int count = static_cast<int>(sizeof detail::divergence_names / sizeof *detail::divergence_names);
   int index_;
 };
 
@@ -171,8 +170,9 @@ constexpr auto named_ppo(region_config const& c) noexcept {
   return ppo({.epsilon_low = c.epsilon_low.value_or(e), .epsilon_high = c.epsilon_high.value_or(e)});
 }
 
-template <class F>
-constexpr bool visit_cppo(region_config const& c, named_divergence d, F&& f) {
+// D is a `named_divergence`. Its regions are compiled where they are visited, not where they are declared.
+template <class D, class F>
+constexpr bool visit_cppo(region_config const& c, D d, F& f) {
   cppo_options const o;
   calibrated_cppo_options const from;
   double const delta = c.delta.value_or(o.delta);
@@ -190,6 +190,16 @@ constexpr bool visit_cppo(region_config const& c, named_divergence d, F&& f) {
   else return false;
   return true;
 }
+template <class D, class F>
+constexpr bool visit_named(region_config const& c, D d, F& f) {
+  if (c.region == "none") f(reporting(unrestricted(), d));
+  else if (c.region == "ppo") f(reporting(named_ppo(c), d));
+  else if (c.region == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
+  else if (c.region == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
+  else if (c.region == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
+  else return visit_cppo(c, d, f);
+  return true;
+}
 
 }  // namespace detail
 
@@ -199,14 +209,7 @@ constexpr bool visit_cppo(region_config const& c, named_divergence d, F&& f) {
 template <class F>
 constexpr bool visit_region(region_config const& c, F&& f) {
   named_divergence const d = named_divergence::find(c.divergence);
-  if (!d.check()) return false;
-  if (c.region == "none") f(reporting(unrestricted(), d));
-  else if (c.region == "ppo") f(reporting(detail::named_ppo(c), d));
-  else if (c.region == "dppo") f(dppo({.delta = c.delta.value_or(dppo_options{}.delta)}, d));
-  else if (c.region == "trm_max") f(trm_max({c.delta.value_or(trm_options{}.delta)}, d));
-  else if (c.region == "trm_mean") f(trm_mean({c.delta.value_or(trm_options{}.delta)}, d));
-  else return detail::visit_cppo(c, d, f);
-  return true;
+  return d.check() && detail::visit_named(c, d, f);
 }
 
 }}  // namespace cppo

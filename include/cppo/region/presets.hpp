@@ -30,9 +30,9 @@ constexpr auto moe_base(D divergence = {}) noexcept {
 
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 /// @{
-constexpr auto dense_post_trained(detail::divergence_argument) noexcept { return dense_post_trained(); }
-constexpr auto dense_base(detail::divergence_argument) noexcept { return dense_base(); }
-constexpr auto moe_base(detail::divergence_argument) noexcept { return moe_base(); }
+constexpr auto dense_post_trained(detail::divergence_argument) noexcept { return detail::no_region; }
+constexpr auto dense_base(detail::divergence_argument) noexcept { return detail::no_region; }
+constexpr auto moe_base(detail::divergence_argument) noexcept { return detail::no_region; }
 /// @}
 
 }}}  // namespace cppo::presets

@@ -22,7 +22,7 @@ constexpr auto trm_max(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_max_within(o.delta));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
-constexpr auto trm_max(trm_options o, detail::divergence_argument) noexcept { return trm_max(o); }
+constexpr auto trm_max(trm_options, detail::divergence_argument) noexcept { return detail::no_region; }
 
 /// TRM-Avg: keeps the response iff mean_t D_t <= delta. There is no one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
@@ -30,7 +30,7 @@ constexpr auto trm_mean(trm_options o = {}, D divergence = {}) noexcept {
   return trust_region(divergence, uniform_weight, response_mean_within(o.delta));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
-constexpr auto trm_mean(trm_options o, detail::divergence_argument) noexcept { return trm_mean(o); }
+constexpr auto trm_mean(trm_options, detail::divergence_argument) noexcept { return detail::no_region; }
 
 }}  // namespace cppo
 

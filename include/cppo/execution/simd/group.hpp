@@ -41,12 +41,23 @@ class token_group {
 
  public:
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
+  /// @{
   CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+    requires whole
       : with_(with), in_(in), k_(k), live_(live), first_(first),
         t_{load_tokens(with.region, in, k), load_tokens(with.region, in, k + simd_size),
            load_tokens(with.region, in, k + 2 * simd_size), load_tokens(with.region, in, k + 3 * simd_size)} {
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   }
+  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+    requires(!whole)
+      : with_(with), in_(in), k_(k), live_(live), first_(first) {
+    for (int u = 0; u < group_registers; ++u) {
+      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with.region, in, k + u * simd_size));
+    }
+    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
+  }
+  /// @}
 
   /// Decides the tokens and writes their outputs. Returns their masks as bits.
   CPPO_ALWAYS_INLINE std::uint64_t decide(chunk_outputs const& out, simd_counts& counts,
@@ -165,29 +176,50 @@ template <with_report Report, class Deciding>
   return token_group<Report, lanes_hold::some, Deciding>(with, in, 0, first, live).decide(out, counts, reporter);
 }
 
-/// Decides a chunk of tokens, the first of them at position `first`, and writes their masks as bits to `kept`.
-template <with_report Report, class Deciding>
-CPPO_ALWAYS_INLINE void decide_chunk(token_lanes const& in, index_t first, int count, Deciding& with,
-                                     simd_counts& counts, simd_reporter& reporter, chunk_outputs out,
-                                     std::uint64_t* kept) {
-  int k = 0;
-  if constexpr (!Deciding::region_type::is_soft) out.gate = nullptr;  // made of the mask afterwards
-  bool const fetches = out.far;
-  if constexpr (can_stream) {
-    out.far = fetches && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+/// Goes over the whole groups of a chunk: which is next, and where its outputs are written.
+class group_cursor {
+ public:
+  /// Of a chunk of `count` tokens. Hard gates are not written: they are made of the mask afterwards.
+  CPPO_ALWAYS_INLINE group_cursor(chunk_outputs const& to, int count, gate_kind gates) noexcept
+      : out(to), count_(count), fetches_(to.far) {
+    if (gates == gate_kind::hard) out.gate = nullptr;
+    if constexpr (can_stream) {
+      out.far = fetches_ && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
+    }
   }
-  for (; k + group_size <= count; k += group_size) {
-    if (fetches) fetch_ahead(in, k);
-    token_group<Report, lanes_hold::all, Deciding> group(with, in, k, first + k, group_size);
-    kept[k / 64] |= group.decide(out, counts, reporter) << (k % 64);
+  /// True if a whole group is left. Fetches the inputs of later ones where that pays.
+  CPPO_ALWAYS_INLINE bool on_group(token_lanes const& in) const noexcept {
+    if (left() < group_size) return false;
+    if (fetches_) fetch_ahead(in, k);
+    return true;
+  }
+  CPPO_ALWAYS_INLINE void advance() noexcept {
+    k += group_size;
     out.advance();
   }
-  if (k == count) return;
-  // Copies: nothing points to what the loop keeps in registers.
+  /// The number of tokens from the next on.
+  CPPO_ALWAYS_INLINE int left() const noexcept { return count_ - k; }
+
+  chunk_outputs out;
+  int k = 0;  ///< the first token of the group
+
+ private:
+  int count_;
+  bool fetches_;
+};
+
+/// Decides the tokens of a chunk that are left at `at`, the first of them at position `first`, and writes their masks
+/// as bits to `kept`.
+template <with_report Report, class Deciding>
+CPPO_ALWAYS_INLINE void decide_rest(group_cursor const& at, token_lanes const& in, index_t first, Deciding& with,
+                                    simd_counts& counts, simd_reporter& reporter, std::uint64_t* kept) {
+  int const k = at.k, live = at.left();
+  if (live == 0) return;
+  // Copies: nothing points to what the loop over whole groups keeps in registers.
   Deciding last = with;
   simd_counts some = counts;
-  group_tail tail(in, k, count - k, out);
-  kept[k / 64] |= decide_tail<Report>(tail.in, first + k, count - k, last, some, reporter, tail.out) << (k % 64);
+  group_tail tail(in, k, live, at.out);
+  kept[k / 64] |= decide_tail<Report>(tail.in, first, live, last, some, reporter, tail.out) << (k % 64);
   with.input = last.input;
   if constexpr (Report == with_report::yes) counts = some;
   tail.write();

@@ -171,7 +171,13 @@ class simd_response : simd_walk {
       std::uint64_t kept[chunk_size / 64] = {};
       if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
-      decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
+      index_t const first = carry.count + all.rank() + 1;
+      group_cursor at(out, chunk.count, gates);
+      for (; at.on_group(in); at.advance()) {
+        token_group<Report, lanes_hold::all, decltype(with)> group(with, in, at.k, first + at.k, group_size);
+        kept[at.k / 64] |= group.decide(at.out, counts, reporter) << (at.k % 64);
+      }
+      decide_rest<Report>(at, in, first + at.k, with, counts, reporter, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
       if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, report);
     }
