@@ -29,13 +29,13 @@ struct register_ops<probe_register<Declared, Lent, Known>> : register_ops<float>
 /// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
 struct permitted {
-  static constexpr bool scored = true;
+  static constexpr bool scored = true, measures = true;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
 template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct permitted<lane<probe_register<Declared, Lent, Known>>> {
-  static constexpr bool scored = Known == divergence_is::known;
+  static constexpr bool scored = Known == divergence_is::known, measures = !scored;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
     return scored && (Declared | wanted) == Declared;
