@@ -86,15 +86,26 @@ inline double wide_ulps(double got, long double want) {
   return static_cast<double>(std::fabs(y - (want > 0x1p1024L ? 0x1p1024L : want)) * std::ldexp(1.0L, -unit));
 }
 
-inline double log1mexp(double x) { return x > -0.7 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); }
-// KL of two Bernoulli laws of success log-probabilities a and b, with log(1 - e^b) given.
-inline double bernoulli_kl(double a, double b, double log1mexp_a, double log1mexp_b) {
-  if (a == b) return 0.0;
-  double const rest = -std::expm1(a), p = std::exp(a);
-  double const hit = p > 0.0 ? p * (a - b) : 0.0;
-  double const miss = rest > 0.0 ? rest * (log1mexp_a - log1mexp_b) : 0.0;
-  double const kl = hit + miss;
-  return kl > 0.0 ? kl : 0.0;
+// e^x - 1 - x and x - log(1 + x), by their series where they would cancel.
+inline double exp_rest(double x) {
+  if (std::fabs(x) > 0.3) return std::expm1(x) - x;
+  double sum = 0.0;
+  for (int n = 16; n >= 2; --n) sum = (sum + 1.0) * x / n;
+  return sum * x;
+}
+inline double log_rest(double x) {
+  if (std::fabs(x) > 0.2) return x - std::log1p(x);
+  double sum = 0.0;
+  for (int n = 24; n >= 2; --n) sum = 1.0 / n - x * sum;
+  return sum * x * x;
+}
+// KL of two Bernoulli laws of success log-probabilities a and b, as two terms that are not negative.
+inline double bernoulli_kl(double a, double b) {
+  double const rest = -std::expm1(a), other = -std::expm1(b), p = std::exp(a);
+  if (a == b || rest == 0.0) return a == b ? 0.0 : a - b;
+  double const x = -p * std::expm1(b - a) / rest;
+  double const hit = p > 0.0 ? p * exp_rest(b - a) : 0.0;
+  return hit + rest * (std::fabs(x) > 0.2 ? x - std::log(other / rest) : log_rest(x));
 }
 
 }  // namespace exhaustive

@@ -247,10 +247,20 @@ CPPO_HOST_DEVICE constexpr auto schedule_for(W const& w, index_t length) noexcep
   if constexpr (requires { w.for_length(length); }) return w.for_length(length);
   else return [w, length](auto t) { return w.at(t, length); };
 }
-/// True if the divergence can be evaluated on V. Top-K divergences exist for one token at a time.
+/// True if the divergence can be evaluated on V.
 template <class D, class V>
 concept measures_on =
     requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };
+/// True if the divergence may ask for Top-K lists.
+template <class D>
+inline constexpr bool reads_lists = (lent_to<D>() | lent_inputs::top_k) == lent_to<D>();
+/// True if the divergence costs more than the rest of a token, or reads lists: executors with registers compute it in a
+/// pass of its own. A divergence of yours says the first by `static constexpr bool is_costly = true;`.
+template <class D>
+inline constexpr bool measured_apart = reads_lists<D>;
+template <class D>
+  requires requires { requires D::is_costly; }
+inline constexpr bool measured_apart<D> = true;
 
 }  // namespace detail
 }}  // namespace cppo

@@ -75,50 +75,103 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcep
   else return exp_core_of_doubles(x);
 }
 
-/// log x in double. x = 2^k m with m in [sqrt(1/2), sqrt 2), and log m by the series of 2 artanh((m - 1) / (m + 1)).
-CPPO_HOST_DEVICE constexpr double log(double x) noexcept {
-  constexpr std::uint64_t infinity = 0x7ff0000000000000ULL;
-  std::uint64_t u = bits_as<std::uint64_t>(x);
-  if ((u & ~(std::uint64_t{1} << 63)) == 0) return bits_as<double>(infinity | (std::uint64_t{1} << 63));
-  // equivalent: the payload of a NaN means nothing
-  if ((u >> 63) != 0 || u > infinity) return bits_as<double>(std::uint64_t{0x7ff8000000000000ULL});
-  if (u == infinity) return x;
-  int k = -1023;
-  if (u < 0x0010000000000000ULL) {  // subnormal
-    u = bits_as<std::uint64_t>(x * 0x1p54);
-    k -= 54;
-  }
-  k += static_cast<int>(u >> 52);
-  u = (u & 0x000fffffffffffffULL) | 0x3ff0000000000000ULL;
-  double m = bits_as<double>(u);
-  if (m >= 1.4142135623730951) {
-    m *= 0.5;
-    ++k;
-  }
-  double const f = m - 1.0;
-  double const z = f / (2.0 + f);
-  double const z2 = rounded_product(z, z);
-  double q = 2.0 / 23.0;  // equivalent: moves log x by 1e-18 of itself
-  for (int odd = 21; odd >= 3; odd -= 2) q = rounded_product(q, z2) + 2.0 / odd;
-  double const series = f - rounded_product(z, f - rounded_product(q, z2));
-  return k == 0 ? series : rounded_product(k, 0x1.62e42fefap-1) + (rounded_product(k, 0x1.cf79abc9e3b3ap-40) + series);
+/// e^x in double where the result is rounded to float: degree 9, relative error of all parts below 1.3e-10.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> short_exp_core_of_doubles(V x) noexcept {
+  V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
+  V const t = x * V(1.4426950408889634) + magic;
+  V const s = V::from_raw(V::ops::to_exponent(t.raw()));
+  V const n = t - magic;
+  V r = x - exact_product(n, V(0x1.62e42fefap-1));
+  r = r - n * V(0x1.cf79abc9e3b3ap-40);
+  V const r2 = r * r, r4 = r2 * r2;
+  V const low = (r2 * (r * V(1.0 / 120) + V(1.0 / 24))) + (r * V(1.0 / 6) + V(0.5));
+  V const high = r2 * (r * V(1.0 / 362880) + V(1.0 / 40320)) + (r * V(1.0 / 5040) + V(1.0 / 720));
+  V const tail = r2 * (r4 * high + low);
+  return {tail + r, s, tail};
 }
+/// e^x on lanes that may be wider than Real, to which the result is rounded.
+template <class Real, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_for(V x) noexcept {
+  if constexpr (sizeof(Real) < sizeof(typename V::value_type)) return short_exp_core_of_doubles(x);
+  else return exp_core(x);
+}
+
+/// f - log(1 + f) without cancellation, for lanes of doubles with sqrt(1/2) <= 1 + f <= sqrt 2: by the series of 2
+/// artanh(f / (2 + f)). Relative error below 1e-11 if Real is float.
+template <class Real, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log1p_deficit(V f) noexcept {
+  V const z = f / (V(2) + f);
+  V const z2 = z * z;
+  if constexpr (std::is_same_v<Real, float>) {
+    V const z4 = z2 * z2;
+    V const q = z4 * (z4 * (z2 * V(2.0 / 13) + V(2.0 / 11)) + (z2 * V(2.0 / 9) + V(2.0 / 7))) +
+                (z2 * V(2.0 / 5) + V(2.0 / 3));
+    return z * (f - q * z2);
+  }
+  V q(2.0 / 23.0);  // equivalent: moves log x by 1e-18 of itself
+  q = q * z2 + V(2.0 / 21.0);
+  q = q * z2 + V(2.0 / 19.0);
+  q = q * z2 + V(2.0 / 17.0);
+  q = q * z2 + V(2.0 / 15.0);
+  q = q * z2 + V(2.0 / 13.0);
+  q = q * z2 + V(2.0 / 11.0);
+  q = q * z2 + V(2.0 / 9.0);
+  q = q * z2 + V(2.0 / 7.0);
+  q = q * z2 + V(2.0 / 5.0);
+  q = q * z2 + V(2.0 / 3.0);
+  return z * (f - q * z2);
+}
+
+/// x > 0 as 2^k m with m in [sqrt(1/2), sqrt 2), for lanes of normal doubles.
+template <class V>
+struct log_parts {
+  V k, m;
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr log_parts(V x) noexcept
+      : k(V::from_raw(V::ops::exponent(x.raw()))), m(V::from_raw(V::ops::significand(x.raw()))) {
+    auto const above = m >= V(1.4142135623730951);
+    m = select(above, exact_product(m, V(0.5)), m);
+    k = select(above, k + V(1), k);
+  }
+  /// k log 2 + log_m
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value(V log_m) const noexcept {
+    return k * V(0x1.62e42fefap-1) + (k * V(0x1.cf79abc9e3b3ap-40) + log_m);
+  }
+};
+
+/// log x for lanes of doubles: -inf at 0, NaN below 0.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V log_of_doubles(V x) noexcept {
+  constexpr double infinity = special<double>::infinity;
+  auto const subnormal = x < V(0x1p-1022);
+  log_parts<V> parts(select(subnormal, exact_product(x, V(0x1p54)), x));
+  parts.k = parts.k - only(subnormal, V(54));
+  V const f = parts.m - V(1);
+  V const y = select(x == V(infinity), x, parts.value(f - log1p_deficit<double>(f)));
+  return select(x == V(0), V(-infinity), select(x > V(0), y, V(special<double>::nan)));
+}
+/// log x in double.
+CPPO_HOST_DEVICE constexpr double log(double x) noexcept { return log_of_doubles(lane<double>(x)).raw(); }
+
+/// log(1 + w) and w - log(1 + w), without cancellation, for lanes of doubles w >= 0; to be rounded to Real.
+template <class Real, class V>
+struct log1p_parts {
+  V value, deficit;
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr log1p_parts(V w) noexcept {
+    V const x = V(1) + w;
+    log_parts<V> const parts(x);
+    auto const near = x < V(1.4142135623730951);
+    V const f = select(near, w, parts.m - V(1));
+    V const rest = log1p_deficit<Real>(f);
+    V const far = parts.value(f - rest);
+    value = select(near, f - rest, far);
+    deficit = select(near, rest, w - far);
+  }
+};
 
 /// e^x in double for any x <= 0; 0 below -700.
 CPPO_HOST_DEVICE constexpr double exp_nonpositive(double x) noexcept {
   return x < -700.0 ? 0.0 : exp_core(lane<double>(x)).value().raw();
-}
-
-/// log(1 - e^x) for x <= 0 without cancellation: -inf at 0, about -e^x far below.
-CPPO_HOST_DEVICE constexpr double log1mexp(double x) noexcept {
-  if (x < -700.0) return 0.0;
-  double const tail = exp_core(lane<double>(x)).value().raw();
-  if (x < -40.0) return -tail;
-  if (x < -0.6931471805599453) {  // log1p(-tail): first order correction of log(1 - tail)
-    double const u = 1.0 - tail;
-    return log(u) - ((u - 1.0) + tail) / u;
-  }
-  return log(exp_core(lane<double>(x)).complement().raw());
 }
 
 }  // namespace detail
@@ -142,11 +195,10 @@ CPPO_HOST_DEVICE constexpr lane<R> exp(lane<R> a) noexcept {
   return select(a == a, total, a);
 }
 
-/// log a: -inf at 0, NaN below 0. Computed in double and rounded once, one lane at a time.
+/// log a: -inf at 0, NaN below 0. Computed in double and rounded once.
 template <class R>
 CPPO_HOST_DEVICE constexpr lane<R> log(lane<R> a) noexcept {
-  using T = typename lane<R>::value_type;
-  return detail::map_lanes(a, [](T x) { return static_cast<T>(detail::log(static_cast<double>(x))); });
+  return detail::in_double([](auto x) CPPO_INLINE_LAMBDA { return detail::log_of_doubles(x); }, a);
 }
 
 }}  // namespace cppo

@@ -78,6 +78,16 @@ struct scalar_ops {
   CPPO_WRAPS CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));
   }
+  /// n where x = 2^n m with 1 <= m < 2, for a normal x above 0.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T exponent(T x) noexcept {
+    constexpr Int bias = (Int{1} << (sizeof(T) * 8 - 2 - MantissaBits)) - 1;
+    return static_cast<T>(static_cast<Int>(bits_as<UInt>(x) >> MantissaBits) - bias);
+  }
+  /// m where x = 2^n m with 1 <= m < 2, for a normal x above 0.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T significand(T x) noexcept {
+    constexpr UInt fraction = (UInt{1} << MantissaBits) - 1;
+    return bits_as<T>(static_cast<UInt>((bits_as<UInt>(x) & fraction) | bits_as<UInt>(T(1))));
+  }
   /// f(x), computed lane by lane.
   template <class F>
   CPPO_HOST_DEVICE static constexpr T map(T x, F const& f) noexcept {
@@ -267,6 +277,25 @@ template <class V, class F>
 CPPO_HOST_DEVICE constexpr V map_lanes(V x, V y, F const& f) noexcept {
   return V::from_raw(V::ops::map(x.raw(), y.raw(), f));
 }
+
+/// f(x...) of lanes of doubles, rounded once to V. f takes lanes of any number of doubles.
+/// @{
+template <class V, class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V in_double(F const& f, V x) noexcept {
+  using T = typename V::value_type;
+  if constexpr (requires { V::ops::in_double(f, x.raw()); }) return V::from_raw(V::ops::in_double(f, x.raw()));
+  else return map_lanes(x, [&f](T a) { return static_cast<T>(f(double_lane(a)).raw()); });
+}
+template <class V, class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V in_double(F const& f, V x, V y) noexcept {
+  using T = typename V::value_type;
+  if constexpr (requires { V::ops::in_double(f, x.raw(), y.raw()); }) {
+    return V::from_raw(V::ops::in_double(f, x.raw(), y.raw()));
+  } else {
+    return map_lanes(x, y, [&f](T a, T b) { return static_cast<T>(f(double_lane(a), double_lane(b)).raw()); });
+  }
+}
+/// @}
 
 }  // namespace detail
 

@@ -30,13 +30,13 @@ struct register_ops<probe_register<Declared, Lent, Known>> : register_ops<float>
 /// What a part may ask a token of V: everything, except on the lane on which parts are checked.
 template <class V>
 struct permitted {
-  static constexpr bool knows_divergence = true;
+  static constexpr bool knows_divergence = true, measures = true;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs) noexcept { return true; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs) noexcept { return true; }
 };
 template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct permitted<lane<probe_register<Declared, Lent, Known>>> {
-  static constexpr bool knows_divergence = Known == divergence_is::known;
+  static constexpr bool knows_divergence = Known == divergence_is::known, measures = !knows_divergence;
   CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
     return knows_divergence && (Declared | wanted) == Declared;

@@ -53,7 +53,7 @@ class position {
 /// | `prefix_allowance()` | delta_b W_{t-1}; needs `prefix_values` and `prefix_budget` |
 /// | `response_delta_b()` | effective delta_b of the response; needs `prefix_budget` |
 /// | `response_max()`, `response_mean()` | of D over the response; needs `response` |
-/// | `lent_divergence()`, `top_k()` | what was lent; needs `reads()` |
+/// | `lent_divergence()`, `lists()`, `top_k()` | what was lent; needs `reads()` |
 ///
 /// A mask that asks for something marked "needs" declares `static constexpr cppo::needs needed = ...`, or has the
 /// member `reads()`. A divergence may ask for what stands above `divergence()`, and for what was lent. Asking for
@@ -207,13 +207,22 @@ class token {
     return *top_k_;
   }
 
+  /// The Top-K lists of these tokens, on any number of lanes. For a divergence. Pre: the batch lends them.
+  CPPO_HOST_DEVICE constexpr top_k_lists<V> lists() const noexcept {
+    static_assert(permitted::lent(detail::lent_inputs::top_k),
+                  "lists() needs a declaration: write `constexpr cppo::argument reads() const { return "
+                  "cppo::argument::top_k; }` into the divergence, or token_id where it asks for the sampled token");
+    static_assert(permitted::measures, "lists() are there where a divergence is measured: a mask asks for divergence()");
+    return top_k_lists<V>(*top_k_);
+  }
+
   // Executors fill a token in, in this order.
   /// Sets D_t as it was lent.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept {
     lent_divergence_ = divergence;
   }
   /// Sets the Top-K lists, which must outlive the token.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(top_k_row<value_type> const& lists) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(typename top_k_lists<V>::source_type const& lists) noexcept {
     top_k_ = &lists;
   }
   /// Sets D_t, saturated. No position is known yet.
@@ -253,7 +262,7 @@ class token {
   mask_type within_prefix_budget_ = V(0) < V(0);
   position<V> position_{1};
   response_summary const* response_ = nullptr;
-  top_k_row<value_type> const* top_k_ = nullptr;
+  typename top_k_lists<V>::source_type const* top_k_ = nullptr;
 };
 
 }}  // namespace cppo

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/column.hpp>
+#include <cppo/core/numeric.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -54,6 +55,8 @@ class top_k_row {
   /// Row `row` of the lent lists, and the id of the token sampled there.
   CPPO_HOST_DEVICE constexpr top_k_row(detail::top_k_buffers const* lists, index_t row, index_t sampled) noexcept
       : lists_(lists), row_(row), sampled_(sampled) {}
+  /// Which row of the lent lists it is.
+  CPPO_HOST_DEVICE constexpr index_t row() const noexcept { return row_; }
   /// Length of the list.
   CPPO_HOST_DEVICE constexpr index_t k() const noexcept { return lists_->k; }
   /// Id of the sampled token.
@@ -79,6 +82,41 @@ class top_k_row {
   detail::top_k_buffers const* lists_ = nullptr;
   index_t row_ = 0;
   index_t sampled_ = -1;
+};
+
+/// The Top-K lists of as many tokens as V has lanes, as a divergence sees them on any number of lanes: entry j of each.
+/// This one is for lanes of one token.
+template <class V>
+class top_k_lists {
+  using mask = typename V::mask;
+
+ public:
+  using source_type = top_k_row<typename V::value_type>;  ///< what it is made of
+  /// The lists of a row.
+  CPPO_HOST_DEVICE explicit constexpr top_k_lists(source_type const& row) noexcept : row_(&row) {}
+  /// Length of the lists.
+  CPPO_HOST_DEVICE constexpr index_t k() const noexcept { return row_->k(); }
+  /// log pi of entry j.
+  CPPO_HOST_DEVICE constexpr V log_prob(index_t j) const noexcept { return V(row_->log_prob(j)); }
+  /// log mu of entry j.
+  CPPO_HOST_DEVICE constexpr V rollout_log_prob(index_t j) const noexcept { return V(row_->rollout_log_prob(j)); }
+  /// True if entry j is not empty.
+  CPPO_HOST_DEVICE constexpr mask is_listed(index_t j) const noexcept { return all_or_none(row_->id(j) >= 0); }
+  /// True if entry j is another token than the sampled one, and not empty.
+  CPPO_HOST_DEVICE constexpr mask is_other(index_t j) const noexcept {
+    index_t const id = row_->id(j);
+    return all_or_none(id >= 0 && id != row_->sampled());
+  }
+  /// True if the sampled token is in the list.
+  CPPO_HOST_DEVICE constexpr mask has_sampled() const noexcept {
+    bool listed = false;
+    for (index_t j = 0; j < k(); ++j) listed = listed || row_->id(j) == row_->sampled();
+    return all_or_none(listed);
+  }
+
+ private:
+  CPPO_HOST_DEVICE static constexpr mask all_or_none(bool all) noexcept { return V(all ? 1 : 0) > V(0); }
+  source_type const* row_;
 };
 
 }}  // namespace cppo

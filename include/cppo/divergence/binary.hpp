@@ -5,26 +5,21 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/concepts.hpp>
+#include <cppo/divergence/cell.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// KL(e^a || e^b) of two Bernoulli laws with success log-probabilities a and b, in double, never negative. log(1 - p)
-/// comes from log p, so nothing cancels near p = 1. +inf where b = 0 and a < 0. A log-prob above 0, which
-/// `log_prob_tolerance` may let through, counts as 0.
-CPPO_HOST_DEVICE constexpr double bernoulli_kl(double a, double b) noexcept {
-  a = a > 0.0 ? 0.0 : a;  // equivalent: only the sign of a zero differs, and nothing below reads it
-  b = b > 0.0 ? 0.0 : b;  // equivalent: the sign of a log-prob of 0 reaches nothing
-  // equivalent: both terms are 0 then, or NaN where both are -inf, and NaN becomes 0 in the last line: it saves time
-  if (a == b) return 0.0;
-  double const p = exp_nonpositive(a);
-  // equivalent: at -700 both are 1
-  double const rest = a < -700.0 ? 1.0 : exp_core(lane<double>(a)).complement().raw();
-  double const hit = rounded_product(p, a - b);
-  double const miss = rest > 0.0 ? rounded_product(rest, log1mexp(a) - log1mexp(b)) : 0.0;
-  double const kl = hit + miss;
-  return kl > 0.0 ? kl : 0.0;  // equivalent: differs for -0 alone, and the second term is +0 wherever the first is -0
+/// KL(e^log_q || e^log_p) of two Bernoulli laws, for lanes of doubles, to be rounded to Real; never negative. +inf where
+/// p = 1 and q < 1. A log-prob above 0, which `log_prob_tolerance` may let through, counts as 0.
+template <class Real, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V bernoulli_kl(V log_p, V log_q) noexcept {
+  V const b = min(log_p, V(0)), a = min(log_q, V(0));
+  cell<Real, V> const hit(b, a, a <= V(0));
+  // The other cell: the smaller mass there is 1 - max(p, q), and it loses what this one gains.
+  V const kl = hit.kl + kl_of_masses<Real>(hit.larger.complement(), select(hit.grew, -hit.gap, hit.gap));
+  return select((b == V(0)) & (a < V(0)), V(special<double>::infinity), kl);
 }
 
 }  // namespace detail
@@ -50,13 +45,13 @@ inline constexpr binary_tv_t binary_tv{};
 ///
 /// Computed in double from the log-probs, accurate near p = 0 and p = 1, and rounded once. +inf saturates at 1000.
 struct binary_kl_t {
+  static constexpr bool is_costly = true;  ///< two exponentials in double
   /// D_t.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
     using T = typename V::value_type;
-    return detail::map_lanes(log_p, log_q, [](T p, T q) {
-      return static_cast<T>(detail::bernoulli_kl(static_cast<double>(q), static_cast<double>(p)));
-    });
+    auto const kl = [](auto p, auto q) CPPO_INLINE_LAMBDA { return detail::bernoulli_kl<T>(p, q); };
+    return detail::in_double(kl, log_p, log_q);
   }
 };
 /// Binary KL(mu || pi).
@@ -64,6 +59,7 @@ inline constexpr binary_kl_t binary_kl{};
 
 /// Binary KL in the other direction, KL(pi || mu).
 struct binary_kl_reverse_t {
+  static constexpr bool is_costly = true;  ///< two exponentials in double
   /// D_t.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {

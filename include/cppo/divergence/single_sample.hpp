@@ -10,20 +10,28 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// e^d - 1 - d in double, never negative. A series is used for |d| <= 0.5, so nothing cancels.
-CPPO_HOST_DEVICE constexpr double k3_of(double d) noexcept {
-  if (d <= 0.5 && d >= -0.5) {
-    double q = 1.0 / 1307674368000.0;  // 1 / 15!
-    double inverse_factorial[] = {0.5,           1.0 / 6,         1.0 / 24,        1.0 / 120,       1.0 / 720,
-                                  1.0 / 5040,    1.0 / 40320,     1.0 / 362880,    1.0 / 3628800,   1.0 / 39916800,
-                                  // equivalent: moves k3 by 1e-20 of itself at most
-                                  1.0 / 479001600, 1.0 / 6227020800.0, 1.0 / 87178291200.0};
-    for (int n = 12; n >= 0; --n) q = rounded_product(q, d) + inverse_factorial[n];
-    return rounded_product(rounded_product(d, d), q);
-  }
+/// e^d - 1 - d for lanes of doubles, never negative. A series is used for |d| <= 0.5, so nothing cancels.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V k3_of(V d) noexcept {
+  V q(1.0 / 1307674368000.0);  // 1 / 15!; equivalent: each of the first two moves k3 by 1e-20 of itself at most
+  q = q * d + V(1.0 / 87178291200.0);
+  q = q * d + V(1.0 / 6227020800.0);
+  q = q * d + V(1.0 / 479001600.0);
+  q = q * d + V(1.0 / 39916800.0);
+  q = q * d + V(1.0 / 3628800.0);
+  q = q * d + V(1.0 / 362880.0);
+  q = q * d + V(1.0 / 40320.0);
+  q = q * d + V(1.0 / 5040.0);
+  q = q * d + V(1.0 / 720.0);
+  q = q * d + V(1.0 / 120.0);
+  q = q * d + V(1.0 / 24.0);
+  q = q * d + V(1.0 / 6.0);
+  q = q * d + V(0.5);
+  V const near = (d * d) * q, size = abs(d);
   // equivalent x2: at 700 both are -700; reached beyond 0.5 alone
-  double const up = d > 0.0 ? 1.0 / exp_nonpositive(d > 700.0 ? -700.0 : -d) : exp_nonpositive(d);
-  return (up - 1.0) - d;
+  V const small = exp_core(max(-size, V(-700))).value();
+  V const up = select(d > V(0), V(1) / small, only(d >= V(-700), small));
+  return select(size <= V(0.5), near, (up - V(1)) - d);
 }
 
 }  // namespace detail
@@ -53,13 +61,11 @@ inline constexpr k2_t k2{};
 
 /// k3 = rho - 1 - log rho >= 0. Its mean under mu is KL(mu || pi) too, with less variance than k1. Computed in double.
 struct k3_t {
+  static constexpr bool is_costly = true;  ///< two exponentials in double
   /// k3.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V between(V log_p, V log_q) const noexcept {
-    using T = typename V::value_type;
-    return detail::map_lanes(log_p, log_q, [](T p, T q) {
-      return static_cast<T>(detail::k3_of(static_cast<double>(p) - static_cast<double>(q)));
-    });
+    return detail::in_double([](auto p, auto q) CPPO_INLINE_LAMBDA { return detail::k3_of(p - q); }, log_p, log_q);
   }
 };
 /// k3 = rho - 1 - log rho.

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/concepts.hpp>
+#include <cppo/divergence/cell.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -17,48 +18,133 @@ enum class top_k_form : std::uint8_t {
 
 namespace detail {
 
-/// The mass of the cells added so far under both policies, and what they contribute to TV and KL(mu || pi).
-struct top_k_sums {
-  double pi = 0.0;
-  double mu = 0.0;
-  double gap = 0.0;
-  double kl = 0.0;
-
-  CPPO_HOST_DEVICE constexpr void add(double log_p, double log_q) noexcept {
-    double const p = exp_nonpositive(log_p);
-    double const q = exp_nonpositive(log_q);
-    pi += p;
-    mu += q;
-    gap += p > q ? p - q : q - p;
-    if (q > 0.0) kl += rounded_product(q, log_q - log_p);
+/// A sum with the rounding errors of its additions.
+template <class V>
+class compensated_sum {
+ public:
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void add(V x) noexcept {
+    V const sum = sum_ + x, added = sum - sum_;
+    error_ = error_ + ((sum_ - (sum - added)) + (x - added));
+    sum_ = sum;
   }
-  /// Adds the cell of all other tokens. Its mass is max(1 - sum, 0), at least 1e-12 inside the logarithm.
-  CPPO_HOST_DEVICE constexpr void add_other() noexcept {
-    double const p = pi < 1.0 ? 1.0 - pi : 0.0;  // equivalent: at 1 both are 0
-    double const q = mu < 1.0 ? 1.0 - mu : 0.0;
-    gap += p > q ? p - q : q - p;
-    // equivalent x2: at 1e-12 both are 1e-12; adds 0 times a finite number where q is 0
-    if (q > 0.0) kl += rounded_product(q, log(q > 1e-12 ? q : 1e-12) - log(p > 1e-12 ? p : 1e-12));
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return sum_ + error_; }
+
+ private:
+  V sum_{0}, error_{0};
+};
+
+/// Sums over cells of a partition, of which each has the larger of its masses m, |p - q| where p > q and where p < q,
+/// and q (p / q - 1 - log(p / q)).
+template <class V>
+struct cell_terms {
+  V mass{0};  ///< m, or m - 1 where that is more exact; `missing` counts these
+  V missing{0};
+  V up{0}, down{0}, kl{0};
+
+  constexpr cell_terms() noexcept = default;
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr cell_terms(cell<typename V::value_type, V> const& c) noexcept {
+    auto const near = c.larger.s == V(1);  // the mass is near 1, and what it lacks is the sum of all the others
+    mass = select(near, c.larger.e, c.mass);
+    missing = only(near, V(1));
+    up = only(c.grew, c.gap);
+    down = c.gap - up;
+    kl = min(c.kl, V(1e30F));  // an infinite one would make the error of the sum NaN
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr cell_terms operator+(cell_terms a,
+                                                                            cell_terms const& b) noexcept {
+    a.mass = a.mass + b.mass;
+    a.missing = a.missing + b.missing;
+    a.up = a.up + b.up;
+    a.down = a.down + b.down;
+    a.kl = a.kl + b.kl;
+    return a;
   }
 };
 
+/// The divergences of a partition whose cells are added one after the other; the cell of all other tokens is what they
+/// leave.
 template <class V>
-CPPO_HOST_DEVICE constexpr top_k_sums sum_top_k(token<V> const& t, top_k_form form) noexcept {
-  auto const& row = t.top_k();
-  double const own_p = static_cast<double>(t.log_prob().raw());
-  double const own_q = static_cast<double>(t.rollout_log_prob().raw());
-  bool listed = false;
-  for (index_t j = 0; j < row.k(); ++j) listed = listed || row.id(j) == row.sampled();
-  bool const own_cell = form != top_k_form::list_only;
-  index_t const slots = form == top_k_form::replace_last && !listed ? row.k() - 1 : row.k();
-  top_k_sums s;
-  for (index_t j = 0; j < slots; ++j) {
-    if (row.id(j) < 0 || (own_cell && row.id(j) == row.sampled())) continue;
-    s.add(static_cast<double>(row.log_prob(j)), static_cast<double>(row.rollout_log_prob(j)));
+class partition {
+  using T = typename V::value_type;
+
+ public:
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void add(cell_terms<V> const& c) noexcept {
+    mass_.add(c.mass);
+    missing_ = missing_ + c.missing;
+    up_.add(c.up);
+    down_.add(c.down);
+    kl_.add(c.kl);
   }
-  if (own_cell) s.add(own_p, own_q);
-  s.add_other();
-  return s;
+  /// 1/2 sum |p - q|
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V tv() const noexcept {
+    others const o(*this);
+    V const apart = select(o.both_left, abs(o.gain), abs(o.p - o.q));
+    return V(0.5) * ((up_.value() + down_.value()) + apart);
+  }
+  /// KL(mu || pi). A mass counts as 1e-12 or more inside the logarithm.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V kl() const noexcept {
+    others const o(*this);
+    V const floor(1e-12), p = max(o.p, floor), q = max(o.q, floor);
+    V const gain = select(o.both_left, o.gain, p - q);
+    V const rest = in_double(
+        [](auto smaller, auto more) CPPO_INLINE_LAMBDA { return kl_of_masses<T>(smaller, more); }, min(p, q), gain);
+    // q log(q / p) is that less the gain; of the cells added, p exceeds q by -o.gain.
+    V const lost = select(o.q >= floor, rest - gain, V(0)) + o.gain;
+    return kl_.value() + select(o.both_left, rest, lost);
+  }
+
+ private:
+  /// The masses of all other tokens: max(1 - sum, 0).
+  struct others {
+    V gain;  ///< p - q, where both sums are below 1
+    V p, q;
+    typename V::mask both_left;
+    CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr others(partition const& all) noexcept {
+      V const up = all.up_.value(), down = all.down_.value();
+      V const left = (V(1) - all.missing_) - all.mass_.value();  // 1 less the larger mass of each cell
+      gain = down - up;
+      p = max(left + down, V(0));
+      q = max(left + up, V(0));
+      both_left = (p >= V(1e-12)) & (q >= V(1e-12));
+    }
+  };
+  compensated_sum<V> mass_, up_, down_, kl_;
+  V missing_{0};
+};
+
+/// Entry j of the lists, or nothing where it is no cell of its own.
+template <class V, class Lists>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr cell_terms<V> entry_terms(Lists const& lists, index_t j,
+                                                                        typename V::mask counts) noexcept {
+  using T = typename V::value_type;
+  if constexpr (V::size == 1) {
+    if (!counts.raw()) return cell_terms<V>();
+  }
+  return cell_terms<V>(cell<T, V>(lists.log_prob(j), lists.rollout_log_prob(j), counts));
+}
+
+/// The partition of a token's lists. Entries are added four at a time, so that the sums are the same on every number of
+/// lanes and rounding errors do not grow with K.
+template <top_k_form Form, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr partition<V> partition_of(token<V> const& t) noexcept {
+  using T = typename V::value_type;
+  constexpr bool own_cell = Form != top_k_form::list_only;
+  auto const lists = t.lists();
+  index_t const k = lists.k();
+  auto const last_counts = [&] {
+    if constexpr (Form == top_k_form::replace_last) return lists.has_sampled();
+    else return V(0) <= V(0);
+  }();
+  auto const terms = [&](index_t j) CPPO_INLINE_LAMBDA {
+    if (j >= k) return cell_terms<V>();
+    auto counts = own_cell ? lists.is_other(j) : lists.is_listed(j);
+    if (Form == top_k_form::replace_last && j == k - 1) counts = counts & last_counts;
+    return entry_terms<V>(lists, j, counts);
+  };
+  partition<V> all;
+  for (index_t j = 0; j < k; j += 4) all.add((terms(j) + terms(j + 1)) + (terms(j + 2) + terms(j + 3)));
+  if constexpr (own_cell) all.add(cell_terms<V>(cell<T, V>(t.log_prob(), t.rollout_log_prob(), V(0) <= V(0))));
+  return all;
 }
 
 }  // namespace detail
@@ -78,9 +164,8 @@ struct top_k_tv_t {
   constexpr double largest() const noexcept { return 1.0; }
   /// D_t.
   template <class V>
-    requires(V::size == 1)
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
-    return V(0.5 * detail::sum_top_k(t, Form).gap);
+    return detail::partition_of<Form>(t).tv();
   }
 };
 
@@ -92,11 +177,8 @@ struct top_k_kl_t {
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return top_k_tv_t<Form>{}.reads(); }
   /// D_t.
   template <class V>
-    requires(V::size == 1)
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
-    double const kl = detail::sum_top_k(t, Form).kl;
-    // equivalent: differs for -0 alone, which a sum that begins with +0 never is
-    return V(kl > 0.0 ? (kl < divergence_limit ? kl : divergence_limit) : 0.0);
+    return min(max(detail::partition_of<Form>(t).kl(), V(0)), V(divergence_limit));
   }
 };
 

@@ -72,6 +72,7 @@ inline constexpr std::string_view region_names[] = {
 /// A divergence chosen at run time, by its index in `divergence_names()`. The region has one type for all of them.
 class named_divergence {
  public:
+  static constexpr bool is_costly = true;  ///< some of them are
   /// The divergence at this index of `divergence_names()`.
   explicit constexpr named_divergence(int index) noexcept : index_(index) {}
   /// The divergence of this name; its index is -1 if there is none.
@@ -95,13 +96,9 @@ class named_divergence {
   }
   /// The input it reads, which must be lent.
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept { return reads_of(detail::named_divergences{}); }
-  /// True if the divergence chosen must be evaluated one token at a time (the Top-K forms).
-  CPPO_HOST_DEVICE constexpr bool one_token_only() const noexcept {
-    return reads() == argument::token_id || reads() == argument::top_k;
-  }
   /// The largest D of the divergence chosen.
   constexpr double largest() const noexcept { return largest_of(detail::named_divergences{}); }
-  /// D_t. Pre: one lane, or not `one_token_only()`.
+  /// D_t.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
     return by_index(t, detail::named_divergences{});

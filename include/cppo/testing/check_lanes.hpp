@@ -135,10 +135,8 @@ class lane_check {
   /// D on four lanes, or lane by lane if the divergence exists for one token only.
   void measure(four& t, std::array<one, 4> const& single) const {
     using D = typename Region::divergence_type;
-    bool wide = detail::measures_on<D, emulated_lane>;
-    if constexpr (requires(D const& d) { d.one_token_only(); }) wide = wide && !region_.divergence().one_token_only();
-    if constexpr (detail::measures_on<D, emulated_lane>) {
-      if (wide) return t.set_divergence(detail::divergence_of(region_.divergence(), t));
+    if constexpr (detail::measures_on<D, emulated_lane> && !detail::reads_lists<D>) {
+      return t.set_divergence(detail::divergence_of(region_.divergence(), t));
     }
     t.set_divergence(gather([&single](std::size_t k) { return single[k].divergence().raw(); }));
   }

@@ -105,22 +105,55 @@ TEST_CASE("log in double against long double", "[core][exponential]") {
   CHECK(std::isnan(detail::log(std::numeric_limits<double>::quiet_NaN())));
 }
 
-TEST_CASE("log(1 - e^x) does not cancel anywhere", "[core][exponential]") {
+namespace {
+
+// w - log(1 + w), of which nothing cancels.
+long double log_deficit(long double w) {
+  if (w > 0.1L) return w - std::log1p(w);
+  long double sum = 0.0L, power = w * w;
+  for (int n = 2; n < 40; ++n, power *= -w) sum += power / n;
+  return sum;
+}
+// The largest relative error of log(1 + w) and of w - log(1 + w), to be rounded to Real.
+template <class Real>
+double worst_log1p() {
   testing::random_source random(13);
   double worst = 0.0;
+  auto const see = [&worst](double got, long double want) {
+    worst = std::max(worst, std::fabs(static_cast<double>((static_cast<long double>(got) - want) / want)));
+  };
   for (int i = 0; i < 200000; ++i) {
-    double const x = -std::pow(10.0, random.uniform(-18.0, 2.8));
-    auto const wide = static_cast<long double>(x);
-    long double const want = x > -0.7 ? std::log(-std::expm1(wide)) : std::log1p(-std::exp(wide));
-    worst = std::max(worst, std::fabs(static_cast<double>((detail::log1mexp(x) - want) / want)));
+    double const w = std::pow(10.0, random.uniform(-18.0, 40.0));
+    detail::log1p_parts<Real, double_lane> const parts{double_lane(w)};
+    see(parts.value.raw(), std::log1p(static_cast<long double>(w)));
+    see(parts.deficit.raw(), log_deficit(w));
   }
-  CHECK(worst <= 1e-15);
-  CHECK(detail::log1mexp(0.0) == -std::numeric_limits<double>::infinity());
-  CHECK(detail::log1mexp(-800.0) == 0.0);
-  // One bit less where the other branch is taken.
-  CHECK(detail::log1mexp(-0.6) == -0x1.977c5227ce4b1p-1);
-  CHECK(detail::log1mexp(-1.25) == -0x1.59ae751f64b1bp-2);
-  CHECK(detail::log1mexp(-39.0) == -0x1.aa0de4bf35b38p-57);
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("log(1 + w), and w less it, do not cancel anywhere", "[core][exponential]") {
+  CHECK(worst_log1p<double>() <= 2e-15);
+  CHECK(worst_log1p<float>() <= 2e-11);
+  detail::log1p_parts<double, double_lane> const none{double_lane(0)};
+  CHECK(none.value.raw() == 0.0);
+  CHECK(none.deficit.raw() == 0.0);
+}
+
+TEST_CASE("e^x, to be rounded to float, keeps ten digits in all its parts", "[core][exponential]") {
+  testing::random_source random(15);
+  double worst = 0.0;
+  for (int i = 0; i < 200000; ++i) {
+    double const x = -std::pow(10.0, random.uniform(-9.0, 2.8));
+    auto const y = detail::exp_core_for<float>(double_lane(x));
+    auto const see = [&worst](double got, double want) { worst = std::max(worst, std::fabs(got / want - 1.0)); };
+    see(y.value().raw(), std::exp(x));
+    see(y.complement().raw(), -std::expm1(x));
+    if (x > -0.3 && x < -1e-4) see(y.tail.raw(), std::expm1(x) - x);
+  }
+  CHECK(worst <= 2e-10);
+  CHECK(detail::exp_core_for<double>(double_lane(-0.7)).value().raw() == exp(double_lane(-0.7)).raw());
 }
 
 TEST_CASE("1 - e^x keeps its relative accuracy near 0", "[core][exponential]") {

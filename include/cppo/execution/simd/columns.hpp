@@ -183,7 +183,11 @@ class response_reader {
         advantage_(column_of(argument::advantage, at)),
         weight_(column_of(argument::token_weight, at)),
         given_(column_of(argument::divergence, at)),
-        cursor_(batch[argument::response_mask], batch.shape(), b_, map) {}
+        cursor_(batch[argument::response_mask], batch.shape(), b_, map),
+        checks_lists_(batch.has(argument::top_k)) {}
+
+  /// From now on whoever reads the lists checks them.
+  void leave_lists() noexcept { checks_lists_ = false; }
 
   /// Reads the next chunk; its first token has rank `rank()`. False at the end, and if the input beside log-probs and
   /// advantage is bad.
@@ -198,7 +202,7 @@ class response_reader {
           gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
     valid_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
              (in.given == nullptr || finite_and_not_below_0(in.given, chunk.count)) &&
-             (!batch_.has(argument::top_k) || lists_valid(chunk));
+             (!checks_lists_ || lists_valid(chunk));
     if (!valid_) return false;
     if (in.weighted_advantage == nullptr) {
       in.weighted_advantage = in.advantage;
@@ -217,9 +221,10 @@ class response_reader {
 
  private:
   response_column column_of(argument a, response_place const& at) const noexcept { return at.column_of(batch_[a]); }
-  bool lists_valid(token_chunk const& chunk) const noexcept {
+  [[gnu::noinline]] bool lists_valid(token_chunk const& chunk) const noexcept {
+    list_reader const lists(batch_, b_, log_probs_.low, log_probs_.high);
     bool good = true;
-    chunk.each([&](int, index_t slot) { good = good && inspect_token(batch_, log_probs_, b_, slot).ok(); });
+    chunk.each([&](int, index_t slot) { good = good && lists.valid(slot); });
     return good;
   }
 
@@ -230,7 +235,7 @@ class response_reader {
   response_column pi_, mu_, advantage_, weight_, given_;
   chunk_cursor cursor_;
   index_t rank_ = 0, chunk_tokens_ = 0;
-  bool valid_ = true;
+  bool valid_ = true, checks_lists_;
   lane_copies<chunk_room> copies_;
 };
 

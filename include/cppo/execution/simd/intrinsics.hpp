@@ -6,6 +6,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/element.hpp>
 #include <cppo/execution/simd/registers.hpp>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -150,6 +151,98 @@ CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {
   for (std::int32_t y : a) total += y;
   return total;
 }
+
+/// Numbers j to j + 3 of as many rows as a register has lanes, as four registers.
+CPPO_ALWAYS_INLINE void turn_four(float const* const* rows, int j, float* out) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (simd_size == 16) {
+    __m512 v[4];
+    for (int r = 0; r < 4; ++r) {
+      __m512 x = _mm512_castps128_ps512(_mm_loadu_ps(rows[r] + j));
+      x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[4 + r] + j), 1);
+      x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[8 + r] + j), 2);
+      v[r] = _mm512_insertf32x4(x, _mm_loadu_ps(rows[12 + r] + j), 3);
+    }
+    __m512 const a = _mm512_unpacklo_ps(v[0], v[1]), b = _mm512_unpackhi_ps(v[0], v[1]);
+    __m512 const c = _mm512_unpacklo_ps(v[2], v[3]), d = _mm512_unpackhi_ps(v[2], v[3]);
+    _mm512_storeu_ps(out, _mm512_shuffle_ps(a, c, 0x44));
+    _mm512_storeu_ps(out + 16, _mm512_shuffle_ps(a, c, 0xee));
+    _mm512_storeu_ps(out + 32, _mm512_shuffle_ps(b, d, 0x44));
+    _mm512_storeu_ps(out + 48, _mm512_shuffle_ps(b, d, 0xee));
+    return;
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (simd_size == 8) {
+    __m256 v[4];
+    for (int r = 0; r < 4; ++r) v[r] = _mm256_loadu2_m128(rows[4 + r] + j, rows[r] + j);
+    __m256 const a = _mm256_unpacklo_ps(v[0], v[1]), b = _mm256_unpackhi_ps(v[0], v[1]);
+    __m256 const c = _mm256_unpacklo_ps(v[2], v[3]), d = _mm256_unpackhi_ps(v[2], v[3]);
+    _mm256_storeu_ps(out, _mm256_shuffle_ps(a, c, 0x44));
+    _mm256_storeu_ps(out + 8, _mm256_shuffle_ps(a, c, 0xee));
+    _mm256_storeu_ps(out + 16, _mm256_shuffle_ps(b, d, 0x44));
+    _mm256_storeu_ps(out + 24, _mm256_shuffle_ps(b, d, 0xee));
+    return;
+  }
+#endif
+#if defined(__SSE2__)
+  if constexpr (simd_size == 4) {
+    __m128 v[4];
+    for (int r = 0; r < 4; ++r) v[r] = _mm_loadu_ps(rows[r] + j);
+    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
+    for (int r = 0; r < 4; ++r) _mm_storeu_ps(out + 4 * r, v[r]);
+    return;
+  }
+#endif
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
+  for (int i = 0; i < 4; ++i) {
+    for (int t = 0; t < simd_size; ++t) out[i * simd_size + t] = rows[t][j + i];
+  }
+}
+
+/// Which of up to 32 ids are the sampled one, and which are below 0, as bits.
+struct id_bits {
+  std::uint32_t same = 0, negative = 0;
+  CPPO_ALWAYS_INLINE void add(int i, index_t id, index_t sampled) noexcept {
+    same |= std::uint32_t{id == sampled} << i;
+    negative |= std::uint32_t{id < 0} << i;
+  }
+};
+/// The bits of n ids.
+/// @{
+CPPO_ALWAYS_INLINE id_bits bits_of_ids(std::int32_t const* ids, int n, index_t sampled) noexcept {
+  id_bits bits;
+  int i = 0;
+#if defined(__AVX2__)
+  auto const low = static_cast<std::int32_t>(sampled);
+  std::uint32_t const representable = low == sampled ? 0xffU : 0;
+  __m256i const wanted = _mm256_set1_epi32(low);
+  for (; i + 8 <= n; i += 8) {
+    __m256i const x = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(ids + i));
+    auto const same = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, wanted))));
+    bits.same |= (same & representable) << i;
+    bits.negative |= static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(x))) << i;
+  }
+#endif
+  for (; i < n; ++i) bits.add(i, element_at<std::int32_t>(ids, i), sampled);
+  return bits;
+}
+CPPO_ALWAYS_INLINE id_bits bits_of_ids(std::int64_t const* ids, int n, index_t sampled) noexcept {
+  id_bits bits;
+  int i = 0;
+#if defined(__AVX2__)
+  __m256i const wanted = _mm256_set1_epi64x(sampled);
+  for (; i + 4 <= n; i += 4) {
+    __m256i const x = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(ids + i));
+    auto const same = static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(x, wanted))));
+    bits.same |= same << i;
+    bits.negative |= static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(x))) << i;
+  }
+#endif
+  for (; i < n; ++i) bits.add(i, element_at<std::int64_t>(ids, i), sampled);
+  return bits;
+}
+/// @}
 
 /// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line
 /// would wait for the rest of it, which takes too long to come.

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/seq.hpp>
+#include <cppo/execution/simd/divergences.hpp>
 #include <cppo/execution/simd/group.hpp>
 #include <cppo/execution/simd/statistics.hpp>
 
@@ -75,19 +76,25 @@ class simd_response : simd_walk {
   /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
   response_outcome run_as_seq() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
 
-  bool one_by_one() const noexcept {
+  /// True if D is measured from lists on registers, where they are checked too.
+  bool reads_lists_here() const noexcept {
     using D = typename Region::divergence_type;
-    if constexpr (!measures_on<D, V>) return true;
-    else if constexpr (requires(D const& s) { s.one_token_only(); }) return task_.region.divergence().one_token_only();
+    if constexpr (measures_on<D, V>) return asks_for_lists(task_.region.divergence()) && task_.batch.lists().k <= longest_list;
     else return false;
   }
-
-  /// Computes D of a chunk one token at a time, for a divergence that exists for one token only.
-  void measure_chunk(token_chunk const& chunk, float* out) const noexcept {
+  /// Computes D of a chunk that is not measured where tokens are decided. False if lists that it reads are bad.
+  bool measure(token_chunk const& chunk, token_lanes const& in, float* out) const {
+    using D = typename Region::divergence_type;
+    if constexpr (measures_on<D, V>) {
+      if (!asks_for_lists(task_.region.divergence()) || reads_lists_here()) {
+        return measure_apart(task_.region.divergence(), {task_.batch, b_, task_.log_probs}, chunk, in, out);
+      }
+    }
     chunk.each([&](int k, index_t slot) {
       top_k_row<float> lists;
       out[k] = load_token(task_, b_, slot, lists).divergence().raw();
     });
+    return true;
   }
 
   /// Finds T and delta_b. False if the input is bad.
@@ -103,10 +110,11 @@ class simd_response : simd_walk {
       float* const divergences = s.reserve(map_.tokens);
       input_extremes input;
       response_reader all = reader();
+      if (reads_lists_here()) all.leave_lists();
       token_chunk chunk;
       token_lanes in;
       while (all.next(chunk, in)) {
-        take_divergences(chunk, in, all);
+        if (!take_divergences(chunk, in, all)) return false;
         measure_chunk(chunk, in, input, divergences + all.rank());
       }
       if (!all.valid() || !input.within(task_.log_probs)) return false;
@@ -131,13 +139,14 @@ class simd_response : simd_walk {
     input = seen;
   }
 
-  /// Gives a chunk its D, if that is known before the tokens are on registers.
-  void take_divergences(token_chunk const& chunk, token_lanes& in, response_reader& from) const noexcept {
+  /// Gives a chunk its D, if that is known before the tokens are decided. False if the lists that it reads are bad.
+  bool take_divergences(token_chunk const& chunk, token_lanes& in, response_reader& from) const {
     if (known_ != nullptr) in.divergence = known_ + from.rank();
-    else if (one_by_one()) {
-      measure_chunk(chunk, from.divergences());
+    else if constexpr (!measured_here<typename Region::divergence_type>) {
       in.divergence = from.divergences();
+      return measure(chunk, in, from.divergences());
     }
+    return true;
   }
 
   /// The writer of the outputs. Scaled by more than 1, a loss may overflow that is not seen in the sum: it is watched.
@@ -163,10 +172,11 @@ class simd_response : simd_walk {
     response_writer writer = writer_for(Report);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
+    if (known_ != nullptr || reads_lists_here()) all.leave_lists();
     token_chunk chunk;
     token_lanes in;
     while (all.next(chunk, in)) {
-      take_divergences(chunk, in, all);
+      if (!take_divergences(chunk, in, all)) return false;
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
       if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();

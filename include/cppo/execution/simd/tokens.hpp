@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/simd/lists.hpp>
 #include <cppo/execution/simd/slots.hpp>
 #include <cppo/execution/simd/prefix.hpp>
 
@@ -31,11 +32,12 @@ CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept {
 }
 CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
 
-/// True if D may come from elsewhere than from the divergence on registers.
+/// True if the divergence is computed where a token is decided; else in a pass of its own, on registers or one by one.
+template <class D>
+inline constexpr bool measured_here = measures_on<D, simd_lane> && !measured_apart<D>;
+/// True if D may be known before a token is decided.
 template <class Region>
-inline constexpr bool knows_divergences =
-    needs_divergences<Region> || !measures_on<typename Region::divergence_type, simd_lane> ||
-    requires(typename Region::divergence_type const& d) { d.one_token_only(); };
+inline constexpr bool knows_divergences = needs_divergences<Region> || !measured_here<typename Region::divergence_type>;
 
 /// The lanes of tokens [k, k + live) with the rest of the group padded.
 inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copies<group_size>& to) noexcept {
@@ -93,8 +95,9 @@ CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& region, token_lane
       return t;
     }
   }
-  if constexpr (measures_on<typename Region::divergence_type, simd_lane>)
+  if constexpr (measured_here<typename Region::divergence_type>) {
     t.set_divergence(divergence_of(region.divergence(), t));
+  }
   return t;
 }
 
