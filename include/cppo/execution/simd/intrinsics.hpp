@@ -207,42 +207,56 @@ struct id_bits {
     same |= std::uint32_t{id == sampled} << i;
     negative |= std::uint32_t{id < 0} << i;
   }
+  /// The bits of n ids of 32 bits, and of 64, from element `first`.
+  /// @{
+  CPPO_ALWAYS_INLINE void add_ints(void const* ids, index_t first, int n, index_t sampled) noexcept {
+    int i = 0;
+#if defined(__AVX2__)
+    if (auto const wanted = static_cast<std::int32_t>(sampled); wanted == sampled) {
+      for (; i + 8 <= n; i += 8) {
+        __m256i const x = eight_words(static_cast<std::int32_t const*>(ids) + first + i);
+        add_eight(i, _mm256_cmpeq_epi32(x, _mm256_set1_epi32(wanted)), x);
+      }
+    }
+#endif
+    for (; i < n; ++i) add(i, element_at<std::int32_t>(ids, first + i), sampled);
+  }
+  CPPO_ALWAYS_INLINE void add_longs(void const* ids, index_t first, int n, index_t sampled) noexcept {
+    int i = 0;
+#if defined(__AVX2__)
+    __m256i const wanted = _mm256_set1_epi64x(sampled);
+    auto const* const from = static_cast<std::int64_t const*>(ids) + first;
+    for (; i + 8 <= n; i += 8) {
+      __m256i const a = eight_words(from + i), b = eight_words(from + i + 4);
+      add_eight(i, halves<0x88>(_mm256_cmpeq_epi64(a, wanted), _mm256_cmpeq_epi64(b, wanted)), halves<0xdd>(a, b));
+    }
+    if (i + 4 <= n) {
+      __m256i const a = eight_words(from + i), zero = _mm256_setzero_si256();
+      add_eight(i, halves<0x88>(_mm256_cmpeq_epi64(a, wanted), zero), halves<0xdd>(a, zero));
+      i += 4;
+    }
+#endif
+    for (; i < n; ++i) add(i, element_at<std::int64_t>(ids, first + i), sampled);
+  }
+  /// @}
+
+ private:
+#if defined(__AVX2__)
+  CPPO_ALWAYS_INLINE static __m256i eight_words(void const* p) noexcept {
+    return _mm256_loadu_si256(static_cast<__m256i const*>(p));
+  }
+  /// The lower (0x88) or upper (0xdd) halves of the numbers of a and then of b.
+  template <int Which>
+  CPPO_ALWAYS_INLINE static __m256i halves(__m256i a, __m256i b) noexcept {
+    __m256 const mixed = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), Which);
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), 0xd8);
+  }
+  CPPO_ALWAYS_INLINE void add_eight(int i, __m256i equal, __m256i sign) noexcept {
+    same |= static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(equal))) << i;
+    negative |= static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(sign))) << i;
+  }
+#endif
 };
-/// The bits of n ids.
-/// @{
-CPPO_ALWAYS_INLINE id_bits bits_of_ids(std::int32_t const* ids, int n, index_t sampled) noexcept {
-  id_bits bits;
-  int i = 0;
-#if defined(__AVX2__)
-  auto const low = static_cast<std::int32_t>(sampled);
-  std::uint32_t const representable = low == sampled ? 0xffU : 0;
-  __m256i const wanted = _mm256_set1_epi32(low);
-  for (; i + 8 <= n; i += 8) {
-    __m256i const x = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(ids + i));
-    auto const same = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(x, wanted))));
-    bits.same |= (same & representable) << i;
-    bits.negative |= static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(x))) << i;
-  }
-#endif
-  for (; i < n; ++i) bits.add(i, element_at<std::int32_t>(ids, i), sampled);
-  return bits;
-}
-CPPO_ALWAYS_INLINE id_bits bits_of_ids(std::int64_t const* ids, int n, index_t sampled) noexcept {
-  id_bits bits;
-  int i = 0;
-#if defined(__AVX2__)
-  __m256i const wanted = _mm256_set1_epi64x(sampled);
-  for (; i + 4 <= n; i += 4) {
-    __m256i const x = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(ids + i));
-    auto const same = static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(x, wanted))));
-    bits.same |= same << i;
-    bits.negative |= static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(x))) << i;
-  }
-#endif
-  for (; i < n; ++i) bits.add(i, element_at<std::int64_t>(ids, i), sampled);
-  return bits;
-}
-/// @}
 
 /// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line
 /// would wait for the rest of it, which takes too long to come.

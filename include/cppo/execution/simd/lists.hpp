@@ -63,79 +63,86 @@ class top_k_lists<simd_lane> {
 
 namespace detail {
 
-/// Where the entries of a row begin, and how far they are apart.
-struct list_row {
-  index_t first, stride;
-  list_row(buffer const& b, index_t row, index_t k) noexcept
-      : first(b.rank == 2 ? row * b.strides[0] : row * k), stride(b.rank == 2 ? b.strides[1] : 1) {}
+/// A lent array of lists: entry j of row r is element r * down + j * across.
+struct list_array {
+  void const* data;
+  element_type type;
+  index_t down, across;
+
+  list_array(buffer const& b, index_t k) noexcept
+      : data(b.data), type(b.type), down(b.rank == 2 ? b.strides[0] : k), across(b.rank == 2 ? b.strides[1] : 1) {}
+  /// True if entries of a row are elements of this type, one after the other.
+  bool has_rows_of(element_type t) const noexcept { return type == t && across == 1; }
 };
 
 /// Reads the lists of one response.
 class list_reader {
  public:
   list_reader(rollout_batch_view<float> const& batch, index_t response, float low, float high) noexcept
-      : batch_(batch), lists_(batch.lists()), response_(response), low_(low), high_(high) {}
+      : batch_(batch),
+        response_(response),
+        first_row_(batch.top_k_at(response, 0).row()),
+        k_(static_cast<int>(batch.lists().k)),
+        ids_(batch.lists().ids, k_),
+        log_prob_(batch.lists().log_prob, k_),
+        rollout_log_prob_(batch.lists().rollout_log_prob, k_),
+        low_(low),
+        high_(high) {}
 
   /// True if every number in the lists at a slot is a log-prob in range or -inf; those of empty entries do not matter.
   bool valid(index_t slot) const noexcept {
-    top_k_row<float> const row = batch_.top_k_at(response_, slot);
-    return (lists_.k <= longest_list && in_range(numbers(lists_.log_prob, row.row(), copies_.log_prob[0])) &&
-            in_range(numbers(lists_.rollout_log_prob, row.row(), copies_.rollout_log_prob[0]))) ||
-           row_valid(row);
+    bool const whole = k_ <= longest_list && in_range(numbers(log_prob_, slot, copies_.log_prob[0])) &&
+                       in_range(numbers(rollout_log_prob_, slot, copies_.rollout_log_prob[0]));
+    return whole || row_valid(slot);
   }
   /// Fills the tile with the lists at n slots, 1 to `simd_size`; other lanes repeat the last. False if a number in them
   /// is neither a log-prob in range nor -inf.
   bool read(index_t const* slots, int n, list_tile& to) const noexcept {
-    to.k = static_cast<int>(lists_.k);
     float const* pi[simd_size];
     float const* mu[simd_size];
-    bool valid = true;
+    bool good = true;
     for (int t = 0; t < simd_size; ++t) {
-      if (t >= n) {
-        pi[t] = pi[n - 1], mu[t] = mu[n - 1];
-        repeat_ids(to, n - 1, t);
-        continue;
-      }
-      top_k_row<float> const row = batch_.top_k_at(response_, slots[t]);
-      pi[t] = numbers(lists_.log_prob, row.row(), copies_.log_prob[t]);
-      mu[t] = numbers(lists_.rollout_log_prob, row.row(), copies_.rollout_log_prob[t]);
-      mark(row, to, t);
-      valid = valid && ((in_range(pi[t]) && in_range(mu[t])) || row_valid(row));
+      index_t const slot = slots[t < n ? t : n - 1];
+      pi[t] = numbers(log_prob_, slot, copies_.log_prob[t]);
+      mu[t] = numbers(rollout_log_prob_, slot, copies_.rollout_log_prob[t]);
+      mark(slot, to, t);
+      good = good && ((in_range(pi[t]) && in_range(mu[t])) || row_valid(slot));
     }
-    turn(pi, to.k, to.log_prob);
-    turn(mu, to.k, to.rollout_log_prob);
-    return valid;
+    to.k = k_;
+    turn(pi, to.log_prob);
+    turn(mu, to.rollout_log_prob);
+    return good;
   }
 
  private:
   /// The entries of a row as floats, one after the other: lent memory, or a copy.
-  float const* numbers(buffer const& b, index_t row, float* copy) const noexcept {
-    list_row const at(b, row, lists_.k);
-    if (b.type == element_type::f32 && at.stride == 1) return static_cast<float const*>(b.data) + at.first;
-    for (index_t j = 0; j < lists_.k; ++j) copy[j] = load<float>(b.data, b.type, at.first + j * at.stride);
+  CPPO_ALWAYS_INLINE float const* numbers(list_array const& a, index_t slot, float* copy) const noexcept {
+    index_t const first = (first_row_ + slot) * a.down;
+    if (a.has_rows_of(element_type::f32)) return static_cast<float const*>(a.data) + first;
+    for (int j = 0; j < k_; ++j) copy[j] = load<float>(a.data, a.type, first + j * a.across);
     return copy;
   }
   /// True if all k numbers are in range, those of empty entries too.
-  bool in_range(float const* x) const noexcept {
+  CPPO_ALWAYS_INLINE bool in_range(float const* x) const noexcept {
     using V = simd_lane;
-    int const k = static_cast<int>(lists_.k);
-    int j = 0;
-    bool good = true;
-    if (k >= simd_size) {
-      auto all = V(0) <= V(0);
-      V const low(low_), high(high_);
-      for (; j + simd_size <= k; j += simd_size) {
-        V const y = V::from_raw(simd_ops::load(x + j));
-        all = all & (y <= high) & (y >= low);
-      }
-      good = simd_ops::every(all.raw());
+    V const low(low_), high(high_);
+    auto const at = [&](int j) CPPO_INLINE_LAMBDA {
+      V const y = V::from_raw(simd_ops::load(x + j));
+      return (y <= high) & (y >= low);
+    };
+    if (k_ < simd_size) {
+      bool good = true;
+      for (int j = 0; j < k_; ++j) good = good && x[j] <= high_ && x[j] >= low_;
+      return good;
     }
-    for (; j < k; ++j) good = good && x[j] <= high_ && x[j] >= low_;
-    return good;
+    auto all = at(k_ - simd_size);  // the last ones are read whole, though some of them twice
+    for (int j = 0; j + simd_size < k_; j += simd_size) all = all & at(j);
+    return simd_ops::every(all.raw());
   }
   /// The same for the entries that are not empty, of which -inf is valid.
-  bool row_valid(top_k_row<float> const& row) const noexcept {
-    for (index_t j = 0; j < row.k(); ++j) {
+  [[gnu::noinline]] bool row_valid(index_t slot) const noexcept {
+    top_k_row<float> const row = batch_.top_k_at(response_, slot);
+    for (index_t j = 0; j < k_; ++j) {
       if (row.id(j) < 0) continue;
       for (float const x : {row.log_prob(j), row.rollout_log_prob(j)}) {
         if (!(x <= high_ && (x >= low_ || x == -special<float>::infinity))) return false;
@@ -144,40 +151,32 @@ class list_reader {
     return true;
   }
   /// Marks the entries of a row that are empty, and those of the sampled token.
-  void mark(top_k_row<float> const& row, list_tile& to, int t) const noexcept {
-    list_row const at(lists_.ids, row.row(), lists_.k);
-    for (int j = 0; j < to.k; j += 32) {
-      int const n = to.k - j < 32 ? to.k - j : 32;
+  CPPO_ALWAYS_INLINE void mark(index_t slot, list_tile& to, int t) const noexcept {
+    top_k_row<float> const row = batch_.top_k_at(response_, slot);
+    index_t const first = row.row() * ids_.down, sampled = row.sampled();
+    for (int j = 0; j < k_; j += 32) {
+      int const n = k_ - j < 32 ? k_ - j : 32;
       id_bits bits;
-      if (at.stride == 1 && lists_.ids.type == element_type::i32) {
-        bits = bits_of_ids(static_cast<std::int32_t const*>(lists_.ids.data) + at.first + j, n, row.sampled());
-      } else if (at.stride == 1 && lists_.ids.type == element_type::i64) {
-        bits = bits_of_ids(static_cast<std::int64_t const*>(lists_.ids.data) + at.first + j, n, row.sampled());
-      } else {
-        for (int i = 0; i < n; ++i) bits.add(i, row.id(j + i), row.sampled());
-      }
+      if (ids_.has_rows_of(element_type::i64)) bits.add_longs(ids_.data, first + j, n, sampled);
+      else if (ids_.has_rows_of(element_type::i32)) bits.add_ints(ids_.data, first + j, n, sampled);
+      else for (int i = 0; i < n; ++i) bits.add(i, row.id(j + i), sampled);
       to.sampled[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.same);
       to.empty[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.negative);
     }
   }
-  static void repeat_ids(list_tile& to, int from, int t) noexcept {
-    for (int w = 0; w * 32 < to.k; ++w) {
-      to.sampled[w * simd_size + t] = to.sampled[w * simd_size + from];
-      to.empty[w * simd_size + t] = to.empty[w * simd_size + from];
-    }
-  }
   /// Rows of k numbers as k registers.
-  static void turn(float const* const* rows, int k, float* out) noexcept {
+  CPPO_ALWAYS_INLINE void turn(float const* const* rows, float* out) const noexcept {
     int j = 0;
-    for (; j + 4 <= k; j += 4) turn_four(rows, j, out + j * simd_size);
-    for (; j < k; ++j) {
+    for (; j + 4 <= k_; j += 4) turn_four(rows, j, out + j * simd_size);
+    for (; j < k_; ++j) {
       for (int t = 0; t < simd_size; ++t) out[j * simd_size + t] = rows[t][j];
     }
   }
 
   rollout_batch_view<float> const& batch_;
-  top_k_buffers const& lists_;
-  index_t response_;
+  index_t response_, first_row_;
+  int k_;
+  list_array ids_, log_prob_, rollout_log_prob_;
   float low_, high_;
   struct copies {
     float log_prob[simd_size][longest_list], rollout_log_prob[simd_size][longest_list];
