@@ -1,6 +1,6 @@
 /// @file
 /// The macros and functions that differ between compilers and targets. No other header asks which compiler reads it,
-/// but registers.hpp, intrinsics.hpp and bits.hpp of execution/simd/, and code that uses a device's own instructions.
+/// but those that its first page names in execution/simd/, and code that uses a device's own instructions.
 #pragma once
 
 #include <cppo/macros_off.inc>

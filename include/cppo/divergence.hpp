@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cppo/divergence/binary.hpp>
+#include <cppo/divergence/cell.hpp>
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/precomputed.hpp>
 #include <cppo/divergence/reported.hpp>

@@ -10,6 +10,25 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
+/// f(x...) of lanes of doubles, rounded once to V. f takes lanes of any number of doubles.
+/// @{
+template <class V, class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V in_double(F const& f, V x) noexcept {
+  using T = typename V::value_type;
+  if constexpr (requires { V::ops::in_double(f, x.raw()); }) return V::from_raw(V::ops::in_double(f, x.raw()));
+  else return map_lanes(x, [&f](T a) { return static_cast<T>(f(double_lane(a)).raw()); });
+}
+template <class V, class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V in_double(F const& f, V x, V y) noexcept {
+  using T = typename V::value_type;
+  if constexpr (requires { V::ops::in_double(f, x.raw(), y.raw()); }) {
+    return V::from_raw(V::ops::in_double(f, x.raw(), y.raw()));
+  } else {
+    return map_lanes(x, y, [&f](T a, T b) { return static_cast<T>(f(double_lane(a), double_lane(b)).raw()); });
+  }
+}
+/// @}
+
 /// e^x as (1 + e) * s with s a power of two: x = n log 2 + r, e = e^r - 1.
 template <class V>
 struct exp_parts {

@@ -212,7 +212,7 @@ class token {
     static_assert(permitted::lent(detail::lent_inputs::top_k),
                   "lists() needs a declaration: write `constexpr cppo::argument reads() const { return "
                   "cppo::argument::top_k; }` into the divergence, or token_id where it asks for the sampled token");
-    static_assert(permitted::measures, "lists() are there where a divergence is measured: a mask asks for divergence()");
+    static_assert(permitted::measures, "lists() are for a divergence: a mask asks for divergence()");
     return top_k_lists<V>(*top_k_);
   }
 
@@ -222,7 +222,8 @@ class token {
     lent_divergence_ = divergence;
   }
   /// Sets the Top-K lists, which must outlive the token.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(typename top_k_lists<V>::source_type const& lists) noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(
+      typename top_k_lists<V>::source_type const& lists) noexcept {
     top_k_ = &lists;
   }
   /// Sets D_t, saturated. No position is known yet.

@@ -11,8 +11,8 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// KL(e^log_q || e^log_p) of two Bernoulli laws, for lanes of doubles, to be rounded to Real; never negative. +inf where
-/// p = 1 and q < 1. A log-prob above 0, which `log_prob_tolerance` may let through, counts as 0.
+/// KL(e^log_q || e^log_p) of two Bernoulli laws, for lanes of doubles, to be rounded to Real; never negative. It is
+/// +inf where p = 1 and q < 1. A log-prob above 0, which `log_prob_tolerance` may let through, counts as 0.
 template <class Real, class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V bernoulli_kl(V log_p, V log_q) noexcept {
   V const b = min(log_p, V(0)), a = min(log_q, V(0));

@@ -220,7 +220,8 @@ float_errors errors_of(testing::random_source& random, std::size_t k, double spr
   CHECK(policy_loss(seq, batch, dppo({}, top_k_tv), {.trace = {.divergence = &tv}}).ok());
   CHECK(policy_loss(seq, batch, dppo({}, top_k_kl), {.trace = {.divergence = &kl}}).ok());
   distance const d = want.all();
-  double const tv_error = std::fabs(static_cast<double>(tv) - d.tv), kl_error = std::fabs(static_cast<double>(kl) - d.kl);
+  double const tv_error = std::fabs(static_cast<double>(tv) - d.tv);
+  double const kl_error = std::fabs(static_cast<double>(kl) - d.kl);
   bool const leaves_much = std::min(want.pi, want.mu) < 0.999L;
   return {tv_error, tv_error / d.tv, kl_error, leaves_much ? kl_error / d.kl : 0.0};
 }

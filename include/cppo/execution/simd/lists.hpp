@@ -5,8 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/batch.hpp>
-#include <cppo/execution/simd/bits.hpp>
-#include <cppo/execution/simd/intrinsics.hpp>
+#include <cppo/execution/simd/list_rows.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -43,7 +42,9 @@ class top_k_lists<simd_lane> {
   }
   mask has_sampled() const noexcept {
     mask any = V(0) < V(0);
-    for (index_t j = 0; j < tile_->k; j += 32) any = any | (V::from_raw(xsimd_number(words(tile_->sampled, j))) != V(0));
+    for (index_t j = 0; j < tile_->k; j += 32) {
+      any = any | (V::from_raw(ops::to_number(words(tile_->sampled, j))) != V(0));
+    }
     return any;
   }
 
@@ -54,7 +55,6 @@ class top_k_lists<simd_lane> {
   CPPO_ALWAYS_INLINE static ops::ints words(std::int32_t const* p, index_t j) noexcept {
     return ops::ints::load_unaligned(p + j / 32 * V::size);
   }
-  CPPO_ALWAYS_INLINE static ops::reg xsimd_number(ops::ints x) noexcept { return ops::to_number(x); }
   CPPO_ALWAYS_INLINE static mask has_bit(ops::ints words, index_t j) noexcept {
     return V::from_raw(ops::to_number(words & ops::ints(static_cast<std::int32_t>(1U << (j % 32))))) != V(0);
   }

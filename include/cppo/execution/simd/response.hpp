@@ -79,7 +79,8 @@ class simd_response : simd_walk {
   /// True if D is measured from lists on registers, where they are checked too.
   bool reads_lists_here() const noexcept {
     using D = typename Region::divergence_type;
-    if constexpr (measures_on<D, V>) return asks_for_lists(task_.region.divergence()) && task_.batch.lists().k <= longest_list;
+    if constexpr (measures_on<D, V>)
+      return asks_for_lists(task_.region.divergence()) && task_.batch.lists().k <= longest_list;
     else return false;
   }
   /// Computes D of a chunk that is not measured where tokens are decided. False if lists that it reads are bad.

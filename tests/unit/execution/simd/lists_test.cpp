@@ -45,7 +45,8 @@ struct listed_batch {
       bool const empty = j >= k || random.chance(0.1);
       float const q = random.chance(0.03) ? -infinity : log_prob();
       float const p = random.chance(0.03) ? -infinity : random.chance(0.5) ? near(q) : log_prob();
-      ids.push_back(empty ? static_cast<Id>(-1 - static_cast<int>(random.below(3))) : static_cast<Id>(random.below(100)));
+      auto const id = static_cast<int>(random.below(100));
+      ids.push_back(static_cast<Id>(empty ? -1 - id % 3 : id));
       list_pi.push_back(static_cast<Number>(empty ? std::numeric_limits<float>::quiet_NaN() : p));
       list_mu.push_back(static_cast<Number>(empty ? 7.0F : q));
     }
