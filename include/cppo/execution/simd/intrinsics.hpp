@@ -1,6 +1,6 @@
 /// @file
-/// What registers of floats need and xsimd does not offer: bits of a mask, running sums, streaming stores. Every function has a plain form for other instruction
-/// sets.
+/// What registers of floats need and xsimd does not offer: bits of a mask, running sums, streaming stores. Every
+/// function has a plain form for other instruction sets.
 #pragma once
 
 #include <cppo/macros_off.inc>
