@@ -28,6 +28,8 @@ struct deciding {
 
 /// Whether a report is asked for: it takes sums, counts and marks of every token.
 enum class with_report : bool { no, yes };
+/// True if one is.
+constexpr bool reports(with_report asked) noexcept { return asked == with_report::yes; }
 /// Whether every lane of a group holds a token.
 enum class lanes_hold : bool { some, all };
 
@@ -36,7 +38,7 @@ template <with_report Report, lanes_hold Tokens, class Deciding>
 class token_group {
   using V = simd_lane;
   using Region = typename Deciding::region_type;
-  static constexpr bool reports = Report == with_report::yes, whole = Tokens == lanes_hold::all;
+  static constexpr bool whole = Tokens == lanes_hold::all;
   static constexpr bool soft = Region::is_soft;
 
  public:
@@ -74,7 +76,7 @@ class token_group {
     });
     std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);
     std::uint64_t const kept = lane_bits(keeps_) & lives;
-    if constexpr (reports) {
+    if constexpr (reports(Report)) {
       counts.template count<typename Region::mask_type>(kept, lives, marks_, with_.objective.caps());
     }
     return kept;
@@ -114,7 +116,7 @@ class token_group {
     value_[u] = product.value;
     marks_.clamped[u] = product.clamped;
     marks_.capped[u] = product.capped;
-    if constexpr (reports) report_input(u, z, product, counts, reporter);
+    if constexpr (reports(Report)) report_input(u, z, product, counts, reporter);
   }
   CPPO_ALWAYS_INLINE void report_input(int u, V z, surrogate_product<V> const& product, simd_counts& counts,
                                        simd_reporter& reporter) noexcept {
@@ -142,7 +144,7 @@ class token_group {
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
-    if constexpr (reports) {
+    if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
       mark(u, kept);
@@ -176,52 +178,30 @@ template <with_report Report, class Deciding>
   return token_group<Report, lanes_hold::some, Deciding>(with, in, 0, first, live).decide(out, counts, reporter);
 }
 
-/// Goes over the whole groups of a chunk: which is next, and where its outputs are written.
-class group_cursor {
- public:
-  /// Of a chunk of `count` tokens. Hard gates are not written: they are made of the mask afterwards.
-  CPPO_ALWAYS_INLINE group_cursor(chunk_outputs const& to, int count, gate_kind gates) noexcept
-      : out(to), count_(count), fetches_(to.far) {
-    if (gates == gate_kind::hard) out.gate = nullptr;
-    if constexpr (can_stream) {
-      out.far = fetches_ && reinterpret_cast<std::uintptr_t>(out.gradient) % (simd_size * sizeof(float)) == 0;
-    }
+/// Where groups write what goes to `to`: hard gates nowhere, since they are made of the mask afterwards; past the
+/// caches only where registers are aligned.
+CPPO_ALWAYS_INLINE chunk_outputs outputs_of_groups(chunk_outputs to, gate_kind gates) noexcept {
+  if (gates == gate_kind::hard) to.gate = nullptr;
+  if constexpr (can_stream) {
+    to.far = to.far && reinterpret_cast<std::uintptr_t>(to.gradient) % (simd_size * sizeof(float)) == 0;
   }
-  /// True if a whole group is left. Fetches the inputs of later ones where that pays.
-  CPPO_ALWAYS_INLINE bool on_group(token_lanes const& in) const noexcept {
-    if (left() < group_size) return false;
-    if (fetches_) fetch_ahead(in, k);
-    return true;
-  }
-  CPPO_ALWAYS_INLINE void advance() noexcept {
-    k += group_size;
-    out.advance();
-  }
-  /// The number of tokens from the next on.
-  CPPO_ALWAYS_INLINE int left() const noexcept { return count_ - k; }
+  return to;
+}
 
-  chunk_outputs out;
-  int k = 0;  ///< the first token of the group
-
- private:
-  int count_;
-  bool fetches_;
-};
-
-/// Decides the tokens of a chunk that are left at `at`, the first of them at position `first`, and writes their masks
-/// as bits to `kept`.
+/// Decides the `live` tokens of a chunk from token k on, which are fewer than a group and the first of them at position
+/// `first`, and writes their masks as bits to `kept`.
 template <with_report Report, class Deciding>
-CPPO_ALWAYS_INLINE void decide_rest(group_cursor const& at, token_lanes const& in, index_t first, Deciding& with,
-                                    simd_counts& counts, simd_reporter& reporter, std::uint64_t* kept) {
-  int const k = at.k, live = at.left();
+CPPO_ALWAYS_INLINE void decide_rest(token_lanes const& in, int k, int live, index_t first, Deciding& with,
+                                    simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out,
+                                    std::uint64_t* kept) {
   if (live == 0) return;
   // Copies: nothing points to what the loop over whole groups keeps in registers.
   Deciding last = with;
   simd_counts some = counts;
-  group_tail tail(in, k, live, at.out);
+  group_tail tail(in, k, live, out);
   kept[k / 64] |= decide_tail<Report>(tail.in, first, live, last, some, reporter, tail.out) << (k % 64);
   with.input = last.input;
-  if constexpr (Report == with_report::yes) counts = some;
+  if constexpr (reports(Report)) counts = some;
   tail.write();
 }
 

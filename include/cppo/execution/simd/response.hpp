@@ -56,6 +56,7 @@ class simd_response : simd_walk {
   using V = simd_lane;
   using ops = simd_ops;
   static_assert(chunk_size % group_size == 0);
+  static constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
 
  public:
   simd_response(task<float, Region> const& t, index_t b, std::vector<float>& scratch) noexcept
@@ -160,16 +161,10 @@ class simd_response : simd_walk {
   /// registers handle.
   template <with_report Report>
   bool decide(cppo::report& report) {
-    constexpr bool reports = Report == with_report::yes;
-    constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
-    index_t const length = task_.schedule_length(whole_.length);
-    simd_reporter reporter(carry.count + 1, length);
-    auto weigh = schedule_for(task_.region.weight(), length);
+    simd_reporter reporter(carry.count + 1, task_.schedule_length(whole_.length));
     response_summary const whole = whole_;
-    deciding<Region, decltype(weigh)> with{task_.region, task_.objective, weigh,
-                                   simd_prefix(carry, static_cast<float>(task_.region.budget_slack()), whole_.delta_b),
-                                   V(task_.scale(whole_.length)), &whole};
+    auto with = begin(carry, whole);
     response_writer writer = writer_for(Report);
     writer.write_excluded(map_);
     response_reader all = reader(&writer);
@@ -180,23 +175,40 @@ class simd_response : simd_walk {
       if (!take_divergences(chunk, in, all)) return false;
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
-      if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
+      if (reports(Report) && all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
       index_t const first = carry.count + all.rank() + 1;
-      group_cursor at(out, chunk.count, gates);
-      for (; at.on_group(in); at.advance()) {
-        token_group<Report, lanes_hold::all, decltype(with)> group(with, in, at.k, first + at.k, group_size);
-        kept[at.k / 64] |= group.decide(at.out, counts, reporter) << (at.k % 64);
+      chunk_outputs to = outputs_of_groups(out, gates);
+      int k = 0;
+      for (int const count = chunk.count; k + group_size <= count; k += group_size, to.advance()) {
+        if (out.far) fetch_ahead(in, k);
+        token_group<Report, lanes_hold::all, decltype(with)> group(with, in, k, first + k, group_size);
+        kept[k / 64] |= group.decide(to, counts, reporter) << (k % 64);
       }
-      decide_rest<Report>(at, in, first + at.k, with, counts, reporter, kept);
-      writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
-      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, report);
+      decide_rest<Report>(in, k, chunk.count - k, first + k, with, counts, reporter, to, kept);
+      writer.end(chunk, out, kept, gates, reports(Report) ? &counts.tokens : nullptr);
+      if constexpr (reports(Report)) reporter.end_chunk(counts, kept, chunk.count, report);
     }
     if (can_stream && out_of_cache()) end_streaming();
-    if (!all.valid() || !with.input.within(task_.log_probs)) return false;
-    if constexpr (!reports) return true;
-    reporter.template finish<Region>(report, whole_.delta_b, task_.share_of(whole_.length));
-    return writer.finite_losses() && is_finite(report.sum_loss);  // else the plain definition counts what is not
+    return all.valid() && with.input.within(task_.log_probs) && finish<Report>(reporter, writer, report);
+  }
+  /// What the tokens are decided with, before the first of them.
+  CPPO_ALWAYS_INLINE auto begin(prefix_sums const& carry, response_summary const& whole) const noexcept {
+    Region const& region = task_.region;
+    auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole.length));
+    return deciding<Region, std::remove_const_t<decltype(weigh)>>{
+        region, task_.objective, weigh,
+        simd_prefix(carry, static_cast<float>(region.budget_slack()), whole.delta_b),
+        V(task_.scale(whole.length)), &whole};
+  }
+  /// Ends the report, if there is one. False if the plain definition must count what is not finite.
+  template <with_report Report>
+  bool finish(simd_reporter& reporter, response_writer const& writer, cppo::report& report) const noexcept {
+    if constexpr (reports(Report)) {
+      reporter.template finish<Region>(report, whole_.delta_b, task_.share_of(whole_.length));
+      return writer.finite_losses() && is_finite(report.sum_loss);
+    }
+    return true;
   }
 
   task<float, Region> const& task_;
