@@ -41,8 +41,8 @@ struct simd_inspection {
 template <class Region>
 struct simd_execution<float, Region> {
   static outcome_fold execute(simd_t how, task<float, Region> const& t) {
-    auto const run = [&t](index_t b, std::vector<float>& scratch) {
-      return simd_response<Region>(t, b, scratch).run();
+    auto const run = [&t](index_t b, std::vector<float>& scratch, response_outcome& into) {
+      simd_response<Region>(t, b, scratch).run(into);
     };
     return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
   }
@@ -52,8 +52,8 @@ struct simd_execution<float, Region> {
 template <class Region>
 struct simd_execution<double, Region> {
   static outcome_fold execute(simd_t how, task<double, Region> const& t) {
-    auto const run = [&t](index_t b, std::vector<double>& scratch) {
-      return seq_response<double, Region>(t, b, scratch).run();
+    auto const run = [&t](index_t b, std::vector<double>& scratch, response_outcome& into) {
+      into.add(seq_response<double, Region>(t, b, scratch).run());
     };
     return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
   }

@@ -59,20 +59,18 @@ class simd_response : simd_walk {
   simd_response(task<float, Region> const& t, index_t b, std::vector<float>& scratch) noexcept
       : simd_walk(t, b), task_(t), scratch_(scratch) {}
 
-  response_outcome run() {
-    if (is_for_seq()) return run_as_seq();
-    response_count n;
-    n.tokens = map_.tokens;
-    response_outcome outcome = open_outcome(task_, b_, n);
-    if (!summarize()) return run_as_seq();
-    bool const good = task_.reports ? decide<with_report::yes>(outcome.diagnostics)
-                                    : decide<with_report::no>(outcome.diagnostics);
-    return good ? outcome : run_as_seq();
+  /// Adds what the response adds to the outcome of those before.
+  void run(response_outcome& into) {
+    if (is_for_seq() || !summarize()) return run_as_seq(into);
+    batch_counts const n = task_.counts(b_, map_.tokens);
+    bool const good = task_.reports ? decide<with_report::yes>(n, into.diagnostics)
+                                    : decide<with_report::no>(n, into.diagnostics);
+    if (!good) run_as_seq(into);
   }
 
  private:
   /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
-  response_outcome run_as_seq() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
+  void run_as_seq(response_outcome& into) { into.add(seq_response<float, Region>(task_, b_, scratch_).run()); }
 
   bool one_by_one() const noexcept {
     using D = typename Region::divergence_type;
@@ -147,7 +145,7 @@ class simd_response : simd_walk {
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
   template <with_report Report>
-  bool decide(report& diagnostics) {
+  bool decide(batch_counts const& n, report& diagnostics) {
     constexpr bool reports = Report == with_report::yes;
     constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
@@ -163,21 +161,26 @@ class simd_response : simd_walk {
     response_reader all = reader(&writer);
     token_chunk chunk;
     token_lanes in;
+    simd_counts counts;
     while (all.next(chunk, in)) {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
-      if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
-      simd_counts counts;
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
-      if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
+      if constexpr (reports) reporter.end_chunk(kept, chunk.count, gates);
     }
     if (can_stream && out_of_cache()) end_streaming();
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;
-    if constexpr (!reports) return true;
-    reporter.template finish<Region>(diagnostics, whole_.delta_b, task_.share_of(whole_.length));
-    return writer.finite_losses() && is_finite(diagnostics.sum_loss);  // else the plain definition counts what is not
+    if constexpr (reports) {
+      if (n.tokens == 0) return true;
+      // Where a loss is not finite, the plain definition counts those.
+      return writer.finite_losses() &&
+             reporter.finish<Region>(diagnostics, counts, n, whole_.delta_b, task_.share_of(whole_.length));
+    } else {
+      diagnostics.counts = diagnostics.counts + n;
+      return true;
+    }
   }
 
   task<float, Region> const& task_;
