@@ -149,6 +149,63 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
 #endif
 }
 
+#if defined(__AVX2__)
+/// How many bits of each of four words are set.
+CPPO_ALWAYS_INLINE __m256i popcounts(__m256i x) noexcept {
+  __m256i const of_nibble = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  __m256i const nibble = _mm256_set1_epi8(15);
+  __m256i const low = _mm256_shuffle_epi8(of_nibble, _mm256_and_si256(x, nibble));
+  __m256i const high = _mm256_shuffle_epi8(of_nibble, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble));
+  return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+#endif
+/// For 20 bins of the first n of 256 bits, 1 <= n, bin i of them from ceil(i n/20) on: adds how many bits are there,
+/// and how many of them are 0.
+inline void add_bins(std::uint64_t const (&bits)[4], int n, std::ptrdiff_t (&there)[20],
+                     std::ptrdiff_t (&zeros)[20]) noexcept {
+  std::uint64_t before[4] = {};  // bits set in earlier words
+  for (int w = 1; w < 4; ++w) before[w] = before[w - 1] + static_cast<unsigned>(std::popcount(bits[w - 1]));
+#if defined(__AVX2__)
+  auto const ints = [](auto* p) { return reinterpret_cast<__m256i*>(const_cast<void*>(static_cast<void const*>(p))); };
+  auto const add = [&ints](std::ptrdiff_t* p, __m256i x) {
+    _mm256_storeu_si256(ints(p), _mm256_add_epi64(_mm256_loadu_si256(ints(p)), x));
+  };
+  // What lies below: x moved up by a lane, the last one of the four before in its place.
+  auto const below = [](__m256i x, __m256i last) {
+    return _mm256_blend_epi32(_mm256_permute4x64_epi64(x, 0x90), _mm256_permute4x64_epi64(last, 0xff), 3);
+  };
+  __m256i const words = _mm256_loadu_si256(ints(bits)), earlier = _mm256_loadu_si256(ints(before));
+  __m256i const odd = _mm256_set1_epi64x(std::int64_t{1} << 32), by_20 = _mm256_set1_epi64x(52429);  // 2^20/20
+  __m256i units = _mm256_setr_epi64x(n + 19, 2 * n + 19, 3 * n + 19, 4 * n + 19);
+  __m256i last_end = _mm256_setzero_si256(), last_set = last_end;
+  for (int i = 0; i < 20; i += 4) {
+    __m256i const end = _mm256_srli_epi64(_mm256_mul_epu32(units, by_20), 20);
+    __m256i const at = _mm256_add_epi64(end, _mm256_set1_epi64x(-1));  // the last bit of the bin
+    __m256i const half = _mm256_slli_epi64(_mm256_srli_epi64(at, 6), 1);
+    __m256i const halves = _mm256_or_si256(half, _mm256_add_epi64(_mm256_slli_epi64(half, 32), odd));
+    __m256i const up_to = _mm256_srlv_epi64(_mm256_set1_epi64x(-1), _mm256_andnot_si256(at, _mm256_set1_epi64x(63)));
+    __m256i const here = popcounts(_mm256_and_si256(_mm256_permutevar8x32_epi32(words, halves), up_to));
+    __m256i const set = _mm256_add_epi64(_mm256_permutevar8x32_epi32(earlier, halves), here);
+    __m256i const size = _mm256_sub_epi64(end, below(end, last_end));
+    add(there + i, size);
+    add(zeros + i, _mm256_sub_epi64(size, _mm256_sub_epi64(set, below(set, last_set))));
+    last_end = end, last_set = set;
+    units = _mm256_add_epi64(units, _mm256_set1_epi64x(4 * n));
+  }
+#else
+  std::uint64_t from = 0, set_from = 0;
+  for (unsigned i = 0; i < 20; ++i) {
+    unsigned const end = ((i + 1) * static_cast<unsigned>(n) + 19) / 20, at = end - 1;
+    std::uint64_t const here = bits[at / 64] & (~std::uint64_t{0} >> (63 - at % 64));
+    std::uint64_t const set = before[at / 64] + static_cast<unsigned>(std::popcount(here));
+    there[i] += static_cast<std::ptrdiff_t>(end - from);
+    zeros[i] += static_cast<std::ptrdiff_t>((end - from) - (set - set_from));
+    from = end;
+    set_from = set;
+  }
+#endif
+}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -5,22 +5,39 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/call/report_sums.hpp>
-
-#include <bit>
+#include <cppo/execution/simd/bits.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Where the histogram bins of a response end, and how many tokens are kept up to there.
 class simd_positions {
+  static constexpr int words = sum_chunk / 64;  // of a chunk's masks
+
  public:
   /// `first` is the position of the first token, `length` the T of the schedule.
   simd_positions(index_t first, index_t length) noexcept
       : length_(length), first_(first), next_(first), open_(first > 1 ? position_bin(first, length) : 0), bin_(open_) {}
 
   /// Takes the next n tokens, at most 256, their masks in `kept`.
-  void take(std::uint64_t const* kept, int n) noexcept {
-    index_t before[sum_chunk / 64];  // tokens kept before each word
-    for (int w = 0; w < sum_chunk / 64; ++w) {
+  void take(std::uint64_t const (&kept)[words], int n) noexcept {
+    if (first_ == 1 && n == length_) {  // equivalent: the same counts, bin by bin
+      for (int w = 0; w < words; ++w) all_[w] = kept[w];
+      in_one_ = true;
+    } else {
+      close(kept, n);
+    }
+  }
+  /// Adds all of them to a report.
+  void add_to(report& r) noexcept {
+    if (in_one_) add_bins(all_, static_cast<int>(length_), r.position_tokens, r.position_masked);
+    else add_closed(r);
+  }
+
+ private:
+  /// Closes the bins that end within the next n tokens.
+  void close(std::uint64_t const (&kept)[words], int n) noexcept {
+    index_t before[words];  // tokens kept before each word
+    for (int w = 0; w < words; ++w) {
       before[w] = kept_;
       kept_ += std::popcount(kept[w]);
     }
@@ -34,8 +51,7 @@ class simd_positions {
     }
     next_ = last;
   }
-  /// Adds all of them to a report.
-  void add_to(report& r) noexcept {
+  void add_closed(report& r) noexcept {
     end_[bin_] = next_;
     kept_by_[bin_] = kept_;
     index_t from = first_, kept_from = 0;
@@ -48,11 +64,12 @@ class simd_positions {
     }
   }
 
- private:
   index_t length_, first_, next_, kept_ = 0;
   int open_, bin_;                // the first bin, and the one of the next token
   index_t end_[report::bins];     // first position past a bin
   index_t kept_by_[report::bins]; // tokens kept before it
+  bool in_one_ = false;           // the whole response is one chunk:
+  std::uint64_t all_[words];      // its masks
 };
 
 }}}  // namespace cppo::detail

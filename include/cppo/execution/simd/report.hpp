@@ -116,18 +116,17 @@ class simd_reporter {
   CPPO_ALWAYS_INLINE void add_loss(int u, V loss) noexcept { sums_.of(report_term::loss).add(u, loss); }
   CPPO_ALWAYS_INLINE void add_gate(int u, V gate) noexcept { sums_.of(report_term::gate).add(u, gate); }
   /// @}
+  /// Begins a chunk that is not the first.
+  void begin_chunk(gate_kind gates) noexcept { sums_.begin_chunk(gates); }
   /// Ends a chunk of n tokens, their masks in `kept`.
-  void end_chunk(std::uint64_t const* kept, int n, gate_kind gates) noexcept {
-    sums_.settle(gates);
-    positions_.take(kept, n);
-  }
+  void end_chunk(std::uint64_t const (&kept)[chunk_size / 64], int n) noexcept { positions_.take(kept, n); }
   /// Adds everything to a report, the losses divided by `share`. False, and nothing is added, if their sum is not
   /// finite.
   template <class Region>
   bool finish(report& r, simd_counts const& counts, batch_counts const& n, double delta_b, double share) noexcept {
     constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     token_counts<index_t> const tokens = counts.of<typename Region::mask_type>(n.tokens);
-    double totals[report_terms];
+    double totals[report_terms] = {};
     sums_.totals(gates, totals);
     if constexpr (!Region::is_soft) totals[static_cast<int>(report_term::gate)] = static_cast<double>(tokens.kept);
     return add_to(r, {n, largest(counts.top_divergence) + 0.0, largest(counts.top_ratio), delta_b, delta_b},  // never -0

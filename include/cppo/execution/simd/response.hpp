@@ -166,9 +166,10 @@ class simd_response : simd_walk {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
       std::uint64_t kept[chunk_size / 64] = {};
+      if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk(gates);
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
-      if constexpr (reports) reporter.end_chunk(kept, chunk.count, gates);
+      if constexpr (reports) reporter.end_chunk(kept, chunk.count);
     }
     if (can_stream && out_of_cache()) end_streaming();
     if (!all.sound() || !with.input.good(task_.log_probs)) return false;

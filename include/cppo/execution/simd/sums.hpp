@@ -9,7 +9,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// One sum. What holds nothing yet is not written, since most responses that are short have one chunk.
+/// One sum. Most responses that are short have one chunk: until it is settled, `lanes_` is not written.
 class simd_sum {
   using V = simd_lane;
   using ops = simd_ops;
@@ -17,34 +17,45 @@ class simd_sum {
   static_assert(width % simd_size == 0);
 
  public:
-  simd_sum() noexcept { begin(); }
+  simd_sum() noexcept { clear(); }
 
   /// Adds register u of a group.
   CPPO_ALWAYS_INLINE void add(int u, V x) noexcept {
     int const at = u * simd_size % width;
     ops::save(partial_ + at, (V::from_raw(ops::load(partial_ + at)) + x).raw());
   }
-  /// Ends the first chunk, or a later one.
+  /// Begins the second chunk, or a later one.
   /// @{
   void settle_first() noexcept {
-    for (int j = 0; j < width; ++j) lanes_[j] = 0.0 + static_cast<double>(partial_[j]);
-    begin();
+    for (int j = 0; j < width; ++j) lanes_[j] = 0.0;
+    settle();
   }
   void settle() noexcept {
     for (int j = 0; j < width; ++j) lanes_[j] += static_cast<double>(partial_[j]);
-    begin();
+    clear();
   }
   /// @}
-  /// The sum, once the last chunk is ended.
-  double total() const noexcept {
+  /// The sum of one chunk, or of several. (Of one a sum of -0 is not +0, which a report that adds it to +0 cannot tell.)
+  /// @{
+  double total_of_one() const noexcept {
+    double t[8];
+    for (int j = 0; j < 8; ++j) t[j] = static_cast<double>(partial_[j]) + static_cast<double>(partial_[j + 8]);
+    return tree(t);
+  }
+  double total() noexcept {
+    settle();
     double t[8];
     for (int j = 0; j < 8; ++j) t[j] = lanes_[j] + lanes_[j + 8];
+    return tree(t);
+  }
+  /// @}
+
+ private:
+  static double tree(double (&t)[8]) noexcept {
     for (int j = 0; j < 4; ++j) t[j] += t[j + 4];
     return (t[0] + t[2]) + (t[1] + t[3]);
   }
-
- private:
-  void begin() noexcept {
+  void clear() noexcept {
     for (int j = 0; j < width; j += simd_size) ops::save(partial_ + j, ops::broadcast(0.0F));
   }
 
@@ -56,18 +67,20 @@ class simd_sum {
 class simd_sums {
  public:
   CPPO_ALWAYS_INLINE simd_sum& of(report_term t) noexcept { return sums_[static_cast<int>(t)]; }
-  /// Ends a chunk.
-  void settle(gate_kind gates) noexcept {
+  /// Begins a chunk that is not the first.
+  void begin_chunk(gate_kind gates) noexcept {
     for (int t = 0; t < report_terms; ++t) {
       if (!summed(t, gates)) continue;
-      if (settled_) sums_[t].settle();
+      if (several_) sums_[t].settle();
       else sums_[t].settle_first();
     }
-    settled_ = true;
+    several_ = true;
   }
-  /// The totals, once the last chunk is ended.
-  void totals(gate_kind gates, double (&to)[report_terms]) const noexcept {
-    for (int t = 0; t < report_terms; ++t) to[t] = summed(t, gates) ? sums_[t].total() : 0.0;
+  /// The totals, after the last chunk.
+  void totals(gate_kind gates, double (&to)[report_terms]) noexcept {
+    for (int t = 0; t < report_terms; ++t) {
+      if (summed(t, gates)) to[t] = several_ ? sums_[t].total() : sums_[t].total_of_one();
+    }
   }
 
  private:
@@ -76,7 +89,7 @@ class simd_sums {
   }
 
   simd_sum sums_[report_terms];
-  bool settled_ = false;
+  bool several_ = false;  // chunks
 };
 
 }}}  // namespace cppo::detail
