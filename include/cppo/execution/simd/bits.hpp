@@ -149,6 +149,12 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
 #endif
 }
 
+/// x, loaded by itself: where numbers have just been stored one by one, a load of several of them waits.
+CPPO_ALWAYS_INLINE std::ptrdiff_t alone(std::ptrdiff_t x) noexcept {
+  asm("" : "+r"(x));
+  return x;
+}
+
 #if defined(__AVX2__)
 /// How many bits of each of four words are set.
 CPPO_ALWAYS_INLINE __m256i popcounts(__m256i x) noexcept {
@@ -166,15 +172,19 @@ inline void add_bins(std::uint64_t const (&bits)[4], int n, std::ptrdiff_t (&the
   std::uint64_t before[4] = {};  // bits set in earlier words
   for (int w = 1; w < 4; ++w) before[w] = before[w - 1] + static_cast<unsigned>(std::popcount(bits[w - 1]));
 #if defined(__AVX2__)
-  auto const ints = [](auto* p) { return reinterpret_cast<__m256i*>(const_cast<void*>(static_cast<void const*>(p))); };
-  auto const add = [&ints](std::ptrdiff_t* p, __m256i x) {
-    _mm256_storeu_si256(ints(p), _mm256_add_epi64(_mm256_loadu_si256(ints(p)), x));
+  auto const add = [](std::ptrdiff_t* p, __m256i x) {
+    auto* const at = reinterpret_cast<__m256i*>(p);
+    _mm256_storeu_si256(at, _mm256_add_epi64(_mm256_loadu_si256(at), x));
   };
   // What lies below: x moved up by a lane, the last one of the four before in its place.
   auto const below = [](__m256i x, __m256i last) {
     return _mm256_blend_epi32(_mm256_permute4x64_epi64(x, 0x90), _mm256_permute4x64_epi64(last, 0xff), 3);
   };
-  __m256i const words = _mm256_loadu_si256(ints(bits)), earlier = _mm256_loadu_si256(ints(before));
+  auto const four = [](std::uint64_t const* x) {
+    auto const one = [x](int k) { return static_cast<long long>(alone(static_cast<std::ptrdiff_t>(x[k]))); };
+    return _mm256_setr_epi64x(one(0), one(1), one(2), one(3));
+  };
+  __m256i const words = four(bits), earlier = four(before);
   __m256i const odd = _mm256_set1_epi64x(std::int64_t{1} << 32), by_20 = _mm256_set1_epi64x(52429);  // 2^20/20
   __m256i units = _mm256_setr_epi64x(n + 19, 2 * n + 19, 3 * n + 19, 4 * n + 19);
   __m256i last_end = _mm256_setzero_si256(), last_set = last_end;

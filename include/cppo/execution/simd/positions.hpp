@@ -18,18 +18,18 @@ class simd_positions {
   simd_positions(index_t first, index_t length) noexcept
       : length_(length), first_(first), next_(first), open_(first > 1 ? position_bin(first, length) : 0), bin_(open_) {}
 
-  /// Takes the next n tokens, at most 256, their masks in `kept`.
+  /// Takes the next n tokens, at most 256, their masks in `kept`, which must stay until these are added to a report if
+  /// they are the whole response.
   void take(std::uint64_t const (&kept)[words], int n) noexcept {
     if (first_ == 1 && n == length_) {  // equivalent: the same counts, bin by bin
-      for (int w = 0; w < words; ++w) all_[w] = kept[w];
-      in_one_ = true;
+      all_ = &kept;
     } else {
       close(kept, n);
     }
   }
   /// Adds all of them to a report.
   void add_to(report& r) noexcept {
-    if (in_one_) add_bins(all_, static_cast<int>(length_), r.position_tokens, r.position_masked);
+    if (all_ != nullptr) add_bins(*all_, static_cast<int>(length_), r.position_tokens, r.position_masked);
     else add_closed(r);
   }
 
@@ -68,8 +68,7 @@ class simd_positions {
   int open_, bin_;                // the first bin, and the one of the next token
   index_t end_[report::bins];     // first position past a bin
   index_t kept_by_[report::bins]; // tokens kept before it
-  bool in_one_ = false;           // the whole response is one chunk:
-  std::uint64_t all_[words];      // its masks
+  std::uint64_t const (*all_)[words] = nullptr;  // the masks of a response of one chunk
 };
 
 }}}  // namespace cppo::detail

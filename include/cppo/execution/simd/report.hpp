@@ -82,15 +82,15 @@ struct simd_counts {
     if constexpr (!masks_only_away<Mask>) tokens.masked_high += std::popcount(away ^ low);
     if (may_cap) [[unlikely]] tokens.capped += std::popcount(lane_bits(m.capped) & lives);
   }
-  /// The counts, of n tokens in all.
+  /// Adds the counts, of n tokens in all.
   template <class Mask>
-  token_counts<index_t> of(index_t n) const noexcept {
-    token_counts<index_t> all = tokens;
-    all.teaching_tokens = n - idle;
-    all.teaching_kept = all.kept - idle_kept;
-    all.teaching_toward = all.kept_toward - idle_toward;
-    if constexpr (masks_only_away<Mask>) all.masked_high = (all.teaching_tokens - all.teaching_kept) - all.masked_low;
-    return all;
+  void add_to(token_counts<index_t>& all, index_t n) const noexcept {
+    all.each_token_count([](char const*, index_t& sum, index_t const& x) { sum += alone(x); }, all, tokens);
+    index_t const teaching = n - idle, teaching_kept = tokens.kept - idle_kept;
+    all.teaching_tokens += teaching;
+    all.teaching_kept += teaching_kept;
+    all.teaching_toward += tokens.kept_toward - idle_toward;
+    if constexpr (masks_only_away<Mask>) all.masked_high += (teaching - teaching_kept) - tokens.masked_low;
   }
 };
 
@@ -124,13 +124,11 @@ class simd_reporter {
   /// finite.
   template <class Region>
   bool finish(report& r, simd_counts const& counts, batch_counts const& n, double delta_b, double share) noexcept {
-    constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
-    token_counts<index_t> const tokens = counts.of<typename Region::mask_type>(n.tokens);
-    double totals[report_terms] = {};
-    sums_.totals(gates, totals);
-    if constexpr (!Region::is_soft) totals[static_cast<int>(report_term::gate)] = static_cast<double>(tokens.kept);
-    return add_to(r, {n, largest(counts.top_divergence) + 0.0, largest(counts.top_ratio), delta_b, delta_b},  // never -0
-                  tokens, totals, share);
+    double const gates = Region::is_soft ? sums_.total(report_term::gate) : static_cast<double>(counts.tokens.kept);
+    extremes const top{n, largest(counts.top_divergence) + 0.0, largest(counts.top_ratio), delta_b, delta_b};  // no -0
+    if (!add_to(r, top, gates, share)) return false;
+    counts.add_to<typename Region::mask_type>(r, n.tokens);
+    return true;
   }
 
  private:
@@ -139,14 +137,16 @@ class simd_reporter {
     batch_counts counts;
     double max_divergence, max_ratio, min_delta_b, max_delta_b;
   };
-  bool add_to(report& r, extremes const& top, token_counts<index_t> const& tokens,
-              double const (&totals)[report_terms], double share) noexcept {
+  /// Adds what does not depend on the region.
+  bool add_to(report& r, extremes const& top, double gates, double share) noexcept {
+    auto const total = [&](report_term t) { return t == report_term::gate ? gates : sums_.total(t); };
+#define CPPO_DETAIL_EACH(name) total(report_term::name),
+    double const totals[] = {CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)};
+#undef CPPO_DETAIL_EACH
     if (!is_finite(totals[static_cast<int>(report_term::loss)] / share)) return false;
     r.take_extremes(top);
     r.counts = r.counts + top.counts;
     if (top.counts.responses > 0) r.sum_delta_b += top.min_delta_b;
-    token_counts<index_t>& all = r;
-    all.each_token_count([](char const*, index_t& mine, index_t other) { mine += other; }, all, tokens);
     each_total(r, totals, share, [](double& sum, double part) { sum += part; });
     positions_.add_to(r);
     return true;

@@ -162,10 +162,11 @@ class simd_response : simd_walk {
     token_chunk chunk;
     token_lanes in;
     simd_counts counts;
+    std::uint64_t kept[chunk_size / 64];
     while (all.next(chunk, in)) {
       take_scores(chunk, in, all);
       chunk_outputs const out = writer.begin(chunk);
-      std::uint64_t kept[chunk_size / 64] = {};
+      for (std::uint64_t& word : kept) word = 0;
       if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk(gates);
       decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);

@@ -37,24 +37,16 @@ class simd_sum {
   /// @}
   /// The sum of one chunk, or of several. (Of one a sum of -0 is not +0, which a report that adds it to +0 cannot tell.)
   /// @{
-  double total_of_one() const noexcept {
-    double t[8];
-    for (int j = 0; j < 8; ++j) t[j] = static_cast<double>(partial_[j]) + static_cast<double>(partial_[j + 8]);
-    return tree(t);
-  }
+  double total_of_one() const noexcept { return tree_sum(partial_); }
   double total() noexcept {
     settle();
-    double t[8];
-    for (int j = 0; j < 8; ++j) t[j] = lanes_[j] + lanes_[j + 8];
-    return tree(t);
+    double t[4];
+    for (int j = 0; j < 4; ++j) t[j] = (lanes_[j] + lanes_[j + 8]) + (lanes_[j + 4] + lanes_[j + 12]);
+    return (t[0] + t[2]) + (t[1] + t[3]);
   }
   /// @}
 
  private:
-  static double tree(double (&t)[8]) noexcept {
-    for (int j = 0; j < 4; ++j) t[j] += t[j + 4];
-    return (t[0] + t[2]) + (t[1] + t[3]);
-  }
   void clear() noexcept {
     for (int j = 0; j < width; j += simd_size) ops::save(partial_ + j, ops::broadcast(0.0F));
   }
@@ -76,12 +68,8 @@ class simd_sums {
     }
     several_ = true;
   }
-  /// The totals, after the last chunk.
-  void totals(gate_kind gates, double (&to)[report_terms]) noexcept {
-    for (int t = 0; t < report_terms; ++t) {
-      if (summed(t, gates)) to[t] = several_ ? sums_[t].total() : sums_[t].total_of_one();
-    }
-  }
+  /// A total, after the last chunk. Called once.
+  double total(report_term t) noexcept { return several_ ? of(t).total() : of(t).total_of_one(); }
 
  private:
   static bool summed(int term, gate_kind gates) noexcept {
