@@ -13,9 +13,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// One response of a call as registers read it, which does not depend on the region.
 class simd_walk {
  public:
-  simd_walk(checked_call<float> const& t, index_t b) noexcept
-      : call_(t), b_(b), at_(t.batch.shape(), b),
-        map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
+  simd_walk(simd_call const& from, index_t b) noexcept
+      : from_(from), call_(from.call), b_(b), at_(call_.batch.shape(), b),
+        map_(map_tokens(call_.batch[argument::response_mask], call_.batch.shape(), b)) {}
 
   /// Valid tokens, 0 if the response is rejected.
   index_t count() const noexcept {
@@ -23,13 +23,12 @@ class simd_walk {
   }
 
  protected:
-  /// True if registers cannot run the response, whatever its input is. Calls that write a trace need not be fast.
+  /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
-    return call_.wants_trace() || call_.positions == position_convention::padded_column ||
-           rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+    return from_.never_on_registers || rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
-    return {call_.batch, at_, map_, call_.log_probs, gaps};
+    return {from_, at_, map_, gaps};
   }
   bool sound() const noexcept {
     response_reader all = reader();
@@ -42,6 +41,7 @@ class simd_walk {
     else return false;
   }
 
+  simd_call const& from_;
   checked_call<float> const& call_;
   index_t b_;
   response_place at_;
@@ -56,8 +56,9 @@ class simd_response : simd_walk {
   static_assert(chunk_size % group_size == 0);
 
  public:
-  simd_response(task<float, Region> const& t, index_t b, std::vector<float>& scratch) noexcept
-      : simd_walk(t, b), task_(t), scratch_(scratch) {}
+  /// Response b of `t`, of which `from` holds what does not depend on the region.
+  simd_response(task<float, Region> const& t, simd_call const& from, index_t b, std::vector<float>& scratch) noexcept
+      : simd_walk(from, b), task_(t), scratch_(scratch) {}
 
   /// Adds what the response adds to the outcome of those before.
   void run(response_outcome& into) {
@@ -139,7 +140,7 @@ class simd_response : simd_walk {
   /// The writer of the outputs. Scaled by more than 1, a loss may overflow that is not seen in the sum: it is watched.
   response_writer writer_for(with_report report) const noexcept {
     bool const watched = report == with_report::yes && task_.scale(whole_.length) > 1.0F;
-    return {task_.out, at_, {.watch_losses = watched, .past_caches = out_of_cache()}};
+    return {from_, at_, {.watch_losses = watched, .past_caches = out_of_cache()}};
   }
 
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
