@@ -123,6 +123,18 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
     std::memcpy(out + k, &bytes, static_cast<std::size_t>(n - k < 8 ? n - k : 8));
   }
 }
+/// The bytes of the whole eights among n <= 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
+CPPO_WRAPS inline std::uint64_t eights_to_bits(std::uint8_t const* p, int n, bool& sound) noexcept {
+  std::uint64_t all = 0, out = 0;
+  for (int k = 0; k + 8 <= n; k += 8) {
+    std::uint64_t bytes = 0;
+    for (int j = 0; j < 8; ++j) bytes |= std::uint64_t{p[k + j]} << (8 * j);
+    all |= bytes;
+    out |= (bytes * 0x0102040810204080ULL >> 56) << k;
+  }
+  sound = sound && (all & ~0x0101010101010101ULL) == 0;
+  return out;
+}
 /// 64 bytes as bits; `sound` becomes false where one is neither 0 nor 1.
 CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& sound) noexcept {
 #if defined(__AVX512BW__)
@@ -137,15 +149,7 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
   auto const bits = [](__m256i v) { return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_slli_epi16(v, 7))); };
   return bits(low) | std::uint64_t{bits(high)} << 32;
 #else
-  std::uint64_t all = 0, out = 0;
-  for (int k = 0; k < 64; k += 8) {
-    std::uint64_t bytes = 0;
-    for (int j = 0; j < 8; ++j) bytes |= std::uint64_t{p[k + j]} << (8 * j);
-    all |= bytes;
-    out |= (bytes * 0x0102040810204080ULL >> 56) << k;
-  }
-  sound = sound && (all & ~0x0101010101010101ULL) == 0;
-  return out;
+  return eights_to_bits(p, 64, sound);
 #endif
 }
 

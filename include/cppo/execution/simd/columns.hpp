@@ -65,7 +65,7 @@ class group_tail {
   lane_copies<group_size> copies_;
   alignas(64) float loss_[group_size], gradient_[group_size], gate_[group_size];
   chunk_outputs to_;
-  std::size_t bytes_;
+  int live_;
 
  public:
   token_lanes in;
@@ -73,14 +73,14 @@ class group_tail {
 
   /// Of `live` tokens of `from`, the first of them token k; `to` is where it is written.
   group_tail(token_lanes const& from, int k, int live, chunk_outputs const& to) noexcept
-      : to_(to), bytes_(static_cast<std::size_t>(live) * sizeof(float)), in(padded_tail(from, k, live, copies_)),
+      : to_(to), live_(live), in(padded_tail(from, k, live, copies_)),
         out{to.loss != nullptr ? loss_ : nullptr, gradient_, to.gate != nullptr ? gate_ : nullptr, false} {}
 
   /// Writes what was decided to its place.
   void write() const noexcept {
-    std::memcpy(to_.gradient, gradient_, bytes_);
-    if (to_.loss != nullptr) std::memcpy(to_.loss, loss_, bytes_);
-    if (to_.gate != nullptr) std::memcpy(to_.gate, gate_, bytes_);
+    copy_some(to_.gradient, gradient_, live_);
+    if (to_.loss != nullptr) copy_some(to_.loss, loss_, live_);
+    if (to_.gate != nullptr) copy_some(to_.gate, gate_, live_);
   }
 };
 

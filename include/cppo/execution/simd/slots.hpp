@@ -22,7 +22,9 @@ CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_
   if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, sound);
   int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
   std::uint64_t bits = 0;
-  for (int k = 0; k < n; ++k) {
+  int k = 0;
+  if (bytes) bits = eights_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, n, sound), k = n & ~7;
+  for (; k < n; ++k) {
     std::uint8_t const active = load_mask(m.data, m.type, base + (i + k) * m.token_stride);
     sound = sound && active < 2;
     bits |= std::uint64_t{active != 0} << k;
