@@ -25,7 +25,8 @@ class simd_walk {
  protected:
   /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
-    return from_.never_on_registers || rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+    return from_.never_on_registers || rejected_elsewhere(call_, b_) || !map_.sound ||
+           call_.tokens_before(b_) + map_.tokens > longest_on_registers;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
     return {from_, at_, map_, gaps};
@@ -54,6 +55,7 @@ class simd_response : simd_walk {
   using V = simd_lane;
   using ops = simd_ops;
   static_assert(chunk_size % group_size == 0);
+  static constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
 
  public:
   /// Response b of `t`, of which `from` holds what does not depend on the region.
@@ -148,7 +150,6 @@ class simd_response : simd_walk {
   template <with_report Report>
   bool decide(batch_counts const& n, report& diagnostics) {
     constexpr bool reports = Report == with_report::yes;
-    constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const length = task_.schedule_length(whole_.length);
     simd_reporter reporter(carry.count + 1, length);
@@ -174,16 +175,14 @@ class simd_response : simd_walk {
       if constexpr (reports) reporter.end_chunk(kept, chunk.count);
     }
     if (can_stream && out_of_cache()) end_streaming();
-    if (!all.sound() || !with.input.good(task_.log_probs)) return false;
-    if constexpr (reports) {
-      if (n.tokens == 0) return true;
-      // Where a loss is not finite, the plain definition counts those.
-      return writer.finite_losses() &&
-             reporter.finish<Region>(diagnostics, counts, n, whole_.delta_b, task_.share_of(whole_.length));
-    } else {
-      diagnostics.counts = diagnostics.counts + n;
-      return true;
-    }
+    if (!all.sound() || !with.input.good(task_.log_probs) || !writer.finite_losses()) return false;
+    if (reports && n.tokens > 0) return finish(n, counts, reporter, diagnostics);
+    diagnostics.counts = diagnostics.counts + n;
+    return true;
+  }
+  /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.
+  bool finish(batch_counts const& n, simd_counts const& counts, simd_reporter& reporter, report& r) const noexcept {
+    return reporter.finish<Region>(r, counts, n, whole_.delta_b, task_.share_of(whole_.length));
   }
 
   task<float, Region> const& task_;

@@ -35,7 +35,8 @@ class simd_sum {
     clear();
   }
   /// @}
-  /// The sum of one chunk, or of several. (Of one a sum of -0 is not +0, which a report that adds it to +0 cannot tell.)
+  /// The sum of one chunk, or of several. Of one it may be -0, where it is +0 of several: a report, which adds it to
+  /// +0, cannot tell.
   /// @{
   double total_of_one() const noexcept { return tree_sum(partial_); }
   double total() noexcept {
