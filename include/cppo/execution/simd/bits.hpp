@@ -154,7 +154,7 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
 }
 
 /// x, loaded by itself: where numbers have just been stored one by one, a load of several of them waits.
-CPPO_ALWAYS_INLINE std::ptrdiff_t alone(std::ptrdiff_t x) noexcept {
+CPPO_ALWAYS_INLINE std::int64_t alone(std::int64_t x) noexcept {
   asm("" : "+r"(x));
   return x;
 }
@@ -170,7 +170,7 @@ CPPO_ALWAYS_INLINE __m256i popcounts(__m256i x) noexcept {
 }
 #endif
 /// Counts of 20 bins.
-using bin_counts = std::ptrdiff_t[20];
+using bin_counts = std::int64_t[20];
 /// The bits set before each of four words.
 struct bits_before {
   std::uint64_t word[4];
@@ -201,13 +201,13 @@ CPPO_ALWAYS_INLINE __m256i steps(__m256i x, __m256i earlier) noexcept {
       x, _mm256_blend_epi32(_mm256_permute4x64_epi64(x, 0x90), _mm256_permute4x64_epi64(earlier, 0xff), 3));
 }
 CPPO_ALWAYS_INLINE __m256i four_words(std::uint64_t const (&x)[4]) noexcept {
-  auto const one = [&x](int k) { return static_cast<long long>(alone(static_cast<std::ptrdiff_t>(x[k]))); };
+  auto const one = [&x](int k) { return static_cast<long long>(alone(static_cast<std::int64_t>(x[k]))); };
   return _mm256_setr_epi64x(one(0), one(1), one(2), one(3));
 }
 /// For 20 bins of the first n of 256 bits, 1 <= n, bin i of them up to ceil((i + 1) n/20): adds how many bits are
 /// there, and how many of them are 0.
 inline void add_bins(std::uint64_t const (&bits)[4], int n, bin_counts& there, bin_counts& zeros) noexcept {
-  auto const add = [](std::ptrdiff_t* p, __m256i x) {
+  auto const add = [](std::int64_t* p, __m256i x) {
     auto* const at = reinterpret_cast<__m256i*>(p);
     _mm256_storeu_si256(at, _mm256_add_epi64(_mm256_loadu_si256(at), x));
   };
@@ -228,12 +228,12 @@ inline void add_bins(std::uint64_t const (&bits)[4], int n, bin_counts& there, b
 /// there, and how many of them are 0.
 inline void add_bins(std::uint64_t const (&bits)[4], int n, bin_counts& there, bin_counts& zeros) noexcept {
   bits_before const before(bits);
-  std::ptrdiff_t from = 0, set_from = 0;
+  std::int64_t from = 0, set_from = 0;
   for (unsigned i = 0; i < 20; ++i) {
     unsigned const end = ((i + 1) * static_cast<unsigned>(n) + 19) / 20, last = end - 1;
     std::uint64_t const here = bits[last / 64] & (~std::uint64_t{0} >> (63 - last % 64));
-    auto const set = static_cast<std::ptrdiff_t>(before.word[last / 64]) + std::popcount(here);
-    std::ptrdiff_t const size = static_cast<std::ptrdiff_t>(end) - from;
+    auto const set = static_cast<std::int64_t>(before.word[last / 64]) + std::popcount(here);
+    std::int64_t const size = static_cast<std::int64_t>(end) - from;
     there[i] += size;
     zeros[i] += size - (set - set_from);
     from += size;
