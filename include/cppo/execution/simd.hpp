@@ -32,7 +32,7 @@ struct simd_inspection {
     return std::is_same_v<Real, float> ? registers_keep_arithmetic() : scalars_keep_arithmetic();
   }
   static index_t count_tokens(checked_call<Real> const& t, index_t b) noexcept {
-    if constexpr (std::is_same_v<Real, float>) return simd_walk(t, b).count();
+    if constexpr (std::is_same_v<Real, float>) return simd_walk(simd_call(t), b).count();
     else return count_response(t, b).tokens;
   }
 };
@@ -41,8 +41,9 @@ struct simd_inspection {
 template <class Region>
 struct simd_execution<float, Region> {
   static outcome_fold execute(simd_t how, task<float, Region> const& t) {
-    auto const run = [&t](index_t b, std::vector<float>& scratch) {
-      return simd_response<Region>(t, b, scratch).run();
+    simd_call const from(t);
+    auto const run = [&t, &from](index_t b, std::vector<float>& scratch, response_outcome& into) {
+      simd_response<Region>(t, from, b, scratch).run(into);
     };
     return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
   }
@@ -52,8 +53,8 @@ struct simd_execution<float, Region> {
 template <class Region>
 struct simd_execution<double, Region> {
   static outcome_fold execute(simd_t how, task<double, Region> const& t) {
-    auto const run = [&t](index_t b, std::vector<double>& scratch) {
-      return seq_response<double, Region>(t, b, scratch).run();
+    auto const run = [&t](index_t b, std::vector<double>& scratch, response_outcome& into) {
+      into.add(seq_response<double, Region>(t, b, scratch).run());
     };
     return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
   }

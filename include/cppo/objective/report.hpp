@@ -150,8 +150,9 @@ struct report : token_counts<index_t> {
     scaling = scaling + b.scaling;
     return *this;
   }
-  /// Takes over maxima and minima. Called before the counts are added.
-  CPPO_HOST_DEVICE constexpr void take_extremes(report const& b) noexcept {
+  /// Takes over maxima and minima of a report, or of a part of one that has them. Called before the counts are added.
+  template <class Part>
+  CPPO_HOST_DEVICE constexpr void take_extremes(Part const& b) noexcept {
     report& a = *this;
     // A report without responses has no delta_b: its tokens may be of a piece that does not begin a response.
     bool const first = a.counts.responses == 0, second = b.counts.responses == 0;
@@ -187,16 +188,23 @@ enum class report_term : std::uint8_t { CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH) count 
 #undef CPPO_DETAIL_EACH
 inline constexpr int report_terms = static_cast<int>(report_term::count);
 
-/// The totals of a response into its report; the loss is divided by `share`.
-CPPO_HOST_DEVICE constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+/// Calls put(sum of the report, its part from a response with these totals); the loss is divided by `share`.
+CPPO_CALLS_WHAT_IT_IS_GIVEN
+template <class Put>
+CPPO_HOST_DEVICE constexpr void each_total(report& r, double const (&total)[report_terms], double share,
+                                           Put const& put) noexcept {
   auto const of = [&total](report_term t) { return total[static_cast<int>(t)]; };
-  r.sum_loss = of(report_term::loss) / share;
-  r.sum_divergence = of(report_term::divergence);
-  r.sum_weighted_divergence = of(report_term::weighted_divergence);
-  r.sum_gate = of(report_term::gate);
-  r.sum_ratio = of(report_term::ratio);
-  r.sum_k1 = 0.0 - of(report_term::log_ratio);
-  r.sum_k3 = of(report_term::k3);
+  put(r.sum_loss, of(report_term::loss) / share);
+  put(r.sum_divergence, of(report_term::divergence));
+  put(r.sum_weighted_divergence, of(report_term::weighted_divergence));
+  put(r.sum_gate, of(report_term::gate));
+  put(r.sum_ratio, of(report_term::ratio));
+  put(r.sum_k1, 0.0 - of(report_term::log_ratio));
+  put(r.sum_k3, of(report_term::k3));
+}
+/// The totals of a response into its report.
+CPPO_HOST_DEVICE constexpr void put_sums(report& r, double const (&total)[report_terms], double share) noexcept {
+  each_total(r, total, share, [](double& sum, double part) { sum = part; });
 }
 
 /// How many counts, sums and extremes a report holds.

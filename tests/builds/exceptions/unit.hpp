@@ -15,10 +15,7 @@ struct refused_thread {
 
 struct count_done {
   std::int64_t* done;
-  cppo::detail::response_outcome operator()(cppo::index_t, std::vector<float>&) const {
-    ++*done;
-    return {};
-  }
+  void operator()(cppo::index_t, std::vector<float>&, cppo::detail::response_outcome&) const { ++*done; }
 };
 
 /// How many of 64 responses were done.

@@ -88,11 +88,11 @@ TEST_CASE("threads that cannot be started are missed by nobody") {
     scarce_thread::joined = 0;
     std::vector<int> visits(64, 0);
     cppo::detail::work_memory<float> memory;
-    auto const visit = [&](index_t b, std::vector<float>&) {
+    auto const visit = [&](index_t b, std::vector<float>&, cppo::detail::response_outcome& into) {
       ++visits[static_cast<std::size_t>(b)];
       cppo::detail::response_outcome o;
       o.report.counts = {b, 1};
-      return o;
+      into.add(o);
     };
     auto fold = cppo::detail::over_responses<float, scarce_thread>(8, 1, shape, 0, memory,
                                                                    cppo::detail::response_body<float>(visit));

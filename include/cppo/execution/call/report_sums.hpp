@@ -76,6 +76,9 @@ CPPO_HOST_DEVICE constexpr index_t position_after(int bin, index_t length) noexc
 struct response_outcome {
   cppo::report report;
   status first_bad;
+
+  /// Adds what a later response adds.
+  CPPO_HOST_DEVICE constexpr void add(response_outcome const& o) noexcept;
 };
 
 /// The reports of responses are added up in runs of this many, and then the sums of the runs are added up: a tree of
@@ -93,6 +96,11 @@ constexpr index_t fold_parts(index_t responses) noexcept {
 CPPO_HOST_DEVICE constexpr bool tells_more(status const& first, status const& next) noexcept {
   if (first.ok()) return !next.ok();
   return first.code == status_code::piece_rejected && !next.ok() && next.code != status_code::piece_rejected;
+}
+
+CPPO_HOST_DEVICE constexpr void response_outcome::add(response_outcome const& o) noexcept {
+  report += o.report;
+  if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
 }
 
 /// Adds to a status the number at the place that it names, as the call has read it. Entries of lists are set already.
@@ -123,26 +131,28 @@ CPPO_HOST_DEVICE constexpr status conclude(checked_call<Real> const& t, status c
 
 /// Adds up the reports and finds the status of a call, response by response.
 struct outcome_fold {
-  cppo::report report;  ///< of the runs that have ended
-  cppo::report run;     ///< of the run that has not
-  status first_bad;
+  cppo::report report;   ///< of the runs that have ended
+  response_outcome run;  ///< of the run that has not; its status is that of the call so far
   index_t responses = 0;
 
   CPPO_HOST_DEVICE constexpr void add(response_outcome const& o) noexcept {
-    run += o.report;
-    if (tells_more(first_bad, o.first_bad)) first_bad = o.first_bad;
+    run.add(o);
+    end_response();
+  }
+  /// Called after a response has added itself to `run`.
+  CPPO_HOST_DEVICE constexpr void end_response() noexcept {
     if (++responses % fold_width == 0) settle();
   }
-  /// Ends a run of `fold_width` responses.
+  /// Ends a run of responses.
   CPPO_HOST_DEVICE constexpr void settle() noexcept {
-    report += run;
-    run = {};
+    report += run.report;
+    run.report = {};
   }
   /// The status of the call. Called after the last response.
   template <class Real>
   CPPO_HOST_DEVICE constexpr status finish(checked_call<Real> const& t) noexcept {
     settle();
-    return conclude(t, first_bad, report);
+    return conclude(t, run.first_bad, report);
   }
 };
 

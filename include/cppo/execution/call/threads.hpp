@@ -61,20 +61,20 @@ struct work_memory {
 template <class Real>
 class response_body {
  public:
-  /// Calls `f(b, scratch)`; f must outlive it.
+  /// Calls `f(b, scratch, into)`, which adds to `into` what response b adds; f must outlive it.
   template <class F>
   explicit response_body(F const& f) noexcept
-      : f_(&f), call_([](void const* g, index_t b, std::vector<Real>& scratch) {
-          return (*static_cast<F const*>(g))(b, scratch);
+      : f_(&f), call_([](void const* g, index_t b, std::vector<Real>& scratch, response_outcome& into) {
+          (*static_cast<F const*>(g))(b, scratch, into);
         }) {}
-  response_outcome operator()(index_t b, std::vector<Real>& scratch) const { return call_(f_, b, scratch); }
+  void operator()(index_t b, std::vector<Real>& scratch, response_outcome& into) const { call_(f_, b, scratch, into); }
 
  private:
   void const* f_;
-  response_outcome (*call_)(void const*, index_t, std::vector<Real>&);
+  void (*call_)(void const*, index_t, std::vector<Real>&, response_outcome&);
 };
 
-/// Calls body(b, scratch) for every response, on several threads, and adds the outcomes in the order of responses, so
+/// Calls body for every response, on several threads, and adds the outcomes in the order of responses, so
 /// that sums have the same bits at every number of threads. A thread that is done takes the next response; if a thread
 /// cannot be started, the others do its work. `least`: slots for each thread. All memory is allocated before the first
 /// response, on the calling thread; each `scratch` can hold `room` numbers.
@@ -85,7 +85,7 @@ outcome_fold over_responses(int threads, index_t least, layout const& l, std::si
   memory.first.reserve(room);
   int const n = useful_threads(threads, l.responses(), l.covered(), least);
   if (n == 1) {
-    for (index_t b = 0; b < l.responses(); ++b) fold.add(body(b, memory.first));
+    for (index_t b = 0; b < l.responses(); ++b, fold.end_response()) body(b, memory.first, fold.run);
     return fold;
   }
   std::vector<response_outcome>& outcomes = memory.outcomes;
@@ -95,7 +95,7 @@ outcome_fold over_responses(int threads, index_t least, layout const& l, std::si
   std::atomic<index_t> next{0};
   std::atomic<std::size_t> arrived{0};
   auto const take = [&](std::vector<Real>& scratch) {
-    for (index_t b = next++; b < l.responses(); b = next++) outcomes[static_cast<std::size_t>(b)] = body(b, scratch);
+    for (index_t b = next++; b < l.responses(); b = next++) body(b, scratch, outcomes[static_cast<std::size_t>(b)]);
   };
   auto const work = [&] { take(memory.others[arrived++]); };
   {

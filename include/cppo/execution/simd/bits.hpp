@@ -123,6 +123,18 @@ CPPO_ALWAYS_INLINE void bits_to_bytes(std::uint8_t* out, std::uint64_t bits, int
     std::memcpy(out + k, &bytes, static_cast<std::size_t>(n - k < 8 ? n - k : 8));
   }
 }
+/// The bytes of the whole eights among n <= 64 bytes as bits; `binary` becomes false where one is neither 0 nor 1.
+CPPO_WRAPS inline std::uint64_t eights_to_bits(std::uint8_t const* p, int n, bool& binary) noexcept {
+  std::uint64_t all = 0, out = 0;
+  for (int k = 0; k + 8 <= n; k += 8) {
+    std::uint64_t bytes = 0;
+    for (int j = 0; j < 8; ++j) bytes |= std::uint64_t{p[k + j]} << (8 * j);
+    all |= bytes;
+    out |= (bytes * 0x0102040810204080ULL >> 56) << k;
+  }
+  binary = binary && (all & ~0x0101010101010101ULL) == 0;
+  return out;
+}
 /// 64 bytes as bits; `binary` becomes false where one is neither 0 nor 1.
 CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p, bool& binary) noexcept {
 #if defined(__AVX512BW__)
@@ -137,17 +149,98 @@ CPPO_WRAPS CPPO_ALWAYS_INLINE std::uint64_t bytes_to_bits(std::uint8_t const* p,
   auto const bits = [](__m256i v) { return static_cast<unsigned>(_mm256_movemask_epi8(_mm256_slli_epi16(v, 7))); };
   return bits(low) | std::uint64_t{bits(high)} << 32;
 #else
-  std::uint64_t all = 0, out = 0;
-  for (int k = 0; k < 64; k += 8) {
-    std::uint64_t bytes = 0;
-    for (int j = 0; j < 8; ++j) bytes |= std::uint64_t{p[k + j]} << (8 * j);
-    all |= bytes;
-    out |= (bytes * 0x0102040810204080ULL >> 56) << k;
-  }
-  binary = binary && (all & ~0x0101010101010101ULL) == 0;
-  return out;
+  return eights_to_bits(p, 64, binary);
 #endif
 }
+
+/// x, loaded by itself: where numbers have just been stored one by one, a load of several of them waits.
+CPPO_ALWAYS_INLINE std::int64_t alone(std::int64_t x) noexcept {
+  asm("" : "+r"(x));
+  return x;
+}
+
+#if defined(__AVX2__)
+/// How many bits of each of four words are set.
+CPPO_ALWAYS_INLINE __m256i popcounts(__m256i x) noexcept {
+  __m256i const of_nibble = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  __m256i const nibble = _mm256_set1_epi8(15);
+  __m256i const low = _mm256_shuffle_epi8(of_nibble, _mm256_and_si256(x, nibble));
+  __m256i const high = _mm256_shuffle_epi8(of_nibble, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble));
+  return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+#endif
+/// Counts of 20 bins.
+using bin_counts = std::int64_t[20];
+/// The bits set before each of four words.
+struct bits_before {
+  std::uint64_t word[4];
+  explicit bits_before(std::uint64_t const (&bits)[4]) noexcept : word{} {
+    for (int w = 1; w < 4; ++w) word[w] = word[w - 1] + static_cast<unsigned>(std::popcount(bits[w - 1]));
+  }
+};
+
+#if defined(__AVX2__)
+/// Ends of four bins, and how many bits are set before each.
+struct four_bins {
+  __m256i end, set;
+};
+/// Bins that end at ceil(units/20), rounded already: `units` holds 19 more.
+CPPO_ALWAYS_INLINE four_bins close_bins(__m256i units, __m256i words, __m256i before) noexcept {
+  __m256i const end = _mm256_srli_epi64(_mm256_mul_epu32(units, _mm256_set1_epi64x(52429)), 20);  // 2^20/20
+  __m256i const last = _mm256_add_epi64(end, _mm256_set1_epi64x(-1));
+  __m256i const half = _mm256_slli_epi64(_mm256_srli_epi64(last, 6), 1);  // words are taken by their halves
+  __m256i const odd = _mm256_set1_epi64x(std::int64_t{1} << 32);
+  __m256i const halves = _mm256_or_si256(half, _mm256_add_epi64(_mm256_slli_epi64(half, 32), odd));
+  __m256i const up_to = _mm256_srlv_epi64(_mm256_set1_epi64x(-1), _mm256_andnot_si256(last, _mm256_set1_epi64x(63)));
+  __m256i const here = popcounts(_mm256_and_si256(_mm256_permutevar8x32_epi32(words, halves), up_to));
+  return {end, _mm256_add_epi64(_mm256_permutevar8x32_epi32(before, halves), here)};
+}
+/// x less the one before each; before the first comes the last of `earlier`.
+CPPO_ALWAYS_INLINE __m256i steps(__m256i x, __m256i earlier) noexcept {
+  return _mm256_sub_epi64(
+      x, _mm256_blend_epi32(_mm256_permute4x64_epi64(x, 0x90), _mm256_permute4x64_epi64(earlier, 0xff), 3));
+}
+CPPO_ALWAYS_INLINE __m256i four_words(std::uint64_t const (&x)[4]) noexcept {
+  auto const one = [&x](int k) { return static_cast<long long>(alone(static_cast<std::int64_t>(x[k]))); };
+  return _mm256_setr_epi64x(one(0), one(1), one(2), one(3));
+}
+/// For 20 bins of the first n of 256 bits, 1 <= n, bin i of them up to ceil((i + 1) n/20): adds how many bits are
+/// there, and how many of them are 0.
+inline void add_bins(std::uint64_t const (&bits)[4], int n, bin_counts& there, bin_counts& zeros) noexcept {
+  auto const add = [](std::int64_t* p, __m256i x) {
+    auto* const at = reinterpret_cast<__m256i*>(p);
+    _mm256_storeu_si256(at, _mm256_add_epi64(_mm256_loadu_si256(at), x));
+  };
+  __m256i const words = four_words(bits), before = four_words(bits_before(bits).word);
+  __m256i units = _mm256_setr_epi64x(n + 19, 2 * n + 19, 3 * n + 19, 4 * n + 19);
+  four_bins earlier{_mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (int i = 0; i < 20; i += 4) {
+    four_bins const now = close_bins(units, words, before);
+    __m256i const size = steps(now.end, earlier.end);
+    add(there + i, size);
+    add(zeros + i, _mm256_sub_epi64(size, steps(now.set, earlier.set)));
+    earlier = now;
+    units = _mm256_add_epi64(units, _mm256_set1_epi64x(4 * n));
+  }
+}
+#else
+/// For 20 bins of the first n of 256 bits, 1 <= n, bin i of them up to ceil((i + 1) n/20): adds how many bits are
+/// there, and how many of them are 0.
+inline void add_bins(std::uint64_t const (&bits)[4], int n, bin_counts& there, bin_counts& zeros) noexcept {
+  bits_before const before(bits);
+  std::int64_t from = 0, set_from = 0;
+  for (unsigned i = 0; i < 20; ++i) {
+    unsigned const end = ((i + 1) * static_cast<unsigned>(n) + 19) / 20, last = end - 1;
+    std::uint64_t const here = bits[last / 64] & (~std::uint64_t{0} >> (63 - last % 64));
+    auto const set = static_cast<std::int64_t>(before.word[last / 64]) + std::popcount(here);
+    std::int64_t const size = static_cast<std::int64_t>(end) - from;
+    there[i] += size;
+    zeros[i] += size - (set - set_from);
+    from += size;
+    set_from = set;
+  }
+}
+#endif
 
 }}}  // namespace cppo::detail
 

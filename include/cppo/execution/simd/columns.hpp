@@ -5,6 +5,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/simd/plain.hpp>
 #include <cppo/execution/simd/tokens.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -64,7 +65,7 @@ class group_tail {
   lane_copies<group_size> copies_;
   alignas(64) float loss_[group_size], gradient_[group_size], gate_[group_size];
   chunk_outputs to_;
-  std::size_t bytes_;
+  int live_;
 
  public:
   token_lanes in;
@@ -72,14 +73,14 @@ class group_tail {
 
   /// Of `live` tokens of `from`, the first of them token k; `to` is where it is written.
   group_tail(token_lanes const& from, int k, int live, chunk_outputs const& to) noexcept
-      : to_(to), bytes_(static_cast<std::size_t>(live) * sizeof(float)), in(padded_tail(from, k, live, copies_)),
+      : to_(to), live_(live), in(padded_tail(from, k, live, copies_)),
         out{to.loss != nullptr ? loss_ : nullptr, gradient_, to.gate != nullptr ? gate_ : nullptr, false} {}
 
   /// Writes what was decided to its place.
   void write() const noexcept {
-    std::memcpy(to_.gradient, gradient_, bytes_);
-    if (to_.loss != nullptr) std::memcpy(to_.loss, loss_, bytes_);
-    if (to_.gate != nullptr) std::memcpy(to_.gate, gate_, bytes_);
+    copy_some(to_.gradient, gradient_, live_);
+    if (to_.loss != nullptr) copy_some(to_.loss, loss_, live_);
+    if (to_.gate != nullptr) copy_some(to_.gate, gate_, live_);
   }
 };
 
@@ -92,15 +93,8 @@ class response_writer {
     bool watch_losses;  ///< check that they are finite
     bool past_caches;   ///< see `put`
   };
-  response_writer(column const* outputs, response_place const& at, wishes const& w) noexcept
-      : outputs_(outputs),
-        at_(at),
-        loss_(column_of(sink::loss)),
-        gradient_(column_of(sink::gradient)),
-        gate_(column_of(sink::gate)),
-        mask_(column_of(sink::mask)),
-        watched_(w.watch_losses),
-        far_(w.past_caches) {}
+  response_writer(simd_call const& from, response_place const& at, wishes const& w) noexcept
+      : outputs_(from.call.out), plain_(from.plain), at_(at), watched_(w.watch_losses), far_(w.past_caches) {}
 
   /// Writes +0 to every output before the first token and after the last; between tokens too, where the writing of
   /// tokens does not.
@@ -123,47 +117,66 @@ class response_writer {
     }
   }
   /// Where the tokens of a chunk go.
-  chunk_outputs begin(token_chunk const& chunk) noexcept {
-    chunk_outputs out;
-    auto const place = [&chunk](response_column const& c, float* copy) {
-      return c.dense_floats && chunk.consecutive ? c.floats() + chunk.first : copy;
-    };
-    if (loss_.source->lent() || watched_) out.loss = place(loss_, loss_copy_);
-    if (gate_.source->lent()) out.gate = place(gate_, gate_copy_);
-    out.gradient = place(gradient_, gradient_copy_);
-    out.far = far_;
-    return out;
+  CPPO_ALWAYS_INLINE chunk_outputs begin(token_chunk const& chunk) noexcept {
+    if (is_plain(chunk)) {
+      chunk_outputs out;
+      out.gradient = plain_.gradient + plain_.base(at_.response, at_.first) + chunk.first;
+      out.far = far_;
+      return out;
+    }
+    return begin_columns(chunk);
   }
   /// Brings what was written to copies to its place; counts in `n` what outputs of fewer bits make of it, unless null.
-  void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept, gate_kind gates,
-           token_counts<index_t>* n) noexcept {
-    for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; ++k)
-      out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
-    if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count);
-    end(loss_, chunk, out.loss, loss_copy_, n);
-    end(gradient_, chunk, out.gradient, gradient_copy_, n);
-    end(gate_, chunk, out.gate, gate_copy_, n);
-    scatter_bits(mask_, chunk, kept);
+  CPPO_ALWAYS_INLINE void end(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept,
+                              gate_kind gates, token_counts<index_t>* n) noexcept {
+    if (!is_plain(chunk)) return end_columns(chunk, out, kept, gates, n);
+    if (plain_.mask != nullptr)
+      write_bits(plain_.mask + plain_.base(at_.response, at_.first) + chunk.first, kept, chunk.count);
   }
   /// True if all losses were finite, as far as they were watched.
   bool finite_losses() const noexcept { return finite_losses_; }
 
  private:
+  CPPO_ALWAYS_INLINE bool is_plain(token_chunk const& chunk) const noexcept {
+    return plain_.pi != nullptr && chunk.consecutive && !watched_;
+  }
+  [[gnu::noinline]] chunk_outputs begin_columns(token_chunk const& chunk) noexcept {
+    chunk_outputs out;
+    response_column const loss = column_of(sink::loss), gate = column_of(sink::gate);
+    auto const place = [&chunk](response_column const& c, float* copy) {
+      return c.dense_floats && chunk.consecutive ? c.floats() + chunk.first : copy;
+    };
+    if (loss.source->lent() || watched_) out.loss = place(loss, loss_copy_);
+    if (gate.source->lent()) out.gate = place(gate, gate_copy_);
+    out.gradient = place(column_of(sink::gradient), gradient_copy_);
+    out.far = far_;
+    return out;
+  }
+  [[gnu::noinline]] void end_columns(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept,
+                                     gate_kind gates, token_counts<index_t>* n) noexcept {
+    for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; ++k)
+      out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
+    if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count);
+    end_column(column_of(sink::loss), chunk, out.loss, loss_copy_, n);
+    end_column(column_of(sink::gradient), chunk, out.gradient, gradient_copy_, n);
+    end_column(column_of(sink::gate), chunk, out.gate, gate_copy_, n);
+    scatter_bits(column_of(sink::mask), chunk, kept);
+  }
   response_column column_of(sink s) const noexcept { return at_.column_of(outputs_[static_cast<int>(s)]); }
   /// True if the slots between tokens are written together with the tokens.
   static bool zeros_between(sink s, response_column const& out) noexcept {
     return s == sink::mask ? out.dense_bytes : out.dense_floats;
   }
-  static void end(response_column const& c, token_chunk const& chunk, float const* values, float const* copy,
-                  token_counts<index_t>* n) noexcept {
+  static void end_column(response_column const& c, token_chunk const& chunk, float const* values, float const* copy,
+                         token_counts<index_t>* n) noexcept {
     if (values != copy) return;
     scatter(c, chunk, copy);
     if (n != nullptr) count_stored(c, chunk, copy, *n);
   }
 
   column const* outputs_;
+  plain_buffers const& plain_;
   response_place at_;
-  response_column loss_, gradient_, gate_, mask_;
   bool watched_, far_, finite_losses_ = true;
   alignas(64) float loss_copy_[chunk_room], gradient_copy_[chunk_room], gate_copy_[chunk_room];
 };
@@ -172,34 +185,45 @@ class response_writer {
 class response_reader {
  public:
   /// `gaps`: writes the slots between tokens that no chunk holds; may be null.
-  response_reader(rollout_batch_view<float> const& batch, response_place const& at, token_map const& map,
-                  number_range<float> log_probs, response_writer const* gaps = nullptr) noexcept
-      : batch_(batch),
-        b_(at.response),
-        log_probs_(log_probs),
-        gaps_(gaps),
-        pi_(column_of(argument::log_prob, at)),
-        mu_(column_of(argument::rollout_log_prob, at)),
-        advantage_(column_of(argument::advantage, at)),
-        weight_(column_of(argument::token_weight, at)),
-        given_(column_of(argument::divergence, at)),
-        cursor_(batch[argument::response_mask], batch.shape(), b_, map),
-        checks_lists_(batch.has(argument::top_k)) {}
+  response_reader(simd_call const& from, response_place const& at, token_map const& map,
+                  response_writer const* gaps = nullptr) noexcept
+      : from_(from), at_(at), gaps_(gaps),
+        cursor_(from.call.batch[argument::response_mask], from.call.batch.shape(), at.response, map),
+        checks_lists_(from.call.batch.has(argument::top_k)) {}
 
   /// From now on whoever reads the lists checks them.
   void leave_lists() noexcept { checks_lists_ = false; }
 
   /// Reads the next chunk; its first token has rank `rank()`. False at the end, and if the input beside log-probs and
   /// advantage is bad.
-  bool next(token_chunk& chunk, token_lanes& in) noexcept {
+  CPPO_ALWAYS_INLINE bool next(token_chunk& chunk, token_lanes& in) noexcept {
+    plain_buffers const& plain = from_.plain;
     rank_ += chunk_tokens_;
+    if (plain.pi == nullptr || !cursor_.in_one_run()) return next_of_columns(chunk, in);
+    if (!cursor_.next_of_run(chunk)) return false;
+    chunk_tokens_ = chunk.count;
+    index_t const base = plain.base(at_.response, at_.first) + chunk.first;
+    in = {plain.pi + base, plain.mu + base, plain.advantage + base, plain.advantage + base, nullptr, nullptr};
+    return true;
+  }
+  index_t rank() const noexcept { return rank_; }
+  /// True if the input beside log-probs and advantage was valid: weights, lent divergences, Top-K lists.
+  bool valid() const noexcept { return valid_; }
+  /// Room for the divergences of a chunk.
+  float* divergences() noexcept { return copies_.divergence; }
+
+ private:
+  [[gnu::noinline]] bool next_of_columns(token_chunk& chunk, token_lanes& in) noexcept {
     auto const gap = [this](index_t slot, index_t n) {
       if (gaps_ != nullptr) gaps_->gap(slot, n);
     };
     if (!cursor_.next(chunk, gap)) return false;
     chunk_tokens_ = chunk.count;
-    in = {gather(pi_, chunk, copies_.pi), gather(mu_, chunk, copies_.mu), gather(advantage_, chunk, copies_.advantage),
-          gather(weight_, chunk, copies_.weighted_advantage), gather(given_, chunk, copies_.given), nullptr};
+    auto const gathered = [&](argument a, float* copy) { return gather(at_.column_of(batch()[a]), chunk, copy); };
+    in = {gathered(argument::log_prob, copies_.pi), gathered(argument::rollout_log_prob, copies_.mu),
+          gathered(argument::advantage, copies_.advantage),
+          gathered(argument::token_weight, copies_.weighted_advantage), gathered(argument::divergence, copies_.given),
+          nullptr};
     valid_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
              (in.given == nullptr || finite_and_not_below_0(in.given, chunk.count)) &&
              (!checks_lists_ || lists_valid(chunk));
@@ -213,26 +237,17 @@ class response_reader {
     }
     return true;
   }
-  index_t rank() const noexcept { return rank_; }
-  /// True if the input beside log-probs and advantage was valid: weights, lent divergences, Top-K lists.
-  bool valid() const noexcept { return valid_; }
-  /// Room for the divergences of a chunk.
-  float* divergences() noexcept { return copies_.divergence; }
-
- private:
-  response_column column_of(argument a, response_place const& at) const noexcept { return at.column_of(batch_[a]); }
+  rollout_batch_view<float> const& batch() const noexcept { return from_.call.batch; }
   [[gnu::noinline]] bool lists_valid(token_chunk const& chunk) const noexcept {
-    list_reader const lists(batch_, b_, log_probs_.low, log_probs_.high);
+    list_reader const lists(batch(), at_.response, from_.call.log_probs.low, from_.call.log_probs.high);
     bool good = true;
     chunk.each([&](int, index_t slot) { good = good && lists.valid(slot); });
     return good;
   }
 
-  rollout_batch_view<float> const& batch_;
-  index_t b_;
-  number_range<float> log_probs_;
+  simd_call const& from_;
+  response_place at_;
   response_writer const* gaps_;
-  response_column pi_, mu_, advantage_, weight_, given_;
   chunk_cursor cursor_;
   index_t rank_ = 0, chunk_tokens_ = 0;
   bool valid_ = true, checks_lists_;

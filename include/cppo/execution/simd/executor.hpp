@@ -45,7 +45,7 @@ class simd_t : public host_executor<simd_t> {
   }
   /// The number of threads asked for.
   constexpr int threads() const noexcept { return threads_; }
-  /// Calls body(b, scratch) for every response. `scratch` can hold `room` numbers.
+  /// Calls body(b, scratch, into) for every response. `scratch` can hold `room` numbers.
   template <class Real>
   detail::outcome_fold over_responses(layout const& l, std::size_t room, detail::response_body<Real> body) const;
 

@@ -7,6 +7,8 @@
 
 #include <cppo/execution/simd/registers.hpp>
 
+#include <cstring>
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
@@ -83,6 +85,46 @@ CPPO_ALWAYS_INLINE lane_mask<Register> signs(lane<Register> x) noexcept {
   return x < lane<Register>(0);
 }
 
+#if defined(__AVX__) && !defined(__AVX512F__)
+/// Lanes below n of 8, for loads and stores of some.
+CPPO_ALWAYS_INLINE __m256i first_lanes(int n) noexcept {
+  alignas(32) static constexpr std::int32_t ends[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256(reinterpret_cast<__m256i const*>(ends + 8 - (n < 0 ? 0 : n < 8 ? n : 8)));
+}
+#endif
+#if defined(__AVX512F__)
+/// The same of 16.
+CPPO_ALWAYS_INLINE __mmask16 first_lanes(int n) noexcept {
+  return static_cast<__mmask16>(n <= 0 ? 0U : n < 16 ? (1U << n) - 1U : 0xffffU);
+}
+#endif
+/// Copies n of up to `room` floats, and `pad` to the rest of them; `room` in whole registers.
+inline void copy_padded(float* out, float const* x, int n, int room, float pad) noexcept {
+#if defined(__AVX512F__)
+  for (int k = 0; k < room; k += 16)
+    _mm512_storeu_ps(out + k, _mm512_mask_loadu_ps(_mm512_set1_ps(pad), first_lanes(n - k), x + k));
+#elif defined(__AVX__)
+  for (int k = 0; k < room; k += 8) {
+    __m256i const lanes = first_lanes(n - k);
+    _mm256_storeu_ps(out + k, _mm256_blendv_ps(_mm256_set1_ps(pad), _mm256_maskload_ps(x + k, lanes),
+                                               _mm256_castsi256_ps(lanes)));
+  }
+#else
+  std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(float));
+  for (int k = n; k < room; ++k) out[k] = pad;
+#endif
+}
+/// Copies n floats; some past them are read, none is written.
+inline void copy_some(float* out, float const* x, int n) noexcept {
+#if defined(__AVX512F__)
+  for (int k = 0; k < n; k += 16) _mm512_mask_storeu_ps(out + k, first_lanes(n - k), _mm512_loadu_ps(x + k));
+#elif defined(__AVX__)
+  for (int k = 0; k < n; k += 8) _mm256_maskstore_ps(out + k, first_lanes(n - k), _mm256_loadu_ps(x + k));
+#else
+  std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(float));
+#endif
+}
+
 /// Running sums: lane k holds x_0 + ... + x_k.
 template <class Ints>
 CPPO_ALWAYS_INLINE Ints running_sum(Ints x) noexcept {
@@ -148,6 +190,23 @@ CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {
   index_t total = 0;
   for (std::int32_t y : a) total += y;
   return total;
+}
+
+/// The sum of 16 floats in double, by the tree of `lane_sums`.
+CPPO_ALWAYS_INLINE double tree_sum(float const* x) noexcept {
+#if defined(__AVX__)
+  auto const four = [x](int k) { return _mm256_cvtps_pd(_mm_loadu_ps(x + k)); };
+  __m256d const t = _mm256_add_pd(_mm256_add_pd(four(0), four(8)), _mm256_add_pd(four(4), four(12)));
+  __m128d const h = _mm_add_pd(_mm256_castpd256_pd128(t), _mm256_extractf128_pd(t, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(h, _mm_unpackhi_pd(h, h)));
+#else
+  double t[4];
+  for (int j = 0; j < 4; ++j) {
+    auto const at = [x, j](int k) { return static_cast<double>(x[j + k]); };
+    t[j] = (at(0) + at(8)) + (at(4) + at(12));
+  }
+  return (t[0] + t[2]) + (t[1] + t[3]);
+#endif
 }
 
 /// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line

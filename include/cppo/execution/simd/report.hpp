@@ -4,8 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/execution/simd/slots.hpp>
-#include <cppo/execution/simd/prefix.hpp>
+#include <cppo/execution/simd/positions.hpp>
+#include <cppo/execution/simd/sums.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/toward_rollout.hpp>
 #include <cppo/objective/surrogate.hpp>
@@ -21,7 +21,7 @@ struct simd_marks {
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
 
-/// Counts and extremes of a chunk of tokens.
+/// Counts and extremes of the tokens of a response.
 struct simd_counts {
   using V = simd_lane;
   V top_divergence{-divergence_limit}, top_ratio{0};
@@ -82,22 +82,15 @@ struct simd_counts {
     if constexpr (!masks_only_away<Mask>) tokens.masked_high += std::popcount(away ^ low);
     if (may_cap) [[unlikely]] tokens.capped += std::popcount(lane_bits(m.capped) & lives);
   }
-  void add(simd_counts const& o) noexcept {
-    see(o.top_divergence, o.top_ratio);
-    tokens.each_token_count([](char const*, index_t& mine, index_t other) { mine += other; }, tokens, o.tokens);
-    not_teaching += o.not_teaching;
-    not_teaching_kept += o.not_teaching_kept;
-    not_teaching_toward += o.not_teaching_toward;
-  }
-  /// The counts, of n tokens in all.
+  /// Adds the counts, of n tokens in all.
   template <class Mask>
-  token_counts<index_t> of(index_t n) const noexcept {
-    token_counts<index_t> all = tokens;
-    all.teaching_tokens = n - not_teaching;
-    all.teaching_kept = all.kept - not_teaching_kept;
-    all.teaching_toward = all.kept_toward - not_teaching_toward;
-    if constexpr (masks_only_away<Mask>) all.masked_high = (all.teaching_tokens - all.teaching_kept) - all.masked_low;
-    return all;
+  void add_to(token_counts<index_t>& all, index_t n) const noexcept {
+    all.each_token_count([](char const*, index_t& sum, index_t const& x) { sum += alone(x); }, all, tokens);
+    index_t const teaching = n - not_teaching, teaching_kept = tokens.kept - not_teaching_kept;
+    all.teaching_tokens += teaching;
+    all.teaching_kept += teaching_kept;
+    all.teaching_toward += tokens.kept_toward - not_teaching_toward;
+    if constexpr (masks_only_away<Mask>) all.masked_high += (teaching - teaching_kept) - tokens.masked_low;
   }
 };
 
@@ -108,65 +101,56 @@ class simd_reporter {
 
  public:
   /// `first` is the position of the first token, `length` the T of the schedule.
-  simd_reporter(index_t first, index_t length) noexcept
-      : length_(length),
-        next_(first),
-        bin_(first > 1 ? position_bin(first, length) : 0),
-        after_(position_after(bin_, length)) {}
+  simd_reporter(index_t first, index_t length) noexcept : positions_(first, length) {}
 
   /// Adds the quantities of register u of a group that do not depend on its mask.
   CPPO_ALWAYS_INLINE void add(int u, V divergence, V weighted_divergence, V ratio,
                               ratio_estimates<V> const& e) noexcept {
-    accumulate(sums_.divergence, u, divergence);
-    accumulate(sums_.weighted_divergence, u, weighted_divergence);
-    accumulate(sums_.ratio, u, ratio);
-    accumulate(sums_.log_ratio, u, e.log_ratio);
-    accumulate(sums_.k3, u, e.k3);
+    sums_.of(report_term::divergence).add(u, divergence);
+    sums_.of(report_term::weighted_divergence).add(u, weighted_divergence);
+    sums_.of(report_term::ratio).add(u, ratio);
+    sums_.of(report_term::log_ratio).add(u, e.log_ratio);
+    sums_.of(report_term::k3).add(u, e.k3);
   }
   /// Adds the losses of register u of a group, and its gates where they are soft.
   /// @{
-  CPPO_ALWAYS_INLINE void add_loss(int u, V loss) noexcept { accumulate(sums_.loss, u, loss); }
-  CPPO_ALWAYS_INLINE void add_gate(int u, V gate) noexcept { accumulate(sums_.gate, u, gate); }
+  CPPO_ALWAYS_INLINE void add_loss(int u, V loss) noexcept { sums_.of(report_term::loss).add(u, loss); }
+  CPPO_ALWAYS_INLINE void add_gate(int u, V gate) noexcept { sums_.of(report_term::gate).add(u, gate); }
   /// @}
   /// Begins a chunk that is not the first.
-  void begin_chunk() noexcept { sums_.each([](auto& s) { s.settle(); }); }
+  void begin_chunk(gate_kind gates) noexcept { sums_.begin_chunk(gates); }
   /// Ends a chunk of n tokens, their masks in `kept`.
-  void end_chunk(simd_counts const& counts, std::uint64_t const* kept, int n, report& r) noexcept {
-    counts_.add(counts);
-    index_t before = 0;  // kept tokens of the words before
-    int word = 0, from = 0;
-    index_t kept_from = 0;
-    auto const close = [&](int end) {
-      for (; word < end / 64; ++word) before += std::popcount(kept[word]);
-      std::uint64_t const rest = end % 64 != 0 ? kept[word] & ((std::uint64_t{1} << (end % 64)) - 1) : 0;
-      index_t const kept_to = before + std::popcount(rest);
-      r.position_tokens[bin_] += end - from;
-      r.position_masked[bin_] += (end - from) - (kept_to - kept_from);
-      kept_from = kept_to;
-      from = end;
-    };
-    index_t const last = next_ + n;
-    // equivalent: no position is past T: totals that say so are refused
-    for (; bin_ + 1 < report::bins && after_ < last; after_ = position_after(++bin_, length_))
-      close(static_cast<int>(after_ - next_));
-    close(n);
-    next_ = last;
-  }
-  /// Writes everything into the report; the loss is divided by `share`.
+  void end_chunk(std::uint64_t const (&kept)[chunk_size / 64], int n) noexcept { positions_.take(kept, n); }
+  /// Adds everything to a report, the losses divided by `share`. False, and nothing is added, if their sum is not
+  /// finite.
   template <class Region>
-  void finish(report& r, double delta_b, double share) noexcept {
-    static_cast<token_counts<index_t>&>(r) = counts_.of<typename Region::mask_type>(r.counts.tokens);
-    sums_.finish(r, share);
-    if constexpr (!Region::is_soft) r.sum_gate = static_cast<double>(r.kept);
-    if (r.counts.tokens > 0) r.max_divergence = largest(counts_.top_divergence) + 0.0;  // never -0
-    r.max_ratio = largest(counts_.top_ratio);
-    report_budget(r, delta_b);
+  bool finish(report& r, simd_counts const& counts, batch_counts const& n, double delta_b, double share) noexcept {
+    double const gates = Region::is_soft ? sums_.total(report_term::gate) : static_cast<double>(counts.tokens.kept);
+    extremes const top{n, largest(counts.top_divergence) + 0.0, largest(counts.top_ratio), delta_b, delta_b};  // no -0
+    if (!add_to(r, top, gates, share)) return false;
+    counts.add_to<typename Region::mask_type>(r, n.tokens);
+    return true;
   }
 
  private:
-  CPPO_ALWAYS_INLINE static void accumulate(lane_sums<float>& s, int u, V x) noexcept {
-    int const at = u * simd_size % lane_sums<float>::width;
-    ops::save(s.partial + at, (V::from_raw(ops::load(s.partial + at)) + x).raw());
+  /// The part of a report that does not add up.
+  struct extremes {
+    batch_counts counts;
+    double max_divergence, max_ratio, min_delta_b, max_delta_b;
+  };
+  /// Adds what does not depend on the region.
+  bool add_to(report& r, extremes const& top, double gates, double share) noexcept {
+    auto const total = [&](report_term t) { return t == report_term::gate ? gates : sums_.total(t); };
+#define CPPO_DETAIL_EACH(name) total(report_term::name),
+    double const totals[] = {CPPO_TOKEN_SUMS(CPPO_DETAIL_EACH)};
+#undef CPPO_DETAIL_EACH
+    if (!is_finite(totals[static_cast<int>(report_term::loss)] / share)) return false;
+    r.take_extremes(top);
+    r.counts = r.counts + top.counts;
+    if (top.counts.responses > 0) r.sum_delta_b += top.min_delta_b;
+    each_total(r, totals, share, [](double& sum, double part) { sum += part; });
+    positions_.add_to(r);
+    return true;
   }
   static double largest(V x) noexcept {
     alignas(64) float a[simd_size];
@@ -176,11 +160,8 @@ class simd_reporter {
     return static_cast<double>(m);
   }
 
-  report_sums<float> sums_;
-  simd_counts counts_;
-  index_t length_, next_;
-  int bin_;
-  index_t after_;  // first position past the bin
+  simd_sums sums_;
+  simd_positions positions_;
 };
 
 }}}  // namespace cppo::detail

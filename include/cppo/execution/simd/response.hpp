@@ -14,9 +14,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// One response of a call as registers read it, which does not depend on the region.
 class simd_walk {
  public:
-  simd_walk(checked_call<float> const& t, index_t b) noexcept
-      : call_(t), b_(b), at_(t.batch.shape(), b),
-        map_(map_tokens(t.batch[argument::response_mask], t.batch.shape(), b)) {}
+  simd_walk(simd_call const& from, index_t b) noexcept
+      : from_(from), call_(from.call), b_(b), at_(call_.batch.shape(), b),
+        map_(map_tokens(call_.batch[argument::response_mask], call_.batch.shape(), b)) {}
 
   /// Valid tokens, 0 if the response is rejected.
   index_t count() const noexcept {
@@ -24,14 +24,13 @@ class simd_walk {
   }
 
  protected:
-  /// True if registers cannot run the response, whatever its input is. Calls that write a trace need not be fast.
+  /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
-    return call_.wants_trace() || call_.positions == position_convention::padded_column ||
-           rejected_elsewhere(call_, b_) || !map_.binary ||
+    return from_.never_on_registers || rejected_elsewhere(call_, b_) || !map_.binary ||
            call_.tokens_before(b_) + map_.tokens > longest_on_registers;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
-    return {call_.batch, at_, map_, call_.log_probs, gaps};
+    return {from_, at_, map_, gaps};
   }
   bool valid() const noexcept {
     response_reader all = reader();
@@ -44,6 +43,7 @@ class simd_walk {
     else return false;
   }
 
+  simd_call const& from_;
   checked_call<float> const& call_;
   index_t b_;
   response_place at_;
@@ -59,23 +59,22 @@ class simd_response : simd_walk {
   static constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
 
  public:
-  simd_response(task<float, Region> const& t, index_t b, std::vector<float>& scratch) noexcept
-      : simd_walk(t, b), task_(t), scratch_(scratch) {}
+  /// Response b of `t`, of which `from` holds what does not depend on the region.
+  simd_response(task<float, Region> const& t, simd_call const& from, index_t b, std::vector<float>& scratch) noexcept
+      : simd_walk(from, b), task_(t), scratch_(scratch) {}
 
-  response_outcome run() {
-    if (is_for_seq()) return run_as_seq();
-    response_count n;
-    n.tokens = map_.tokens;
-    response_outcome outcome = open_outcome(task_, b_, n);
-    if (!summarize()) return run_as_seq();
-    bool const good = task_.reports ? decide<with_report::yes>(outcome.report)
-                                    : decide<with_report::no>(outcome.report);
-    return good ? outcome : run_as_seq();
+  /// Adds what the response adds to the outcome of those before.
+  void run(response_outcome& into) {
+    if (is_for_seq() || !summarize()) return run_as_seq(into);
+    batch_counts const n = task_.counts(b_, map_.tokens);
+    bool const good = task_.reports ? decide<with_report::yes>(n, into.report)
+                                    : decide<with_report::no>(n, into.report);
+    if (!good) run_as_seq(into);
   }
 
  private:
   /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
-  response_outcome run_as_seq() { return seq_response<float, Region>(task_, b_, scratch_).run(); }
+  void run_as_seq(response_outcome& into) { into.add(seq_response<float, Region>(task_, b_, scratch_).run()); }
 
   /// True if D is measured from lists on registers, where they are checked too.
   bool reads_lists_here() const noexcept {
@@ -154,13 +153,13 @@ class simd_response : simd_walk {
   /// The writer of the outputs. Scaled by more than 1, a loss may overflow that is not seen in the sum: it is watched.
   response_writer writer_for(with_report report) const noexcept {
     bool const watched = report == with_report::yes && task_.scale(whole_.length) > 1.0F;
-    return {task_.out, at_, {.watch_losses = watched, .past_caches = out_of_cache()}};
+    return {from_, at_, {.watch_losses = watched, .past_caches = out_of_cache()}};
   }
 
   /// Decides and writes every token. False if `seq` must run the response: its input, or its loss, is not what
   /// registers handle.
   template <with_report Report>
-  bool decide(cppo::report& report) {
+  bool decide(batch_counts const& n, cppo::report& report) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     simd_reporter reporter(carry.count + 1, task_.schedule_length(whole_.length));
     response_summary const whole = whole_;
@@ -171,14 +170,14 @@ class simd_response : simd_walk {
     if (known_ != nullptr || reads_lists_here()) all.leave_lists();
     token_chunk chunk;
     token_lanes in;
+    simd_counts counts;
     while (all.next(chunk, in)) {
       if (!take_divergences(chunk, in, all)) return false;
       chunk_outputs const out = writer.begin(chunk);
-      std::uint64_t kept[chunk_size / 64] = {};
-      if (reports(Report) && all.rank() > 0) reporter.begin_chunk();
-      simd_counts counts;
-      index_t const first = carry.count + all.rank() + 1;
       chunk_outputs to = outputs_of_groups(out, gates);
+      std::uint64_t kept[chunk_size / 64] = {};
+      if (reports(Report) && all.rank() > 0) reporter.begin_chunk(gates);
+      index_t const first = carry.count + all.rank() + 1;
       int k = 0;
       for (int const count = chunk.count; k + group_size <= count; k += group_size, to.advance()) {
         if (out.far) fetch_ahead(in, k);
@@ -187,10 +186,10 @@ class simd_response : simd_walk {
       }
       decide_rest<Report>(in, k, chunk.count - k, first + k, with, counts, reporter, to, kept);
       writer.end(chunk, out, kept, gates, reports(Report) ? &counts.tokens : nullptr);
-      if constexpr (reports(Report)) reporter.end_chunk(counts, kept, chunk.count, report);
+      if constexpr (reports(Report)) reporter.end_chunk(kept, chunk.count);
     }
-    if (can_stream && out_of_cache()) end_streaming();
-    return all.valid() && with.input.within(task_.log_probs) && finish<Report>(reporter, writer, report);
+    if (!all.valid() || !with.input.within(task_.log_probs)) return false;
+    return finish<Report>(n, counts, reporter, writer, report);
   }
   /// What the tokens are decided with, before the first of them.
   CPPO_ALWAYS_INLINE auto begin(prefix_sums const& carry, response_summary const& whole) const noexcept {
@@ -201,13 +200,16 @@ class simd_response : simd_walk {
         simd_prefix(carry, static_cast<float>(region.budget_slack()), whole.delta_b),
         V(task_.scale(whole.length)), &whole};
   }
-  /// Ends the report, if there is one. False if the plain definition must count what is not finite.
+  /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.
   template <with_report Report>
-  bool finish(simd_reporter& reporter, response_writer const& writer, cppo::report& report) const noexcept {
-    if constexpr (reports(Report)) {
-      reporter.template finish<Region>(report, whole_.delta_b, task_.share_of(whole_.length));
-      return writer.finite_losses() && is_finite(report.sum_loss);
+  bool finish(batch_counts const& n, simd_counts const& counts, simd_reporter& reporter, response_writer const& writer,
+              cppo::report& report) const noexcept {
+    if (can_stream && out_of_cache()) end_streaming();
+    if (!writer.finite_losses()) return false;
+    if (reports(Report) && n.tokens > 0) {
+      return reporter.finish<Region>(report, counts, n, whole_.delta_b, task_.share_of(whole_.length));
     }
+    report.counts = report.counts + n;
     return true;
   }
 

@@ -63,11 +63,37 @@ struct order_pair {
   float first, second;
 };
 
+/// Order statistics r and r + 1 of x[0 .. n), for r + 1 < n and few values: each is compared with each, which no branch
+/// depends on. Loads up to `simd_size` - 1 floats past the end.
+inline order_pair neighbours_of_few(float const* x, index_t n, index_t r) noexcept {
+  using V = simd_lane;
+  V const none(std::numeric_limits<float>::lowest());
+  V first = none, second = none;  // the largest value that has at most r below it, or r + 1
+  for (index_t k = 0; k < n; k += simd_size) {
+    V const v = V::from_raw(simd_ops::load(x + k));
+    V below(0);
+    for (index_t j = 0; j < n; ++j) below = below + only(V(x[j]) < v, V(1));
+    auto const there = position<V>(k + 1).before() < V(static_cast<float>(n));
+    first = max(first, select(there & (below <= V(static_cast<float>(r))), v, none));
+    second = max(second, select(there & (below <= V(static_cast<float>(r + 1))), v, none));
+  }
+  alignas(64) float a[simd_size], b[simd_size];
+  simd_ops::save(a, first.raw());
+  simd_ops::save(b, second.raw());
+  return {*std::max_element(a, a + simd_size), *std::max_element(b, b + simd_size)};
+}
+
+/// The same for any number of values; reorders x.
+inline order_pair by_division(float* x, index_t n, index_t r) noexcept {
+  std::nth_element(x, x + r, x + n);
+  return {x[r], *std::min_element(x + r + 1, x + n)};
+}
+
 /// Order statistics r and r + 1 of x[0 .. n), all in (low, high], 0 <= r, r + 1 < n; reorders x, and loads up to 63
 /// floats past the end. Counts against eight values at a time and keeps what lies between two, before it selects.
 inline order_pair neighbours(float* x, index_t n, index_t r, float low, float high) noexcept {
   constexpr int pivots = 8;
-  while (n > 64) {
+  while (n > selection_word) {
     float bounds[pivots + 2];
     // elsewhere: written one past its end: AddressSanitizer sees that, and the killers are built without it
     index_t counts[pivots + 2] = {};
@@ -83,15 +109,14 @@ inline order_pair neighbours(float* x, index_t n, index_t r, float low, float hi
     int from = pivots, to = 1;
     while (counts[from] > r) --from;
     while (counts[to] <= r + 1) ++to;
-    if (counts[to] - counts[from] > n / 2) break;
+    if (counts[to] - counts[from] > n / 2) return by_division(x, n, r);
     keep_between(x, n, bounds[from], bounds[to], x);
     n = counts[to] - counts[from];
     r -= counts[from];
     low = bounds[from];
     high = bounds[to];
   }
-  std::nth_element(x, x + r, x + n);
-  return {x[r], *std::min_element(x + r + 1, x + n)};
+  return neighbours_of_few(x, n, r);
 }
 
 /// clamp(scale times the q-quantile of x[0 .. n), low, high), as `cppo::quantile` defines it, for |x| <= 1000; up to 63
@@ -119,7 +144,12 @@ inline double simd_clamped_quantile(float const* x, index_t n, float* work, doub
   });
   if (last < at_low) return low;
   if (r >= below_high) return high;
-  if (last == r || r < at_low || last >= below_high) return exactly();  // the two lie on both sides of a bound
+  if (last == r) return exactly();
+  if (r < at_low || last >= below_high) {  // the two lie on both sides of a bound
+    if (n > selection_word) return exactly();
+    auto const [a, b] = neighbours_of_few(x, n, r);
+    return clamped(place.between(static_cast<double>(a), static_cast<double>(b)));
+  }
   keep_between(x, n, least, most, work);
   auto const [a, b] = neighbours(work, below_high - at_low, r - at_low, least, most);
   return clamped(place.between(static_cast<double>(a), static_cast<double>(b)));

@@ -22,7 +22,9 @@ CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_
   if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, binary);
   int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
   std::uint64_t bits = 0;
-  for (int k = 0; k < n; ++k) {
+  int k = 0;
+  if (bytes) bits = eights_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, n, binary), k = n & ~7;
+  for (; k < n; ++k) {
     std::uint8_t const active = load_mask(m.data, m.type, base + (i + k) * m.token_stride);
     binary = binary && active < 2;
     bits |= std::uint64_t{active != 0} << k;
@@ -106,16 +108,21 @@ class chunk_cursor {
         end_(map.end),
         run_(map.in_one_run()) {}
 
+  /// True if the tokens lie one after the other.
+  bool in_one_run() const noexcept { return run_; }
+  /// Fills the next chunk if they do; false at the end.
+  CPPO_ALWAYS_INLINE bool next_of_run(token_chunk& out) noexcept {
+    out.consecutive = true;
+    out.first = at_;
+    out.count = static_cast<int>(end_ - at_ < chunk_size ? end_ - at_ : index_t{chunk_size});
+    at_ += out.count;
+    return out.count > 0;
+  }
   /// Fills the next chunk; false at the end. gap(slot, n): n slots that hold no token are passed over.
   template <class Gap>
   CPPO_ALWAYS_INLINE bool next(token_chunk& out, Gap const& gap) noexcept {
-    out.consecutive = run_;
-    if (run_) {
-      out.first = at_;
-      out.count = static_cast<int>(end_ - at_ < chunk_size ? end_ - at_ : index_t{chunk_size});
-      at_ += out.count;
-      return out.count > 0;
-    }
+    if (run_) return next_of_run(out);
+    out.consecutive = false;
     out.clear();
     while (at_ < end_ && out.count < chunk_size) {
       bool binary = true;
@@ -214,14 +221,17 @@ inline void scatter(response_column const& c, token_chunk const& chunk, float co
   }
 }
 
+/// Writes n masks, given as bits, as bytes.
+inline void write_bits(std::uint8_t* out, std::uint64_t const* kept, int n) noexcept {
+  for (int k = 0; k < n; k += 64) bits_to_bytes(out + k, kept[k / 64], n - k < 64 ? n - k : 64);
+}
+
 /// The same for a mask given as bits, 64 tokens a word; for dense bytes.
 inline void scatter_bits(response_column const& c, token_chunk const& chunk, std::uint64_t const* kept) noexcept {
   if (!c.source->lent()) return;
   auto const at = [kept](int k) { return kept[k / 64] >> (k % 64) & 1U; };
   if (c.dense_bytes && chunk.consecutive) {
-    std::uint8_t* const out = c.bytes() + chunk.first;
-    for (int k = 0; k < chunk.count; k += 64)
-      bits_to_bytes(out + k, kept[k / 64], chunk.count - k < 64 ? chunk.count - k : 64);
+    write_bits(c.bytes() + chunk.first, kept, chunk.count);
   } else if (c.dense_bytes) {
     int k = 0;
     chunk.each_word([&](index_t slot, std::uint64_t places) {

@@ -43,8 +43,7 @@ inline constexpr bool knows_divergences = needs_divergences<Region> || !measured
 inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copies<group_size>& to) noexcept {
   auto const copy = [k, live](float const* from, float* out, float pad) -> float const* {
     if (from == nullptr) return nullptr;
-    for (int j = 0; j < group_size; ++j) out[j] = pad;
-    std::memcpy(out, from + k, static_cast<std::size_t>(live) * sizeof(float));
+    copy_padded(out, from + k, live, group_size, pad);
     return out;
   };
   return {copy(in.pi, to.pi, -1.0F),
