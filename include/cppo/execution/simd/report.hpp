@@ -165,13 +165,7 @@ class simd_reporter {
     int const at = u * simd_size % lane_sums<float>::width;
     ops::save(s.partial + at, (V::from_raw(ops::load(s.partial + at)) + x).raw());
   }
-  static double largest(V x) noexcept {
-    alignas(64) float a[simd_size];
-    ops::save(a, x.raw());
-    float m = a[0];
-    for (float y : a) m = y > m ? y : m;
-    return static_cast<double>(m);
-  }
+  static double largest(V x) noexcept { return static_cast<double>(largest_lane(x)); }
 
   report_sums<float> sums_;
   simd_counts counts_;
