@@ -1,6 +1,6 @@
 /// @file
-/// What differs between compilers and targets, and nothing else. Other compiler `#ifdef`s stand only in
-/// execution/simd/registers.hpp, intrinsics.hpp and bits.hpp, and where a device's own instructions are used.
+/// What differs between compilers and targets, and nothing else. Other compiler `#ifdef`s stand only in execution/simd/
+/// (registers, intrinsics, bits, elements and grid), and where a device's own instructions are used.
 #pragma once
 
 #include <cppo/macros_off.inc>

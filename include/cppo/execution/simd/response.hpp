@@ -25,8 +25,14 @@ class simd_walk {
  protected:
   /// True if registers cannot run the response, whatever its input is. Calls that write a trace need not be fast.
   bool is_for_seq() const noexcept {
-    return call_.wants_trace() || call_.positions == position_convention::padded_column ||
-           rejected_elsewhere(call_, b_) || !map_.sound || call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+    bool const scattered = call_.positions == position_convention::padded_column && !map_.in_one_run();
+    return call_.wants_trace() || scattered || rejected_elsewhere(call_, b_) || !map_.sound ||
+           first_position() - 1 + map_.tokens > longest_on_registers;
+  }
+  /// The position of the first token.
+  index_t first_position() const noexcept {
+    bool const by_column = call_.positions == position_convention::padded_column;
+    return (by_column ? map_.first : call_.tokens_before(b_)) + 1;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
     return {call_.batch, at_, map_, call_.log_probs, gaps};
@@ -152,7 +158,7 @@ class simd_response : simd_walk {
     constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const length = task_.schedule_length(whole_.length);
-    simd_reporter reporter(carry.count + 1, length);
+    simd_reporter reporter(first_position(), length);
     auto weigh = schedule_for(task_.region.weight(), length);
     response_summary const whole = whole_;
     deciding<Region, decltype(weigh)> with{task_.region, task_.objective, weigh,
@@ -169,7 +175,7 @@ class simd_response : simd_walk {
       std::uint64_t kept[chunk_size / 64] = {};
       if constexpr (reports) if (all.rank() > 0) reporter.begin_chunk();
       simd_counts counts;
-      decide_chunk<Report>(in, carry.count + all.rank() + 1, chunk.count, with, counts, reporter, out, kept);
+      decide_chunk<Report>(in, first_position() + all.rank(), chunk.count, with, counts, reporter, out, kept);
       writer.end(chunk, out, kept, gates, reports ? &counts.tokens : nullptr);
       if constexpr (reports) reporter.end_chunk(counts, kept, chunk.count, diagnostics);
     }
