@@ -48,7 +48,8 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 # First word of a header, or name: the files that may use it.
 THIRD_PARTY = {
     "xsimd": ["execution/simd/*.hpp"],
-    "immintrin": ["execution/simd/intrinsics.hpp", "execution/simd/bits.hpp"],
+    "immintrin": ["execution/simd/intrinsics.hpp", "execution/simd/bits.hpp", "execution/simd/elements.hpp",
+                  "execution/simd/grid.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],

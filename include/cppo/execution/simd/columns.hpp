@@ -12,15 +12,28 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// True if n numbers are finite.
 inline bool finite(float const* x, int n) noexcept {
-  bool good = true;
-  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]);
+  simd_ops::ints sizes(std::int32_t{0});  // as bits: no NaN is less than infinity
+  int k = 0;
+  for (; k + simd_size <= n; k += simd_size)
+    sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(x, k)).raw()));
+  bool good = simd_ops::every_at_most(sizes, 0x7f7fffff);
+  for (; k < n; ++k) good = good && is_finite(x[k]);
   return good;
 }
 /// True if n numbers are finite and none is below 0.
 inline bool finite_and_not_below_0(float const* x, int n) noexcept {
-  bool good = true;
-  for (int k = 0; k < n; ++k) good = good && is_finite(x[k]) && !(x[k] < 0.0F);
-  return good;
+  simd_lane::mask below = simd_lane(0) < simd_lane(0);
+  int k = 0;
+  for (; k + simd_size <= n; k += simd_size) below = below | (lanes_at(x, k) < simd_lane(0));
+  bool good = !simd_ops::any(below.raw());
+  for (; k < n; ++k) good = good && !(x[k] < 0.0F);
+  return good && finite(x, n);
+}
+/// Writes n products, each rounded.
+inline void multiply(float const* x, float const* y, float* out, int n) noexcept {
+  int k = 0;
+  for (; k + simd_size <= n; k += simd_size) put_lanes(out, k, lanes_at(x, k) * lanes_at(y, k));
+  for (; k < n; ++k) out[k] = rounded_product(x[k], y[k]);
 }
 
 /// Where a response lies.
@@ -154,8 +167,8 @@ class response_writer {
   }
   [[gnu::noinline]] void end_columns(token_chunk const& chunk, chunk_outputs const& out, std::uint64_t const* kept,
                                      gate_kind gates, token_counts<index_t>* n) noexcept {
-    for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; ++k)
-      out.gate[k] = (kept[k / 64] >> (k % 64) & 1U) != 0 ? 1.0F : 0.0F;
+    for (int k = 0; gates == gate_kind::hard && out.gate != nullptr && k < chunk.count; k += 64)
+      bits_to_elements(out.gate + k, element_type::f32, kept[k / 64], chunk.count - k < 64 ? chunk.count - k : 64);
     if (watched_) finite_losses_ = finite_losses_ && finite(out.loss, chunk.count);
     end_column(column_of(sink::loss), chunk, out.loss, loss_copy_, n);
     end_column(column_of(sink::gradient), chunk, out.gradient, gradient_copy_, n);
@@ -165,7 +178,7 @@ class response_writer {
   response_column column_of(sink s) const noexcept { return at_.column_of(outputs_[static_cast<int>(s)]); }
   /// True if the slots between tokens are written together with the tokens.
   static bool zeros_between(sink s, response_column const& out) noexcept {
-    return s == sink::mask ? out.dense_bytes : out.dense_floats;
+    return s == sink::mask ? out.dense : out.dense_floats || out.dense_halves;
   }
   static void end_column(response_column const& c, token_chunk const& chunk, float const* values, float const* copy,
                          token_counts<index_t>* n) noexcept {
@@ -231,8 +244,7 @@ class response_reader {
     if (in.weighted_advantage == nullptr) {
       in.weighted_advantage = in.advantage;
     } else {
-      for (int k = 0; k < chunk.count; ++k)
-        copies_.weighted_advantage[k] = rounded_product(in.advantage[k], in.weighted_advantage[k]);
+      multiply(in.advantage, in.weighted_advantage, copies_.weighted_advantage, chunk.count);
       in.weighted_advantage = copies_.weighted_advantage;
     }
     return true;

@@ -68,7 +68,7 @@ class token_group {
     prefix_values seen;
     V::mask fits[group_registers];
     each([&](int u) CPPO_INLINE_LAMBDA { weigh(u, in, counts, reporter); });
-    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, live_, fits, seen);
+    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
     else if constexpr (scans_prefix<Region>) with_.prefix.advance(in.z, in.allowance, fits);
     each([&](int u) CPPO_INLINE_LAMBDA {
       if constexpr (scans_prefix<Region>) t_[u].set_within_prefix_budget(fits[u]);
@@ -108,7 +108,7 @@ class token_group {
     V const weight = with_.weigh(p);
     t_[u].set_weight(p, *with_.whole, weight);
     V const z = there(u, t_[u].weighted_divergence());
-    to.weight[u] = weight;
+    to.weight[u] = there(u, weight);
     to.z[u] = z;
     to.allowance[u] = there(u, weight * V(with_.whole->delta_b));
     surrogate_product<V> const product =
@@ -130,35 +130,34 @@ class token_group {
   CPPO_ALWAYS_INLINE void keep(int u, prefix_values const& seen, chunk_outputs const& out,
                                simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
-    if constexpr (reads_prefix<Region>) {
-      t_[u].set_prefix(lanes_at(seen.drift, lane), lanes_at(seen.weight, lane), lanes_at(seen.allowance, lane));
-    }
-    auto const kept = with_.region.keeps(t_[u]);
+    token<V> t = t_[u];  // a copy: of the prefix, what nobody asks for is not computed
+    if constexpr (reads_prefix<Region>) t.set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
+    auto const kept = with_.region.keeps(t);
     keeps_[u] = kept;
     surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
     V gate(0);
     surrogate_terms<V> terms;
-    if constexpr (soft) gate = with_.region.gate_value(t_[u], kept);
-    if constexpr (soft) terms = with_.objective.terms(t_[u], product, gate, with_.scale);
-    else terms = with_.objective.terms(t_[u], product, kept, with_.scale);
+    if constexpr (soft) gate = with_.region.gate_value(t, kept);
+    if constexpr (soft) terms = with_.objective.terms(t, product, gate, with_.scale);
+    else terms = with_.objective.terms(t, product, kept, with_.scale);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
-      mark(u, kept);
+      mark(u, t, kept);
     }
   }
   /// What the report counts of the tokens of a register.
   template <class Kept>
-  CPPO_ALWAYS_INLINE void mark(int u, Kept const& kept) noexcept {
-    with_.region.each_decision(t_[u], kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
+  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Kept const& kept) noexcept {
+    with_.region.each_decision(t, kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
       marks_.decided[static_cast<int>(d)][u] = m;
     });
     marks_.not_teaching[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
-    marks_.toward_rollout[u] = t_[u].moves_toward_rollout();
-    marks_.negative[u] = signs(t_[u].advantage());
+    marks_.toward_rollout[u] = t.moves_toward_rollout();
+    marks_.negative[u] = signs(t.advantage());
   }
 
   Deciding& with_;

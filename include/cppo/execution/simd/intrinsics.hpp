@@ -167,6 +167,21 @@ CPPO_ALWAYS_INLINE std::int32_t last_lane(simd_ops::ints x) noexcept {
   return a[simd_size - 1];
 }
 
+/// Lane `simd_size - 1` in every lane.
+template <class Ints>
+CPPO_ALWAYS_INLINE Ints in_every_lane_the_last(Ints x) noexcept {
+#if defined(__AVX512F__)
+  if constexpr (simd_size == 16) return Ints(_mm512_permutexvar_epi32(_mm512_set1_epi32(15), x.data));
+#endif
+#if defined(__AVX2__)
+  if constexpr (simd_size == 8) return Ints(_mm256_permutevar8x32_epi32(x.data, _mm256_set1_epi32(7)));
+#endif
+#if defined(__SSE2__)
+  if constexpr (simd_size == 4) return Ints(_mm_shuffle_epi32(x.data, 0xff));
+#endif
+  return Ints(last_lane(x));
+}
+
 /// Sum of the lanes; no overflow on the way.
 template <class Ints>
 CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {
@@ -207,6 +222,15 @@ CPPO_ALWAYS_INLINE double tree_sum(float const* x) noexcept {
   }
   return (t[0] + t[2]) + (t[1] + t[3]);
 #endif
+}
+
+/// The largest lane.
+inline float largest_lane(simd_lane x) noexcept {
+  alignas(64) float a[simd_size];
+  simd_ops::save(a, x.raw());
+  float m = a[0];
+  for (float y : a) m = y > m ? y : m;
+  return m;
 }
 
 /// True if a register can be written past the caches. Only a register as wide as a cache line can: a part of a line

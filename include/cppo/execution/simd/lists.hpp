@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/batch.hpp>
+#include <cppo/execution/simd/elements.hpp>
 #include <cppo/execution/simd/list_rows.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -119,7 +120,8 @@ class list_reader {
   CPPO_ALWAYS_INLINE float const* numbers(list_array const& a, index_t slot, float* copy) const noexcept {
     index_t const first = (first_row_ + slot) * a.down;
     if (a.has_rows_of(element_type::f32)) return static_cast<float const*>(a.data) + first;
-    for (int j = 0; j < k_; ++j) copy[j] = load<float>(a.data, a.type, first + j * a.across);
+    if (is_half_type(a.type) && a.across == 1) widen(copy, element_place(a.data, a.type, first), a.type, k_);
+    else for (int j = 0; j < k_; ++j) copy[j] = load<float>(a.data, a.type, first + j * a.across);
     return copy;
   }
   /// True if all k numbers are in range, those of empty entries too.

@@ -54,7 +54,7 @@ struct simd_call {
 
   explicit simd_call(checked_call<float> const& t) noexcept
       : call(t), plain(t),
-        never_on_registers(t.wants_trace() || t.positions == position_convention::padded_column) {}
+        never_on_registers(t.wants_trace()) {}
 };
 
 }}}  // namespace cppo::detail

@@ -152,13 +152,7 @@ class simd_reporter {
     positions_.add_to(r);
     return true;
   }
-  static double largest(V x) noexcept {
-    alignas(64) float a[simd_size];
-    ops::save(a, x.raw());
-    float m = a[0];
-    for (float y : a) m = y > m ? y : m;
-    return static_cast<double>(m);
-  }
+  static double largest(V x) noexcept { return static_cast<double>(largest_lane(x)); }
 
   simd_sums sums_;
   simd_positions positions_;

@@ -26,8 +26,14 @@ class simd_walk {
  protected:
   /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
-    return from_.never_on_registers || rejected_elsewhere(call_, b_) || !map_.binary ||
-           call_.tokens_before(b_) + map_.tokens > longest_on_registers;
+    bool const scattered = call_.positions == position_convention::padded_column && !map_.in_one_run();
+    return from_.never_on_registers || scattered || rejected_elsewhere(call_, b_) || !map_.binary ||
+           first_position() - 1 + map_.tokens > longest_on_registers;
+  }
+  /// The position of the first token.
+  index_t first_position() const noexcept {
+    bool const by_column = call_.positions == position_convention::padded_column;
+    return (by_column ? map_.first : call_.tokens_before(b_)) + 1;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
     return {from_, at_, map_, gaps};
@@ -161,7 +167,7 @@ class simd_response : simd_walk {
   template <with_report Report>
   bool decide(batch_counts const& n, cppo::report& report) {
     prefix_sums const carry = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
-    simd_reporter reporter(carry.count + 1, task_.schedule_length(whole_.length));
+    simd_reporter reporter(first_position(), task_.schedule_length(whole_.length));
     response_summary const whole = whole_;
     auto with = begin(carry, whole);
     response_writer writer = writer_for(Report);
@@ -171,13 +177,14 @@ class simd_response : simd_walk {
     token_chunk chunk;
     token_lanes in;
     simd_counts counts;
+    std::uint64_t kept[chunk_size / 64];
     while (all.next(chunk, in)) {
       if (!take_divergences(chunk, in, all)) return false;
       chunk_outputs const out = writer.begin(chunk);
       chunk_outputs to = outputs_of_groups(out, gates);
-      std::uint64_t kept[chunk_size / 64] = {};
+      for (std::uint64_t& word : kept) word = 0;
       if (reports(Report) && all.rank() > 0) reporter.begin_chunk(gates);
-      index_t const first = carry.count + all.rank() + 1;
+      index_t const first = first_position() + all.rank();
       int k = 0;
       for (int const count = chunk.count; k + group_size <= count; k += group_size, to.advance()) {
         if (out.far) fetch_ahead(in, k);
@@ -188,8 +195,7 @@ class simd_response : simd_walk {
       writer.end(chunk, out, kept, gates, reports(Report) ? &counts.tokens : nullptr);
       if constexpr (reports(Report)) reporter.end_chunk(kept, chunk.count);
     }
-    if (!all.valid() || !with.input.within(task_.log_probs)) return false;
-    return finish<Report>(n, counts, reporter, writer, report);
+    return all.valid() && with.input.within(task_.log_probs) && finish<Report>(n, counts, reporter, writer, report);
   }
   /// What the tokens are decided with, before the first of them.
   CPPO_ALWAYS_INLINE auto begin(prefix_sums const& carry, response_summary const& whole) const noexcept {

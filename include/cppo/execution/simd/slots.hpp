@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/call/host_executor.hpp>
-#include <cppo/execution/simd/bits.hpp>
+#include <cppo/execution/simd/token_map.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -14,52 +14,6 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 inline constexpr int chunk_size = static_cast<int>(sum_chunk);
 /// The room for a chunk, since registers are written whole.
 inline constexpr int chunk_room = chunk_size + 64;
-
-/// 64 slots of a response mask from slot i as bits; `binary` becomes false where a value is neither 0 nor 1.
-CPPO_ALWAYS_INLINE std::uint64_t mask_word(column const& m, index_t base, index_t i, index_t end,
-                                           bool& binary) noexcept {
-  bool const bytes = size_of(m.type) == 1 && m.token_stride == 1;  // equivalent: the same bits, one by one
-  if (bytes && end - i >= 64) return bytes_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, binary);
-  int const n = end - i < 64 ? static_cast<int>(end - i) : 64;
-  std::uint64_t bits = 0;
-  int k = 0;
-  if (bytes) bits = eights_to_bits(static_cast<std::uint8_t const*>(m.data) + base + i, n, binary), k = n & ~7;
-  for (; k < n; ++k) {
-    std::uint8_t const active = load_mask(m.data, m.type, base + (i + k) * m.token_stride);
-    binary = binary && active < 2;
-    bits |= std::uint64_t{active != 0} << k;
-  }
-  return bits;
-}
-
-/// Where the tokens of a response are.
-struct token_map {
-  index_t tokens = 0;
-  index_t first = 0;    ///< slot of the first one
-  index_t end = 0;      ///< slot past the last one
-  bool binary = true;   ///< the mask holds 0 and 1 only
-
-  /// True if no excluded slot lies between tokens.
-  bool in_one_run() const noexcept { return end - first == tokens; }
-};
-
-inline token_map map_tokens(column const& mask, layout const& l, index_t b) noexcept {
-  index_t const slots = l.slots(b);
-  token_map map;
-  if (!mask.lent()) {
-    map.tokens = map.end = slots;
-    return map;
-  }
-  index_t const base = mask.offset(l, b, 0);
-  for (index_t i = 0; i < slots; i += 64) {
-    std::uint64_t const bits = mask_word(mask, base, i, slots, map.binary);
-    if (bits == 0) continue;
-    if (map.tokens == 0) map.first = i + std::countr_zero(bits);
-    map.end = i + 64 - std::countl_zero(bits);
-    map.tokens += std::popcount(bits);
-  }
-  return map;
-}
 
 /// The slots of up to 256 consecutive tokens: one run, or up to 64 slots at a time.
 class token_chunk {
@@ -153,20 +107,28 @@ struct response_column {
   column const* source = nullptr;
   index_t base = 0;          ///< element of slot 0
   index_t slots = 0;         ///< of the response
-  bool dense_floats = false; ///< lent floats, one after the other
-  bool dense_bytes = false;  ///< lent bytes, one after the other
+  bool dense = false;        ///< lent one after the other
+  bool dense_floats = false; ///< the same, and floats
+  bool dense_halves = false; ///< the same, and of a half type
 
   response_column(column const& c, index_t b, index_t first, index_t n) noexcept : source(&c), slots(n) {
     base = b * c.response_stride + first * c.token_stride;
     if (c.token_stride != 1) return;  // what was not lent has none
+    dense = true;
     dense_floats = c.type == element_type::f32;  // equivalent: the same numbers, one by one
-    dense_bytes = c.type == element_type::u8 || c.type == element_type::boolean;
+    dense_halves = is_half_type(c.type);         // equivalent: the same numbers, one by one
   }
   float* floats() const noexcept { return const_cast<float*>(static_cast<float const*>(source->data)) + base; }
-  std::uint8_t* bytes() const noexcept {
-    return const_cast<std::uint8_t*>(static_cast<std::uint8_t const*>(source->data)) + base;
+  /// Where the element of a slot is, if they are dense.
+  void* place(index_t slot) const noexcept {
+    return element_place(const_cast<void*>(source->data), source->type, base + slot);
   }
 };
+
+/// Up to 64 slots from `slot` of a half type as floats.
+inline void widen_word(response_column const& c, index_t slot, float* out) noexcept {
+  widen(out, c.place(slot), c.source->type, c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
+}
 
 /// The values of a chunk's tokens, copied together.
 inline float const* gather_copy(response_column const& c, token_chunk const& chunk, float* copy) noexcept {
@@ -176,6 +138,16 @@ inline float const* gather_copy(response_column const& c, token_chunk const& chu
       float const* const x = c.floats() + slot;
       if (slot + 64 <= c.slots) compress(out, x, bits);
       else for (int n = 0; bits != 0; bits &= bits - 1) out[n++] = x[std::countr_zero(bits)];
+      out += std::popcount(bits);
+    });
+  } else if (c.dense_halves && chunk.consecutive) {
+    widen(copy, c.place(chunk.first), c.source->type, chunk.count);
+  } else if (c.dense_halves) {
+    float* out = copy;
+    chunk.each_word([&](index_t slot, std::uint64_t bits) {
+      alignas(64) float word[64] = {};
+      widen_word(c, slot, word);
+      compress(out, word, bits);
       out += std::popcount(bits);
     });
   } else if (c.source->token_stride == 0) {
@@ -196,7 +168,8 @@ CPPO_ALWAYS_INLINE float const* gather(response_column const& c, token_chunk con
   return c.source->lent() ? gather_copy(c, chunk, copy) : nullptr;
 }
 
-/// Writes the values of a chunk's tokens; where they are dense floats, +0 to the other slots of their words too.
+/// Writes the values of a chunk's tokens; where they are dense floats or halves, +0 to the other slots of their words
+/// too.
 inline void scatter(response_column const& c, token_chunk const& chunk, float const* values) noexcept {
   if (!c.source->lent()) return;
   if (c.dense_floats && chunk.consecutive) {
@@ -213,6 +186,15 @@ inline void scatter(response_column const& c, token_chunk const& chunk, float co
       }
       values += std::popcount(bits);
     });
+  } else if (c.dense_halves && chunk.consecutive) {
+    narrow(c.place(chunk.first), values, c.source->type, chunk.count);
+  } else if (c.dense_halves) {
+    chunk.each_word([&](index_t slot, std::uint64_t bits) {
+      alignas(64) float word[64];
+      expand(word, values, bits);
+      narrow(c.place(slot), word, c.source->type, c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
+      values += std::popcount(bits);
+    });
   } else {
     void* const data = const_cast<void*>(c.source->data);
     chunk.each([&](int k, index_t slot) {
@@ -226,19 +208,21 @@ inline void write_bits(std::uint8_t* out, std::uint64_t const* kept, int n) noex
   for (int k = 0; k < n; k += 64) bits_to_bytes(out + k, kept[k / 64], n - k < 64 ? n - k : 64);
 }
 
-/// The same for a mask given as bits, 64 tokens a word; for dense bytes.
+/// The same for a mask given as bits, 64 tokens a word; where it is dense, of any type.
 inline void scatter_bits(response_column const& c, token_chunk const& chunk, std::uint64_t const* kept) noexcept {
   if (!c.source->lent()) return;
   auto const at = [kept](int k) { return kept[k / 64] >> (k % 64) & 1U; };
-  if (c.dense_bytes && chunk.consecutive) {
-    write_bits(c.bytes() + chunk.first, kept, chunk.count);
-  } else if (c.dense_bytes) {
+  if (c.dense && chunk.consecutive) {
+    for (int k = 0; k < chunk.count; k += 64)
+      bits_to_elements(c.place(chunk.first + k), c.source->type, kept[k / 64],
+                       chunk.count - k < 64 ? chunk.count - k : 64);
+  } else if (c.dense) {
     int k = 0;
     chunk.each_word([&](index_t slot, std::uint64_t places) {
       std::uint64_t mine = kept[k / 64] >> (k % 64);
       if (k % 64 != 0 && k / 64 + 1 < chunk_size / 64) mine |= kept[k / 64 + 1] << (64 - k % 64);
-      bits_to_bytes(c.bytes() + slot, deposit(mine, places),
-                    c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
+      bits_to_elements(c.place(slot), c.source->type, deposit(mine, places),
+                       c.slots - slot < 64 ? static_cast<int>(c.slots - slot) : 64);
       k += std::popcount(places);
     });
   } else {
@@ -254,21 +238,24 @@ inline void count_stored(response_column const& c, token_chunk const& chunk, flo
                          token_counts<index_t>& n) noexcept {
   if (!c.source->lent() || !narrows<float>(c.source->type)) return;
   narrowing const as(c.source->type);
-  std::int32_t infinite = 0, zero = 0;
-  for (int k = 0; k < chunk.count; ++k) {
-    infinite += as.overflows(values[k]) ? 1 : 0;
-    zero += as.vanishes(values[k]) ? 1 : 0;
+  simd_lane const infinite(bits_as<float>(as.infinite)), zero(bits_as<float>(as.zero));
+  for (int k = 0; k < chunk.count; k += simd_size) {
+    simd_lane const x = abs(simd_lane::from_raw(simd_ops::load(values + k)));
+    int const left = chunk.count - k;
+    std::uint64_t const live = left < simd_size ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+    auto const overflows = (x >= infinite) & (x <= simd_lane(special<float>::largest));
+    auto const vanishes = (x <= zero) & (x != simd_lane(0));
+    n.stored_infinite += std::popcount(lane_bits(overflows) & live);
+    n.stored_zero += std::popcount(lane_bits(vanishes) & live);
   }
-  n.stored_infinite += infinite;
-  n.stored_zero += zero;
 }
 
 /// Writes +0 to slots [from, to).
 inline void write_zeros(response_column const& c, index_t from, index_t to) noexcept {
   if (!c.source->lent() || to <= from) return;
-  if (c.dense_floats) std::memset(c.floats() + from, 0, static_cast<std::size_t>(to - from) * sizeof(float));
-  else if (c.dense_bytes) std::memset(c.bytes() + from, 0, static_cast<std::size_t>(to - from));
-  else {
+  if (c.dense) {  // all bits of +0 are 0
+    std::memset(c.place(from), 0, static_cast<std::size_t>((to - from) * size_of(c.source->type)));
+  } else {
     void* const data = const_cast<void*>(c.source->data);
     for (index_t i = from; i < to; ++i) store(data, c.source->type, c.base + i * c.source->token_stride, 0.0F);
   }

@@ -32,12 +32,27 @@ class simd_statistics : public known_totals {
   /// Finds the largest divergence and the exact sum.
   void observe(response_summary& whole) const noexcept {
     float const* const d = scratch_.data();
-    float top = d[0];
-    for (index_t i = 0; i < n_; ++i) {
-      whole.divergence_sum = whole.divergence_sum + to_grid(d[i]);
-      top = d[i] > top ? d[i] : top;
+    constexpr index_t most = index_t{32} * simd_size;  // 32 bits hold the limbs of 64 divergences in a lane
+    simd_lane top(-divergence_limit);
+    index_t i = 0;
+    while (i + simd_size <= n_) {
+      simd_ops::ints high(std::int32_t{0}), low(std::int32_t{0});
+      for (index_t const end = i + most; i < end && i + simd_size <= n_; i += simd_size) {
+        simd_lane const x = simd_lane::from_raw(simd_ops::load(d + i));
+        simd_ops::ints up, rest;
+        simd_ops::to_grid(x.raw(), up, rest);
+        high = high + up;
+        low = low + rest;
+        top = max(x, top);
+      }
+      whole.divergence_sum = whole.divergence_sum + exact_sum{wide_sum(high), wide_sum(low)};
     }
-    if (n_ > 0) whole.max_divergence = static_cast<double>(top) + 0.0;  // never -0
+    float largest = largest_lane(top);
+    for (; i < n_; ++i) {
+      whole.divergence_sum = whole.divergence_sum + to_grid(d[i]);
+      largest = d[i] > largest ? d[i] : largest;
+    }
+    if (n_ > 0) whole.max_divergence = static_cast<double>(largest) + 0.0;  // never -0
   }
 
   /// Interpolated quantile.
