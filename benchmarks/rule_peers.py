@@ -136,11 +136,11 @@ def weight_of(tokens, rule):
     """w_t; position and length count valid tokens only. [Eq. 9]"""
     if rule.region == "cppo_no_weight":
         return tokens.valid.float()
-    position = tokens.valid.cumsum(dim=-1)
+    position = tokens.valid.cumsum(dim=-1, dtype=torch.float32)
     if rule.region == "cppo_shuffled":
-        return torch.where(tokens.valid, tokens.shuffled_weight[(position - 1).clamp(min=0)], 0.0)
-    last = (position[:, -1:] - 1).clamp(min=1)
-    return torch.where(tokens.valid, 1.0 - (1.0 - rule.w_min) * (position - 1) / last, 0.0)
+        return torch.where(tokens.valid, tokens.shuffled_weight[(position - 1.0).clamp(min=0.0).long()], 0.0)
+    last = (position[:, -1:] - 1.0).clamp(min=1.0)
+    return torch.where(tokens.valid, 1.0 - (1.0 - rule.w_min) * (position - 1.0) / last, 0.0)
 
 
 def budget_of(divergence, valid, rule):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures every named rule, beside the traffic of its inputs and beside rule_peers.py. One line of JSON for each row.
 
-    rule_rows.py --library PATH [--peers] [--no-compile] [--repeats N] [--seconds S] [--shape 64x1024] [--only WORDS]
+    rule_rows.py --library PATH [--peers] [--compile WORDS] [--repeats N] [--seconds S] [--shape 64x1024]
+                 [--only WORDS]
 """
 
 import argparse
@@ -194,7 +195,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--library", required=True)
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--compile", default="", help="under torch.compile too: cases with one of these words in their "
+                        "name, which is `RULE, hard float` and the like; `none` is in no name")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--shape", default="64x1024")
@@ -204,7 +206,7 @@ def main():
     rules, peers = Rules(arguments.library), None
     if arguments.peers:
         import rule_peers_rows  # needs PyTorch
-        peers = rule_peers_rows.Peers(arguments.no_compile)
+        peers = rule_peers_rows.Peers(arguments.compile.split(","))
     wanted = lambda name: any(word in name for word in arguments.only.split(","))
     print(json.dumps({"suite": "rule_names", **rules.names()}), flush=True)
     responses, width = map(int, arguments.shape.split("x"))
