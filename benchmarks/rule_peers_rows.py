@@ -29,7 +29,7 @@ def tokens_of(problem, element, shape):
 
 def same_numbers(got, want, loosely):
     got, want = got.reshape(-1).float(), want.float()
-    return (got - want).abs() <= (1e-2 if loosely else 1e-4) * want.abs() + 1e-12
+    return (got - want).abs() <= (1e-2 if loosely else 1e-3) * want.abs() + 1e-12
 
 
 class Peers:
