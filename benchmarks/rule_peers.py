@@ -187,8 +187,9 @@ def share(tokens, rule):
 
 
 def loss_of_share(tokens, kept, normalizer):
+    """Where tokens keep a share, the loss of it; that of a slot that is no token is 0."""
     if kept.dtype == torch.bool:
-        return surrogate(tokens.log_prob, tokens.rollout, tokens.advantage, tokens.valid & kept, normalizer)
+        return surrogate(tokens.log_prob, tokens.rollout, tokens.advantage, kept, normalizer)
     return surrogate(tokens.log_prob, tokens.rollout, tokens.advantage * kept, tokens.valid, normalizer)
 
 
@@ -197,6 +198,7 @@ def loss(tokens, rule, normalizer):
     tokens = as_float(tokens)
     with torch.no_grad():
         kept = share(tokens, rule)
+        kept = kept & tokens.valid if kept.dtype == torch.bool else kept
     return loss_of_share(tokens, kept, normalizer), kept
 
 
