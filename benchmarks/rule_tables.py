@@ -32,8 +32,8 @@ def other_masks(row, names):
 def rule_table(rows):
     table = Table("Every named rule", ["rule", "mask", "inputs", "cppo ns", "eager ns", "ratio", "compile ns", "ratio",
                                        "bytes", "twin ns", "% of twin", "bound by", "kept", "other masks"],
-                  "ns of processor time per token: gradient, mask and report of 64 responses of 1024 tokens. Bytes: what a "
-                  "token's inputs and outputs take. The twin is a loop that moves them and computes nothing.")
+                  "ns of processor time per token: gradient, mask and report of 64 responses of 1024 tokens. Bytes: "
+                  "what a token's inputs and outputs take. The twin is a loop that moves them and computes nothing.")
     for row in named(rows):
         for case in cases(row):
             kind, element = case.split()
