@@ -240,7 +240,8 @@ def packed_step(tokens, start, length, rule, normalizer, loss=packed_loss):
 
 
 def padded(tokens, lengths):
-    """Packed tokens as a padded batch, which costs memory and time for the padding."""
-    pad = lambda x: None if x is None else torch.nn.utils.rnn.pad_sequence(x.split(lengths), batch_first=True)
-    valid = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    return Tokens(*(pad(x) for x in tokens))._replace(valid=valid)
+    """Packed tokens as a padded batch, which costs memory and time for the padding; and the slot of each token."""
+    inside = torch.arange(int(lengths.max())) < lengths[:, None]
+    slots = inside.flatten().nonzero().squeeze(-1)
+    pad = lambda x: None if x is None else x.new_zeros(inside.numel()).index_copy_(0, slots, x).view(inside.shape)
+    return Tokens(*(pad(x) for x in tokens)), slots

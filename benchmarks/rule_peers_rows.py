@@ -109,9 +109,9 @@ class Peers:
             rule, found = rule_of(info), {}
 
             def as_padded(rule=rule, loss=rule_peers.loss):
-                batch = rule_peers.padded(tokens, lengths)
+                batch, slots = rule_peers.padded(tokens, length)
                 gradient, kept = rule_peers.step(batch, rule, problem.n, loss=loss)
-                return gradient[batch.valid], kept[batch.valid]
+                return gradient.flatten()[slots], kept.flatten()[slots]
 
             found[f"as padded {kind}"] = as_padded
             compiled = self.compiles(row, kind)

@@ -86,12 +86,9 @@ def padded_runs(case, rule):
     if case["layout"] == "padded":
         gradient, kept = rule_peers.step(each(tokens, lambda x: x.reshape(case["shape"])), rule, 1.0)
         return gradient.flatten(), kept.flatten() * tokens.valid
-    lengths = [n for n in case["lengths"] if n > 0]
-    batch = rule_peers.padded(tokens, lengths)
-    slots = batch.valid
-    holes = torch.nn.utils.rnn.pad_sequence(tokens.valid.split(lengths), batch_first=True)
-    gradient, kept = rule_peers.step(batch._replace(valid=holes), rule, 1.0)
-    return gradient[slots], kept[slots] * tokens.valid
+    batch, slots = rule_peers.padded(tokens, torch.tensor(case["lengths"]))
+    gradient, kept = rule_peers.step(batch, rule, 1.0)
+    return gradient.flatten()[slots], kept.flatten()[slots] * tokens.valid
 
 
 def packed_runs(case, rule):

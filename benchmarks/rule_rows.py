@@ -196,7 +196,7 @@ def main():
     parser.add_argument("--library", required=True)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--compile", default="", help="under torch.compile too: cases with one of these words in their "
-                        "name, which is `RULE, hard float` and the like; `none` is in no name")
+                        "name, which is `RULE, hard float` and the like; `nothing` is in no name")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--shape", default="64x1024")

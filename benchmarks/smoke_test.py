@@ -11,7 +11,7 @@ from pathlib import Path
 SUITES = {"build", "shapes", "variants", "lengths", "threads", "quantile", "memory", "instruction_sets"}
 TINY = "--sizes 4096 --tokens 4096 --lengths 64,1024 --one-round"
 TINY_TORCH = "--shapes 4x64 --packed 3 --no-compile --repeats 1 --seconds 0"
-TINY_RULES = "--shape 4x64 --packed 3 --compile none --repeats 1 --seconds 0"
+TINY_RULES = "--shape 4x64 --packed 3 --compile nothing --repeats 1 --seconds 0"
 # The divergences whose rows say what a gate and what bfloat16 costs.
 IN_ALL_FORMS = {"binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "k1", "k2", "k3", "precomputed"}
 FORMS = {"hard float", "soft float", "hard bfloat16", "soft bfloat16"}
