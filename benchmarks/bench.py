@@ -18,6 +18,7 @@ import bench_page
 import bench_tables
 import bench_targets
 import compile_cost
+import rule_tables
 
 HERE = Path(__file__).resolve().parent
 NEEDED = {"x86-64": "", "x86-64-v3": "avx2 bmi1 bmi2 f16c fma abm movbe",
@@ -87,6 +88,20 @@ def torch_rows(arguments, library, effort, notes):
     return []
 
 
+def rule_rows(arguments, isa, notes):
+    """Every named rule; with --peers beside PyTorch, which compiles for minutes."""
+    library = (arguments.rules or arguments.bin / "rules") / f"libcppo_rules_{isa}.so"
+    if not library.exists():
+        notes.append("The rows of every named rule are left out: their library is not built for this instruction set.")
+        return []
+    peers = arguments.peers and imports_torch(arguments.python_with_torch)
+    if arguments.peers and not peers:
+        notes.append("Every named rule is measured without its peers: `import torch` does not work here.")
+    python, more = (arguments.python_with_torch, ["--peers"]) if peers else (sys.executable, [])
+    command = [python, HERE / "rule_rows.py", "--library", library, "--repeats", "7", *more]
+    return stream(command + arguments.rule_arguments.split(), notes)
+
+
 def warnings(rows):
     busy = [row["cpu_share"] for row in rows if row.get("cpu_share", 1.0) < 0.9 and row["suite"] != "threads"]
     if busy:
@@ -109,6 +124,9 @@ def print_table(table):
 
 def figures(rows):
     drawn = {}
+    points = list(rule_tables.points(rows))
+    if points:
+        drawn["Every named rule"] = bench_page.beside(points, "ns per token, float inputs")
     for row in bench_tables.of_suite(rows, "lengths"):
         points = {"fixed": [], "calibrated": []}
         for name in row["samples"]:
@@ -130,11 +148,16 @@ def read_arguments():
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--python-with-torch", help=argparse.SUPPRESS)
+    parser.add_argument("--rules", type=Path, help=argparse.SUPPRESS)  # folder of their libraries
+    parser.add_argument("--rule-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--peers", action="store_true", help=argparse.SUPPRESS)  # every named rule beside PyTorch
+    parser.add_argument("--which", action="store_true", help=argparse.SUPPRESS)  # prints the instruction set, no more
     parser.add_argument("--driver-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--torch-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--compiler", help=argparse.SUPPRESS)  # none: what calls cost to compile is left out
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # no other instruction set
     parser.add_argument("--without-torch", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--without-rules", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and results.json")
     parser.add_argument("--quick", action="store_true", help="no 64M tokens, less time for each row")
     parser.add_argument("--isa", choices=list(NEEDED), help="instead of the best this machine can run")
@@ -149,6 +172,9 @@ def main():
     if not chosen:
         sys.exit(f"bench: no benchmark library in {arguments.bin / 'bench'} that this machine can run")
     isa, library = chosen[0]
+    if arguments.which:
+        print(isa)
+        return 0
     if arguments.alone:
         found = chosen
     others = ", ".join(other for other, _ in found if other != isa)
@@ -163,6 +189,8 @@ def main():
     rows = stream(command + ["--suites", SUITES, "--sizes", sizes, *effort, *arguments.driver_arguments.split()], notes)
     if not arguments.without_torch:
         rows += torch_rows(arguments, library, effort, notes)
+    if not arguments.without_rules:
+        rows += rule_rows(arguments, isa, notes)
     if arguments.compiler and platform.machine() == "x86_64":
         rows += compiling(arguments.compiler)
     report(arguments, model, isa, rows, notes)
@@ -189,12 +217,13 @@ def report(arguments, model, isa, rows, notes):
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
     }
     notes += warnings(rows)
-    tables = [table.as_json() for table in [bench_targets.targets(rows, isa), *bench_tables.all_tables(rows)]]
+    tables = [table.as_json() for table in [bench_targets.targets(rows, isa), *rule_tables.all_tables(rows),
+                                           *bench_tables.all_tables(rows)]]
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {"facts": facts, "notes": notes, "tables": tables, "rows": rows}
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    source = (HERE / "torch_peers.py").read_text()
-    (arguments.out / "report.html").write_text(bench_page.page(facts, tables, figures(rows), notes, source))
+    sources = {f"benchmarks/{name}": (HERE / name).read_text() for name in ("rule_peers.py", "torch_peers.py")}
+    (arguments.out / "report.html").write_text(bench_page.page(facts, tables, figures(rows), notes, sources))
     for name, value in facts.items():
         print(f"{name}: {value}")
     for table in tables[1:] + tables[:1]:

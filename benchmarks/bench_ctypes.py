@@ -39,3 +39,53 @@ def load(path):
     library.bench_fill.argtypes = [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data)]
     library.bench_fill.restype = None
     return library
+
+
+# ---- rules/rules_api.hpp ----------------------------------------------------------------------------------------
+
+FLOAT, BFLOAT16 = 0, 1
+READS_NOTHING, READS_DIVERGENCE, READS_LISTS = 0, 1, 2
+
+
+class Inputs(c.Structure):
+    _fields_ = [("responses", c.c_int64), ("width", c.c_int64), ("cu_seqlens", c.c_void_p), ("element", c.c_int32),
+                ("log_prob", c.c_void_p), ("rollout_log_prob", c.c_void_p), ("advantage", c.c_void_p),
+                ("response_mask", c.c_void_p), ("divergence", c.c_void_p), ("k", c.c_int64), ("sampled", c.c_void_p),
+                ("ids", c.c_void_p), ("list_log_prob", c.c_void_p), ("list_rollout_log_prob", c.c_void_p),
+                ("normalizer", c.c_double)]
+
+
+class Lists(c.Structure):
+    _fields_ = [("k", c.c_int64), ("sampled", c.c_void_p), ("ids", c.c_void_p), ("log_prob", c.c_void_p),
+                ("rollout_log_prob", c.c_void_p)]
+
+
+class RuleInfo(c.Structure):
+    _fields_ = [("region", c.c_char_p), ("divergence", c.c_char_p), ("reads", c.c_int32), ("delta", c.c_double),
+                ("delta_b", c.c_double), ("w_min", c.c_double)]
+
+
+def load_rules(path):
+    library = c.CDLL(path)
+    library.bench_rule_at.argtypes, library.bench_rule_at.restype = [c.c_int32], c.POINTER(RuleInfo)
+    for name in (library.bench_region_name, library.bench_divergence_name):
+        name.argtypes, name.restype = [c.c_int32], c.c_char_p
+    library.bench_run_rule.argtypes = [c.c_int32, c.POINTER(Inputs), c.POINTER(Outputs), c.POINTER(Outcome)]
+    library.bench_run_rule.restype = c.c_int32
+    for function, arguments in (
+            (library.bench_rule_twin, [c.c_int64, c.POINTER(Inputs), c.POINTER(Outputs)]),
+            (library.bench_shuffled_weights, [c.c_int64, c.c_double, c.c_void_p]),
+            (library.bench_fill, [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data)]),
+            (library.bench_fill_lists, [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data), c.POINTER(Lists)]),
+            (library.bench_fill_divergence, [c.c_int64, c.POINTER(Data), c.c_void_p]),
+            (library.bench_to_bfloat16, [c.c_int64, c.c_void_p, c.c_void_p])):
+        function.argtypes, function.restype = arguments, None
+    return library
+
+
+def until_null(function):
+    """function(0), function(1), ... until it has no more."""
+    found = []
+    while function(len(found)):
+        found.append(function(len(found)))
+    return found

@@ -87,8 +87,47 @@ def bars(values, unit):
     return "\n".join(parts) + "</svg>\n"
 
 
-def page(facts, tables, figures, notes, peers_source):
-    """`figures`: {title of the table it follows: svg}; `notes`: what was left out, and warnings."""
+MARKS = {"cppo": "var(--a)", "eager": "var(--b)", "compile": "var(--good)"}
+ON_DECADES = (1, 2, 5)
+
+
+def mark(who, x, y):
+    """Each has a shape of its own, for those who do not see colours."""
+    colour = MARKS[who]
+    if who == "cppo":
+        return f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{colour}"/>'
+    if who == "eager":
+        return f'<rect x="{x - 4:.1f}" y="{y - 4}" width="8" height="8" fill="{colour}"/>'
+    return f'<path d="M{x:.1f} {y - 5} l5 9 h-10 z" fill="{colour}"/>'
+
+
+def beside(points, label):
+    """`points`: [(name, {who: x})], a line for each, on a logarithmic scale."""
+    left, top, width, step = 230, 46, 620, 20
+    every = [x for _, found in points for x in found.values()]
+    lowest, highest = math.log10(min(every)) - 0.05, math.log10(max(every)) + 0.05
+    at_x = lambda x: left + width * (math.log10(x) - lowest) / (highest - lowest)
+    bottom = top + step * len(points)
+    parts = [f'<svg viewBox="0 0 {left + width + 30} {bottom + 26}" role="img">']
+    for k, who in enumerate(MARKS):
+        parts.append(f'{mark(who, left + 120 * k, 12)}<text x="{left + 120 * k + 10}" y="16">{who}</text>')
+    ticks = [m * 10.0 ** e for e in range(math.floor(lowest), math.ceil(highest) + 1) for m in ON_DECADES]
+    for x in (x for x in ticks if lowest <= math.log10(x) <= highest):
+        parts.append(f'<line x1="{at_x(x):.1f}" x2="{at_x(x):.1f}" y1="{top - 8}" y2="{bottom}" stroke="var(--line)"/>'
+                     f'<text x="{at_x(x):.1f}" y="{top - 12}" text-anchor="middle">{x:g}</text>')
+    for k, (name, found) in enumerate(points):
+        y = top + step * k + step // 2
+        ends = at_x(min(found.values())), at_x(max(found.values()))
+        parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{html.escape(name)}</text>'
+                     f'<line x1="{ends[0]:.1f}" x2="{ends[1]:.1f}" y1="{y}" y2="{y}" stroke="var(--dim)"/>')
+        parts += [mark(who, at_x(x), y) for who, x in found.items()]
+    parts.append(f'<text x="{left + width / 2}" y="{bottom + 20}" text-anchor="middle">{label}</text></svg>')
+    return "\n".join(parts) + "\n"
+
+
+def page(facts, tables, figures, notes, sources):
+    """`figures`: {title of the table it follows: svg}; `notes`: what was left out, and warnings; `sources`: {file of
+    the PyTorch peers: its text}."""
     parts = ["<!doctype html><html lang=en><meta charset=utf-8>",
              '<meta name=viewport content="width=device-width, initial-scale=1">',
              f"<title>cppo: benchmarks</title><style>{STYLE}</style>\n<h1>cppo: benchmarks</h1>\n<dl>"]
@@ -99,6 +138,7 @@ def page(facts, tables, figures, notes, peers_source):
     for table in tables:
         parts.append(table_html(table))
         parts.append(figures.get(table["title"], ""))
-    parts.append("<h2>The PyTorch code that was measured</h2>\n<p>benchmarks/torch_peers.py</p>\n"
-                 f"<pre>{html.escape(peers_source)}</pre>\n</html>\n")
+    parts.append("<h2>The PyTorch code that was measured</h2>\n")
+    parts += [f"<p>{html.escape(name)}</p>\n<pre>{html.escape(text)}</pre>\n" for name, text in sources.items()]
+    parts.append("</html>\n")
     return "".join(parts)

@@ -1,5 +1,6 @@
 """The targets: what was to be reached, what was measured, and whether it was."""
 
+import rule_tables
 from bench_tables import Table, find, of_suite, ratio, twin
 
 K64, M1, M4, M64 = 1 << 16, 1 << 20, 1 << 22, 1 << 26
@@ -82,6 +83,7 @@ TARGETS = [
     ("two threads over one, 1M tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, M1)),
     ("two threads over one, 4M tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, M4)),
     ("heap allocations of a repeated call", "", 0, 0, False, heap),
+    *rule_tables.TARGETS,
 ]
 
 

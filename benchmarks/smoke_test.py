@@ -11,11 +11,30 @@ from pathlib import Path
 SUITES = {"build", "shapes", "variants", "lengths", "threads", "quantile", "memory", "instruction_sets"}
 TINY = "--sizes 4096 --tokens 4096 --lengths 64,1024 --one-round"
 TINY_TORCH = "--shapes 4x64 --packed 3 --no-compile --repeats 1 --seconds 0"
+TINY_RULES = "--shape 4x64 --packed 3 --compile nothing --repeats 1 --seconds 0"
+# The divergences whose rows say what a gate and what bfloat16 costs.
+IN_ALL_FORMS = {"binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "k1", "k2", "k3", "precomputed"}
+FORMS = {"hard float", "soft float", "hard bfloat16", "soft bfloat16"}
+
+
+def missing_rules(rows):
+    """What has a name in the library and no row."""
+    names = next(row for row in rows if row["suite"] == "rule_names")
+    measured = [row for row in rows if row["suite"] == "rules" and "kept" in row]
+    regions = {row["region"] for row in measured}
+    regions |= {f"{row['region']}_soft" for row in measured if "soft float" in row["kept"]}
+    divergences = {row["divergence"] for row in measured}
+    whole = {row["divergence"] for row in measured if FORMS <= set(row["kept"])}
+    lengths = {(row["divergence"], row["k"]) for row in measured}
+    top_k = {(name, k) for name in ("top_k_tv", "top_k_kl") for k in (8, 20, 64)}
+    return [*(set(names["regions"]) - regions), *(set(names["divergences"]) - divergences), *(IN_ALL_FORMS - whole),
+            *map(str, top_k - lengths)]
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
+    parser.add_argument("--rules", required=True)
     parser.add_argument("--isa", required=True)
     parser.add_argument("--python-with-torch", default="")
     parser.add_argument("--without-torch", action="store_true")
@@ -23,8 +42,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = [sys.executable, Path(__file__).with_name("bench.py"), "--bin", arguments.bin, "--out", folder,
                  "--isa", arguments.isa, "--alone", "--driver-arguments", TINY, "--torch-arguments", TINY_TORCH,
-                 "--python-with-torch", arguments.python_with_torch]
-        bench += ["--without-torch"] if arguments.without_torch else []
+                 "--python-with-torch", arguments.python_with_torch, "--rules", arguments.rules, "--rule-arguments",
+                 TINY_RULES]
+        bench += ["--without-torch", "--without-rules"] if arguments.without_torch else ["--peers"]
         done = subprocess.run(bench, capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr)
         if done.returncode != 0:
@@ -34,6 +54,9 @@ def main():
     missing = SUITES - {row["suite"] for row in results["rows"]}
     if missing:
         return f"no rows of {', '.join(sorted(missing))}"
+    missing = [] if arguments.without_torch else missing_rules(results["rows"])
+    if missing:
+        return f"no row of the rules {', '.join(sorted(missing))}"
     if not all(table["rows"] for table in results["tables"]):
         return "a table is empty"
     for row in results["rows"]:

@@ -56,7 +56,7 @@ def differences(case, gradient, mask):
     compared = [i for i in range(mask.numel()) if i not in set(case.get("skip", []))]
     want = torch.tensor([float(x) for x in expected["mask"]])
     yield "mask", int((mask.flatten()[compared] != (want[compared] != 0)).sum())
-    if case["params"]["loss_form"] == "ratio" and case["params"]["ratio_cap"] is None:
+    if case["params"].get("loss_form") == "ratio" and case["params"]["ratio_cap"] is None:
         want = torch.tensor([float(x) for x in expected["grad_logp"]], dtype=torch.float64)[compared]
         got = gradient.flatten()[compared].double()
         yield "gradient", int(((got - want).abs() > 1e-20 + 2e-5 * want.abs()).sum())

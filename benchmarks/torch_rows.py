@@ -9,7 +9,6 @@ import json
 import math
 import os
 import random
-import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -18,6 +17,7 @@ import torch
 import bench_ctypes
 import torch_peers
 from bench_ctypes import Batch, Data, Outcome, Outputs, Parameters
+from interleave import interleave
 
 SPREAD = 0.029  # as in problem.hpp
 RULES = {"fixed": torch_peers.Rule(delta_b=0.015), "calibrated": torch_peers.Rule(delta_b=0.020, calibrated=True)}
@@ -49,26 +49,6 @@ class Problem:
         if self.library.bench_policy_loss(which, 1, self.batch, parameters, outputs, Outcome()) != 0:
             raise RuntimeError("the call to cppo failed")
         return self.gradient, self.mask
-
-
-def interleave(contenders, prepare, units, arguments):
-    """ns per unit by contender and repeat; the order begins with another contender each time."""
-    names = list(contenders)
-    samples = {name: [] for name in names}
-    begin, cpu = time.perf_counter(), time.process_time()
-    for repeat in range(-1, 41):
-        if repeat >= arguments.repeats and time.perf_counter() - begin > arguments.seconds:
-            break
-        for k in range(len(names)):
-            name = names[(k + repeat + 1) % len(names)]
-            prepare()
-            start = time.perf_counter_ns()
-            contenders[name]()
-            spent = time.perf_counter_ns() - start
-            if repeat >= 0:
-                samples[name].append(round(spent / units, 5))
-    share = (time.process_time() - cpu) / (time.perf_counter() - begin)
-    return {"cpu_share": share, "samples": samples}
 
 
 def emit(row, timing):
