@@ -84,12 +84,12 @@ struct numbered_group {
 
   // The number of tokens that registers decide or see otherwise than the sums.
   int unlike(detail::simd_prefix& prefix, prefix_sums& sums, exact_sum delta) const {
-    simd_lane z[group_registers], earned[group_registers], w[group_registers];
+    simd_lane z[group_registers], allowed[group_registers], w[group_registers];
     simd_lane::mask fits[group_registers];
     for (int u = 0; u < group_registers; ++u)
-      z[u] = plain.at(plain.z, u), earned[u] = plain.at(plain.earned, u), w[u] = plain.at(weight, u);
+      z[u] = plain.at(plain.z, u), allowed[u] = plain.at(plain.allowance, u), w[u] = plain.at(weight, u);
     detail::prefix_values seen;
-    prefix.advance(z, earned, w, fits, seen);
+    prefix.advance(z, allowed, w, fits, seen);
     alignas(64) float got[3][group_size];
     for (int u = 0; u < group_registers; ++u) {
       detail::simd_ops::save(got[0] + u * simd_size, seen.drift[u].raw());
@@ -101,7 +101,7 @@ struct numbered_group {
     for (int k = 0; k < group_size; ++k) {
       float const want[3] = {static_cast<float>(sums.drift.value()), static_cast<float>(sums.weight.value()),
                              static_cast<float>(sums.allowance.value())};
-      prefix_sums const step{detail::to_grid(plain.z[k]), detail::to_grid(weight[k]), detail::to_grid(plain.earned[k]),
+      prefix_sums const step{detail::to_grid(plain.z[k]), detail::to_grid(weight[k]), detail::to_grid(plain.allowance[k]),
                              1};
       bool same = (fit >> k & 1U) == (sums.admits(step.drift, delta) ? 1U : 0U);
       for (int j = 0; j < 3; ++j)
@@ -140,7 +140,7 @@ TEST_CASE("a prefix on registers shows each token the numbers that the sums are,
         g.plain.z[k] = static_cast<float>(uniform(i % 5 == 1 ? -1.0 : 0.0, 2.0) * size);
         if (i % 11 == 0 && k == 5) g.plain.z[k] = 1000.0F;
         g.weight[k] = static_cast<float>(uniform(0.0, 1.0));
-        g.plain.earned[k] = g.weight[k] * static_cast<float>(size);
+        g.plain.allowance[k] = g.weight[k] * static_cast<float>(size);
       }
       wrong += g.unlike(prefix, sums, detail::to_grid(slack));
     }
