@@ -113,7 +113,7 @@ if(TARGET single_header_file)
             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
             "-DCPPO_SINGLE_HEADER=\"${single}\"" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/relaxed.cu"
             -o "${generated}/cuda/relaxed")
-  set_tests_properties(cuda_relaxed.build PROPERTIES FIXTURES_SETUP cuda_relaxed)
+  set_tests_properties(cuda_relaxed.build PROPERTIES FIXTURES_SETUP cuda_relaxed COST 200)
   add_test(NAME cuda_relaxed COMMAND "${generated}/cuda/relaxed")
   set_tests_properties(cuda_relaxed PROPERTIES FIXTURES_REQUIRED cuda_relaxed SKIP_RETURN_CODE 77)
 endif()

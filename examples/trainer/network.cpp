@@ -3,6 +3,5 @@
 namespace trainer {
 
 template class network<float>;
-template class network<double>;
 
 }  // namespace trainer

@@ -42,96 +42,107 @@ struct network_trace {
   vector<Real> log_prob;  ///< log pi(y_t | s_t), [response]
 };
 
-/// Runs models of one shape.
+/// Runs models of one shape. Its members are no inline functions: network.cpp compiles them for float, once.
 template <class Real>
 class network {
  public:
   explicit network(model_shape const& shape) : shape_(shape), rotary_(shape) {}
 
   /// Computes the log-probs of the response tokens of `s` under the weights `w`.
-  void forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const {
-    Index const n = s.length() - 1;  // the last token predicts nothing
-    kept.layers.resize(static_cast<std::size_t>(shape_.layers));
-    matrix<Real> x(n, shape_.dim);
-    auto const embedding = w(tensor::embedding);
-    for (Index t = 0; t < n; ++t) x.row(t) = embedding.row(s.ids[static_cast<std::size_t>(t)]);
-    for (int l = 0; l < shape_.layers; ++l) layer_forward(w, l, x, kept.layers[static_cast<std::size_t>(l)]);
-    matrix<Real> const normed = rms_norm(x, w(tensor::final_norm), kept.final_norm);
-    kept.last = normed.bottomRows(s.response_length());
-    kept.log_soft.noalias() = kept.last * embedding.transpose();
-    kept.log_prob.resize(s.response_length());
-    for (Index t = 0; t < s.response_length(); ++t) {
-      auto row = kept.log_soft.row(t);
-      log_softmax(row);
-      kept.log_prob(t) = row(s.ids[static_cast<std::size_t>(s.first + t)]);
-    }
-  }
+  void forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const;
 
   /// Adds dL/d(weights) to `g`, given dL/d(log pi(y_t)) for each response token.
   void backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
-                std::span<Real const> dlog_prob, parameters<Real>& g) const {
-    Index const n = s.length() - 1;
-    matrix<Real> dlogits = kept.log_soft.array().exp().matrix();
-    for (Index t = 0; t < s.response_length(); ++t) {
-      Real const d = dlog_prob[static_cast<std::size_t>(t)];
-      dlogits.row(t) *= -d;
-      dlogits(t, s.ids[static_cast<std::size_t>(s.first + t)]) += d;
-    }
-    auto dembedding = g(tensor::embedding);
-    dembedding.noalias() += dlogits.transpose() * kept.last;
-    matrix<Real> dnormed = matrix<Real>::Zero(n, shape_.dim);
-    dnormed.bottomRows(s.response_length()).noalias() = dlogits * w(tensor::embedding);
-    matrix<Real> dx = matrix<Real>::Zero(n, shape_.dim);
-    rms_norm_backward(dnormed, kept.final_norm, w(tensor::final_norm), g(tensor::final_norm), dx);
-    for (int l = shape_.layers; l-- > 0;) layer_backward(w, l, kept.layers[static_cast<std::size_t>(l)], dx, g);
-    for (Index t = 0; t < n; ++t) dembedding.row(s.ids[static_cast<std::size_t>(t)]) += dx.row(t);
-  }
+                std::span<Real const> dlog_prob, parameters<Real>& g) const;
 
  private:
-  void layer_forward(parameters<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const {
-    attention_trace<Real>& a = kept.attention;
-    kept.attention_in = rms_norm(x, w(tensor::attention_norm, l), kept.attention_norm);
-    a.query.noalias() = kept.attention_in * w(tensor::query, l).transpose();
-    a.key.noalias() = kept.attention_in * w(tensor::key, l).transpose();
-    a.value.noalias() = kept.attention_in * w(tensor::value, l).transpose();
-    rotary_.turn_all(a.query);
-    rotary_.turn_all(a.key);
-    kept.attention_out = attend(shape_, a);
-    x.noalias() += kept.attention_out * w(tensor::attention_out, l).transpose();
-    kept.feed_forward_in = rms_norm(x, w(tensor::feed_forward_norm, l), kept.feed_forward_norm);
-    x +=
-        feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
-  }
-
+  void layer_forward(parameters<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const;
   /// dx is dL/d(output of the layer) on entry and dL/d(input) on return.
   void layer_backward(parameters<Real> const& w, int l, layer_trace<Real> const& kept, matrix<Real>& dx,
-                      parameters<Real>& g) const {
-    matrix<Real> const dnormed =
-        feed_forward_backward(kept.feed_forward_in, dx, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l),
-                              kept.feed_forward, g(tensor::gate, l), g(tensor::up, l), g(tensor::down, l));
-    rms_norm_backward(dnormed, kept.feed_forward_norm, w(tensor::feed_forward_norm, l), g(tensor::feed_forward_norm, l),
-                      dx);
-
-    g(tensor::attention_out, l).noalias() += dx.transpose() * kept.attention_out;
-    matrix<Real> const dout = dx * w(tensor::attention_out, l);
-    matrix<Real> dquery, dkey, dvalue;
-    attend_backward(shape_, kept.attention, dout, dquery, dkey, dvalue);
-    rotary_.turn_all(dquery, true);
-    rotary_.turn_all(dkey, true);
-    g(tensor::query, l).noalias() += dquery.transpose() * kept.attention_in;
-    g(tensor::key, l).noalias() += dkey.transpose() * kept.attention_in;
-    g(tensor::value, l).noalias() += dvalue.transpose() * kept.attention_in;
-    matrix<Real> din = dquery * w(tensor::query, l);
-    din.noalias() += dkey * w(tensor::key, l);
-    din.noalias() += dvalue * w(tensor::value, l);
-    rms_norm_backward(din, kept.attention_norm, w(tensor::attention_norm, l), g(tensor::attention_norm, l), dx);
-  }
+                      parameters<Real>& g) const;
 
   model_shape shape_;
   rotary<Real> rotary_;
 };
 
+template <class Real>
+void network<Real>::forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const {
+  Index const n = s.length() - 1;  // the last token predicts nothing
+  kept.layers.resize(static_cast<std::size_t>(shape_.layers));
+  matrix<Real> x(n, shape_.dim);
+  auto const embedding = w(tensor::embedding);
+  for (Index t = 0; t < n; ++t) x.row(t) = embedding.row(s.ids[static_cast<std::size_t>(t)]);
+  for (int l = 0; l < shape_.layers; ++l) layer_forward(w, l, x, kept.layers[static_cast<std::size_t>(l)]);
+  matrix<Real> const normed = rms_norm(x, w(tensor::final_norm), kept.final_norm);
+  kept.last = normed.bottomRows(s.response_length());
+  kept.log_soft.noalias() = kept.last * embedding.transpose();
+  kept.log_prob.resize(s.response_length());
+  for (Index t = 0; t < s.response_length(); ++t) {
+    auto row = kept.log_soft.row(t);
+    log_softmax(row);
+    kept.log_prob(t) = row(s.ids[static_cast<std::size_t>(s.first + t)]);
+  }
+}
+
+template <class Real>
+void network<Real>::backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
+                             std::span<Real const> dlog_prob, parameters<Real>& g) const {
+  Index const n = s.length() - 1;
+  matrix<Real> dlogits = kept.log_soft.array().exp().matrix();
+  for (Index t = 0; t < s.response_length(); ++t) {
+    Real const d = dlog_prob[static_cast<std::size_t>(t)];
+    dlogits.row(t) *= -d;
+    dlogits(t, s.ids[static_cast<std::size_t>(s.first + t)]) += d;
+  }
+  auto dembedding = g(tensor::embedding);
+  dembedding.noalias() += dlogits.transpose() * kept.last;
+  matrix<Real> dnormed = matrix<Real>::Zero(n, shape_.dim);
+  dnormed.bottomRows(s.response_length()).noalias() = dlogits * w(tensor::embedding);
+  matrix<Real> dx = matrix<Real>::Zero(n, shape_.dim);
+  rms_norm_backward(dnormed, kept.final_norm, w(tensor::final_norm), g(tensor::final_norm), dx);
+  for (int l = shape_.layers; l-- > 0;) layer_backward(w, l, kept.layers[static_cast<std::size_t>(l)], dx, g);
+  for (Index t = 0; t < n; ++t) dembedding.row(s.ids[static_cast<std::size_t>(t)]) += dx.row(t);
+}
+
+template <class Real>
+void network<Real>::layer_forward(parameters<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const {
+  attention_trace<Real>& a = kept.attention;
+  kept.attention_in = rms_norm(x, w(tensor::attention_norm, l), kept.attention_norm);
+  a.query.noalias() = kept.attention_in * w(tensor::query, l).transpose();
+  a.key.noalias() = kept.attention_in * w(tensor::key, l).transpose();
+  a.value.noalias() = kept.attention_in * w(tensor::value, l).transpose();
+  rotary_.turn_all(a.query);
+  rotary_.turn_all(a.key);
+  kept.attention_out = attend(shape_, a);
+  x.noalias() += kept.attention_out * w(tensor::attention_out, l).transpose();
+  kept.feed_forward_in = rms_norm(x, w(tensor::feed_forward_norm, l), kept.feed_forward_norm);
+  x += feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
+}
+
+template <class Real>
+void network<Real>::layer_backward(parameters<Real> const& w, int l, layer_trace<Real> const& kept, matrix<Real>& dx,
+                                   parameters<Real>& g) const {
+  matrix<Real> const dnormed =
+      feed_forward_backward(kept.feed_forward_in, dx, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l),
+                            kept.feed_forward, g(tensor::gate, l), g(tensor::up, l), g(tensor::down, l));
+  rms_norm_backward(dnormed, kept.feed_forward_norm, w(tensor::feed_forward_norm, l), g(tensor::feed_forward_norm, l),
+                    dx);
+
+  g(tensor::attention_out, l).noalias() += dx.transpose() * kept.attention_out;
+  matrix<Real> const dout = dx * w(tensor::attention_out, l);
+  matrix<Real> dquery, dkey, dvalue;
+  attend_backward(shape_, kept.attention, dout, dquery, dkey, dvalue);
+  rotary_.turn_all(dquery, true);
+  rotary_.turn_all(dkey, true);
+  g(tensor::query, l).noalias() += dquery.transpose() * kept.attention_in;
+  g(tensor::key, l).noalias() += dkey.transpose() * kept.attention_in;
+  g(tensor::value, l).noalias() += dvalue.transpose() * kept.attention_in;
+  matrix<Real> din = dquery * w(tensor::query, l);
+  din.noalias() += dkey * w(tensor::key, l);
+  din.noalias() += dvalue * w(tensor::value, l);
+  rms_norm_backward(din, kept.attention_norm, w(tensor::attention_norm, l), g(tensor::attention_norm, l), dx);
+}
+
 extern template class network<float>;
-extern template class network<double>;
 
 }  // namespace trainer

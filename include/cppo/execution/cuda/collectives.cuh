@@ -7,7 +7,10 @@
 #include <cppo/execution/block/call.hpp>
 
 #include <cooperative_groups.h>
-#include <cub/cub.cuh>
+#include <cub/block/block_reduce.cuh>
+#include <cub/block/block_scan.cuh>
+#include <cub/warp/warp_reduce.cuh>
+#include <cub/warp/warp_scan.cuh>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 

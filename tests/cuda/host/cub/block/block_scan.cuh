@@ -6,11 +6,5 @@ namespace cub {
 enum BlockScanAlgorithm { BLOCK_SCAN_WARP_SCANS };
 template <class T, int Threads, BlockScanAlgorithm Algorithm>
 class BlockScan;
-template <class T, int Threads>
-class BlockReduce;
-template <class T>
-class WarpScan;
-template <class T>
-class WarpReduce;
 
 }  // namespace cub
