@@ -99,30 +99,44 @@ class list_reader {
   /// Fills the tile with the lists at n slots, 1 to `simd_size`; other lanes repeat the last. False if a number in them
   /// is neither a log-prob in range nor -inf.
   bool read(index_t const* slots, int n, list_tile& to) const noexcept {
+    index_t row[simd_size];
+    for (int t = 0; t < simd_size; ++t) row[t] = slots[t < n ? t : n - 1];
+    to.k = k_;
+    if (ids_.has_rows_of(element_type::i64)) mark<id_rows::longs>(row, to);
+    else if (ids_.has_rows_of(element_type::i32)) mark<id_rows::ints>(row, to);
+    else mark<id_rows::others>(row, to);
     float const* pi[simd_size];
     float const* mu[simd_size];
-    bool good = true;
-    for (int t = 0; t < simd_size; ++t) {
-      index_t const slot = slots[t < n ? t : n - 1];
-      pi[t] = numbers(log_prob_, slot, copies_.log_prob[t]);
-      mu[t] = numbers(rollout_log_prob_, slot, copies_.rollout_log_prob[t]);
-      mark(slot, to, t);
-      good = good && ((in_range(pi[t]) && in_range(mu[t])) || row_valid(slot));
-    }
-    to.k = k_;
+    rows(log_prob_, row, copies_.log_prob, pi);
+    rows(rollout_log_prob_, row, copies_.rollout_log_prob, mu);
     turn(pi, to.log_prob);
     turn(mu, to.rollout_log_prob);
+    bool good = true;
+    for (int t = 0; t < n; ++t) good = good && ((in_range(pi[t]) && in_range(mu[t])) || row_valid(row[t]));
     return good;
   }
 
  private:
+  /// How the ids of a row lie: one after the other, of 64 or of 32 bits, or otherwise.
+  enum class id_rows : std::uint8_t { longs, ints, others };
+
   /// The entries of a row as floats, one after the other: lent memory, or a copy.
-  CPPO_ALWAYS_INLINE float const* numbers(list_array const& a, index_t slot, float* copy) const noexcept {
+  float const* numbers(list_array const& a, index_t slot, float* copy) const noexcept {
     index_t const first = (first_row_ + slot) * a.down;
     if (a.has_rows_of(element_type::f32)) return static_cast<float const*>(a.data) + first;
     if (is_half_type(a.type) && a.across == 1) widen(copy, element_place(a.data, a.type, first), a.type, k_);
     else for (int j = 0; j < k_; ++j) copy[j] = load<float>(a.data, a.type, first + j * a.across);
     return copy;
+  }
+  /// The same for each row of a tile.
+  CPPO_ALWAYS_INLINE void rows(list_array const& a, index_t const* slots, float (*copies)[longest_list],
+                               float const** out) const noexcept {
+    if (a.has_rows_of(element_type::f32)) {
+      auto const* const from = static_cast<float const*>(a.data) + first_row_ * a.down;
+      for (int t = 0; t < simd_size; ++t) out[t] = from + slots[t] * a.down;
+    } else {
+      for (int t = 0; t < simd_size; ++t) out[t] = numbers(a, slots[t], copies[t]);
+    }
   }
   /// True if all k numbers are in range, those of empty entries too.
   CPPO_ALWAYS_INLINE bool in_range(float const* x) const noexcept {
@@ -152,18 +166,21 @@ class list_reader {
     }
     return true;
   }
-  /// Marks the entries of a row that are empty, and those of the sampled token.
-  CPPO_ALWAYS_INLINE void mark(index_t slot, list_tile& to, int t) const noexcept {
-    top_k_row<float> const row = batch_.top_k_at(response_, slot);
-    index_t const first = row.row() * ids_.down, sampled = row.sampled();
-    for (int j = 0; j < k_; j += 32) {
-      int const n = k_ - j < 32 ? k_ - j : 32;
-      id_bits bits;
-      if (ids_.has_rows_of(element_type::i64)) bits.add_longs(ids_.data, first + j, n, sampled);
-      else if (ids_.has_rows_of(element_type::i32)) bits.add_ints(ids_.data, first + j, n, sampled);
-      else for (int i = 0; i < n; ++i) bits.add(i, row.id(j + i), sampled);
-      to.sampled[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.same);
-      to.empty[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.negative);
+  /// Marks the entries of each row that are empty, and those of the sampled token.
+  template <id_rows Ids>
+  void mark(index_t const* slots, list_tile& to) const noexcept {
+    for (int t = 0; t < simd_size; ++t) {
+      top_k_row<float> const row = batch_.top_k_at(response_, slots[t]);
+      index_t const first = row.row() * ids_.down, sampled = row.sampled();
+      for (int j = 0; j < k_; j += 32) {
+        int const n = k_ - j < 32 ? k_ - j : 32;
+        id_bits bits;
+        if constexpr (Ids == id_rows::longs) bits.add_longs(ids_.data, first + j, n, sampled);
+        else if constexpr (Ids == id_rows::ints) bits.add_ints(ids_.data, first + j, n, sampled);
+        else for (int i = 0; i < n; ++i) bits.add(i, row.id(j + i), sampled);
+        to.sampled[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.same);
+        to.empty[j / 32 * simd_size + t] = static_cast<std::int32_t>(bits.negative);
+      }
     }
   }
   /// Rows of k numbers as k registers.
