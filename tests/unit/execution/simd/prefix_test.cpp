@@ -101,8 +101,8 @@ struct numbered_group {
     for (int k = 0; k < group_size; ++k) {
       float const want[3] = {static_cast<float>(sums.drift.value()), static_cast<float>(sums.weight.value()),
                              static_cast<float>(sums.allowance.value())};
-      prefix_sums const step{detail::to_grid(plain.z[k]), detail::to_grid(weight[k]), detail::to_grid(plain.allowance[k]),
-                             1};
+      prefix_sums const step{detail::to_grid(plain.z[k]), detail::to_grid(weight[k]),
+                             detail::to_grid(plain.allowance[k]), 1};
       bool same = (fit >> k & 1U) == (sums.admits(step.drift, delta) ? 1U : 0U);
       for (int j = 0; j < 3; ++j)
         same = same && detail::bits_as<std::uint32_t>(got[j][k]) == detail::bits_as<std::uint32_t>(want[j]);
