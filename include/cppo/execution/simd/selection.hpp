@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/quantile.hpp>
+#include <cppo/core/token.hpp>
 #include <cppo/execution/simd/bits.hpp>
 #include <cppo/execution/simd/intrinsics.hpp>
 
