@@ -90,7 +90,7 @@ CPPO_ALWAYS_INLINE void narrow_to_halves(void* out, float const* in) noexcept {
   __mmask16 const nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);  // of which no other bit may stay
   __m512i const all = _mm512_mask_or_epi32(u, nan, sign, _mm512_set1_epi32(0x7fc00000));
   _mm256_storeu_si256(static_cast<__m256i*>(out),
-                      _mm512_cvtps_ph(_mm512_castsi512_ps(all), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+                      _mm512_cvtps_ph(_mm512_castsi512_ps(all), _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
   for (int k = 0; k < half_step; k += 8) {
     __m256 const x = _mm256_loadu_ps(in + k), sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0F));
@@ -233,12 +233,8 @@ inline std::uint64_t few_bytes_to_bits(std::uint8_t const* p, int n, bool& binar
   return bits;
 }
 
-/// The first n <= 64 elements of a dense response mask as bits; `binary` becomes false where one is neither 0 nor 1.
-inline std::uint64_t elements_to_bits(void const* data, element_type type, int n, bool& binary) noexcept {
-  if (size_of(type) == 1) {
-    auto const* const bytes = static_cast<std::uint8_t const*>(data);
-    return n < 64 ? few_bytes_to_bits(bytes, n, binary) : bytes_to_bits(bytes, binary);
-  }
+/// The first n <= 64 elements of another response mask as bits, the rest taken as 0.
+inline std::uint64_t wide_elements_to_bits(void const* data, element_type type, int n, bool& binary) noexcept {
   alignas(64) unsigned char last[64 * 8];
   if (n < 64) {
     std::memset(last, 0, sizeof last);
@@ -254,15 +250,25 @@ inline std::uint64_t elements_to_bits(void const* data, element_type type, int n
   });
   return bits;
 }
-/// The lowest n <= 64 bits as dense elements, 0 and 1.
-inline void bits_to_elements(void* out, element_type type, std::uint64_t bits, int n) noexcept {
-  if (size_of(type) == 1) return bits_to_bytes(static_cast<std::uint8_t*>(out), bits, n);
+/// The first n <= 64 elements of a dense response mask as bits; `binary` becomes false where one is neither 0 nor 1.
+CPPO_ALWAYS_INLINE std::uint64_t elements_to_bits(void const* data, element_type type, int n, bool& binary) noexcept {
+  auto const* const bytes = static_cast<std::uint8_t const*>(data);
+  if (size_of(type) != 1) return wide_elements_to_bits(data, type, n, binary);
+  return n == 64 ? bytes_to_bits(bytes, binary) : few_bytes_to_bits(bytes, n, binary);
+}
+/// The lowest n <= 64 bits as elements of 2, 4 or 8 bytes, 0 and 1.
+inline void bits_to_wide_elements(void* out, element_type type, std::uint64_t bits, int n) noexcept {
   with_word(type, [&](auto zero) {
     using word = decltype(zero);
     alignas(64) word last[64];
     bits_to_words(n < 64 ? last : out, bits, static_cast<word>(bits_of_one(type)));
     if (n < 64) std::memcpy(out, last, static_cast<std::size_t>(n) * sizeof(word));
   });
+}
+/// The lowest n <= 64 bits as dense elements, 0 and 1.
+CPPO_ALWAYS_INLINE void bits_to_elements(void* out, element_type type, std::uint64_t bits, int n) noexcept {
+  if (size_of(type) == 1) bits_to_bytes(static_cast<std::uint8_t*>(out), bits, n);
+  else bits_to_wide_elements(out, type, bits, n);
 }
 
 }}}  // namespace cppo::detail

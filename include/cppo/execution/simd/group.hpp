@@ -127,11 +127,18 @@ class token_group {
     else counts.see(select(alive_[u], d, V(-divergence_limit)), ratio);
   }
   /// Decides the tokens of a register, and writes the loss and gradient that follow.
-  CPPO_ALWAYS_INLINE void keep(int u, prefix_values const& seen, chunk_outputs const& out,
+  CPPO_ALWAYS_INLINE void keep(int u, [[maybe_unused]] prefix_values const& seen, chunk_outputs const& out,
                                simd_reporter& reporter) noexcept {
+    if constexpr (!reads_prefix<Region>) {
+      keep(u, t_[u], out, reporter);
+    } else {
+      token<V> t = t_[u];  // a copy: of the prefix, what nobody asks for is not computed
+      t.set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
+      keep(u, t, out, reporter);
+    }
+  }
+  CPPO_ALWAYS_INLINE void keep(int u, token<V> const& t, chunk_outputs const& out, simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
-    token<V> t = t_[u];  // a copy: of the prefix, what nobody asks for is not computed
-    if constexpr (reads_prefix<Region>) t.set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
     auto const kept = with_.region.keeps(t);
     keeps_[u] = kept;
     surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
