@@ -43,7 +43,8 @@ inline constexpr binary_tv_t binary_tv{};
 
 /// Binary KL(mu || pi) = mu log(mu / pi) + (1 - mu) log((1 - mu) / (1 - pi)), nats.
 ///
-/// Computed in double from the log-probs, accurate near p = 0 and p = 1, and rounded once. +inf saturates at 1000.
+/// Computed in double from the log-probs, without cancellation anywhere, and rounded once: in float the relative error
+/// is below 6e-8. +inf saturates at 1000.
 struct binary_kl_t {
   static constexpr bool is_costly = true;  ///< two exponentials in double
   /// D_t.

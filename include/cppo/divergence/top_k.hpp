@@ -152,8 +152,9 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr partition<V> partition_of(token<V>
 /// Top-K total variation, D = 1/2 sum over cells |pi(cell) - mu(cell)|; a lower bound of the full TV [App. D].
 ///
 /// In the first two forms y_t is a cell of its own, with the token's own log-probs, so Binary-TV <= Top-K TV <= full
-/// TV. Computed in double, one token at a time, O(K). The batch must lend `top_k(...)`, and `token_id(...)` for all
-/// forms except `list_only`.
+/// TV. Computed in the arithmetic of the call: in float the error is at most 1e-7 for lists of up to 256 entries. Cost:
+/// two exponentials for each entry. The batch must lend `top_k(...)`, and `token_id(...)` for all forms except
+/// `list_only`.
 template <top_k_form Form = top_k_form::plus_sampled>
 struct top_k_tv_t {
   /// The input it reads, which must be lent.
@@ -170,7 +171,8 @@ struct top_k_tv_t {
 };
 
 /// Top-K KL(mu || pi) over the same partition, nats. It is infinite if pi gives no mass to a cell of mu, and saturates
-/// at 1000.
+/// at 1000. In float the error is at most 1e-6, but where next to no mass of pi is left outside the list: there D hangs
+/// on the last bits of the log-probs.
 template <top_k_form Form = top_k_form::plus_sampled>
 struct top_k_kl_t {
   /// The input it reads, which must be lent.
