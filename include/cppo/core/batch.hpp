@@ -86,32 +86,32 @@ inline constexpr bool is_double_log_prob =
 
 }  // namespace detail
 
-/// log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
+/// Lends log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
 template <class T>
 constexpr auto log_prob(T&& x) noexcept {
   return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
 }
-/// log mu(y_t | s_t), nats: the rollout policy, frozen.
+/// Lends log mu(y_t | s_t), nats: the rollout policy, frozen.
 template <class T>
 constexpr auto rollout_log_prob(T&& x) noexcept {
   return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
 }
-/// The advantage of each token, or `per_response(...)`.
+/// Lends the advantage of each token; one number a response is lent by `advantage(per_response(x))`.
 template <class T>
 constexpr auto advantage(T&& x) noexcept {
   return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
-/// 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
+/// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
 template <class T>
 constexpr auto response_mask(T&& x) noexcept {
   return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
 }
-/// D_t computed elsewhere, for the `precomputed` divergence.
+/// Lends D_t computed elsewhere, for the `precomputed` divergence.
 template <class T>
 constexpr auto divergence_values(T&& x) noexcept {
   return detail::name_reals<argument::divergence>(static_cast<T&&>(x));
 }
-/// An extra constant weight on each token's loss (rollout correction).
+/// Lends a further constant weight on each token's loss (rollout correction).
 template <class T>
 constexpr auto token_weight(T&& x) noexcept {
   return detail::name_reals<argument::token_weight>(static_cast<T&&>(x));

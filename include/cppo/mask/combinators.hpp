@@ -202,7 +202,7 @@ template <token_mask A>
 constexpr auto operator!(A a) noexcept {
   return not_mask<A>{a};
 }
-/// Chosen where only one side is a mask: it does not compile, and says why the other is none.
+/// Chosen if only one side is a mask. The error that follows says why the other side is not a mask.
 /// @{
 template <token_mask A>
 constexpr A operator&(A a, detail::mask_argument) noexcept {

@@ -39,7 +39,7 @@ struct tabular_comparison {
   Scalar value(vector const& coefficients, vector const& rewards) const {
     return sum(coefficients.cwiseProduct(rewards));
   }
-  /// The largest |Delta| over all rewards |R| <= 1: the sum of the coefficients' magnitudes.
+  /// The largest |Delta| over all rewards |R| <= 1: the sum of the magnitudes of `residual`.
   Scalar largest_residual() const {
     vector magnitudes = residual;
     for (Eigen::Index y = 0; y < magnitudes.size(); ++y) magnitudes(y) = magnitude(residual(y));

@@ -80,8 +80,8 @@ class tabular_policy {
   matrix table_;
 };
 
-/// The policy pi_g = (1 - g_s) mu + g_s pi at every prefix s. g holds one number in [0, 1] per row. It has D(mu, pi_g)
-/// = g_s D(mu, pi). [Eq. 21]
+/// The policy pi_g = (1 - g_s) mu + g_s pi at every prefix s. g holds one number in [0, 1] for each prefix, in
+/// the order of the table's rows. D(mu, pi_g) = g_s D(mu, pi) at every s. [Eq. 21]
 template <class Scalar>
 tabular_policy<Scalar> mixture(tabular_policy<Scalar> const& mu, tabular_policy<Scalar> const& pi,
                                Eigen::Matrix<Scalar, Eigen::Dynamic, 1> const& g) {
