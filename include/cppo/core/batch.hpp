@@ -86,7 +86,8 @@ inline constexpr bool is_double_log_prob =
 
 }  // namespace detail
 
-/// Lends log pi(y_t | s_t), nats: the policy being trained. Pointer, container or view; float, double, half or bfloat16.
+/// Lends log pi(y_t | s_t), nats: the policy being trained. A pointer, container or view of float, double, half or
+/// bfloat16.
 template <class T>
 constexpr auto log_prob(T&& x) noexcept {
   return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
@@ -101,7 +102,8 @@ template <class T>
 constexpr auto advantage(T&& x) noexcept {
   return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
-/// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Not lent: every slot is a token.
+/// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Where none is lent, every slot
+/// is a token.
 template <class T>
 constexpr auto response_mask(T&& x) noexcept {
   return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
