@@ -102,8 +102,8 @@ template <class T>
 constexpr auto advantage(T&& x) noexcept {
   return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
 }
-/// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Where none is lent, every slot
-/// is a token.
+/// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Where none is lent, every
+/// slot is a token.
 template <class T>
 constexpr auto response_mask(T&& x) noexcept {
   return detail::name_buffer<argument::response_mask>(static_cast<T&&>(x));
