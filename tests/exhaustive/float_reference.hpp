@@ -103,8 +103,9 @@ inline double log_rest(double x) {
 inline double bernoulli_kl(double a, double b) {
   double const rest = -std::expm1(a), other = -std::expm1(b), p = std::exp(a);
   if (a == b || rest == 0.0) return a == b ? 0.0 : a - b;
-  double const x = -p * std::expm1(b - a) / rest;
-  double const hit = p > 0.0 ? p * exp_rest(b - a) : 0.0;
+  bool const far = b - a > 700.0;  // e^(b - a) is infinite, and p is nothing beside e^b
+  double const x = -(far ? std::exp(b) : p * std::expm1(b - a)) / rest;
+  double const hit = far ? std::exp(b) : p > 0.0 ? p * exp_rest(b - a) : 0.0;
   return hit + rest * (std::fabs(x) > 0.2 ? x - std::log(other / rest) : log_rest(x));
 }
 

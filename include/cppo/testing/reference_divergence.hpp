@@ -40,17 +40,32 @@ class reference_partition {
   }
   /// Adds the cell of all other tokens. Its mass is max(1 - sum, 0), at least 1e-12 inside the logarithm.
   void add_other() {
-    auto const p = static_cast<double>(std::max(1.0L - p_sum_, 0.0L));
-    auto const q = static_cast<double>(std::max(1.0L - q_sum_, 0.0L));
+    double const p = other(p_sum_, 0.0), q = other(q_sum_, 0.0), kl = other_kl(p, q);
     tv_ += std::fabs(p - q) / 2.0L;
-    if (q > 0.0) kl_ += q * (std::log(std::max(q, 1e-12)) - std::log(std::max(p, 1e-12)));
+    kl_ += kl;
+    for (double const more_p : {-rounding, rounding}) {
+      for (double const more_q : {-rounding, rounding}) {
+        double const moved = other_kl(other(p_sum_, more_p), other(q_sum_, more_q));
+        kl_slack_ = std::max(kl_slack_, std::fabs(moved - kl));
+      }
+    }
   }
   /// The total variation: half the L1 distance.
   double tv() const { return static_cast<double>(tv_); }
   /// KL(mu || pi), not below 0.
   double kl() const { return static_cast<double>(std::max(kl_, 0.0L)); }
+  /// How far that moves where the mass of all other tokens moves by what sums in float round: far where next to none is
+  /// left.
+  double kl_slack() const { return kl_slack_; }
 
  private:
+  static constexpr double rounding = 3e-7;
+  static double other(long double sum, double more) { return static_cast<double>(std::max(1.0L - sum + more, 0.0L)); }
+  static double other_kl(double p, double q) {
+    return q > 0.0 ? q * (std::log(std::max(q, 1e-12)) - std::log(std::max(p, 1e-12))) : 0.0;
+  }
+
+  double kl_slack_ = 0.0;
   long double p_sum_ = 0, q_sum_ = 0, tv_ = 0, kl_ = 0;
 };
 
@@ -105,6 +120,19 @@ double unclamped_reference_divergence(rollout_batch_view<Real> const& batch, ind
     case precomputed: return static_cast<double>(batch.value(argument::divergence, b, i));
   }
   return 0.0;
+}
+
+/// How far D_t in float may be from D_t where only the rest of a Top-K partition makes it uncertain; 0 elsewhere.
+template <class Real>
+double reference_divergence_slack(rollout_batch_view<Real> const& batch, index_t b, index_t i,
+                                  reference_divergence what) {
+  using enum reference_divergence;
+  switch (what) {
+    case top_k_kl: return reference_top_k(batch, b, i, reference_sampled::own_cell).kl_slack();
+    case top_k_kl_replace_last: return reference_top_k(batch, b, i, reference_sampled::replaces_last).kl_slack();
+    case top_k_kl_list: return reference_top_k(batch, b, i, reference_sampled::as_listed).kl_slack();
+    default: return 0.0;
+  }
 }
 
 /// D_t of the token at slot i of response b. Divergences saturate at +-1000; an infinite one counts as 1000.

@@ -42,22 +42,22 @@ CPPO_ALWAYS_INLINE void turn_eight_rows(float const* const* rows, int j, float* 
 /// Numbers j to j + 3 of as many rows as a register has lanes, as four registers.
 CPPO_ALWAYS_INLINE void turn_four(float const* const* rows, int j, float* out) noexcept {
 #if defined(__AVX512F__)
-  if constexpr (simd_size == 16) return turn_sixteen_rows(rows, j, out);
+  static_assert(simd_size == 16);
+  turn_sixteen_rows(rows, j, out);
 #elif defined(__AVX__)
-  if constexpr (simd_size == 8) return turn_eight_rows(rows, j, out);
+  static_assert(simd_size == 8);
+  turn_eight_rows(rows, j, out);
 #elif defined(__SSE2__)
-  if constexpr (simd_size == 4) {
-    __m128 v[4] = {_mm_loadu_ps(rows[0] + j), _mm_loadu_ps(rows[1] + j), _mm_loadu_ps(rows[2] + j),
-                   _mm_loadu_ps(rows[3] + j)};
-    _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
-    for (int r = 0; r < 4; ++r) _mm_storeu_ps(out + 4 * r, v[r]);
-    return;
-  }
-#endif
-  // uncovered: targets without SSE2: the digest on AArch64 runs it
+  static_assert(simd_size == 4);
+  __m128 v[4] = {_mm_loadu_ps(rows[0] + j), _mm_loadu_ps(rows[1] + j), _mm_loadu_ps(rows[2] + j),
+                 _mm_loadu_ps(rows[3] + j)};
+  _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
+  for (int r = 0; r < 4; ++r) _mm_storeu_ps(out + 4 * r, v[r]);
+#else
   for (int i = 0; i < 4; ++i) {
     for (int t = 0; t < simd_size; ++t) out[i * simd_size + t] = rows[t][j + i];
   }
+#endif
 }
 
 /// Which of up to 32 ids are the sampled one, and which are below 0, as bits.

@@ -33,14 +33,21 @@ class top_k_lists<simd_lane> {
 
  public:
   using source_type = detail::list_tile;  ///< what it is made of
+  /// The lists of a tile.
   explicit top_k_lists(source_type const& tile) noexcept : tile_(&tile) {}
+  /// Length of the lists.
   index_t k() const noexcept { return tile_->k; }
+  /// log pi of entry j.
   CPPO_ALWAYS_INLINE V log_prob(index_t j) const noexcept { return entry(tile_->log_prob, j); }
+  /// log mu of entry j.
   CPPO_ALWAYS_INLINE V rollout_log_prob(index_t j) const noexcept { return entry(tile_->rollout_log_prob, j); }
+  /// True if entry j is not empty.
   CPPO_ALWAYS_INLINE mask is_listed(index_t j) const noexcept { return !has_bit(words(tile_->empty, j), j); }
+  /// True if entry j is another token than the sampled one, and not empty.
   CPPO_ALWAYS_INLINE mask is_other(index_t j) const noexcept {
     return !has_bit(words(tile_->empty, j) | words(tile_->sampled, j), j);
   }
+  /// True if the sampled token is in the list.
   mask has_sampled() const noexcept {
     mask any = V(0) < V(0);
     for (index_t j = 0; j < tile_->k; j += 32) {
