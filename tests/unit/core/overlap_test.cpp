@@ -183,10 +183,10 @@ TEST_CASE("an output is held against everything that a batch lends", "[core]") {
   auto const batch = rollout_batch(packed(x.cuts, 2), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
                                    response_mask(x.mask), divergence_values(x.d), token_weight(x.weight),
                                    token_id(x.id), top_k(1, x.listed, x.listed_pi, x.listed_mu));
-  auto const* const bytes = reinterpret_cast<char const*>(&x);
+  auto const* const memory = reinterpret_cast<char const*>(&x);
   for (std::size_t i = 0; i < sizeof x; ++i) {
     INFO(i);
-    footprint const byte = detail::footprint_of(bytes + i, element_type::u8, 1, 1, 0, 0);
+    footprint const byte = detail::footprint_of(memory + i, element_type::u8, 1, 1, 0, 0);
     argument const what = i < 6 * sizeof x.pi ? static_cast<argument>(1 + i / sizeof x.pi)
                           : i < offsetof(decltype(x), listed) ? argument::token_id
                           : i < offsetof(decltype(x), cuts)   ? argument::top_k

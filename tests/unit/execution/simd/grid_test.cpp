@@ -14,7 +14,8 @@ using detail::simd_size;
 
 // A random integer of up to `bits` bits and a sign, of any size below.
 index_t some(std::mt19937_64& random, int bits) {
-  index_t const x = static_cast<index_t>(random() >> 1) >> (63 - bits + static_cast<int>(random() % (bits + 1)));
+  int const fewer = static_cast<int>(random() % static_cast<unsigned>(bits + 1));
+  index_t const x = static_cast<index_t>(random() >> 1) >> (63 - bits + fewer);
   return random() % 2 == 0 ? x : -x;
 }
 
