@@ -72,7 +72,7 @@ TEST_CASE("floats are narrowed as one by one: around every half and halfway to t
     }
     for (int i = 0; i < 1000000; ++i) x.push_back(bits_as<float>(static_cast<std::uint32_t>(random())));
     CHECK(wrongly_narrowed(type, x) == 0);
-    for (std::size_t n = 0; n < 40; ++n) CHECK(wrongly_narrowed(type, {x.begin(), x.begin() + static_cast<std::ptrdiff_t>(n)}) == 0);
+    for (std::ptrdiff_t n = 0; n < 40; ++n) CHECK(wrongly_narrowed(type, {x.begin(), x.begin() + n}) == 0);
   }
 }
 
