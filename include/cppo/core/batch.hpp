@@ -168,11 +168,16 @@ class rollout_batch_view {
     detail::column const& c = (*this)[a];
     return c.lent() ? detail::load<Real>(c.data, c.type, c.offset(layout_, b, i)) : fallback;
   }
+  /// Which row of the Top-K lists is that of slot i of response b.
+  CPPO_HOST_DEVICE constexpr index_t list_row(index_t b, index_t i) const noexcept {
+    return (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
+  }
   /// Top-K lists at slot i of response b.
   CPPO_HOST_DEVICE constexpr top_k_row<Real> top_k_at(index_t b, index_t i) const noexcept {
     detail::column const& ids = (*this)[argument::token_id];
-    index_t const row = (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
-    return {&top_k_, row, ids.lent() ? detail::load_index(ids.data, ids.type, ids.offset(layout_, b, i)) : index_t{-1}};
+    index_t const none = -1;
+    return {&top_k_, list_row(b, i),
+            ids.lent() ? detail::load_index(ids.data, ids.type, ids.offset(layout_, b, i)) : none};
   }
   /// The Top-K lists as they were lent.
   CPPO_HOST_DEVICE constexpr detail::top_k_buffers const& lists() const noexcept { return top_k_; }

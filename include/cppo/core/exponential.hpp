@@ -63,15 +63,25 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_floats(V 
   V const tail = r2 * (hi * r2 + lo);
   return {tail + r, s, tail};
 }
-/// e^x for exp_floor <= x <= 700: a polynomial of degree 13 in Horner's scheme.
+/// x = n log 2 + r, and s = 2^n; for doubles.
 template <class V>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_doubles(V x) noexcept {
+struct reduced_argument {
+  V r, s;
+};
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr reduced_argument<V> reduced_doubles(V x) noexcept {
   V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
   V const t = x * V(1.4426950408889634) + magic;
   V const s = V::from_raw(V::ops::to_exponent(t.raw()));
   V const n = t - magic;
   V r = x - exact_product(n, V(0x1.62e42fefap-1));
   r = r - n * V(0x1.cf79abc9e3b3ap-40);
+  return {r, s};
+}
+/// e^x for exp_floor <= x <= 700: a polynomial of degree 13 in Horner's scheme.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core_of_doubles(V x) noexcept {
+  auto const [r, s] = reduced_doubles(x);
   V q(1.0 / 6227020800.0);  // 1 / 13!
   q = q * r + V(1.0 / 479001600.0);
   q = q * r + V(1.0 / 39916800.0);
@@ -97,12 +107,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> exp_core(V x) noexcep
 /// e^x in double where the result is rounded to float: degree 9, relative error of all parts below 1.3e-10.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr exp_parts<V> short_exp_core_of_doubles(V x) noexcept {
-  V const magic(6755399441056767.0);  // 1.5 * 2^52 + 1023
-  V const t = x * V(1.4426950408889634) + magic;
-  V const s = V::from_raw(V::ops::to_exponent(t.raw()));
-  V const n = t - magic;
-  V r = x - exact_product(n, V(0x1.62e42fefap-1));
-  r = r - n * V(0x1.cf79abc9e3b3ap-40);
+  auto const [r, s] = reduced_doubles(x);
   V const r2 = r * r, r4 = r2 * r2;
   V const low = (r2 * (r * V(1.0 / 120) + V(1.0 / 24))) + (r * V(1.0 / 6) + V(0.5));
   V const high = r2 * (r * V(1.0 / 362880) + V(1.0 / 40320)) + (r * V(1.0 / 5040) + V(1.0 / 720));

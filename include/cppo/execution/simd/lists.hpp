@@ -89,7 +89,7 @@ class list_reader {
   list_reader(rollout_batch_view<float> const& batch, index_t response, float low, float high) noexcept
       : batch_(batch),
         response_(response),
-        first_row_(batch.top_k_at(response, 0).row()),
+        first_row_(batch.list_row(response, 0)),
         k_(static_cast<int>(batch.lists().k)),
         ids_(batch.lists().ids, k_),
         log_prob_(batch.lists().log_prob, k_),
