@@ -56,6 +56,13 @@
 #endif
 /// @}
 
+/// Before a function that is called where it is needed and not copied there: code that few tokens run.
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#define CPPO_SELDOM __attribute__((noinline))
+#else
+#define CPPO_SELDOM
+#endif
+
 /// Before a function that runs once a call: it is compiled to be short, which takes the compiler less time than to make
 /// it fast.
 #if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)

@@ -99,13 +99,13 @@ status summarize_piece(rollout_batch_view<Real> const& batch, Region const& regi
     bool const counts = what == detail::slot::token ||
                         (what == detail::slot::bad && options.bad_input == on_bad_input::propagate);
     if (!counts) continue;
-    if constexpr (detail::needs_divergences<Region>) {
+    if (detail::asks_for_divergences(region)) {
       top_k_row<Real> lists;
       Real const d = what == detail::slot::bad ? static_cast<Real>(divergence_limit)
                                                : detail::load_token(t, b, i, lists).divergence().raw();
-      if constexpr (any(Region::needed, needs::response)) detail::observe(s, d);
+      if (detail::asks_for(region, needs::response)) detail::observe(s, d);
       else ++s.length;
-      if constexpr (any(Region::needed, needs::quantile)) divergences.push_back(d);
+      if (detail::asks_for(region, needs::quantile)) divergences.push_back(d);
     } else {
       ++s.length;
     }
@@ -124,7 +124,7 @@ status resolve_totals(Region const& region, response_summary const& combined, st
   total = detail::only_length(detail::refused_count);
   if (pieces.length < 0) return {status_code::carry_mismatch, argument::carry};
   if (!detail::scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
-  if (any(Region::needed, needs::quantile) && static_cast<index_t>(divergences.size()) != pieces.length) {
+  if (detail::asks_for(region, needs::quantile) && static_cast<index_t>(divergences.size()) != pieces.length) {
     return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
             .value = static_cast<double>(divergences.size()), .wanted = pieces.length, .name = "divergences",
             .range = "entries"};

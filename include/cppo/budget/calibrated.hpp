@@ -24,6 +24,10 @@ class calibrated_budget_t {
 
   /// Use `calibrated_budget`.
   constexpr calibrated_budget_t(double floor, calibration c) noexcept : floor_(floor), calibration_(c) {}
+  /// The smallest delta_b.
+  CPPO_HOST_DEVICE constexpr double floor() const noexcept { return floor_; }
+  /// How delta_b is computed.
+  CPPO_HOST_DEVICE constexpr calibration const& how() const noexcept { return calibration_; }
   /// Checks floor and calibration.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     calibration const& c = calibration_;

@@ -13,6 +13,8 @@ class fixed_budget_t {
  public:
   /// Use `fixed_budget`.
   explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
+  /// delta_b as given.
+  CPPO_HOST_DEVICE constexpr double delta_b() const noexcept { return delta_b_; }
   /// Checks that delta_b is in [0, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {delta_b_ >= 0.0 && delta_b_ <= divergence_limit, "fixed_budget(delta_b)", delta_b_,

@@ -14,11 +14,12 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// A sentence that owns its characters. Trivially copyable; allocates nothing. A sentence that does not fit ends in
-/// "...": only long texts of a user's own `parameter_check` make one.
-class status_text {
+/// A text that owns its characters, `Capacity` of them at most. Trivially copyable; allocates nothing. A text that does
+/// not fit ends in "...".
+template <std::size_t Capacity>
+class fixed_text {
  public:
-  static constexpr std::size_t capacity = 447;  ///< characters, without the 0 that ends them
+  static constexpr std::size_t capacity = Capacity;  ///< characters, without the 0 that ends them
 
   /// The characters, ended by a 0.
   constexpr char const* c_str() const noexcept { return text_; }
@@ -41,10 +42,13 @@ class status_text {
   }
   void append(index_t x) noexcept { put(x); }
   /// @}
+  /// Appends a number in the fewest digits that give back this double.
+  void append_exactly(double x) noexcept { put(x); }
+  void append_exactly(std::uint64_t x) noexcept { put(x); }
   /// Writes the characters into a stream.
   template <class Stream>
     requires requires(Stream& out, std::string_view text) { out << text; }
-  friend Stream& operator<<(Stream& out, status_text const& t) {
+  friend Stream& operator<<(Stream& out, fixed_text const& t) {
     out << std::string_view(t);
     return out;
   }
@@ -59,6 +63,9 @@ class status_text {
   char text_[capacity + 1] = {};
   std::size_t size_ = 0;
 };
+
+/// A sentence about a status. Only long texts of a user's own `parameter_check` make one that does not fit.
+using status_text = fixed_text<447>;
 
 namespace detail {
 

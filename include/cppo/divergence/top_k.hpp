@@ -125,26 +125,29 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr cell_terms<V> entry_terms(Lists co
 
 /// The partition of a token's lists. Entries are added four at a time, so that the sums are the same on every number of
 /// lanes and rounding errors do not grow with K.
-template <top_k_form Form, class V>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr partition<V> partition_of(token<V> const& t) noexcept {
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr partition<V> partition_of(token<V> const& t, top_k_form form) noexcept {
   using T = typename V::value_type;
-  constexpr bool own_cell = Form != top_k_form::list_only;
+  bool const own_cell = form != top_k_form::list_only, replaces = form == top_k_form::replace_last;
   auto const lists = t.lists();
   index_t const k = lists.k();
-  auto const last_counts = [&] {
-    if constexpr (Form == top_k_form::replace_last) return lists.has_sampled();
-    else return V(0) <= V(0);
-  }();
+  auto const last_counts = replaces ? lists.has_sampled() : V(0) <= V(0);
   auto const terms = [&](index_t j) CPPO_INLINE_LAMBDA {
     if (j >= k) return cell_terms<V>();
     auto counts = own_cell ? lists.is_other(j) : lists.is_listed(j);
-    if (Form == top_k_form::replace_last && j == k - 1) counts = counts & last_counts;
+    if (replaces && j == k - 1) counts = counts & last_counts;
     return entry_terms<V>(lists, j, counts);
   };
   partition<V> all;
   for (index_t j = 0; j < k; j += 4) all.add((terms(j) + terms(j + 1)) + (terms(j + 2) + terms(j + 3)));
-  if constexpr (own_cell) all.add(cell_terms<V>(cell<T, V>(t.log_prob(), t.rollout_log_prob(), V(0) <= V(0))));
+  if (own_cell) all.add(cell_terms<V>(cell<T, V>(t.log_prob(), t.rollout_log_prob(), V(0) <= V(0))));
   return all;
+}
+
+/// KL(mu || pi) of a partition, in [0, 1000].
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V kl_of(partition<V> const& cells) noexcept {
+  return min(max(cells.kl(), V(0)), V(divergence_limit));
 }
 
 }  // namespace detail
@@ -166,7 +169,7 @@ struct top_k_tv_t {
   /// D_t.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
-    return detail::partition_of<Form>(t).tv();
+    return detail::partition_of(t, Form).tv();
   }
 };
 
@@ -180,7 +183,7 @@ struct top_k_kl_t {
   /// D_t.
   template <class V>
   CPPO_HOST_DEVICE constexpr V at(token<V> const& t) const noexcept {
-    return min(max(detail::partition_of<Form>(t).kl(), V(0)), V(divergence_limit));
+    return detail::kl_of(detail::partition_of(t, Form));
   }
 };
 

@@ -125,8 +125,7 @@ class seq_response : seq_walk<Real> {
 /// The number of numbers that `seq_response` may keep at a time.
 template <class Real, class Region>
 constexpr std::size_t seq_room(task<Real, Region> const& t) noexcept {
-  if constexpr (any(Region::needed, needs::quantile)) return static_cast<std::size_t>(longest_collected(t));
-  else return 0;
+  return asks_for(t.region, needs::quantile) ? static_cast<std::size_t>(longest_collected(t)) : 0;
 }
 
 }  // namespace detail

@@ -41,11 +41,17 @@ struct simd_inspection {
 template <class Region>
 struct simd_execution<float, Region> {
   static outcome_fold execute(simd_t how, task<float, Region> const& t) {
-    simd_call const from(t);
-    auto const run = [&t, &from](index_t b, std::vector<float>& scratch, response_outcome& into) {
-      simd_response<Region>(t, from, b, scratch).run(into);
-    };
-    return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
+    if constexpr (has_shapes<Region>) {
+      return with_shape(t.region, [how, &t]<class Shape>(Shape const& region) {
+        return simd_execution<float, Shape>::execute(how, task<float, Shape>{t, region});
+      });
+    } else {
+      simd_call const from(t);
+      auto const run = [&t, &from](index_t b, std::vector<float>& scratch, response_outcome& into) {
+        simd_response<Region>(t, from, b, scratch).run(into);
+      };
+      return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
+    }
   }
 };
 

@@ -15,6 +15,10 @@ class divergence_within_t {
   static constexpr clause kind = clause::divergence;  ///< the clause it is counted under
   /// Use `divergence_within`. `low` holds where A <= 0, `high` where A > 0.
   constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  /// The threshold where A <= 0.
+  CPPO_HOST_DEVICE constexpr double low() const noexcept { return low_; }
+  /// The threshold where A > 0.
+  CPPO_HOST_DEVICE constexpr double high() const noexcept { return high_; }
   /// Checks that the thresholds are in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     bool const two = !(low_ == high_ || (low_ != low_ && high_ != high_));

@@ -48,10 +48,15 @@ struct divergence_threshold {
       };
 };
 
+/// A mask whose clauses are known at run time: any of the library's may be there.
+template <class M>
+concept open_to_clauses = requires { requires M::may_hold_any_clause; };
+
 /// The number of leaves of a mask that `Find` finds.
 template <class M, class Find>
 consteval int leaves() {
-  if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
+  if constexpr (open_to_clauses<M>) return 1;
+  else if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
   else if constexpr (negation<M> && Find::under_negation) return leaves<typename M::negated_type, Find>();
   else return Find::template fits<M> ? 1 : 0;
 }

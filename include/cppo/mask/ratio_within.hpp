@@ -14,6 +14,10 @@ class ratio_within_t {
   static constexpr clause kind = clause::ratio;  ///< the clause it is counted under
   /// Use `ratio_within`.
   constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  /// The smallest ratio that is kept.
+  CPPO_HOST_DEVICE constexpr double low() const noexcept { return low_; }
+  /// The largest ratio that is kept.
+  CPPO_HOST_DEVICE constexpr double high() const noexcept { return high_; }
   /// Checks that 0 < low <= high, and both are finite.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({

@@ -15,6 +15,8 @@ class response_max_within_t {
   static constexpr needs needed = needs::response;   ///< max D of the whole response
   /// Use `response_max_within`.
   explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
+  /// The threshold.
+  CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_max_within(delta)");
@@ -46,6 +48,8 @@ class response_mean_within_t {
   static constexpr needs needed = needs::response;   ///< mean D of the whole response
   /// Use `response_mean_within`.
   explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
+  /// The threshold.
+  CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::threshold_check(delta_, "response_mean_within(delta)");

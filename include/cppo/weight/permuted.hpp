@@ -49,6 +49,10 @@ class permuted_weight {
  public:
   /// Use `permuted`.
   constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
+  /// The weight that is shuffled.
+  CPPO_HOST_DEVICE constexpr W const& inner() const noexcept { return inner_; }
+  /// What selects the order.
+  CPPO_HOST_DEVICE constexpr std::uint64_t seed() const noexcept { return seed_; }
   /// Checks the inner weight's parameters.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(inner_); }
   /// The weight of position t, which is the inner weight of position p(t).

@@ -134,8 +134,8 @@ class block_response {
     }
     response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      if (measure(whole) > 0) return false;
-      known_ = true;
+      known_ = asks_for_divergences(task_.region);
+      if (known_ && measure(whole) > 0) return false;
     }
     whole.length = tokens;
     whole.delta_b = task_.region.resolve_budget(statistics(whole, block_, shared_.selection, divergences_, slots_));
@@ -154,7 +154,7 @@ class block_response {
     measured const all = block_.reduce(mine, [](measured const& a, measured const& b) {
       return measured{a.sum + b.sum, a.top < b.top ? b.top : a.top, a.wrong + b.wrong};
     });
-    if constexpr (any(Region::needed, needs::response)) {
+    if (asks_for(task_.region, needs::response)) {
       whole.divergence_sum = all.sum;
       whole.max_divergence = static_cast<double>(all.top) + 0.0;  // never -0
     }

@@ -63,16 +63,16 @@ constexpr response_summary summarize(task<Real, Region> const& t, index_t b, ind
   if (t.totals != nullptr) return t.totals[b];
   response_summary s;
   scratch.clear();
-  if constexpr (needs_divergences<Region>) {
-    constexpr bool stores = any(Region::needed, needs::quantile);
-    if constexpr (stores) scratch.reserve(static_cast<std::size_t>(tokens));
+  s.length = tokens;
+  if (asks_for_divergences(t.region)) {
+    bool const observes = asks_for(t.region, needs::response), stores = asks_for(t.region, needs::quantile);
+    if (stores) scratch.reserve(static_cast<std::size_t>(tokens));
+    s.length = 0;
     each([&](Real d) {
-      if constexpr (any(Region::needed, needs::response)) observe(s, d);
+      if (observes) observe(s, d);
       else ++s.length;
-      if constexpr (stores) scratch.push_back(d);
+      if (stores) scratch.push_back(d);
     });
-  } else {
-    s.length = tokens;
   }
   s.delta_b = t.region.resolve_budget(response_statistics<Real>(s, scratch));
   return s;

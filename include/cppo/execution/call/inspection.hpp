@@ -209,6 +209,18 @@ class response_statistics : public known_totals {
   std::span<Real> divergences_;
 };
 
+/// True if the region needs one of `wanted`. What a described region needs of what its type may need is known at run
+/// time.
+template <class Region>
+CPPO_HOST_DEVICE constexpr bool asks_for(Region const& region, needs wanted) noexcept {
+  if constexpr (!any(Region::needed, needs::response | needs::quantile)) return any(Region::needed, wanted);
+  else if constexpr (requires { region.asks_for(wanted); }) return region.asks_for(wanted);
+  else return any(Region::needed, wanted);
+}
+/// A region that is run in one of several shapes, which `with_shape` chooses.
+template <class Region>
+concept has_shapes = requires(Region const& r) { with_shape(r, [](auto const&) { return 0; }); } &&
+                     !requires { typename Region::shape_of; };
 /// True if the region needs the prefix sums.
 template <class Region>
 inline constexpr bool scans_prefix = any(Region::needed, needs::prefix_budget | needs::prefix_values);
@@ -218,6 +230,11 @@ inline constexpr bool reads_prefix = any(Region::needed, needs::prefix_values);
 /// True if the region needs the divergences of a whole response before its first token is decided.
 template <class Region>
 inline constexpr bool needs_divergences = any(Region::needed, needs::response | needs::quantile);
+/// True if this region needs them.
+template <class Region>
+CPPO_HOST_DEVICE constexpr bool asks_for_divergences(Region const& region) noexcept {
+  return asks_for(region, needs::response | needs::quantile);
+}
 
 }}}  // namespace cppo::detail
 

@@ -69,7 +69,10 @@ class token_group {
     V::mask fits[group_registers];
     each([&](int u) CPPO_INLINE_LAMBDA { weigh(u, in, counts, reporter); });
     if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
-    else if constexpr (scans_prefix<Region>) with_.prefix.advance(in.z, in.allowance, fits);
+    else if constexpr (scans_prefix<Region>) {
+      if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
+      else for (V::mask& all : fits) all = V(0) <= V(0);
+    }
     each([&](int u) CPPO_INLINE_LAMBDA {
       if constexpr (scans_prefix<Region>) t_[u].set_within_prefix_budget(fits[u]);
       keep(u, seen, out, reporter);

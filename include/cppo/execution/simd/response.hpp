@@ -80,7 +80,15 @@ class simd_response : simd_walk {
 
  private:
   /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
-  void run_as_seq(response_outcome& into) { into.add(seq_response<float, Region>(task_, b_, scratch_).run()); }
+  void run_as_seq(response_outcome& into) {
+    if constexpr (requires { typename Region::shape_of; }) {
+      using whole = typename Region::shape_of;  // one for all shapes
+      task<float, whole> const same{task_, task_.region};
+      into.add(seq_response<float, whole>(same, b_, scratch_).run());
+    } else {
+      into.add(seq_response<float, Region>(task_, b_, scratch_).run());
+    }
+  }
 
   /// True if D is measured from lists on registers, where they are checked too.
   bool reads_lists_here() const noexcept {
@@ -113,7 +121,7 @@ class simd_response : simd_walk {
     response_summary whole;
     whole.length = map_.tokens;
     simd_statistics s(whole, scratch_);
-    if constexpr (needs_divergences<Region>) {
+    if constexpr (needs_divergences<Region>) if (asks_for_divergences(task_.region)) {
       float* const divergences = s.reserve(map_.tokens);
       input_extremes input;
       response_reader all = reader();
@@ -125,7 +133,7 @@ class simd_response : simd_walk {
         measure_chunk(chunk, in, input, divergences + all.rank());
       }
       if (!all.valid() || !input.within(task_.log_probs)) return false;
-      if constexpr (any(Region::needed, needs::response)) s.observe(whole);
+      if (asks_for(task_.region, needs::response)) s.observe(whole);
       known_ = divergences;
     }
     whole.delta_b = task_.region.resolve_budget(s);
@@ -149,7 +157,7 @@ class simd_response : simd_walk {
   /// Gives a chunk its D, if that is known before the tokens are decided. False if the lists that it reads are bad.
   bool take_divergences(token_chunk const& chunk, token_lanes& in, response_reader& from) const {
     if (known_ != nullptr) in.divergence = known_ + from.rank();
-    else if constexpr (!measured_here<typename Region::divergence_type>) {
+    else if (!is_measured_here(task_.region.divergence())) {
       in.divergence = from.divergences();
       return measure(chunk, in, from.divergences());
     }
@@ -228,8 +236,7 @@ class simd_response : simd_walk {
 /// Numbers that `simd_response` may keep at a time.
 template <class Region>
 std::size_t simd_room(task<float, Region> const& t) noexcept {
-  if constexpr (needs_divergences<Region>) return simd_statistics::room(longest_collected(t));
-  else return 0;
+  return asks_for_divergences(t.region) ? simd_statistics::room(longest_collected(t)) : 0;
 }
 
 }}}  // namespace cppo::detail

@@ -35,6 +35,15 @@ CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_
 /// True if the divergence is computed where a token is decided; else in a pass of its own, on registers or one by one.
 template <class D>
 inline constexpr bool measured_here = measures_on<D, simd_lane> && !measured_apart<D>;
+/// A divergence chosen at run time, which says itself where it is computed.
+template <class D>
+concept chosen_divergence = requires(D const& d) { d.is_apart(); };
+/// True if this one is.
+template <class D>
+constexpr bool is_measured_here(D const& divergence) noexcept {
+  if constexpr (chosen_divergence<D>) return !divergence.is_apart();
+  else return measured_here<D>;
+}
 /// True if D may be known before a token is decided.
 template <class Region>
 inline constexpr bool knows_divergences = needs_divergences<Region> || !measured_here<typename Region::divergence_type>;
@@ -94,9 +103,9 @@ CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& region, token_lane
       return t;
     }
   }
-  if constexpr (measured_here<typename Region::divergence_type>) {
-    t.set_divergence(divergence_of(region.divergence(), t));
-  }
+  using D = typename Region::divergence_type;
+  if constexpr (chosen_divergence<D>) t.set_divergence(region.divergence().at_once(t));
+  else if constexpr (measured_here<D>) t.set_divergence(divergence_of(region.divergence(), t));
   return t;
 }
 

@@ -1,0 +1,103 @@
+/// @file
+/// A region as text: the C++ expression that makes it.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/region/described/table.hpp>
+#include <cppo/core/describe.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// A text that holds any region.
+using region_text = fixed_text<4095>;
+
+namespace detail {
+
+/// Writes the expression of a region.
+class region_writer {
+ public:
+  explicit region_writer(described_region const& r) noexcept : region_(r) {
+    if (r.gate().is_soft()) word("softened(");
+    if (r.reports_only()) word("reporting(");
+    word("trust_region(");
+    word(divergence_names[r.reports_only() ? 0 : r.divergence().index()]);
+    word(", "), weight(), word(", "), mask(r.mask().size() - 1, mask_step::either), word(")");
+    if (r.reports_only()) word(", "), word(divergence_names[r.divergence().index()]), word(")");
+    if (r.gate().is_soft()) word(", reciprocal_gate)");
+  }
+  region_text const& text() const noexcept { return text_; }
+
+ private:
+  void word(std::string_view w) noexcept { text_.append(w); }
+  void weight() noexcept {
+    described_weight const& w = region_.weight();
+    if (w.is_shuffled()) word("permuted(");
+    if (w.is_linear()) word("linear_weight("), text_.append_exactly(w.w_min()), word(")");
+    else word("uniform_weight");
+    if (w.is_shuffled()) word(", "), text_.append_exactly(w.seed()), word(")");
+  }
+  /// The first step of the operand that ends with step k.
+  int first_of(int k) const noexcept {
+    for (int missing = 1;; --k) {
+      missing += described_mask::operands(region_.mask()[k].what) - 1;
+      if (missing == 0) return k;
+    }
+  }
+  /// The mask that ends with step k, as the whole or as an operand of `around`.
+  void mask(int k, mask_step around) noexcept {
+    described_mask::step const& s = region_.mask()[k];
+    if (s.what == mask_step::negated) {
+      bool const simple = described_mask::operands(region_.mask()[k - 1].what) < 2;
+      word(simple ? "!" : "!("), mask(k - 1, s.what), word(simple ? "" : ")");
+    } else if (described_mask::operands(s.what) == 2) {
+      bool const enclosed = s.what == mask_step::both && around == mask_step::either && k + 1 < region_.mask().size();
+      word(enclosed ? "(" : ""), operand(first_of(k - 1) - 1, s.what, 0);
+      word(s.what == mask_step::both ? " & " : " | ");
+      operand(k - 1, s.what, 1), word(enclosed ? ")" : "");
+    } else {
+      clause(s);
+    }
+  }
+  /// An operand of a binary operator. The right one is enclosed if it has the same operator, which binds from the left.
+  void operand(int k, mask_step around, int place) noexcept {
+    mask_step const own = region_.mask()[k].what;
+    bool const enclosed = (own == mask_step::either && (around == mask_step::both || place == 1)) ||
+                          (own == mask_step::both && around == mask_step::both && place == 1);
+    word(enclosed ? "(" : ""), mask(k, around), word(enclosed ? ")" : "");
+  }
+  void clause(described_mask::step const& s) noexcept {
+    word(name_of(s.what));
+    if (s.what == mask_step::keep_all || s.what == mask_step::keep_none || s.what == mask_step::toward_rollout) return;
+    word("("), text_.append_exactly(s.low);
+    if (s.what == mask_step::ratio_within || s.high != s.low) word(", "), text_.append_exactly(s.high);
+    if (s.what == mask_step::prefix_budget) word(", "), budget();
+    word(")");
+  }
+  void budget() noexcept {
+    described_budget const& b = region_.budget();
+    if (!b.calibrated()) return text_.append_exactly(b.delta_b());
+    calibration const &c = b.how(), usual;
+    word("calibrated_budget("), text_.append_exactly(b.delta_b());
+    bool const as_usual = c.quantile == usual.quantile && c.scale == usual.scale &&
+                          c.ceiling_factor == usual.ceiling_factor;
+    if (!as_usual) {
+      word(", {"), text_.append_exactly(c.quantile), word(", "), text_.append_exactly(c.scale), word(", ");
+      text_.append_exactly(c.ceiling_factor), word("}");
+    }
+    word(")");
+  }
+
+  described_region const& region_;
+  region_text text_;
+};
+
+}  // namespace detail
+
+/// The C++ expression that makes a region, from which `parse_region` makes the same one. Numbers have the fewest digits
+/// that give them back. Two regions that are equal have the same text.
+inline region_text to_text(described_region const& r) noexcept { return detail::region_writer(r).text(); }
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>
