@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <limits>
+#include <span>
 #include <string_view>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -18,7 +19,7 @@ namespace detail {
 /// Puts a region together from the tree of its text, by the rows of the table.
 class region_builder {
  public:
-  explicit region_builder(syntax_tree& tree) noexcept : tree_(tree) {}
+  region_builder(syntax_tree& tree, std::span<double const> numbers) noexcept : tree_(tree), numbers_(numbers) {}
   /// The region of a node. False if the node is none; then the tree says why.
   bool build(int node, described_region& out) noexcept {
     if (!part(node, part_kind::region)) return false;
@@ -121,7 +122,7 @@ class region_builder {
     for (int p = 0; p < row.parameters(); ++p) {
       if (row.takes[p].name == a.name) return p;
     }
-    return tree_.fail(a.column, row.name, " has no parameter ", a.name, ": ", signature(row));
+    return tree_.fail(a.name_column, row.name, " has no parameter ", a.name, ": ", signature(row));
   }
   /// The first parameter from `next` on that may be what the argument is.
   int unnamed(int i, part_row const& row, int next) noexcept {
@@ -184,15 +185,24 @@ class region_builder {
     if (!is_number(node)) return refuse(node, part_kind::number);
     if (text == "inf") return out = std::numeric_limits<double>::infinity(), true;
     if (text == "nan") return out = std::numeric_limits<double>::quiet_NaN(), true;
+    if (text.starts_with('$')) return lent_number(node, out);
     return from_digits(node, out);
+  }
+  /// $k: number k of those that come with the text.
+  bool lent_number(int node, double& out) noexcept {
+    std::uint64_t k = 0;
+    if (!from_digits(node, k, 1)) return false;
+    if (k < numbers_.size()) return out = numbers_[k], true;
+    return tree_.fail(tree_[node].column, tree_[node].text, " asks for a number that does not come with the text: of ",
+                      static_cast<index_t>(numbers_.size()), " the first is $0") >= 0;
   }
   bool integer(int node, std::uint64_t& out) noexcept {
     return tree_[node].what == kind::number ? from_digits(node, out) : refuse(node, part_kind::integer);
   }
   template <class T>
-  bool from_digits(int node, T& out) noexcept {
+  bool from_digits(int node, T& out, std::size_t from = 0) noexcept {
     syntax_node const& n = tree_[node];
-    char const *const first = n.text.data(), *const last = first + n.text.size();
+    char const *const first = n.text.data() + from, *const last = n.text.data() + n.text.size();
     std::from_chars_result const read = std::from_chars(first, last, out);
     if (read.ec == std::errc{} && read.ptr == last) return true;
     bool const whole = std::is_integral_v<T>;
@@ -266,6 +276,7 @@ class region_builder {
   }
 
   syntax_tree& tree_;
+  std::span<double const> numbers_;
   region_draft draft_;
 };
 
@@ -292,13 +303,15 @@ struct parsed_region {
 ///
 ///     {"fixed_cppo": {"delta": 0.15, "divergence": "top_k_tv"}}
 ///
+/// `$0`, `$1`, ... in the place of a number stand for those of `numbers`: one text for thresholds that change.
+///
 /// Everything is checked: names, kinds, numbers in range, and that the parts fit together. Cost: linear in the text.
 /// Allocates and throws nothing.
-inline parsed_region parse_region(std::string_view text) noexcept {
+inline parsed_region parse_region(std::string_view text, std::span<double const> numbers = {}) noexcept {
   parsed_region result;
   detail::syntax_tree tree;
   int const all = detail::read_syntax(tree, text);
-  result.good = all >= 0 && detail::region_builder(tree).build(all, result.region);
+  result.good = all >= 0 && detail::region_builder(tree, numbers).build(all, result.region);
   if (!result.good) result.error = tree.error();
   return result;
 }

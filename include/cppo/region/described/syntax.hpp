@@ -15,9 +15,10 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 struct syntax_node {
   enum class kind : std::uint8_t { word, number, call, both, either, negated };
   kind what = kind::word;
-  std::string_view text = {};  ///< the word, the digits, or what is called
+  std::string_view text = {};  ///< the word, the digits, `$` and the digits, or what is called
   std::string_view name = {};  ///< the parameter that it is given to, if the text names it
   index_t column = 0;          ///< where it begins, from 1
+  index_t name_column = 0;     ///< where that name begins
   int first = -1, next = -1;   ///< its first operand or argument; the one after it in the same list
 };
 
@@ -77,8 +78,17 @@ class text_cursor {
     return true;
   }
   /// Takes the longest run of characters that belong to a word or a number.
-  std::string_view take_word() noexcept { return take_run(is_word); }
-  std::string_view take_number() noexcept { return take_run(is_digit); }
+  std::string_view take_word() noexcept {
+    peek();
+    return take_run(is_word);
+  }
+  std::string_view take_number() noexcept {
+    peek();
+    std::size_t const dollar = at_ < text_.size() && text_[at_] == '$' ? 1 : 0;
+    at_ += dollar;
+    std::string_view const digits = take_run(is_digit);
+    return {digits.data() - dollar, digits.size() + dollar};
+  }
   /// Takes everything up to c, which is taken too. An empty view with no data if there is no c.
   std::string_view take_until(char c) noexcept {
     std::size_t const end = text_.find(c, at_);
@@ -102,13 +112,14 @@ class text_cursor {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
   }
   static constexpr bool is_digit(char c) noexcept { return (is_word(c) && c != ':') || c == '.' || c == '-' || c == '+'; }
-  static constexpr bool begins_number(char c) noexcept { return (c >= '0' && c <= '9') || c == '-' || c == '.'; }
+  static constexpr bool begins_number(char c) noexcept {
+    return (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '$';
+  }
 
  private:
   static constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
   template <class Belongs>
   std::string_view take_run(Belongs const& belongs) noexcept {
-    peek();
     std::size_t const from = at_;
     while (at_ < text_.size() && belongs(text_[at_])) ++at_;
     return text_.substr(from, at_ - from);
@@ -192,10 +203,12 @@ class expression_reader {
     return false;
   }
   bool argument_of(int call, int& last) noexcept {
+    index_t const name_column = at_.column();
     std::string_view const name = take_name();
     int const value = tree_.failed() ? -1 : either();
     if (value < 0) return false;
     tree_[value].name = name;
+    tree_[value].name_column = name_column;
     (last < 0 ? tree_[call].first : tree_[last].next) = value;
     last = value;
     return true;
@@ -288,7 +301,9 @@ class json_reader {
     if (at_.take('}')) return true;
     do {
       std::string_view name;
+      index_t const column = at_.column();
       if (!string(name) || !expect(':') || !append(node, last, name)) return false;
+      tree_[last].name_column = column;
     } while (at_.take(','));
     return expect('}');
   }

@@ -1,0 +1,213 @@
+/** @file
+ *  The library as plain C: what ctypes, JAX's FFI, Rust and every other language can call.
+ *
+ *  A call takes a batch, a trust region, outputs and options, and returns a status with its sentence. Nothing is kept
+ *  between calls and nothing that is returned must be freed; every buffer is the caller's, and is lent for the call
+ *  alone. Functions may be called from any number of threads at once. No exception leaves them: where there is no memory
+ *  left, the status says so. Equations, shapes and rules are those of the C++ library, whose names are used.
+ *
+ *  Compatibility: a structure begins with its size as the caller knows it. Members are added at the end alone, ids are
+ *  never given anew, and a library reads no more than the caller's size: what is not there has its default.
+ */
+#ifndef CPPO_H
+#define CPPO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define CPPO_C_SHOWN __attribute__((visibility("default")))
+#else
+#define CPPO_C_SHOWN
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of this interface: `cppo_c_abi()` of the library that is loaded must return it. */
+#define CPPO_C_ABI 1
+
+/** What an element is, and what is outside the device's reach: everything here is memory of the host. */
+enum {
+  cppo_f32 = 0, cppo_f64 = 1, cppo_f16 = 2, cppo_bf16 = 3, cppo_bool = 4, cppo_u8 = 5, cppo_i8 = 6, cppo_i16 = 7,
+  cppo_u16 = 8, cppo_i32 = 9, cppo_u32 = 10, cppo_i64 = 11, cppo_u64 = 12
+};
+
+/** Elements in memory. Strides count elements, of any sign; 0 repeats one element. */
+typedef struct cppo_tensor {
+  void *data;
+  int32_t dtype;      /**< as `cppo_f32` */
+  int32_t rank;       /**< 1 or 2 */
+  int64_t shape[2];
+  int64_t stride[2];
+} cppo_tensor;
+
+/** What a tensor is lent as. */
+enum {
+  /* inputs, in the batch's layout: [B, T] or [N] */
+  cppo_log_prob = 1, cppo_rollout_log_prob = 2, cppo_advantage = 3, cppo_response_mask = 4, cppo_divergence_values = 5,
+  cppo_token_weight = 6, cppo_token_id = 7,
+  /* Top-K lists: [slots, K] each */
+  cppo_top_k_ids = 8, cppo_top_k_log_probs = 9, cppo_top_k_rollout_log_probs = 10,
+  /* outputs, in the batch's layout */
+  cppo_out_loss = 64, cppo_out_gradient = 65, cppo_out_mask = 66, cppo_out_gate = 67, cppo_out_divergence = 68,
+  cppo_out_weight = 69, cppo_out_weighted_divergence = 70, cppo_out_prefix_drift = 71, cppo_out_prefix_weight = 72,
+  cppo_out_threshold = 73, cppo_out_excess = 74, cppo_out_decision = 75
+};
+
+/** A tensor and what it is. */
+typedef struct cppo_lent {
+  int32_t id;            /**< as `cppo_log_prob` */
+  int32_t per_response;  /**< 1: one value for each response, shape [B]; advantage alone */
+  cppo_tensor tensor;
+} cppo_lent;
+
+/** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Log-probs in double are computed in
+ *  double, all others in float. */
+typedef struct cppo_batch {
+  uint64_t size;              /**< sizeof(cppo_batch) */
+  int64_t responses;          /**< B */
+  int64_t width;              /**< T of the padded layout */
+  cppo_tensor cu_seqlens;     /**< int32 or int64 [B + 1], dense; data is null for the padded layout */
+  int64_t capacity;           /**< packed: slots that the buffers have, where they have more than cu_seqlens[B]; 0: as many */
+  int64_t top_k;              /**< K of the lists; 0 without */
+  cppo_lent const *inputs;
+  int64_t input_count;
+} cppo_batch;
+
+/** A trust region, by value. Make it by `cppo_region_parse`; its bytes mean nothing to anybody else, and nothing to a
+ *  library of another version. */
+typedef struct cppo_region {
+  double opaque[128];
+} cppo_region;
+
+enum { cppo_token_sum, cppo_token_mean, cppo_seq_mean_token_sum, cppo_seq_mean_token_mean, cppo_seq_mean_token_sum_norm };
+enum { cppo_reject, cppo_exclude, cppo_propagate };
+enum { cppo_own_length, cppo_fixed_horizon, cppo_padded_column };
+enum { cppo_ratio, cppo_reinforce };
+enum { cppo_simd, cppo_seq };
+
+/** Sums before a piece of a response, and the totals of a response or of a piece of it. Fields are not for reading, but
+ *  `words[0]` of both, which is a number of tokens. */
+typedef struct cppo_prefix { int64_t words[8]; } cppo_prefix;
+typedef struct cppo_totals { int64_t words[8]; } cppo_totals;
+
+/** As `cppo::loss_options`. Fill it in by `cppo_options_init`, then change what is to be changed. */
+typedef struct cppo_options {
+  uint64_t size;               /**< sizeof(cppo_options) */
+  int32_t aggregate;           /**< as `cppo_token_sum`, the default */
+  int32_t bad_input;           /**< as `cppo_reject`, the default */
+  int32_t positions;           /**< as `cppo_own_length`, the default */
+  int32_t surrogate;           /**< as `cppo_ratio`, the default */
+  int64_t horizon;
+  double normalizer;
+  double log_ratio_clamp;
+  double ratio_cap;
+  double log_prob_tolerance;
+  double log_prob_floor;
+  int32_t executor;            /**< `cppo_simd`, the default, or `cppo_seq`: the same bits, slower */
+  int32_t threads;             /**< 1, the default; 0: as many as the machine has */
+  cppo_prefix const *carries;  /**< pieces: one for each, or null */
+  cppo_totals const *totals;   /**< pieces: one for each, or null */
+} cppo_options;
+
+/** Numbers of a report, `cppo_report_count()` of them: what adds up, then maxima and minima, then how the loss is
+ *  scaled. Add reports by `cppo_report_add`. */
+#define CPPO_REPORT_ROOM 96
+
+/** What a call writes. */
+typedef struct cppo_outputs {
+  uint64_t size;            /**< sizeof(cppo_outputs) */
+  cppo_lent const *tensors;
+  int64_t tensor_count;
+  double *report;           /**< `CPPO_REPORT_ROOM` numbers, or null */
+} cppo_outputs;
+
+/** How a call ended. */
+typedef struct cppo_status {
+  int32_t code;       /**< 0: ok; below 64: every output is valid; 96 and above: nothing was written */
+  int32_t where;      /**< id of the argument concerned, as the library numbers it; 0: none */
+  int64_t response;   /**< first place, from 0; -1: does not apply */
+  int64_t token;
+  int64_t count;      /**< how many tokens are affected */
+  char message[448];  /**< one sentence: what is wrong, where, and the remedy; empty if the code is 0 */
+} cppo_status;
+
+/** The version of the interface that the library has. */
+CPPO_C_SHOWN int32_t cppo_c_abi(void);
+/** The library's version, "0.2.0". */
+CPPO_C_SHOWN char const *cppo_version(void);
+/** The instruction set that calls run on, "x86-64-v3" or the like. */
+CPPO_C_SHOWN char const *cppo_instruction_set(void);
+
+/** Reads a region from its text: the C++ expression that makes it, a named region, or JSON, as `cppo::parse_region`
+ *  does. `$0`, `$1` ... in it stand for numbers[0], numbers[1] ... Returns the code of `status`, whose message names the
+ *  column and what was expected there. */
+CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
+                                       cppo_status *status);
+/** The expression that makes the region, into at most `room` characters, a 0 included. Returns how many characters the
+ *  whole text has, without the 0: where that is `room` or more, it was cut. */
+CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
+/** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. */
+CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
+/** Names that a text may hold, one after the other: name `i`, what it makes ("mask") and its parameters ("low, high");
+ *  null past the last. The strings live as long as the library. */
+CPPO_C_SHOWN char const *cppo_part_name(int64_t i);
+CPPO_C_SHOWN char const *cppo_part_kind(int64_t i);
+CPPO_C_SHOWN char const *cppo_part_parameters(int64_t i);
+
+/** The defaults. */
+CPPO_C_SHOWN void cppo_options_init(cppo_options *options);
+
+/** Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1] As `cppo::policy_loss`. Returns the code of
+ *  `status`. */
+CPPO_C_SHOWN int32_t cppo_policy_loss(cppo_batch const *batch, cppo_region const *region, cppo_outputs const *outputs,
+                                      cppo_options const *options, cppo_status *status);
+
+/** Field `i` of a report: its name, or null past the last; and how reports of parts are put together: 0 by adding,
+ *  1 by the maximum, 2 by the minimum, 3 by their being equal. A histogram has several fields of one name. */
+CPPO_C_SHOWN char const *cppo_report_name(int64_t i);
+CPPO_C_SHOWN int32_t cppo_report_rule(int64_t i);
+CPPO_C_SHOWN int64_t cppo_report_count(void);
+/** `into` becomes the report of both. */
+CPPO_C_SHOWN void cppo_report_add(double *into, double const *other);
+/** What follows from a report, loss, means and shares: the name of measure `i`, or null past the last, and its value. */
+CPPO_C_SHOWN char const *cppo_measure_name(int64_t i);
+CPPO_C_SHOWN double cppo_measure(double const *report, int64_t i);
+
+/** What is wrong with a batch, as `cppo::diagnose`: findings sorted by what they explain. `region` may be null. */
+typedef struct cppo_finding {
+  int64_t id;              /**< a bit of `cppo::finding` */
+  int64_t tokens;          /**< how many it explains */
+  char const *name;        /**< lives as long as the library */
+  char const *sentence;    /**< what it means and what to do */
+} cppo_finding;
+/** Writes at most `room` findings. Returns how many there are. */
+CPPO_C_SHOWN int64_t cppo_diagnose(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
+                                   cppo_finding *findings, int64_t room);
+
+/** Pass 1 over piece `b`, as `cppo::summarize_piece`. Where the region calibrates its budget, D of the piece's valid
+ *  tokens goes to `divergences`, which has room for all its slots, in the arithmetic of the call: float, or double if
+ *  the log-probs are double. `written` becomes their number. */
+CPPO_C_SHOWN int32_t cppo_summarize_piece(cppo_batch const *batch, cppo_region const *region, int64_t b,
+                                          cppo_options const *options, cppo_totals *piece, void *divergences,
+                                          int64_t *written, cppo_status *status);
+/** `into` becomes the totals of both. */
+CPPO_C_SHOWN void cppo_totals_add(cppo_totals *into, cppo_totals const *other);
+/** Resolves the budget of a whole response, as `cppo::resolve_totals`. `divergences`: `count` elements of `dtype`,
+ *  cppo_f32 or cppo_f64, which are reordered. */
+CPPO_C_SHOWN int32_t cppo_resolve_totals(cppo_region const *region, cppo_totals *total, void *divergences,
+                                         int32_t dtype, int64_t count, cppo_status *status);
+/** Pass 2 over piece `b`, as `cppo::sum_piece`. */
+CPPO_C_SHOWN int32_t cppo_sum_piece(cppo_batch const *batch, cppo_region const *region, int64_t b,
+                                    cppo_totals const *total, int64_t tokens_before, cppo_options const *options,
+                                    cppo_prefix *piece, cppo_status *status);
+/** `into` becomes the sums of both. */
+CPPO_C_SHOWN void cppo_prefix_add(cppo_prefix *into, cppo_prefix const *other);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
