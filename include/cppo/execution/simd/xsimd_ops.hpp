@@ -59,14 +59,15 @@ struct xsimd_ops {
   CPPO_ALWAYS_INLINE static void save(Int* p, ints x) noexcept { x.store_unaligned(p); }
 
   CPPO_ALWAYS_INLINE static reg broadcast(T x) noexcept { return reg(x); }
-  CPPO_ALWAYS_INLINE static reg add(reg a, reg b) noexcept { return a + b; }
-  CPPO_ALWAYS_INLINE static reg sub(reg a, reg b) noexcept { return a - b; }
+  CPPO_ALWAYS_INLINE static reg add(reg a, reg b) noexcept { a.data = a.data + b.data; return a; }
+  CPPO_ALWAYS_INLINE static reg sub(reg a, reg b) noexcept { a.data = a.data - b.data; return a; }
   CPPO_ALWAYS_INLINE static reg mul(reg a, reg b) noexcept {
-    auto p = (a * b).data;
+    auto p = a.data * b.data;
     CPPO_ROUNDED(p);
-    return reg(p);
+    a.data = p;
+    return a;
   }
-  CPPO_ALWAYS_INLINE static reg exact_mul(reg a, reg b) noexcept { return a * b; }
+  CPPO_ALWAYS_INLINE static reg exact_mul(reg a, reg b) noexcept { a.data = a.data * b.data; return a; }
   // The instruction: on ARM some versions of xsimd multiply by an estimate of the reciprocal.
   CPPO_ALWAYS_INLINE static reg div(reg a, reg b) noexcept {
 #if defined(__aarch64__) && !defined(__ARM_FEATURE_SVE)
