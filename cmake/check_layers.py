@@ -49,7 +49,7 @@ NOT_IN_UMBRELLA = ["interop/*", "theory/*", "testing/*", "*.cuh"]
 THIRD_PARTY = {
     "xsimd": ["execution/simd/*.hpp"],
     "immintrin": ["execution/simd/intrinsics.hpp", "execution/simd/bits.hpp", "execution/simd/elements.hpp",
-                  "execution/simd/grid.hpp"],
+                  "execution/simd/grid.hpp", "execution/simd/x86_vectors.hpp"],
     "Eigen": ["interop/eigen*.hpp", "theory/tabular*.hpp"],
     "cuda": ["*.cuh"],
     "cub": ["*.cuh"],

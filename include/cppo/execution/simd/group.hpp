@@ -45,18 +45,7 @@ class token_group {
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
   /// @{
   CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
-    requires whole
-      : with_(with), in_(in), k_(k), live_(live), first_(first),
-        t_{load_tokens(with.region, in, k), load_tokens(with.region, in, k + simd_size),
-           load_tokens(with.region, in, k + 2 * simd_size), load_tokens(with.region, in, k + 3 * simd_size)} {
-    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-  }
-  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
-    requires(!whole)
       : with_(with), in_(in), k_(k), live_(live), first_(first) {
-    for (int u = 0; u < group_registers; ++u) {
-      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with.region, in, k + u * simd_size));
-    }
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   }
   /// @}
@@ -67,7 +56,10 @@ class token_group {
     prefix_input in;  // apart from the members, which stay in registers because nothing points to them
     prefix_values seen;
     V::mask fits[group_registers];
-    each([&](int u) CPPO_INLINE_LAMBDA { weigh(u, in, counts, reporter); });
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with_.region, in_, k_ + u * simd_size));
+      weigh(u, in, counts, reporter);
+    });
     if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
     else if constexpr (scans_prefix<Region>) {
       if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
@@ -174,7 +166,7 @@ class token_group {
   token_lanes const& in_;
   int k_, live_;
   index_t first_;
-  token<V> t_[group_registers];
+  union { token<V> t_[group_registers]; };
   V value_[group_registers];
   V::mask alive_[group_registers], keeps_[group_registers];
   simd_marks marks_;
