@@ -66,6 +66,13 @@ consteval int leaves() {
   return leaves<M, of_kind<K>>();
 }
 
+/// True if the mask holds a leaf of kind K.
+template <clause K, class M>
+CPPO_HOST_DEVICE constexpr bool holds_clause(M const& m) noexcept {
+  if constexpr (open_to_clauses<M>) return m.has(K);
+  else return leaves<M, K>() > 0;
+}
+
 /// True if a threshold of the mask masks nothing, where no D is above `largest`.
 template <class M>
 constexpr bool out_of_reach(M const& m, double largest) noexcept {

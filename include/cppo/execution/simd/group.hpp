@@ -33,6 +33,10 @@ constexpr bool reports(with_report asked) noexcept { return asked == with_report
 /// Whether every lane of a group holds a token.
 enum class lanes_hold : bool { some, all };
 
+/// A region whose mask is walked through step by step, for all registers of a group at once.
+template <class Region>
+concept walks_steps = requires { requires Region::walks_steps; };
+
 /// A group of tokens on registers, from what was lent to what is decided.
 template <with_report Report, lanes_hold Tokens, class Deciding>
 class token_group {
@@ -65,14 +69,13 @@ class token_group {
       if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
       else for (V::mask& all : fits) all = V(0) <= V(0);
     }
-    each([&](int u) CPPO_INLINE_LAMBDA {
-      if constexpr (scans_prefix<Region>) t_[u].set_within_prefix_budget(fits[u]);
-      keep(u, seen, out, reporter);
-    });
+    if constexpr (scans_prefix<Region>) each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
+    if constexpr (walks_steps<Region>) keep_walked(seen, out, reporter);
+    else each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
     std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);
     std::uint64_t const kept = lane_bits(keeps_) & lives;
     if constexpr (reports(Report)) {
-      counts.template count<typename Region::mask_type>(kept, lives, marks_, with_.objective.caps());
+      counts.count(with_.region.mask(), kept, lives, marks_, with_.objective.caps());
     }
     return kept;
   }
@@ -133,13 +136,38 @@ class token_group {
     }
   }
   CPPO_ALWAYS_INLINE void keep(int u, token<V> const& t, chunk_outputs const& out, simd_reporter& reporter) noexcept {
+    Region const& region = with_.region;
+    auto const kept = region.keeps(t);
+    V gate(0);
+    if constexpr (soft) gate = region.gate_value(t, kept);
+    write(u, t, kept, gate, out, reporter);
+    if constexpr (reports(Report)) {
+      mark(u, t, [&](auto const& f) CPPO_INLINE_LAMBDA { region.each_decision(t, kept, f); });
+    }
+  }
+  /// The same for all registers of the group, whose mask is walked through once.
+  CPPO_ALWAYS_INLINE void keep_walked(prefix_values const& seen, chunk_outputs const& out,
+                                      simd_reporter& reporter) noexcept {
+    V const unasked(0);  // no clause of the library's asks for W
+    each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_prefix(seen.drift[u], unasked, seen.allowance[u]); });
+    typename Region::template walked<V, group_registers> walked;
+    with_.region.walk(t_, walked);
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      V const gate = with_.region.gate_of(walked.excess[u], walked.kept[u]);
+      write(u, t_[u], walked.kept[u], gate, out, reporter);
+      if constexpr (reports(Report)) {
+        mark(u, t_[u], [&](auto const& f) CPPO_INLINE_LAMBDA { with_.region.each_decision(walked, u, f); });
+      }
+    });
+  }
+  /// Writes the loss and gradient of a register whose tokens are decided.
+  template <class Kept>
+  CPPO_ALWAYS_INLINE void write(int u, token<V> const& t, Kept const& kept, V gate, chunk_outputs const& out,
+                                simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
-    auto const kept = with_.region.keeps(t);
     keeps_[u] = kept;
     surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
-    V gate(0);
     surrogate_terms<V> terms;
-    if constexpr (soft) gate = with_.region.gate_value(t, kept);
     if constexpr (soft) terms = with_.objective.terms(t, product, gate, with_.scale);
     else terms = with_.objective.terms(t, product, kept, with_.scale);
     put(out.gradient + lane, terms.gradient, out.far);
@@ -148,15 +176,12 @@ class token_group {
     if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
-      mark(u, t, kept);
     }
   }
-  /// What the report counts of the tokens of a register.
-  template <class Kept>
-  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Kept const& kept) noexcept {
-    with_.region.each_decision(t, kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
-      marks_.decided[static_cast<int>(d)][u] = m;
-    });
+  /// What the report counts of the tokens of a register. `each_decision(f)`: f(decision, its tokens).
+  template <class Each>
+  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Each const& each_decision) noexcept {
+    each_decision([&](decision d, V::mask m) CPPO_INLINE_LAMBDA { marks_.decided[static_cast<int>(d)][u] = m; });
     marks_.not_teaching[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
     marks_.toward_rollout[u] = t.moves_toward_rollout();
     marks_.negative[u] = signs(t.advantage());

@@ -94,54 +94,85 @@ class described_mask {
   /// True if the mask has a usual shape: `toward_rollout |` at most one clause of each other kind, under &; or the same
   /// without `toward_rollout`.
   CPPO_HOST_DEVICE constexpr bool is_usual() const noexcept { return usual_; }
-  /// True if the token is kept, evaluated at once. Pre: `is_usual()`.
+  /// True if the token is kept, evaluated at once. `budget`: has_budget(). Pre: `is_usual()`.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps_usual(token<V> const& t) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps_usual(token<V> const& t,
+                                                                                bool budget) const noexcept {
     auto kept = V(0) <= V(0);
     if (ratio_.count > 0) kept = kept & clauses_keep<clause::ratio>(t);
     if (divergence_.count > 0) kept = kept & clauses_keep<clause::divergence>(t);
-    if (budget_ >= 0) kept = kept & t.within_prefix_budget();
+    if (budget) kept = kept & t.within_prefix_budget();
     if (response_.count > 0) kept = kept & clauses_keep<clause::response>(t);
     if (toward_.count > 0) kept = kept | toward_rollout(t);
     return kept;
   }
-  /// True if the token is kept, step by step.
+  /// True if the token is kept.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_SELDOM constexpr typename V::mask operator()(token<V> const& t) const noexcept {
-    typename V::mask stack[capacity / 2 + 1];
-    int top = 0;
-    for (int k = 0; k < size_; ++k) {
-      step const& s = steps_[k];
-      top += 1 - operands(s.what);
-      typename V::mask& m = stack[top - 1];
-      switch (s.what) {
-        case mask_step::both: m = m & stack[top]; break;
-        case mask_step::either: m = m | stack[top]; break;
-        case mask_step::negated: m = !m; break;
-        default: m = leaf(s, t);
-      }
-    }
-    return stack[0];
+  CPPO_HOST_DEVICE constexpr typename V::mask operator()(token<V> const& t) const noexcept {
+    walked<V, 1> w;
+    walk<with_excess::no>(&t, w);
+    return w.kept[0];
   }
   /// How far beyond its boundary the token is.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_SELDOM constexpr V excess(token<V> const& t) const noexcept {
-    V stack[capacity / 2 + 1];
-    typename V::mask kept[capacity / 2 + 1];
+  CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
+    walked<V, 1> w;
+    walk<with_excess::yes>(&t, w);
+    return w.excess[0];
+  }
+  /// What a walk through the steps finds out.
+  enum class with_excess : bool { no, yes };
+  template <class V, int N>
+  struct walked {
+    typename V::mask kept[N];         ///< kept
+    typename V::mask clauses[5][N];   ///< by kind: kept by every clause that stands under no negation
+    V excess[N];                      ///< how far beyond the boundary, where it is asked for
+  };
+  /// Decides N registers of tokens, step by step.
+  template <with_excess Excess, class V, int N>
+  CPPO_HOST_DEVICE CPPO_SELDOM constexpr void walk(token<V> const* t, walked<V, N>& out) const noexcept {
+    constexpr bool far = Excess == with_excess::yes;
+    for (auto& kind : out.clauses) {
+      for (auto& kept : kind) kept = V(0) <= V(0);
+    }
+    V ratio[N];  // found once for all clauses that ask for it
+    for (int u = 0; u < N; ++u) ratio[u] = t[u].ratio();
+    typename V::mask kept[capacity / 2 + 1][N];
+    V excess[far ? capacity / 2 + 1 : 1][N];
     int top = 0;
     for (int k = 0; k < size_; ++k) {
       step const& s = steps_[k];
       top += 1 - operands(s.what);
-      V& x = stack[top - 1];
-      typename V::mask& m = kept[top - 1];
-      switch (s.what) {
-        case mask_step::both: m = m & kept[top], x = max(x, stack[top]); break;
-        case mask_step::either: m = m | kept[top], x = min(x, stack[top]); break;
-        case mask_step::negated: m = !m, x = select(m, V(0), detail::excess_limit<V>()); break;
-        default: m = leaf(s, t), x = leaf_excess(s, t, m);
+      auto* const m = kept[top - 1];
+      V* const x = excess[far ? top - 1 : 0];
+      if (operands(s.what) > 0) {
+        combine<V, N, far>(s.what, m, kept[top], x, excess[far ? top : 0]);
+        continue;
+      }
+      if (s.what == mask_step::ratio_within) {
+        ratio_within_t const within(s.low, s.high);
+        CPPO_UNROLL(4)
+        for (int u = 0; u < N; ++u) {
+          m[u] = within.holds(ratio[u]);
+          if constexpr (far) x[u] = within.excess_of(ratio[u]);
+        }
+      } else {
+        each_leaf(s, [&](auto const& leaf) CPPO_INLINE_LAMBDA {
+          CPPO_UNROLL(4)
+          for (int u = 0; u < N; ++u) {
+            m[u] = leaf(t[u]);
+            if constexpr (far) x[u] = excess_of_clause(leaf, t[u], m[u]);
+          }
+        });
+      }
+      if (clause const kind = kind_of(s.what); plain_[k] && kind != clause::other) {
+        auto* const all = out.clauses[static_cast<int>(kind)];
+        CPPO_UNROLL(4)
+        for (int u = 0; u < N; ++u) all[u] = all[u] & m[u];
       }
     }
-    return stack[0];
+    for (int u = 0; u < N; ++u) out.kept[u] = kept[0][u];
+    if constexpr (far) for (int u = 0; u < N; ++u) out.excess[u] = excess[0][u];
   }
   /// True where the clause of kind K keeps the token, of which there is none or one under no negation.
   template <clause K, class V>
@@ -154,15 +185,6 @@ class described_mask {
     else if constexpr (K == clause::divergence) return divergence_within_t(s.low, s.high)(t);
     else if constexpr (K == clause::budget) return t.within_prefix_budget();
     else return response_keeps(s, t);
-  }
-  /// True where every clause of a kind keeps the token; those under a negation are of none.
-  template <class V>
-  CPPO_HOST_DEVICE CPPO_SELDOM constexpr typename V::mask all_keep(clause kind, token<V> const& t) const noexcept {
-    auto kept = V(0) <= V(0);
-    for (int k = 0; k < size_; ++k) {
-      if (plain_[k] && kind_of(steps_[k].what) == kind) kept = kept & leaf(steps_[k], t);
-    }
-    return kept;
   }
   /// True if there is one threshold on Z_t, under no negation.
   CPPO_HOST_DEVICE constexpr bool has_one_threshold() const noexcept { return divergence_.count == 1; }
@@ -217,18 +239,38 @@ class described_mask {
   }
   CPPO_HOST_DEVICE constexpr step const& at(group const& g) const noexcept { return steps_[g.first]; }
 
-  template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr typename V::mask leaf(step const& s,
-                                                                             token<V> const& t) noexcept {
+  /// f(clause) for what a step is, but for `ratio_within`.
+  template <class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void each_leaf(step const& s, F const& f) noexcept {
     switch (s.what) {
-      case mask_step::toward_rollout: return toward_rollout(t);
-      case mask_step::ratio_within: return ratio_within_t(s.low, s.high)(t);
-      case mask_step::divergence_within: return divergence_within_t(s.low, s.high)(t);
-      case mask_step::prefix_budget: return t.within_prefix_budget();
-      case mask_step::response_max_within: return response_max_within_t(s.low)(t);
-      case mask_step::response_mean_within: return response_mean_within_t(s.low)(t);
-      case mask_step::keep_none: return V(0) < V(0);
-      default: return V(0) <= V(0);
+      case mask_step::toward_rollout: return f(toward_rollout);
+      case mask_step::divergence_within: return f(divergence_within_t(s.low, s.high));
+      case mask_step::prefix_budget: return f(prefix_budget_t<described_budget>(s.low, {}));
+      case mask_step::response_max_within: return f(response_max_within_t(s.low));
+      case mask_step::response_mean_within: return f(response_mean_within_t(s.low));
+      case mask_step::keep_none: return f(keep_none);
+      default: return f(keep_all);
+    }
+  }
+  template <class M, class V, class Kept>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V excess_of_clause(M const& m, token<V> const& t,
+                                                                          Kept kept) noexcept {
+    if constexpr (detail::has_excess<M, V>) return m.excess(t);
+    else return select(kept, V(0), detail::excess_limit<V>());
+  }
+  /// Combines the masks and excesses of two operands into the first, or negates one.
+  template <class V, int N, bool Far>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void combine(mask_step s, typename V::mask* m,
+                                                                    typename V::mask const* n, V* x,
+                                                                    V const* y) noexcept {
+    CPPO_UNROLL(4)
+    for (int u = 0; u < N; ++u) {
+      m[u] = s == mask_step::both ? m[u] & n[u] : s == mask_step::either ? m[u] | n[u] : !m[u];
+      if constexpr (Far) {
+        x[u] = s == mask_step::both     ? max(x[u], y[u])
+               : s == mask_step::either ? min(x[u], y[u])
+                                        : select(m[u], V(0), detail::excess_limit<V>());
+      }
     }
   }
   template <class V>
@@ -237,19 +279,7 @@ class described_mask {
     if (s.what == mask_step::response_max_within) return response_max_within_t(s.low)(t);
     return response_mean_within_t(s.low)(t);
   }
-  /// The excess of a clause that keeps the tokens of `kept`.
-  template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V leaf_excess(step const& s, token<V> const& t,
-                                                                     typename V::mask kept) noexcept {
-    switch (s.what) {
-      case mask_step::ratio_within: return ratio_within_t(s.low, s.high).excess(t);
-      case mask_step::divergence_within: return divergence_within_t(s.low, s.high).excess(t);
-      case mask_step::prefix_budget: return prefix_budget_t<described_budget>(s.low, {}).excess(t);
-      case mask_step::response_max_within: return response_max_within_t(s.low).excess(t);
-      case mask_step::response_mean_within: return response_mean_within_t(s.low).excess(t);
-      default: return select(kept, V(0), detail::excess_limit<V>());
-    }
-  }
+
   /// Finds, from the steps, everything else that is kept here.
   constexpr void classify() noexcept {
     shape stack[capacity + 1] = {};

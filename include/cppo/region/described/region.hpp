@@ -86,6 +86,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(described_ma
                                                                     Mask kept, F const& f) noexcept {
   auto open = !kept;
   auto const claim = [&]<clause K>(decision d, std::integral_constant<clause, K> kind) CPPO_INLINE_LAMBDA {
+    if (!mask.has(K)) return;
     Mask const in = keeps(kind);
     f(d, open & !in);
     open = open & in;
@@ -95,9 +96,9 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(described_ma
   claim(decision::masked_budget, std::integral_constant<clause, clause::budget>{});
   claim(decision::masked_response, std::integral_constant<clause, clause::response>{});
   f(decision::masked_other, open);
-  Mask const in = keeps(std::integral_constant<clause, clause::toward>{});
-  Mask const toward = mask.has(clause::toward) ? kept & in : kept & !kept;
-  f(decision::kept_toward, toward);
+  if (!mask.has(clause::toward)) return f(decision::kept, kept);
+  Mask const toward = keeps(std::integral_constant<clause, clause::toward>{});
+  f(decision::kept_toward, kept & toward);
   f(decision::kept, kept & !toward);
 }
 
@@ -165,8 +166,12 @@ class described_region {
   /// The factor on the token's loss, where `kept` is what `keeps(t)` has returned.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
+    return gate_.is_soft() ? gate_of(excess(t), kept) : select(kept, V(1), V(0));
+  }
+  /// The same from the token's excess, which is used only if the gate is soft.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_of(V x, typename V::mask kept) const noexcept {
     if (!gate_.is_soft()) return select(kept, V(1), V(0));
-    V const x = excess(t);
     return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
   }
   /// delta_b of a response from its statistics, brought into [0, 1000]; NaN counts as 0. 0 without a prefix budget.
@@ -189,7 +194,10 @@ class described_region {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
                                                                    F const& f) const noexcept {
     token<V> const as_seen = seen(t);
-    detail::each_decision_by(mask_, [&](auto k) { return mask_.all_keep(k(), as_seen); }, kept, f);
+    described_mask::walked<V, 1> walked;
+    mask_.template walk<described_mask::with_excess::no>(&as_seen, walked);
+    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return walked.clauses[static_cast<int>(k())][0]; };
+    detail::each_decision_by(mask_, keeps, kept, f);
   }
   /// The number of the token's `decision`, given `keeps(t)`.
   template <class V>
@@ -237,39 +245,81 @@ class described_region {
 
 namespace detail {
 
-/// A described region with a hard gate and a mask of usual shape, which needs no walk over its steps. Whether it has a
-/// prefix budget is known at run time.
+/// Whether a described region asks for the sums of a prefix or for a weight, or may.
+enum class with_prefix : bool { never, maybe };
+/// A described region with a hard gate and a mask of usual shape that sees no hidden divergence: it needs no walk over
+/// its steps.
+template <with_prefix Prefix>
 class usual_region : public described_region {
+  static constexpr bool has_prefix = Prefix == with_prefix::maybe;
+
  public:
   using shape_of = described_region;  ///< what it is a shape of
-  static constexpr needs needed = needs::prefix_budget | needs::response | needs::quantile;
+  using weight_type = std::conditional_t<has_prefix, described_weight, uniform_weight_t>;
   static constexpr bool is_soft = false;
+  static constexpr bool has_prefix_budget = has_prefix;
+  static constexpr needs needed =
+      has_prefix ? needs::prefix_budget | needs::response | needs::quantile : needs::response;
   explicit constexpr usual_region(described_region const& r) noexcept : described_region(r) {}
+
+  constexpr weight_type weight() const noexcept {
+    if constexpr (has_prefix) return described_region::weight();
+    else return uniform_weight;
+  }
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask().keeps_usual(seen(t));
+    if constexpr (has_prefix) return mask().keeps_usual(t, mask().has_budget());
+    else return mask().keeps_usual(t, false);
   }
   template <class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
                                                                    F const& f) const noexcept {
-    token<V> const as_seen = seen(t);
     auto const keep = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
-      return mask().template clauses_keep<K>(as_seen);
+      return mask().template clauses_keep<K>(t);
     };
     each_decision_by(mask(), keep, kept, f);
   }
 };
-/// Any other.
+/// Any other: its mask is walked through, step by step.
 class unusual_region : public described_region {
  public:
-  using shape_of = described_region;  ///< what it is a shape of
+  using shape_of = described_region;       ///< what it is a shape of
+  static constexpr bool walks_steps = true;  ///< registers are decided in groups
   explicit constexpr unusual_region(described_region const& r) noexcept : described_region(r) {}
+
+  template <class V, int N>
+  using walked = described_mask::walked<V, N>;
+  /// Decides the tokens of N registers.
+  template <class V, int N>
+  constexpr void walk(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
+    if (!reports_only()) [[likely]] return walk_seen(t, w);
+    token<V> hidden[N];
+    for (int u = 0; u < N; ++u) hidden[u] = seen(t[u]);
+    walk_seen(hidden, w);
+  }
+  /// Calls f(decision, its tokens) for register u.
+  template <class V, int N, class F>
+  CPPO_ALWAYS_INLINE constexpr void each_decision(walked<V, N> const& w, int u, F const& f) const noexcept {
+    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return w.clauses[static_cast<int>(k())][u]; };
+    each_decision_by(mask(), keeps, w.kept[u], f);
+  }
+
+ private:
+  template <class V, int N>
+  constexpr void walk_seen(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
+    if (gate().is_soft()) mask().template walk<described_mask::with_excess::yes>(t, w);
+    else mask().template walk<described_mask::with_excess::no>(t, w);
+  }
 };
 
 /// f(r in the shape that fits).
 template <class F>
 auto with_shape(described_region const& r, F const& f) {
-  if (r.mask().is_usual() && !r.gate().is_soft()) return f(usual_region(r));
+  bool const hides = r.reports_only() && r.mask().has(clause::divergence);
+  bool const usual = r.mask().is_usual() && !hides && !r.gate().is_soft();
+  bool const flat = !r.mask().has_budget() && r.weight() == described_weight(uniform_weight);
+  if (usual && flat) return f(usual_region<with_prefix::never>(r));
+  if (usual) return f(usual_region<with_prefix::maybe>(r));
   return f(unusual_region(r));
 }
 
