@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cppo/region/cppo.hpp>
-#include <cppo/region/described.hpp>
 #include <cppo/region/dppo.hpp>
 #include <cppo/region/named.hpp>
 #include <cppo/region/ppo.hpp>

@@ -56,7 +56,8 @@ concept open_to_clauses = requires { requires M::may_hold_any_clause; };
 template <class M, class Find>
 consteval int leaves() {
   if constexpr (open_to_clauses<M>) return 1;
-  else if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
+  else if constexpr (composite<M>)
+    return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
   else if constexpr (negation<M> && Find::under_negation) return leaves<typename M::negated_type, Find>();
   else return Find::template fits<M> ? 1 : 0;
 }

@@ -69,7 +69,9 @@ class token_group {
       if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
       else for (V::mask& all : fits) all = V(0) <= V(0);
     }
-    if constexpr (scans_prefix<Region>) each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
+    if constexpr (scans_prefix<Region>) {
+      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
+    }
     if constexpr (walks_steps<Region>) keep_walked(seen, out, reporter);
     else each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
     std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);

@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/described/table.hpp>
+#include <cppo/described/table.hpp>
 #include <cppo/core/describe.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {

@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/region/cppo.hpp>
-#include <cppo/region/described/region.hpp>
+#include <cppo/described/region.hpp>
 #include <cppo/region/dppo.hpp>
 #include <cppo/region/ppo.hpp>
 #include <cppo/region/presets.hpp>

@@ -4,10 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/divergence/named.hpp>
-#include <cppo/region/described/gate.hpp>
-#include <cppo/region/described/mask.hpp>
-#include <cppo/region/described/weight.hpp>
+#include <cppo/described/gate.hpp>
+#include <cppo/described/written.hpp>
 #include <cppo/region/trust_region.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -15,69 +13,6 @@ namespace cppo { inline namespace CPPO_ABI {
 class described_region;
 
 namespace detail {
-
-/// Turns a mask into steps, and its prefix budget's source into data. A mask of your own has no overload here.
-struct mask_description {
-  described_mask mask{};
-  described_budget budget{};
-  bool fits = true;
-
-  constexpr void take(keep_all_t) noexcept { append(mask_step::keep_all); }
-  constexpr void take(keep_none_t) noexcept { append(mask_step::keep_none); }
-  constexpr void take(toward_rollout_t) noexcept { append(mask_step::toward_rollout); }
-  constexpr void take(ratio_within_t m) noexcept { append(mask_step::ratio_within, m.low(), m.high()); }
-  constexpr void take(divergence_within_t m) noexcept { append(mask_step::divergence_within, m.low(), m.high()); }
-  constexpr void take(response_max_within_t m) noexcept {
-    append(mask_step::response_max_within, m.delta(), m.delta());
-  }
-  constexpr void take(response_mean_within_t m) noexcept {
-    append(mask_step::response_mean_within, m.delta(), m.delta());
-  }
-  template <class B>
-    requires std::convertible_to<B, described_budget>
-  constexpr void take(prefix_budget_t<B> const& m) noexcept {
-    append(mask_step::prefix_budget, m.delta(), m.delta());
-    budget = m.source();
-  }
-  template <class A, class B>
-  constexpr void take(both_masks<A, B> const& m) noexcept {
-    take(m.first), take(m.second), append(mask_step::both);
-  }
-  template <class A, class B>
-  constexpr void take(either_mask<A, B> const& m) noexcept {
-    take(m.first), take(m.second), append(mask_step::either);
-  }
-  template <class A>
-  constexpr void take(not_mask<A> const& m) noexcept {
-    take(m.inner), append(mask_step::negated);
-  }
-
- private:
-  constexpr void append(mask_step what, double low = 0.0, double high = 0.0) noexcept {
-    fits = fits && mask.append({what, low, high});
-  }
-};
-template <class M>
-constexpr mask_description describe_mask(M const& m) noexcept {
-  mask_description d;
-  d.take(m);
-  return d;
-}
-
-/// The other parts as data.
-/// @{
-constexpr described_weight describe_weight(described_weight w) noexcept { return w; }
-template <class W>
-constexpr described_weight describe_weight(permuted_weight<W> const& w) noexcept {
-  return described_weight(w.inner()).shuffled(w.seed());
-}
-template <class D>
-constexpr named_divergence describe_divergence(D const& d) noexcept { return d; }
-template <class D>
-constexpr named_divergence describe_divergence(reported<D> const& d) noexcept {
-  return static_cast<D const&>(d);
-}
-/// @}
 
 /// Calls f(decision, mask of the tokens with that decision) for each decision that a described mask can come to.
 /// `keeps(K)` is true where the clauses of kind K keep a token, K being a `std::integral_constant`.
@@ -149,8 +84,9 @@ class described_region {
   CPPO_HOST_DEVICE constexpr bool asks_for(needs wanted) const noexcept { return any(asks_, wanted); }
   /// The first parameter out of range, in the order divergence, weight, mask from left to right.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    parameter_check const room{fits_, "the mask of a described_region", static_cast<double>(described_mask::capacity),
-                               "of at most 32 clauses and operators: write the region out as a type"};
+    parameter_check const room{fits_ && mask_.complete(), "the mask of a described_region",
+                               static_cast<double>(mask_.size()),
+                               "whole, and of at most 32 clauses and operators: write the region out as a type"};
     return detail::first_fault({room, divergence_.check(), weight_.check(), mask_.check(budget_)});
   }
   /// True if the token is kept.
@@ -224,7 +160,8 @@ class described_region {
   template <class D, class W, class M, class G>
   constexpr described_region(region<D, W, M, G> const& r, detail::mask_description const& m) noexcept
       : divergence_(detail::describe_divergence(r.divergence())), weight_(detail::describe_weight(r.weight())),
-        mask_(m.mask), budget_(m.budget), gate_(r.gate()), reports_only_(detail::reports_only<D>), fits_(m.fits), asks_(all_needs()) {}
+        mask_(m.mask), budget_(m.budget), gate_(r.gate()), reports_only_(detail::reports_only<D>), fits_(m.fits),
+        asks_(all_needs()) {}
   constexpr needs all_needs() const noexcept {
     needs mine = needs::none;
     if (mask_.has_budget()) mine = mine | needs::prefix_budget;
@@ -243,93 +180,6 @@ class described_region {
   needs asks_ = needs::none;
 };
 
-namespace detail {
-
-/// Whether a described region asks for the sums of a prefix or for a weight, or may.
-enum class with_prefix : bool { never, maybe };
-/// A described region with a hard gate and a mask of usual shape that sees no hidden divergence: it needs no walk over
-/// its steps.
-template <with_prefix Prefix>
-class usual_region : public described_region {
-  static constexpr bool has_prefix = Prefix == with_prefix::maybe;
-
- public:
-  using shape_of = described_region;  ///< what it is a shape of
-  using weight_type = std::conditional_t<has_prefix, described_weight, uniform_weight_t>;
-  static constexpr bool is_soft = false;
-  static constexpr bool has_prefix_budget = has_prefix;
-  static constexpr needs needed =
-      has_prefix ? needs::prefix_budget | needs::response | needs::quantile : needs::response;
-  explicit constexpr usual_region(described_region const& r) noexcept : described_region(r) {}
-
-  constexpr weight_type weight() const noexcept {
-    if constexpr (has_prefix) return described_region::weight();
-    else return uniform_weight;
-  }
-  template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    if constexpr (has_prefix) return mask().keeps_usual(t, mask().has_budget());
-    else return mask().keeps_usual(t, false);
-  }
-  template <class V, class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
-                                                                   F const& f) const noexcept {
-    auto const keep = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
-      return mask().template clauses_keep<K>(t);
-    };
-    each_decision_by(mask(), keep, kept, f);
-  }
-};
-/// Any other: its mask is walked through, step by step.
-class unusual_region : public described_region {
- public:
-  using shape_of = described_region;       ///< what it is a shape of
-  static constexpr bool walks_steps = true;  ///< registers are decided in groups
-  explicit constexpr unusual_region(described_region const& r) noexcept : described_region(r) {}
-
-  template <class V, int N>
-  using walked = described_mask::walked<V, N>;
-  /// Decides the tokens of N registers.
-  template <class V, int N>
-  constexpr void walk(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
-    if (!reports_only()) [[likely]] return walk_seen(t, w);
-    token<V> hidden[N];
-    for (int u = 0; u < N; ++u) hidden[u] = seen(t[u]);
-    walk_seen(hidden, w);
-  }
-  /// Calls f(decision, its tokens) for register u.
-  template <class V, int N, class F>
-  CPPO_ALWAYS_INLINE constexpr void each_decision(walked<V, N> const& w, int u, F const& f) const noexcept {
-    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return w.clauses[static_cast<int>(k())][u]; };
-    each_decision_by(mask(), keeps, w.kept[u], f);
-  }
-
- private:
-  template <class V, int N>
-  constexpr void walk_seen(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
-    if (gate().is_soft()) mask().template walk<described_mask::with_excess::yes>(t, w);
-    else mask().template walk<described_mask::with_excess::no>(t, w);
-  }
-};
-
-/// f(r in the shape that fits).
-template <class F>
-auto with_shape(described_region const& r, F const& f) {
-  bool const hides = r.reports_only() && r.mask().has(clause::divergence);
-  bool const usual = r.mask().is_usual() && !hides && !r.gate().is_soft();
-  bool const flat = !r.mask().has_budget() && r.weight() == described_weight(uniform_weight);
-  if (usual && flat) return f(usual_region<with_prefix::never>(r));
-  if (usual) return f(usual_region<with_prefix::maybe>(r));
-  return f(unusual_region(r));
-}
-
-/// Calls f(argument) for each input that a part of the region reads.
-template <class F>
-constexpr void each_input_of(described_region const& r, F const& f) {
-  each_input(r.divergence(), f);
-}
-
-}  // namespace detail
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>
