@@ -27,14 +27,23 @@ struct register_ops<xsimd::batch<double, A>> : xsimd_ops<double, std::int64_t, 5
   }
   /// @}
 
- private:
+  /// The bits of x.
+  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept {
 #if XSIMD_VERSION_MAJOR >= 11
-  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept { return xsimd::bitwise_cast<std::uint64_t>(x); }
-  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept { return xsimd::bitwise_cast<double>(x); }
+    return xsimd::bitwise_cast<std::uint64_t>(x);
 #else
-  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept { return xsimd::bitwise_cast<bits>(x); }
-  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept { return xsimd::bitwise_cast<reg>(x); }
+    return xsimd::bitwise_cast<bits>(x);
 #endif
+  }
+
+ private:
+  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept {
+#if XSIMD_VERSION_MAJOR >= 11
+    return xsimd::bitwise_cast<double>(x);
+#else
+    return xsimd::bitwise_cast<reg>(x);
+#endif
+  }
 };
 
 /// As many doubles as a register holds floats: two registers, so that each step has two independent instructions.

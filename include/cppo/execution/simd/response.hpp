@@ -203,7 +203,7 @@ class simd_response : simd_walk {
     auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole.length));
     return deciding<Region, std::remove_const_t<decltype(weigh)>>{
         region, task_.objective, weigh,
-        simd_prefix(carry, static_cast<float>(region.budget_slack()), whole.delta_b),
+        simd_prefix(carry, static_cast<float>(region.budget_slack())),
         V(task_.scale(whole.length)), &whole};
   }
   /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.
