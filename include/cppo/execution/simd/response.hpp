@@ -132,16 +132,14 @@ class simd_response : simd_walk {
     whole_ = whole;
     return true;
   }
-  /// Computes D of a chunk on registers. Writes whole groups.
+  /// Computes D of a chunk on registers. Writes whole registers.
   void measure_chunk(token_chunk const& chunk, token_lanes const& in, input_extremes& input,
                      float* out) const noexcept {
     Region const region = task_.region;
     input_extremes seen = input;
-    each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register([&](int u) CPPO_INLINE_LAMBDA {
-        seen.see(g, from + u * simd_size);
-        put_lanes(out + k, u * simd_size, load_tokens(region, g, from + u * simd_size).divergence());
-      });
+    each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
+      seen.see(r, from);
+      put_lanes(out, k, load_tokens(region, r, from).divergence());
     });
     input = seen;
   }
