@@ -94,11 +94,6 @@ class simd_prefix {
     ints high, low;
     limbs() noexcept = default;
     explicit limbs(V x) noexcept { ops::to_grid(x.raw(), high, low); }
-    friend limbs operator-(limbs a, limbs const& b) noexcept {
-      a.high = a.high - b.high;
-      a.low = a.low - b.low;
-      return a;
-    }
   };
 
   CPPO_ALWAYS_INLINE static exact_sum total_of(limbs const (&x)[group_registers]) noexcept {
