@@ -125,8 +125,7 @@ CPPO_ALWAYS_INLINE simd_register grid_units(double base, Ints high, Ints low) no
     __m512d const both = _mm512_castpd256_pd512(_mm256_castps_pd(first));
     return simd_register(_mm512_castpd_ps(_mm512_insertf64x4(both, _mm256_castps_pd(second), 1)));
   }
-#endif
-#if defined(__AVX2__)
+#elif defined(__AVX2__)
   if constexpr (simd_size == 8) {
     __m128 const first = half_grid_units(base, _mm256_castsi256_si128(high.data), _mm256_castsi256_si128(low.data));
     __m128 const second =
@@ -164,12 +163,13 @@ CPPO_ALWAYS_INLINE simd_lane small_grid_value(Ints high, Ints low) noexcept {
                                          _mm512_cvtepi32_ps(rest.data));
     return exact_product(simd_lane::from_raw(simd_register(units)), simd_lane(0x1p-40F));
   }
-#endif
+#else
   if constexpr (simd_size == 8) {
     __m256 const units = _mm256_fmadd_ps(_mm256_cvtepi32_ps(above.data), _mm256_set1_ps(0x1p25F),
                                          _mm256_cvtepi32_ps(rest.data));
     return exact_product(simd_lane::from_raw(simd_register(units)), simd_lane(0x1p-40F));
   }
+#endif
 #endif
   return grid_value(0.0, high, low);
 }
