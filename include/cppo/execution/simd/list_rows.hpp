@@ -244,13 +244,12 @@ inline constexpr std::uint32_t single_bits[32] = {
     1U << 22, 1U << 23, 1U << 24, 1U << 25, 1U << 26, 1U << 27, 1U << 28, 1U << 29, 1U << 30, 1U << 31};
 /// Lanes whose integer has none of the bits.
 CPPO_ALWAYS_INLINE simd_lane::mask lanes_without(simd_ops::ints x, std::uint32_t bits) noexcept {
-  using mask = simd_lane::mask;
   simd_ops::ints const wanted(static_cast<std::int32_t>(bits));
 #if defined(__AVX512F__)
-  return mask(simd_ops::mask_type(_mm512_testn_epi32_mask(x.data, wanted.data)));
+  return simd_lane::mask(simd_ops::mask_type(_mm512_testn_epi32_mask(x.data, wanted.data)));
 #elif defined(__AVX2__)
   __m256i const none = _mm256_cmpeq_epi32(_mm256_and_si256(x.data, wanted.data), _mm256_setzero_si256());
-  return mask(simd_ops::mask_type(_mm256_castsi256_ps(none)));
+  return simd_lane::mask(simd_ops::mask_type(_mm256_castsi256_ps(none)));
 #else
   return simd_lane::from_raw(simd_ops::to_number(x & wanted)) == simd_lane(0);
 #endif
