@@ -193,43 +193,47 @@ class id_matches {
   /// @{
   CPPO_ALWAYS_INLINE std::uint32_t longs(void const* ids, index_t first, int n, index_t sampled) noexcept {
     std::uint32_t same = 0;
-    int i = 0;
+    int whole = 0;
 #if defined(__AVX2__)
+    whole = n - n % 4;
     auto const* const from = static_cast<std::int64_t const*>(ids) + first;
     auto const four = [&](int at) CPPO_INLINE_LAMBDA {
-      __m256i const x = whole(from + at);
+      __m256i const x = loaded(from + at);
       signs_ = _mm256_or_si256(signs_, x);
       __m256d const equal = _mm256_castsi256_pd(_mm256_cmpeq_epi64(x, _mm256_set1_epi64x(sampled)));
       return static_cast<std::uint32_t>(_mm256_movemask_pd(equal));
     };
-    for (; i + 8 <= n; i += 8) same |= (four(i) | four(i + 4) << 4) << i;
-    if (i + 4 <= n) same |= four(i) << i, i += 4;
+    int i = 0;
+    for (; i + 8 <= whole; i += 8) same |= (four(i) | four(i + 4) << 4) << i;
+    if (i < whole) same |= four(i) << i;
 #endif
-    return same | some([&](int j) { return index_t{element_at<std::int64_t>(ids, first + j)}; }, i, n, sampled);
+    return same | some([&](int j) { return index_t{element_at<std::int64_t>(ids, first + j)}; }, whole, n, sampled);
   }
   CPPO_ALWAYS_INLINE std::uint32_t ints(void const* ids, index_t first, int n, index_t sampled) noexcept {
     std::uint32_t same = 0;
-    int i = 0;
+    int whole = 0;
 #if defined(__AVX2__)
+    whole = n < 8 ? 0 : n;
     auto const wanted = static_cast<std::int32_t>(sampled);
     auto const* const from = static_cast<std::int32_t const*>(ids) + first;
     auto const add = [&](int at) CPPO_INLINE_LAMBDA {
-      __m256i const x = whole(from + at);
+      __m256i const x = loaded(from + at);
       signs_ = _mm256_or_si256(signs_, x);
       __m256 const equal = _mm256_castsi256_ps(_mm256_cmpeq_epi32(x, _mm256_set1_epi32(wanted)));
       same |= static_cast<std::uint32_t>(_mm256_movemask_ps(equal)) << at;
     };
-    for (; i + 8 <= n; i += 8) add(i);
-    if (i < n && n >= 8) add(n - 8), i = n;  // some of them twice
+    int i = 0;
+    for (; i + 8 <= whole; i += 8) add(i);
+    if (i < whole) add(whole - 8);  // some of them twice
     if (wanted != sampled) same = 0;
 #endif
-    return same | some([&](int j) { return index_t{element_at<std::int32_t>(ids, first + j)}; }, i, n, sampled);
+    return same | some([&](int j) { return index_t{element_at<std::int32_t>(ids, first + j)}; }, whole, n, sampled);
   }
   /// @}
 
  private:
 #if defined(__AVX2__)
-  CPPO_ALWAYS_INLINE static __m256i whole(void const* p) noexcept {
+  CPPO_ALWAYS_INLINE static __m256i loaded(void const* p) noexcept {
     return _mm256_loadu_si256(static_cast<__m256i const*>(p));
   }
   __m256i signs_ = _mm256_setzero_si256();
