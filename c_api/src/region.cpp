@@ -2,7 +2,7 @@
 #include "region.hpp"
 
 #include <cppo/divergence/named.hpp>
-#include <cppo/region/described/table.hpp>
+#include <cppo/described/table.hpp>
 
 #include <algorithm>
 #include <iterator>
