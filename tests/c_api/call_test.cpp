@@ -10,6 +10,7 @@
 
 namespace {
 
+using cppo::index_t;
 using cppo::testing::asks_for;
 using cppo_test::through_c;
 
@@ -47,7 +48,8 @@ template <class T>
 void check_elements(std::uint64_t seeds) {
   cppo::loss_options const options[] = {
       {.aggregate = cppo::seq_mean_token_mean},
-      {.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 500, .surrogate = {cppo::surrogate_form::reinforce, 5.0, 2.0},
+      {.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 500,
+       .surrogate = {cppo::surrogate_form::reinforce, 5.0, 2.0},
        .positions = cppo::position_convention::fixed_horizon, .bad_input = cppo::on_bad_input::exclude},
       {.aggregate = cppo::token_mean, .normalizer = 37.0, .bad_input = cppo::on_bad_input::propagate}};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
