@@ -14,8 +14,12 @@ using c_api::word;
 using cppo::argument;
 
 /// What no call accepts, in the place of what failed.
-cppo_totals refused_totals() noexcept { return c_api::words_of(cppo::detail::only_length(cppo::detail::refused_count)); }
-cppo_prefix refused_prefix() noexcept { return c_api::words_of(cppo::detail::only_count(cppo::detail::refused_count)); }
+cppo_totals refused_totals() noexcept {
+  return c_api::words_of(cppo::detail::only_length(cppo::detail::refused_count));
+}
+cppo_prefix refused_prefix() noexcept {
+  return c_api::words_of(cppo::detail::only_count(cppo::detail::refused_count));
+}
 
 /// A call that reads a piece.
 struct reading {
@@ -83,8 +87,10 @@ std::int32_t cppo_summarize_piece(cppo_batch const* batch, cppo_region const* re
   return c_api::answered(status, [&](cppo_status& s) {
     reading from;
     if (!c_api::given(piece, "piece", s) || !take(batch, region, options, from, s)) return false;
-    bool const collected = collects(from.region);
-    if (collected && (!c_api::given(divergences, "divergences", s) || !c_api::given(written, "written", s))) return false;
+    if (collects(from.region) &&
+        !(c_api::given(divergences, "divergences", s) && c_api::given(written, "written", s))) {
+      return false;
+    }
     return from.batch.in_double ? summarize<double>(from, b, *piece, divergences, written, s)
                                 : summarize<float>(from, b, *piece, divergences, written, s);
   });

@@ -65,6 +65,7 @@ class c_batch {
       lent.push_back({cppo_top_k_rollout_log_probs, 0, tensor_of(lists.rollout_log_prob, l.elements(), lists.k)});
       batch.top_k = lists.k;
     }
+    batch.size = sizeof batch;
     batch.responses = l.responses();
     batch.width = l.width();
     if (l.clears_rest()) batch.capacity = l.elements();
@@ -82,7 +83,7 @@ class c_batch {
     return &batch;
   }
 
-  cppo_batch batch{.size = sizeof(cppo_batch)};
+  cppo_batch batch{};
   std::vector<cppo_lent> lent;
 };
 

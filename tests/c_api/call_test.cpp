@@ -6,10 +6,16 @@
 
 #include <cppo/testing/generators.hpp>
 
+#include "crossing.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
 #include <cstdlib>
 
 namespace {
 
+using cppo::index_t;
 using cppo::testing::asks_for;
 using cppo_test::through_c;
 
@@ -47,7 +53,8 @@ template <class T>
 void check_elements(std::uint64_t seeds) {
   cppo::loss_options const options[] = {
       {.aggregate = cppo::seq_mean_token_mean},
-      {.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 500, .surrogate = {cppo::surrogate_form::reinforce, 5.0, 2.0},
+      {.aggregate = cppo::seq_mean_token_sum_norm, .horizon = 500,
+       .surrogate = {cppo::surrogate_form::reinforce, 5.0, 2.0},
        .positions = cppo::position_convention::fixed_horizon, .bad_input = cppo::on_bad_input::exclude},
       {.aggregate = cppo::token_mean, .normalizer = 37.0, .bad_input = cppo::on_bad_input::propagate}};
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
@@ -73,6 +80,17 @@ TEST_CASE("calls run on the build that CPPO_ISA names") {
   CHECK(std::string(cppo_version()) == std::to_string(CPPO_VERSION_MAJOR) + "." + std::to_string(CPPO_VERSION_MINOR) +
                                            "." + std::to_string(CPPO_VERSION_PATCH));
   if (asked != nullptr) CHECK(std::string(cppo_instruction_set()) == asked);
+}
+
+TEST_CASE("a build refuses a library of another version") {
+  std::string name = "cppo_c_call_" + std::string(cppo_instruction_set());
+  std::replace(name.begin(), name.end(), '-', '_');
+  using call = int(c_api::crossing const&);
+  auto* const build = reinterpret_cast<call*>(dlsym(RTLD_DEFAULT, name.c_str()));
+  REQUIRE(build != nullptr);
+  c_api::crossing other{};
+  other.tag = 0x020100;
+  CHECK(build(other) == static_cast<int>(c_api::ending::other_version));
 }
 
 TEST_CASE("a call in float has the bits of seq") { check_elements<float>(60); }

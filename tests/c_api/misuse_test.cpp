@@ -11,7 +11,8 @@ namespace {
 /// A call that is right, two responses of three tokens with Top-K lists, to be made wrong in one place.
 struct right_call {
   static constexpr int slots = 6, k = 2;
-  float pi[slots] = {-1, -2, -1, -3, -1, -2}, mu[slots] = {-1, -1, -2, -3, -2, -2}, advantage[slots] = {1, 1, 1, -1, -1, -1};
+  float pi[slots] = {-1, -2, -1, -3, -1, -2}, mu[slots] = {-1, -1, -2, -3, -2, -2};
+  float advantage[slots] = {1, 1, 1, -1, -1, -1};
   std::int32_t id[slots] = {}, ids[slots * k] = {1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2};
   float list[slots * k] = {-1, -2, -1, -2, -1, -2, -1, -2, -1, -2, -1, -2};
   std::int32_t cuts[3] = {0, 3, 6};
@@ -39,8 +40,12 @@ struct right_call {
               of(cppo_top_k_rollout_log_probs, list, cppo_f32, k)};
     tensors = {of(cppo_out_gradient, memory.data(), cppo_f32), of(cppo_out_mask, memory.data() + 64, cppo_u8),
                of(cppo_out_excess, memory.data() + 128, cppo_f64)};
-    batch = {.size = sizeof batch, .responses = 2, .width = 3, .top_k = k};
-    outputs = {.size = sizeof outputs, .report = report};
+    batch.size = sizeof batch;
+    batch.responses = 2;
+    batch.width = 3;
+    batch.top_k = k;
+    outputs.size = sizeof outputs;
+    outputs.report = report;
     for (double& x : report) x = 77.0;
     cppo_options_init(&options);
   }
@@ -51,7 +56,8 @@ struct right_call {
     batch.cu_seqlens = {cuts, cppo_i32, 1, {3, 0}, {1, 0}};
     for (auto* v : {&inputs, &tensors}) {
       for (cppo_lent& l : *v) {
-        if (l.id < cppo_top_k_ids || l.id >= cppo_out_loss) l.tensor.rank = 1, l.tensor.shape[0] = 6, l.tensor.stride[0] = 1;
+        bool const list = l.id >= cppo_top_k_ids && l.id < cppo_out_loss;
+        if (!list) l.tensor.rank = 1, l.tensor.shape[0] = 6, l.tensor.stride[0] = 1;
       }
     }
   }
@@ -176,9 +182,9 @@ TEST_CASE("layouts that are none are named") {
   check({{[](auto& c) { c.batch.responses = -1; }, "padded(responses, ...) is -1"},
          {[](auto& c) { c.batch.width = -1; }, "padded(..., width) is -1"},
          {[](auto& c) { c.batch.capacity = 6; }, "capacity is 6, but must be 0 without cu_seqlens"},
-         {[](auto& c) { c.pack(), c.batch.cu_seqlens.dtype = cppo_i16; }, "cu_seqlens is of i16, but must be i32 or i64"},
+         {[](auto& c) { c.pack(), c.batch.cu_seqlens.dtype = cppo_i16; }, "cu_seqlens is of i16, but must be"},
          {[](auto& c) { c.pack(), c.batch.cu_seqlens.dtype = 77; }, "cu_seqlens has dtype 77"},
-         {[](auto& c) { c.pack(), c.batch.cu_seqlens.shape[0] = 2; }, "cu_seqlens must have rank 1, stride 1 and 2 + 1"},
+         {[](auto& c) { c.pack(), c.batch.cu_seqlens.shape[0] = 2; }, "cu_seqlens must have rank 1, stride 1 and 2"},
          {[](auto& c) { c.pack(), c.batch.cu_seqlens.stride[0] = 2; }, "cu_seqlens must have rank 1"},
          {[](auto& c) { c.pack(), c.batch.responses = INT64_MIN; }, "cu_seqlens must have rank 1"},
          {[](auto& c) { c.pack(), c.cuts[1] = 7; }, "cu_seqlens goes from 7 to 6"},

@@ -46,7 +46,7 @@ std::vector<double> numbers_of(cppo::report const& r) {
 }  // namespace
 
 TEST_CASE("a region's text is that of the C++ library") {
-  for (char const* text : {"fixed_cppo(delta = 0.15)", "softened(dppo(0.1), reciprocal_gate)",
+  for (char const* text : {"fixed_cppo(delta = 0.15)", "softened(dppo(delta = 0.1), reciprocal_gate)",
                            R"({"trm_mean": {"delta": 0.1, "divergence": "top_k_kl"}})"}) {
     cppo_region const region = region_of(text);
     CHECK(text_of(region) == std::string(std::string_view(to_text(cppo::parse_region(text).region))));
@@ -138,7 +138,8 @@ TEST_CASE("a report's fields are those of the C++ library, in its order") {
 TEST_CASE("reports add up as in the C++ library, and their measures are its") {
   cppo::loss_options const means{.aggregate = cppo::token_mean};
   for (std::uint64_t seed = 1; seed < 30; ++seed) {
-    cppo::report const a = random_report(seed, means), b = random_report(seed + 100, seed % 4 != 0 ? means : cppo::loss_options{});
+    cppo::loss_options const others = seed % 4 != 0 ? means : cppo::loss_options{};
+    cppo::report const a = random_report(seed, means), b = random_report(seed + 100, others);
     std::vector<double> both = numbers_of(a);
     cppo_report_add(both.data(), numbers_of(b).data());
     CHECK(cppo_test::unlike(cppo_test::report_of(both.data()), a + b) == "");
@@ -154,7 +155,8 @@ TEST_CASE("reports add up as in the C++ library, and their measures are its") {
 }
 
 TEST_CASE("a report of numbers that none holds is read without harm") {
-  for (double const junk : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -1e300}) {
+  using limits = std::numeric_limits<double>;
+  for (double const junk : {limits::quiet_NaN(), limits::infinity(), -1e300}) {
     std::vector<double> numbers(CPPO_REPORT_ROOM, junk), empty = numbers_of({});
     cppo_report_add(numbers.data(), empty.data());
     for (std::int64_t i = 0; cppo_measure_name(i) != nullptr; ++i) cppo_measure(numbers.data(), i);
