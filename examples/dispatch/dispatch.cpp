@@ -50,7 +50,8 @@ build const& best_build() {
 }
 
 cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
-                         cppo::described_region const& region, cppo::loss_outputs const& outputs, cppo::loss_options const& options, build const& by) {
+                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
+                         cppo::loss_options const& options, build const& by) {
   cppo::status ended;
   by.call({on == executor::simd, &batch, &region, &outputs, &options, outputs.report, &ended});
   return ended;

@@ -34,7 +34,7 @@ enum class executor { seq, simd };
 /// `cppo::policy_loss` under a trust region whose parts are data: one type for all, so that each build compiles one
 /// call. `by`: the build to use, which must run on this machine.
 cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
-                         cppo::described_region const& region, cppo::loss_outputs const& outputs, cppo::loss_options const& options = {},
-                         build const& by = best_build());
+                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
+                         cppo::loss_options const& options = {}, build const& by = best_build());
 
 }  // namespace dispatch

@@ -70,7 +70,7 @@ TEST_CASE("every build gives the outputs, the report and the status of seq") {
 
 TEST_CASE("every build refuses a divergence that nobody knows, and leaves the report alone") {
   auto const batch = cppo::testing::generate<float>(3);
-  cppo::described_region const unknown = described({.divergence = "no such"});
+  cppo::described_region const unknown = cppo_test::described({.divergence = "no such"});
   each_way([&](dispatch::executor on, dispatch::build const& by) {
     cppo::report report;
     report.kept = 11;
