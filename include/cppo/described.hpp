@@ -4,6 +4,7 @@
 
 #include <cppo/described/budget.hpp>
 #include <cppo/described/builder.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/described/expression.hpp>
 #include <cppo/described/gate.hpp>
 #include <cppo/described/json.hpp>

@@ -4,7 +4,6 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/mask/leaves.hpp>
 #include <cppo/described/steps.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -148,20 +147,6 @@ class described_mask : public detail::mask_steps {
   }
 
  private:
-  /// f(clause) for what a step is.
-  template <class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void with_clause(step const& s, F const& f) noexcept {
-    switch (s.what) {
-      case mask_step::toward_rollout: return f(toward_rollout);
-      case mask_step::ratio_within: return f(ratio_within_t(s.low, s.high));
-      case mask_step::divergence_within: return f(divergence_within_t(s.low, s.high));
-      case mask_step::prefix_budget: return f(prefix_budget_t<described_budget>(s.low, {}));
-      case mask_step::response_max_within: return f(response_max_within_t(s.low));
-      case mask_step::response_mean_within: return f(response_mean_within_t(s.low));
-      case mask_step::keep_none: return f(keep_none);
-      default: return f(keep_all);
-    }
-  }
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr typename V::mask response_keeps(step const& s,
                                                                                        token<V> const& t) noexcept {

@@ -16,6 +16,7 @@ namespace cppo { inline namespace CPPO_ABI {
 struct parsed_region {
   described_region region;  ///< keeps every token where the text is wrong
   status_text error;        ///< the column, what stands there and what was expected; empty where the text is right
+  index_t column = 0;       ///< the column that it names, from 1: the character of the text; 0 where the text is right
   bool good = false;        ///< true if the text is right
 
   /// True if the text is right.
@@ -42,7 +43,7 @@ inline parsed_region parse_region(std::string_view text, std::span<double const>
   detail::syntax_tree tree;
   int const all = detail::read_syntax(tree, text);
   result.good = all >= 0 && detail::region_builder(tree, numbers).build(all, result.region);
-  if (!result.good) result.error = tree.error();
+  if (!result.good) result.error = tree.error(), result.column = tree.error_column();
   return result;
 }
 

@@ -4,12 +4,15 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/described/budget.hpp>
 #include <cppo/mask/divergence_within.hpp>
+#include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
 #include <cppo/mask/ratio_within.hpp>
 #include <cppo/mask/response_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>
-#include <cppo/described/budget.hpp>
+
+#include <string_view>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -20,6 +23,24 @@ enum class mask_step : std::int32_t {
 };
 
 namespace detail {
+
+/// The names of the clauses, by step. `to_text` writes them, and the table reads them.
+constexpr std::string_view name_of(mask_step s) noexcept {
+  switch (s) {
+    case mask_step::keep_all: return "keep_all";
+    case mask_step::keep_none: return "keep_none";
+    case mask_step::toward_rollout: return "toward_rollout";
+    case mask_step::ratio_within: return "ratio_within";
+    case mask_step::divergence_within: return "divergence_within";
+    case mask_step::prefix_budget: return "prefix_budget";
+    case mask_step::response_max_within: return "response_max_within";
+    case mask_step::response_mean_within: return "response_mean_within";
+    case mask_step::both: return "all_of";
+    case mask_step::either: return "any_of";
+    case mask_step::negated: return "none_of";
+  }
+  return {};
+}
 
 /// The steps of a mask in postfix order, and their clauses by kind.
 class mask_steps {
@@ -120,6 +141,21 @@ class mask_steps {
     }
   }
 
+  /// f(clause) for what a step is.
+  template <class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void with_clause(step const& s, F const& f) noexcept {
+    switch (s.what) {
+      case mask_step::toward_rollout: return f(toward_rollout);
+      case mask_step::ratio_within: return f(ratio_within_t(s.low, s.high));
+      case mask_step::divergence_within: return f(divergence_within_t(s.low, s.high));
+      case mask_step::prefix_budget: return f(prefix_budget_t<described_budget>(s.low, {}));
+      case mask_step::response_max_within: return f(response_max_within_t(s.low));
+      case mask_step::response_mean_within: return f(response_mean_within_t(s.low));
+      case mask_step::keep_none: return f(keep_none);
+      default: return f(keep_all);
+    }
+  }
+
  private:
   CPPO_HOST_DEVICE static constexpr parameter_check check(step const& s, described_budget const& source) noexcept {
     switch (s.what) {
@@ -163,7 +199,7 @@ class mask_steps {
     bool toward = false, conjunction = false, whole = false;
   };
   static constexpr bool is_conjunct(mask_step s) noexcept {
-    return s != mask_step::toward_rollout && s != mask_step::keep_none;
+    return s == mask_step::keep_all || (kind_of(s) != clause::other && s != mask_step::toward_rollout);
   }
   static constexpr shape combined(mask_step s, shape const& x, shape const& y) noexcept {
     bool const either = s == mask_step::either;

@@ -41,6 +41,7 @@ class syntax_tree {
   int fail(index_t column, Pieces const&... pieces) noexcept {
     if (failed_) return -1;
     failed_ = true;
+    column_ = column;
     error_.append(std::string_view("column "));
     error_.append(column);
     error_.append(std::string_view(": "));
@@ -49,6 +50,7 @@ class syntax_tree {
   }
   bool failed() const noexcept { return failed_; }
   status_text const& error() const noexcept { return error_; }
+  index_t error_column() const noexcept { return column_; }
 
  private:
   void say(std::string_view text) noexcept { error_.append(text); }
@@ -58,6 +60,7 @@ class syntax_tree {
   syntax_node nodes_[capacity];
   int size_ = 0;
   bool failed_ = false;
+  index_t column_ = 0;
   status_text error_;
 };
 

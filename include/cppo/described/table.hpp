@@ -73,24 +73,6 @@ struct part_row {
   }
 };
 
-/// The names of the clauses, by step. `to_text` writes them, and the table reads them.
-constexpr std::string_view name_of(mask_step s) noexcept {
-  switch (s) {
-    case mask_step::keep_all: return "keep_all";
-    case mask_step::keep_none: return "keep_none";
-    case mask_step::toward_rollout: return "toward_rollout";
-    case mask_step::ratio_within: return "ratio_within";
-    case mask_step::divergence_within: return "divergence_within";
-    case mask_step::prefix_budget: return "prefix_budget";
-    case mask_step::response_max_within: return "response_max_within";
-    case mask_step::response_mean_within: return "response_mean_within";
-    case mask_step::both: return "all_of";
-    case mask_step::either: return "any_of";
-    case mask_step::negated: return "none_of";
-  }
-  return {};
-}
-
 /// Functions that rows are made of.
 namespace rows {
 using draft = region_draft&;

@@ -4,10 +4,10 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/divergence/named.hpp>
-#include <cppo/divergence/reported.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/described/mask.hpp>
 #include <cppo/described/weight.hpp>
+#include <cppo/divergence/reported.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 

@@ -6,11 +6,12 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
+#include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/single_sample.hpp>
 #include <cppo/divergence/top_k.hpp>
-#include <cppo/region/named.hpp>
 #include <cppo/theory/bound.hpp>
 #include <cppo/theory/profile.hpp>
 
