@@ -101,7 +101,8 @@ if(CPPO_BUILD_EXAMPLES)
   list(TRANSFORM architectures REPLACE "(.+)" "-gencode=arch=compute_\\1,code=sm_\\1" OUTPUT_VARIABLE for_each)
   add_test(NAME cuda_example
     COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra
-            "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1 ${for_each} "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
+            "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1 ${for_each}
+            "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
   set_tests_properties(cuda_example PROPERTIES FIXTURES_SETUP cuda_example)
   add_test(NAME example.16_gpu COMMAND "${generated}/cuda/16_gpu")
   set_tests_properties(example.16_gpu PROPERTIES FIXTURES_REQUIRED cuda_example)
