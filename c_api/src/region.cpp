@@ -1,7 +1,7 @@
 // Regions: from text, as text, what they read, and the names that a text may hold.
 #include "region.hpp"
 
-#include <cppo/divergence/named.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/described/table.hpp>
 
 #include <algorithm>
