@@ -19,7 +19,8 @@ class nearest_name {
   /// Offers a name.
   void offer(std::string_view name) noexcept {
     if (name.size() > longest || distance_ == 0) return;
-    int const d = distance_to(name);
+    std::string_view const alone = name.substr(name.rfind(':') + 1);  // moe_base of presets::moe_base
+    int const d = std::min(distance_to(name), distance_to(alone));
     if (d >= distance_) return;
     distance_ = d;
     found_ = name;

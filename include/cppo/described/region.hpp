@@ -147,6 +147,10 @@ class described_region {
     each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
     return code;
   }
+  /// True if a threshold masks nothing, whatever the divergences.
+  constexpr bool has_threshold_out_of_reach() const noexcept {
+    return mask_.out_of_reach(reports_only_ ? 0.0 : detail::largest_divergence(divergence_), budget_);
+  }
   /// The initial slack delta of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept { return mask_.slack(); }
 
