@@ -169,7 +169,7 @@ class mask_steps {
     }
   }
   /// Finds, from the steps, everything else that is kept here.
-  constexpr void classify() noexcept {
+  CPPO_SELDOM constexpr void classify() noexcept {
     shape stack[capacity + 1] = {};
     int top = 0;
     for (group& g : groups_) g = {};
