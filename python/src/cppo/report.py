@@ -1,0 +1,162 @@
+"""The report of a call: counts, sums and extremes, what follows from them, and the names that trainers chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._native import LIB, REPORT_ROOM, names_of
+
+_COUNT: int = LIB.cppo_report_count()
+_FIELDS = names_of("cppo_report_name")[:_COUNT]
+_PLACES: dict[str, list[int]] = {}
+for _i, _name in enumerate(_FIELDS):
+    _PLACES.setdefault(_name, []).append(_i)
+_MEASURES = {name: i for i, name in enumerate(names_of("cppo_measure_name"))}
+LOSS = _MEASURES["loss"]
+_SUMS = ("sum_", "min_", "max_", "normalizer")
+
+METRICS: dict[str, dict[str, str]] = {
+    "trl": {"clip_ratio/low_mean": "masked_low_fraction", "clip_ratio/low_min": "masked_low_fraction",
+            "clip_ratio/high_mean": "masked_high_fraction", "clip_ratio/high_max": "masked_high_fraction",
+            "clip_ratio/region_mean": "masked_fraction", "sampling/importance_sampling_ratio/mean": "mean_ratio",
+            "sampling/importance_sampling_ratio/max": "max_ratio"},
+    "verl": {"actor/pg_clipfrac": "masked_fraction", "actor/ppo_kl": "kl_k1"},
+    "openrlhf": {"ppo_clip_ratio": "masked_fraction", "ppo_kl": "kl_k1"},
+    "skyrl": {"clip_ratio": "masked_fraction"},
+}
+"""What trainers call a field or a measure, by trainer."""
+
+
+class Report:
+    """Counts and sums of a call over its valid tokens. `a + b` is the report of both calls together.
+
+    Counts, sums and extremes are attributes, as what follows from them: `r.kept`, `r.masked_fraction`, `r.loss`.
+    `position_tokens` and `position_masked` are arrays of 20: tokens by relative position t/T, and the masked ones.
+    Nothing is read before it is asked for, so that a report that lies on a device makes nobody wait.
+    """
+
+    tokens: int
+    responses: int
+    kept: int
+    kept_toward: int
+    masked_ratio: int
+    masked_divergence: int
+    masked_budget: int
+    masked_response: int
+    masked_other: int
+    masked_high: int
+    masked_low: int
+    teaching_tokens: int
+    teaching_kept: int
+    teaching_toward: int
+    bad_tokens: int
+    rejected_responses: int
+    position_tokens: npt.NDArray[np.int64]
+    position_masked: npt.NDArray[np.int64]
+    sum_loss: float
+    sum_divergence: float
+    sum_weighted_divergence: float
+    sum_gate: float
+    sum_ratio: float
+    sum_k1: float
+    sum_k3: float
+    sum_delta_b: float
+    max_divergence: float
+    max_ratio: float
+    min_delta_b: float
+    max_delta_b: float
+
+    loss: float
+    masked: float
+    masked_fraction: float
+
+    def __init__(self, words: Any, normalizer: Any = None) -> None:
+        """`words`: what a call wrote, an array or a tensor. `normalizer`: what has divided the loss since, if any."""
+        self._words = words
+        self._normalizer = normalizer
+
+    @property
+    def words(self) -> npt.NDArray[np.float64]:
+        """The numbers themselves."""
+        if not isinstance(self._words, np.ndarray):
+            self._words = np.array(self._words.detach().cpu(), dtype=np.float64)
+        if self._normalizer is not None:
+            self._words[_PLACES["normalizer"]] = float(self._normalizer)
+            self._normalizer = None
+        return self._words
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("_words", "_normalizer"):
+            raise AttributeError(name)
+        words = self.words
+        if name in _MEASURES:
+            return LIB.cppo_measure(words.ctypes.data, _MEASURES[name])
+        if name not in _PLACES:
+            raise AttributeError(f"a report has no {name}: it has {', '.join([*_PLACES, *_MEASURES])}")
+        places = _PLACES[name]
+        if name.startswith(_SUMS):
+            return float(words[places[0]])
+        return int(words[places[0]]) if len(places) == 1 else words[places].astype(np.int64)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_PLACES, *_MEASURES})
+
+    def __add__(self, other: Report) -> Report:
+        if not isinstance(other, Report):
+            return NotImplemented
+        words = self.words.copy()
+        LIB.cppo_report_add(words.ctypes.data, other.words.ctypes.data)
+        return Report(words)
+
+    def __radd__(self, other: object) -> Report:  # sum() begins with 0
+        return self if other == 0 else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Report):
+            return NotImplemented
+        return np.array_equal(self.words[:_COUNT], other.words[:_COUNT], equal_nan=True)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[Report], tuple[npt.NDArray[np.float64]]]:
+        return Report, (self.words,)
+
+    def __repr__(self) -> str:
+        return (f"<Report: loss {self.loss:.6g}, kept {self.kept} of {self.tokens} tokens in {self.responses} "
+                f"responses>")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields and measures by name."""
+        return {name: getattr(self, name) for name in (*_PLACES, *_MEASURES)}
+
+    def metrics(self, prefix: str = "cppo/", names: str | None = None) -> dict[str, float]:
+        """Numbers to chart, as floats: all measures and the extremes, or what a trainer charts under its own names.
+
+        Args:
+            prefix: goes before each name; without it a trainer's names are its own.
+            names: "trl", "verl", "openrlhf" or "skyrl".
+        """
+        if names is None:
+            charted = [*_MEASURES, *(n for n in _PLACES if n.startswith(("max_", "min_")))]
+            return {prefix + name: float(getattr(self, name)) for name in charted}
+        if names not in METRICS:
+            raise ValueError(f"names must be one of {', '.join(METRICS)}, not {names!r}")
+        before = "" if prefix == "cppo/" else prefix
+        return {before + theirs: float(getattr(self, ours)) for theirs, ours in METRICS[names].items()}
+
+
+def total(reports: Iterable[Report]) -> Report:
+    """The report of all calls together, as of the micro-batches of a step."""
+    whole = sum(reports)
+    if not isinstance(whole, Report):
+        raise ValueError("total takes at least one report")
+    return whole
+
+
+def new_words() -> npt.NDArray[np.float64]:
+    """Room for what a call writes."""
+    return np.zeros(REPORT_ROOM)
