@@ -124,6 +124,14 @@ typedef struct cppo_outputs {
   double *report;           /**< `CPPO_REPORT_ROOM` numbers, or null */
 } cppo_outputs;
 
+/** Codes of this interface alone. All others are those of `cppo::status_code`. */
+enum {
+  cppo_bad_argument = 1024,  /**< null, or no id, dtype, enum value or structure: nothing was written */
+  cppo_bad_text = 1025,      /**< the text of a region is wrong: nothing was written */
+  cppo_no_memory = 1026,     /**< there is no memory left: nothing was written */
+  cppo_failed = 1027         /**< an exception that nothing is known of: outputs are not valid */
+};
+
 /** How a call ended. */
 typedef struct cppo_status {
   int32_t code;       /**< 0: ok; below 64: every output is valid; 96 and above: nothing was written */
