@@ -24,3 +24,20 @@ def make_batch(responses, width, seed=0, dtype=np.float32, holes=True):
 @pytest.fixture
 def small():
     return make_batch(5, 23, seed=3)
+
+
+@pytest.fixture
+def header():
+    """Reads a header: the package's own, or that of the checkout where the package runs from its sources."""
+    import pathlib
+
+    import cppo
+    inside = pathlib.Path(cppo.__file__).parent / "include"
+    root = pathlib.Path(__file__).resolve().parents[2]
+
+    def read(name):
+        for folder in (inside, root / "include", root / "c_api" / "include"):
+            if (folder / name).exists():
+                return (folder / name).read_text()
+        raise FileNotFoundError(name)
+    return read

@@ -41,7 +41,7 @@ class Call(NamedTuple):
     options: Options
 
 
-def _text_of(region: str, inputs: Sequence[str], outputs: Sequence[str], o: Options, divided: bool) -> str:
+def text_of(region: str, inputs: Sequence[str], outputs: Sequence[str], o: Options, divided: bool) -> str:
     """The op's text. `divided`: the caller divides the loss, the call does not."""
     return (f"{region}\n{','.join(inputs)}\n{','.join(outputs)}\n{o.aggregate},{1.0 if divided else 0.0!r},{o.horizon},"
             f"{o.bad_input},{o.positions},{o.surrogate},{o.log_ratio_clamp!r},{o.ratio_cap!r},"
@@ -192,7 +192,7 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
             names.append(name)
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
     asked = tuple(wanted or ())
-    text = _text_of(region.text, names, asked, o, normalizer is not None)
+    text = text_of(region.text, names, asked, o, normalizer is not None)
     loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
     if normalizer is not None:
         loss = loss / normalizer

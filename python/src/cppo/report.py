@@ -11,13 +11,22 @@ import numpy.typing as npt
 from ._native import LIB, REPORT_ROOM, names_of
 
 _COUNT: int = LIB.cppo_report_count()
-_FIELDS = names_of("cppo_report_name")[:_COUNT]
-_PLACES: dict[str, list[int]] = {}
-for _i, _name in enumerate(_FIELDS):
-    _PLACES.setdefault(_name, []).append(_i)
-_MEASURES = {name: i for i, name in enumerate(names_of("cppo_measure_name"))}
-LOSS = _MEASURES["loss"]
-_SUMS = ("sum_", "min_", "max_", "normalizer")
+
+
+def _places(names: tuple[str, ...]) -> dict[str, list[int]]:
+    """Where each name stands; a histogram stands in several places."""
+    found: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        found.setdefault(name, []).append(i)
+    return found
+
+
+_FIELDS = _places(names_of("cppo_report_name")[:_COUNT])
+_MEASURES = _places(names_of("cppo_measure_name"))
+LOSS = _MEASURES["loss"][0]
+"""The number of the measure that is the loss."""
+_REALS = ("sum_", "min_", "max_", "normalizer")
+_COUNTED = ("masked", "teaching_masked")
 
 METRICS: dict[str, dict[str, str]] = {
     "trl": {"clip_ratio/low_mean": "masked_low_fraction", "clip_ratio/low_min": "masked_low_fraction",
@@ -41,6 +50,8 @@ class Report:
 
     tokens: int
     responses: int
+    bad_tokens: int
+    rejected_responses: int
     kept: int
     kept_toward: int
     masked_ratio: int
@@ -50,11 +61,14 @@ class Report:
     masked_other: int
     masked_high: int
     masked_low: int
+    clamped: int
+    capped: int
     teaching_tokens: int
     teaching_kept: int
     teaching_toward: int
-    bad_tokens: int
-    rejected_responses: int
+    not_finite: int
+    stored_infinite: int
+    stored_zero: int
     position_tokens: npt.NDArray[np.int64]
     position_masked: npt.NDArray[np.int64]
     sum_loss: float
@@ -69,10 +83,30 @@ class Report:
     max_ratio: float
     min_delta_b: float
     max_delta_b: float
+    aggregate: int
+    known: int
+    horizon: int
+    normalizer: float
 
     loss: float
-    masked: float
+    masked: int
     masked_fraction: float
+    budget_mask_share: float
+    toward_fraction: float
+    teaching_masked: int
+    teaching_fraction: float
+    teaching_masked_fraction: float
+    teaching_toward_fraction: float
+    masked_high_fraction: float
+    masked_low_fraction: float
+    mean_divergence: float
+    mean_weighted_divergence: float
+    mean_ratio: float
+    mean_gate: float
+    kl_k1: float
+    kl_k3: float
+    mean_delta_b: float
+    masked_fraction_at: npt.NDArray[np.float64]
 
     def __init__(self, words: Any, normalizer: Any = None) -> None:
         """`words`: what a call wrote, an array or a tensor. `normalizer`: what has divided the loss since, if any."""
@@ -85,25 +119,25 @@ class Report:
         if not isinstance(self._words, np.ndarray):
             self._words = np.array(self._words.detach().cpu(), dtype=np.float64)
         if self._normalizer is not None:
-            self._words[_PLACES["normalizer"]] = float(self._normalizer)
+            self._words[_FIELDS["normalizer"]] = float(self._normalizer)
             self._normalizer = None
         return self._words
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_words", "_normalizer"):
-            raise AttributeError(name)
-        words = self.words
         if name in _MEASURES:
-            return LIB.cppo_measure(words.ctypes.data, _MEASURES[name])
-        if name not in _PLACES:
-            raise AttributeError(f"a report has no {name}: it has {', '.join([*_PLACES, *_MEASURES])}")
-        places = _PLACES[name]
-        if name.startswith(_SUMS):
-            return float(words[places[0]])
-        return int(words[places[0]]) if len(places) == 1 else words[places].astype(np.int64)
+            address = self.words.ctypes.data
+            values = [LIB.cppo_measure(address, i) for i in _MEASURES[name]]
+            return np.array(values) if len(values) > 1 else int(values[0]) if name in _COUNTED else values[0]
+        if name not in _FIELDS:
+            known = "" if name.startswith("_") else f": it has {', '.join([*_FIELDS, *_MEASURES])}"
+            raise AttributeError(f"a report has no {name}{known}")
+        values = self.words[_FIELDS[name]]
+        if name.startswith(_REALS):
+            return float(values[0])
+        return int(values[0]) if len(values) == 1 else values.astype(np.int64)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_PLACES, *_MEASURES})
+        return sorted({*super().__dir__(), *_FIELDS, *_MEASURES})
 
     def __add__(self, other: Report) -> Report:
         if not isinstance(other, Report):
@@ -131,7 +165,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and measures by name."""
-        return {name: getattr(self, name) for name in (*_PLACES, *_MEASURES)}
+        return {name: getattr(self, name) for name in (*_FIELDS, *_MEASURES)}
 
     def metrics(self, prefix: str = "cppo/", names: str | None = None) -> dict[str, float]:
         """Numbers to chart, as floats: all measures and the extremes, or what a trainer charts under its own names.
@@ -141,7 +175,8 @@ class Report:
             names: "trl", "verl", "openrlhf" or "skyrl".
         """
         if names is None:
-            charted = [*_MEASURES, *(n for n in _PLACES if n.startswith(("max_", "min_")))]
+            charted = [n for n, i in _MEASURES.items() if len(i) == 1]
+            charted += [n for n in _FIELDS if n.startswith(("max_", "min_"))]
             return {prefix + name: float(getattr(self, name)) for name in charted}
         if names not in METRICS:
             raise ValueError(f"names must be one of {', '.join(METRICS)}, not {names!r}")
