@@ -15,7 +15,8 @@ using cppo::index_t;
 
 static_assert(cppo_f32 == static_cast<int>(element_type::f32) && cppo_bf16 == static_cast<int>(element_type::bf16) &&
               cppo_bool == static_cast<int>(element_type::boolean) && cppo_u64 == static_cast<int>(element_type::u64));
-constexpr word dtype_names[] = {"f32", "f64", "f16", "bf16", "bool", "u8", "i8", "i16", "u16", "i32", "u32", "i64", "u64"};
+constexpr word dtype_names[] = {"f32", "f64", "f16", "bf16", "bool", "u8",  "i8",
+                                "i16", "u16", "i32", "u32",  "i64",  "u64"};
 constexpr int dtypes = static_cast<int>(std::size(dtype_names));
 
 /// What an input may consist of.
@@ -121,8 +122,9 @@ bool take_layout(cppo_batch const& from, cppo::layout& into, cppo_status& s) noe
   cppo_tensor const& cuts = from.cu_seqlens;
   if (cuts.data == nullptr) {
     into = cppo::padded(from.responses, from.width);
-    return from.capacity == 0 || refuse(s, cppo_bad_argument, argument::layout, word("capacity is "), from.capacity,
-                                        word(", but must be 0 without cu_seqlens: a padded batch has no room to spare"));
+    return from.capacity == 0 ||
+           refuse(s, cppo_bad_argument, argument::layout, word("capacity is "), from.capacity,
+                  word(", but must be 0 without cu_seqlens: a padded batch has no room to spare"));
   }
   if (!check_tensor(cuts, "cu_seqlens", argument::offsets, s)) return false;
   if (cuts.dtype != cppo_i32 && cuts.dtype != cppo_i64) {
@@ -162,7 +164,8 @@ bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_
   }
   bool const list = row->where == argument::top_k;
   if (l.per_response != 0 && (l.per_response != 1 || list)) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "), index_t{l.per_response},
+    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "),
+                  index_t{l.per_response},
                   word(list ? ", but must have 0: a list belongs to a token" : ", but must have 0 or 1"));
   }
   if ((seen >> l.id & 1U) != 0) {
@@ -215,8 +218,8 @@ bool take_output(cppo_lent const& l, cppo::loss_outputs& into, std::uint64_t& se
   }
   if (!check_tensor(l.tensor, row->name, row->where, s)) return false;
   if (l.per_response != 0) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "), index_t{l.per_response},
-                  word(", but must have 0: outputs are written token by token"));
+    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "),
+                  index_t{l.per_response}, word(", but must have 0: outputs are written token by token"));
   }
   std::uint64_t const bit = std::uint64_t{1} << (l.id - cppo_out_loss);
   if ((seen & bit) != 0) {
@@ -233,7 +236,8 @@ bool check_count(void const* first, std::int64_t count, char const* name, cppo_s
                   word(", but must be the number of tensors lent, 0 to 64"));
   }
   return count == 0 || first != nullptr ||
-         refuse(s, cppo_bad_argument, argument::none, word("no tensors are lent, but "), word(name), word(" is "), count);
+         refuse(s, cppo_bad_argument, argument::none, word("no tensors are lent, but "), word(name), word(" is "),
+                count);
 }
 
 cppo::detail::footprint footprint_of(cppo_tensor const& t) noexcept {
@@ -271,7 +275,9 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
   using cppo::detail::footprint;
   using cppo::detail::may_overlap;
   std::int64_t const pieces = std::clamp<std::int64_t>(batch.responses, 0, std::int64_t{1} << 52);
-  auto const row_of = [](auto const* p, std::int64_t n) { return n > 0 ? cppo::detail::footprint_of(p, n) : footprint{}; };
+  auto const row_of = [](auto const* p, std::int64_t n) {
+    return n > 0 ? cppo::detail::footprint_of(p, n) : footprint{};
+  };
   footprint const report = row_of(outputs.report, cppo_report_count());
   footprint const carries = row_of(options.carries, pieces), totals = row_of(options.totals, pieces);
   auto const shared = [&s](argument where, word what, word other) {

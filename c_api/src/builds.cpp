@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-// CMake says which builds there are. Levels, not single features: what a compiler makes of one may need all that belongs
-// to it.
+// CMake says which builds there are. Levels, not single features: what a compiler makes of one may need all that
+// belongs to it.
 #define CPPO_C_DECLARE(isa) CPPO_C_BUILD int CPPO_C_CALL(isa)(c_api::crossing const&) noexcept;
 #if CPPO_C_HAS_x86_64
 CPPO_C_DECLARE(x86_64)

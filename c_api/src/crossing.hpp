@@ -1,6 +1,6 @@
-// What passes between the library and a build of the call: the C++ library's structures, as bytes. To the compiler these
-// are other types for each instruction set, because the inline namespace differs; but one source and one compiler lay
-// them out alike.
+// What passes between the library and a build of the call: the C++ library's structures, as bytes. To the compiler
+// these are other types for each instruction set, because the inline namespace differs; but one source and one compiler
+// lay them out alike.
 #pragma once
 
 #include <array>

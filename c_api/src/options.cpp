@@ -17,7 +17,8 @@ static_assert(cppo_own_length == static_cast<int>(cppo::position_convention::own
 static_assert(cppo_ratio == static_cast<int>(cppo::surrogate_form::ratio) &&
               cppo_reinforce == static_cast<int>(cppo::surrogate_form::reinforce));
 
-bool in_range(std::int32_t value, std::int32_t last, char const* name, char const* first_and_last, cppo_status& s) noexcept {
+bool in_range(std::int32_t value, std::int32_t last, char const* name, char const* first_and_last,
+              cppo_status& s) noexcept {
   if (value >= 0 && value <= last) return true;
   return refuse(s, cppo_bad_argument, argument::options, word("option "), word(name), word(" is "),
                 cppo::index_t{value}, word(", but must be from "), word(first_and_last));

@@ -32,8 +32,8 @@ std::uint64_t bits_of(argument a) noexcept {
     case argument::response_mask: return bit(cppo_response_mask);
     case argument::divergence: return bit(cppo_divergence_values);
     case argument::token_weight: return bit(cppo_token_weight);
-    case argument::token_id: return bit(cppo_token_id);
-    case argument::top_k: return bit(cppo_top_k_ids) | bit(cppo_top_k_log_probs) | bit(cppo_top_k_rollout_log_probs);
+    case argument::token_id:  // it is looked for in the lists
+      return bit(cppo_token_id) | bit(cppo_top_k_ids) | bit(cppo_top_k_log_probs) | bit(cppo_top_k_rollout_log_probs);
     default: return 0;
   }
 }

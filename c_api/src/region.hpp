@@ -14,7 +14,8 @@ static_assert(std::is_trivially_copyable_v<cppo::described_region>);
 
 /// The seal of what stands before it.
 inline std::uint64_t seal_of(std::uint64_t const (&words)[region_words]) noexcept {
-  std::uint64_t h = 0xcbf29ce484222325U + 0x10000U * CPPO_VERSION_MAJOR + 0x100U * CPPO_VERSION_MINOR + CPPO_VERSION_PATCH;
+  constexpr std::uint64_t version = 0x10000U * CPPO_VERSION_MAJOR + 0x100U * CPPO_VERSION_MINOR + CPPO_VERSION_PATCH;
+  std::uint64_t h = 0xcbf29ce484222325U + version;
   for (std::size_t i = 0; i + 1 < region_words; ++i) h = (h ^ words[i]) * 0x100000001b3U;
   return h;
 }

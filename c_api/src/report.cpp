@@ -1,7 +1,6 @@
 #include "report.hpp"
 
 #include <array>
-#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -22,6 +21,13 @@ constexpr std::array<char const*, report_numbers> names_of_report() noexcept {
   return names;
 }
 constexpr auto names = names_of_report();
+
+/// The measures: calls f(i, name, value of a report) for each.
+template <class F>
+constexpr void each_measure(cppo::report const& r, F const& f) {
+  std::int64_t i = 0;
+  r.each_measure([&](char const* name, double value) { f(i++, name, value); });
+}
 
 /// The nearest count.
 cppo::index_t count_of(double x) noexcept {
@@ -74,4 +80,18 @@ void cppo_report_add(double* into, double const* other) {
   if (into == nullptr || other == nullptr) return;
   cppo::report const both = c_api::report_of(into) + c_api::report_of(other);
   c_api::write(both, into);
+}
+
+char const* cppo_measure_name(std::int64_t i) {
+  char const* name = nullptr;
+  c_api::each_measure({}, [&](std::int64_t k, char const* its, double) { name = k == i ? its : name; });
+  return name;
+}
+double cppo_measure(double const* report, std::int64_t i) {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  if (report == nullptr) return value;
+  c_api::each_measure(c_api::report_of(report), [&](std::int64_t k, char const*, double its) {
+    value = k == i ? its : value;
+  });
+  return value;
 }
