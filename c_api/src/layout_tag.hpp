@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 namespace c_api {
 
