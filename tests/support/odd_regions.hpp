@@ -16,10 +16,10 @@ inline constexpr auto deep_mask = [] {
   return r & (toward_rollout | (a & (b | (r & (keep_none | (b & (toward_rollout | inner)))))));
 }();
 
-// Calls f(text, region) for each. The second half of them is softened or reports.
-inline constexpr auto each_odd_region = [](auto const& f) {
+// Calls f(text, region) for some of them.
+// @{
+inline constexpr auto each_odd_mask = [](auto const& f) {
   using namespace cppo;
-  auto const drift = divergence_within(0.15) & prefix_budget(0.15, 0.015);
   f("trust_region(binary_tv, linear_weight(0.5), toward_rollout & (divergence_within(0.1) | !ratio_within(0.9, 1.1)))",
     trust_region(binary_tv, linear_weight(0.5), toward_rollout & (divergence_within(0.1) | !ratio_within(0.9, 1.1))));
   f("trust_region(binary_kl, uniform_weight, divergence_within(0.05) | (divergence_within(0.2) & "
@@ -35,6 +35,9 @@ inline constexpr auto each_odd_region = [](auto const& f) {
     trust_region(binary_kl_reverse, permuted(uniform_weight, 3),
                  toward_rollout | (divergence_within(0.1, 0.2) & response_max_within(0.5) &
                                    response_mean_within(0.05))));
+};
+inline constexpr auto each_odd_divergence = [](auto const& f) {
+  using namespace cppo;
   f("trust_region(precomputed, linear_weight(1), keep_all & !(keep_none | ratio_within(0.5, 0.9)))",
     trust_region(precomputed, linear_weight(1.0), keep_all & none_of(keep_none, ratio_within(0.5, 0.9))));
   f("trust_region(top_k_tv, linear_weight(0.8), !(toward_rollout & !(prefix_budget(0.1, calibrated_budget(0.01, "
@@ -50,6 +53,10 @@ inline constexpr auto each_odd_region = [](auto const& f) {
     "(divergence_within(0.1, 0.2) | (keep_all & (toward_rollout | (ratio_within(0.5, 2) & "
     "prefix_budget(0.2, 0.01))))))))))))))))",
     trust_region(binary_tv, linear_weight(0.8), deep_mask));
+};
+inline constexpr auto each_odd_soft_region = [](auto const& f) {
+  using namespace cppo;
+  auto const drift = divergence_within(0.15) & prefix_budget(0.15, 0.015);
   f("softened(trust_region(binary_tv, linear_weight(0.8), ratio_within(0.5, 2) & (toward_rollout | "
     "(divergence_within(0.3) & (divergence_within(0.1, 0.2) | (ratio_within(0.5, 2) & (keep_none | "
     "(divergence_within(0.1, 0.2) & (toward_rollout | (divergence_within(0.3) & (toward_rollout | (ratio_within(0.5, "
@@ -65,6 +72,9 @@ inline constexpr auto each_odd_region = [](auto const& f) {
   f("softened(trust_region(binary_tv, uniform_weight, keep_none | toward_rollout | (divergence_within(0.15) & "
     "prefix_budget(0.15, 0.015))), reciprocal_gate)",
     softened(trust_region(binary_tv, uniform_weight, keep_none | toward_rollout | drift), reciprocal_gate));
+};
+inline constexpr auto each_odd_report = [](auto const& f) {
+  using namespace cppo;
   f("reporting(trust_region(no_divergence, linear_weight(0.6), toward_rollout | (ratio_within(0.8, 1.28) & "
     "divergence_within(0.1))), binary_kl)",
     reporting(trust_region(no_divergence, linear_weight(0.6), toward_rollout | (ratio_within(0.8, 1.28) &
@@ -83,6 +93,14 @@ inline constexpr auto each_odd_region = [](auto const& f) {
     softened(trust_region(k1, linear_weight(0.9), divergence_within(0.3) & response_max_within(0.5) &
                                                       prefix_budget(0.15, calibrated_budget(0.02))),
              reciprocal_gate));
+};
+// @}
+// Calls f(text, region) for each.
+inline constexpr auto each_odd_region = [](auto const& f) {
+  each_odd_mask(f);
+  each_odd_divergence(f);
+  each_odd_soft_region(f);
+  each_odd_report(f);
 };
 
 }  // namespace cppo_test

@@ -156,6 +156,11 @@ class described_region {
 
   /// True if both are made of the same parts with the same numbers.
   friend constexpr bool operator==(described_region const&, described_region const&) noexcept = default;
+  /// Calls f(argument) for each input that a part of the region reads.
+  template <class F>
+  friend constexpr void each_input_of(described_region const& r, F const& f) {
+    detail::each_input(r.divergence(), f);
+  }
 
  protected:
   /// The token as mask and gate see it: without a divergence that is for the report alone.
@@ -188,14 +193,6 @@ class described_region {
   bool reports_only_ = false, fits_ = true;
   needs asks_ = needs::none;
 };
-
-namespace detail {
-/// Calls f(argument) for each input that a part of the region reads.
-template <class F>
-constexpr void each_input_of(described_region const& r, F const& f) {
-  each_input(r.divergence(), f);
-}
-}  // namespace detail
 
 }}  // namespace cppo
 

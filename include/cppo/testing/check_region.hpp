@@ -18,7 +18,8 @@ class region_check {
   template <class... Executor>
   region_check(Region const& region, check_options const& o, named_executor<Executor> const&... further)
       : region_(region), o_(o), narrow_(region, further...), wide_(region) {
-    detail::each_input_of(region, [this](argument reads) {
+    using detail::each_input_of;
+    each_input_of(region, [this](argument reads) {
       bool const lists = reads == argument::top_k || reads == argument::token_id;
       if (lists && o_.generate.top_k == 0) o_.generate.top_k = 5;
       o_.generate.divergence = o_.generate.divergence || reads == argument::divergence;
