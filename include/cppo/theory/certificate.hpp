@@ -100,6 +100,9 @@ template <top_k_form F>
 constexpr divergence_kind kind_of(top_k_kl_t<F> const&) noexcept {
   return divergence_kind::kl;
 }
+constexpr divergence_kind kind_of(cppo::detail::any_top_k const& d) noexcept {
+  return d.is_kl() ? divergence_kind::kl : divergence_kind::total_variation;
+}
 constexpr divergence_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });
 }
