@@ -3,12 +3,13 @@
 
     check_readme.py [--root DIR] [--program NAME=PATH ...]
 
-- Every ```cpp block is found, word for word, in a source file under examples/ or tests/ (indented as it likes; lines
-  that only mark a snippet, `//! [name]`, do not count). CONTRIBUTING.md alone may show code that shows a form.
+- Every ```cpp and ```c block is found, word for word, in a source file under examples/ or tests/ (indented as it
+  likes; lines that only mark a snippet, `//! [name]`, do not count). CONTRIBUTING.md alone may show code that shows a
+  form.
 - Every call in a table that makes a region, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces
   aside.
-- A ```text block after the line `<!-- printed by examples/NAME.cpp -->` is what that program prints. Its path is given
-  by --program; a program that is not given is not run.
+- A ```text block after the line `<!-- printed by examples/NAME.cpp -->`, or `.c`, is what that program prints. Its
+  path is given by --program; a program that is not given is not run.
 - Every relative link leads to a file, and stands in one line: doxygen loses the rest of a page after one that does not.
 - README.md has at most WORDS_IN_README words outside code blocks: what is longer belongs on a page of docs/.
 """
@@ -23,14 +24,14 @@ from pathlib import Path
 WORDS_IN_README = 900
 
 FENCE = re.compile(r"^ *```(\w*)\s*$")
-PRINTED = re.compile(r"^ *<!-- printed by examples/(\w+)\.cpp -->\s*$")
+PRINTED = re.compile(r"^ *<!-- printed by examples/(\w+)\.c(?:pp)? -->\s*$")
 MARK = re.compile(r"^\s*//! \[[^\]]*\]\s*$")
 REGION = re.compile(r"`([^`]*\b(?:trust_region|reporting|softened|unrestricted|ppo|dppo|fixed_cppo|calibrated_cppo"
                     r"|trm_max|trm_mean|presets::\w+)\([^`]*)`")
 WORD = re.compile(r"\S*\w\S*")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 BROKEN_LINK = re.compile(r"\[([^\]\n]*\n[^\]\n]*)\]\(")
-SOURCES = ("*.cpp", "*.hpp", "*.cu")
+SOURCES = ("*.cpp", "*.hpp", "*.cu", "*.c")
 
 
 def sources(root):
@@ -100,7 +101,7 @@ def check(root, programs):
         if path == root / "README.md":
             faults += too_long(page)
         for number, language, text, program in page.blocks:
-            if language == "cpp" and path.name != "CONTRIBUTING.md":
+            if language in ("cpp", "c") and path.name != "CONTRIBUTING.md":
                 block = [line.rstrip() for line in text.strip("\n").splitlines()]
                 if not block or not any(contains(lines, block) for lines in compiled.values()):
                     faults.append(f"{name}:{number}: this code is in no file under examples/ or tests/")

@@ -9,7 +9,14 @@ set(cppo_pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 install(TARGETS cppo_cppo EXPORT cppo-targets FILE_SET core FILE_SET device)
 install(TARGETS cppo_simd EXPORT cppo-simd-targets FILE_SET simd)
 install(TARGETS cppo_eigen EXPORT cppo-eigen-targets FILE_SET eigen)
-foreach(set IN ITEMS cppo-targets cppo-simd-targets cppo-eigen-targets)
+set(export_sets cppo-targets cppo-simd-targets cppo-eigen-targets)
+if(TARGET cppo_c)
+  # A component of its own, so that a package of another language can take these files alone.
+  install(TARGETS ${cppo_c_targets} EXPORT cppo-c-targets
+          LIBRARY COMPONENT c_library NAMELINK_COMPONENT c_development FILE_SET c COMPONENT c_development)
+  list(APPEND export_sets cppo-c-targets)
+endif()
+foreach(set IN LISTS export_sets)
   install(EXPORT ${set} NAMESPACE cppo:: DESTINATION "${cppo_package_dir}")
 endforeach()
 

@@ -3,11 +3,17 @@
  *
  *  A call takes a batch, a trust region, outputs and options, and returns a status with its sentence. Nothing is kept
  *  between calls and nothing that is returned must be freed; every buffer is the caller's, and is lent for the call
- *  alone. Functions may be called from any number of threads at once. No exception leaves them: where there is no memory
- *  left, the status says so. Equations, shapes and rules are those of the C++ library, whose names are used.
+ *  alone. Functions may be called from any number of threads at once. No exception leaves them: where there is no
+ *  memory left, the status says so. Equations, shapes and rules are those of the C++ library, whose names are used.
+ *  A `status` may be null, and so may `options`, for the defaults; no other pointer may, unless it is said.
  *
  *  Compatibility: a structure begins with its size as the caller knows it. Members are added at the end alone, ids are
- *  never given anew, and a library reads no more than the caller's size: what is not there has its default.
+ *  never given anew, and a library reads no more than the caller's size: what is not there has its default. Members
+ *  that a library does not know must be 0.
+ *
+ *  Calls run on the best instruction set that the machine has, with the same bits on all. The environment variable
+ *  CPPO_ISA, read at the first call, names the highest that is taken: x86-64, x86-64-v3 or x86-64-v4. A thread keeps
+ *  the memory that its calls worked in, a few numbers for each slot of the longest response, until it ends.
  */
 #ifndef CPPO_H
 #define CPPO_H
@@ -28,13 +34,13 @@ extern "C" {
 /** Version of this interface: `cppo_c_abi()` of the library that is loaded must return it. */
 #define CPPO_C_ABI 1
 
-/** What an element is, and what is outside the device's reach: everything here is memory of the host. */
+/** What an element is. */
 enum {
   cppo_f32 = 0, cppo_f64 = 1, cppo_f16 = 2, cppo_bf16 = 3, cppo_bool = 4, cppo_u8 = 5, cppo_i8 = 6, cppo_i16 = 7,
   cppo_u16 = 8, cppo_i32 = 9, cppo_u32 = 10, cppo_i64 = 11, cppo_u64 = 12
 };
 
-/** Elements in memory. Strides count elements, of any sign; 0 repeats one element. */
+/** Elements in the memory of the host. Strides count elements, of any sign; 0 repeats one element. */
 typedef struct cppo_tensor {
   void *data;
   int32_t dtype;      /**< as `cppo_f32` */
@@ -59,18 +65,18 @@ enum {
 /** A tensor and what it is. */
 typedef struct cppo_lent {
   int32_t id;            /**< as `cppo_log_prob` */
-  int32_t per_response;  /**< 1: one value for each response, shape [B]; advantage alone */
+  int32_t per_response;  /**< 1: a value for each response, [B]: advantage, response_mask, token_weight; else 0 */
   cppo_tensor tensor;
 } cppo_lent;
 
-/** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Log-probs in double are computed in
- *  double, all others in float. */
+/** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Where log-probs, divergences or Top-K
+ *  lists are double, the call computes in double, else in float. */
 typedef struct cppo_batch {
   uint64_t size;              /**< sizeof(cppo_batch) */
   int64_t responses;          /**< B */
   int64_t width;              /**< T of the padded layout */
   cppo_tensor cu_seqlens;     /**< int32 or int64 [B + 1], dense; data is null for the padded layout */
-  int64_t capacity;           /**< packed: slots that the buffers have, where they have more than cu_seqlens[B]; 0: as many */
+  int64_t capacity;           /**< packed: slots of buffers that have more than cu_seqlens[B], which get +0; else 0 */
   int64_t top_k;              /**< K of the lists; 0 without */
   cppo_lent const *inputs;
   int64_t input_count;
@@ -82,14 +88,17 @@ typedef struct cppo_region {
   double opaque[128];
 } cppo_region;
 
-enum { cppo_token_sum, cppo_token_mean, cppo_seq_mean_token_sum, cppo_seq_mean_token_mean, cppo_seq_mean_token_sum_norm };
+/** Values of `cppo_options`, in this order: aggregate, bad_input, positions, surrogate, executor. */
+enum {
+  cppo_token_sum, cppo_token_mean, cppo_seq_mean_token_sum, cppo_seq_mean_token_mean, cppo_seq_mean_token_sum_norm
+};
 enum { cppo_reject, cppo_exclude, cppo_propagate };
 enum { cppo_own_length, cppo_fixed_horizon, cppo_padded_column };
 enum { cppo_ratio, cppo_reinforce };
 enum { cppo_simd, cppo_seq };
 
-/** Sums before a piece of a response, and the totals of a response or of a piece of it. Fields are not for reading, but
- *  `words[0]` of both, which is a number of tokens. */
+/** Sums before a piece of a response, and the totals of a response or of a piece of it; all 0 is of no token. Words are
+ *  not for reading, but `words[0]` of both, which is a number of tokens: below 0 in the place of what failed. */
 typedef struct cppo_prefix { int64_t words[8]; } cppo_prefix;
 typedef struct cppo_totals { int64_t words[8]; } cppo_totals;
 
@@ -107,7 +116,7 @@ typedef struct cppo_options {
   double log_prob_tolerance;
   double log_prob_floor;
   int32_t executor;            /**< `cppo_simd`, the default, or `cppo_seq`: the same bits, slower */
-  int32_t threads;             /**< 1, the default; 0: as many as the machine has */
+  int32_t threads;             /**< of `cppo_simd`: 1, the default; 0: as many as the machine has */
   cppo_prefix const *carries;  /**< pieces: one for each, or null */
   cppo_totals const *totals;   /**< pieces: one for each, or null */
 } cppo_options;
@@ -124,10 +133,19 @@ typedef struct cppo_outputs {
   double *report;           /**< `CPPO_REPORT_ROOM` numbers, or null */
 } cppo_outputs;
 
+/** Codes of this interface alone. All others are those of `cppo::status_code`. */
+enum {
+  cppo_bad_argument = 1024,  /**< null, or no id, dtype, enum value or structure: nothing was written */
+  cppo_bad_text = 1025,      /**< the text of a region is wrong: nothing was written */
+  cppo_no_memory = 1026,     /**< there is no memory left: nothing was written */
+  cppo_failed = 1027         /**< an exception that nothing is known of: outputs are not valid */
+};
+
 /** How a call ended. */
 typedef struct cppo_status {
-  int32_t code;       /**< 0: ok; below 64: every output is valid; 96 and above: nothing was written */
-  int32_t where;      /**< id of the argument concerned, as the library numbers it; 0: none */
+  int32_t code;       /**< 0: ok; below 64: every output is valid; below 96: those of responses without bad input are;
+                           96 and above: nothing was written, unless it is `cppo_failed` */
+  int32_t where;      /**< the argument concerned, a `cppo::argument`; 0: none */
   int64_t response;   /**< first place, from 0; -1: does not apply */
   int64_t token;
   int64_t count;      /**< how many tokens are affected */
@@ -142,14 +160,15 @@ CPPO_C_SHOWN char const *cppo_version(void);
 CPPO_C_SHOWN char const *cppo_instruction_set(void);
 
 /** Reads a region from its text: the C++ expression that makes it, a named region, or JSON, as `cppo::parse_region`
- *  does. `$0`, `$1` ... in it stand for numbers[0], numbers[1] ... Returns the code of `status`, whose message names the
- *  column and what was expected there. */
+ *  does. `$0`, `$1` ... in it stand for numbers[0], numbers[1] ...; `numbers` may be null if `count` is 0. Returns the
+ *  code of `status`, whose message names the column and what was expected there. */
 CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
                                        cppo_status *status);
-/** The expression that makes the region, into at most `room` characters, a 0 included. Returns how many characters the
- *  whole text has, without the 0: where that is `room` or more, it was cut. */
+/** The expression that makes the region, into at most `room` characters, a 0 included; `text` may be null. Returns how
+ *  many characters the whole text has, without the 0: where that is `room` or more, it was cut. -1 if there is no
+ *  region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
-/** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. */
+/** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
 /** Names that a text may hold, one after the other: name `i`, what it makes ("mask") and its parameters ("low, high");
  *  null past the last. The strings live as long as the library. */
@@ -166,13 +185,16 @@ CPPO_C_SHOWN int32_t cppo_policy_loss(cppo_batch const *batch, cppo_region const
                                       cppo_options const *options, cppo_status *status);
 
 /** Field `i` of a report: its name, or null past the last; and how reports of parts are put together: 0 by adding,
- *  1 by the maximum, 2 by the minimum, 3 by their being equal. A histogram has several fields of one name. */
+ *  1 by the maximum, 2 by the minimum, 3 by their being equal. Left out of rules 1 to 3 are parts that have no such
+ *  number: of D one without a token, of delta_b one without a response, of the scaling one of no call, which is all 0.
+ *  A histogram has several fields of one name. */
 CPPO_C_SHOWN char const *cppo_report_name(int64_t i);
 CPPO_C_SHOWN int32_t cppo_report_rule(int64_t i);
 CPPO_C_SHOWN int64_t cppo_report_count(void);
 /** `into` becomes the report of both. */
 CPPO_C_SHOWN void cppo_report_add(double *into, double const *other);
-/** What follows from a report, loss, means and shares: the name of measure `i`, or null past the last, and its value. */
+/** What follows from a report, loss, means and shares: the name of measure `i`, or null past the last, and its value,
+ *  NaN past the last. `masked_fraction_at` has a value for each bin of the histogram. */
 CPPO_C_SHOWN char const *cppo_measure_name(int64_t i);
 CPPO_C_SHOWN double cppo_measure(double const *report, int64_t i);
 
@@ -183,23 +205,25 @@ typedef struct cppo_finding {
   char const *name;        /**< lives as long as the library */
   char const *sentence;    /**< what it means and what to do */
 } cppo_finding;
-/** Writes at most `room` findings. Returns how many there are. */
+/** Writes at most `room` findings; `findings` may be null if that is 0. Returns how many there are; -1 if an argument
+ *  is wrong: `cppo_policy_loss` with the same says which. */
 CPPO_C_SHOWN int64_t cppo_diagnose(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
                                    cppo_finding *findings, int64_t room);
 
 /** Pass 1 over piece `b`, as `cppo::summarize_piece`. Where the region calibrates its budget, D of the piece's valid
  *  tokens goes to `divergences`, which has room for all its slots, in the arithmetic of the call: float, or double if
- *  the log-probs are double. `written` becomes their number. */
+ *  that is double; `written` becomes their number. Both may be null elsewhere. Where it fails, `piece` becomes what no
+ *  call accepts, and so does all that is made of it. */
 CPPO_C_SHOWN int32_t cppo_summarize_piece(cppo_batch const *batch, cppo_region const *region, int64_t b,
                                           cppo_options const *options, cppo_totals *piece, void *divergences,
                                           int64_t *written, cppo_status *status);
 /** `into` becomes the totals of both. */
 CPPO_C_SHOWN void cppo_totals_add(cppo_totals *into, cppo_totals const *other);
 /** Resolves the budget of a whole response, as `cppo::resolve_totals`. `divergences`: `count` elements of `dtype`,
- *  cppo_f32 or cppo_f64, which are reordered. */
+ *  cppo_f32 or cppo_f64, which are reordered; may be null if that is 0. Where it fails, as above. */
 CPPO_C_SHOWN int32_t cppo_resolve_totals(cppo_region const *region, cppo_totals *total, void *divergences,
                                          int32_t dtype, int64_t count, cppo_status *status);
-/** Pass 2 over piece `b`, as `cppo::sum_piece`. */
+/** Pass 2 over piece `b`, as `cppo::sum_piece`. Where it fails, as above. */
 CPPO_C_SHOWN int32_t cppo_sum_piece(cppo_batch const *batch, cppo_region const *region, int64_t b,
                                     cppo_totals const *total, int64_t tokens_before, cppo_options const *options,
                                     cppo_prefix *piece, cppo_status *status);

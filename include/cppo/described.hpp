@@ -9,6 +9,7 @@
 #include <cppo/described/gate.hpp>
 #include <cppo/described/json.hpp>
 #include <cppo/described/mask.hpp>
+#include <cppo/described/nearest.hpp>
 #include <cppo/described/parse.hpp>
 #include <cppo/described/region.hpp>
 #include <cppo/described/shapes.hpp>

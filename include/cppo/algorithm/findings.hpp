@@ -37,6 +37,35 @@ enum class finding : unsigned {
   threshold_out_of_reach = 2097152,  ///< the region has a threshold that no divergence reaches
 };
 
+/// The name of a finding, as it is spelled here.
+constexpr std::string_view name(finding f) noexcept {
+  switch (f) {
+    case finding::no_active_tokens: return "no_active_tokens";
+    case finding::mask_not_binary: return "mask_not_binary";
+    case finding::not_finite: return "not_finite";
+    case finding::positive_log_probs: return "positive_log_probs";
+    case finding::identical_policies: return "identical_policies";
+    case finding::zero_advantages: return "zero_advantages";
+    case finding::shifted_by_one: return "shifted_by_one";
+    case finding::truncated_sampling: return "truncated_sampling";
+    case finding::large_mismatch: return "large_mismatch";
+    case finding::bad_shape: return "bad_shape";
+    case finding::below_floor: return "below_floor";
+    case finding::rollout_zeros: return "rollout_zeros";
+    case finding::log_prob_zeros: return "log_prob_zeros";
+    case finding::zeros_on_both_sides: return "zeros_on_both_sides";
+    case finding::partly_replaced: return "partly_replaced";
+    case finding::swapped_policies: return "swapped_policies";
+    case finding::above_rollout: return "above_rollout";
+    case finding::mean_ratio_high: return "mean_ratio_high";
+    case finding::swapped_extents: return "swapped_extents";
+    case finding::missing_input: return "missing_input";
+    case finding::bad_parameter: return "bad_parameter";
+    case finding::threshold_out_of_reach: return "threshold_out_of_reach";
+  }
+  return "";
+}
+
 /// One sentence for each finding: what it means and what to do.
 constexpr std::string_view sentence(finding f) noexcept {
   switch (f) {

@@ -17,7 +17,7 @@ class expression_reader {
   /// The node of the whole text, -1 if it is wrong.
   int read() noexcept {
     int const all = either();
-    if (all >= 0 && at_.peek() != '\0') {
+    if (all >= 0 && !at_.at_end()) {
       return tree_.fail(at_.column(), "expected &, | or the end, found ", at_.here());
     }
     return all;
@@ -44,7 +44,7 @@ class expression_reader {
     return left;
   }
   int unary() noexcept {
-    if (++depth_ > syntax_tree::deepest) return tree_.fail(at_.column(), "too many parentheses within each other");
+    if (!deeper()) return -1;
     index_t const column = at_.column();
     int node = -1;
     if (at_.take('!')) {
@@ -58,6 +58,10 @@ class expression_reader {
     }
     --depth_;
     return node;
+  }
+  bool deeper() noexcept {
+    if (++depth_ <= syntax_tree::deepest) return true;
+    return tree_.fail(at_.column(), "too many parentheses within each other") >= 0;
   }
   int primary(index_t column) noexcept {
     if (text_cursor::begins_number(at_.peek())) {
@@ -75,11 +79,16 @@ class expression_reader {
     if (at_.take(close)) return true;
     do {
       bool const braces = at_.take('{');
-      if (braces ? !arguments(call, last, '}') : !argument_of(call, last)) return false;
+      if (braces ? !in_braces(call, last) : !argument_of(call, last)) return false;
     } while (at_.take(','));
     if (at_.take(close)) return true;
     tree_.fail(at_.column(), "expected , or ", close == ')' ? ")" : "}", ", found ", at_.here());
     return false;
+  }
+  bool in_braces(int call, int& last) noexcept {
+    if (!deeper() || !arguments(call, last, '}')) return false;
+    --depth_;
+    return true;
   }
   bool argument_of(int call, int& last) noexcept {
     index_t const name_column = at_.column();

@@ -16,7 +16,7 @@ class json_reader {
   /// The node of the whole text, -1 if it is wrong.
   int read() noexcept {
     int const all = value();
-    if (all >= 0 && at_.peek() != '\0') return tree_.fail(at_.column(), "expected the end, found ", at_.here());
+    if (all >= 0 && !at_.at_end()) return tree_.fail(at_.column(), "expected the end, found ", at_.here());
     return all;
   }
 
@@ -27,7 +27,7 @@ class json_reader {
     if (++depth_ > syntax_tree::deepest) return tree_.fail(at_.column(), "too many objects within each other");
     index_t const column = at_.column();
     int node = -1;
-    if (at_.take('{')) node = call(column);
+    if (at_.take('{')) node = call();
     else if (at_.peek() == '"') node = quoted();
     else if (text_cursor::begins_number(at_.peek())) {
       node = tree_.add({.what = kind::number, .text = at_.take_number(), .column = column});
@@ -47,12 +47,17 @@ class json_reader {
     index_t const column = at_.column();
     if (!at_.take('"')) return tree_.fail(column, "expected a string, found ", at_.here()), false;
     text = at_.take_until('"');
-    bool const plain = text.data() != nullptr && text.find('\\') == std::string_view::npos;
-    if (!plain) tree_.fail(column, "this string does not end, or holds a \\: names and expressions have none");
-    return plain;
+    if (text.data() == nullptr) return tree_.fail(column, "this string does not end"), false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text_cursor::is_plain(text[i]) && text[i] != '\\') continue;
+      tree_.fail(column + static_cast<index_t>(i) + 1, "names and expressions hold printable ASCII, and no \\");
+      return false;
+    }
+    return true;
   }
-  int call(index_t column) noexcept {
+  int call() noexcept {
     std::string_view name;
+    index_t const column = at_.column();
     if (!string(name) || !expect(':')) return -1;
     int const node = tree_.add({.what = kind::call, .text = name, .column = column + 1});
     int last = -1;
@@ -77,8 +82,10 @@ class json_reader {
     do {
       std::string_view name;
       index_t const column = at_.column();
-      if (!string(name) || !expect(':') || !append(node, last, name)) return false;
-      tree_[last].name_column = column;
+      if (!string(name)) return false;
+      if (name.empty()) return tree_.fail(column, "expected the name of a parameter, found \"\""), false;
+      if (!expect(':') || !append(node, last, name)) return false;
+      tree_[last].name_column = column + 1;
     } while (at_.take(','));
     return expect('}');
   }

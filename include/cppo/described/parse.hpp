@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/builder.hpp>
+#include <cppo/described/shapes.hpp>
 
 #include <span>
 #include <string_view>

@@ -51,6 +51,7 @@ class described_region {
   using mask_type = described_mask;          ///< the library's clauses
   using gate_type = described_gate;          ///< hard or reciprocal
 
+  static constexpr bool runs_in_shapes = true;      ///< on registers: see `with_shape`
   static constexpr bool is_soft = true;             ///< its gate may be soft
   static constexpr bool has_prefix_budget = true;   ///< its mask may hold a prefix budget
   /// What some region of this type needs.
@@ -66,8 +67,9 @@ class described_region {
   /// Takes the parts. `budget` gives the delta_b of the mask's prefix budget.
   constexpr described_region(named_divergence divergence, described_weight weight, described_mask const& mask,
                              described_budget budget, described_gate gate, bool reports_only) noexcept
-      : divergence_(divergence), weight_(weight), mask_(mask), budget_(budget), gate_(gate),
-        reports_only_(reports_only), asks_(all_needs()) {}
+      : divergence_(divergence), weight_(weight), mask_(mask),
+        budget_(mask.has_budget() ? budget : described_budget()), gate_(gate), reports_only_(reports_only),
+        asks_(all_needs()) {}
 
   /// The divergence.
   CPPO_HOST_DEVICE constexpr named_divergence const& divergence() const noexcept { return divergence_; }
@@ -87,7 +89,10 @@ class described_region {
     parameter_check const room{fits_ && mask_.complete(), "the mask of a described_region",
                                static_cast<double>(mask_.size()),
                                "whole, and of at most 32 clauses and operators: write the region out as a type"};
-    return detail::first_fault({room, divergence_.check(), weight_.check(), mask_.check(budget_)});
+    bool const drifts = mask_.has_budget() || mask_.asks_for_response();
+    parameter_check const sees{!(reports_only_ && drifts), "the mask of a described_region with reports_only", 1.0,
+                               "without sums, means and maxima of D: it sees no divergence"};
+    return detail::first_fault({room, divergence_.check(), weight_.check(), mask_.check(budget_), sees});
   }
   /// True if the token is kept.
   template <class V>
@@ -142,11 +147,20 @@ class described_region {
     each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
     return code;
   }
+  /// True if a threshold masks nothing, whatever the divergences.
+  constexpr bool has_threshold_out_of_reach() const noexcept {
+    return mask_.out_of_reach(reports_only_ ? 0.0 : detail::largest_divergence(divergence_), budget_);
+  }
   /// The initial slack delta of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept { return mask_.slack(); }
 
   /// True if both are made of the same parts with the same numbers.
   friend constexpr bool operator==(described_region const&, described_region const&) noexcept = default;
+  /// Calls f(argument) for each input that a part of the region reads.
+  template <class F>
+  friend constexpr void each_input_of(described_region const& r, F const& f) {
+    detail::each_input(r.divergence(), f);
+  }
 
  protected:
   /// The token as mask and gate see it: without a divergence that is for the report alone.

@@ -87,12 +87,6 @@ auto with_shape(described_region const& r, F const& f) {
   return f(unusual_region(r));
 }
 
-/// Calls f(argument) for each input that a part of the region reads.
-template <class F>
-constexpr void each_input_of(described_region const& r, F const& f) {
-  each_input(r.divergence(), f);
-}
-
 }  // namespace detail
 }}  // namespace cppo
 

@@ -97,8 +97,9 @@ class mask_steps {
     }
     return true;
   }
-  /// True if a threshold masks nothing, where no D is above `largest`.
-  constexpr bool out_of_reach(double largest) const noexcept {
+  /// True if a threshold masks nothing, where no D is above `largest`. `source` is what gives delta_b.
+  constexpr bool out_of_reach(double largest, described_budget const& source) const noexcept {
+    if (has_budget() && source.out_of_reach(largest)) return true;
     for (int k = 0; k < size_; ++k) {
       step const& s = steps_[k];
       bool const bounds = kind_of(s.what) == clause::divergence || kind_of(s.what) == clause::response;

@@ -69,6 +69,11 @@ class text_cursor {
  public:
   /// `text` is a part of a longer one, of which `before` characters precede it.
   explicit text_cursor(std::string_view text, index_t before = 0) noexcept : text_(text), before_(before) {}
+  /// True if nothing is left but spaces.
+  bool at_end() noexcept {
+    peek();
+    return at_ == text_.size();
+  }
   /// The next character that is no space, 0 at the end.
   char peek() noexcept {
     while (at_ < text_.size() && is_space(text_[at_])) ++at_;
@@ -76,7 +81,7 @@ class text_cursor {
   }
   /// Takes the next character if it is c.
   bool take(char c) noexcept {
-    if (peek() != c || at_ == text_.size()) return false;
+    if (at_end() || text_[at_] != c) return false;
     ++at_;
     return true;
   }
@@ -106,11 +111,14 @@ class text_cursor {
   }
   /// What stands here, for a message: a word, a character, or "the end".
   std::string_view here() noexcept {
-    if (peek() == '\0') return "the end";
+    if (at_end()) return "the end";
+    if (!is_plain(text_[at_])) return "a character that is not printable ASCII";
     text_cursor ahead = *this;
     std::string_view const word = ahead.take_word();
     return word.empty() ? text_.substr(at_, 1) : word;
   }
+  /// True if c may stand in a message.
+  static constexpr bool is_plain(char c) noexcept { return c >= ' ' && c <= '~'; }
   static constexpr bool is_word(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
   }

@@ -18,7 +18,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// What a piece of text stands for.
 enum class part_kind : std::uint8_t { region, divergence, weight, mask, budget, gate, number, integer };
 inline constexpr std::string_view part_kind_names[] = {"region", "divergence", "weight", "mask",
-                                                       "budget", "gate",       "number", "integer"};
+                                                       "budget", "gate",       "number", "whole number"};
 
 /// A region whose parts are being put together. A part of each kind stands in its own place.
 struct region_draft {

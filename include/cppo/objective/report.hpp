@@ -141,6 +141,30 @@ struct report : token_counts<index_t> {
   }
   /// @}
 
+  /// The one list of what follows from a report. Calls f(name, value) for each; `masked_fraction_at` once for each bin.
+  template <class F>
+  constexpr void each_measure(F const& f) const {
+    f("loss", loss());
+    f("masked", static_cast<double>(masked()));
+    f("masked_fraction", masked_fraction());
+    f("budget_mask_share", budget_mask_share());
+    f("toward_fraction", toward_fraction());
+    f("teaching_masked", static_cast<double>(teaching_masked()));
+    f("teaching_fraction", teaching_fraction());
+    f("teaching_masked_fraction", teaching_masked_fraction());
+    f("teaching_toward_fraction", teaching_toward_fraction());
+    f("masked_high_fraction", masked_high_fraction());
+    f("masked_low_fraction", masked_low_fraction());
+    f("mean_divergence", mean_divergence());
+    f("mean_weighted_divergence", mean_weighted_divergence());
+    f("mean_ratio", mean_ratio());
+    f("mean_gate", mean_gate());
+    f("kl_k1", kl_k1());
+    f("kl_k3", kl_k3());
+    f("mean_delta_b", mean_delta_b());
+    for (int i = 0; i < bins; ++i) f("masked_fraction_at", masked_fraction_at(i));
+  }
+
   /// Adds the report of another batch (of a micro-batch or a rank).
   CPPO_HOST_DEVICE constexpr report& operator+=(report const& b) noexcept {
     take_extremes(b);

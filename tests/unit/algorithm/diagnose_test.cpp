@@ -292,12 +292,16 @@ TEST_CASE("F16: more than one ratio in twenty outside [0.9, 1.1]") {
   CHECK(b.diagnosis().clean());
 }
 
-TEST_CASE("diagnose: each finding has a sentence of its own") {
-  std::set<std::string> sentences;
+TEST_CASE("diagnose: each finding has a name and a sentence of its own") {
+  std::set<std::string> sentences, names;
   for (finding const f : every_finding) {
     CHECK(sentence(f).size() > 30);
     sentences.emplace(sentence(f));
+    CHECK(name(f).size() > 8);
+    names.emplace(name(f));
   }
+  CHECK(names.size() == std::size(every_finding));
+  CHECK(name(finding::swapped_policies) == "swapped_policies");
   CHECK(sentences.size() == std::size(every_finding));
   cppo::batch_diagnosis all;  // has room for each
   for (finding const f : every_finding) all.add(f, static_cast<index_t>(f) % 5);

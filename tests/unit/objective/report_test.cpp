@@ -9,6 +9,9 @@
 #include <cppo/testing/rearrange.hpp>
 
 #include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
 
 namespace {
 
@@ -512,4 +515,38 @@ TEST_CASE("bins stay in range where there is nothing to count, and past a horizo
   CHECK(position_bin(1, 0) == 0);
   CHECK(position_bin(20, 20) == 19);
   CHECK(position_bin(21, 20) == 19);
+}
+
+TEST_CASE("the list of measures holds every member function of a report that returns a number") {
+  std::set<std::string> declared, listed;
+  std::ifstream in(CPPO_SOURCE_DIR "/include/cppo/objective/report.hpp");
+  for (std::string line; std::getline(in, line) && line != " private:";) {
+    for (std::string const type : {"constexpr double ", "constexpr index_t "}) {
+      std::size_t const at = line.find(type), open = line.find('(');
+      if (at != std::string::npos && open != std::string::npos) {
+        declared.insert(line.substr(at + type.size(), open - at - type.size()));
+      }
+    }
+  }
+  report const r;
+  r.each_measure([&](char const* name, double) { listed.insert(name); });
+  CHECK(declared.size() > 15);
+  CHECK(listed == declared);
+}
+
+TEST_CASE("a measure has the value of its member function") {
+  report r;
+  r.counts = {100, 4};
+  r.kept = 60;
+  r.sum_divergence = 5.0;
+  r.position_tokens[3] = 8;
+  r.position_masked[3] = 2;
+  int bins = 0;
+  r.each_measure([&](std::string const& name, double value) {
+    if (name == "masked") CHECK(value == 40.0);
+    if (name == "masked_fraction") CHECK(value == 0.4);
+    if (name == "mean_divergence") CHECK(value == 0.05);
+    if (name == "masked_fraction_at") CHECK(value == (bins++ == 3 ? 0.25 : 0.0));
+  });
+  CHECK(bins == report::bins);
 }

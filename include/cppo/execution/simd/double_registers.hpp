@@ -28,7 +28,7 @@ struct register_ops<xsimd::batch<double, A>> : xsimd_ops<double, std::int64_t, 5
   }
   /// @}
 
- private:
+  /// The bits of x.
   CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept {
     if constexpr (plain_vectors) return bits(reinterpret_cast<typename bits::vector>(x.data));
 #if XSIMD_VERSION_MAJOR >= 11
@@ -37,6 +37,8 @@ struct register_ops<xsimd::batch<double, A>> : xsimd_ops<double, std::int64_t, 5
     else return xsimd::bitwise_cast<xsimd::batch<std::uint64_t, A>>(x);
 #endif
   }
+
+ private:
   CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept {
     if constexpr (plain_vectors) return base::of(reinterpret_cast<typename base::vector>(x.data));
 #if XSIMD_VERSION_MAJOR >= 11

@@ -60,6 +60,7 @@ class token_group {
     prefix_input in;  // apart from the members, which stay in registers because nothing points to them
     prefix_values seen;
     V::mask fits[group_registers];
+    leave_out_empty(in);
     each([&](int u) CPPO_INLINE_LAMBDA {
       ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with_.region, in_, k_ + u * simd_size));
       weigh(u, in, counts, reporter);
@@ -90,9 +91,18 @@ class token_group {
 
   /// f(u) for each register. Unrolled where it runs for most tokens.
   template <class F>
-  CPPO_ALWAYS_INLINE static void each(F const& f) {
+  CPPO_ALWAYS_INLINE void each(F const& f) const {
     if constexpr (whole) each_register(f);
-    else for (int u = 0; u < group_registers; ++u) f(u);
+    else for (int u = 0; u < registers_of(live_); ++u) f(u);
+  }
+  /// Empties the registers that hold no token, which `each` leaves out.
+  CPPO_ALWAYS_INLINE void leave_out_empty([[maybe_unused]] prefix_input& in) noexcept {
+    if constexpr (!whole) {
+      for (int u = registers_of(live_); u < group_registers; ++u) {
+        in.z[u] = in.allowance[u] = in.weight[u] = V(0);
+        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = V(0) < V(0);
+      }
+    }
   }
   /// x, and +0 where there is no token.
   CPPO_ALWAYS_INLINE V there(int u, V x) const noexcept {

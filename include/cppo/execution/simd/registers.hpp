@@ -43,6 +43,17 @@ struct register_ops<xsimd::batch<float, A>> : xsimd_ops<float, std::int32_t, 23,
     low = nearest(base::exact_mul(base::sub(scaled, to_number(high)), base::broadcast(33554432.0F)));
   }
 
+  /// The lanes of each half in units of 2^-40, and `unit_bias` in each, for |x| < 2048: the bits of x + 6144, which is
+  /// rounded to the grid.
+  /// @{
+  using units = xsimd::batch<std::uint64_t, A>;
+  static constexpr std::uint64_t unit_bias = 0x40b8000000000000;  // the bits of 6144
+  CPPO_ALWAYS_INLINE static void to_units(reg x, units& low, units& high) noexcept {
+    low = register_ops<wide>::as_unsigned(low_half(x) + wide(6144.0));
+    high = register_ops<wide>::as_unsigned(high_half(x) + wide(6144.0));
+  }
+  /// @}
+
   /// The lanes of each half as doubles.
   /// @{
   CPPO_ALWAYS_INLINE static wide low_half(reg x) noexcept {

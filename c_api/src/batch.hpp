@@ -1,0 +1,59 @@
+// A lent batch and lent outputs as the C++ library's. What the C++ library cannot be handed is found here: unknown ids
+// and dtypes, wrong ranks, misaligned data. All else it finds itself.
+#pragma once
+
+#include "answer.hpp"
+
+#include <cppo/core/batch.hpp>
+#include <cppo/objective/outputs.hpp>
+
+namespace c_api {
+
+/// A batch before the arithmetic of its call is chosen.
+struct lent_batch {
+  static constexpr int inputs = static_cast<int>(cppo::argument::offsets);
+  cppo::layout shape;
+  cppo::detail::buffer of[inputs];
+  bool lent[inputs] = {};
+  cppo::detail::top_k_buffers lists;
+  bool in_double = false;
+
+  /// Calls f(batch) with the batch in its arithmetic.
+  template <class F>
+  auto visit(F const& f) const {
+    return in_double ? f(as<double>()) : f(as<float>());
+  }
+  template <class Real>
+  cppo::rollout_batch_view<Real> as() const noexcept {
+    using cppo::argument;
+    cppo::rollout_batch_view<Real> batch(shape);
+    if (!batch.check().ok()) return batch;
+    add<argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::response_mask,
+        argument::divergence, argument::token_weight, argument::token_id>(batch);
+    if (lent[static_cast<int>(argument::top_k)]) batch.add(cppo::detail::named_top_k<float>{lists});
+    return batch;
+  }
+
+ private:
+  template <cppo::argument... Which, class Real>
+  void add(cppo::rollout_batch_view<Real>& batch) const noexcept {
+    auto const one = [&]<cppo::argument A>(std::integral_constant<cppo::argument, A>) {
+      auto const i = static_cast<std::size_t>(A);
+      if (lent[i]) batch.add(cppo::detail::named_buffer<A, float>{of[i]});
+    };
+    (one(std::integral_constant<cppo::argument, Which>{}), ...);
+  }
+};
+
+/// The batch at `from`. `s` says why there is none.
+bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept;
+
+/// The outputs at `from`, but the report. `from` is a copy of its caller's structure.
+bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_status& s) noexcept;
+
+/// True if report, carries and totals share no memory with an output, and the report none with anything that is read.
+/// The C++ library sees copies of them, and cannot find it. To be called with a batch and outputs that were taken.
+bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_options const& options,
+                  cppo_status& s) noexcept;
+
+}  // namespace c_api

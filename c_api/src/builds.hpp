@@ -1,0 +1,18 @@
+// The builds of the call, one for each instruction set, and the one that calls run on.
+#pragma once
+
+#include "crossing.hpp"
+
+namespace c_api {
+
+struct build {
+  char const* instruction_set;  ///< as compilers name it
+  bool runs_here;
+  int (*call)(crossing const&) noexcept;
+};
+
+/// The best that this machine runs, or a lower one: environment variable CPPO_ISA names the highest that is taken. Null
+/// if it names none.
+build const* chosen_build() noexcept;
+
+}  // namespace c_api

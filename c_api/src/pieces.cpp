@@ -1,0 +1,137 @@
+// Responses in pieces: both passes before the call, and what is added up between them.
+#include "batch.hpp"
+#include "options.hpp"
+#include "region.hpp"
+
+#include <cppo/algorithm/in_pieces.hpp>
+
+#include <algorithm>
+
+namespace {
+
+using c_api::refuse;
+using c_api::word;
+using cppo::argument;
+
+/// What no call accepts, in the place of what failed.
+cppo_totals refused_totals() noexcept {
+  return c_api::words_of(cppo::detail::only_length(cppo::detail::refused_count));
+}
+cppo_prefix refused_prefix() noexcept {
+  return c_api::words_of(cppo::detail::only_count(cppo::detail::refused_count));
+}
+
+/// A call that reads a piece.
+struct reading {
+  c_api::lent_batch batch;
+  cppo::described_region region;
+  cppo::loss_options options;
+};
+bool take(cppo_batch const* batch, cppo_region const* region, cppo_options const* options, reading& into,
+          cppo_status& s) noexcept {
+  cppo_options lent;
+  return c_api::take_batch(batch, into.batch, s) && c_api::take_region(region, into.region, s) &&
+         c_api::take_structure_of_options(options, lent, s) && c_api::take_options(lent, into.options, s);
+}
+
+bool collects(cppo::described_region const& r) noexcept { return cppo::detail::asks_for(r, cppo::needs::quantile); }
+
+template <class Real>
+bool summarize(reading const& from, std::int64_t b, cppo_totals& piece, void* divergences, std::int64_t* written,
+               cppo_status& s) {
+  static thread_local std::vector<Real> collected;
+  collected.clear();
+  cppo::response_summary summary;
+  auto const ended =
+      summarize_piece(from.batch.as<Real>(), from.region, b, summary, collected, from.options);
+  piece = c_api::words_of(summary);
+  if (!c_api::take(ended, s)) return false;
+  std::copy(collected.begin(), collected.end(), static_cast<Real*>(divergences));
+  if (written != nullptr) *written = static_cast<std::int64_t>(collected.size());
+  return true;
+}
+
+template <class Real>
+void resolve(cppo::described_region const& region, cppo_totals& total, void* divergences, std::int64_t count,
+             cppo_status& s) {
+  cppo::response_summary whole;
+  std::span<Real> const all(static_cast<Real*>(divergences), static_cast<std::size_t>(count));
+  c_api::take(resolve_totals<Real>(region, c_api::totals_of(total), all, whole), s);
+  total = c_api::words_of(whole);
+}
+bool can_resolve(void const* divergences, std::int32_t dtype, std::int64_t count, cppo_status& s) noexcept {
+  if (dtype != cppo_f32 && dtype != cppo_f64) {
+    return refuse(s, cppo_bad_argument, argument::none, word("dtype is "), cppo::index_t{dtype},
+                  word(", but divergences must be cppo_f32 (0) or cppo_f64 (1): pass that of summarize_piece"));
+  }
+  if (count < 0) {
+    return refuse(s, cppo_bad_argument, argument::none, word("count is "), count, word(", but must be 0 or more"));
+  }
+  return count == 0 || c_api::given(divergences, "divergences", s);
+}
+
+/// True if the sums of both can be added.
+bool can_add(cppo::prefix_sums const& a) noexcept {
+  return a.count >= 0 && a.count <= cppo::detail::longest_response && cppo::detail::can_add_to(a);
+}
+bool can_add(cppo::response_summary const& a) noexcept {
+  return cppo::detail::can_be(a, {}) && a.bad_tokens <= cppo::detail::longest_response;
+}
+
+}  // namespace
+
+std::int32_t cppo_summarize_piece(cppo_batch const* batch, cppo_region const* region, std::int64_t b,
+                                  cppo_options const* options, cppo_totals* piece, void* divergences,
+                                  std::int64_t* written, cppo_status* status) {
+  if (piece != nullptr) *piece = refused_totals();
+  return c_api::answered(status, [&](cppo_status& s) {
+    reading from;
+    if (!c_api::given(piece, "piece", s) || !take(batch, region, options, from, s)) return false;
+    if (collects(from.region) &&
+        !(c_api::given(divergences, "divergences", s) && c_api::given(written, "written", s))) {
+      return false;
+    }
+    return from.batch.in_double ? summarize<double>(from, b, *piece, divergences, written, s)
+                                : summarize<float>(from, b, *piece, divergences, written, s);
+  });
+}
+
+std::int32_t cppo_resolve_totals(cppo_region const* region, cppo_totals* total, void* divergences, std::int32_t dtype,
+                                 std::int64_t count, cppo_status* status) {
+  return c_api::answered(status, [&](cppo_status& s) {
+    cppo::described_region r;
+    if (!c_api::given(total, "total", s)) return;
+    if (!c_api::take_region(region, r, s) || !can_resolve(divergences, dtype, count, s)) *total = refused_totals();
+    else if (dtype == cppo_f32) resolve<float>(r, *total, divergences, count, s);
+    else resolve<double>(r, *total, divergences, count, s);
+  });
+}
+
+std::int32_t cppo_sum_piece(cppo_batch const* batch, cppo_region const* region, std::int64_t b,
+                            cppo_totals const* total, std::int64_t tokens_before, cppo_options const* options,
+                            cppo_prefix* piece, cppo_status* status) {
+  if (piece != nullptr) *piece = refused_prefix();
+  return c_api::answered(status, [&](cppo_status& s) {
+    reading from;
+    if (!c_api::given(piece, "piece", s) || !c_api::given(total, "total", s)) return;
+    if (!take(batch, region, options, from, s)) return;
+    cppo::prefix_sums sums;
+    auto const whole = c_api::totals_of(*total);
+    c_api::take(from.batch.visit([&](auto const& view) {
+      return sum_piece(view, from.region, b, whole, tokens_before, sums, from.options);
+    }), s);
+    *piece = c_api::words_of(sums);
+  });
+}
+
+void cppo_totals_add(cppo_totals* into, cppo_totals const* other) {
+  if (into == nullptr || other == nullptr) return;
+  auto const a = c_api::totals_of(*into), b = c_api::totals_of(*other);
+  *into = can_add(a) && can_add(b) ? c_api::words_of(combine(a, b)) : refused_totals();
+}
+
+void cppo_prefix_add(cppo_prefix* into, cppo_prefix const* other) {
+  if (into == nullptr || other == nullptr) return;
+  auto const a = c_api::sums_of(*into), b = c_api::sums_of(*other);
+  *into = can_add(a) && can_add(b) ? c_api::words_of(a + b) : refused_prefix();
+}

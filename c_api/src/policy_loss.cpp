@@ -1,0 +1,89 @@
+// The call: in float on the build for this machine, in double and by the plain definition here.
+#include "batch.hpp"
+#include "builds.hpp"
+#include "layout_tag.hpp"
+#include "options.hpp"
+#include "region.hpp"
+#include "report.hpp"
+
+#include <cppo/cppo.hpp>
+
+namespace {
+
+using c_api::word;
+
+/// A call whose arguments were taken.
+struct call {
+  c_api::lent_batch batch;
+  cppo::described_region region;
+  cppo::loss_outputs outputs;
+  cppo::loss_options options;
+  cppo_outputs lent_outputs;
+  cppo_options lent_options;
+};
+
+bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
+               cppo_options const* options, call& c, cppo_status& s) {
+  static thread_local c_api::piece_memory pieces;
+  if (!c_api::take_batch(batch, c.batch, s) || !c_api::take_region(region, c.region, s) ||
+      !c_api::take_structure(outputs, "outputs", c.lent_outputs, s) ||
+      !c_api::take_outputs(c.lent_outputs, c.outputs, s) ||
+      !c_api::take_structure_of_options(options, c.lent_options, s) ||
+      !c_api::take_options(c.lent_options, c.options, s) ||
+      !c_api::check_memory(*batch, c.lent_outputs, c.lent_options, s)) {
+    return false;
+  }
+  if (cppo::status const shape = c.batch.shape.check(); !shape.ok()) return c_api::take(shape, s);
+  c_api::take_pieces(c.lent_options, batch->responses, pieces, c.options);
+  return true;
+}
+
+/// The call on the build for this machine. False if it did not come to a status.
+bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
+  c_api::build const* const by = c_api::chosen_build();
+  if (by == nullptr) {
+    return c_api::refuse(
+        s, cppo_bad_argument, cppo::argument::none,
+        word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
+  }
+  auto const batch = c.batch.as<float>();
+  c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, &c.region, &c.outputs, &c.options,
+                            report, &ended};
+  auto const how = static_cast<c_api::ending>(by->call(all));
+  if (how == c_api::ending::no_memory) return c_api::out_of_memory(s);
+  if (how == c_api::ending::other_version) {
+    return c_api::refuse(s, cppo_bad_argument, cppo::argument::none, word("the file for "), word(by->instruction_set),
+                         word(" is of another version than libcppo_c: install both together"));
+  }
+  return how == c_api::ending::done || c_api::failed(s);
+}
+
+/// The call here.
+cppo::status run_here(call const& c, cppo::report* report) {
+  static thread_local cppo::workspace memory;
+  cppo::loss_outputs outputs = c.outputs;
+  outputs.report = report;
+  auto const seq = [&](auto const& batch) { return policy_loss(cppo::seq, batch, c.region, outputs, c.options); };
+  if (c.lent_options.executor == cppo_seq) return c.batch.visit(seq);
+  auto const how = cppo::simd.with_threads(c.lent_options.threads).with_workspace(memory);
+  return policy_loss(how, c.batch.as<double>(), c.region, outputs, c.options);
+}
+
+}  // namespace
+
+std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
+                              cppo_options const* options, cppo_status* status) {
+  return c_api::answered(status, [&](cppo_status& s) {
+    call c;
+    if (!take_call(batch, region, outputs, options, c, s)) return;
+    double* const wanted = c.lent_outputs.report;
+    cppo::report report;
+    cppo::report* const asked = wanted != nullptr ? &report : nullptr;
+    cppo::status ended;
+    bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
+    if (here) ended = run_here(c, asked);
+    else if (!run_on_build(c, asked, ended, s)) return;
+    c_api::take(ended, s);
+    if (wanted != nullptr && !ended.nothing_written()) c_api::write(report, wanted);
+  });
+}

@@ -1,0 +1,109 @@
+// Regions: from text, as text, what they read, and the names that a text may hold.
+#include "region.hpp"
+
+#include <cppo/described/divergence.hpp>
+#include <cppo/described/table.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+namespace {
+
+using c_api::refuse;
+using c_api::word;
+using cppo::argument;
+
+bool parse(char const* text, double const* numbers, std::int64_t count, cppo_region* region, cppo_status& s) {
+  if (!c_api::given(text, "text", s) || !c_api::given(region, "region", s)) return false;
+  if (count != 0 && !c_api::given(numbers, "numbers", s)) return false;
+  if (count < 0) {
+    return refuse(s, cppo_bad_argument, argument::none, word("count is "), count, word(", but must be 0 or more"));
+  }
+  auto const parsed = cppo::parse_region(text, {numbers, static_cast<std::size_t>(count)});
+  if (!parsed) return refuse(s, cppo_bad_text, argument::region, parsed.error);
+  c_api::write(parsed.region, *region);
+  return true;
+}
+
+/// The bits of an input, by the ids under which it is lent.
+std::uint64_t bits_of(argument a) noexcept {
+  auto const bit = [](int id) { return std::uint64_t{1} << id; };
+  switch (a) {
+    case argument::response_mask: return bit(cppo_response_mask);
+    case argument::divergence: return bit(cppo_divergence_values);
+    case argument::token_weight: return bit(cppo_token_weight);
+    case argument::token_id:  // it is looked for in the lists
+      return bit(cppo_token_id) | bit(cppo_top_k_ids) | bit(cppo_top_k_log_probs) | bit(cppo_top_k_rollout_log_probs);
+    default: return 0;
+  }
+}
+
+/// A name that a text may hold.
+struct named_part {
+  char const* name;
+  char const* kind;
+  cppo::fixed_text<127> parameters;
+};
+constexpr std::size_t rows = sizeof cppo::detail::part_rows / sizeof *cppo::detail::part_rows;
+constexpr std::size_t divergences = std::size(cppo::divergence_names());
+constexpr std::size_t parts = rows + divergences;
+struct part_list {
+  named_part of[parts];
+
+  part_list() noexcept {
+    for (std::size_t i = 0; i < rows; ++i) of[i] = described(cppo::detail::part_rows[i]);
+    for (std::size_t i = 0; i < divergences; ++i) {
+      of[rows + i] = {cppo::divergence_names()[i].data(), kind_name(cppo::detail::part_kind::divergence), {}};
+    }
+  }
+  static char const* kind_name(cppo::detail::part_kind k) noexcept {
+    return cppo::detail::part_kind_names[static_cast<int>(k)].data();
+  }
+  static named_part described(cppo::detail::part_row const& row) noexcept {
+    named_part p{row.name.data(), kind_name(row.makes), {}};
+    for (int i = 0; i < row.parameters(); ++i) {
+      p.parameters.append(word(i == 0 ? "" : ", "));
+      p.parameters.append(row.takes[i].name);
+    }
+    return p;
+  }
+};
+named_part const* part(std::int64_t i) noexcept {
+  static part_list const all;
+  return i >= 0 && i < static_cast<std::int64_t>(parts) ? &all.of[i] : nullptr;
+}
+
+}  // namespace
+
+std::int32_t cppo_region_parse(char const* text, double const* numbers, std::int64_t count, cppo_region* region,
+                               cppo_status* status) {
+  return c_api::answered(status, [&](cppo_status& s) { parse(text, numbers, count, region, s); });
+}
+
+std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_t room) {
+  cppo_status s;
+  cppo::described_region r;
+  if (!c_api::take_region(region, r, s)) return -1;
+  cppo::region_text const whole = to_text(r);
+  word const all = whole;
+  if (text != nullptr && room > 0) {
+    std::size_t const n = std::min(all.size(), static_cast<std::size_t>(room) - 1);
+    std::memcpy(text, all.data(), n);
+    text[n] = '\0';
+  }
+  return static_cast<std::int64_t>(all.size());
+}
+
+std::uint64_t cppo_region_reads(cppo_region const* region) {
+  cppo_status s;
+  cppo::described_region r;
+  std::uint64_t bits = 0;
+  if (c_api::take_region(region, r, s)) {
+    cppo::detail::each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
+  }
+  return bits;
+}
+
+char const* cppo_part_name(std::int64_t i) { return part(i) != nullptr ? part(i)->name : nullptr; }
+char const* cppo_part_kind(std::int64_t i) { return part(i) != nullptr ? part(i)->kind : nullptr; }
+char const* cppo_part_parameters(std::int64_t i) { return part(i) != nullptr ? part(i)->parameters.c_str() : nullptr; }

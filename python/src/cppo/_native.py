@@ -1,0 +1,212 @@
+"""The C library: where it is, how its structures lie in memory, and its errors as exceptions.
+
+ctypes lets go of the interpreter's lock while a call runs. Nothing here needs more than Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import os
+import pathlib
+import struct
+
+ABI = 1
+"""The version of the C interface that this file is written for."""
+
+# The structures of cppo.h, without padding between members.
+TENSOR = "qii4q"
+LENT = "ii" + TENSOR
+BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
+OPTIONS = struct.Struct("=Q4iq5d2i2q")
+OUTPUTS = struct.Struct("=Qqqq")
+STATUS = struct.Struct("=2i3q448s")
+LENT_SIZE = struct.calcsize("=" + LENT)
+REGION_SIZE = 128 * 8
+REPORT_ROOM = 96
+SUMS_WORDS = 8
+"""Words of a `cppo_prefix` and of a `cppo_totals`, 64 bits each."""
+
+NOT_LENT = (0, 0, 0, 0, 0, 0, 0)
+"""A tensor that is not there."""
+
+DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3, "bool": 4, "uint8": 5, "int8": 6, "int16": 7,
+          "uint16": 8, "int32": 9, "uint32": 10, "int64": 11, "uint64": 12}
+
+INPUTS = {"log_prob": 1, "rollout_log_prob": 2, "advantage": 3, "response_mask": 4, "divergence_values": 5,
+          "token_weight": 6, "token_id": 7, "top_k_ids": 8, "top_k_log_probs": 9, "top_k_rollout_log_probs": 10}
+"""What a tensor is lent as."""
+
+OUTPUT_IDS = {"loss": 64, "gradient": 65, "mask": 66, "gate": 67, "divergence": 68, "weight": 69,
+              "weighted_divergence": 70, "prefix_drift": 71, "prefix_weight": 72, "threshold": 73, "excess": 74,
+              "decision": 75}
+"""What a call may write."""
+
+AGGREGATES = ("token_sum", "token_mean", "seq_mean_token_sum", "seq_mean_token_mean", "seq_mean_token_sum_norm")
+BAD_INPUT = ("reject", "exclude", "propagate")
+POSITIONS = ("own_length", "fixed_horizon", "padded_column")
+SURROGATES = ("ratio", "reinforce")
+EXECUTORS = ("simd", "seq")
+
+ARGUMENTS = ("", "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight",
+             "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace", "region", "options",
+             "carries", "report", "layout", "response_of", "order_of", "tensor")
+
+
+class StatusCode(enum.IntEnum):
+    """What happened. Codes below 64 are no errors: every output was computed. From 96 on nothing was written."""
+
+    ok = 0
+    no_active_tokens = 1
+    bad_input_excluded = 2
+    bad_input_propagated = 3
+    log_prob_invalid = 64
+    rollout_log_prob_invalid = 65
+    advantage_invalid = 66
+    response_mask_invalid = 67
+    divergence_invalid = 68
+    token_weight_invalid = 69
+    top_k_invalid = 70
+    piece_rejected = 71
+    log_prob_too_low = 72
+    rollout_log_prob_too_low = 73
+    top_k_too_low = 74
+    null_buffer = 96
+    extent_mismatch = 97
+    bad_offsets = 98
+    size_overflow = 99
+    bad_parameter = 100
+    missing_input = 101
+    horizon_too_short = 102
+    output_overlap = 103
+    carry_mismatch = 104
+    executor_unavailable = 105
+    element_type_mismatch = 106
+    arithmetic_relaxed = 107
+    not_device_memory = 108
+    workspace_too_small = 109
+    device_error = 110
+    bad_pieces = 111
+    bad_tensor = 112
+    misaligned = 113
+    not_host_memory = 114
+    bad_argument = 1024
+    bad_text = 1025
+    no_memory = 1026
+    failed = 1027
+
+
+class Error(ValueError):
+    """What the library says is wrong: one sentence that names the argument, the place and the remedy.
+
+    Attributes:
+        code: as `StatusCode`.
+        argument: the argument concerned, "" if none.
+        response: the first place, from 0; -1: does not apply.
+        token: the slot inside that response, excluded ones counted; -1: does not apply.
+        count: how many tokens are affected.
+        message: the sentence.
+    """
+
+    def __init__(self, message: str, code: int = StatusCode.bad_parameter, argument: str = "", response: int = -1,
+                 token: int = -1, count: int = 0) -> None:
+        super().__init__(message, code, argument, response, token, count)
+        self.message = message
+        self.code = StatusCode(code) if code in StatusCode.__members__.values() else code
+        self.argument = argument
+        self.response = response
+        self.token = token
+        self.count = count
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def error_of(status: bytes | bytearray, at: int = 0) -> Error:
+    """The exception for the bytes of a `cppo_status`."""
+    code, where, response, token, count, text = STATUS.unpack_from(status, at)
+    argument = ARGUMENTS[where] if 0 <= where < len(ARGUMENTS) else ""
+    return Error(text.split(b"\0", 1)[0].decode(), code, argument, response, token, count)
+
+
+def _find() -> str:
+    """The path of the library: beside this file, or where the environment says that another build is."""
+    path = os.environ.get("CPPO_LIBRARY")
+    return path or str(pathlib.Path(__file__).parent / "lib" / f"libcppo_c.so.{ABI}")
+
+
+def _declare(lib: ctypes.CDLL) -> None:
+    """Says what the functions take. Addresses are plain integers."""
+    address, text, i64, i32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int32
+    signatures = {
+        "cppo_c_abi": (i32,), "cppo_version": (text,), "cppo_instruction_set": (text,),
+        "cppo_region_parse": (i32, text, address, i64, address, address),
+        "cppo_region_text": (i64, address, address, i64),
+        "cppo_region_reads": (ctypes.c_uint64, address),
+        "cppo_part_name": (text, i64), "cppo_part_kind": (text, i64), "cppo_part_parameters": (text, i64),
+        "cppo_options_init": (None, address),
+        "cppo_policy_loss": (i32, address, address, address, address, address),
+        "cppo_report_name": (text, i64), "cppo_report_rule": (i32, i64), "cppo_report_count": (i64,),
+        "cppo_report_add": (None, address, address),
+        "cppo_measure_name": (text, i64), "cppo_measure": (ctypes.c_double, address, i64),
+        "cppo_diagnose": (i64, address, address, address, address, i64),
+        "cppo_summarize_piece": (i32, address, address, i64, address, address, address, address, address),
+        "cppo_totals_add": (None, address, address), "cppo_prefix_add": (None, address, address),
+        "cppo_resolve_totals": (i32, address, address, address, i32, i64, address),
+        "cppo_sum_piece": (i32, address, address, i64, address, i64, address, address, address),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+
+
+def _load() -> ctypes.CDLL:
+    path = _find()
+    try:
+        lib = ctypes.CDLL(path)
+    except OSError as e:
+        raise ImportError(f"the library of cppo cannot be loaded from {path} ({e}): install the package by "
+                          "`pip install ./python`, or let CPPO_LIBRARY name the library") from e
+    _declare(lib)
+    if lib.cppo_c_abi() != ABI:
+        raise ImportError(f"{path} has version {lib.cppo_c_abi()} of the C interface, but this package needs {ABI}: "
+                          "install the package anew, or unset CPPO_LIBRARY")
+    return lib
+
+
+LIB = _load()
+
+
+def names_of(function: str) -> tuple[str, ...]:
+    """The strings that a function of the library gives for 0, 1, ... up to the last."""
+    names: list[str] = []
+    while (name := getattr(LIB, function)(len(names))) is not None:
+        names.append(name.decode())
+    return tuple(names)
+
+
+def default_options() -> tuple[object, ...]:
+    """The members of a `cppo_options` with their defaults."""
+    memory = ctypes.create_string_buffer(OPTIONS.size)
+    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
+    LIB.cppo_options_init(ctypes.addressof(memory))
+    return OPTIONS.unpack(memory.raw)
+
+
+def parse_region(text: str, numbers: tuple[float, ...]) -> bytes:
+    """The bytes of the `cppo_region` that a text makes. Raises `Error` where text or numbers are wrong."""
+    region = ctypes.create_string_buffer(REGION_SIZE)
+    status = ctypes.create_string_buffer(STATUS.size)
+    lent = (ctypes.c_double * max(len(numbers), 1))(*numbers)
+    code = LIB.cppo_region_parse(text.encode(), lent, len(numbers), region, status)
+    if code != 0:
+        raise error_of(status.raw)
+    return region.raw
+
+
+def region_text(region: bytes) -> str:
+    """The C++ expression that makes a region."""
+    room = LIB.cppo_region_text(region, None, 0) + 1
+    text = ctypes.create_string_buffer(room)
+    LIB.cppo_region_text(region, text, room)
+    return text.value.decode()

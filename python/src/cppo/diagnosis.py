@@ -1,0 +1,49 @@
+"""What no check of single values can find: `diagnose`."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NamedTuple, Optional
+
+from . import _native as c
+from ._call import Options, pack_options
+from ._numpy import Batch
+from .regions import Region
+
+
+class Finding(NamedTuple):
+    """Something that is wrong with a batch."""
+
+    name: str
+    sentence: str
+    """What it means and what to do."""
+    tokens: int
+    """How many tokens it explains."""
+
+
+class _Finding(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_int64), ("tokens", ctypes.c_int64), ("name", ctypes.c_char_p),
+                ("sentence", ctypes.c_char_p)]
+
+
+_ROOM = 64
+
+
+def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *,
+             region: Optional[Region] = None, cu_seqlens: Any = None, token_weight: Any = None,
+             divergence_values: Any = None, token_id: Any = None, top_k: Any = None,
+             **options: Any) -> list[Finding]:
+    """What is wrong with a batch, the finding that explains most tokens first.
+
+    Log-probs that are missing, shifted by one token, renormalised by top-p, replaced by the trainer's own, or in each
+    other's place; a mean ratio too far above 1; rows and columns exchanged. With a region also an input that it lacks,
+    and a threshold that its divergence never reaches. Arguments are those of `policy_loss`.
+    """
+    lists = (None, None, None) if top_k is None else top_k
+    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
+    o = Options(**options)
+    batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
+    found = (_Finding * _ROOM)()
+    n = c.LIB.cppo_diagnose(batch.frame().batch, None if region is None else region.c_region,
+                            pack_options(o), found, _ROOM)
+    return [Finding(f.name.decode(), f.sentence.decode(), f.tokens) for f in found[:max(n, 0)]]

@@ -1,0 +1,86 @@
+"""`policy_loss`: masks, weighs and differentiates a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Optional
+
+from . import _numpy
+from ._call import Options
+from .regions import Region
+
+torch_policy_loss: Optional[Callable[..., Any]] = None
+"""Set by `_torch`, once there is a tensor."""
+
+
+class TopK(NamedTuple):
+    """The K tokens that each slot lists, of shape [B, T, K] or [N, K]."""
+
+    ids: Any
+    """Integers; -1 marks an entry that is not used."""
+    log_probs: Any
+    """log π of the listed tokens, nats."""
+    rollout_log_probs: Any
+    """log μ of the listed tokens, nats."""
+
+
+def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *, region: Region,
+                cu_seqlens: Any = None, token_weight: Any = None, divergence_values: Any = None, token_id: Any = None,
+                top_k: Any = None, aggregate: str = "token_mean", normalizer: Any = None, horizon: int = 0,
+                bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
+                log_ratio_clamp: float = 20.0, ratio_cap: float = 0.0, log_prob_tolerance: float = 0.0,
+                log_prob_floor: float = -1000.0, carries: Any = None, totals: Any = None, executor: str = "simd",
+                threads: int = 1, with_capacity: bool = False, outputs: Any = None) -> Any:
+    """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
+
+    Tensors of PyTorch give a loss with a gradient; what else NumPy reads gives a float. Nothing is copied, whatever
+    its strides, but for Top-K lists [B, T, K] that are no view of [B T, K]. All is computed in double if a log-prob or
+    a divergence is double, else in float.
+
+    Args:
+        log_prob: log π(y_t), nats, [B, T], or [T] for one response, or packed [N] with `cu_seqlens`.
+        rollout_log_prob: log μ(y_t), nats, same shape.
+        advantage: Â_t, same shape; or one for each response, [B] or [B, 1].
+        response_mask: 1 or True for a token the policy generated, else 0; without it every slot is a token.
+        region: as `fixed_cppo()`.
+        cu_seqlens: int32 or int64 [B + 1]: where each packed response begins, and the last one ends.
+        token_weight: constant factor on each token's loss.
+        divergence_values: D_t for a region with `precomputed`.
+        token_id, top_k: the sampled id, and `TopK(ids, log_probs, rollout_log_probs)`, for Top-K divergences.
+        aggregate: "token_sum", "token_mean", "seq_mean_token_sum", "seq_mean_token_mean",
+            "seq_mean_token_sum_norm", or "none": the losses of tokens, unscaled. (C++ has token_sum as its default.)
+        normalizer: the divisor of the aggregation, where it is known for all micro-batches and ranks. A tensor is not
+            read: nothing waits for a device.
+        horizon: T of "fixed_horizon", and the divisor of "seq_mean_token_sum_norm".
+        bad_input: what NaN and the like do: "reject" raises; "leave_out" leaves out their response, and the report
+            counts it; "exclude" leaves out the token; "propagate" writes NaN.
+        positions: what t and T are: "own_length", "fixed_horizon" or "padded_column".
+        surrogate: "ratio", or "reinforce" for −M sg(ρ) Â log π.
+        log_ratio_clamp: ρ = exp(clamp(log ρ, −c, c)); 0 switches it off.
+        ratio_cap: ρ is at most this; 0 switches it off.
+        log_prob_tolerance: log-probs up to this much above 0 are accepted.
+        log_prob_floor: finite log-probs below it are bad input.
+        carries, totals: of a response in pieces, as `plan_pieces` makes them.
+        executor: "simd", or "seq": the same bits, slower.
+        threads: 0: as many as the machine has. The bits are the same.
+        with_capacity: packed buffers may have more slots than `cu_seqlens` covers; what is written there is 0.
+        outputs: names of what else to return, as ("mask", "gate"); see `Outputs`. For NumPy it may be a dictionary
+            from names to arrays that are written.
+
+    Returns:
+        (loss, report), or (loss, report, outputs) if outputs were asked for.
+
+    Raises:
+        Error: with the argument, the place and the remedy.
+    """
+    lists = (None, None, None) if top_k is None else top_k
+    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
+    options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
+                      log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
+    if not hasattr(log_prob, "__torch_function__"):
+        scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
+        return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)
+    if torch_policy_loss is None:
+        from . import _torch  # noqa: F401
+    assert torch_policy_loss is not None
+    return torch_policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
