@@ -32,10 +32,10 @@ int main() {
   for (char const* text : {
            "unrestricted",
            "ppo(epsilon_low = 0.2, epsilon_high = 0.28)",
-           "fixed_cppo(delta = 0.1, delta_b = 0.004, divergence = binary_kl)",
+           "fixed_cppo(delta = 0.01, delta_b = 0.0004, divergence = binary_kl)",
            "softened(calibrated_cppo(0.1, 0.004), reciprocal_gate)",
-           "trust_region(k3, linear_weight(0.9), toward_rollout | (divergence_within(0.1) & ratio_within(0.5, 2)))",
-           R"({"trm_mean": {"delta": 0.001, "divergence": "binary_kl"}})"}) {
+           "trust_region(k3, linear_weight(0.9), toward_rollout | (divergence_within(0.01) & ratio_within(0.8, 1.2)))",
+           R"({"trm_mean": {"delta": 0.0005, "divergence": "binary_kl"}})"}) {
     report r;
     bool const done = train(text, r);
     assert(done);
