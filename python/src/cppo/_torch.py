@@ -244,7 +244,10 @@ torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
 
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
+    """A region's numbers. Its size is no size of a batch, even where they are equal: torch.compile must not tie them."""
+    tensor = torch.tensor(numbers, dtype=torch.float64)
+    tensor._dynamo_static_indices = {0}  # what torch._dynamo.mark_static does, without importing all of it
+    return tensor
 
 
 def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, region: _regions.Region, o: Options,
