@@ -22,6 +22,7 @@ from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
 
 _DTYPES = {getattr(torch, name): number for name, number in c.DTYPES.items() if hasattr(torch, name)}
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 _FIRST_LIST = c.INPUTS["top_k_ids"]
 _OTHERS = ("cu_seqlens", "carries", "totals")
 
@@ -215,6 +216,24 @@ class _Loss(torch.autograd.Function):
         return product(log_prob, gradient, grad_loss), None, None, None
 
 
+class _PlainLoss(torch.autograd.Function):
+    """The same without the dispatcher, whose two turns take as long as the call on a small batch. `others` receives
+    what has no gradient: autograd would take its time over each."""
+
+    @staticmethod
+    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str,
+                others: list[torch.Tensor]) -> torch.Tensor:
+        loss, gradient, report, outputs = _kernel(log_prob, inputs, numbers, text)
+        ctx.save_for_backward(gradient, log_prob)
+        ctx.set_materialize_grads(False)
+        others += report, *outputs
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, grad_loss: torch.Tensor | None) -> Any:
+        return (*_Loss.backward(ctx, grad_loss), None)
+
+
 class _LossOfTransforms(torch.autograd.Function):
     """The same for the transforms of torch.func, which take twice as long over a call."""
 
@@ -243,6 +262,13 @@ LIBRARY.impl("policy_loss", _autograd, "Autograd")
 torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
 
+def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
+    """True if nobody wants to see the op: no mode, no tracer, no tensor of another class or on a device."""
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch.jit.is_tracing():
+        return False
+    return log_prob.is_cpu and type(log_prob) in _PLAIN and all(type(x) in _PLAIN for x in inputs)
+
+
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
     """A region's numbers. Its size is no size of a batch, even where they are equal: torch.compile must not tie them."""
     tensor = torch.tensor(numbers, dtype=torch.float64)
@@ -261,8 +287,14 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
     asked = tuple(wanted or ())
     text = text_of(region.text, names, asked, o, normalizer is not None)
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling():
+        loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
+    elif torch._C._are_functorch_transforms_active():
         loss, _, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
+    elif _is_plain(log_prob, inputs):
+        others: list[torch.Tensor] = []
+        loss = _PlainLoss.apply(log_prob, inputs, region.tensor, text, others)
+        words, *outputs = others
     else:
         loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
     if normalizer is not None:
