@@ -1,4 +1,4 @@
-"""Tests against the trainers themselves, each skipped where its trainer is not installed. `./run test-trainers` has all."""
+"""Tests against the trainers themselves, each skipped where its trainer is missing: `./run test-trainers` has all."""
 
 from __future__ import annotations
 

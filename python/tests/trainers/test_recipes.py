@@ -1,4 +1,4 @@
-"""The recipes, called with stand-ins of their trainers' signatures: it says that they run, not that a trainer runs them."""
+"""The recipes with stand-ins for their trainers: that they run and compute the rule, not that a trainer runs them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,6 @@ def _check_correction(algorithm: Any) -> None:
 
 def register(name: str, region: Region, **options: Any) -> None:
     """Makes `region` the loss `name`. `options` go to `cppo.policy_loss`."""
-    @register_policy_loss(name)
     def loss(log_probs: torch.Tensor, old_log_probs: torch.Tensor, advantages: torch.Tensor, config: Any,
              loss_mask: torch.Tensor | None = None, rollout_logprobs: torch.Tensor | None = None) -> Any:
         """SkyRL has scaled the advantages already: the loss is a sum."""
@@ -41,3 +40,4 @@ def register(name: str, region: Region, **options: Any) -> None:
         value, report = policy_loss(log_probs, rollout_logprobs, advantages, scored(mask, rollout_logprobs),
                                     region=region, aggregate="token_sum", **options)
         return value, metrics(report, "skyrl")
+    register_policy_loss(name)(loss)
