@@ -7,8 +7,8 @@ a tensor, so that a schedule compiles no graph anew; all else that a call is, as
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional, Union
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Union
 
 import torch
 
@@ -71,8 +71,8 @@ def _call_of(text: str) -> Call:
     region, inputs, outputs, options = text.split("\n")
     wanted = tuple(outputs.split(",")[:-1])
     check_outputs(wanted)
-    kinds = (str, float, int, str, str, str, _real, _real, _real, _real, str, int, _flag)
-    o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))  # type: ignore[arg-type]
+    kinds: tuple[Callable[[str], Any], ...] = (str, float, int, str, str, str, _real, _real, _real, _real, str, int, _flag)
+    o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
 
@@ -128,15 +128,14 @@ def _sums_address(x: torch.Tensor | None, name: str, pieces: int) -> int:
     if x.dtype != torch.int64 or tuple(x.shape) != (pieces, c.SUMS_WORDS) or not x.is_contiguous():
         raise c.Error(f"{name} must be int64, dense and of shape [{pieces}, {c.SUMS_WORDS}]: one row for each piece",
                       c.StatusCode.carry_mismatch, "carries")
-    return x.data_ptr()
+    return int(x.data_ptr())
 
 
 def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
     """The call on the host."""
     call = _call_of(text)
-    given = dict(zip(call.inputs, inputs))
-    others: list[Optional[torch.Tensor]] = [given.pop(name, None) for name in _OTHERS]
-    cu_seqlens, carries, totals = others
+    given: dict[str, Any] = dict(zip(call.inputs, inputs))
+    cu_seqlens, carries, totals = (given.pop(name, None) for name in _OTHERS)
     if cu_seqlens is not None:
         cu_seqlens = cu_seqlens.contiguous()
     at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"),
@@ -152,9 +151,8 @@ def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.T
             flat += _fields(name, number, x, at)
     results = loss, gradient, report, outputs = _new(call, log_prob)
     written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at)
-    if call.per_token:
-        written += _fields("loss", c.OUTPUT_IDS["loss"], loss, at)
-    for name, x in zip(call.outputs, outputs):
+    also = [("loss", loss)] if call.per_token else []
+    for name, x in (*also, *zip(call.outputs, outputs)):
         written += _fields(name, c.OUTPUT_IDS[name], x, at)
     words = report.data_ptr()
     options = pack_options(call.options, _sums_address(carries, "carries", at.responses),
@@ -254,7 +252,8 @@ def _autograd(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch
         loss, gradient, report, *outputs = _Loss.apply(log_prob, inputs, numbers, text)
         return loss, gradient, report, outputs
     with torch._C._AutoDispatchBelowAutograd():
-        return _op(log_prob, inputs, numbers, text)
+        results: Results = _op(log_prob, inputs, numbers, text)
+    return results
 
 
 LIBRARY.impl("policy_loss", _kernel, "CPU")
@@ -270,7 +269,7 @@ def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
 
 
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
-    """A region's numbers. Its size is no size of a batch, even where they are equal: torch.compile must not tie them."""
+    """A region's numbers. How many they are is no size of a batch, even where it is equal: nothing must tie them."""
     tensor = torch.tensor(numbers, dtype=torch.float64)
     tensor._dynamo_static_indices = {0}  # what torch._dynamo.mark_static does, without importing all of it
     return tensor

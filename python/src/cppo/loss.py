@@ -30,7 +30,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
                 bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
                 log_ratio_clamp: float | None = None, ratio_cap: float | None = None,
                 log_prob_tolerance: float | None = None, log_prob_floor: float | None = None, carries: Any = None,
-                totals: Any = None, executor: str = "simd", threads: int = 1, with_capacity: bool = False, outputs: Any = None) -> Any:
+                totals: Any = None, executor: str = "simd", threads: int = 1, with_capacity: bool = False,
+                outputs: Any = None) -> Any:
     """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
 
     Tensors of PyTorch give a loss with a gradient; what else NumPy reads gives a float. Nothing is copied, whatever

@@ -5,8 +5,8 @@ the uncut response, to the bit, whatever the cuts:
 
 1. `PieceBatch.summarize`: each piece alone; `add_totals` adds those of a response up, `resolve_totals` calibrates its
    budget.
-2. `PieceBatch.sum`: each piece alone, given the totals of its response and how many tokens come before it; an exclusive sum
-   over the pieces in order, by `add_carries`, gives the carries.
+2. `PieceBatch.sum`: each piece alone, given the totals of its response and how many tokens come before it; an
+   exclusive sum over the pieces in order, by `add_carries`, gives the carries.
 3. `policy_loss` with `carries` and `totals`.
 
 Carries and totals are arrays of 64-bit integers [pieces, 8], ready to be sent to other ranks; only column 0 is for

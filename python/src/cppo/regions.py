@@ -7,7 +7,6 @@ whichever way they were made.
 from __future__ import annotations
 
 import re
-import sys
 import weakref
 from collections.abc import Callable, Sequence
 
@@ -16,7 +15,8 @@ from .parts import (Divergence, Gate, Mask, Part, Weight, binary_kl, binary_tv, 
                     reciprocal_gate)
 
 _tensor_of: Callable[[tuple[float, ...]], object] | None = None
-_without_tensor: list[weakref.ref[Region]] = []
+_without_tensor: weakref.WeakValueDictionary[int, Region] = weakref.WeakValueDictionary()
+"""The regions made before there was PyTorch, by identity: equal ones need a tensor each."""
 
 
 class Region:
@@ -47,8 +47,8 @@ class Region:
             object.__setattr__(self, name, value)
         if _tensor_of is not None:
             object.__setattr__(self, "tensor", _tensor_of(numbers))
-        elif "torch" not in sys.modules or sys.modules.get("cppo._torch") is None:
-            _without_tensor.append(weakref.ref(self))
+        else:
+            _without_tensor[id(self)] = self
 
     def with_numbers(self, *numbers: float) -> Region:
         """The same region with other numbers, in the order of `numbers`."""
@@ -82,9 +82,8 @@ def give_tensors(tensor_of: Callable[[tuple[float, ...]], object]) -> None:
     """Gives every region, those to come included, its numbers as a tensor."""
     global _tensor_of
     _tensor_of = tensor_of
-    for waiting in _without_tensor:
-        if (r := waiting()) is not None:
-            object.__setattr__(r, "tensor", tensor_of(r.numbers))
+    for r in list(_without_tensor.values()):
+        object.__setattr__(r, "tensor", tensor_of(r.numbers))
     _without_tensor.clear()
 
 

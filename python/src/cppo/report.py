@@ -124,8 +124,8 @@ class Report:
     def __getattr__(self, name: str) -> Any:
         if name in _MEASURES:
             address = self.words.ctypes.data
-            values = [LIB.cppo_measure(address, i) for i in _MEASURES[name]]
-            return np.array(values) if len(values) > 1 else int(values[0]) if name in _COUNTED else values[0]
+            found = [LIB.cppo_measure(address, i) for i in _MEASURES[name]]
+            return np.array(found) if len(found) > 1 else int(found[0]) if name in _COUNTED else found[0]
         if name not in _FIELDS:
             known = "" if name.startswith("_") else f": it has {', '.join([*_FIELDS, *_MEASURES])}"
             raise AttributeError(f"a report has no {name}{known}")
