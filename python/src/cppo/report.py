@@ -29,10 +29,8 @@ _REALS = ("sum_", "min_", "max_", "normalizer")
 _COUNTED = ("masked", "teaching_masked")
 
 METRICS: dict[str, dict[str, str]] = {
-    "trl": {"clip_ratio/low_mean": "masked_low_fraction", "clip_ratio/low_min": "masked_low_fraction",
-            "clip_ratio/high_mean": "masked_high_fraction", "clip_ratio/high_max": "masked_high_fraction",
-            "clip_ratio/region_mean": "masked_fraction", "sampling/importance_sampling_ratio/mean": "mean_ratio",
-            "sampling/importance_sampling_ratio/max": "max_ratio"},
+    "trl": {"clip_ratio/low_mean": "masked_low_fraction", "clip_ratio/high_mean": "masked_high_fraction",
+            "clip_ratio/region_mean": "masked_fraction"},
     "verl": {"actor/pg_clipfrac": "masked_fraction", "actor/ppo_kl": "kl_k1"},
     "openrlhf": {"ppo_clip_ratio": "masked_fraction", "ppo_kl": "kl_k1"},
     "skyrl": {"clip_ratio": "masked_fraction"},
