@@ -42,7 +42,8 @@ def main() -> None:
     calls: dict[str, Callable[[], object]] = {
         "torch: (x * 2).sum(), forward and backward": lambda: torch.autograd.backward((pi * 2).sum()),
         "policy_loss, forward and backward": lambda: torch.autograd.backward(forward()),
-        "policy_loss with a normalizer, forward and backward": lambda: torch.autograd.backward(forward(normalizer=16.0)),
+        "policy_loss with a normalizer, forward and backward": lambda: torch.autograd.backward(
+            forward(normalizer=16.0)),
         "policy_loss, forward": forward,
         "policy_loss on NumPy arrays, with the gradient": lambda: cppo.policy_loss(
             *arrays, region=region, outputs={"gradient": gradient}),

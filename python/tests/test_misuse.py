@@ -66,8 +66,8 @@ def test_a_batch_without_tokens_is_no_error(bad):
     (lambda b: b.update(threads=10**6), None, "options", "threads"),
     (lambda b: b.update(outputs=("masks",)), "bad_parameter", "", "there is no output 'masks'"),
     (lambda b: b.update(outputs={"gradient": b["log_prob"]}), "output_overlap", "gradient", "log_prob"),
-    (lambda b: b.update(outputs={"gradient": np.zeros((3, 8), int)}), "element_type_mismatch", "gradient", ""),
-    (lambda b: b.update(outputs={"mask": np.zeros((3, 7), bool)}), "extent_mismatch", "mask", ""),
+    (lambda b: b.update(outputs={"gradient": np.zeros((3, 8), int)}), "element_type_mismatch", "gradient", "gradient"),
+    (lambda b: b.update(outputs={"mask": np.zeros((3, 7), bool)}), "extent_mismatch", "mask", "mask"),
     (lambda b: b.update(carries=np.zeros((2, 8), int), totals=np.zeros((3, 8), int)), "carry_mismatch", "carries", "3"),
 ])
 def test_wrong_calls(bad, change, code, argument, words):
@@ -82,10 +82,14 @@ def test_wrong_calls(bad, change, code, argument, words):
 
 def test_offsets(bad):
     packed = [x.ravel() for x in bad]
-    for wrong in ([0, 8, 7, 24], [1, 8, 24], [0, 8, 25]):
+    for wrong in ([0, 8, 7, 24], [1, 8, 24]):
         with pytest.raises(cppo.Error, match="cu_seqlens") as e:
             run(*packed, cu_seqlens=np.array(wrong))
         assert e.value.code == StatusCode.bad_offsets and e.value.argument == "cu_seqlens"
+    for wrong in ([0, 8, 25], [0, 8]):
+        with pytest.raises(cppo.Error, match="log_prob has 24 elements, but must have (25|8)"):
+            run(*packed, cu_seqlens=np.array(wrong))
+    assert run(*packed, cu_seqlens=np.array([0, 8]), with_capacity=True)[1].tokens == 8
     with pytest.raises(cppo.Error, match="cu_seqlens"):
         run(*packed, cu_seqlens=np.array([[0, 24]]))
     with pytest.raises(cppo.Error, match="cu_seqlens.*i32 or i64"):

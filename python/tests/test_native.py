@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import struct
 import subprocess
+import sys
 
 import cppo
 import pytest
@@ -57,10 +59,7 @@ def test_every_public_name_has_a_meaning():
         assert not callable(x) or x.__doc__, name
 
 
-@pytest.mark.parametrize("path, words", [("/nowhere/libcppo_c.so", "cannot be loaded"), ("", "")])
-def test_a_library_that_is_not_there(path, words):
-    import os
-    import sys
-    done = subprocess.run([sys.executable, "-c", "import cppo; print(cppo.__version__)"], capture_output=True, text=True,
-                          env={**os.environ, **({"CPPO_LIBRARY": path} if path else {})})
-    assert (words in done.stderr and done.returncode == 1) if path else done.returncode == 0
+def test_a_library_that_is_not_there():
+    done = subprocess.run([sys.executable, "-c", "import cppo"], capture_output=True, text=True,
+                          env={**os.environ, "CPPO_LIBRARY": "/nowhere/libcppo_c.so"})
+    assert done.returncode == 1 and "cannot be loaded from /nowhere" in done.stderr

@@ -145,7 +145,7 @@ def test_values_cannot_be_changed():
     (lambda: cppo.fixed_cppo(delta=-1), "delta"),
     (lambda: cppo.divergence_within(float("nan")), "nan"),
     (lambda: cppo.prefix_budget(0.1, 0.1) & cppo.prefix_budget(0.2, 0.1), "at most one prefix_budget"),
-    (lambda: cppo.region("trust_region(binary_tv, uniform_weight, toward)"), "column 41: there is nothing named toward"),
+    (lambda: cppo.region("trust_region(k1, uniform_weight, toward)"), "column 34: there is nothing named toward"),
     (lambda: cppo.region(""), "column 1"),
     (lambda: cppo.reporting(cppo.fixed_cppo(), cppo.binary_kl), "this region has a divergence"),
     (lambda: cppo.permuted(cppo.uniform_weight, -1), "whole number|number"),

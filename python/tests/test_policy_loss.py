@@ -105,7 +105,7 @@ def test_packed_equals_padded(seed, offsets_type):
     flat = [x[None] for x in packed_batch]  # [1, N], as attention kernels have it
     assert run(*flat, cu_seqlens=cu_seqlens)[:2] == (loss, report)
     roomy = [np.concatenate([x, x[:1], x[:1]]) if x.size else np.zeros(2, x.dtype) for x in packed_batch]
-    with_room = run(*roomy, cu_seqlens=cu_seqlens)
+    with_room = run(*roomy, cu_seqlens=cu_seqlens, with_capacity=True)
     assert with_room[:2] == (loss, report) and not with_room[2].gradient[inside.sum():].any()
 
 

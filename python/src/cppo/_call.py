@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from . import _native as c
@@ -40,6 +40,7 @@ class Options(NamedTuple):
     log_prob_floor: float = -1000.0
     executor: str = "simd"
     threads: int = 1
+    with_capacity: bool = False
 
 
 class Lent(NamedTuple):
@@ -58,6 +59,7 @@ class Layout(NamedTuple):
     width: int
     slots: int
     cu_seqlens: tuple[int, ...] = c.NOT_LENT
+    capacity: int = 0
 
 
 _CHOICES = {"aggregate": (*c.AGGREGATES, PER_TOKEN), "bad_input": (*c.BAD_INPUT, "leave_out"),
@@ -74,17 +76,18 @@ def _number_of(name: str, value: str) -> int:
 def pack_options(o: Options, carries: int = 0, totals: int = 0) -> bytes:
     """The bytes of a `cppo_options`. `carries` and `totals` are addresses."""
     aggregate, bad_input = _number_of("aggregate", o.aggregate), _number_of("bad_input", o.bad_input)
+    aggregate = 0 if o.aggregate == PER_TOKEN else aggregate
+    bad_input = 0 if o.bad_input == "leave_out" else bad_input
     try:
         return c.OPTIONS.pack(
-            c.OPTIONS.size, 0 if o.aggregate == PER_TOKEN else aggregate, 0 if o.bad_input == "leave_out" else bad_input,
-            _number_of("positions", o.positions), _number_of("surrogate", o.surrogate), o.horizon, o.normalizer,
-            o.log_ratio_clamp, o.ratio_cap, o.log_prob_tolerance, o.log_prob_floor, _number_of("executor", o.executor),
-            o.threads, carries, totals)
+            c.OPTIONS.size, aggregate, bad_input, _number_of("positions", o.positions),
+            _number_of("surrogate", o.surrogate), o.horizon, o.normalizer, o.log_ratio_clamp, o.ratio_cap,
+            o.log_prob_tolerance, o.log_prob_floor, _number_of("executor", o.executor), o.threads, carries, totals)
     except struct.error as e:
         raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
 
 
-def layout_of(shape: Sequence[int], cu_seqlens: Lent | None) -> Layout:
+def layout_of(shape: Sequence[int], cu_seqlens: Lent | None, with_capacity: bool = False) -> Layout:
     """The layout that log_prob has: [B, T], [T] for one response, or [N] with offsets [B + 1]."""
     if cu_seqlens is None:
         if len(shape) not in (1, 2):
@@ -100,7 +103,7 @@ def layout_of(shape: Sequence[int], cu_seqlens: Lent | None) -> Layout:
                       c.StatusCode.extent_mismatch, "cu_seqlens")
     n, (step,) = cu_seqlens.shape[0], cu_seqlens.stride
     offsets = (cu_seqlens.address, cu_seqlens.dtype, 1, n, 0, step, 0)
-    return Layout(n - 1, 0, shape[-1], offsets)
+    return Layout(n - 1, 0, shape[-1], offsets, shape[-1] if with_capacity else 0)
 
 
 def fields(name: str, number: int, t: Lent, at: Layout) -> tuple[int, ...]:
@@ -160,9 +163,8 @@ class Frame:
         self.outputs = self.batch + c.BATCH.size
         self.status = self.batch + self.status_at
         first = self.batch + tensors
-        capacity = at.slots if at.cu_seqlens[0] else 0
-        form.pack_into(self.memory, 0, c.BATCH.size, at.responses, at.width, *at.cu_seqlens, capacity, top_k, first, n,
-                       c.OUTPUTS.size, first + n * c.LENT_SIZE, m, report, *inputs, *outputs)
+        form.pack_into(self.memory, 0, c.BATCH.size, at.responses, at.width, *at.cu_seqlens, at.capacity, top_k, first,
+                       n, c.OUTPUTS.size, first + n * c.LENT_SIZE, m, report, *inputs, *outputs)
 
     def raise_if(self, code: int, first_error: int = 64) -> None:
         """Raises what the status says, unless it is no error."""
@@ -174,6 +176,13 @@ class Frame:
         code = c.LIB.cppo_policy_loss(self.batch, region, self.outputs, options, self.status)
         if code >= first_error:
             self.raise_if(code, first_error)
+
+
+def check_outputs(names: Iterable[str]) -> None:
+    """Raises `Error` unless each name is that of an output."""
+    for name in names:
+        if name not in c.OUTPUT_IDS:
+            raise c.Error(f"there is no output {name!r}: there are {', '.join(c.OUTPUT_IDS)}")
 
 
 def first_error_of(bad_input: str) -> int:

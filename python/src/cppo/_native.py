@@ -188,7 +188,7 @@ def names_of(function: str) -> tuple[str, ...]:
 def default_options() -> tuple[object, ...]:
     """The members of a `cppo_options` with their defaults."""
     memory = ctypes.create_string_buffer(OPTIONS.size)
-    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 16))
+    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
     LIB.cppo_options_init(ctypes.addressof(memory))
     return OPTIONS.unpack(memory.raw)
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native as c
-from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, fields, first_error_of,
-                    layout_of, pack_options)
+from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
+                    first_error_of, layout_of, pack_options)
 from .outputs import Outputs
 from .regions import Region
 from .report import Report, new_words
@@ -34,7 +34,7 @@ def lend(x: Array, name: str) -> Lent:
 class Batch:
     """What was lent, as arrays or tensors that stay alive."""
 
-    def __init__(self, log_prob: Any, extra: Sequence[Any], cu_seqlens: Any) -> None:
+    def __init__(self, log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, with_capacity: bool = False) -> None:
         given = {"log_prob": log_prob, **{n: x for n, x in zip(EXTRA_INPUTS, extra) if x is not None}}
         self.arrays = {name: as_array(x) for name, x in given.items()}
         self.top_k = 0
@@ -44,7 +44,7 @@ class Batch:
         self.lent = {name: lend_any(x, name) for name, x in self.arrays.items()}
         self.offsets = None if cu_seqlens is None else np.ascontiguousarray(as_array(cu_seqlens))
         offsets = None if self.offsets is None else lend(self.offsets, "cu_seqlens")
-        self.at: Layout = layout_of(self.lent["log_prob"].shape, offsets)
+        self.at: Layout = layout_of(self.lent["log_prob"].shape, offsets, with_capacity)
         self.in_double = any(self.lent[n].dtype == c.DTYPES["float64"] for n in DECIDES_ARITHMETIC if n in self.lent)
 
     @property
@@ -67,9 +67,8 @@ class Batch:
         """The arrays of the outputs, new ones where none is given, and the members of each `cppo_lent`."""
         arrays: dict[str, Array] = {}
         flat: list[int] = []
+        check_outputs(wanted)
         for name, lent in wanted.items():
-            if name not in c.OUTPUT_IDS:
-                raise c.Error(f"there is no output {name!r}: there are {', '.join(c.OUTPUT_IDS)}")
             arrays[name] = np.empty(self.shape, output_type(name, self.in_double)) if lent is None else lent
             flat += fields(name, c.OUTPUT_IDS[name], lend(arrays[name], name), self.at)
         return arrays, flat
@@ -116,7 +115,7 @@ def words_of(values: Any, name: str, pieces: int) -> npt.NDArray[np.int64]:
 def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Region, o: Options, pieces: Sequence[Any],
                 wanted: Wanted | None) -> Any:
     """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries and totals."""
-    batch = Batch(log_prob, extra, cu_seqlens)
+    batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     asked = dict.fromkeys(wanted or ()) if not isinstance(wanted, Mapping) else dict(wanted)
     per_token = o.aggregate == PER_TOKEN
     if per_token:

@@ -15,8 +15,10 @@ import torch
 from . import _native as c
 from . import loss as _loss_module
 from . import regions as _regions
-from ._call import EXTRA_INPUTS, PER_TOKEN, Frame, Lent, Options, fields, first_error_of, layout_of, pack_options
+from ._call import (EXTRA_INPUTS, PER_TOKEN, Frame, Lent, Options, check_outputs, fields, first_error_of, layout_of,
+                    pack_options)
 from .outputs import Outputs
+from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
 
 _DTYPES = {getattr(torch, name): number for name, number in c.DTYPES.items() if hasattr(torch, name)}
@@ -42,18 +44,30 @@ class Call(NamedTuple):
 
 
 def text_of(region: str, inputs: Sequence[str], outputs: Sequence[str], o: Options, divided: bool) -> str:
-    """The op's text. `divided`: the caller divides the loss, the call does not."""
-    return (f"{region}\n{','.join(inputs)}\n{','.join(outputs)}\n{o.aggregate},{1.0 if divided else 0.0!r},{o.horizon},"
+    """The op's text. `divided`: the caller divides the loss, the call does not. Dynamo traces it: no str.join."""
+    names = ""
+    for name in inputs:
+        names += name + ","
+    names += "\n"
+    for name in outputs:
+        names += name + ","
+    return (f"{region}\n{names}\n{o.aggregate},{1.0 if divided else 0.0!r},{o.horizon},"
             f"{o.bad_input},{o.positions},{o.surrogate},{o.log_ratio_clamp!r},{o.ratio_cap!r},"
-            f"{o.log_prob_tolerance!r},{o.log_prob_floor!r},{o.executor},{o.threads}")
+            f"{o.log_prob_tolerance!r},{o.log_prob_floor!r},{o.executor},{o.threads},{o.with_capacity:d}")
+
+
+def _flag(digit: str) -> bool:
+    return digit == "1"
 
 
 @functools.lru_cache(1024)
 def _call_of(text: str) -> Call:
     region, inputs, outputs, options = text.split("\n")
-    kinds = (str, float, int, str, str, str, float, float, float, float, str, int)
+    wanted = tuple(outputs.split(",")[:-1])
+    check_outputs(wanted)
+    kinds = (str, float, int, str, str, str, float, float, float, float, str, int, _flag)
     o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))  # type: ignore[arg-type]
-    return Call(region, tuple(inputs.split(",")), tuple(filter(None, outputs.split(","))), o.aggregate == PER_TOKEN, o)
+    return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
 
 _region_of = functools.lru_cache(1024)(c.parse_region)
@@ -85,7 +99,7 @@ def _new(call: Call, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     kind, shape, device = _result_type(log_prob), log_prob.shape, log_prob.device
     loss = torch.empty(shape if call.per_token else (), dtype=kind, device=device)
     gradient = torch.empty(shape, dtype=kind, device=device)
-    report = torch.empty(c.REPORT_ROOM, dtype=torch.float64, device=device)
+    report = torch.empty(REPORT_COUNT, dtype=torch.float64, device=device)
     return loss, gradient, report, [torch.empty(shape, dtype=_output_type(n, log_prob), device=device)
                                     for n in call.outputs]
 
@@ -112,7 +126,8 @@ def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.T
     cu_seqlens, carries, totals = others
     if cu_seqlens is not None:
         cu_seqlens = cu_seqlens.contiguous()
-    at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"))
+    at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"),
+                   call.options.with_capacity)
     flat = [*fields("log_prob", 1, lend_tensor(log_prob, "log_prob"), at)]
     top_k = 0
     for name, x in given.items():
@@ -139,6 +154,24 @@ def _fake(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Ten
     return _new(_call_of(text), log_prob)
 
 
+class _Gradient(torch.autograd.Function):
+    """The gradient of log_prob. It refuses to be differentiated, which would silently give 0."""
+
+    @staticmethod
+    def forward(log_prob: torch.Tensor, gradient: torch.Tensor, grad_loss: torch.Tensor) -> torch.Tensor:
+        product = gradient * grad_loss
+        return product if product.dtype == log_prob.dtype else product.to(log_prob.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        raise RuntimeError("cppo.policy_loss has no second derivative: call backward() or grad() without create_graph, "
+                           "or detach the gradient")
+
+
 class _Loss(torch.autograd.Function):
     """The gradient was computed with the loss; backward is one product. torch.library.register_autograd would do the
     same at one and a half times the cost of a call."""
@@ -153,16 +186,16 @@ class _Loss(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         _, *constant = output
         ctx.mark_non_differentiable(*constant)
-        ctx.save_for_backward(constant[0])
-        ctx.kind = inputs[0].dtype
+        ctx.save_for_backward(constant[0], inputs[0])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_loss: torch.Tensor | None, *_: Any) -> Any:
         if grad_loss is None:
             return None, None, None, None
-        return (ctx.saved_tensors[0] * grad_loss).to(ctx.kind), None, None, None
+        gradient, log_prob = ctx.saved_tensors
+        product = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward
+        return product(log_prob, gradient, grad_loss), None, None, None
 
 
 def _autograd(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -193,7 +226,10 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
     asked = tuple(wanted or ())
     text = text_of(region.text, names, asked, o, normalizer is not None)
-    loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        loss, _, words, *outputs = _Loss.apply(log_prob, inputs, region.tensor, text)
+    else:
+        loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
     if normalizer is not None:
         loss = loss / normalizer
     report = Report(words, normalizer)

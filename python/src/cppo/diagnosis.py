@@ -41,8 +41,9 @@ def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask
     """
     lists = (None, None, None) if top_k is None else top_k
     extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
-    batch = Batch(log_prob, extra, cu_seqlens)
+    o = Options(**options)
+    batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     found = (_Finding * _ROOM)()
     n = c.LIB.cppo_diagnose(batch.frame().batch, None if region is None else region.c_region,
-                            pack_options(Options(**options)), found, _ROOM)
+                            pack_options(o), found, _ROOM)
     return [Finding(f.name.decode(), f.sentence.decode(), f.tokens) for f in found[:max(n, 0)]]

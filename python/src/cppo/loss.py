@@ -30,7 +30,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
                 bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
                 log_ratio_clamp: float = 20.0, ratio_cap: float = 0.0, log_prob_tolerance: float = 0.0,
                 log_prob_floor: float = -1000.0, carries: Any = None, totals: Any = None, executor: str = "simd",
-                threads: int = 1, outputs: Any = None) -> Any:
+                threads: int = 1, with_capacity: bool = False, outputs: Any = None) -> Any:
     """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
 
     Tensors of PyTorch give a loss with a gradient; what else NumPy reads gives a float. Nothing is copied, whatever
@@ -63,6 +63,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         carries, totals: of a response in pieces, as `plan_pieces` makes them.
         executor: "simd", or "seq": the same bits, slower.
         threads: 0: as many as the machine has. The bits are the same.
+        with_capacity: packed buffers may have more slots than `cu_seqlens` covers; what is written there is 0.
         outputs: names of what else to return, as ("mask", "gate"); see `Outputs`. For NumPy it may be a dictionary
             from names to arrays that are written.
 
@@ -75,7 +76,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
     lists = (None, None, None) if top_k is None else top_k
     extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
-                      log_prob_tolerance, log_prob_floor, executor, threads)
+                      log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
     if not hasattr(log_prob, "__torch_function__"):
         scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
         return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)

@@ -56,7 +56,7 @@ class Part:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return (self.text, self.numbers) == (other.text, other.numbers)  # type: ignore[attr-defined]
+        return isinstance(other, Part) and (self.text, self.numbers) == (other.text, other.numbers)
 
     def __hash__(self) -> int:
         return hash((type(self), self.text, self.numbers))
@@ -149,7 +149,7 @@ def _joined(sign: str, first: Mask, second: Mask) -> Mask:
     return Mask(text, numbers)
 
 
-def of_kind(kind: type, part: object, where: str) -> None:
+def of_kind(kind: type[Part], part: object, where: str) -> None:
     """Raises TypeError unless `part` is one of `kind`."""
     if not isinstance(part, kind):
         wanted = kind.__name__.lower()

@@ -3,8 +3,9 @@
 A batch of pieces is a batch whose "responses" are pieces of responses. Three passes give the mask and the gradient of
 the uncut response, to the bit, whatever the cuts:
 
-1. `summarize_pieces`: each piece alone; `add_totals` adds those of a response up, `resolve_totals` calibrates its budget.
-2. `sum_pieces`: each piece alone, given the totals of its response and how many tokens come before it; an exclusive sum
+1. `PieceBatch.summarize`: each piece alone; `add_totals` adds those of a response up, `resolve_totals` calibrates its
+   budget.
+2. `PieceBatch.sum`: each piece alone, given the totals of its response and how many tokens come before it; an exclusive sum
    over the pieces in order, by `add_carries`, gives the carries.
 3. `policy_loss` with `carries` and `totals`.
 
@@ -45,9 +46,10 @@ class PieceBatch:
                  token_id: Any = None, top_k: Any = None, **options: Any) -> None:
         lists = (None, None, None) if top_k is None else top_k
         extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
-        self.batch = Batch(log_prob, extra, cu_seqlens)
+        o = Options(**options)
+        self.batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
         self.region = region
-        self.options = pack_options(Options(**options))
+        self.options = pack_options(o)
         self.frame = self.batch.frame()
         self.pieces = self.batch.at.responses
 

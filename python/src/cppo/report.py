@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._native import LIB, REPORT_ROOM, names_of
+from ._native import LIB, names_of
 
-_COUNT: int = LIB.cppo_report_count()
+COUNT: int = LIB.cppo_report_count()
 
 
 def _places(names: tuple[str, ...]) -> dict[str, list[int]]:
@@ -21,7 +21,7 @@ def _places(names: tuple[str, ...]) -> dict[str, list[int]]:
     return found
 
 
-_FIELDS = _places(names_of("cppo_report_name")[:_COUNT])
+_FIELDS = _places(names_of("cppo_report_name")[:COUNT])
 _MEASURES = _places(names_of("cppo_measure_name"))
 LOSS = _MEASURES["loss"][0]
 """The number of the measure that is the loss."""
@@ -117,7 +117,7 @@ class Report:
     def words(self) -> npt.NDArray[np.float64]:
         """The numbers themselves."""
         if not isinstance(self._words, np.ndarray):
-            self._words = np.array(self._words.detach().cpu(), dtype=np.float64)
+            self._words = self._words.detach().cpu().numpy().copy()
         if self._normalizer is not None:
             self._words[_FIELDS["normalizer"]] = float(self._normalizer)
             self._normalizer = None
@@ -152,7 +152,7 @@ class Report:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Report):
             return NotImplemented
-        return np.array_equal(self.words[:_COUNT], other.words[:_COUNT], equal_nan=True)
+        return np.array_equal(self.words, other.words, equal_nan=True)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -194,4 +194,4 @@ def total(reports: Iterable[Report]) -> Report:
 
 def new_words() -> npt.NDArray[np.float64]:
     """Room for what a call writes."""
-    return np.zeros(REPORT_ROOM)
+    return np.zeros(COUNT)
