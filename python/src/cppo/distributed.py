@@ -41,7 +41,7 @@ from ._call import PER_TOKEN
 from .loss import policy_loss as _policy_loss
 from .pieces import (Divergences, PieceBatch, PiecePlan, Words, _ordered, add_carries, add_totals, resolve_totals)
 from .regions import Region
-from .report import _COUNT, _FIELDS, Report, new_words
+from .report import _FIELDS, COUNT, Report, new_words
 
 __all__ = ["Counts", "averaging_factor", "contiguous", "global_counts", "global_report", "plan_pieces", "policy_loss",
            "zig_zag"]
@@ -140,7 +140,7 @@ def global_counts(*response_masks: Any, tokens: int = 0, responses: int = 0, gro
 
 # --- The report of all ranks ---
 
-_RULES = np.array([c.LIB.cppo_report_rule(i) for i in range(_COUNT)])
+_RULES = np.array([c.LIB.cppo_report_rule(i) for i in range(COUNT)])
 _ADDED, _LARGEST, _SMALLEST, _EQUAL = (np.flatnonzero(_RULES == rule) for rule in range(4))
 _KNOWN, _NORMALIZER = _FIELDS["known"][0], _FIELDS["normalizer"][0]
 _OF_TOKENS = _FIELDS["max_divergence"]
@@ -163,7 +163,7 @@ def _extremes(words: Array, failed: bool) -> Array:
 def _reduced(words: Array, link: _Link, failure: Exception | None = None) -> Array:
     """The words of the report of all ranks. Raises on all of them if one has failed."""
     whole = new_words()
-    extremes = link.reduce(_extremes(words[:_COUNT], failure is not None), dist.ReduceOp.MAX)
+    extremes = link.reduce(_extremes(words, failure is not None), dist.ReduceOp.MAX)
     if extremes[-1] > 0:
         raise failure or _elsewhere("policy_loss")
     whole[_ADDED] = link.reduce(words[_ADDED], dist.ReduceOp.SUM)
