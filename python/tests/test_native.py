@@ -42,7 +42,7 @@ def test_structures_lie_as_the_header_says(header, tmp_path):
 
 def test_default_options_are_those_of_the_library():
     from cppo._call import Options, pack_options
-    default = list(c.default_options())
+    default = list(c.DEFAULT_OPTIONS)
     mine = list(c.OPTIONS.unpack(pack_options(Options(aggregate="token_sum"))))
     assert mine == default
 

@@ -6,7 +6,7 @@ import ctypes
 import functools
 import struct
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from . import _native as c
 
@@ -26,7 +26,7 @@ PER_TOKEN = "none"
 
 
 class Options(NamedTuple):
-    """The options of a call, as `policy_loss` takes them."""
+    """The options of a call, as `policy_loss` takes them. Of a number that is None the library's default holds."""
 
     aggregate: str = "token_mean"
     normalizer: float = 0.0
@@ -34,10 +34,10 @@ class Options(NamedTuple):
     bad_input: str = "reject"
     positions: str = "own_length"
     surrogate: str = "ratio"
-    log_ratio_clamp: float = 20.0
-    ratio_cap: float = 0.0
-    log_prob_tolerance: float = 0.0
-    log_prob_floor: float = -1000.0
+    log_ratio_clamp: Optional[float] = None
+    ratio_cap: Optional[float] = None
+    log_prob_tolerance: Optional[float] = None
+    log_prob_floor: Optional[float] = None
     executor: str = "simd"
     threads: int = 1
     with_capacity: bool = False
@@ -78,11 +78,13 @@ def pack_options(o: Options, carries: int = 0, totals: int = 0) -> bytes:
     aggregate, bad_input = _number_of("aggregate", o.aggregate), _number_of("bad_input", o.bad_input)
     aggregate = 0 if o.aggregate == PER_TOKEN else aggregate
     bad_input = 0 if o.bad_input == "leave_out" else bad_input
+    default = c.DEFAULT_OPTIONS[7:11]
+    reals = [d if x is None else x for x, d in zip(o[6:10], default)]
     try:
         return c.OPTIONS.pack(
             c.OPTIONS.size, aggregate, bad_input, _number_of("positions", o.positions),
-            _number_of("surrogate", o.surrogate), o.horizon, o.normalizer, o.log_ratio_clamp, o.ratio_cap,
-            o.log_prob_tolerance, o.log_prob_floor, _number_of("executor", o.executor), o.threads, carries, totals)
+            _number_of("surrogate", o.surrogate), o.horizon, o.normalizer, *reals, _number_of("executor", o.executor),
+            o.threads, carries, totals)
     except struct.error as e:
         raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
 

@@ -185,12 +185,15 @@ def names_of(function: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def default_options() -> tuple[object, ...]:
-    """The members of a `cppo_options` with their defaults."""
+def _default_options() -> tuple[object, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
     OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
     LIB.cppo_options_init(ctypes.addressof(memory))
     return OPTIONS.unpack(memory.raw)
+
+
+DEFAULT_OPTIONS = _default_options()
+"""The members of a `cppo_options` with their defaults."""
 
 
 def parse_region(text: str, numbers: tuple[float, ...]) -> bytes:

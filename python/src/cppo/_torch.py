@@ -15,13 +15,15 @@ import torch
 from . import _native as c
 from . import loss as _loss_module
 from . import regions as _regions
-from ._call import (EXTRA_INPUTS, PER_TOKEN, Frame, Lent, Options, check_outputs, fields, first_error_of, layout_of,
-                    pack_options)
+from ._call import (EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields, first_error_of,
+                    layout_of, pack_options)
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
 
 _DTYPES = {getattr(torch, name): number for name, number in c.DTYPES.items() if hasattr(torch, name)}
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+_FIRST_LIST = c.INPUTS["top_k_ids"]
 _OTHERS = ("cu_seqlens", "carries", "totals")
 
 LIBRARY = torch.library.Library("cppo", "DEF")
@@ -51,9 +53,13 @@ def text_of(region: str, inputs: Sequence[str], outputs: Sequence[str], o: Optio
     names += "\n"
     for name in outputs:
         names += name + ","
-    return (f"{region}\n{names}\n{o.aggregate},{1.0 if divided else 0.0!r},{o.horizon},"
-            f"{o.bad_input},{o.positions},{o.surrogate},{o.log_ratio_clamp!r},{o.ratio_cap!r},"
-            f"{o.log_prob_tolerance!r},{o.log_prob_floor!r},{o.executor},{o.threads},{o.with_capacity:d}")
+    return (f"{region}\n{names}\n{o.aggregate},{'1.0' if divided else '0.0'},{o.horizon},"
+            f"{o.bad_input},{o.positions},{o.surrogate},{o.log_ratio_clamp},{o.ratio_cap},"
+            f"{o.log_prob_tolerance},{o.log_prob_floor},{o.executor},{o.threads},{o.with_capacity:d}")
+
+
+def _real(text: str) -> float | None:
+    return None if text == "None" else float(text)
 
 
 def _flag(digit: str) -> bool:
@@ -65,7 +71,7 @@ def _call_of(text: str) -> Call:
     region, inputs, outputs, options = text.split("\n")
     wanted = tuple(outputs.split(",")[:-1])
     check_outputs(wanted)
-    kinds = (str, float, int, str, str, str, float, float, float, float, str, int, _flag)
+    kinds = (str, float, int, str, str, str, _real, _real, _real, _real, str, int, _flag)
     o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))  # type: ignore[arg-type]
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
@@ -96,12 +102,19 @@ def _output_type(name: str, log_prob: torch.Tensor) -> torch.dtype:
 
 def _new(call: Call, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]:
     """Room for the results: loss, gradient, report, outputs."""
-    kind, shape, device = _result_type(log_prob), log_prob.shape, log_prob.device
-    loss = torch.empty(shape if call.per_token else (), dtype=kind, device=device)
-    gradient = torch.empty(shape, dtype=kind, device=device)
-    report = torch.empty(REPORT_COUNT, dtype=torch.float64, device=device)
-    return loss, gradient, report, [torch.empty(shape, dtype=_output_type(n, log_prob), device=device)
-                                    for n in call.outputs]
+    kind, shape, like = _result_type(log_prob), log_prob.shape, log_prob.new_empty
+    loss = like(shape if call.per_token else (), dtype=kind)
+    gradient = like(shape, dtype=kind)
+    report = like(REPORT_COUNT, dtype=torch.float64)
+    return loss, gradient, report, [like(shape, dtype=_output_type(n, log_prob)) for n in call.outputs]
+
+
+def _fields(name: str, number: int, x: torch.Tensor, at: Layout) -> list[int]:
+    """The members of a `cppo_lent`, at once where the tensor has the batch's shape [B, T]."""
+    dtype = _DTYPES.get(x.dtype)
+    if dtype is not None and x.is_cpu and x.shape == (at.responses, at.width):
+        return [number, 0, x.data_ptr(), dtype, 2, at.responses, at.width, *x.stride()]
+    return [*fields(name, number, lend_tensor(x, name), at)]
 
 
 def _list_fields(x: torch.Tensor, name: str) -> tuple[int, ...]:
@@ -128,18 +141,21 @@ def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.T
         cu_seqlens = cu_seqlens.contiguous()
     at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"),
                    call.options.with_capacity)
-    flat = [*fields("log_prob", 1, lend_tensor(log_prob, "log_prob"), at)]
+    flat = _fields("log_prob", 1, log_prob, at)
     top_k = 0
     for name, x in given.items():
-        if name.startswith("top_k"):
+        number = c.INPUTS[name]
+        if number >= _FIRST_LIST:
             top_k = x.shape[-1]
             flat += _list_fields(x, name)
         else:
-            flat += fields(name, c.INPUTS[name], lend_tensor(x, name), at)
+            flat += _fields(name, number, x, at)
     results = loss, gradient, report, outputs = _new(call, log_prob)
-    written = [*fields("gradient", 65, lend_tensor(gradient, "gradient"), at)]
-    for name, x in (*zip(call.outputs, outputs), *((("loss", loss),) if call.per_token else ())):
-        written += fields(name, c.OUTPUT_IDS[name], lend_tensor(x, name), at)
+    written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at)
+    if call.per_token:
+        written += _fields("loss", c.OUTPUT_IDS["loss"], loss, at)
+    for name, x in zip(call.outputs, outputs):
+        written += _fields(name, c.OUTPUT_IDS[name], x, at)
     words = report.data_ptr()
     options = pack_options(call.options, _sums_address(carries, "carries", at.responses),
                            _sums_address(totals, "totals", at.responses))
@@ -177,16 +193,18 @@ class _Loss(torch.autograd.Function):
     same at one and a half times the cost of a call."""
 
     @staticmethod
-    def forward(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Any:
+    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor,
+                text: str) -> Any:
         with torch._C._AutoDispatchBelowAutograd():
             loss, gradient, report, outputs = _op(log_prob, inputs, numbers, text)
+        _Loss.keep(ctx, log_prob, gradient, report, *outputs)
         return loss, gradient, report, *outputs
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        _, *constant = output
-        ctx.mark_non_differentiable(*constant)
-        ctx.save_for_backward(constant[0], inputs[0])
+    def keep(ctx: Any, log_prob: torch.Tensor, gradient: torch.Tensor, *others: torch.Tensor) -> None:
+        """Saves what backward reads."""
+        ctx.mark_non_differentiable(gradient, *others)
+        ctx.save_for_backward(gradient, log_prob)
         ctx.set_materialize_grads(False)
 
     @staticmethod
@@ -196,6 +214,39 @@ class _Loss(torch.autograd.Function):
         gradient, log_prob = ctx.saved_tensors
         product = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward
         return product(log_prob, gradient, grad_loss), None, None, None
+
+
+class _PlainLoss(torch.autograd.Function):
+    """The same without the dispatcher, whose two turns take as long as the call on a small batch. `others` receives
+    what has no gradient: autograd would take its time over each."""
+
+    @staticmethod
+    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str,
+                others: list[torch.Tensor]) -> torch.Tensor:
+        loss, gradient, report, outputs = _kernel(log_prob, inputs, numbers, text)
+        ctx.save_for_backward(gradient, log_prob)
+        ctx.set_materialize_grads(False)
+        others += report, *outputs
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, grad_loss: torch.Tensor | None) -> Any:
+        return (*_Loss.backward(ctx, grad_loss), None)
+
+
+class _LossOfTransforms(torch.autograd.Function):
+    """The same for the transforms of torch.func, which take twice as long over a call."""
+
+    @staticmethod
+    def forward(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Any:
+        loss, gradient, report, outputs = _op(log_prob, inputs, numbers, text)
+        return loss, gradient, report, *outputs
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        _Loss.keep(ctx, inputs[0], *output[1:])
+
+    backward = _Loss.backward
 
 
 def _autograd(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -211,8 +262,18 @@ LIBRARY.impl("policy_loss", _autograd, "Autograd")
 torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
 
+def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
+    """True if nobody wants to see the op: no mode, no tracer, no tensor of another class or on a device."""
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch.jit.is_tracing():
+        return False
+    return log_prob.is_cpu and type(log_prob) in _PLAIN and all(type(x) in _PLAIN for x in inputs)
+
+
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
-    return torch.tensor(numbers, dtype=torch.float64)
+    """A region's numbers. Its size is no size of a batch, even where they are equal: torch.compile must not tie them."""
+    tensor = torch.tensor(numbers, dtype=torch.float64)
+    tensor._dynamo_static_indices = {0}  # what torch._dynamo.mark_static does, without importing all of it
+    return tensor
 
 
 def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, region: _regions.Region, o: Options,
@@ -226,8 +287,14 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
     asked = tuple(wanted or ())
     text = text_of(region.text, names, asked, o, normalizer is not None)
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
-        loss, _, words, *outputs = _Loss.apply(log_prob, inputs, region.tensor, text)
+    if torch.compiler.is_compiling():
+        loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
+    elif torch._C._are_functorch_transforms_active():
+        loss, _, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
+    elif _is_plain(log_prob, inputs):
+        others: list[torch.Tensor] = []
+        loss = _PlainLoss.apply(log_prob, inputs, region.tensor, text, others)
+        words, *outputs = others
     else:
         loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
     if normalizer is not None:

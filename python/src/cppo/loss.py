@@ -28,9 +28,9 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
                 cu_seqlens: Any = None, token_weight: Any = None, divergence_values: Any = None, token_id: Any = None,
                 top_k: Any = None, aggregate: str = "token_mean", normalizer: Any = None, horizon: int = 0,
                 bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
-                log_ratio_clamp: float = 20.0, ratio_cap: float = 0.0, log_prob_tolerance: float = 0.0,
-                log_prob_floor: float = -1000.0, carries: Any = None, totals: Any = None, executor: str = "simd",
-                threads: int = 1, with_capacity: bool = False, outputs: Any = None) -> Any:
+                log_ratio_clamp: float | None = None, ratio_cap: float | None = None,
+                log_prob_tolerance: float | None = None, log_prob_floor: float | None = None, carries: Any = None,
+                totals: Any = None, executor: str = "simd", threads: int = 1, with_capacity: bool = False, outputs: Any = None) -> Any:
     """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
 
     Tensors of PyTorch give a loss with a gradient; what else NumPy reads gives a float. Nothing is copied, whatever
@@ -56,10 +56,10 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
             counts it; "exclude" leaves out the token; "propagate" writes NaN.
         positions: what t and T are: "own_length", "fixed_horizon" or "padded_column".
         surrogate: "ratio", or "reinforce" for −M sg(ρ) Â log π.
-        log_ratio_clamp: ρ = exp(clamp(log ρ, −c, c)); 0 switches it off.
-        ratio_cap: ρ is at most this; 0 switches it off.
-        log_prob_tolerance: log-probs up to this much above 0 are accepted.
-        log_prob_floor: finite log-probs below it are bad input.
+        log_ratio_clamp: ρ = exp(clamp(log ρ, −c, c)); 0 switches it off. Default 20.
+        ratio_cap: ρ is at most this; 0, the default, switches it off.
+        log_prob_tolerance: log-probs up to this much above 0 are accepted. Default 0.
+        log_prob_floor: finite log-probs below it are bad input. Default −1000.
         carries, totals: of a response in pieces, as `plan_pieces` makes them.
         executor: "simd", or "seq": the same bits, slower.
         threads: 0: as many as the machine has. The bits are the same.
