@@ -99,7 +99,7 @@ std::uint64_t cppo_region_reads(cppo_region const* region) {
   cppo::described_region r;
   std::uint64_t bits = 0;
   if (c_api::take_region(region, r, s)) {
-    cppo::detail::each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
+    each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
   }
   return bits;
 }
