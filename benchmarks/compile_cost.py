@@ -4,8 +4,9 @@
     compile_cost.py --include DIR [--compiler CXX] [--isa NAME]                    prints a table
     compile_cost.py --include DIR [--compiler CXX] --stored FILE [--refresh]       compares the last two with a file
 
-Seconds are for reading; those of a described region, which stands for all regions, have a budget. Bytes and symbols are the same in each run of one compiler, so that they are compared: exit
-status 0 within the margin, 1 above it, 77 if the stored figures are those of another compiler.
+Seconds are for reading; those of a described region, which stands for all regions, have a budget. Bytes and symbols
+are the same in each run of one compiler, so that they are compared: exit status 0 within the margin, 1 above it, 77 if
+the stored figures are those of another compiler.
 """
 
 import argparse
