@@ -15,7 +15,7 @@ using detail::part_row;
 
 described_region read(std::string const& text) {
   auto const p = parse_region(text);
-  INFO(text << "\n" << p.error);
+  INFO(text << "\n" << std::string(p.error));
   REQUIRE(p.good);
   REQUIRE(std::string_view(p.error).empty());
   return p.region;

@@ -18,7 +18,7 @@ using cppo_test::hand_token;
 
 described_region read(std::string_view text) {
   auto const p = parse_region(text);
-  INFO(std::string(text) << "\n" << p.error);
+  INFO(std::string(text) << "\n" << std::string(p.error));
   REQUIRE(p.good);
   return p.region;
 }

@@ -11,7 +11,7 @@ using namespace cppo;
 
 described_mask mask_of(std::string const& text) {
   auto const p = parse_region("trust_region(binary_tv, uniform_weight, " + text + ")");
-  INFO(p.error);
+  INFO(std::string(p.error));
   REQUIRE(p.good);
   return p.region.mask();
 }

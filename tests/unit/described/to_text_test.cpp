@@ -14,7 +14,7 @@ using namespace cppo;
 
 std::string canonical(std::string const& text) {
   auto const p = parse_region(text);
-  INFO(text << "\n" << p.error);
+  INFO(text << "\n" << std::string(p.error));
   REQUIRE(p.good);
   return std::string(to_text(p.region));
 }
@@ -31,7 +31,7 @@ TEST_CASE("a region written out equals its text, and has it", "[described]") {
     CHECK(described.check());
     CHECK(std::string(to_text(described)) == text);
     auto const parsed = parse_region(text);
-    INFO(parsed.error);
+    INFO(std::string(parsed.error));
     CHECK(parsed.good);
     CHECK(parsed.region == described);
     ++regions;
@@ -111,6 +111,6 @@ TEST_CASE("the longest text fits", "[described]") {
   region_text const text = to_text(r);
   CHECK(std::string_view(text).size() < region_text::capacity / 2);
   auto const p = parse_region(text);
-  INFO(p.error);
+  INFO(std::string(p.error));
   CHECK(p.region == r);
 }
