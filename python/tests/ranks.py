@@ -32,8 +32,9 @@ class Ranks:
         self.folder = tempfile.TemporaryDirectory()
         ends = [context.Pipe() for _ in range(size)]
         self.pipes = [mine for mine, _ in ends]
-        self.processes = [context.Process(target=_serve, args=(r, size, os.path.join(self.folder.name, "store"), theirs),
-                                          daemon=True) for r, (_, theirs) in enumerate(ends)]
+        path = os.path.join(self.folder.name, "store")
+        self.processes = [context.Process(target=_serve, args=(r, size, path, theirs), daemon=True)
+                          for r, (_, theirs) in enumerate(ends)]
         for p in self.processes:
             p.start()
 

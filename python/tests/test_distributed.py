@@ -93,7 +93,7 @@ def pieces_of(rank, size, kind, region, dtype, seed, gather_below):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_pieces_are_the_whole(ranks, kind, region, dtype):
     for seed in range(3):
-        for gather_below in (10**9, 1, 30):
+        for gather_below in (10**9, 1, 30) if "calibrated" in str(region) else (1,):
             found = ranks.run(pieces_of, kind, region, dtype, seed, gather_below)
             assert sum(loss for loss, _, _ in found) == pytest.approx(found[0][1], rel=1e-5)
             assert all(report == found[0][2] for _, _, report in found)
@@ -155,21 +155,21 @@ def traffic_of(rank, size, region, dtype, gather_below):
     return traffic.calls
 
 
-@pytest.mark.parametrize("dtype, width, rounds", [(np.float32, 4, 3), (np.float64, 8, 6)])
-def test_traffic_is_that_of_the_table(ranks, dtype, width, rounds):
-    """One response in two pieces on each rank."""
-    size = len(ranks.pipes)
-    first, last = [24, 2 * 80], [2 * 64, 104, 552]
-    middle = {(0, 10**6): [], (1, 10**6): [width * 4096 // size], (1, 4096): []}
-    for (calibrated, gather_below), d in middle.items():
-        for calls in ranks.run(traffic_of, REGIONS[calibrated], dtype, gather_below):
-            sizes = [n for _, n in calls]
-            histograms = [n for name, n in calls if name == "all_reduce"][:-2]
-            if gather_below == 4096:
-                d = [4 * 2048] * (rounds - 1) + [4 << {4: 10, 8: 9}[width], 8]
-                assert histograms == d
-            assert sizes == first + d + last
-            assert [name for name, _ in calls].count("all_gather") == 3 + (d == [width * 4096 // size])
+HISTOGRAMS = {np.float32: [8192, 8192, 4096], np.float64: [8192] * 5 + [2048]}
+"""Bytes of each: 4 for each of 2048 bins; the last digit has fewer bits."""
+
+
+@pytest.mark.parametrize("dtype", HISTOGRAMS)
+def test_traffic_is_that_of_the_table(ranks, dtype):
+    """One response of 4096 tokens in two pieces on each rank."""
+    gather, reduce = "all_gather", "all_reduce"
+    before, after = [(gather, 24), (gather, 2 * 80)], [(gather, 2 * 64), (reduce, 104), (reduce, 552)]
+    divergences = [(gather, np.dtype(dtype).itemsize * 4096 // len(ranks.pipes))]
+    histograms = [(reduce, n) for n in (*HISTOGRAMS[dtype], 8)]
+    for region, gather_below, middle in ((REGIONS[0], 1, []), (REGIONS[1], 4097, divergences),
+                                         (REGIONS[1], 4096, histograms)):
+        for calls in ranks.run(traffic_of, region, dtype, gather_below):
+            assert calls == before + middle + after
 
 
 def quiet_of(rank, size):
@@ -197,7 +197,7 @@ def reports_of(rank, size, empty):
     for name in cppo.report._FIELDS:
         assert np.allclose(getattr(found, name), getattr(expected, name), rtol=1e-12), name
     other = cppo.policy_loss(*whole_batch(0), region=REGIONS[2], normalizer=100 + rank)[1]
-    assert np.isnan(distributed.global_report(other).loss) and np.isnan(other.normalizer) == (rank < 0)
+    assert np.isnan(distributed.global_report(other).loss) and other.normalizer == 100 + rank
     return found
 
 
@@ -306,7 +306,8 @@ def fsdp_of(rank, size, micro_batches):
 
 @pytest.mark.parametrize("micro_batches", [1, 2])
 def test_fsdp_gives_the_gradient_of_one_process(ranks, micro_batches):
-    pytest.importorskip("torch.distributed.fsdp", reason="no FSDP")
+    if not hasattr(pytest.importorskip("torch.distributed.fsdp"), "fully_shard"):
+        pytest.skip("this PyTorch has no fully_shard")
     ranks.run(fsdp_of, micro_batches)
 
 

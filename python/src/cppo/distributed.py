@@ -15,7 +15,7 @@ The arithmetic is that of `cppo.pieces`; here is what goes between ranks, as col
 | `all_gather` | 24 bytes: how many pieces, which call | always |
 | `all_gather` | 80 bytes a piece: response, place, totals | always |
 | `all_gather` | 4 bytes a token of a cut response (8 in double) | budget calibrated, response below `gather_below` |
-| `all_reduce` × 3 (6 in double) | 8192 bytes a response: a histogram of D | calibrated, the longer ones |
+| `all_reduce` × 3 (6 in double) | at most 8192 bytes a response: a histogram of D | calibrated, the longer ones |
 | `all_reduce` | 8 bytes a response: what follows the quantile | as above |
 | `all_gather` | 64 bytes a piece: its sums | always |
 | `all_reduce` × 2 | 552 and 104 bytes: the report | `policy_loss`, `global_report` |
@@ -118,7 +118,7 @@ def contiguous(length: int, ranks: int, rank: int) -> Cut:
 
 
 def zig_zag(length: int, ranks: int, rank: int) -> Cut:
-    """A response in 2 · `ranks` pieces, of which a rank has one from either end, as ring attention balances its work."""
+    """A response in 2 · `ranks` pieces, of which a rank has one from either end, as ring attention wants."""
     return [contiguous(length, 2 * ranks, k)[0] for k in (rank, 2 * ranks - 1 - rank)]
 
 
@@ -179,8 +179,8 @@ def _reduced(words: Array, link: _Link, failure: Exception | None = None) -> Arr
 
 
 def global_report(report: Report, group: Group = None) -> Report:
-    """The report of all ranks, on each of them. Counts and extremes are exact; sums of reals are rounded in the order in
-    which the backend adds. With micro-batches, add up their reports first: `cppo.total`."""
+    """The report of all ranks, on each of them. Counts and extremes are exact; sums of reals are rounded in the order
+    in which the backend adds. With micro-batches, add up their reports first: `cppo.total`."""
     return Report(_reduced(report.words, _Link(group)))
 
 
@@ -247,28 +247,31 @@ def _everyones(response_of: Sequence[int], order_of: Sequence[int], totals: Word
 def _gathered(all_pieces: _Pieces, responses: Iterable[int], own: dict[int, Divergences], kind: Any,
               link: _Link) -> dict[int, Divergences]:
     """D of these responses, from all ranks. `own`: D of this rank's pieces, by piece."""
-    chosen = [[b for b in np.flatnonzero(all_pieces.rank == rank) if all_pieces.response[b] in set(responses)]
+    wanted = set(responses)
+    chosen = [[b for b in np.flatnonzero(all_pieces.rank == rank).tolist() if all_pieces.response[b] in wanted]
               for rank in range(link.ranks)]
     lengths = all_pieces.totals[:, 0]
     mine = np.concatenate([np.empty(0, kind), *(own[b] for b in chosen[link.rank])])
-    rows = link.gather(mine, [int(lengths[list(parts)].sum()) for parts in chosen])
-    found: dict[int, list[Divergences]] = {r: [np.empty(0, kind)] for r in responses}
+    rows = link.gather(mine, [int(lengths[parts].sum()) for parts in chosen])
+    found: dict[int, list[Divergences]] = {r: [np.empty(0, kind)] for r in wanted}
     for parts, d in zip(chosen, rows):
-        for b, piece in zip(parts, np.split(d, np.cumsum(lengths[list(parts)])[:-1])):
+        for b, piece in zip(parts, np.split(d, np.cumsum(lengths[parts])[:-1])):
             found[int(all_pieces.response[b])].append(piece)
     return {r: np.concatenate(parts) for r, parts in found.items()}
 
 
 def _keys(d: Divergences) -> Array:
     """Whole numbers in the order of the numbers d."""
-    bits = (d + d.dtype.type(0)).view(f"u{d.itemsize}")
+    bits = (d + d.dtype.type(0)).view(f"u{d.itemsize}")  # + 0: never -0
     top = bits.dtype.type(1 << (8 * d.itemsize - 1))
-    return np.where(bits & top, ~bits, bits | top)
+    keys: Array = np.where(bits & top, ~bits, bits | top)
+    return keys
 
 
 def _numbers(keys: Array, kind: Any) -> Divergences:
     top = keys.dtype.type(1 << (8 * keys.itemsize - 1))
-    return np.where(keys & top, keys ^ top, ~keys).view(kind)
+    numbers: Divergences = np.where(keys & top, keys ^ top, ~keys).view(kind)
+    return numbers
 
 
 def _place(q: float, tokens: int) -> int:
@@ -276,8 +279,9 @@ def _place(q: float, tokens: int) -> int:
     return min(int(min(max(q, 0.0), 1.0) * float(tokens - 1)), tokens - 1)
 
 
-def _order_statistics(local: list[Divergences], ranks: Array, kind: Any, link: _Link) -> tuple[Divergences, Divergences]:
-    """Of each response the order statistic `ranks`, and the next one, D being spread over the ranks of the group.
+def _order_statistics(local: list[Divergences], places: Array, kind: Any,
+                      link: _Link) -> tuple[Divergences, Divergences]:
+    """Of each response the order statistic `places`, and the next one, D being spread over the ranks of the group.
 
     Exact: a radix search over the bits of D, 11 at a time, by histograms that are added up.
     """
@@ -290,7 +294,7 @@ def _order_statistics(local: list[Divergences], ranks: Array, kind: Any, link: _
         digits = [(k >> k.dtype.type(width)) & k.dtype.type((1 << bits) - 1) for k in left]
         counts = np.array([np.bincount(x.astype(np.int64), minlength=1 << bits) for x in digits], np.int32)
         upto = np.cumsum(link.reduce(counts, dist.ReduceOp.SUM), axis=1, dtype=np.int64)
-        digit = np.array([np.searchsorted(u, r - b, "right") for u, r, b in zip(upto, ranks, below)])
+        digit = np.array([np.searchsorted(u, r - b, "right") for u, r, b in zip(upto, places, below)])
         before = np.where(digit > 0, upto[np.arange(n), digit - 1], 0)
         equal = upto[np.arange(n), digit] - before
         below, found = below + before, (found << np.uint64(bits)) | digit.astype(np.uint64)
@@ -300,7 +304,7 @@ def _order_statistics(local: list[Divergences], ranks: Array, kind: Any, link: _
     least = [float(_numbers(k.min(keepdims=True), kind)[0]) if k.size else np.inf for k in above]
     following = link.reduce(np.array(least), dist.ReduceOp.MIN).astype(kind)
     value = _numbers(at, kind)
-    return value, np.where(ranks + 1 < below + equal, value, following)
+    return value, np.where(places + 1 < below + equal, value, following)
 
 
 def _searched(all_pieces: _Pieces, responses: list[int], own: dict[int, Divergences], kind: Any, q: float,
@@ -311,10 +315,10 @@ def _searched(all_pieces: _Pieces, responses: list[int], own: dict[int, Divergen
     local = [np.concatenate([np.empty(0, kind), *(own[b] for b in all_pieces.members[r] if b in own)])
              for r in responses]
     tokens = [all_pieces.tokens(r) for r in responses]
-    ranks = np.array([_place(q, n) for n in tokens])
-    values, following = _order_statistics(local, ranks, kind, link)
+    places = np.array([_place(q, n) for n in tokens])
+    values, following = _order_statistics(local, places, kind, link)
     return {r: np.repeat(np.array([a, b], kind), [k + 1, n - k - 1])
-            for r, a, b, k, n in zip(responses, values, following, ranks, tokens)}
+            for r, a, b, k, n in zip(responses, values, following, places, tokens)}
 
 
 def _divergences(all_pieces: _Pieces, own: dict[int, Divergences], region: Region, kind: Any, gather_below: int,
@@ -341,8 +345,8 @@ def _plan(make: Callable[[], PieceBatch], response_of: Sequence[int], order_of: 
         return pieces, *pieces.summarize()
 
     done, failure = _attempt(first)
-    pieces, totals, d = done or (None, None, None)
-    counts = _agreed(pieces, failure, link)
+    counts = _agreed(done[0] if done else None, failure, link)
+    pieces, totals, d = done
     everyone = _everyones(response_of, order_of, totals, counts, link)
     mine = np.flatnonzero(everyone.rank == link.rank)
     kind = np.float64 if pieces.batch.in_double else np.float32
@@ -353,7 +357,7 @@ def _plan(make: Callable[[], PieceBatch], response_of: Sequence[int], order_of: 
         return whole, pieces.sum(whole, before)
 
     done, failure = _attempt(second)
-    whole, sums = done or (None, np.full_like(totals, -1))
+    whole, sums = done or (totals, np.full_like(totals, -1))
     all_sums = np.concatenate(link.gather(sums, counts))
     if (all_sums[:, 0] < 0).any():
         raise failure or _elsewhere("plan_pieces")
@@ -364,7 +368,7 @@ def _resolved(everyone: _Pieces, mine: Array, region: Region,
               values: dict[int, Divergences]) -> tuple[Words, list[int]]:
     """Of each of this rank's pieces the totals of its response, and the tokens before it."""
     totals, before = np.zeros((len(everyone.rank), c.SUMS_WORDS), np.int64), np.zeros(len(everyone.rank), np.int64)
-    for r in sorted(set(everyone.response[mine].tolist())):
+    for r in set(everyone.response[mine].tolist()):
         parts = everyone.members[r]
         whole = everyone.totals[parts[0]]
         for b in parts[1:]:
