@@ -8,6 +8,7 @@
 #include <cppo/objective.hpp>
 #include <cppo/region.hpp>
 #include <cppo/theory/certificate.hpp>
+#include <cppo/weight/permuted.hpp>
 
 #include <limits>
 #include <string>

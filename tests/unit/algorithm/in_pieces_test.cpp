@@ -9,6 +9,7 @@
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
+#include <cppo/weight/permuted.hpp>
 
 #include <cmath>
 #include <limits>
