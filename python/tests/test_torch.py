@@ -54,6 +54,15 @@ def test_gradients_are_those_of_autograd(small):
     assert not log_p.grad[~valid].any()
 
 
+@pytest.mark.parametrize("normalizer", [None, 64.0])
+def test_the_gradient_is_an_output_too(small, normalizer):
+    batch = tensors(small)
+    loss, _, out = cppo.policy_loss(*batch, region=REGION, normalizer=normalizer, outputs=("mask", "gradient"))
+    loss.backward()
+    assert torch.equal(out.gradient, batch[0].grad) and not out.gradient.requires_grad
+    assert not out.mask[~batch[3]].any()
+
+
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_half_types_are_read_as_they_are(small, half):
     batch = tensors(small, half)

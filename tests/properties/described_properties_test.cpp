@@ -97,16 +97,16 @@ TEST_CASE("property: any text is read or refused with a column, and what is read
 
 TEST_CASE("property: a region by name has the same bits as data", "[property][described]") {
   property("seq, simd, threads", [](region_choice const& choice, code_batch const& codes) {
-    region_config const config = choice.config();
-    described_region described;
-    RC_ASSERT(visit_region(config, [&described](auto const& r) { described = described_region(r); }));
+    chosen_region config = choice.config();
+    config.seed |= 1;  // odd: run_on writes the region out where it is one of those that stand for all
+    described_region const as_data = described(config);
     auto const batch = codes.make();
     auto const want = run_on(config, batch);
     std::size_t const executor = choice.seed % 4;
-    auto const on = described_runner(described);
+    auto const on = described_runner(as_data);
     auto const got = on.run(executor, batch, {});
     std::string const wrong = unlike_runs(got, want, batch.rows());
-    RC_LOG() << on.name(executor) << ": " << std::string(to_text(described)) << "\n" << wrong << "\n";
+    RC_LOG() << on.name(executor) << ": " << std::string(to_text(as_data)) << "\n" << wrong << "\n";
     RC_ASSERT(wrong.empty());
   });
 }

@@ -284,22 +284,27 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
         if x is not None:
             names.append(name)
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
-    asked = tuple(wanted or ())
+    asked = tuple(n for n in wanted or () if n != "gradient")
+    keeps = wanted is not None and "gradient" in wanted  # the op has it anyway
     text = text_of(region.text, names, asked, o, normalizer is not None)
+    gradient = None
     if torch.compiler.is_compiling():
-        loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
+        loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
     elif torch._C._are_functorch_transforms_active():
-        loss, _, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
-    elif _is_plain(log_prob, inputs):
+        loss, gradient, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
+    elif _is_plain(log_prob, inputs) and not keeps:
         others: list[torch.Tensor] = []
         loss = _PlainLoss.apply(log_prob, inputs, region.tensor, text, others)
         words, *outputs = others
     else:
-        loss, _, words, outputs = _op(log_prob, inputs, region.tensor, text)
+        loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
     if normalizer is not None:
         loss = loss / normalizer
     report = Report(words, normalizer)
-    return (loss, report) if wanted is None else (loss, report, Outputs(**dict(zip(asked, outputs))))
+    if wanted is None:
+        return loss, report
+    kept = {"gradient": gradient if normalizer is None else gradient / normalizer} if keeps else {}
+    return loss, report, Outputs(**dict(zip(asked, outputs)), **kept)
 
 
 _regions.give_tensors(_numbers_tensor)
