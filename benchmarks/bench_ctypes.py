@@ -68,8 +68,7 @@ class RuleInfo(c.Structure):
 def load_rules(path):
     library = c.CDLL(path)
     library.bench_rule_at.argtypes, library.bench_rule_at.restype = [c.c_int32], c.POINTER(RuleInfo)
-    for name in (library.bench_region_name, library.bench_divergence_name):
-        name.argtypes, name.restype = [c.c_int32], c.c_char_p
+    library.bench_divergence_name.argtypes, library.bench_divergence_name.restype = [c.c_int32], c.c_char_p
     library.bench_run_rule.argtypes = [c.c_int32, c.POINTER(Inputs), c.POINTER(Outputs), c.POINTER(Outcome)]
     library.bench_run_rule.restype = c.c_int32
     for function, arguments in (

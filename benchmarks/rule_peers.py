@@ -170,7 +170,7 @@ def cppo_share(tokens, divergence, rule):
 
 def share(tokens, rule):
     """What each valid token keeps of its update: the mask, or the gate."""
-    if rule.region == "none":
+    if rule.region == "unrestricted":
         return tokens.valid
     if rule.region == "ppo":
         ratio = log_ratio(tokens).exp()

@@ -130,7 +130,7 @@ def same_by_construction():
     of = lambda region, **other: rule_peers.share(tokens, NamedRule(region, **other))
     yield "cppo_no_weight", torch.equal(of("cppo_no_weight"), of("cppo", w_min=1.0))
     yield "cppo_shuffled", torch.equal(of("cppo_shuffled"), of("cppo"))
-    yield "none", bool(of("none").all())
+    yield "unrestricted", bool(of("unrestricted").all())
     ratio = (tokens.log_prob - mu).double().exp()
     keeps = (tokens.advantage * (ratio - 1) <= 0) | ((ratio - 1).abs() <= 0.3)
     yield "ppo", torch.equal(of("ppo", delta=0.3), keeps)

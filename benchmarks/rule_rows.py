@@ -35,9 +35,9 @@ class Rules:
         self.index = {(rule.region.decode(), rule.divergence.decode()): i for i, rule in enumerate(self.infos)}
 
     def names(self):
-        decoded = lambda function: [name.decode() for name in bench_ctypes.until_null(function)]
-        return {"regions": decoded(self.library.bench_region_name),
-                "divergences": decoded(self.library.bench_divergence_name)}
+        divergences = bench_ctypes.until_null(self.library.bench_divergence_name)
+        return {"regions": sorted({region for region, _ in self.index}),
+                "divergences": [name.decode() for name in divergences]}
 
 
 def memory(count, size):

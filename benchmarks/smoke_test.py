@@ -18,7 +18,7 @@ FORMS = {"hard float", "soft float", "hard bfloat16", "soft bfloat16"}
 
 
 def missing_rules(rows):
-    """What has a name in the library and no row."""
+    """Regions of the library of rules, and divergences of cppo, that have no row."""
     names = next(row for row in rows if row["suite"] == "rule_names")
     measured = [row for row in rows if row["suite"] == "rules" and "kept" in row]
     regions = {row["region"] for row in measured}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the library as one header, from include/cppo/cppo.hpp.
 
-    amalgamate.py --output FILE [--root DIR] [--commit TEXT]
+    amalgamate.py --output FILE [--root DIR] [--commit TEXT] [--also HEADER]...
 
 The same sources give the same bytes. Each header comes in once, where it is first included. Standard headers that are
 included unconditionally are hoisted, sorted, to the line after version.hpp, which checks the language; those inside an
@@ -52,12 +52,13 @@ class Branches:
 
 
 class Amalgamation:
-    def __init__(self, include_dir, umbrella="cppo/cppo.hpp"):
+    def __init__(self, include_dir, also=()):
         self.include_dir = include_dir
-        self.umbrella = umbrella
+        self.roots = ["cppo/cppo.hpp", *also]
         self.texts = {}
         self.plain = set()  # headers that some chain of unconditional includes leads to
-        self.find_plain(umbrella)
+        for root in self.roots:
+            self.find_plain(root)
         self.system = set()
         self.written = set()  # plain headers already in `lines`
         self.lines = []
@@ -174,7 +175,8 @@ class Amalgamation:
         return ["", *path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
     def run(self, commit):
-        self.write_plain(self.umbrella)
+        for root in self.roots:
+            self.write_plain(root)
         version = dict(VERSION.findall("\n".join(self.source("cppo/version.hpp"))))
         title = "cppo {MAJOR}.{MINOR}.{PATCH}".format(**version) + (f" ({commit})" if commit else "")
         head = [
@@ -201,8 +203,9 @@ def main():
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent / "include")
     parser.add_argument("--commit", default="", help="named in the banner, if given")
+    parser.add_argument("--also", action="append", default=[], help="a header beside cppo.hpp, as cppo/described.hpp")
     args = parser.parse_args()
-    text = Amalgamation(args.root).run(args.commit)
+    text = Amalgamation(args.root, args.also).run(args.commit)
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(text, encoding="utf-8")
 

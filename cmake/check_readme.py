@@ -3,8 +3,9 @@
 
     check_readme.py [--root DIR] [--program NAME=PATH ...]
 
-- Every ```cpp and ```c block is found, word for word, in a source file under examples/ or tests/ (indented as it likes; lines
-  that only mark a snippet, `//! [name]`, do not count). CONTRIBUTING.md alone may show code that shows a form.
+- Every ```cpp and ```c block is found, word for word, in a source file under examples/ or tests/ (indented as it
+  likes; lines that only mark a snippet, `//! [name]`, do not count). CONTRIBUTING.md alone may show code that shows a
+  form.
 - Every call in a table that makes a region, such as `trust_region(...)` or `dppo(...)`, is found there too, spaces
   aside.
 - A ```text block after the line `<!-- printed by examples/NAME.cpp -->`, or `.c`, is what that program prints. Its

@@ -14,11 +14,16 @@ else()
 endif()
 if(reason)
   foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_cost cuda_programs
-                        cuda_relaxed cuda_interpreted.sm_80 cuda_interpreted.sm_90 cuda_interpreted.sm_100
-                        example.16_gpu)
+                        cuda_relaxed cuda_interpreted.sm_90 example.16_gpu)
     cppo_add_skipped_test(${name} "${reason}")
   endforeach()
   return()
+endif()
+
+# What is compiled and interpreted: one architecture, or all of them in a long run.
+set(architectures 90)
+if(CPPO_LONG_TESTS)
+  set(architectures 80 90 100)
 endif()
 
 set(device_flags -std=c++20 -arch=sm_90 -Werror all-warnings -Xcompiler "-Wall,-Wextra,-Werror"
@@ -70,14 +75,14 @@ function(cppo_add_cuda_programs fixture out)  # the rest: architectures and opti
   set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} PROCESSORS 2 COST 1000)
 endfunction()
 cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench)
-cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" 80 90 100 --ptx --only equality)
+cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" ${architectures} --ptx --only equality)
 add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
 set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
 add_test(NAME cuda_programs.equality COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/equality")
 set_tests_properties(cuda_programs.equality PROPERTIES FIXTURES_REQUIRED cuda_interpreted SKIP_RETURN_CODE 77)
 
 # The same program in the interpreter: PTX of each architecture, schedules at random, all detectors.
-foreach(architecture IN ITEMS 80 90 100)
+foreach(architecture IN LISTS architectures)
   set(name cuda_interpreted.sm_${architecture})
   add_test(NAME ${name}
     COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=${architecture} PTX_RACES=1 PTX_SEED=${architecture}
@@ -91,12 +96,12 @@ add_test(NAME cuda_cost
           "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
 set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 
-# The example with a region of one's own, for three architectures; it runs without a device too.
+# The example with a region of one's own; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)
+  list(TRANSFORM architectures REPLACE "(.+)" "-gencode=arch=compute_\\1,code=sm_\\1" OUTPUT_VARIABLE for_each)
   add_test(NAME cuda_example
     COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra
-            "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1 -gencode arch=compute_80,code=sm_80
-            -gencode arch=compute_90,code=sm_90 -gencode arch=compute_100,code=sm_100
+            "-I${cppo_include_dir}" -DCPPO_USE_XSIMD=1 ${for_each}
             "${PROJECT_SOURCE_DIR}/examples/16_gpu.cu" -o "${generated}/cuda/16_gpu")
   set_tests_properties(cuda_example PROPERTIES FIXTURES_SETUP cuda_example)
   add_test(NAME example.16_gpu COMMAND "${generated}/cuda/16_gpu")

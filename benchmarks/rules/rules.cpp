@@ -1,5 +1,7 @@
 #include "rule.hpp"
 
+#include <cppo/described/divergence.hpp>
+
 #include <iterator>
 
 namespace {
@@ -45,11 +47,6 @@ rules::rows const& all() {
   return rows;
 }
 
-template <class Names>
-char const* name_at(Names const& names, std::int32_t i) {
-  return i >= 0 && i < static_cast<std::int32_t>(std::size(names)) ? names[i].data() : nullptr;
-}
-
 }  // namespace
 
 bench_rule_info const* bench_rule_at(std::int32_t rule) {
@@ -63,5 +60,7 @@ std::int32_t bench_run_rule(std::int32_t rule, bench_inputs const* in, bench_out
   return r.run(r.info, batch, in->normalizer, *o, *outcome);
 }
 
-char const* bench_region_name(std::int32_t i) { return name_at(cppo::region_names(), i); }
-char const* bench_divergence_name(std::int32_t i) { return name_at(cppo::divergence_names(), i); }
+char const* bench_divergence_name(std::int32_t i) {
+  auto const& names = cppo::divergence_names();
+  return i >= 0 && i < static_cast<std::int32_t>(std::size(names)) ? names[i].data() : nullptr;
+}

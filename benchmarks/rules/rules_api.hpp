@@ -25,7 +25,7 @@ struct bench_inputs {
 enum bench_reads : std::int32_t { bench_reads_nothing, bench_reads_divergence, bench_reads_lists };
 
 struct bench_rule_info {
-  char const* region;      // as in cppo::region_names()
+  char const* region;      // a name of this benchmark's
   char const* divergence;  // as in cppo::divergence_names()
   std::int32_t reads;      // bench_reads: what its divergence reads beside the log-probs
   double delta, delta_b, w_min;
@@ -36,8 +36,7 @@ bench_rule_info const* bench_rule_at(std::int32_t rule);
 // Gradient, mask and report of a batch, by `simd` on one thread. Returns 0 or the status code of the call.
 std::int32_t bench_run_rule(std::int32_t rule, bench_inputs const* inputs, bench_outputs const* outputs,
                             bench_outcome* outcome);
-// The names that a configuration may use: cppo::region_names() and cppo::divergence_names(); null behind the last.
-char const* bench_region_name(std::int32_t i);
+// The names of cppo::divergence_names(); null behind the last.
 char const* bench_divergence_name(std::int32_t i);
 // The weights of "cppo_shuffled" in a response of n tokens.
 void bench_shuffled_weights(std::int64_t n, double w_min, float* weights);

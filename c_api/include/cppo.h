@@ -12,7 +12,8 @@
  *  that a library does not know must be 0.
  *
  *  Calls run on the best instruction set that the machine has, with the same bits on all. The environment variable
- *  CPPO_ISA, read at the first call, names the highest that is taken: x86-64, x86-64-v3 or x86-64-v4.
+ *  CPPO_ISA, read at the first call, names the highest that is taken: x86-64, x86-64-v3 or x86-64-v4. A thread keeps
+ *  the memory that its calls worked in, a few numbers for each slot of the longest response, until it ends.
  */
 #ifndef CPPO_H
 #define CPPO_H

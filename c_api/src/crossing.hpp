@@ -6,12 +6,14 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
 namespace c_api {
 
 struct crossing {
+  std::uint64_t tag;  // `layout_tag()` of the library
   int threads;
   void const* batch;
   void const* region;
@@ -22,7 +24,7 @@ struct crossing {
 };
 
 /// How a call on a build ended, beside its status.
-enum class ending : int { done, no_memory, failed };
+enum class ending : int { done, no_memory, failed, other_version };
 
 template <class T>
 T from_bytes(void const* bytes) noexcept {

@@ -1,5 +1,6 @@
 // The call in float on registers, compiled once for each instruction set.
 #include "crossing.hpp"
+#include "layout_tag.hpp"
 
 #include <cppo/cppo.hpp>
 
@@ -22,6 +23,7 @@ cppo::status run(c_api::crossing const& c, cppo::report* report) {
 }  // namespace
 
 CPPO_C_BUILD int CPPO_C_CALL(CPPO_C_ISA)(c_api::crossing const& c) noexcept {
+  if (c.tag != c_api::layout_tag()) return static_cast<int>(c_api::ending::other_version);
   try {
     cppo::report report;
     cppo::status const ended = run(c, c.report != nullptr ? &report : nullptr);

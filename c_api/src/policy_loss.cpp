@@ -1,6 +1,7 @@
 // The call: in float on the build for this machine, in double and by the plain definition here.
 #include "batch.hpp"
 #include "builds.hpp"
+#include "layout_tag.hpp"
 #include "options.hpp"
 #include "region.hpp"
 #include "report.hpp"
@@ -41,13 +42,19 @@ bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs 
 bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
   c_api::build const* const by = c_api::chosen_build();
   if (by == nullptr) {
-    return c_api::refuse(s, cppo_bad_argument, cppo::argument::none,
-                  word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
+    return c_api::refuse(
+        s, cppo_bad_argument, cppo::argument::none,
+        word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
   }
   auto const batch = c.batch.as<float>();
-  auto const how = static_cast<c_api::ending>(
-      by->call({c.lent_options.threads, &batch, &c.region, &c.outputs, &c.options, report, &ended}));
+  c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, &c.region, &c.outputs, &c.options,
+                            report, &ended};
+  auto const how = static_cast<c_api::ending>(by->call(all));
   if (how == c_api::ending::no_memory) return c_api::out_of_memory(s);
+  if (how == c_api::ending::other_version) {
+    return c_api::refuse(s, cppo_bad_argument, cppo::argument::none, word("the file for "), word(by->instruction_set),
+                         word(" is of another version than libcppo_c: install both together"));
+  }
   return how == c_api::ending::done || c_api::failed(s);
 }
 

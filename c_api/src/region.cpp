@@ -1,8 +1,8 @@
 // Regions: from text, as text, what they read, and the names that a text may hold.
 #include "region.hpp"
 
-#include <cppo/divergence/named.hpp>
-#include <cppo/region/described/table.hpp>
+#include <cppo/described/divergence.hpp>
+#include <cppo/described/table.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -99,7 +99,7 @@ std::uint64_t cppo_region_reads(cppo_region const* region) {
   cppo::described_region r;
   std::uint64_t bits = 0;
   if (c_api::take_region(region, r, s)) {
-    cppo::detail::each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
+    each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
   }
   return bits;
 }

@@ -4,7 +4,7 @@
 #include "answer.hpp"
 #include "crossing.hpp"
 
-#include <cppo/region/described.hpp>
+#include <cppo/described.hpp>
 
 namespace c_api {
 

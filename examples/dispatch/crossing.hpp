@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 #include <array>
 #include <bit>
@@ -16,7 +17,7 @@ namespace dispatch {
 struct crossing {
   bool simd;
   void const* batch;
-  void const* config;
+  void const* region;
   void const* outputs;
   void const* options;
   void* report;  // null: not asked for

@@ -49,10 +49,11 @@ build const& best_build() {
   return *std::find_if(all.rbegin(), all.rend(), [](build const& b) { return b.runs_here; });
 }
 
-cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, cppo::region_config const& config,
-                         cppo::loss_outputs const& outputs, cppo::loss_options const& options, build const& by) {
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
+                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
+                         cppo::loss_options const& options, build const& by) {
   cppo::status ended;
-  by.call({on == executor::simd, &batch, &config, &outputs, &options, outputs.report, &ended});
+  by.call({on == executor::simd, &batch, &region, &outputs, &options, outputs.report, &ended});
   return ended;
 }
 

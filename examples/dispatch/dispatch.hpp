@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 #include <span>
 #include <string_view>
@@ -30,10 +31,10 @@ build const& best_build();
 
 enum class executor { seq, simd };
 
-/// `cppo::policy_loss` under the trust region that `config` names. Returns bad_parameter, for the region, if it names
-/// none. `by`: the build to use, which must run on this machine.
-cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, cppo::region_config const& config,
-                         cppo::loss_outputs const& outputs, cppo::loss_options const& options = {},
-                         build const& by = best_build());
+/// `cppo::policy_loss` under a trust region whose parts are data: one type for all, so that each build compiles one
+/// call. `by`: the build to use, which must run on this machine.
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
+                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
+                         cppo::loss_options const& options = {}, build const& by = best_build());
 
 }  // namespace dispatch

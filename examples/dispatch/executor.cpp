@@ -8,15 +8,11 @@ using dispatch::from_bytes;
 cppo::status run(dispatch::crossing const& c, cppo::report* report) {
   auto const batch = from_bytes<cppo::rollout_batch_view<float>>(c.batch);
   auto const options = from_bytes<cppo::loss_options>(c.options);
+  auto const region = from_bytes<cppo::described_region>(c.region);
   auto outputs = from_bytes<cppo::loss_outputs>(c.outputs);
   outputs.report = report;
-  cppo::status ended{.code = cppo::status_code::bad_parameter, .where = cppo::argument::region,
-                     .name = "region_config", .range = "of region_names() and divergence_names(): correct the name"};
-  cppo::visit_region(from_bytes<cppo::region_config>(c.config), [&](auto const& region) {
-    ended = c.simd ? cppo::policy_loss(cppo::simd, batch, region, outputs, options)
-                   : cppo::policy_loss(cppo::seq, batch, region, outputs, options);
-  });
-  return ended;
+  return c.simd ? cppo::policy_loss(cppo::simd, batch, region, outputs, options)
+                : cppo::policy_loss(cppo::seq, batch, region, outputs, options);
 }
 
 }  // namespace

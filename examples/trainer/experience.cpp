@@ -11,8 +11,8 @@ constexpr Index listed = 20;
 
 }  // namespace
 
-evidence evidence_of(std::string_view divergence) {
-  switch (cppo::named_divergence::find(divergence).reads()) {
+evidence evidence_of(cppo::named_divergence divergence) {
+  switch (divergence.reads()) {
     case cppo::argument::token_id:
     case cppo::argument::top_k: return evidence::top_k;
     case cppo::argument::divergence: return evidence::exact_tv;

@@ -4,9 +4,9 @@
 #include "network.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace trainer {
@@ -28,9 +28,8 @@ enum class evidence {
   exact_kl,   ///< KL(mu || pi) over the whole vocabulary, lent as precomputed
   given,      ///< D_t lent as precomputed by somebody else; a learner has none
 };
-/// What a divergence of that name in `cppo::divergence_names()` is computed from; for precomputed, the exact total
-/// variation.
-evidence evidence_of(std::string_view divergence);
+/// What a divergence is computed from; for precomputed, the exact total variation.
+evidence evidence_of(cppo::named_divergence divergence);
 
 /// The buffers of one minibatch, packed, as a trainer has them.
 class lent_minibatch {

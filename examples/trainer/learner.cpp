@@ -51,9 +51,8 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), base_(start), weights_(start), network_(start.shape()),
       optimiser_(start.shape(), options.adam) {
-  if (!cppo::visit_region(options.region, [](auto const&) {})) {
-    throw std::invalid_argument("no trust region has the names \"" + std::string(options.region.region) + "\" and \"" +
-                                std::string(options.region.divergence) + "\"");
+  if (cppo::parameter_check const p = options.region.check(); !p) {
+    throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
   if (options.source == evidence::given) throw std::invalid_argument("a learner has no divergences from elsewhere");
   if (options.group == 0 || options.group % rows_in_step != 0 || options.responses % options.group != 0 ||

@@ -13,7 +13,7 @@ namespace trainer {
 
 /// The options of a run.
 struct learning_options {
-  cppo::region_config region;            ///< the trust region, by name
+  cppo::described_region region;         ///< the trust region
   evidence source = evidence::log_probs; ///< what its divergence reads
   adam_options adam = {};
   std::uint64_t seed = 1;
@@ -49,7 +49,7 @@ struct step_record {
 /// A run. It depends on its options and start alone, not on threads or time.
 class learner {
  public:
-  /// Throws std::invalid_argument if the trust region's names are unknown or sizes do not divide.
+  /// Throws std::invalid_argument if a parameter of the trust region is out of range or sizes do not divide.
   learner(parameters<float> const& start, task const& t, learning_options const& options);
 
   /// Samples, rewards and learns once. Returns false, and records nothing, if `stop` was set on the way.

@@ -2,7 +2,7 @@
 /// Everything that needs the standard library alone. Also includes `simd` where CPPO_USE_XSIMD is 1, and `on(stream)`
 /// where CPPO_USE_CUDA is 1, in files that nvcc compiles.
 ///
-/// Not included: interop/ (Eigen, DLPack-shaped tensors) and testing/.
+/// Not included: described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
 #include <cppo/version.hpp>  // first: without C++20, one error

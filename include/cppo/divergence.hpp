@@ -4,7 +4,6 @@
 
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/cell.hpp>
-#include <cppo/divergence/named.hpp>
 #include <cppo/divergence/none.hpp>
 #include <cppo/divergence/precomputed.hpp>
 #include <cppo/divergence/reported.hpp>

@@ -1,11 +1,9 @@
 /// @file
-/// Every region, the presets and the choice by name.
+/// Every region, and the presets.
 #pragma once
 
 #include <cppo/region/cppo.hpp>
-#include <cppo/region/described.hpp>
 #include <cppo/region/dppo.hpp>
-#include <cppo/region/named.hpp>
 #include <cppo/region/ppo.hpp>
 #include <cppo/region/presets.hpp>
 #include <cppo/region/reporting.hpp>

@@ -1,5 +1,6 @@
 // Built with -fno-exceptions -fno-rtti: a call on each executor, a rejected one, and a configured one.
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 #include <cstdio>
 #include <limits>
@@ -16,11 +17,10 @@ int main() {
   for (int i = 0; i < 3; ++i) {
     if (one[i] != other[i]) return 3;
   }
-  status s;
-  if (!visit_region({.region = "ppo"}, [&](auto const& region) { s = compute_mask(seq, batch, region, one); }) || !s)
-    return 4;
+  parsed_region const read = parse_region("ppo(epsilon = 0.2)");
+  if (!read || !compute_mask(seq, batch, read.region, one) || parse_region("cpo")) return 4;
   pi[1] = std::numeric_limits<float>::quiet_NaN();
-  s = policy_loss(seq, batch, presets::dense_base(), {.gradient = one});
+  status const s = policy_loss(seq, batch, presets::dense_base(), {.gradient = one});
   if (s.code != status_code::log_prob_invalid || s.token != 1) return 5;
   std::puts(s.message());
   return 0;

@@ -6,6 +6,11 @@
 
 #include <cppo/testing/generators.hpp>
 
+#include "crossing.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
 #include <cstdlib>
 
 namespace {
@@ -75,6 +80,17 @@ TEST_CASE("calls run on the build that CPPO_ISA names") {
   CHECK(std::string(cppo_version()) == std::to_string(CPPO_VERSION_MAJOR) + "." + std::to_string(CPPO_VERSION_MINOR) +
                                            "." + std::to_string(CPPO_VERSION_PATCH));
   if (asked != nullptr) CHECK(std::string(cppo_instruction_set()) == asked);
+}
+
+TEST_CASE("a build refuses a library of another version") {
+  std::string name = "cppo_c_call_" + std::string(cppo_instruction_set());
+  std::replace(name.begin(), name.end(), '-', '_');
+  using call = int(c_api::crossing const&);
+  auto* const build = reinterpret_cast<call*>(dlsym(RTLD_DEFAULT, name.c_str()));
+  REQUIRE(build != nullptr);
+  c_api::crossing other{};
+  other.tag = 0x020100;
+  CHECK(build(other) == static_cast<int>(c_api::ending::other_version));
 }
 
 TEST_CASE("a call in float has the bits of seq") { check_elements<float>(60); }

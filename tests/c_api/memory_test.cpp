@@ -77,6 +77,7 @@ void* operator new(std::size_t n) {
   if (void* const p = std::malloc(n != 0 ? n : 1)) return p;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t n, std::nothrow_t const&) noexcept { return std::malloc(n != 0 ? n : 1); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 

@@ -56,8 +56,8 @@ struct right_call {
     batch.cu_seqlens = {cuts, cppo_i32, 1, {3, 0}, {1, 0}};
     for (auto* v : {&inputs, &tensors}) {
       for (cppo_lent& l : *v) {
-        bool const list = l.id >= cppo_top_k_ids && l.id < cppo_out_loss;
-        if (!list) l.tensor.rank = 1, l.tensor.shape[0] = 6, l.tensor.stride[0] = 1;
+        bool const of_list = l.id >= cppo_top_k_ids && l.id < cppo_out_loss;
+        if (!of_list) l.tensor.rank = 1, l.tensor.shape[0] = 6, l.tensor.stride[0] = 1;
       }
     }
   }

@@ -4,6 +4,8 @@
 
 #include "calls.hpp"
 
+#include <cppo/described/divergence.hpp>
+
 #include <algorithm>
 
 namespace conformance {

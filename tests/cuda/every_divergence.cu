@@ -1,6 +1,8 @@
 // Every divergence, picked by name.
 #include "equality.hpp"
 
+#include <cppo/described/divergence.hpp>
+
 // What kernels are made for: a mask of bytes.
 static void usual(cppo_test::generated_batch<float>& batch) {
   batch.mask_type = cppo::element_type::u8;

@@ -4,6 +4,7 @@
 // each batch as pieces: their carries and totals, and what a call gives with them.
 #include "corpus.hpp"
 
+#include "../support/chosen_region.hpp"
 #include "../support/report_fields.hpp"
 
 #include <cppo/cppo.hpp>
@@ -216,11 +217,11 @@ void with_region(std::size_t k, std::string_view divergence, double delta, doubl
   if (k == 3) f(cppo::calibrated_cppo({.delta = delta, .delta_b = delta_b}, d));
 }
 #else
-std::size_t const regions = std::size(cppo::region_names());
+std::size_t const regions = std::size(cppo_test::region_names);
 template <class F>
 void with_region(std::size_t k, std::string_view divergence, double delta, double delta_b, F const& f) {
-  cppo::visit_region(
-      {.region = cppo::region_names()[k], .divergence = divergence, .delta = delta, .delta_b = delta_b, .seed = 7}, f);
+  cppo_test::with_region({.region = cppo_test::region_names[k], .divergence = divergence, .delta = delta,
+                          .delta_b = delta_b, .seed = 7}, f);
 }
 #endif
 

@@ -1,5 +1,6 @@
 // One call, compiled for several instruction sets: the same answer from each, and from the library as compiled here.
 #include "support/catch_compat.hpp"
+#include "support/chosen_region.hpp"
 #include "support/same_run.hpp"
 
 #include <cppo/testing/generators.hpp>
@@ -8,20 +9,18 @@
 
 namespace {
 
-using cppo::region_config;
 using cppo_test::index_t;
 
-// An executor for `capture`: its region is `config`, whichever region it is handed.
+// An executor for `capture`.
 struct dispatched {
   dispatch::executor on;
   dispatch::build const& by;
-  region_config const& config;
 };
 
-template <class Region>
-cppo::status policy_loss(dispatched const& d, cppo::rollout_batch_view<float> const& batch, Region const&,
-                         cppo::loss_outputs const& outputs, cppo::loss_options const& options) {
-  return dispatch::policy_loss(d.on, batch, d.config, outputs, options, d.by);
+cppo::status policy_loss(dispatched const& d, cppo::rollout_batch_view<float> const& batch,
+                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
+                         cppo::loss_options const& options) {
+  return dispatch::policy_loss(d.on, batch, region, outputs, options, d.by);
 }
 
 template <class F>
@@ -35,44 +34,43 @@ void each_way(F const& f) {
   }
 }
 
-// Differences between each way and `seq` as compiled here, for a named region on a batch.
-void check(region_config const& config, cppo::testing::generated_batch<float> const& batch,
+// Differences between each way and `seq` as compiled here, for a region on a batch.
+void check(cppo_test::chosen_region const& chosen, cppo::testing::generated_batch<float> const& batch,
            cppo::loss_options const& options) {
-  INFO(config.region << " on " << config.divergence << ", seed " << batch.seed);
-  REQUIRE(cppo::visit_region(config, [&](auto const& region) {
-    using cppo::testing::asks_for;
-    for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
-      auto const want = capture(cppo::seq, batch, region, options, asked);
-      each_way([&](dispatch::executor on, dispatch::build const& by) {
-        auto const got = capture(dispatched{on, by, config}, batch, region, options, asked);
-        REQUIRE(cppo_test::unlike_runs(got, want, batch.rows()) == "");
-      });
-    }
-  }));
+  INFO(chosen.region << " on " << chosen.divergence << ", seed " << batch.seed);
+  cppo::described_region const region = described(chosen);
+  using cppo::testing::asks_for;
+  for (asks_for const asked : {asks_for::trace, asks_for::no_trace}) {
+    auto const want = capture(cppo::seq, batch, region, options, asked);
+    each_way([&](dispatch::executor on, dispatch::build const& by) {
+      auto const got = capture(dispatched{on, by}, batch, region, options, asked);
+      REQUIRE(cppo_test::unlike_runs(got, want, batch.rows()) == "");
+    });
+  }
 }
 
 }  // namespace
 
 TEST_CASE("every build gives the outputs, the report and the status of seq") {
   for (std::string_view const divergence : cppo::divergence_names()) {
-    for (std::string_view const region : cppo::region_names()) {
+    for (std::string_view const region : cppo_test::region_names) {
       for (std::uint64_t seed = 1; seed <= 6; ++seed) {
         auto batch = cppo::testing::generate<float>(seed, {.max_length = 300, .top_k = 4, .divergence = true});
-        region_config const config{
+        cppo_test::chosen_region const chosen{
             .region = region, .divergence = divergence, .delta = 0.1, .delta_b = 0.02, .seed = seed};
-        check(config, batch, {.aggregate = cppo::seq_mean_token_mean});
+        check(chosen, batch, {.aggregate = cppo::seq_mean_token_mean});
         if (batch.slots() == 0) continue;
         batch.log_prob[static_cast<std::size_t>(batch.slots() - 1)] = 5.0F;  // bad input, unless that is no token
-        check(config, batch, {.aggregate = cppo::token_mean, .bad_input = cppo::on_bad_input::exclude});
-        check(config, batch, {.aggregate = cppo::token_mean});
+        check(chosen, batch, {.aggregate = cppo::token_mean, .bad_input = cppo::on_bad_input::exclude});
+        check(chosen, batch, {.aggregate = cppo::token_mean});
       }
     }
   }
 }
 
-TEST_CASE("every build refuses a name that nobody knows, and leaves the report alone") {
+TEST_CASE("every build refuses a divergence that nobody knows, and leaves the report alone") {
   auto const batch = cppo::testing::generate<float>(3);
-  region_config const unknown{.region = "cpo"};
+  cppo::described_region const unknown = cppo_test::described({.divergence = "no such"});
   each_way([&](dispatch::executor on, dispatch::build const& by) {
     cppo::report report;
     report.kept = 11;

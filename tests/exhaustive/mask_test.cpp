@@ -5,6 +5,7 @@
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/execution/simd.hpp>
+#include <cppo/divergence/precomputed.hpp>
 #include <cppo/region.hpp>
 #include <cppo/testing/generated_batch.hpp>
 

@@ -15,6 +15,7 @@
 namespace {
 
 using namespace cppo;
+using cppo_test::chosen_region;
 using fuzz::drawn_batch;
 using run = testing::captured_run<float>;
 
@@ -62,7 +63,7 @@ void compare_pieces(drawn_batch const& b, Region const& region, loss_options o, 
   }
 }
 
-std::optional<testing::reference_options> reference_of(region_config const& c, loss_options const& o) {
+std::optional<testing::reference_options> reference_of(chosen_region const& c, loss_options const& o) {
   testing::reference_options r;
   int const divergence = named_divergence::find(c.divergence).index();
   if (divergence >= testing::reference_divergences) return std::nullopt;
@@ -70,7 +71,7 @@ std::optional<testing::reference_options> reference_of(region_config const& c, l
   bool const trm = c.region == "trm_max" || c.region == "trm_mean";
   bool const is_cppo = c.region.starts_with("cppo");
   if (c.region == "cppo_shuffled") return std::nullopt;
-  r.toward = !trm && c.region != "none";
+  r.toward = !trm && c.region != "unrestricted";
   if (c.region == "ppo") r.ratio = testing::reference_bounds{1.0 - *c.epsilon_low, 1.0 + *c.epsilon_high};
   if (is_cppo || c.region == "dppo") r.threshold = testing::reference_bounds{*c.delta, *c.delta};
   if (is_cppo) r.w_min = c.region == "cppo_no_weight" ? 1.0 : c.w_min;
@@ -112,7 +113,7 @@ std::vector<double> uncertainty_of(drawn_batch const& b, testing::reference_dive
   return out;
 }
 
-void compare_oracle(drawn_batch const& b, region_config const& c, loss_options const& o, run const& got) {
+void compare_oracle(drawn_batch const& b, chosen_region const& c, loss_options const& o, run const& got) {
   auto const options = reference_of(c, o);
   if (!options || !got.outcome.ok()) return;
   testing::reference_result const want = testing::reference(b.view(), *options);
@@ -144,28 +145,31 @@ void compare_oracle(drawn_batch const& b, region_config const& c, loss_options c
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   fuzz::byte_source bytes(data, size);
-  region_config const config = fuzz::drawn_region(bytes);
+  chosen_region const config = fuzz::drawn_region(bytes);
   loss_options const options = fuzz::drawn_options(bytes);
   drawn_batch const batch(bytes);
-  visit_region(config, [&](auto const& region) {
-    run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
-    demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(),
-                true);
-    demand_same("kernel bodies",
-                testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
-                batch.slots(), true);
-    demand_same("simd on threads",
-                testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
-                batch.slots(), true);
-    run const plain =
-        testing::capture_view(simd, batch.view(), batch.slots(), region, options, testing::asks_for::no_trace);
-    fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");
-    auto const d = testing::compare(plain, whole, all_slots(batch.slots()));
-    fuzz::demand(!d.found, "simd without trace", "another value of", d.output);
-    if (whole.outcome.nothing_written()) return;
-    fuzz::accepted += whole.outcome.ok() ? 1 : 0;
-    if (options.positions != position_convention::padded_column) compare_pieces(batch, region, options, whole, bytes);
-    if (batch.valid) compare_oracle(batch, config, options, whole);
+  described_region const region = described(config);
+  run const whole = testing::capture_view(seq, batch.view(), batch.slots(), region, options);
+  demand_same("simd", testing::capture_view(simd, batch.view(), batch.slots(), region, options), whole, batch.slots(),
+              true);
+  demand_same("kernel bodies",
+              testing::capture_view(testing::kernel_bodies<8>{}, batch.view(), batch.slots(), region, options), whole,
+              batch.slots(), true);
+  demand_same("simd on threads",
+              testing::capture_view(simd.with_threads(2, 1), batch.view(), batch.slots(), region, options), whole,
+              batch.slots(), true);
+  with_region(config, [&](auto const& written) {
+    demand_same("simd, the region written out",
+                testing::capture_view(simd, batch.view(), batch.slots(), written, options), whole, batch.slots(), true);
   });
+  run const plain =
+      testing::capture_view(simd, batch.view(), batch.slots(), region, options, testing::asks_for::no_trace);
+  fuzz::demand(plain.outcome.code == whole.outcome.code, "simd without trace", "another status", "");
+  auto const d = testing::compare(plain, whole, all_slots(batch.slots()));
+  fuzz::demand(!d.found, "simd without trace", "another value of", d.output);
+  if (whole.outcome.nothing_written()) return 0;
+  fuzz::accepted += whole.outcome.ok() ? 1 : 0;
+  if (options.positions != position_convention::padded_column) compare_pieces(batch, region, options, whole, bytes);
+  if (batch.valid) compare_oracle(batch, config, options, whole);
   return 0;
 }

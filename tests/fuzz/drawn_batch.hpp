@@ -2,6 +2,7 @@
 #pragma once
 
 #include "byte_source.hpp"
+#include "../support/chosen_region.hpp"
 
 #include <cppo/cppo.hpp>
 
@@ -74,15 +75,15 @@ inline drawn_batch::drawn_batch(byte_source& bytes) {
   valid = !wild;
 }
 
-/// A trust region by name, its parameters valid, extreme or out of range.
-inline cppo::region_config drawn_region(byte_source& bytes) {
+/// A trust region, its parameters valid, extreme or out of range.
+inline cppo_test::chosen_region drawn_region(byte_source& bytes) {
   constexpr double parameters[] = {0.15, 0.015, 0.02, 0.05, 0.3, 0.8, 1.0, 1e-9, 1e-3, 2.0, 999.0, 1000.0};
   constexpr double odd[] = {0.0, -1.0, 1001.0, 1e300, std::numeric_limits<double>::quiet_NaN(),
                             std::numeric_limits<double>::infinity()};
   auto const parameter = [&] { return bytes.below(32) == 0 ? bytes.one_of(odd) : bytes.one_of(parameters); };
-  cppo::region_config c;
-  c.region =
-      cppo::region_names()[static_cast<std::size_t>(bytes.below(static_cast<int>(std::size(cppo::region_names()))))];
+  cppo_test::chosen_region c;
+  constexpr auto& names = cppo_test::region_names;
+  c.region = names[static_cast<std::size_t>(bytes.below(static_cast<int>(std::size(names))))];
   c.divergence = cppo::divergence_names()[static_cast<std::size_t>(
       bytes.below(static_cast<int>(std::size(cppo::divergence_names()))))];
   c.delta = parameter();

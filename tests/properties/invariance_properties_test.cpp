@@ -185,7 +185,7 @@ TEST_CASE("property: advantages scaled by powers of two leave the decisions and 
 
 TEST_CASE("property: advantages turned round turn the gradient of what is kept both times", "[property]") {
   property("A to -A", [](region_choice const& choice, code_batch const& codes) {
-    bool const one_sided = choice.config().region != "none" && !choice.config().region.starts_with("trm");
+    bool const one_sided = choice.config().region != "unrestricted" && !choice.config().region.starts_with("trm");
     batch_t batch = codes.make();
     float_run const before = run_on(choice.config(), batch);
     for (float& a : batch.advantage) a = -a;
@@ -223,7 +223,7 @@ TEST_CASE("property: a decision does not depend on the advantages of other token
 
 TEST_CASE("property: Binary-TV is symmetric, policies exchanged and A turned round leave the mask", "[property]") {
   property("pi and mu exchanged", [](region_choice const& choice, code_batch const& codes) {
-    cppo::region_config config = choice.config();
+    chosen_region config = choice.config();
     config.divergence = "binary_tv";
     config.region = config.region == "ppo" ? "dppo" : config.region;  // an interval on rho is not symmetric
     batch_t batch = codes.make();
@@ -340,7 +340,7 @@ void check_excluded(runner const& run, faulty_batch const& f, cppo::loss_options
 void check_propagated(region_choice const& choice, faulty_batch const& f, cppo::loss_options o, cppo::status s) {
   s.code = cppo::status_code::bad_input_propagated;
   o.bad_input = cppo::on_bad_input::propagate;
-  cppo::region_config config = choice.config();
+  chosen_region config = choice.config();
   runner const run = runner_of(config);
   batch_t const stand_in = with_most_diverged(f, run.run(0, f.unspoiled, o));
   config.divergence = "precomputed";

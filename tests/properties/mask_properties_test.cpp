@@ -35,14 +35,14 @@ void each_token(batch_t const& batch, F const& f) {
   }
 }
 bool is_plus_zero(float x) { return std::bit_cast<std::uint32_t>(x) == 0; }
-bool is_trm(cppo::region_config const& c) { return c.region.starts_with("trm"); }
-bool has_budget(cppo::region_config const& c) { return c.region.starts_with("cppo") && c.region != "cppo_no_budget"; }
+bool is_trm(chosen_region const& c) { return c.region.starts_with("trm"); }
+bool has_budget(chosen_region const& c) { return c.region.starts_with("cppo") && c.region != "cppo_no_budget"; }
 
 // A choice with a region of CPPO's kind.
-cppo::region_config cppo_kind(region_choice const& choice) {
+chosen_region cppo_kind(region_choice const& choice) {
   constexpr std::string_view kinds[] = {"cppo", "cppo_calibrated", "cppo_no_weight", "cppo_shuffled", "cppo_soft",
                                         "cppo_calibrated_soft"};
-  cppo::region_config c = choice.config();
+  chosen_region c = choice.config();
   c.region = kinds[choice.region % std::size(kinds)];
   return c;
 }
@@ -52,8 +52,8 @@ cppo::region_config cppo_kind(region_choice const& choice) {
 TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "[property]") {
   property("every region", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config const less = choice.config();
-    cppo::region_config more = less;
+    chosen_region const less = choice.config();
+    chosen_region more = less;
     *more.delta += any_share();
     *more.epsilon_high += any_share();
     more.epsilon_low = std::min(0.999, *more.epsilon_low + any_share());
@@ -64,16 +64,16 @@ TEST_CASE("F27_threshold_monotone, property: a larger delta keeps a superset", "
 TEST_CASE("F27_threshold_monotone, property: a smaller budget never adds a kept token", "[property]") {
   property("fixed, and the floor of calibrated", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config const more = cppo_kind(choice);
-    cppo::region_config less = more;
+    chosen_region const more = cppo_kind(choice);
+    chosen_region less = more;
     *less.delta_b *= any_share();
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
   property("a lower ceiling", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config less = choice.config();
+    chosen_region less = choice.config();
     less.region = "cppo_calibrated";
-    cppo::region_config more = less;
+    chosen_region more = less;
     more.calibrate.ceiling_factor += 3.0 * any_share();
     RC_ASSERT(is_subset(run_on(less, batch), run_on(more, batch)));
   });
@@ -82,7 +82,7 @@ TEST_CASE("F27_threshold_monotone, property: a smaller budget never adds a kept 
 TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance grows as w falls", "[property]") {
   property("w from 1 to w_min, D against delta / w", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.region = "cppo_no_budget";
     float_run const run = run_on(c, batch);
     for (auto const& row : batch.token_rows()) {
@@ -103,9 +103,9 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
   });
   property("a smaller w_min keeps a superset", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config more = choice.config();
+    chosen_region more = choice.config();
     more.region = "cppo_no_budget";
-    cppo::region_config less = more;
+    chosen_region less = more;
     less.w_min = std::max(0.001, less.w_min * any_share());
     RC_ASSERT(is_subset(run_on(more, batch), run_on(less, batch)));
   });
@@ -114,7 +114,7 @@ TEST_CASE("F27_threshold_monotone, property: without a budget, the allowance gro
 TEST_CASE("property: with the largest delta no divergence masks a token", "[property]") {
   property("delta = 1000", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.delta = cppo::divergence_limit;
     if (c.region == "ppo") c.region = "dppo";
     bool const free = any_share() < 0.5;
@@ -122,7 +122,8 @@ TEST_CASE("property: with the largest delta no divergence masks a token", "[prop
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
       RC_ASSERT(run[captured::decision][i] != static_cast<float>(cppo::decision::masked_divergence));
-      bool const at_most_one = c.divergence == "binary_tv" || c.divergence == "precomputed" || c.divergence == "none";
+      bool const at_most_one =
+          c.divergence == "binary_tv" || c.divergence == "precomputed" || c.divergence == "no_divergence";
       bool const bounded = has_budget(c) && !(free && at_most_one);
       if (!bounded) RC_ASSERT(run[captured::mask][i] == 1.0F);
     });
@@ -132,11 +133,11 @@ TEST_CASE("property: with the largest delta no divergence masks a token", "[prop
 TEST_CASE("property: w_min = 1 with a budget that never binds is DPPO", "[property]") {
   property("D <= delta_b", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.region = any_share() < 0.5 ? "cppo" : "cppo_no_weight";
     c.w_min = 1.0;
     c.delta_b = cppo::divergence_limit;
-    cppo::region_config plain = c;
+    chosen_region plain = c;
     plain.region = "dppo";
     RC_ASSERT(run_on(c, batch)[captured::decision] == run_on(plain, batch)[captured::decision]);
   });
@@ -147,7 +148,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
     batch_t batch = codes.make();
     batch.log_prob = batch.rollout_log_prob;
     batch.listed_log_prob = batch.listed_rollout_log_prob;
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     if (c.divergence == "precomputed") c.divergence = "binary_tv";
     *c.delta_b *= any_share() < 0.5 ? 0.0 : 1.0;
     float_run const run = run_on(c, batch, {}, any_share() < 0.5 ? 0 : 1);
@@ -162,7 +163,7 @@ TEST_CASE("property: identical policies keep all, with gradient -A", "[property]
 TEST_CASE("property: the update toward mu is kept whatever its size", "[property]") {
   property("one-sided clause", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config const c = choice.config();
+    chosen_region const c = choice.config();
     RC_PRE(!is_trm(c));
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
@@ -176,7 +177,7 @@ TEST_CASE("property: the update toward mu is kept whatever its size", "[property
 TEST_CASE("property: x_t <= 1 exactly for what is kept, up to rounding", "[property]") {
   property("every region", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config const c = choice.config();
+    chosen_region const c = choice.config();
     float_run const run = run_on(c, batch);
     each_token(batch, [&](std::size_t i) {
       auto const x = static_cast<double>(run[captured::excess][i]);
@@ -190,10 +191,10 @@ TEST_CASE("property: x_t <= 1 exactly for what is kept, up to rounding", "[prope
 TEST_CASE("property: the soft gate is 1 on what the hard mask keeps and at most 1/x on the rest", "[property]") {
   property("gate conditions", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config hard = choice.config();
+    chosen_region hard = choice.config();
     bool const calibrated = any_share() < 0.5;
     hard.region = calibrated ? "cppo_calibrated" : "cppo";
-    cppo::region_config soft = hard;
+    chosen_region soft = hard;
     soft.region = calibrated ? "cppo_calibrated_soft" : "cppo_soft";
     float_run const a = run_on(hard, batch), b = run_on(soft, batch, {}, any_share() < 0.5 ? 0 : 1);
     RC_ASSERT(a[captured::mask] == b[captured::mask]);
@@ -256,7 +257,7 @@ TEST_CASE("F9_prefix_exact, property: a token sees the exact sum of what came be
 TEST_CASE("property: shuffled weights are the same weights in another order", "[property]") {
   property("one multiset", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.region = "cppo";
     float_run const plain = run_on(c, batch);
     c.region = "cppo_shuffled";
@@ -277,7 +278,7 @@ TEST_CASE("property: shuffled weights are the same weights in another order", "[
 TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or its mean divergence", "[property]") {
   property("whole responses", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.region = any_share() < 0.5 ? "trm_max" : "trm_mean";
     float_run const run = run_on(c, batch);
     for (auto const& row : batch.token_rows()) {
@@ -300,7 +301,7 @@ TEST_CASE("property: TRM keeps all of a response or nothing, by its largest or i
 TEST_CASE("F8_quantile_of_valid_tokens, property: a calibrated budget is the sorted quantile, clamped", "[property]") {
   property("Eq. 22", [](region_choice const& choice, code_batch const& codes) {
     batch_t const batch = codes.make();
-    cppo::region_config c = choice.config();
+    chosen_region c = choice.config();
     c.region = "cppo_calibrated";
     for (auto const& row : batch.rows()) {
       auto const one = rearranged(batch, {row}, arrangement::packed);

@@ -7,19 +7,19 @@
 namespace cppo_test {
 
 std::ostream& operator<<(std::ostream& out, region_choice const& choice) {
-  cppo::region_config const c = choice.config();
+  chosen_region const c = choice.config();
   return out << c.region << " on " << c.divergence << ", delta " << *c.delta << ", delta_b " << *c.delta_b << ", w_min "
              << c.w_min << ", seed " << c.seed;
 }
 
-runner runner_of(cppo::region_config const& config) {
+runner runner_of(chosen_region const& config) {
+  if (config.seed % 2 == 0) return runner(described(config));
   std::optional<runner> made;
-  bool const known = cppo::visit_region(config, [&made](auto const& region) { made.emplace(region); });
-  if (!known) throw std::invalid_argument("no such region");
+  with_region(config, [&made](auto const& region) { made.emplace(region); });
   return *made;
 }
 
-float_run run_on(cppo::region_config const& config, cppo::testing::generated_batch<float> const& batch,
+float_run run_on(chosen_region const& config, cppo::testing::generated_batch<float> const& batch,
                  cppo::loss_options const& options, std::size_t executor) {
   runner const on = runner_of(config);
   float_run run = on.run(executor, batch, options);

@@ -1,9 +1,9 @@
 // A trust region as a few small numbers that rapidcheck can shrink, and what it takes to run it on every executor.
 #pragma once
 
+#include "support/chosen_region.hpp"
 #include "support/property.hpp"
 
-#include <cppo/region/named.hpp>
 #include <cppo/testing/region_runner.hpp>
 
 #include <ostream>
@@ -13,14 +13,14 @@ namespace cppo_test {
 using runner = cppo::testing::region_runner<float>;
 using float_run = cppo::testing::captured_run<float>;
 
-// Any region that has a name, with any divergence that has no sign.
+// Any of the regions, with any divergence that has no sign.
 struct region_choice {
   unsigned region = 0, divergence = 0, delta = 0, delta_b = 0, w_min = 0, seed = 0;
 
-  cppo::region_config config() const {
+  chosen_region config() const {
     auto const& names = cppo::divergence_names();
-    cppo::region_config c;
-    c.region = cppo::region_names()[region % std::size(cppo::region_names())];
+    chosen_region c;
+    c.region = region_names[region % std::size(region_names)];
     c.divergence = names[divergence % std::size(names)];
     if (c.divergence == "k1") c.divergence = "binary_tv";  // has a sign
     c.delta = (1 + delta % 200) / 256.0;
@@ -33,11 +33,12 @@ struct region_choice {
 };
 std::ostream& operator<<(std::ostream& out, region_choice const& choice);
 
-// The region on seq, on simd and on simd with three threads (executors 0, 1 and 2). Compiled once, in its own file.
-runner runner_of(cppo::region_config const& config);
+// The region on seq, on simd and on simd with three threads (executors 0, 1 and 2): as data, or for odd seeds written
+// out. Compiled once, in its own file.
+runner runner_of(chosen_region const& config);
 
 // A run with trace on one executor, which must give the same without it.
-float_run run_on(cppo::region_config const& config, cppo::testing::generated_batch<float> const& batch,
+float_run run_on(chosen_region const& config, cppo::testing::generated_batch<float> const& batch,
                  cppo::loss_options const& options = {}, std::size_t executor = 0);
 
 }  // namespace cppo_test

@@ -4,6 +4,7 @@
 #include "support/spoilers.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>

@@ -4,6 +4,7 @@
 #include "support/sampled_batch.hpp"
 
 #include <cppo/algorithm/diagnose.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/region.hpp>
 
 #include <set>

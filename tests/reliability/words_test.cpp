@@ -2,11 +2,13 @@
 #include "support/catch_compat.hpp"
 #include "support/spoilers.hpp"
 
-#include <cppo/execution/simd.hpp>
 #include <cppo/algorithm/in_pieces.hpp>
+#include <cppo/described/divergence.hpp>
+#include <cppo/execution/simd.hpp>
 #include <cppo/objective.hpp>
 #include <cppo/region.hpp>
 #include <cppo/theory/certificate.hpp>
+#include <cppo/weight/permuted.hpp>
 
 #include <limits>
 #include <string>

@@ -9,7 +9,8 @@ tests/extensions/KIND/ holds what is added:
     edits.txt     lines that are added to files that exist
     check.cpp     a program that exits with 0 if what was added is there
 
-Each kind touches at most three files, keeps to the layers, and has its steps in CONTRIBUTING: they name those files.
+Each kind touches at most three files, and three more where a text may name what is added; it keeps to the layers, and
+has its steps in CONTRIBUTING: they name those files.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIXTURES = ROOT / "tests" / "extensions"
-MOST_FILES = 3
+MOST_FILES = {"mask": 5}  # of all others 3
 FLAGS = ["-std=c++20", "-O0", "-DCPPO_NO_FORCED_INLINING", "-DCPPO_USE_XSIMD=1", "-pthread"]
 
 
@@ -100,8 +101,9 @@ def check(kind, said, compiler, includes):
         folder = Path(temporary)
         shutil.copytree(ROOT / "include", folder / "include")
         touched = extend(folder, kind)
-        if len(touched) > MOST_FILES:
-            raise Fault(f"{len(touched)} files are touched, at most {MOST_FILES} may be: {', '.join(sorted(touched))}")
+        most = MOST_FILES.get(kind.name, 3)
+        if len(touched) > most:
+            raise Fault(f"{len(touched)} files are touched, at most {most} may be: {', '.join(sorted(touched))}")
         for name in touched:
             short = name.removeprefix("include/cppo/")
             own = f"{short.rpartition('/')[0]}/<name>.hpp"

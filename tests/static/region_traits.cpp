@@ -1,5 +1,6 @@
 // What the types promise, checked by the compiler: values that can be kernel arguments, concepts that tell parts apart.
 #include <cppo/algorithm/in_pieces.hpp>
+#include <cppo/described.hpp>
 #include <cppo/region.hpp>
 
 #include <string>
@@ -23,6 +24,7 @@ using shuffled = decltype(cppo::trust_region(cppo::k3, cppo::permuted(cppo::line
 using named = decltype(cppo::fixed_cppo({}, cppo::named_divergence(0)));
 
 static_assert(is_plain<fixed> && is_plain<calibrated> && is_plain<soft> && is_plain<shuffled> && is_plain<named>);
+static_assert(is_plain<cppo::described_region> && cppo::trust_region_like<cppo::described_region>);
 static_assert(is_plain<decltype(cppo::ppo())> && is_plain<decltype(cppo::dppo())>);
 static_assert(is_plain<decltype(cppo::trm_max())> && is_plain<decltype(cppo::trm_mean())>);
 static_assert(is_plain<decltype(cppo::presets::moe_base(cppo::top_k_tv))>);

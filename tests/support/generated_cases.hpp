@@ -6,6 +6,7 @@
 #include <cppo/region.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
+#include <cppo/weight/permuted.hpp>
 
 namespace cppo_test {
 

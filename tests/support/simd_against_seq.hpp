@@ -4,6 +4,7 @@
 #include "support/catch_compat.hpp"
 #include "support/generated_cases.hpp"
 
+#include <cppo/described/divergence.hpp>
 #include <cppo/execution/simd.hpp>
 #include <cppo/region.hpp>
 

@@ -2,6 +2,7 @@
 #include "adam.hpp"
 #include "advantages.hpp"
 #include "support/catch_compat.hpp"
+#include "support/chosen_region.hpp"
 #include "learner.hpp"
 
 #include <cmath>
@@ -29,7 +30,7 @@ task fives() {
 
 learning_options small_options(std::string_view region, int threads = 1) {
   learning_options o;
-  o.region.region = region;
+  o.region = cppo_test::described({.region = region});
   o.threads = threads;
   o.adam.learning_rate = 3e-3;
   return o;
@@ -76,15 +77,15 @@ TEST_CASE("a model of random weights learns what it is rewarded for") {
   }
 }
 
-TEST_CASE("every named region trains on every named divergence") {
+TEST_CASE("every region trains on every divergence") {
   task const t = fives();
   parameters<float> const start = random_model(tiny, 1);
   std::atomic<bool> const stop{false};
-  for (std::string_view const region : cppo::region_names()) {
+  for (std::string_view const region : cppo_test::region_names) {
     for (std::string_view const divergence : cppo::divergence_names()) {
       learning_options o = small_options(region);
-      o.region.divergence = divergence;
-      o.source = evidence_of(divergence);
+      o.region = cppo_test::described({.region = region, .divergence = divergence});
+      o.source = evidence_of(o.region.divergence());
       o.epochs = 1;
       learner run(start, t, o);
       step_record record;
@@ -113,8 +114,8 @@ TEST_CASE("options that cannot be run are refused") {
     edit(o);
     CHECK_THROWS_AS(learner(start, t, o), std::invalid_argument);
   };
-  refused([](learning_options& o) { o.region.region = "cpo"; });
-  refused([](learning_options& o) { o.region.divergence = "tv"; });
+  refused([](learning_options& o) { o.region = cppo_test::described({.delta = -1.0}); });
+  refused([](learning_options& o) { o.region = cppo_test::described({.divergence = "tv"}); });
   refused([](learning_options& o) { o.group = 12; });
   refused([](learning_options& o) { o.group = 0; });
   refused([](learning_options& o) { o.responses = 24; });

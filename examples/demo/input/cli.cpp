@@ -19,15 +19,19 @@ std::string listed(Names const& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-/// Accepts the names that the library knows; the error lists them.
-template <class Names>
-CLI::Validator known(Names const& names, std::string const& kind) {
-  return {[&names, kind](std::string& given) {
-            bool const found = std::find(std::begin(names), std::end(names), given) != std::end(names);
-            return found ? std::string()
-                         : fmt::format("no {} is named \"{}\"; there are {}", kind, given, listed(names));
-          },
-          ""};
+/// Accepts the names of divergences; the error lists them.
+std::string wrong_in_divergence(std::string const& given) {
+  if (cppo::named_divergence::find(given).check()) return "";
+  return fmt::format("no divergence is named \"{}\"; there are {}", given, listed(cppo::divergence_names()));
+}
+
+/// Accepts the text of a trust region; the error shows the text, the place, and what is wrong there.
+std::string wrong_in_region(std::string const& text) {
+  cppo::parsed_region const read = cppo::parse_region(text);
+  if (read) return "";
+  std::string line = text;
+  for (char& c : line) c = c == '\n' || c == '\t' ? ' ' : c;
+  return fmt::format("\n  {}\n  {:>{}}\n{}", line, '^', read.column, read.error.c_str());
 }
 
 std::string default_report() {
@@ -39,13 +43,17 @@ void add_recorded_options(CLI::App& app, command& c) {
       ->type_name("FILE");
   app.add_option("--top-k", c.top_k, "Top-K lists for them, for --divergence top_k_tv and its kin")->type_name("FILE");
   app.add_option("--vocabulary", c.vocabulary, "Text of token ids, in the format of tok512.bin")->type_name("FILE");
-  app.add_option("--region", c.asked.regions, "A region, repeatable: " + listed(cppo::region_names()))
-      ->type_name("NAME")
+  app.add_option("--region", c.asked.regions,
+                 "A region, repeatable, as C++ or JSON: \"fixed_cppo(delta = 0.2)\", \"ppo(epsilon = 0.1)\", or its "
+                 "parts: \"trust_region(binary_kl, uniform_weight, toward_rollout | divergence_within(0.1))\"")
+      ->type_name("TEXT")
       ->allow_extra_args(false)
-      ->check(known(cppo::region_names(), "region"));
-  app.add_option("--divergence", c.asked.divergence, "The divergence: " + listed(cppo::divergence_names()))
+      ->check(CLI::Validator(wrong_in_region, ""));
+  app.add_option("--divergence", c.asked.divergence,
+                 "The divergence of the usual regions, and of those that name none: " +
+                     listed(cppo::divergence_names()))
       ->type_name("NAME")
-      ->check(known(cppo::divergence_names(), "divergence"));
+      ->check(CLI::Validator(wrong_in_divergence, ""));
   app.add_option("--staleness", c.asked.staleness, "Number of updates between sampling and use, repeatable")
       ->type_name("N")
       ->allow_extra_args(false);

@@ -38,7 +38,7 @@ void rollout_dump::add(setting const& what, trainer::learning_options const& opt
         "{{\"region\":\"{}\",\"seed\":{},\"step\":{},\"prompt\":{},\"sample\":{},\"prompt_ids\":[{}],"
         "\"response_ids\":[{}],\"response_mask\":[{}],\"reward\":{},\"advantage\":{:.9g},\"rollout_log_prob\":{},"
         "\"log_prob\":{{\"{}\":{}}}}}\n",
-        what.config.region, options.seed, step, i / options.group, i % options.group,
+        what.name, options.seed, step, i / options.group, i % options.group,
         fmt::join(e.tokens.ids.begin(), first, ","), fmt::join(first, e.tokens.ids.end(), ","), fmt::join(mask, ","),
         e.reward, e.advantage, numbers(e.rollout_log_prob), updates, numbers(log_probs_now(learner, e.tokens)));
   }

@@ -1,6 +1,7 @@
 #include "input/settings.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -8,15 +9,12 @@ namespace demo {
 
 namespace {
 
-/// The thresholds of each region: for total variation those of the paper's dense models, for KL those of its ablation.
-cppo::region_config thresholds(shown_divergence const& measure) {
-  cppo::region_config c;
-  c.divergence = measure.name;
-  c.delta = measure.is_kl ? 0.1 : 0.15;
-  c.delta_b = measure.is_kl ? 0.002 : 0.015;
-  c.w_min = 0.8;
-  return c;
-}
+/// Thresholds: for total variation those of the paper's dense models, for KL those of its ablation.
+struct thresholds {
+  double delta, delta_b, floor;
+  explicit thresholds(shown_divergence const& d)
+      : delta(d.is_kl ? 0.1 : 0.15), delta_b(d.is_kl ? 0.002 : 0.015), floor(d.is_kl ? 0.002 : 0.020) {}
+};
 
 shown_divergence kl_of(shown_divergence const& measure) {
   if (measure.name == "binary_tv") return divergence_named("binary_kl");
@@ -25,45 +23,76 @@ shown_divergence kl_of(shown_divergence const& measure) {
   return measure;
 }
 
-setting make(std::string label, std::string_view region, shown_divergence const& measure) {
-  setting s;
-  s.label = std::move(label);
-  s.measure = measure;
-  s.config = thresholds(measure);
-  s.config.region = region;
-  s.has_budget = region.substr(0, 4) == "cppo" && region != "cppo_no_budget";
-  return s;
+setting make(std::string name, std::string label, std::string const& text, std::string details,
+             shown_divergence const& measure) {
+  cppo::parsed_region const read = cppo::parse_region(text);
+  if (!read) throw std::logic_error(text + ": " + read.error.c_str());
+  return {std::move(name), std::move(label), std::move(details), measure, read.region};
 }
 
-setting clipped(std::string label, shown_divergence const& measure, double low, double high) {
-  setting s = make(std::move(label), "ppo", measure);
-  s.config.epsilon_low = low;
-  s.config.epsilon_high = high;
-  s.details = fmt::format("\u03b5 {:g} / {:g}", low, high);
-  return s;
+std::vector<setting> without_divergence(shown_divergence const& measure) {
+  auto const clipped = [&](std::string name, std::string label, double high) {
+    return make(std::move(name), std::move(label),
+                fmt::format("reporting(ppo(epsilon_low = 0.2, epsilon_high = {}), {})", high, measure.name),
+                fmt::format("\u03b5 0.2 / {:g}", high), measure);
+  };
+  return {make("unrestricted", "No trust region", fmt::format("reporting(unrestricted, {})", measure.name), "",
+               measure),
+          clipped("ppo", "PPO", 0.2), clipped("ppo_clip_higher", "PPO, Clip-Higher", 0.28)};
 }
 
-setting by_divergence(std::string label, std::string_view region, shown_divergence const& measure) {
-  setting s = make(std::move(label), region, measure);
-  s.details = fmt::format("\u03b4 {:g}", *s.config.delta);
-  if (region == "cppo_calibrated" || region == "cppo_calibrated_soft") {
-    if (!measure.is_kl) s.config.delta_b = 0.020;
-    s.details += fmt::format(", \u03b4_b {:g} to {:g}", *s.config.delta_b,
-                             *s.config.delta_b * s.config.calibrate.ceiling_factor);
-  } else if (s.has_budget) {
-    s.details += fmt::format(", \u03b4_b {:g}", *s.config.delta_b);
+std::vector<setting> by_divergence(shown_divergence const& measure) {
+  thresholds const c(measure);
+  std::string const d(measure.name);
+  std::string const own = fmt::format("\u03b4 {:g}", c.delta), fixed = own + fmt::format(", \u03b4_b {:g}", c.delta_b);
+  std::string const calibrated = own + fmt::format(", \u03b4_b {:g} to {:g}", c.floor, 2.0 * c.floor);
+  std::string const within = fmt::format("toward_rollout | divergence_within({})", c.delta);
+  std::string const both = fmt::format("toward_rollout | (divergence_within({0}) & prefix_budget({0}, {1}))", c.delta,
+                                       c.delta_b);
+  std::string const cppo = fmt::format("fixed_cppo({}, {}, 0.8, {})", c.delta, c.delta_b, d);
+  std::string const of_response = fmt::format("calibrated_cppo({}, {}, 0.8, {})", c.delta, c.floor, d);
+  auto const parts = [&](char const* weight, std::string const& mask) {
+    return fmt::format("trust_region({}, {}, {})", d, weight, mask);
+  };
+  return {
+      make("dppo", "DPPO", fmt::format("dppo(delta = {}, divergence = {})", c.delta, d), own, measure),
+      make("cppo", "CPPO", cppo, fixed, measure),
+      make("cppo_calibrated", "CPPO, calibrated", of_response, calibrated, measure),
+      make("cppo_no_budget", "CPPO, no budget", parts("linear_weight(0.8)", within), own, measure),
+      make("cppo_no_weight", "CPPO, no weight", parts("uniform_weight", both), fixed, measure),
+      make("cppo_shuffled", "CPPO, shuffled", parts("permuted(linear_weight(0.8), 0)", both), fixed, measure),
+      make("cppo_soft", "CPPO, soft gate", "softened(" + cppo + ", reciprocal_gate)", fixed, measure),
+      make("cppo_calibrated_soft", "CPPO, calibrated, soft", "softened(" + of_response + ", reciprocal_gate)",
+           calibrated, measure),
+  };
+}
+
+setting whole_response(std::string name, std::string label, shown_divergence const& measure, double delta) {
+  shown_divergence const kl = kl_of(measure);
+  std::string const text = fmt::format("{}({}, {})", name, delta, kl.name);
+  return make(std::move(name), std::move(label), text, fmt::format("{}, \u03b4 {:g}", kl.label, delta), kl);
+}
+
+/// A region that the user has written. One without a divergence reports `measure`, if it may.
+setting own(std::string const& text, std::size_t number, shown_divergence const& measure) {
+  setting s = make("", fmt::format("Region {}", number), text, text, measure);
+  cppo::described_region const& r = s.region;
+  std::string_view const divergence = name_of(r.divergence());
+  bool const silent = r.divergence() == cppo::named_divergence(cppo::no_divergence);
+  if (!silent) {
+    if (divergence != measure.name) s.measure = divergence_named(divergence);
+  } else if (!r.mask().has_budget() && !r.mask().asks_for_response()) {
+    s.region = {cppo::named_divergence::find(measure.name), r.weight(), r.mask(), r.budget(), r.gate(), true};
   }
-  return s;
-}
-
-setting whole_response(std::string label, std::string_view region, shown_divergence const& measure, double delta) {
-  setting s = make(std::move(label), region, kl_of(measure));
-  s.config.delta = delta;
-  s.details = fmt::format("{}, \u03b4 {:g}", s.measure.label, delta);
+  s.name = std::string(std::string_view(to_text(s.region)));
   return s;
 }
 
 }  // namespace
+
+std::string_view name_of(cppo::named_divergence d) {
+  return cppo::divergence_names()[static_cast<std::size_t>(d.index())];
+}
 
 shown_divergence divergence_named(std::string_view name) {
   static constexpr shown_divergence known[] = {
@@ -90,6 +119,15 @@ shown_divergence divergence_named(std::string_view name) {
   return {name, name, evidence::log_probs, false};
 }
 
+shown_divergence asked_divergence(std::string_view name, std::vector<std::string> const& regions) {
+  if (!name.empty()) return divergence_named(name);
+  for (std::string const& text : regions) {
+    cppo::named_divergence const d = cppo::parse_region(text).region.divergence();
+    if (!(d == cppo::named_divergence(cppo::no_divergence))) return divergence_named(name_of(d));
+  }
+  return divergence_named("binary_tv");
+}
+
 std::vector<shown_divergence> divergences_to_compare() {
   return {divergence_named("binary_tv"), divergence_named("top_k_tv"), full_tv,
           divergence_named("binary_kl"), divergence_named("top_k_kl"),
@@ -97,33 +135,23 @@ std::vector<shown_divergence> divergences_to_compare() {
 }
 
 std::vector<setting> all_settings(shown_divergence const& measure) {
-  std::vector<setting> all;
-  all.push_back(make("No trust region", "none", measure));
-  all.push_back(clipped("PPO", measure, 0.2, 0.2));
-  all.push_back(clipped("PPO, Clip-Higher", measure, 0.2, 0.28));
-  all.push_back(by_divergence("DPPO", "dppo", measure));
-  all.push_back(by_divergence("CPPO", "cppo", measure));
-  all.push_back(by_divergence("CPPO, calibrated", "cppo_calibrated", measure));
-  all.push_back(by_divergence("CPPO, no budget", "cppo_no_budget", measure));
-  all.push_back(by_divergence("CPPO, no weight", "cppo_no_weight", measure));
-  all.push_back(by_divergence("CPPO, shuffled", "cppo_shuffled", measure));
-  all.push_back(by_divergence("CPPO, soft gate", "cppo_soft", measure));
-  all.push_back(by_divergence("CPPO, calibrated, soft", "cppo_calibrated_soft", measure));
-  all.back().usual = false;
-  all.push_back(whole_response("TRM-Max", "trm_max", measure, 0.05));
-  all.push_back(whole_response("TRM-Avg", "trm_mean", measure, 0.001));
-  for (std::string_view const region : {"none", "ppo", "dppo", "cppo"}) {
-    std::find_if(all.begin(), all.end(), [&](setting const& s) { return s.config.region == region; })->trained = true;
+  std::vector<setting> all = without_divergence(measure);
+  for (setting& s : by_divergence(measure)) all.push_back(std::move(s));
+  all.push_back(whole_response("trm_max", "TRM-Max", measure, 0.05));
+  all.push_back(whole_response("trm_mean", "TRM-Avg", measure, 0.001));
+  for (setting& s : all) {
+    s.usual = s.name != "cppo_calibrated_soft";
+    s.trained = s.name == "unrestricted" || s.name == "ppo" || s.name == "dppo" || s.name == "cppo";
   }
   return all;
 }
 
 std::vector<setting> chosen_settings(shown_divergence const& measure, std::vector<std::string> const& regions) {
   std::vector<setting> chosen;
-  for (setting const& s : all_settings(measure)) {
-    bool const named = std::find(regions.begin(), regions.end(), s.config.region) != regions.end();
-    if (regions.empty() ? s.usual : named) chosen.push_back(s);
-  }
+  for (std::string const& text : regions) chosen.push_back(own(text, chosen.size() + 1, measure));
+  if (!regions.empty()) return chosen;
+  chosen = all_settings(measure);
+  std::erase_if(chosen, [](setting const& s) { return !s.usual; });
   return chosen;
 }
 

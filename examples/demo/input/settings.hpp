@@ -1,9 +1,10 @@
-// The trust regions that the demo compares, each a `cppo::region_config` with a label.
+// The trust regions that the demo compares, each a `cppo::described_region` with a label.
 #pragma once
 
 #include "../trainer/experience.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 
 #include <string>
 #include <string_view>
@@ -23,24 +24,35 @@ struct shown_divergence {
 
 /// One trust region to run.
 struct setting {
-  std::string label;    ///< as shown
-  std::string details;  ///< its parameters
-  shown_divergence measure;        ///< its divergence
-  cppo::region_config config;
-  bool has_budget = false;
-  bool usual = true;     ///< shown where no region is asked for by name
-  bool trained = false;  ///< trained where no region is asked for by name
+  std::string name;          ///< as files name it; of a region of the user's own, its text
+  std::string label;         ///< as shown
+  std::string details;       ///< its parameters
+  shown_divergence measure;  ///< its divergence
+  cppo::described_region region;
+  bool usual = true;     ///< shown where no region is asked for
+  bool trained = false;  ///< trained where no region is asked for
+
+  bool has_budget() const { return region.mask().has_budget(); }
+  /// True if it decides whole responses.
+  bool is_of_responses() const { return region.mask().asks_for_response(); }
+  /// True if an update toward the rollout policy is always kept.
+  bool is_one_sided() const { return region.mask().has(cppo::clause::toward); }
 };
 
 /// Total variation over the whole vocabulary, lent as precomputed.
 inline constexpr shown_divergence full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
 /// The divergence of that name in `cppo::divergence_names()`.
 shown_divergence divergence_named(std::string_view name);
+/// The divergence asked for: the named one; without a name that of the first region that has one, or Binary-TV.
+shown_divergence asked_divergence(std::string_view name, std::vector<std::string> const& regions);
+/// The name of a divergence there.
+std::string_view name_of(cppo::named_divergence d);
 /// The divergences that the last part of the table compares.
 std::vector<shown_divergence> divergences_to_compare();
 /// Every setting under a divergence. TRM is defined for KL, so it takes the KL from the same evidence.
 std::vector<setting> all_settings(shown_divergence const& measure);
-/// The settings whose library name is in `regions`; the usual ones if that is empty.
+/// The settings of `regions`, each the text of a region; the usual ones if that is empty. A region without a divergence
+/// reports `measure`.
 std::vector<setting> chosen_settings(shown_divergence const& measure, std::vector<std::string> const& regions);
 
 }  // namespace demo

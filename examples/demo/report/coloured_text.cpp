@@ -47,7 +47,7 @@ std::string tooltip(followed const& one, rollout const& r, std::size_t i, std::s
                                  figure(std::exp(log_pi - log_mu)), number(r.advantage[i]), number(x.divergence[i]),
                                  number(x.weight[i]), number(x.weighted_divergence[i]));
   if (x.threshold[i] < 900.0F) text += fmt::format("  limit {}", number(x.threshold[i]));
-  if (one.what.has_budget) text += fmt::format("\ndrift before {}", number(x.drift[i]));
+  if (one.what.has_budget()) text += fmt::format("\ndrift before {}", number(x.drift[i]));
   if (x.gate[i] > 0.0F && x.gate[i] < 1.0F) text += fmt::format("\ngate {}", number(x.gate[i]));
   return text;
 }

@@ -26,7 +26,7 @@ std::vector<step> steps_of(followed const& one) {
     auto const before = static_cast<double>(x.drift[i]);
     auto const z = static_cast<double>(x.weighted_divergence[i]);
     steps.push_back({static_cast<double>(steps.size() + 1), z, before + z,
-                     *one.what.config.delta + delta_b * static_cast<double>(x.prefix_weight[i]),
+                     one.what.region.budget_slack() + delta_b * static_cast<double>(x.prefix_weight[i]),
                      static_cast<double>(x.threshold[i]), x.at(i)});
   }
   return steps;
@@ -73,31 +73,31 @@ void draw_drift(plot& p, followed const& one, std::vector<step> const& steps, do
     lower.emplace_back(s.t, std::min(s.drift, s.allowance));
     upper.emplace_back(s.t, std::max(s.drift, s.allowance));
   }
-  if (one.what.has_budget) {
+  if (one.what.has_budget()) {
     p.area(lower, allowed, "room");
     p.area(allowed, upper, "over");
   }
   mark_holes(p, one.steps, 0.0, top, true);
-  if (one.what.has_budget) p.line(allowed, "allowed");
+  if (one.what.has_budget()) p.line(allowed, "allowed");
   p.line(drift, "drift");
 }
 
 std::string drift_chart(followed const& one, std::vector<step> const& steps) {
   double most = steps.back().drift;
-  if (one.what.has_budget) most = std::max(most, steps.back().allowance);
+  if (one.what.has_budget()) most = std::max(most, steps.back().allowance);
   double const top = 1.06 * most;
   plot p(0.0, static_cast<double>(steps.size()) + 1.0, 0.0, top);
   for (double const y : ticks(0.0, top, 4)) p.y_tick(y, fmt::format("{:g}", y));
   time_axis(p, steps);
   draw_drift(p, one, steps, top);
   step const& end = steps.back();
-  bool const above = !one.what.has_budget || end.drift > end.allowance;
+  bool const above = !one.what.has_budget() || end.drift > end.allowance;
   p.note(end.t, end.drift, "drift", above ? "end up" : "end below");
-  if (one.what.has_budget)
+  if (one.what.has_budget())
     p.note(end.t, end.allowance, "allowed", above ? "end below budget-ink" : "end up budget-ink");
   std::string const legend = fmt::format(
       "<span class=\"item\"><i class=\"stroke drift\"></i>drift {}</span>{}", symbol("S", "t"),
-      one.what.has_budget ? fmt::format("<span class=\"item\"><i class=\"stroke allowed\"></i>drift allowed "
+      one.what.has_budget() ? fmt::format("<span class=\"item\"><i class=\"stroke allowed\"></i>drift allowed "
                                         "\u03b4 + {}\u00b7{}</span>"
                                         "<span class=\"item\"><i class=\"swatch room\"></i>room left</span>"
                                         "<span class=\"item\"><i class=\"swatch over\"></i>over the budget</span>",
@@ -184,7 +184,7 @@ std::string drift_charts(followed const& one) {
   std::vector<step> const steps = steps_of(one);
   if (steps.empty() || steps.back().drift <= 0.0) return "<p>This response has no drift to show.</p>";
   std::string out = drift_chart(one, steps) + decision_chart(one, steps);
-  if (one.what.has_budget) {
+  if (one.what.has_budget()) {
     out += "<p class=\"key\">The limit is the smaller of \u03b4 and what the prefix has left. Where it is below zero, "
            "only "
            "tokens that move back toward \u03bc are kept, however little the others drift.</p>";

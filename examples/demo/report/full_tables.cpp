@@ -14,14 +14,14 @@ std::string dash_or(bool there, std::string const& text) { return there ? text :
 
 std::string row(outcome const& o) {
   cppo::report const& r = o.report;
-  bool const one_sided = o.what.config.region.substr(0, 3) != "trm" && o.what.config.region != "none";
+  bool const one_sided = o.what.is_one_sided();
   std::string out =
       fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escaped(o.what.label), parameters(o.what.details));
   out += number_cell(percent(r.masked_fraction()));
-  out += number_cell(dash_or(o.what.has_budget && r.masked() > 0, percent(r.budget_mask_share())));
+  out += number_cell(dash_or(o.what.has_budget() && r.masked() > 0, percent(r.budget_mask_share())));
   out += number_cell(dash_or(one_sided, percent(r.toward_fraction())));
   out += number_cell(fmt::format("{:.3f}", r.mean_gate()));
-  out += number_cell(dash_or(o.what.has_budget, fmt::format("{:.4f}", r.mean_delta_b())));
+  out += number_cell(dash_or(o.what.has_budget(), fmt::format("{:.4f}", r.mean_delta_b())));
   out += number_cell(figure(r.mean_divergence())) + number_cell(figure(r.max_divergence));
   out += number_cell(figure(r.kl_k3()));
   out += number_cell(fmt::format("{:.0f}", o.seq_ns));

@@ -58,7 +58,7 @@ std::string findings(study const& s) {
   double const drift = last.drift.mean_divergence();
   for (outcome const& o : last.rows) {
     double const budget = o.report.mean_delta_b();
-    if (o.what.config.region == "cppo") {
+    if (o.what.name == "cppo") {
       bool const over = drift > budget;
       text +=
           fmt::format("In the last column the mean drift of {} is {} the fixed budget of {} per token{}. ",
@@ -67,7 +67,7 @@ std::string findings(study const& s) {
                              "away is masked"
                            : ", and only stretches that drift more than that meet it");
     }
-    if (o.what.config.region == "cppo_calibrated") {
+    if (o.what.name == "cppo_calibrated") {
       text += fmt::format("Calibrated to each response, the budget becomes {} on average, and {}&#8239;% are masked. ",
                           figure(budget), escaped(percent(o.report.masked_fraction())));
     }

@@ -115,7 +115,7 @@ std::string positions(std::vector<outcome> const& rows) {
   std::vector<outcome const*> large;
   outcome const* reference = nullptr;
   for (outcome const& o : rows) {
-    if (o.what.config.region == "dppo") reference = &o;
+    if (o.what.name == "dppo") reference = &o;
     if (o.report.masked() > 0) (tallest(o) <= 0.1 ? small : large).push_back(&o);
   }
   return group(small, reference, "Axes") + group(large, reference, "Axes") + key(rows, reference != nullptr);

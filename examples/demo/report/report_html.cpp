@@ -79,7 +79,7 @@ std::string about_one(followed const& one, rollout const& r) {
   if (low != high && *low == *high)
     text += fmt::format(", advantage {}", with_minus(figure(static_cast<double>(*low))));
   text += fmt::format(", {}&#8239;% masked. ", escaped(percent(d.masked_fraction())));
-  if (one.what.has_budget)
+  if (one.what.has_budget())
     text += fmt::format("Its budget is {} = {}. ", symbol("\u03b4", "b"), figure(d.mean_delta_b()));
   if (!one.chosen_by_user) {
     text += "It was picked because the most kinds of decision occur in it, not because it is typical.";
@@ -104,7 +104,7 @@ std::string notes(study const& s, provenance const& from) {
       "picked for this page. On other models they show the mechanism, not how well a method trains.</li>";
   out += fmt::format("<li>Times: nanoseconds per token on one thread of the machine that made this page, compiled for "
                      "{}, median of {} "
-                     "runs that produce mask, gradient and report, regions and divergences chosen by name.</li>",
+                     "runs that produce mask, gradient and report, with regions held as data.</li>",
                      dispatch::best_build().instruction_set, timed_runs);
   out += fmt::format("<li>The soft gate masks nothing outright: its column <em>masked</em> counts the tokens past the "
                      "boundary, <em>mean gate</em> what is left of the updates.</li></ul>"

@@ -138,9 +138,9 @@ std::string table(training const& t, std::vector<training_summary> const& all) {
     out += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escaped(what.label), parameters(what.details));
     out += ranged(s.final_success, s.seeds, 2) + ranged(s.best_success, s.seeds, 2) + ranged(s.final_nll, s.seeds, 2);
     out += fmt::format("<td>{}</td><td>{}</td><td>{}</td>", escaped(percent(s.report.masked_fraction())),
-                       what.has_budget && s.report.masked() > 0 ? escaped(percent(s.report.budget_mask_share()))
+                       what.has_budget() && s.report.masked() > 0 ? escaped(percent(s.report.budget_mask_share()))
                                                                 : "\u2013",
-                       what.has_budget ? fmt::format("{:.4f}", s.report.mean_delta_b()) : "\u2013");
+                       what.has_budget() ? fmt::format("{:.4f}", s.report.mean_delta_b()) : "\u2013");
     out += ranged(s.worst_drift, s.seeds, 4);
     out += fmt::format("<td>{:.0f}</td><td>{:.1f}</td></tr>\n", 1000.0 * s.time.total() / steps,
                        1000.0 * s.time.mask / steps);

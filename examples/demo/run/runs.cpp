@@ -25,7 +25,7 @@ void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent
 }
 
 /// Nanoseconds per token: the median of several runs that make mask, gradient and report.
-double nanoseconds(executor on, lent_batch const& batch, cppo::region_config const& config) {
+double nanoseconds(executor on, lent_batch const& batch, cppo::described_region const& region) {
   using clock = std::chrono::steady_clock;
   std::vector<std::uint8_t> mask(batch.slots());
   std::vector<float> gradient(batch.slots());
@@ -33,7 +33,7 @@ double nanoseconds(executor on, lent_batch const& batch, cppo::region_config con
   std::array<double, timed_runs> times{};
   for (double& t : times) {
     auto const start = clock::now();
-    static_cast<void>(dispatch::policy_loss(on, batch.lend(), config,
+    static_cast<void>(dispatch::policy_loss(on, batch.lend(), region,
                                             {.gradient = gradient, .mask = mask, .report = &report}));
     t = std::chrono::duration<double, std::nano>(clock::now() - start).count();
   }
@@ -47,13 +47,13 @@ outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setti
   outcome o;
   o.what = s;
   std::vector<std::uint8_t> decisions(batch.slots());
-  check(dispatch::policy_loss(executor::seq, batch.lend(), s.config,
+  check(dispatch::policy_loss(executor::seq, batch.lend(), s.region,
                               {.trace = {.decision = decisions}, .report = &o.report}),
         rollouts, batch);
   if (o.report.counts.tokens == 0) throw input_error("the rollouts hold no token whose response_mask is 1");
   trainer::count_positions(batch.cu_seqlens(), decisions, o.by_position);
-  o.seq_ns = nanoseconds(executor::seq, batch, s.config);
-  o.simd_ns = nanoseconds(executor::simd, batch, s.config);
+  o.seq_ns = nanoseconds(executor::seq, batch, s.region);
+  o.simd_ns = nanoseconds(executor::simd, batch, s.region);
   return o;
 }
 
@@ -65,7 +65,7 @@ trace follow(std::vector<rollout> const& rollouts, std::size_t which, int update
     column->resize(batch.slots());
   }
   t.decision.resize(batch.slots());
-  check(dispatch::policy_loss(executor::seq, batch.lend(), s.config,
+  check(dispatch::policy_loss(executor::seq, batch.lend(), s.region,
              {.gate = t.gate,
               .trace = {.divergence = t.divergence,
                         .weight = t.weight,

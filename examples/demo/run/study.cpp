@@ -13,9 +13,8 @@ namespace demo {
 
 namespace {
 
-/// The divergence to use. Precomputed is the field "divergence", or else the exact total variation, if it is recorded.
-shown_divergence measure_of(std::vector<rollout> const& rollouts, question const& q) {
-  shown_divergence const asked = divergence_named(q.divergence.empty() ? "binary_tv" : q.divergence);
+/// Precomputed is the field "divergence", or else the exact total variation, if it is recorded.
+shown_divergence as_recorded(std::vector<rollout> const& rollouts, shown_divergence const& asked) {
   if (asked.source != evidence::given) return asked;
   bool const has_field =
       std::any_of(rollouts.begin(), rollouts.end(), [](rollout const& r) { return !r.divergence.empty(); });
@@ -63,14 +62,15 @@ std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std:
                                       question const& q, study& s) {
   std::vector<setting> shown;
   for (setting& one : chosen_settings(s.measure, q.regions)) {
+    one.measure = as_recorded(rollouts, one.measure);
     std::optional<int> const updates = lacking(rollouts, ages, s.measure, one);
     if (!updates) {
       shown.push_back(std::move(one));
     } else if (q.regions.empty()) {
       s.left_out.push_back(one.label);
     } else {
-      throw input_error(fmt::format("--region {} reads \"full_kl\", which not every response with \"full_tv\" has ({})",
-                                    one.config.region, after(*updates)));
+      throw input_error(fmt::format("--region {}: not every response that has what {} needs has what {} needs ({})",
+                                    one.details, s.measure.label, one.measure.label, after(*updates)));
     }
   }
   return shown;
@@ -94,7 +94,7 @@ block block_at(std::vector<rollout> const& rollouts, int updates, shown_divergen
   return b;
 }
 
-comparison compare_at(std::vector<rollout> const& rollouts, int updates, question const& q) {
+comparison compare_at(std::vector<rollout> const& rollouts, int updates) {
   comparison c;
   c.updates = updates;
   // The responses that have Top-K lists after every number of updates, so that every row is about the same tokens.
@@ -110,8 +110,8 @@ comparison compare_at(std::vector<rollout> const& rollouts, int updates, questio
     lent_batch const batch(rollouts, members, updates, measure.source);
     comparison::row row{measure, {}};
     std::vector<std::string> labels;
-    for (setting const& s : chosen_settings(measure, q.regions)) {
-      bool const shown = s.config.region == "dppo" || s.config.region == "cppo" || s.config.region == "cppo_calibrated";
+    for (setting const& s : all_settings(measure)) {
+      bool const shown = s.name == "dppo" || s.name == "cppo" || s.name == "cppo_calibrated";
       if (!shown) continue;
       row.outcomes.push_back(run(rollouts, batch, s));
       labels.push_back(s.label);
@@ -127,8 +127,8 @@ comparison compare_at(std::vector<rollout> const& rollouts, int updates, questio
 /// one.
 setting setting_to_follow(std::vector<setting> const& chosen) {
   auto const rank = [](setting const& s) {
-    if (s.config.region == "cppo_calibrated") return 3;
-    return s.has_budget ? 2 : s.config.region == "none" ? 0 : 1;
+    if (!s.has_budget()) return s.name == "unrestricted" ? 0 : 1;
+    return s.region.budget().calibrated() && !s.region.gate().is_soft() ? 3 : 2;
   };
   return *std::max_element(chosen.begin(), chosen.end(),
                            [&](setting const& a, setting const& b) { return rank(a) < rank(b); });
@@ -180,13 +180,13 @@ followed follow_one(std::vector<rollout> const& rollouts, int updates, shown_div
 
 study answer(std::vector<rollout> const& rollouts, question const& q) {
   study s;
-  s.measure = measure_of(rollouts, q);
+  s.measure = as_recorded(rollouts, asked_divergence(q.divergence, q.regions));
   std::vector<int> const ages = stalenesses(rollouts, q, s.measure);
   std::vector<setting> const shown = settings_to_show(rollouts, ages, q, s);
   for (int const updates : ages) s.blocks.push_back(block_at(rollouts, updates, s.measure, shown));
-  if (q.divergence.empty()) {
+  if (q.divergence.empty() && q.regions.empty()) {
     for (std::size_t i = ages.size() > 2 ? ages.size() - 2 : 0; i < ages.size(); ++i) {
-      comparison c = compare_at(rollouts, ages[i], q);
+      comparison c = compare_at(rollouts, ages[i]);
       if (!c.rows.empty()) s.comparisons.push_back(std::move(c));
     }
   }

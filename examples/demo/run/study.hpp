@@ -9,8 +9,8 @@ namespace demo {
 
 /// What the user asks for.
 struct question {
-  std::vector<std::string> regions;  ///< library names; empty: the usual ones
-  std::string divergence;             ///< library name; empty: Binary-TV, and a comparison of divergences
+  std::vector<std::string> regions;  ///< texts; empty: the usual ones
+  std::string divergence;             ///< library name; empty: that of the first region, or Binary-TV
   std::vector<int> staleness;         ///< numbers of updates; empty: all there are
   std::optional<long> response;       ///< line of the response to follow; if absent, one is chosen
 };

@@ -17,15 +17,15 @@ namespace {
 /// The seed for the stories before and after training. Training does not use it.
 constexpr std::uint64_t story_seed = 20260610;
 
-/// The divergence to train with. Precomputed is the total variation over the whole vocabulary, which the trainer
-/// computes.
-shown_divergence measure_to_train(training_request const& asked) {
-  shown_divergence const measure = divergence_named(asked.divergence.empty() ? "binary_tv" : asked.divergence);
+/// Precomputed is the total variation over the whole vocabulary, which the trainer computes.
+shown_divergence as_trained(shown_divergence const& measure) {
   return measure.source == evidence::given ? full_tv : measure;
 }
 
 std::vector<setting> settings_to_train(training_request const& asked) {
-  std::vector<setting> chosen = chosen_settings(measure_to_train(asked), asked.regions);
+  std::vector<setting> chosen =
+      chosen_settings(as_trained(asked_divergence(asked.divergence, asked.regions)), asked.regions);
+  for (setting& s : chosen) s.measure = as_trained(s.measure);
   if (asked.regions.empty()) std::erase_if(chosen, [](setting const& s) { return !s.trained; });
   if (chosen.empty()) throw input_error("no region is left to train");
   return chosen;
@@ -63,7 +63,7 @@ training train(std::string const& data, std::set<std::string> const& dictionary,
   auto const elapsed = [&] { return std::chrono::duration<double>(clock::now() - start).count(); };
   training t;
   t.asked = asked;
-  t.measure = measure_to_train(asked);
+  t.measure = as_trained(asked_divergence(asked.divergence, asked.regions));
   t.settings = settings_to_train(asked);
   t.options = options_for(asked);
   t.threads = asked.threads > 0 ? asked.threads : static_cast<int>(std::thread::hardware_concurrency());
@@ -81,7 +81,7 @@ training train(std::string const& data, std::set<std::string> const& dictionary,
     for (std::size_t which = 0; which < t.settings.size() && !stop; ++which) {
       setting const& what = t.settings[which];
       trainer::learning_options options = t.options;
-      options.region = what.config;
+      options.region = what.region;
       options.source = what.measure.source;
       options.seed = static_cast<std::uint64_t>(seed);
       trainer::learner learner(base, task, options);

@@ -15,8 +15,8 @@ namespace demo {
 
 /// The options of training.
 struct training_request {
-  std::vector<std::string> regions;  ///< library names; empty: none, PPO, DPPO and CPPO
-  std::string divergence;             ///< library name; empty: Binary-TV
+  std::vector<std::string> regions;  ///< texts; empty: none, PPO, DPPO and CPPO
+  std::string divergence;             ///< library name; empty: that of the first region, or Binary-TV
   int seeds = 1;
   int steps = 24;
   int epochs = 2;

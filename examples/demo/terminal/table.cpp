@@ -30,12 +30,12 @@ void print_block(printer const& out, block const& b) {
                         "toward %", "gate", "mean \u03b4_b", "seq ns", "simd ns"));
   for (outcome const& o : b.rows) {
     cppo::report const& r = o.report;
-    bool const one_sided = o.what.config.region.substr(0, 3) != "trm" && o.what.config.region != "none";
+    bool const one_sided = o.what.is_one_sided();
     std::string const share = r.masked() > 0 ? percent(r.budget_mask_share()) : "-";
     out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9.1f}", o.what.label,
-                         percent(r.masked_fraction()), dash_or(o.what.has_budget, share),
+                         percent(r.masked_fraction()), dash_or(o.what.has_budget(), share),
                          dash_or(one_sided, percent(r.toward_fraction())), r.mean_gate(),
-                         dash_or(o.what.has_budget, fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns,
+                         dash_or(o.what.has_budget(), fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns,
                          o.simd_ns));
   }
   out.blank();
@@ -64,10 +64,10 @@ void print_notes(printer const& out, study const& s) {
   out.quiet(
       "toward: tokens kept because they move back toward the rollout policy. gate: mean factor on a token's update.");
   out.quiet(fmt::format(
-      "ns: per token on one thread, for {}, median of {} runs that make mask, gradient and report; regions by name.",
+      "ns: per token on one thread, for {}, median of {} runs that make mask, gradient and report; regions as data.",
       dispatch::best_build().instruction_set, timed_runs));
   bool trm = false;
-  for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.config.region.substr(0, 3) == "trm";
+  for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.name.starts_with("trm_");
   if (trm) out.quiet("TRM keeps or drops whole responses, and measures KL.");
   if (!s.left_out.empty()) {
     out.quiet(fmt::format("Left out, since not every response with \"full_tv\" has \"full_kl\": {}.",

@@ -26,8 +26,8 @@ void print_results(printer const& out, training const& t, std::vector<training_s
     out.line(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}", what.label,
                          ranged(s.final_success, s.seeds, 2), ranged(s.best_success, s.seeds, 2),
                          ranged(s.final_nll, s.seeds, 2), percent(s.report.masked_fraction()),
-                         dash_or(what.has_budget, share),
-                         dash_or(what.has_budget, fmt::format("{:.4f}", s.report.mean_delta_b())),
+                         dash_or(what.has_budget(), share),
+                         dash_or(what.has_budget(), fmt::format("{:.4f}", s.report.mean_delta_b())),
                          ranged(s.worst_drift, s.seeds, 4)));
   }
   out.blank();

@@ -166,6 +166,17 @@ class diagnosis {
   diagnosis_sums s_;
 };
 
+/// True if a threshold of the region masks nothing, whatever the divergences.
+template <class Region>
+constexpr bool has_threshold_out_of_reach(Region const& region) noexcept {
+  if constexpr (requires { region.has_threshold_out_of_reach(); }) {
+    return region.has_threshold_out_of_reach();
+  } else {
+    constexpr bool unseen = reports_only<typename Region::divergence_type>;  // the mask sees D = 0
+    return out_of_reach(region.mask(), unseen ? 0.0 : largest_divergence(region.divergence()));
+  }
+}
+
 }  // namespace detail
 
 /// Diagnoses a batch before it is trained on. Uses two of the options, `log_prob_floor` and `log_prob_tolerance`; one
@@ -190,9 +201,7 @@ batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, Region const& re
                          loss_options const& options = {}) noexcept {
   batch_diagnosis d = diagnose(batch, options);
   if (d.has(finding::bad_shape)) return d;
-  constexpr bool unseen = detail::reports_only<typename Region::divergence_type>;  // the mask sees D = 0
-  double const largest = unseen ? 0.0 : detail::largest_divergence(region.divergence());
-  if (detail::out_of_reach(region.mask(), largest)) d.add(finding::threshold_out_of_reach, d.tokens);
+  if (detail::has_threshold_out_of_reach(region)) d.add(finding::threshold_out_of_reach, d.tokens);
   if (!region.check()) d.add_first(finding::bad_parameter, d.tokens);
   status const inputs = detail::check_inputs(batch, region);
   if (inputs.code == status_code::missing_input) d.add_first(finding::missing_input, d.tokens);

@@ -173,7 +173,7 @@ class rollout_batch_view {
     return (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
   }
   /// Top-K lists at slot i of response b.
-  CPPO_HOST_DEVICE constexpr top_k_row<Real> top_k_at(index_t b, index_t i) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr top_k_row<Real> top_k_at(index_t b, index_t i) const noexcept {
     detail::column const& ids = (*this)[argument::token_id];
     index_t const none = -1;
     return {&top_k_, list_row(b, i),

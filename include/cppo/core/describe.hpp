@@ -28,7 +28,7 @@ class fixed_text {
   /// Appends characters.
   void append(std::string_view more) noexcept {
     std::size_t const room = capacity - size_, n = more.size() < room ? more.size() : room;
-    std::memcpy(text_ + size_, more.data(), n);
+    if (n > 0) std::memcpy(text_ + size_, more.data(), n);  // nothing may be at no address
     size_ += n;
     if (n < more.size()) std::memcpy(text_ + capacity - 3, "...", 3);
   }

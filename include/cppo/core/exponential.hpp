@@ -46,6 +46,9 @@ struct exp_parts {
 /// Least argument of `exp_core`: below it e^x is taken as e^floor.
 template <class T>
 inline constexpr T exp_floor = std::is_same_v<T, float> ? T(-86.5) : T(-700);
+/// An argument below it for which `exp_core` gives s = +0: e^x is 0.
+template <class T>
+inline constexpr T exp_zero = std::is_same_v<T, float> ? T(-88) : T(-709);
 
 /// e^x for exp_floor <= x <= 88.37 (beyond it 2^n is infinite): a polynomial of degree 7 in Estrin's scheme, 1 ulp.
 template <class V>

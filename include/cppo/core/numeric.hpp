@@ -188,20 +188,25 @@ class lane {
   /// IEEE arithmetic, each operation rounded on its own. Comparisons with NaN are false, except `!=`.
   /// @{
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator+(lane a, lane b) noexcept {
-    return from_raw(ops::add(a.raw_, b.raw_));
+    a.raw_ = ops::add(a.raw_, b.raw_);
+    return a;
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a, lane b) noexcept {
-    return from_raw(ops::sub(a.raw_, b.raw_));
+    a.raw_ = ops::sub(a.raw_, b.raw_);
+    return a;
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator*(lane a, lane b) noexcept {
-    return from_raw(ops::mul(a.raw_, b.raw_));
+    a.raw_ = ops::mul(a.raw_, b.raw_);
+    return a;
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator/(lane a, lane b) noexcept {
-    return from_raw(ops::div(a.raw_, b.raw_));
+    a.raw_ = ops::div(a.raw_, b.raw_);
+    return a;
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane operator-(lane a) noexcept {
     // equivalent: any negative number has the sign
-    return from_raw(ops::flip_sign(a.raw_, ops::broadcast(value_type(-1))));
+    a.raw_ = ops::flip_sign(a.raw_, ops::broadcast(value_type(-1)));
+    return a;
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr mask operator<(lane a, lane b) noexcept {
     return mask(ops::lt(a.raw_, b.raw_));
@@ -225,23 +230,28 @@ class lane {
 
   /// a where m is true, else b.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane select(mask m, lane a, lane b) noexcept {
-    return from_raw(ops::select(m.raw(), a.raw_, b.raw_));
+    a.raw_ = ops::select(m.raw(), a.raw_, b.raw_);
+    return a;
   }
   /// a where m is true, else +0.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane only(mask m, lane a) noexcept {
-    return from_raw(ops::only(m.raw(), a.raw_));
+    a.raw_ = ops::only(m.raw(), a.raw_);
+    return a;
   }
   /// |a|
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane abs(lane a) noexcept {
-    return from_raw(ops::magnitude(a.raw_));
+    a.raw_ = ops::magnitude(a.raw_);
+    return a;
   }
   /// a < b ? a : b
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane min(lane a, lane b) noexcept {
-    return from_raw(ops::min(a.raw_, b.raw_));
+    a.raw_ = ops::min(a.raw_, b.raw_);
+    return a;
   }
   /// a > b ? a : b
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE friend constexpr lane max(lane a, lane b) noexcept {
-    return from_raw(ops::max(a.raw_, b.raw_));
+    a.raw_ = ops::max(a.raw_, b.raw_);
+    return a;
   }
 
  private:

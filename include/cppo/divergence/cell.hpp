@@ -25,13 +25,13 @@ struct cell {
   /// Where `counts` is false the cell is empty, whatever the numbers are.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr cell(V log_p, V log_q, typename V::mask counts) noexcept {
     constexpr auto low = exp_floor<typename V::value_type>;
-    V const log_mass = select(counts, max(log_p, log_q), V(2 * low)), d = log_p - log_q, g = abs(d);
+    V const most = max(log_p, log_q), log_mass = select(counts, most, V(2 * low)), minus_g = min(log_p, log_q) - most;
     auto const there = log_mass >= V(low);
-    grew = d > V(0);
-    larger = exp_core_for<Real>(max(log_mass, V(low)));
-    exp_parts<V> const shrink = exp_core_for<Real>(max(-g, V(low)));
-    V const missing = shrink.complement();
-    mass = only(there, larger.value());
+    grew = log_p > log_q;
+    larger = exp_core_for<Real>(select(there, log_mass, V(exp_zero<typename V::value_type>)));
+    exp_parts<V> const shrink = exp_core_for<Real>(max(minus_g, V(low)));
+    V const missing = shrink.complement(), g = abs(minus_g);
+    mass = larger.value();
     gap = mass * missing;
     auto const near = shrink.s == V(1);
     V const down = select(near, shrink.tail, g - missing);

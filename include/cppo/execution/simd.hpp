@@ -19,8 +19,12 @@ inline bool registers_keep_arithmetic() noexcept {
   constexpr exact_sum want = cppo::detail::to_grid(0.7F);
   simd_ops::ints high, low;
   simd_ops::to_grid(unknown<simd_lane>(0.7F).raw(), high, low);
+  simd_ops::units first, second;
+  simd_ops::to_units(unknown<simd_lane>(0.7F).raw(), first, second);
+  std::uint64_t const units = sum_of_units(first) + sum_of_units(second) - simd_size * simd_ops::unit_bias;
   // uncovered: no rounding mode moves the low limb of 0.7 alone
-  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low;
+  bool const grid = wide_sum(high) == simd_size * want.high && wide_sum(low) == simd_size * want.low &&
+                    units == static_cast<std::uint64_t>(simd_size * ((want.high << 25) + want.low));
   // uncovered: registers and scalars share the rounding mode: only flags could tell them apart
   return grid && scalars_keep_arithmetic() && keeps_arithmetic<simd_lane>();
 }

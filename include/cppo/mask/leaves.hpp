@@ -56,7 +56,8 @@ concept open_to_clauses = requires { requires M::may_hold_any_clause; };
 template <class M, class Find>
 consteval int leaves() {
   if constexpr (open_to_clauses<M>) return 1;
-  else if constexpr (composite<M>) return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
+  else if constexpr (composite<M>)
+    return leaves<typename M::first_type, Find>() + leaves<typename M::second_type, Find>();
   else if constexpr (negation<M> && Find::under_negation) return leaves<typename M::negated_type, Find>();
   else return Find::template fits<M> ? 1 : 0;
 }
@@ -64,6 +65,13 @@ consteval int leaves() {
 template <class M, clause K>
 consteval int leaves() {
   return leaves<M, of_kind<K>>();
+}
+
+/// True if the mask holds a leaf of kind K.
+template <clause K, class M>
+CPPO_HOST_DEVICE constexpr bool holds_clause(M const& m) noexcept {
+  if constexpr (open_to_clauses<M>) return m.has(K);
+  else return leaves<M, K>() > 0;
 }
 
 /// True if a threshold of the mask masks nothing, where no D is above `largest`.

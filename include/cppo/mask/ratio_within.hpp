@@ -28,13 +28,24 @@ class ratio_within_t {
   /// True if low <= rho <= high.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
-    return (t.ratio() >= V(low_)) & (t.ratio() <= V(high_));
+    return holds(t.ratio());
   }
   /// max(rho / high, low / rho).
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return max(t.ratio() / V(high_), V(low_) / t.ratio());
+    return excess_of(t.ratio());
   }
+  /// The same of a ratio that is known.
+  /// @{
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V rho) const noexcept {
+    return (rho >= V(low_)) & (rho <= V(high_));
+  }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V rho) const noexcept {
+    return max(rho / V(high_), V(low_) / rho);
+  }
+  /// @}
 
  private:
   double low_, high_;

@@ -74,8 +74,9 @@ class surrogate {
     clamp_ = static_cast<Real>(o.log_ratio_clamp);
     smallest_ = detail::exp_core(-one(clamp_)).value().raw();
     largest_ = (one(1) / one(smallest_)).raw();
-    k3_up_ = static_cast<Real>(detail::k3_of(double_lane(clamp_)).raw());
-    k3_down_ = static_cast<Real>(detail::k3_of(double_lane(-clamp_)).raw());
+    auto const k3_at = [](Real x) { return static_cast<Real>(detail::k3_of(double_lane(x)).raw()); };
+    k3_up_ = k3_at(clamp_);
+    k3_down_ = k3_at(-clamp_);
   }
 
   /// rho and rho A of a token. `A` is its weighted advantage, which is the advantage times the token weight, if it has

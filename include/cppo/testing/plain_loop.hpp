@@ -129,13 +129,19 @@ class plain_walk {
     return o_.positions == position_convention::padded_column ? batch_.width : o_.horizon;
   }
 
+  /// True if there is a prefix budget, of a region whose type may have one.
+  static bool has_budget(Region const& region) {
+    if constexpr (requires { region.mask().has_budget(); }) return region.mask().has_budget();
+    else return true;
+  }
   /// The region's answer if the sums before the token were off by `error`.
   verdict ask(token<V> t, position<V> at, response_summary whole, sums const& before, double error) const {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
     long double const room = region_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
-    if (!Region::has_prefix_budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
-    t.set_within_prefix_budget(V::mask(!Region::has_prefix_budget || room >= error));
+    bool const budget = Region::has_prefix_budget && has_budget(region_);
+    if (!budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
+    t.set_within_prefix_budget(V::mask(!budget || room >= error));
     auto const number = [error](long double x) { return V(static_cast<double>(x + error)); };
     t.set_prefix(number(before.drift), number(before.weight), number(before.allowance));
     auto const kept = region_.keeps(t);

@@ -11,7 +11,7 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// The divergences that the oracle knows, in the order of `divergence_names()`.
+/// The divergences that the oracle knows, in the order of `divergence_names()` of described regions.
 enum class reference_divergence : std::uint8_t {
   none,
   binary_tv,

@@ -6,11 +6,12 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/divergence/binary.hpp>
 #include <cppo/divergence/none.hpp>
+#include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/single_sample.hpp>
 #include <cppo/divergence/top_k.hpp>
-#include <cppo/region/named.hpp>
 #include <cppo/theory/bound.hpp>
 #include <cppo/theory/profile.hpp>
 
@@ -98,6 +99,9 @@ constexpr divergence_kind kind_of(D const&) noexcept {
 template <top_k_form F>
 constexpr divergence_kind kind_of(top_k_kl_t<F> const&) noexcept {
   return divergence_kind::kl;
+}
+constexpr divergence_kind kind_of(cppo::detail::any_top_k const& d) noexcept {
+  return d.is_kl() ? divergence_kind::kl : divergence_kind::total_variation;
 }
 constexpr divergence_kind kind_of(named_divergence const& d) noexcept {
   return d.visit([](auto chosen) { return kind_of(chosen); });

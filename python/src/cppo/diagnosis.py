@@ -44,6 +44,7 @@ def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask
     o = Options(**options)
     batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     found = (_Finding * _ROOM)()
-    n = c.LIB.cppo_diagnose(batch.frame().batch, None if region is None else region.c_region,
+    frame = batch.frame()  # its memory must outlive the call
+    n = c.LIB.cppo_diagnose(frame.batch, None if region is None else region.c_region,
                             pack_options(o), found, _ROOM)
     return [Finding(f.name.decode(), f.sentence.decode(), f.tokens) for f in found[:max(n, 0)]]

@@ -1,5 +1,7 @@
 #include "runtime.hpp"
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -46,6 +48,9 @@ runtime::runtime()
   gpu.how.seed = from_environment("PTX_SEED", 0);
   gpu.how.blocks = static_cast<int>(from_environment("PTX_BLOCKS", 4));
   std::atexit(at_end);
+  // Each warp has a stack of 2 MiB: the heap keeps them, so that the system need not clear their pages each time.
+  (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 void runtime::stop(fault const& f) {

@@ -70,6 +70,19 @@ void check_place(warp const& w, lane_mask waiting, instruction const*& at, findi
   }
 }
 
+// The threads of a warp that wait for each other do so at one place, with one mask.
+void check_meeting(warp const& w, lane_mask wanted) {
+  thread_state const& first = w.threads[static_cast<std::size_t>(std::countr_zero(wanted))];
+  for (lane_mask m = wanted; m != 0; m &= m - 1) {
+    thread_state const& t = w.threads[static_cast<std::size_t>(std::countr_zero(m))];
+    bool const same_mask = (t.wanted & ~w.ended) == wanted;
+    if (same_mask && t.at == first.at && t.base == first.base) continue;
+    std::string const here = place_of(*first.here, *first.at);
+    if (!same_mask) throw fault("threads of a warp wait with unequal masks: " + here);
+    throw fault("threads of a warp meet at different places: " + here + " and line " + std::to_string(t.at->line));
+  }
+}
+
 }  // namespace
 
 bool gathered(step& s, instruction const& i, int mask) {
@@ -107,13 +120,7 @@ void settle_warp(warp& w) {
     waiting &= ~wanted;
     if ((wanted & w.at_warp) != wanted) continue;
     instruction const& i = *first.at;
-    for (lane_mask m = wanted; m != 0; m &= m - 1) {
-      thread_state const& t = w.threads[static_cast<std::size_t>(std::countr_zero(m))];
-      std::string const here = place_of(*first.here, i);
-      if ((t.wanted & ~w.ended) != wanted) throw fault("threads of a warp wait with unequal masks: " + here);
-      if (t.at == first.at && t.base == first.base) continue;
-      throw fault("threads of a warp meet at different places: " + here + " and line " + std::to_string(t.at->line));
-    }
+    check_meeting(w, wanted);
     w.at_warp &= ~wanted;
     w.running |= wanted;
     step s(w, wanted);

@@ -1,6 +1,8 @@
 // The divergence decides in a region of its own, and is found by its name.
 #include "../check.hpp"
 
+#include <cppo/described.hpp>
+
 #include <algorithm>
 
 int main() {
@@ -11,7 +13,6 @@ int main() {
   bool right = kept == x.mask(cppo::simd, own) && kept == std::vector<std::uint8_t>{1, 0, 1, 0};
   auto const& names = cppo::divergence_names();
   right = right && std::find(std::begin(names), std::end(names), "hellinger") != std::end(names);
-  auto const see = [&](auto const& region) { right = right && x.mask(cppo::seq, region) == kept; };
-  bool const found = cppo::visit_region({.region = "dppo", .divergence = "hellinger", .delta = 0.01}, see);
-  return found && right ? 0 : 1;
+  cppo::parsed_region const read = cppo::parse_region("dppo(delta = 0.01, divergence = hellinger)");
+  return read && right && x.mask(cppo::seq, read.region) == kept ? 0 : 1;
 }

@@ -5,9 +5,11 @@
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/execution/simd.hpp>
 #include <cppo/region.hpp>
+#include <cppo/weight/permuted.hpp>
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
+#include <cppo/weight/permuted.hpp>
 
 #include <cmath>
 #include <limits>

@@ -89,7 +89,16 @@ TEST_CASE("registers put values on the grid as scalars do", "[core][prefix_sums]
     ops::to_grid(ops::load(x), h, l);
     ops::save(high, h);
     ops::save(low, l);
-    for (int k = 0; k < ops::size; ++k) wrong += same_limbs({high[k], low[k]}, detail::to_grid(x[k])) ? 0 : 1;
+    std::uint64_t in_units[ops::size];
+    ops::units first, second;
+    ops::to_units(ops::load(x), first, second);
+    first.store_unaligned(in_units);
+    second.store_unaligned(in_units + ops::size / 2);
+    for (int k = 0; k < ops::size; ++k) {
+      exact_sum const want = detail::to_grid(x[k]);
+      wrong += same_limbs({high[k], low[k]}, want) ? 0 : 1;
+      wrong += static_cast<index_t>(in_units[k] - ops::unit_bias) == (want.high << 25) + want.low ? 0 : 1;
+    }
   }
   CHECK(wrong == 0);
 }

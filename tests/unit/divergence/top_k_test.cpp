@@ -3,10 +3,10 @@
 #include "support/small_vocabulary.hpp"
 
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/divergence.hpp>
 #include <cppo/execution/simd.hpp>
 #include <cppo/region/dppo.hpp>
-#include <cppo/region/named.hpp>
 #include <cppo/testing/random.hpp>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // seq, in float and in double, against the oracle: decisions unless they are too close to call, values everywhere.
 #include "support/catch_compat.hpp"
+#include "support/chosen_region.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/testing/captured_run.hpp>
@@ -10,14 +11,15 @@ namespace {
 
 using namespace cppo;
 using namespace cppo::testing;
+using cppo_test::chosen_region;
 
-// The oracle's words for a named region and for the options of a call.
-reference_options oracle_of(region_config const& c, loss_options const& l) {
+// The oracle's words for a region and for the options of a call.
+reference_options oracle_of(chosen_region const& c, loss_options const& l) {
   reference_options o;
   o.divergence = static_cast<reference_divergence>(named_divergence::find(c.divergence).index());
   bool const is_cppo = c.region.starts_with("cppo");
-  o.toward = c.region != "none" && !c.region.starts_with("trm");
-  double const low = c.epsilon_low.value_or(c.epsilon), high = c.epsilon_high.value_or(c.epsilon);
+  o.toward = c.region != "unrestricted" && !c.region.starts_with("trm");
+  double const low = c.epsilon_low.value_or(0.2), high = c.epsilon_high.value_or(0.2);
   if (c.region == "ppo") o.ratio = reference_bounds{1.0 - low, 1.0 + high};
   if (c.region == "dppo" || is_cppo) o.threshold = reference_bounds{*c.delta, *c.delta};
   if (is_cppo && c.region != "cppo_no_weight") o.w_min = c.w_min;
@@ -74,13 +76,12 @@ class comparison {
   static constexpr bool is_float = std::is_same_v<real, float>;
 
  public:
-  comparison(std::uint64_t seed, region_config const& c, tally& t)
+  comparison(std::uint64_t seed, chosen_region const& c, tally& t)
       : config_(c),
         tally_(t),
         batch_(generate<T>(seed, {.max_length = seed % 8 == 0 ? 300 : 100, .top_k = 4, .divergence = true})),
         options_(draw_options(seed, batch_.packed)) {
-    bool const known = visit_region(c, [&](auto const& region) { got_ = capture(seq, batch_, region, options_); });
-    REQUIRE(known);
+    got_ = capture(seq, batch_, described(c), options_);
     REQUIRE(got_.outcome.ok());
     reference_options o = oracle_of(c, options_);
     if (c.region == "cppo_shuffled") o.weights = shuffled();
@@ -203,7 +204,7 @@ class comparison {
     near("masked_response", static_cast<double>(r.masked_response), counted(decision::masked_response), 1e-9);
   }
 
-  region_config config_;
+  chosen_region config_;
   tally& tally_;
   generated_batch<T> batch_;
   loss_options options_;
@@ -217,9 +218,9 @@ tally over(std::string_view divergence, std::uint64_t first, std::uint64_t batch
   tally t;
   bool const unbounded = divergence.find("kl") != std::string_view::npos || divergence[0] == 'k';
   double const delta = unbounded ? 0.1 : 0.15;
-  for (std::string_view region : region_names()) {
+  for (std::string_view region : cppo_test::region_names) {
     for (std::uint64_t seed = first; seed < first + batches; ++seed) {
-      region_config c{.region = region, .divergence = divergence, .delta = delta,
+      chosen_region c{.region = region, .divergence = divergence, .delta = delta,
                       .delta_b = unbounded ? 0.002 : 0.015, .epsilon_high = 0.28, .seed = seed};
       if (region == "trm_mean") c.delta = 0.02;
       if (seed % 3 == 0) c.calibrate = {.quantile = 0.5, .scale = 0.7, .ceiling_factor = 5.0};
@@ -256,12 +257,11 @@ TEST_CASE("seq agrees with the oracle on half and bfloat16", "[execution]") {
 TEST_CASE("the report counts what the oracle counts", "[execution]") {
   for (std::uint64_t seed = 1; seed < 60; ++seed) {
     auto const batch = generate<double>(seed);
-    region_config const c{.region = "cppo_calibrated", .delta = 0.15, .delta_b = 0.02};
+    chosen_region const c{.region = "cppo_calibrated", .delta = 0.15, .delta_b = 0.02};
     loss_options const options{.aggregate = token_mean};
     reference_result const want = reference(batch.view(), oracle_of(c, options));
     bool const clear = std::none_of(want.closest.begin(), want.closest.end(), [](double m) { return m < 1e-9; });
-    captured_run<double> got;
-    visit_region(c, [&](auto const& region) { got = capture(seq, batch, region, options); });
+    captured_run<double> const got = capture(seq, batch, described(c), options);
     report const& r = got.report;
     CHECK(r.clamped == want.totals.clamped);
     CHECK(r.capped == want.totals.capped);

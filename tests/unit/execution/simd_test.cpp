@@ -8,7 +8,7 @@ namespace {
 using namespace cppo_test;
 
 auto const family = [](cppo::named_divergence d, auto const& use) {
-  use("none", cppo::trust_region(d, cppo::uniform_weight, cppo::keep_all));
+  use("unrestricted", cppo::trust_region(d, cppo::uniform_weight, cppo::keep_all));
   use("ppo", cppo::trust_region(d, cppo::uniform_weight, cppo::ppo().mask()));
   use("dppo", cppo::dppo({.delta_low = 0.1, .delta_high = 0.15}, d));
   use("cppo", cppo::fixed_cppo({.delta_b = 0.01}, d));

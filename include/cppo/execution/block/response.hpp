@@ -134,8 +134,9 @@ class block_response {
     }
     response_summary whole;
     if constexpr (needs_divergences<Region>) {
-      known_ = asks_for_divergences(task_.region);
-      if (known_ && measure(whole) > 0) return false;
+      bool const asks = asks_for_divergences(task_.region);
+      if (asks && measure(whole) > 0) return false;
+      known_ = asks;  // not before: what measures computes them
     }
     whole.length = tokens;
     whole.delta_b = task_.region.resolve_budget(statistics(whole, block_, shared_.selection, divergences_, slots_));

@@ -219,8 +219,7 @@ CPPO_HOST_DEVICE constexpr bool asks_for(Region const& region, needs wanted) noe
 }
 /// A region that is run in one of several shapes, which `with_shape` chooses.
 template <class Region>
-concept has_shapes = requires(Region const& r) { with_shape(r, [](auto const&) { return 0; }); } &&
-                     !requires { typename Region::shape_of; };
+concept has_shapes = requires { Region::runs_in_shapes; } && !requires { typename Region::shape_of; };
 /// True if the region needs the prefix sums.
 template <class Region>
 inline constexpr bool scans_prefix = any(Region::needed, needs::prefix_budget | needs::prefix_values);

@@ -86,7 +86,7 @@ class group_tail {
 
   /// Of `live` tokens of `from`, the first of them token k; `to` is where it is written.
   group_tail(token_lanes const& from, int k, int live, chunk_outputs const& to) noexcept
-      : to_(to), live_(live), in(padded_tail(from, k, live, copies_)),
+      : to_(to), live_(live), in(padded_tail(from, k, live, registers_of(live), copies_)),
         out{to.loss != nullptr ? loss_ : nullptr, gradient_, to.gate != nullptr ? gate_ : nullptr, false} {}
 
   /// Writes what was decided to its place.

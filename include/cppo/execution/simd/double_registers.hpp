@@ -13,13 +13,14 @@ template <class A>
 struct register_ops<xsimd::batch<double, A>> : xsimd_ops<double, std::int64_t, 52, A> {
   using base = xsimd_ops<double, std::int64_t, 52, A>;
   using typename base::reg, typename base::ints;
-  using bits = xsimd::batch<std::uint64_t, A>;
+  using bits = int_register<std::uint64_t, A>;
 
   /// See `scalar_ops`.
   /// @{
   CPPO_ALWAYS_INLINE static reg exponent(reg x) noexcept {
     // Shifted without sign: AVX2 has no other shift of 64 bits. The bits are those of 2^52 + the biased exponent.
-    return unsigned_as_floats((as_unsigned(x) >> 52) | bits(0x4330000000000000U)) - reg(0x1p52 + 1023.0);
+    reg const moved = unsigned_as_floats((as_unsigned(x) >> 52) | bits(std::uint64_t{0x4330000000000000U}));
+    return base::sub(moved, base::broadcast(0x1p52 + 1023.0));
   }
   CPPO_ALWAYS_INLINE static reg significand(reg x) noexcept {
     ints const fraction = base::as_ints(x) & ints(std::int64_t{0x000fffffffffffff});
@@ -27,14 +28,25 @@ struct register_ops<xsimd::batch<double, A>> : xsimd_ops<double, std::int64_t, 5
   }
   /// @}
 
- private:
+  /// The bits of x.
+  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept {
+    if constexpr (plain_vectors) return bits(reinterpret_cast<typename bits::vector>(x.data));
 #if XSIMD_VERSION_MAJOR >= 11
-  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept { return xsimd::bitwise_cast<std::uint64_t>(x); }
-  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept { return xsimd::bitwise_cast<double>(x); }
+    else return xsimd::bitwise_cast<std::uint64_t>(x);
 #else
-  CPPO_ALWAYS_INLINE static bits as_unsigned(reg x) noexcept { return xsimd::bitwise_cast<bits>(x); }
-  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept { return xsimd::bitwise_cast<reg>(x); }
+    else return xsimd::bitwise_cast<xsimd::batch<std::uint64_t, A>>(x);
 #endif
+  }
+
+ private:
+  CPPO_ALWAYS_INLINE static reg unsigned_as_floats(bits x) noexcept {
+    if constexpr (plain_vectors) return base::of(reinterpret_cast<typename base::vector>(x.data));
+#if XSIMD_VERSION_MAJOR >= 11
+    else return xsimd::bitwise_cast<double>(x);
+#else
+    else return xsimd::bitwise_cast<reg>(x);
+#endif
+  }
 };
 
 /// As many doubles as a register holds floats: two registers, so that each step has two independent instructions.

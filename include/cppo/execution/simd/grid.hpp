@@ -1,5 +1,5 @@
 /// @file
-/// Limbs of sums on the grid of `exact_sum` as numbers, on registers.
+/// The grid of `exact_sum` on registers: sums of 64-bit units, and limbs as numbers.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -7,6 +7,83 @@
 #include <cppo/execution/simd/intrinsics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+using simd_units = simd_ops::units;
+
+/// Running sums: lane k holds x_0 + ... + x_k.
+CPPO_ALWAYS_INLINE simd_units running_units(simd_units x) noexcept {
+#if defined(__AVX512F__)
+  __m512i const zero = _mm512_setzero_si512();
+  __m512i v = x.data;
+  v = _mm512_add_epi64(v, _mm512_alignr_epi64(v, zero, 7));
+  v = _mm512_add_epi64(v, _mm512_alignr_epi64(v, zero, 6));
+  return simd_units(_mm512_add_epi64(v, _mm512_alignr_epi64(v, zero, 4)));
+#elif defined(__AVX2__)
+  __m256i const v = _mm256_add_epi64(x.data, _mm256_slli_si256(x.data, 8));
+  __m256i const ends = _mm256_unpackhi_epi64(v, v);
+  return simd_units(_mm256_add_epi64(v, _mm256_permute2x128_si256(ends, ends, 0x08)));
+#elif defined(__SSE2__) && !defined(__AVX__)
+  return simd_units(_mm_add_epi64(x.data, _mm_slli_si128(x.data, 8)));
+#else
+  alignas(64) std::uint64_t a[simd_size];
+  x.store_unaligned(a);
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
+  for (int k = 1; k < simd_size / 2; ++k) a[k] += a[k - 1];
+  return simd_units::load_unaligned(a);
+#endif
+}
+/// The last lane in every lane.
+CPPO_ALWAYS_INLINE simd_units last_unit(simd_units x) noexcept {
+#if defined(__AVX512F__)
+  return simd_units(_mm512_permutexvar_epi64(_mm512_set1_epi64(7), x.data));
+#elif defined(__AVX2__)
+  return simd_units(_mm256_permute4x64_epi64(x.data, 0xff));
+#elif defined(__SSE2__) && !defined(__AVX__)
+  return simd_units(_mm_shuffle_epi32(x.data, 0xee));
+#else
+  alignas(64) std::uint64_t a[simd_size];
+  x.store_unaligned(a);
+  return simd_units(a[simd_size / 2 - 1]);
+#endif
+}
+/// The sum of the lanes.
+CPPO_ALWAYS_INLINE std::uint64_t sum_of_units(simd_units x) noexcept {
+#if defined(__AVX512F__)
+  return static_cast<std::uint64_t>(_mm512_reduce_add_epi64(x.data));
+#elif defined(__AVX2__)
+  __m128i const h = _mm_add_epi64(_mm256_castsi256_si128(x.data), _mm256_extracti128_si256(x.data, 1));
+  return static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_add_epi64(h, _mm_unpackhi_epi64(h, h))));
+#else
+  alignas(64) std::uint64_t a[simd_size];
+  x.store_unaligned(a);
+  std::uint64_t sum = 0;
+  for (int k = 0; k < simd_size / 2; ++k) sum += a[k];
+  return sum;
+#endif
+}
+/// Lanes of a register that are 0 or more, as two's complement, given its halves.
+CPPO_ALWAYS_INLINE simd_lane::mask nonnegative_units(simd_units low, simd_units high) noexcept {
+  using mask = simd_lane::mask::raw_type;
+#if defined(__AVX512F__)
+  __m512i const zero = _mm512_setzero_si512();
+  return simd_lane::mask(mask(
+      _mm512_kunpackb(_mm512_cmpge_epi64_mask(high.data, zero), _mm512_cmpge_epi64_mask(low.data, zero))));
+#elif defined(__AVX2__)
+  __m256 const tops = _mm256_shuffle_ps(_mm256_castsi256_ps(low.data), _mm256_castsi256_ps(high.data), 0xdd);
+  __m256i const ordered = _mm256_permute4x64_epi64(_mm256_castps_si256(tops), 0xd8);
+  return simd_lane::mask(mask(_mm256_castsi256_ps(_mm256_cmpgt_epi32(ordered, _mm256_set1_epi32(-1)))));
+#elif defined(__SSE2__) && !defined(__AVX__)
+  __m128 const tops = _mm_shuffle_ps(_mm_castsi128_ps(low.data), _mm_castsi128_ps(high.data), 0xdd);
+  return simd_lane::mask(mask(_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_castps_si128(tops), _mm_set1_epi32(-1)))));
+#else
+  alignas(64) std::uint64_t a[simd_size];
+  low.store_unaligned(a);
+  high.store_unaligned(a + simd_size / 2);
+  // uncovered: targets without SSE2: the digest on AArch64 runs it
+  return simd_lane::from_raw(simd_ops::generate([&a](index_t k) { return a[k] >> 63 != 0 ? -1.0F : 0.0F; })) >=
+         simd_lane(0);
+#endif
+}
 
 /// (base + high) * 2^25 + low rounded to double, then to float, for half of a register.
 #if defined(__AVX512F__)
@@ -48,8 +125,7 @@ CPPO_ALWAYS_INLINE simd_register grid_units(double base, Ints high, Ints low) no
     __m512d const both = _mm512_castpd256_pd512(_mm256_castps_pd(first));
     return simd_register(_mm512_castpd_ps(_mm512_insertf64x4(both, _mm256_castps_pd(second), 1)));
   }
-#endif
-#if defined(__AVX2__)
+#elif defined(__AVX2__)
   if constexpr (simd_size == 8) {
     __m128 const first = half_grid_units(base, _mm256_castsi256_si128(high.data), _mm256_castsi256_si128(low.data));
     __m128 const second =
@@ -87,12 +163,13 @@ CPPO_ALWAYS_INLINE simd_lane small_grid_value(Ints high, Ints low) noexcept {
                                          _mm512_cvtepi32_ps(rest.data));
     return exact_product(simd_lane::from_raw(simd_register(units)), simd_lane(0x1p-40F));
   }
-#endif
+#else
   if constexpr (simd_size == 8) {
     __m256 const units = _mm256_fmadd_ps(_mm256_cvtepi32_ps(above.data), _mm256_set1_ps(0x1p25F),
                                          _mm256_cvtepi32_ps(rest.data));
     return exact_product(simd_lane::from_raw(simd_register(units)), simd_lane(0x1p-40F));
   }
+#endif
 #endif
   return grid_value(0.0, high, low);
 }

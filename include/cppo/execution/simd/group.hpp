@@ -33,6 +33,10 @@ constexpr bool reports(with_report asked) noexcept { return asked == with_report
 /// Whether every lane of a group holds a token.
 enum class lanes_hold : bool { some, all };
 
+/// A region whose mask is walked through step by step, for all registers of a group at once.
+template <class Region>
+concept walks_steps = requires { requires Region::walks_steps; };
+
 /// A group of tokens on registers, from what was lent to what is decided.
 template <with_report Report, lanes_hold Tokens, class Deciding>
 class token_group {
@@ -45,18 +49,7 @@ class token_group {
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
   /// @{
   CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
-    requires whole
-      : with_(with), in_(in), k_(k), live_(live), first_(first),
-        t_{load_tokens(with.region, in, k), load_tokens(with.region, in, k + simd_size),
-           load_tokens(with.region, in, k + 2 * simd_size), load_tokens(with.region, in, k + 3 * simd_size)} {
-    if (first < 1 || first > longest_on_registers) __builtin_unreachable();
-  }
-  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
-    requires(!whole)
       : with_(with), in_(in), k_(k), live_(live), first_(first) {
-    for (int u = 0; u < group_registers; ++u) {
-      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with.region, in, k + u * simd_size));
-    }
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   }
   /// @}
@@ -67,20 +60,25 @@ class token_group {
     prefix_input in;  // apart from the members, which stay in registers because nothing points to them
     prefix_values seen;
     V::mask fits[group_registers];
-    each([&](int u) CPPO_INLINE_LAMBDA { weigh(u, in, counts, reporter); });
+    leave_out_empty(in);
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with_.region, in_, k_ + u * simd_size));
+      weigh(u, in, counts, reporter);
+    });
     if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
     else if constexpr (scans_prefix<Region>) {
       if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
       else for (V::mask& all : fits) all = V(0) <= V(0);
     }
-    each([&](int u) CPPO_INLINE_LAMBDA {
-      if constexpr (scans_prefix<Region>) t_[u].set_within_prefix_budget(fits[u]);
-      keep(u, seen, out, reporter);
-    });
+    if constexpr (scans_prefix<Region>) {
+      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
+    }
+    if constexpr (walks_steps<Region>) keep_walked(seen, out, reporter);
+    else each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
     std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);
     std::uint64_t const kept = lane_bits(keeps_) & lives;
     if constexpr (reports(Report)) {
-      counts.template count<typename Region::mask_type>(kept, lives, marks_, with_.objective.caps());
+      counts.count(with_.region.mask(), kept, lives, marks_, with_.objective.caps());
     }
     return kept;
   }
@@ -93,9 +91,18 @@ class token_group {
 
   /// f(u) for each register. Unrolled where it runs for most tokens.
   template <class F>
-  CPPO_ALWAYS_INLINE static void each(F const& f) {
+  CPPO_ALWAYS_INLINE void each(F const& f) const {
     if constexpr (whole) each_register(f);
-    else for (int u = 0; u < group_registers; ++u) f(u);
+    else for (int u = 0; u < registers_of(live_); ++u) f(u);
+  }
+  /// Empties the registers that hold no token, which `each` leaves out.
+  CPPO_ALWAYS_INLINE void leave_out_empty([[maybe_unused]] prefix_input& in) noexcept {
+    if constexpr (!whole) {
+      for (int u = registers_of(live_); u < group_registers; ++u) {
+        in.z[u] = in.allowance[u] = in.weight[u] = V(0);
+        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = V(0) < V(0);
+      }
+    }
   }
   /// x, and +0 where there is no token.
   CPPO_ALWAYS_INLINE V there(int u, V x) const noexcept {
@@ -141,13 +148,38 @@ class token_group {
     }
   }
   CPPO_ALWAYS_INLINE void keep(int u, token<V> const& t, chunk_outputs const& out, simd_reporter& reporter) noexcept {
+    Region const& region = with_.region;
+    auto const kept = region.keeps(t);
+    V gate(0);
+    if constexpr (soft) gate = region.gate_value(t, kept);
+    write(u, t, kept, gate, out, reporter);
+    if constexpr (reports(Report)) {
+      mark(u, t, [&](auto const& f) CPPO_INLINE_LAMBDA { region.each_decision(t, kept, f); });
+    }
+  }
+  /// The same for all registers of the group, whose mask is walked through once.
+  CPPO_ALWAYS_INLINE void keep_walked(prefix_values const& seen, chunk_outputs const& out,
+                                      simd_reporter& reporter) noexcept {
+    V const unasked(0);  // no clause of the library's asks for W
+    each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_prefix(seen.drift[u], unasked, seen.allowance[u]); });
+    typename Region::template walked<V, group_registers> walked;
+    with_.region.walk(t_, walked);
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      V const gate = with_.region.gate_of(walked.excess[u], walked.kept[u]);
+      write(u, t_[u], walked.kept[u], gate, out, reporter);
+      if constexpr (reports(Report)) {
+        mark(u, t_[u], [&](auto const& f) CPPO_INLINE_LAMBDA { with_.region.each_decision(walked, u, f); });
+      }
+    });
+  }
+  /// Writes the loss and gradient of a register whose tokens are decided.
+  template <class Kept>
+  CPPO_ALWAYS_INLINE void write(int u, token<V> const& t, Kept const& kept, V gate, chunk_outputs const& out,
+                                simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
-    auto const kept = with_.region.keeps(t);
     keeps_[u] = kept;
     surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
-    V gate(0);
     surrogate_terms<V> terms;
-    if constexpr (soft) gate = with_.region.gate_value(t, kept);
     if constexpr (soft) terms = with_.objective.terms(t, product, gate, with_.scale);
     else terms = with_.objective.terms(t, product, kept, with_.scale);
     put(out.gradient + lane, terms.gradient, out.far);
@@ -156,15 +188,12 @@ class token_group {
     if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
-      mark(u, t, kept);
     }
   }
-  /// What the report counts of the tokens of a register.
-  template <class Kept>
-  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Kept const& kept) noexcept {
-    with_.region.each_decision(t, kept, [&](decision d, V::mask m) CPPO_INLINE_LAMBDA {
-      marks_.decided[static_cast<int>(d)][u] = m;
-    });
+  /// What the report counts of the tokens of a register. `each_decision(f)`: f(decision, its tokens).
+  template <class Each>
+  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Each const& each_decision) noexcept {
+    each_decision([&](decision d, V::mask m) CPPO_INLINE_LAMBDA { marks_.decided[static_cast<int>(d)][u] = m; });
     marks_.not_teaching[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
     marks_.toward_rollout[u] = t.moves_toward_rollout();
     marks_.negative[u] = signs(t.advantage());
@@ -174,7 +203,7 @@ class token_group {
   token_lanes const& in_;
   int k_, live_;
   index_t first_;
-  token<V> t_[group_registers];
+  union { token<V> t_[group_registers]; };
   V value_[group_registers];
   V::mask alive_[group_registers], keeps_[group_registers];
   simd_marks marks_;

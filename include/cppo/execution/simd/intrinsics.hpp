@@ -224,6 +224,19 @@ CPPO_ALWAYS_INLINE double tree_sum(float const* x) noexcept {
 #endif
 }
 
+/// Adds 16 floats to 16 doubles.
+CPPO_ALWAYS_INLINE void add_floats(double* to, float const* x) noexcept {
+#if defined(__AVX512F__)
+  for (int k = 0; k < 16; k += 8)
+    _mm512_storeu_pd(to + k, _mm512_add_pd(_mm512_loadu_pd(to + k), _mm512_cvtps_pd(_mm256_loadu_ps(x + k))));
+#elif defined(__AVX__)
+  for (int k = 0; k < 16; k += 4)
+    _mm256_storeu_pd(to + k, _mm256_add_pd(_mm256_loadu_pd(to + k), _mm256_cvtps_pd(_mm_loadu_ps(x + k))));
+#else
+  for (int k = 0; k < 16; ++k) to[k] += static_cast<double>(x[k]);
+#endif
+}
+
 /// The largest lane.
 inline float largest_lane(simd_lane x) noexcept {
   alignas(64) float a[simd_size];

@@ -40,34 +40,31 @@ class simd_prefix {
   using ints = ops::ints;
 
  public:
-  simd_prefix(prefix_sums const& carry, float slack, double delta_b) noexcept
-      : room_(carry.allowance - carry.drift + to_grid(slack)), sums_(carry), allowance_(static_cast<float>(delta_b)) {
-    exact_sum const most = to_grid(allowance_);
-    group_allowance_ = {group_size * most.high, group_size * most.low};
-  }
+  simd_prefix(prefix_sums const& carry, float slack) noexcept
+      : room_(gathered(carry.allowance - carry.drift + to_grid(slack))), sums_(carry) {}
 
   /// Decides for each token, given Z and w delta_b, if it fits the budget; then advances over the group.
   CPPO_ALWAYS_INLINE void advance(V const (&z)[group_registers], V const (&allowance)[group_registers],
                                   V::mask (&fits)[group_registers]) noexcept {
-    limbs drift[group_registers], net[group_registers];
+    bool const bounded = are_small(z, allowance);
+    if (!room_is_near() || !(bounded || are_in_units(z, allowance))) [[unlikely]] {
+      return advance_apart(z, allowance, fits);
+    }
+    group_units spent, allowed;
     each_register([&](int u) CPPO_INLINE_LAMBDA {
-      drift[u] = limbs(z[u]);
-      net[u] = limbs(allowance[u]) - drift[u];
+      spent.set(u, z[u]);
+      allowed.set(u, allowance[u]);
     });
-    exact_sum const total = total_of(net);
-    // Where 0 <= Z and 0 <= w delta_b <= delta_b, exact sums bound every prefix in the group.
-    V const least = min(min(min(z[0], z[1]), min(z[2], z[3])),
-                        min(min(allowance[0], allowance[1]), min(allowance[2], allowance[3])));
-    V const most = max(max(allowance[0], allowance[1]), max(allowance[2], allowance[3]));
-    bool const bounded = ops::every(((least >= V(0)) & (most <= V(allowance_))).raw());
-    if (bounded && (room_ + total - group_allowance_).nonnegative()) {
+    index_t const most = spent.total(), gained = allowed.total();
+    // Where neither Z nor w delta_b is below 0, their sums bound every prefix in the group.
+    if (bounded && room_.low >= most) {
       for (auto& f : fits) f = V(0) <= V(0);
-    } else if (bounded && !(room_ + group_allowance_).nonnegative()) {
+    } else if (bounded && room_.low + gained < 0) {
       for (auto& f : fits) f = V(0) < V(0);  // equivalent: nowhere is either true
     } else {
-      scan(z, allowance, drift, net, fits);
+      scan(spent, allowed, fits);
     }
-    room_ = room_ + total;
+    room_.low += gained - most;
   }
 
   /// The same; also writes the sums before each token as numbers. Lanes that hold no token have weight 0 too.
@@ -97,11 +94,6 @@ class simd_prefix {
     ints high, low;
     limbs() noexcept = default;
     explicit limbs(V x) noexcept { ops::to_grid(x.raw(), high, low); }
-    friend limbs operator-(limbs a, limbs const& b) noexcept {
-      a.high = a.high - b.high;
-      a.low = a.low - b.low;
-      return a;
-    }
   };
 
   CPPO_ALWAYS_INLINE static exact_sum total_of(limbs const (&x)[group_registers]) noexcept {
@@ -219,49 +211,71 @@ class simd_prefix {
     }
   }
 
-  /// Decides token by token, on registers where 32 bits are enough.
-  void scan(V const (&z)[group_registers], V const (&allowance)[group_registers], limbs const (&drift)[group_registers],
-            limbs const (&net)[group_registers], V::mask (&fits)[group_registers]) const noexcept {
-    V size(0);
-    for (int u = 0; u < group_registers; ++u) size = max(size, max(abs(z[u]), abs(allowance[u])));
-    constexpr index_t low_units = index_t{1} << 25;
-    index_t const from = room_.high + (room_.low >> 25);
-    // equivalent: 64 tokens of 129 still fit 32 bits beside the room
-    bool const narrow = from > -(index_t{1} << 29) && from < (index_t{1} << 29) && ops::every((size <= V(128)).raw());
-    if (!narrow) return scan_wide(drift, net, fits);
-    ints high(static_cast<std::int32_t>(from)), low(static_cast<std::int32_t>(room_.low & (low_units - 1)));
-    for (int u = 0; u < group_registers; ++u) {
-      ints const up = running_sum(net[u].high), lower = running_sum(net[u].low);
-      ints const at_high = high + up - net[u].high - drift[u].high;
-      ints const at_low = low + lower - net[u].low - drift[u].low;
-      fits[u] = V::mask(ops::nonnegative(at_high + (at_low >> 25)));
-      low = low + ints(last_lane(lower));
-      high = high + ints(last_lane(up)) + (low >> 25);
-      low = low & ints(static_cast<std::int32_t>(low_units - 1));
+  /// The values of a group in units of 2^-40, `unit_bias` in each.
+  struct group_units {
+    simd_units half[2 * group_registers];
+    CPPO_ALWAYS_INLINE void set(int u, V x) noexcept { ops::to_units(x.raw(), half[2 * u], half[2 * u + 1]); }
+    CPPO_ALWAYS_INLINE index_t total() const noexcept {
+      simd_units const all = ((half[0] + half[1]) + (half[2] + half[3])) + ((half[4] + half[5]) + (half[6] + half[7]));
+      return static_cast<index_t>(sum_of_units(all) - group_size * ops::unit_bias);
     }
+  };
+  static constexpr index_t near = index_t{1} << 60;
+  /// A sum with all of it in the low limb, if that is near 0.
+  static exact_sum gathered(exact_sum const& x) noexcept {
+    exact_sum const carried{x.high + (x.low >> 25), x.low & low_limb};
+    bool const is_near = carried.high < near >> 25 && carried.high > -(near >> 25);
+    return is_near ? exact_sum{0, (carried.high << 25) + carried.low} : carried;
   }
-  void scan_wide(limbs const (&drift)[group_registers], limbs const (&net)[group_registers],
-                 V::mask (&fits)[group_registers]) const noexcept {
-    exact_sum room = room_;
-    for (int u = 0; u < group_registers; ++u) {
-      alignas(64) std::int32_t s[2][simd_size], n[2][simd_size];
-      alignas(64) float fit[simd_size];
-      ops::save(s[0], drift[u].high);
-      ops::save(s[1], drift[u].low);
-      ops::save(n[0], net[u].high);
-      ops::save(n[1], net[u].low);
-      for (int k = 0; k < simd_size; ++k) {
-        fit[k] = (room - exact_sum{s[0][k], s[1][k]}).nonnegative() ? 1.0F : 0.0F;
-        room = room + exact_sum{n[0][k], n[1][k]};
-      }
-      fits[u] = V::from_raw(ops::load(fit)) > V(0);
+  bool room_is_near() const noexcept { return room_.high == 0 && room_.low < near && room_.low > -near; }
+  /// True if all are in [0, 2): seen at once, because no bit of such numbers makes another one.
+  CPPO_ALWAYS_INLINE static bool are_small(V const (&a)[group_registers], V const (&b)[group_registers]) noexcept {
+    ints bits = ops::as_ints(a[0].raw()) | ops::as_ints(b[0].raw());
+    for (int u = 1; u < group_registers; ++u) bits = bits | (ops::as_ints(a[u].raw()) | ops::as_ints(b[u].raw()));
+    V const all = V::from_raw(ops::as_floats(bits));
+    return ops::every(((all >= V(0)) & (all < V(2))).raw());
+  }
+  CPPO_ALWAYS_INLINE static bool are_in_units(V const (&a)[group_registers], V const (&b)[group_registers]) noexcept {
+    return ops::every((largest_of(a, b, b) <= V(1024)).raw());
+  }
+  /// Decides token by token.
+  CPPO_ALWAYS_INLINE void scan(group_units const& spent, group_units const& allowed,
+                               V::mask (&fits)[group_registers]) const noexcept {
+    simd_units room(static_cast<std::uint64_t>(room_.low) + ops::unit_bias);
+    auto const left = [&](int i) CPPO_INLINE_LAMBDA {
+      simd_units const net = running_units(allowed.half[i] - spent.half[i]);
+      simd_units const after = room + net - allowed.half[i];
+      room = room + last_unit(net);
+      return after;
+    };
+    each_register([&](int u) CPPO_INLINE_LAMBDA {
+      simd_units const low = left(2 * u);
+      fits[u] = nonnegative_units(low, left(2 * u + 1));
+    });
+  }
+  /// The same for numbers and sums of any size. Through copies: nothing points to what the caller keeps in registers.
+  CPPO_ALWAYS_INLINE void advance_apart(V const (&z)[group_registers], V const (&allowance)[group_registers],
+                                        V::mask (&fits)[group_registers]) noexcept {
+    alignas(64) float spent[group_size], allowed[group_size], fit[group_size];
+    each_register([&](int u) CPPO_INLINE_LAMBDA {
+      ops::save(spent + u * simd_size, z[u].raw());
+      ops::save(allowed + u * simd_size, allowance[u].raw());
+    });
+    room_ = after_one_by_one(room_, spent, allowed, fit);
+    each_register([&](int u) CPPO_INLINE_LAMBDA { fits[u] = V::from_raw(ops::load(fit + u * simd_size)) > V(0); });
+  }
+  [[gnu::noinline]] static exact_sum after_one_by_one(exact_sum room, float const* z, float const* allowance,
+                                                      float* fit) noexcept {
+    for (int k = 0; k < group_size; ++k) {
+      exact_sum const left = room - to_grid(z[k]);
+      fit[k] = left.nonnegative() ? 1.0F : 0.0F;
+      room = left + to_grid(allowance[k]);
     }
+    return gathered(room);
   }
 
-  exact_sum room_;             // delta + delta_b W - S
-  prefix_sums sums_;           // kept only where numbers are asked for
-  float allowance_;            // delta_b
-  exact_sum group_allowance_;  // no group adds a larger allowance
+  exact_sum room_;    // delta + delta_b W - S
+  prefix_sums sums_;  // kept only where numbers are asked for
 };
 
 }}}  // namespace cppo::detail

@@ -24,15 +24,35 @@ struct register_ops<xsimd::batch<float, A>> : xsimd_ops<float, std::int32_t, 23,
   CPPO_ALWAYS_INLINE static bool every_at_most(ints x, std::int32_t limit) noexcept {
     return xsimd::all(x <= ints(limit));
   }
-  CPPO_ALWAYS_INLINE static reg to_number(ints x) noexcept { return xsimd::to_float(x); }
-  CPPO_ALWAYS_INLINE static mask_type nonnegative(ints x) noexcept { return reg(0.0F) <= xsimd::to_float(x); }
+  CPPO_ALWAYS_INLINE static reg to_number(ints x) noexcept {
+    if constexpr (plain_vectors) return base::of(base::plain::to_number(x.data));
+    else return xsimd::to_float(x);
+  }
+  CPPO_ALWAYS_INLINE static ints nearest(reg x) noexcept {
+    if constexpr (plain_vectors) return ints(base::plain::nearest(x.data));
+    else return xsimd::nearbyint_as_int(x);
+  }
+  CPPO_ALWAYS_INLINE static mask_type nonnegative(ints x) noexcept {
+    return base::le(base::broadcast(0.0F), to_number(x));
+  }
 
   /// Both limbs of x on the grid of `exact_sum`: the same integers as `to_grid`.
   CPPO_ALWAYS_INLINE static void to_grid(reg x, ints& high, ints& low) noexcept {
-    reg const scaled = x * reg(32768.0F);
-    high = xsimd::nearbyint_as_int(scaled);
-    low = xsimd::nearbyint_as_int((scaled - xsimd::to_float(high)) * reg(33554432.0F));
+    reg const scaled = base::exact_mul(x, base::broadcast(32768.0F));
+    high = nearest(scaled);
+    low = nearest(base::exact_mul(base::sub(scaled, to_number(high)), base::broadcast(33554432.0F)));
   }
+
+  /// The lanes of each half in units of 2^-40, and `unit_bias` in each, for |x| < 2048: the bits of x + 6144, which is
+  /// rounded to the grid.
+  /// @{
+  using units = xsimd::batch<std::uint64_t, A>;
+  static constexpr std::uint64_t unit_bias = 0x40b8000000000000;  // the bits of 6144
+  CPPO_ALWAYS_INLINE static void to_units(reg x, units& low, units& high) noexcept {
+    low = register_ops<wide>::as_unsigned(low_half(x) + wide(6144.0));
+    high = register_ops<wide>::as_unsigned(high_half(x) + wide(6144.0));
+  }
+  /// @}
 
   /// The lanes of each half as doubles.
   /// @{
@@ -97,7 +117,7 @@ struct register_ops<xsimd::batch<float, A>> : xsimd_ops<float, std::int32_t, 23,
     }
     alignas(64) static constexpr std::int32_t steps[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     static_assert(size <= 16);
-    return xsimd::to_float(ints::load_unaligned(steps) + ints(static_cast<std::int32_t>(first)));
+    return to_number(ints::load_unaligned(steps) + ints(static_cast<std::int32_t>(first)));
   }
   template <class F>
   static reg generate(F const& f) noexcept {

@@ -37,7 +37,7 @@ struct simd_counts {
   /// Counts the tokens of a group by decision. Masked tokens that no other decision counts are `masked_other`.
   /// Returns those kept because they move toward mu.
   template <class Mask>
-  CPPO_ALWAYS_INLINE std::uint64_t count_decisions(std::uint64_t kept, std::uint64_t lives,
+  CPPO_ALWAYS_INLINE std::uint64_t count_decisions(Mask const& mask, std::uint64_t kept, std::uint64_t lives,
                                                    simd_marks const& m) noexcept {
     index_t const in = std::popcount(kept);
     index_t out = std::popcount(lives) - in;
@@ -47,15 +47,15 @@ struct simd_counts {
       return those;
     };
     std::uint64_t toward = 0;
-    if constexpr (leaves<Mask, clause::toward>() > 0)
+    if (holds_clause<clause::toward>(mask))
       toward = count_decision(tokens.kept_toward, decision::kept_toward);
-    if constexpr (leaves<Mask, clause::ratio>() > 0)
+    if (holds_clause<clause::ratio>(mask))
       out -= std::popcount(count_decision(tokens.masked_ratio, decision::masked_ratio));
-    if constexpr (leaves<Mask, clause::divergence>() > 0)
+    if (holds_clause<clause::divergence>(mask))
       out -= std::popcount(count_decision(tokens.masked_divergence, decision::masked_divergence));
-    if constexpr (leaves<Mask, clause::budget>() > 0)
+    if (holds_clause<clause::budget>(mask))
       out -= std::popcount(count_decision(tokens.masked_budget, decision::masked_budget));
-    if constexpr (leaves<Mask, clause::response>() > 0)
+    if (holds_clause<clause::response>(mask))
       out -= std::popcount(count_decision(tokens.masked_response, decision::masked_response));
     tokens.kept += in;
     tokens.masked_other += out;
@@ -63,8 +63,9 @@ struct simd_counts {
   }
   /// Counts the tokens of a group.
   template <class Mask>
-  CPPO_ALWAYS_INLINE void count(std::uint64_t kept, std::uint64_t lives, simd_marks const& m, bool may_cap) noexcept {
-    std::uint64_t const toward = count_decisions<Mask>(kept, lives, m);
+  CPPO_ALWAYS_INLINE void count(Mask const& mask, std::uint64_t kept, std::uint64_t lives, simd_marks const& m,
+                                bool may_cap) noexcept {
+    std::uint64_t const toward = count_decisions(mask, kept, lives, m);
     std::uint64_t away = lives & ~kept;
     if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);
     V::mask const rare[] = {m.clamped[0] | m.not_teaching[0], m.clamped[1] | m.not_teaching[1],

@@ -140,16 +140,14 @@ class simd_response : simd_walk {
     whole_ = whole;
     return true;
   }
-  /// Computes D of a chunk on registers. Writes whole groups.
+  /// Computes D of a chunk on registers. Writes whole registers.
   void measure_chunk(token_chunk const& chunk, token_lanes const& in, input_extremes& input,
                      float* out) const noexcept {
     Region const region = task_.region;
     input_extremes seen = input;
-    each_group(chunk, in, [&](token_lanes const& g, int from, int k) CPPO_INLINE_LAMBDA {
-      each_register([&](int u) CPPO_INLINE_LAMBDA {
-        seen.see(g, from + u * simd_size);
-        put_lanes(out + k, u * simd_size, load_tokens(region, g, from + u * simd_size).divergence());
-      });
+    each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
+      seen.see(r, from);
+      put_lanes(out, k, load_tokens(region, r, from).divergence());
     });
     input = seen;
   }
@@ -211,7 +209,7 @@ class simd_response : simd_walk {
     auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole.length));
     return deciding<Region, std::remove_const_t<decltype(weigh)>>{
         region, task_.objective, weigh,
-        simd_prefix(carry, static_cast<float>(region.budget_slack()), whole.delta_b),
+        simd_prefix(carry, static_cast<float>(region.budget_slack())),
         V(task_.scale(whole.length)), &whole};
   }
   /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.

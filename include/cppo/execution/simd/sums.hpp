@@ -31,7 +31,7 @@ class simd_sum {
     settle();
   }
   void settle() noexcept {
-    for (int j = 0; j < width; ++j) lanes_[j] += static_cast<double>(partial_[j]);
+    add_floats(lanes_, partial_);
     clear();
   }
   /// @}

@@ -48,17 +48,21 @@ constexpr bool is_measured_here(D const& divergence) noexcept {
 template <class Region>
 inline constexpr bool knows_divergences = needs_divergences<Region> || !measured_here<typename Region::divergence_type>;
 
-/// The lanes of tokens [k, k + live) with the rest of the group padded.
-inline token_lanes padded_tail(token_lanes const& in, int k, int live, lane_copies<group_size>& to) noexcept {
-  auto const copy = [k, live](float const* from, float* out, float pad) -> float const* {
+/// The registers that hold a number of tokens.
+constexpr int registers_of(int tokens) noexcept { return (tokens + simd_size - 1) / simd_size; }
+/// The lanes of tokens [k, k + live), padded to `registers`.
+inline token_lanes padded_tail(token_lanes const& in, int k, int live, int registers,
+                               lane_copies<group_size>& to) noexcept {
+  auto const copy = [=](float const* from, float* out, float pad) -> float const* {
     if (from == nullptr) return nullptr;
-    copy_padded(out, from + k, live, group_size, pad);
+    copy_padded(out, from + k, live, registers * simd_size, pad);
     return out;
   };
   return {copy(in.pi, to.pi, -1.0F),
           copy(in.mu, to.mu, -1.0F),
           copy(in.advantage, to.advantage, 0.0F),
-          copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
+          in.weighted_advantage == in.advantage ? to.advantage
+                                                : copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
           copy(in.given, to.given, 0.0F),
           copy(in.divergence, to.divergence, 0.0F)};
 }
@@ -69,7 +73,16 @@ void each_group(token_chunk const& chunk, token_lanes const& in, F const& f) {
   for (; k + group_size <= chunk.count; k += group_size) f(in, k, k);
   if (k == chunk.count) return;
   lane_copies<group_size> copies;
-  f(padded_tail(in, k, chunk.count - k, copies), 0, k);
+  f(padded_tail(in, k, chunk.count - k, group_registers, copies), 0, k);
+}
+/// f(lanes, offset of the register in them, k) for each register of a chunk.
+template <class F>
+CPPO_ALWAYS_INLINE void each_register_of(token_chunk const& chunk, token_lanes const& in, F const& f) {
+  int k = 0;
+  for (; k + simd_size <= chunk.count; k += simd_size) f(in, k, k);
+  if (k == chunk.count) return;
+  lane_copies<group_size> copies;
+  f(padded_tail(in, k, chunk.count - k, 1, copies), 0, k);
 }
 
 /// Finds input that is not finite, and log-probs out of their range, in a run of tokens.

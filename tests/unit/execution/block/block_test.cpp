@@ -2,6 +2,7 @@
 #include "support/catch_compat.hpp"
 #include "support/generated_cases.hpp"
 
+#include <cppo/described/divergence.hpp>
 #include <cppo/testing/host_block.hpp>
 
 #include <limits>

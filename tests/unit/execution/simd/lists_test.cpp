@@ -4,8 +4,8 @@
 #include "support/property.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/described/divergence.hpp>
 #include <cppo/execution/simd.hpp>
-#include <cppo/region/named.hpp>
 #include <cppo/testing/random.hpp>
 
 #include <algorithm>

@@ -57,7 +57,7 @@ TEST_CASE("a prefix on registers fits token by token what the sums fit, from any
       (left > 0.0 ? sums.allowance : sums.drift) =
           (left > 0.0 ? sums.allowance : sums.drift) + detail::to_grid(std::min(rest, divergence_limit));
     }
-    detail::simd_prefix prefix(sums, slack, delta_b);
+    detail::simd_prefix prefix(sums, slack);
     for (int n = 0; n < 6; ++n) {
       group g;
       for (int k = 0; k < group_size; ++k) {
@@ -133,7 +133,7 @@ TEST_CASE("a prefix on registers shows each token the numbers that the sums are,
     float const slack = static_cast<float>(uniform(0.0, 0.3));
     prefix_sums sums{about(start, 1 << 20), about(2.0 * start, index_t{1} << (i % 54)),
                      about(i % 3 == 0 ? start : start * uniform(0.9, 1.1), 7), 3};
-    detail::simd_prefix prefix(sums, slack, size);
+    detail::simd_prefix prefix(sums, slack);
     for (int n = 0; n < 6; ++n) {
       numbered_group g;
       for (int k = 0; k < group_size; ++k) {

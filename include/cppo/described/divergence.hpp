@@ -63,21 +63,23 @@ concept has_name = index_of<D>(named_divergences{}) >= 0;
 class any_top_k {
  public:
   template <top_k_form Form>
-  constexpr any_top_k(top_k_tv_t<Form>) noexcept : form_(Form), tv_(true) {}
+  constexpr any_top_k(top_k_tv_t<Form>) noexcept : form_(Form), sums_(sums::tv) {}
   template <top_k_form Form>
-  constexpr any_top_k(top_k_kl_t<Form>) noexcept : form_(Form), tv_(false) {}
+  constexpr any_top_k(top_k_kl_t<Form>) noexcept : form_(Form), sums_(sums::kl) {}
+  constexpr bool is_kl() const noexcept { return sums_ == sums::kl; }
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept {
     return form_ == top_k_form::list_only ? argument::top_k : argument::token_id;
   }
   template <class V>
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr V at(token<V> const& t) const noexcept {
     partition<V> const cells = partition_of(t, form_);
-    return tv_ ? cells.tv() : kl_of(cells);
+    return sums_ == sums::tv ? cells.tv() : kl_of(cells);
   }
 
  private:
+  enum class sums : std::uint8_t { tv, kl };
   top_k_form form_;
-  bool tv_;
+  sums sums_;
 };
 /// The type under which the code of a divergence is compiled.
 template <class D>

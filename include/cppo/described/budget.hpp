@@ -20,37 +20,38 @@ class described_budget {
   constexpr described_budget(fixed_budget_t b) noexcept : delta_b_(b.delta_b()) {}
   /// A budget from the response's own divergences.
   constexpr described_budget(calibrated_budget_t b) noexcept
-      : delta_b_(b.floor()), calibration_(b.how()), calibrated_(true) {}
+      : delta_b_(b.floor()), calibration_(b.how()), source_(source::calibrated) {}
 
   /// True if it asks for a quantile of D.
-  CPPO_HOST_DEVICE constexpr bool calibrated() const noexcept { return calibrated_; }
+  CPPO_HOST_DEVICE constexpr bool calibrated() const noexcept { return source_ == source::calibrated; }
   /// delta_b as given: the floor where it is calibrated.
   CPPO_HOST_DEVICE constexpr double delta_b() const noexcept { return delta_b_; }
   /// How it is calibrated.
   CPPO_HOST_DEVICE constexpr calibration const& how() const noexcept { return calibration_; }
   /// Checks the numbers.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return calibrated_ ? calibrated_budget_t(delta_b_, calibration_).check() : fixed_budget_t(delta_b_).check();
+    return calibrated() ? calibrated_budget_t(delta_b_, calibration_).check() : fixed_budget_t(delta_b_).check();
   }
   /// True if no mean of D can exceed delta_b, where no D is above `largest`.
-  constexpr bool out_of_reach(double largest) const noexcept { return !calibrated_ && delta_b_ >= largest; }
+  constexpr bool out_of_reach(double largest) const noexcept { return !calibrated() && delta_b_ >= largest; }
   /// delta_b of a response.
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve(Statistics const& response) const noexcept {
-    return calibrated_ ? calibrated_budget_t(delta_b_, calibration_).resolve(response) : delta_b_;
+    return calibrated() ? calibrated_budget_t(delta_b_, calibration_).resolve(response) : delta_b_;
   }
   /// True if both give every response the same delta_b.
   friend constexpr bool operator==(described_budget const& a, described_budget const& b) noexcept {
     calibration const &c = a.calibration_, &d = b.calibration_;
-    return a.delta_b_ == b.delta_b_ && a.calibrated_ == b.calibrated_ && c.quantile == d.quantile &&
+    return a.delta_b_ == b.delta_b_ && a.source_ == b.source_ && c.quantile == d.quantile &&
            c.scale == d.scale && c.ceiling_factor == d.ceiling_factor;
   }
 
  private:
+  enum class source : std::uint8_t { fixed, calibrated };
   double delta_b_ = 0.0;
   calibration calibration_{};
-  bool calibrated_ = false;
+  source source_ = source::fixed;
 };
 
 }}  // namespace cppo

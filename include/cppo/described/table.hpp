@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/region/cppo.hpp>
-#include <cppo/region/described/region.hpp>
+#include <cppo/described/region.hpp>
 #include <cppo/region/dppo.hpp>
 #include <cppo/region/ppo.hpp>
 #include <cppo/region/presets.hpp>
@@ -18,7 +18,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// What a piece of text stands for.
 enum class part_kind : std::uint8_t { region, divergence, weight, mask, budget, gate, number, integer };
 inline constexpr std::string_view part_kind_names[] = {"region", "divergence", "weight", "mask",
-                                                       "budget", "gate",       "number", "integer"};
+                                                       "budget", "gate",       "number", "whole number"};
 
 /// A region whose parts are being put together. A part of each kind stands in its own place.
 struct region_draft {
@@ -72,24 +72,6 @@ struct part_row {
     return n;
   }
 };
-
-/// The names of the clauses, by step. `to_text` writes them, and the table reads them.
-constexpr std::string_view name_of(mask_step s) noexcept {
-  switch (s) {
-    case mask_step::keep_all: return "keep_all";
-    case mask_step::keep_none: return "keep_none";
-    case mask_step::toward_rollout: return "toward_rollout";
-    case mask_step::ratio_within: return "ratio_within";
-    case mask_step::divergence_within: return "divergence_within";
-    case mask_step::prefix_budget: return "prefix_budget";
-    case mask_step::response_max_within: return "response_max_within";
-    case mask_step::response_mean_within: return "response_mean_within";
-    case mask_step::both: return "all_of";
-    case mask_step::either: return "any_of";
-    case mask_step::negated: return "none_of";
-  }
-  return {};
-}
 
 /// Functions that rows are made of.
 namespace rows {

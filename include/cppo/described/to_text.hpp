@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/described/table.hpp>
+#include <cppo/described/table.hpp>
 #include <cppo/core/describe.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -18,6 +18,12 @@ namespace detail {
 class region_writer {
  public:
   explicit region_writer(described_region const& r) noexcept : region_(r) {
+    if (r.fits() && r.mask().complete() && r.divergence().check()) write(r);
+  }
+  region_text const& text() const noexcept { return text_; }
+
+ private:
+  void write(described_region const& r) noexcept {
     if (r.gate().is_soft()) word("softened(");
     if (r.reports_only()) word("reporting(");
     word("trust_region(");
@@ -26,14 +32,13 @@ class region_writer {
     if (r.reports_only()) word(", "), word(divergence_names[r.divergence().index()]), word(")");
     if (r.gate().is_soft()) word(", reciprocal_gate)");
   }
-  region_text const& text() const noexcept { return text_; }
-
- private:
   void word(std::string_view w) noexcept { text_.append(w); }
+  /// A number; 0 for -0, which is equal to it.
+  void number(double x) noexcept { text_.append_exactly(x == 0.0 ? 0.0 : x); }
   void weight() noexcept {
     described_weight const& w = region_.weight();
     if (w.is_shuffled()) word("permuted(");
-    if (w.is_linear()) word("linear_weight("), text_.append_exactly(w.w_min()), word(")");
+    if (w.is_linear()) word("linear_weight("), number(w.w_min()), word(")");
     else word("uniform_weight");
     if (w.is_shuffled()) word(", "), text_.append_exactly(w.seed()), word(")");
   }
@@ -69,21 +74,21 @@ class region_writer {
   void clause(described_mask::step const& s) noexcept {
     word(name_of(s.what));
     if (s.what == mask_step::keep_all || s.what == mask_step::keep_none || s.what == mask_step::toward_rollout) return;
-    word("("), text_.append_exactly(s.low);
-    if (s.what == mask_step::ratio_within || s.high != s.low) word(", "), text_.append_exactly(s.high);
+    word("("), number(s.low);
+    if (s.what == mask_step::ratio_within || s.high != s.low) word(", "), number(s.high);
     if (s.what == mask_step::prefix_budget) word(", "), budget();
     word(")");
   }
   void budget() noexcept {
     described_budget const& b = region_.budget();
-    if (!b.calibrated()) return text_.append_exactly(b.delta_b());
+    if (!b.calibrated()) return number(b.delta_b());
     calibration const &c = b.how(), usual;
-    word("calibrated_budget("), text_.append_exactly(b.delta_b());
+    word("calibrated_budget("), number(b.delta_b());
     bool const as_usual = c.quantile == usual.quantile && c.scale == usual.scale &&
                           c.ceiling_factor == usual.ceiling_factor;
     if (!as_usual) {
-      word(", {"), text_.append_exactly(c.quantile), word(", "), text_.append_exactly(c.scale), word(", ");
-      text_.append_exactly(c.ceiling_factor), word("}");
+      word(", {"), number(c.quantile), word(", "), number(c.scale), word(", ");
+      number(c.ceiling_factor), word("}");
     }
     word(")");
   }
@@ -95,7 +100,8 @@ class region_writer {
 }  // namespace detail
 
 /// The C++ expression that makes a region, from which `parse_region` makes the same one. Numbers have the fewest digits
-/// that give them back. Two regions that are equal have the same text.
+/// that give them back. Two regions that are equal have the same text. It is empty if the mask did not fit or is not
+/// whole, or if the divergence is unknown.
 inline region_text to_text(described_region const& r) noexcept { return detail::region_writer(r).text(); }
 
 }}  // namespace cppo

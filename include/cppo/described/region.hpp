@@ -4,10 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/divergence/named.hpp>
-#include <cppo/region/described/gate.hpp>
-#include <cppo/region/described/mask.hpp>
-#include <cppo/region/described/weight.hpp>
+#include <cppo/described/gate.hpp>
+#include <cppo/described/written.hpp>
 #include <cppo/region/trust_region.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -16,69 +14,6 @@ class described_region;
 
 namespace detail {
 
-/// Turns a mask into steps, and its prefix budget's source into data. A mask of your own has no overload here.
-struct mask_description {
-  described_mask mask{};
-  described_budget budget{};
-  bool fits = true;
-
-  constexpr void take(keep_all_t) noexcept { append(mask_step::keep_all); }
-  constexpr void take(keep_none_t) noexcept { append(mask_step::keep_none); }
-  constexpr void take(toward_rollout_t) noexcept { append(mask_step::toward_rollout); }
-  constexpr void take(ratio_within_t m) noexcept { append(mask_step::ratio_within, m.low(), m.high()); }
-  constexpr void take(divergence_within_t m) noexcept { append(mask_step::divergence_within, m.low(), m.high()); }
-  constexpr void take(response_max_within_t m) noexcept {
-    append(mask_step::response_max_within, m.delta(), m.delta());
-  }
-  constexpr void take(response_mean_within_t m) noexcept {
-    append(mask_step::response_mean_within, m.delta(), m.delta());
-  }
-  template <class B>
-    requires std::convertible_to<B, described_budget>
-  constexpr void take(prefix_budget_t<B> const& m) noexcept {
-    append(mask_step::prefix_budget, m.delta(), m.delta());
-    budget = m.source();
-  }
-  template <class A, class B>
-  constexpr void take(both_masks<A, B> const& m) noexcept {
-    take(m.first), take(m.second), append(mask_step::both);
-  }
-  template <class A, class B>
-  constexpr void take(either_mask<A, B> const& m) noexcept {
-    take(m.first), take(m.second), append(mask_step::either);
-  }
-  template <class A>
-  constexpr void take(not_mask<A> const& m) noexcept {
-    take(m.inner), append(mask_step::negated);
-  }
-
- private:
-  constexpr void append(mask_step what, double low = 0.0, double high = 0.0) noexcept {
-    fits = fits && mask.append({what, low, high});
-  }
-};
-template <class M>
-constexpr mask_description describe_mask(M const& m) noexcept {
-  mask_description d;
-  d.take(m);
-  return d;
-}
-
-/// The other parts as data.
-/// @{
-constexpr described_weight describe_weight(described_weight w) noexcept { return w; }
-template <class W>
-constexpr described_weight describe_weight(permuted_weight<W> const& w) noexcept {
-  return described_weight(w.inner()).shuffled(w.seed());
-}
-template <class D>
-constexpr named_divergence describe_divergence(D const& d) noexcept { return d; }
-template <class D>
-constexpr named_divergence describe_divergence(reported<D> const& d) noexcept {
-  return static_cast<D const&>(d);
-}
-/// @}
-
 /// Calls f(decision, mask of the tokens with that decision) for each decision that a described mask can come to.
 /// `keeps(K)` is true where the clauses of kind K keep a token, K being a `std::integral_constant`.
 template <class Mask, class Keeps, class F>
@@ -86,6 +21,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(described_ma
                                                                     Mask kept, F const& f) noexcept {
   auto open = !kept;
   auto const claim = [&]<clause K>(decision d, std::integral_constant<clause, K> kind) CPPO_INLINE_LAMBDA {
+    if (!mask.has(K)) return;
     Mask const in = keeps(kind);
     f(d, open & !in);
     open = open & in;
@@ -95,9 +31,9 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(described_ma
   claim(decision::masked_budget, std::integral_constant<clause, clause::budget>{});
   claim(decision::masked_response, std::integral_constant<clause, clause::response>{});
   f(decision::masked_other, open);
-  Mask const in = keeps(std::integral_constant<clause, clause::toward>{});
-  Mask const toward = mask.has(clause::toward) ? kept & in : kept & !kept;
-  f(decision::kept_toward, toward);
+  if (!mask.has(clause::toward)) return f(decision::kept, kept);
+  Mask const toward = keeps(std::integral_constant<clause, clause::toward>{});
+  f(decision::kept_toward, kept & toward);
   f(decision::kept, kept & !toward);
 }
 
@@ -115,6 +51,7 @@ class described_region {
   using mask_type = described_mask;          ///< the library's clauses
   using gate_type = described_gate;          ///< hard or reciprocal
 
+  static constexpr bool runs_in_shapes = true;      ///< on registers: see `with_shape`
   static constexpr bool is_soft = true;             ///< its gate may be soft
   static constexpr bool has_prefix_budget = true;   ///< its mask may hold a prefix budget
   /// What some region of this type needs.
@@ -130,8 +67,9 @@ class described_region {
   /// Takes the parts. `budget` gives the delta_b of the mask's prefix budget.
   constexpr described_region(named_divergence divergence, described_weight weight, described_mask const& mask,
                              described_budget budget, described_gate gate, bool reports_only) noexcept
-      : divergence_(divergence), weight_(weight), mask_(mask), budget_(budget), gate_(gate),
-        reports_only_(reports_only), asks_(all_needs()) {}
+      : divergence_(divergence), weight_(weight), mask_(mask),
+        budget_(mask.has_budget() ? budget : described_budget()), gate_(gate), reports_only_(reports_only),
+        asks_(all_needs()) {}
 
   /// The divergence.
   CPPO_HOST_DEVICE constexpr named_divergence const& divergence() const noexcept { return divergence_; }
@@ -148,9 +86,13 @@ class described_region {
   CPPO_HOST_DEVICE constexpr bool asks_for(needs wanted) const noexcept { return any(asks_, wanted); }
   /// The first parameter out of range, in the order divergence, weight, mask from left to right.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    parameter_check const room{fits_, "the mask of a described_region", static_cast<double>(described_mask::capacity),
-                               "of at most 32 clauses and operators: write the region out as a type"};
-    return detail::first_fault({room, divergence_.check(), weight_.check(), mask_.check(budget_)});
+    parameter_check const room{fits_ && mask_.complete(), "the mask of a described_region",
+                               static_cast<double>(mask_.size()),
+                               "whole, and of at most 32 clauses and operators: write the region out as a type"};
+    bool const drifts = mask_.has_budget() || mask_.asks_for_response();
+    parameter_check const sees{!(reports_only_ && drifts), "the mask of a described_region with reports_only", 1.0,
+                               "without sums, means and maxima of D: it sees no divergence"};
+    return detail::first_fault({room, divergence_.check(), weight_.check(), mask_.check(budget_), sees});
   }
   /// True if the token is kept.
   template <class V>
@@ -165,8 +107,12 @@ class described_region {
   /// The factor on the token's loss, where `kept` is what `keeps(t)` has returned.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_value(token<V> const& t, typename V::mask kept) const noexcept {
+    return gate_.is_soft() ? gate_of(excess(t), kept) : select(kept, V(1), V(0));
+  }
+  /// The same from the token's excess, which is used only if the gate is soft.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V gate_of(V x, typename V::mask kept) const noexcept {
     if (!gate_.is_soft()) return select(kept, V(1), V(0));
-    V const x = excess(t);
     return select(kept, V(1), select(x < detail::excess_limit<V>(), gate_(x), V(0)));
   }
   /// delta_b of a response from its statistics, brought into [0, 1000]; NaN counts as 0. 0 without a prefix budget.
@@ -189,7 +135,10 @@ class described_region {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
                                                                    F const& f) const noexcept {
     token<V> const as_seen = seen(t);
-    detail::each_decision_by(mask_, [&](auto k) { return mask_.all_keep(k(), as_seen); }, kept, f);
+    described_mask::walked<V, 1> walked;
+    mask_.template walk<described_mask::with_excess::no>(&as_seen, walked);
+    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return walked.clauses[static_cast<int>(k())][0]; };
+    detail::each_decision_by(mask_, keeps, kept, f);
   }
   /// The number of the token's `decision`, given `keeps(t)`.
   template <class V>
@@ -198,11 +147,20 @@ class described_region {
     each_decision(t, kept, [&code](decision d, auto taken) { code = select(taken, V(static_cast<int>(d)), code); });
     return code;
   }
+  /// True if a threshold masks nothing, whatever the divergences.
+  constexpr bool has_threshold_out_of_reach() const noexcept {
+    return mask_.out_of_reach(reports_only_ ? 0.0 : detail::largest_divergence(divergence_), budget_);
+  }
   /// The initial slack delta of the prefix budget; 0 without one.
   CPPO_HOST_DEVICE constexpr double budget_slack() const noexcept { return mask_.slack(); }
 
   /// True if both are made of the same parts with the same numbers.
   friend constexpr bool operator==(described_region const&, described_region const&) noexcept = default;
+  /// Calls f(argument) for each input that a part of the region reads.
+  template <class F>
+  friend constexpr void each_input_of(described_region const& r, F const& f) {
+    detail::each_input(r.divergence(), f);
+  }
 
  protected:
   /// The token as mask and gate see it: without a divergence that is for the report alone.
@@ -216,7 +174,8 @@ class described_region {
   template <class D, class W, class M, class G>
   constexpr described_region(region<D, W, M, G> const& r, detail::mask_description const& m) noexcept
       : divergence_(detail::describe_divergence(r.divergence())), weight_(detail::describe_weight(r.weight())),
-        mask_(m.mask), budget_(m.budget), gate_(r.gate()), reports_only_(detail::reports_only<D>), fits_(m.fits), asks_(all_needs()) {}
+        mask_(m.mask), budget_(m.budget), gate_(r.gate()), reports_only_(detail::reports_only<D>), fits_(m.fits),
+        asks_(all_needs()) {}
   constexpr needs all_needs() const noexcept {
     needs mine = needs::none;
     if (mask_.has_budget()) mine = mine | needs::prefix_budget;
@@ -235,51 +194,6 @@ class described_region {
   needs asks_ = needs::none;
 };
 
-namespace detail {
-
-/// A described region with a hard gate and a mask of usual shape, which needs no walk over its steps. Whether it has a
-/// prefix budget is known at run time.
-class usual_region : public described_region {
- public:
-  using shape_of = described_region;  ///< what it is a shape of
-  static constexpr needs needed = needs::prefix_budget | needs::response | needs::quantile;
-  static constexpr bool is_soft = false;
-  explicit constexpr usual_region(described_region const& r) noexcept : described_region(r) {}
-  template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask().keeps_usual(seen(t));
-  }
-  template <class V, class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
-                                                                   F const& f) const noexcept {
-    token<V> const as_seen = seen(t);
-    auto const keep = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
-      return mask().template clauses_keep<K>(as_seen);
-    };
-    each_decision_by(mask(), keep, kept, f);
-  }
-};
-/// Any other.
-class unusual_region : public described_region {
- public:
-  using shape_of = described_region;  ///< what it is a shape of
-  explicit constexpr unusual_region(described_region const& r) noexcept : described_region(r) {}
-};
-
-/// f(r in the shape that fits).
-template <class F>
-auto with_shape(described_region const& r, F const& f) {
-  if (r.mask().is_usual() && !r.gate().is_soft()) return f(usual_region(r));
-  return f(unusual_region(r));
-}
-
-/// Calls f(argument) for each input that a part of the region reads.
-template <class F>
-constexpr void each_input_of(described_region const& r, F const& f) {
-  each_input(r.divergence(), f);
-}
-
-}  // namespace detail
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>

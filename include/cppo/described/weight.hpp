@@ -16,7 +16,7 @@ class described_weight {
   /// w_t = 1.
   constexpr described_weight(uniform_weight_t = {}) noexcept {}
   /// w_t falls from 1 to w_min.
-  constexpr described_weight(linear_weight_t w) noexcept : w_min_(w.w_min()), linear_(true) {}
+  constexpr described_weight(linear_weight_t w) noexcept : w_min_(w.w_min()), form_(form::linear) {}
   /// The same weight, shuffled within each response.
   constexpr described_weight shuffled(std::uint64_t seed) const noexcept {
     described_weight w = *this;
@@ -27,14 +27,14 @@ class described_weight {
   /// Weight of the last token, before it is shuffled.
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
   /// True if it is the linear weight.
-  CPPO_HOST_DEVICE constexpr bool is_linear() const noexcept { return linear_; }
+  CPPO_HOST_DEVICE constexpr bool is_linear() const noexcept { return form_ == form::linear; }
   /// True if it is shuffled.
   CPPO_HOST_DEVICE constexpr bool is_shuffled() const noexcept { return shuffled_; }
   /// The seed of the shuffle.
   CPPO_HOST_DEVICE constexpr std::uint64_t seed() const noexcept { return seed_; }
   /// Checks w_min.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return linear_ ? linear_weight_t(w_min_).check() : parameter_check(true);
+    return is_linear() ? linear_weight_t(w_min_).check() : parameter_check();
   }
   /// The weights of one response, as a function of t.
   struct schedule {
@@ -68,9 +68,11 @@ class described_weight {
   friend constexpr bool operator==(described_weight const&, described_weight const&) noexcept = default;
 
  private:
+  enum class form : std::uint8_t { uniform, linear };
   double w_min_ = 1.0;
   std::uint64_t seed_ = 0;
-  bool linear_ = false, shuffled_ = false;
+  form form_ = form::uniform;
+  bool shuffled_ = false;
 };
 
 }}  // namespace cppo

@@ -14,19 +14,20 @@ class described_gate {
   /// The hard gate.
   constexpr described_gate(hard_gate_t = {}) noexcept {}
   /// g(x) = min(1, 1/x).
-  constexpr described_gate(reciprocal_gate_t) noexcept : soft_(true) {}
+  constexpr described_gate(reciprocal_gate_t) noexcept : form_(form::reciprocal) {}
   /// True unless it is the hard gate.
-  CPPO_HOST_DEVICE constexpr bool is_soft() const noexcept { return soft_; }
+  CPPO_HOST_DEVICE constexpr bool is_soft() const noexcept { return form_ == form::reciprocal; }
   /// g(x).
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(V x) const noexcept {
-    return soft_ ? reciprocal_gate(x) : hard_gate(x);
+    return is_soft() ? reciprocal_gate(x) : hard_gate(x);
   }
   /// True if both are the same gate.
   friend constexpr bool operator==(described_gate, described_gate) noexcept = default;
 
  private:
-  bool soft_ = false;
+  enum class form : std::uint8_t { hard, reciprocal };
+  form form_ = form::hard;
 };
 
 }}  // namespace cppo

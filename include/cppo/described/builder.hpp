@@ -1,11 +1,12 @@
 /// @file
-/// A region from its text.
+/// Puts a region together from the tree of its text.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/described/syntax.hpp>
-#include <cppo/region/described/table.hpp>
+#include <cppo/described/json.hpp>
+#include <cppo/described/nearest.hpp>
+#include <cppo/described/table.hpp>
 
 #include <charconv>
 #include <limits>
@@ -62,6 +63,7 @@ class region_builder {
     mask_step const joined = step == mask_step::negated ? mask_step::either : step;
     int operands = 0;
     for (int i = n.first; i >= 0; i = tree_[i].next, ++operands) {
+      if (!tree_[i].name.empty()) return tree_.fail(tree_[i].name_column, name_of(step), " takes no names") >= 0;
       if (!part(i, part_kind::mask)) return false;
       if (operands > 0 && !append(n, {joined})) return false;
     }
@@ -153,8 +155,8 @@ class region_builder {
         return false;
       }
       bool const reports = row.make == &rows::report && k == part_kind::region;
-      if (reports && !(draft_.divergence == named_divergence(no_divergence))) {
-        return tree_.fail(n.column, "this region has a divergence, which it reports: reporting is for one without") >= 0;
+      if (reports && (draft_.reports_only || !(draft_.divergence == named_divergence(no_divergence)))) {
+        return tree_.fail(n.column, "this region has a divergence and reports it: reporting is for one without") >= 0;
       }
     }
     return true;
@@ -191,7 +193,9 @@ class region_builder {
   /// $k: number k of those that come with the text.
   bool lent_number(int node, double& out) noexcept {
     std::uint64_t k = 0;
-    if (!from_digits(node, k, 1)) return false;
+    if (!reads(tree_[node].text.substr(1), k)) {
+      return tree_.fail(tree_[node].column, "expected the place of a number as $0, found ", tree_[node].text) >= 0;
+    }
     if (k < numbers_.size()) return out = numbers_[k], true;
     return tree_.fail(tree_[node].column, tree_[node].text, " asks for a number that does not come with the text: of ",
                       static_cast<index_t>(numbers_.size()), " the first is $0") >= 0;
@@ -200,11 +204,15 @@ class region_builder {
     return tree_[node].what == kind::number ? from_digits(node, out) : refuse(node, part_kind::integer);
   }
   template <class T>
-  bool from_digits(int node, T& out, std::size_t from = 0) noexcept {
+  static bool reads(std::string_view digits, T& out) noexcept {
+    char const* const last = digits.data() + digits.size();
+    std::from_chars_result const read = std::from_chars(digits.data(), last, out);
+    return read.ec == std::errc{} && read.ptr == last;
+  }
+  template <class T>
+  bool from_digits(int node, T& out) noexcept {
     syntax_node const& n = tree_[node];
-    char const *const first = n.text.data() + from, *const last = n.text.data() + n.text.size();
-    std::from_chars_result const read = std::from_chars(first, last, out);
-    if (read.ec == std::errc{} && read.ptr == last) return true;
+    if (reads(n.text, out)) return true;
     bool const whole = std::is_integral_v<T>;
     return tree_.fail(n.column, n.text, whole ? " is no whole number from 0 to 2^64 - 1" : " is no number") >= 0;
   }
@@ -230,7 +238,12 @@ class region_builder {
     std::string_view const name = name_in(n);
     if (named_divergence::find(name).check()) return out = part_kind::divergence, true;
     if (part_row const* const row = find(name); row != nullptr) return out = row->makes, true;
-    return tree_.fail(n.column, "there is nothing named ", name) >= 0;
+    for (mask_step const s : {mask_step::both, mask_step::either, mask_step::negated}) {
+      if (name == name_of(s)) return tree_.fail(n.column, name, " lacks its masks: ", name, "(mask, mask)") >= 0;
+    }
+    std::string_view const near = name_near(name);
+    std::string_view const hint = near.empty() ? "" : ": did you mean ";
+    return tree_.fail(n.column, "there is nothing named ", name, hint, near, near.empty() ? "" : "?") >= 0;
   }
   bool is_number(int node) const noexcept {
     syntax_node const& n = tree_[node];
@@ -259,8 +272,8 @@ class region_builder {
   /// The names of all parts of a kind.
   static status_text names_of(part_kind k) noexcept {
     status_text s;
-    if (k == part_kind::number) s.append(std::string_view("a number as 0.15"));
-    if (k == part_kind::integer) s.append(std::string_view("a whole number"));
+    if (k == part_kind::number) s.append(std::string_view("one as 0.15"));
+    if (k == part_kind::integer) s.append(std::string_view("one as 7"));
     auto name = [&s, first = true](std::string_view n) mutable {
       s.append(std::string_view(first ? "" : ", "));
       s.append(n);
@@ -281,41 +294,6 @@ class region_builder {
 };
 
 }  // namespace detail
-
-/// A region that was read from text, or why there is none.
-struct parsed_region {
-  described_region region;  ///< keeps every token where the text is wrong
-  status_text error;        ///< the column, what stands there and what was expected; empty where the text is right
-  bool good = false;        ///< true if the text is right
-
-  /// True if the text is right.
-  explicit operator bool() const noexcept { return good; }
-};
-
-/// Reads a region from the C++ expression that makes it, as
-///
-///     trust_region(binary_tv, linear_weight(0.8),
-///                  toward_rollout | (divergence_within(0.15) & prefix_budget(0.15, calibrated_budget(0.02))))
-///
-/// or from a named one, `fixed_cppo(delta = 0.15, divergence = top_k_tv)`. Arguments may be named; braces around
-/// options, and `cppo::`, may be there or not. The same as JSON: a string that holds such an expression, or an object
-/// with one member, whose name is what is called and whose value its arguments:
-///
-///     {"fixed_cppo": {"delta": 0.15, "divergence": "top_k_tv"}}
-///
-/// `$0`, `$1`, ... in the place of a number stand for those of `numbers`: one text for thresholds that change.
-///
-/// Everything is checked: names, kinds, numbers in range, and that the parts fit together. Cost: linear in the text.
-/// Allocates and throws nothing.
-inline parsed_region parse_region(std::string_view text, std::span<double const> numbers = {}) noexcept {
-  parsed_region result;
-  detail::syntax_tree tree;
-  int const all = detail::read_syntax(tree, text);
-  result.good = all >= 0 && detail::region_builder(tree, numbers).build(all, result.region);
-  if (!result.good) result.error = tree.error();
-  return result;
-}
-
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>

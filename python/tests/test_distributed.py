@@ -1,0 +1,397 @@
+"""Responses cut over ranks, means over all ranks: what is written is what one process writes."""
+
+from __future__ import annotations
+
+import cppo
+import numpy as np
+import pytest
+from conftest import make_batch
+from ranks import Ranks
+
+torch = pytest.importorskip("torch")
+dist = pytest.importorskip("torch.distributed")
+if not (dist.is_available() and dist.is_gloo_available()):
+    pytest.skip("this PyTorch has no gloo", allow_module_level=True)
+from cppo import distributed  # noqa: E402
+
+REGIONS = [cppo.fixed_cppo(delta=0.1, delta_b=0.02), cppo.calibrated_cppo(delta=0.1, delta_b=0.01),
+           cppo.calibrated_cppo(delta=0.1, delta_b=0.001, quantile=0.37, ceiling_factor=500),
+           cppo.calibrated_cppo(delta=0.2, delta_b=0.001, quantile=0.8, ceiling_factor=900, divergence=cppo.k1),
+           cppo.trm_max(0.2), cppo.trm_mean(0.05)]
+WANTED = ("mask", "decision", "prefix_drift", "threshold")
+RESPONSES, WIDTH = 5, 61
+
+
+@pytest.fixture(scope="module", params=[2, 4], ids=lambda n: f"{n} ranks")
+def ranks(request):
+    processes = Ranks(request.param)
+    yield processes
+    processes.stop()
+
+
+def whole_batch(seed, dtype=np.float32, responses=RESPONSES, width=WIDTH):
+    return [torch.from_numpy(x) for x in make_batch(responses, width, seed, dtype)]
+
+
+def spans_of(kind, rank, size, seed, responses=RESPONSES, width=WIDTH):
+    """This rank's pieces: (response, place, slice)."""
+    if kind != "anyhow":
+        return [(b, k, s) for b in range(responses) for k, s in getattr(distributed, kind)(width, size, rank)]
+    random = np.random.default_rng(seed)
+    spans = []
+    for b in range(responses):
+        ends = [0, *sorted(random.integers(0, width + 1, 6)), width]
+        spans += [(b, 10 * k, slice(ends[k], ends[k + 1])) for k in range(7)]
+    owners = random.integers(0, size + 1, len(spans)) % size  # rank 0 gets most
+    random.shuffle(spans)
+    return [span for span, owner in zip(spans, owners) if owner == rank]
+
+
+def packed(batch, spans):
+    """The pieces one after the other, and their offsets; no piece is a batch of none."""
+    lent = [torch.cat([x[:0, 0], *(x[b, s] for b, _, s in spans)]) for x in batch]
+    return lent, torch.tensor([0, *np.cumsum([s.stop - s.start for _, _, s in spans])])
+
+
+def loss_of_pieces(batch, spans, **options):
+    lent, cu_seqlens = packed(batch, spans)
+    lent[0].requires_grad_()
+    result = distributed.policy_loss(*lent, cu_seqlens=cu_seqlens, response_of=[b for b, _, _ in spans],
+                                     order_of=[k for _, k, _ in spans], **options)
+    if result[0].requires_grad:
+        result[0].sum().backward()
+    return lent, cu_seqlens, result
+
+
+def pieces_of(rank, size, kind, region, dtype, seed, gather_below):
+    """What a rank writes for its pieces beside what the uncut batch has there: pairs of bytes."""
+    batch, spans = whole_batch(seed, dtype), spans_of(kind, rank, size, seed)
+    lent, cu_seqlens, (loss, report, out) = loss_of_pieces(batch, spans, region=region, gather_below=gather_below,
+                                                           outputs=WANTED)
+    batch[0].requires_grad_()
+    all_loss, all_report, expected = cppo.policy_loss(*batch, region=region, normalizer=int(batch[3].sum()),
+                                                      outputs=WANTED)
+    all_loss.backward()
+    for i, (b, _, s) in enumerate(spans):
+        at = slice(int(cu_seqlens[i]), int(cu_seqlens[i + 1]))
+        for name in WANTED:
+            assert getattr(out, name)[at].numpy().tobytes() == getattr(expected, name)[b, s].numpy().tobytes(), name
+        assert lent[0].grad[at].numpy().tobytes() == batch[0].grad[b, s].numpy().tobytes()
+    if "500" in str(region):  # the quantile itself is the budget
+        assert 0.001 < report.min_delta_b < report.max_delta_b < 0.5
+    assert report.loss == pytest.approx(all_report.loss, rel=1e-5)
+    for name in cppo.report._FIELDS:
+        if not name.startswith("sum_"):
+            assert np.array_equal(getattr(report, name), getattr(all_report, name)), name
+        else:
+            assert getattr(report, name) == pytest.approx(getattr(all_report, name), rel=1e-5), name
+    return loss.item(), all_loss.item(), report
+
+
+@pytest.mark.parametrize("kind", ["contiguous", "zig_zag", "anyhow"])
+@pytest.mark.parametrize("region", REGIONS, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pieces_are_the_whole(ranks, kind, region, dtype):
+    for seed in range(3):
+        for gather_below in (10**9, 1, 30) if "calibrated" in str(region) else (1,):
+            found = ranks.run(pieces_of, kind, region, dtype, seed, gather_below)
+            assert sum(loss for loss, _, _ in found) == pytest.approx(found[0][1], rel=1e-5)
+            assert all(report == found[0][2] for _, _, report in found)
+
+
+def statistics_of(rank, size, dtype, q):
+    random = np.random.default_rng(7)
+    sets = [random.choice([-1.5, -0.0, 0.0, 0.25, 3.0], 40), random.normal(size=1000), np.zeros(3), np.ones(1),
+            random.exponential(1e-3, 500), np.array([-1000.0, 1000.0])]
+    sets = [x.astype(dtype) for x in sets]
+    places = np.array([distributed._place(q, len(x)) for x in sets])
+    local = [x[random.integers(0, size, len(x)) == rank] if len(x) > 3 else x[rank::size] for x in sets]
+    found = distributed._order_statistics(local, places, np.dtype(dtype), distributed._Link(None))
+    for x, place, value, following in zip(sets, places, *found):
+        x.sort()
+        assert value == x[place] and following == x[min(place + 1, len(x) - 1)] or len(x) == place + 1
+    return [float(x) for x in found[0]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("q", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_order_statistics_are_exact(ranks, dtype, q):
+    found = ranks.run(statistics_of, dtype, q)
+    assert all(values == found[0] for values in found)
+
+
+# --- What it costs ---
+
+class Traffic:
+    """Counts the calls of this rank and the bytes that it gives to them."""
+
+    def __enter__(self):
+        self.calls, self.originals = [], {}
+        for name in ("all_gather_single", "all_gather_into_tensor", "all_reduce"):
+            if hasattr(dist, name):
+                self.originals[name] = getattr(dist, name)
+                setattr(dist, name, self.counting(name))
+        return self
+
+    def counting(self, name):
+        def call(*tensors, **options):
+            sent = tensors[-1]
+            self.calls.append((name.split("_single")[0].split("_into")[0], sent.numel() * sent.element_size()))
+            return self.originals[name](*tensors, **options)
+        return call
+
+    def __exit__(self, *_):
+        for name, original in self.originals.items():
+            setattr(dist, name, original)
+
+
+def traffic_of(rank, size, region, dtype, gather_below):
+    batch = whole_batch(1, dtype, 1, 4096)
+    batch[3][:] = True
+    for x in batch[:3]:
+        x.nan_to_num_(-1.0)
+    with Traffic() as traffic:
+        loss_of_pieces(batch, spans_of("zig_zag", rank, size, 0, 1, 4096), region=region, gather_below=gather_below)
+    return traffic.calls
+
+
+HISTOGRAMS = {np.float32: [8192, 8192, 4096], np.float64: [8192] * 5 + [2048]}
+"""Bytes of each: 4 for each of 2048 bins; the last digit has fewer bits."""
+
+
+@pytest.mark.parametrize("dtype", HISTOGRAMS)
+def test_traffic_is_that_of_the_table(ranks, dtype):
+    """One response of 4096 tokens in two pieces on each rank."""
+    gather, reduce = "all_gather", "all_reduce"
+    before, after = [(gather, 24), (gather, 2 * 80)], [(gather, 2 * 64), (reduce, 104), (reduce, 552)]
+    divergences = [(gather, np.dtype(dtype).itemsize * 4096 // len(ranks.pipes))]
+    histograms = [(reduce, n) for n in (*HISTOGRAMS[dtype], 8)]
+    for region, gather_below, middle in ((REGIONS[0], 1, []), (REGIONS[1], 4097, divergences),
+                                         (REGIONS[1], 4096, histograms)):
+        for calls in ranks.run(traffic_of, region, dtype, gather_below):
+            assert calls == before + middle + after
+
+
+def quiet_of(rank, size):
+    batch = whole_batch(1)
+    spans = [(b, 0, slice(0, WIDTH)) for b in range(RESPONSES) if b % size == rank]
+    with Traffic() as traffic:
+        loss_of_pieces(batch, spans, region=REGIONS[1], gather_below=1)
+    return len(traffic.calls)
+
+
+def test_divergences_of_whole_responses_stay_where_they_are(ranks):
+    assert set(ranks.run(quiet_of)) == {5}
+
+
+# --- Reports and means of all ranks ---
+
+def reports_of(rank, size, empty):
+    reports = []
+    for r in range(size):
+        batch = whole_batch(r)
+        if r in empty:
+            batch[3][:] = False
+        reports.append(cppo.policy_loss(*batch, region=REGIONS[2], normalizer=100)[1])
+    found, expected = distributed.global_report(reports[rank]), cppo.total(reports)
+    for name in cppo.report._FIELDS:
+        assert np.allclose(getattr(found, name), getattr(expected, name), rtol=1e-12), name
+    other = cppo.policy_loss(*whole_batch(0), region=REGIONS[2], normalizer=100 + rank)[1]
+    assert np.isnan(distributed.global_report(other).loss) and other.normalizer == 100 + rank
+    return found
+
+
+def test_report_of_all_ranks(ranks):
+    for empty in ((), (0,), (1,), range(4)):
+        found = ranks.run(reports_of, tuple(empty))
+        assert all(r == found[0] for r in found)
+
+
+def means_of(rank, size, aggregate):
+    batch = whole_batch(3)
+    options = {"region": REGIONS[1], "aggregate": aggregate, "horizon": 100 if aggregate.endswith("norm") else 0}
+    lent, cu_seqlens, (loss, report) = loss_of_pieces(batch, spans_of("zig_zag", rank, size, 0), **options)
+    mine = slice(RESPONSES * rank // size, RESPONSES * (rank + 1) // size)
+    counts = distributed.global_counts(batch[3][mine])
+    assert counts == (int(batch[3].sum()), int(batch[3].any(1).sum()))
+    whole, _ = cppo.policy_loss(*(x[mine] for x in batch), normalizer=counts.normalizer(aggregate), **options)
+    return loss.item(), whole.item(), report.loss, cppo.policy_loss(*batch, **options)[0].item()
+
+
+@pytest.mark.parametrize("aggregate", cppo._native.AGGREGATES)
+def test_parts_add_up_to_the_mean_of_all_ranks(ranks, aggregate):
+    pieces, wholes, reported, expected = map(np.array, zip(*ranks.run(means_of, aggregate)))
+    assert pieces.sum() == pytest.approx(expected[0], rel=1e-5)
+    assert wholes.sum() == pytest.approx(expected[0], rel=1e-5)
+    assert reported == pytest.approx(expected, rel=1e-5)
+
+
+# --- Trainers that average gradients ---
+
+def policy(seed=0):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1)).double()
+
+
+def log_probs(model, features):
+    return -torch.nn.functional.softplus(model(features)[..., 0])
+
+
+def training_data(responses=8, width=33):
+    log_q, advantage, valid = whole_batch(5, np.float64, responses, width)[1:]
+    torch.manual_seed(1)
+    features = torch.randn(responses, width, 8, dtype=torch.float64)
+    log_q = log_probs(policy(), features).detach() + 0.2 * torch.randn(responses, width, dtype=torch.float64)
+    return features, log_q.clamp(max=0.0), advantage.nan_to_num(0.0), valid
+
+
+def gradient_of_one_process():
+    features, *rest = training_data()
+    model = policy()
+    loss, report = cppo.policy_loss(log_probs(model, features), *rest, region=REGIONS[1])
+    loss.backward()
+    assert 0 < report.kept < report.tokens
+    return [p.grad for p in model.parameters()]
+
+
+def check_gradient(model, factor=1.0):
+    for found, expected in zip(model.parameters(), gradient_of_one_process()):
+        found = found.grad.full_tensor() if hasattr(found.grad, "full_tensor") else found.grad
+        torch.testing.assert_close(found * factor, expected, rtol=1e-9, atol=1e-12)
+
+
+def accumulate(model, rank, size, micro_batches, factor, no_sync):
+    """Micro-batches of unequal numbers of tokens; `normalizer` is that of all of them on all ranks."""
+    parts = [[x[i::size * micro_batches] for x in training_data()]
+             for i in range(rank * micro_batches, (rank + 1) * micro_batches)]
+    counts = distributed.global_counts(*(part[3] for part in parts))
+    for i, (features, *rest) in enumerate(parts):
+        with no_sync(i + 1 < micro_batches):
+            loss, _ = cppo.policy_loss(log_probs(model, features), *rest, region=REGIONS[1], normalizer=counts.tokens)
+            (loss * factor / micro_batches).backward()  # as trainers divide
+
+
+def ddp_of(rank, size, micro_batches):
+    import contextlib
+    for averaged in (True, False):
+        model = torch.nn.parallel.DistributedDataParallel(policy())
+        factor = distributed.averaging_factor(micro_batches=micro_batches) if averaged else 1
+        accumulate(model, rank, size, micro_batches, factor,
+                   lambda wait, model=model: model.no_sync() if wait else contextlib.nullcontext())
+        check_gradient(model, 1 if averaged else size * micro_batches)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_ddp_and_accumulation_give_the_gradient_of_one_process(ranks, micro_batches):
+    ranks.run(ddp_of, micro_batches)
+
+
+def fsdp_of(rank, size, micro_batches):
+    import contextlib
+
+    from torch.distributed.fsdp import fully_shard
+    model = policy()
+    mesh = dist.device_mesh.init_device_mesh("cpu", (size,))
+    for part in (*model, model):
+        if any(True for _ in part.parameters()):
+            fully_shard(part, mesh=mesh)
+
+    @contextlib.contextmanager
+    def no_sync(wait):
+        model.set_requires_gradient_sync(not wait)
+        yield
+    accumulate(model, rank, size, micro_batches, distributed.averaging_factor(micro_batches=micro_batches), no_sync)
+    check_gradient(model)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_fsdp_gives_the_gradient_of_one_process(ranks, micro_batches):
+    if not hasattr(pytest.importorskip("torch.distributed.fsdp"), "fully_shard"):
+        pytest.skip("this PyTorch has no fully_shard")
+    ranks.run(fsdp_of, micro_batches)
+
+
+def context_parallel_of(rank, size):
+    """Two ranks share each response, by zig-zag cuts; every pair of ranks has responses of its own."""
+    pair = [dist.new_group([first, first + 1]) for first in range(0, size, 2)][rank // 2]
+    features, *rest = training_data()
+    model = torch.nn.parallel.DistributedDataParallel(policy())
+    spans = [(b, k, s) for b in range(rank // 2, 8, size // 2) for k, s in distributed.zig_zag(33, 2, rank % 2)]
+    lent, cu_seqlens = packed([features, *rest], spans)
+    loss, report = distributed.policy_loss(
+        log_probs(model, lent[0]), *lent[1:], cu_seqlens=cu_seqlens, region=REGIONS[1], pieces_group=pair,
+        response_of=[b for b, _, _ in spans], order_of=[k for _, k, _ in spans])
+    (loss * distributed.averaging_factor()).backward()
+    check_gradient(model)
+    return report.tokens
+
+
+def test_context_parallel_groups_under_ddp(ranks):
+    assert set(ranks.run(context_parallel_of)) == {int(training_data()[3].sum())}
+
+
+# --- Failures ---
+
+def failures_of(rank, size, kind):
+    batch, spans = whole_batch(2), spans_of("zig_zag", rank, size, 0)
+    lent, cu_seqlens = packed(batch, spans)
+    call = {"region": REGIONS[1], "cu_seqlens": cu_seqlens, "response_of": [b for b, _, _ in spans],
+            "order_of": [k for _, k, _ in spans]}
+    if kind == "bad input" and rank == 1:
+        lent[0][lent[3].nonzero()[0]] = 0.5
+    if kind == "argument" and rank == 1:
+        lent[1] = lent[1][:-1]
+    if kind == "region" and rank == 1:
+        call["region"] = REGIONS[0]
+    if kind == "double" and rank == 1:
+        lent[:3] = [x.double() for x in lent[:3]]
+    if kind == "place":
+        call["order_of"] = [0] * len(spans)
+    if kind == "entries" and rank == 1:
+        call["response_of"] = []
+    try:
+        distributed.policy_loss(*lent, **call)
+    except cppo.Error as e:
+        return str(e)
+    return ""
+
+
+@pytest.mark.parametrize("kind, words", [
+    ("bad input", "log_prob"), ("argument", "rollout_log_prob"), ("region", "different regions"), ("double", "double"),
+    ("place", "the place 0"), ("entries", "entries")])
+def test_where_a_rank_fails_all_raise(ranks, kind, words):
+    said = ranks.run(failures_of, kind)
+    assert words in said[1] and all(said), said
+    assert len(set(ranks.run(quiet_of))) == 1  # the next call finds all ranks at the same place
+
+
+def left_out_of(rank, size):
+    batch, spans = whole_batch(2), spans_of("contiguous", rank, size, 0)
+    b, t = batch[3].nonzero()[0].tolist()
+    batch[0][b, t] = 0.5
+    _, _, (_, report) = loss_of_pieces(batch, spans, region=REGIONS[1], bad_input="leave_out")
+    expected = cppo.policy_loss(*batch, region=REGIONS[1], bad_input="leave_out")[1]
+    assert (report.tokens, report.responses, report.kept) == (expected.tokens, expected.responses, expected.kept)
+    assert report.loss == pytest.approx(expected.loss, rel=1e-5)
+
+
+def test_a_response_that_is_left_out_counts_nowhere(ranks):
+    ranks.run(left_out_of)
+
+
+def test_without_a_process_group_there_is_one_rank():
+    batch = whole_batch(4)
+    spans = spans_of("zig_zag", 0, 1, 0)
+    _, _, (loss, report) = loss_of_pieces(batch, spans, region=REGIONS[1])
+    expected, its_report = cppo.policy_loss(*batch, region=REGIONS[1])
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6) and report.kept == its_report.kept
+    assert distributed.averaging_factor(micro_batches=3) == 3
+    assert distributed.global_counts(batch[3], batch[3], tokens=1).tokens == 2 * int(batch[3].sum()) + 1
+
+
+def test_cuts_cover_a_response():
+    for kind in (distributed.contiguous, distributed.zig_zag):
+        for length in (0, 5, 64):
+            cuts = sorted(cut for rank in range(4) for cut in kind(length, 4, rank))
+            assert [k for k, _ in cuts] == list(range(len(cuts)))
+            assert [i for _, s in cuts for i in range(s.start, s.stop)] == list(range(length))
