@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import types
 
 import cppo
 import pytest
@@ -48,6 +51,31 @@ def test_ppo_trains_the_parameters_of_trl_s_own_loss(tmp_path, args):
     assert logs(ours, "loss")[0] == pytest.approx(logs(theirs, "loss")[0], abs=1e-5)  # later masked tokens add 0
 
 
+@pytest.mark.parametrize("loss_type", ["dapo", "grpo"])
+def test_two_ranks_train_as_trl_s_own_loss_does(tmp_path, loss_type):
+    """Over gloo, with two micro-batches a step: parameters and metrics."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-endpoint=localhost:0",
+               "--rdzv-backend=c10d", __file__, str(tmp_path), loss_type]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the same on rank") == 2, done.stdout
+
+
+def compare_here(tmp_path, loss_type):
+    """What each rank runs."""
+    args = {"loss_type": loss_type, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+    theirs = make(trl.GRPOTrainer, tmp_path, args=args)
+    theirs.train()
+    ours = make(TrustRegionGRPOTrainer, tmp_path, args=args, region=cppo.ppo(epsilon=0.2))
+    ours.train()
+    assert ours.accelerator.num_processes == 2 and largest_difference(theirs.model, tiny.model()) > 1e-2
+    assert largest_difference(theirs.model, ours.model) < 1e-5
+    if ours.accelerator.is_main_process:
+        for name in ("grad_norm", "clip_ratio/low_mean", "clip_ratio/region_mean"):
+            assert logs(ours, name) == pytest.approx(logs(theirs, name), rel=1e-3, abs=1e-5), name
+    print("the same on rank", ours.accelerator.process_index)
+
+
 def test_fixed_cppo_teaches_a_reward(tmp_path):
     trainer = make(TrustRegionGRPOTrainer, tmp_path, region=cppo.fixed_cppo(delta=0.01, delta_b=0.001),
                    args={"max_steps": 40, "per_device_train_batch_size": 32, "num_generations": 8,
@@ -90,6 +118,13 @@ def test_vllm_s_log_probs_are_the_anchor(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "vllm_importance_sampling_correction", True)
     with pytest.raises(ValueError, match="count twice; set vllm_importance_sampling_correction=False"):
         TrustRegionGRPOTrainer(args=trainer.args, region=cppo.fixed_cppo())
+    monkeypatch.setattr(trainer, "vllm_importance_sampling_correction", False)
+    client = types.SimpleNamespace(get_server_info=lambda: {"model_config": {"logprobs_mode": "raw_logprobs"}})
+    monkeypatch.setattr(trainer, "vllm_generation", types.SimpleNamespace(vllm_client=client), raising=False)
+    assert TrustRegionGRPOTrainer(args=trainer.args, region=cppo.fixed_cppo()).vllm_mode == "colocate"
+    monkeypatch.setattr(trainer, "vllm_mode", "server")
+    with pytest.raises(ValueError, match="raw_logprobs.*--logprobs-mode processed_logprobs"):
+        TrustRegionGRPOTrainer(args=trainer.args, region=cppo.fixed_cppo())
 
 
 def test_tokens_that_vllm_could_not_score_are_left_out(tmp_path):
@@ -109,3 +144,7 @@ def test_tokens_that_vllm_could_not_score_are_left_out(tmp_path):
     alone = trainer._compute_loss(trainer.model, inputs)
     assert both.isfinite() and both.item() != 0.0
     assert both.item() == pytest.approx(alone.item(), rel=1e-5)  # the row without log-probs adds nothing
+
+
+if __name__ == "__main__":
+    compare_here(*sys.argv[1:])

@@ -33,6 +33,12 @@ def refuse(wrong: Any, sentence: str) -> None:
         raise ValueError(f"cppo: {sentence}")
 
 
+def refuse_raw(logprobs_mode: str, remedy: str) -> None:
+    """Raises if vLLM gives log-probs of another law than the one it samples from."""
+    refuse(logprobs_mode != "processed_logprobs", f"vLLM gives {logprobs_mode}, which lack the temperature that it "
+           f"samples at; {remedy}")
+
+
 def refuse_own(settings: Mapping[str, Any], off: Mapping[str, Any], trainer: str) -> None:
     """Raises if a part of the trainer's own loss is on, for the region stands in for that loss."""
     for name, value in off.items():

@@ -1,7 +1,4 @@
-"""TRL: `GRPOTrainer` under a trust region, by its method `_compute_loss`. Written for TRL 1.16.
-
->>> TrustRegionGRPOTrainer(region=cppo.fixed_cppo(), model=model, reward_funcs=reward, args=args, train_dataset=data)
-"""
+"""TRL 1.16: `GRPOTrainer` under a trust region, by its method `_compute_loss`. See docs/pytorch.md."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,7 +8,7 @@ from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
 from .. import Region, policy_loss, total
-from . import metrics, refuse, refuse_own, refuse_truncated, scored
+from . import metrics, refuse, refuse_own, refuse_raw, refuse_truncated, scored
 
 _AGGREGATE = {"grpo": "seq_mean_token_mean", "bnpo": "token_mean", "dr_grpo": "token_mean", "dapo": "token_mean"}
 _OWN = {"beta": 0.0, "entropy_coef": 0.0, "use_adaptive_entropy": False, "top_entropy_quantile": 1.0, "delta": None,
@@ -33,6 +30,9 @@ class TrustRegionGRPOTrainer(GRPOTrainer):
                f"stands in for; set it to {', '.join(_AGGREGATE)}, which say how tokens are averaged")
         refuse(self.use_vllm and self.vllm_importance_sampling_correction, "the region lies around the engine's "
                "log-probs, so importance weights would count twice; set vllm_importance_sampling_correction=False")
+        if self.use_vllm and self.vllm_mode == "server" and self.accelerator.is_main_process:
+            server = self.vllm_generation.vllm_client.get_server_info()["model_config"]
+            refuse_raw(server["logprobs_mode"], "start vllm-serve with --logprobs-mode processed_logprobs")
 
     def _rollout_log_prob(self, inputs: dict[str, Any], log_prob: torch.Tensor) -> torch.Tensor:
         mu = inputs.get("sampling_per_token_logps")

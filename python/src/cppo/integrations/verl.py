@@ -11,7 +11,7 @@ from typing import Any
 from verl.trainer.ppo.core_algos import POLICY_LOSS_REGISTRY, agg_loss, register_policy_loss
 
 from .. import Region, policy_loss
-from . import metrics, refuse, refuse_truncated, scored
+from . import metrics, refuse, refuse_raw, refuse_truncated, scored
 
 
 def check(config: Any) -> None:
@@ -20,8 +20,8 @@ def check(config: Any) -> None:
     refuse_truncated(rollout, "actor_rollout_ref.rollout.")
     refuse(not rollout.calculate_log_probs, "the engine gives no log-probs; set "
            "actor_rollout_ref.rollout.calculate_log_probs=True")
-    refuse(rollout.get("logprobs_mode", "processed_logprobs") != "processed_logprobs", "the engine's log-probs lack "
-           "the temperature; set actor_rollout_ref.rollout.logprobs_mode=processed_logprobs")
+    refuse_raw(rollout.get("logprobs_mode", "processed_logprobs"),
+               "set actor_rollout_ref.rollout.logprobs_mode=processed_logprobs")
     _check_correction(config.algorithm.get("rollout_correction") or {})
 
 
