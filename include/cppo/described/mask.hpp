@@ -6,6 +6,8 @@
 
 #include <cppo/described/steps.hpp>
 
+#include <cstddef>
+
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
@@ -14,7 +16,7 @@ namespace detail {
 enum class with_excess : bool { no, yes };
 
 /// What a walk through the steps of a mask finds out of N registers of tokens.
-template <class V, int N>
+template <class V, std::size_t N>
 struct walked_tokens {
   typename V::mask kept[N];         ///< kept
   typename V::mask clauses[5][N];   ///< by kind: kept by every clause that stands under no negation
@@ -22,7 +24,7 @@ struct walked_tokens {
 };
 
 /// Masks and excesses that wait for an operator, of N registers each.
-template <class V, int N, with_excess Excess>
+template <class V, std::size_t N, with_excess Excess>
 struct waiting_masks {
   static constexpr bool far = Excess == with_excess::yes;
   typename V::mask kept[mask_steps::deepest][N];
@@ -33,7 +35,7 @@ struct waiting_masks {
     auto* const m = kept[top];
     V* const x = excess[far ? top : 0];
     CPPO_UNROLL(4)
-    for (int u = 0; u < N; ++u) {
+    for (std::size_t u = 0; u < N; ++u) {
       auto const& n = kept[top + 1][u];
       m[u] = s == mask_step::both ? m[u] & n : s == mask_step::either ? m[u] | n : !m[u];
       if constexpr (far) {
@@ -49,7 +51,7 @@ struct waiting_masks {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(Clause const& c, token<V> const* t, V const* ratio,
                                                          int top) noexcept {
     CPPO_UNROLL(4)
-    for (int u = 0; u < N; ++u) {
+    for (std::size_t u = 0; u < N; ++u) {
       if constexpr (std::is_same_v<Clause, ratio_within_t>) {
         kept[top][u] = c.holds(ratio[u]);
         if constexpr (far) excess[top][u] = c.excess_of(ratio[u]);
@@ -71,7 +73,7 @@ class described_mask : public detail::mask_steps {
   static constexpr needs needed = needs::prefix_budget | needs::prefix_values | needs::response;
   static constexpr bool may_hold_any_clause = true;  ///< which it does hold is known at run time
   using with_excess = detail::with_excess;           ///< whether a walk finds the excess too
-  template <class V, int N>
+  template <class V, std::size_t N>
   using walked = detail::walked_tokens<V, N>;        ///< what a walk finds out
 
   /// True if the token is kept, evaluated at once. `budget`: has_budget(). Pre: `is_usual()`.
@@ -101,11 +103,11 @@ class described_mask : public detail::mask_steps {
     return w.excess[0];
   }
   /// Decides N registers of tokens, step by step.
-  template <with_excess Excess, class V, int N>
+  template <with_excess Excess, class V, std::size_t N>
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr void walk(token<V> const* t, walked<V, N>& out) const noexcept {
     detail::waiting_masks<V, N, Excess> waiting;
     V ratio[N];  // found once for all clauses that ask for it
-    for (int u = 0; u < N; ++u) {
+    for (std::size_t u = 0; u < N; ++u) {
       ratio[u] = t[u].ratio();
       for (auto& kind : out.clauses) kind[u] = V(0) <= V(0);
     }
@@ -120,10 +122,10 @@ class described_mask : public detail::mask_steps {
       with_clause(s, [&](auto const& c) CPPO_INLINE_LAMBDA { waiting.set(c, t, ratio, top); });
       if (clause const kind = kind_of(s.what); is_plain(k) && kind != clause::other) {
         auto* const all = out.clauses[static_cast<int>(kind)];
-        for (int u = 0; u < N; ++u) all[u] = all[u] & waiting.kept[top][u];
+        for (std::size_t u = 0; u < N; ++u) all[u] = all[u] & waiting.kept[top][u];
       }
     }
-    for (int u = 0; u < N; ++u) {
+    for (std::size_t u = 0; u < N; ++u) {
       out.kept[u] = waiting.kept[0][u];
       if constexpr (Excess == with_excess::yes) out.excess[u] = waiting.excess[0][u];
     }

@@ -51,25 +51,25 @@ class unusual_region : public described_region {
   static constexpr bool walks_steps = true;  ///< registers are decided in groups
   explicit constexpr unusual_region(described_region const& r) noexcept : described_region(r) {}
 
-  template <class V, int N>
+  template <class V, std::size_t N>
   using walked = described_mask::walked<V, N>;
   /// Decides the tokens of N registers.
-  template <class V, int N>
+  template <class V, std::size_t N>
   constexpr void walk(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
     if (!reports_only()) [[likely]] return walk_seen(t, w);
     token<V> hidden[N];
-    for (int u = 0; u < N; ++u) hidden[u] = seen(t[u]);
+    for (std::size_t u = 0; u < N; ++u) hidden[u] = seen(t[u]);
     walk_seen(hidden, w);
   }
   /// Calls f(decision, its tokens) for register u.
-  template <class V, int N, class F>
+  template <class V, std::size_t N, class F>
   CPPO_ALWAYS_INLINE constexpr void each_decision(walked<V, N> const& w, int u, F const& f) const noexcept {
     auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return w.clauses[static_cast<int>(k())][u]; };
     each_decision_by(mask(), keeps, w.kept[u], f);
   }
 
  private:
-  template <class V, int N>
+  template <class V, std::size_t N>
   constexpr void walk_seen(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
     if (gate().is_soft()) mask().template walk<described_mask::with_excess::yes>(t, w);
     else mask().template walk<described_mask::with_excess::no>(t, w);
