@@ -4,6 +4,7 @@
 #include <cppo.h>
 
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 #include <cppo/testing/captured_run.hpp>
 
 #include <cstring>
