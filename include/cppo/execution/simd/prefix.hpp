@@ -159,9 +159,9 @@ class simd_prefix {
     running_limbs drift(sums_.drift, Size), allowed(sums_.allowance, Size), weights(sums_.weight, sums_are::large);
     constexpr index_t far = index_t{1} << 29;  // no group comes so far
     index_t const high = room_.high + (room_.low >> 25);
-    index_t const near = (high > far ? far : high < -far ? -far : high) + (drift.from.high - drift.base) -
+    index_t const room = (high > far ? far : high < -far ? -far : high) + (drift.from.high - drift.base) -
                          (allowed.from.high - allowed.base);
-    ints const room_high(static_cast<std::int32_t>(near));
+    ints const room_high(static_cast<std::int32_t>(room));
     ints const room_low(static_cast<std::int32_t>((room_.low & low_limb) + drift.from.low - allowed.from.low));
     limbs own_weight[group_registers];
     each_register([&](int u) CPPO_INLINE_LAMBDA {

@@ -65,14 +65,14 @@ struct int_register : xsimd::batch<Int, A> {
   }
   CPPO_ALWAYS_INLINE friend int_register operator<<(int_register a, int n) noexcept { return of(a.bits() << n); }
   CPPO_ALWAYS_INLINE friend int_register operator>>(int_register a, int n) noexcept {
-    return of(reinterpret_cast<numbers>(a.data) >> n);
+    return of(__builtin_bit_cast(numbers, a.data) >> n);
   }
 
  private:
   typedef Int numbers __attribute__((vector_size(sizeof(vector))));
   typedef std::make_unsigned_t<Int> words __attribute__((vector_size(sizeof(vector))));
 
-  CPPO_ALWAYS_INLINE words bits() const noexcept { return reinterpret_cast<words>(this->data); }
+  CPPO_ALWAYS_INLINE words bits() const noexcept { return __builtin_bit_cast(words, this->data); }
   template <class Vector>
   CPPO_ALWAYS_INLINE static int_register of(Vector x) noexcept {
     return int_register(reinterpret_cast<vector>(x));
