@@ -42,9 +42,11 @@ class fixed_text {
   }
   void append(index_t x) noexcept { put(x); }
   /// @}
-  /// Appends a number in the fewest digits that give back this double.
+  /// Appends a number in the fewest digits that give it back: those of a double if it is one.
+  /// @{
   void append_exactly(double x) noexcept { put(x); }
   void append_exactly(std::uint64_t x) noexcept { put(x); }
+  /// @}
   /// Writes the characters into a stream.
   template <class Stream>
     requires requires(Stream& out, std::string_view text) { out << text; }

@@ -14,7 +14,7 @@ namespace detail {
 
 /// True if registers and scalars keep the numeric contract, and the registers' own conversion to the grid gives the
 /// scalar's.
-inline bool registers_keep_arithmetic() noexcept {
+CPPO_WRAPS inline bool registers_keep_arithmetic() noexcept {
   if constexpr (allows_fast_math) return true;
   constexpr exact_sum want = cppo::detail::to_grid(0.7F);
   simd_ops::ints high, low;

@@ -162,6 +162,9 @@ class token_group {
                                       simd_reporter& reporter) noexcept {
     V const unasked(0);  // no clause of the library's asks for W
     each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_prefix(seen.drift[u], unasked, seen.allowance[u]); });
+    if constexpr (!whole) {  // the walk takes all registers: those without a token do as the first
+      for (int u = registers_of(live_); u < group_registers; ++u) ::new (static_cast<void*>(t_ + u)) token<V>(t_[0]);
+    }
     typename Region::template walked<V, group_registers> walked;
     with_.region.walk(t_, walked);
     each([&](int u) CPPO_INLINE_LAMBDA {

@@ -45,7 +45,7 @@ struct list_array {
 
   list_array(buffer const& b, index_t k) noexcept
       : data(b.data), type(b.type), down(b.rank == 2 ? b.strides[0] : k), across(b.rank == 2 ? b.strides[1] : 1),
-        bytes(down * size_of(type)), ahead_step(static_cast<std::uintptr_t>(simd_size * bytes / k)) {}
+        bytes(down * size_of(type)), ahead_step(static_cast<std::uintptr_t>(k > 0 ? simd_size * bytes / k : 0)) {}
   /// True if entries of a row are elements of this type, one after the other.
   bool has_rows_of(element_type t) const noexcept { return type == t && across == 1; }
   /// A tile's rows from row `row` on.
