@@ -61,23 +61,14 @@ if(TARGET single_header_file)
             --single "${single}" -- "${CPPO_NVCC}" -std=c++20 -x cu -DCPPO_USE_CUDA=1)
 endif()
 
-# The registers, stack and spills of builds/executor.cu against a stored table; `./run test-cuda --compile` looks at
-# sm_80 and sm_100 too.
-add_test(NAME cuda_resources
-  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/resources.py" --nvcc "${CPPO_NVCC}" --only 90)
-set_tests_properties(cuda_resources PROPERTIES COST 1000)
-
 # The programs that compare a device with seq and measure it. Without a device they say so: skipped, not passed.
 function(cppo_add_cuda_programs fixture out)  # the rest: architectures and options of tests/cuda/build.sh
   add_test(NAME ${fixture}
-    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>" JOBS=2
+    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>" JOBS=1
             "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" --fast ${ARGN})
-  set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} PROCESSORS 2 COST 1000)
+  set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} COST 1000)
 endfunction()
-cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench)
 cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" ${architectures} --ptx --only equality)
-add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
-set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
 add_test(NAME cuda_programs.equality COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/equality")
 set_tests_properties(cuda_programs.equality PROPERTIES FIXTURES_REQUIRED cuda_interpreted SKIP_RETURN_CODE 77)
 
@@ -89,12 +80,6 @@ foreach(architecture IN LISTS architectures)
             "${CMAKE_BINARY_DIR}/cuda/interpreted/equality.interpreted" --quick)
   set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 endforeach()
-
-# What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
-add_test(NAME cuda_cost
-  COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>"
-          "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
-set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 
 # The example with a region of one's own; it runs without a device too.
 if(CPPO_BUILD_EXAMPLES)
@@ -113,12 +98,33 @@ endif()
 if(TARGET single_header_file)
   cppo_add_cuda_test(cuda_single_header "${CMAKE_CURRENT_SOURCE_DIR}/builds/kernel.cu"
                      "-DCPPO_SINGLE_HEADER=\"${single}\"")
-  add_test(NAME cuda_relaxed.build
-    COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra,-Werror --use_fast_math
-            -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
-            "-DCPPO_SINGLE_HEADER=\"${single}\"" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/relaxed.cu"
-            -o "${generated}/cuda/relaxed")
-  set_tests_properties(cuda_relaxed.build PROPERTIES FIXTURES_SETUP cuda_relaxed COST 200)
-  add_test(NAME cuda_relaxed COMMAND "${generated}/cuda/relaxed")
-  set_tests_properties(cuda_relaxed PROPERTIES FIXTURES_REQUIRED cuda_relaxed SKIP_RETURN_CODE 77)
+  if(CPPO_LONG_TESTS)
+    add_test(NAME cuda_relaxed.build
+      COMMAND "${CPPO_NVCC}" -std=c++20 ${fast} -Werror all-warnings -Xcompiler -Wall,-Wextra,-Werror --use_fast_math
+              -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+              "-DCPPO_SINGLE_HEADER=\"${single}\"" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/relaxed.cu"
+              -o "${generated}/cuda/relaxed")
+    set_tests_properties(cuda_relaxed.build PROPERTIES FIXTURES_SETUP cuda_relaxed COST 200)
+    add_test(NAME cuda_relaxed COMMAND "${generated}/cuda/relaxed")
+    set_tests_properties(cuda_relaxed PROPERTIES FIXTURES_REQUIRED cuda_relaxed SKIP_RETURN_CODE 77)
+  endif()
+endif()
+
+# Minutes of the compiler: kernels as they are shipped, fully optimised, and the program that measures them.
+if(CPPO_LONG_TESTS)
+  # The registers, stack and spills of builds/executor.cu against a stored table; `./run test-cuda --compile` looks at
+  # sm_80 and sm_100 too.
+  add_test(NAME cuda_resources
+    COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/resources.py" --nvcc "${CPPO_NVCC}" --only 90)
+  set_tests_properties(cuda_resources PROPERTIES COST 1000)
+
+  cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench)
+  add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
+  set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
+
+  # What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
+  add_test(NAME cuda_cost
+    COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>"
+            "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/cost.py" "${CMAKE_BINARY_DIR}/cuda/interpreted")
+  set_tests_properties(cuda_cost PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
 endif()
