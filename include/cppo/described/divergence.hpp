@@ -63,9 +63,9 @@ concept has_name = index_of<D>(named_divergences{}) >= 0;
 class any_top_k {
  public:
   template <top_k_form Form>
-  constexpr any_top_k(top_k_tv_t<Form>) noexcept : form_(Form), sums_(sums::tv) {}
+  CPPO_HOST_DEVICE constexpr any_top_k(top_k_tv_t<Form>) noexcept : form_(Form), sums_(sums::tv) {}
   template <top_k_form Form>
-  constexpr any_top_k(top_k_kl_t<Form>) noexcept : form_(Form), sums_(sums::kl) {}
+  CPPO_HOST_DEVICE constexpr any_top_k(top_k_kl_t<Form>) noexcept : form_(Form), sums_(sums::kl) {}
   constexpr bool is_kl() const noexcept { return sums_ == sums::kl; }
   CPPO_HOST_DEVICE constexpr argument reads() const noexcept {
     return form_ == top_k_form::list_only ? argument::top_k : argument::token_id;
