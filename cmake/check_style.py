@@ -25,7 +25,8 @@ LINES_OF = {"function": 30, "test case": 50}
 WIDE = ["tests/cuda/ptx/tests/*"]
 EXAMPLES = ["examples/[0-9][0-9]_*"]
 
-FOLDERS = ["include", "c_api", "tests", "examples", "benchmarks", "cmake", "run"]
+FOLDERS = ["include", "c_api", "python/src", "python/tests", "python/recipes", "tests", "examples", "benchmarks",
+           "cmake", "run"]
 CPP = {".hpp", ".cuh", ".cpp", ".cu", ".h", ".c"}
 TEXT = CPP | {".inc", ".py", ".sh", ".cmake"}
 NAMES_OF_TEXT = {"CMakeLists.txt", "run"}

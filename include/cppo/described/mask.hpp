@@ -127,7 +127,7 @@ class described_mask : public detail::mask_steps {
     }
     for (std::size_t u = 0; u < N; ++u) {
       out.kept[u] = waiting.kept[0][u];
-      if constexpr (Excess == with_excess::yes) out.excess[u] = waiting.excess[0][u];
+      out.excess[u] = Excess == with_excess::yes ? waiting.excess[0][u] : V(0);
     }
   }
   /// True where the clause of kind K keeps the token, of which there is none or one under no negation.

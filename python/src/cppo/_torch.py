@@ -71,7 +71,8 @@ def _call_of(text: str) -> Call:
     region, inputs, outputs, options = text.split("\n")
     wanted = tuple(outputs.split(",")[:-1])
     check_outputs(wanted)
-    kinds: tuple[Callable[[str], Any], ...] = (str, float, int, str, str, str, _real, _real, _real, _real, str, int, _flag)
+    kinds: tuple[Callable[[str], Any], ...] = (str, float, int, str, str, str, _real, _real, _real, _real, str, int,
+                                               _flag)
     o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
