@@ -1,22 +1,25 @@
 """The op `cppo::policy_loss` for PyTorch: schema, CPU kernel, fake kernel, gradient.
 
 The schema is short, since what torch.library does in Python for a call grows with its arguments. Thresholds travel as
-a tensor, so that a schedule compiles no graph anew; all else that a call is, as one text, which a graph may keep.
+a tensor, so that a schedule compiles no graph anew; all else that a call is, as one text, which a graph may keep. On a
+device the call is the library's that `_cuda` builds, or `_composed`.
 """
 
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Union
 
 import torch
 
+from . import _composed, _cuda
 from . import _native as c
 from . import loss as _loss_module
 from . import regions as _regions
-from ._call import (EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields, first_error_of,
-                    layout_of, pack_options)
+from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
+                    first_error_of, layout_of, pack_options)
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
@@ -80,11 +83,12 @@ def _call_of(text: str) -> Call:
 _region_of = functools.lru_cache(1024)(c.parse_region)
 
 
-def lend_tensor(x: torch.Tensor, name: str) -> Lent:
-    """The tensor's memory, on the host."""
-    if not x.is_cpu:
-        raise c.Error(f"{name} lies on {x.device}, but is read by the host: pass {name}.cpu()",
-                      c.StatusCode.not_host_memory, name)
+def lend_tensor(x: torch.Tensor, name: str, device: str = "cpu") -> Lent:
+    """The tensor's memory, which must lie where it is read."""
+    if x.device.type != device:
+        reader = "the host" if device == "cpu" else device
+        raise c.Error(f"{name} lies on {x.device}, but is read by {reader}: pass {name}.to({device!r})",
+                      c.StatusCode.not_host_memory if device == "cpu" else c.StatusCode.not_device_memory, name)
     number = _DTYPES.get(x.dtype)
     if number is None:
         raise c.Error(f"{name} has dtype {x.dtype}, but must have one of {', '.join(c.DTYPES)}: convert it",
@@ -110,16 +114,17 @@ def _new(call: Call, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     return loss, gradient, report, [like(shape, dtype=_output_type(n, log_prob)) for n in call.outputs]
 
 
-def _fields(name: str, number: int, x: torch.Tensor, at: Layout) -> list[int]:
+def _fields(name: str, number: int, x: torch.Tensor, at: Layout, device: str) -> list[int]:
     """The members of a `cppo_lent`, at once where the tensor has the batch's shape [B, T]."""
     dtype = _DTYPES.get(x.dtype)
-    if dtype is not None and x.is_cpu and x.shape == (at.responses, at.width):
+    there = x.is_cpu if device == "cpu" else x.is_cuda
+    if dtype is not None and there and x.shape == (at.responses, at.width):
         return [number, 0, x.data_ptr(), dtype, 2, at.responses, at.width, *x.stride()]
-    return [*fields(name, number, lend_tensor(x, name), at)]
+    return [*fields(name, number, lend_tensor(x, name, device), at)]
 
 
-def _list_fields(x: torch.Tensor, name: str) -> tuple[int, ...]:
-    t = lend_tensor(x, name)
+def _list_fields(x: torch.Tensor, name: str, device: str) -> tuple[int, ...]:
+    t = lend_tensor(x, name, device)
     return c.INPUTS[name], 0, t.address, t.dtype, 2, *t.shape, *t.stride
 
 
@@ -132,37 +137,140 @@ def _sums_address(x: torch.Tensor | None, name: str, pieces: int) -> int:
     return int(x.data_ptr())
 
 
-def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
-    """The call on the host."""
-    call = _call_of(text)
-    given: dict[str, Any] = dict(zip(call.inputs, inputs))
-    cu_seqlens, carries, totals = (given.pop(name, None) for name in _OTHERS)
-    if cu_seqlens is not None:
-        cu_seqlens = cu_seqlens.contiguous()
-    at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"),
+class Given(NamedTuple):
+    """A call's tensors by name, and the layout."""
+
+    inputs: dict[str, torch.Tensor]
+    cu_seqlens: Union[torch.Tensor, None]
+    carries: Union[torch.Tensor, None]
+    totals: Union[torch.Tensor, None]
+
+
+def _given(call: Call, inputs: Sequence[torch.Tensor]) -> Given:
+    named: dict[str, torch.Tensor] = dict(zip(call.inputs, inputs))
+    cu_seqlens, carries, totals = (named.pop(name, None) for name in _OTHERS)
+    return Given(named, None if cu_seqlens is None else cu_seqlens.contiguous(), carries, totals)
+
+
+def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Results, device: str,
+             report: int) -> tuple[Frame, Layout]:
+    """The structures of a call, which lend tensors that lie on `device`. `report`: where it is written."""
+    cuts = given.cu_seqlens
+    at = layout_of(log_prob.shape, None if cuts is None else lend_tensor(cuts, "cu_seqlens", device),
                    call.options.with_capacity)
-    flat = _fields("log_prob", 1, log_prob, at)
+    flat = _fields("log_prob", 1, log_prob, at, device)
     top_k = 0
-    for name, x in given.items():
+    for name, x in given.inputs.items():
         number = c.INPUTS[name]
         if number >= _FIRST_LIST:
             top_k = x.shape[-1]
-            flat += _list_fields(x, name)
+            flat += _list_fields(x, name, device)
         else:
-            flat += _fields(name, number, x, at)
-    results = loss, gradient, report, outputs = _new(call, log_prob)
-    written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at)
+            flat += _fields(name, number, x, at, device)
+    loss, gradient, _, outputs = results
+    written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at, device)
     also = [("loss", loss)] if call.per_token else []
     for name, x in (*also, *zip(call.outputs, outputs)):
-        written += _fields(name, c.OUTPUT_IDS[name], x, at)
-    words = report.data_ptr()
-    options = pack_options(call.options, _sums_address(carries, "carries", at.responses),
-                           _sums_address(totals, "totals", at.responses))
+        written += _fields(name, c.OUTPUT_IDS[name], x, at, device)
+    return Frame(at, top_k, flat, written, report), at
+
+
+def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: torch.Tensor) -> Results:
+    """The call by the library."""
+    results = _new(call, log_prob)
+    words = results[2].data_ptr()
+    frame, at = frame_of(call, log_prob, given, results, "cpu", words)
+    options = pack_options(call.options, _sums_address(given.carries, "carries", at.responses),
+                           _sums_address(given.totals, "totals", at.responses))
     region = _region_of(call.region, tuple(numbers.tolist()))
-    Frame(at, top_k, flat, written, words).policy_loss(region, options, first_error_of(call.options.bad_input))
+    frame.policy_loss(region, options, first_error_of(call.options.bad_input))
     if not call.per_token:
-        loss.fill_(c.LIB.cppo_measure(words, LOSS))
+        results[0].fill_(c.LIB.cppo_measure(words, LOSS))
     return results
+
+
+def _by_library(call: Call) -> Call:
+    """The same call on the host."""
+    return call._replace(options=call.options._replace(executor="seq"))
+
+
+@functools.lru_cache(512)
+def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtype, int], ...], packed: bool) -> None:
+    """Raises what the library says of a call with these options and types: it is asked with a batch of no response.
+    `kinds`: dtype and last extent of log_prob and of the inputs."""
+    (kind, _), *others = kinds
+    shape = (0,) if packed else (0, 1)
+    log_prob = torch.empty(shape, dtype=kind)
+    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its)
+              for name, (its, last) in zip(call.inputs, others)}
+    cuts = inputs.pop("cu_seqlens", None)
+    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
+    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None), torch.tensor(numbers, dtype=torch.float64))
+
+
+def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor], numbers: torch.Tensor) -> Results:
+    """The call by PyTorch's own operations, where the tensors lie."""
+    given, thresholds = _given(call, inputs), tuple(numbers.tolist())
+    for name, x in zip(call.inputs, inputs):
+        if x.device != log_prob.device:
+            raise c.Error(f"{name} lies on {x.device}, but log_prob on {log_prob.device}: pass both on one device",
+                          c.StatusCode.not_device_memory, name)
+        if name in ("carries", "totals"):
+            raise c.Error(f"{name} are read by the library alone: pass tensors on the host and executor=\"simd\"",
+                          c.StatusCode.executor_unavailable, "carries")
+    kinds = tuple((x.dtype, x.shape[-1] if x.dim() else 1) for x in (log_prob, *inputs))
+    _check(call, thresholds, kinds, given.cu_seqlens is not None)
+    lists = {"gradient": _result_type(log_prob), **{n: _output_type(n, log_prob) for n in call.outputs}}
+    if call.per_token:
+        lists.setdefault("loss", _result_type(log_prob))
+    found = _composed.call_of(call.options, _region_of(call.region, thresholds), log_prob, given.inputs,
+                              given.cu_seqlens, lists)
+    if found is None:
+        _on_host(_by_library(call), log_prob, given, numbers)
+        raise RuntimeError("the library takes what PyTorch's operations refuse: please report it")
+    lists = {n: x.reshape(log_prob.shape) for n, x in found.written.items()}
+    outputs = [lists[n] for n in call.outputs]
+    loss = lists["loss"] if call.per_token else found.loss.to(_result_type(log_prob))
+    return loss, lists["gradient"], found.report, outputs
+
+
+def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
+    """The call on the host."""
+    call = _call_of(text)
+    if call.options.executor == "torch":
+        return _in_torch(call, log_prob, inputs, numbers)
+    return _on_host(call, log_prob, _given(call, inputs), numbers)
+
+
+@functools.lru_cache(None)
+def _warn_of(device: str, why: str) -> None:
+    """Says once that a device is not used as it could be."""
+    warnings.warn(f"cppo: tensors on {device} are computed by PyTorch's own operations, which takes several times as "
+                  f"long: {why}. executor=\"torch\" is this without the warning.", RuntimeWarning, stacklevel=2)
+
+
+def _device_kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
+    """The call on a device."""
+    call = _call_of(text)
+    executor = call.options.executor
+    doubles = [n for n, x in zip(("log_prob", *call.inputs), (log_prob, *inputs))
+               if n in DECIDES_ARITHMETIC and x.dtype == torch.float64]
+    library, why = None, f"the library has nothing for {log_prob.device.type}"
+    if doubles:
+        why = f"the op for CUDA computes in float, but {doubles[0]} is double"
+    elif executor != "torch" and log_prob.is_cuda:
+        library, why = _cuda.library()
+    if library is not None:
+        region = _region_of(call.region, tuple(numbers.tolist()))
+        loss, gradient, _, outputs = results = _new(call, log_prob)
+        report = _cuda.run(library, call, log_prob, _given(call, inputs), region, results)
+        _cuda.fill_loss(call, loss, report)
+        return loss, gradient, report, outputs
+    if executor == "cuda":
+        raise c.Error(f"executor=\"cuda\" cannot take this call: {why}", c.StatusCode.executor_unavailable, "options")
+    if executor != "torch" and not doubles:
+        _warn_of(log_prob.device.type, why)
+    return _in_torch(call, log_prob, inputs, numbers)
 
 
 def _fake(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -258,6 +366,8 @@ def _autograd(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch
 
 
 LIBRARY.impl("policy_loss", _kernel, "CPU")
+for _key in ("CUDA", "XPU"):
+    LIBRARY.impl("policy_loss", _device_kernel, _key)
 LIBRARY.impl("policy_loss", _autograd, "Autograd")
 torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
@@ -285,8 +395,9 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
         if x is not None:
             names.append(name)
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
-    asked = tuple(n for n in wanted or () if n != "gradient")
-    keeps = wanted is not None and "gradient" in wanted  # the op has it anyway
+    own = ("gradient", "loss") if o.aggregate == PER_TOKEN else ("gradient",)  # the op has them anyway
+    asked = tuple(n for n in wanted or () if n not in own)
+    keeps = wanted is not None and "gradient" in wanted
     text = text_of(region.text, names, asked, o, normalizer is not None)
     gradient = None
     if torch.compiler.is_compiling():
@@ -299,13 +410,18 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
         words, *outputs = others
     else:
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
+    lists = dict(zip(asked, outputs))
+    if keeps:
+        lists["gradient"] = gradient
     if normalizer is not None:
         loss = loss / normalizer
-    report = Report(words, normalizer)
+        lists.update({n: lists[n] / normalizer for n in ("gradient", "loss") if n in lists})
+    report = Report(words, normalizer, o.bad_input == "reject" and not words.is_cpu)
     if wanted is None:
         return loss, report
-    kept = {"gradient": gradient if normalizer is None else gradient / normalizer} if keeps else {}
-    return loss, report, Outputs(**dict(zip(asked, outputs)), **kept)
+    if "loss" in wanted and "loss" in own:
+        lists["loss"] = loss.detach()
+    return loss, report, Outputs(**lists)
 
 
 _regions.give_tensors(_numbers_tensor)
