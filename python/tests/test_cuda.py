@@ -44,9 +44,10 @@ def library(path):
 
 def frame(call, tensors):
     """The structures of a call on tensors that lie on the host."""
-    results = _torch._new(call, tensors[0])
+    loss, gradient, _, outputs = _torch._new(call, tensors[0])
     given = _torch._given(call, tensors[1:])
-    return _torch.frame_of(call, tensors[0], given, results, "cpu", 0)[0], (results, given)
+    kept = (loss, gradient, outputs)
+    return _torch.frame_of(call, tensors[0], given, kept, "cpu", 0)[0], (kept, given)
 
 
 def call_on(tensors, **options):

@@ -26,7 +26,7 @@ from ._composed import loss_of
 from .report import COUNT, FIELDS
 
 if TYPE_CHECKING:
-    from ._torch import Call, Given, Results
+    from ._torch import Call, Given, Written
 
 HOST_SOURCES = ("batch.cpp", "options.cpp", "report.cpp")
 DEVICE_SOURCES = ("call.cu", "kernels.cu")
@@ -130,14 +130,14 @@ def _report_of(raw: torch.Tensor, call: Call) -> torch.Tensor:
 
 
 def run(library: ctypes.CDLL, call: Call, log_prob: torch.Tensor, given: Given, region: bytes,
-        results: Results) -> torch.Tensor:
+        written: Written) -> torch.Tensor:
     """The call in the current stream of log_prob's device. Returns the report."""
     from ._torch import frame_of
     if given.carries is not None or given.totals is not None:
         raise c.Error("carries and totals are read by the host: pass tensors on the host and executor=\"simd\"",
                       c.StatusCode.executor_unavailable, "carries")
     with torch.cuda.device(log_prob.device):
-        frame, _ = frame_of(call, log_prob, given, results, "cuda", 0)
+        frame, _ = frame_of(call, log_prob, given, written, "cuda", 0)
         size = library.cppo_device_workspace_bytes(frame.batch, region, frame.status)
         if size < 0:
             frame.raise_if(64)

@@ -7,6 +7,7 @@ device the call is the library's that `_cuda` builds, or `_composed`.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import warnings
 from collections.abc import Callable, Sequence
@@ -36,6 +37,9 @@ LIBRARY.define("policy_loss(Tensor log_prob, Tensor[] inputs, Tensor numbers, st
 _op = torch.ops.cppo.policy_loss.default
 
 Results = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]
+Written = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
+"""What a call writes: losses of tokens or anything, gradient, outputs."""
+_Words = ctypes.c_double * REPORT_COUNT
 
 
 class Call(NamedTuple):
@@ -78,6 +82,12 @@ def _call_of(text: str) -> Call:
                                                _flag)
     o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
+
+
+@functools.lru_cache(1024)
+def _call(region: str, inputs: tuple[str, ...], outputs: tuple[str, ...], o: Options, divided: bool) -> Call:
+    """The same as `_call_of(text_of(...))`."""
+    return _call_of(text_of(region, inputs, outputs, o, divided))
 
 
 _region_of = functools.lru_cache(1024)(c.parse_region)
@@ -152,7 +162,7 @@ def _given(call: Call, inputs: Sequence[torch.Tensor]) -> Given:
     return Given(named, None if cu_seqlens is None else cu_seqlens.contiguous(), carries, totals)
 
 
-def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Results, device: str,
+def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Written, device: str,
              report: int) -> tuple[Frame, Layout]:
     """The structures of a call, which lend tensors that lie on `device`. `report`: where it is written."""
     cuts = given.cu_seqlens
@@ -167,25 +177,32 @@ def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Results,
             flat += _list_fields(x, name, device)
         else:
             flat += _fields(name, number, x, at, device)
-    loss, gradient, _, outputs = results
+    loss, gradient, outputs = results
     written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at, device)
-    also = [("loss", loss)] if call.per_token else []
-    for name, x in (*also, *zip(call.outputs, outputs)):
+    if call.per_token:
+        written += _fields("loss", c.OUTPUT_IDS["loss"], loss, at, device)
+    for name, x in zip(call.outputs, outputs):
         written += _fields(name, c.OUTPUT_IDS[name], x, at, device)
     return Frame(at, top_k, flat, written, report), at
 
 
-def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: torch.Tensor) -> Results:
-    """The call by the library."""
-    results = _new(call, log_prob)
-    words = results[2].data_ptr()
-    frame, at = frame_of(call, log_prob, given, results, "cpu", words)
-    options = pack_options(call.options, _sums_address(given.carries, "carries", at.responses),
-                           _sums_address(given.totals, "totals", at.responses))
-    region = _region_of(call.region, tuple(numbers.tolist()))
-    frame.policy_loss(region, options, first_error_of(call.options.bad_input))
+def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes, written: Written,
+                 report: int) -> None:
+    """The call by the library. `report`: where its report goes."""
+    frame, at = frame_of(call, log_prob, given, written, "cpu", report)
+    carries, totals = given.carries, given.totals
+    frame.policy_loss(region, pack_options(call.options, _sums_address(carries, "carries", at.responses),
+                                           _sums_address(totals, "totals", at.responses)),
+                      first_error_of(call.options.bad_input))
+
+
+def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: tuple[float, ...]) -> Results:
+    """The results of the library."""
+    loss, gradient, report, outputs = results = _new(call, log_prob)
+    words = report.data_ptr()
+    _run_library(call, log_prob, given, _region_of(call.region, numbers), (loss, gradient, outputs), words)
     if not call.per_token:
-        results[0].fill_(c.LIB.cppo_measure(words, LOSS))
+        loss.fill_(c.LIB.cppo_measure(words, LOSS))
     return results
 
 
@@ -205,12 +222,13 @@ def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtyp
               for name, (its, last) in zip(call.inputs, others)}
     cuts = inputs.pop("cu_seqlens", None)
     cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
-    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None), torch.tensor(numbers, dtype=torch.float64))
+    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None), numbers)
 
 
-def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor], numbers: torch.Tensor) -> Results:
+def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor],
+              numbers: tuple[float, ...]) -> Results:
     """The call by PyTorch's own operations, where the tensors lie."""
-    given, thresholds = _given(call, inputs), tuple(numbers.tolist())
+    given = _given(call, inputs)
     for name, x in zip(call.inputs, inputs):
         if x.device != log_prob.device:
             raise c.Error(f"{name} lies on {x.device}, but log_prob on {log_prob.device}: pass both on one device",
@@ -219,11 +237,11 @@ def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor]
             raise c.Error(f"{name} are read by the library alone: pass tensors on the host and executor=\"simd\"",
                           c.StatusCode.executor_unavailable, "carries")
     kinds = tuple((x.dtype, x.shape[-1] if x.dim() else 1) for x in (log_prob, *inputs))
-    _check(call, thresholds, kinds, given.cu_seqlens is not None)
+    _check(call, numbers, kinds, given.cu_seqlens is not None)
     lists = {"gradient": _result_type(log_prob), **{n: _output_type(n, log_prob) for n in call.outputs}}
     if call.per_token:
         lists.setdefault("loss", _result_type(log_prob))
-    found = _composed.call_of(call.options, _region_of(call.region, thresholds), log_prob, given.inputs,
+    found = _composed.call_of(call.options, _region_of(call.region, numbers), log_prob, given.inputs,
                               given.cu_seqlens, lists)
     if found is None:
         _on_host(_by_library(call), log_prob, given, numbers)
@@ -238,8 +256,8 @@ def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.T
     """The call on the host."""
     call = _call_of(text)
     if call.options.executor == "torch":
-        return _in_torch(call, log_prob, inputs, numbers)
-    return _on_host(call, log_prob, _given(call, inputs), numbers)
+        return _in_torch(call, log_prob, inputs, tuple(numbers.tolist()))
+    return _on_host(call, log_prob, _given(call, inputs), tuple(numbers.tolist()))
 
 
 @functools.lru_cache(None)
@@ -262,15 +280,15 @@ def _device_kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: 
         library, why = _cuda.library()
     if library is not None:
         region = _region_of(call.region, tuple(numbers.tolist()))
-        loss, gradient, _, outputs = results = _new(call, log_prob)
-        report = _cuda.run(library, call, log_prob, _given(call, inputs), region, results)
+        loss, gradient, _, outputs = _new(call, log_prob)
+        report = _cuda.run(library, call, log_prob, _given(call, inputs), region, (loss, gradient, outputs))
         _cuda.fill_loss(call, loss, report)
         return loss, gradient, report, outputs
     if executor == "cuda":
         raise c.Error(f"executor=\"cuda\" cannot take this call: {why}", c.StatusCode.executor_unavailable, "options")
     if executor != "torch" and not doubles:
         _warn_of(log_prob.device.type, why)
-    return _in_torch(call, log_prob, inputs, numbers)
+    return _in_torch(call, log_prob, inputs, tuple(numbers.tolist()))
 
 
 def _fake(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -323,14 +341,31 @@ class _Loss(torch.autograd.Function):
         return product(log_prob, gradient, grad_loss), None, None, None
 
 
+def _at_once(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor], region: bytes) -> tuple[Any, ...]:
+    """Loss, gradient, report and outputs by the library; no tensor is made that nobody may want to see."""
+    kind, shape = _result_type(log_prob), log_prob.shape
+    gradient = log_prob.new_empty(shape, dtype=kind)
+    outputs = [log_prob.new_empty(shape, dtype=_output_type(n, log_prob)) for n in call.outputs]
+    loss = log_prob.new_empty(shape, dtype=kind) if call.per_token else gradient
+    report = _Words()
+    words = ctypes.addressof(report)
+    _run_library(call, log_prob, _given(call, inputs), region, (loss, gradient, outputs), words)
+    if not call.per_token:
+        loss = log_prob.new_full((), c.LIB.cppo_measure(words, LOSS), dtype=kind)
+    return loss, gradient, report, outputs
+
+
 class _PlainLoss(torch.autograd.Function):
     """The same without the dispatcher, whose two turns take as long as the call on a small batch. `others` receives
     what has no gradient: autograd would take its time over each."""
 
     @staticmethod
-    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str,
-                others: list[torch.Tensor]) -> torch.Tensor:
-        loss, gradient, report, outputs = _kernel(log_prob, inputs, numbers, text)
+    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], call: Call, region: _regions.Region,
+                others: list[Any]) -> torch.Tensor:
+        if call.options.executor == "torch":
+            loss, gradient, report, outputs = _in_torch(call, log_prob, inputs, region.numbers)
+        else:
+            loss, gradient, report, outputs = _at_once(call, log_prob, inputs, region.c_region)
         ctx.save_for_backward(gradient, log_prob)
         ctx.set_materialize_grads(False)
         others += report, *outputs
@@ -338,7 +373,14 @@ class _PlainLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_loss: torch.Tensor | None) -> Any:
-        return (*_Loss.backward(ctx, grad_loss), None)
+        if grad_loss is None or torch.is_grad_enabled():
+            return (*_Loss.backward(ctx, grad_loss), None)
+        gradient, log_prob = ctx.saved_tensors
+        return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None
+
+
+_apply_plain = super(torch.autograd.Function, _PlainLoss).apply
+"""`_PlainLoss.apply` without what it does for the transforms of torch.func, in Python, on every call."""
 
 
 class _LossOfTransforms(torch.autograd.Function):
@@ -373,7 +415,9 @@ torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
 
 def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
-    """True if nobody wants to see the op: no mode, no tracer, no tensor of another class or on a device."""
+    """True if nobody wants to see the op: no mode, tracer or transform, no tensor of another class or on a device."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch.jit.is_tracing():
         return False
     return log_prob.is_cpu and type(log_prob) in _PLAIN and all(type(x) in _PLAIN for x in inputs)
@@ -398,29 +442,37 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     own = ("gradient", "loss") if o.aggregate == PER_TOKEN else ("gradient",)  # the op has them anyway
     asked = tuple(n for n in wanted or () if n not in own)
     keeps = wanted is not None and "gradient" in wanted
-    text = text_of(region.text, names, asked, o, normalizer is not None)
     gradient = None
+    if _is_plain(log_prob, inputs) and not keeps:
+        others: list[Any] = []
+        loss = _apply_plain(log_prob, inputs, _call(region.text, tuple(names), asked, o, normalizer is not None),
+                            region, others)
+        return _finished(loss, others[0], dict(zip(asked, others[1:])), o, wanted, normalizer)
+    text = text_of(region.text, names, asked, o, normalizer is not None)
     if torch.compiler.is_compiling():
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
     elif torch._C._are_functorch_transforms_active():
         loss, gradient, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
-    elif _is_plain(log_prob, inputs) and not keeps:
-        others: list[torch.Tensor] = []
-        loss = _PlainLoss.apply(log_prob, inputs, region.tensor, text, others)
-        words, *outputs = others
     else:
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
     lists = dict(zip(asked, outputs))
     if keeps:
         lists["gradient"] = gradient
+    return _finished(loss, words, lists, o, wanted, normalizer)
+
+
+def _finished(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options, wanted: Sequence[str] | None,
+              normalizer: Union[float, torch.Tensor, None]) -> Any:
+    """What `policy_loss` returns. `lists`: the outputs."""
     if normalizer is not None:
         loss = loss / normalizer
         lists.update({n: lists[n] / normalizer for n in ("gradient", "loss") if n in lists})
-    report = Report(words, normalizer, o.bad_input == "reject" and not words.is_cpu)
+    on_device = isinstance(words, torch.Tensor) and not words.is_cpu
+    report = Report(words, normalizer, on_device and o.bad_input == "reject")
     if wanted is None:
         return loss, report
-    if "loss" in wanted and "loss" in own:
-        lists["loss"] = loss.detach()
+    if "loss" in wanted:
+        lists.setdefault("loss", loss.detach())
     return loss, report, Outputs(**lists)
 
 

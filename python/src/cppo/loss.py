@@ -79,10 +79,10 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
     extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
                       log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
-    if type(log_prob).__module__.startswith("jax"):
-        from . import jax
-        return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
     if not hasattr(log_prob, "__torch_function__"):
+        if type(log_prob).__module__.startswith("jax"):
+            from . import jax
+            return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
         scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
         return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)
     if torch_policy_loss is None:
