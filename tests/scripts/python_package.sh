@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Python package into an environment of its own, or runs its tests there. 77: what it needs cannot be had.
 #
-#     tests/scripts/python_package.sh install|test ENVIRONMENT
+#     tests/scripts/python_package.sh install|test|cuda ENVIRONMENT
+#
+# cuda: the op for CUDA is compiled, which takes nvcc minutes; nothing runs on a device.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 torch=2.13.0
@@ -18,6 +20,7 @@ case $action in
     # Of what is installed a part is imported: that part is compiled then.
     "$environment/bin/pip" install --quiet --no-compile "torch==$torch" numpy pytest hypothesis ||
       skip "pip cannot install PyTorch $torch, pytest and hypothesis"
+    "$environment/bin/pip" install --quiet --no-compile jax || echo "pip cannot install JAX: its test is skipped"
     # This machine's instruction set alone, and as it compiles fast: c_api.* have every build as it is shipped.
     "$environment/bin/pip" install --quiet --force-reinstall --no-deps ./python -C cmake.define.CPPO_C_API_NATIVE=ON \
       -C cmake.build-type=Quick -C cmake.define.CMAKE_CXX_FLAGS="-O1 -DCPPO_NO_FORCED_INLINING"
@@ -28,6 +31,12 @@ case $action in
     # From elsewhere, so that the installed package is tested and not the folder of its sources.
     cd "$environment"
     bin/python -m pytest -q -p no:cacheprovider "$OLDPWD/python/tests" --ignore "$OLDPWD/python/tests/trainers"
+    ;;
+  cuda)
+    [ -e "$environment/installed" ] || skip "the package is not installed"
+    cd "$environment"
+    CPPO_TEST_CUDA=1 CPPO_CACHE="$environment/cache" \
+      bin/python -m pytest -q -p no:cacheprovider "$OLDPWD/python/tests/test_cuda.py"
     ;;
   *) echo "what is $action?" >&2; exit 2 ;;
 esac

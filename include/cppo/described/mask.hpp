@@ -85,7 +85,7 @@ class described_mask : public detail::mask_steps {
     if (has(clause::divergence)) kept = kept & clauses_keep<clause::divergence>(t);
     if (budget) kept = kept & t.within_prefix_budget();
     if (has(clause::response)) kept = kept & clauses_keep<clause::response>(t);
-    if (has(clause::toward)) kept = kept | toward_rollout(t);
+    if (has(clause::toward)) kept = kept | toward_rollout_t{}(t);
     return kept;
   }
   /// True if the token is kept.
@@ -135,7 +135,7 @@ class described_mask : public detail::mask_steps {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask clauses_keep(token<V> const& t) const noexcept {
     if (!has(K)) return V(0) <= V(0);
     step const& s = first_of(K);
-    if constexpr (K == clause::toward) return toward_rollout(t);
+    if constexpr (K == clause::toward) return toward_rollout_t{}(t);
     else if constexpr (K == clause::ratio) return ratio_within_t(s.low, s.high)(t);
     else if constexpr (K == clause::divergence) return divergence_within_t(s.low, s.high)(t);
     else if constexpr (K == clause::budget) return t.within_prefix_budget();

@@ -137,7 +137,9 @@ class described_region {
     token<V> const as_seen = seen(t);
     described_mask::walked<V, 1> walked;
     mask_.template walk<described_mask::with_excess::no>(&as_seen, walked);
-    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return walked.clauses[static_cast<int>(k())][0]; };
+    auto const keeps = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
+      return walked.clauses[static_cast<int>(K)][0];
+    };
     detail::each_decision_by(mask_, keeps, kept, f);
   }
   /// The number of the token's `decision`, given `keeps(t)`.

@@ -67,7 +67,7 @@ class mask_steps {
     return true;
   }
   /// True if the steps leave exactly one mask.
-  constexpr bool complete() const noexcept { return depth_ == 1; }
+  CPPO_HOST_DEVICE constexpr bool complete() const noexcept { return depth_ == 1; }
   /// Number of steps.
   CPPO_HOST_DEVICE constexpr int size() const noexcept { return size_; }
   /// Step k, in postfix order.
@@ -83,7 +83,7 @@ class mask_steps {
   /// True if a clause of this kind stands under no negation.
   CPPO_HOST_DEVICE constexpr bool has(clause k) const noexcept { return of_kind(k).count > 0; }
   /// True if a clause decides by the maximum or the mean of D over a response, negated or not.
-  constexpr bool asks_for_response() const noexcept {
+  CPPO_HOST_DEVICE constexpr bool asks_for_response() const noexcept {
     for (int k = 0; k < size_; ++k) {
       if (kind_of(steps_[k].what) == clause::response) return true;
     }
@@ -146,14 +146,14 @@ class mask_steps {
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void with_clause(step const& s, F const& f) noexcept {
     switch (s.what) {
-      case mask_step::toward_rollout: return f(toward_rollout);
+      case mask_step::toward_rollout: return f(toward_rollout_t{});
       case mask_step::ratio_within: return f(ratio_within_t(s.low, s.high));
       case mask_step::divergence_within: return f(divergence_within_t(s.low, s.high));
       case mask_step::prefix_budget: return f(prefix_budget_t<described_budget>(s.low, {}));
       case mask_step::response_max_within: return f(response_max_within_t(s.low));
       case mask_step::response_mean_within: return f(response_mean_within_t(s.low));
-      case mask_step::keep_none: return f(keep_none);
-      default: return f(keep_all);
+      case mask_step::keep_none: return f(keep_none_t{});
+      default: return f(keep_all_t{});
     }
   }
 

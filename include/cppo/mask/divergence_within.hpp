@@ -14,7 +14,7 @@ class divergence_within_t {
  public:
   static constexpr clause kind = clause::divergence;  ///< the clause it is counted under
   /// Use `divergence_within`. `low` holds where A <= 0, `high` where A > 0.
-  constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  CPPO_HOST_DEVICE constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// The threshold where A <= 0.
   CPPO_HOST_DEVICE constexpr double low() const noexcept { return low_; }
   /// The threshold where A > 0.

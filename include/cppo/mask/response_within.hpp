@@ -14,7 +14,7 @@ class response_max_within_t {
   static constexpr clause kind = clause::response;   ///< the clause it is counted under
   static constexpr needs needed = needs::response;   ///< max D of the whole response
   /// Use `response_max_within`.
-  explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
+  CPPO_HOST_DEVICE explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// The threshold.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].
@@ -47,7 +47,7 @@ class response_mean_within_t {
   static constexpr clause kind = clause::response;   ///< the clause it is counted under
   static constexpr needs needed = needs::response;   ///< mean D of the whole response
   /// Use `response_mean_within`.
-  explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
+  CPPO_HOST_DEVICE explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// The threshold.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].

@@ -10,6 +10,7 @@ import enum
 import os
 import pathlib
 import struct
+from typing import Any
 
 ABI = 1
 """The version of the C interface that this file is written for."""
@@ -185,7 +186,7 @@ def names_of(function: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _default_options() -> tuple[object, ...]:
+def _default_options() -> tuple[Any, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
     OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
     LIB.cppo_options_init(ctypes.addressof(memory))
