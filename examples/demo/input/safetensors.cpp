@@ -25,7 +25,7 @@ std::vector<std::size_t> counts(std::string const& place, simdjson::dom::object 
 
 number_array tensor(std::string const& place, simdjson::dom::object about, std::string_view data) {
   std::string_view name;
-  static_cast<void>(about.at_key("dtype").get(name));
+  if (about.at_key("dtype").get(name) != simdjson::SUCCESS) name = "none";
   auto const types = element_types();
   auto const type =
       std::find_if(types.begin(), types.end(), [&](element_type const& t) { return t.safetensors == name; });
