@@ -209,8 +209,8 @@ def _padded(streams: Mapping[str, Rows], main: Rows) -> Iterator[tuple[dict[str,
     """Rows [B, T]; [T] is one response."""
     single = len(main.shape) == 1
     count, width = (1, main.shape[0]) if single else main.shape[:2] if len(main.shape) == 2 else (-1, -1)
-    if count < 0:
-        main.fail(f"must have shape [B, T], or [N] beside cu_seqlens, but has {list(main.shape)}")
+    if count < 0 or (count > 0 and width == 0):
+        main.fail(f"must have shape [B, T] with T above 0, or [N] beside cu_seqlens, but has {list(main.shape)}")
     for rows in streams.values():
         if not single and (not rows.shape or rows.shape[0] != count):
             rows.fail(f'has shape {list(rows.shape)}, but "{main.name}" has {list(main.shape)}')

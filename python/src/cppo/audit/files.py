@@ -47,7 +47,7 @@ def _kind(path: pathlib.Path) -> str:
         return _kind_of_zip(path)
     if head.startswith(b"PAR1"):
         return "parquet"
-    if head[8:9] == b"{" and not head.lstrip().startswith(b"{"):
+    if head[7:8] == b"\0":  # of a length of 8 bytes; no text has it
         return "safetensors"
     if not head.strip() or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         return "json"
