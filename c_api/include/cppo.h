@@ -164,12 +164,20 @@ CPPO_C_SHOWN char const *cppo_instruction_set(void);
  *  code of `status`, whose message names the column and what was expected there. */
 CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
                                        cppo_status *status);
+/** Makes a region of parts that its user wrote. `object` is what `cppo_compiled_region()` returns, the one function of
+ *  a shared object compiled with `region_object.hpp` of this version; that must stay loaded as long as its regions are
+ *  used. It takes `count` numbers, which its parts check. Nothing else tells such a region from one of text, but that
+ *  its bytes mean nothing to another process. */
+CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numbers, int64_t count, cppo_region *region,
+                                          cppo_status *status);
 /** The expression that makes the region, into at most `room` characters, a 0 included; `text` may be null. Returns how
  *  many characters the whole text has, without the 0: where that is `room` or more, it was cut. -1 if there is no
  *  region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
 /** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
+/** 1 if the region asks for a quantile of D, so that `cppo_summarize_piece` writes D; else 0. */
+CPPO_C_SHOWN int32_t cppo_region_calibrates(cppo_region const *region);
 /** Names that a text may hold, one after the other: name `i`, what it makes ("mask") and its parameters ("low, high");
  *  null past the last. The strings live as long as the library. */
 CPPO_C_SHOWN char const *cppo_part_name(int64_t i);

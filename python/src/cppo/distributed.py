@@ -324,16 +324,17 @@ def _searched(all_pieces: _Pieces, responses: list[int], own: dict[int, Divergen
 def _divergences(all_pieces: _Pieces, own: dict[int, Divergences], region: Region, kind: Any, gather_below: int,
                  link: _Link) -> dict[int, Divergences]:
     """What `resolve_totals` takes for each of this rank's responses."""
-    calibrated = _CALIBRATED.search(region.expression)
-    if calibrated is None:
+    if not c.LIB.cppo_region_calibrates(region.c_region):
         return {}
+    calibrated = _CALIBRATED.search(region.expression)
     cut = all_pieces.cut()
-    long = [r for r in cut if all_pieces.tokens(r) >= max(gather_below, 1)]
-    short = [r for r in cut if all_pieces.tokens(r) < max(gather_below, 1)]
+    long = [r for r in cut if calibrated and all_pieces.tokens(r) >= max(gather_below, 1)]
+    short = [r for r in cut if r not in long]  # a budget of one's own may ask for any quantile
     found = {r: np.concatenate([own[b] for b in parts]) for r, parts in all_pieces.members.items()
              if r not in set(cut) and parts[0] in own}
     found.update(_gathered(all_pieces, short, own, kind, link))
-    found.update(_searched(all_pieces, long, own, kind, float(calibrated[1] or _USUAL_QUANTILE), link))
+    quantile = float(calibrated[1] or _USUAL_QUANTILE) if calibrated else 0.0
+    found.update(_searched(all_pieces, long, own, kind, quantile, link))
     return found
 
 
