@@ -44,7 +44,12 @@ class prefix_budget_t {
   /// numbers.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return (t.prefix_drift() + t.weighted_divergence()) / (V(delta_) + t.prefix_allowance());
+    return excess_of(t.prefix_drift(), t.weighted_divergence(), t.prefix_allowance());
+  }
+  /// The same of numbers that are known.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V drift, V z, V allowance) const noexcept {
+    return (drift + z) / (V(delta_) + allowance);
   }
 
  private:
