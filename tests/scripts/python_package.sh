@@ -20,8 +20,8 @@ case $action in
       python3 -m venv "$environment" || skip "python3 -m venv cannot make an environment (Debian: python3-venv)"
     fi
     # Of what is installed a part is imported: that part is compiled then.
-    "$environment/bin/pip" install --quiet --no-compile "torch==$torch" numpy pytest hypothesis \
-      pyarrow safetensors tokenizers nbclient ipykernel matplotlib || skip "pip cannot install PyTorch $torch, pytest and the like"
+    "$environment/bin/pip" install --quiet --no-compile "torch==$torch" numpy pytest hypothesis pyarrow safetensors \
+      tokenizers nbclient ipykernel matplotlib || skip "pip cannot install PyTorch $torch, pytest and the like"
     "$environment/bin/pip" install --quiet --no-compile jax || echo "pip cannot install JAX: its test is skipped"
     # This machine's instruction set alone, and as it compiles fast: c_api.* have every build as it is shipped.
     "$environment/bin/pip" install --quiet --force-reinstall --no-deps ./python -C cmake.define.CPPO_C_API_NATIVE=ON \
