@@ -481,3 +481,4 @@ def _finished(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options,
 
 _regions.give_tensors(_numbers_tensor)
 _loss_module.torch_policy_loss = policy_loss
+_loss_module.tensor_types = (torch.Tensor,)
