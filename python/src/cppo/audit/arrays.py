@@ -12,6 +12,7 @@ import math
 import pathlib
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Optional
 
@@ -59,7 +60,7 @@ class NpyRows(Rows):
             shape, by_columns, dtype = read(file)
         except KeyError:
             self.fail(f"has version {version} of the NPY format: save it with numpy.savez")
-        except (ValueError, zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:  # type: ignore[attr-defined]
+        except (ValueError, zipfile.BadZipFile, EOFError, zlib.error) as e:
             self.fail(f"is no array ({e}): save it with numpy.savez")
         if dtype.hasobject:
             self.fail("holds Python objects: save it with a number type")
@@ -70,7 +71,7 @@ class NpyRows(Rows):
     def read(self, size: int) -> bytes:
         try:
             return self.file.read(size)
-        except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:  # type: ignore[attr-defined]
+        except (zipfile.BadZipFile, EOFError, zlib.error) as e:
             self.fail(f"cannot be unpacked ({e}): write the file anew")
             raise
 
