@@ -347,6 +347,8 @@ def test_the_worst_responses(batch, lines):
         np.testing.assert_allclose(trace[name], getattr(out, name)[i, part], rtol=1e-5, err_msg=name)
     assert w["token_id"] == batch["token_id"][i, part].tolist() and w["regions"][1]["threshold"][0] is None
     assert audit(lines, worst=0).data["worst"] == []
+    lines.write_text(lines.read_text().splitlines(keepends=True)[0] * 4)
+    assert [w["place"][-1] for w in audit(lines, worst=2).data["worst"]] == ["1", "2"]  # of equal ones the first
 
 
 REFUSED = {
