@@ -13,7 +13,7 @@ import cppo
 import dumps
 import numpy as np
 import pytest
-from cppo.audit import InputError, SCHEMA, audit
+from cppo.audit import Condition, InputError, SCHEMA, audit
 from cppo.audit.__main__ import main
 
 REGIONS = ["clip=ppo(epsilon = 0.2)", "dppo(delta = 0.1)", "fixed_cppo(delta = 0.15, delta_b = 0.02)"]
@@ -292,6 +292,8 @@ def test_without_advantages_the_most_that_can_be_masked(batch, tmp_path):
     assert all(figures(found, r)["masked"] >= figures(whole, r)["masked"] for r in ("clip", "dppo", "fixed_cppo"))
     assert figures(found, "dppo")["masked_positive"] is None and not found.data["has_advantage"]
     assert '"advantage" is missing: each update is taken to move away' in found.data["notes"][0]
+    with pytest.raises(InputError, match="masked_positive is not known of this dump: it has no advantages"):
+        Condition("masked_positive > 0.1", ["clip"]).holds(found.figures)
     assert found.data["regions"][0]["by_sign"] is None and "  Â > 0" not in found.as_text()
     found.as_html()
 
@@ -473,7 +475,6 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(batch, tmp_path):
 
 def test_conditions(lines):
     result = audit(lines, REGIONS)
-    from cppo.audit import Condition
 
     def holds(text):
         return Condition(text, ["clip", "dppo", "fixed_cppo"]).holds(result.figures)
@@ -510,7 +511,6 @@ def test_conditions(lines):
     ("", 1, "a number, a figure or a bracket"),
 ])
 def test_conditions_that_are_none(text, column, said):
-    from cppo.audit import Condition
     with pytest.raises(InputError, match=f"--fail-if .*: column {column}: .*{said}"):
         Condition(text, ["clip", "dppo", "fixed_cppo"])
 

@@ -37,8 +37,7 @@ class Rows(abc.ABC):
         data = self.read(rows * self.row)
         if len(data) != rows * self.row:
             self.fail(f"ends before its last number; its shape says {list(self.shape)}: the file is cut off")
-        x = np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
-        return x if self.dtype.isnative else x.astype(self.dtype.newbyteorder("="))
+        return np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
 
     def fail(self, what: str) -> Any:
         """Raises `InputError` with file and array."""
