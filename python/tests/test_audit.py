@@ -481,6 +481,8 @@ def test_conditions(lines):
     assert holds("masked > 0.9") == [] and holds("masked * 2 - masked - masked != 0") == []
     assert holds("masked / tokens > 1 or -masked > 0") == []
     assert len(holds("masked > 0")) == 3 and len(holds("not masked <= 0 and tokens > 1")) == 3
+    assert holds("masked > 2 and tokens > 1") == [] and holds("masked > 2 or tokens > 1")
+    assert holds("1 > 2 and 1 > 2 or 2 > 1")  # `and` binds first
     clip = figures(result, "clip")["masked"]
     assert holds("clip.masked > 1%") == [f"clip.masked > 1% holds: clip.masked is {clip:.6g}"]
     assert holds("masked_ratio > 0.01") == [f"masked_ratio > 0.01 holds for clip: masked_ratio is {clip:.6g}"]
