@@ -112,6 +112,7 @@
 #define ensure(x) )ensure means nothing here
 
 // assert.h, Torch, glog, Catch, doctest
+#undef assert  // of a header that was read before
 #define assert(x) )assert means nothing here
 #define CHECK(x) )CHECK means nothing here
 #define DCHECK(x) )DCHECK means nothing here
