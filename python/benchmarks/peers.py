@@ -14,6 +14,7 @@ import pathlib
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -46,7 +47,7 @@ def ours(region: cppo.Region, log_p: torch.Tensor, *rest: torch.Tensor) -> tuple
     return gradient, out.mask
 
 
-def steps_of(rule: str, batch: tuple[torch.Tensor, ...]) -> dict[str, object]:
+def steps_of(rule: str, batch: tuple[torch.Tensor, ...]) -> dict[str, Callable[[], tuple[torch.Tensor, torch.Tensor]]]:
     """The contenders."""
     region, theirs = RULES[rule]
     n = batch[0].numel()
@@ -57,12 +58,22 @@ def steps_of(rule: str, batch: tuple[torch.Tensor, ...]) -> dict[str, object]:
             "compile": lambda: torch_peers.step_padded(*batch, theirs, n, loss=compiled)}
 
 
+def often(step: Callable[[], object], times: int) -> Callable[[], None]:
+    """The step so many times: a short one alone is lost in what else the machine does."""
+    def run() -> None:
+        for _ in range(times):
+            step()
+    return run
+
+
 def row_of(rows: int, width: int, rule: str, arguments: argparse.Namespace) -> str:
     """A line of the table."""
     steps = steps_of(rule, batch_of(rows, width))
     results = {name: step() for name, step in steps.items()}
     different = max(int((mask != results["cppo"][1]).sum()) for _, mask in results.values())
-    samples = interleave(steps, lambda: None, 1000.0, arguments, clock=time.thread_time_ns)["samples"]
+    each = max(1, (1 << 18) // (rows * width))
+    contenders = {name: often(step, each) for name, step in steps.items()}
+    samples = interleave(contenders, lambda: None, 1000.0 * each, arguments, clock=time.thread_time_ns)["samples"]
     us = {name: statistics.median(s) for name, s in samples.items()}
     times = {name: statistics.median(a / b for a, b in zip(samples[name], samples["cppo"]))
              for name in ("eager", "compile")}
