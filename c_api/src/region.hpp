@@ -63,5 +63,17 @@ inline bool take_region(cppo_region const* from, lent_region& into, cppo_status&
   }
   return true;
 }
+/// The same where a region that its user compiled is unknown.
+inline bool take_region(cppo_region const* from, cppo::described_region& into, cppo_status& s) noexcept {
+  lent_region r;
+  if (!take_region(from, r, s)) return false;
+  if (r.is_compiled()) {
+    return refuse(s, cppo_bad_argument, cppo::argument::region,
+                  word("region has a part that its user wrote, which is compiled for the host alone: pass tensors of "
+                       "the host, or a region of the library's parts"));
+  }
+  into = r.described;
+  return true;
+}
 
 }  // namespace c_api

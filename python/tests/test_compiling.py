@@ -138,6 +138,8 @@ def test_tensors(twin):
     assert wanted.any()
     for compiled in (False, True):
         assert torch.equal(gradient(twin(0.05, 0.005), compiled), wanted)
+    with pytest.raises(cppo.Error, match="a part of your own, which is compiled for the host alone: pass tensors on"):
+        cppo.policy_loss(*batch, region=twin(0.05, 0.005), executor="torch")
 
 
 def test_regions_of_own_parts_are_values(twin):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fails if the library shows another symbol than the functions of its headers, or a build more than its one function.
 
-usage: shown_symbols.py NM FOLDER_OF_HEADERS LIBRARY BUILD...
+usage: shown_symbols.py NM HEADER[,HEADER...] LIBRARY BUILD...
 """
 
 import re
@@ -18,8 +18,8 @@ def shown(nm, path):
 
 
 def main():
-    nm, folder, library, *builds = sys.argv[1:]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in Path(folder).glob("*.h"))
+    nm, headers, library, *builds = sys.argv[1:]
+    text = "\n".join(Path(path).read_text(encoding="utf-8") for path in headers.split(","))
     declared = set(re.findall(r"^CPPO_C_SHOWN [^;(]*\b(cppo_\w+)\(", text, re.M))
     found = shown(nm, library)
     wrong = [f"declared, but not shown: {name}" for name in sorted(declared - found)]

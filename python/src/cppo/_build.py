@@ -60,10 +60,18 @@ def path_of(name: str, command: Sequence[str], sources: Sequence[pathlib.Path]) 
     return cache() / f"{name}-{digest.hexdigest()[:16]}.so"
 
 
+class Failed(RuntimeError):
+    """The compiler refused. `said`: all that it said."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
 def shared_library(name: str, command: Sequence[str], sources: Sequence[pathlib.Path],
                    also: Sequence[pathlib.Path] = ()) -> pathlib.Path:
     """The library that `command` makes of `sources`; it is built if it is not there. `also`: what they include.
-    Raises RuntimeError with what the compiler says first."""
+    Raises `Failed` with what the compiler says first."""
     path = path_of(name, command, [*sources, *also])
     with _locked(cache() / f"{name}.lock"):
         if path.exists():
@@ -71,10 +79,10 @@ def shared_library(name: str, command: Sequence[str], sources: Sequence[pathlib.
         with tempfile.TemporaryDirectory(dir=cache()) as build:
             made = pathlib.Path(build) / "made.so"
             run = subprocess.run([*command, *map(str, sources), "-o", str(made)], capture_output=True, text=True,
-                                 cwd=build)
+                                 cwd=build, env={**os.environ, "LC_ALL": "C"})
             if run.returncode != 0:
                 said = run.stdout + run.stderr
                 first = next((line for line in said.splitlines() if "error" in line), said.strip()[-500:])
-                raise RuntimeError(f"{command[0]} cannot build {name}: {first}")
+                raise Failed(f"{command[0]} cannot build {name}: {first}", said)
             os.replace(made, path)
     return path

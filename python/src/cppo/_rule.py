@@ -117,7 +117,11 @@ def _weight(node: ast.expr) -> tuple[float, Optional[int]]:
 @functools.lru_cache(1024)
 def rule_of(region: bytes) -> Rule:
     """The data of a region, from the bytes of its `cppo_region`."""
-    name, arguments = _called(ast.parse(c.region_text(region).replace("!", "~"), mode="eval").body)
+    text = c.region_text(region)
+    if c.OWN in text:
+        raise c.Error("the region has a part of your own, which is compiled for the host alone: pass tensors on the "
+                      "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
+    name, arguments = _called(ast.parse(text.replace("!", "~"), mode="eval").body)
     soft = name == "softened"
     if soft:
         name, arguments = _called(arguments[0])

@@ -6,9 +6,7 @@ The library cannot read that, so that a region which holds one is compiled as a 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import fcntl
 import functools
 import hashlib
 import os
@@ -19,9 +17,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
+from . import _build
 from . import _native as c
 from .parts import Budget, Divergence, Gate, Mask, Part, Weight, number
 from .regions import Region
@@ -78,28 +76,6 @@ def _compiler() -> _Compiler:
 
 
 @functools.lru_cache(None)
-def _include_folders() -> tuple[pathlib.Path, ...]:
-    """The headers: the package's own, or those of the checkout where the package runs from its sources."""
-    package, checkout = pathlib.Path(__file__).parent, pathlib.Path(__file__).parents[3]
-    for folders in ((package / "include", package / "include" / "cppo_c"),
-                    (checkout / "include", checkout / "c_api" / "src")):
-        if (folders[0] / "cppo" / "cppo.hpp").exists() and (folders[1] / "region_object.hpp").exists():
-            return folders
-    raise c.Error(f"the headers of the library are not in {package}: install the package by `pip install ./python`",
-                  c.StatusCode.bad_text, "region")
-
-
-@functools.lru_cache(None)
-def _headers_digest() -> bytes:
-    digest = hashlib.sha256()
-    for folder in _include_folders():
-        for path in sorted({*folder.glob("cppo/**/*"), *folder.glob("*.hpp")}):
-            if path.is_file():
-                digest.update(path.name.encode() + path.read_bytes())
-    return digest.digest()
-
-
-@functools.lru_cache(None)
 def _machine() -> tuple[str, str]:
     """The flag for the instruction set that calls run on, and what tells this machine from others where that is
     whatever it has."""
@@ -111,51 +87,23 @@ def _machine() -> tuple[str, str]:
     return "-march=native", features[0] if features else ""
 
 
-def _cache() -> pathlib.Path:
-    named = os.environ.get("CPPO_CACHE")
-    usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = pathlib.Path(named) if named else pathlib.Path(usual).expanduser() / "cppo"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as e:
-        raise c.Error(f"compiled parts are kept in {folder}, which cannot be made ({e.strerror}): let the environment "
-                      "variable CPPO_CACHE name a folder", c.StatusCode.bad_text, "region") from None
-    return folder
-
-
-@contextlib.contextmanager
-def _only_one(path: pathlib.Path) -> Iterator[None]:
-    """Holds a lock that processes share: the ranks of a machine wait for the one that compiles."""
-    with open(path, "w") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        yield
-
-
 def _built(source: str, flags: tuple[str, ...], sources: tuple[_Source, ...]) -> ctypes.CDLL:
     """The shared object of a C++ text, from the cache where it is there."""
     by, (march, cpu) = _compiler(), _machine()
-    flags = (*_FLAGS, march, *flags)
-    what = "\0".join((source, *by.command, by.version, *flags, cpu)).encode() + _headers_digest()
-    folder = _cache()
-    made = folder / f"{hashlib.sha256(what).hexdigest()[:32]}.so"
-    if not made.exists():
-        with _only_one(made.with_suffix(".lock")):
-            if not made.exists():
-                _compile(source, (*by.command, *flags), made, sources)
-    return ctypes.CDLL(str(made))
-
-
-def _compile(source: str, command: tuple[str, ...], made: pathlib.Path, sources: tuple[_Source, ...]) -> None:
-    with tempfile.TemporaryDirectory(dir=made.parent) as work:
-        text, result = pathlib.Path(work) / "region.cpp", pathlib.Path(work) / "region.so"
+    headers = _build.folder("c_api", "c_api") / "src"
+    known_by = hashlib.sha256(f"{by.version}{cpu}".encode()).hexdigest()  # what the command does not show
+    command = [*by.command, *_FLAGS, march, *flags, *_build.includes(), f"-I{headers}", f"-DCPPO_KNOWN_BY=0x{known_by}"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = pathlib.Path(folder) / "region.cpp"
         text.write_text(source)
-        folders = _include_folders()
-        where = [f"-I{folder}" for folder in folders]
-        done = subprocess.run([*command, *where, str(text), "-o", str(result)], capture_output=True, text=True,
-                              env={**os.environ, "LC_ALL": "C"})
-        if done.returncode != 0:
-            raise c.Error(_first_error(done.stderr, sources, command[0]), c.StatusCode.bad_text, "region")
-        os.replace(result, made)
+        try:
+            return ctypes.CDLL(str(_build.shared_library("region", command, [text], sorted(headers.glob("*.hpp")))))
+        except _build.Failed as e:
+            message = _first_error(e.said, sources, by.command[0])
+        except OSError as e:
+            message = (f"what is compiled is kept in {_build.cache()}, which cannot be used ({e.strerror or e}): let "
+                       "the environment variable CPPO_CACHE name a folder")
+    raise c.Error(message, c.StatusCode.bad_text, "region")
 
 
 # --- What the compiler says ---
