@@ -8,6 +8,9 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+template <class V>
+class token;
+
 namespace detail {
 
 template <argument Which, class Element>
@@ -86,22 +89,73 @@ inline constexpr bool is_double_log_prob =
 
 }  // namespace detail
 
+namespace quantities {
+// Inputs that are lent by name and read as quantities: see quantity/inputs.hpp.
+
+/// log pi(y_t | s_t), nats: the policy being trained.
+struct log_prob_t {
+  /// Lends it: a pointer, container or view of float, double, half or bfloat16.
+  template <class T>
+  constexpr auto operator()(T&& x) const noexcept {
+    return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
+  }
+  /// log pi of a token.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return t.log_prob();
+  }
+  /// 1.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const&) const noexcept {
+    return V(1);
+  }
+};
+/// log mu(y_t | s_t), nats: the rollout policy, frozen.
+struct rollout_log_prob_t {
+  /// Lends it.
+  template <class T>
+  constexpr auto operator()(T&& x) const noexcept {
+    return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
+  }
+  /// log mu of a token.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return t.rollout_log_prob();
+  }
+  /// 0.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const&) const noexcept {
+    return V(0);
+  }
+};
+/// The advantage of each token.
+struct advantage_t {
+  /// Lends it; one number a response is lent by `advantage(per_response(x))`.
+  template <class T>
+  constexpr auto operator()(T&& x) const noexcept {
+    return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
+  }
+  /// A of a token.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return t.advantage();
+  }
+  /// 0.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const&) const noexcept {
+    return V(0);
+  }
+};
+}  // namespace quantities
+
 /// Lends log pi(y_t | s_t), nats: the policy being trained. A pointer, container or view of float, double, half or
-/// bfloat16.
-template <class T>
-constexpr auto log_prob(T&& x) noexcept {
-  return detail::name_reals<argument::log_prob>(static_cast<T&&>(x));
-}
-/// Lends log mu(y_t | s_t), nats: the rollout policy, frozen.
-template <class T>
-constexpr auto rollout_log_prob(T&& x) noexcept {
-  return detail::name_reals<argument::rollout_log_prob>(static_cast<T&&>(x));
-}
-/// Lends the advantage of each token; one number a response is lent by `advantage(per_response(x))`.
-template <class T>
-constexpr auto advantage(T&& x) noexcept {
-  return detail::name_reals<argument::advantage>(static_cast<T&&>(x));
-}
+/// bfloat16. Standing alone it is the quantity.
+inline constexpr quantities::log_prob_t log_prob{};
+/// Lends log mu(y_t | s_t), nats: the rollout policy, frozen. Standing alone it is the quantity.
+inline constexpr quantities::rollout_log_prob_t rollout_log_prob{};
+/// Lends the advantage of each token; one number a response is lent by `advantage(per_response(x))`. Standing alone it
+/// is the quantity A.
+inline constexpr quantities::advantage_t advantage{};
 /// Lends 1 where the policy generated the token, 0 elsewhere; bool, any integer or float. Where none is lent, every
 /// slot is a token.
 template <class T>

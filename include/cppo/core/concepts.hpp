@@ -26,6 +26,9 @@ concept composite = requires { typename M::first_type; typename M::second_type; 
 template <class M>
 concept negation = requires { typename M::negated_type; };
 /// @}
+/// A comparison or quantity made of two operands, `left` and `right`. It is one clause, not two.
+template <class P>
+concept made_of_operands = requires { typename P::left_type; typename P::right_type; };
 
 // `requires { P::needed; }` alone would also hold for a member that is not static.
 template <class P>
@@ -75,6 +78,7 @@ template <class P>
 consteval lent_inputs lent_to() noexcept {
   if constexpr (composite<P>) return lent_to<typename P::first_type>() | lent_to<typename P::second_type>();
   else if constexpr (negation<P>) return lent_to<typename P::negated_type>();
+  else if constexpr (made_of_operands<P>) return lent_to<typename P::left_type>() | lent_to<typename P::right_type>();
   else if constexpr (!declares_input<P>) return lent_inputs::none;
   else if constexpr (std::is_empty_v<P> && requires { typename std::integral_constant<argument, P{}.reads()>; }) {
     constexpr argument reads = P{}.reads();
@@ -231,6 +235,7 @@ template <class P, class F>
 constexpr void each_input(P const& p, F const& f) {
   if constexpr (composite<P>) each_input(p.first, f), each_input(p.second, f);
   else if constexpr (negation<P>) each_input(p.inner, f);
+  else if constexpr (made_of_operands<P>) each_input(p.left, f), each_input(p.right, f);
   else if constexpr (declares_input<P>) f(static_cast<argument>(p.reads()));
 }
 
