@@ -28,6 +28,7 @@ enum class status_code : std::int32_t {
   log_prob_too_low,          ///< log pi is finite but below `loss_options::log_prob_floor`
   rollout_log_prob_too_low,  ///< log mu is
   top_k_too_low,             ///< a listed log-prob is
+  fold_out_of_range,         ///< a term of a fold of the region is NaN or beyond +-1000
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer does not have the batch's shape; `wanted`: the extent it would need
@@ -99,6 +100,9 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::top_k_too_low:
       return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf for probability 0, id -1 in "
              "unused entries, or lower log_prob_floor";
+    case status_code::fold_out_of_range:
+      return "region folds a number that is NaN or beyond +-1000, so its response was left out: bound it, as in "
+             "clamped(q, -1000, 1000)";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity(n) or "

@@ -6,6 +6,7 @@
 
 #include <cppo/core/batch.hpp>
 #include <cppo/core/exponential.hpp>
+#include <cppo/core/fold_values.hpp>
 #include <cppo/core/probe.hpp>
 #include <cppo/core/response_summary.hpp>
 
@@ -192,6 +193,15 @@ class token {
                   "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return V(response_->delta_b);
   }
+  /// The value of a fold, which executors have found before: one number for the response, or one for each token.
+  /// @{
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_fold(int slot) const noexcept {
+    return V::from_raw(V::ops::load(folds_.data + slot * folds_.stride));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V token_fold(int slot) const noexcept {
+    return V::from_raw(V::ops::load(folds_.data + slot * folds_.stride + rank_));
+  }
+  /// @}
   /// D_t as lent by `divergence_values`.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept {
     static_assert(permitted::lent(detail::lent_inputs::divergence),
@@ -219,6 +229,12 @@ class token {
   }
 
   // Executors fill a token in, in this order.
+  /// Sets the values of folds. The first of these tokens is number `rank` of its response, from 0.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_folds(detail::fold_values<value_type> const& folds,
+                                                               index_t rank) noexcept {
+    folds_ = folds;
+    rank_ = rank;
+  }
   /// Sets D_t as it was lent.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept {
     lent_divergence_ = divergence;
@@ -266,6 +282,8 @@ class token {
   position<V> position_{1};
   response_summary const* response_ = nullptr;
   typename top_k_lists<V>::source_type const* top_k_ = nullptr;
+  detail::fold_values<value_type> folds_;
+  index_t rank_ = 0;
 };
 
 }}  // namespace cppo

@@ -63,7 +63,8 @@ struct fold {
   /// The fold's value for this item. The executor has set it before.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
-    return t.fold(slot);
+    if constexpr (Range <= fold_range::from) return t.token_fold(slot);
+    else return t.response_fold(slot);
   }
   /// What is folded.
   CPPO_HOST_DEVICE constexpr folded const& of() const noexcept { return left.left; }

@@ -89,6 +89,32 @@ constexpr int slots_of(P const& p) noexcept {
 }
 /// @}
 
+/// Calls f(fold) for one fold of each value, of those at a level, in a numbered p; f(fold) for one of each state.
+/// @{
+template <int Level, class P, class F>
+constexpr void each_value_at(P const& p, F const& f) noexcept {
+  int next = 0;  // numbers are met for the first time in order
+  each_fold(p, [&](auto const& g) {
+    bool const first = g.slot >= next;
+    next = first ? g.slot + 1 : next;
+    if constexpr (level_of<std::remove_cvref_t<decltype(g)>>() == Level) {
+      if (first) f(g);
+    }
+  });
+}
+template <int Level, class P, class F>
+constexpr void each_state_at(P const& p, F const& f) noexcept {
+  int next = 0;
+  each_fold(p, [&](auto const& g) {
+    bool const first = g.state >= next;
+    next = first ? g.state + 1 : next;
+    if constexpr (level_of<std::remove_cvref_t<decltype(g)>>() == Level) {
+      if (first) f(g);
+    }
+  });
+}
+/// @}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

@@ -6,6 +6,7 @@
 
 #include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/none.hpp>
+#include <cppo/fold/slots.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
@@ -52,18 +53,39 @@ class region {
                                   (is_soft ? needs::prefix_values : needs::none);
   /// True if the mask holds a prefix budget, negated or not.
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
+  /// The folds that its parts hold, and how many are one inside the other.
+  /// @{
+  static constexpr int folds = detail::folds_in<M>();
+  static constexpr int fold_levels = detail::level_of<M>();
+  /// @}
   static_assert(detail::together<D, M>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
 
   /// Takes the parts. Use `trust_region` and `softened`.
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
-      : divergence_(divergence), weight_(weight), mask_(mask), gate_(gate) {}
+      : divergence_(divergence),
+        weight_(weight),
+        mask_(detail::with_slots(mask)),
+        gate_(gate) {}
 
   /// The divergence.
   CPPO_HOST_DEVICE constexpr D const& divergence() const noexcept { return divergence_; }
   CPPO_HOST_DEVICE constexpr W const& weight() const noexcept { return weight_; }  ///< weight schedule
   CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
   CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
+
+  /// Calls f(fold) for one fold of each value that is kept, of those at a level, which count from 1; and for one of
+  /// each state.
+  /// @{
+  template <int Level, class F>
+  CPPO_HOST_DEVICE constexpr void each_value_at(F const& f) const noexcept {
+    detail::each_value_at<Level>(mask_, f);
+  }
+  template <int Level, class F>
+  CPPO_HOST_DEVICE constexpr void each_state_at(F const& f) const noexcept {
+    detail::each_state_at<Level>(mask_, f);
+  }
+  /// @}
 
   /// The first parameter out of range, in the order divergence, weight, mask from left to right, gate.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {

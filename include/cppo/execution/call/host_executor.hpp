@@ -6,6 +6,7 @@
 
 #include <cppo/core/arithmetic.hpp>
 #include <cppo/execution/call/executor.hpp>
+#include <cppo/execution/call/fold_levels.hpp>
 #include <cppo/execution/call/inspection.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -128,6 +129,28 @@ class host_executor {
   template <class Real, class Region>
     requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    if constexpr (detail::has_folds<Region>) {
+      status const can = detail::can_fold(t);
+      if (!can.ok()) return can;
+      detail::fold_memory<Real, Region> const memory(t.batch.shape());
+      t.folds = memory.columns();
+      detail::run_folds(t, [&](auto level) { static_cast<Self const&>(*this).fold_responses(t, level); });
+      return run_folded(t, wanted);
+    } else {
+      return run_folded(t, wanted);
+    }
+  }
+  /// One pass for the folds of a level over all responses.
+  template <class Real, class Region, int Level>
+  void fold_responses(detail::task<Real, Region> const& t, std::integral_constant<int, Level>) const {
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+      detail::fold_pass<Real, Region>(t, b).template run<Level>();
+    }
+  }
+
+ private:
+  template <class Real, class Region>
+  status run_folded(detail::task<Real, Region>& t, report* wanted) const {
     Self const& self = static_cast<Self const&>(*this);
     status s = detail::prepare(self, t);
     if (!s.ok()) return s;

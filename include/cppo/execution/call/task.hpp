@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/narrowing.hpp>
+#include <cppo/execution/call/fold_columns.hpp>
 #include <cppo/objective/options.hpp>
 #include <cppo/objective/outputs.hpp>
 #include <cppo/region/trust_region.hpp>
@@ -51,6 +52,7 @@ struct checked_call {
   prefix_sums const* carries = nullptr;
   response_summary const* totals = nullptr;
   bool reports = false;
+  fold_columns<Real> folds{};
 
   CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
     for (int s = first_traced; s < sinks; ++s) {

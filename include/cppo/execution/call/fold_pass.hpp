@@ -1,0 +1,122 @@
+/// @file
+/// One pass over a response for the folds of a region: their values before its tokens are decided, one token after the
+/// other. A fold that reads others comes a pass after them.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/call/response_walk.hpp>
+#include <cppo/fold/slots.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// True if a fold's value differs from token to token of a response.
+constexpr bool by_token(fold_range r) noexcept { return r <= fold_range::from; }
+/// True if a fold takes more than one response.
+constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
+
+/// True if a region holds folds.
+template <class Region>
+inline constexpr bool has_folds = false;
+template <class Region>
+  requires requires { requires (Region::folds > 0); }
+inline constexpr bool has_folds<Region> = true;
+
+/// x brought to the grid's range, and whether it was inside.
+template <class Real>
+struct fold_term {
+  Real x;
+  bool inside;
+  CPPO_HOST_DEVICE explicit constexpr fold_term(Real y) noexcept
+      : x(y), inside(y >= Real(-divergence_limit) && y <= Real(divergence_limit)) {
+    if (!inside) x = Real(0);
+  }
+};
+
+/// The folds of one response, computed one token after the other.
+template <class Real, class Region>
+class fold_pass : response_walk<Real> {
+  using V = lane<Real>;
+  using walk = response_walk<Real>;
+  using walk::b_, walk::slots_, walk::count_, walk::look, walk::place_of;
+
+ public:
+  constexpr fold_pass(task<Real, Region> const& t, index_t b) noexcept
+      : walk(t, b), task_(t), layout_(t.batch.shape()) {}
+
+  /// Computes the folds of a level, which are 1 and more.
+  template <int Level>
+  constexpr void run() noexcept {
+    if (count_.rejected) return;
+    whole_.length = count_.tokens;
+    fold_state states[Region::folds] = {};
+    index_t rank = 0;
+    for (index_t i = 0; i < slots_; ++i) {
+      slot const what = look(i);
+      if (what == slot::excluded) continue;
+      take<Level>(what, i, rank, states);
+      ++rank;
+    }
+    task_.region.template each_value_at<Level>([&](auto const& f) { finish(f, states[f.state]); });
+  }
+
+ private:
+  /// Adds a token to the states; writes the values before it, and up to it.
+  template <int Level>
+  constexpr void take(slot what, index_t i, index_t rank, fold_state* states) noexcept {
+    top_k_row<Real> lists;
+    token<V> t = what == slot::bad ? bad_token<Real>() : load_token(task_, b_, i, lists);
+    position<V> const at(place_of(i, rank));
+    t.set_weight(at, whole_, schedule_for(task_.region.weight(), task_.schedule_length(whole_.length))(at));
+    t.set_folds(task_.folds.of(layout_, b_), rank);
+    put<Level, fold_range::before>(rank, states);
+    task_.region.template each_state_at<Level>([&](auto const& f) {
+      fold_term<Real> const term(f.of()(t).raw());
+      if (!term.inside && task_.folds.beyond[this->b_] < 0) task_.folds.beyond[this->b_] = i;
+      states[f.state] = states[f.state] + fold_state::of(term.x);
+      terms_[f.state] = term.x;
+    });
+    put<Level, fold_range::upto>(rank, states);
+    put<Level, fold_range::from>(rank, states);
+  }
+  /// Writes the values of the folds over a range at a token: their terms, where later tokens are to come first.
+  template <int Level, fold_range Range>
+  constexpr void put(index_t rank, fold_state const* states) const noexcept {
+    task_.region.template each_value_at<Level>([&](auto const& f) {
+      using fold = std::remove_cvref_t<decltype(f)>;
+      if constexpr (fold::range == Range) {
+        Real& to = task_.folds.at(layout_, f.slot, this->b_)[rank];
+        if constexpr (Range == fold_range::from) to = terms_[f.state];
+        else to = value<fold>(states[f.state]);
+      }
+    });
+  }
+  template <class Fold>
+  static constexpr Real value(fold_state const& s) noexcept {
+    return static_cast<Real>(Fold::statistic::value(s));
+  }
+  template <class Fold>
+  constexpr void finish(Fold const& f, fold_state const& state) const noexcept {
+    if constexpr (Fold::range == fold_range::response) {
+      task_.folds.set(layout_, f.slot, b_, value<Fold>(state));
+    } else if constexpr (Fold::range == fold_range::from) {
+      Real* const column = task_.folds.at(layout_, f.slot, this->b_);
+      fold_state after;
+      for (index_t k = count_.tokens; k-- > 0;) {
+        after = after + fold_state::of(column[k]);
+        column[k] = value<Fold>(after);
+      }
+    } else if constexpr (over_responses_too(Fold::range)) {
+      task_.folds.state(layout_, f.state, b_) = state;
+    }
+  }
+
+  task<Real, Region> const& task_;
+  layout const& layout_;
+  response_summary whole_;
+  Real terms_[Region::folds] = {};
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
