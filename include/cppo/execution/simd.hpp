@@ -57,6 +57,15 @@ struct simd_execution<float, Region> {
       return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
     }
   }
+  /// One pass for the folds of a level.
+  template <int Level>
+  static void fold(simd_t how, task<float, Region> const& t) {
+    simd_call const from(t);
+    auto const run = [&t, &from](index_t b, std::vector<float>& scratch, response_outcome&) {
+      simd_response<Region>(t, from, b, scratch).template fold<Level>();
+    };
+    (void)how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
+  }
 };
 
 /// Calls in double run the definition, as `seq` does.
@@ -67,6 +76,14 @@ struct simd_execution<double, Region> {
       into.add(seq_response<double, Region>(t, b, scratch).run());
     };
     return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
+  }
+  /// One pass for the folds of a level.
+  template <int Level>
+  static void fold(simd_t how, task<double, Region> const& t) {
+    auto const run = [&t](index_t b, std::vector<double>&, response_outcome&) {
+      fold_pass<double, Region>(t, b).template run<Level>();
+    };
+    (void)how.over_responses<double>(t.batch.shape(), 0, response_body<double>(run));
   }
 };
 

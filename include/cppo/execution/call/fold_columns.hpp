@@ -40,6 +40,11 @@ struct fold_columns {
     Real* const first = at(l, slot, b);
     for (int k = 0; k < fold_room; ++k) first[k] = x;
   }
+  /// Sets 0 past the last of the tokens of response b, so that registers read numbers there.
+  CPPO_HOST_DEVICE constexpr void pad(layout const& l, int slot, index_t b, index_t tokens) const noexcept {
+    Real* const end = at(l, slot, b) + tokens;
+    for (int k = 0; k < fold_room; ++k) end[k] = Real(0);
+  }
   /// What response b adds to a state.
   CPPO_HOST_DEVICE constexpr fold_state& state(layout const& l, int number, index_t b) const noexcept {
     return states[number * l.responses() + b];

@@ -33,6 +33,29 @@ struct fold_term {
   }
 };
 
+/// The value of a fold in a state.
+template <class Real, class Fold>
+constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
+  return static_cast<Real>(Fold::statistic::value(s));
+}
+/// Writes what only the end of response b tells, whose tokens have come to `state`: values over the whole response, and
+/// over the later tokens, whose terms lie in the column.
+template <class Real, class Fold>
+constexpr void conclude_fold(fold_columns<Real> const& to, layout const& l, index_t b, index_t tokens, Fold const& f,
+                             fold_state const& state) noexcept {
+  Real* const column = to.at(l, f.slot, b);
+  if constexpr (Fold::range == fold_range::from) {
+    fold_state after;
+    for (index_t k = tokens; k-- > 0;) {
+      after = after + fold_state::of(column[k]);
+      column[k] = value_of<Real>(f, after);
+    }
+  }
+  if constexpr (Fold::range == fold_range::response) to.set(l, f.slot, b, value_of<Real>(f, state));
+  if constexpr (by_token(Fold::range)) to.pad(l, f.slot, b, tokens);
+  if constexpr (over_responses_too(Fold::range)) to.state(l, f.state, b) = state;
+}
+
 /// The folds of one response, computed one token after the other.
 template <class Real, class Region>
 class fold_pass : response_walk<Real> {
@@ -57,7 +80,9 @@ class fold_pass : response_walk<Real> {
       take<Level>(what, i, rank, states);
       ++rank;
     }
-    task_.region.template each_value_at<Level>([&](auto const& f) { finish(f, states[f.state]); });
+    task_.region.template each_value_at<Level>([&](auto const& f) {
+      conclude_fold(task_.folds, layout_, this->b_, count_.tokens, f, states[f.state]);
+    });
   }
 
  private:
@@ -87,30 +112,10 @@ class fold_pass : response_walk<Real> {
       if constexpr (fold::range == Range) {
         Real& to = task_.folds.at(layout_, f.slot, this->b_)[rank];
         if constexpr (Range == fold_range::from) to = terms_[f.state];
-        else to = value<fold>(states[f.state]);
+        else to = value_of<Real>(f, states[f.state]);
       }
     });
   }
-  template <class Fold>
-  static constexpr Real value(fold_state const& s) noexcept {
-    return static_cast<Real>(Fold::statistic::value(s));
-  }
-  template <class Fold>
-  constexpr void finish(Fold const& f, fold_state const& state) const noexcept {
-    if constexpr (Fold::range == fold_range::response) {
-      task_.folds.set(layout_, f.slot, b_, value<Fold>(state));
-    } else if constexpr (Fold::range == fold_range::from) {
-      Real* const column = task_.folds.at(layout_, f.slot, this->b_);
-      fold_state after;
-      for (index_t k = count_.tokens; k-- > 0;) {
-        after = after + fold_state::of(column[k]);
-        column[k] = value<Fold>(after);
-      }
-    } else if constexpr (over_responses_too(Fold::range)) {
-      task_.folds.state(layout_, f.state, b_) = state;
-    }
-  }
-
   task<Real, Region> const& task_;
   layout const& layout_;
   response_summary whole_;

@@ -23,6 +23,7 @@ struct deciding {
   simd_prefix prefix;
   simd_lane scale;
   response_summary const* whole;
+  fold_values<float> folds = {};
   input_extremes input = {};
 };
 
@@ -117,6 +118,7 @@ class token_group {
     position<V> const p(first_ + u * simd_size);
     V const weight = with_.weigh(p);
     t_[u].set_weight(p, *with_.whole, weight);
+    if constexpr (has_folds<Region>) t_[u].set_folds(with_.folds, in_.rank + k_ + u * simd_size);
     V const z = there(u, t_[u].weighted_divergence());
     to.weight[u] = there(u, weight);
     to.z[u] = z;

@@ -6,6 +6,7 @@
 
 #include <cppo/execution/seq.hpp>
 #include <cppo/execution/simd/divergences.hpp>
+#include <cppo/execution/simd/folds.hpp>
 #include <cppo/execution/simd/group.hpp>
 #include <cppo/execution/simd/statistics.hpp>
 
@@ -78,7 +79,74 @@ class simd_response : simd_walk {
     if (!good) run_as_seq(into);
   }
 
+  /// Computes the folds of a level.
+  template <int Level>
+  void fold() {
+    if (is_for_seq() || !fold_on_registers<Level>()) fold_pass<float, Region>(task_, b_).template run<Level>();
+  }
+
  private:
+  /// The same on registers. False if input or terms are bad, which `seq` looks at one by one.
+  template <int Level>
+  bool fold_on_registers() {
+    whole_.length = map_.tokens;
+    fold_state states[Region::folds];
+    chunk_terms terms[Region::folds];
+    input_extremes input;
+    response_reader all = reader();
+    if (reads_lists_here()) all.leave_lists();
+    token_chunk chunk;
+    token_lanes in;
+    while (all.next(chunk, in)) {
+      if (!take_divergences(chunk, in, all)) return false;
+      take_terms<Level>(chunk, in, all.rank(), input, terms);
+      if (!add_terms<Level>(chunk.count, all.rank(), terms, states)) return false;
+    }
+    if (!all.valid() || !input.within(task_.log_probs)) return false;
+    task_.region.template each_value_at<Level>([&](auto const& f) {
+      conclude_fold(task_.folds, task_.batch.shape(), b_, map_.tokens, f, states[f.state]);
+    });
+    return true;
+  }
+  /// Computes the terms of a chunk's tokens.
+  template <int Level>
+  void take_terms(token_chunk const& chunk, token_lanes const& in, index_t rank, input_extremes& input,
+                  chunk_terms* terms) const noexcept {
+    Region const region = task_.region;
+    auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole_.length));
+    each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
+      input.see(r, from);
+      token<V> t = load_tokens(region, r, from);
+      position<V> const at(first_position() + rank + k);
+      t.set_weight(at, whole_, weigh(at));
+      t.set_folds(task_.folds.of(task_.batch.shape(), b_), rank + k);
+      region.template each_state_at<Level>([&](auto const& f) { put_lanes(terms[f.state].at, k, f.of()(t)); });
+    });
+  }
+  /// Adds the terms of n tokens to the states and writes the values that each token sees. False if one is off the grid.
+  template <int Level>
+  bool add_terms(int n, index_t rank, chunk_terms* terms, fold_state* states) const noexcept {
+    bool inside = true;
+    task_.region.template each_state_at<Level>([&](auto const& f) {
+      inside = inside && inside_grid(terms[f.state].at, n);
+    });
+    if (!inside) return false;
+    task_.region.template each_value_at<Level>([&](auto const& f) {
+      using fold = std::remove_cvref_t<decltype(f)>;
+      using statistic = typename fold::statistic;
+      float* const column = task_.folds.at(task_.batch.shape(), f.slot, b_) + rank;
+      float const* const x = terms[f.state].at;
+      fold_state state = states[f.state];
+      if constexpr (fold::range == fold_range::before) scan_before<statistic>(state, x, n, column);
+      if constexpr (fold::range == fold_range::upto) scan_upto<statistic>(state, x, n, column);
+      if constexpr (fold::range == fold_range::from) std::copy_n(x, n, column);
+    });
+    task_.region.template each_state_at<Level>([&](auto const& f) {
+      states[f.state] = states[f.state] + state_of(terms[f.state].at, n);
+    });
+    return true;
+  }
+
   /// Runs the response as `seq` does, which handles whatever is wrong with the input. Every slot is written again.
   void run_as_seq(response_outcome& into) {
     if constexpr (requires { typename Region::shape_of; }) {
@@ -186,6 +254,7 @@ class simd_response : simd_walk {
     std::uint64_t kept[chunk_size / 64];
     while (all.next(chunk, in)) {
       if (!take_divergences(chunk, in, all)) return false;
+      if constexpr (has_folds<Region>) in.rank = all.rank();
       chunk_outputs const out = writer.begin(chunk);
       chunk_outputs to = outputs_of_groups(out, gates);
       for (std::uint64_t& word : kept) word = 0;
@@ -210,7 +279,7 @@ class simd_response : simd_walk {
     return deciding<Region, std::remove_const_t<decltype(weigh)>>{
         region, task_.objective, weigh,
         simd_prefix(carry, static_cast<float>(region.budget_slack())),
-        V(task_.scale(whole.length)), &whole};
+        V(task_.scale(whole.length)), &whole, task_.folds.of(task_.batch.shape(), b_)};
   }
   /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.
   template <with_report Report>

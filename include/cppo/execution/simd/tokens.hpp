@@ -21,6 +21,7 @@ struct token_lanes {
   float const* weighted_advantage = nullptr;  ///< the weighted advantage: advantage times token weight
   float const* given = nullptr;     ///< null: none lent
   float const* divergence = nullptr;  ///< null: not known yet
+  index_t rank = 0;                 ///< of the first of them in the response, where folds are read
 };
 /// Where a chunk's inputs are copied if they cannot be read in place.
 template <std::size_t Room>
@@ -64,7 +65,8 @@ inline token_lanes padded_tail(token_lanes const& in, int k, int live, int regis
           in.weighted_advantage == in.advantage ? to.advantage
                                                 : copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
           copy(in.given, to.given, 0.0F),
-          copy(in.divergence, to.divergence, 0.0F)};
+          copy(in.divergence, to.divergence, 0.0F),
+          in.rank + k};
 }
 /// f(lanes, offset of the group in them, k) for each group of a chunk.
 template <class F>
