@@ -35,9 +35,13 @@ CPPO_ONCE_PER_CALL status place_outputs(checked_call<Real>& t, loss_outputs cons
   std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
   footprint const report_memory = footprint_of(o.report, 1);
-  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
+  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses()),
+                              footprint_of(t.folds.totals, t.fold_totals_lent)};
   auto const lent_there = [&](footprint const& f) {
-    return may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]) ? argument::carry : overlapped(f, t.batch);
+    for (footprint const& p : pieces) {
+      if (may_overlap(f, p)) return argument::carry;
+    }
+    return overlapped(f, t.batch);
   };
   argument other = lent_there(report_memory);
   if (other != argument::none) return shared_memory(argument::report, other);
@@ -109,6 +113,8 @@ CPPO_ONCE_PER_CALL status take_pieces(checked_call<Real>& t, loss_options const&
   }
   t.carries = o.carries.empty() ? nullptr : o.carries.data();
   t.totals = o.totals.empty() ? nullptr : o.totals.data();
+  t.folds.totals = o.folds.empty() ? nullptr : o.folds.data();
+  t.fold_totals_lent = static_cast<index_t>(o.folds.size());
   return {};
 }
 

@@ -54,6 +54,15 @@ struct fold_state {
   }
 };
 
+/// What a piece of a response must know of a fold beyond itself.
+struct fold_totals {
+  fold_state before;    ///< of the earlier pieces of its response
+  fold_state after;     ///< of the later ones
+  fold_state response;  ///< of its whole response
+  fold_state batch;     ///< of the whole batch
+  bool off_grid = false;  ///< a term of its response is NaN or beyond +-1000: all its pieces are left out
+};
+
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>

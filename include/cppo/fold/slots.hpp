@@ -33,6 +33,22 @@ consteval int folds_in() noexcept {
   else return here + folds_in<typename P::left_type>() + folds_in<typename P::right_type>();
 }
 
+/// True if P holds a fold over more than one response.
+template <class P>
+consteval bool folds_more_than_a_response() noexcept {
+  if constexpr (level_of<P>() == 0) return false;
+  else if constexpr (composite<P>) {
+    return folds_more_than_a_response<typename P::first_type>() || folds_more_than_a_response<typename P::second_type>();
+  } else if constexpr (negation<P>) {
+    return folds_more_than_a_response<typename P::negated_type>();
+  } else {
+    bool here = false;
+    if constexpr (is_fold<P>) here = P::range >= fold_range::group;
+    return here || folds_more_than_a_response<typename P::left_type>() ||
+           folds_more_than_a_response<typename P::right_type>();
+  }
+}
+
 /// True if p and q are known to be the same number at every token. Parts of a user's own that hold numbers are not.
 template <class P, class Q>
 constexpr bool same_part(P const& p, Q const& q) noexcept {

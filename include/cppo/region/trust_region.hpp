@@ -53,10 +53,11 @@ class region {
                                   (is_soft ? needs::prefix_values : needs::none);
   /// True if the mask holds a prefix budget, negated or not.
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
-  /// The folds that its parts hold, and how many are one inside the other.
+  /// The folds that its parts hold, how many are one inside the other, and whether one takes more than a response.
   /// @{
   static constexpr int folds = detail::folds_in<M>();
   static constexpr int fold_levels = detail::level_of<M>();
+  static constexpr bool reads_batch = detail::folds_more_than_a_response<M>();
   /// @}
   static_assert(detail::together<D, M>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");

@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/region/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/emulated_lanes.hpp>
@@ -30,6 +31,12 @@ class lane_check {
       row_ = batch_.token_row(b);
       response_ = b;
       whole_.length = static_cast<index_t>(row_.size());
+      fold_stride_ = whole_.length + 4;
+      folds_.resize(static_cast<std::size_t>(fold_stride_ * detail::folds_of<Region>));
+      for (std::size_t i = 0; i < folds_.size(); ++i) {  // the first four of a slot are equal: they may be one number
+        std::size_t const in_slot = i % static_cast<std::size_t>(fold_stride_);
+        folds_[i] = 0.25F * static_cast<float>((in_slot < 4 ? i - in_slot : i) % 7) - 0.5F;
+      }
       for (first_ = 0; first_ < row_.size(); first_ += 4) group();
     }
   }
@@ -107,6 +114,7 @@ class lane_check {
     t.set_divergence(detail::divergence_of(region_.divergence(), t));
     position<V> const p(static_cast<index_t>(first_ + k) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_folds({folds_.data(), fold_stride_}, p[0] - 1);
     t.set_within_prefix_budget(V(value(captured::threshold, k)) >= t.weighted_divergence());
     t.set_prefix(V(value(captured::prefix_drift, k)), V(value(captured::prefix_weight, k)),
                  V(0.02F * value(captured::prefix_weight, k)));
@@ -124,6 +132,7 @@ class lane_check {
     measure(t, single);
     position<V> const p(static_cast<index_t>(first_) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_folds({folds_.data(), fold_stride_}, p[0] - 1);
     t.set_within_prefix_budget(gather([this](std::size_t k) { return value(captured::threshold, k); }) >=
                                t.weighted_divergence());
     t.set_prefix(gather([this](std::size_t k) { return value(captured::prefix_drift, k); }),
@@ -147,6 +156,8 @@ class lane_check {
   captured_run<float> const& run_;
   check_log& log_;
   std::vector<index_t> row_;
+  std::vector<float> folds_;  // any values
+  index_t fold_stride_ = 0;
   index_t response_ = 0;
   std::size_t first_ = 0;
   response_summary whole_{.max_divergence = 0.25, .divergence_sum = {.high = 1000, .low = 0}, .delta_b = 0.02};

@@ -7,6 +7,7 @@
 
 #include <cppo/execution/call/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
+#include <cppo/testing/plain_folds.hpp>
 
 #include <cmath>
 
@@ -86,11 +87,32 @@ class plain_walk {
       auto const n = static_cast<index_t>(batch_.token_row(b).size());
       counts_ = counts_ + batch_counts{n, n > 0 ? 1 : 0};
     }
+    if constexpr (cppo::detail::has_folds<Region>) find_folds();
     for (index_t b = 0; b < batch_.responses; ++b) response(b);
     return r_;
   }
 
  private:
+  void find_folds() {
+    std::vector<index_t> lengths;
+    for (index_t b = 0; b < batch_.responses; ++b) lengths.push_back(static_cast<index_t>(batch_.token_row(b).size()));
+    plain_folds all(lengths, Region::folds);
+    response_summary whole;
+    all.find(region_, [&](index_t b, index_t k) {
+      std::vector<index_t> const row = batch_.token_row(b);
+      token<V> t = load(b, row[static_cast<std::size_t>(k)], lists_);
+      whole.length = lengths[static_cast<std::size_t>(b)];
+      position<V> const at = place(b, row[static_cast<std::size_t>(k)], k);
+      t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
+      return t;
+    });
+    double const error = 1e-11 * 100;
+    folds_ = {all, all.moved(error), all.moved(-error)};
+  }
+  position<V> place(index_t b, index_t slot, index_t k) const {
+    bool const by_column = o_.positions == position_convention::padded_column;
+    return position<V>(by_column ? slot - batch_.first(b) + 1 : k + 1);
+  }
   token<V> load(index_t b, index_t slot, top_k_row<double>& lists) const {
     auto const i = static_cast<std::size_t>(slot);
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
@@ -114,8 +136,8 @@ class plain_walk {
     for (std::size_t k = 0; k < row.size(); ++k) {
       top_k_row<double> lists;
       token<V> t = load(b, row[k], lists);
-      bool const by_column = o_.positions == position_convention::padded_column;
-      position<V> const at(by_column ? row[k] - batch_.first(b) + 1 : static_cast<index_t>(k) + 1);
+      position<V> const at = place(b, row[k], static_cast<index_t>(k));
+      now_ = {b, static_cast<index_t>(k)};
       t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
       decide(t, at, row[k], whole, before);
       before.drift += t.weighted_divergence().raw();
@@ -138,6 +160,7 @@ class plain_walk {
   verdict ask(token<V> t, position<V> at, response_summary whole, sums const& before, double error) const {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
+    if (!folds_.empty()) folds_[error > 0.0 ? 1U : error < 0.0 ? 2U : 0U].lend(t, now_.response, now_.rank);
     long double const room = region_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
     bool const budget = Region::has_prefix_budget && has_budget(region_);
     if (!budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
@@ -197,6 +220,11 @@ class plain_walk {
   loss_options const& o_;
   batch_counts counts_;
   plain_result r_;
+  std::vector<plain_folds> folds_;  // as they are, and moved up and down by a rounding error
+  struct {
+    index_t response, rank;
+  } now_ = {};
+  top_k_row<double> lists_;
 };
 
 /// Evaluates `region` on a batch of doubles, with long double sums.

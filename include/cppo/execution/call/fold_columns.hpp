@@ -18,7 +18,9 @@ template <class Real>
 struct fold_columns {
   Real* data = nullptr;           ///< null: the region has no folds
   index_t stride = 0;             ///< numbers from a slot to the next
-  fold_state* states = nullptr;   ///< by state and response: what a response adds to a fold over more than itself
+  index_t folds = 0;              ///< `Region::folds`
+  fold_state* states = nullptr;   ///< by state and response: what a response comes to
+  fold_totals const* totals = nullptr;  ///< pieces: `folds` for each one; null: responses are whole
   index_t* beyond = nullptr;      ///< by response: the slot of the first term that leaves the exact grid, or -1
 
   /// Where the values of response b begin.
@@ -49,9 +51,17 @@ struct fold_columns {
   CPPO_HOST_DEVICE constexpr fold_state& state(layout const& l, int number, index_t b) const noexcept {
     return states[number * l.responses() + b];
   }
+  /// What is known of a state beyond piece b; nothing where responses are whole.
+  CPPO_HOST_DEVICE constexpr fold_totals known(int number, index_t b) const noexcept {
+    return totals != nullptr ? totals[b * folds + number] : fold_totals{};
+  }
   /// The slot of response b whose term left the exact grid, -1 if there is none.
   CPPO_HOST_DEVICE constexpr index_t beyond_grid(index_t b) const noexcept {
     return beyond != nullptr ? beyond[b] : index_t{-1};
+  }
+  /// True if a term of response b left it, here or in another piece.
+  CPPO_HOST_DEVICE constexpr bool leaves_out(index_t b) const noexcept {
+    return beyond_grid(b) >= 0 || (totals != nullptr && folds > 0 && totals[b * folds].off_grid);
   }
 };
 

@@ -23,8 +23,10 @@ class fold_memory {
         beyond_(std::make_unique<index_t[]>(size(l.responses()))) {
     for (index_t b = 0; b < l.responses(); ++b) beyond_[size(b)] = -1;
   }
-  /// Where the folds are kept.
-  fold_columns<Real> columns() const noexcept { return {numbers_.get(), stride_, states_.get(), beyond_.get()}; }
+  /// Where the folds are kept. `known`: what pieces know beyond themselves, or null.
+  fold_columns<Real> columns(fold_totals const* known) const noexcept {
+    return {numbers_.get(), stride_, Region::folds, states_.get(), known, beyond_.get()};
+  }
 
  private:
   static std::size_t size(index_t n) noexcept { return static_cast<std::size_t>(n); }
@@ -35,11 +37,13 @@ class fold_memory {
   std::unique_ptr<index_t[]> beyond_;
 };
 
-/// True if the folds of a call can be computed: a piece does not know the rest of its response.
+/// Checks that what pieces must know of folds was given, and nothing where responses are whole.
 template <class Real>
-constexpr status can_fold(checked_call<Real> const& t) noexcept {
-  parameter_check const whole{t.totals == nullptr, "totals", 1.0, "not given: a region with folds takes whole responses"};
-  return whole ? status{} : out_of_range(argument::options, whole);
+constexpr status check_fold_totals(checked_call<Real> const& t, int folds) noexcept {
+  index_t const wanted = t.totals != nullptr ? t.batch.shape().responses() * folds : 0;
+  if (t.fold_totals_lent == wanted) return {};
+  return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
+          .value = static_cast<double>(t.fold_totals_lent), .wanted = wanted, .name = "folds", .range = "entries"};
 }
 
 /// Gives every response what the folds over the whole batch come to. A response that is left out adds nothing.
@@ -53,10 +57,12 @@ void settle_folds(task<Real, Region> const& t) noexcept {
     if constexpr (fold::range == fold_range::batch) {
       fold_state all;
       for (index_t b = 0; b < l.responses(); ++b) {
-        if (t.folds.beyond_grid(b) < 0) all = all + t.folds.state(l, f.state, b);
+        if (!t.folds.leaves_out(b)) all = all + t.folds.state(l, f.state, b);
       }
-      auto const x = static_cast<Real>(fold::statistic::value(all));
-      for (index_t b = 0; b < l.responses(); ++b) t.folds.set(l, f.slot, b, x);
+      for (index_t b = 0; b < l.responses(); ++b) {
+        fold_state const known = t.folds.totals != nullptr ? t.folds.known(f.state, b).batch : all;
+        t.folds.set(l, f.slot, b, value_of<Real>(f, known));
+      }
     }
   });
 }

@@ -15,12 +15,15 @@ constexpr bool by_token(fold_range r) noexcept { return r <= fold_range::from; }
 /// True if a fold takes more than one response.
 constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
 
-/// True if a region holds folds.
+/// The number of folds that a region holds.
 template <class Region>
-inline constexpr bool has_folds = false;
+inline constexpr int folds_of = 0;
 template <class Region>
-  requires requires { requires (Region::folds > 0); }
-inline constexpr bool has_folds<Region> = true;
+  requires requires { Region::folds; }
+inline constexpr int folds_of<Region> = Region::folds;
+/// True if it holds any.
+template <class Region>
+inline constexpr bool has_folds = folds_of<Region> > 0;
 
 /// x brought to the grid's range, and whether it was inside.
 template <class Real>
@@ -39,21 +42,25 @@ constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
   return static_cast<Real>(Fold::statistic::value(s));
 }
 /// Writes what only the end of response b tells, whose tokens have come to `state`: values over the whole response, and
-/// over the later tokens, whose terms lie in the column.
+/// over the later tokens, whose terms lie in the column. `known`: of the state beyond a piece.
 template <class Real, class Fold>
-constexpr void conclude_fold(fold_columns<Real> const& to, layout const& l, index_t b, index_t tokens, Fold const& f,
-                             fold_state const& state) noexcept {
+constexpr void conclude_fold(checked_call<Real> const& t, index_t b, index_t tokens, Fold const& f,
+                             fold_state const& state, fold_totals const& known) noexcept {
+  fold_columns<Real> const& to = t.folds;
+  layout const& l = t.batch.shape();
   Real* const column = to.at(l, f.slot, b);
   if constexpr (Fold::range == fold_range::from) {
-    fold_state after;
+    fold_state after = known.after;
     for (index_t k = tokens; k-- > 0;) {
       after = after + fold_state::of(column[k]);
       column[k] = value_of<Real>(f, after);
     }
   }
-  if constexpr (Fold::range == fold_range::response) to.set(l, f.slot, b, value_of<Real>(f, state));
   if constexpr (by_token(Fold::range)) to.pad(l, f.slot, b, tokens);
-  if constexpr (over_responses_too(Fold::range)) to.state(l, f.state, b) = state;
+  if constexpr (Fold::range == fold_range::response) {
+    to.set(l, f.slot, b, value_of<Real>(f, to.totals != nullptr ? known.response : state));
+  }
+  to.state(l, f.state, b) = state;
 }
 
 /// The folds of one response, computed one token after the other.
@@ -71,54 +78,59 @@ class fold_pass : response_walk<Real> {
   template <int Level>
   constexpr void run() noexcept {
     if (count_.rejected) return;
-    whole_.length = count_.tokens;
-    fold_state states[Region::folds] = {};
+    whole_.length = task_.totals != nullptr ? task_.totals[this->b_].length : count_.tokens;
     index_t rank = 0;
     for (index_t i = 0; i < slots_; ++i) {
       slot const what = look(i);
       if (what == slot::excluded) continue;
-      take<Level>(what, i, rank, states);
+      take<Level>(what, i, rank);
       ++rank;
     }
     task_.region.template each_value_at<Level>([&](auto const& f) {
-      conclude_fold(task_.folds, layout_, this->b_, count_.tokens, f, states[f.state]);
+      conclude_fold(task_, this->b_, count_.tokens, f, states_[f.state], known(f));
     });
   }
 
  private:
   /// Adds a token to the states; writes the values before it, and up to it.
   template <int Level>
-  constexpr void take(slot what, index_t i, index_t rank, fold_state* states) noexcept {
+  constexpr void take(slot what, index_t i, index_t rank) noexcept {
     top_k_row<Real> lists;
     token<V> t = what == slot::bad ? bad_token<Real>() : load_token(task_, b_, i, lists);
-    position<V> const at(place_of(i, rank));
+    position<V> const at(place_of(i, task_.tokens_before(b_) + rank));
     t.set_weight(at, whole_, schedule_for(task_.region.weight(), task_.schedule_length(whole_.length))(at));
     t.set_folds(task_.folds.of(layout_, b_), rank);
-    put<Level, fold_range::before>(rank, states);
+    put<Level, fold_range::before>(rank);
     task_.region.template each_state_at<Level>([&](auto const& f) {
       fold_term<Real> const term(f.of()(t).raw());
       if (!term.inside && task_.folds.beyond[this->b_] < 0) task_.folds.beyond[this->b_] = i;
-      states[f.state] = states[f.state] + fold_state::of(term.x);
+      states_[f.state] = states_[f.state] + fold_state::of(term.x);
       terms_[f.state] = term.x;
     });
-    put<Level, fold_range::upto>(rank, states);
-    put<Level, fold_range::from>(rank, states);
+    put<Level, fold_range::upto>(rank);
+    put<Level, fold_range::from>(rank);
   }
   /// Writes the values of the folds over a range at a token: their terms, where later tokens are to come first.
   template <int Level, fold_range Range>
-  constexpr void put(index_t rank, fold_state const* states) const noexcept {
+  constexpr void put(index_t rank) const noexcept {
     task_.region.template each_value_at<Level>([&](auto const& f) {
       using fold = std::remove_cvref_t<decltype(f)>;
       if constexpr (fold::range == Range) {
         Real& to = task_.folds.at(layout_, f.slot, this->b_)[rank];
         if constexpr (Range == fold_range::from) to = terms_[f.state];
-        else to = value_of<Real>(f, states[f.state]);
+        else to = value_of<Real>(f, known(f).before + states_[f.state]);
       }
     });
   }
+  template <class Fold>
+  constexpr fold_totals known(Fold const& f) const noexcept {
+    return task_.folds.known(f.state, this->b_);
+  }
+
   task<Real, Region> const& task_;
   layout const& layout_;
   response_summary whole_;
+  fold_state states_[Region::folds];
   Real terms_[Region::folds] = {};
 };
 

@@ -129,11 +129,11 @@ class host_executor {
   template <class Real, class Region>
     requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
+    if (!given.ok()) return given;
     if constexpr (detail::has_folds<Region>) {
-      status const can = detail::can_fold(t);
-      if (!can.ok()) return can;
       detail::fold_memory<Real, Region> const memory(t.batch.shape());
-      t.folds = memory.columns();
+      t.folds = memory.columns(t.folds.totals);
       detail::run_folds(t, [&](auto level) { static_cast<Self const&>(*this).fold_responses(t, level); });
       return run_folded(t, wanted);
     } else {

@@ -122,8 +122,10 @@ CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(checked_call<Real> const& t, 
 template <class Real>
 CPPO_HOST_DEVICE constexpr void settle_rejection(checked_call<Real> const& t, index_t b, response_count& n) noexcept {
   if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
-  if (index_t const i = t.folds.beyond_grid(b); i >= 0) n.first_bad = {status_code::fold_out_of_range, argument::region, b, i};
-  n.rejected = !n.first_bad.ok() && (t.bad_input == on_bad_input::reject || t.folds.beyond_grid(b) >= 0);
+  bool const left_out = t.folds.leaves_out(b);
+  if (left_out && t.folds.beyond_grid(b) < 0) n.first_bad = {status_code::piece_rejected, argument::carry, b};
+  else if (left_out) n.first_bad = {status_code::fold_out_of_range, argument::region, b, t.folds.beyond_grid(b)};
+  n.rejected = left_out || (!n.first_bad.ok() && t.bad_input == on_bad_input::reject);
   if (n.rejected) n.tokens = 0;
 }
 

@@ -53,6 +53,7 @@ struct checked_call {
   response_summary const* totals = nullptr;
   bool reports = false;
   fold_columns<Real> folds{};
+  index_t fold_totals_lent = 0;
 
   CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
     for (int s = first_traced; s < sinks; ++s) {

@@ -21,16 +21,17 @@ class simd_walk {
 
   /// Valid tokens, 0 if the response is rejected.
   index_t count() const noexcept {
-    return !rejected_elsewhere(call_, b_) && map_.binary && valid() ? map_.tokens : count_response(call_, b_).tokens;
+    return !is_rejected() && map_.binary && valid() ? map_.tokens : count_response(call_, b_).tokens;
   }
 
  protected:
   /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
     bool const scattered = call_.positions == position_convention::padded_column && !map_.in_one_run();
-    return from_.never_on_registers || scattered || rejected_elsewhere(call_, b_) || !map_.binary ||
+    return from_.never_on_registers || scattered || is_rejected() || !map_.binary ||
            first_position() - 1 + map_.tokens > longest_on_registers;
   }
+  bool is_rejected() const noexcept { return rejected_elsewhere(call_, b_) || call_.folds.leaves_out(b_); }
   /// The position of the first token.
   index_t first_position() const noexcept {
     bool const by_column = call_.positions == position_convention::padded_column;
@@ -89,7 +90,7 @@ class simd_response : simd_walk {
   /// The same on registers. False if input or terms are bad, which `seq` looks at one by one.
   template <int Level>
   bool fold_on_registers() {
-    whole_.length = map_.tokens;
+    whole_.length = task_.totals != nullptr ? task_.totals[b_].length : map_.tokens;
     fold_state states[Region::folds];
     chunk_terms terms[Region::folds];
     input_extremes input;
@@ -104,9 +105,13 @@ class simd_response : simd_walk {
     }
     if (!all.valid() || !input.within(task_.log_probs)) return false;
     task_.region.template each_value_at<Level>([&](auto const& f) {
-      conclude_fold(task_.folds, task_.batch.shape(), b_, map_.tokens, f, states[f.state]);
+      conclude_fold(task_, b_, map_.tokens, f, states[f.state], known(f));
     });
     return true;
+  }
+  template <class Fold>
+  fold_totals known(Fold const& f) const noexcept {
+    return task_.folds.known(f.state, b_);
   }
   /// Computes the terms of a chunk's tokens.
   template <int Level>
@@ -136,7 +141,7 @@ class simd_response : simd_walk {
       using statistic = typename fold::statistic;
       float* const column = task_.folds.at(task_.batch.shape(), f.slot, b_) + rank;
       float const* const x = terms[f.state].at;
-      fold_state state = states[f.state];
+      fold_state state = known(f).before + states[f.state];
       if constexpr (fold::range == fold_range::before) scan_before<statistic>(state, x, n, column);
       if constexpr (fold::range == fold_range::upto) scan_upto<statistic>(state, x, n, column);
       if constexpr (fold::range == fold_range::from) std::copy_n(x, n, column);
