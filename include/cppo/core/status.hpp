@@ -49,12 +49,19 @@ enum class status_code : std::int32_t {
   bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
   misaligned,                ///< the first element does not lie on a multiple of its size
   not_host_memory,           ///< a tensor lies on a device
+  reward_invalid,            ///< NaN or infinite
+  value_invalid,             ///< a value or bootstrap value is NaN or infinite
+  folded_out_of_range,       ///< what an advantage rule folds is NaN or beyond +-1000, where sums are not exact
+  result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
+  not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
+  states_mismatch,           ///< advantage states are not those that the rule needs next
 };
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
   loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
+  reward, group_id, value, bootstrap_value,
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -118,6 +125,21 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "remedy";
     case status_code::missing_input:
       return "the buffer is read by the region, but was not lent: add it to rollout_batch(...)";
+    case status_code::reward_invalid:
+      return "reward must be finite: recompute it, or leave the response out of the batch";
+    case status_code::value_invalid:
+      return "value must be finite where response_mask is 1, and bootstrap_value always: recompute it, or mask the token";
+    case status_code::folded_out_of_range:
+      return "reward must be in [-1000, 1000] where a rule folds it, and so must what else it folds, since sums are exact "
+             "there: divide rewards by a constant, or fold clamped(...)";
+    case status_code::result_not_finite:
+      return "the rule gives a number that is not finite in the output's type: add a small number to what it divides by, "
+             "or lend an output of a wider type";
+    case status_code::not_in_response_batch:
+      return "the buffer is read by the rule, but was not lent: add it to response_batch(...)";
+    case status_code::states_mismatch:
+      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards makes of the "
+             "same rule, one level after the other, combined over micro-batches and ranks";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:
@@ -163,7 +185,8 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
                                    "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
                                    "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout", "response_of", "order_of", "tensor"};
+                                   "layout", "response_of", "order_of", "tensor", "reward", "group_id", "value",
+                                   "bootstrap_value"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }

@@ -1,0 +1,178 @@
+/// @file
+/// Generalized advantage estimation and lambda-returns: a fold from the end of each response.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/advantage/inputs.hpp>
+#include <cppo/core/arithmetic.hpp>
+
+#include <span>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// Generalized advantage estimation. [arXiv 1506.02438]
+///
+///     delta_t = r_t + gamma V_{t+1} - V_t,   A_t = delta_t + gamma lambda A_{t+1}
+///
+/// over the valid tokens of a response, from the last to the first; after the last, V is `bootstrap_value` and A is 0.
+struct gae_rule {
+  double gamma;   ///< discount, in [0, 1]
+  double lambda;  ///< in [0, 1]: 0 is the difference of one step, 1 the rewards to come minus V
+  /// Checks both.
+  constexpr parameter_check check() const noexcept {
+    return detail::first_fault({{gamma >= 0.0 && gamma <= 1.0, "gamma", gamma, "in [0, 1]: 1 does not discount"},
+                                {lambda >= 0.0 && lambda <= 1.0, "lambda", lambda, "in [0, 1]: 0.95 is usual"}});
+  }
+};
+/// Generalized advantage estimation; language models are trained with 1 and 0.95 to 1.
+constexpr gae_rule gae(double gamma = 1.0, double lambda = 0.95) noexcept { return {gamma, lambda}; }
+
+/// What the tokens before it need of a token: where a response is cut, the state of the first token after the cut.
+struct gae_state {
+  double value = 0.0;      ///< V
+  double advantage = 0.0;  ///< A
+};
+
+/// What else a call with `gae` reads and writes.
+struct gae_options {
+  output returns = {};                    ///< the lambda-return A_t + V_t of each token: what V is fitted to
+  std::span<gae_state const> after = {};  ///< of each response, where it goes on in another call; in place of `bootstrap_value`
+  std::span<gae_state> first = {};        ///< becomes the state of each response's first token, for what comes before it
+};
+
+namespace detail {
+
+/// A call with `gae`.
+class gae_call {
+ public:
+  placed_inputs in;
+  placed_output advantages, returns;
+
+  gae_call(gae_rule const& rule, gae_options const& options) noexcept : rule_(rule), options_(options) {}
+
+  status prepare(response_batch_view const& batch, advantage_output const& out) noexcept {
+    parameter_check const p = rule_.check();
+    if (!p) return out_of_range(argument::region, p);
+    wanted_inputs const wanted{.mask = true, .reward = true, .group = false, .value = true, .advantage = false,
+                               .reward_for = each::slot};
+    status s = place_inputs(batch, wanted, in);
+    if (!s.ok()) return s;
+    if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
+    advantages.where = argument::advantage;
+    returns.where = argument::value;
+    s = advantages.place_in(out.source(), in, false);
+    if (s.ok()) s = returns.place_in(options_.returns.source(), in, false);
+    bool const tokens = !advantages.per_response && !returns.per_response;
+    if (s.ok() && !tokens) s = wrong_shape(argument::advantage, "a number for each token: lend [B, T], or [N] where packed");
+    if (s.ok()) s = check_states(out.source());
+    return s;
+  }
+  /// Runs response b from its end, and gives write(i, advantage, return) each number. A status stops it.
+  template <class Write>
+  status run(index_t b, gae_state& state, Write const& write) const {
+    index_t last = -1;
+    status s = in.each_token(b, [&](index_t i) {
+      last = i;
+      return status{};
+    });
+    for (index_t i = last; i >= 0 && s.ok(); --i) {
+      if (in.active(b, i) == 1) s = step(b, i, i == last, state, write);
+    }
+    return s;
+  }
+  /// V and A after the last token of response b.
+  status after(index_t b, gae_state& state) const noexcept {
+    if (!options_.after.empty()) state = options_.after[static_cast<std::size_t>(b)];
+    else if (in.has_bootstrap) state.value = in.bootstrap.at(in.shape, b, 0);
+    bool const finite = is_finite(state.value) && is_finite(state.advantage);
+    return finite ? status{} : wrong_number(status_code::value_invalid, argument::bootstrap_value, b, -1, state.value);
+  }
+  /// Checks everything, then writes everything.
+  template <class E>
+  status execute(E const& executor) const {
+    status const s = each_response(executor, in.shape, [&](index_t b) {
+      gae_state state;
+      status const begun = after(b, state);
+      return !begun.ok() ? begun : run(b, state, [&](index_t i, double a, double r) {
+        status const fits = advantages.holds(a, b, i);
+        return fits.ok() ? returns.holds(r, b, i) : fits;
+      });
+    });
+    if (!s.ok()) return s;
+    status const done = each_response(executor, in.shape, [&](index_t b) { return write(b); });
+    advantages.clear_spare(in.shape);
+    returns.clear_spare(in.shape);
+    return done;
+  }
+
+ private:
+  status write(index_t b) const {
+    gae_state state;
+    status s = after(b, state);
+    for (index_t i = 0; i < in.shape.slots(b); ++i) put(b, i, 0.0, 0.0);
+    s = run(b, state, [&](index_t i, double a, double r) {
+      put(b, i, a, r);
+      return status{};
+    });
+    if (!options_.first.empty()) options_.first[static_cast<std::size_t>(b)] = state;
+    return s;
+  }
+  void put(index_t b, index_t i, double a, double r) const noexcept {
+    if (advantages.lent()) advantages.write(in.shape, b, i, a);
+    if (returns.lent()) returns.write(in.shape, b, i, r);
+  }
+  template <class Write>
+  status step(index_t b, index_t i, bool is_last, gae_state& state, Write const& write) const {
+    double const lent = !in.reward.per_response || is_last ? in.reward.at(in.shape, b, i) : 0.0;
+    double const v = in.value.at(in.shape, b, i);
+    if (!is_finite(lent)) return wrong_number(status_code::reward_invalid, argument::reward, b, i, lent);
+    if (!is_finite(v)) return wrong_number(status_code::value_invalid, argument::value, b, i, v);
+    using V = double_lane;
+    V const gamma(rule_.gamma), value_here(v);
+    V const delta = (V(lent) + gamma * V(state.value)) - value_here;
+    V const advantage_here = delta + (gamma * V(rule_.lambda)) * V(state.advantage);
+    state = {v, advantage_here.raw()};
+    return write(i, state.advantage, (advantage_here + value_here).raw());
+  }
+  /// Checks that there is a state for each response, and that outputs do not share memory.
+  status check_states(buffer const&) const noexcept {
+    auto const count = [&](auto const& states, char const* name) {
+      auto const n = static_cast<index_t>(states.size());
+      return n == 0 || n == in.shape.responses() ? status{}
+                                                  : wrong_extent(argument::options, "entries", n, in.shape.responses(), name);
+    };
+    status s = count(options_.after, "after");
+    if (s.ok()) s = count(options_.first, "first");
+    footprint const a = footprint_of_column(advantages, in.shape), r = footprint_of_column(returns, in.shape);
+    if (s.ok() && may_overlap(a, r)) s = shared_memory(argument::advantage, argument::value);
+    return s;
+  }
+
+  gae_rule rule_;
+  gae_options const& options_;
+};
+
+}  // namespace detail
+
+/// Writes the advantage of each token under `gae`, and the lambda-returns if `options.returns` is lent.
+///
+///     compute_advantage(seq, response_batch(padded(B, T), reward(r), value(v), response_mask(m)), gae(1.0, 0.95), out)
+///
+/// `reward` is one number a token, or `reward(per_response(r))`: then it counts at the last valid token. Slots with
+/// response mask 0 are passed over, wherever they lie.
+/// A response that is cut into pieces has the same bits: run the pieces from the last to the first, with `first` of one
+/// as `after` of the one before it. Inside a response the tokens come one after the other; responses are shared by the
+/// executor's threads.
+/// Post, NaN, determinism: as of the rules on responses. Cost: O(slots), read twice. In double, on the host.
+template <detail::runs_on_this_host Executor>
+status compute_advantage(Executor const& executor, response_batch_view const& batch, gae_rule const& rule,
+                         advantage_output const& out, gae_options const& options = {}) {
+  detail::gae_call call(rule, options);
+  status const s = call.prepare(batch, out);
+  return s.ok() ? call.execute(executor) : s;
+}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

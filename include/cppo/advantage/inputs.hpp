@@ -1,0 +1,201 @@
+/// @file
+/// The inputs of a call on responses, placed and checked, and its output.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/advantage/response_batch.hpp>
+#include <cppo/core/narrowing.hpp>
+#include <cppo/core/overlap.hpp>
+#include <cppo/execution/call/threads.hpp>
+#include <cppo/execution/simd/executor.hpp>
+#include <cppo/objective/outputs.hpp>
+
+#include <concepts>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// Where advantages are written: as an `output`, one a slot, or `per_response(x)`, one a response.
+class advantage_output {
+ public:
+  constexpr advantage_output() noexcept = default;
+  /// Lends a buffer with an element for each slot.
+  template <class T>
+    requires std::constructible_from<output, T>
+  constexpr advantage_output(T&& x) noexcept : source_(output(static_cast<T&&>(x)).source()) {}
+  /// Lends a buffer with an element for each response.
+  template <class Element>
+    requires(!std::is_const_v<Element>)
+  constexpr advantage_output(per_response_buffer<Element> x) noexcept : source_(x.source) {}
+  /// Chosen for what cannot be written. Compilers show the line, and with it the sentence.
+  template <class Element>
+    requires(std::is_const_v<Element>)
+  advantage_output(per_response_buffer<Element>) = delete;  // an output must be writable: lend elements that are not const
+  /// The lent buffer.
+  constexpr detail::buffer const& source() const noexcept { return source_; }
+
+ private:
+  detail::buffer source_;
+};
+
+namespace detail {
+
+/// An executor whose calls run on this host.
+template <class E>
+concept runs_on_this_host = executor<E> && std::derived_from<E, host_executor<E>>;
+
+/// Calls f(b) for every response, on the executor's threads, and returns the first status in order that is not ok.
+template <class E, class F>
+status each_response(E const& e, layout const& l, F const& f) {
+  status first;
+  if constexpr (std::derived_from<E, simd_t>) {
+    auto const body = [&f](index_t b, std::vector<double>&, response_outcome& into) {
+      status const s = f(b);
+      if (tells_more(into.first_bad, s)) into.first_bad = s;
+    };
+    first = e.template over_responses<double>(l, 0, response_body<double>(body)).run.first_bad;
+  } else {
+    for (index_t b = 0; b < l.responses() && first.ok(); ++b) first = f(b);
+  }
+  return first;
+}
+
+/// The status for a wrong number at a response, or at a slot of it.
+constexpr status wrong_number(status_code code, argument where, index_t b, index_t i, double x) noexcept {
+  return {.code = code, .where = where, .response = b, .token = i, .count = 1, .has_value = true, .value = x};
+}
+constexpr bool is_finite(double x) noexcept {
+  return x >= -special<double>::largest && x <= special<double>::largest;
+}
+
+/// A column of numbers, one a response or one a slot.
+struct response_column : column {
+  bool per_response = false;
+  constexpr double at(layout const& l, index_t b, index_t i) const noexcept {
+    return load<double>(data, type, per_response ? b * response_stride : offset(l, b, i));
+  }
+};
+/// Places a buffer. One that holds a value for each response says so, or `Each` says it for all of its name.
+enum class each { slot, response };
+constexpr status place_lent(buffer lent, layout const& l, argument where, each one, response_column& out) noexcept {
+  bool const column_of_one = lent.rank == 2 && lent.extents[1] == 1 && !l.is_packed() && l.width() != 1;
+  out.per_response = lent.per_response || one == each::response || (where != argument::response_mask && column_of_one);
+  lent.per_response = out.per_response;
+  if (lent.data == nullptr && l.responses() > 0 && (out.per_response || l.elements() > 0)) {
+    return {status_code::null_buffer, where};
+  }
+  return place(lent, l, where, out);
+}
+
+/// What a call reads of a batch of responses.
+struct placed_inputs {
+  layout shape{};
+  response_column mask, reward, group, value, bootstrap, advantage;
+  bool has_mask = false, has_group = false, has_bootstrap = false;
+
+  constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
+    if (!has_mask) return 1;
+    return load_mask(mask.data, mask.type, mask.per_response ? b * mask.response_stride : mask.offset(shape, b, i));
+  }
+  /// Calls f(i) for each valid token of response b, until it returns a status that is not ok.
+  template <class F>
+  constexpr status each_token(index_t b, F const& f) const {
+    status s;
+    for (index_t i = 0; i < shape.slots(b) && s.ok(); ++i) {
+      std::uint8_t const in = active(b, i);
+      if (in > 1) {
+        double const x = mask.at(shape, b, i);
+        s = wrong_number(status_code::response_mask_invalid, argument::response_mask, b, i, x);
+      } else if (in == 1) {
+        s = f(i);
+      }
+    }
+    return s;
+  }
+};
+
+/// Which inputs a rule reads.
+struct wanted_inputs {
+  bool mask, reward, group, value, advantage;
+  each reward_for;
+};
+
+/// Places the inputs that are wanted. `bootstrap_value` and `response_mask` need not be lent.
+inline status place_inputs(response_batch_view const& batch, wanted_inputs const& wanted, placed_inputs& in) noexcept {
+  layout const& l = in.shape = batch.shape();
+  status s = l.check();
+  if (!s.ok()) return s;
+  if (l.on_device()) return {status_code::executor_unavailable, argument::offsets};
+  auto const take = [&](argument a, bool asked, bool required, each one, response_column& c) {
+    buffer const& lent = batch[a];
+    bool const there = lent.rank != 0;
+    if (s.ok() && asked && required && !there) s = {status_code::not_in_response_batch, a};
+    if (s.ok() && asked && there) s = place_lent(lent, l, a, one, c);
+    return asked && there;
+  };
+  in.has_mask = take(argument::response_mask, wanted.mask, false, each::slot, in.mask);
+  take(argument::reward, wanted.reward, true, wanted.reward_for, in.reward);
+  in.has_group = take(argument::group_id, wanted.group, true, each::response, in.group);
+  take(argument::value, wanted.value, true, each::slot, in.value);
+  in.has_bootstrap = take(argument::bootstrap_value, wanted.value, false, each::response, in.bootstrap);
+  take(argument::advantage, wanted.advantage, true, each::slot, in.advantage);
+  return s;
+}
+
+/// The memory of a placed column.
+inline footprint footprint_of_column(response_column const& c, layout const& l) noexcept {
+  if (!c.lent()) return {};
+  if (c.per_response) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
+  return footprint_of(static_cast<column const&>(c), l);
+}
+
+/// A placed output, which takes results of one kind.
+struct placed_output : response_column {
+  argument where = argument::none;
+
+  /// Places it; its memory must be its own.
+  status place_in(buffer const& lent, placed_inputs const& in, bool takes_any_type) noexcept {
+    if (lent.rank == 0) return {};
+    status const s = place_lent(lent, in.shape, where, each::slot, *this);
+    if (!s.ok() || !this->lent()) return s;
+    if (!takes_any_type && type > element_type::bf16) return {status_code::element_type_mismatch, where};
+    bool const twice = per_response ? response_stride == 0 && in.shape.responses() > 1 : repeats(*this, in.shape);
+    if (twice) return wrong_shape(where, "an element of its own for each number, since each is written");
+    return shared_with(in);
+  }
+  /// The status for x, which is to be written at response b.
+  constexpr status holds(double x, index_t b, index_t i) const noexcept {
+    bool const finite = is_finite(x) && !(lent() && narrows<double>(type) && narrowing(type).overflows(x));
+    return finite ? status{} : wrong_number(status_code::result_not_finite, where, b, i, x);
+  }
+  constexpr void write(layout const& l, index_t b, index_t i, double x) const noexcept {
+    store(const_cast<void*>(data), type, per_response ? b * response_stride : offset(l, b, i), x + 0.0);
+  }
+  /// Sets slots that belong to no response to +0, where the layout asks for it.
+  constexpr void clear_spare(layout const& l) const noexcept {
+    for (index_t k = 0; lent() && !per_response && k < l.spare(); ++k) {
+      store(const_cast<void*>(data), type, l.spare_slot(k) * token_stride, 0.0);
+    }
+  }
+
+ private:
+  status shared_with(placed_inputs const& in) const noexcept {
+    footprint const own = footprint_of_column(*this, in.shape);
+    argument other = argument::none;
+    auto const look = [&](argument a, footprint const& f) { other = may_overlap(own, f) ? a : other; };
+    look(argument::response_mask, footprint_of_column(in.mask, in.shape));
+    look(argument::reward, footprint_of_column(in.reward, in.shape));
+    look(argument::group_id, footprint_of_column(in.group, in.shape));
+    look(argument::value, footprint_of_column(in.value, in.shape));
+    look(argument::bootstrap_value, footprint_of_column(in.bootstrap, in.shape));
+    look(argument::advantage, footprint_of_column(in.advantage, in.shape));
+    layout const& l = in.shape;
+    look(argument::offsets, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
+    return other == argument::none ? status{} : shared_memory(where, other);
+  }
+};
+
+}  // namespace detail
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,232 @@
+/// @file
+/// One call of an advantage rule: its folds, level by level, then its values.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/advantage/inputs.hpp>
+#include <cppo/advantage/item.hpp>
+#include <cppo/advantage/states.hpp>
+#include <cppo/core/arithmetic.hpp>
+#include <cppo/fold/deviation.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+/// A rule that keeps items or not. What the library made is not tried on tokens, which have no rewards.
+template <class R>
+concept mask_rule = made_of_masks<R> || (!made_of_quantities<R> && token_mask<R>);
+}  // namespace detail
+
+/// A rule for advantages: a quantity of responses, or a mask of them, whose value is 1 or 0.
+template <class R>
+concept advantage_rule = detail::mask_rule<R> || quantity<R>;
+
+namespace detail {
+
+/// The value of a rule for an item: a number, or 1 where a mask keeps the item.
+template <class R>
+constexpr double value_of(R const& rule, token<item_lane> const& item) noexcept {
+  if constexpr (mask_rule<R>) return select(rule(item), item_lane(1), item_lane(0)).raw();
+  else return rule(item).raw();
+}
+
+/// The inputs that a rule reads.
+template <class R>
+consteval wanted_inputs wanted_by(bool per_slot) noexcept {
+  bool const tokens = of_tokens<R> || mentions<R, is_part<quantities::length_t>>();
+  return {.mask = per_slot || tokens || mentions<R, is_token_fold>(),
+          .reward = mentions<R, is_part<quantities::reward_t>>(),
+          .group = mentions<R, is_group_fold>(),
+          .value = false,
+          .advantage = mentions<R, is_part<quantities::advantage_t>>(),
+          .reward_for = each::response};
+}
+
+/// A rule on a batch. Pre: the rule's folds are numbered.
+template <class Rule>
+class rule_call {
+ public:
+  static constexpr int levels = level_of<Rule>();
+  static constexpr bool has_groups = mentions<Rule, is_group_fold>();
+  placed_inputs in;  ///< what is lent
+
+  explicit rule_call(Rule const& rule) noexcept : rule_(rule), states_(states_of(rule)), slots_(slots_of(rule)) {}
+
+  /// Places the inputs and reads lengths, groups and rewards.
+  template <class E>
+  status prepare(E const& executor, response_batch_view const& batch, bool per_slot) {
+    parameter_check const p = parameters_of(rule_);
+    if (!p) return out_of_range(argument::region, p);
+    status s = place_inputs(batch, per_slot ? wanted_by<Rule>(true) : wanted_by<Rule>(false), in);
+    if (!s.ok()) return s;
+    if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
+    auto const responses = static_cast<std::size_t>(in.shape.responses());
+    lengths_.assign(responses, 0);
+    read_groups(responses);
+    values_.assign(groups_.size() * static_cast<std::size_t>(slots_), 0.0);
+    return each_response(executor, in.shape, [&](index_t b) { return read(b); });
+  }
+
+  /// The states of the folds of a level, of this batch alone. Pre: `take` has given the levels below.
+  template <int Level, class E>
+  status sum(E const& executor, advantage_states& sums) const {
+    auto const states = static_cast<std::size_t>(states_);
+    std::vector<fold_state> parts(lengths_.size() * states);
+    status const s = each_response(executor, in.shape, [&](index_t b) {
+      return sum_response<Level>(b, parts.data() + static_cast<std::size_t>(b) * states);
+    });
+    if (!s.ok()) return s;
+    sums = {Level, states_, has_groups ? groups_ : std::vector<index_t>{}, {}, {}};
+    sums.of_group.resize(sums.groups.size() * states);
+    sums.of_batch.resize(states);
+    for (std::size_t b = 0; b < lengths_.size(); ++b) {
+      fold_state const* const part = parts.data() + b * states;
+      add_states(sums.of_batch.data(), part, states_);
+      if (has_groups) add_states(sums.of_group.data() + row_of_[b] * states, part, states_);
+    }
+    return {};
+  }
+
+  /// Takes the values of the folds of all known levels from their states.
+  status take(advantage_states const& known) {
+    if (known.level == 0) return {};
+    bool const fits = known.level > 0 && known.level <= levels && known.states == states_ && fits_itself(known);
+    if (!fits) return {status_code::states_mismatch};
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      std::size_t const at = has_groups ? place_of(known.groups, groups_[g]) : 0;
+      bool const there = !has_groups || (at < known.groups.size() && known.groups[at] == groups_[g]);
+      if (!there) return {.code = status_code::states_mismatch, .where = argument::group_id, .has_value = true,
+                          .value = static_cast<double>(groups_[g])};
+      double* const row = values_.data() + g * static_cast<std::size_t>(slots_);
+      each_fold(rule_, [&]<class F>(F const& f) {
+        if (level_of<F>() > known.level) return;
+        auto const state = static_cast<std::size_t>(f.state);
+        bool const own = F::range == fold_range::group;
+        auto const& from = own ? known.of_group[at * static_cast<std::size_t>(states_) + state] : known.of_batch[state];
+        row[f.slot] = F::statistic::value(from);
+      });
+    }
+    return {};
+  }
+
+  /// Checks every result, then writes them all.
+  template <class E>
+  status write(E const& executor, placed_output const& out) const {
+    status const s = each_response(executor, in.shape, [&](index_t b) {
+      return each_result(b, out, [&](index_t i, double x) { return out.holds(x, b, i); });
+    });
+    if (!s.ok() || !out.lent()) return s;
+    auto const done = each_response(executor, in.shape, [&](index_t b) {
+      for (index_t i = 0; !out.per_response && i < in.shape.slots(b); ++i) out.write(in.shape, b, i, 0.0);
+      return each_result(b, out, [&](index_t i, double x) {
+        out.write(in.shape, b, i, x);
+        return status{};
+      });
+    });
+    out.clear_spare(in.shape);
+    return done;
+  }
+
+ private:
+  /// Numbers the groups; without folds over groups all responses are one.
+  void read_groups(std::size_t responses) {
+    row_of_.assign(responses, 0);
+    groups_.assign(1, 0);
+    if (!has_groups) return;
+    std::vector<index_t> ids(responses);
+    for (std::size_t b = 0; b < responses; ++b) {
+      ids[b] = load_index(in.group.data, in.group.type, static_cast<index_t>(b) * in.group.response_stride);
+    }
+    groups_ = ids;
+    std::sort(groups_.begin(), groups_.end());
+    groups_.erase(std::unique(groups_.begin(), groups_.end()), groups_.end());
+    for (std::size_t b = 0; b < responses; ++b) row_of_[b] = place_of(groups_, ids[b]);
+  }
+  /// Checks what is lent of response b, and counts its tokens.
+  status read(index_t b) {
+    if (in.reward.lent()) {
+      double const r = in.reward.at(in.shape, b, 0);
+      if (!is_finite(r)) return wrong_number(status_code::reward_invalid, argument::reward, b, -1, r);
+    }
+    if (!wanted_by<Rule>(false).mask) return {};
+    index_t length = 0;
+    status const s = in.each_token(b, [&](index_t i) {
+      ++length;
+      double const a = in.advantage.lent() ? in.advantage.at(in.shape, b, i) : 0.0;
+      return is_finite(a) ? status{} : wrong_number(status_code::advantage_invalid, argument::advantage, b, i, a);
+    });
+    lengths_[static_cast<std::size_t>(b)] = length;
+    return s;
+  }
+  token<item_lane> item(index_t b) const noexcept {
+    auto const n = static_cast<std::size_t>(b);
+    return {in.reward.lent() ? in.reward.at(in.shape, b, 0) : 0.0, lengths_[n],
+            values_.data() + row_of_[n] * static_cast<std::size_t>(slots_)};
+  }
+  /// Calls f(i, item) for each valid token of response b; i is its slot.
+  template <class F>
+  status each_token(index_t b, F const& f) const {
+    token<item_lane> t = item(b);
+    index_t at = 0;
+    return in.each_token(b, [&](index_t i) {
+      t.set_token(++at, in.advantage.lent() ? in.advantage.at(in.shape, b, i) : 0.0);
+      return f(i, t);
+    });
+  }
+  /// Calls f(i, result) for each number that response b has in the output: of each token, or of the response.
+  template <class F>
+  status each_result(index_t b, placed_output const& out, F const& f) const {
+    if constexpr (of_tokens<Rule>) {
+      return each_token(b, [&](index_t i, token<item_lane> const& t) { return f(i, value_of(rule_, t)); });
+    } else {
+      double const x = value_of(rule_, item(b));
+      if (out.per_response) return f(-1, x);
+      return in.each_token(b, [&](index_t i) { return f(i, x); });
+    }
+  }
+  template <int Level>
+  status sum_response(index_t b, fold_state* parts) const {
+    status s;
+    int seen = 0;
+    each_fold(rule_, [&]<class F>(F const& f) {
+      bool const first = f.state == seen;
+      seen += first ? 1 : 0;
+      if constexpr (level_of<F>() == Level) {
+        if (first && s.ok()) s = sum_fold(f, b, parts[f.state]);
+      }
+    });
+    return s;
+  }
+  template <class F>
+  status sum_fold(F const& fold, index_t b, fold_state& part) const {
+    using folded = typename F::folded;
+    auto const add = [&](index_t i, token<item_lane> const& t) {
+      double const x = fold.of()(t).raw();
+      if (!(x >= -divergence_limit && x <= divergence_limit)) return beyond_grid<folded>(b, i, x);
+      part = part + fold_state::of(x);
+      return status{};
+    };
+    if constexpr (of_tokens<folded>) return each_token(b, add);
+    else return add(-1, item(b));
+  }
+  template <class Folded>
+  static status beyond_grid(index_t b, index_t i, double x) noexcept {
+    status s = wrong_number(status_code::folded_out_of_range, argument::reward, b, i, x);
+    if (!std::is_same_v<Folded, quantities::reward_t>) s.name = "what the rule folds of reward";
+    return s;
+  }
+
+  Rule rule_;
+  index_t states_;
+  int slots_;
+  std::vector<index_t> lengths_;
+  std::vector<index_t> groups_;
+  std::vector<std::size_t> row_of_;  // of each response, in groups_
+  std::vector<double> values_;       // [groups, slots]
+};
+
+}  // namespace detail
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>
