@@ -36,7 +36,7 @@ class token<detail::item_lane> {
   /// The advantage that was lent.
   constexpr V advantage() const noexcept { return V(advantage_); }
   /// The value of a fold.
-  constexpr V fold(int slot) const noexcept { return V(folds_[slot]); }
+  constexpr V response_fold(int slot) const noexcept { return V(folds_[slot]); }
 
   /// What is known of tokens of a policy alone.
   /// @{

@@ -91,6 +91,11 @@ class host_kernels {
       std::uint32_t buckets[64];
       prepare_call(threads, buckets, t, memory_);
     }
+    if constexpr (cppo::detail::has_folds<Region>) {
+      status const given = cppo::detail::check_fold_totals(t, Region::folds);
+      if (!given.ok()) return given;
+      if (memory_.state->refused.ok()) compute_folds(t);
+    }
     if (t.needs_sweep() && memory_.state->refused.ok()) {
       each_response<body_for::any>(t, [this](auto& body, index_t b) { memory_.tokens[b] = body.count(); });
       conclude_count(threads, t, memory_);
@@ -125,6 +130,22 @@ class host_kernels {
       body_type body(threads, *shared, t, b, divergences, call_divisor(t, memory_));
       f(body, b);
     }
+  }
+  void compute_folds(task_type& t) {
+    fold_totals const* const known = t.folds.totals;
+    t.folds = memory_.columns;
+    t.folds.totals = known;
+    block threads;
+    [&]<int... Before>(std::integer_sequence<int, Before...>) {
+      (compute_level<Before + 1>(threads, t), ...);
+    }(std::make_integer_sequence<int, Region::fold_levels>{});
+  }
+  template <int Level>
+  static void compute_level(block& threads, task_type const& t) {
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+      cppo::detail::block_folds<block, Real, Region>(threads, t, b).template run<Level>();
+    }
+    cppo::detail::settle_folds<Level>(threads, t);
   }
   void fold(block& threads, index_t responses) {
     using folding = cppo::detail::block_fold<block>;

@@ -8,6 +8,7 @@
 #include <cppo/execution/call/fold_pass.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {

@@ -59,7 +59,7 @@ class block_response {
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
     if constexpr (!usual) n = inspect();
-    else if (!count_by_mask(n)) return false;
+    else if (task_.folds.leaves_out(b_) || !count_by_mask(n)) return false;
     block_.apart([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
@@ -201,6 +201,7 @@ class block_response {
   CPPO_HOST_DEVICE bool decide(response_count const& n, cppo::report& report) noexcept {
     prefix_sums before = task_.carries != nullptr ? task_.carries[b_] : prefix_sums{};
     index_t const first = before.count;
+    earlier_ = first;
     auto const weigh = schedule_for(task_.region.weight(), task_.schedule_length(whole_.length));
     Real const scale = task_.scale(whole_.length, divisor_);
     local<block_counts<Real>> counts{};
@@ -259,6 +260,7 @@ class block_response {
       h.token_weight = row(argument::token_weight).value(i, Real(1));
       position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
       h.t.set_weight(at, whole_, weigh(at));
+      if constexpr (has_folds<Region>) h.t.set_folds(task_.folds.of(task_.batch.shape(), b_), before - earlier_ + h.rank);
       if constexpr (scans) step[th] = units(prefix_step(h.t));
     });
   }
@@ -288,6 +290,7 @@ class block_response {
   Real* divergences_;
   double divisor_;
   response_summary whole_;
+  index_t earlier_ = 0;  // tokens of the response in earlier pieces
   bool known_ = false;
 };
 

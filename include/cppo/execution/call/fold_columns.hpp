@@ -28,7 +28,9 @@ struct fold_columns {
     return (l.is_packed() ? l.begin(b) : b * l.width()) + b * fold_room;
   }
   /// The numbers that a slot takes.
-  CPPO_HOST_DEVICE static constexpr index_t room(layout const& l) noexcept { return place(l, l.responses()) + fold_room; }
+  CPPO_HOST_DEVICE static constexpr index_t room(layout const& l) noexcept {
+    return l.elements() + (l.responses() + 1) * fold_room;
+  }
   /// The values of response b.
   CPPO_HOST_DEVICE constexpr fold_values<Real> of(layout const& l, index_t b) const noexcept {
     return {data != nullptr ? data + place(l, b) : nullptr, stride};
