@@ -12,8 +12,9 @@
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Calls f(fold) for each fold in p, those inside another one first.
+CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <class P, class F>
-constexpr void each_fold(P& p, F const& f) {
+CPPO_HOST_DEVICE constexpr void each_fold(P& p, F const& f) {
   using part = std::remove_const_t<P>;
   if constexpr (level_of<part>() > 0) {
     if constexpr (composite<part>) each_fold(p.first, f), each_fold(p.second, f);
@@ -107,8 +108,9 @@ constexpr int slots_of(P const& p) noexcept {
 
 /// Calls f(fold) for one fold of each value, of those at a level, in a numbered p; f(fold) for one of each state.
 /// @{
+CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
-constexpr void each_value_at(P const& p, F const& f) noexcept {
+CPPO_HOST_DEVICE constexpr void each_value_at(P const& p, F const& f) noexcept {
   int next = 0;  // numbers are met for the first time in order
   each_fold(p, [&](auto const& g) {
     bool const first = g.slot >= next;
@@ -118,8 +120,9 @@ constexpr void each_value_at(P const& p, F const& f) noexcept {
     }
   });
 }
+CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
-constexpr void each_state_at(P const& p, F const& f) noexcept {
+CPPO_HOST_DEVICE constexpr void each_state_at(P const& p, F const& f) noexcept {
   int next = 0;
   each_fold(p, [&](auto const& g) {
     bool const first = g.state >= next;

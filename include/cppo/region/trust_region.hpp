@@ -78,10 +78,12 @@ class region {
   /// Calls f(fold) for one fold of each value that is kept, of those at a level, which count from 1; and for one of
   /// each state.
   /// @{
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <int Level, class F>
   CPPO_HOST_DEVICE constexpr void each_value_at(F const& f) const noexcept {
     detail::each_value_at<Level>(mask_, f);
   }
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <int Level, class F>
   CPPO_HOST_DEVICE constexpr void each_state_at(F const& f) const noexcept {
     detail::each_state_at<Level>(mask_, f);

@@ -37,15 +37,6 @@ class fold_memory {
   std::unique_ptr<index_t[]> beyond_;
 };
 
-/// Checks that what pieces must know of folds was given, and nothing where responses are whole.
-template <class Real>
-constexpr status check_fold_totals(checked_call<Real> const& t, int folds) noexcept {
-  index_t const wanted = t.totals != nullptr ? t.batch.shape().responses() * folds : 0;
-  if (t.fold_totals_lent == wanted) return {};
-  return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
-          .value = static_cast<double>(t.fold_totals_lent), .wanted = wanted, .name = "folds", .range = "entries"};
-}
-
 /// Gives every response what the folds over the whole batch come to. A response that is left out adds nothing.
 template <int Level, class Real, class Region>
 void settle_folds(task<Real, Region> const& t) noexcept {

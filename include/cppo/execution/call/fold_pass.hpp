@@ -11,9 +11,9 @@
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// True if a fold's value differs from token to token of a response.
-constexpr bool by_token(fold_range r) noexcept { return r <= fold_range::from; }
+CPPO_HOST_DEVICE constexpr bool by_token(fold_range r) noexcept { return r <= fold_range::from; }
 /// True if a fold takes more than one response.
-constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
+CPPO_HOST_DEVICE constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
 
 /// The number of folds that a region holds.
 template <class Region>
@@ -24,6 +24,15 @@ inline constexpr int folds_of<Region> = Region::folds;
 /// True if it holds any.
 template <class Region>
 inline constexpr bool has_folds = folds_of<Region> > 0;
+
+/// Checks that what pieces must know of folds was given, and nothing where responses are whole.
+template <class Real>
+constexpr status check_fold_totals(checked_call<Real> const& t, int folds) noexcept {
+  index_t const wanted = t.totals != nullptr ? t.batch.shape().responses() * folds : 0;
+  if (t.fold_totals_lent == wanted) return {};
+  return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
+          .value = static_cast<double>(t.fold_totals_lent), .wanted = wanted, .name = "folds", .range = "entries"};
+}
 
 /// x brought to the grid's range, and whether it was inside.
 template <class Real>
@@ -38,7 +47,7 @@ struct fold_term {
 
 /// The value of a fold in a state.
 template <class Real, class Fold>
-constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
+CPPO_HOST_DEVICE constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
   return static_cast<Real>(Fold::statistic::value(s));
 }
 /// Writes what only the end of response b tells, whose tokens have come to `state`: values over the whole response, and
