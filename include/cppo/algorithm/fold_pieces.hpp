@@ -6,6 +6,7 @@
 
 #include <cppo/execution/call/fold_levels.hpp>
 
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// Computes what each piece must know of the folds beyond itself, where one process has all pieces.
 ///
 /// For each level: every piece's own states, which are exact; then, of those before it in its response, after it, of its
-/// response and of the batch, the sums. The next level reads values that come of these.
+/// response and of the batch, the sums. A halving sum is handed from the last piece to the first. The next level reads
+/// values that come of these.
 template <class Real, class Region>
 class fold_plan {
  public:
@@ -29,7 +31,9 @@ class fold_plan {
     run_folds(task_, [this](auto level) {
       pass(level);
       mark_off_grid();
-      task_.region.template each_state_at<level()>([this](auto const& f) { add_up(f.state); });
+      task_.region.template each_state_at<level()>([this](auto const& f) {
+        if constexpr (!is_halving<std::remove_cvref_t<decltype(f)>>) add_up(f.state);
+      });
       pass(level);  // now with what lies beyond each piece
     });
     return std::move(totals_);
@@ -37,10 +41,26 @@ class fold_plan {
 
  private:
   template <int Level>
-  void pass(std::integral_constant<int, Level>) const {
-    for (index_t b = 0; b < pieces(); ++b) fold_pass<Real, Region>(task_, b).template run<Level>();
+  void pass(std::integral_constant<int, Level>) {
+    each_run([this](auto first, auto last) {
+      for (auto p = last; p != first;) {
+        --p;
+        fold_pass<Real, Region>(task_, static_cast<index_t>(*p)).template run<Level>();
+        if (p != first) hand_on<Level>(*p, *std::prev(p));
+      }
+    });
   }
-  index_t pieces() const noexcept { return static_cast<index_t>(ordered_.size()); }
+  /// Gives the piece before another what a sum from the end has come to.
+  template <int Level>
+  void hand_on(std::size_t later, std::size_t earlier) {
+    task_.region.template each_state_at<Level>([&](auto const& f) {
+      if constexpr (is_halving<std::remove_cvref_t<decltype(f)>>) known(f.state, earlier).after = own(f.state, later);
+    });
+  }
+  /// What a piece itself comes to.
+  fold_state const& own(int state, std::size_t piece) const noexcept {
+    return task_.folds.state(task_.batch.shape(), state, static_cast<index_t>(piece));
+  }
   fold_totals& known(int state, std::size_t piece) noexcept {
     return totals_[piece * static_cast<std::size_t>(Region::folds) + static_cast<std::size_t>(state)];
   }
@@ -64,15 +84,13 @@ class fold_plan {
     });
   }
   void add_up(int state) {
-    layout const& l = task_.batch.shape();
-    auto const own = [&](std::size_t piece) { return task_.folds.state(l, state, static_cast<index_t>(piece)); };
     fold_state all;
     each_run([&](auto first, auto last) {
       fold_state response;
-      for (auto p = first; p != last; ++p) known(state, *p).before = response, response = response + own(*p);
+      for (auto p = first; p != last; ++p) known(state, *p).before = response, response = response + own(state, *p);
       for (auto p = first; p != last; ++p) known(state, *p).response = response;
       fold_state after;
-      for (auto p = last; p != first;) --p, known(state, *p).after = after, after = after + own(*p);
+      for (auto p = last; p != first;) --p, known(state, *p).after = after, after = after + own(state, *p);
       if (!known(state, *first).off_grid) all = all + response;
     });
     for (std::size_t const piece : ordered_) known(state, piece).batch = all;

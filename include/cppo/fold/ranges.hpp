@@ -85,7 +85,11 @@ concept statistic = plain_statistic<S> || derived_statistic<S>;
 template <fold_range Range, statistic S>
 constexpr auto over(S s) noexcept {
   if constexpr (derived_statistic<S>) return s.template over<Range>();
-  else return fold<Range, S>{s};
+  else {
+    constexpr bool from_the_end = requires { requires S::kind::goes_from_the_end; };
+    static_assert(Range == fold_range::from || !from_the_end, "a halving_sum is taken over from(...)");
+    return fold<Range, S>{s};
+  }
 }
 
 }  // namespace quantities

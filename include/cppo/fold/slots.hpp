@@ -62,10 +62,16 @@ constexpr bool same_part(P const& p, Q const& q) noexcept {
   else if constexpr (made_of_operands<P>) return same_part(p.left, q.left) && same_part(p.right, q.right);
   else return false;
 }
+/// True if a fold's state is of no use to other statistics.
+template <class F>
+inline constexpr bool keeps_own_state = requires { requires F::statistic::has_own_state; };
 /// True if one state serves both folds: the same quantity over the same range.
 template <class F, class G>
 constexpr bool same_state(F const& f, G const& g) noexcept {
+  constexpr bool apart = keeps_own_state<F> || keeps_own_state<G>;
   if constexpr (F::range != G::range) return false;
+  else if constexpr (apart && !std::is_same_v<typename F::statistic, typename G::statistic>) return false;
+  else if constexpr (apart) return f.left.parameter == g.left.parameter && same_part(f.of(), g.of());
   else return same_part(f.of(), g.of());
 }
 template <class F>

@@ -71,7 +71,7 @@ class plain_folds {
         for (index_t k = 0; k < lengths_[b]; ++k) {
           token<double_lane> t = load(static_cast<index_t>(b), k);
           lend(t, static_cast<index_t>(b), k);
-          terms[b].push_back(f.of()(t).raw());
+          terms[b].push_back(f.of()(static_cast<token<double_lane> const&>(t)).raw());
         }
       }
       for (std::size_t b = 0; b < lengths_.size(); ++b) put(f, b, terms);
@@ -80,7 +80,16 @@ class plain_folds {
   template <class Fold>
   void put(Fold const& f, std::size_t b, std::vector<std::vector<double>> const& terms) {
     double* const out = values_.data() + f.slot * stride_ + first_[b];
-    if constexpr (!detail::by_token(Fold::range)) {
+    if constexpr (detail::is_halving<Fold>) {
+      auto const n = static_cast<index_t>(terms[b].size());
+      for (index_t t = 0; t < n; ++t) {
+        long double sum = 0;
+        for (index_t k = t; k < n; ++k)
+          sum += static_cast<long double>(terms[b][static_cast<std::size_t>(k)]) *
+                 std::exp2(static_cast<long double>(t - k) / static_cast<long double>(f.left.parameter));
+        out[t] = static_cast<double>(sum);
+      }
+    } else if constexpr (!detail::by_token(Fold::range)) {
       std::vector<double> all = terms[b];
       if constexpr (Fold::range == fold_range::batch) {
         all.clear();

@@ -84,7 +84,7 @@ class block_folds {
     t.set_folds(task_.folds.of(layout_, b_), h.rank);
     bool inside = true;
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      fold_term<Real> const term(f.of()(t).raw());
+      fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
       inside = inside && term.inside;
       h.terms[f.state] = term.x;
     });
@@ -122,7 +122,8 @@ class block_folds {
     fold_columns<Real> const& to = task_.folds;
     Real* const column = to.at(layout_, f.slot, b_);
     fold_totals const known = to.known(f.state, b_);
-    if constexpr (Fold::range == fold_range::from) sum_from_the_end(f, column, known.after);
+    if constexpr (is_halving<Fold>) halve(f, column, known.after);
+    else if constexpr (Fold::range == fold_range::from) sum_from_the_end(f, column, known.after);
     if constexpr (by_token(Fold::range)) {
       block_.apart([&](int th) { for (int k = th; k < fold_room; k += threads) column[tokens_ + k] = Real(0); });
     }
@@ -130,7 +131,23 @@ class block_folds {
       Real const x = value_of<Real>(f, to.totals != nullptr ? known.response : states_[f.state]);
       block_.apart([&](int th) { for (int k = th; k < fold_room; k += threads) column[k] = x; });
     }
-    block_.each([&](int th) { if (th == 0) to.state(layout_, f.state, b_) = states_[f.state]; });
+    if constexpr (!is_halving<Fold>)
+      block_.each([&](int th) { if (th == 0) to.state(layout_, f.state, b_) = states_[f.state]; });
+  }
+  /// One thread walks: a halving sum of a token needs that of the next.
+  template <class Fold>
+  CPPO_HOST_DEVICE void halve(Fold const& f, Real* column, fold_state const& after) noexcept {
+    block_.each([](int) {});  // all have written their terms
+    index_t const before = task_.tokens_before(b_);
+    auto const h = static_cast<index_t>(f.left.parameter);
+    block_.each([&](int th) {
+      halving_walk walk(h, after.sum.low);
+      for (index_t k = tokens_; k-- > 0 && th == 0;) {
+        double const up = power_of_half_life(static_cast<double>((before + k) % h), f.left.parameter);
+        column[k] = static_cast<Real>(walk.take(before + k, static_cast<double>(column[k]), up));
+      }
+      if (th == 0) task_.folds.state(layout_, f.state, b_).sum = {0, walk.units()};
+    });
   }
   template <class Fold>
   CPPO_HOST_DEVICE void sum_from_the_end(Fold const& f, Real* column, fold_state after) noexcept {

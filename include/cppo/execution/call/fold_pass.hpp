@@ -6,6 +6,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/call/response_walk.hpp>
+#include <cppo/fold/halving.hpp>
 #include <cppo/fold/slots.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -50,6 +51,23 @@ template <class Real, class Fold>
 CPPO_HOST_DEVICE constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
   return static_cast<Real>(Fold::statistic::value(s));
 }
+/// Makes halving sums of the terms in a column, whose first token has `before` tokens in front of it. Returns the state
+/// for those.
+template <class Real>
+constexpr fold_state halve(index_t before, index_t tokens, double half_life, Real* column, fold_state const& after) noexcept {
+  constexpr index_t most = 1024;
+  double up[most] = {};
+  auto const h = static_cast<index_t>(half_life);
+  for (index_t j = 0; j < h && j < before + tokens; ++j) up[j] = power_of_half_life(static_cast<double>(j), half_life);
+  halving_walk walk(h, after.sum.low);
+  for (index_t k = tokens; k-- > 0;) {
+    index_t const at = before + k;
+    column[k] = static_cast<Real>(walk.take(at, static_cast<double>(column[k]), up[at % h]));
+  }
+  fold_state state;
+  state.sum.low = walk.units();
+  return state;
+}
 /// Writes what only the end of response b tells, whose tokens have come to `state`: values over the whole response, and
 /// over the later tokens, whose terms lie in the column. `known`: of the state beyond a piece.
 template <class Real, class Fold>
@@ -58,7 +76,10 @@ constexpr void conclude_fold(checked_call<Real> const& t, index_t b, index_t tok
   fold_columns<Real> const& to = t.folds;
   layout const& l = t.batch.shape();
   Real* const column = to.at(l, f.slot, b);
-  if constexpr (Fold::range == fold_range::from) {
+  if constexpr (is_halving<Fold>) {
+    to.state(l, f.state, b) = halve(t.tokens_before(b), tokens, f.left.parameter, column, known.after);
+    return to.pad(l, f.slot, b, tokens);
+  } else if constexpr (Fold::range == fold_range::from) {
     fold_state after = known.after;
     for (index_t k = tokens; k-- > 0;) {
       after = after + fold_state::of(column[k]);
@@ -111,7 +132,7 @@ class fold_pass : response_walk<Real> {
     t.set_folds(task_.folds.of(layout_, b_), rank);
     put<Level, fold_range::before>(rank);
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      fold_term<Real> const term(f.of()(t).raw());
+      fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
       if (!term.inside && task_.folds.beyond[this->b_] < 0) task_.folds.beyond[this->b_] = i;
       states_[f.state] = states_[f.state] + fold_state::of(term.x);
       terms_[f.state] = term.x;

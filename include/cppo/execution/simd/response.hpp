@@ -125,7 +125,7 @@ class simd_response : simd_walk {
       position<V> const at(first_position() + rank + k);
       t.set_weight(at, whole_, weigh(at));
       t.set_folds(task_.folds.of(task_.batch.shape(), b_), rank + k);
-      region.template each_state_at<Level>([&](auto const& f) { put_lanes(terms[f.state].at, k, f.of()(t)); });
+      region.template each_state_at<Level>([&](auto const& f) { put_lanes(terms[f.state].at, k, f.of()(static_cast<token<V> const&>(t))); });
     });
   }
   /// Adds the terms of n tokens to the states and writes the values that each token sees. False if one is off the grid.
