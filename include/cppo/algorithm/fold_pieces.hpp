@@ -32,7 +32,9 @@ class fold_plan {
       pass(level);
       mark_off_grid();
       task_.region.template each_state_at<level()>([this](auto const& f) {
-        if constexpr (!is_halving<std::remove_cvref_t<decltype(f)>>) add_up(f.state);
+        using fold = std::remove_cvref_t<decltype(f)>;
+        if constexpr (takes_all<fold>) select(f);
+        else if constexpr (!is_halving<fold>) add_up(f.state);
       });
       pass(level);  // now with what lies beyond each piece
     });
@@ -82,6 +84,28 @@ class fold_plan {
         for (int s = 0; s < Region::folds; ++s) known(s, *p).off_grid = true;
       }
     });
+  }
+  /// Finds an order statistic of each response and of the batch, among the terms that the pass has left in columns.
+  template <class Fold>
+  void select(Fold const& f) {
+    std::vector<Real> all;
+    each_run([&](auto first, auto last) {
+      auto const from = all.size();
+      for (auto p = first; p != last; ++p) {
+        Real const* const terms = task_.folds.at(task_.batch.shape(), f.slot, static_cast<index_t>(*p));
+        all.insert(all.end(), terms, terms + own(f.state, *p).count);
+      }
+      fold_state const response = select(f, all.data() + from, all.size() - from);
+      for (auto p = first; p != last; ++p) known(f.state, *p).response = response;
+      if (known(f.state, *first).off_grid) all.resize(from);
+    });
+    fold_state const batch = select(f, all.data(), all.size());
+    for (std::size_t const piece : ordered_) known(f.state, piece).batch = batch;
+  }
+  template <class Fold>
+  static fold_state select(Fold const& f, Real* terms, std::size_t n) noexcept {
+    auto const count = static_cast<index_t>(n);
+    return selected(select_admitted<typename Fold::statistic>(terms, count, f.left.parameter), count);
   }
   void add_up(int state) {
     fold_state all;

@@ -88,6 +88,9 @@ constexpr auto over(S s) noexcept {
   else {
     constexpr bool from_the_end = requires { requires S::kind::goes_from_the_end; };
     static_assert(Range == fold_range::from || !from_the_end, "a halving_sum is taken over from(...)");
+    constexpr bool takes_all = requires { requires S::kind::takes_all; };
+    static_assert(Range == fold_range::response || Range == fold_range::batch || !takes_all,
+                  "a k-th value, and a trimmed or capped one, is taken over response(...) or batch(...)");
     return fold<Range, S>{s};
   }
 }

@@ -13,12 +13,34 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
+/// An order statistic of the terms in a list: the last one in order that is admitted, else the first.
+template <class Kind>
+double plain_order(std::vector<double> terms, double parameter) {
+  std::sort(terms.begin(), terms.end());
+  double found = terms.front();
+  auto const all = static_cast<index_t>(terms.size());
+  for (double const v : terms) {
+    standing s{.all = all};
+    long double sum = 0;
+    for (double const x : terms) {
+      s.below += x < v ? 1 : 0;
+      s.upto += x <= v ? 1 : 0;
+      sum += x <= v ? x : 0.0;
+    }
+    s.sum = {.high = 0, .low = static_cast<index_t>(std::llround(std::ldexp(sum, 40)))};
+    if (Kind::admits(v, s, parameter)) found = v;
+  }
+  return found;
+}
+
 /// The value of a statistic over the terms in a list; 0 of none.
-template <class Statistic>
-double plain_statistic(std::vector<double> const& terms) {
+template <class Fold>
+double plain_statistic(Fold const& f, std::vector<double> const& terms) {
+  using Statistic = typename Fold::statistic;
   namespace q = quantities;
   if (terms.empty()) return 0.0;
-  if constexpr (std::is_same_v<Statistic, q::smallest>) return *std::min_element(terms.begin(), terms.end());
+  if constexpr (detail::takes_all<Fold>) return plain_order<Statistic>(terms, f.left.parameter);
+  else   if constexpr (std::is_same_v<Statistic, q::smallest>) return *std::min_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::largest>) return *std::max_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::counted>) return static_cast<double>(terms.size());
   else if constexpr (std::is_same_v<Statistic, q::unit_of_distance> || std::is_same_v<Statistic, q::unit_of_size>)
@@ -95,9 +117,9 @@ class plain_folds {
         all.clear();
         for (std::vector<double> const& one : terms) all.insert(all.end(), one.begin(), one.end());
       }
-      *out = plain_statistic<typename Fold::statistic>(all);
+      *out = plain_statistic(f, all);
     } else {
-      for (index_t k = 0; k < lengths_[b]; ++k) out[k] = plain_statistic<typename Fold::statistic>(some(terms[b], k, f));
+      for (index_t k = 0; k < lengths_[b]; ++k) out[k] = plain_statistic(f, some(terms[b], k, f));
     }
   }
   /// The terms that token k sees.

@@ -6,9 +6,56 @@
 
 #include <cppo/execution/block/counts.hpp>
 #include <cppo/execution/block/inspection.hpp>
+#include <cppo/execution/block/statistics.hpp>
 #include <cppo/execution/call/fold_pass.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The order statistic `Kind` of n values, found bit by bit on a block. `each(th, f)` calls f(x) for the values of a
+/// thread.
+template <class Kind, class Block, class Real, class Each>
+CPPO_HOST_DEVICE Real block_select(Block& block, index_t n, double parameter, Each const& each) noexcept {
+  using order = sortable<Real>;
+  using key = typename order::key;
+  struct seen {
+    standing s;
+    key least = static_cast<key>(~key{0}), most = 0;  // the smallest value, and the largest at most v
+  };
+  auto const look = [&](key at) {
+    typename Block::template local<seen> mine{};
+    Real const v = order::value(at);
+    block.apart([&](int th) {
+      each(th, [&](Real x) {
+        key const k = order::of(x);
+        mine[th].least = k < mine[th].least ? k : mine[th].least;
+        mine[th].s.below += k < at ? 1 : 0;
+        if (k > at) return;
+        ++mine[th].s.upto;
+        mine[th].s.sum = mine[th].s.sum + to_grid(x);
+        mine[th].most = k > mine[th].most ? k : mine[th].most;
+      });
+    });
+    seen all = block.reduce(mine, [](seen const& a, seen const& b) {
+      return seen{{a.s.below + b.s.below, a.s.upto + b.s.upto, a.s.sum + b.s.sum, 0},
+                  a.least < b.least ? a.least : b.least, a.most > b.most ? a.most : b.most};
+    });
+    all.s.all = n;
+    bool const admitted = all.s.upto == 0 || Kind::admits(static_cast<double>(v), all.s, parameter);
+    struct { bool admitted; seen what; } const found{admitted, all};
+    return found;
+  };
+  if (n <= 0) return Real(0);
+  key const lowest = order::of(Real(-divergence_limit)), highest = order::of(Real(divergence_limit));
+  key low = lowest, high = highest;  // the largest key that is admitted
+  if (!look(low).admitted) return order::value(look(low).what.least);
+  while (low < high) {
+    key const middle = low + (high - low) / 2 + (high - low) % 2;
+    if (look(middle).admitted) low = middle;
+    else high = static_cast<key>(middle - 1);
+  }
+  seen const last = look(low).what;
+  return order::value(last.s.upto > 0 ? last.most : last.least);
+}
 
 /// One response on a block of threads.
 template <class Block, class Real, class Region>
@@ -101,7 +148,7 @@ class block_folds {
     states_[f.state] = states_[f.state] + block_.exclusive_sum(step);
     task_.region.template each_value_at<Level>([&](auto const& g) {
       using fold = std::remove_cvref_t<decltype(g)>;
-      if constexpr (by_token(fold::range)) {
+      if constexpr (by_token(fold::range) || keeps_terms<fold>) {
         if (g.state != f.state) return;
         block_.apart([&](int th) { write(g, from + step[th], mine[th]); });
       }
@@ -112,7 +159,7 @@ class block_folds {
     if (h.what == slot::excluded) return;
     Real const term = h.terms[g.state];
     Real& to = task_.folds.at(layout_, g.slot, b_)[h.rank];
-    if constexpr (Fold::range == fold_range::from) to = term;
+    if constexpr (keeps_terms<Fold>) to = term;
     else if constexpr (Fold::range == fold_range::before) to = value_of<Real>(g, before);
     else to = value_of<Real>(g, before + fold_state::of(term));
   }
@@ -127,12 +174,26 @@ class block_folds {
     if constexpr (by_token(Fold::range)) {
       block_.apart([&](int th) { for (int k = th; k < fold_room; k += threads) column[tokens_ + k] = Real(0); });
     }
+    fold_state all = states_[f.state];
+    if constexpr (takes_all<Fold>) {
+      all = selected(Real(0), tokens_);
+      if (Fold::range == fold_range::response && to.totals == nullptr) all = select(f, column);
+    }
     if constexpr (Fold::range == fold_range::response) {
-      Real const x = value_of<Real>(f, to.totals != nullptr ? known.response : states_[f.state]);
+      Real const x = value_of<Real>(f, to.totals != nullptr ? known.response : all);
       block_.apart([&](int th) { for (int k = th; k < fold_room; k += threads) column[k] = x; });
     }
     if constexpr (!is_halving<Fold>)
-      block_.each([&](int th) { if (th == 0) to.state(layout_, f.state, b_) = states_[f.state]; });
+      block_.each([&](int th) { if (th == 0) to.state(layout_, f.state, b_) = all; });
+  }
+  template <class Fold>
+  CPPO_HOST_DEVICE fold_state select(Fold const& f, Real const* column) noexcept {
+    block_.each([](int) {});  // all have written their terms
+    auto const each = [&](int th, auto const& g) { for (index_t k = th; k < tokens_; k += threads) g(column[k]); };
+    fold_state const all =
+        selected(block_select<typename Fold::statistic, Block, Real>(block_, tokens_, f.left.parameter, each), tokens_);
+    block_.each([](int) {});  // and all have read them
+    return all;
   }
   /// One thread walks: a halving sum of a token needs that of the next.
   template <class Fold>
@@ -172,6 +233,31 @@ class block_folds {
   fold_state states_[Region::folds];
 };
 
+/// What a fold over the whole batch comes to, after a pass, on one block.
+template <class Block, class Real, class Fold>
+CPPO_HOST_DEVICE fold_state total_of(Block& block, checked_call<Real> const& t, Fold const& f) noexcept {
+  layout const& l = t.batch.shape();
+  typename Block::template local<fold_state> mine{};
+  block.apart([&](int th) {
+    for (index_t b = th; b < l.responses(); b += Block::threads) {
+      if (!t.folds.leaves_out(b)) mine[th] = mine[th] + t.folds.state(l, f.state, b);
+    }
+  });
+  fold_state const all = block.reduce(mine, plus{});
+  if constexpr (takes_all<Fold>) {
+    auto const each = [&](int th, auto const& g) {
+      for (index_t b = 0; b < l.responses(); ++b) {
+        index_t const n = t.folds.leaves_out(b) ? 0 : t.folds.state(l, f.state, b).count;
+        for (index_t k = th; k < n; k += Block::threads) g(t.folds.at(l, f.slot, b)[k]);
+      }
+    };
+    return selected(block_select<typename Fold::statistic, Block, Real>(block, all.count, f.left.parameter, each),
+                    all.count);
+  } else {
+    return all;
+  }
+}
+
 /// Gives every response what the folds of a level over the whole batch come to, on one block.
 template <int Level, class Block, class Real, class Region>
 CPPO_HOST_DEVICE void settle_folds(Block& block, task<Real, Region> const& t) noexcept {
@@ -179,13 +265,7 @@ CPPO_HOST_DEVICE void settle_folds(Block& block, task<Real, Region> const& t) no
   t.region.template each_value_at<Level>([&](auto const& f) {
     using fold = std::remove_cvref_t<decltype(f)>;
     if constexpr (fold::range == fold_range::batch) {
-      typename Block::template local<fold_state> mine{};
-      block.apart([&](int th) {
-        for (index_t b = th; b < l.responses(); b += Block::threads) {
-          if (!t.folds.leaves_out(b)) mine[th] = mine[th] + t.folds.state(l, f.state, b);
-        }
-      });
-      fold_state const all = block.reduce(mine, plus{});
+      fold_state const all = t.folds.totals != nullptr ? fold_state{} : total_of(block, t, f);
       block.each([&](int th) {
         for (index_t b = th; b < l.responses(); b += Block::threads) {
           bool const known = t.folds.totals != nullptr;

@@ -37,7 +37,41 @@ class fold_memory {
   std::unique_ptr<index_t[]> beyond_;
 };
 
-/// Gives every response what the folds over the whole batch come to. A response that is left out adds nothing.
+/// Brings the terms of a fold together, those of all responses that `takes(b)`, at the beginning of its columns. Returns
+/// their number.
+template <class Real, class Fold, class Takes>
+index_t gather_terms(checked_call<Real> const& t, Fold const& f, Takes const& takes) noexcept {
+  layout const& l = t.batch.shape();
+  Real* const out = t.folds.data + f.slot * t.folds.stride;
+  index_t n = 0;
+  for (index_t b = 0; b < l.responses(); ++b) {
+    if (!takes(b)) continue;
+    Real const* const from = t.folds.at(l, f.slot, b);  // not before `out + n`
+    for (index_t k = 0, end = t.folds.state(l, f.state, b).count; k < end; ++k) out[n + k] = from[k];
+    n += t.folds.state(l, f.state, b).count;
+  }
+  return n;
+}
+
+/// What a fold over the whole batch comes to, after a pass. A response that is left out adds nothing.
+template <class Real, class Fold>
+fold_state total_of(checked_call<Real> const& t, Fold const& f) noexcept {
+  layout const& l = t.batch.shape();
+  auto const takes = [&](index_t b) { return !t.folds.leaves_out(b); };
+  if constexpr (takes_all<Fold>) {
+    index_t const n = gather_terms(t, f, takes);
+    Real* const terms = t.folds.data + f.slot * t.folds.stride;
+    return selected(select_admitted<typename Fold::statistic>(terms, n, f.left.parameter), n);
+  } else {
+    fold_state all;
+    for (index_t b = 0; b < l.responses(); ++b) {
+      if (takes(b)) all = all + t.folds.state(l, f.state, b);
+    }
+    return all;
+  }
+}
+
+/// Gives every response what the folds over the whole batch come to.
 template <int Level, class Real, class Region>
 void settle_folds(task<Real, Region> const& t) noexcept {
   layout const& l = t.batch.shape();
@@ -46,13 +80,9 @@ void settle_folds(task<Real, Region> const& t) noexcept {
     static_assert(fold::range != fold_range::group, "group(...) is a fold over responses: it stands in the rule of an "
                                                     "advantage, not in a region");
     if constexpr (fold::range == fold_range::batch) {
-      fold_state all;
+      fold_state const all = t.folds.totals != nullptr ? fold_state{} : total_of(t, f);
       for (index_t b = 0; b < l.responses(); ++b) {
-        if (!t.folds.leaves_out(b)) all = all + t.folds.state(l, f.state, b);
-      }
-      for (index_t b = 0; b < l.responses(); ++b) {
-        fold_state const known = t.folds.totals != nullptr ? t.folds.known(f.state, b).batch : all;
-        t.folds.set(l, f.slot, b, value_of<Real>(f, known));
+        t.folds.set(l, f.slot, b, value_of<Real>(f, t.folds.totals != nullptr ? t.folds.known(f.state, b).batch : all));
       }
     }
   });

@@ -7,6 +7,7 @@
 
 #include <cppo/execution/call/response_walk.hpp>
 #include <cppo/fold/halving.hpp>
+#include <cppo/fold/order.hpp>
 #include <cppo/fold/slots.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -46,10 +47,19 @@ struct fold_term {
   }
 };
 
+/// True if a fold's terms are written to its column, for a look at all of them.
+template <class Fold>
+inline constexpr bool keeps_terms = Fold::range == fold_range::from || takes_all<Fold>;
+/// The state that an order statistic leaves for pieces: its value, and how many terms there were.
+template <class Real>
+CPPO_HOST_DEVICE constexpr fold_state selected(Real x, index_t terms) noexcept {
+  return {{}, terms, static_cast<double>(x), static_cast<double>(x)};
+}
 /// The value of a fold in a state.
 template <class Real, class Fold>
 CPPO_HOST_DEVICE constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
-  return static_cast<Real>(Fold::statistic::value(s));
+  if constexpr (takes_all<Fold>) return static_cast<Real>(s.count > 0 ? s.most : 0.0);
+  else return static_cast<Real>(Fold::statistic::value(s));
 }
 /// Makes halving sums of the terms in a column, whose first token has `before` tokens in front of it. Returns the state
 /// for those.
@@ -87,10 +97,17 @@ constexpr void conclude_fold(checked_call<Real> const& t, index_t b, index_t tok
     }
   }
   if constexpr (by_token(Fold::range)) to.pad(l, f.slot, b, tokens);
-  if constexpr (Fold::range == fold_range::response) {
-    to.set(l, f.slot, b, value_of<Real>(f, to.totals != nullptr ? known.response : state));
+  fold_state all = state;
+  if constexpr (takes_all<Fold>) {
+    all = selected(Real(0), tokens);
+    if (Fold::range == fold_range::response && to.totals == nullptr)
+      all = selected(select_admitted<typename Fold::statistic>(column, tokens, f.left.parameter), tokens);
   }
-  to.state(l, f.state, b) = state;
+  if constexpr (Fold::range == fold_range::response) {
+    if (!takes_all<Fold> || to.totals == nullptr || known.response.count > 0)  // else a plan still needs the terms
+      to.set(l, f.slot, b, value_of<Real>(f, to.totals != nullptr ? known.response : all));
+  }
+  to.state(l, f.state, b) = all;
 }
 
 /// The folds of one response, computed one token after the other.
@@ -139,15 +156,17 @@ class fold_pass : response_walk<Real> {
     });
     put<Level, fold_range::upto>(rank);
     put<Level, fold_range::from>(rank);
+    put<Level, fold_range::response>(rank);
+    put<Level, fold_range::batch>(rank);
   }
-  /// Writes the values of the folds over a range at a token: their terms, where later tokens are to come first.
+  /// Writes the values of the folds over a range at a token: their terms, where all are looked at in the end.
   template <int Level, fold_range Range>
   constexpr void put(index_t rank) const noexcept {
     task_.region.template each_value_at<Level>([&](auto const& f) {
       using fold = std::remove_cvref_t<decltype(f)>;
-      if constexpr (fold::range == Range) {
+      if constexpr (fold::range == Range && (by_token(Range) || keeps_terms<fold>)) {
         Real& to = task_.folds.at(layout_, f.slot, this->b_)[rank];
-        if constexpr (Range == fold_range::from) to = terms_[f.state];
+        if constexpr (keeps_terms<fold>) to = terms_[f.state];
         else to = value_of<Real>(f, known(f).before + states_[f.state]);
       }
     });

@@ -144,7 +144,7 @@ class simd_response : simd_walk {
       fold_state state = known(f).before + states[f.state];
       if constexpr (fold::range == fold_range::before) scan_before<statistic>(state, x, n, column);
       if constexpr (fold::range == fold_range::upto) scan_upto<statistic>(state, x, n, column);
-      if constexpr (fold::range == fold_range::from) std::copy_n(x, n, column);
+      if constexpr (keeps_terms<fold>) std::copy_n(x, n, column);
     });
     task_.region.template each_state_at<Level>([&](auto const& f) {
       states[f.state] = states[f.state] + state_of(terms[f.state].at, n);
