@@ -6,6 +6,7 @@
 #include "divergence_cases.hpp"
 #include "mask_cases.hpp"
 #include "rejection_cases.hpp"
+#include "surrogate_cases.hpp"
 
 #include <map>
 
@@ -34,6 +35,7 @@ json run_method(Executor const& executor, object_reader const& c) {
   if (method == "trm_max") return run_trm<Real>(executor, c, true);
   if (method == "trm_avg") return run_trm<Real>(executor, c, false);
   if (method.starts_with("rs_")) return run_rejection<Real>(executor, c, method);
+  if (surrogate_cases<Executor, Real>::knows(method)) return surrogate_cases<Executor, Real>(executor, c).run(method);
   if (auto const found = not_offered.find(method); found != not_offered.end()) throw unsupported(found->second);
   throw unsupported("there is no method \"" + method + "\" here");
 }

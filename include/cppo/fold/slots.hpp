@@ -24,6 +24,11 @@ CPPO_HOST_DEVICE constexpr void each_fold(P& p, F const& f) {
   }
 }
 
+/// The largest of three levels.
+consteval int deepest(int a, int b, int c) noexcept {
+  int const d = a > b ? a : b;
+  return c > d ? c : d;
+}
 /// How many folds P holds.
 template <class P>
 consteval int folds_in() noexcept {
@@ -113,11 +118,12 @@ constexpr int slots_of(P const& p) noexcept {
 /// @}
 
 /// Calls f(fold) for one fold of each value, of those at a level, in a numbered p; f(fold) for one of each state.
+/// `next`: the first number that has not been met, 0 before the first of the parts that were numbered together. Numbers
+/// are met for the first time in order.
 /// @{
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
-CPPO_HOST_DEVICE constexpr void each_value_at(P const& p, F const& f) noexcept {
-  int next = 0;  // numbers are met for the first time in order
+CPPO_HOST_DEVICE constexpr void each_value_at(P const& p, int& next, F const& f) noexcept {
   each_fold(p, [&](auto const& g) {
     bool const first = g.slot >= next;
     next = first ? g.slot + 1 : next;
@@ -128,8 +134,7 @@ CPPO_HOST_DEVICE constexpr void each_value_at(P const& p, F const& f) noexcept {
 }
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
-CPPO_HOST_DEVICE constexpr void each_state_at(P const& p, F const& f) noexcept {
-  int next = 0;
+CPPO_HOST_DEVICE constexpr void each_state_at(P const& p, int& next, F const& f) noexcept {
   each_fold(p, [&](auto const& g) {
     bool const first = g.state >= next;
     next = first ? g.state + 1 : next;

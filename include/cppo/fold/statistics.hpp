@@ -14,11 +14,13 @@ namespace quantities {
 
 /// The sum of the items; 0 of none.
 struct summed {
+  static constexpr bool is_linear = true;  ///< a token's part in it has a slope
   /// Read from the state.
   CPPO_HOST_DEVICE static constexpr double value(fold_state const& s) noexcept { return s.sum.value(); }
 };
 /// Their mean; 0 of none.
 struct averaged {
+  static constexpr bool is_linear = true;  ///< a token's part in it has a slope
   /// Read from the state.
   CPPO_HOST_DEVICE static constexpr double value(fold_state const& s) noexcept { return s.mean(); }
 };
