@@ -119,6 +119,11 @@ class surrogate {
     return differentiate(t, p, kept, -p.value, scale);
   }
 
+  /// Brings a token's log ratio into the clamp, as surrogates and folds see it.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void clamp(token<V>& t) const noexcept {
+    t.clamp_log_ratio(V(clamp_), {V(at_clamp_.e.raw()), V(at_clamp_.s.raw()), V(at_clamp_.tail.raw())});
+  }
   /// Loss and gradient under a region with a surrogate of its own. `gate` is the share that a kept token has, `weight`
   /// its token weight. Where a token is not kept, the surrogate adds +0 and the penalty what it is.
   template <class Region, class V>
@@ -126,7 +131,7 @@ class surrogate {
                                                                    typename V::mask kept, V gate, V weight,
                                                                    V scale) const noexcept {
     token<V> seen = region.seen(t);
-    seen.clamp_log_ratio(V(clamp_), {V(at_clamp_.e.raw()), V(at_clamp_.s.raw()), V(at_clamp_.tail.raw())});
+    clamp(seen);
     surrogate_value<V> const s = region.surrogate()(seen);
     V loss = only(kept, (s.loss * gate) * weight), slope = only(kept, (s.slope * gate) * weight);
     if constexpr (!std::is_same_v<typename Region::penalty_type, surrogates::nothing_t>) {

@@ -104,10 +104,14 @@ class plain_walk {
       whole.length = lengths[static_cast<std::size_t>(b)];
       position<V> const at = place(b, row[static_cast<std::size_t>(k)], k);
       t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
+      clamp(t);
       return t;
     });
     double const error = 1e-11 * 100;
     folds_ = {all, all.moved(error), all.moved(-error)};
+  }
+  void clamp(token<V>& t) const {
+    if (double const c = o_.surrogate.log_ratio_clamp; c > 0.0) t.clamp_log_ratio(V(c), cppo::detail::exp_core(V(-c)));
   }
   position<V> place(index_t b, index_t slot, index_t k) const {
     bool const by_column = o_.positions == position_convention::padded_column;
@@ -208,7 +212,8 @@ class plain_walk {
     t.set_weight(at, whole, t.weight());
     t.set_prefix(V(static_cast<double>(before.drift)), V(static_cast<double>(before.weight)),
                  V(static_cast<double>(before.allowance)));
-    if (double const c = o_.surrogate.log_ratio_clamp; c > 0.0) t.clamp_log_ratio(V(c), cppo::detail::exp_core(V(-c)));
+    clamp(t);
+    if (!folds_.empty()) folds_[0].lend(t, now_.response, now_.rank);
     auto const s = region_.surrogate()(Region::seen(t)), p = region_.penalty()(Region::seen(t));
     double const factor = (batch_.token_weight.empty() ? 1.0 : batch_.token_weight[i]) * scale(whole.length);
     double const share = gate > 0.0 ? gate * factor : 0.0;

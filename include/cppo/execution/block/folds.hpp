@@ -129,6 +129,7 @@ class block_folds {
     position<V> const at((by_column ? i : task_.tokens_before(b_) + h.rank) + 1);
     t.set_weight(at, whole_, schedule_for(task_.region.weight(), task_.schedule_length(whole_.length))(at));
     t.set_folds(task_.folds.of(layout_, b_), h.rank);
+    task_.objective.clamp(t);
     bool inside = true;
     task_.region.template each_state_at<Level>([&](auto const& f) {
       fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());

@@ -147,6 +147,7 @@ class fold_pass : response_walk<Real> {
     position<V> const at(place_of(i, task_.tokens_before(b_) + rank));
     t.set_weight(at, whole_, schedule_for(task_.region.weight(), task_.schedule_length(whole_.length))(at));
     t.set_folds(task_.folds.of(layout_, b_), rank);
+    task_.objective.clamp(t);
     put<Level, fold_range::before>(rank);
     task_.region.template each_state_at<Level>([&](auto const& f) {
       fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());

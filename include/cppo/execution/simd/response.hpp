@@ -118,6 +118,7 @@ class simd_response : simd_walk {
   void take_terms(token_chunk const& chunk, token_lanes const& in, index_t rank, input_extremes& input,
                   chunk_terms* terms) const noexcept {
     Region const region = task_.region;
+    surrogate<float> const objective = task_.objective;
     auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole_.length));
     each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
       input.see(r, from);
@@ -125,6 +126,7 @@ class simd_response : simd_walk {
       position<V> const at(first_position() + rank + k);
       t.set_weight(at, whole_, weigh(at));
       t.set_folds(task_.folds.of(task_.batch.shape(), b_), rank + k);
+      objective.clamp(t);
       region.template each_state_at<Level>([&](auto const& f) { put_lanes(terms[f.state].at, k, f.of()(static_cast<token<V> const&>(t))); });
     });
   }
