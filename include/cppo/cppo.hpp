@@ -11,6 +11,8 @@
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/region/trust_region.hpp>
+#include <cppo/quantity/refusals.hpp>
+#include <cppo/region/objective.hpp>
 #include <cppo/region/reporting.hpp>
 #include <cppo/algorithm/refused_calls.hpp>
 
@@ -20,7 +22,9 @@
 #include <cppo/gate.hpp>
 #include <cppo/mask.hpp>
 #include <cppo/objective.hpp>
+#include <cppo/quantity.hpp>
 #include <cppo/region.hpp>
+#include <cppo/surrogate.hpp>
 #include <cppo/weight.hpp>
 
 // The registers of a host mean nothing where nvcc compiles for the device.

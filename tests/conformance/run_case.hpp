@@ -6,6 +6,7 @@
 #include "divergence_cases.hpp"
 #include "mask_cases.hpp"
 #include "rejection_cases.hpp"
+#include "surrogate_cases.hpp"
 
 #include <map>
 
@@ -13,10 +14,6 @@ namespace conformance {
 
 /// Methods of the format that cppo does not offer, and what keeps it from them.
 inline std::map<std::string, char const*> const not_offered = {
-    {"vanilla",
-     "the clipped loss is a constant where it clips; a masked token's loss is 0 here, and there is no dual clip"},
-    {"cispo", "rho is clipped from below too; here it can be capped from above only"},
-    {"sapo", "a sigmoid of the ratio replaces it; the surrogate here is linear in the ratio"},
     {"gspo", "one length-normalised ratio for a whole response; ratios here are per token"},
     {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
 };
@@ -34,6 +31,7 @@ json run_method(Executor const& executor, object_reader const& c) {
   if (method == "trm_max") return run_trm<Real>(executor, c, true);
   if (method == "trm_avg") return run_trm<Real>(executor, c, false);
   if (method.starts_with("rs_")) return run_rejection<Real>(executor, c, method);
+  if (surrogate_cases<Executor, Real>::knows(method)) return surrogate_cases<Executor, Real>(executor, c).run(method);
   if (auto const found = not_offered.find(method); found != not_offered.end()) throw unsupported(found->second);
   throw unsupported("there is no method \"" + method + "\" here");
 }

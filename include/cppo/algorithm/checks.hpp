@@ -187,6 +187,21 @@ CPPO_ONCE_PER_CALL constexpr parameter_check check_options(loss_options const& o
       {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
 }
 
+/// Checks that the options describe no other loss than that of a region with a surrogate of its own.
+template <class Region>
+CPPO_ONCE_PER_CALL status check_surrogate([[maybe_unused]] surrogate_options const& o) noexcept {
+  if constexpr (has_own_surrogate<Region>) {
+    parameter_check const p = first_fault(
+        {{o.form == surrogate_form::ratio, "surrogate.form", static_cast<double>(o.form),
+          "ratio for a region with a surrogate of its own: write objective(region, score_form(ratio)) for the "
+          "REINFORCE form"},
+         {o.ratio_cap == 0.0, "surrogate.ratio_cap", o.ratio_cap,
+          "0 for a region with a surrogate of its own: write min(ratio, cap) in place of ratio in the surrogate"}});
+    if (!p) return out_of_range(argument::options, p);
+  }
+  return {};
+}
+
 /// Takes the options, if they are in range and the pieces are consistent.
 template <class Real>
 CPPO_ONCE_PER_CALL status take_options(checked_call<Real>& t, loss_options const& o) noexcept {

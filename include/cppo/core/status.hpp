@@ -28,6 +28,9 @@ enum class status_code : std::int32_t {
   log_prob_too_low,          ///< log pi is finite but below `loss_options::log_prob_floor`
   rollout_log_prob_too_low,  ///< log mu is
   top_k_too_low,             ///< a listed log-prob is
+  entropy_invalid,             ///< NaN, infinite or negative
+  reference_log_prob_invalid,  ///< NaN, infinite or positive
+  reference_log_prob_too_low,  ///< finite but below `loss_options::log_prob_floor`
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer does not have the batch's shape; `wanted`: the extent it would need
@@ -52,8 +55,9 @@ enum class status_code : std::int32_t {
 
 /// Which argument the status is about.
 enum class argument : std::int32_t {
-  none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
+  none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id,
+  entropy, reference_log_prob, offsets, loss, gradient, mask, gate, trace, region, options, carry, report, layout,
+  response_of, order_of, tensor,
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -99,6 +103,14 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::top_k_too_low:
       return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf for probability 0, id -1 in "
              "unused entries, or lower log_prob_floor";
+    case status_code::entropy_invalid:
+      return "entropy must be finite and not below 0 where response_mask is 1: recompute it, or mask the token";
+    case status_code::reference_log_prob_invalid:
+      return "reference_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask "
+             "the token, or recompute its log-softmax";
+    case status_code::reference_log_prob_too_low:
+      return "reference_log_prob must be at least log_prob_floor where response_mask is 1 (lower ones stand in for "
+             "-inf): mask the token, recompute its log-softmax, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity(n) or "
@@ -157,9 +169,10 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
 /// The name of an argument as the API spells it.
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
-                                   "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
-                                   "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout", "response_of", "order_of", "tensor"};
+                                   "divergence_values", "token_weight", "top_k", "token_id", "entropy",
+                                   "reference_log_prob", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace",
+                                   "region", "options", "carries", "report", "layout", "response_of", "order_of",
+                                   "tensor"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }

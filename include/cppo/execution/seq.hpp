@@ -110,7 +110,7 @@ class seq_response : seq_walk<Real> {
     if (static_cast<double>(d.ratio) > report.max_ratio) report.max_ratio = static_cast<double>(d.ratio);
     token_counts<index_t>& counts = report;
     auto const one = [](index_t& n) { ++n; };
-    count_token<typename Region::mask_type>(counts, d);
+    count_token<Region>(counts, d);
     each_rarity(counts, d, one);
     task_.each_narrowed(counts, d.record, one);
     int const bin = position_bin(at, task_.schedule_length(length));

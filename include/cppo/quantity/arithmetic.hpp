@@ -4,8 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/refusals.hpp>
-#include <cppo/quantity/quantity.hpp>
+#include <cppo/quantity/refusals.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 
@@ -30,7 +29,9 @@ struct times {
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x * y; }
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept { return dx * y + x * dy; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
+    return dx * y + x * dy;
+  }
 };
 /// x / y.
 struct divide {
@@ -59,7 +60,7 @@ struct larger {
     return select(x > y, dx, dy);
   }
 };
-/// e^x, within the range of numbers: x counts as at most 86.5 (float) or 700 (double) in size.
+/// e^x: +0 below -86.5 (float) or -700 (double), +inf on overflow.
 struct exponential {
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return exp(x); }
@@ -113,12 +114,12 @@ struct binary {
 /// A function of one quantity.
 template <class Operation, class Q>
 struct unary {
-  using left_type = Q;                              ///< the operand
-  using right_type = constant;                      ///< nothing
-  static constexpr bool made_of_quantities = true;  ///< it has been checked on its own
+  using left_type = Q;                                  ///< the operand
+  using right_type = constant;                          ///< nothing
+  static constexpr bool made_of_quantities = true;      ///< it has been checked on its own
   static constexpr needs needed = detail::needs_of<Q>;  ///< the operand's
-  Q left;                                           ///< the operand
-  constant right{0.0};                              ///< nothing
+  Q left;                                               ///< the operand
+  constant right{0.0};                                  ///< nothing
   /// The function of the value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
@@ -143,8 +144,8 @@ struct bounded {
   using right_type = both<L, H>;  ///< the bounds
   static constexpr bool made_of_quantities = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<right_type>;  ///< union
-  Q left;                         ///< what is bounded
-  right_type right;               ///< the bounds
+  Q left;            ///< what is bounded
+  right_type right;  ///< the bounds
   /// max(low, min(high, q)): a lower bound above the upper one goes first.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
@@ -171,8 +172,8 @@ struct chosen {
   using right_type = both<Q, R>;  ///< the quantities
   static constexpr bool made_of_quantities = true;  ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<M> | detail::needs_of<right_type>;  ///< union
-  M left;                         ///< the mask
-  right_type right;               ///< the quantities
+  M left;            ///< the mask
+  right_type right;  ///< the quantities
   /// The chosen one's value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
@@ -191,7 +192,7 @@ struct chosen {
   }
 };
 
-/// Two operands of which one at least is a quantity of the library, so that the operators below are its own.
+/// Two operands. Argument-dependent lookup finds the operators below where one of them is a quantity of the library.
 template <class L, class R>
 concept operands = detail::quantity_operand<L> && detail::quantity_operand<R>;
 
@@ -201,7 +202,8 @@ constexpr auto combine(L l, R r) noexcept {
                                                                           detail::as_quantity(r)};
 }
 
-/// Arithmetic where one side is a quantity of the library; the other is a quantity, a divergence or a number.
+/// Arithmetic where one side is a quantity of the library; the other is a quantity, a divergence or a number. For two
+/// of your own write `using namespace cppo::quantities`.
 /// @{
 template <class L, class R>
   requires operands<L, R>
@@ -253,7 +255,7 @@ constexpr auto abs(Q q) noexcept {
 
 }  // namespace quantities
 
-/// q brought into [low, high]; each may be a quantity or a number. Where a bound holds, it is a constant to the gradient.
+/// q brought into [low, high]; each may be a quantity or a number. Where a bound holds, the slope is 0.
 template <detail::quantity_operand Q, detail::quantity_operand L, detail::quantity_operand H>
 constexpr auto clamped(Q q, L low, H high) noexcept {
   using node = quantities::bounded<detail::quantity_of<Q>, detail::quantity_of<L>, detail::quantity_of<H>>;
@@ -266,6 +268,18 @@ constexpr auto where(M mask, Q q, R r) noexcept {
   using node = quantities::chosen<M, detail::quantity_of<Q>, detail::quantity_of<R>>;
   return node{mask, {detail::as_quantity(q), detail::as_quantity(r)}};
 }
+
+/// Chosen where an argument is no quantity, or no mask: it does not compile, and says what is wrong.
+/// @{
+constexpr quantities::constant clamped(detail::quantity_argument, detail::quantity_argument,
+                                       detail::quantity_argument) noexcept {
+  return {0.0};
+}
+constexpr quantities::constant where(detail::mask_argument, detail::quantity_argument,
+                                     detail::quantity_argument) noexcept {
+  return {0.0};
+}
+/// @}
 
 }}  // namespace cppo
 

@@ -18,23 +18,19 @@ struct open_bound {
   Q bound;  ///< the bound
 };
 
-/// The clause under which a comparison of Q is counted: the one that Q names, else `other`.
-template <class Q>
-inline constexpr clause clause_of_comparison = detail::clause_of<Q>;
-
 /// Whether a bound is inside.
 enum class bound : bool { outside, inside };
 
-/// low end: q <= x, or q < x.
+/// q <= x, or q < x.
 template <class Q, class X, bound Kind>
 struct at_most_t {
-  using left_type = Q;   ///< what is compared
-  using right_type = X;  ///< the bound
-  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
+  using left_type = Q;                                  ///< what is compared
+  using right_type = X;                                 ///< the bound
+  static constexpr bool made_of_masks = true;           ///< each has been checked on its own
+  static constexpr clause kind = detail::clause_of<Q>;  ///< the clause it is counted under
   static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<X>;  ///< union
-  static constexpr clause kind = clause_of_comparison<Q>;  ///< the clause it is counted under
-  Q left;                ///< what is compared
-  X right;               ///< the bound
+  Q left;                                               ///< what is compared
+  X right;                                              ///< the bound
   /// True if q <= x (q < x where the bound is outside). False for NaN.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -50,13 +46,13 @@ struct at_most_t {
 /// q >= x, or q > x.
 template <class Q, class X, bound Kind>
 struct at_least_t {
-  using left_type = Q;   ///< what is compared
-  using right_type = X;  ///< the bound
-  static constexpr bool made_of_masks = true;  ///< each has been checked on its own
+  using left_type = Q;                                  ///< what is compared
+  using right_type = X;                                 ///< the bound
+  static constexpr bool made_of_masks = true;           ///< each has been checked on its own
+  static constexpr clause kind = detail::clause_of<Q>;  ///< the clause it is counted under
   static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<X>;  ///< union
-  static constexpr clause kind = clause_of_comparison<Q>;  ///< the clause it is counted under
-  Q left;                ///< what is compared
-  X right;               ///< the bound
+  Q left;                                               ///< what is compared
+  X right;                                              ///< the bound
   /// True if q >= x (q > x where the bound is outside). False for NaN.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
@@ -68,6 +64,11 @@ struct at_least_t {
     return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
   }
 };
+
+// So that comparisons find the operators of masks.
+using operators::operator&;
+using operators::operator|;
+using operators::operator!;
 
 }  // namespace quantities
 
@@ -109,6 +110,12 @@ template <detail::quantity_operand Q, class L, class H>
 constexpr auto between(Q q, L low, H high) noexcept {
   return all_of(at_least(q, low), at_most(q, high));
 }
+
+/// Chosen where an argument is no quantity: it does not compile, and says what is wrong.
+/// @{
+constexpr keep_all_t at_most(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
+constexpr keep_all_t at_least(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
+/// @}
 
 /// Keeps tokens with A > 0.
 inline constexpr auto positive_advantage = at_least(advantage, above(0));

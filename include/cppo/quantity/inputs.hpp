@@ -1,8 +1,8 @@
 /// @file
 /// The quantities that expressions begin with: what a token is given, and what follows from it.
 ///
-/// `log_prob`, `rollout_log_prob`, `advantage` and `token_weight` name an input: called with a buffer they lend it,
-/// standing alone they are the number that was lent.
+/// `log_prob`, `rollout_log_prob` and `advantage` name an input: called with a buffer they lend it, standing alone they
+/// are the number that was lent.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -76,6 +76,15 @@ struct divergence_t {
     return t.divergence();
   }
 };
+/// Z_t = w_t D_t. A constant to the gradient.
+struct weighted_divergence_t {
+  static constexpr clause kind = clause::divergence;  ///< comparisons of it are counted as the divergence's
+  /// Z_t.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return t.weighted_divergence();
+  }
+};
 /// The position t as a number: it counts valid tokens, from 1.
 struct position_value_t {
   /// t.
@@ -102,6 +111,8 @@ inline constexpr quantities::prob_t prob{};
 inline constexpr quantities::rollout_prob_t rollout_prob{};
 /// D_t, of the region's divergence.
 inline constexpr quantities::divergence_t divergence{};
+/// Z_t = w_t D_t, with the region's weight: `at_most(weighted_divergence, delta)` is `divergence_within(delta)`.
+inline constexpr quantities::weighted_divergence_t weighted_divergence{};
 /// The position t, from 1.
 inline constexpr quantities::position_value_t position_value{};
 /// 1.

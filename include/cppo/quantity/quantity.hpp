@@ -6,6 +6,9 @@
 
 #include <cppo/core/concepts.hpp>
 
+#include <type_traits>
+#include <utility>
+
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
@@ -22,8 +25,8 @@ concept made_of_quantities = requires { requires Q::made_of_quantities; };
 
 }  // namespace detail
 
-/// A quantity: `q(token)` is a number of each token, as a lane. It is a template over the lane type. What it asks of the
-/// token it must have declared, as a mask does; see `token`.
+/// A quantity: `q(token)` is a number of each token, as a lane. It is a template over the lane type. What it asks of
+/// the token it must have declared, as a mask does; see `token`.
 ///
 /// It is a constant to the gradient, unless it also has `slope(token)`, its derivative by the token's own log pi: a
 /// surrogate that is differentiated through a quantity asks for that.
@@ -68,25 +71,26 @@ struct constant {
   }
 };
 
-/// The value of a divergence at a token, whether or not the region's mask uses it. Its slope is not known here.
+/// The value of a divergence at a token, whether or not the region uses it. It has a slope if the divergence has one.
 template <divergence_score D>
 struct measured {
-  using left_type = D;                              ///< the divergence
-  using right_type = constant;                      ///< nothing
-  static constexpr bool made_of_quantities = true;  ///< the divergence has been checked on its own
-  D left;                                           ///< the divergence
-  constant right{0.0};                              ///< nothing
+  using left_type = D;                                  ///< the divergence
+  using right_type = constant;                          ///< nothing
+  static constexpr bool made_of_quantities = true;      ///< the divergence has been checked on its own
+  static constexpr needs needed = detail::needs_of<D>;  ///< the divergence's
+  D left;                                               ///< the divergence
+  constant right{0.0};                                  ///< nothing
   /// D of the token, saturated at 1000.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
     return detail::saturate(detail::divergence_of(left, t));
   }
-  /// The divergence's own `slope`, if it has one.
+  /// The divergence's own `slope`, if it has one; 0 where D is saturated.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires requires(D const& d) { d.slope(t); }
   {
-    return left.slope(t);
+    return only(detail::divergence_of(left, t) < V(divergence_limit), left.slope(t));
   }
   /// Checks the divergence.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
@@ -110,9 +114,10 @@ struct both {
 
 namespace detail {
 
-/// True if x may stand where a quantity is wanted: a quantity, a number, or a divergence.
+/// True if x may stand where a quantity is wanted: a quantity, a number, or a divergence that reads no lists, which are
+/// not at hand where tokens are decided.
 template <class X>
-concept quantity_operand = plain_number<X> || quantity<X> || divergence_score<X>;
+concept quantity_operand = plain_number<X> || quantity<X> || (divergence_score<X> && !reads_lists<X>);
 
 /// The quantity that an operand stands for.
 template <quantity_operand X>
@@ -123,6 +128,17 @@ constexpr auto as_quantity(X x) noexcept {
 }
 template <class X>
 using quantity_of = decltype(detail::as_quantity(std::declval<X>()));
+/// True if what an operand stands for has a slope.
+template <class X>
+concept differentiable_operand = quantity_operand<X> && differentiable<quantity_of<X>>;
+
+/// Checks the order of two bounds that are numbers.
+template <class L, class H>
+CPPO_HOST_DEVICE constexpr parameter_check interval_check(quantities::both<L, H> const& b, char const* name) noexcept {
+  if constexpr (std::is_same_v<L, quantities::constant> && std::is_same_v<H, quantities::constant>)
+    return {b.left.number <= b.right.number, name, b.left.number, "a low that is not above high"};
+  else return true;
+}
 
 }  // namespace detail
 }}  // namespace cppo

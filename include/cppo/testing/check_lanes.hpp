@@ -12,8 +12,8 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side;
-/// then once more on one lane, the last token first.
+/// Evaluates the parts and surrogates of a region on one float lane and on four emulated ones, side by side; then
+/// once more on one lane, the last token first.
 template <class Region>
 class lane_check {
   using one = token<float_lane>;
@@ -60,12 +60,25 @@ class lane_check {
       same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
       same("excess", k, excess.raw().at[k], region_.excess(single[k]).raw());
     }
+    if constexpr (detail::has_own_surrogate<Region>) {
+      surrogates("surrogate", region_.surrogate(), wide, single);
+      surrogates("penalty", region_.penalty(), wide, single);
+    }
     again(single);
+  }
+
+  template <class S>
+  void surrogates(std::string_view what, S const& s, four const& wide, std::array<one, 4> const& single) {
+    auto const all = s(wide);
+    for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
+      auto const alone = s(single[k]);
+      same(what, k, all.loss.raw().at[k], alone.loss.raw());
+      same(what, k, all.slope.raw().at[k], alone.slope.raw());
+    }
   }
 
   /// Asks for the tokens of the group from the last to the first, each a different number of times, by a copy of the
   /// region that has not been asked before.
-  /// not been asked before.
   void again(std::array<one, 4> const& single) {
     Region const fresh = untouched_;
     position<float_lane> const first(1);
@@ -103,6 +116,7 @@ class lane_check {
     auto const at = [this, k](argument a) { return V(view_.value(a, response_, local(k))); };
     one t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
+    t.lend_more(at(argument::entropy), at(argument::reference_log_prob));
     if (batch_.k > 0) t.lend_top_k(lists[k] = view_.top_k_at(response_, local(k)));
     t.set_divergence(detail::divergence_of(region_.divergence(), t));
     position<V> const p(static_cast<index_t>(first_ + k) + 1);
@@ -121,6 +135,7 @@ class lane_check {
     };
     four t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
+    t.lend_more(at(argument::entropy), at(argument::reference_log_prob));
     measure(t, single);
     position<V> const p(static_cast<index_t>(first_) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));

@@ -95,6 +95,8 @@ class plain_walk {
     auto const i = static_cast<std::size_t>(slot);
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
     t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
+    t.lend_more(V(batch_.lends_entropy ? batch_.entropy[i] : 0.5),
+                V(batch_.lends_reference ? batch_.reference_log_prob[i] : -0.5));
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
     t.set_divergence(cppo::detail::divergence_of(region_.divergence(), t));
     return t;
@@ -163,7 +165,8 @@ class plain_walk {
     r_.weight[i] = t.weight().raw();
     r_.prefix_drift[i] = static_cast<double>(before.drift);
     r_.prefix_weight[i] = static_cast<double>(before.weight);
-    objective(i, v.gate, whole.length);
+    if constexpr (cppo::detail::has_own_surrogate<Region>) own_objective(t, at, i, v.gate, whole, before);
+    else objective(i, v.gate, whole.length);
   }
 
   /// The factor of the aggregation.
@@ -176,6 +179,20 @@ class plain_walk {
     return 1.0 / divisor;
   }
 
+  /// Computes loss and gradient by the region's own surrogates: gate weight S + weight P.
+  void own_objective(token<V> t, position<V> at, std::size_t i, double gate, response_summary const& whole,
+                     sums const& before) {
+    t.set_weight(at, whole, t.weight());
+    t.set_prefix(V(static_cast<double>(before.drift)), V(static_cast<double>(before.weight)),
+                 V(static_cast<double>(before.allowance)));
+    if (double const c = o_.surrogate.log_ratio_clamp; c > 0.0) t.clamp_log_ratio(V(c), cppo::detail::exp_core(V(-c)));
+    auto const s = region_.surrogate()(Region::seen(t)), p = region_.penalty()(Region::seen(t));
+    double const factor = (batch_.token_weight.empty() ? 1.0 : batch_.token_weight[i]) * scale(whole.length);
+    double const share = gate > 0.0 ? gate * factor : 0.0;
+    auto const both = [=](double x, double y) { return (share > 0.0 || share < 0.0 ? share * x : 0.0) + factor * y; };
+    r_.loss[i] = both(s.loss.raw(), p.loss.raw());
+    r_.gradient[i] = both(s.slope.raw(), p.slope.raw());
+  }
   /// Computes loss and gradient by Eq. 11 and its variants.
   void objective(std::size_t i, double gate, index_t n) {
     surrogate_options const& s = o_.surrogate;

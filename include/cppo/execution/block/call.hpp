@@ -17,10 +17,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals.
-template <class Real>
-CPPO_HOST_DEVICE constexpr bool is_usual(checked_call<Real> const& t) noexcept {
+/// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals,
+/// and neither entropy nor a reference that nothing reads.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
+  for (argument const a : {argument::entropy, argument::reference_log_prob}) {
+    if (t.batch.has(a) && !(reads_more<Region> && is_plain<Real>(t.batch[a], elements_in(a)))) return false;
+  }
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
                            argument::token_weight, argument::response_mask}) {
     if (!is_plain<Real>(t.batch[a], elements_in(a))) return false;

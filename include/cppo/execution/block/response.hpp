@@ -109,17 +109,21 @@ class block_response {
       t = bad_token<Real>();
       return true;
     }
-    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)),
-                               row(argument::rollout_log_prob).value(i, Real(0)),
-                               row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
-                               row(argument::token_weight).value(i, Real(1))};
+    token_input<Real> in{row(argument::log_prob).value(i, Real(0)),
+                         row(argument::rollout_log_prob).value(i, Real(0)),
+                         row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
+                         row(argument::token_weight).value(i, Real(1))};
+    if constexpr (!usual || reads_more<Region>) {
+      in.entropy = row(argument::entropy).value(i, Real(0));
+      in.reference_log_prob = row(argument::reference_log_prob).value(i, Real(0));
+    }
     bool const good = !usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
-    t.lend_divergence(V(in.divergence));
+    lend_numbers(t, in);
     if constexpr (!usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(divergences_[i]));
     return good;
@@ -273,7 +277,7 @@ class block_response {
         decide_token(task_, h.t, h.what, h.token_weight, scale, before, traces);
     write(i, d.record);
     if (!task_.reports) return;
-    counts.template see<typename Region::mask_type>(d);
+    counts.template see<Region>(d);
     reporting().template put_rare<Calls>(task_, d);
     reporting().put(from + h.rank, staged_from, d);
     reporting().put_position(h.t.at()[0], d.kept());

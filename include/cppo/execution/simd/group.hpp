@@ -44,6 +44,7 @@ class token_group {
   using Region = typename Deciding::region_type;
   static constexpr bool whole = Tokens == lanes_hold::all;
   static constexpr bool soft = Region::is_soft;
+  static constexpr bool own = has_own_surrogate<Region>;
 
  public:
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
@@ -79,6 +80,8 @@ class token_group {
     std::uint64_t const kept = lane_bits(keeps_) & lives;
     if constexpr (reports(Report)) {
       counts.count(with_.region.mask(), kept, lives, marks_, with_.objective.caps());
+      if constexpr (own)
+        counts.tokens.held += std::popcount(lane_bits(marks_.held) & kept & ~lane_bits(marks_.not_teaching));
     }
     return kept;
   }
@@ -100,7 +103,7 @@ class token_group {
     if constexpr (!whole) {
       for (int u = registers_of(live_); u < group_registers; ++u) {
         in.z[u] = in.allowance[u] = in.weight[u] = V(0);
-        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = V(0) < V(0);
+        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = marks_.held[u] = V(0) < V(0);
       }
     }
   }
@@ -181,16 +184,30 @@ class token_group {
                                 simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
     keeps_[u] = kept;
-    surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
-    surrogate_terms<V> terms;
-    if constexpr (soft) terms = with_.objective.terms(t, product, gate, with_.scale);
-    else terms = with_.objective.terms(t, product, kept, with_.scale);
+    surrogate_terms<V> const terms = terms_of(u, t, kept, gate);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
+    }
+  }
+  /// Loss and gradient of a register whose tokens are decided.
+  template <class Kept>
+  CPPO_ALWAYS_INLINE surrogate_terms<V> terms_of(int u, token<V> const& t, Kept const& kept, V gate) noexcept {
+    if constexpr (own) {
+      V const weight = lanes_at(in_.token_weight, k_ + u * simd_size, 1.0F);
+      own_terms<V> const terms =
+          soft ? with_.objective.terms(with_.region, t, gate > V(0), gate, weight, with_.scale)
+               : with_.objective.terms(with_.region, t, kept, V(1), weight, with_.scale);
+      marks_.held[u] = terms.held;
+      if constexpr (reports(Report)) with_.input.see(there(u, terms.loss), there(u, terms.gradient));
+      return terms;
+    } else {
+      surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
+      if constexpr (soft) return with_.objective.terms(t, product, gate, with_.scale);
+      else return with_.objective.terms(t, product, kept, with_.scale);
     }
   }
   /// What the report counts of the tokens of a register. `each_decision(f)`: f(decision, its tokens).
