@@ -14,10 +14,6 @@ namespace conformance {
 
 /// Methods of the format that cppo does not offer, and what keeps it from them.
 inline std::map<std::string, char const*> const not_offered = {
-    {"vanilla",
-     "the clipped loss is a constant where it clips; a masked token's loss is 0 here, and there is no dual clip"},
-    {"cispo", "rho is clipped from below too; here it can be capped from above only"},
-    {"sapo", "a sigmoid of the ratio replaces it; the surrogate here is linear in the ratio"},
     {"gspo", "one length-normalised ratio for a whole response; ratios here are per token"},
     {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
 };

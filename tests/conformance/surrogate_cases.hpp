@@ -38,7 +38,10 @@ class surrogate_cases {
     if (method == "dppo_quadratic") return run_quadratic();
     if (method == "kl_penalty") return run_penalty(p_.text("estimator"), p_.number("coefficient"));
     if (int const which = place_of(method, with_threshold); which >= 0) return run_threshold(which);
-    return run_without_divergence(place_of(method, without_divergence));
+    int const which = place_of(method, without_divergence);
+    json r = fields(cppo::objective(without_divergence_of(which)));
+    if (p_.has("clip_low")) r["metrics"] = metrics_of(which);
+    return r;
   }
 
  private:
@@ -47,8 +50,9 @@ class surrogate_cases {
     if (p.has("log_ratio_clamp")) o.surrogate.log_ratio_clamp = limit_or_off(p.number_or_null("log_ratio_clamp"));
     return o;
   }
-  static constexpr char const* without_divergence[] = {"ppo_clip", "ppo_rb", "sapo", "cispo",
-                                                       "gpg_loss", "dro", "drpo"};
+  // "vanilla" is verl's name of ppo_clip.
+  static constexpr char const* without_divergence[] = {"ppo_clip", "vanilla", "ppo_rb", "sapo",
+                                                       "cispo", "gpg_loss", "dro", "drpo"};
   static constexpr char const* with_threshold[] = {"tr_ppo", "tr_ppo_rb", "truly_ppo"};
   static constexpr char const* estimators[] = {"k1", "k2", "abs", "k3", "k3_grad_k2"};
   template <std::size_t N>
@@ -59,20 +63,49 @@ class surrogate_cases {
   /// A parameter; what a method has none of does not matter.
   double number_of(char const* key) const { return p_.has(key) ? p_.number_or_null(key).value_or(0.0) : 1.0; }
 
-  json run_without_divergence(int which) const {
+  auto ppo_clip(double dual_clip) const {
+    bool const offsets = p_.has("clip_low");
+    double const low = number_of(offsets ? "clip_low" : "eps_low");
+    double const high = number_of(offsets ? "clip_high" : "eps_high");
+    return cppo::ppo_clip({.epsilon_low = low, .epsilon_high = high, .dual_clip = dual_clip}).surrogate();
+  }
+  /// Bounds by their distance from 1, or as they are.
+  auto cispo() const {
+    if (p_.has("clip_low")) return cppo::cispo_by_epsilon({p_.number("clip_low"), p_.number("clip_high")}).surrogate();
+    return cppo::cispo({number_of("low"), number_of("high")}).surrogate();
+  }
+  double dual_clip() const {
+    for (char const* key : {"dual_clip", "clip_c"}) {
+      if (p_.has(key)) return p_.number_or_null(key).value_or(no_dual_clip);
+    }
+    return no_dual_clip;
+  }
+  static constexpr double no_dual_clip = std::numeric_limits<double>::infinity();
+
+  /// The surrogate of this place in `without_divergence`; after the last, two that count what "metrics" have.
+  auto without_divergence_of(int which) const {
     double const low = number_of("eps_low"), high = number_of("eps_high"), epsilon = number_of("epsilon");
-    double const none = std::numeric_limits<double>::infinity();
-    double const dual_clip = p_.has("dual_clip") ? p_.number_or_null("dual_clip").value_or(none) : none;
     int const last = p_.has("mu_weighted") && p_.flag("mu_weighted") ? 1 : 0;
-    auto const surrogate = pick_surrogate(
-        which,
-        cppo::ppo_clip({.epsilon_low = low, .epsilon_high = high, .dual_clip = dual_clip}).surrogate(),
+    auto const inside = cppo::between(cppo::ratio, 1.0 - number_of("clip_low"), 1.0 + number_of("clip_high"));
+    return pick_surrogate(
+        which, ppo_clip(dual_clip()), ppo_clip(dual_clip()),
         cppo::ppo_rb({.epsilon_low = low, .epsilon_high = high, .alpha = number_of("alpha")}).surrogate(),
         cppo::sapo({number_of("tau_pos"), number_of("tau_neg")}).surrogate(),
-        cppo::cispo({number_of("low"), number_of("high")}).surrogate(), cppo::gpg_loss().surrogate(),
-        cppo::dro(number_of("beta")).surrogate(),
-        pick_surrogate(last, cppo::spo(epsilon).surrogate(), cppo::drpo(epsilon).surrogate()));
-    return fields(cppo::objective(surrogate));
+        cispo(), cppo::gpg_loss().surrogate(), cppo::dro(number_of("beta")).surrogate(),
+        pick_surrogate(last, cppo::spo(epsilon).surrogate(), cppo::drpo(epsilon).surrogate()),
+        ppo_clip(no_dual_clip), cppo::where(inside, cppo::ratio_form, cppo::nothing));
+  }
+  /// The shares of tokens that a clip holds, as verl names them.
+  json metrics_of(int which) const {
+    constexpr int after = static_cast<int>(std::size(without_divergence)), without_dual = after, by_range = after + 1;
+    auto const report = [this](int k) { return calls_.report(cppo::objective(without_divergence_of(k))); };
+    cppo::report const own = report(which), clip = report(without_dual);
+    double const n = static_cast<double>(own.counts.tokens);
+    bool const is_ppo = which <= 1, is_cispo = which == place_of("cispo", without_divergence);
+    cppo::index_t const clipped = is_ppo ? clip.held : is_cispo ? report(by_range).held : 0;
+    return {{"pg_clipfrac", to_json(static_cast<double>(clipped) / n)},
+            {"pg_clipfrac_lower", to_json(is_ppo ? static_cast<double>(own.held - clip.held) / n : 0.0)},
+            {"ppo_kl", to_json(own.kl_k1())}};
   }
   json run_threshold(int which) const {
     double const delta = p_.number("delta"), alpha = number_of("alpha");
