@@ -55,7 +55,7 @@ class gae_call {
     parameter_check const p = rule_.check();
     if (!p) return out_of_range(argument::region, p);
     wanted_inputs const wanted{.mask = true, .reward = true, .group = false, .value = true, .advantage = false,
-                               .reward_for = each::slot};
+                               .reward_for = one_each::slot};
     status s = place_inputs(batch, wanted, in);
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};

@@ -40,7 +40,7 @@ consteval wanted_inputs wanted_by(bool per_slot) noexcept {
           .group = mentions<R, is_group_fold>(),
           .value = false,
           .advantage = mentions<R, is_part<quantities::advantage_t>>(),
-          .reward_for = each::response};
+          .reward_for = one_each::response};
 }
 
 /// A rule on a batch. Pre: the rule's folds are numbered.

@@ -59,13 +59,13 @@ constexpr quantities::parameter divisor_number(double x, char const* name) noexc
 }
 /// The number of responses of the group.
 template <class Q>
-constexpr auto group_size(Q q) noexcept {
+constexpr auto responses_of_group(Q q) noexcept {
   return quantities::folded_as<fold_range::group, quantities::counted>(q);
 }
 /// `centre`, or 0 in a group of one.
 template <class Q, class C>
 constexpr auto unless_alone(Q q, C centre) noexcept {
-  return where(at_least(group_size(q), 2), centre, 0);
+  return cppo::where(at_least(responses_of_group(q), 2), centre, 0);
 }
 /// Keeps responses whose group's rewards are not all equal.
 template <class Q>
@@ -150,7 +150,7 @@ constexpr auto overlong(double max_length, double buffer, double factor = 1.0, Q
 /// value is 1 or 0. [DAPO's dynamic sampling]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto dynamic_sampling(Q q = {}) noexcept {
-  return any_of(detail::group_differs(q), at_most(detail::group_size(q), 1));
+  return any_of(detail::group_differs(q), at_most(detail::responses_of_group(q), 1));
 }
 
 }}  // namespace cppo
