@@ -20,15 +20,18 @@ struct rewarded_case {
   advantage_executor where;
 
   rewarded_case(advantage_executor w, object_reader const& c)
-      : shape(case_shape::read(c)), mask(c.bits("response_mask", shape.elements())), group(c.ids("group", shape.responses)),
-        reward(c.object("inputs").numbers<double>("rewards", shape.responses)), where(w) {}
+      : shape(case_shape::read(c)),
+        mask(c.bits("response_mask", shape.elements())),
+        group(c.ids("group", shape.responses)),
+        reward(c.object("inputs").numbers<double>("rewards", shape.responses)),
+        where(w) {}
 
   template <class Rule>
   cppo::status compute(Rule const& rule, cppo::advantage_output const& out) const {
     auto const batch = cppo::response_batch(shape.all(), cppo::reward(reward), cppo::group_id(group),
                                             cppo::response_mask(mask));
-    if (where == advantage_executor::simd) return cppo::compute_advantage(cppo::simd.with_threads(2, 1), batch, rule, out);
-    return cppo::compute_advantage(cppo::seq, batch, rule, out);
+    if (where == advantage_executor::seq) return cppo::compute_advantage(cppo::seq, batch, rule, out);
+    return cppo::compute_advantage(cppo::simd.with_threads(2, 1), batch, rule, out);
   }
   /// What a rule gives, as `field`: of each response or of each slot.
   template <class Rule>

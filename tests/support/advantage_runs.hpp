@@ -3,7 +3,10 @@
 
 #include <cppo/advantage.hpp>
 
+#include <rapidcheck.h>
+
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,4 +29,20 @@ struct advantage_run {
 // Every named rule, under the names of `reference_advantage`.
 std::vector<advantage_run> const& advantage_runs();
 
+// One of them, as an argument of a property.
+struct any_run {
+  std::size_t which;
+  advantage_run const& operator*() const { return advantage_runs()[which]; }
+  advantage_run const* operator->() const { return &**this; }
+  friend std::ostream& operator<<(std::ostream& out, any_run const& r) { return out << r->name; }
+};
+
 }  // namespace cppo_test
+
+template <>
+struct rc::Arbitrary<cppo_test::any_run> {
+  static Gen<cppo_test::any_run> arbitrary() {
+    return gen::map(gen::inRange<std::size_t>(0, cppo_test::advantage_runs().size()),
+                    [](std::size_t which) { return cppo_test::any_run{which}; });
+  }
+};

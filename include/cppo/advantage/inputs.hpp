@@ -30,7 +30,7 @@ class advantage_output {
   /// Chosen for what cannot be written. Compilers show the line, and with it the sentence.
   template <class Element>
     requires(std::is_const_v<Element>)
-  advantage_output(per_response_buffer<Element>) = delete;  // an output must be writable: lend elements that are not const
+  advantage_output(per_response_buffer<Element>) = delete;  // an output must be writable: lend what is not const
   /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
 
@@ -76,7 +76,8 @@ struct lent_column : column {
 enum class one_each : std::uint8_t { slot, response };
 constexpr status place_lent(buffer lent, layout const& l, argument where, one_each one, lent_column& out) noexcept {
   bool const column_of_one = lent.rank == 2 && lent.extents[1] == 1 && !l.is_packed() && l.width() != 1;
-  out.per_response = lent.per_response || one == one_each::response || (where != argument::response_mask && column_of_one);
+  bool const repeats = where == argument::response_mask;  // read by its strides
+  out.per_response = lent.per_response || one == one_each::response || (column_of_one && !repeats);
   lent.per_response = out.per_response;
   if (lent.data == nullptr && l.responses() > 0 && (out.per_response || l.elements() > 0)) {
     return {status_code::null_buffer, where};
@@ -88,10 +89,9 @@ constexpr status place_lent(buffer lent, layout const& l, argument where, one_ea
 struct placed_inputs {
   layout shape{};
   lent_column mask, reward, group, value, bootstrap, advantage;
-  bool has_mask = false, has_group = false, has_bootstrap = false;
 
   constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
-    if (!has_mask) return 1;
+    if (!mask.lent()) return 1;
     return load_mask(mask.data, mask.type, mask.per_response ? b * mask.response_stride : mask.offset(shape, b, i));
   }
   /// Calls f(i) for each valid token of response b, until it returns a status that is not ok.
@@ -123,19 +123,17 @@ inline status place_inputs(response_batch_view const& batch, wanted_inputs const
   status s = l.check();
   if (!s.ok()) return s;
   if (l.on_device()) return {status_code::executor_unavailable, argument::offsets};
-  auto const take = [&](argument a, bool asked, bool required, one_each one, lent_column& c) {
-    buffer const& lent = batch[a];
-    bool const there = lent.rank != 0;
-    if (s.ok() && asked && required && !there) s = {status_code::not_in_response_batch, a};
-    if (s.ok() && asked && there) s = place_lent(lent, l, a, one, c);
-    return asked && there;
+  auto const take = [&](argument a, bool asked, one_each one, lent_column& c) {
+    bool const there = batch[a].rank != 0, optional = a == argument::response_mask || a == argument::bootstrap_value;
+    if (s.ok() && asked && !there && !optional) s = {status_code::not_in_response_batch, a};
+    if (s.ok() && asked && there) s = place_lent(batch[a], l, a, one, c);
   };
-  in.has_mask = take(argument::response_mask, wanted.mask, false, one_each::slot, in.mask);
-  take(argument::reward, wanted.reward, true, wanted.reward_for, in.reward);
-  in.has_group = take(argument::group_id, wanted.group, true, one_each::response, in.group);
-  take(argument::value, wanted.value, true, one_each::slot, in.value);
-  in.has_bootstrap = take(argument::bootstrap_value, wanted.value, false, one_each::response, in.bootstrap);
-  take(argument::advantage, wanted.advantage, true, one_each::slot, in.advantage);
+  take(argument::response_mask, wanted.mask, one_each::slot, in.mask);
+  take(argument::reward, wanted.reward, wanted.reward_for, in.reward);
+  take(argument::group_id, wanted.group, one_each::response, in.group);
+  take(argument::value, wanted.value, one_each::slot, in.value);
+  take(argument::bootstrap_value, wanted.value, one_each::response, in.bootstrap);
+  take(argument::advantage, wanted.advantage, one_each::slot, in.advantage);
   return s;
 }
 
@@ -146,16 +144,18 @@ inline footprint footprint_of_column(lent_column const& c, layout const& l) noex
   return footprint_of(static_cast<column const&>(c), l);
 }
 
-/// A placed output, which takes results of one kind.
+/// What an output may hold: results are numbers, those of a mask 1 and 0.
+enum class results_are : std::uint8_t { numbers, flags };
+/// A placed output.
 struct placed_output : lent_column {
   argument where = argument::none;
 
   /// Places it; its memory must be its own.
-  status place_in(buffer const& lent, placed_inputs const& in, bool takes_any_type) noexcept {
+  status place_in(buffer const& lent, placed_inputs const& in, results_are what) noexcept {
     if (lent.rank == 0) return {};
     status const s = place_lent(lent, in.shape, where, one_each::slot, *this);
     if (!s.ok() || !this->lent()) return s;
-    if (!takes_any_type && type > element_type::bf16) return {status_code::element_type_mismatch, where};
+    if (what == results_are::numbers && type > element_type::bf16) return {status_code::element_type_mismatch, where};
     bool const twice = per_response ? response_stride == 0 && in.shape.responses() > 1 : repeats(*this, in.shape);
     if (twice) return wrong_shape(where, "an element of its own for each number, since each is written");
     return shared_with(in);

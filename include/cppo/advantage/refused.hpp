@@ -36,10 +36,10 @@ constexpr void refuse_advantage() noexcept {
                       "CPPO_USE_XSIMD=1 and <cppo/execution/simd.hpp> switch on");
   static_assert(lent, "the second argument of compute_advantage is a batch of responses, as cppo::response_batch(...) "
                       "makes it");
-  static_assert(rule, "the third argument of compute_advantage is a rule: cppo::grpo(), cppo::gae() or another by name, "
-                      "or a quantity or mask made of reward, length and folds, group(...) and batch(...), of them");
-  static_assert(writes, "the fourth argument of compute_advantage is what it writes: elements that are not const, one a "
-                        "slot, or per_response(x) with one a response");
+  static_assert(rule, "the third argument of compute_advantage is a rule: cppo::grpo(), cppo::gae() or another by "
+                      "name, or a quantity or mask made of reward, length, and group(...) and batch(...) of them");
+  static_assert(writes, "the fourth argument of compute_advantage is what it writes: elements that are not const, one "
+                        "a slot, or per_response(x) with one a response");
   static_assert(!host || !lent || !rule || !writes, "the last argument of compute_advantage is advantage_states, or "
                                                     "{.returns = r} and what else gae_options holds where the rule is "
                                                     "gae(...)");

@@ -50,7 +50,8 @@ struct discount {
 
 namespace detail {
 
-inline constexpr char const* epsilon_range = "0 or more, and finite: 1e-6 keeps quotients finite where rewards are equal";
+inline constexpr char const* epsilon_range =
+    "0 or more, and finite: 1e-6 keeps quotients finite where rewards are equal";
 constexpr quantities::parameter added_number(double epsilon) noexcept {
   return {epsilon, epsilon >= 0.0 && epsilon <= special<double>::largest, "epsilon", epsilon_range};
 }
@@ -93,7 +94,8 @@ constexpr auto whitened(Q q, double epsilon = 1e-8) noexcept {
   }
 }
 
-/// (R - mean) / (deviation + epsilon) over the group, the deviation with n - 1. [GRPO; 1e-6 in verl, 1e-4 in TRL and GPG]
+/// (R - mean) / (deviation + epsilon) over the group, the deviation with n - 1. [GRPO; epsilon is 1e-6 in verl, 1e-4 in
+/// TRL and GPG]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto grpo(double epsilon = 1e-6, Q q = {}) noexcept {
   return (q - detail::unless_alone(q, group(mean(q)))) / (group(deviation(q)) + detail::added_number(epsilon));
@@ -139,8 +141,8 @@ template <whitening Form = whitening::population_floor, detail::quantity_operand
 constexpr auto reinforce_pp_baseline(double epsilon = 1e-8, Q q = {}) noexcept {
   return whitened<Form>(dr_grpo(q), epsilon);
 }
-/// The reward with DAPO's penalty on length: R + factor clamped((max_length - buffer - T) / buffer, -1, 0). A reward for
-/// another rule: `grpo(1e-6, overlong(20480, 4096))`. [DAPO]
+/// The reward with DAPO's penalty on length, R + factor clamped((max_length - buffer - T) / buffer, -1, 0). It is a
+/// reward for another rule: `grpo(1e-6, overlong(20480, 4096))`. [DAPO]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto overlong(double max_length, double buffer, double factor = 1.0, Q q = {}) noexcept {
   auto excess = ((max_length - buffer) - length) / detail::divisor_number(buffer, "buffer");

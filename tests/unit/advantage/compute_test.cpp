@@ -46,7 +46,8 @@ TEST_CASE("packed, strided, part of more, and one column", "[advantage]") {
   REQUIRE(compute_advantage(seq, batch(packed(offsets).with_capacity(8)), dr_grpo(), out).ok());
   CHECK((out[0] == 0.0 && out[6] == 0.0 && out[7] == 0.0));
   std::vector<double> spread(6, 7.0);
-  REQUIRE(compute_advantage(seq, batch(padded(3, 2)), dr_grpo(), per_response(vector_view<double>(spread.data(), 3, 2))).ok());
+  vector_view<double> const every_other(spread.data(), 3, 2);
+  REQUIRE(compute_advantage(seq, batch(padded(3, 2)), dr_grpo(), per_response(every_other)).ok());
   CHECK((spread[1] == 7.0 && spread[2] == spread[4] && spread[0] == approx(up)));
   std::vector<double> column(3);
   REQUIRE(compute_advantage(seq, batch(padded(3, 2)), dr_grpo(), matrix_view<double>(column.data(), 3, 1)).ok());
@@ -59,7 +60,8 @@ TEST_CASE("packed, strided, part of more, and one column", "[advantage]") {
 TEST_CASE("an empty batch, and a batch of empty responses", "[advantage]") {
   std::vector<double> const none;
   std::vector<int> const ids;
-  CHECK(compute_advantage(seq, response_batch(padded(0, 4), reward(none), group_id(ids)), grpo(), advantage_output{}).ok());
+  auto const no_response = response_batch(padded(0, 4), reward(none), group_id(ids));
+  CHECK(compute_advantage(seq, no_response, grpo(), advantage_output{}).ok());
   std::vector<double> const r{1.0, 2.0};
   std::vector<int> const g{1, 1};
   std::vector<double> out(2, 9.0);
@@ -83,7 +85,7 @@ TEST_CASE("what is lent wrongly is refused, and nothing is written", "[advantage
   r.reward[3] = 600.0;
   refused(reward - group(mean(2 * reward)), "what the rule folds of reward at response 3 is 1200");
   r.reward[3] = 0.0;
-  refused(reward / (group(mean(reward)) * 0), "is inf: the rule gives a number that is not finite in the output's type");
+  refused(reward / (group(mean(reward)) * 0), "is inf: the rule gives a number that is not finite in the output");
   refused(grpo(-1.0), "epsilon is -1, but must be 0 or more");
   refused(gpg(0.0), "norm is 0, but must be above 0");
   refused(overlong(10, -2), "buffer is -2, but must be above 0");

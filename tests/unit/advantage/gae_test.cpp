@@ -39,13 +39,15 @@ std::vector<double> reference_gae(valued const& v, double gamma, double lambda) 
   std::vector<double> out(v.mask.size());
   for (index_t b = 0; b < v.rows; ++b) {
     std::vector<std::size_t> tokens;
-    for (index_t i = 0; i < v.width; ++i) {
-      if (v.mask[static_cast<std::size_t>(b * v.width + i)] == 1) tokens.push_back(static_cast<std::size_t>(b * v.width + i));
+    auto const first = static_cast<std::size_t>(b * v.width), end = first + static_cast<std::size_t>(v.width);
+    for (std::size_t i = first; i < end; ++i) {
+      if (v.mask[i] == 1) tokens.push_back(i);
     }
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       long double sum = 0;
       for (std::size_t k = t; k < tokens.size(); ++k) {
-        long double const next = k + 1 < tokens.size() ? v.value[tokens[k + 1]] : v.bootstrap[static_cast<std::size_t>(b)];
+        bool const ends = k + 1 == tokens.size();
+        long double const next = ends ? v.bootstrap[static_cast<std::size_t>(b)] : v.value[tokens[k + 1]];
         long double const delta = v.reward[tokens[k]] + gamma * next - v.value[tokens[k]];
         sum += std::pow(static_cast<long double>(gamma) * lambda, static_cast<long double>(k - t)) * delta;
       }
