@@ -6,6 +6,7 @@
 #include <cppo/advantage/gae.hpp>
 #include <cppo/advantage/inputs.hpp>
 #include <cppo/advantage/item.hpp>
+#include <cppo/advantage/refused.hpp>
 #include <cppo/advantage/response_batch.hpp>
 #include <cppo/advantage/rule_call.hpp>
 #include <cppo/advantage/rules.hpp>

@@ -2,6 +2,7 @@
 /// One case of the vectors, from JSON to what the library answers.
 #pragma once
 
+#include "advantage_cases.hpp"
 #include "cppo_cases.hpp"
 #include "divergence_cases.hpp"
 #include "mask_cases.hpp"
@@ -18,9 +19,18 @@ inline std::map<std::string, char const*> const not_offered = {
     {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
 };
 
+/// Runs a case of advantages, which are computed on the host.
+template <class Executor>
+json run_advantage_on(object_reader const& c) {
+  if (std::is_same_v<Executor, cppo::simd_t>) return run_advantage(advantage_executor::simd, c);
+  if (std::is_same_v<Executor, cppo::seq_t>) return run_advantage(advantage_executor::seq, c);
+  throw unsupported("advantages are computed on the host");
+}
+
 /// Runs a case by its method.
 template <class Real, class Executor>
 json run_method(Executor const& executor, object_reader const& c) {
+  if (c.has("kind") && c.text("kind") == "advantage") return run_advantage_on<Executor>(c);
   if (!c.has("layout") && !c.object("params").has("method")) return divergence_case<Executor, Real>(executor, c).run();
   std::string const method = c.object("params").text("method");
   if (method == "cppo") return run_cppo<Real>(executor, c);

@@ -57,12 +57,11 @@ status run_rule(E const& executor, response_batch_view const& batch, Rule const&
                 Take const& take) {
   refuse_ranges<Rule>();
   rule_call<Rule> call(with_slots(rule));
-  bool const per_response = out.source().per_response;
-  status s = call.prepare(executor, batch, !per_response);
+  status s = call.prepare(executor, batch, out.source().per_response ? one_each::response : one_each::slot);
   if (!s.ok()) return s;
   placed_output to;
   to.where = argument::advantage;
-  s = to.place_in(out.source(), call.in, mask_rule<Rule>);
+  s = to.place_in(out.source(), call.in, mask_rule<Rule> ? results_are::flags : results_are::numbers);
   if (s.ok() && of_tokens<Rule> && to.per_response) {
     s = wrong_shape(argument::advantage, "a number for each token under this rule: lend [B, T], or [N] where packed");
   }
@@ -116,7 +115,7 @@ status sum_rewards(Executor const& executor, response_batch_view const& batch, R
   detail::refuse_ranges<Rule>();
   int const level = known.level;
   detail::rule_call<Rule> call(detail::with_slots(rule));
-  status s = call.prepare(executor, batch, false);
+  status s = call.prepare(executor, batch, detail::one_each::response);
   if (s.ok()) s = call.take(known);
   advantage_states made;
   if (s.ok()) s = detail::sum_next(executor, call, level, made);

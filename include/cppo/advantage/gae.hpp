@@ -36,9 +36,12 @@ struct gae_state {
 
 /// What else a call with `gae` reads and writes.
 struct gae_options {
-  output returns = {};                    ///< the lambda-return A_t + V_t of each token: what V is fitted to
-  std::span<gae_state const> after = {};  ///< of each response, where it goes on in another call; in place of `bootstrap_value`
-  std::span<gae_state> first = {};        ///< becomes the state of each response's first token, for what comes before it
+  /// The lambda-return A_t + V_t of each token: what V is fitted to.
+  output returns = {};
+  /// In place of `bootstrap_value`: of each response, the state of the token that follows in another call.
+  std::span<gae_state const> after = {};
+  /// Becomes the state of each response's first token, for what comes before it.
+  std::span<gae_state> first = {};
 };
 
 namespace detail {
@@ -55,18 +58,19 @@ class gae_call {
     parameter_check const p = rule_.check();
     if (!p) return out_of_range(argument::region, p);
     wanted_inputs const wanted{.mask = true, .reward = true, .group = false, .value = true, .advantage = false,
-                               .reward_for = each::slot};
+                               .reward_for = one_each::slot};
     status s = place_inputs(batch, wanted, in);
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
     advantages.where = argument::advantage;
     returns.where = argument::value;
-    s = advantages.place_in(out.source(), in, false);
-    if (s.ok()) s = returns.place_in(options_.returns.source(), in, false);
+    s = advantages.place_in(out.source(), in, results_are::numbers);
+    if (s.ok()) s = returns.place_in(options_.returns.source(), in, results_are::numbers);
     bool const tokens = !advantages.per_response && !returns.per_response;
-    if (s.ok() && !tokens) s = wrong_shape(argument::advantage, "a number for each token: lend [B, T], or [N] where packed");
-    if (s.ok()) s = check_states(out.source());
-    return s;
+    if (s.ok() && !tokens) {
+      s = wrong_shape(argument::advantage, "a number for each token, as must returns: lend [B, T], or [N] if packed");
+    }
+    return s.ok() ? check_states() : s;
   }
   /// Runs response b from its end, and gives write(i, advantage, return) each number. A status stops it.
   template <class Write>
@@ -84,7 +88,7 @@ class gae_call {
   /// V and A after the last token of response b.
   status after(index_t b, gae_state& state) const noexcept {
     if (!options_.after.empty()) state = options_.after[static_cast<std::size_t>(b)];
-    else if (in.has_bootstrap) state.value = in.bootstrap.at(in.shape, b, 0);
+    else if (in.bootstrap.lent()) state.value = in.bootstrap.at(in.shape, b, 0);
     bool const finite = is_finite(state.value) && is_finite(state.advantage);
     return finite ? status{} : wrong_number(status_code::value_invalid, argument::bootstrap_value, b, -1, state.value);
   }
@@ -136,11 +140,11 @@ class gae_call {
     return write(i, state.advantage, (advantage_here + value_here).raw());
   }
   /// Checks that there is a state for each response, and that outputs do not share memory.
-  status check_states(buffer const&) const noexcept {
-    auto const count = [&](auto const& states, char const* name) {
+  status check_states() const noexcept {
+    index_t const wanted = in.shape.responses();
+    auto const count = [wanted](auto const& states, char const* name) {
       auto const n = static_cast<index_t>(states.size());
-      return n == 0 || n == in.shape.responses() ? status{}
-                                                  : wrong_extent(argument::options, "entries", n, in.shape.responses(), name);
+      return n == 0 || n == wanted ? status{} : wrong_extent(argument::options, "entries", n, wanted, name);
     };
     status s = count(options_.after, "after");
     if (s.ok()) s = count(options_.first, "first");

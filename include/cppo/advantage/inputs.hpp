@@ -30,7 +30,7 @@ class advantage_output {
   /// Chosen for what cannot be written. Compilers show the line, and with it the sentence.
   template <class Element>
     requires(std::is_const_v<Element>)
-  advantage_output(per_response_buffer<Element>) = delete;  // an output must be writable: lend elements that are not const
+  advantage_output(per_response_buffer<Element>) = delete;  // an output must be writable: lend what is not const
   /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
 
@@ -64,22 +64,20 @@ status each_response(E const& e, layout const& l, F const& f) {
 constexpr status wrong_number(status_code code, argument where, index_t b, index_t i, double x) noexcept {
   return {.code = code, .where = where, .response = b, .token = i, .count = 1, .has_value = true, .value = x};
 }
-constexpr bool is_finite(double x) noexcept {
-  return x >= -special<double>::largest && x <= special<double>::largest;
-}
 
 /// A column of numbers, one a response or one a slot.
-struct response_column : column {
+struct lent_column : column {
   bool per_response = false;
   constexpr double at(layout const& l, index_t b, index_t i) const noexcept {
     return load<double>(data, type, per_response ? b * response_stride : offset(l, b, i));
   }
 };
-/// Places a buffer. One that holds a value for each response says so, or `Each` says it for all of its name.
-enum class each { slot, response };
-constexpr status place_lent(buffer lent, layout const& l, argument where, each one, response_column& out) noexcept {
+/// Places a buffer. One that holds a value for each response says so, or `one` says it for all of its name.
+enum class one_each : std::uint8_t { slot, response };
+constexpr status place_lent(buffer lent, layout const& l, argument where, one_each one, lent_column& out) noexcept {
   bool const column_of_one = lent.rank == 2 && lent.extents[1] == 1 && !l.is_packed() && l.width() != 1;
-  out.per_response = lent.per_response || one == each::response || (where != argument::response_mask && column_of_one);
+  bool const repeats = where == argument::response_mask;  // read by its strides
+  out.per_response = lent.per_response || one == one_each::response || (column_of_one && !repeats);
   lent.per_response = out.per_response;
   if (lent.data == nullptr && l.responses() > 0 && (out.per_response || l.elements() > 0)) {
     return {status_code::null_buffer, where};
@@ -90,11 +88,10 @@ constexpr status place_lent(buffer lent, layout const& l, argument where, each o
 /// What a call reads of a batch of responses.
 struct placed_inputs {
   layout shape{};
-  response_column mask, reward, group, value, bootstrap, advantage;
-  bool has_mask = false, has_group = false, has_bootstrap = false;
+  lent_column mask, reward, group, value, bootstrap, advantage;
 
   constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
-    if (!has_mask) return 1;
+    if (!mask.lent()) return 1;
     return load_mask(mask.data, mask.type, mask.per_response ? b * mask.response_stride : mask.offset(shape, b, i));
   }
   /// Calls f(i) for each valid token of response b, until it returns a status that is not ok.
@@ -117,7 +114,7 @@ struct placed_inputs {
 /// Which inputs a rule reads.
 struct wanted_inputs {
   bool mask, reward, group, value, advantage;
-  each reward_for;
+  one_each reward_for;
 };
 
 /// Places the inputs that are wanted. `bootstrap_value` and `response_mask` need not be lent.
@@ -126,39 +123,39 @@ inline status place_inputs(response_batch_view const& batch, wanted_inputs const
   status s = l.check();
   if (!s.ok()) return s;
   if (l.on_device()) return {status_code::executor_unavailable, argument::offsets};
-  auto const take = [&](argument a, bool asked, bool required, each one, response_column& c) {
-    buffer const& lent = batch[a];
-    bool const there = lent.rank != 0;
-    if (s.ok() && asked && required && !there) s = {status_code::not_in_response_batch, a};
-    if (s.ok() && asked && there) s = place_lent(lent, l, a, one, c);
-    return asked && there;
+  auto const take = [&](argument a, bool asked, one_each one, lent_column& c) {
+    bool const there = batch[a].rank != 0, optional = a == argument::response_mask || a == argument::bootstrap_value;
+    if (s.ok() && asked && !there && !optional) s = {status_code::not_in_response_batch, a};
+    if (s.ok() && asked && there) s = place_lent(batch[a], l, a, one, c);
   };
-  in.has_mask = take(argument::response_mask, wanted.mask, false, each::slot, in.mask);
-  take(argument::reward, wanted.reward, true, wanted.reward_for, in.reward);
-  in.has_group = take(argument::group_id, wanted.group, true, each::response, in.group);
-  take(argument::value, wanted.value, true, each::slot, in.value);
-  in.has_bootstrap = take(argument::bootstrap_value, wanted.value, false, each::response, in.bootstrap);
-  take(argument::advantage, wanted.advantage, true, each::slot, in.advantage);
+  take(argument::response_mask, wanted.mask, one_each::slot, in.mask);
+  take(argument::reward, wanted.reward, wanted.reward_for, in.reward);
+  take(argument::group_id, wanted.group, one_each::response, in.group);
+  take(argument::value, wanted.value, one_each::slot, in.value);
+  take(argument::bootstrap_value, wanted.value, one_each::response, in.bootstrap);
+  take(argument::advantage, wanted.advantage, one_each::slot, in.advantage);
   return s;
 }
 
 /// The memory of a placed column.
-inline footprint footprint_of_column(response_column const& c, layout const& l) noexcept {
+inline footprint footprint_of_column(lent_column const& c, layout const& l) noexcept {
   if (!c.lent()) return {};
   if (c.per_response) return footprint_of(c.data, c.type, l.responses(), 1, c.response_stride, 0);
   return footprint_of(static_cast<column const&>(c), l);
 }
 
-/// A placed output, which takes results of one kind.
-struct placed_output : response_column {
+/// What an output may hold: results are numbers, those of a mask 1 and 0.
+enum class results_are : std::uint8_t { numbers, flags };
+/// A placed output.
+struct placed_output : lent_column {
   argument where = argument::none;
 
   /// Places it; its memory must be its own.
-  status place_in(buffer const& lent, placed_inputs const& in, bool takes_any_type) noexcept {
+  status place_in(buffer const& lent, placed_inputs const& in, results_are what) noexcept {
     if (lent.rank == 0) return {};
-    status const s = place_lent(lent, in.shape, where, each::slot, *this);
+    status const s = place_lent(lent, in.shape, where, one_each::slot, *this);
     if (!s.ok() || !this->lent()) return s;
-    if (!takes_any_type && type > element_type::bf16) return {status_code::element_type_mismatch, where};
+    if (what == results_are::numbers && type > element_type::bf16) return {status_code::element_type_mismatch, where};
     bool const twice = per_response ? response_stride == 0 && in.shape.responses() > 1 : repeats(*this, in.shape);
     if (twice) return wrong_shape(where, "an element of its own for each number, since each is written");
     return shared_with(in);

@@ -144,8 +144,8 @@ class response_batch_view {
 /// Lends buffers as a batch of responses, in any order:
 /// `response_batch(padded(B, T), reward(r), group_id(g), response_mask(m))`.
 ///
-/// `reward` is one number a response, `group_id` one integer a response; the rule says which it reads. Log-probs are not
-/// needed. The batch keeps pointers: what is lent must outlive it, and a temporary that owns its elements does not
+/// `reward` is one number a response, `group_id` one integer a response; the rule says which it reads. Log-probs are
+/// not needed. The batch keeps pointers: what is lent must outlive it, and a temporary that owns its elements does not
 /// compile.
 template <class... Named>
   requires(detail::is_of_response<Named> && ...)

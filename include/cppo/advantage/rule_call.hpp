@@ -33,14 +33,14 @@ constexpr double value_of(R const& rule, token<item_lane> const& item) noexcept 
 
 /// The inputs that a rule reads.
 template <class R>
-consteval wanted_inputs wanted_by(bool per_slot) noexcept {
+constexpr wanted_inputs wanted_by(one_each result) noexcept {
   bool const tokens = of_tokens<R> || mentions<R, is_part<quantities::length_t>>();
-  return {.mask = per_slot || tokens || mentions<R, is_token_fold>(),
+  return {.mask = result == one_each::slot || tokens || mentions<R, is_token_fold>(),
           .reward = mentions<R, is_part<quantities::reward_t>>(),
           .group = mentions<R, is_group_fold>(),
           .value = false,
           .advantage = mentions<R, is_part<quantities::advantage_t>>(),
-          .reward_for = each::response};
+          .reward_for = one_each::response};
 }
 
 /// A rule on a batch. Pre: the rule's folds are numbered.
@@ -55,10 +55,10 @@ class rule_call {
 
   /// Places the inputs and reads lengths, groups and rewards.
   template <class E>
-  status prepare(E const& executor, response_batch_view const& batch, bool per_slot) {
+  status prepare(E const& executor, response_batch_view const& batch, one_each result) {
     parameter_check const p = parameters_of(rule_);
     if (!p) return out_of_range(argument::region, p);
-    status s = place_inputs(batch, per_slot ? wanted_by<Rule>(true) : wanted_by<Rule>(false), in);
+    status s = place_inputs(batch, wanted_by<Rule>(result), in);
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
     auto const responses = static_cast<std::size_t>(in.shape.responses());
@@ -149,7 +149,7 @@ class rule_call {
       double const r = in.reward.at(in.shape, b, 0);
       if (!is_finite(r)) return wrong_number(status_code::reward_invalid, argument::reward, b, -1, r);
     }
-    if (!wanted_by<Rule>(false).mask) return {};
+    if (!wanted_by<Rule>(one_each::response).mask) return {};
     index_t length = 0;
     status const s = in.each_token(b, [&](index_t i) {
       ++length;

@@ -50,7 +50,8 @@ struct discount {
 
 namespace detail {
 
-inline constexpr char const* epsilon_range = "0 or more, and finite: 1e-6 keeps quotients finite where rewards are equal";
+inline constexpr char const* epsilon_range =
+    "0 or more, and finite: 1e-6 keeps quotients finite where rewards are equal";
 constexpr quantities::parameter added_number(double epsilon) noexcept {
   return {epsilon, epsilon >= 0.0 && epsilon <= special<double>::largest, "epsilon", epsilon_range};
 }
@@ -59,13 +60,13 @@ constexpr quantities::parameter divisor_number(double x, char const* name) noexc
 }
 /// The number of responses of the group.
 template <class Q>
-constexpr auto group_size(Q q) noexcept {
+constexpr auto responses_of_group(Q q) noexcept {
   return quantities::folded_as<fold_range::group, quantities::counted>(q);
 }
 /// `centre`, or 0 in a group of one.
 template <class Q, class C>
 constexpr auto unless_alone(Q q, C centre) noexcept {
-  return where(at_least(group_size(q), 2), centre, 0);
+  return cppo::where(at_least(responses_of_group(q), 2), centre, 0);
 }
 /// Keeps responses whose group's rewards are not all equal.
 template <class Q>
@@ -93,7 +94,8 @@ constexpr auto whitened(Q q, double epsilon = 1e-8) noexcept {
   }
 }
 
-/// (R - mean) / (deviation + epsilon) over the group, the deviation with n - 1. [GRPO; 1e-6 in verl, 1e-4 in TRL and GPG]
+/// (R - mean) / (deviation + epsilon) over the group, the deviation with n - 1. [GRPO; epsilon is 1e-6 in verl, 1e-4 in
+/// TRL and GPG]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto grpo(double epsilon = 1e-6, Q q = {}) noexcept {
   return (q - detail::unless_alone(q, group(mean(q)))) / (group(deviation(q)) + detail::added_number(epsilon));
@@ -139,8 +141,8 @@ template <whitening Form = whitening::population_floor, detail::quantity_operand
 constexpr auto reinforce_pp_baseline(double epsilon = 1e-8, Q q = {}) noexcept {
   return whitened<Form>(dr_grpo(q), epsilon);
 }
-/// The reward with DAPO's penalty on length: R + factor clamped((max_length - buffer - T) / buffer, -1, 0). A reward for
-/// another rule: `grpo(1e-6, overlong(20480, 4096))`. [DAPO]
+/// The reward with DAPO's penalty on length, R + factor clamped((max_length - buffer - T) / buffer, -1, 0). It is a
+/// reward for another rule: `grpo(1e-6, overlong(20480, 4096))`. [DAPO]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto overlong(double max_length, double buffer, double factor = 1.0, Q q = {}) noexcept {
   auto excess = ((max_length - buffer) - length) / detail::divisor_number(buffer, "buffer");
@@ -150,7 +152,7 @@ constexpr auto overlong(double max_length, double buffer, double factor = 1.0, Q
 /// value is 1 or 0. [DAPO's dynamic sampling]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto dynamic_sampling(Q q = {}) noexcept {
-  return any_of(detail::group_differs(q), at_most(detail::group_size(q), 1));
+  return any_of(detail::group_differs(q), at_most(detail::responses_of_group(q), 1));
 }
 
 }}  // namespace cppo

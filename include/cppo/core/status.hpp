@@ -139,18 +139,19 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::reward_invalid:
       return "reward must be finite: recompute it, or leave the response out of the batch";
     case status_code::value_invalid:
-      return "value must be finite where response_mask is 1, and bootstrap_value always: recompute it, or mask the token";
+      return "value must be finite where response_mask is 1, and bootstrap_value always: recompute it, or mask the "
+             "token";
     case status_code::folded_out_of_range:
-      return "reward must be in [-1000, 1000] where a rule folds it, and so must what else it folds, since sums are exact "
-             "there: divide rewards by a constant, or fold clamped(...)";
+      return "reward must be in [-1000, 1000] where a rule folds it, and so must what else it folds, since sums are "
+             "exact there: divide rewards by a constant, or fold clamped(...)";
     case status_code::result_not_finite:
-      return "the rule gives a number that is not finite in the output's type: add a small number to what it divides by, "
-             "or lend an output of a wider type";
+      return "the rule gives a number that is not finite in the output's type: add a small number to what it divides "
+             "by, or lend an output of a wider type";
     case status_code::not_in_response_batch:
       return "the buffer is read by the rule, but was not lent: add it to response_batch(...)";
     case status_code::states_mismatch:
-      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards makes of the "
-             "same rule, one level after the other, combined over micro-batches and ranks";
+      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards makes of "
+             "the same rule, one level after the other, combined over micro-batches and ranks";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:

@@ -125,7 +125,8 @@ constexpr auto variance(Q q) noexcept {
 /// The variance of q with divisor n.
 template <detail::quantity_operand Q>
 constexpr auto population_variance(Q q) noexcept {
-  return quantities::spread_of<detail::quantity_of<Q>, quantities::spread_form::population_variance>{detail::as_quantity(q)};
+  using quantities::spread_form;
+  return quantities::spread_of<detail::quantity_of<Q>, spread_form::population_variance>{detail::as_quantity(q)};
 }
 /// The square root of `variance(q)`; 1 of one item, so that a quotient by it is what was divided.
 template <detail::quantity_operand Q>

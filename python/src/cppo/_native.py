@@ -93,6 +93,12 @@ class StatusCode(enum.IntEnum):
     bad_tensor = 112
     misaligned = 113
     not_host_memory = 114
+    reward_invalid = 115
+    value_invalid = 116
+    folded_out_of_range = 117
+    result_not_finite = 118
+    not_in_response_batch = 119
+    states_mismatch = 120
     bad_argument = 1024
     bad_text = 1025
     no_memory = 1026
