@@ -10,7 +10,7 @@
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
-#include <cppo/region/trust_region.hpp>
+#include <cppo/region/softened.hpp>
 #include <cppo/quantity/refusals.hpp>
 #include <cppo/region/objective.hpp>
 #include <cppo/region/reporting.hpp>

@@ -7,3 +7,4 @@
 #include <cppo/quantity/inputs.hpp>
 #include <cppo/quantity/quantity.hpp>
 #include <cppo/quantity/refusals.hpp>
+#include <cppo/quantity/root.hpp>

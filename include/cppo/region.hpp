@@ -12,6 +12,7 @@
 #include <cppo/region/reporting.hpp>
 #include <cppo/region/score.hpp>
 #include <cppo/region/smooth.hpp>
+#include <cppo/region/softened.hpp>
 #include <cppo/region/trm.hpp>
 #include <cppo/region/truly_ppo.hpp>
 #include <cppo/region/trust_region.hpp>

@@ -14,9 +14,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Computes what each piece must know of the folds beyond itself, where one process has all pieces.
 ///
-/// For each level: every piece's own states, which are exact; then, of those before it in its response, after it, of its
-/// response and of the batch, the sums. A halving sum is handed from the last piece to the first. The next level reads
-/// values that come of these.
+/// For each level: every piece's own states, which are exact; then, of those before it in its response, after it, of
+/// its response and of the batch, the sums. A halving sum is handed from the last piece to the first. The next level
+/// reads values that come of these.
 template <class Real, class Region>
 class fold_plan {
  public:

@@ -6,6 +6,7 @@
 
 #include <cppo/execution/call/threads.hpp>
 #include <cppo/execution/simd/executor.hpp>
+#include <cppo/execution/simd/fold_pass.hpp>
 #include <cppo/execution/simd/response.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -61,10 +62,10 @@ struct simd_execution<float, Region> {
   template <int Level>
   static void fold(simd_t how, task<float, Region> const& t) {
     simd_call const from(t);
-    auto const run = [&t, &from](index_t b, std::vector<float>& scratch, response_outcome&) {
-      simd_response<Region>(t, from, b, scratch).template fold<Level>();
+    auto const run = [&t, &from](index_t b, std::vector<float>&, response_outcome&) {
+      simd_fold_pass<Region>(t, from, b).template run<Level>();
     };
-    (void)how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
+    (void)how.over_responses<float>(t.batch.shape(), 0, response_body<float>(run));
   }
 };
 

@@ -41,7 +41,8 @@ struct halving_of {
 
 /// sum over k >= t of q_k 2^{-(k - t)/h}, for `from(...)`; h is a whole number of tokens, at most 1024.
 ///
-///     y_k = q_k 2^{-(k mod h)/h} on the grid 2^-40;  R = (sum of y in the block of h tokens) + floor(R of the next / 2)
+///     y_k = q_k 2^{-(k mod h)/h} on the grid 2^-40
+///     R = (sum of y in the block of h tokens) + floor(R of the next / 2)
 ///
 /// Whole-number floors nest, so that any cut of the response gives the same integers. About 1e-11 from the sum in
 /// double. Within a response it goes from the last token to the first. [FIPO]

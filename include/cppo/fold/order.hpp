@@ -153,48 +153,66 @@ namespace detail {
 template <class Fold>
 inline constexpr bool takes_all = requires { requires Fold::statistic::takes_all; };
 
-/// The value of an order statistic of x[0 .. n); 0 of none. Reorders x. O(n) expected.
+/// Finds an order statistic among x[0 .. n), which it reorders. O(n) expected.
 template <class Kind, class Real>
-constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
-  if (n <= 0) return Real(0);
-  standing before{.all = n};  // of what lies before `first`
-  index_t first = 0, last = n;
-  Real found = Real(0);
-  bool any = false;
-  while (first < last) {
-    Real const a = x[first], b = x[first + (last - first) / 2], c = x[last - 1];
-    Real const v = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-    index_t less = first, equal = first;  // [first, less) < v, [less, equal) == v
-    standing s = before;
-    for (index_t k = first; k < last; ++k) {
-      Real const y = x[k];
+class admitted_search {
+ public:
+  constexpr admitted_search(Real* x, index_t n, double parameter) noexcept
+      : x_(x), n_(n), last_(n), parameter_(parameter) {}
+
+  /// The value; 0 of none.
+  constexpr Real find() noexcept {
+    if (n_ <= 0) return Real(0);
+    while (first_ < last_) narrow(median(x_[first_], x_[first_ + (last_ - first_) / 2], x_[last_ - 1]));
+    return any_ ? found_ : smallest();
+  }
+
+ private:
+  static constexpr Real median(Real a, Real b, Real c) noexcept {
+    if (a < b) return b < c ? b : a < c ? c : a;
+    return a < c ? a : b < c ? c : b;
+  }
+  constexpr Real smallest() const noexcept {
+    Real least = x_[0];
+    for (index_t k = 1; k < n_; ++k) least = x_[k] < least ? x_[k] : least;
+    return least;
+  }
+  /// Asks whether v, one of the values between `first_` and `last_`, is admitted, and leaves out what that decides.
+  constexpr void narrow(Real v) noexcept {
+    index_t less = first_, equal = first_;  // what lies before them is less than v, and at most v
+    exact_sum sum = sum_;
+    for (index_t k = first_; k < last_; ++k) {
+      Real const y = x_[k];
       if (y > v) continue;
-      s.sum = s.sum + to_grid(y);
-      x[k] = x[equal];
-      x[equal] = y;
+      sum = sum + to_grid(y);
+      x_[k] = x_[equal];
+      x_[equal] = y;
       if (y < v) {
-        x[equal] = x[less];
-        x[less] = y;
-        ++less;
+        x_[equal] = x_[less];
+        x_[less++] = y;
       }
       ++equal;
     }
-    s.below = before.below + (less - first);
-    s.upto = before.below + (equal - first);
-    if (Kind::admits(static_cast<double>(v), s, parameter)) {
-      found = v;
-      any = true;
-      before.sum = s.sum;
-      before.below = s.upto;
-      first = equal;
+    if (Kind::admits(static_cast<double>(v), {less, equal, sum, n_}, parameter_)) {
+      any_ = true;
+      found_ = v;
+      sum_ = sum;
+      first_ = equal;
     } else {
-      last = less;
+      last_ = less;
     }
   }
-  if (any) return found;
-  Real least = x[0];
-  for (index_t k = 1; k < n; ++k) least = x[k] < least ? x[k] : least;
-  return least;
+
+  Real* x_;
+  index_t n_, first_ = 0, last_;
+  double parameter_;
+  exact_sum sum_;  // of what lies before `first_`
+  Real found_ = Real(0);
+  bool any_ = false;
+};
+template <class Kind, class Real>
+constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
+  return admitted_search<Kind, Real>(x, n, parameter).find();
 }
 
 }  // namespace detail

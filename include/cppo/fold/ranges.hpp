@@ -66,8 +66,8 @@ struct fold {
     if constexpr (Range <= fold_range::from) return t.token_fold(slot);
     else return t.response_fold(slot);
   }
-  /// That of the folded quantity at the token: a rule that differentiates a fold has the value of the fold and the slope
-  /// of the token. Of a fold over earlier tokens it is 0. For sums and means within a response.
+  /// That of the folded quantity at the token: a rule that differentiates a fold has the value of the fold and the
+  /// slope of the token. Of a fold over earlier tokens it is 0. For sums and means within a response.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires(Range <= fold_range::response && requires { requires statistic::is_linear; } &&

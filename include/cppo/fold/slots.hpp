@@ -44,7 +44,8 @@ template <class P>
 consteval bool folds_more_than_a_response() noexcept {
   if constexpr (level_of<P>() == 0) return false;
   else if constexpr (composite<P>) {
-    return folds_more_than_a_response<typename P::first_type>() || folds_more_than_a_response<typename P::second_type>();
+    return folds_more_than_a_response<typename P::first_type>() ||
+           folds_more_than_a_response<typename P::second_type>();
   } else if constexpr (negation<P>) {
     return folds_more_than_a_response<typename P::negated_type>();
   } else {

@@ -43,6 +43,22 @@ template <class S, class P>
 struct pair_of {
   static constexpr needs needed = needs_of<S> | needs_of<P>;
 };
+
+/// True if the loss of a region is another than -A rho M.
+template <class R>
+inline constexpr bool has_own_surrogate = false;
+template <class R>
+  requires requires { requires R::has_own_surrogate; }
+inline constexpr bool has_own_surrogate<R> = true;
+
+/// True if a part, or one of a region, may ask for the entropy or the reference policy's log-prob.
+template <class P>
+inline constexpr bool reads_more =
+    holds(lent_to<P>(), lent_inputs::entropy) || holds(lent_to<P>(), lent_inputs::reference);
+template <class R>
+  requires requires { typename R::surrogate_type; }
+inline constexpr bool reads_more<R> = reads_more<typename R::divergence_type> || reads_more<typename R::mask_type> ||
+                                      reads_more<typename R::surrogate_type> || reads_more<typename R::penalty_type>;
 }  // namespace detail
 
 }}  // namespace cppo

@@ -50,7 +50,8 @@ class region : detail::region_surrogates<S, P> {
   /// The folds that its parts hold, how many are one inside the other, and whether one takes more than a response.
   /// @{
   static constexpr int folds = detail::folds_in<M>() + detail::folds_in<S>() + detail::folds_in<P>();
-  static constexpr int fold_levels = detail::deepest(detail::level_of<M>(), detail::level_of<S>(), detail::level_of<P>());
+  static constexpr int fold_levels =
+      detail::deepest(detail::level_of<M>(), detail::level_of<S>(), detail::level_of<P>());
   static constexpr bool reads_batch = detail::folds_more_than_a_response<M>() ||
                                       detail::folds_more_than_a_response<S>() ||
                                       detail::folds_more_than_a_response<P>();
@@ -235,21 +236,6 @@ constexpr void each_input_of(region<D, W, M, G, S, P> const& r, F const& f) {
   each_input(r.surrogate(), f);
   each_input(r.penalty(), f);
 }
-
-/// True if the loss of a region is another than -A rho M.
-template <class R>
-inline constexpr bool has_own_surrogate = false;
-template <class R>
-  requires requires { requires R::has_own_surrogate; }
-inline constexpr bool has_own_surrogate<R> = true;
-
-/// True if a part, or one of a region, may ask for the entropy or the reference policy's log-prob.
-template <class P>
-inline constexpr bool reads_more =
-    holds(lent_to<P>(), lent_inputs::entropy) || holds(lent_to<P>(), lent_inputs::reference);
-template <class D, class W, class M, class G, class S, class P>
-inline constexpr bool reads_more<region<D, W, M, G, S, P>> =
-    reads_more<D> || reads_more<M> || reads_more<S> || reads_more<P>;
 }  // namespace detail
 
 /// A trust region: a type made by `trust_region`, or one of the same shape.
@@ -294,28 +280,6 @@ constexpr auto trust_region(D, W, M) noexcept {
   return detail::no_region;
 }
 constexpr auto trust_region(detail::divergence_argument, detail::weight_argument, detail::mask_argument) noexcept {
-  return detail::no_region;
-}
-/// @}
-
-/// The same region with a soft gate: a token beyond the boundary keeps the share g(x_t) of its update. [Eq. 19-20]
-///
-/// x_t is the mask's excess: the larger over `&`, the smaller over `|`, and 0 for a token that is kept because it moves
-/// toward mu. Tokens that the hard mask keeps have gate 1 exactly.
-template <divergence_score D, weight_schedule W, token_mask M, class H, class S, class P, gate G>
-constexpr auto softened(region<D, W, M, H, S, P> const& hard, G g) noexcept {
-  return region<D, W, M, G, S, P>(hard.divergence(), hard.weight(), hard.mask(), g, hard.surrogate(), hard.penalty());
-}
-/// Chosen where an argument is no region or no gate: it does not compile, and says what is wrong.
-/// @{
-template <class D, class W, class M, class H, class S, class P>
-constexpr auto softened(region<D, W, M, H, S, P> const& hard, detail::gate_argument) noexcept {
-  return hard;
-}
-template <class R, class G>
-  requires(!detail::shaped_like_region<R>)
-constexpr auto softened(R const&, G const&) noexcept {
-  static_assert(detail::never<R>, "softened takes a region, as trust_region makes it, and a gate, in this order");
   return detail::no_region;
 }
 /// @}

@@ -6,56 +6,10 @@
 
 #include <cppo/execution/block/counts.hpp>
 #include <cppo/execution/block/inspection.hpp>
-#include <cppo/execution/block/statistics.hpp>
+#include <cppo/execution/block/order.hpp>
 #include <cppo/execution/call/fold_pass.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
-
-/// The order statistic `Kind` of n values, found bit by bit on a block. `each(th, f)` calls f(x) for the values of a
-/// thread.
-template <class Kind, class Block, class Real, class Each>
-CPPO_HOST_DEVICE Real block_select(Block& block, index_t n, double parameter, Each const& each) noexcept {
-  using order = sortable<Real>;
-  using key = typename order::key;
-  struct seen {
-    standing s;
-    key least = static_cast<key>(~key{0}), most = 0;  // the smallest value, and the largest at most v
-  };
-  auto const look = [&](key at) {
-    typename Block::template local<seen> mine{};
-    Real const v = order::value(at);
-    block.apart([&](int th) {
-      each(th, [&](Real x) {
-        key const k = order::of(x);
-        mine[th].least = k < mine[th].least ? k : mine[th].least;
-        mine[th].s.below += k < at ? 1 : 0;
-        if (k > at) return;
-        ++mine[th].s.upto;
-        mine[th].s.sum = mine[th].s.sum + to_grid(x);
-        mine[th].most = k > mine[th].most ? k : mine[th].most;
-      });
-    });
-    seen all = block.reduce(mine, [](seen const& a, seen const& b) {
-      return seen{{a.s.below + b.s.below, a.s.upto + b.s.upto, a.s.sum + b.s.sum, 0},
-                  a.least < b.least ? a.least : b.least, a.most > b.most ? a.most : b.most};
-    });
-    all.s.all = n;
-    bool const admitted = all.s.upto == 0 || Kind::admits(static_cast<double>(v), all.s, parameter);
-    struct { bool admitted; seen what; } const found{admitted, all};
-    return found;
-  };
-  if (n <= 0) return Real(0);
-  key const lowest = order::of(Real(-divergence_limit)), highest = order::of(Real(divergence_limit));
-  key low = lowest, high = highest;  // the largest key that is admitted
-  if (!look(low).admitted) return order::value(look(low).what.least);
-  while (low < high) {
-    key const middle = low + (high - low) / 2 + (high - low) % 2;
-    if (look(middle).admitted) low = middle;
-    else high = static_cast<key>(middle - 1);
-  }
-  seen const last = look(low).what;
-  return order::value(last.s.upto > 0 ? last.most : last.least);
-}
 
 /// One response on a block of threads.
 template <class Block, class Real, class Region>
@@ -192,7 +146,7 @@ class block_folds {
     block_.each([](int) {});  // all have written their terms
     auto const each = [&](int th, auto const& g) { for (index_t k = th; k < tokens_; k += threads) g(column[k]); };
     fold_state const all =
-        selected(block_select<typename Fold::statistic, Block, Real>(block_, tokens_, f.left.parameter, each), tokens_);
+        selected(block_select<typename Fold::statistic, Real>(block_, tokens_, f.left.parameter, each), tokens_);
     block_.each([](int) {});  // and all have read them
     return all;
   }
@@ -252,7 +206,7 @@ CPPO_HOST_DEVICE fold_state total_of(Block& block, checked_call<Real> const& t, 
         for (index_t k = th; k < n; k += Block::threads) g(t.folds.at(l, f.slot, b)[k]);
       }
     };
-    return selected(block_select<typename Fold::statistic, Block, Real>(block, all.count, f.left.parameter, each),
+    return selected(block_select<typename Fold::statistic, Real>(block, all.count, f.left.parameter, each),
                     all.count);
   } else {
     return all;

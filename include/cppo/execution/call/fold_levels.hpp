@@ -37,8 +37,8 @@ class fold_memory {
   std::unique_ptr<index_t[]> beyond_;
 };
 
-/// Brings the terms of a fold together, those of all responses that `takes(b)`, at the beginning of its columns. Returns
-/// their number.
+/// Brings the terms of a fold together, those of all responses that `takes(b)`, at the beginning of its columns.
+/// Returns their number.
 template <class Real, class Fold, class Takes>
 index_t gather_terms(checked_call<Real> const& t, Fold const& f, Takes const& takes) noexcept {
   layout const& l = t.batch.shape();

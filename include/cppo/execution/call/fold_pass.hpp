@@ -64,7 +64,8 @@ CPPO_HOST_DEVICE constexpr Real value_of(Fold const&, fold_state const& s) noexc
 /// Makes halving sums of the terms in a column, whose first token has `before` tokens in front of it. Returns the state
 /// for those.
 template <class Real>
-constexpr fold_state halve(index_t before, index_t tokens, double half_life, Real* column, fold_state const& after) noexcept {
+constexpr fold_state halve(index_t before, index_t tokens, double half_life, Real* column,
+                           fold_state const& after) noexcept {
   constexpr index_t most = 1024;
   double up[most] = {};
   auto const h = static_cast<index_t>(half_life);

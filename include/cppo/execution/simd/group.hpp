@@ -9,9 +9,6 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The largest position that 32 bits hold, with room for two groups. Longer responses run as `seq`.
-inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
-
 /// What is needed to decide the tokens of a response. It is a copy that nothing points to, so that it stays in
 /// registers while outputs are written.
 template <class Region, class Weigh>

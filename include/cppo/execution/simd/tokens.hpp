@@ -13,6 +13,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// The gates of a region: 0 and 1, which the mask tells, or shares of a token.
 enum class gate_kind : bool { hard, soft };
 
+/// The largest position that 32 bits hold, with room for two groups. Longer responses run as `seq`.
+inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
+
 /// The inputs of a chunk's tokens, as dense floats.
 struct token_lanes {
   float const* pi = nullptr;
