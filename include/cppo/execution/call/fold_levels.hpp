@@ -6,8 +6,8 @@
 
 #include <cppo/execution/call/fold_pass.hpp>
 
-#include <memory>
 #include <utility>
+#include <vector>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -18,23 +18,21 @@ class fold_memory {
   /// Allocates it, for a call in this layout.
   explicit fold_memory(layout const& l)
       : stride_(fold_columns<Real>::room(l)),
-        numbers_(std::make_unique_for_overwrite<Real[]>(size(stride_ * Region::folds))),
-        states_(std::make_unique<fold_state[]>(size(l.responses() * Region::folds))),
-        beyond_(std::make_unique<index_t[]>(size(l.responses()))) {
-    for (index_t b = 0; b < l.responses(); ++b) beyond_[size(b)] = -1;
-  }
+        numbers_(size(stride_ * Region::folds)),
+        states_(size(l.responses() * Region::folds)),
+        beyond_(size(l.responses()), index_t{-1}) {}
   /// Where the folds are kept. `known`: what pieces know beyond themselves, or null.
-  fold_columns<Real> columns(fold_totals const* known) const noexcept {
-    return {numbers_.get(), stride_, Region::folds, states_.get(), known, beyond_.get()};
+  fold_columns<Real> columns(fold_totals const* known) noexcept {
+    return {numbers_.data(), stride_, Region::folds, states_.data(), known, beyond_.data()};
   }
 
  private:
   static std::size_t size(index_t n) noexcept { return static_cast<std::size_t>(n); }
 
   index_t stride_;
-  std::unique_ptr<Real[]> numbers_;
-  std::unique_ptr<fold_state[]> states_;
-  std::unique_ptr<index_t[]> beyond_;
+  std::vector<Real> numbers_;
+  std::vector<fold_state> states_;
+  std::vector<index_t> beyond_;
 };
 
 /// Brings the terms of a fold together, those of all responses that `takes(b)`, at the beginning of its columns.

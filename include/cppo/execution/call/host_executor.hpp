@@ -132,7 +132,7 @@ class host_executor {
     status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
     if (!given.ok()) return given;
     if constexpr (detail::has_folds<Region>) {
-      detail::fold_memory<Real, Region> const memory(t.batch.shape());
+      detail::fold_memory<Real, Region> memory(t.batch.shape());
       t.folds = memory.columns(t.folds.totals);
       detail::run_folds(t, [&](auto level) { static_cast<Self const&>(*this).fold_responses(t, level); });
       return run_folded(t, wanted);
