@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What calls cost to compile: seconds of processor time, bytes of machine code, and functions and constants emitted.
 
-    compile_cost.py --include DIR [--compiler CXX] [--isa NAME]                    prints a table
-    compile_cost.py --include DIR [--compiler CXX] --stored FILE [--refresh]       compares the last two with a file
+    compile_cost.py --include DIR [--compiler CXX] [--isa NAME]                       prints a table
+    compile_cost.py --objects NAME=FILE... --stored FILE [--compiler CXX] [--refresh] compares objects with a file
 
-Seconds are for reading; those of a described region, which stands for all regions, have a budget. Bytes and symbols are
-the same in each run of one compiler, so that they are compared: exit status 0 within the margin, 1 above it, 77 if the
-stored figures are those of another compiler.
+Seconds are for reading. Bytes and symbols of an object are the same in each run of one compiler, so that they are
+compared: exit status 0 within the margin, 1 above it, 77 if the stored figures are those of another compiler, or
+--report-only says why they are not to be compared.
 """
 
 import argparse
@@ -29,7 +29,6 @@ cppo::status run(Region const& region, long B, long T, float const* pi, float co
 INSTANCE = "template cppo::status run(decltype({0}) const&, long, long, float const*, float const*, float const*, " \
            "float*, cppo::report*);\n"
 DESCRIBED = ["cppo::described_region()"]
-DESCRIBED_BUDGET = 15  # seconds on the machine of docs/performance.md
 REGIONS = ["cppo::fixed_cppo()", "cppo::calibrated_cppo()", "cppo::ppo()", "cppo::dppo()"]
 
 
@@ -46,8 +45,13 @@ def unit(executor, regions):
 ROWS = [("include <cppo/cppo.hpp>", "seq", [], False), ("the same with simd", "simd", [], True),
         ("one region on seq", "seq", REGIONS[:1], False), ("one region on simd", "simd", REGIONS[:1], True),
         ("four regions on simd", "simd", REGIONS, True), ("a described region on simd", "simd", DESCRIBED, True)]
-# What is compared with the stored figures: before a figure's name, regions.
-COMPARED = [("", REGIONS), ("described_", DESCRIBED)]
+
+
+def size_of(out):
+    """Bytes of code, and symbols, of an object."""
+    sizes = subprocess.run(["size", out], capture_output=True, text=True, check=True).stdout.splitlines()[1]
+    names = subprocess.run(["nm", "--defined-only", out], capture_output=True, text=True, check=True).stdout
+    return int(sizes.split()[0]), len(names.splitlines())
 
 
 class Compiler:
@@ -65,9 +69,7 @@ class Compiler:
             more = ["-DCPPO_USE_XSIMD=1"] if simd else []
             subprocess.run([*self.command, *more, "-c", source, "-o", out], check=True)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            sizes = subprocess.run(["size", out], capture_output=True, text=True, check=True).stdout.splitlines()[1]
-            names = subprocess.run(["nm", "--defined-only", out], capture_output=True, text=True, check=True).stdout
-        return after.ru_utime - before.ru_utime, int(sizes.split()[0]), len(names.splitlines())
+            return after.ru_utime - before.ru_utime, *size_of(out)
 
 
 def rows(compiler, repeats=3):
@@ -77,21 +79,19 @@ def rows(compiler, repeats=3):
         yield name, min(t[0] for t in taken), *taken[0][1:]
 
 
-def compare(compiler, path, refresh):
+def compare(version, objects, path, refresh):
     stored = dict(line.split(None, 1) for line in path.read_text(encoding="utf-8").splitlines()
                   if line and not line.startswith("#"))
-    if not refresh and compiler.version != stored["compiler"]:
-        print(f"the stored figures are those of g++ {stored['compiler']}, this is {compiler.version}: skipped")
+    if not refresh and version != stored["compiler"]:
+        print(f"the stored figures are those of g++ {stored['compiler']}, this is {version}: skipped")
         return SKIPPED
     figures = {}
-    for before, regions in COMPARED:
-        seconds, code, symbols = compiler.measure(unit("simd", regions), True)
-        figures |= {f"{before}bytes": code, f"{before}symbols": symbols}
-        if regions == DESCRIBED:
-            print(f"a described region: {seconds:.1f} s; its budget is {DESCRIBED_BUDGET} s on the machine of the docs")
+    for name, out in (given.split("=", 1) for given in objects):
+        code, symbols = size_of(out)
+        figures |= {f"{name}_bytes": code, f"{name}_symbols": symbols}
     if refresh:
         head = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(("#", "margin"))]
-        now = [f"compiler {compiler.version}", *(f"{name} {now}" for name, now in figures.items())]
+        now = [f"compiler {version}", *(f"{name} {now}" for name, now in figures.items())]
         path.write_text("\n".join([*head, *now]) + "\n", encoding="utf-8")
         return 0
     margin, failed = 1 + float(stored["margin"]) / 100, 0
@@ -99,21 +99,26 @@ def compare(compiler, path, refresh):
         print(f"{name}: {now}, stored {stored[name]}, {100 * (now / int(stored[name]) - 1):+.1f} %")
         failed |= now > margin * int(stored[name])
     if failed:
-        print(f"more than {stored['margin']} % above what is stored; if this has to be, store it: --refresh")
+        print(f"more than {stored['margin']} % above what is stored; if it has to be: ./run bench --refresh-gate")
     return int(failed)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--include", type=Path, required=True)
+    parser.add_argument("--include", type=Path)
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--isa", default="x86-64-v3")
+    parser.add_argument("--objects", nargs="+", metavar="NAME=FILE")
     parser.add_argument("--stored", type=Path)
     parser.add_argument("--refresh", action="store_true")
+    parser.add_argument("--report-only", metavar="REASON")
     args = parser.parse_args()
     compiler = Compiler(args.compiler, args.include, args.isa)
+    if args.report_only:
+        print(f"not compared: {args.report_only}: skipped")
+        sys.exit(SKIPPED)
     if args.stored:
-        sys.exit(compare(compiler, args.stored, args.refresh))
+        sys.exit(compare(compiler.version, args.objects, args.stored, args.refresh))
     print(f"{args.compiler} {compiler.version} -O2 -march={args.isa}")
     for name, seconds, code, symbols in rows(compiler):
         print(f"  {name:<26}{seconds:7.2f} s{code:9} bytes{symbols:6} symbols")

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -52,7 +53,7 @@ int main() {
   if (!s) std::printf("%s\n", describe(s).c_str());
   //! [bad_input]
   assert(s.code == status_code::log_prob_invalid && s.response == 1 && s.token == 17 && s.count == 1);
-  assert(std::string_view(describe(s)).starts_with("log_prob at response 1, token 17 is nan, but must be finite"));
+  assert(std::string(describe(s)).starts_with("log_prob at response 1, token 17 is nan, but must be finite"));
   for (std::size_t i = 100; i < n; ++i)
     assert(gradient[i] == 0.0f);  // the whole response is left out, the other is not
   assert(gradient[0] != 0.0f);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Before what the library shows. */
 #if defined(__GNUC__) || defined(__clang__)
 #define CPPO_C_SHOWN __attribute__((visibility("default")))
 #else
@@ -42,11 +43,11 @@ enum {
 
 /** Elements in the memory of the host. Strides count elements, of any sign; 0 repeats one element. */
 typedef struct cppo_tensor {
-  void *data;
+  void *data;         /**< where element [0, 0] lies */
   int32_t dtype;      /**< as `cppo_f32` */
   int32_t rank;       /**< 1 or 2 */
-  int64_t shape[2];
-  int64_t stride[2];
+  int64_t shape[2];   /**< elements along each of `rank` axes */
+  int64_t stride[2];  /**< elements from one to the next along each */
 } cppo_tensor;
 
 /** What a tensor is lent as. */
@@ -66,7 +67,7 @@ enum {
 typedef struct cppo_lent {
   int32_t id;            /**< as `cppo_log_prob` */
   int32_t per_response;  /**< 1: a value for each response, [B]: advantage, response_mask, token_weight; else 0 */
-  cppo_tensor tensor;
+  cppo_tensor tensor;    /**< its elements */
 } cppo_lent;
 
 /** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Where log-probs, divergences or Top-K
@@ -78,14 +79,14 @@ typedef struct cppo_batch {
   cppo_tensor cu_seqlens;     /**< int32 or int64 [B + 1], dense; data is null for the padded layout */
   int64_t capacity;           /**< packed: slots of buffers that have more than cu_seqlens[B], which get +0; else 0 */
   int64_t top_k;              /**< K of the lists; 0 without */
-  cppo_lent const *inputs;
-  int64_t input_count;
+  cppo_lent const *inputs;    /**< what is lent, in any order */
+  int64_t input_count;        /**< how many they are */
 } cppo_batch;
 
 /** A trust region, by value. Make it by `cppo_region_parse`; its bytes mean nothing to anybody else, and nothing to a
  *  library of another version. */
 typedef struct cppo_region {
-  double opaque[128];
+  double opaque[128];  /**< its parts */
 } cppo_region;
 
 /** Values of `cppo_options`, in this order: aggregate, bad_input, positions, surrogate, executor. */
@@ -97,10 +98,14 @@ enum { cppo_own_length, cppo_fixed_horizon, cppo_padded_column };
 enum { cppo_ratio, cppo_reinforce };
 enum { cppo_simd, cppo_seq };
 
-/** Sums before a piece of a response, and the totals of a response or of a piece of it; all 0 is of no token. Words are
- *  not for reading, but `words[0]` of both, which is a number of tokens: below 0 in the place of what failed. */
-typedef struct cppo_prefix { int64_t words[8]; } cppo_prefix;
-typedef struct cppo_totals { int64_t words[8]; } cppo_totals;
+/** Sums before a piece of a response; all 0 is before the first token. */
+typedef struct cppo_prefix {
+  int64_t words[8];  /**< not for reading but the first, the number of tokens: below 0 in the place of what failed */
+} cppo_prefix;
+/** The totals of a response, or of a piece of it; all 0 is of no token. */
+typedef struct cppo_totals {
+  int64_t words[8];  /**< as above */
+} cppo_totals;
 
 /** As `cppo::loss_options`. Fill it in by `cppo_options_init`, then change what is to be changed. */
 typedef struct cppo_options {
@@ -109,12 +114,12 @@ typedef struct cppo_options {
   int32_t bad_input;           /**< as `cppo_reject`, the default */
   int32_t positions;           /**< as `cppo_own_length`, the default */
   int32_t surrogate;           /**< as `cppo_ratio`, the default */
-  int64_t horizon;
-  double normalizer;
-  double log_ratio_clamp;
-  double ratio_cap;
-  double log_prob_tolerance;
-  double log_prob_floor;
+  int64_t horizon;             /**< T of `cppo_fixed_horizon`, divisor of `cppo_seq_mean_token_sum_norm`; 0: none */
+  double normalizer;           /**< what the losses are divided by; 0, the default: the batch's own count */
+  double log_ratio_clamp;      /**< 20, the default; 0 switches it off */
+  double ratio_cap;            /**< 0, the default: none */
+  double log_prob_tolerance;   /**< how far above 0 a log-prob may be; 0, the default */
+  double log_prob_floor;       /**< a finite log-prob below it is bad input; -1000, the default */
   int32_t executor;            /**< `cppo_simd`, the default, or `cppo_seq`: the same bits, slower */
   int32_t threads;             /**< of `cppo_simd`: 1, the default; 0: as many as the machine has */
   cppo_prefix const *carries;  /**< pieces: one for each, or null */
@@ -128,8 +133,8 @@ typedef struct cppo_options {
 /** What a call writes. */
 typedef struct cppo_outputs {
   uint64_t size;            /**< sizeof(cppo_outputs) */
-  cppo_lent const *tensors;
-  int64_t tensor_count;
+  cppo_lent const *tensors; /**< where outputs go, in any order */
+  int64_t tensor_count;     /**< how many they are */
   double *report;           /**< `CPPO_REPORT_ROOM` numbers, or null */
 } cppo_outputs;
 
@@ -147,7 +152,7 @@ typedef struct cppo_status {
                            96 and above: nothing was written, unless it is `cppo_failed` */
   int32_t where;      /**< the argument concerned, a `cppo::argument`; 0: none */
   int64_t response;   /**< first place, from 0; -1: does not apply */
-  int64_t token;
+  int64_t token;      /**< its token, from 0; -1: does not apply */
   int64_t count;      /**< how many tokens are affected */
   char message[448];  /**< one sentence: what is wrong, where, and the remedy; empty if the code is 0 */
 } cppo_status;
@@ -164,17 +169,27 @@ CPPO_C_SHOWN char const *cppo_instruction_set(void);
  *  code of `status`, whose message names the column and what was expected there. */
 CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
                                        cppo_status *status);
+/** Makes a region of parts that its user wrote. `object` is what `cppo_compiled_region()` returns, the one function of
+ *  a shared object compiled with `region_object.hpp` of this version; that must stay loaded as long as its regions are
+ *  used. It takes `count` numbers, which its parts check. Nothing else tells such a region from one of text, but that
+ *  its bytes mean nothing to another process. */
+CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numbers, int64_t count, cppo_region *region,
+                                          cppo_status *status);
 /** The expression that makes the region, into at most `room` characters, a 0 included; `text` may be null. Returns how
  *  many characters the whole text has, without the 0: where that is `room` or more, it was cut. -1 if there is no
  *  region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
 /** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
+/** 1 if the region asks for a quantile of D, so that `cppo_summarize_piece` writes D; else 0. */
+CPPO_C_SHOWN int32_t cppo_region_calibrates(cppo_region const *region);
 /** Names that a text may hold, one after the other: name `i`, what it makes ("mask") and its parameters ("low, high");
- *  null past the last. The strings live as long as the library. */
+ *  null past the last. The strings live as long as the library.
+ *  @{ */
 CPPO_C_SHOWN char const *cppo_part_name(int64_t i);
 CPPO_C_SHOWN char const *cppo_part_kind(int64_t i);
 CPPO_C_SHOWN char const *cppo_part_parameters(int64_t i);
+/** @} */
 
 /** The defaults. */
 CPPO_C_SHOWN void cppo_options_init(cppo_options *options);
@@ -187,16 +202,21 @@ CPPO_C_SHOWN int32_t cppo_policy_loss(cppo_batch const *batch, cppo_region const
 /** Field `i` of a report: its name, or null past the last; and how reports of parts are put together: 0 by adding,
  *  1 by the maximum, 2 by the minimum, 3 by their being equal. Left out of rules 1 to 3 are parts that have no such
  *  number: of D one without a token, of delta_b one without a response, of the scaling one of no call, which is all 0.
- *  A histogram has several fields of one name. */
+ *  A histogram has several fields of one name.
+ *  @{ */
 CPPO_C_SHOWN char const *cppo_report_name(int64_t i);
 CPPO_C_SHOWN int32_t cppo_report_rule(int64_t i);
+/** @} */
+/** The number of fields. */
 CPPO_C_SHOWN int64_t cppo_report_count(void);
 /** `into` becomes the report of both. */
 CPPO_C_SHOWN void cppo_report_add(double *into, double const *other);
 /** What follows from a report, loss, means and shares: the name of measure `i`, or null past the last, and its value,
- *  NaN past the last. `masked_fraction_at` has a value for each bin of the histogram. */
+ *  NaN past the last. `masked_fraction_at` has a value for each bin of the histogram.
+ *  @{ */
 CPPO_C_SHOWN char const *cppo_measure_name(int64_t i);
 CPPO_C_SHOWN double cppo_measure(double const *report, int64_t i);
+/** @} */
 
 /** What is wrong with a batch, as `cppo::diagnose`: findings sorted by what they explain. `region` may be null. */
 typedef struct cppo_finding {

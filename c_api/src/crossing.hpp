@@ -23,6 +23,21 @@ struct crossing {
   void* status;
 };
 
+/// What a compiled region is asked for beside that, since the library's own code knows no such region.
+struct errand : crossing {
+  bool in_double = false;  // the batch, and D of its tokens
+  bool on_seq = false;
+  void const* how = nullptr;    // certify: its options
+  void* found = nullptr;        // diagnose: what is wrong; certify: the certificate; weigh: w_1 to w_count
+  std::int64_t piece = 0;       // pieces: which one, and the tokens before it
+  std::int64_t tokens_before = 0;
+  void const* totals = nullptr; // of the whole response
+  void* sums = nullptr;         // what is written: totals or sums of the piece
+  void* divergences = nullptr;  // D of its valid tokens, and how many there are
+  std::int64_t count = 0;
+  std::int64_t* written = nullptr;
+};
+
 /// How a call on a build ended, beside its status.
 enum class ending : int { done, no_memory, failed, other_version };
 

@@ -1,5 +1,6 @@
 // What is wrong with a batch.
 #include "batch.hpp"
+#include "on_compiled.hpp"
 #include "options.hpp"
 #include "region.hpp"
 
@@ -11,14 +12,22 @@ namespace {
 bool diagnose(cppo_batch const* batch, cppo_region const* region, cppo_options const* options,
               cppo::batch_diagnosis& into, cppo_status& s) {
   c_api::lent_batch b;
-  cppo::described_region r;
+  c_api::lent_region r;
   cppo_options lent;
   cppo::loss_options o;
   if (!c_api::take_batch(batch, b, s) || (region != nullptr && !c_api::take_region(region, r, s)) ||
       !c_api::take_structure_of_options(options, lent, s) || !c_api::take_options(lent, o, s)) {
     return false;
   }
-  into = b.visit([&](auto const& view) { return region != nullptr ? diagnose(view, r, o) : diagnose(view, o); });
+  if (r.is_compiled()) {
+    cppo::status unused;
+    c_api::errand e = c_api::errand_of(r, o, unused);
+    e.found = &into;
+    return c_api::ask(r, &c_api::compiled_region::diagnose, b, e, s);
+  }
+  into = b.visit([&](auto const& view) {
+    return region != nullptr ? diagnose(view, r.described, o) : diagnose(view, o);
+  });
   return true;
 }
 

@@ -1,5 +1,6 @@
 // Responses in pieces: both passes before the call, and what is added up between them.
 #include "batch.hpp"
+#include "on_compiled.hpp"
 #include "options.hpp"
 #include "region.hpp"
 
@@ -24,7 +25,7 @@ cppo_prefix refused_prefix() noexcept {
 /// A call that reads a piece.
 struct reading {
   c_api::lent_batch batch;
-  cppo::described_region region;
+  c_api::lent_region region;
   cppo::loss_options options;
 };
 bool take(cppo_batch const* batch, cppo_region const* region, cppo_options const* options, reading& into,
@@ -34,7 +35,47 @@ bool take(cppo_batch const* batch, cppo_region const* region, cppo_options const
          c_api::take_structure_of_options(options, lent, s) && c_api::take_options(lent, into.options, s);
 }
 
-bool collects(cppo::described_region const& r) noexcept { return cppo::detail::asks_for(r, cppo::needs::quantile); }
+/// The passes of a compiled region.
+/// @{
+bool summarize_on_compiled(reading const& from, std::int64_t b, cppo_totals& piece, void* divergences,
+                           std::int64_t* written, cppo_status& s) noexcept {
+  cppo::status ended;
+  cppo::response_summary summary = c_api::totals_of(piece);
+  c_api::errand e = c_api::errand_of(from.region, from.options, ended);
+  e.piece = b;
+  e.sums = &summary;
+  e.divergences = divergences;
+  e.written = written;
+  bool const done = c_api::ask(from.region, &c_api::compiled_region::summarize, from.batch, e, s);
+  piece = c_api::words_of(summary);
+  return done && c_api::take(ended, s);
+}
+void resolve_on_compiled(c_api::lent_region const& region, cppo_totals& total, void* divergences, std::int32_t dtype,
+                         std::int64_t count, cppo_status& s) noexcept {
+  cppo::status ended;
+  cppo::loss_options const none;
+  cppo::response_summary const pieces = c_api::totals_of(total);
+  cppo::response_summary whole = c_api::totals_of(refused_totals());
+  c_api::errand e = c_api::errand_of(region, none, ended);
+  e.in_double = dtype == cppo_f64;
+  e.totals = &pieces;
+  e.sums = &whole;
+  e.divergences = divergences;
+  e.count = count;
+  if (c_api::ask(region, &c_api::compiled_region::resolve, e, s)) c_api::take(ended, s);
+  total = c_api::words_of(whole);
+}
+void sum_on_compiled(reading const& from, std::int64_t b, cppo::response_summary const& whole,
+                     std::int64_t tokens_before, cppo::prefix_sums& sums, cppo_status& s) noexcept {
+  cppo::status ended;
+  c_api::errand e = c_api::errand_of(from.region, from.options, ended);
+  e.piece = b;
+  e.tokens_before = tokens_before;
+  e.totals = &whole;
+  e.sums = &sums;
+  if (c_api::ask(from.region, &c_api::compiled_region::sum, from.batch, e, s)) c_api::take(ended, s);
+}
+/// @}
 
 template <class Real>
 bool summarize(reading const& from, std::int64_t b, cppo_totals& piece, void* divergences, std::int64_t* written,
@@ -43,7 +84,7 @@ bool summarize(reading const& from, std::int64_t b, cppo_totals& piece, void* di
   collected.clear();
   cppo::response_summary summary;
   auto const ended =
-      summarize_piece(from.batch.as<Real>(), from.region, b, summary, collected, from.options);
+      summarize_piece(from.batch.as<Real>(), from.region.described, b, summary, collected, from.options);
   piece = c_api::words_of(summary);
   if (!c_api::take(ended, s)) return false;
   std::copy(collected.begin(), collected.end(), static_cast<Real*>(divergences));
@@ -87,10 +128,11 @@ std::int32_t cppo_summarize_piece(cppo_batch const* batch, cppo_region const* re
   return c_api::answered(status, [&](cppo_status& s) {
     reading from;
     if (!c_api::given(piece, "piece", s) || !take(batch, region, options, from, s)) return false;
-    if (collects(from.region) &&
+    if (c_api::calibrates(from.region) &&
         !(c_api::given(divergences, "divergences", s) && c_api::given(written, "written", s))) {
       return false;
     }
+    if (from.region.is_compiled()) return summarize_on_compiled(from, b, *piece, divergences, written, s);
     return from.batch.in_double ? summarize<double>(from, b, *piece, divergences, written, s)
                                 : summarize<float>(from, b, *piece, divergences, written, s);
   });
@@ -99,11 +141,12 @@ std::int32_t cppo_summarize_piece(cppo_batch const* batch, cppo_region const* re
 std::int32_t cppo_resolve_totals(cppo_region const* region, cppo_totals* total, void* divergences, std::int32_t dtype,
                                  std::int64_t count, cppo_status* status) {
   return c_api::answered(status, [&](cppo_status& s) {
-    cppo::described_region r;
+    c_api::lent_region r;
     if (!c_api::given(total, "total", s)) return;
     if (!c_api::take_region(region, r, s) || !can_resolve(divergences, dtype, count, s)) *total = refused_totals();
-    else if (dtype == cppo_f32) resolve<float>(r, *total, divergences, count, s);
-    else resolve<double>(r, *total, divergences, count, s);
+    else if (r.is_compiled()) resolve_on_compiled(r, *total, divergences, dtype, count, s);
+    else if (dtype == cppo_f32) resolve<float>(r.described, *total, divergences, count, s);
+    else resolve<double>(r.described, *total, divergences, count, s);
   });
 }
 
@@ -115,10 +158,11 @@ std::int32_t cppo_sum_piece(cppo_batch const* batch, cppo_region const* region, 
     reading from;
     if (!c_api::given(piece, "piece", s) || !c_api::given(total, "total", s)) return;
     if (!take(batch, region, options, from, s)) return;
-    cppo::prefix_sums sums;
+    cppo::prefix_sums sums = c_api::sums_of(*piece);
     auto const whole = c_api::totals_of(*total);
-    c_api::take(from.batch.visit([&](auto const& view) {
-      return sum_piece(view, from.region, b, whole, tokens_before, sums, from.options);
+    if (from.region.is_compiled()) sum_on_compiled(from, b, whole, tokens_before, sums, s);
+    else c_api::take(from.batch.visit([&](auto const& view) {
+      return sum_piece(view, from.region.described, b, whole, tokens_before, sums, from.options);
     }), s);
     *piece = c_api::words_of(sums);
   });

@@ -1,6 +1,8 @@
-// The call: in float on the build for this machine, in double and by the plain definition here.
+// The call: in float on the build for this machine, in double and by the plain definition here; of a compiled region
+// where it was compiled.
 #include "batch.hpp"
 #include "builds.hpp"
+#include "on_compiled.hpp"
 #include "layout_tag.hpp"
 #include "options.hpp"
 #include "region.hpp"
@@ -15,7 +17,7 @@ using c_api::word;
 /// A call whose arguments were taken.
 struct call {
   c_api::lent_batch batch;
-  cppo::described_region region;
+  c_api::lent_region region;
   cppo::loss_outputs outputs;
   cppo::loss_options options;
   cppo_outputs lent_outputs;
@@ -47,15 +49,18 @@ bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo
         word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
   }
   auto const batch = c.batch.as<float>();
-  c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, &c.region, &c.outputs, &c.options,
-                            report, &ended};
-  auto const how = static_cast<c_api::ending>(by->call(all));
-  if (how == c_api::ending::no_memory) return c_api::out_of_memory(s);
-  if (how == c_api::ending::other_version) {
-    return c_api::refuse(s, cppo_bad_argument, cppo::argument::none, word("the file for "), word(by->instruction_set),
-                         word(" is of another version than libcppo_c: install both together"));
-  }
-  return how == c_api::ending::done || c_api::failed(s);
+  c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, c.region.bytes(),
+                            &c.outputs, &c.options, report, &ended};
+  return c_api::came_to_status(by->call(all), by->instruction_set, s);
+}
+/// The call on a region that was compiled by its user.
+bool run_on_compiled(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
+  c_api::errand e = c_api::errand_of(c.region, c.options, ended);
+  e.threads = c.lent_options.threads;
+  e.on_seq = c.lent_options.executor == cppo_seq;
+  e.outputs = &c.outputs;
+  e.report = report;
+  return c_api::ask(c.region, &c_api::compiled_region::call, c.batch, e, s);
 }
 
 /// The call here.
@@ -63,10 +68,12 @@ cppo::status run_here(call const& c, cppo::report* report) {
   static thread_local cppo::workspace memory;
   cppo::loss_outputs outputs = c.outputs;
   outputs.report = report;
-  auto const seq = [&](auto const& batch) { return policy_loss(cppo::seq, batch, c.region, outputs, c.options); };
+  auto const seq = [&](auto const& batch) {
+    return policy_loss(cppo::seq, batch, c.region.described, outputs, c.options);
+  };
   if (c.lent_options.executor == cppo_seq) return c.batch.visit(seq);
   auto const how = cppo::simd.with_threads(c.lent_options.threads).with_workspace(memory);
-  return policy_loss(how, c.batch.as<double>(), c.region, outputs, c.options);
+  return policy_loss(how, c.batch.as<double>(), c.region.described, outputs, c.options);
 }
 
 }  // namespace
@@ -81,8 +88,13 @@ std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region
     cppo::report* const asked = wanted != nullptr ? &report : nullptr;
     cppo::status ended;
     bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
-    if (here) ended = run_here(c, asked);
-    else if (!run_on_build(c, asked, ended, s)) return;
+    if (c.region.is_compiled()) {
+      if (!run_on_compiled(c, asked, ended, s)) return;
+    } else if (here) {
+      ended = run_here(c, asked);
+    } else if (!run_on_build(c, asked, ended, s)) {
+      return;
+    }
     c_api::take(ended, s);
     if (wanted != nullptr && !ended.nothing_written()) c_api::write(report, wanted);
   });

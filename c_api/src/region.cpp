@@ -5,6 +5,7 @@
 #include <cppo/described/table.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 
 namespace {
@@ -36,6 +37,18 @@ std::uint64_t bits_of(argument a) noexcept {
       return bit(cppo_token_id) | bit(cppo_top_k_ids) | bit(cppo_top_k_log_probs) | bit(cppo_top_k_rollout_log_probs);
     default: return 0;
   }
+}
+
+/// What made a compiled region, with its numbers.
+cppo::region_text text_of(c_api::compiled_bytes const& r) noexcept {
+  cppo::region_text text;
+  for (char const* p = r.by->text; *p != '\0';) {
+    char* end = nullptr;
+    unsigned long const k = *p == '$' ? std::strtoul(p + 1, &end, 10) : 0;
+    if (end == nullptr || end == p + 1 || k >= static_cast<unsigned long>(r.by->numbers)) text.append(word(p++, 1));
+    else text.append_exactly(r.numbers[k]), p = end;
+  }
+  return text;
 }
 
 /// A name that a text may hold.
@@ -82,9 +95,9 @@ std::int32_t cppo_region_parse(char const* text, double const* numbers, std::int
 
 std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_t room) {
   cppo_status s;
-  cppo::described_region r;
+  c_api::lent_region r;
   if (!c_api::take_region(region, r, s)) return -1;
-  cppo::region_text const whole = to_text(r);
+  cppo::region_text const whole = r.is_compiled() ? text_of(r.compiled) : to_text(r.described);
   word const all = whole;
   if (text != nullptr && room > 0) {
     std::size_t const n = std::min(all.size(), static_cast<std::size_t>(room) - 1);
@@ -96,12 +109,20 @@ std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_
 
 std::uint64_t cppo_region_reads(cppo_region const* region) {
   cppo_status s;
-  cppo::described_region r;
+  c_api::lent_region r;
   std::uint64_t bits = 0;
-  if (c_api::take_region(region, r, s)) {
-    each_input_of(r, [&bits](argument a) { bits |= bits_of(a); });
+  if (!c_api::take_region(region, r, s)) return bits;
+  for (std::uint64_t i = 0; i < 32; ++i) {
+    if ((r.compiled.inputs >> i & 1U) != 0) bits |= bits_of(static_cast<argument>(i));
   }
+  if (!r.is_compiled()) each_input_of(r.described, [&bits](argument a) { bits |= bits_of(a); });
   return bits;
+}
+
+std::int32_t cppo_region_calibrates(cppo_region const* region) {
+  cppo_status s;
+  c_api::lent_region r;
+  return c_api::take_region(region, r, s) && c_api::calibrates(r) ? 1 : 0;
 }
 
 char const* cppo_part_name(std::int64_t i) { return part(i) != nullptr ? part(i)->name : nullptr; }

@@ -1,8 +1,9 @@
-// A region as the interface hands it out: its bytes, sealed, so that bytes which are none are found.
+// A region as the interface hands it out: its bytes, sealed, so that bytes which are none are found. It is described,
+// or compiled by its user.
 #pragma once
 
 #include "answer.hpp"
-#include "crossing.hpp"
+#include "compiled.hpp"
 
 #include <cppo/described.hpp>
 
@@ -11,30 +12,55 @@ namespace c_api {
 inline constexpr std::size_t region_words = sizeof(cppo_region) / 8;
 static_assert(sizeof(cppo::described_region) <= 8 * (region_words - 1), "cppo_region has no room for the region");
 static_assert(std::is_trivially_copyable_v<cppo::described_region>);
+static_assert(sizeof(compiled_bytes) <= 8 * (region_words - 1), "cppo_region has no room for a compiled region");
+
+/// Whose bytes these are.
+enum class made_as : std::uint64_t { described, compiled };
+
+/// A region of either kind.
+struct lent_region {
+  cppo::described_region described;
+  compiled_bytes compiled;
+
+  bool is_compiled() const noexcept { return compiled.by != nullptr; }
+  void const* bytes() const noexcept { return is_compiled() ? static_cast<void const*>(compiled.region) : &described; }
+};
+
+/// True if the region asks for a quantile of D.
+inline bool calibrates(lent_region const& r) noexcept {
+  return r.is_compiled() ? r.compiled.by->calibrates : r.described.asks_for(cppo::needs::quantile);
+}
 
 /// The seal of what stands before it.
-inline std::uint64_t seal_of(std::uint64_t const (&words)[region_words]) noexcept {
+inline std::uint64_t seal_of(std::uint64_t const (&words)[region_words], made_as how) noexcept {
   constexpr std::uint64_t version = 0x10000U * CPPO_VERSION_MAJOR + 0x100U * CPPO_VERSION_MINOR + CPPO_VERSION_PATCH;
-  std::uint64_t h = 0xcbf29ce484222325U + version;
+  std::uint64_t h = 0xcbf29ce484222325U + version + (static_cast<std::uint64_t>(how) << 32);
   for (std::size_t i = 0; i + 1 < region_words; ++i) h = (h ^ words[i]) * 0x100000001b3U;
   return h;
 }
-inline void write(cppo::described_region const& region, cppo_region& into) noexcept {
+/// Writes a `described_region`, or `compiled_bytes`.
+template <class Region>
+void write(Region const& region, cppo_region& into) noexcept {
+  constexpr auto how = std::is_same_v<Region, compiled_bytes> ? made_as::compiled : made_as::described;
   std::uint64_t words[region_words] = {};
   std::memcpy(words, &region, sizeof region);
-  words[region_words - 1] = seal_of(words);
+  words[region_words - 1] = seal_of(words, how);
   std::memcpy(into.opaque, words, sizeof words);
 }
 /// The region at `from`. `s` says why there is none.
-inline bool take_region(cppo_region const* from, cppo::described_region& into, cppo_status& s) noexcept {
+inline bool take_region(cppo_region const* from, lent_region& into, cppo_status& s) noexcept {
   if (!given(from, "region", s)) return false;
   std::uint64_t words[region_words];
   std::memcpy(words, from->opaque, sizeof words);
-  if (words[region_words - 1] != seal_of(words)) {
+  std::uint64_t const seal = words[region_words - 1];
+  if (seal == seal_of(words, made_as::compiled)) {
+    into.compiled = from_bytes<compiled_bytes>(words);
+  } else if (seal == seal_of(words, made_as::described)) {
+    into.described = from_bytes<cppo::described_region>(words);
+  } else {
     return refuse(s, cppo_bad_argument, cppo::argument::region,
                   word("region was not made by cppo_region_parse of this version of the library: parse its text"));
   }
-  into = from_bytes<cppo::described_region>(words);
   return true;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cppo
 import numpy as np
+import pytest
 from conftest import make_batch
 
 
@@ -23,3 +24,15 @@ def test_findings():
     assert "threshold_out_of_reach" in names(log_p, log_q, advantage, valid, region=out_of_reach)
     lists = cppo.fixed_cppo(divergence=cppo.top_k_tv)
     assert "missing_input" in names(log_p, log_q, advantage, valid, region=lists)
+
+
+def test_what_cannot_be_looked_at_is_an_error():
+    log_p, log_q, advantage, valid = make_batch(8, 20, holes=False)
+    lists = cppo.TopK(np.zeros((8, 20, 2), np.int64), np.zeros((8, 20, 2), np.complex64), np.zeros((8, 20, 2)))
+    for wrong, words in (({"advantage": np.ones((8, 20), np.int32)}, "advantage is of i32"),
+                         ({"top_k": lists}, "dtype complex64"), ({"positions": "row"}, "positions"),
+                         ({"cu_seqlens": np.zeros(3)}, "log_prob must have shape")):
+        batch = {"log_prob": log_p, "rollout_log_prob": log_q, "advantage": advantage, "response_mask": valid}
+        with pytest.raises(cppo.Error, match=words):
+            cppo.diagnose(**{**batch, **wrong})
+    assert names(log_p, log_q, advantage, valid[0]) == ["bad_shape"]

@@ -80,7 +80,7 @@ def pieces_of(rank, size, kind, region, dtype, seed, gather_below):
     if "500" in str(region):  # the quantile itself is the budget
         assert 0.001 < report.min_delta_b < report.max_delta_b < 0.5
     assert report.loss == pytest.approx(all_report.loss, rel=1e-5)
-    for name in cppo.report._FIELDS:
+    for name in cppo.report.FIELDS:
         if not name.startswith("sum_"):
             assert np.array_equal(getattr(report, name), getattr(all_report, name)), name
         else:
@@ -194,7 +194,7 @@ def reports_of(rank, size, empty):
             batch[3][:] = False
         reports.append(cppo.policy_loss(*batch, region=REGIONS[2], normalizer=100)[1])
     found, expected = distributed.global_report(reports[rank]), cppo.total(reports)
-    for name in cppo.report._FIELDS:
+    for name in cppo.report.FIELDS:
         assert np.allclose(getattr(found, name), getattr(expected, name), rtol=1e-12), name
     other = cppo.policy_loss(*whole_batch(0), region=REGIONS[2], normalizer=100 + rank)[1]
     assert np.isnan(distributed.global_report(other).loss) and other.normalizer == 100 + rank

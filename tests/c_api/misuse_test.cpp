@@ -230,7 +230,7 @@ TEST_CASE("a text that is no region says where, and leaves the region alone") {
   cppo_status s;
   auto const says = [&s](char const* words) { return std::string(s.message).find(words) != std::string::npos; };
   CHECK(cppo_region_parse("fixed_cppo(delta = )", nullptr, 0, &region, &s) == cppo_bad_text);
-  CHECK(std::string(s.message) == std::string(std::string_view(cppo::parse_region("fixed_cppo(delta = )").error)));
+  CHECK(std::string(s.message) == std::string(cppo::parse_region("fixed_cppo(delta = )").error));
   CHECK(cppo_region_parse("fixed_cppo($0)", nullptr, 0, &region, &s) == cppo_bad_text);
   CHECK(cppo_region_parse(nullptr, nullptr, 0, &region, &s) == cppo_bad_argument);
   CHECK(says("text is null"));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Fails if the library shows another symbol than the functions of its header, or a build more than its one function.
+"""Fails if the library shows another symbol than the functions of its headers, or a build more than its one function.
 
-usage: shown_symbols.py NM HEADER LIBRARY BUILD...
+usage: shown_symbols.py NM FOLDER_OF_HEADERS LIBRARY BUILD...
 """
 
 import re
@@ -18,8 +18,9 @@ def shown(nm, path):
 
 
 def main():
-    nm, header, library, *builds = sys.argv[1:]
-    declared = set(re.findall(r"^CPPO_C_SHOWN [^;(]*\b(cppo_\w+)\(", Path(header).read_text(encoding="utf-8"), re.M))
+    nm, folder, library, *builds = sys.argv[1:]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in Path(folder).glob("*.h"))
+    declared = set(re.findall(r"^CPPO_C_SHOWN [^;(]*\b(cppo_\w+)\(", text, re.M))
     found = shown(nm, library)
     wrong = [f"declared, but not shown: {name}" for name in sorted(declared - found)]
     wrong += [f"shown, but not declared: {name}" for name in sorted(found - declared)]

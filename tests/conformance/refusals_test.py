@@ -103,6 +103,7 @@ expect_refused("a folder", run("--executor", "seq", "--vectors", folder, *unused
 expect_refused("a place that cannot be written",
                run("--executor", "seq", "--vectors", vectors, "--results", folder / "no_such_folder" / "x.json"))
 expect_refused("another executor", run("--executor", "gpu", "--vectors", vectors, *unused))
+expect_refused("double on simd", run("--executor", "simd", "--double", "--vectors", vectors, *unused))
 expect_refused("an unknown flag", run("--executor", "seq", "--vectors", vectors, *unused, "--frobnicate"))
 expect_refused("no flag at all", run())
 

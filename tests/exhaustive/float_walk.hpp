@@ -98,8 +98,8 @@ struct density {
     return ((blocks - 2 * edge_blocks) * step + 2 * edge_blocks) * block_size == stratum_size;
   }
 };
-inline constexpr density of_all{85, 128};        // 512 strata: 2^26 floats
-inline constexpr density of_log_probs{34, 272};  // 256 strata: 17/16 of 2^26
+inline constexpr density of_all{255, 64};        // 512 strata: 2^25 floats
+inline constexpr density of_log_probs{68, 152};  // 256 strata: 19/16 of 2^25
 static_assert(of_all.whole() && of_log_probs.whole());
 
 // The blocks that a subject is run on: 2^22 of everything; or a sample, with 2^13 floats around each turning point.

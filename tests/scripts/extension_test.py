@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Adds one thing of each kind to a copy of the library, as CONTRIBUTING says, builds it and looks whether it is there.
+"""Adds one thing of each kind to a copy of the library, as CONTRIBUTING says, builds it and looks whether all is there.
 
     extension_test.py [--compiler CXX] [--include DIR] [--kinds KIND...]
 
@@ -95,27 +95,37 @@ def run(command, what):
         raise Fault(f"{what} ends with {done.returncode}" + (f":\n{said[:4000]}" if said else ""))
 
 
-def check(kind, said, compiler, includes):
-    """Builds one kind in a copy of its own."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        shutil.copytree(ROOT / "include", folder / "include")
-        touched = extend(folder, kind)
-        most = MOST_FILES.get(kind.name, 3)
-        if len(touched) > most:
-            raise Fault(f"{len(touched)} files are touched, at most {most} may be: {', '.join(sorted(touched))}")
-        for name in touched:
-            short = name.removeprefix("include/cppo/")
-            own = f"{short.rpartition('/')[0]}/<name>.hpp"
-            if f"`{short}`" not in said and f"`{own}`" not in said:
-                raise Fault(f"CONTRIBUTING does not say that {short} is to be touched")
-        run([sys.executable, str(ROOT / "cmake" / "check_layers.py"), "--root", str(folder / "include" / "cppo")],
-            "check_layers.py")
-        program = folder / "check"
-        run([compiler, *FLAGS, f"-I{folder / 'include'}", *includes, str(kind / "check.cpp"), "-o", str(program)],
-            "the compiler")
-        run([str(program)], "check.cpp: what was added is not there: it")
+def add(folder, kind, said):
+    """Adds the kind to the copy of the tree, as CONTRIBUTING says; the number of files."""
+    touched = extend(folder, kind)
+    most = MOST_FILES.get(kind.name, 3)
+    if len(touched) > most:
+        raise Fault(f"{len(touched)} files are touched, at most {most} may be: {', '.join(sorted(touched))}")
+    for name in touched:
+        short = name.removeprefix("include/cppo/")
+        own = f"{short.rpartition('/')[0]}/<name>.hpp"
+        if f"`{short}`" not in said and f"`{own}`" not in said:
+            raise Fault(f"CONTRIBUTING does not say that {short} is to be touched")
     return len(touched)
+
+
+def program_of(kinds):
+    """One unit of the programs of all kinds, which read the headers once; it says which of them fail."""
+    parts = [f'#define main check_{k.name}\n#include "{k / "check.cpp"}"\n#undef main\n' for k in kinds]
+    calls = [f'  if (check_{k.name}() != 0) wrong = std::puts("{k.name}: what was added is not there");\n'
+             for k in kinds]
+    return "".join(parts) + "#include <cstdio>\nint main() {\n  int wrong = 0;\n" + "".join(calls) + \
+        "  return wrong == 0 ? 0 : 1;\n}\n"
+
+
+def build(folder, kinds, compiler, includes):
+    """Looks at the layers of the copy, compiles the programs of the kinds with it, and runs them."""
+    run([sys.executable, str(ROOT / "cmake" / "check_layers.py"), "--root", str(folder / "include" / "cppo")],
+        "check_layers.py")
+    unit, program = folder / "check.cpp", folder / "check"
+    unit.write_text(program_of(kinds), encoding="utf-8")
+    run([compiler, *FLAGS, f"-I{folder / 'include'}", *includes, str(unit), "-o", str(program)], "the compiler")
+    run([str(program)], "what was added is not all there: the program")
 
 
 def main():
@@ -128,13 +138,20 @@ def main():
     kinds = [k for k in kinds if args.kinds is None or k.name in args.kinds]
     said = steps((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     faults = 0
-    for kind in kinds:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copytree(ROOT / "include", folder / "include")
+        for kind in kinds:
+            try:
+                print(f"{kind.name}: {add(folder, kind, said.get(kind.name, ''))} files")
+            except Fault as fault:
+                faults += 1
+                print(f"{kind.name}: {fault}")
         try:
-            files = check(kind, said.get(kind.name, ""), args.compiler, [f"-idirafter{d}" for d in args.include])
-            print(f"{kind.name}: {files} files")
+            build(folder, kinds, args.compiler, [f"-idirafter{d}" for d in args.include])
         except Fault as fault:
             faults += 1
-            print(f"{kind.name}: {fault}")
+            print(fault)
     print(f"{len(kinds)} kinds, {faults} faults")
     return 0 if kinds and faults == 0 else 1
 

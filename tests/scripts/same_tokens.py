@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The single header is the library: after preprocessing, both give the same tokens in the same order.
 
-    same_tokens.py --include DIR --single FILE -- COMPILER FLAGS...
+    same_tokens.py --include DIR --single FILE [--also HEADER]... -- COMPILER FLAGS...
 
 Tokens of other files, such as the standard library's, and pragmas do not count. What passes needs no test of its own
 with the single header: the compiler sees the same program.
@@ -34,11 +34,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--include", type=Path, required=True)
     parser.add_argument("--single", type=Path, required=True)
+    parser.add_argument("--also", action="append", default=[], help="a header beside cppo.hpp")
     parser.add_argument("command", nargs="+")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         unit = Path(folder) / "unit.cpp"
-        unit.write_text("#include <cppo/cppo.hpp>\n", encoding="utf-8")
+        headers = ["cppo/cppo.hpp", *args.also]
+        unit.write_text("".join(f"#include <{header}>\n" for header in headers), encoding="utf-8")
         tree = tokens([*args.command, f"-I{args.include}", unit], lambda p: p.is_relative_to(args.include))
         unit.write_text(f'#include "{args.single}"\n', encoding="utf-8")
         single = tokens([*args.command, unit], lambda p: p == args.single)

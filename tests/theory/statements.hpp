@@ -8,20 +8,36 @@
 #include <cppo/theory/profile.hpp>
 #include <cppo/weight.hpp>
 
-#include <map>
-#include <string>
+#include <iterator>
+#include <string_view>
 
 namespace cppo_test {
 
 using namespace cppo::theory;
 
-// The statements met on one grid.
+inline constexpr std::string_view statements[] = {
+    "Theorem 1, Eq. 6", "Lemma 3, product", "Lemma 3, sum", "Proposition 4, Eq. 14", "product form, Prop. 4",
+    "Corollary 6, Eq. 15", "Corollary 7, Eq. 7, 16", "product form, any schedule", "product form, App. B.9",
+    "terminal only, App. B.8", "terminal only, Eq. 18", "Proposition 8, Eq. 17", "Eq. 17 within the mask of Eq. 8",
+    "classical, uniform", "coupling", "adaptive", "adaptive with KL", "Pinsker-marginal", "mixed"};
+
+// The place of a statement among them, found as the name is compiled.
+struct statement {
+  std::size_t place = 0;
+  consteval statement(char const* name) {
+    while (statements[place] != name) ++place;
+  }
+};
+
+// What is found on one grid.
 struct ledger {
-  std::map<std::string, tally> of;
+  std::array<tally, std::size(statements)> of{};  // by statement
   std::int64_t pairs = 0, identities = 0, discontinuous = 0, discontinuous_broken = 0;
   std::int64_t slack_pairs = 0, above_prefix = 0;  // within Eq. 8 at delta = max Z, and there above Eq. 6
   double most_above = 0.0;
   std::int64_t rising_broken = 0;  // above 4 delta_b times the sum of beta_t, where beta_t/w_t is not non-increasing
+
+  tally& operator[](statement s) { return of[s.place]; }
 };
 
 // Where a statement says "on every rollout": prefixes that mu reaches; all of them where pi leaves the support of mu.
@@ -84,8 +100,8 @@ void lemma_3(ledger& l, grid_pair<V, T> const& p, std::vector<double> const& bet
   for (std::size_t t = 1, r = 1; t < T; ++t) {
     for (; r < static_cast<std::size_t>(count_table<V, T>::first(static_cast<int>(t) + 1)); ++r) {
       if (!counts(p, r)) continue;
-      l.of["Lemma 3, product"].add(p.suffix[r], beta[t - 1]);
-      l.of["Lemma 3, sum"].add(p.suffix[r], sums[t - 1]);
+      l["Lemma 3, product"].add(p.suffix[r], beta[t - 1]);
+      l["Lemma 3, sum"].add(p.suffix[r], sums[t - 1]);
     }
   }
 }
@@ -95,23 +111,22 @@ void under_schedule(ledger& l, grid_pair<V, T> const& p, positions<V, T> const& 
                     std::vector<double> const& w, std::vector<double> const& beta) {
   drift_of_prefixes<V, T> const a(p, w);
   double const b = a.least_budget(0.0);
-  l.of["Theorem 1, Eq. 6"].add(p.residual, prefix_residual(T, x.ell_max, b));
-  l.of["Corollary 7, Eq. 7, 16"].add(p.residual, threshold_residual(T, a.z_max, b, w_min));
-  l.of["product form, any schedule"].add(p.residual, prefix_budget_residual(beta, w, b));
+  l["Theorem 1, Eq. 6"].add(p.residual, prefix_residual(T, x.ell_max, b));
+  l["Corollary 7, Eq. 7, 16"].add(p.residual, threshold_residual(T, a.z_max, b, w_min));
+  l["product form, any schedule"].add(p.residual, prefix_budget_residual(beta, w, b));
   double sum = 0;
   for (double const one : beta) sum += one;
-  if (ratio_falls(beta, w)) l.of["product form, App. B.9"].add(p.residual, 4.0 * b * sum);
+  if (ratio_falls(beta, w)) l["product form, App. B.9"].add(p.residual, 4.0 * b * sum);
   else l.rising_broken += p.residual > 4.0 * b * sum * (1.0 + 1e-12) ? 1 : 0;
   double const whole = a.drift[T - 1] / a.total[T - 1];
-  l.of["terminal only, App. B.8"].add(p.residual, x.ell_max * terminal_budget_residual(suffix_lengths(T), w, whole));
+  l["terminal only, App. B.8"].add(p.residual, x.ell_max * terminal_budget_residual(suffix_lengths(T), w, whole));
   for (double const share : {0.25, 0.5, 1.0}) {
     double const eta = share * a.z_max;
-    l.of["Proposition 8, Eq. 17"].add(p.residual,
-                                      implemented_residual(T, x.ell_max, a.least_budget(eta), eta, w[0]));
+    l["Proposition 8, Eq. 17"].add(p.residual,
+                                   implemented_residual(T, x.ell_max, a.least_budget(eta), eta, w[0]));
   }
   double const budget = a.least_mask_budget(a.z_max);
-  l.of["Eq. 17 within the mask of Eq. 8"].add(p.residual,
-                                              implemented_residual(T, x.ell_max, budget, a.z_max, w[0]));
+  l["Eq. 17 within the mask of Eq. 8"].add(p.residual, implemented_residual(T, x.ell_max, budget, a.z_max, w[0]));
   double const claimed = prefix_residual(T, x.ell_max, budget);
   ++l.slack_pairs;
   if (budget > 1e-9 && p.residual > claimed * (1.0 + 1e-12)) {
@@ -123,14 +138,14 @@ void under_schedule(ledger& l, grid_pair<V, T> const& p, positions<V, T> const& 
 template <int V, int T>
 void beside(ledger& l, grid_pair<V, T> const& p, positions<V, T> const& x) {
   double const infinity = std::numeric_limits<double>::infinity();
-  l.of["classical, uniform"].add(p.residual, classical_residual(T, x.ell_max));
+  l["classical, uniform"].add(p.residual, classical_residual(T, x.ell_max));
   if (!p.absolutely_continuous) return;
-  l.of["coupling"].add(p.residual, coupling_residual(T, x.ell_max));
-  l.of["adaptive"].add(p.residual, profile_residual(x.u, suffix_adaptive(T, x.ell_max, infinity)));
+  l["coupling"].add(p.residual, coupling_residual(T, x.ell_max));
+  l["adaptive"].add(p.residual, profile_residual(x.u, suffix_adaptive(T, x.ell_max, infinity)));
   if (!(x.kappa < infinity)) return;
-  l.of["Pinsker-marginal"].add(p.residual, pinsker_marginal_residual(T, x.kappa));
-  l.of["mixed"].add(p.residual, mixed_residual(T, x.kappa, x.kappa_seq));
-  l.of["adaptive with KL"].add(p.residual, profile_residual(x.u, suffix_adaptive(T, x.ell_max, x.kappa)));
+  l["Pinsker-marginal"].add(p.residual, pinsker_marginal_residual(T, x.kappa));
+  l["mixed"].add(p.residual, mixed_residual(T, x.kappa, x.kappa_seq));
+  l["adaptive with KL"].add(p.residual, profile_residual(x.u, suffix_adaptive(T, x.ell_max, x.kappa)));
 }
 
 template <int V, int T>
@@ -144,8 +159,8 @@ void examine(ledger& l, count_table<V, T> const& pi, count_table<V, T> const& mu
   l.identities += p.identity ? 1 : 0;
   std::vector<double> const sums = suffix_sums(x.ell), beta = suffix_escapes(x.ell);
   lemma_3(l, p, beta, sums);
-  l.of["Proposition 4, Eq. 14"].add(p.residual, profile_residual(x.u, sums));
-  l.of["product form, Prop. 4"].add(p.residual, profile_residual(x.u, beta));
+  l["Proposition 4, Eq. 14"].add(p.residual, profile_residual(x.u, sums));
+  l["product form, Prop. 4"].add(p.residual, profile_residual(x.u, beta));
   if (!p.absolutely_continuous) {
     ++l.discontinuous;
     double const on_rollouts = profile_residual(x.u, suffix_sums(x.ell_reached));
@@ -155,8 +170,8 @@ void examine(ledger& l, count_table<V, T> const& pi, count_table<V, T> const& mu
   for (std::size_t k = 0; k < 3; ++k) under_schedule(l, p, x, w_min[k], schedules[k], beta);
   drift_of_prefixes<V, T> const plain(p, schedules[0]);
   double const whole = plain.drift[T - 1] / (T - 1);
-  l.of["Corollary 6, Eq. 15"].add(p.residual, prefix_residual(T, x.ell_max, plain.least_budget(0.0)));
-  l.of["terminal only, Eq. 18"].add(p.residual, terminal_residual(T, x.ell_max, whole));
+  l["Corollary 6, Eq. 15"].add(p.residual, prefix_residual(T, x.ell_max, plain.least_budget(0.0)));
+  l["terminal only, Eq. 18"].add(p.residual, terminal_residual(T, x.ell_max, whole));
   beside(l, p, x);
 }
 

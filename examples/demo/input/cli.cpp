@@ -39,7 +39,8 @@ std::string default_report() {
 }
 
 void add_recorded_options(CLI::App& app, command& c) {
-  app.add_option("--rollouts", c.rollouts, "Your own rollouts, JSON Lines (fields below); the bundled ones without it")
+  app.add_option("--rollouts", c.rollouts,
+                 "Your own rollouts: JSON Lines, NPZ or safetensors (fields below); the bundled ones without it")
       ->type_name("FILE");
   app.add_option("--top-k", c.top_k, "Top-K lists for them, for --divergence top_k_tv and its kin")->type_name("FILE");
   app.add_option("--vocabulary", c.vocabulary, "Text of token ids, in the format of tok512.bin")->type_name("FILE");

@@ -1,14 +1,16 @@
+#include "input/array_rollouts.hpp"
 #include "input/json_lines.hpp"
 #include "input/rollouts.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/format.h>
 
 namespace demo {
 
 char const* const rollout_fields =
-    "A rollout file is JSON Lines, one response a line:\n"
+    "A rollout file is JSON Lines, one response a line; or NPZ or safetensors (see below):\n"
     "  rollout_log_prob  [T] log-prob of each token under the policy that sampled it, nats\n"
     "  log_prob          [T] the same under the policy being trained; or an object from the\n"
     "                    number of updates to [T]: {\"0\": [...], \"16\": [...]}\n"
@@ -21,7 +23,10 @@ char const* const rollout_fields =
     "A Top-K file joins by prompt and sample: ids [T, K], rollout_log_prob [T, K], and log_prob,\n"
     "an object from the number of updates to [T, K]. Optional: full_tv and full_kl, likewise to [T],\n"
     "the total variation and KL(mu || pi) over the whole vocabulary. --divergence precomputed reads\n"
-    "full_tv where no response has a divergence; TRM then reads full_kl.";
+    "full_tv where no response has a divergence; TRM then reads full_kl.\n"
+    "Arrays in NPZ and safetensors have the names above, token_id, top_k_ids, top_k_log_probs and\n"
+    "top_k_rollout_log_probs [.., K]: [B, T] each, or packed [N] with cu_seqlens [B + 1]; advantage also\n"
+    "[B].";
 
 namespace {
 
@@ -90,14 +95,27 @@ top_k_lists read_lists(json_line const& line, std::size_t size) {
   return lists;
 }
 
+enum class container { json_lines, npz, safetensors };
+
+/// By the first bytes: a ZIP archive's mark; a length of 8 bytes, of which the highest is 0, as no text has it.
+container container_of(std::string const& path) {
+  std::string head(8, ' ');
+  std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (head.starts_with("PK")) return container::npz;
+  return head.back() == '\0' ? container::safetensors : container::json_lines;
+}
+
 }  // namespace
 
 std::vector<rollout> read_rollouts(std::string const& path) {
   std::vector<rollout> rollouts;
-  for_each_line(path, [&](json_line const& line) {
-    rollouts.push_back(read_rollout(line));
-    rollouts.back().file = path;
-  });
+  switch (container_of(path)) {
+  case container::npz: rollouts = rollouts_of(path, read_npz(path, rollout_arrays())); break;
+  case container::safetensors: rollouts = rollouts_of(path, read_safetensors(path, rollout_arrays())); break;
+  case container::json_lines:
+    for_each_line(path, [&](json_line const& line) { rollouts.push_back(read_rollout(line)); });
+  }
+  for (rollout& r : rollouts) r.file = path;
   if (rollouts.empty()) throw input_error(fmt::format("{}: the file holds no response", path));
   return rollouts;
 }
@@ -114,7 +132,7 @@ void read_top_k(std::string const& path, std::vector<rollout>& rollouts) {
                             sample));
     }
     if (found->ids.empty()) {
-      line.fail(fmt::format("Top-K lists need \"response_ids\", which line {} of the rollout file lacks", found->line));
+      line.fail(fmt::format("Top-K lists need \"response_ids\", which {} of the rollout file lacks", found->place()));
     }
     found->lists = read_lists(line, found->size());
     if (k == 0) k = found->lists.k;

@@ -23,9 +23,10 @@ struct top_k_lists {
 
 /// One response.
 struct rollout {
-  std::string file;  ///< where it was read
-  long line = 0;     ///< its line there, from 1
-  int prompt = -1;   ///< with `sample` the key that joins Top-K lists to the response
+  std::string file;             ///< where it was read
+  std::string record = "line";  ///< what a response is there: a line, or a row of arrays
+  long line = 0;                ///< its number there, from 1
+  int prompt = -1;              ///< with `sample` the key that joins Top-K lists to the response
   int sample = -1;
   std::vector<float> rollout_log_prob;         ///< [T]
   std::map<int, std::vector<float>> log_prob;  ///< by number of updates, [T]
@@ -38,9 +39,11 @@ struct rollout {
   top_k_lists lists;                           ///< k = 0 where there are none
 
   std::size_t size() const { return rollout_log_prob.size(); }
+  /// "line 3", or "response 3" of arrays.
+  std::string place() const { return record + " " + std::to_string(line); }
 };
 
-/// Reads a JSON Lines file, one response a line. Throws `input_error`.
+/// Reads a file of JSON Lines, NPZ or safetensors, as its first bytes say. Throws `input_error`.
 std::vector<rollout> read_rollouts(std::string const& path);
 
 /// Reads Top-K lists and adds each to the response with the same prompt and sample. Throws `input_error`.

@@ -84,7 +84,7 @@ setting own(std::string const& text, std::size_t number, shown_divergence const&
   } else if (!r.mask().has_budget() && !r.mask().asks_for_response()) {
     s.region = {cppo::named_divergence::find(measure.name), r.weight(), r.mask(), r.budget(), r.gate(), true};
   }
-  s.name = std::string(std::string_view(to_text(s.region)));
+  s.name = std::string(to_text(s.region));
   return s;
 }
 

@@ -72,7 +72,7 @@ std::string section(std::string const& title, std::string const& lead, std::stri
 std::string about_one(followed const& one, rollout const& r) {
   cppo::report const& d = one.steps.report;
   std::string text =
-      fmt::format("Line {} of the rollouts, {}, under {}", r.line, after(one.updates), escaped(one.what.label));
+      fmt::format("This is {} of the rollouts, {}, under {}", r.place(), after(one.updates), escaped(one.what.label));
   if (!one.what.details.empty()) text += fmt::format(" ({})", parameters(one.what.details));
   text += fmt::format(". {} tokens", grouped(d.counts.tokens));
   auto const [low, high] = std::minmax_element(r.advantage.begin(), r.advantage.end());

@@ -21,7 +21,7 @@ void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent
   rollout const& r = rollouts[member];
   cppo::status in_line = ended;
   in_line.response = in_line.token = -1;  // the message names the place in the file instead
-  throw input_error(fmt::format("{}, line {}, token {}: {}", r.file, r.line, ended.token, describe(in_line).c_str()));
+  throw input_error(fmt::format("{}, {}, token {}: {}", r.file, r.place(), ended.token, describe(in_line).c_str()));
 }
 
 /// Nanoseconds per token: the median of several runs that make mask, gradient and report.

@@ -23,7 +23,8 @@ class calibrated_budget_t {
   static constexpr needs needed = needs::quantile;
 
   /// Use `calibrated_budget`.
-  constexpr calibrated_budget_t(double floor, calibration c) noexcept : floor_(floor), calibration_(c) {}
+  CPPO_HOST_DEVICE constexpr calibrated_budget_t(double floor, calibration c) noexcept
+      : floor_(floor), calibration_(c) {}
   /// The smallest delta_b.
   CPPO_HOST_DEVICE constexpr double floor() const noexcept { return floor_; }
   /// How delta_b is computed.

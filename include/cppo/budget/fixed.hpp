@@ -12,7 +12,7 @@ namespace cppo { inline namespace CPPO_ABI {
 class fixed_budget_t {
  public:
   /// Use `fixed_budget`.
-  explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
+  CPPO_HOST_DEVICE explicit constexpr fixed_budget_t(double delta_b) noexcept : delta_b_(delta_b) {}
   /// delta_b as given.
   CPPO_HOST_DEVICE constexpr double delta_b() const noexcept { return delta_b_; }
   /// Checks that delta_b is in [0, 1000].

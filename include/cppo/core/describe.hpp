@@ -24,7 +24,8 @@ class fixed_text {
   /// The characters, ended by a 0.
   constexpr char const* c_str() const noexcept { return text_; }
   /// The characters, with their number.
-  constexpr operator std::string_view() const noexcept { return {text_, size_}; }
+  constexpr operator std::string_view() const& noexcept { return {text_, size_}; }
+  constexpr operator std::string_view() const&& = delete;  // this text is gone before it is read: give it a name first
   /// Appends characters.
   void append(std::string_view more) noexcept {
     std::size_t const room = capacity - size_, n = more.size() < room ? more.size() : room;
@@ -47,6 +48,10 @@ class fixed_text {
   void append_exactly(double x) noexcept { put(x); }
   void append_exactly(std::uint64_t x) noexcept { put(x); }
   /// @}
+  /// True if the characters are the same.
+  friend constexpr bool operator==(fixed_text const& a, std::string_view b) noexcept {
+    return std::string_view(a) == b;
+  }
   /// Writes the characters into a stream.
   template <class Stream>
     requires requires(Stream& out, std::string_view text) { out << text; }

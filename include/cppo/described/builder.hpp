@@ -91,15 +91,32 @@ class region_builder {
   /// Reads the arguments of a named part and makes it.
   bool row_of(int node, part_kind wanted) noexcept {
     syntax_node const& n = tree_[node];
-    part_row const* const row = find(name_in(n));
+    part_row const* const row = find_row(name_in(n));
     int given[part_arguments::most];
     part_arguments values;
     if (!place(n, *row, given) || !evaluate(n, *row, given, values)) return false;
     if (wanted == part_kind::mask && row->name == name_of(mask_step::prefix_budget) && draft_.mask.has_budget()) {
       return tree_.fail(n.column, "a trust region holds at most one prefix_budget") >= 0;
     }
+    region_draft const before = draft_;
     if (!row->make(draft_, values)) return refuse_parts(n, *row);
-    return in_range(n, checked(wanted));
+    parameter_check const found = checked(draft_, wanted);
+    if (found) return true;
+    for (int p = 0; p < row->parameters(); ++p) {
+      if (values.given[p] && decides(before, *row, values, p, found)) return in_range(tree_[given[p]], found);
+    }
+    return in_range(n, found);
+  }
+  /// True if number p is what is out of range: what is found of another number in its place is that number's.
+  static bool decides(region_draft draft, part_row const& row, part_arguments values, int p,
+                      parameter_check const& found) noexcept {
+    if (row.takes[p].kind != part_kind::number) return false;
+    auto const is_nan = [](double x) { return x != x; };
+    using limits = std::numeric_limits<double>;
+    values.number[p] = is_nan(values.number[p]) ? -limits::infinity() : limits::quiet_NaN();
+    row.make(draft, values);
+    parameter_check const then = checked(draft, row.makes);
+    return !then && std::string_view(then.name) == found.name && is_nan(then.value) != is_nan(found.value);
   }
   /// Finds for each parameter the argument that is given to it, -1 if there is none.
   bool place(syntax_node const& n, part_row const& row, int (&given)[part_arguments::most]) noexcept {
@@ -168,12 +185,12 @@ class region_builder {
                       "for the report alone: write trust_region(divergence, weight, mask)") >= 0;
   }
   /// Whether what was just made is in range.
-  parameter_check checked(part_kind made) const noexcept {
+  static parameter_check checked(region_draft const& draft, part_kind made) noexcept {
     switch (made) {
-      case part_kind::weight: return draft_.weight.check();
-      case part_kind::mask: return draft_.mask.check(draft_.budget);
-      case part_kind::budget: return draft_.budget.check();
-      case part_kind::region: return draft_.region().check();
+      case part_kind::weight: return draft.weight.check();
+      case part_kind::mask: return draft.mask.check(draft.budget);
+      case part_kind::budget: return draft.budget.check();
+      case part_kind::region: return draft.region().check();
       default: return true;
     }
   }
@@ -237,7 +254,7 @@ class region_builder {
     if (operation(n, step)) return out = part_kind::mask, true;
     std::string_view const name = name_in(n);
     if (named_divergence::find(name).check()) return out = part_kind::divergence, true;
-    if (part_row const* const row = find(name); row != nullptr) return out = row->makes, true;
+    if (part_row const* const row = find_row(name); row != nullptr) return out = row->makes, true;
     for (mask_step const s : {mask_step::both, mask_step::either, mask_step::negated}) {
       if (name == name_of(s)) return tree_.fail(n.column, name, " lacks its masks: ", name, "(mask, mask)") >= 0;
     }
@@ -252,42 +269,6 @@ class region_builder {
   static std::string_view name_in(syntax_node const& n) noexcept {
     return n.text.starts_with("cppo::") ? n.text.substr(6) : n.text;
   }
-  static part_row const* find(std::string_view name) noexcept {
-    for (part_row const& row : part_rows) {
-      if (row.name == name) return &row;
-    }
-    return nullptr;
-  }
-  /// `fixed_cppo(delta, delta_b, w_min, divergence)`
-  static status_text signature(part_row const& row) noexcept {
-    status_text s;
-    s.append(row.name);
-    for (int p = 0; p < row.parameters(); ++p) {
-      s.append(std::string_view(p == 0 ? "(" : ", "));
-      s.append(row.takes[p].name);
-    }
-    if (row.parameters() > 0) s.append(std::string_view(")"));
-    return s;
-  }
-  /// The names of all parts of a kind.
-  static status_text names_of(part_kind k) noexcept {
-    status_text s;
-    if (k == part_kind::number) s.append(std::string_view("one as 0.15"));
-    if (k == part_kind::integer) s.append(std::string_view("one as 7"));
-    auto name = [&s, first = true](std::string_view n) mutable {
-      s.append(std::string_view(first ? "" : ", "));
-      s.append(n);
-      first = false;
-    };
-    for (part_row const& row : part_rows) {
-      if (row.makes == k) name(row.name);
-    }
-    for (std::string_view const n : divergence_names) {
-      if (k == part_kind::divergence) name(n);
-    }
-    return s;
-  }
-
   syntax_tree& tree_;
   std::span<double const> numbers_;
   region_draft draft_;

@@ -20,7 +20,7 @@ class described_gate {
   /// g(x).
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(V x) const noexcept {
-    return is_soft() ? reciprocal_gate(x) : hard_gate(x);
+    return is_soft() ? reciprocal_gate_t{}(x) : hard_gate_t{}(x);
   }
   /// True if both are the same gate.
   friend constexpr bool operator==(described_gate, described_gate) noexcept = default;

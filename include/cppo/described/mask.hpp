@@ -15,50 +15,60 @@ namespace detail {
 /// Whether a walk through the steps finds the excess too.
 enum class with_excess : bool { no, yes };
 
-/// What a walk through the steps of a mask finds out of N registers of tokens.
-template <class V, std::size_t N>
-struct walked_tokens {
-  typename V::mask kept[N];         ///< kept
-  typename V::mask clauses[5][N];   ///< by kind: kept by every clause that stands under no negation
-  V excess[N];                      ///< how far beyond the boundary, where it is asked for
+/// One token, as a walk through the steps of a mask asks about it. A group of registers offers the same; what its
+/// clauses keep are the bits of a word.
+template <class V>
+struct asked_token {
+  using truth = typename V::mask;  ///< what a clause keeps
+  using number = V;                ///< how far beyond a boundary
+  token<V> const& t;
+
+  CPPO_HOST_DEVICE static constexpr truth always() noexcept { return V(0) <= V(0); }
+  template <class Clause>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr truth keeps(Clause const& c) const noexcept { return c(t); }
+  template <class Clause>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr number excess(Clause const& c) const noexcept {
+    return excess_of(c, t);
+  }
+  /// The excess under a mask that has none of its own.
+  CPPO_HOST_DEVICE static constexpr number excess_unless(truth kept) noexcept {
+    return select(kept, V(0), excess_limit<V>());
+  }
 };
 
-/// Masks and excesses that wait for an operator, of N registers each.
-template <class V, std::size_t N, with_excess Excess>
+/// What a walk through the steps of a mask finds out.
+template <class Asked>
+struct walked_steps {
+  typename Asked::truth kept;        ///< kept
+  typename Asked::truth clauses[6];  ///< by kind: kept by every clause that stands under no negation
+  typename Asked::number excess;     ///< how far beyond the boundary, where it is asked for
+};
+
+/// What waits for an operator in such a walk.
+template <class Asked, with_excess Excess>
 struct waiting_masks {
   static constexpr bool far = Excess == with_excess::yes;
-  typename V::mask kept[mask_steps::deepest][N];
-  V excess[far ? mask_steps::deepest : 1][N];
-
-  /// Combines the two masks at the top, or negates the one there. `top` is its place afterwards.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void combine(mask_step s, int top) noexcept {
-    auto* const m = kept[top];
-    V* const x = excess[far ? top : 0];
-    CPPO_UNROLL(4)
-    for (std::size_t u = 0; u < N; ++u) {
-      auto const& n = kept[top + 1][u];
-      m[u] = s == mask_step::both ? m[u] & n : s == mask_step::either ? m[u] | n : !m[u];
-      if constexpr (far) {
-        V const y = excess[top + 1][u];
-        x[u] = s == mask_step::both     ? max(x[u], y)
-               : s == mask_step::either ? min(x[u], y)
-                                        : select(m[u], V(0), excess_limit<V>());
-      }
-    }
-  }
-  /// Sets the mask at the top to what a clause keeps. `ratio`: rho of the tokens.
+  typename Asked::truth kept[mask_steps::deepest];
+  typename Asked::number excess[far ? mask_steps::deepest : 1];
+  int top = -1;
   template <class Clause>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(Clause const& c, token<V> const* t, V const* ratio,
-                                                         int top) noexcept {
-    CPPO_UNROLL(4)
-    for (std::size_t u = 0; u < N; ++u) {
-      if constexpr (std::is_same_v<Clause, ratio_within_t>) {
-        kept[top][u] = c.holds(ratio[u]);
-        if constexpr (far) excess[top][u] = c.excess_of(ratio[u]);
-      } else {
-        kept[top][u] = c(t[u]);
-        if constexpr (far) excess[top][u] = excess_of(c, t[u]);
-      }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void push(Asked const& tokens, Clause const& c) noexcept {
+    kept[++top] = tokens.keeps(c);
+    if constexpr (far) excess[top] = tokens.excess(c);
+  }
+  /// Combines the two masks at the top, or negates the one there.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void combine(mask_step s) noexcept {
+    if (s == mask_step::negated) {
+      kept[top] = !kept[top];
+      if constexpr (far) excess[top] = Asked::excess_unless(kept[top]);
+      return;
+    }
+    --top;
+    kept[top] = s == mask_step::both ? kept[top] & kept[top + 1] : kept[top] | kept[top + 1];
+    if constexpr (far) {
+      auto &x = excess[top], &y = excess[top + 1];
+      if (s == mask_step::both) x = max(x, y);
+      else x = min(x, y);
     }
   }
 };
@@ -73,72 +83,56 @@ class described_mask : public detail::mask_steps {
   static constexpr needs needed = needs::prefix_budget | needs::prefix_values | needs::response;
   static constexpr bool may_hold_any_clause = true;  ///< which it does hold is known at run time
   using with_excess = detail::with_excess;           ///< whether a walk finds the excess too
-  template <class V, std::size_t N>
-  using walked = detail::walked_tokens<V, N>;        ///< what a walk finds out
 
-  /// True if the token is kept, evaluated at once. `budget`: has_budget(). Pre: `is_usual()`.
+  /// True if the token is kept, evaluated at once. Pre: `is_usual()`, and there is no prefix budget.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps_usual(token<V> const& t,
-                                                                                bool budget) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps_usual(token<V> const& t) const noexcept {
     auto kept = V(0) <= V(0);
     if (has(clause::ratio)) kept = kept & clauses_keep<clause::ratio>(t);
     if (has(clause::divergence)) kept = kept & clauses_keep<clause::divergence>(t);
-    if (budget) kept = kept & t.within_prefix_budget();
     if (has(clause::response)) kept = kept & clauses_keep<clause::response>(t);
-    if (has(clause::toward)) kept = kept | toward_rollout(t);
+    if (has(clause::toward)) kept = kept | toward_rollout_t{}(t);
     return kept;
   }
   /// True if the token is kept.
   template <class V>
   CPPO_HOST_DEVICE constexpr typename V::mask operator()(token<V> const& t) const noexcept {
-    walked<V, 1> w;
-    walk<with_excess::no>(&t, w);
-    return w.kept[0];
+    return walk<with_excess::no>(detail::asked_token<V>{t}).kept;
   }
   /// How far beyond its boundary the token is.
   template <class V>
   CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
-    walked<V, 1> w;
-    walk<with_excess::yes>(&t, w);
-    return w.excess[0];
+    return walk<with_excess::yes>(detail::asked_token<V>{t}).excess;
   }
-  /// Decides N registers of tokens, step by step.
-  template <with_excess Excess, class V, std::size_t N>
-  CPPO_HOST_DEVICE CPPO_SELDOM constexpr void walk(token<V> const* t, walked<V, N>& out) const noexcept {
-    detail::waiting_masks<V, N, Excess> waiting;
-    V ratio[N];  // found once for all clauses that ask for it
-    for (std::size_t u = 0; u < N; ++u) {
-      ratio[u] = t[u].ratio();
-      for (auto& kind : out.clauses) kind[u] = V(0) <= V(0);
-    }
-    int top = -1;
+  /// Decides tokens, step by step.
+  template <with_excess Excess, class Asked>
+  CPPO_HOST_DEVICE CPPO_SELDOM constexpr detail::walked_steps<Asked> walk(Asked const& tokens) const noexcept {
+    detail::waiting_masks<Asked, Excess> waiting;
+    detail::walked_steps<Asked> out;
+    for (auto& all : out.clauses) all = Asked::always();
     for (int k = 0; k < size(); ++k) {
       step const& s = (*this)[k];
-      top += 1 - operands(s.what);
       if (operands(s.what) > 0) {
-        waiting.combine(s.what, top);
+        waiting.combine(s.what);
         continue;
       }
-      with_clause(s, [&](auto const& c) CPPO_INLINE_LAMBDA { waiting.set(c, t, ratio, top); });
-      if (clause const kind = kind_of(s.what); is_plain(k) && kind != clause::other) {
-        auto* const all = out.clauses[static_cast<int>(kind)];
-        for (std::size_t u = 0; u < N; ++u) all[u] = all[u] & waiting.kept[top][u];
-      }
+      with_clause(s, [&](auto const& c) CPPO_INLINE_LAMBDA { waiting.push(tokens, c); });
+      auto& all = out.clauses[static_cast<int>(counted_as(k))];
+      all = all & waiting.kept[waiting.top];
     }
-    for (std::size_t u = 0; u < N; ++u) {
-      out.kept[u] = waiting.kept[0][u];
-      out.excess[u] = Excess == with_excess::yes ? waiting.excess[0][u] : V(0);
-    }
+    out.kept = waiting.kept[0];
+    if constexpr (Excess == with_excess::yes) out.excess = waiting.excess[0];
+    return out;
   }
-  /// True where the clause of kind K keeps the token, of which there is none or one under no negation.
+  /// True where the clause of kind K keeps the token, of which there is none or one under no negation. Pre: there is no
+  /// prefix budget.
   template <clause K, class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask clauses_keep(token<V> const& t) const noexcept {
     if (!has(K)) return V(0) <= V(0);
     step const& s = first_of(K);
-    if constexpr (K == clause::toward) return toward_rollout(t);
+    if constexpr (K == clause::toward) return toward_rollout_t{}(t);
     else if constexpr (K == clause::ratio) return ratio_within_t(s.low, s.high)(t);
     else if constexpr (K == clause::divergence) return divergence_within_t(s.low, s.high)(t);
-    else if constexpr (K == clause::budget) return t.within_prefix_budget();
     else return response_keeps(s, t);
   }
   /// The threshold on Z_t. Pre: `has_one_threshold()`.

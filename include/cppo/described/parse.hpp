@@ -46,6 +46,11 @@ inline parsed_region parse_region(std::string_view text, std::span<double const>
   if (!result.good) result.error = tree.error(), result.column = tree.error_column();
   return result;
 }
+/// The same of a text that owns its characters, as one that `to_text` has returned.
+template <std::size_t Capacity>
+parsed_region parse_region(fixed_text<Capacity> const& text, std::span<double const> numbers = {}) noexcept {
+  return parse_region(std::string_view(text), numbers);
+}
 
 }}  // namespace cppo
 

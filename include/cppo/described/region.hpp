@@ -135,9 +135,10 @@ class described_region {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
                                                                    F const& f) const noexcept {
     token<V> const as_seen = seen(t);
-    described_mask::walked<V, 1> walked;
-    mask_.template walk<described_mask::with_excess::no>(&as_seen, walked);
-    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return walked.clauses[static_cast<int>(k())][0]; };
+    auto const walked = mask_.template walk<described_mask::with_excess::no>(detail::asked_token<V>{as_seen});
+    auto const keeps = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
+      return walked.clauses[static_cast<int>(K)];
+    };
     detail::each_decision_by(mask_, keeps, kept, f);
   }
   /// The number of the token's `decision`, given `keeps(t)`.
@@ -179,7 +180,7 @@ class described_region {
   constexpr needs all_needs() const noexcept {
     needs mine = needs::none;
     if (mask_.has_budget()) mine = mine | needs::prefix_budget;
-    if (gate_.is_soft()) mine = mine | needs::prefix_values;
+    if (mask_.has_budget() && gate_.is_soft()) mine = mine | needs::prefix_values;
     if (mask_.asks_for_response()) mine = mine | needs::response;
     if (mask_.has_budget() && budget_.calibrated()) mine = mine | needs::quantile;
     return mine;

@@ -10,30 +10,21 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Whether a described region asks for the sums of a prefix or for a weight, or may.
-enum class with_prefix : bool { never, maybe };
-/// A described region with a hard gate and a mask of usual shape that sees no hidden divergence: it needs no walk over
-/// its steps.
-template <with_prefix Prefix>
+/// A described region with a hard gate, no weights, and a mask of usual shape that has no prefix budget and sees no
+/// hidden divergence: it needs no walk over its steps.
 class usual_region : public described_region {
-  static constexpr bool has_prefix = Prefix == with_prefix::maybe;
-
  public:
-  using shape_of = described_region;  ///< what it is a shape of
-  using weight_type = std::conditional_t<has_prefix, described_weight, uniform_weight_t>;
+  using shape_of = described_region;       ///< what it is a shape of
+  using weight_type = uniform_weight_t;
   static constexpr bool is_soft = false;
-  static constexpr bool has_prefix_budget = has_prefix;
-  static constexpr needs needed =
-      has_prefix ? needs::prefix_budget | needs::response | needs::quantile : needs::response;
+  static constexpr bool has_prefix_budget = false;
+  static constexpr needs needed = needs::response;
   explicit constexpr usual_region(described_region const& r) noexcept : described_region(r) {}
 
-  constexpr weight_type weight() const noexcept {
-    if constexpr (has_prefix) return described_region::weight();
-    else return uniform_weight;
-  }
+  constexpr weight_type weight() const noexcept { return uniform_weight; }
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    return mask().keeps_usual(t, has_prefix && mask().has_budget());
+    return mask().keeps_usual(t);
   }
   template <class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision(token<V> const& t, typename V::mask kept,
@@ -44,35 +35,29 @@ class usual_region : public described_region {
     each_decision_by(mask(), keep, kept, f);
   }
 };
-/// Any other: its mask is walked through, step by step.
-class unusual_region : public described_region {
+/// Any other: its mask is walked through, step by step, for all registers of a group at once. The gate is soft if the
+/// walk finds the excess.
+template <with_excess Excess>
+class walked_region : public described_region {
  public:
   using shape_of = described_region;       ///< what it is a shape of
   static constexpr bool walks_steps = true;  ///< registers are decided in groups
-  explicit constexpr unusual_region(described_region const& r) noexcept : described_region(r) {}
+  static constexpr bool is_soft = Excess == with_excess::yes;
+  static constexpr needs needed = needs::prefix_budget | needs::response | needs::quantile |
+                                  (is_soft ? needs::prefix_values : needs::none);
+  explicit constexpr walked_region(described_region const& r) noexcept : described_region(r) {}
 
-  template <class V, std::size_t N>
-  using walked = described_mask::walked<V, N>;
-  /// Decides the tokens of N registers.
-  template <class V, std::size_t N>
-  constexpr void walk(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
-    if (!reports_only()) [[likely]] return walk_seen(t, w);
-    token<V> hidden[N];
-    for (std::size_t u = 0; u < N; ++u) hidden[u] = seen(t[u]);
-    walk_seen(hidden, w);
+  /// Decides a group of tokens.
+  template <class Asked>
+  constexpr walked_steps<Asked> walk(Asked& tokens) const noexcept {
+    if (reports_only()) [[unlikely]] tokens.hide_divergence();
+    return mask().template walk<Excess>(tokens);
   }
-  /// Calls f(decision, its tokens) for register u.
-  template <class V, std::size_t N, class F>
-  CPPO_ALWAYS_INLINE constexpr void each_decision(walked<V, N> const& w, int u, F const& f) const noexcept {
-    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return w.clauses[static_cast<int>(k())][u]; };
-    each_decision_by(mask(), keeps, w.kept[u], f);
-  }
-
- private:
-  template <class V, std::size_t N>
-  constexpr void walk_seen(token<V> const (&t)[N], walked<V, N>& w) const noexcept {
-    if (gate().is_soft()) mask().template walk<described_mask::with_excess::yes>(t, w);
-    else mask().template walk<described_mask::with_excess::no>(t, w);
+  /// Calls f(decision, what has it) for what a walk has found.
+  template <class Asked, class F>
+  CPPO_ALWAYS_INLINE constexpr void each_decision(walked_steps<Asked> const& w, F const& f) const noexcept {
+    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return w.clauses[static_cast<int>(k())]; };
+    each_decision_by(mask(), keeps, w.kept, f);
   }
 };
 
@@ -80,11 +65,11 @@ class unusual_region : public described_region {
 template <class F>
 auto with_shape(described_region const& r, F const& f) {
   bool const hides = r.reports_only() && r.mask().has(clause::divergence);
-  bool const usual = r.mask().is_usual() && !hides && !r.gate().is_soft();
+  bool const usual = r.mask().is_usual() && !hides;
   bool const flat = !r.mask().has_budget() && r.weight() == described_weight(uniform_weight);
-  if (usual && flat) return f(usual_region<with_prefix::never>(r));
-  if (usual) return f(usual_region<with_prefix::maybe>(r));
-  return f(unusual_region(r));
+  if (r.gate().is_soft()) return f(walked_region<with_excess::yes>(r));
+  if (usual && flat) return f(usual_region(r));
+  return f(walked_region<with_excess::no>(r));
 }
 
 }  // namespace detail

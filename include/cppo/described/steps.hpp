@@ -67,7 +67,7 @@ class mask_steps {
     return true;
   }
   /// True if the steps leave exactly one mask.
-  constexpr bool complete() const noexcept { return depth_ == 1; }
+  CPPO_HOST_DEVICE constexpr bool complete() const noexcept { return depth_ == 1; }
   /// Number of steps.
   CPPO_HOST_DEVICE constexpr int size() const noexcept { return size_; }
   /// Step k, in postfix order.
@@ -83,7 +83,7 @@ class mask_steps {
   /// True if a clause of this kind stands under no negation.
   CPPO_HOST_DEVICE constexpr bool has(clause k) const noexcept { return of_kind(k).count > 0; }
   /// True if a clause decides by the maximum or the mean of D over a response, negated or not.
-  constexpr bool asks_for_response() const noexcept {
+  CPPO_HOST_DEVICE constexpr bool asks_for_response() const noexcept {
     for (int k = 0; k < size_; ++k) {
       if (kind_of(steps_[k].what) == clause::response) return true;
     }
@@ -128,8 +128,8 @@ class mask_steps {
   CPPO_HOST_DEVICE constexpr group const& of_kind(clause k) const noexcept { return groups_[static_cast<int>(k)]; }
   /// The first clause of a kind that stands under no negation. Pre: there is one.
   CPPO_HOST_DEVICE constexpr step const& first_of(clause k) const noexcept { return steps_[of_kind(k).first]; }
-  /// True if step k stands under no negation.
-  CPPO_HOST_DEVICE constexpr bool is_plain(int k) const noexcept { return plain_[k]; }
+  /// The kind under which clause k is counted: `other` under a negation.
+  CPPO_HOST_DEVICE constexpr clause counted_as(int k) const noexcept { return counted_[k]; }
   CPPO_HOST_DEVICE static constexpr clause kind_of(mask_step s) noexcept {
     switch (s) {
       case mask_step::toward_rollout: return clause::toward;
@@ -146,14 +146,14 @@ class mask_steps {
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void with_clause(step const& s, F const& f) noexcept {
     switch (s.what) {
-      case mask_step::toward_rollout: return f(toward_rollout);
+      case mask_step::toward_rollout: return f(toward_rollout_t{});
       case mask_step::ratio_within: return f(ratio_within_t(s.low, s.high));
       case mask_step::divergence_within: return f(divergence_within_t(s.low, s.high));
       case mask_step::prefix_budget: return f(prefix_budget_t<described_budget>(s.low, {}));
       case mask_step::response_max_within: return f(response_max_within_t(s.low));
       case mask_step::response_mean_within: return f(response_mean_within_t(s.low));
-      case mask_step::keep_none: return f(keep_none);
-      default: return f(keep_all);
+      case mask_step::keep_none: return f(keep_none_t{});
+      default: return f(keep_all_t{});
     }
   }
 
@@ -176,7 +176,7 @@ class mask_steps {
     budget_ = -1;
     for (int k = 0; k < size_; ++k) {
       mask_step const s = steps_[k].what;
-      plain_[k] = true;
+      counted_[k] = kind_of(s);
       if (s == mask_step::prefix_budget) budget_ = k;
       top += 1 - operands(s);
       shape& x = stack[top - 1];
@@ -186,10 +186,9 @@ class mask_steps {
     }
     bool single = true;
     for (int k = 0; k < size_; ++k) {
-      if (!plain_[k]) continue;
-      group& g = groups_[static_cast<int>(kind_of(steps_[k].what))];
+      group& g = groups_[static_cast<int>(counted_[k])];
       if (g.count++ == 0) g.first = k;
-      single = single && (g.count == 1 || kind_of(steps_[k].what) == clause::other);
+      single = single && (g.count == 1 || counted_[k] == clause::other);
     }
     usual_ = top == 1 && (stack[0].conjunction || stack[0].whole) && single;
   }
@@ -208,11 +207,11 @@ class mask_steps {
             either && ((x.toward && y.conjunction) || (x.conjunction && y.toward))};
   }
   constexpr void leave_out(int first, int last) noexcept {
-    for (int k = first; k <= last; ++k) plain_[k] = false;
+    for (int k = first; k <= last; ++k) counted_[k] = clause::other;
   }
 
   step steps_[capacity] = {};
-  bool plain_[capacity] = {};  ///< under no negation
+  clause counted_[capacity] = {};  ///< the kind, `other` under a negation
   int size_ = 0, depth_ = 0, budget_ = -1;
   group groups_[6] = {};  ///< by kind
   bool usual_ = false;

@@ -4,8 +4,9 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/cppo.hpp>
+#include <cppo/core/describe.hpp>
 #include <cppo/described/region.hpp>
+#include <cppo/region/cppo.hpp>
 #include <cppo/region/dppo.hpp>
 #include <cppo/region/ppo.hpp>
 #include <cppo/region/presets.hpp>
@@ -207,6 +208,43 @@ inline constexpr part_row part_rows[] = {
     {"presets::dense_base", part_kind::region, rows::preset_base, {{"divergence", part_kind::divergence}}},
     {"presets::moe_base", part_kind::region, rows::preset_moe, {{"divergence", part_kind::divergence}}},
 };
+
+/// The row of a name; null if there is none.
+inline part_row const* find_row(std::string_view name) noexcept {
+  for (part_row const& row : part_rows) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+/// `fixed_cppo(delta, delta_b, w_min, divergence)`
+inline status_text signature(part_row const& row) noexcept {
+  status_text s;
+  s.append(row.name);
+  for (int p = 0; p < row.parameters(); ++p) {
+    s.append(std::string_view(p == 0 ? "(" : ", "));
+    s.append(row.takes[p].name);
+  }
+  if (row.parameters() > 0) s.append(std::string_view(")"));
+  return s;
+}
+/// The names of all parts of a kind.
+inline status_text names_of(part_kind k) noexcept {
+  status_text s;
+  if (k == part_kind::number) s.append(std::string_view("one as 0.15"));
+  if (k == part_kind::integer) s.append(std::string_view("one as 7"));
+  auto name = [&s, first = true](std::string_view n) mutable {
+    s.append(std::string_view(first ? "" : ", "));
+    s.append(n);
+    first = false;
+  };
+  for (part_row const& row : part_rows) {
+    if (row.makes == k) name(row.name);
+  }
+  for (std::string_view const n : divergence_names) {
+    if (k == part_kind::divergence) name(n);
+  }
+  return s;
+}
 
 }}}  // namespace cppo::detail
 

@@ -14,7 +14,7 @@ class divergence_within_t {
  public:
   static constexpr clause kind = clause::divergence;  ///< the clause it is counted under
   /// Use `divergence_within`. `low` holds where A <= 0, `high` where A > 0.
-  constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  CPPO_HOST_DEVICE constexpr divergence_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// The threshold where A <= 0.
   CPPO_HOST_DEVICE constexpr double low() const noexcept { return low_; }
   /// The threshold where A > 0.
@@ -31,19 +31,33 @@ class divergence_within_t {
   /// True if Z_t <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
-    return t.weighted_divergence() <= threshold(t);
+    return holds(t.weighted_divergence(), t.advantage());
   }
   /// Z_t / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return t.weighted_divergence() / threshold(t);
+    return excess_of(t.weighted_divergence(), t.advantage());
   }
-
   /// The delta for the sign of the advantage.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold(token<V> const& t) const noexcept {
-    return select(t.advantage() > V(0), V(high_), V(low_));
+    return threshold_for(t.advantage());
   }
+  /// The same of numbers that are known.
+  /// @{
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V z, V advantage) const noexcept {
+    return z <= threshold_for(advantage);
+  }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V z, V advantage) const noexcept {
+    return z / threshold_for(advantage);
+  }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold_for(V advantage) const noexcept {
+    return select(advantage > V(0), V(high_), V(low_));
+  }
+  /// @}
 
  private:
   double low_, high_;

@@ -20,7 +20,7 @@ class prefix_budget_t {
   static constexpr clause kind = clause::budget;                               ///< the clause it is counted under
   static constexpr needs needed = needs::prefix_budget | detail::needs_of<B>;  ///< the scan, and the budget's own
   /// Use `prefix_budget`.
-  constexpr prefix_budget_t(double delta, B budget) noexcept : delta_(delta), budget_(budget) {}
+  CPPO_HOST_DEVICE constexpr prefix_budget_t(double delta, B budget) noexcept : delta_(delta), budget_(budget) {}
   /// The initial slack delta.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// The budget, which gives delta_b.
@@ -44,7 +44,12 @@ class prefix_budget_t {
   /// numbers.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return (t.prefix_drift() + t.weighted_divergence()) / (V(delta_) + t.prefix_allowance());
+    return excess_of(t.prefix_drift(), t.weighted_divergence(), t.prefix_allowance());
+  }
+  /// The same of numbers that are known.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V drift, V z, V allowance) const noexcept {
+    return (drift + z) / (V(delta_) + allowance);
   }
 
  private:

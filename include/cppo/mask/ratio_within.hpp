@@ -13,7 +13,7 @@ class ratio_within_t {
  public:
   static constexpr clause kind = clause::ratio;  ///< the clause it is counted under
   /// Use `ratio_within`.
-  constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
+  CPPO_HOST_DEVICE constexpr ratio_within_t(double low, double high) noexcept : low_(low), high_(high) {}
   /// The smallest ratio that is kept.
   CPPO_HOST_DEVICE constexpr double low() const noexcept { return low_; }
   /// The largest ratio that is kept.

@@ -14,7 +14,7 @@ class response_max_within_t {
   static constexpr clause kind = clause::response;   ///< the clause it is counted under
   static constexpr needs needed = needs::response;   ///< max D of the whole response
   /// Use `response_max_within`.
-  explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
+  CPPO_HOST_DEVICE explicit constexpr response_max_within_t(double delta) noexcept : delta_(delta) {}
   /// The threshold.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].
@@ -26,13 +26,24 @@ class response_max_within_t {
   /// True if max D <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
-    return t.response_max() <= V(delta_);
+    return holds(t.response_max());
   }
   /// max D / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return t.response_max() / V(delta_);
+    return excess_of(t.response_max());
   }
+  /// The same of a maximum that is known.
+  /// @{
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V largest) const noexcept {
+    return largest <= V(delta_);
+  }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V largest) const noexcept {
+    return largest / V(delta_);
+  }
+  /// @}
 
  private:
   double delta_;
@@ -47,7 +58,7 @@ class response_mean_within_t {
   static constexpr clause kind = clause::response;   ///< the clause it is counted under
   static constexpr needs needed = needs::response;   ///< mean D of the whole response
   /// Use `response_mean_within`.
-  explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
+  CPPO_HOST_DEVICE explicit constexpr response_mean_within_t(double delta) noexcept : delta_(delta) {}
   /// The threshold.
   CPPO_HOST_DEVICE constexpr double delta() const noexcept { return delta_; }
   /// Checks that delta is in [2^-126, 1000].
@@ -59,13 +70,24 @@ class response_mean_within_t {
   /// True if mean D <= delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
-    return t.response_mean() <= V(detail::on_grid<typename V::value_type>(delta_));
+    return holds(t.response_mean());
   }
   /// mean D / delta.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess(token<V> const& t) const noexcept {
-    return t.response_mean() / V(delta_);
+    return excess_of(t.response_mean());
   }
+  /// The same of a mean that is known.
+  /// @{
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V mean) const noexcept {
+    return mean <= V(detail::on_grid<typename V::value_type>(delta_));
+  }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V mean) const noexcept {
+    return mean / V(delta_);
+  }
+  /// @}
 
  private:
   double delta_;

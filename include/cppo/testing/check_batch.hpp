@@ -27,7 +27,7 @@ class batch_check {
 
   /// Makes all checks except `threads`.
   void check() {
-    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome));
+    if (!whole_.outcome.ok()) return log_.fail("the call on generated input", describe(whole_.outcome).c_str());
     difference const stray = nonzero_excluded(batch_, whole_);
     if (stray.found) log_.fail("+0 at excluded slots", stray, batch_.rows());
     compare_with("a second run on seq", runner_.run(0, batch_, options_), batch_, {}, compared::all);
@@ -77,7 +77,7 @@ class batch_check {
     std::size_t const outputs = got[captured::decision].empty() ? captured_without_trace : captured_outputs;
     for (std::vector<index_t> const& row : rows) log_.count(row.size() * outputs);
     if (d.found) log_.fail(what, d, rows);
-    if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome));
+    if (got.outcome.code != whole_.outcome.code) log_.fail(what, describe(got.outcome).c_str());
     bool const reports_agree = what_of_it == compared::outputs || same_bits(got.report, whole_.report);
     if (!reports_agree) log_.fail(what, "the report differs");
   }

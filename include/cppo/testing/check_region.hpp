@@ -91,7 +91,7 @@ class region_check {
   void against_plain_loop(generated_batch<double> const& batch, loss_options const& options) {
     loss_options const o = fit(options, batch);
     captured_run<double> const got = wide_.run(0, batch, o);
-    if (!got.outcome.ok()) return log_.fail("the call in double", describe(got.outcome));
+    if (!got.outcome.ok()) return log_.fail("the call in double", describe(got.outcome).c_str());
     plain_result const want = plain_loop(batch, region_, o);
     slot_rows const rows = batch.token_rows();
     for (std::size_t b = 0; b < rows.size(); ++b) {

@@ -15,7 +15,7 @@ namespace cppo { inline namespace CPPO_ABI {
 class linear_weight_t {
  public:
   /// Use `linear_weight`.
-  explicit constexpr linear_weight_t(double w_min) noexcept : w_min_(w_min) {}
+  CPPO_HOST_DEVICE explicit constexpr linear_weight_t(double w_min) noexcept : w_min_(w_min) {}
   /// Weight of the last token.
   CPPO_HOST_DEVICE constexpr double w_min() const noexcept { return w_min_; }
   /// Checks that w_min is in (0, 1].

@@ -48,7 +48,7 @@ template <weight_schedule W>
 class permuted_weight {
  public:
   /// Use `permuted`.
-  constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
+  CPPO_HOST_DEVICE constexpr permuted_weight(W inner, std::uint64_t seed) noexcept : inner_(inner), seed_(seed) {}
   /// The weight that is shuffled.
   CPPO_HOST_DEVICE constexpr W const& inner() const noexcept { return inner_; }
   /// What selects the order.

@@ -72,14 +72,18 @@ def _number_of(name: str, value: str) -> int:
     return _CHOICES[name].index(value)
 
 
+def reals_of(o: Options) -> list[float]:
+    """log_ratio_clamp, ratio_cap, log_prob_tolerance and log_prob_floor, the defaults where they are None."""
+    return [d if x is None else x for x, d in zip(o[6:10], c.DEFAULT_OPTIONS[7:11])]
+
+
 @functools.lru_cache(512)
 def pack_options(o: Options, carries: int = 0, totals: int = 0) -> bytes:
     """The bytes of a `cppo_options`. `carries` and `totals` are addresses."""
     aggregate, bad_input = _number_of("aggregate", o.aggregate), _number_of("bad_input", o.bad_input)
     aggregate = 0 if o.aggregate == PER_TOKEN else aggregate
     bad_input = 0 if o.bad_input == "leave_out" else bad_input
-    default = c.DEFAULT_OPTIONS[7:11]
-    reals = [d if x is None else x for x, d in zip(o[6:10], default)]
+    reals = reals_of(o)
     try:
         return c.OPTIONS.pack(
             c.OPTIONS.size, aggregate, bad_input, _number_of("positions", o.positions),

@@ -10,6 +10,7 @@ import enum
 import os
 import pathlib
 import struct
+from typing import Any
 
 ABI = 1
 """The version of the C interface that this file is written for."""
@@ -26,6 +27,8 @@ REGION_SIZE = 128 * 8
 REPORT_ROOM = 96
 SUMS_WORDS = 8
 """Words of a `cppo_prefix` and of a `cppo_totals`, 64 bits each."""
+OWN = "compiled_"
+"""Begins the name of a part of the user's own in a text: `compiling` has it."""
 
 NOT_LENT = (0, 0, 0, 0, 0, 0, 0)
 """A tensor that is not there."""
@@ -144,14 +147,35 @@ def _find() -> str:
     return path or str(pathlib.Path(__file__).parent / "lib" / f"libcppo_c.so.{ABI}")
 
 
+def _signatures_of_theory() -> dict[str, tuple[Any, ...]]:
+    """What the functions of cppo_theory.h return and take."""
+    address, i64, i32, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32, ctypes.c_double
+    reals = {"pairs_of_positions": 0, "classical_residual": 2, "prefix_residual": 3, "threshold_residual": 4,
+             "implemented_residual": 5, "terminal_residual": 3, "pinsker_marginal_residual": 2, "mixed_residual": 3,
+             "coupling_residual": 2}
+    return {
+        **{f"cppo_{name}": (real, i64, *[real] * n) for name, n in reals.items()},
+        "cppo_suffix_lengths": (None, i64, address), "cppo_suffix_sums": (None, address, i64, address),
+        "cppo_suffix_escapes": (None, address, i64, address),
+        "cppo_suffix_adaptive": (None, i64, real, real, address),
+        "cppo_weights_of": (i32, address, i64, address, address),
+        "cppo_profile_residual": (real, address, address, i64, real),
+        "cppo_prefix_budget_residual": (real, address, address, i64, real, real, real),
+        "cppo_terminal_budget_residual": (real, address, address, i64, real, real),
+        "cppo_ratio_falls": (i32, address, address, i64), "cppo_bound_name": (ctypes.c_char_p, i64),
+        "cppo_certify": (i32, address, address, i32, real, address, address),
+    }
+
+
 def _declare(lib: ctypes.CDLL) -> None:
     """Says what the functions take. Addresses are plain integers."""
     address, text, i64, i32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int32
     signatures = {
         "cppo_c_abi": (i32,), "cppo_version": (text,), "cppo_instruction_set": (text,),
         "cppo_region_parse": (i32, text, address, i64, address, address),
+        "cppo_region_compiled": (i32, address, address, i64, address, address),
         "cppo_region_text": (i64, address, address, i64),
-        "cppo_region_reads": (ctypes.c_uint64, address),
+        "cppo_region_reads": (ctypes.c_uint64, address), "cppo_region_calibrates": (i32, address),
         "cppo_part_name": (text, i64), "cppo_part_kind": (text, i64), "cppo_part_parameters": (text, i64),
         "cppo_options_init": (None, address),
         "cppo_policy_loss": (i32, address, address, address, address, address),
@@ -163,9 +187,13 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_totals_add": (None, address, address), "cppo_prefix_add": (None, address, address),
         "cppo_resolve_totals": (i32, address, address, address, i32, i64, address),
         "cppo_sum_piece": (i32, address, address, i64, address, i64, address, address, address),
+        **_signatures_of_theory(),
     }
     for name, (result, *arguments) in signatures.items():
-        function = getattr(lib, name)
+        function = getattr(lib, name, None)
+        if function is None:
+            raise ImportError(f"the library of cppo has no {name}: it is older than this package; install the package "
+                              "anew, or unset CPPO_LIBRARY")
         function.restype, function.argtypes = result, arguments
 
 
@@ -194,7 +222,7 @@ def names_of(function: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _default_options() -> tuple[object, ...]:
+def _default_options() -> tuple[Any, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
     OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
     LIB.cppo_options_init(ctypes.addressof(memory))
@@ -210,7 +238,11 @@ def parse_region(text: str, numbers: tuple[float, ...]) -> bytes:
     region = ctypes.create_string_buffer(REGION_SIZE)
     status = ctypes.create_string_buffer(STATUS.size)
     lent = (ctypes.c_double * max(len(numbers), 1))(*numbers)
-    code = LIB.cppo_region_parse(text.encode(), lent, len(numbers), region, status)
+    if OWN in text:
+        from .compiling import object_of
+        code = LIB.cppo_region_compiled(object_of(text), lent, len(numbers), region, status)
+    else:
+        code = LIB.cppo_region_parse(text.encode(), lent, len(numbers), region, status)
     if code != 0:
         raise error_of(status.raw)
     return region.raw

@@ -1,22 +1,26 @@
 """The op `cppo::policy_loss` for PyTorch: schema, CPU kernel, fake kernel, gradient.
 
 The schema is short, since what torch.library does in Python for a call grows with its arguments. Thresholds travel as
-a tensor, so that a schedule compiles no graph anew; all else that a call is, as one text, which a graph may keep.
+a tensor, so that a schedule compiles no graph anew; all else that a call is, as one text, which a graph may keep. On a
+device the call is the library's that `_cuda` builds, or `_composed`.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Union
 
 import torch
 
+from . import _composed, _cuda
 from . import _native as c
 from . import loss as _loss_module
 from . import regions as _regions
-from ._call import (EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields, first_error_of,
-                    layout_of, pack_options)
+from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
+                    first_error_of, layout_of, pack_options)
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
@@ -33,6 +37,9 @@ LIBRARY.define("policy_loss(Tensor log_prob, Tensor[] inputs, Tensor numbers, st
 _op = torch.ops.cppo.policy_loss.default
 
 Results = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]
+Written = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
+"""What a call writes: losses of tokens or anything, gradient, outputs."""
+_Words = ctypes.c_double * REPORT_COUNT
 
 
 class Call(NamedTuple):
@@ -77,14 +84,21 @@ def _call_of(text: str) -> Call:
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
 
+@functools.lru_cache(1024)
+def _call(region: str, inputs: tuple[str, ...], outputs: tuple[str, ...], o: Options, divided: bool) -> Call:
+    """The same as `_call_of(text_of(...))`."""
+    return _call_of(text_of(region, inputs, outputs, o, divided))
+
+
 _region_of = functools.lru_cache(1024)(c.parse_region)
 
 
-def lend_tensor(x: torch.Tensor, name: str) -> Lent:
-    """The tensor's memory, on the host."""
-    if not x.is_cpu:
-        raise c.Error(f"{name} lies on {x.device}, but is read by the host: pass {name}.cpu()",
-                      c.StatusCode.not_host_memory, name)
+def lend_tensor(x: torch.Tensor, name: str, device: str = "cpu") -> Lent:
+    """The tensor's memory, which must lie where it is read."""
+    if x.device.type != device:
+        reader = "the host" if device == "cpu" else device
+        raise c.Error(f"{name} lies on {x.device}, but is read by {reader}: pass {name}.to({device!r})",
+                      c.StatusCode.not_host_memory if device == "cpu" else c.StatusCode.not_device_memory, name)
     number = _DTYPES.get(x.dtype)
     if number is None:
         raise c.Error(f"{name} has dtype {x.dtype}, but must have one of {', '.join(c.DTYPES)}: convert it",
@@ -110,16 +124,17 @@ def _new(call: Call, log_prob: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     return loss, gradient, report, [like(shape, dtype=_output_type(n, log_prob)) for n in call.outputs]
 
 
-def _fields(name: str, number: int, x: torch.Tensor, at: Layout) -> list[int]:
+def _fields(name: str, number: int, x: torch.Tensor, at: Layout, device: str) -> list[int]:
     """The members of a `cppo_lent`, at once where the tensor has the batch's shape [B, T]."""
     dtype = _DTYPES.get(x.dtype)
-    if dtype is not None and x.is_cpu and x.shape == (at.responses, at.width):
+    there = x.is_cpu if device == "cpu" else x.is_cuda
+    if dtype is not None and there and x.shape == (at.responses, at.width):
         return [number, 0, x.data_ptr(), dtype, 2, at.responses, at.width, *x.stride()]
-    return [*fields(name, number, lend_tensor(x, name), at)]
+    return [*fields(name, number, lend_tensor(x, name, device), at)]
 
 
-def _list_fields(x: torch.Tensor, name: str) -> tuple[int, ...]:
-    t = lend_tensor(x, name)
+def _list_fields(x: torch.Tensor, name: str, device: str) -> tuple[int, ...]:
+    t = lend_tensor(x, name, device)
     return c.INPUTS[name], 0, t.address, t.dtype, 2, *t.shape, *t.stride
 
 
@@ -132,37 +147,148 @@ def _sums_address(x: torch.Tensor | None, name: str, pieces: int) -> int:
     return int(x.data_ptr())
 
 
-def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
-    """The call on the host."""
-    call = _call_of(text)
-    given: dict[str, Any] = dict(zip(call.inputs, inputs))
-    cu_seqlens, carries, totals = (given.pop(name, None) for name in _OTHERS)
-    if cu_seqlens is not None:
-        cu_seqlens = cu_seqlens.contiguous()
-    at = layout_of(log_prob.shape, None if cu_seqlens is None else lend_tensor(cu_seqlens, "cu_seqlens"),
+class Given(NamedTuple):
+    """A call's tensors by name, and the layout."""
+
+    inputs: dict[str, torch.Tensor]
+    cu_seqlens: Union[torch.Tensor, None]
+    carries: Union[torch.Tensor, None]
+    totals: Union[torch.Tensor, None]
+
+
+def _given(call: Call, inputs: Sequence[torch.Tensor]) -> Given:
+    named: dict[str, torch.Tensor] = dict(zip(call.inputs, inputs))
+    cu_seqlens, carries, totals = (named.pop(name, None) for name in _OTHERS)
+    return Given(named, None if cu_seqlens is None else cu_seqlens.contiguous(), carries, totals)
+
+
+def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Written, device: str,
+             report: int) -> tuple[Frame, Layout]:
+    """The structures of a call, which lend tensors that lie on `device`. `report`: where it is written."""
+    cuts = given.cu_seqlens
+    at = layout_of(log_prob.shape, None if cuts is None else lend_tensor(cuts, "cu_seqlens", device),
                    call.options.with_capacity)
-    flat = _fields("log_prob", 1, log_prob, at)
+    flat = _fields("log_prob", 1, log_prob, at, device)
     top_k = 0
-    for name, x in given.items():
+    for name, x in given.inputs.items():
         number = c.INPUTS[name]
         if number >= _FIRST_LIST:
             top_k = x.shape[-1]
-            flat += _list_fields(x, name)
+            flat += _list_fields(x, name, device)
         else:
-            flat += _fields(name, number, x, at)
-    results = loss, gradient, report, outputs = _new(call, log_prob)
-    written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at)
-    also = [("loss", loss)] if call.per_token else []
-    for name, x in (*also, *zip(call.outputs, outputs)):
-        written += _fields(name, c.OUTPUT_IDS[name], x, at)
+            flat += _fields(name, number, x, at, device)
+    loss, gradient, outputs = results
+    written = _fields("gradient", c.OUTPUT_IDS["gradient"], gradient, at, device)
+    if call.per_token:
+        written += _fields("loss", c.OUTPUT_IDS["loss"], loss, at, device)
+    for name, x in zip(call.outputs, outputs):
+        written += _fields(name, c.OUTPUT_IDS[name], x, at, device)
+    return Frame(at, top_k, flat, written, report), at
+
+
+def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes, written: Written,
+                 report: int) -> None:
+    """The call by the library. `report`: where its report goes."""
+    frame, at = frame_of(call, log_prob, given, written, "cpu", report)
+    carries, totals = given.carries, given.totals
+    frame.policy_loss(region, pack_options(call.options, _sums_address(carries, "carries", at.responses),
+                                           _sums_address(totals, "totals", at.responses)),
+                      first_error_of(call.options.bad_input))
+
+
+def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: tuple[float, ...]) -> Results:
+    """The results of the library."""
+    loss, gradient, report, outputs = results = _new(call, log_prob)
     words = report.data_ptr()
-    options = pack_options(call.options, _sums_address(carries, "carries", at.responses),
-                           _sums_address(totals, "totals", at.responses))
-    region = _region_of(call.region, tuple(numbers.tolist()))
-    Frame(at, top_k, flat, written, words).policy_loss(region, options, first_error_of(call.options.bad_input))
+    _run_library(call, log_prob, given, _region_of(call.region, numbers), (loss, gradient, outputs), words)
     if not call.per_token:
         loss.fill_(c.LIB.cppo_measure(words, LOSS))
     return results
+
+
+def _by_library(call: Call) -> Call:
+    """The same call on the host."""
+    return call._replace(options=call.options._replace(executor="seq"))
+
+
+@functools.lru_cache(512)
+def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtype, int], ...], packed: bool) -> None:
+    """Raises what the library says of a call with these options and types: it is asked with a batch of no response.
+    `kinds`: dtype and last extent of log_prob and of the inputs."""
+    (kind, _), *others = kinds
+    shape = (0,) if packed else (0, 1)
+    log_prob = torch.empty(shape, dtype=kind)
+    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its)
+              for name, (its, last) in zip(call.inputs, others)}
+    cuts = inputs.pop("cu_seqlens", None)
+    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
+    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None), numbers)
+
+
+def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor],
+              numbers: tuple[float, ...]) -> Results:
+    """The call by PyTorch's own operations, where the tensors lie."""
+    given = _given(call, inputs)
+    for name, x in zip(call.inputs, inputs):
+        if x.device != log_prob.device:
+            raise c.Error(f"{name} lies on {x.device}, but log_prob on {log_prob.device}: pass both on one device",
+                          c.StatusCode.not_device_memory, name)
+        if name in ("carries", "totals"):
+            raise c.Error(f"{name} are read by the library alone: pass tensors on the host and executor=\"simd\"",
+                          c.StatusCode.executor_unavailable, "carries")
+    kinds = tuple((x.dtype, x.shape[-1] if x.dim() else 1) for x in (log_prob, *inputs))
+    _check(call, numbers, kinds, given.cu_seqlens is not None)
+    lists = {"gradient": _result_type(log_prob), **{n: _output_type(n, log_prob) for n in call.outputs}}
+    if call.per_token:
+        lists.setdefault("loss", _result_type(log_prob))
+    found = _composed.call_of(call.options, _region_of(call.region, numbers), log_prob, given.inputs,
+                              given.cu_seqlens, lists)
+    if found is None:
+        _on_host(_by_library(call), log_prob, given, numbers)
+        raise RuntimeError("the library takes what PyTorch's operations refuse: please report it")
+    lists = {n: x.reshape(log_prob.shape) for n, x in found.written.items()}
+    outputs = [lists[n] for n in call.outputs]
+    loss = lists["loss"] if call.per_token else found.loss.to(_result_type(log_prob))
+    return loss, lists["gradient"], found.report, outputs
+
+
+def _kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
+    """The call on the host."""
+    call = _call_of(text)
+    if call.options.executor == "torch":
+        return _in_torch(call, log_prob, inputs, tuple(numbers.tolist()))
+    return _on_host(call, log_prob, _given(call, inputs), tuple(numbers.tolist()))
+
+
+@functools.lru_cache(None)
+def _warn_of(device: str, why: str) -> None:
+    """Says once that a device is not used as it could be."""
+    warnings.warn(f"cppo: tensors on {device} are computed by PyTorch's own operations, which takes several times as "
+                  f"long: {why}. executor=\"torch\" is this without the warning.", RuntimeWarning, stacklevel=2)
+
+
+def _device_kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
+    """The call on a device."""
+    call = _call_of(text)
+    executor = call.options.executor
+    doubles = [n for n, x in zip(("log_prob", *call.inputs), (log_prob, *inputs))
+               if n in DECIDES_ARITHMETIC and x.dtype == torch.float64]
+    library, why = None, f"the library has nothing for {log_prob.device.type}"
+    if doubles:
+        why = f"the op for CUDA computes in float, but {doubles[0]} is double"
+    elif executor != "torch" and log_prob.is_cuda:
+        library, why = _cuda.library()
+    if library is not None:
+        region = _region_of(call.region, tuple(numbers.tolist()))
+        loss, gradient, _, outputs = _new(call, log_prob)
+        report = _cuda.run(library, call, log_prob, _given(call, inputs), region, (loss, gradient, outputs))
+        _cuda.fill_loss(call, loss, report)
+        return loss, gradient, report, outputs
+    if executor == "cuda":
+        raise c.Error(f"executor=\"cuda\" cannot take this call: {why}", c.StatusCode.executor_unavailable, "options")
+    if executor != "torch" and not doubles:
+        _warn_of(log_prob.device.type, why)
+    return _in_torch(call, log_prob, inputs, tuple(numbers.tolist()))
 
 
 def _fake(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -215,14 +341,31 @@ class _Loss(torch.autograd.Function):
         return product(log_prob, gradient, grad_loss), None, None, None
 
 
+def _at_once(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor], region: bytes) -> tuple[Any, ...]:
+    """Loss, gradient, report and outputs by the library; no tensor is made that nobody may want to see."""
+    kind, shape = _result_type(log_prob), log_prob.shape
+    gradient = log_prob.new_empty(shape, dtype=kind)
+    outputs = [log_prob.new_empty(shape, dtype=_output_type(n, log_prob)) for n in call.outputs]
+    loss = log_prob.new_empty(shape, dtype=kind) if call.per_token else gradient
+    report = _Words()
+    words = ctypes.addressof(report)
+    _run_library(call, log_prob, _given(call, inputs), region, (loss, gradient, outputs), words)
+    if not call.per_token:
+        loss = log_prob.new_full((), c.LIB.cppo_measure(words, LOSS), dtype=kind)
+    return loss, gradient, report, outputs
+
+
 class _PlainLoss(torch.autograd.Function):
     """The same without the dispatcher, whose two turns take as long as the call on a small batch. `others` receives
     what has no gradient: autograd would take its time over each."""
 
     @staticmethod
-    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str,
-                others: list[torch.Tensor]) -> torch.Tensor:
-        loss, gradient, report, outputs = _kernel(log_prob, inputs, numbers, text)
+    def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], call: Call, region: _regions.Region,
+                others: list[Any]) -> torch.Tensor:
+        if call.options.executor == "torch":
+            loss, gradient, report, outputs = _in_torch(call, log_prob, inputs, region.numbers)
+        else:
+            loss, gradient, report, outputs = _at_once(call, log_prob, inputs, region.c_region)
         ctx.save_for_backward(gradient, log_prob)
         ctx.set_materialize_grads(False)
         others += report, *outputs
@@ -230,7 +373,14 @@ class _PlainLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_loss: torch.Tensor | None) -> Any:
-        return (*_Loss.backward(ctx, grad_loss), None)
+        if grad_loss is None or torch.is_grad_enabled():
+            return (*_Loss.backward(ctx, grad_loss), None)
+        gradient, log_prob = ctx.saved_tensors
+        return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None
+
+
+_apply_plain = super(torch.autograd.Function, _PlainLoss).apply
+"""`_PlainLoss.apply` without what it does for the transforms of torch.func, in Python, on every call."""
 
 
 class _LossOfTransforms(torch.autograd.Function):
@@ -258,12 +408,16 @@ def _autograd(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch
 
 
 LIBRARY.impl("policy_loss", _kernel, "CPU")
+for _key in ("CUDA", "XPU"):
+    LIBRARY.impl("policy_loss", _device_kernel, _key)
 LIBRARY.impl("policy_loss", _autograd, "Autograd")
 torch.library.register_fake("cppo::policy_loss", _fake, lib=LIBRARY)
 
 
 def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
-    """True if nobody wants to see the op: no mode, no tracer, no tensor of another class or on a device."""
+    """True if nobody wants to see the op: no mode, tracer or transform, no tensor of another class or on a device."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch.jit.is_tracing():
         return False
     return log_prob.is_cpu and type(log_prob) in _PLAIN and all(type(x) in _PLAIN for x in inputs)
@@ -285,27 +439,41 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
         if x is not None:
             names.append(name)
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
-    asked = tuple(n for n in wanted or () if n != "gradient")
-    keeps = wanted is not None and "gradient" in wanted  # the op has it anyway
-    text = text_of(region.text, names, asked, o, normalizer is not None)
+    own = ("gradient", "loss") if o.aggregate == PER_TOKEN else ("gradient",)  # the op has them anyway
+    asked = tuple(n for n in wanted or () if n not in own)
+    keeps = wanted is not None and "gradient" in wanted
     gradient = None
+    if _is_plain(log_prob, inputs) and not keeps:
+        others: list[Any] = []
+        loss = _apply_plain(log_prob, inputs, _call(region.text, tuple(names), asked, o, normalizer is not None),
+                            region, others)
+        return _finished(loss, others[0], dict(zip(asked, others[1:])), o, wanted, normalizer)
+    text = text_of(region.text, names, asked, o, normalizer is not None)
     if torch.compiler.is_compiling():
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
     elif torch._C._are_functorch_transforms_active():
         loss, gradient, words, *outputs = _LossOfTransforms.apply(log_prob, inputs, region.tensor, text)
-    elif _is_plain(log_prob, inputs) and not keeps:
-        others: list[torch.Tensor] = []
-        loss = _PlainLoss.apply(log_prob, inputs, region.tensor, text, others)
-        words, *outputs = others
     else:
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
+    lists = dict(zip(asked, outputs))
+    if keeps:
+        lists["gradient"] = gradient
+    return _finished(loss, words, lists, o, wanted, normalizer)
+
+
+def _finished(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options, wanted: Sequence[str] | None,
+              normalizer: Union[float, torch.Tensor, None]) -> Any:
+    """What `policy_loss` returns. `lists`: the outputs."""
     if normalizer is not None:
         loss = loss / normalizer
-    report = Report(words, normalizer)
+        lists.update({n: lists[n] / normalizer for n in ("gradient", "loss") if n in lists})
+    on_device = isinstance(words, torch.Tensor) and not words.is_cpu
+    report = Report(words, normalizer, on_device and o.bad_input == "reject")
     if wanted is None:
         return loss, report
-    kept = {"gradient": gradient if normalizer is None else gradient / normalizer} if keeps else {}
-    return loss, report, Outputs(**dict(zip(asked, outputs)), **kept)
+    if "loss" in wanted:
+        lists.setdefault("loss", loss.detach())
+    return loss, report, Outputs(**lists)
 
 
 _regions.give_tensors(_numbers_tensor)

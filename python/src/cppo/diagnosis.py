@@ -6,9 +6,9 @@ import ctypes
 from typing import Any, NamedTuple, Optional
 
 from . import _native as c
-from ._call import Options, pack_options
+from ._call import Options, first_error_of, pack_options
 from ._numpy import Batch
-from .regions import Region
+from .regions import Region, unrestricted
 
 
 class Finding(NamedTuple):
@@ -37,7 +37,7 @@ def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask
 
     Log-probs that are missing, shifted by one token, renormalised by top-p, replaced by the trainer's own, or in each
     other's place; a mean ratio too far above 1; rows and columns exchanged. With a region also an input that it lacks,
-    and a threshold that its divergence never reaches. Arguments are those of `policy_loss`.
+    and a threshold that its divergence never reaches. Arguments are those of `policy_loss`, and wrong ones are errors.
     """
     lists = (None, None, None) if top_k is None else top_k
     extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
@@ -45,6 +45,9 @@ def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask
     batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     found = (_Finding * _ROOM)()
     frame = batch.frame()  # its memory must outlive the call
-    n = c.LIB.cppo_diagnose(frame.batch, None if region is None else region.c_region,
-                            pack_options(o), found, _ROOM)
-    return [Finding(f.name.decode(), f.sentence.decode(), f.tokens) for f in found[:max(n, 0)]]
+    packed = pack_options(o)
+    n = c.LIB.cppo_diagnose(frame.batch, None if region is None else region.c_region, packed, found, _ROOM)
+    if n < 0:  # a call with the same arguments says why
+        frame.policy_loss((region or unrestricted()).c_region, packed, first_error_of("leave_out"))
+        raise c.Error("the batch cannot be looked at: please report it", c.StatusCode.failed)
+    return [Finding(f.name.decode(), f.sentence.decode(), f.tokens) for f in found[:n]]

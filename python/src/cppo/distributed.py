@@ -41,7 +41,7 @@ from ._call import PER_TOKEN
 from .loss import policy_loss as _policy_loss
 from .pieces import (Divergences, PieceBatch, PiecePlan, Words, _ordered, add_carries, add_totals, resolve_totals)
 from .regions import Region
-from .report import _FIELDS, COUNT, Report, new_words
+from .report import FIELDS, COUNT, Report, new_words
 
 __all__ = ["Counts", "averaging_factor", "contiguous", "global_counts", "global_report", "plan_pieces", "policy_loss",
            "zig_zag"]
@@ -142,17 +142,17 @@ def global_counts(*response_masks: Any, tokens: int = 0, responses: int = 0, gro
 
 _RULES = np.array([c.LIB.cppo_report_rule(i) for i in range(COUNT)])
 _ADDED, _LARGEST, _SMALLEST, _EQUAL = (np.flatnonzero(_RULES == rule) for rule in range(4))
-_KNOWN, _NORMALIZER = _FIELDS["known"][0], _FIELDS["normalizer"][0]
-_OF_TOKENS = _FIELDS["max_divergence"]
-_OF_RESPONSES = _FIELDS["min_delta_b"] + _FIELDS["max_delta_b"]
+_KNOWN, _NORMALIZER = FIELDS["known"][0], FIELDS["normalizer"][0]
+_OF_TOKENS = FIELDS["max_divergence"]
+_OF_RESPONSES = FIELDS["min_delta_b"] + FIELDS["max_delta_b"]
 
 
 def _extremes(words: Array, failed: bool) -> Array:
     """What is put together by the maximum: maxima, minima below 0, and of what is equal both. Left out are numbers that
     the part has not; the last one says whether a rank failed."""
     most, least = words.copy(), -words
-    absent = [*(_OF_TOKENS if words[_FIELDS["tokens"][0]] == 0 else ()),
-              *(_OF_RESPONSES if words[_FIELDS["responses"][0]] == 0 else ()),
+    absent = [*(_OF_TOKENS if words[FIELDS["tokens"][0]] == 0 else ()),
+              *(_OF_RESPONSES if words[FIELDS["responses"][0]] == 0 else ()),
               *(_EQUAL if words[_KNOWN] == 0 else ())]
     most[absent] = least[absent] = -np.inf
     unequal = np.isnan(words)
@@ -324,16 +324,17 @@ def _searched(all_pieces: _Pieces, responses: list[int], own: dict[int, Divergen
 def _divergences(all_pieces: _Pieces, own: dict[int, Divergences], region: Region, kind: Any, gather_below: int,
                  link: _Link) -> dict[int, Divergences]:
     """What `resolve_totals` takes for each of this rank's responses."""
-    calibrated = _CALIBRATED.search(region.expression)
-    if calibrated is None:
+    if not c.LIB.cppo_region_calibrates(region.c_region):
         return {}
+    calibrated = _CALIBRATED.search(region.expression)
     cut = all_pieces.cut()
-    long = [r for r in cut if all_pieces.tokens(r) >= max(gather_below, 1)]
-    short = [r for r in cut if all_pieces.tokens(r) < max(gather_below, 1)]
+    long = [r for r in cut if calibrated and all_pieces.tokens(r) >= max(gather_below, 1)]
+    short = [r for r in cut if r not in long]  # a budget of one's own may ask for any quantile
     found = {r: np.concatenate([own[b] for b in parts]) for r, parts in all_pieces.members.items()
              if r not in set(cut) and parts[0] in own}
     found.update(_gathered(all_pieces, short, own, kind, link))
-    found.update(_searched(all_pieces, long, own, kind, float(calibrated[1] or _USUAL_QUANTILE), link))
+    quantile = float(calibrated[1] or _USUAL_QUANTILE) if calibrated else 0.0
+    found.update(_searched(all_pieces, long, own, kind, quantile, link))
     return found
 
 
@@ -434,7 +435,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
 
     done, failure = _attempt(call)
     words = _reduced(new_words() if done is None else done[1].words, _Link(loss_group), failure)
-    counts = Counts(int(words[_FIELDS["tokens"][0]]), int(words[_FIELDS["responses"][0]]))
+    counts = Counts(int(words[FIELDS["tokens"][0]]), int(words[FIELDS["responses"][0]]))
     if normalizer is None and aggregate != PER_TOKEN:
         normalizer = counts.normalizer(aggregate)
     loss = done[0] if normalizer is None else done[0] / normalizer

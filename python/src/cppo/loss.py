@@ -34,9 +34,9 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
                 outputs: Any = None) -> Any:
     """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
 
-    Tensors of PyTorch give a loss with a gradient; what else NumPy reads gives a float. Nothing is copied, whatever
-    its strides, but for Top-K lists [B, T, K] that are no view of [B T, K]. All is computed in double if a log-prob or
-    a divergence is double, else in float.
+    Tensors of PyTorch and arrays of JAX give a loss with a gradient; what else NumPy reads gives a float. Nothing is
+    copied, whatever its strides, but for Top-K lists [B, T, K] that are no view of [B T, K]. All is computed in double
+    if a log-prob or a divergence is double, else in float.
 
     Args:
         log_prob: log π(y_t), nats, [B, T], or [T] for one response, or packed [N] with `cu_seqlens`.
@@ -62,7 +62,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         log_prob_tolerance: log-probs up to this much above 0 are accepted. Default 0.
         log_prob_floor: finite log-probs below it are bad input. Default −1000.
         carries, totals: of a response in pieces, as `plan_pieces` makes them.
-        executor: "simd", or "seq": the same bits, slower.
+        executor: "simd", or "seq": the same bits, slower; "torch": PyTorch's own operations, on any device. Tensors on
+            a GPU go to the op for CUDA, or to "torch" with a warning where it cannot be built; "cuda" insists on it.
         threads: 0: as many as the machine has. The bits are the same.
         with_capacity: packed buffers may have more slots than `cu_seqlens` covers; what is written there is 0.
         outputs: names of what else to return, as ("mask", "gate"); see `Outputs`. For NumPy it may be a dictionary
@@ -79,6 +80,9 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
                       log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
     if not hasattr(log_prob, "__torch_function__"):
+        if type(log_prob).__module__.startswith("jax"):
+            from . import jax
+            return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
         scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
         return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)
     if torch_policy_loss is None:

@@ -10,9 +10,9 @@ have one text.
 from __future__ import annotations
 
 import re
-from typing import Union
+from typing import Any, Union
 
-from ._native import parse_region
+from ._native import OWN, parse_region
 
 _PLACES = re.compile(r"\$(\d+)")
 
@@ -30,7 +30,18 @@ def number_text(x: float) -> str:
 def python_text(text: str, numbers: tuple[float, ...]) -> str:
     """The Python code of a C++ text."""
     filled = _PLACES.sub(lambda m: number_text(numbers[int(m[1])]), text)
+    if OWN in text:
+        from .compiling import python_code
+        return python_code(filled.replace("!", "~"))
     return filled.replace("!", "~").replace("::", ".")
+
+
+def reduced(x: Any) -> tuple[Any, ...]:
+    """What a part or a region is pickled as: parts of the user's own with their sources."""
+    if OWN in x.text:
+        from .compiling import restored, sources_of
+        return restored, (type(x), x.text, x.numbers, sources_of(x.text))
+    return type(x), (x.text, x.numbers)
 
 
 class Part:
@@ -45,7 +56,8 @@ class Part:
     def __init__(self, text: str, numbers: tuple[float, ...] = ()) -> None:
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "numbers", numbers)
-        check(self.frame.format(text), numbers)
+        if OWN not in text:  # such a part is checked with the region that holds it
+            check(self.frame.format(text), numbers)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed: make another one")
@@ -61,8 +73,8 @@ class Part:
     def __hash__(self) -> int:
         return hash((type(self), self.text, self.numbers))
 
-    def __reduce__(self) -> tuple[type, tuple[str, tuple[float, ...]]]:
-        return type(self), (self.text, self.numbers)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def __repr__(self) -> str:
         return python_text(self.text, self.numbers)

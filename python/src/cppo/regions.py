@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from . import _native
-from .parts import (Divergence, Gate, Mask, Part, Weight, binary_kl, binary_tv, call_text, check, of_kind, python_text,
-                    reciprocal_gate)
+from .parts import (_PLACES, Divergence, Gate, Mask, Part, Weight, binary_kl, binary_tv, call_text, check, of_kind,
+                    python_text, reciprocal_gate, reduced)
 
 _tensor_of: Callable[[tuple[float, ...]], object] | None = None
 _without_tensor: weakref.WeakValueDictionary[int, Region] = weakref.WeakValueDictionary()
@@ -68,8 +69,8 @@ class Region:
     def __hash__(self) -> int:
         return hash(self.expression)
 
-    def __reduce__(self) -> tuple[type[Region], tuple[str, tuple[float, ...]]]:
-        return Region, (self.text, self.numbers)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduced(self)
 
     def __repr__(self) -> str:
         return python_text(self.text, self.numbers)
@@ -102,13 +103,13 @@ def _lifted(expression: str) -> tuple[str, tuple[float, ...]]:
     numbers: list[float] = []
 
     def lift(m: re.Match[str]) -> str:
-        if re.search(r"permuted\((uniform_weight|linear_weight\([^)]*\)), $", expression[:m.start()]):
+        if re.search(r"permuted\((uniform_weight|linear_weight\([^)]*\)|[\w:]+\{[^}]*\}), $", expression[:m.start()]):
             return m[0]
         numbers.append(float(m[0]))
         return f"${len(numbers) - 1}"
 
     text = _NUMBER.sub(lift, expression)
-    named = re.sub(r"\{(\$\d+), (\$\d+), (\$\d+)\}", r"quantile=\1, scale=\2, ceiling_factor=\3", text)
+    named = re.sub(r"(?<=, )\{(\$\d+), (\$\d+), (\$\d+)\}", r"quantile=\1, scale=\2, ceiling_factor=\3", text)
     return named, tuple(numbers)
 
 
@@ -120,6 +121,9 @@ def region(text: str, numbers: Sequence[float] = ()) -> Region:
     >>> region("fixed_cppo(delta = 0.1)")
     >>> region('{"fixed_cppo": {"delta": 0.1, "divergence": "top_k_tv"}}')
     """
+    if _native.OWN in text:
+        filled = _PLACES.sub(lambda m: repr(float(numbers[int(m[1])])), text)
+        return Region(*_lifted(filled))
     made = _native.parse_region(text, tuple(map(float, numbers)))
     return Region(*_lifted(_native.region_text(made)))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._native import LIB, names_of
+from ._native import LIB, Error, StatusCode, names_of
 
 COUNT: int = LIB.cppo_report_count()
 
@@ -21,7 +21,8 @@ def _places(names: tuple[str, ...]) -> dict[str, list[int]]:
     return found
 
 
-_FIELDS = _places(names_of("cppo_report_name")[:COUNT])
+FIELDS = _places(names_of("cppo_report_name")[:COUNT])
+"""The numbers of a report by name, and where they stand, in order."""
 _MEASURES = _places(names_of("cppo_measure_name"))
 LOSS = _MEASURES["loss"][0]
 """The number of the measure that is the loss."""
@@ -106,19 +107,30 @@ class Report:
     mean_delta_b: float
     masked_fraction_at: npt.NDArray[np.float64]
 
-    def __init__(self, words: Any, normalizer: Any = None) -> None:
-        """`words`: what a call wrote, an array or a tensor. `normalizer`: what has divided the loss since, if any."""
+    def __init__(self, words: Any, normalizer: Any = None, refuses: bool = False) -> None:
+        """`words`: what a call wrote, an array or a tensor. `normalizer`: what has divided the loss since, if any.
+        `refuses`: True if bad input is an error that nobody has looked for."""
         self._words = words
         self._normalizer = normalizer
+        self._refuses = refuses
+
+    def parts(self) -> tuple[Any, Any]:
+        """What it is made of, for JAX."""
+        return self._words, self._normalizer
 
     @property
     def words(self) -> npt.NDArray[np.float64]:
         """The numbers themselves."""
         if not isinstance(self._words, np.ndarray):
-            self._words = self._words.detach().cpu().numpy().copy()
+            self._words = _read(self._words)
         if self._normalizer is not None:
-            self._words[_FIELDS["normalizer"]] = float(self._normalizer)
+            divisors = {float(x) for x in np.ravel(self._normalizer)}
+            self._words[FIELDS["normalizer"]] = divisors.pop() if len(divisors) == 1 else np.nan
             self._normalizer = None
+        if self._refuses and (bad := int(self._words[FIELDS["bad_tokens"][0]])):
+            raise Error(f"{bad} tokens of a batch on a device hold bad input, and their responses were left out: pass "
+                        "its tensors .cpu() to be told which and why, or bad_input=\"leave_out\" to go on without them",
+                        StatusCode.bad_input_excluded, count=bad)
         return self._words
 
     def __getattr__(self, name: str) -> Any:
@@ -126,16 +138,16 @@ class Report:
             address = self.words.ctypes.data
             found = [LIB.cppo_measure(address, i) for i in _MEASURES[name]]
             return np.array(found) if len(found) > 1 else int(found[0]) if name in _COUNTED else found[0]
-        if name not in _FIELDS:
-            known = "" if name.startswith("_") else f": it has {', '.join([*_FIELDS, *_MEASURES])}"
+        if name not in FIELDS:
+            known = "" if name.startswith("_") else f": it has {', '.join([*FIELDS, *_MEASURES])}"
             raise AttributeError(f"a report has no {name}{known}")
-        values = self.words[_FIELDS[name]]
+        values = self.words[FIELDS[name]]
         if name.startswith(_REALS):
             return float(values[0])
         return int(values[0]) if len(values) == 1 else values.astype(np.int64)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *_FIELDS, *_MEASURES})
+        return sorted({*super().__dir__(), *FIELDS, *_MEASURES})
 
     def __add__(self, other: Report) -> Report:
         if not isinstance(other, Report):
@@ -163,7 +175,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields and measures by name."""
-        return {name: getattr(self, name) for name in (*_FIELDS, *_MEASURES)}
+        return {name: getattr(self, name) for name in (*FIELDS, *_MEASURES)}
 
     def metrics(self, prefix: str = "cppo/", names: str | None = None) -> dict[str, float]:
         """Numbers to chart, as floats: all measures and the extremes, or what a trainer charts under its own names.
@@ -174,12 +186,23 @@ class Report:
         """
         if names is None:
             charted = [n for n, i in _MEASURES.items() if len(i) == 1]
-            charted += [n for n in _FIELDS if n.startswith(("max_", "min_"))]
+            charted += [n for n in FIELDS if n.startswith(("max_", "min_"))]
             return {prefix + name: float(getattr(self, name)) for name in charted}
         if names not in METRICS:
             raise ValueError(f"names must be one of {', '.join(METRICS)}, not {names!r}")
         before = "" if prefix == "cppo/" else prefix
         return {before + theirs: float(getattr(self, ours)) for theirs, ours in METRICS[names].items()}
+
+
+def _read(words: Any) -> npt.NDArray[np.float64]:
+    """The numbers of a tensor of PyTorch, or those of an array of JAX, which are pairs of 32 bits. Rows, as `vmap`
+    makes them, are added up."""
+    if hasattr(words, "detach"):
+        return np.array(words.detach().cpu().numpy())
+    first, *others = np.array(words).view(np.float64).reshape(-1, COUNT)
+    for other in others:
+        LIB.cppo_report_add(first.ctypes.data, other.ctypes.data)
+    return first
 
 
 def total(reports: Iterable[Report]) -> Report:

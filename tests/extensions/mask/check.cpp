@@ -12,7 +12,7 @@ int main() {
   bool const same = kept == x.mask(cppo::simd, alone) && x.mask(cppo::seq, joined) == x.mask(cppo::simd, joined);
   char const text[] = "trust_region(no_divergence, uniform_weight, toward_rollout | likely_under_rollout(0.5))";
   cppo::parsed_region const read = cppo::parse_region(text);
-  bool const back = read.region == cppo::described_region(joined) && to_text(read.region) == std::string_view(text);
+  bool const back = read.region == cppo::described_region(joined) && to_text(read.region) == text;
   bool const as_text = back && x.mask(cppo::simd, read.region) == x.mask(cppo::seq, joined);
   return same && as_text && kept == std::vector<std::uint8_t>{1, 1, 0, 0} ? 0 : 1;
 }

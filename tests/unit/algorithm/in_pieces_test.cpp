@@ -225,6 +225,15 @@ void each_region(F const& f) {
   f("trm_mean", cppo::trm_mean({.delta = 0.01}));
 }
 
+void check_cuts_by_pieces(index_t slots) {
+  each_region([slots](char const* name, auto const& region) {
+    INFO(name);
+    each_response<float>(region, slots, slots, [&](generated_batch<float> const& batch, auto const& whole) {
+      return cuts_by_pieces(batch, region, whole);
+    });
+  });
+}
+
 template <class T, class Executor>
 void check_random_cuts(Executor const& executor, std::uint64_t seeds, generator_options const& o = {}) {
   each_region([&](char const* name, auto const& region) {
@@ -256,13 +265,12 @@ TEST_CASE("F23_every_cut: every kind of region, every response mask and every cu
   });
 }
 
-TEST_CASE("F23_every_cut: every kind of region, every response mask and every cut of nine and ten slots") {
-  each_region([](char const* name, auto const& region) {
-    INFO(name);
-    each_response<float>(region, 9, 10, [&](generated_batch<float> const& batch, auto const& whole) {
-      return cuts_by_pieces(batch, region, whole);
-    });
-  });
+TEST_CASE("F23_every_cut: every kind of region, every response mask and every cut of nine slots") {
+  check_cuts_by_pieces(9);
+}
+
+TEST_CASE("F23_every_cut: every kind of region, every response mask and every cut of ten slots", "[.long]") {
+  check_cuts_by_pieces(10);
 }
 
 TEST_CASE("F23_every_cut: random cuts of generated batches, pieces in any order") {

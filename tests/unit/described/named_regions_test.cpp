@@ -102,7 +102,7 @@ TEST_CASE("a name that nobody knows is refused, with its column") {
   CHECK(column("CPPO") == 1);
   CHECK(column("") == 1);
   CHECK(column("fixed_cppo(divergence = tv)") == 25);
-  CHECK(column("fixed_cppo(w_min = 1.5)") == 1);
+  CHECK(column("fixed_cppo(w_min = 1.5)") == 20);
   CHECK(column(R"({"fixed_cpo": {}})") == 3);
   CHECK(parse_region("fixed_cppo").column == 0);
 }

@@ -256,12 +256,12 @@ TEST_CASE("an error of numbers, capacity and combination names its column", "[de
   CHECK(error_of("fixed_cppo($)", lent) == "column 12: expected the place of a number as $0, found $");
   CHECK(error_of("fixed_cppo($-1)", lent) == "column 12: expected the place of a number as $0, found $-1");
   CHECK(error_of("fixed_cppo(delta = -1)") ==
-        "column 1: divergence_within(delta) is -1, but must be in [2^-126, 1000]: to keep no token write keep_none in "
+        "column 20: divergence_within(delta) is -1, but must be in [2^-126, 1000]: to keep no token write keep_none in "
         "its place, to keep all keep_all");
   CHECK(error_of(fill(around(part_kind::weight), "linear_weight(0)")) ==
-        "column 25: linear_weight(w_min) is 0, but must be in (0, 1]: 1 weighs every position the same");
+        "column 39: linear_weight(w_min) is 0, but must be in (0, 1]: 1 weighs every position the same");
   CHECK(error_of(fill(around(part_kind::mask), "ratio_within(2, 1)")) ==
-        "column 41: ratio_within(..., high) is 1, but must be in [low, 1e30]: ppo has high = 1 + epsilon_high");
+        "column 57: ratio_within(..., high) is 1, but must be in [low, 1e30]: ppo has high = 1 + epsilon_high");
   CHECK(error_of(fill(around(part_kind::budget), "nan")) ==
         "column 60: fixed_budget(delta_b) is nan, but must be in [0, 1000]: 0 leaves a prefix only the initial slack "
         "delta");
@@ -283,6 +283,31 @@ TEST_CASE("an error of numbers, capacity and combination names its column", "[de
         "column 41: a described region holds at most 32 clauses and operators");
   CHECK(error_of(fill(around(part_kind::mask), "!(" + most + ") & keep_all")) ==
         "column 190: a described region holds at most 32 clauses and operators");
+}
+
+TEST_CASE("a number out of range is found by its own column, whatever stands beside it", "[described]") {
+  auto const at = [](std::string_view text) { return parse_region(text).column; };
+  CHECK(at("fixed_cppo(2000, 0.02, 0.8)") == 12);
+  CHECK(at("fixed_cppo(0.1, 2000, 0.8)") == 17);
+  CHECK(at("fixed_cppo(0.1, 0.02, 8)") == 23);
+  CHECK(at("fixed_cppo(0.1, 0.02, nan)") == 23);
+  CHECK(at("fixed_cppo(nan, 0.02, nan)") == 23);  // a region's weight is judged before its mask
+  CHECK(at("fixed_cppo(nan, 2000, 0.8)") == 12);
+  CHECK(at("fixed_cppo(-1, -1, 0.8)") == 12);
+  CHECK(at("calibrated_cppo(0.1, 0.02, 0.8, binary_tv, 0.9, 1, nan)") == 52);
+  CHECK(at("calibrated_cppo(0.1, 0.02, 0.8, binary_tv, 9)") == 44);
+  CHECK(at("ppo(epsilon = 2, epsilon_high = 0.3)") == 15);
+  CHECK(at("ppo(epsilon = 2, epsilon_low = 0.3, epsilon_high = inf)") == 52);
+  CHECK(at("dppo(delta = 2000, delta_low = 0.1)") == 14);
+  CHECK(at("dppo({.delta_low = 0.1, .delta_high = 2000})") == 39);
+  CHECK(at("trm_max(0)") == 9);
+  CHECK(at(R"({"fixed_cppo": {"delta": 0.1, "w_min": -1}})") == 40);
+  CHECK(at(fill(around(part_kind::mask), "divergence_within(0.1, 2000)")) == 64);
+  CHECK(at(fill(around(part_kind::mask), "divergence_within(2000, 0.1)")) == 59);
+  CHECK(at(fill(around(part_kind::mask), "keep_all & response_mean_within(-1)")) == 73);
+  CHECK(at(fill(around(part_kind::budget), "calibrated_budget(-1, {-1})")) == 78);
+  // Of a number that follows from others, the call is named.
+  CHECK(at("softened(ppo(epsilon_low = -3), hard_gate)") == 10);
 }
 
 TEST_CASE("the nearest name is suggested if it is near", "[described]") {

@@ -151,7 +151,8 @@ TEST_CASE("a described region asks for what its parts need", "[described]") {
   CHECK(asks("ppo") == "");
   CHECK(asks("fixed_cppo") == "b");
   CHECK(asks("calibrated_cppo") == "bq");
-  CHECK(asks("softened(ppo, reciprocal_gate)") == "v");
+  CHECK(asks("softened(ppo, reciprocal_gate)") == "");
+  CHECK(asks("softened(fixed_cppo, reciprocal_gate)") == "bv");
   CHECK(asks("trm_max") == "r");
   CHECK(asks("trust_region(k1, uniform_weight, !response_mean_within(1) & !prefix_budget(1, 1))") == "br");
 }
@@ -189,26 +190,24 @@ TEST_CASE("the threshold of a described region is that of its only clause, or wh
 }
 
 TEST_CASE("a described region is run in the shape that fits", "[described]") {
-  using detail::with_prefix;
   auto const shape = [](std::string_view text) {
     return detail::with_shape(read(text), []<class Shape>(Shape const&) {
-      if constexpr (std::is_same_v<Shape, detail::usual_region<with_prefix::never>>) return std::string("flat");
-      else if constexpr (std::is_same_v<Shape, detail::usual_region<with_prefix::maybe>>) return std::string("prefix");
-      else return std::string("unusual");
+      if constexpr (std::is_same_v<Shape, detail::usual_region>) return std::string("usual");
+      else return std::string(Shape::is_soft ? "soft" : "walked");
     });
   };
-  for (char const* const flat : {"unrestricted", "ppo", "dppo", "trm_max", "trm_mean", "reporting(ppo, k1)"}) {
-    CHECK(shape(flat) == "flat");
+  for (char const* const usual : {"unrestricted", "ppo", "dppo", "trm_max", "trm_mean", "reporting(ppo, k1)"}) {
+    CHECK(shape(usual) == "usual");
   }
-  for (char const* const prefix :
+  for (char const* const walked :
        {"fixed_cppo", "calibrated_cppo", "trust_region(k1, linear_weight(0.5), keep_all)",
-        "trust_region(k1, permuted(uniform_weight, 1), keep_all)", "fixed_cppo(divergence = top_k_kl)"}) {
-    CHECK(shape(prefix) == "prefix");
-  }
-  for (char const* const other :
-       {"softened(ppo, reciprocal_gate)", "trust_region(k1, uniform_weight, !toward_rollout)",
+        "trust_region(k1, permuted(uniform_weight, 1), keep_all)", "fixed_cppo(divergence = top_k_kl)",
+        "trust_region(k1, uniform_weight, !toward_rollout)",
         "reporting(trust_region(no_divergence, uniform_weight, divergence_within(1)), k1)"}) {
-    CHECK(shape(other) == "unusual");
+    CHECK(shape(walked) == "walked");
+  }
+  for (char const* const soft : {"softened(ppo, reciprocal_gate)", "softened(fixed_cppo, reciprocal_gate)"}) {
+    CHECK(shape(soft) == "soft");
   }
 }
 

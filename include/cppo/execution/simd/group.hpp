@@ -6,6 +6,7 @@
 
 #include <cppo/execution/simd/columns.hpp>
 #include <cppo/execution/simd/report.hpp>
+#include <cppo/execution/simd/walk.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -43,6 +44,7 @@ class token_group {
   static constexpr bool whole = Tokens == lanes_hold::all;
   static constexpr bool soft = Region::is_soft;
   static constexpr bool own = has_own_surrogate<Region>;
+  static constexpr bool walks = walks_steps<Region>;
 
  public:
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
@@ -57,25 +59,13 @@ class token_group {
   CPPO_ALWAYS_INLINE std::uint64_t decide(chunk_outputs const& out, simd_counts& counts,
                                           simd_reporter& reporter) noexcept {
     prefix_input in;  // apart from the members, which stay in registers because nothing points to them
-    prefix_values seen;
-    V::mask fits[group_registers];
     leave_out_empty(in);
     each([&](int u) CPPO_INLINE_LAMBDA {
       ::new (static_cast<void*>(t_ + u)) token<V>(load_tokens(with_.region, in_, k_ + u * simd_size));
       weigh(u, in, counts, reporter);
     });
-    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
-    else if constexpr (scans_prefix<Region>) {
-      if (asks_for(with_.region, needs::prefix_budget)) with_.prefix.advance(in.z, in.allowance, fits);
-      else for (V::mask& all : fits) all = V(0) <= V(0);
-    }
-    if constexpr (scans_prefix<Region>) {
-      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
-    }
-    if constexpr (walks_steps<Region>) keep_walked(seen, out, reporter);
-    else each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
     std::uint64_t const lives = ~std::uint64_t{0} >> (64 - live_);
-    std::uint64_t const kept = lane_bits(keeps_) & lives;
+    std::uint64_t const kept = keep_all(in, out, reporter) & lives;
     if constexpr (reports(Report)) {
       counts.count(with_.region.mask(), kept, lives, marks_, with_.objective.caps());
       if constexpr (own)
@@ -119,6 +109,7 @@ class token_group {
     V const weight = with_.weigh(p);
     t_[u].set_weight(p, *with_.whole, weight);
     if constexpr (has_folds<Region>) t_[u].set_folds(with_.folds, in_.rank + k_ + u * simd_size);
+    if constexpr (walks) ratio_[u] = t_[u].ratio();
     V const z = there(u, t_[u].weighted_divergence());
     to.weight[u] = there(u, weight);
     to.z[u] = z;
@@ -156,26 +147,69 @@ class token_group {
     if constexpr (soft) gate = region.gate_value(t, kept);
     write(u, t, kept, gate, out, reporter);
     if constexpr (reports(Report)) {
-      mark(u, t, [&](auto const& f) CPPO_INLINE_LAMBDA { region.each_decision(t, kept, f); });
+      region.each_decision(t, kept, [&](decision d, V::mask those) CPPO_INLINE_LAMBDA {
+        marks_.decided[static_cast<int>(d)][u] = those;
+      });
+      mark(u, t);
     }
   }
-  /// The same for all registers of the group, whose mask is walked through once.
-  CPPO_ALWAYS_INLINE void keep_walked(prefix_values const& seen, chunk_outputs const& out,
-                                      simd_reporter& reporter) noexcept {
-    V const unasked(0);  // no clause of the library's asks for W
-    each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_prefix(seen.drift[u], unasked, seen.allowance[u]); });
-    if constexpr (!whole) {  // the walk takes all registers: those without a token do as the first
-      for (int u = registers_of(live_); u < group_registers; ++u) ::new (static_cast<void*>(t_ + u)) token<V>(t_[0]);
+  /// Decides all registers. Returns the masks as bits.
+  CPPO_ALWAYS_INLINE std::uint64_t keep_all(prefix_input const& in, chunk_outputs const& out,
+                                            simd_reporter& reporter) noexcept {
+    if constexpr (walks) return keep_walked(in, out, reporter);
+    else return keep_each(in, out, reporter);
+  }
+  CPPO_ALWAYS_INLINE std::uint64_t keep_each([[maybe_unused]] prefix_input const& in, chunk_outputs const& out,
+                                             simd_reporter& reporter) noexcept {
+    prefix_values seen;
+    [[maybe_unused]] V::mask fits[group_registers];
+    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
+    else if constexpr (scans_prefix<Region>) with_.prefix.advance(in.z, in.allowance, fits);
+    if constexpr (scans_prefix<Region>) {
+      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
     }
-    typename Region::template walked<V, group_registers> walked;
-    with_.region.walk(t_, walked);
+    each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
+    return lane_bits(keeps_);
+  }
+  /// The same, by one walk through the steps of the mask.
+  CPPO_ALWAYS_INLINE std::uint64_t keep_walked(prefix_input const& in, chunk_outputs const& out,
+                                               simd_reporter& reporter) noexcept {
+    asked_group asked;
+    ask(in, asked);
+    auto const walked = with_.region.walk(asked);
     each([&](int u) CPPO_INLINE_LAMBDA {
-      V const gate = with_.region.gate_of(walked.excess[u], walked.kept[u]);
-      write(u, t_[u], walked.kept[u], gate, out, reporter);
-      if constexpr (reports(Report)) {
-        mark(u, t_[u], [&](auto const& f) CPPO_INLINE_LAMBDA { with_.region.each_decision(walked, u, f); });
-      }
+      V::mask const kept = walked.kept.lanes(u);
+      V gate(0);
+      if constexpr (soft) gate = with_.region.gate_of(walked.excess.lanes(u), kept);
+      write(u, t_[u], kept, gate, out, reporter);
+      if constexpr (reports(Report)) mark(u, t_[u]);
     });
+    if constexpr (reports(Report)) {
+      with_.region.each_decision(walked, [&](decision d, group_bits those) CPPO_INLINE_LAMBDA {
+        marks_.decided[static_cast<int>(d)] = those.bits;
+      });
+    }
+    return walked.kept.bits;
+  }
+  /// Advances the prefix, if the mask asks for it, and puts the tokens into a group that is walked through. Registers
+  /// that hold no token are as the first.
+  CPPO_ALWAYS_INLINE void ask(prefix_input const& in, asked_group& asked) noexcept {
+    V::mask fits[group_registers];
+    if (asks_for(with_.region, needs::prefix_budget)) {
+      if constexpr (reads_prefix<Region>) {
+        prefix_values seen;
+        with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
+        each_register([&](int u) CPPO_INLINE_LAMBDA { asked.set_prefix(u, seen.drift[u], seen.allowance[u]); });
+      } else {
+        with_.prefix.advance(in.z, in.allowance, fits);
+      }
+      each_register([&](int u) CPPO_INLINE_LAMBDA { asked.set_within_budget(u, fits[u]); });
+    }
+    asked.set_response(*with_.whole);
+    each([&](int u) CPPO_INLINE_LAMBDA { asked.set(u, t_[u], ratio_[u]); });
+    if constexpr (!whole) {
+      for (int u = registers_of(live_); u < group_registers; ++u) asked.set(u, t_[0], ratio_[0]);
+    }
   }
   /// Writes the loss and gradient of a register whose tokens are decided.
   template <class Kept>
@@ -209,10 +243,8 @@ class token_group {
       else return with_.objective.terms(t, product, kept, with_.scale);
     }
   }
-  /// What the report counts of the tokens of a register. `each_decision(f)`: f(decision, its tokens).
-  template <class Each>
-  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t, Each const& each_decision) noexcept {
-    each_decision([&](decision d, V::mask m) CPPO_INLINE_LAMBDA { marks_.decided[static_cast<int>(d)][u] = m; });
+  /// What the report counts of the tokens of a register beside their decision.
+  CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t) noexcept {
     marks_.not_teaching[u] = lanes_at(in_.weighted_advantage, k_ + u * simd_size) == V(0);
     marks_.toward_rollout[u] = t.moves_toward_rollout();
     marks_.negative[u] = signs(t.advantage());
@@ -223,9 +255,9 @@ class token_group {
   int k_, live_;
   index_t first_;
   union { token<V> t_[group_registers]; };
-  V value_[group_registers];
+  V value_[group_registers], ratio_[walks ? group_registers : 1];
   V::mask alive_[group_registers], keeps_[group_registers];
-  simd_marks marks_;
+  simd_marks<std::conditional_t<walks, std::uint64_t, group_mask>> marks_;
 };
 
 /// Decides the last tokens of a response, which are fewer than a group. Not inlined.

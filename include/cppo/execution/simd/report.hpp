@@ -12,15 +12,25 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What the report counts of a group of tokens: a mask for each register.
+/// The tokens of a group of which something is true: a mask for each register.
+using group_mask = simd_lane::mask[group_registers];
+
+/// What the report counts of a group of tokens. `Decided`: a `group_mask`, or a word with a bit for each token.
+template <class Decided>
 struct simd_marks {
-  using marks = simd_lane::mask[group_registers];
-  marks decided[8];                ///< by decision
+  using marks = group_mask;
+  Decided decided[8];              ///< by decision
   marks clamped, capped;
   marks not_teaching;              ///< the weighted advantage is 0: the token does not teach
   marks held;                      ///< kept, and the slope of the region's own surrogate is 0
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
+
+/// Bit k: token k of a group.
+/// @{
+CPPO_ALWAYS_INLINE std::uint64_t token_bits(group_mask const& m) noexcept { return lane_bits(m); }
+CPPO_ALWAYS_INLINE std::uint64_t token_bits(std::uint64_t bits) noexcept { return bits; }
+/// @}
 
 /// Counts and extremes of the tokens of a response.
 struct simd_counts {
@@ -37,13 +47,13 @@ struct simd_counts {
   }
   /// Counts the tokens of a group by decision. Masked tokens that no other decision counts are `masked_other`.
   /// Returns those kept because they move toward mu.
-  template <class Mask>
+  template <class Mask, class Decided>
   CPPO_ALWAYS_INLINE std::uint64_t count_decisions(Mask const& mask, std::uint64_t kept, std::uint64_t lives,
-                                                   simd_marks const& m) noexcept {
+                                                   simd_marks<Decided> const& m) noexcept {
     index_t const in = std::popcount(kept);
     index_t out = std::popcount(lives) - in;
     auto const count_decision = [&](index_t& n, decision d) CPPO_INLINE_LAMBDA {
-      std::uint64_t const those = lane_bits(m.decided[static_cast<int>(d)]) & lives;
+      std::uint64_t const those = token_bits(m.decided[static_cast<int>(d)]) & lives;
       n += std::popcount(those);
       return those;
     };
@@ -63,9 +73,9 @@ struct simd_counts {
     return toward;
   }
   /// Counts the tokens of a group.
-  template <class Mask>
-  CPPO_ALWAYS_INLINE void count(Mask const& mask, std::uint64_t kept, std::uint64_t lives, simd_marks const& m,
-                                bool may_cap) noexcept {
+  template <class Mask, class Decided>
+  CPPO_ALWAYS_INLINE void count(Mask const& mask, std::uint64_t kept, std::uint64_t lives,
+                                simd_marks<Decided> const& m, bool may_cap) noexcept {
     std::uint64_t const toward = count_decisions(mask, kept, lives, m);
     std::uint64_t away = lives & ~kept;
     if constexpr (!masks_only_away<Mask>) away &= ~lane_bits(m.toward_rollout);

@@ -6,6 +6,7 @@
 #include <cppo/testing/host_block.hpp>
 
 #include <limits>
+#include <type_traits>
 
 namespace {
 
@@ -26,7 +27,9 @@ void check(std::string_view divergence, std::uint64_t first, std::uint64_t seeds
       INFO(name << " on " << std::string(divergence) << ", seed " << seed);
       auto const options = varied_options(seed, batch.packed);
       REQUIRE(seq_against_bodies<4>(batch, region, options) == "");
-      if (seed % 4 == 0) REQUIRE(seq_against_bodies<64>(batch, region, options) == "");
+      if constexpr (!std::is_same_v<T, double>) {  // threads ask nothing of the type; they take long to compile
+        if (seed % 4 == 0) REQUIRE(seq_against_bodies<64>(batch, region, options) == "");
+      }
     }
   });
 }
@@ -90,7 +93,7 @@ TEST_CASE("kernel bodies equal seq: every length to 70, and those around blocks 
     every_need(cppo::named_divergence::find("precomputed"), [&](char const* name, auto const& region) {
       INFO(name);
       REQUIRE(seq_against_bodies<4>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
-      REQUIRE(seq_against_bodies<32>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
+      REQUIRE(seq_against_bodies<64>(batch, region, {.aggregate = cppo::seq_mean_token_mean}) == "");
     });
   }
 }
@@ -131,7 +134,7 @@ TEST_CASE("kernel bodies equal seq: more responses than a block of the report", 
   generated_batch<float> const batch = of_lengths(lengths, 12, true);
   auto const region = cppo::calibrated_cppo({.delta_b = 0.02}, cppo::named_divergence::find("precomputed"));
   REQUIRE(seq_against_bodies<4>(batch, region, {.aggregate = cppo::token_mean}) == "");
-  REQUIRE(seq_against_bodies<128>(batch, region, {}) == "");
+  REQUIRE(seq_against_bodies<64>(batch, region, {}) == "");
 }
 
 TEST_CASE("kernel bodies equal seq: bad input, whatever is to be done with it", "[block]") {
