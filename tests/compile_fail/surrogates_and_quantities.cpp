@@ -10,6 +10,8 @@
 // expect: ratio_form(r) differentiates r
 // expect: this surrogate asks for the prefix budget, and the region has none
 // expect: entropy() needs a declaration
+// expect errors: 12
+// expect lines: 110
 #include <cppo/cppo.hpp>
 
 using cppo::ppo, cppo::token;

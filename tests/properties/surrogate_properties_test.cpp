@@ -11,6 +11,7 @@
 namespace {
 
 using namespace cppo;
+using namespace cppo::quantities;  // operators on quantities of a test's own
 
 // A quantity that is chosen at run time.
 struct any_quantity {
@@ -62,12 +63,10 @@ struct rule_source {
   }
   auto sum() { return leaf() * leaf() + leaf(); }
   auto mask() {
-    return at_most(leaf(), leaf()) | (at_least(leaf() - leaf(), below_or_above()) & !between(leaf(), -1, leaf()));
+    return at_most(leaf(), leaf()) | (at_least(leaf() - leaf(), above(leaf())) & !between(leaf(), -1, leaf()));
   }
-  auto below_or_above() { return above(leaf()); }
   auto bounded() { return clamped(exp(min(leaf(), 3)) / (1 + abs(leaf())), -5, max(leaf(), 0)); }
   auto surrogate() {
-    using namespace cppo::quantities;
     auto const choice = static_cast<int>(random.below(6));
     auto const clip = clipped(0.8, 1 + abs(leaf()), where(mask(), bounded(), leaf()));
     return pick_surrogate(choice, clip + leaf() * penalty(sum(), leaf()), dual_clipped(clip, 2 + abs(leaf())),
@@ -80,7 +79,6 @@ struct rule_source {
 }  // namespace
 
 TEST_CASE("random compositions have the bits of seq on every executor", "[properties]") {
-  using namespace cppo::quantities;
   constexpr testing::named_executor<testing::kernel_bodies<8>> bodies{"kernel bodies", {}};
   index_t compared = 0, too_close = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {

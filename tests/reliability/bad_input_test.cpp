@@ -28,7 +28,8 @@ batch_t valid_batch() {
   batch_t batch;
   for (std::uint64_t seed = 1; batch.responses != 3 || batch.slots() < 18; ++seed) {
     batch =
-        generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .holes = false});
+        generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .entropy = true,
+                               .reference = true, .holes = false});
     batch = rearranged(batch, batch.rows(), arrangement::packed).batch;
     for (index_t b = 0; b < batch.responses; ++b) {
       if (batch.slots_of(b) < 4) batch.responses = 0;
