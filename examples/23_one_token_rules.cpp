@@ -1,5 +1,6 @@
 // Rules of the field in a line or two each, and one with parts of one's own. Each runs on every executor.
 #include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
 
 #include <cassert>
 #include <cstdio>

@@ -8,7 +8,6 @@
 #include <cppo/algorithm/diagnosis_statistics.hpp>
 #include <cppo/algorithm/diagnosis_sums.hpp>
 #include <cppo/algorithm/findings.hpp>
-#include <cppo/algorithm/fold_pieces.hpp>
 #include <cppo/algorithm/in_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/algorithm/refused_calls.hpp>

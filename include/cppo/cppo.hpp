@@ -2,7 +2,8 @@
 /// Everything that needs the standard library alone. Also includes `simd` where CPPO_USE_XSIMD is 1, and `on(stream)`
 /// where CPPO_USE_CUDA is 1, in files that nvcc compiles.
 ///
-/// Not included: described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
+/// Not included: rules.hpp (quantities, folds, losses of one's own, the other rules of the field), advantage.hpp,
+/// described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
 #include <cppo/version.hpp>  // first: without C++20, one error
@@ -11,8 +12,6 @@
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
 #include <cppo/region/softened.hpp>
-#include <cppo/quantity/refusals.hpp>
-#include <cppo/region/objective.hpp>
 #include <cppo/region/reporting.hpp>
 #include <cppo/algorithm/refused_calls.hpp>
 
@@ -22,9 +21,7 @@
 #include <cppo/gate.hpp>
 #include <cppo/mask.hpp>
 #include <cppo/objective.hpp>
-#include <cppo/quantity.hpp>
 #include <cppo/region.hpp>
-#include <cppo/surrogate.hpp>
 #include <cppo/weight.hpp>
 
 // The registers of a host mean nothing where nvcc compiles for the device.

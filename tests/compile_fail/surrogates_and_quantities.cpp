@@ -13,6 +13,7 @@
 // expect errors: 12
 // expect lines: 110
 #include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
 
 using cppo::ppo, cppo::token;
 

@@ -7,10 +7,10 @@
 
 #include "../support/chosen_surrogate.hpp"
 
-#include <cppo/region/clipped.hpp>
-#include <cppo/region/score.hpp>
-#include <cppo/region/smooth.hpp>
-#include <cppo/region/truly_ppo.hpp>
+#include <cppo/rules/clipped.hpp>
+#include <cppo/rules/score.hpp>
+#include <cppo/rules/smooth.hpp>
+#include <cppo/rules/truly_ppo.hpp>
 #include <cppo/surrogate/kl.hpp>
 
 #include <algorithm>

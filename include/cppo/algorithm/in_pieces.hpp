@@ -23,7 +23,6 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/algorithm/fold_pieces.hpp>
 #include <cppo/algorithm/policy_loss.hpp>
 
 #include <algorithm>
@@ -243,6 +242,9 @@ status plan_response(rollout_batch_view<Real> const& batch, Region const& region
   return {};
 }
 
+/// Folds over pieces: algorithm/fold_pieces.hpp.
+template <class Real, class Region>
+class fold_plan;
 /// What each piece must know of the folds of a region, given carries and totals.
 template <class Real, class Region>
 status plan_folds(rollout_batch_view<Real> const& batch, Region const& region, std::span<index_t const> response_of,

@@ -6,7 +6,6 @@
 
 #include <cppo/execution/call/threads.hpp>
 #include <cppo/execution/simd/executor.hpp>
-#include <cppo/execution/simd/fold_pass.hpp>
 #include <cppo/execution/simd/response.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -41,6 +40,10 @@ struct simd_inspection {
     else return count_response(t, b).tokens;
   }
 };
+
+/// The folds of one response on registers: execution/simd/fold_pass.hpp.
+template <class Region>
+class simd_fold_pass;
 
 /// Calls in float run on registers of tokens.
 template <class Region>
@@ -82,7 +85,7 @@ struct simd_execution<double, Region> {
   template <int Level>
   static void fold(simd_t how, task<double, Region> const& t) {
     auto const run = [&t](index_t b, std::vector<double>&, response_outcome&) {
-      fold_pass<double, Region>(t, b).template run<Level>();
+      fold_engine<double, Region>::template pass_over<Level>(t, b);
     };
     (void)how.over_responses<double>(t.batch.shape(), 0, response_body<double>(run));
   }

@@ -4,43 +4,10 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/fold/levels.hpp>
 #include <cppo/fold/statistics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
-
-/// Which items a fold takes, seen from the item that reads it.
-enum class fold_range : std::uint8_t {
-  before,    ///< the earlier tokens of the response
-  upto,      ///< the earlier tokens and itself
-  from,      ///< itself and the later tokens
-  response,  ///< all tokens of the response
-  group,     ///< all responses to the same prompt
-  batch,     ///< all items of the batch
-};
-
-namespace detail {
-
-/// A fold.
-template <class P>
-concept is_fold = requires { requires P::is_fold; };
-
-/// How many folds are one inside the other: 0 without any. A fold of level n is known after n passes.
-template <class P>
-consteval int level_of() noexcept {
-  int level = 0;
-  if constexpr (composite<P>) {
-    int const first = level_of<typename P::first_type>(), second = level_of<typename P::second_type>();
-    level = first > second ? first : second;
-  } else if constexpr (negation<P>) {
-    level = level_of<typename P::negated_type>();
-  } else if constexpr (made_of_operands<P>) {
-    int const left = level_of<typename P::left_type>(), right = level_of<typename P::right_type>();
-    level = left > right ? left : right;
-  }
-  return level + (is_fold<P> ? 1 : 0);
-}
-
-}  // namespace detail
 
 namespace quantities {
 

@@ -24,38 +24,6 @@ CPPO_HOST_DEVICE constexpr void each_fold(P& p, F const& f) {
   }
 }
 
-/// The largest of three levels.
-consteval int deepest(int a, int b, int c) noexcept {
-  int const d = a > b ? a : b;
-  return c > d ? c : d;
-}
-/// How many folds P holds.
-template <class P>
-consteval int folds_in() noexcept {
-  int here = is_fold<P> ? 1 : 0;
-  if constexpr (level_of<P>() == 0) return 0;
-  else if constexpr (composite<P>) return folds_in<typename P::first_type>() + folds_in<typename P::second_type>();
-  else if constexpr (negation<P>) return folds_in<typename P::negated_type>();
-  else return here + folds_in<typename P::left_type>() + folds_in<typename P::right_type>();
-}
-
-/// True if P holds a fold over more than one response.
-template <class P>
-consteval bool folds_more_than_a_response() noexcept {
-  if constexpr (level_of<P>() == 0) return false;
-  else if constexpr (composite<P>) {
-    return folds_more_than_a_response<typename P::first_type>() ||
-           folds_more_than_a_response<typename P::second_type>();
-  } else if constexpr (negation<P>) {
-    return folds_more_than_a_response<typename P::negated_type>();
-  } else {
-    bool here = false;
-    if constexpr (is_fold<P>) here = P::range >= fold_range::group;
-    return here || folds_more_than_a_response<typename P::left_type>() ||
-           folds_more_than_a_response<typename P::right_type>();
-  }
-}
-
 /// True if p and q are known to be the same number at every token. Parts of a user's own that hold numbers are not.
 template <class P, class Q>
 constexpr bool same_part(P const& p, Q const& q) noexcept {

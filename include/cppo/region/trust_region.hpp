@@ -6,10 +6,11 @@
 
 #include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/none.hpp>
-#include <cppo/fold/slots.hpp>
+#include <cppo/fold/levels.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
+#include <cppo/quantity/quantity.hpp>
 #include <cppo/region/parts.hpp>
 #include <cppo/weight/uniform.hpp>
 
@@ -59,13 +60,16 @@ class region : detail::region_surrogates<S, P> {
   static_assert(detail::together<D, M, detail::pair_of<S, P>>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
 
+ private:
+  using numbered = quantities::both<M, quantities::both<S, P>>;  // the parts that may hold folds
+
+ public:
   /// Takes the parts. Use `trust_region`, `softened` and `objective`.
   /// @{
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
       : region(divergence, weight, mask, gate, S{}, P{}) {}
   constexpr region(D divergence, W weight, M mask, G gate, S surrogate, P penalty) noexcept
-      : region(divergence, weight, gate,
-               detail::with_slots(quantities::both<M, quantities::both<S, P>>{mask, {surrogate, penalty}})) {}
+      : region(divergence, weight, gate, number_folds({mask, {surrogate, penalty}})) {}
   /// @}
 
   /// The divergence.
@@ -195,8 +199,10 @@ class region : detail::region_surrogates<S, P> {
     }
   }
  private:
-  /// The parts that may hold folds, numbered together.
-  using numbered = quantities::both<M, quantities::both<S, P>>;
+  static constexpr numbered number_folds(numbered parts) noexcept {
+    if constexpr (folds > 0) return detail::with_slots(parts);
+    else return parts;
+  }
   constexpr region(D divergence, W weight, G gate, numbered const& parts) noexcept
       : surrogates_of{parts.right.left, parts.right.right},
         divergence_(divergence),

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/call/fold_pass.hpp>
+#include <cppo/execution/call/host_executor.hpp>
 
 #include <utility>
 #include <vector>
@@ -93,6 +94,29 @@ void run_folds(task<Real, Region> const& t, Pass const& pass) {
     ((pass(std::integral_constant<int, Before + 1>{}), settle_folds<Before + 1>(t)), ...);
   }(std::make_integer_sequence<int, Region::fold_levels>{});
 }
+
+/// The folds of a call on the host.
+template <class Real, class Region>
+struct fold_engine {
+  /// Computes them by the passes of an executor and then runs `decide()`, which reads them.
+  template <class Executor, class Decide>
+  static status run(Executor const& executor, task<Real, Region>& t, Decide const& decide) {
+    fold_memory<Real, Region> memory(t.batch.shape());
+    t.folds = memory.columns(t.folds.totals);
+    run_folds(t, [&](auto level) { executor.fold_responses(t, level); });
+    return decide();
+  }
+  /// One pass for the folds of a level, one response after the other.
+  template <int Level>
+  static void pass(task<Real, Region> const& t) {
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) pass_over<Level>(t, b);
+  }
+  /// The same of one response.
+  template <int Level>
+  static void pass_over(task<Real, Region> const& t, index_t b) {
+    fold_pass<Real, Region>(t, b).template run<Level>();
+  }
+};
 
 }}}  // namespace cppo::detail
 

@@ -17,25 +17,6 @@ CPPO_HOST_DEVICE constexpr bool by_token(fold_range r) noexcept { return r <= fo
 /// True if a fold takes more than one response.
 CPPO_HOST_DEVICE constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
 
-/// The number of folds that a region holds.
-template <class Region>
-inline constexpr int folds_of = 0;
-template <class Region>
-  requires requires { Region::folds; }
-inline constexpr int folds_of<Region> = Region::folds;
-/// True if it holds any.
-template <class Region>
-inline constexpr bool has_folds = folds_of<Region> > 0;
-
-/// Checks that what pieces must know of folds was given, and nothing where responses are whole.
-template <class Real>
-constexpr status check_fold_totals(checked_call<Real> const& t, int folds) noexcept {
-  index_t const wanted = t.totals != nullptr ? t.batch.shape().responses() * folds : 0;
-  if (t.fold_totals_lent == wanted) return {};
-  return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
-          .value = static_cast<double>(t.fold_totals_lent), .wanted = wanted, .name = "folds", .range = "entries"};
-}
-
 /// x brought to the grid's range, and whether it was inside.
 template <class Real>
 struct fold_term {

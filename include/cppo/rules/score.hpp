@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/objective.hpp>
+#include <cppo/rules/objective.hpp>
 #include <cppo/surrogate/forms.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {

@@ -7,7 +7,7 @@
 #include <cppo/divergence/binary.hpp>
 #include <cppo/mask/divergence_within.hpp>
 #include <cppo/quantity/comparisons.hpp>
-#include <cppo/region/objective.hpp>
+#include <cppo/rules/objective.hpp>
 #include <cppo/surrogate/forms.hpp>
 #include <cppo/weight/uniform.hpp>
 

@@ -4,6 +4,7 @@
 #include "support/same_run.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
 #include <cppo/testing/check_region.hpp>
 #include <cppo/testing/host_block.hpp>
 

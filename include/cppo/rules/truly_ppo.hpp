@@ -9,7 +9,7 @@
 #include <cppo/mask/ratio_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>
 #include <cppo/quantity/comparisons.hpp>
-#include <cppo/region/objective.hpp>
+#include <cppo/rules/objective.hpp>
 #include <cppo/surrogate/forms.hpp>
 #include <cppo/weight/uniform.hpp>
 

@@ -5,7 +5,12 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/region/trust_region.hpp>
+#include <cppo/fold/deviation.hpp>
+#include <cppo/quantity/refusals.hpp>
+#include <cppo/rules/folding.hpp>
 #include <cppo/surrogate/combinators.hpp>
+#include <cppo/surrogate/forms.hpp>
+#include <cppo/surrogate/kl.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
