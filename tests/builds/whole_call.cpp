@@ -1,6 +1,7 @@
 // What a call goes through, in float and double, on seq, simd and the kernels' bodies, with halves, lists, pieces and
 // bad input. Compiled with warnings that other projects have on, and run under clang's -fsanitize=integer.
 #include <cppo/cppo.hpp>
+#include <cppo/described.hpp>
 #include <cppo/execution/simd.hpp>
 #include <cppo/testing/host_block.hpp>
 #include <cppo/testing/random.hpp>
@@ -67,13 +68,25 @@ report call(Executor const& e, Batch const& batch, Region const& region, status_
   return s.code == expected ? r.sums : report{};
 }
 
-/// True if all executors keep the same number of tokens, some but not all.
+/// The report of one call on registers, which do not write traces.
+template <class Batch, class Region>
+report on_registers(Batch const& batch, Region const& region, status_code expected) {
+  std::vector<float> gradient(slots);
+  report sums;
+  status const s = policy_loss(simd, batch, region, {.gradient = gradient, .report = &sums});
+  return s.code == expected ? sums : report{};
+}
+
+/// True if all executors keep the same number of tokens, some but not all; the region as data too.
 template <class Batch, class Region>
 bool agree(Batch const& batch, Region const& region, status_code expected = status_code::ok) {
   report const one = call(seq, batch, region, expected);
   report const two = call(simd.with_threads(2, 1), batch, region, expected);
   report const three = call(testing::kernel_bodies<32>{}, batch, region, expected);
-  return one.kept > 0 && one.masked_budget > 0 && two.kept == one.kept && three.kept == one.kept;
+  report const four = on_registers(batch, region, expected);
+  report const five = on_registers(batch, described_region(region), expected);
+  return one.kept > 0 && one.masked_budget > 0 && two.kept == one.kept && three.kept == one.kept &&
+         four.kept == one.kept && five.kept == one.kept;
 }
 
 template <class Real>

@@ -215,7 +215,7 @@ class simd_prefix {
   struct group_units {
     simd_units half[2 * group_registers];
     CPPO_ALWAYS_INLINE void set(int u, V x) noexcept { ops::to_units(x.raw(), half[2 * u], half[2 * u + 1]); }
-    CPPO_ALWAYS_INLINE index_t total() const noexcept {
+    CPPO_WRAPS CPPO_ALWAYS_INLINE index_t total() const noexcept {
       simd_units const all = ((half[0] + half[1]) + (half[2] + half[3])) + ((half[4] + half[5]) + (half[6] + half[7]));
       return static_cast<index_t>(sum_of_units(all) - group_size * ops::unit_bias);
     }
@@ -239,8 +239,8 @@ class simd_prefix {
     return ops::every((largest_of(a, b, b) <= V(1024)).raw());
   }
   /// Decides token by token.
-  CPPO_ALWAYS_INLINE void scan(group_units const& spent, group_units const& allowed,
-                               V::mask (&fits)[group_registers]) const noexcept {
+  CPPO_WRAPS CPPO_ALWAYS_INLINE void scan(group_units const& spent, group_units const& allowed,
+                                          V::mask (&fits)[group_registers]) const noexcept {
     simd_units room(static_cast<std::uint64_t>(room_.low) + ops::unit_bias);
     auto const left = [&](int i) CPPO_INLINE_LAMBDA {
       simd_units const net = running_units(allowed.half[i] - spent.half[i]);
