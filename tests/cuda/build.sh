@@ -20,25 +20,24 @@ nvcc=${CPPO_NVCC:-$(command -v nvcc || command -v /usr/local/cuda/bin/nvcc || tr
 if [ "$1" = --nvcc ]; then echo "$nvcc"; exit; fi
 out=$1
 shift
-only=() architectures=() flags=() fast='' ptx='' code=sm
+only=() architectures=() flags=() fast='' ptx='' code=sm host=-O3
 while [ $# -gt 0 ]; do
   case $1 in
     --only) only+=("$2"); shift ;;
     --fast) fast=1 ;;
     --lines) flags+=(-lineinfo) ;;
-    --ptx) ptx=1 code=compute ;;
+    --ptx) ptx=1 code=compute host=-O1 ;;  # the interpreter takes the time, not the host's code
     *) architectures+=("$1") ;;
   esac
   shift
 done
-flags+=(-std=c++20 -O3 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
+flags+=(-std=c++20 $host -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -Itests)
 if [ -n "$fast" ] && [[ $("$nvcc" --help) = *--Ofast-compile* ]]; then flags+=(-Ofc=mid); fi
 for a in "${architectures[@]}"; do
   if [ "$a" = native ]; then flags+=(-arch=native)
   else flags+=(-gencode "arch=compute_$a,code=${code}_$a"); fi
 done
-# The interpreter takes the time, not the host's code.
-[ -z "$ptx" ] || flags+=(-no-compress -Xcompiler -O1)
+[ -z "$ptx" ] || flags+=(-no-compress)
 interpreter=$out/ptx${CPPO_PTX_LIBRARY:+_runtime}
 mkdir -p "$out"
 newest_of() { find "$@" -type f -printf '%T@\n' | sort -n | tail -1; }
@@ -49,6 +48,10 @@ program() {  # program NAME SOURCE...
   local name=$1 source object objects=()
   shift
   [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " = *" $name "* ]] || return 0
+  if [ "${JOBS:-}" = 1 ] && [ $# -gt 1 ]; then  # nothing compiles side by side: one unit, which reads the headers once
+    printf '#include "%s"\n' "${@/#/$PWD/}" >"$out/$name.all.cu"
+    set -- "$out/$name.all.cu"
+  fi
   for source in "$@"; do objects+=("$out/$(basename "$source" .cu).o"); done
   if [ "$(cat "$out/$name.flags" 2>/dev/null)" = "${flags[*]}" ] && newer "$out/$name.flags" "$newest"; then
     link "$name" "${objects[@]}"
