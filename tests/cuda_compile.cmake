@@ -124,6 +124,12 @@ if(CPPO_LONG_TESTS)
   add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
   set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
 
+  # Regions that are data, in the interpreter: what the Python package's op for CUDA runs.
+  cppo_add_cuda_programs(cuda_described "${CMAKE_BINARY_DIR}/cuda/described" 90 --ptx --only described)
+  add_test(NAME cuda_interpreted.described
+    COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=90 "${CMAKE_BINARY_DIR}/cuda/described/described.interpreted" --quick)
+  set_tests_properties(cuda_interpreted.described PROPERTIES FIXTURES_REQUIRED cuda_described COST 500)
+
   # What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
   add_test(NAME cuda_cost
     COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>"

@@ -1,13 +1,17 @@
-# The Python package: installed as users do into an environment of its own, and its tests run there.
+# The Python package: installed as users do into an environment of its own, and its tests run there, one after the
+# other, since that with TRL installs more.
 set(environment "${CMAKE_BINARY_DIR}/python")
 set(script "${CMAKE_CURRENT_SOURCE_DIR}/scripts/python_package.sh")
 add_test(NAME python.install COMMAND "${script}" install "${environment}")
 set_tests_properties(python.install PROPERTIES FIXTURES_SETUP python SKIP_RETURN_CODE 77 COST 900)
 add_test(NAME python.tests COMMAND "${script}" test "${environment}")
 set_tests_properties(python.tests PROPERTIES FIXTURES_REQUIRED python SKIP_RETURN_CODE 77 COST 800)
+add_test(NAME python.trl COMMAND "${script}" trl "${environment}")
+set_tests_properties(python.trl PROPERTIES FIXTURES_REQUIRED python SKIP_RETURN_CODE 77)
 add_test(NAME python.libtorch COMMAND "${script}" libtorch "${environment}" "${CMAKE_CURRENT_BINARY_DIR}/libtorch")
 set_tests_properties(python.libtorch PROPERTIES FIXTURES_REQUIRED python SKIP_RETURN_CODE 77)
 if(CPPO_LONG_TESTS)
   add_test(NAME python.cuda COMMAND "${script}" cuda "${environment}")
   set_tests_properties(python.cuda PROPERTIES FIXTURES_REQUIRED python SKIP_RETURN_CODE 77 COST 500)
 endif()
+set_tests_properties(python.tests python.trl python.libtorch PROPERTIES RESOURCE_LOCK python_environment)

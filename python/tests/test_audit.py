@@ -13,7 +13,7 @@ import cppo
 import dumps
 import numpy as np
 import pytest
-from cppo.audit import InputError, SCHEMA, audit
+from cppo.audit import Condition, InputError, SCHEMA, audit
 from cppo.audit.__main__ import main
 
 REGIONS = ["clip=ppo(epsilon = 0.2)", "dppo(delta = 0.1)", "fixed_cppo(delta = 0.15, delta_b = 0.02)"]
@@ -292,6 +292,8 @@ def test_without_advantages_the_most_that_can_be_masked(batch, tmp_path):
     assert all(figures(found, r)["masked"] >= figures(whole, r)["masked"] for r in ("clip", "dppo", "fixed_cppo"))
     assert figures(found, "dppo")["masked_positive"] is None and not found.data["has_advantage"]
     assert '"advantage" is missing: each update is taken to move away' in found.data["notes"][0]
+    with pytest.raises(InputError, match="masked_positive is not known of this dump: it has no advantages"):
+        Condition("masked_positive > 0.1", ["clip"]).holds(found.figures)
     assert found.data["regions"][0]["by_sign"] is None and "  Â > 0" not in found.as_text()
     found.as_html()
 
@@ -347,6 +349,8 @@ def test_the_worst_responses(batch, lines):
         np.testing.assert_allclose(trace[name], getattr(out, name)[i, part], rtol=1e-5, err_msg=name)
     assert w["token_id"] == batch["token_id"][i, part].tolist() and w["regions"][1]["threshold"][0] is None
     assert audit(lines, worst=0).data["worst"] == []
+    lines.write_text(lines.read_text().splitlines(keepends=True)[0] * 4)
+    assert [w["place"][-1] for w in audit(lines, worst=2).data["worst"]] == ["1", "2"]  # of equal ones the first
 
 
 REFUSED = {
@@ -471,13 +475,14 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(batch, tmp_path):
 
 def test_conditions(lines):
     result = audit(lines, REGIONS)
-    from cppo.audit import Condition
 
     def holds(text):
         return Condition(text, ["clip", "dppo", "fixed_cppo"]).holds(result.figures)
     assert holds("masked > 0.9") == [] and holds("masked * 2 - masked - masked != 0") == []
     assert holds("masked / tokens > 1 or -masked > 0") == []
     assert len(holds("masked > 0")) == 3 and len(holds("not masked <= 0 and tokens > 1")) == 3
+    assert holds("masked > 2 and tokens > 1") == [] and holds("masked > 2 or tokens > 1")
+    assert holds("1 > 2 and 1 > 2 or 2 > 1")  # `and` binds first
     clip = figures(result, "clip")["masked"]
     assert holds("clip.masked > 1%") == [f"clip.masked > 1% holds: clip.masked is {clip:.6g}"]
     assert holds("masked_ratio > 0.01") == [f"masked_ratio > 0.01 holds for clip: masked_ratio is {clip:.6g}"]
@@ -508,7 +513,6 @@ def test_conditions(lines):
     ("", 1, "a number, a figure or a bracket"),
 ])
 def test_conditions_that_are_none(text, column, said):
-    from cppo.audit import Condition
     with pytest.raises(InputError, match=f"--fail-if .*: column {column}: .*{said}"):
         Condition(text, ["clip", "dppo", "fixed_cppo"])
 

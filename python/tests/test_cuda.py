@@ -6,6 +6,7 @@ Nothing here has run on a card. nvcc takes minutes: set CPPO_TEST_CUDA=1.
 from __future__ import annotations
 
 import os
+import subprocess
 
 import cppo
 import pytest
@@ -27,7 +28,7 @@ def built():
         pytest.skip(str(e))
     command = _cuda._command
     with pytest.MonkeyPatch.context() as patch:  # device code as fast as nvcc makes it, not as it runs
-        if "--Ofast-compile" in os.popen(f"{nvcc} --help").read():
+        if "--Ofast-compile" in subprocess.run([nvcc, "--help"], capture_output=True, text=True).stdout:
             patch.setattr(_cuda, "_command", lambda *a: [*command(*a), "-Ofc=max"])
         return _cuda.main(["90"])
 

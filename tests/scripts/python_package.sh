@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the Python package into an environment of its own, or runs its tests there, or a trainer in libtorch that is
-# built with the environment's PyTorch. 77: what it needs cannot be had.
+# Installs the Python package into an environment of its own, or runs its tests there, or those with TRL, or a trainer
+# in libtorch that is built with the environment's PyTorch. 77: what it needs cannot be had.
 #
-#     tests/scripts/python_package.sh install|test|cuda ENVIRONMENT
+#     tests/scripts/python_package.sh install|test|trl|cuda ENVIRONMENT
 #     tests/scripts/python_package.sh libtorch ENVIRONMENT BUILD_FOLDER
 #
 # cuda: the op for CUDA is compiled, which takes nvcc minutes; nothing runs on a device.
@@ -39,6 +39,15 @@ case $action in
     cd "$environment"
     CPPO_TEST_CUDA=1 CPPO_CACHE="$environment/cache" \
       bin/python -m pytest -q -p no:cacheprovider "$OLDPWD/python/tests/test_cuda.py"
+    ;;
+  trl)
+    [ -e "$environment/installed" ] || skip "the package is not installed"
+    trainers=$PWD/python/tests/trainers
+    # 324 MB beside PyTorch. Two ranks and the other trainers: ./run test-trainers
+    grep -E '^(trl|transformers|accelerate|datasets)==' "$trainers/requirements.txt" >"$environment/trl.txt"
+    "$environment/bin/pip" install --quiet --no-compile -r "$environment/trl.txt" || skip "pip cannot install TRL"
+    cd "$environment"
+    OMP_NUM_THREADS=1 bin/python -m pytest -q -p no:cacheprovider "$trainers/test_trl.py" -k "not two_ranks"
     ;;
   libtorch)
     [ -e "$environment/installed" ] || skip "the package is not installed"

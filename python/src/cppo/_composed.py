@@ -278,8 +278,8 @@ class Verdict(NamedTuple):
     """What a mask finds of each slot."""
 
     kept: torch.Tensor
-    excess: Optional[torch.Tensor]
-    """How far beyond the boundary, where it is asked for."""
+    excess: torch.Tensor
+    """How far beyond the boundary."""
     clauses: Mapping[str, torch.Tensor]
     """By kind: kept by every clause that stands under no negation."""
 
@@ -313,7 +313,7 @@ def _clause(name: str, low: float, high: float, t: Tokens) -> tuple[torch.Tensor
     return kept, torch.zeros_like(z).where(kept, _limit(z))
 
 
-def judge(t: Tokens, with_excess: bool) -> Verdict:
+def judge(t: Tokens) -> Verdict:
     """Walks the mask of a region."""
     waiting: list[tuple[torch.Tensor, torch.Tensor]] = []
     clauses: dict[str, torch.Tensor] = {}
@@ -330,7 +330,7 @@ def judge(t: Tokens, with_excess: bool) -> Verdict:
                 kind, kept = CLAUSES[s.name], waiting[-1][0]
                 clauses[kind] = clauses[kind] & kept if kind in clauses else kept
     kept, excess = waiting[0]
-    return Verdict(kept & ~t.what.propagated, excess if with_excess else None, clauses)
+    return Verdict(kept & ~t.what.propagated, excess, clauses)
 
 
 def decide(v: Verdict) -> torch.Tensor:
@@ -504,9 +504,9 @@ def _written(found: Decided, wanted: Sequence[str]) -> dict[str, torch.Tensor]:
 def decide_all(slots: Slots, what: Inspected, rule: Rule, o: Options, wanted: Sequence[str]) -> Decided:
     """Algorithm 1, with what follows from its decisions."""
     t = Tokens(slots, what, rule, o, bool(_SCANNED & set(wanted)))
-    v = judge(t, rule.soft or "excess" in wanted)
+    v = judge(t)
     gate = v.kept.to(t.kind)
-    if rule.soft and v.excess is not None:
+    if rule.soft:
         fading = torch.where(v.excess > 1, 1.0 / v.excess, 1.0)
         gate = torch.where(v.kept, 1.0, torch.where(v.excess < _limit(gate), fading, 0.0))
         gate = torch.where(what.propagated, 0.0, gate)

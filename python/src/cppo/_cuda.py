@@ -62,14 +62,16 @@ def _sources() -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     folder = _build.folder("c_api", "c_api")
     compiled = [*(folder / "device" / name for name in DEVICE_SOURCES),
                 *(folder / "src" / name for name in HOST_SOURCES)]
+    shown = folder / "device" / "shown.map"
     header = _build.folder("include", "c_api/include") / "cppo_device.h"
-    return compiled, [*sorted((folder / "src").glob("*.hpp")), folder / "device" / "call.cuh", header]
+    return compiled, [*sorted((folder / "src").glob("*.hpp")), folder / "device" / "call.cuh", shown, header]
 
 
 def _command(compiler: str, architectures: Sequence[str]) -> list[str]:
     targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
+    shown = _build.folder("c_api", "c_api") / "device" / "shown.map"
     return [compiler, "-std=c++20", "-O3", "-shared", "-Xcompiler=-fPIC,-fvisibility=hidden", "-DNDEBUG", *targets,
-            *_build.includes()]
+            f"-Xlinker=--version-script={shown}", *_build.includes()]
 
 
 def build(architectures: Sequence[str]) -> pathlib.Path:

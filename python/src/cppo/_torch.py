@@ -80,7 +80,8 @@ def _call_of(text: str) -> Call:
     check_outputs(wanted)
     kinds: tuple[Callable[[str], Any], ...] = (str, float, int, str, str, str, _real, _real, _real, _real, str, int,
                                                _flag)
-    o = Options(*(kind(x) for kind, x in zip(kinds, options.split(","))))
+    values: list[Any] = [kind(x) for kind, x in zip(kinds, options.split(","))]
+    o = Options(*values)
     return Call(region, tuple(inputs.split(",")[:-1]), wanted, o.aggregate == PER_TOKEN, o)
 
 
@@ -333,7 +334,8 @@ class _Loss(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: torch.Tensor | None, *_: Any) -> Any:
+    def backward(ctx: Any, *grads: Any) -> Any:
+        grad_loss = grads[0]
         if grad_loss is None:
             return None, None, None, None
         gradient, log_prob = ctx.saved_tensors
@@ -372,14 +374,15 @@ class _PlainLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: torch.Tensor | None) -> Any:
+    def backward(ctx: Any, *grads: Any) -> Any:
+        grad_loss = grads[0]
         if grad_loss is None or torch.is_grad_enabled():
             return (*_Loss.backward(ctx, grad_loss), None)
         gradient, log_prob = ctx.saved_tensors
         return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None
 
 
-_apply_plain = super(torch.autograd.Function, _PlainLoss).apply
+_apply_plain = getattr(super(torch.autograd.Function, _PlainLoss), "apply")
 """`_PlainLoss.apply` without what it does for the transforms of torch.func, in Python, on every call."""
 
 
@@ -418,7 +421,7 @@ def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
     """True if nobody wants to see the op: no mode, tracer or transform, no tensor of another class or on a device."""
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return False
-    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch.jit.is_tracing():
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack() or torch._C._is_tracing():
         return False
     return log_prob.is_cpu and type(log_prob) in _PLAIN and all(type(x) in _PLAIN for x in inputs)
 
@@ -426,7 +429,7 @@ def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
     """A region's numbers. How many they are is no size of a batch, even where it is equal: nothing must tie them."""
     tensor = torch.tensor(numbers, dtype=torch.float64)
-    tensor._dynamo_static_indices = {0}  # what torch._dynamo.mark_static does, without importing all of it
+    setattr(tensor, "_dynamo_static_indices", {0})  # what torch._dynamo.mark_static does, without importing all of it
     return tensor
 
 
@@ -478,3 +481,4 @@ def _finished(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options,
 
 _regions.give_tensors(_numbers_tensor)
 _loss_module.torch_policy_loss = policy_loss
+_loss_module.tensor_types = (torch.Tensor,)

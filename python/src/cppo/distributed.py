@@ -435,6 +435,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
 
     done, failure = _attempt(call)
     words = _reduced(new_words() if done is None else done[1].words, _Link(loss_group), failure)
+    assert done is not None  # else that has raised
     counts = Counts(int(words[FIELDS["tokens"][0]]), int(words[FIELDS["responses"][0]]))
     if normalizer is None and aggregate != PER_TOKEN:
         normalizer = counts.normalizer(aggregate)

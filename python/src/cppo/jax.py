@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Union
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from . import _build
 from . import _native as c
@@ -47,7 +48,7 @@ def _words_of(region: Union[Region, TracedRegion]) -> Any:
 
 def _region_of(text: str, children: Sequence[Any]) -> Any:
     (words,) = children
-    if isinstance(words, (np.ndarray, jax.Array)) and not isinstance(words, jax.core.Tracer):
+    if isinstance(words, (np.ndarray, jax.Array)) and not isinstance(words, Tracer):
         return Region(text, tuple(np.asarray(words).view(np.float64).tolist()))
     return TracedRegion(text, words)
 
@@ -169,7 +170,8 @@ def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Un
     scaled = o if normalizer is None else o._replace(normalizer=1.0)
     call = _Call(region.text, cu_seqlens is not None, names, asked, scaled)
     cuts = [] if cu_seqlens is None else [jnp.asarray(cu_seqlens)]
-    loss, words, gradient, *outputs = _loss(call, log_prob, _words_of(region), cuts, inputs)
+    results: Any = _loss(call, log_prob, _words_of(region), cuts, inputs)
+    loss, words, gradient, *outputs = results
     lists = {"gradient": gradient, **dict(zip(asked, outputs))}
     if normalizer is not None:
         loss = loss / normalizer

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Optional
+import sys
+from typing import Any, NamedTuple
 
 from . import _numpy
 from ._call import Options
 from .regions import Region
 
-torch_policy_loss: Optional[Callable[..., Any]] = None
-"""Set by `_torch`, once there is a tensor."""
+tensor_types: tuple[type, ...] = ()
+"""Set by `_torch`. The tracers of older releases of PyTorch know of a tensor no more than its type."""
+
+
+def torch_policy_loss(*call: Any) -> Any:
+    """Set by `_torch`, which is loaded with the first region or call once there is PyTorch."""
+    raise RuntimeError("cppo: its part for PyTorch is not loaded")
 
 
 class TopK(NamedTuple):
@@ -79,13 +84,12 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
     extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
                       log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
-    if not hasattr(log_prob, "__torch_function__"):
+    if not tensor_types and "torch" in sys.modules:
+        from . import _torch  # noqa: F401
+    if not isinstance(log_prob, tensor_types):
         if type(log_prob).__module__.startswith("jax"):
             from . import jax
             return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
         scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
         return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)
-    if torch_policy_loss is None:
-        from . import _torch  # noqa: F401
-    assert torch_policy_loss is not None
     return torch_policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)

@@ -7,6 +7,7 @@ whichever way they were made.
 from __future__ import annotations
 
 import re
+import sys
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -46,6 +47,8 @@ class Region:
         values = (text, numbers, _native.region_text(made), reads, made, None)
         for name, value in zip(self.__slots__, values):
             object.__setattr__(self, name, value)
+        if _tensor_of is None and "torch" in sys.modules:  # before anybody traces a call
+            from . import _torch  # noqa: F401
         if _tensor_of is not None:
             object.__setattr__(self, "tensor", _tensor_of(numbers))
         else:

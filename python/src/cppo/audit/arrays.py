@@ -12,6 +12,7 @@ import math
 import pathlib
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Optional
 
@@ -36,8 +37,7 @@ class Rows(abc.ABC):
         data = self.read(rows * self.row)
         if len(data) != rows * self.row:
             self.fail(f"ends before its last number; its shape says {list(self.shape)}: the file is cut off")
-        x = np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
-        return x if self.dtype.isnative else x.astype(self.dtype.newbyteorder("="))
+        return np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
 
     def fail(self, what: str) -> Any:
         """Raises `InputError` with file and array."""
@@ -59,7 +59,7 @@ class NpyRows(Rows):
             shape, by_columns, dtype = read(file)
         except KeyError:
             self.fail(f"has version {version} of the NPY format: save it with numpy.savez")
-        except (ValueError, zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:  # type: ignore[attr-defined]
+        except (ValueError, zipfile.BadZipFile, EOFError, zlib.error) as e:
             self.fail(f"is no array ({e}): save it with numpy.savez")
         if dtype.hasobject:
             self.fail("holds Python objects: save it with a number type")
@@ -70,7 +70,7 @@ class NpyRows(Rows):
     def read(self, size: int) -> bytes:
         try:
             return self.file.read(size)
-        except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:  # type: ignore[attr-defined]
+        except (zipfile.BadZipFile, EOFError, zlib.error) as e:
             self.fail(f"cannot be unpacked ({e}): write the file anew")
             raise
 

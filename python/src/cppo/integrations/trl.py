@@ -17,7 +17,7 @@ _IMAGES = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask
            "image_sizes", "token_type_ids", "mm_token_type_ids", "image_position_ids")
 
 
-class TrustRegionGRPOTrainer(GRPOTrainer):
+class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeIssues]
     """`epsilon` and `epsilon_high` are not read. `options` go to `cppo.policy_loss`, as `{"ratio_cap": 20.0}`."""
 
     def __init__(self, *args: Any, region: Region, options: dict[str, Any] | None = None, **kwargs: Any) -> None:
