@@ -46,15 +46,15 @@ struct waiting_masks {
       }
     }
   }
-  /// Sets the mask at the top to what a clause keeps. `ratio`: rho of the tokens.
+  /// Sets the mask at the top to what a clause keeps. `rho`: that of the tokens.
   template <class Clause>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(Clause const& c, token<V> const* t, V const* ratio,
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(Clause const& c, token<V> const* t, V const* rho,
                                                          int top) noexcept {
     CPPO_UNROLL(4)
     for (std::size_t u = 0; u < N; ++u) {
       if constexpr (std::is_same_v<Clause, ratio_within_t>) {
-        kept[top][u] = c.holds(ratio[u]);
-        if constexpr (far) excess[top][u] = c.excess_of(ratio[u]);
+        kept[top][u] = c.holds(rho[u]);
+        if constexpr (far) excess[top][u] = c.excess_of(rho[u]);
       } else {
         kept[top][u] = c(t[u]);
         if constexpr (far) excess[top][u] = excess_of(c, t[u]);
@@ -106,9 +106,9 @@ class described_mask : public detail::mask_steps {
   template <with_excess Excess, class V, std::size_t N>
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr void walk(token<V> const* t, walked<V, N>& out) const noexcept {
     detail::waiting_masks<V, N, Excess> waiting;
-    V ratio[N];  // found once for all clauses that ask for it
+    V rho[N];  // found once for all clauses that ask for it
     for (std::size_t u = 0; u < N; ++u) {
-      ratio[u] = t[u].ratio();
+      rho[u] = t[u].ratio();
       for (auto& kind : out.clauses) kind[u] = V(0) <= V(0);
     }
     int top = -1;
@@ -119,7 +119,7 @@ class described_mask : public detail::mask_steps {
         waiting.combine(s.what, top);
         continue;
       }
-      with_clause(s, [&](auto const& c) CPPO_INLINE_LAMBDA { waiting.set(c, t, ratio, top); });
+      with_clause(s, [&](auto const& c) CPPO_INLINE_LAMBDA { waiting.set(c, t, rho, top); });
       if (clause const kind = kind_of(s.what); is_plain(k) && kind != clause::other) {
         auto* const all = out.clauses[static_cast<int>(kind)];
         for (std::size_t u = 0; u < N; ++u) all[u] = all[u] & waiting.kept[top][u];
