@@ -45,9 +45,9 @@ int main() {
                                    entropy(spread), reference_log_prob(ref));
   auto const run = [&](char const* name, auto const& region) {
     report r;
-    status const one = policy_loss(simd, batch, region, {.gradient = fast, .report = &r});
-    status const two = policy_loss(seq, batch, region, {.gradient = plain});
-    assert(one.ok() && two.ok() && fast == plain);  // the same bits
+    status const on_simd = policy_loss(simd, batch, region, {.gradient = fast, .report = &r});
+    status const on_seq = policy_loss(seq, batch, region, {.gradient = plain});
+    assert(on_simd.ok() && on_seq.ok() && fast == plain);  // the same bits
     std::printf("%-24s loss %8.2f, masked %4td, held %4td\n", name, r.loss(), r.masked(), r.held);
     return r;
   };

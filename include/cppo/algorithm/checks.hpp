@@ -63,7 +63,7 @@ CPPO_ONCE_PER_CALL status check_inputs(rollout_batch_view<Real> const& batch, Re
   if (!batch.check().ok()) return batch.check();
   status missing;
   each_input_of(region, [&](argument reads) {
-    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const there = reads == argument::none || (is_input(reads) && batch.has(reads));
     bool const lists = reads != argument::token_id || batch.has(argument::top_k);
     if (missing.ok() && !there) missing = {status_code::missing_input, reads};
     if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};

@@ -19,11 +19,11 @@ class rollout_batch_view {
   CPPO_HOST_DEVICE constexpr layout const& shape() const noexcept { return layout_; }
   /// A buffer by its name.
   CPPO_HOST_DEVICE constexpr detail::column const& operator[](argument a) const noexcept {
-    return columns_[static_cast<int>(a)];
+    return columns_[detail::place_of(a)];
   }
   /// True if this input was lent.
   CPPO_HOST_DEVICE constexpr bool has(argument a) const noexcept {
-    return a == argument::top_k ? top_k_.k > 0 : lent_[static_cast<int>(a)];
+    return a == argument::top_k ? top_k_.k > 0 : lent_[detail::place_of(a)];
   }
   /// 1 if slot i of response b is a token, 0 if it is excluded, 2 if its mask value is neither 0 nor 1.
   CPPO_HOST_DEVICE constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
@@ -67,8 +67,8 @@ class rollout_batch_view {
   /// Adds a buffer; used by `rollout_batch`.
   template <argument Which, class E>
   constexpr void add(detail::named_buffer<Which, E> const& named) noexcept {
-    status const s = detail::place(named.source, layout_, Which, columns_[static_cast<int>(Which)]);
-    lent_[static_cast<int>(Which)] = true;
+    status const s = detail::place(named.source, layout_, Which, columns_[detail::place_of(Which)]);
+    lent_[detail::place_of(Which)] = true;
     if (status_.ok() && !s.ok()) status_ = s;
   }
   /// Adds Top-K lists; used by `rollout_batch`.
@@ -83,8 +83,8 @@ class rollout_batch_view {
 
  private:
   layout layout_;
-  detail::column columns_[static_cast<int>(argument::offsets)] = {};
-  bool lent_[static_cast<int>(argument::offsets)] = {};
+  detail::column columns_[detail::input_places] = {};
+  bool lent_[detail::input_places] = {};
   detail::top_k_buffers top_k_ = {};
   status status_;
 };

@@ -63,9 +63,28 @@ enum class status_code : std::int32_t {
 /// Which argument the status is about.
 enum class argument : std::int32_t {
   none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id,
-  entropy, reference_log_prob, offsets, loss, gradient, mask, gate, trace, region, options, carry, report, layout,
-  response_of, order_of, tensor, reward, group_id, value, bootstrap_value,
+  offsets, loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
+  entropy, reference_log_prob,  // inputs; logs hold the numbers of what stands before
+  reward, group_id, value, bootstrap_value,  // inputs of advantages
 };
+
+namespace detail {
+/// The number of places for inputs in a batch, and the place of an input. Top-K lists have one, and do not use it.
+inline constexpr int input_places = static_cast<int>(argument::offsets) + 2;
+CPPO_HOST_DEVICE constexpr int place_of(argument input) noexcept {
+  int const younger = static_cast<int>(argument::entropy) - static_cast<int>(argument::offsets);
+  return static_cast<int>(input) - (input >= argument::entropy ? younger : 0);
+}
+/// The input of a place.
+CPPO_HOST_DEVICE constexpr argument input_at(int place) noexcept {
+  int const younger = static_cast<int>(argument::entropy) - static_cast<int>(argument::offsets);
+  return static_cast<argument>(place + (place >= static_cast<int>(argument::offsets) ? younger : 0));
+}
+/// True if the argument is an input of a batch.
+CPPO_HOST_DEVICE constexpr bool is_input(argument a) noexcept {
+  return (a != argument::none && a < argument::offsets) || a == argument::entropy || a == argument::reference_log_prob;
+}
+}  // namespace detail
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
 /// "the buffer" if it may be any; `describe` puts the name, the place and the numbers there.
@@ -195,10 +214,10 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
 /// The name of an argument as the API spells it.
 CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
   constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
-                                   "divergence_values", "token_weight", "top_k", "token_id", "entropy",
-                                   "reference_log_prob", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace",
-                                   "region", "options", "carries", "report", "layout", "response_of", "order_of",
-                                   "tensor", "reward", "group_id", "value", "bootstrap_value"};
+                                   "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
+                                   "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
+                                   "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob",
+                                   "reward", "group_id", "value", "bootstrap_value"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }
@@ -258,7 +277,7 @@ CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_
 }
 /// The status for an element that stands for more than one token where it may not.
 CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
-  char const* const own = where < argument::offsets
+  char const* const own = is_input(where)
                               ? "an element of its own for each token; only advantage, response_mask and token_weight "
                                 "may repeat"
                               : "an element of its own for each slot, since each is written";

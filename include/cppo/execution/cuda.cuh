@@ -150,8 +150,8 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs 
   layout const& l = batch.shape();
   if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets()))
     return {status_code::not_device_memory, argument::offsets};
-  for (int k = 0; k < static_cast<int>(argument::offsets); ++k) {
-    auto const a = static_cast<argument>(k);
+  for (int place = 0; place < detail::input_places; ++place) {
+    auto const a = detail::input_at(place);
     if (a != argument::top_k && batch[a].lent() && !device_reads(batch[a].data))
       return {status_code::not_device_memory, a};
   }

@@ -88,11 +88,10 @@ class surrogate {
     k3_down_ = k3_at(-clamp_);
   }
 
-  /// rho and rho A of a token. `A` is its weighted advantage, which is the advantage times the token weight, if it has
-  /// one.
+  /// rho and rho A of a token, where A is its weighted advantage: the advantage times the token weight, if it has one.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t,
-                                                                             V advantage) const noexcept {
+                                                                             V weighted_advantage) const noexcept {
     V const d = t.log_ratio();
     auto const clamped = abs(d) > V(clamp_);
     // equivalent: what is clamped is not 0
@@ -103,7 +102,7 @@ class surrogate {
       capped = rho > V(cap_);
       used = select(capped, V(cap_), rho);
     }
-    return {advantage * used, rho, clamped, capped};
+    return {weighted_advantage * used, rho, clamped, capped};
   }
   /// Loss and gradient of a token that keeps the share `gate`. `scale` is that of the aggregation. Where `gate` is 0
   /// both are exactly +0, whatever rho is. [Eq. 11]

@@ -115,8 +115,6 @@ inline constexpr quantities::divergence_t divergence{};
 inline constexpr quantities::weighted_divergence_t weighted_divergence{};
 /// The position t, from 1.
 inline constexpr quantities::position_value_t position_value{};
-/// 1.
-inline constexpr quantities::constant one{1.0};
 
 }}  // namespace cppo
 

@@ -15,13 +15,13 @@ namespace cppo { inline namespace CPPO_ABI {
 /// Mask, gate, loss and gradient keep their bits: the mask sees no D. The D_t, Z_t and S_{t-1} of the trace are the
 /// divergence's. Cost: one evaluation of the divergence per token.
 template <weight_schedule W, token_mask M, gate G, class S, class P, divergence_score D>
-constexpr auto reporting(region<no_divergence_t, W, M, G, S, P> const& r, D divergence) noexcept {
+constexpr auto reporting(region<no_divergence_t, W, M, G, S, P> const& r, D measure) noexcept {
   constexpr bool decides_without_it = detail::together<reported<D>, M, detail::pair_of<S, P>>::has_drift_it_asks_for;
   static_assert(decides_without_it,
                 "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
                 "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
   if constexpr (!decides_without_it) return r;
-  else return region<reported<D>, W, M, G, S, P>(reported<D>{divergence}, r.weight(), r.mask(), r.gate(),
+  else return region<reported<D>, W, M, G, S, P>(reported<D>{measure}, r.weight(), r.mask(), r.gate(),
                                                  r.surrogate(), r.penalty());
 }
 /// Chosen for a region that has a divergence, or for arguments of other kinds: it does not compile, and says what to

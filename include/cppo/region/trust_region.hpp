@@ -264,7 +264,7 @@ concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask
 
 /// Makes a region of a divergence, a weight and a mask. [Eq. 10]
 template <divergence_score D, weight_schedule W, token_mask M>
-constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
+constexpr auto trust_region(D measure, W weight, M mask) noexcept {
   using parts = detail::together<D, M>;
   static_assert(parts::one_budget_at_most,
                 "a trust region holds at most one prefix_budget: keep one, with the smaller delta and delta_b");
@@ -274,7 +274,7 @@ constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
   static_assert(parts::has_drift_it_asks_for,
                 "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
                 "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
-  if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  if constexpr (parts::fit) return region<D, W, M>(measure, weight, mask, hard_gate);
   else return detail::no_region;
 }
 /// Chosen where an argument is not the part that belongs there: it does not compile, and says what is wrong.

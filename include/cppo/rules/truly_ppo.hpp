@@ -18,9 +18,9 @@ namespace cppo { inline namespace CPPO_ABI {
 namespace detail {
 /// The region whose surrogate is `inside` where the token moves toward mu or D < delta, else `outside`.
 template <class D, class S, class P>
-constexpr auto by_threshold(D divergence, double delta, S inside, P outside) noexcept {
+constexpr auto by_threshold(D measure, double delta, S inside, P outside) noexcept {
   auto const within = toward_rollout | at_most(cppo::divergence, below(delta));
-  return objective(trust_region(divergence, uniform_weight, keep_all), where(within, inside, outside));
+  return objective(trust_region(measure, uniform_weight, keep_all), where(within, inside, outside));
 }
 }  // namespace detail
 
@@ -42,13 +42,13 @@ struct truly_ppo_options {
 
 /// TR-PPO: where D >= delta and the token moves away from mu, the loss is held. [Wang et al. 2019]
 template <divergence_score D = binary_kl_t>
-constexpr auto tr_ppo(tr_ppo_options const& o = {}, D divergence = {}) noexcept {
-  return detail::by_threshold(divergence, o.delta, ratio_form, held(ratio_form));
+constexpr auto tr_ppo(tr_ppo_options const& o = {}, D measure = {}) noexcept {
+  return detail::by_threshold(measure, o.delta, ratio_form, held(ratio_form));
 }
 /// TR-PPO with rollback: there its slope is alpha A rho. [Wang et al. 2019]
 template <divergence_score D = binary_kl_t>
-constexpr auto tr_ppo_rb(tr_ppo_rb_options const& o = {}, D divergence = {}) noexcept {
-  return detail::by_threshold(divergence, o.delta, ratio_form, with_slope_of(ratio_form, -o.alpha * ratio_form));
+constexpr auto tr_ppo_rb(tr_ppo_rb_options const& o = {}, D measure = {}) noexcept {
+  return detail::by_threshold(measure, o.delta, ratio_form, with_slope_of(ratio_form, -o.alpha * ratio_form));
 }
 /// Truly PPO: there the loss is -likelihood A rho + alpha KL(mu || pi), the KL differentiated. [Wang et al. 2019]
 constexpr auto truly_ppo(truly_ppo_options const& o = {}) noexcept {

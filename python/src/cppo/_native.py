@@ -52,8 +52,8 @@ SURROGATES = ("ratio", "reinforce")
 EXECUTORS = ("simd", "seq")
 
 ARGUMENTS = ("", "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight",
-             "top_k", "token_id", "entropy", "reference_log_prob", "cu_seqlens", "loss", "gradient", "mask", "gate",
-             "trace", "region", "options", "carries", "report", "layout", "response_of", "order_of", "tensor")
+             "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace", "region", "options",
+             "carries", "report", "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob")
 
 
 class StatusCode(enum.IntEnum):

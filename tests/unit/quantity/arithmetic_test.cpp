@@ -51,7 +51,7 @@ TEST_CASE("quantities: what a token is given, and what follows from it") {
   check("rollout_prob", rollout_prob, [](double, point p) { return std::exp(p.rollout_log_prob); });
   check("advantage", advantage, [](double, point p) { return p.advantage; });
   check("reference_log_prob", reference_log_prob, [](double, point p) { return p.rollout_log_prob - 0.3; });
-  check("one", one, [](double, point) { return 1.0; });
+  check("a number", quantities::constant{3.0}, [](double, point) { return 3.0; });
   check("position", position_value, [](double, point) { return 1.0; });
   CHECK(divergence(token_at({-1.0, -2.0, 1.0})).raw() == 0.25);
   CHECK(entropy(token_at({-1.0, -2.0, 1.0})).raw() == 0.75);
@@ -85,9 +85,9 @@ TEST_CASE("quantities: a divergence stands for its value, with its slope") {
     double const a = std::exp(p.rollout_log_prob), b = std::exp(x);
     return a * std::log(a / b) + (1 - a) * std::log((1 - a) / (1 - b));
   };
-  check("binary_kl", 2 * one * binary_kl, [&kl](double x, point p) { return 2 * kl(x, p); });
+  check("binary_kl", quantities::constant{2.0} * binary_kl, [&kl](double x, point p) { return 2 * kl(x, p); });
   CHECK(binary_kl.slope(token_at({0.0, -1.0, 1.0})).raw() == 0.0);  // pi is 1: D is saturated
-  auto const tv = abs(1 * one * binary_tv);
+  auto const tv = abs(quantities::constant{1.0} * binary_tv);
   static_assert(quantity<decltype(tv)> && !differentiable<decltype(tv)>);
   CHECK(tv(token_at({-1.0, -2.0, 1.0})).raw() == cppo_test::approx(std::exp(-1.0) - std::exp(-2.0)));
 }
@@ -122,7 +122,7 @@ TEST_CASE("quantities: what is one, what has a slope, what they read and check")
   CHECK(references == 1);
   double const nan = std::numeric_limits<double>::quiet_NaN();
   CHECK((ratio + 1).check());
-  CHECK(!(ratio + (1 - one * nan)).check());
+  CHECK(!(ratio + (1 - ratio * nan)).check());
   CHECK(!clamped(ratio, 0, nan).check());
   CHECK(!where(at_most(ratio, nan), 1, ratio).check());
 }

@@ -136,7 +136,7 @@ TEST_CASE("surrogates: parameters out of range are named") {
   CHECK(name(rolled_back(1.8, 1.2, 1.0)) == "rolled_back(low, high, ...)");
   CHECK(name(sigmoid_form(0.0, 1.0)) == "sigmoid_form(tau_positive, ...)");
   CHECK(name(held(sigmoid_form(1.0, -1.0))) == "sigmoid_form(..., tau_negative)");
-  CHECK(name(ratio_form + quadratic(one, 0.0)) == "quadratic(v, epsilon)");
+  CHECK(name(ratio_form + quadratic(1, 0.0)) == "quadratic(v, epsilon)");
   CHECK(!penalty(ratio, std::numeric_limits<double>::quiet_NaN()).check());
   CHECK(!dual_clipped(ratio_form, std::numeric_limits<double>::quiet_NaN()).check());
 }
