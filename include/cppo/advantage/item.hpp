@@ -150,9 +150,20 @@ struct is_other_fold {
     else return false;
   }();
 };
-/// Does not compile for a rule with such folds.
+/// Finds folds that are not read from a `fold_state`.
+struct is_fold_of_all {
+  static constexpr bool in_folds = true;
+  template <class P>
+  static constexpr bool fits = [] {
+    if constexpr (is_fold<P>) return requires { requires P::statistic::has_own_state; };
+    else return false;
+  }();
+};
+/// Does not compile for a rule with folds of either kind.
 template <class P>
 constexpr void refuse_ranges() noexcept {
+  static_assert(!mentions<P, is_fold_of_all>(), "an advantage rule folds sums, means, extremes, counts and what is made "
+                                                "of them: k-th values and halving sums are known in a region");
   static_assert(!mentions<P, is_other_fold>(), "an advantage rule folds over group(...) and batch(...): before, upto, "
                                                "from and response are ranges of tokens in a region");
 }

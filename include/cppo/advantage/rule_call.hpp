@@ -188,14 +188,8 @@ class rule_call {
   template <int Level>
   status sum_response(index_t b, fold_state* parts) const {
     status s;
-    int seen = 0;
-    each_fold(rule_, [&]<class F>(F const& f) {
-      bool const first = f.state == seen;
-      seen += first ? 1 : 0;
-      if constexpr (level_of<F>() == Level) {
-        if (first && s.ok()) s = sum_fold(f, b, parts[f.state]);
-      }
-    });
+    int next = 0;
+    each_state_at<Level>(rule_, next, [&](auto const& f) { s = s.ok() ? sum_fold(f, b, parts[f.state]) : s; });
     return s;
   }
   template <class F>

@@ -135,3 +135,24 @@ TEST_CASE("a lent advantage is whitened over its tokens", "[advantage]") {
   CHECK(out[5] == approx((6.0 - mean) / std::sqrt(variance)));
   CHECK(out[3] == 0.0);
 }
+
+TEST_CASE("a rule on tokens counts valid tokens from 1", "[advantage]") {
+  std::vector<double> const r{1.0, 3.0};
+  std::vector<std::uint8_t> const mask{0, 1, 1, 0, 1, 1, 0, 0};
+  std::vector<double> out(8, 9.0);
+  auto const batch = response_batch(padded(2, 4), reward(r), response_mask(mask));
+  REQUIRE(compute_advantage(seq, batch, reward * position_value + cppo::batch(mean(position_value)), out).ok());
+  CHECK(out == std::vector<double>{0, 2.5, 3.5, 0, 4.5, 7.5, 0, 0});
+  REQUIRE(compute_advantage(seq, batch, reward - cppo::batch(mean(each_token(reward))), out).ok());
+  CHECK(out == std::vector<double>{0, -1, -1, 0, 1, 1, 0, 0});
+}
+
+TEST_CASE("a reward is discounted by the tokens after the token", "[advantage]") {
+  std::vector<double> const r{1.0};
+  std::vector<double> out(3);
+  REQUIRE(compute_advantage(seq, response_batch(padded(1, 3), reward(r)), reinforce_pp(0.5, 1.0), out).ok());
+  double const mean = 1.75 / 3.0;  // the variance is below epsilon, 1
+  CHECK(out[0] == approx(0.25 - mean));
+  CHECK(out[1] == approx(0.5 - mean));
+  CHECK(out[2] == approx(1.0 - mean));
+}
