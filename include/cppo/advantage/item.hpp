@@ -181,6 +181,17 @@ struct is_token_fold {
 template <class P>
 inline constexpr bool of_tokens = mentions<P, differs_by_token>();
 
+/// True if p may differ from token to token of one response. `each_token(q)` need not.
+template <class P>
+constexpr bool differs(P const& p) noexcept {
+  if constexpr (!of_tokens<P>) return false;
+  else if constexpr (composite<P>) return differs(p.first) || differs(p.second);
+  else if constexpr (negation<P>) return differs(p.inner);
+  else if constexpr (made_of_operands<P>) return differs(p.left) || differs(p.right);
+  else if constexpr (requires { { p.differs() } -> std::same_as<bool>; }) return p.differs();
+  else return true;
+}
+
 }  // namespace detail
 }}  // namespace cppo
 

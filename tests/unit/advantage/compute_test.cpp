@@ -80,10 +80,10 @@ TEST_CASE("what is lent wrongly is refused, and nothing is written", "[advantage
   };
   r.reward[3] = NAN;
   refused(dr_grpo(), "reward at response 3 is nan, but must be finite");
-  r.reward[3] = 1200.0;
-  refused(dr_grpo(), "reward at response 3 is 1200, but must be in [-1000, 1000] where a rule folds it");
-  r.reward[3] = 600.0;
-  refused(reward - group(mean(2 * reward)), "what the rule folds of reward at response 3 is 1200");
+  r.reward[3] = -2e6;
+  refused(dr_grpo(), "reward at response 3 is -2e+06, but must be in [-2^20, 2^20] where a rule folds it");
+  r.reward[3] = 1e6;
+  refused(reward - group(mean(2 * reward)), "what the rule folds of reward at response 3 is 2e+06");
   r.reward[3] = 0.0;
   refused(reward / (group(mean(reward)) * 0), "is inf: the rule gives a number that is not finite in the output");
   refused(grpo(-1.0), "epsilon is -1, but must be 0 or more");
