@@ -62,6 +62,8 @@ class gae_call {
     status s = place_inputs(batch, wanted, in);
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
+    s = in.find_tokens();
+    if (!s.ok()) return s;
     advantages.where = argument::advantage;
     returns.where = argument::value;
     s = advantages.place_in(out.source(), in, results_are::numbers);
@@ -72,37 +74,31 @@ class gae_call {
     }
     return s.ok() ? check_states() : s;
   }
-  /// Runs response b from its end, and gives write(i, advantage, return) each number. A status stops it.
+  /// Runs response b from its end, and gives write(i, advantage, return) each number while it returns true.
   template <class Write>
-  status run(index_t b, gae_state& state, Write const& write) const {
-    index_t last = -1;
-    status s = in.each_token(b, [&](index_t i) {
-      last = i;
-      return status{};
-    });
-    for (index_t i = last; i >= 0 && s.ok(); --i) {
-      if (in.active(b, i) == 1) s = step(b, i, i == last, state, write);
+  void run(index_t b, gae_state& state, Write const& write) const {
+    lent_row const rewards = in.reward.row(in.shape, b), values = in.value.row(in.shape, b);
+    std::span<token_run const> const runs = in.runs(b);
+    bool more = true, last = true;
+    for (std::size_t k = runs.size(); k-- > 0;) {
+      for (index_t i = runs[k].end; i-- > runs[k].first && more; last = false) {
+        double const reward = !in.reward.per_response || last ? rewards(i) : 0.0;
+        double const returned = step(reward, values(i), state);
+        more = write(i, state.advantage, returned);
+      }
     }
-    return s;
   }
   /// V and A after the last token of response b.
   status after(index_t b, gae_state& state) const noexcept {
     if (!options_.after.empty()) state = options_.after[static_cast<std::size_t>(b)];
-    else if (in.bootstrap.lent()) state.value = in.bootstrap.at(in.shape, b, 0);
+    else if (in.bootstrap.lent()) state.value = in.bootstrap.row(in.shape, b)(0);
     bool const finite = is_finite(state.value) && is_finite(state.advantage);
     return finite ? status{} : wrong_number(status_code::value_invalid, argument::bootstrap_value, b, -1, state.value);
   }
   /// Checks everything, then writes everything.
   template <class E>
   status execute(E const& executor) const {
-    status const s = each_response(executor, in.shape, [&](index_t b) {
-      gae_state state;
-      status const begun = after(b, state);
-      return !begun.ok() ? begun : run(b, state, [&](index_t i, double a, double r) {
-        status const fits = advantages.holds(a, b, i);
-        return fits.ok() ? returns.holds(r, b, i) : fits;
-      });
-    });
+    status const s = each_response(executor, in.shape, [&](index_t b) { return check(b); });
     if (!s.ok()) return s;
     status const done = each_response(executor, in.shape, [&](index_t b) { return write(b); });
     advantages.clear_spare(in.shape);
@@ -111,33 +107,47 @@ class gae_call {
   }
 
  private:
-  status write(index_t b) const {
+  status check(index_t b) const {
     gae_state state;
     status s = after(b, state);
-    for (index_t i = 0; i < in.shape.slots(b); ++i) put(b, i, 0.0, 0.0);
-    s = run(b, state, [&](index_t i, double a, double r) {
-      put(b, i, a, r);
-      return status{};
+    index_t bad = -1;
+    run(b, state, [&](index_t i, double a, double r) {
+      bad = advantages.fits(a) && returns.fits(r) ? -1 : i;
+      return bad < 0;
+    });
+    if (!s.ok() || bad < 0) return s;
+    // A number that is not finite makes all before it so: the first in order is the input's, if one is.
+    lent_row const rewards = in.reward.row(in.shape, b), values = in.value.row(in.shape, b);
+    in.each_token(b, [&](index_t i) {
+      double const v = values(i), r = rewards(i);
+      if (!is_finite(r)) s = wrong_number(status_code::reward_invalid, argument::reward, b, i, r);
+      else if (!is_finite(v)) s = wrong_number(status_code::value_invalid, argument::value, b, i, v);
+      return s.ok();
+    });
+    if (s.ok()) s = wrong_number(status_code::result_not_finite, advantages.where, b, bad, state.advantage);
+    return s;
+  }
+  status write(index_t b) const {
+    gae_state state;
+    status const s = after(b, state);
+    if (advantages.lent()) advantages.clear_rest(in, b);
+    if (returns.lent()) returns.clear_rest(in, b);
+    run(b, state, [&](index_t i, double a, double r) {
+      if (advantages.lent()) advantages.fill(in.shape, b, i, i + 1, a);
+      if (returns.lent()) returns.fill(in.shape, b, i, i + 1, r);
+      return true;
     });
     if (!options_.first.empty()) options_.first[static_cast<std::size_t>(b)] = state;
     return s;
   }
-  void put(index_t b, index_t i, double a, double r) const noexcept {
-    if (advantages.lent()) advantages.write(in.shape, b, i, a);
-    if (returns.lent()) returns.write(in.shape, b, i, r);
-  }
-  template <class Write>
-  status step(index_t b, index_t i, bool is_last, gae_state& state, Write const& write) const {
-    double const lent = !in.reward.per_response || is_last ? in.reward.at(in.shape, b, i) : 0.0;
-    double const v = in.value.at(in.shape, b, i);
-    if (!is_finite(lent)) return wrong_number(status_code::reward_invalid, argument::reward, b, i, lent);
-    if (!is_finite(v)) return wrong_number(status_code::value_invalid, argument::value, b, i, v);
+  /// Takes the state before the token; returns A + V.
+  double step(double reward, double value_here, gae_state& state) const noexcept {
     using V = double_lane;
-    V const gamma(rule_.gamma), value_here(v);
-    V const delta = (V(lent) + gamma * V(state.value)) - value_here;
+    V const gamma(rule_.gamma), v(value_here);
+    V const delta = (V(reward) + gamma * V(state.value)) - v;
     V const advantage_here = delta + (gamma * V(rule_.lambda)) * V(state.advantage);
-    state = {v, advantage_here.raw()};
-    return write(i, state.advantage, (advantage_here + value_here).raw());
+    state = {value_here, advantage_here.raw()};
+    return (advantage_here + v).raw();
   }
   /// Checks that there is a state for each response, and that outputs do not share memory.
   status check_states() const noexcept {

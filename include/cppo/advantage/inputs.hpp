@@ -12,6 +12,8 @@
 #include <cppo/objective/outputs.hpp>
 
 #include <concepts>
+#include <span>
+#include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -65,11 +67,19 @@ constexpr status wrong_number(status_code code, argument where, index_t b, index
   return {.code = code, .where = where, .response = b, .token = i, .count = 1, .has_value = true, .value = x};
 }
 
+/// The elements of one response in a column.
+struct lent_row {
+  void const* data;
+  element_type type;
+  index_t base, step;
+  constexpr double operator()(index_t i) const noexcept { return load<double>(data, type, base + i * step); }
+};
 /// A column of numbers, one a response or one a slot.
 struct lent_column : column {
   bool per_response = false;
-  constexpr double at(layout const& l, index_t b, index_t i) const noexcept {
-    return load<double>(data, type, per_response ? b * response_stride : offset(l, b, i));
+  constexpr lent_row row(layout const& l, index_t b) const noexcept {
+    if (per_response) return {data, type, b * response_stride, 0};
+    return {data, type, offset(l, b, 0), token_stride};
   }
 };
 /// Places a buffer. One that holds a value for each response says so, or `one` says it for all of its name.
@@ -85,30 +95,66 @@ constexpr status place_lent(buffer lent, layout const& l, argument where, one_ea
   return place(lent, l, where, out);
 }
 
+/// Tokens of one response that lie side by side: slots first ... end - 1.
+struct token_run {
+  index_t first, end;
+};
+
 /// What a call reads of a batch of responses.
-struct placed_inputs {
+class placed_inputs {
+ public:
   layout shape{};
   lent_column mask, reward, group, value, bootstrap, advantage;
 
-  constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
-    if (!mask.lent()) return 1;
-    return load_mask(mask.data, mask.type, mask.per_response ? b * mask.response_stride : mask.offset(shape, b, i));
-  }
-  /// Calls f(i) for each valid token of response b, until it returns a status that is not ok.
-  template <class F>
-  constexpr status each_token(index_t b, F const& f) const {
-    status s;
-    for (index_t i = 0; i < shape.slots(b) && s.ok(); ++i) {
-      std::uint8_t const in = active(b, i);
-      if (in > 1) {
-        double const x = mask.at(shape, b, i);
-        s = wrong_number(status_code::response_mask_invalid, argument::response_mask, b, i, x);
-      } else if (in == 1) {
-        s = f(i);
-      }
+  /// Finds the tokens of every response. The masks of most hold one run.
+  status find_tokens() {
+    index_t const responses = shape.responses();
+    first_run_.assign(static_cast<std::size_t>(responses) + 1, 0);
+    for (index_t b = 0; b < responses; ++b) {
+      status const s = find_tokens(b);
+      if (!s.ok()) return s;
+      first_run_[static_cast<std::size_t>(b) + 1] = runs_.size();
     }
-    return s;
+    return {};
   }
+  /// The runs of response b, and its number of tokens.
+  std::span<token_run const> runs(index_t b) const noexcept {
+    std::size_t const first = first_run_[static_cast<std::size_t>(b)];
+    return std::span(runs_).subspan(first, first_run_[static_cast<std::size_t>(b) + 1] - first);
+  }
+  index_t tokens(index_t b) const noexcept {
+    index_t n = 0;
+    for (token_run const& r : runs(b)) n += r.end - r.first;
+    return n;
+  }
+  /// Calls f(i) for each valid token of response b, in order, while it returns true.
+  template <class F>
+  constexpr void each_token(index_t b, F const& f) const {
+    bool more = true;
+    for (token_run const& r : runs(b)) {
+      for (index_t i = r.first; i < r.end && more; ++i) more = f(i);
+    }
+  }
+
+ private:
+  status find_tokens(index_t b) {
+    index_t const n = shape.slots(b);
+    lent_row const row = mask.row(shape, b);
+    auto const active = [&](index_t i) {
+      return mask.lent() ? load_mask(row.data, row.type, row.base + i * row.step) : std::uint8_t{1};
+    };
+    for (index_t i = 0; i < n; ++i) {
+      index_t const first = i;
+      std::uint8_t in = active(i);
+      while (in == 1 && ++i < n) in = active(i);
+      if (in > 1) return wrong_number(status_code::response_mask_invalid, argument::response_mask, b, i, row(i));
+      if (i > first) runs_.push_back({first, i});
+    }
+    return {};
+  }
+
+  std::vector<token_run> runs_;
+  std::vector<std::size_t> first_run_;
 };
 
 /// Which inputs a rule reads.
@@ -160,13 +206,20 @@ struct placed_output : lent_column {
     if (twice) return wrong_shape(where, "an element of its own for each number, since each is written");
     return shared_with(in);
   }
-  /// The status for x, which is to be written at response b.
-  constexpr status holds(double x, index_t b, index_t i) const noexcept {
-    bool const finite = is_finite(x) && !(lent() && narrows<double>(type) && narrowing(type).overflows(x));
-    return finite ? status{} : wrong_number(status_code::result_not_finite, where, b, i, x);
+  /// True if x is finite, and will be once it is stored.
+  constexpr bool fits(double x) const noexcept {
+    return is_finite(x) && !(lent() && narrows<double>(type) && narrowing(type).overflows(x));
   }
-  constexpr void write(layout const& l, index_t b, index_t i, double x) const noexcept {
-    store(const_cast<void*>(data), type, per_response ? b * response_stride : offset(l, b, i), x + 0.0);
+  /// Writes x at slots first ... end - 1 of response b.
+  constexpr void fill(layout const& l, index_t b, index_t first, index_t end, double x) const noexcept {
+    lent_row const to = row(l, b);
+    for (index_t i = first; i < end; ++i) store(const_cast<void*>(data), type, to.base + i * to.step, x + 0.0);
+  }
+  /// Writes +0 at the slots of response b that are no tokens.
+  void clear_rest(placed_inputs const& in, index_t b) const noexcept {
+    index_t next = 0;
+    for (token_run const& r : in.runs(b)) fill(in.shape, b, next, r.first, 0.0), next = r.end;
+    fill(in.shape, b, next, in.shape.slots(b), 0.0);
   }
   /// Sets slots that belong to no response to +0, where the layout asks for it.
   constexpr void clear_spare(layout const& l) const noexcept {

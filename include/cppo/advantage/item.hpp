@@ -150,9 +150,20 @@ struct is_other_fold {
     else return false;
   }();
 };
-/// Does not compile for a rule with such folds.
+/// Finds folds that are not read from a `fold_state`.
+struct is_fold_of_all {
+  static constexpr bool in_folds = true;
+  template <class P>
+  static constexpr bool fits = [] {
+    if constexpr (is_fold<P>) return requires { requires P::statistic::has_own_state; };
+    else return false;
+  }();
+};
+/// Does not compile for a rule with folds of either kind.
 template <class P>
 constexpr void refuse_ranges() noexcept {
+  static_assert(!mentions<P, is_fold_of_all>(), "an advantage rule folds sums, means, extremes, counts and what is made "
+                                                "of them: k-th values and halving sums are known in a region");
   static_assert(!mentions<P, is_other_fold>(), "an advantage rule folds over group(...) and batch(...): before, upto, "
                                                "from and response are ranges of tokens in a region");
 }
@@ -169,6 +180,17 @@ struct is_token_fold {
 /// True if the items of P are tokens, false if they are responses.
 template <class P>
 inline constexpr bool of_tokens = mentions<P, differs_by_token>();
+
+/// True if p may differ from token to token of one response. `each_token(q)` need not.
+template <class P>
+constexpr bool differs(P const& p) noexcept {
+  if constexpr (!of_tokens<P>) return false;
+  else if constexpr (composite<P>) return differs(p.first) || differs(p.second);
+  else if constexpr (negation<P>) return differs(p.inner);
+  else if constexpr (made_of_operands<P>) return differs(p.left) || differs(p.right);
+  else if constexpr (requires { { p.differs() } -> std::same_as<bool>; }) return p.differs();
+  else return true;
+}
 
 }  // namespace detail
 }}  // namespace cppo

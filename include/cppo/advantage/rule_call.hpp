@@ -43,6 +43,9 @@ constexpr wanted_inputs wanted_by(one_each result) noexcept {
           .reward_for = one_each::response};
 }
 
+/// The largest term of a fold in double: 2^27 of them are summed exactly.
+inline constexpr double folded_limit = 0x1p20;
+
 /// A rule on a batch. Pre: the rule's folds are numbered.
 template <class Rule>
 class rule_call {
@@ -62,7 +65,9 @@ class rule_call {
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
     auto const responses = static_cast<std::size_t>(in.shape.responses());
-    lengths_.assign(responses, 0);
+    needs_tokens_ = wanted_by<Rule>(result).mask;
+    if (needs_tokens_) s = in.find_tokens();
+    if (!s.ok()) return s;
     read_groups(responses);
     values_.assign(groups_.size() * static_cast<std::size_t>(slots_), 0.0);
     return each_response(executor, in.shape, [&](index_t b) { return read(b); });
@@ -72,7 +77,7 @@ class rule_call {
   template <int Level, class E>
   status sum(E const& executor, advantage_states& sums) const {
     auto const states = static_cast<std::size_t>(states_);
-    std::vector<fold_state> parts(lengths_.size() * states);
+    std::vector<fold_state> parts(row_of_.size() * states);
     status const s = each_response(executor, in.shape, [&](index_t b) {
       return sum_response<Level>(b, parts.data() + static_cast<std::size_t>(b) * states);
     });
@@ -80,7 +85,7 @@ class rule_call {
     sums = {Level, states_, has_groups ? groups_ : std::vector<index_t>{}, {}, {}};
     sums.of_group.resize(sums.groups.size() * states);
     sums.of_batch.resize(states);
-    for (std::size_t b = 0; b < lengths_.size(); ++b) {
+    for (std::size_t b = 0; b < row_of_.size(); ++b) {
       fold_state const* const part = parts.data() + b * states;
       add_states(sums.of_batch.data(), part, states_);
       if (has_groups) add_states(sums.of_group.data() + row_of_[b] * states, part, states_);
@@ -113,16 +118,15 @@ class rule_call {
   /// Checks every result, then writes them all.
   template <class E>
   status write(E const& executor, placed_output const& out) const {
-    status const s = each_response(executor, in.shape, [&](index_t b) {
-      return each_result(b, out, [&](index_t i, double x) { return out.holds(x, b, i); });
-    });
+    status const s = each_response(executor, in.shape, [&](index_t b) { return check(b, out); });
     if (!s.ok() || !out.lent()) return s;
-    auto const done = each_response(executor, in.shape, [&](index_t b) {
-      for (index_t i = 0; !out.per_response && i < in.shape.slots(b); ++i) out.write(in.shape, b, i, 0.0);
-      return each_result(b, out, [&](index_t i, double x) {
-        out.write(in.shape, b, i, x);
-        return status{};
+    status const done = each_response(executor, in.shape, [&](index_t b) {
+      if (!out.per_response) out.clear_rest(in, b);
+      each_result(b, out, [&](index_t first, index_t end, double x) {
+        out.fill(in.shape, b, first, end, x);
+        return true;
       });
+      return status{};
     });
     out.clear_spare(in.shape);
     return done;
@@ -143,72 +147,80 @@ class rule_call {
     groups_.erase(std::unique(groups_.begin(), groups_.end()), groups_.end());
     for (std::size_t b = 0; b < responses; ++b) row_of_[b] = place_of(groups_, ids[b]);
   }
-  /// Checks what is lent of response b, and counts its tokens.
-  status read(index_t b) {
+  /// Checks what is lent of response b.
+  status read(index_t b) const {
     if (in.reward.lent()) {
-      double const r = in.reward.at(in.shape, b, 0);
+      double const r = in.reward.row(in.shape, b)(0);
       if (!is_finite(r)) return wrong_number(status_code::reward_invalid, argument::reward, b, -1, r);
     }
-    if (!wanted_by<Rule>(one_each::response).mask) return {};
-    index_t length = 0;
-    status const s = in.each_token(b, [&](index_t i) {
-      ++length;
-      double const a = in.advantage.lent() ? in.advantage.at(in.shape, b, i) : 0.0;
-      return is_finite(a) ? status{} : wrong_number(status_code::advantage_invalid, argument::advantage, b, i, a);
+    status s;
+    if (!in.advantage.lent()) return s;
+    lent_row const advantages = in.advantage.row(in.shape, b);
+    in.each_token(b, [&](index_t i) {
+      double const a = advantages(i);
+      if (!is_finite(a)) s = wrong_number(status_code::advantage_invalid, argument::advantage, b, i, a);
+      return s.ok();
     });
-    lengths_[static_cast<std::size_t>(b)] = length;
     return s;
   }
   token<item_lane> item(index_t b) const noexcept {
-    auto const n = static_cast<std::size_t>(b);
-    return {in.reward.lent() ? in.reward.at(in.shape, b, 0) : 0.0, lengths_[n],
-            values_.data() + row_of_[n] * static_cast<std::size_t>(slots_)};
+    return {in.reward.lent() ? in.reward.row(in.shape, b)(0) : 0.0, needs_tokens_ ? in.tokens(b) : 0,
+            values_.data() + row_of_[static_cast<std::size_t>(b)] * static_cast<std::size_t>(slots_)};
   }
-  /// Calls f(i, item) for each valid token of response b; i is its slot.
+  /// Calls f(i, item) for each valid token of response b, while it returns true; i is its slot.
   template <class F>
-  status each_token(index_t b, F const& f) const {
+  void each_token(index_t b, F const& f) const {
     token<item_lane> t = item(b);
+    lent_row const advantages = in.advantage.row(in.shape, b);
     index_t at = 0;
-    return in.each_token(b, [&](index_t i) {
-      t.set_token(++at, in.advantage.lent() ? in.advantage.at(in.shape, b, i) : 0.0);
+    in.each_token(b, [&](index_t i) {
+      t.set_token(++at, in.advantage.lent() ? advantages(i) : 0.0);
       return f(i, t);
     });
   }
-  /// Calls f(i, result) for each number that response b has in the output: of each token, or of the response.
+  /// Calls f(first, end, result) for each number that response b has in the output, at slots first ... end - 1, while
+  /// it returns true.
   template <class F>
-  status each_result(index_t b, placed_output const& out, F const& f) const {
-    if constexpr (of_tokens<Rule>) {
-      return each_token(b, [&](index_t i, token<item_lane> const& t) { return f(i, value_of(rule_, t)); });
-    } else {
+  void each_result(index_t b, placed_output const& out, F const& f) const {
+    if (differs(rule_)) {
+      each_token(b, [&](index_t i, token<item_lane> const& t) { return f(i, i + 1, value_of(rule_, t)); });
+    } else if (out.per_response) {
+      f(0, 1, value_of(rule_, item(b)));
+    } else if (std::span<token_run const> const runs = in.runs(b); !runs.empty()) {
       double const x = value_of(rule_, item(b));
-      if (out.per_response) return f(-1, x);
-      return in.each_token(b, [&](index_t i) { return f(i, x); });
+      for (token_run const& r : runs) f(r.first, r.end, x);
     }
+  }
+  status check(index_t b, placed_output const& out) const {
+    status s;
+    each_result(b, out, [&](index_t first, index_t, double x) {
+      index_t const slot = differs(rule_) ? first : -1;
+      if (!out.fits(x)) s = wrong_number(status_code::result_not_finite, out.where, b, slot, x);
+      return s.ok();
+    });
+    return s;
   }
   template <int Level>
   status sum_response(index_t b, fold_state* parts) const {
     status s;
-    int seen = 0;
-    each_fold(rule_, [&]<class F>(F const& f) {
-      bool const first = f.state == seen;
-      seen += first ? 1 : 0;
-      if constexpr (level_of<F>() == Level) {
-        if (first && s.ok()) s = sum_fold(f, b, parts[f.state]);
-      }
-    });
+    int next = 0;
+    each_state_at<Level>(rule_, next, [&](auto const& f) { s = s.ok() ? sum_fold(f, b, parts[f.state]) : s; });
     return s;
   }
   template <class F>
   status sum_fold(F const& fold, index_t b, fold_state& part) const {
     using folded = typename F::folded;
-    auto const add = [&](index_t i, token<item_lane> const& t) {
+    status s;
+    auto const add = [&](index_t i, token<item_lane> const& t, index_t times) {
       double const x = fold.of()(t).raw();
-      if (!(x >= -divergence_limit && x <= divergence_limit)) return beyond_grid<folded>(b, i, x);
-      part = part + fold_state::of(x);
-      return status{};
+      if (x >= -folded_limit && x <= folded_limit) part = part + fold_state::of(x).repeated(times);
+      else s = beyond_grid<folded>(b, i, x);
+      return s.ok();
     };
-    if constexpr (of_tokens<folded>) return each_token(b, add);
-    else return add(-1, item(b));
+    if constexpr (!of_tokens<folded>) add(-1, item(b), 1);
+    else if (differs(fold.of())) each_token(b, [&](index_t i, auto const& t) { return add(i, t, 1); });
+    else if (index_t const tokens = in.tokens(b); tokens > 0) add(-1, item(b), tokens);
+    return s;
   }
   template <class Folded>
   static status beyond_grid(index_t b, index_t i, double x) noexcept {
@@ -220,7 +232,7 @@ class rule_call {
   Rule rule_;
   index_t states_;
   int slots_;
-  std::vector<index_t> lengths_;
+  bool needs_tokens_ = false;
   std::vector<index_t> groups_;
   std::vector<std::size_t> row_of_;  // of each response, in groups_
   std::vector<double> values_;       // [groups, slots]

@@ -40,6 +40,8 @@ struct discount {
   constexpr V operator()(token<V> const& t) const noexcept {
     return exp(log(V(gamma)) * (V(t.length()) - t.at().value()));
   }
+  /// True unless it is 1 everywhere.
+  constexpr bool differs() const noexcept { return gamma != 1.0; }
   /// Checks gamma.
   constexpr parameter_check check() const noexcept {
     return {gamma > 0.0 && gamma <= 1.0, "gamma", gamma, "in (0, 1]: 1 does not discount"};

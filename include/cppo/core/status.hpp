@@ -54,7 +54,7 @@ enum class status_code : std::int32_t {
   not_host_memory,           ///< a tensor lies on a device
   reward_invalid,            ///< NaN or infinite
   value_invalid,             ///< a value or bootstrap value is NaN or infinite
-  folded_out_of_range,       ///< what an advantage rule folds is NaN or beyond +-1000, where sums are not exact
+  folded_out_of_range,       ///< what an advantage rule folds is NaN or beyond +-2^20, where sums are not exact
   result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
   not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
   states_mismatch,           ///< advantage states are not those that the rule needs next
@@ -161,7 +161,7 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "value must be finite where response_mask is 1, and bootstrap_value always: recompute it, or mask the "
              "token";
     case status_code::folded_out_of_range:
-      return "reward must be in [-1000, 1000] where a rule folds it, and so must what else it folds, since sums are "
+      return "reward must be in [-2^20, 2^20] where a rule folds it, and so must what else it folds, since sums are "
              "exact there: divide rewards by a constant, or fold clamped(...)";
     case status_code::result_not_finite:
       return "the rule gives a number that is not finite in the output's type: add a small number to what it divides "

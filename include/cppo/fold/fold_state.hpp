@@ -29,6 +29,10 @@ struct fold_state {
     double const value = static_cast<double>(x) + 0.0;
     return {detail::to_grid(x), 1, value, value};
   }
+  /// The state of so many items that are all like the one. Pre: it holds one.
+  CPPO_HOST_DEVICE constexpr fold_state repeated(index_t times) const noexcept {
+    return {{sum.high * times, sum.low * times}, times, least, most};
+  }
   /// The mean, 0 of no item. It is never outside [least, most], so that the mean of equal values is that value.
   CPPO_HOST_DEVICE constexpr double mean() const noexcept {
     if (count <= 0) return 0.0;

@@ -80,10 +80,10 @@ TEST_CASE("what is lent wrongly is refused, and nothing is written", "[advantage
   };
   r.reward[3] = NAN;
   refused(dr_grpo(), "reward at response 3 is nan, but must be finite");
-  r.reward[3] = 1200.0;
-  refused(dr_grpo(), "reward at response 3 is 1200, but must be in [-1000, 1000] where a rule folds it");
-  r.reward[3] = 600.0;
-  refused(reward - group(mean(2 * reward)), "what the rule folds of reward at response 3 is 1200");
+  r.reward[3] = -2e6;
+  refused(dr_grpo(), "reward at response 3 is -2e+06, but must be in [-2^20, 2^20] where a rule folds it");
+  r.reward[3] = 1e6;
+  refused(reward - group(mean(2 * reward)), "what the rule folds of reward at response 3 is 2e+06");
   r.reward[3] = 0.0;
   refused(reward / (group(mean(reward)) * 0), "is inf: the rule gives a number that is not finite in the output");
   refused(grpo(-1.0), "epsilon is -1, but must be 0 or more");
@@ -134,4 +134,25 @@ TEST_CASE("a lent advantage is whitened over its tokens", "[advantage]") {
   CHECK(out[0] == approx((1.0 - mean) / std::sqrt(variance)));
   CHECK(out[5] == approx((6.0 - mean) / std::sqrt(variance)));
   CHECK(out[3] == 0.0);
+}
+
+TEST_CASE("a rule on tokens counts valid tokens from 1", "[advantage]") {
+  std::vector<double> const r{1.0, 3.0};
+  std::vector<std::uint8_t> const mask{0, 1, 1, 0, 1, 1, 0, 0};
+  std::vector<double> out(8, 9.0);
+  auto const batch = response_batch(padded(2, 4), reward(r), response_mask(mask));
+  REQUIRE(compute_advantage(seq, batch, reward * position_value + cppo::batch(mean(position_value)), out).ok());
+  CHECK(out == std::vector<double>{0, 2.5, 3.5, 0, 4.5, 7.5, 0, 0});
+  REQUIRE(compute_advantage(seq, batch, reward - cppo::batch(mean(each_token(reward))), out).ok());
+  CHECK(out == std::vector<double>{0, -1, -1, 0, 1, 1, 0, 0});
+}
+
+TEST_CASE("a reward is discounted by the tokens after the token", "[advantage]") {
+  std::vector<double> const r{1.0};
+  std::vector<double> out(3);
+  REQUIRE(compute_advantage(seq, response_batch(padded(1, 3), reward(r)), reinforce_pp(0.5, 1.0), out).ok());
+  double const mean = 1.75 / 3.0;  // the variance is below epsilon, 1
+  CHECK(out[0] == approx(0.25 - mean));
+  CHECK(out[1] == approx(0.5 - mean));
+  CHECK(out[2] == approx(1.0 - mean));
 }

@@ -79,6 +79,15 @@ TEST_CASE("a group's spread may be as narrow or as wide as rewards are", "[advan
   }
 }
 
+TEST_CASE("one reward far from all others is within the grid", "[advantage]") {
+  for (double const far : {1000.0, -1000.0}) {
+    rewarded r = drawn_rewards(std::vector<int>(64, 0));
+    r.reward.assign(64, far / -1000.0);
+    r.reward[5] = far;
+    CHECK(near(run(advantage_runs()[0], r), reference_advantage(r).of("grpo")));
+  }
+}
+
 // Rules of one's own, newer than the papers that have names here.
 TEST_CASE("a rule of one's own is a line or two", "[advantage]") {
   rewarded const r = drawn_rewards({0, 29, 57, 85, 112, 14, 42});

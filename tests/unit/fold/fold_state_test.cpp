@@ -64,6 +64,8 @@ TEST_CASE("units are powers of two above what they measure", "[fold]") {
     CHECK(unit > spread / 2);
     CHECK(unit <= spread);
   }
+  fold_state const skewed = fold_state::of(0.0) + fold_state::of(0.0) + fold_state::of(0.0) + fold_state::of(4.0);
+  CHECK(skewed.unit_of_distance() == 4.0);  // 3 above the mean, 1 below
   CHECK((fold_state::of(-3.0) + fold_state::of(1.0)).unit_of_size() == 4.0);
   CHECK(fold_state{}.unit_of_size() > 0.0);
   CHECK(fold_state{}.mean() == 0.0);

@@ -52,6 +52,8 @@ TEST_CASE("folds that read different folds are not one", "[fold]") {
   CHECK(states_of(p) == 4);
   auto const q = with_slots(group(sum(reward - group(least(reward)))) + group(sum(reward - group(most(reward)))));
   CHECK(states_of(q) == 3);
+  auto const from_share = [](double k) { return group(sum(reward - group(mean(reward * k)))); };
+  CHECK(states_of(with_slots(from_share(2) + from_share(3) + from_share(2))) == 4);
 }
 
 TEST_CASE("a deviation takes two states, beside a mean none more", "[fold]") {
