@@ -4,6 +4,8 @@
 
 #include <cppo/fold/deviation.hpp>
 #include <cppo/fold/fold_state.hpp>
+#include <cppo/fold/halving.hpp>
+#include <cppo/fold/order.hpp>
 #include <cppo/fold/ranges.hpp>
 #include <cppo/fold/slots.hpp>
 #include <cppo/fold/statistics.hpp>

@@ -11,10 +11,10 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The order statistic `Kind` of n values, found bit by bit on a block. `each(th, f)` calls f(x) for the values of a
+/// The order statistic `Kind` of values, found bit by bit on a block. `each(th, f)` calls f(x) for the values of a
 /// thread.
 template <class Kind, class Block, class Real, class Each>
-CPPO_HOST_DEVICE Real block_select(Block& block, index_t n, double parameter, Each const& each) noexcept {
+CPPO_HOST_DEVICE Real block_select(Block& block, double parameter, Each const& each) noexcept {
   using order = sortable<Real>;
   using key = typename order::key;
   struct seen {
@@ -26,6 +26,8 @@ CPPO_HOST_DEVICE Real block_select(Block& block, index_t n, double parameter, Ea
     Real const v = order::value(at);
     block.apart([&](int th) {
       each(th, [&](Real x) {
+        if (x == static_cast<Real>(quantities::left_out)) return;
+        ++mine[th].s.all;
         key const k = order::of(x);
         mine[th].least = k < mine[th].least ? k : mine[th].least;
         mine[th].s.below += k < at ? 1 : 0;
@@ -36,25 +38,25 @@ CPPO_HOST_DEVICE Real block_select(Block& block, index_t n, double parameter, Ea
       });
     });
     seen all = block.reduce(mine, [](seen const& a, seen const& b) {
-      return seen{{a.s.below + b.s.below, a.s.upto + b.s.upto, a.s.sum + b.s.sum, 0},
+      return seen{{a.s.below + b.s.below, a.s.upto + b.s.upto, a.s.sum + b.s.sum, a.s.all + b.s.all},
                   a.least < b.least ? a.least : b.least, a.most > b.most ? a.most : b.most};
     });
-    all.s.all = n;
     bool const admitted = all.s.upto == 0 || Kind::admits(static_cast<double>(v), all.s, parameter);
     struct { bool admitted; seen what; } const found{admitted, all};
     return found;
   };
-  if (n <= 0) return Real(0);
   key const lowest = order::of(Real(-divergence_limit)), highest = order::of(Real(divergence_limit));
   key low = lowest, high = highest;  // the largest key that is admitted
-  if (!look(low).admitted) return order::value(look(low).what.least);
+  auto const first = look(low);
+  if (first.what.s.all <= 0) return Real(0);
+  if (!first.admitted) return none_admitted<Kind>(order::value(first.what.least));
   while (low < high) {
     key const middle = low + (high - low) / 2 + (high - low) % 2;
     if (look(middle).admitted) low = middle;
     else high = static_cast<key>(middle - 1);
   }
   seen const last = look(low).what;
-  return order::value(last.s.upto > 0 ? last.most : last.least);
+  return last.s.upto > 0 ? order::value(last.most) : none_admitted<Kind>(order::value(last.least));
 }
 
 /// One response on a block of threads.
@@ -132,7 +134,7 @@ class block_folds {
     task_.objective.clamp(t);
     bool inside = true;
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
+      fold_term<std::remove_cvref_t<decltype(f)>, Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
       inside = inside && term.inside;
       h.terms[f.state] = term.x;
     });
@@ -143,7 +145,7 @@ class block_folds {
   CPPO_HOST_DEVICE void add(Fold const& f, local<held>& mine) noexcept {
     local<fold_state> step{};
     block_.apart([&](int th) {
-      if (mine[th].what != slot::excluded) step[th] = fold_state::of(mine[th].terms[f.state]);
+      if (!takes_all<Fold> && mine[th].what != slot::excluded) step[th] = fold_state::of(mine[th].terms[f.state]);
     });
     fold_state const from = task_.folds.known(f.state, b_).before + states_[f.state];
     states_[f.state] = states_[f.state] + block_.exclusive_sum(step);
@@ -192,7 +194,7 @@ class block_folds {
     block_.each([](int) {});  // all have written their terms
     auto const each = [&](int th, auto const& g) { for (index_t k = th; k < tokens_; k += threads) g(column[k]); };
     fold_state const all =
-        selected(block_select<typename Fold::statistic, Block, Real>(block_, tokens_, f.left.parameter, each), tokens_);
+        selected(block_select<typename Fold::statistic, Block, Real>(block_, f.left.parameter, each), tokens_);
     block_.each([](int) {});  // and all have read them
     return all;
   }
@@ -252,8 +254,7 @@ CPPO_HOST_DEVICE fold_state total_of(Block& block, checked_call<Real> const& t, 
         for (index_t k = th; k < n; k += Block::threads) g(t.folds.at(l, f.slot, b)[k]);
       }
     };
-    return selected(block_select<typename Fold::statistic, Block, Real>(block, all.count, f.left.parameter, each),
-                    all.count);
+    return selected(block_select<typename Fold::statistic, Block, Real>(block, f.left.parameter, each), all.count);
   } else {
     return all;
   }
