@@ -4,6 +4,7 @@
 
 #include <cppo/quantity/arithmetic.hpp>
 #include <cppo/quantity/comparisons.hpp>
+#include <cppo/quantity/hashed.hpp>
 #include <cppo/quantity/inputs.hpp>
 #include <cppo/quantity/quantity.hpp>
 #include <cppo/quantity/refusals.hpp>

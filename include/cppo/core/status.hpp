@@ -68,24 +68,6 @@ enum class argument : std::int32_t {
   reward, group_id, value, bootstrap_value,  // inputs of advantages
 };
 
-namespace detail {
-/// The number of places for inputs in a batch, and the place of an input. Top-K lists have one, and do not use it.
-inline constexpr int input_places = static_cast<int>(argument::offsets) + 2;
-CPPO_HOST_DEVICE constexpr int place_of(argument input) noexcept {
-  int const younger = static_cast<int>(argument::entropy) - static_cast<int>(argument::offsets);
-  return static_cast<int>(input) - (input >= argument::entropy ? younger : 0);
-}
-/// The input of a place.
-CPPO_HOST_DEVICE constexpr argument input_at(int place) noexcept {
-  int const younger = static_cast<int>(argument::entropy) - static_cast<int>(argument::offsets);
-  return static_cast<argument>(place + (place >= static_cast<int>(argument::offsets) ? younger : 0));
-}
-/// True if the argument is an input of a batch.
-CPPO_HOST_DEVICE constexpr bool is_input(argument a) noexcept {
-  return (a != argument::none && a < argument::offsets) || a == argument::entropy || a == argument::reference_log_prob;
-}
-}  // namespace detail
-
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
 /// "the buffer" if it may be any; `describe` puts the name, the place and the numbers there.
 CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {

@@ -3,7 +3,8 @@
 ///
 /// Each is the largest value v that a condition admits, which looks at how many values lie below v and what they add up
 /// to; as v rises, the condition is true first and false then. So the answer is one value, whatever the order in which
-/// values are looked at. If no value is admitted it is the smallest.
+/// values are looked at. If no value is admitted it is the smallest, or 0 for `capped`. Of `among(mask, q)` it looks at
+/// the tokens alone that the mask keeps.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -16,7 +17,7 @@ namespace cppo { inline namespace CPPO_ABI {
 struct standing {
   index_t below = 0;  ///< values smaller than v
   index_t upto = 0;   ///< values at most v
-  exact_sum sum;      ///< of the values at most v
+  exact_sum sum = {}; ///< of the values at most v
   index_t all = 0;    ///< values
 };
 
@@ -27,11 +28,15 @@ enum class rank_form : std::uint8_t {
   number,          ///< k
   share,           ///< the largest whole number in x n, at least 1
   share_up,        ///< the largest whole number in x n + 0.9999, at least 1
+  quantile,        ///< 1 + the smallest whole number that is not below x (n - 1)
 };
 /// The k of a rank among n values, in [1, n].
 CPPO_HOST_DEVICE constexpr index_t rank_of(rank_form form, double x, index_t n) noexcept {
-  double const wanted = form == rank_form::number ? x : detail::rounded_product(x, static_cast<double>(n));
-  auto const k = static_cast<index_t>(form == rank_form::share_up ? wanted + 0.9999 : wanted);
+  bool const quantile = form == rank_form::quantile;
+  double const wanted =
+      form == rank_form::number ? x : detail::rounded_product(x, static_cast<double>(quantile ? n - 1 : n));
+  auto k = static_cast<index_t>(form == rank_form::share_up ? wanted + 0.9999 : wanted);
+  if (quantile) k += static_cast<double>(k) < wanted ? 2 : 1;
   return k < 1 ? 1 : k > n ? n : k;
 }
 /// A rank: a number, or a share of all.
@@ -66,15 +71,19 @@ struct trimmed_below {
     return s.sum.value() < detail::rounded_product(x, static_cast<double>(s.upto));
   }
 };
-/// The largest value at which all can be cut off so that their mean is below x.
+/// The largest value at which all can be cut off so that their mean is below x; 0 if there is none.
 struct capped_below {
   static constexpr bool has_own_state = true, takes_all = true;  ///< it looks at all values, not at a state
+  static constexpr bool is_zero_of_none = true;                  ///< not the smallest value if none is admitted
   /// True while the mean of min(value, v) is below x.
   CPPO_HOST_DEVICE static constexpr bool admits(double v, standing const& s, double x) noexcept {
     double const above = detail::rounded_product(v, static_cast<double>(s.all - s.upto));
     return s.sum.value() + above < detail::rounded_product(x, static_cast<double>(s.all));
   }
 };
+
+/// What stands for a token that an order statistic does not look at: the largest float.
+inline constexpr double left_out = 0x1.fffffep127;
 
 /// An order statistic of Q that no range has been given yet.
 template <class Kind, class Q>
@@ -114,6 +123,14 @@ constexpr auto bounded_mean(Q q, double bound, char const* name) noexcept {
 constexpr auto share(double x) noexcept { return quantities::rank<quantities::rank_form::share>{x}; }
 /// The same rounded up: the largest whole number in x n + 0.9999, at least 1.
 constexpr auto share_rounded_up(double x) noexcept { return quantities::rank<quantities::rank_form::share_up>{x}; }
+/// The rank of the first value that is not below the quantile x, linear between neighbours: what is at least this value
+/// is what is at least the quantile.
+constexpr auto at_quantile(double x) noexcept { return quantities::rank<quantities::rank_form::quantile>{x}; }
+/// q of the tokens that the mask keeps, for an order statistic: it does not look at the others, nor count them.
+template <token_mask M, detail::quantity_operand Q>
+constexpr auto among(M mask, Q q) noexcept {
+  return where(mask, q, quantities::left_out);
+}
 /// The k-th smallest and the k-th largest q of `response(...)` or `batch(...)`, by number or share; more than there are
 /// count as the last.
 /// @{
@@ -140,8 +157,8 @@ template <detail::quantity_operand Q>
 constexpr auto trimmed(Q q, double mean_below) noexcept {
   return quantities::bounded_mean<quantities::trimmed_below>(q, mean_below, "trimmed(..., mean_below)");
 }
-/// The largest q at which all q can be cut off, min(q, cap), so that their mean is below `bound`; the smallest q if
-/// there is none. [M2PO's range]
+/// The largest q at which all q can be cut off, min(q, cap), so that their mean is below `bound`; 0 if there is none.
+/// For q that are not negative. [M2PO's range]
 template <detail::quantity_operand Q>
 constexpr auto capped(Q q, double mean_below) noexcept {
   return quantities::bounded_mean<quantities::capped_below>(q, mean_below, "capped(..., mean_below)");
@@ -153,66 +170,78 @@ namespace detail {
 template <class Fold>
 inline constexpr bool takes_all = requires { requires Fold::statistic::takes_all; };
 
-/// Finds an order statistic among x[0 .. n), which it reorders. O(n) expected.
+/// What an order statistic is if no value is admitted.
 template <class Kind, class Real>
-class admitted_search {
- public:
-  constexpr admitted_search(Real* x, index_t n, double parameter) noexcept
-      : x_(x), n_(n), last_(n), parameter_(parameter) {}
+CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest) noexcept {
+  if constexpr (requires { requires Kind::is_zero_of_none; }) return Real(0);
+  else return smallest;
+}
+/// Brings the values that are not left out to the front. Returns their number.
+template <class Real>
+constexpr index_t without_left_out(Real* x, index_t n) noexcept {
+  index_t kept = 0;
+  for (index_t k = 0; k < n; ++k) {
+    Real const y = x[k];
+    if (y == static_cast<Real>(quantities::left_out)) continue;
+    x[k] = x[kept];
+    x[kept++] = y;
+  }
+  return kept;
+}
 
-  /// The value; 0 of none.
-  constexpr Real find() noexcept {
-    if (n_ <= 0) return Real(0);
-    while (first_ < last_) narrow(median(x_[first_], x_[first_ + (last_ - first_) / 2], x_[last_ - 1]));
-    return any_ ? found_ : smallest();
-  }
-
- private:
-  static constexpr Real median(Real a, Real b, Real c) noexcept {
-    if (a < b) return b < c ? b : a < c ? c : a;
-    return a < c ? a : b < c ? c : b;
-  }
-  constexpr Real smallest() const noexcept {
-    Real least = x_[0];
-    for (index_t k = 1; k < n_; ++k) least = x_[k] < least ? x_[k] : least;
-    return least;
-  }
-  /// Asks whether v, one of the values between `first_` and `last_`, is admitted, and leaves out what that decides.
-  constexpr void narrow(Real v) noexcept {
-    index_t less = first_, equal = first_;  // what lies before them is less than v, and at most v
-    exact_sum sum = sum_;
-    for (index_t k = first_; k < last_; ++k) {
-      Real const y = x_[k];
-      if (y > v) continue;
-      sum = sum + to_grid(y);
-      x_[k] = x_[equal];
-      x_[equal] = y;
-      if (y < v) {
-        x_[equal] = x_[less];
-        x_[less++] = y;
-      }
-      ++equal;
-    }
-    if (Kind::admits(static_cast<double>(v), {less, equal, sum, n_}, parameter_)) {
-      any_ = true;
-      found_ = v;
-      sum_ = sum;
-      first_ = equal;
-    } else {
-      last_ = less;
-    }
-  }
-
-  Real* x_;
-  index_t n_, first_ = 0, last_;
-  double parameter_;
-  exact_sum sum_;  // of what lies before `first_`
-  Real found_ = Real(0);
-  bool any_ = false;
+/// The middle one of three.
+template <class Real>
+constexpr Real median_of(Real a, Real b, Real c) noexcept {
+  return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+}
+/// Where values smaller than v end and where those equal to it do, and the sum of both kinds.
+struct split {
+  index_t less, equal;
+  exact_sum sum;
 };
+/// Reorders x[first .. last): those smaller than v, those equal to it, the others.
+template <class Real>
+constexpr split split_at(Real v, Real* x, index_t first, index_t last) noexcept {
+  split s{first, first, {}};
+  for (index_t k = first; k < last; ++k) {
+    Real const y = x[k];
+    if (y > v) continue;
+    s.sum = s.sum + to_grid(y);
+    x[k] = x[s.equal];
+    x[s.equal] = y;
+    if (y < v) {
+      x[s.equal] = x[s.less];
+      x[s.less++] = y;
+    }
+    ++s.equal;
+  }
+  return s;
+}
+
+/// The value of an order statistic of those of x[0 .. n) that are not left out; 0 of none. Reorders x. O(n) expected.
 template <class Kind, class Real>
 constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
-  return admitted_search<Kind, Real>(x, n, parameter).find();
+  n = without_left_out(x, n);
+  if (n <= 0) return Real(0);
+  exact_sum before;  // of what lies before `first`, which is admitted
+  index_t first = 0, last = n;
+  Real found = Real(0);
+  while (first < last) {
+    Real const v = median_of(x[first], x[first + (last - first) / 2], x[last - 1]);
+    split const at = split_at(v, x, first, last);
+    standing const s{.below = at.less, .upto = at.equal, .sum = before + at.sum, .all = n};
+    if (Kind::admits(static_cast<double>(v), s, parameter)) {
+      found = v;
+      before = s.sum;
+      first = at.equal;
+    } else {
+      last = at.less;
+    }
+  }
+  if (first > 0) return found;
+  Real least = x[0];
+  for (index_t k = 1; k < n; ++k) least = x[k] < least ? x[k] : least;
+  return none_admitted<Kind>(least);
 }
 
 }  // namespace detail

@@ -68,6 +68,10 @@ constexpr auto over(S s) noexcept {
     constexpr bool takes_all = requires { requires S::kind::takes_all; };
     static_assert(Range == fold_range::response || Range == fold_range::batch || !takes_all,
                   "a k-th value, and a trimmed or capped one, is taken over response(...) or batch(...)");
+    constexpr needs too_early = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
+    static_assert(!any(S::needed, too_early),
+                  "a fold is computed before prefix sums and statistics of the divergence: fold what the token itself "
+                  "is given, or other folds, such as response(most(divergence))");
     return fold<Range, S>{s};
   }
 }

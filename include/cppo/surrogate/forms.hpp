@@ -186,6 +186,24 @@ struct penalty_of {
   }
 };
 
+/// q, constant to the gradient.
+template <class Q>
+struct value_form_of {
+  using left_type = Q;                                  ///< the loss
+  using right_type = constant;                          ///< nothing
+  static constexpr bool made_of_surrogates = true;      ///< it has been checked on its own
+  static constexpr needs needed = detail::needs_of<Q>;  ///< the quantity's
+  Q left;                                               ///< the loss
+  constant right{0.0};                                  ///< nothing
+  /// q, with slope 0.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
+    return {left(t), V(0)};
+  }
+  /// Checks the quantity.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
+};
+
 }  // namespace surrogates
 
 /// -w A log pi, with w constant to the gradient: CISPO is `score_form(clamped(ratio, low, high))`.
@@ -226,9 +244,17 @@ constexpr auto penalty(Q q, B beta) noexcept {
                                                                                detail::as_quantity(beta)};
 }
 
+/// The loss q, without a slope: under `token_sum` the losses that `objective(value_form(q))` writes are q at each
+/// token, which the next call may read as its `token_weight`.
+template <detail::quantity_operand Q>
+constexpr auto value_form(Q q) noexcept {
+  return surrogates::value_form_of<detail::quantity_of<Q>>{detail::as_quantity(q)};
+}
+
 /// Chosen where an argument is no quantity, or has no slope: it does not compile, and says what is wrong.
 /// @{
 constexpr surrogates::nothing_t score_form(detail::quantity_argument) noexcept { return {}; }
+constexpr surrogates::nothing_t value_form(detail::quantity_argument) noexcept { return {}; }
 constexpr surrogates::nothing_t clipped(detail::quantity_argument, detail::quantity_argument,
                                         detail::differentiable_argument = ratio) noexcept {
   return {};

@@ -13,11 +13,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// An order statistic of the terms in a list: the last one in order that is admitted, else the first.
+/// An order statistic of the terms in a list that are not left out: the last one in order that is admitted, else the
+/// first, or 0 for `capped`.
 template <class Kind>
 double plain_order(std::vector<double> terms, double parameter) {
+  std::erase(terms, quantities::left_out);
+  if (terms.empty()) return 0.0;
   std::sort(terms.begin(), terms.end());
-  double found = terms.front();
+  double found = std::is_same_v<Kind, quantities::capped_below> ? 0.0 : terms.front();
   auto const all = static_cast<index_t>(terms.size());
   for (double const v : terms) {
     standing s{.all = all};
@@ -40,7 +43,7 @@ double plain_statistic(Fold const& f, std::vector<double> const& terms) {
   namespace q = quantities;
   if (terms.empty()) return 0.0;
   if constexpr (detail::takes_all<Fold>) return plain_order<Statistic>(terms, f.left.parameter);
-  else   if constexpr (std::is_same_v<Statistic, q::smallest>) return *std::min_element(terms.begin(), terms.end());
+  else if constexpr (std::is_same_v<Statistic, q::smallest>) return *std::min_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::largest>) return *std::max_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::counted>) return static_cast<double>(terms.size());
   else if constexpr (std::is_same_v<Statistic, q::unit_of_distance> || std::is_same_v<Statistic, q::unit_of_size>)

@@ -86,7 +86,7 @@ class block_folds {
     task_.objective.clamp(t);
     bool inside = true;
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
+      fold_term<std::remove_cvref_t<decltype(f)>, Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
       inside = inside && term.inside;
       h.terms[f.state] = term.x;
     });
@@ -97,7 +97,7 @@ class block_folds {
   CPPO_HOST_DEVICE void add(Fold const& f, local<held>& mine) noexcept {
     local<fold_state> step{};
     block_.apart([&](int th) {
-      if (mine[th].what != slot::excluded) step[th] = fold_state::of(mine[th].terms[f.state]);
+      if (!takes_all<Fold> && mine[th].what != slot::excluded) step[th] = fold_state::of(mine[th].terms[f.state]);
     });
     fold_state const from = task_.folds.known(f.state, b_).before + states_[f.state];
     states_[f.state] = states_[f.state] + block_.exclusive_sum(step);
@@ -146,7 +146,7 @@ class block_folds {
     block_.each([](int) {});  // all have written their terms
     auto const each = [&](int th, auto const& g) { for (index_t k = th; k < tokens_; k += threads) g(column[k]); };
     fold_state const all =
-        selected(block_select<typename Fold::statistic, Real>(block_, tokens_, f.left.parameter, each), tokens_);
+        selected(block_select<typename Fold::statistic, Real>(block_, f.left.parameter, each), tokens_);
     block_.each([](int) {});  // and all have read them
     return all;
   }
@@ -206,8 +206,7 @@ CPPO_HOST_DEVICE fold_state total_of(Block& block, checked_call<Real> const& t, 
         for (index_t k = th; k < n; k += Block::threads) g(t.folds.at(l, f.slot, b)[k]);
       }
     };
-    return selected(block_select<typename Fold::statistic, Real>(block, all.count, f.left.parameter, each),
-                    all.count);
+    return selected(block_select<typename Fold::statistic, Real>(block, f.left.parameter, each), all.count);
   } else {
     return all;
   }

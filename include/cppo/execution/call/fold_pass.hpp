@@ -17,14 +17,20 @@ CPPO_HOST_DEVICE constexpr bool by_token(fold_range r) noexcept { return r <= fo
 /// True if a fold takes more than one response.
 CPPO_HOST_DEVICE constexpr bool over_responses_too(fold_range r) noexcept { return r >= fold_range::group; }
 
-/// x brought to the grid's range, and whether it was inside.
-template <class Real>
+/// A term of a fold: x brought to the grid's range, and whether it was inside. An order statistic may leave it out.
+template <class Fold, class Real>
 struct fold_term {
   Real x;
   bool inside;
   CPPO_HOST_DEVICE explicit constexpr fold_term(Real y) noexcept
-      : x(y), inside(y >= Real(-divergence_limit) && y <= Real(divergence_limit)) {
+      : x(y), inside((y >= Real(-divergence_limit) && y <= Real(divergence_limit)) ||
+                     (takes_all<Fold> && y == Real(quantities::left_out))) {
     if (!inside) x = Real(0);
+  }
+  /// Adds it to a state; order statistics have none.
+  CPPO_HOST_DEVICE constexpr fold_state after(fold_state const& s) const noexcept {
+    if constexpr (takes_all<Fold>) return s;
+    else return s + fold_state::of(x);
   }
 };
 
@@ -132,9 +138,10 @@ class fold_pass : response_walk<Real> {
     task_.objective.clamp(t);
     put<Level, fold_range::before>(rank);
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      fold_term<Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
+      using fold = std::remove_cvref_t<decltype(f)>;
+      fold_term<fold, Real> const term(f.of()(static_cast<token<V> const&>(t)).raw());
       if (!term.inside && task_.folds.beyond[this->b_] < 0) task_.folds.beyond[this->b_] = i;
-      states_[f.state] = states_[f.state] + fold_state::of(term.x);
+      states_[f.state] = term.after(states_[f.state]);
       terms_[f.state] = term.x;
     });
     put<Level, fold_range::upto>(rank);

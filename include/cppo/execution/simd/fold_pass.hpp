@@ -75,7 +75,8 @@ class simd_fold_pass : simd_measured<Region> {
   bool add_terms(int n, index_t rank, chunk_terms* terms, fold_state* states) const noexcept {
     bool inside = true;
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      inside = inside && inside_grid(terms[f.state].at, n);
+      constexpr bool may_leave_out = takes_all<std::remove_cvref_t<decltype(f)>>;
+      inside = inside && inside_grid(terms[f.state].at, n, may_leave_out ? float(quantities::left_out) : 0.0F);
     });
     if (!inside) return false;
     task_.region.template each_value_at<Level>([&](auto const& f) {
@@ -89,7 +90,8 @@ class simd_fold_pass : simd_measured<Region> {
       if constexpr (keeps_terms<fold>) std::copy_n(x, n, column);
     });
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      states[f.state] = states[f.state] + state_of(terms[f.state].at, n);
+      if constexpr (!takes_all<std::remove_cvref_t<decltype(f)>>)
+        states[f.state] = states[f.state] + state_of(terms[f.state].at, n);
     });
     return true;
   }

@@ -15,13 +15,16 @@ struct chunk_terms {
   alignas(64) float at[chunk_room];
 };
 
-/// True if n terms are on the grid.
-inline bool inside_grid(float const* terms, int n) noexcept {
+/// True if n terms are on the grid, or `besides`.
+inline bool inside_grid(float const* terms, int n, float besides) noexcept {
   simd_lane::mask good = simd_lane(0) <= simd_lane(0);
   int k = 0;
-  for (; k + simd_size <= n; k += simd_size) good = good & (abs(lanes_at(terms, k)) <= simd_lane(divergence_limit));
+  for (; k + simd_size <= n; k += simd_size) {
+    simd_lane const x = lanes_at(terms, k);
+    good = good & ((abs(x) <= simd_lane(divergence_limit)) | (x == simd_lane(besides)));
+  }
   bool all = simd_ops::every(good.raw());
-  for (; k < n; ++k) all = all && terms[k] >= -1000.0F && terms[k] <= 1000.0F;
+  for (; k < n; ++k) all = all && ((terms[k] >= -1000.0F && terms[k] <= 1000.0F) || terms[k] == besides);
   return all;
 }
 
