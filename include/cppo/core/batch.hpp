@@ -4,7 +4,6 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/input_places.hpp>
 #include <cppo/core/named_inputs.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {

@@ -5,6 +5,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/argument.hpp>
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
@@ -58,14 +59,6 @@ enum class status_code : std::int32_t {
   result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
   not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
   states_mismatch,           ///< advantage states are not those that the rule needs next
-};
-
-/// Which argument the status is about.
-enum class argument : std::int32_t {
-  none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id,
-  offsets, loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
-  entropy, reference_log_prob,  // inputs; logs hold the numbers of what stands before
-  reward, group_id, value, bootstrap_value,  // inputs of advantages
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -191,17 +184,6 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "a CUDA call failed and outputs are not valid: pass `count` of the status to cudaGetErrorString";
   }
   return "unknown status";
-}
-
-/// The name of an argument as the API spells it.
-CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
-  constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
-                                   "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
-                                   "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob",
-                                   "reward", "group_id", "value", "bootstrap_value"};
-  auto const i = static_cast<std::uint32_t>(a);
-  return i < sizeof names / sizeof *names ? names[i] : "";
 }
 
 /// How a call ended. `response` is the row or the packed response and `token` the column inside it, excluded slots
