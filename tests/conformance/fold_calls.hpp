@@ -67,9 +67,8 @@ class fold_case {
 
  private:
   static cppo::loss_options options_of(object_reader const& p) {
-    cppo::loss_options o;
-    if (p.has("log_ratio_clamp")) o.surrogate.log_ratio_clamp = limit_or_off(p.number_or_null("log_ratio_clamp"));
-    return o;
+    bool const clamps = p.has("log_ratio_clamp");
+    return {.surrogate = {.log_ratio_clamp = clamps ? limit_or_off(p.number_or_null("log_ratio_clamp")) : 0.0}};
   }
 };
 

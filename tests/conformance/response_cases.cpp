@@ -78,7 +78,7 @@ json vespo_case(auto const& c) {
 
 json opsm_case(auto const& c) {
   auto const region = cppo::opsm(c.params.number("delta"), c.clip());
-  auto const statistic = cppo::response(cppo::mean(-cppo::log_ratio));
+  auto const statistic = cppo::response(cppo::mean(cppo::rollout_log_prob - cppo::log_prob));
   return fields_by_response(c, [&](int which) { return with_values(which, region, statistic); }, "seq_stat", 0.0);
 }
 
@@ -134,10 +134,12 @@ auto rejection_rule_of(object_reader const& rule) {
   if (found == std::end(names)) throw unsupported("there is no rule \"" + rule.text("rule") + "\" here");
   double const high = rule.number("high"), low = rule.has("low") ? rule.number("low") : 1.0;
   auto const passed = pick_quantity(
-      static_cast<int>(found - std::begin(names)), kept(cppo::rs_token_k1(low, high)),
-      kept(cppo::rs_seq_mean_k1(low, high)), kept(cppo::rs_seq_sum_k1(low, high)), kept(cppo::rs_seq_max_k1(low, high)),
-      kept(cppo::rs_token_k2(high)), kept(cppo::rs_seq_mean_k2(high)), kept(cppo::rs_seq_sum_k2(high)),
-      kept(cppo::rs_seq_max_k2(high)), kept(cppo::rs_token_k3(high)), kept(cppo::rs_seq_mean_k3(high)),
+      static_cast<int>(found - std::begin(names)),
+      kept(cppo::rs_token_k1(low, high)), kept(cppo::rs_seq_mean_k1(low, high)),
+      kept(cppo::rs_seq_sum_k1(low, high)), kept(cppo::rs_seq_max_k1(low, high)),
+      kept(cppo::rs_token_k2(high)), kept(cppo::rs_seq_mean_k2(high)),
+      kept(cppo::rs_seq_sum_k2(high)), kept(cppo::rs_seq_max_k2(high)),
+      kept(cppo::rs_token_k3(high)), kept(cppo::rs_seq_mean_k3(high)),
       kept(cppo::rs_seq_sum_k3(high)), kept(cppo::rs_seq_max_k3(high)));
   return cppo::trust_region(cppo::no_divergence, cppo::uniform_weight, cppo::at_least(passed, 1));
 }
@@ -156,7 +158,8 @@ json rejection_case(auto const& c) {
 
 json run_response_case(fold_executor where, object_reader const& c, std::string const& method) {
   if (method == "gspo") return run_fold_case(where, c, [](auto const& x) { return gspo_case(x); });
-  if (method == "gmpo" || method == "geo_mean") return run_fold_case(where, c, [](auto const& x) { return gmpo_case(x); });
+  if (method == "gmpo" || method == "geo_mean")
+    return run_fold_case(where, c, [](auto const& x) { return gmpo_case(x); });
   if (method == "vespo") return run_fold_case(where, c, [](auto const& x) { return vespo_case(x); });
   if (method == "opsm") return run_fold_case(where, c, [](auto const& x) { return opsm_case(x); });
   if (method == "correction_weight") return run_fold_case(where, c, [](auto const& x) { return correction_case(x); });

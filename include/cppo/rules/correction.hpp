@@ -11,7 +11,8 @@
 ///     policy_loss(seq, rollout_batch(l, log_prob(now), rollout_log_prob(before), advantage(a), token_weight(w)),
 ///                 ppo_clip(), out);
 ///
-/// That is decoupled PPO too, with the proximal policy in place of `before` and `decoupled_weights`.
+/// Set `surrogate.log_ratio_clamp` of the first call to 0: the ratios below have bounds of their own. That is decoupled
+/// PPO too, with the proximal policy in place of `before` and `decoupled_weights`.
 #pragma once
 
 #include <cppo/macros_off.inc>

@@ -73,9 +73,9 @@ constexpr auto vespo_weight(vespo_options const& o = {}) noexcept {
 constexpr auto vespo(vespo_options const& o = {}) noexcept { return objective(score_form(vespo_weight(o))); }
 
 /// OPSM: PPO's clipped loss, but where A < 0 a response is dropped whose mean of log mu - log pi is above delta.
-/// Dropped tokens count in means over tokens; see `mean_over_kept`.
+/// That mean is of numbers that are not clamped. Dropped tokens count in means over tokens; see `mean_over_kept`.
 constexpr auto opsm(double delta, ppo_clip_options const& o = {}) noexcept {
-  auto const kept = at_least(advantage, 0) | at_most(response(mean(-log_ratio)), delta);
+  auto const kept = at_least(advantage, 0) | at_most(response(mean(rollout_log_prob - log_prob)), delta);
   return objective(detail::keeping(kept), ppo_clip(o).surrogate());
 }
 
