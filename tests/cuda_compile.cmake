@@ -40,7 +40,7 @@ function(cppo_add_cuda_test name source)  # the rest: more flags
 endfunction()
 
 execute_process(
-  COMMAND "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/cmake/check_layers.py" --list-up-to 4
+  COMMAND "${Python3_EXECUTABLE}" "${PROJECT_SOURCE_DIR}/cmake/check_layers.py" --list-up-to 6
   OUTPUT_VARIABLE names OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX REPLACE "([^\n]+)" "#include <cppo/\\1>" unit "${names}")
 file(CONFIGURE OUTPUT "${generated}/cuda/cuda_headers.cu" CONTENT "${unit}\n" @ONLY)

@@ -2,7 +2,8 @@
 /// Everything that needs the standard library alone. Also includes `simd` where CPPO_USE_XSIMD is 1, and `on(stream)`
 /// where CPPO_USE_CUDA is 1, in files that nvcc compiles.
 ///
-/// Not included: described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
+/// Not included: rules.hpp (quantities, folds, losses of one's own, the other rules of the field), advantage.hpp,
+/// described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
 #include <cppo/version.hpp>  // first: without C++20, one error
@@ -10,7 +11,7 @@
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>
 #include <cppo/core/refusals.hpp>
-#include <cppo/region/trust_region.hpp>
+#include <cppo/region/softened.hpp>
 #include <cppo/region/reporting.hpp>
 #include <cppo/algorithm/refused_calls.hpp>
 

@@ -72,6 +72,12 @@ class object_reader {
     return r;
   }
 
+  /// Array of objects.
+  std::vector<object_reader> objects(char const* key) const {
+    std::vector<object_reader> r;
+    for (json const& x : array(key)) r.emplace_back(x, where_ + ", " + key + "[" + std::to_string(r.size()) + "]");
+    return r;
+  }
   /// Flat array of float32 values, as the arithmetic of the run.
   template <class Real>
   std::vector<Real> numbers(char const* key, cppo::index_t size) const {

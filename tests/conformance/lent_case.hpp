@@ -50,12 +50,12 @@ struct case_shape {
   }
 };
 
-/// The inputs of a case in the arithmetic of the run. `divergence` and `response_mask` are empty where not lent.
+/// The inputs of a case in the arithmetic of the run. What is optional is empty where it is not lent.
 template <class Real>
 struct lent_case {
   case_shape shape;
   std::vector<Real> log_prob, rollout_log_prob, advantage;
-  std::optional<std::vector<Real>> divergence;
+  std::optional<std::vector<Real>> divergence, reference, entropy, token_weight;
   std::optional<std::vector<std::uint8_t>> response_mask;
 
   /// The inputs of a case in a layout. `given`: the case lends the divergence. Masks of whole responses and divergences
@@ -66,7 +66,10 @@ struct lent_case {
     index_t const n = r.shape.elements();
     object_reader const inputs = c.object("inputs");
     r.log_prob = inputs.numbers<Real>("logp_new", n);
-    r.rollout_log_prob = inputs.numbers<Real>("logp_old", n);
+    if (inputs.has("entropy")) r.entropy = inputs.numbers<Real>("entropy", n);
+    if (inputs.has("logp_ref")) r.reference = inputs.numbers<Real>("logp_ref", n);
+    bool const on_policy = r.reference && !inputs.has("logp_old");  // a penalty against the reference reads no mu
+    r.rollout_log_prob = on_policy ? r.log_prob : inputs.numbers<Real>("logp_old", n);
     if (reads_advantage || inputs.has("advantages")) r.advantage = inputs.numbers<Real>("advantages", n);
     else r.advantage.assign(static_cast<std::size_t>(n), Real(0));
     if (given) r.divergence = inputs.numbers<Real>("divergence", n);
@@ -82,13 +85,14 @@ struct lent_case {
     auto const pi = cppo::log_prob(log_prob.data() + first);
     auto const mu = cppo::rollout_log_prob(rollout_log_prob.data() + first);
     auto const a = cppo::advantage(advantage.data() + first);
-    if (divergence && response_mask) {
-      return cppo::rollout_batch(l, pi, mu, a, cppo::divergence_values(divergence->data() + first),
-                                 cppo::response_mask(response_mask->data() + first));
-    }
-    if (divergence) return cppo::rollout_batch(l, pi, mu, a, cppo::divergence_values(divergence->data() + first));
-    if (response_mask) return cppo::rollout_batch(l, pi, mu, a, cppo::response_mask(response_mask->data() + first));
-    return cppo::rollout_batch(l, pi, mu, a);
+    auto batch = cppo::rollout_batch(l, pi, mu, a);
+    if (!batch.check().ok()) return batch;
+    if (divergence) batch.add(cppo::divergence_values(divergence->data() + first));
+    if (reference) batch.add(cppo::reference_log_prob(reference->data() + first));
+    if (entropy) batch.add(cppo::entropy(entropy->data() + first));
+    if (token_weight) batch.add(cppo::token_weight(token_weight->data() + first));
+    if (response_mask) batch.add(cppo::response_mask(response_mask->data() + first));
+    return batch;
   }
 };
 

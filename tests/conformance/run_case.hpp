@@ -2,28 +2,40 @@
 /// One case of the vectors, from JSON to what the library answers.
 #pragma once
 
+#include "advantage_cases.hpp"
 #include "cppo_cases.hpp"
 #include "divergence_cases.hpp"
+#include "fold_cases.hpp"
 #include "mask_cases.hpp"
 #include "rejection_cases.hpp"
-
-#include <map>
+#include "surrogate_cases.hpp"
 
 namespace conformance {
 
-/// Methods of the format that cppo does not offer, and what keeps it from them.
-inline std::map<std::string, char const*> const not_offered = {
-    {"vanilla",
-     "the clipped loss is a constant where it clips; a masked token's loss is 0 here, and there is no dual clip"},
-    {"cispo", "rho is clipped from below too; here it can be capped from above only"},
-    {"sapo", "a sigmoid of the ratio replaces it; the surrogate here is linear in the ratio"},
-    {"gspo", "one length-normalised ratio for a whole response; ratios here are per token"},
-    {"geo_mean", "one geometric-mean ratio for a whole response; ratios here are per token"},
-};
+/// Runs a case of advantages, which are computed on the host.
+template <class Executor>
+json run_advantage_on(object_reader const& c) {
+  if (std::is_same_v<Executor, cppo::simd_t>) return run_advantage(advantage_executor::simd, c);
+  if (std::is_same_v<Executor, cppo::seq_t>) return run_advantage(advantage_executor::seq, c);
+  throw unsupported("advantages are computed on the host");
+}
+
+/// Runs a case of a rule with folds; null if there is none of that name.
+template <class Real, class Executor>
+json run_fold_method(object_reader const& c, std::string const& method) {
+  fold_executor where = std::is_same_v<Real, double> ? fold_executor::seq_double : fold_executor::seq;
+  bool const others = std::is_same_v<Real, float> && !std::is_same_v<Executor, cppo::seq_t>;
+  if (others) where = std::is_same_v<Executor, cppo::simd_t> ? fold_executor::simd : fold_executor::bodies;
+  for (auto const run : {run_response_case, run_scan_case, run_batch_case}) {
+    if (json r = run(where, c, method); !r.is_null()) return r;
+  }
+  return {};
+}
 
 /// Runs a case by its method.
 template <class Real, class Executor>
 json run_method(Executor const& executor, object_reader const& c) {
+  if (c.has("kind") && c.text("kind") == "advantage") return run_advantage_on<Executor>(c);
   if (!c.has("layout") && !c.object("params").has("method")) return divergence_case<Executor, Real>(executor, c).run();
   std::string const method = c.object("params").text("method");
   if (method == "cppo") return run_cppo<Real>(executor, c);
@@ -34,7 +46,8 @@ json run_method(Executor const& executor, object_reader const& c) {
   if (method == "trm_max") return run_trm<Real>(executor, c, true);
   if (method == "trm_avg") return run_trm<Real>(executor, c, false);
   if (method.starts_with("rs_")) return run_rejection<Real>(executor, c, method);
-  if (auto const found = not_offered.find(method); found != not_offered.end()) throw unsupported(found->second);
+  if (surrogate_cases<Executor, Real>::knows(method)) return surrogate_cases<Executor, Real>(executor, c).run(method);
+  if (json r = run_fold_method<Real, Executor>(c, method); !r.is_null()) return r;
   throw unsupported("there is no method \"" + method + "\" here");
 }
 

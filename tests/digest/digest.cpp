@@ -22,6 +22,7 @@
 #include <iterator>
 #include <limits>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -66,7 +67,10 @@ void note(hash128& h, cppo::status const& s) {
               static_cast<std::int64_t>(s.other), s.has_value ? 1 : 0, std::bit_cast<std::int64_t>(value), s.wanted});
 }
 void note(hash128& h, cppo::report const& r) {
-  for (cppo_test::report_field const& f : cppo_test::fields(r)) numbers(h, {static_cast<std::int64_t>(f.bits)});
+  for (cppo_test::report_field const& f : cppo_test::fields(r)) {
+    bool const younger = std::string_view(f.name) == "held";  // than the stored digest: it is 0 in these regions
+    if (!younger || f.bits != 0) numbers(h, {static_cast<std::int64_t>(f.bits)});
+  }
 }
 void note(hash128& h, cppo::prefix_sums const& s) {
   static_assert(sizeof s == 7 * sizeof(std::int64_t), "a field is not in this list");

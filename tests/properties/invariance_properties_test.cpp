@@ -258,6 +258,14 @@ std::optional<faulty_batch> with_fault(batch_t unspoiled, region_choice const& c
   if (s.where == cppo::argument::token_weight && unspoiled.token_weight.empty()) {
     unspoiled.token_weight.assign(unspoiled.valid.size(), 1.0F);
   }
+  if (s.where == cppo::argument::entropy) {
+    unspoiled.lends_entropy = true;
+    unspoiled.entropy.assign(unspoiled.valid.size(), 0.5F);
+  }
+  if (s.where == cppo::argument::reference_log_prob) {
+    unspoiled.lends_reference = true;
+    unspoiled.reference_log_prob.assign(unspoiled.valid.size(), -0.5F);
+  }
   std::vector<index_t> slots;
   bool const anywhere = s.where == cppo::argument::response_mask;
   for (auto const& row : anywhere ? unspoiled.rows() : unspoiled.token_rows()) {
@@ -306,6 +314,7 @@ batch_t with_most_diverged(faulty_batch const& f, float_run const& unspoiled) {
   batch.log_prob[i] = batch.rollout_log_prob[i] = -1.0F;
   batch.advantage[i] = 0.0F;
   if (!batch.token_weight.empty()) batch.token_weight[i] = 1.0F;
+  batch.lends_entropy = batch.lends_reference = false;
   batch.lends_divergence = true;
   batch.k = 0;
   return batch;

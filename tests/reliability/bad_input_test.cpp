@@ -28,7 +28,8 @@ batch_t valid_batch() {
   batch_t batch;
   for (std::uint64_t seed = 1; batch.responses != 3 || batch.slots() < 18; ++seed) {
     batch =
-        generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .holes = false});
+        generate<float>(seed, {.max_responses = 3, .max_length = 12, .top_k = 2, .divergence = true, .entropy = true,
+                               .reference = true, .holes = false});
     batch = rearranged(batch, batch.rows(), arrangement::packed).batch;
     for (index_t b = 0; b < batch.responses; ++b) {
       if (batch.slots_of(b) < 4) batch.responses = 0;
@@ -630,7 +631,9 @@ TEST_CASE("outputs that share memory with carries, totals or the report are foun
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {
   std::vector<std::string> names;
-  for (int a = 1; a <= static_cast<int>(argument::tensor); ++a) names.emplace_back(name(static_cast<argument>(a)));
+  for (int a = 1; a <= static_cast<int>(argument::bootstrap_value); ++a) {
+    names.emplace_back(name(static_cast<argument>(a)));
+  }
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
   CHECK(std::find(names.begin(), names.end(), "") == names.end());

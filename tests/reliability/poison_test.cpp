@@ -34,7 +34,7 @@ void for_each_executor(F const& f) {
   f(simd);
 }
 
-constexpr generator_options everything{.top_k = 3, .divergence = true};
+constexpr generator_options everything{.top_k = 3, .divergence = true, .entropy = true, .reference = true};
 
 // Every output and the report with each pattern in the slots without a token.
 template <element T>

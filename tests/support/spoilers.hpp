@@ -81,6 +81,20 @@ inline void add_bad_masks(spoiler_list& l) {
   l.mask(invalid, type::f64, {2.0F, 0.1F, -infinity});
 }
 
+inline void add_bad_entropies_and_references(spoiler_list& l) {
+  using namespace spoiling;
+  using batch_t = spoiler::batch_t;
+  using code = cppo::status_code;
+  using where = cppo::argument;
+  float const quiet = cppo::testing::poison<float>(0), signaling = cppo::testing::poison<float>(1);
+  l.input(code::entropy_invalid, where::entropy, &batch_t::entropy,
+          {quiet, signaling, infinity, -infinity, -0.125F, -tiny});
+  l.input(code::reference_log_prob_invalid, where::reference_log_prob, &batch_t::reference_log_prob,
+          {quiet, signaling, infinity, -infinity, 0.1F, tiny, largest});
+  l.input(code::reference_log_prob_too_low, where::reference_log_prob, &batch_t::reference_log_prob,
+          {below_floor, -9999.0F, -largest});
+}
+
 // Input that makes an active slot bad. The batch has Top-K lists of two or more, and lends every other input used here.
 inline std::vector<spoiler> all_spoilers() {
   using namespace spoiling;
@@ -103,6 +117,7 @@ inline std::vector<spoiler> all_spoilers() {
           {quiet, signaling, infinity, -infinity, -0.125F, -tiny});
   l.input(code::token_weight_invalid, where::token_weight, &batch_t::token_weight,
           {quiet, signaling, infinity, -infinity});
+  add_bad_entropies_and_references(l);
   for (std::size_t const j : {0U, 1U}) {
     for (auto const list : {&batch_t::listed_log_prob, &batch_t::listed_rollout_log_prob}) {
       l.list(code::top_k_invalid, list, j, {quiet, signaling, infinity, 0.1F, 0.5F, tiny});

@@ -35,9 +35,13 @@ CPPO_ONCE_PER_CALL status place_outputs(checked_call<Real>& t, loss_outputs cons
   std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
   footprint const report_memory = footprint_of(o.report, 1);
-  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses())};
+  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses()),
+                              footprint_of(t.folds.totals, t.fold_totals_lent)};
   auto const lent_there = [&](footprint const& f) {
-    return may_overlap(f, pieces[0]) || may_overlap(f, pieces[1]) ? argument::carry : overlapped(f, t.batch);
+    for (footprint const& p : pieces) {
+      if (may_overlap(f, p)) return argument::carry;
+    }
+    return overlapped(f, t.batch);
   };
   argument other = lent_there(report_memory);
   if (other != argument::none) return shared_memory(argument::report, other);
@@ -59,7 +63,7 @@ CPPO_ONCE_PER_CALL status check_inputs(rollout_batch_view<Real> const& batch, Re
   if (!batch.check().ok()) return batch.check();
   status missing;
   each_input_of(region, [&](argument reads) {
-    bool const there = reads == argument::none || (reads < argument::offsets && batch.has(reads));
+    bool const there = reads == argument::none || (is_input(reads) && batch.has(reads));
     bool const lists = reads != argument::token_id || batch.has(argument::top_k);
     if (missing.ok() && !there) missing = {status_code::missing_input, reads};
     if (missing.ok() && !lists) missing = {status_code::missing_input, argument::top_k};
@@ -109,6 +113,8 @@ CPPO_ONCE_PER_CALL status take_pieces(checked_call<Real>& t, loss_options const&
   }
   t.carries = o.carries.empty() ? nullptr : o.carries.data();
   t.totals = o.totals.empty() ? nullptr : o.totals.data();
+  t.folds.totals = o.folds.empty() ? nullptr : o.folds.data();
+  t.fold_totals_lent = static_cast<index_t>(o.folds.size());
   return {};
 }
 
@@ -185,6 +191,21 @@ CPPO_ONCE_PER_CALL constexpr parameter_check check_options(loss_options const& o
       {o.log_prob_tolerance >= 0.0 && o.log_prob_tolerance <= 1.0, "log_prob_tolerance", o.log_prob_tolerance,
        "in [0, 1]: 0 accepts no log-prob above 0, 1e-3 accepts those that rounding made positive"},
       {o.log_prob_floor < 0.0, "log_prob_floor", o.log_prob_floor, "below 0: -1000 is the default, -inf is no floor"}});
+}
+
+/// Checks that the options describe no other loss than that of a region with a surrogate of its own.
+template <class Region>
+CPPO_ONCE_PER_CALL status check_surrogate([[maybe_unused]] surrogate_options const& o) noexcept {
+  if constexpr (has_own_surrogate<Region>) {
+    parameter_check const p = first_fault(
+        {{o.form == surrogate_form::ratio, "surrogate.form", static_cast<double>(o.form),
+          "ratio for a region with a surrogate of its own: write objective(region, score_form(ratio)) for the "
+          "REINFORCE form"},
+         {o.ratio_cap == 0.0, "surrogate.ratio_cap", o.ratio_cap,
+          "0 for a region with a surrogate of its own: write min(ratio, cap) in place of ratio in the surrogate"}});
+    if (!p) return out_of_range(argument::options, p);
+  }
+  return {};
 }
 
 /// Takes the options, if they are in range and the pieces are consistent.

@@ -174,6 +174,7 @@ status sum_piece(rollout_batch_view<Real> const& batch, Region const& region, in
 struct piece_plan {
   std::vector<prefix_sums> carries;       ///< sums of everything before each piece
   std::vector<response_summary> totals;   ///< totals of the response each piece belongs to
+  std::vector<fold_totals> folds;         ///< of a region with folds: what each piece must know of them
   status outcome;                         ///< why there is no plan, if there is none: `policy_loss` refuses such a one
 
   /// Is there one?
@@ -241,6 +242,22 @@ status plan_response(rollout_batch_view<Real> const& batch, Region const& region
   return {};
 }
 
+/// Folds over pieces: algorithm/fold_pieces.hpp.
+template <class Real, class Region>
+class fold_plan;
+/// What each piece must know of the folds of a region, given carries and totals.
+template <class Real, class Region>
+status plan_folds(rollout_batch_view<Real> const& batch, Region const& region, std::span<index_t const> response_of,
+                  std::span<std::size_t const> ordered, loss_options const& options, piece_plan& plan) {
+  task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
+  status const s = reading_task(batch, region, options, t);
+  if (!s.ok()) return s;
+  t.carries = plan.carries.data();
+  t.totals = plan.totals.data();
+  plan.folds = fold_plan<Real, Region>(t, response_of, ordered).make();
+  return {};
+}
+
 }  // namespace detail
 
 /// Makes all passes over a batch of pieces but the last, where one process has all pieces. Piece `b` belongs to
@@ -266,6 +283,9 @@ piece_plan plan_pieces(rollout_batch_view<Real> const& batch, Region const& regi
     auto const last = std::find_if(first, ordered.end(), other);
     plan.outcome = detail::plan_response(batch, region, {first, last}, options, plan);
     first = last;
+  }
+  if constexpr (detail::has_folds<Region>) {
+    if (plan && !ordered.empty()) plan.outcome = detail::plan_folds(batch, region, response_of, ordered, options, plan);
   }
   if (!plan) {  // what no call accepts
     plan.carries.clear();

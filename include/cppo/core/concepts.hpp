@@ -26,6 +26,9 @@ concept composite = requires { typename M::first_type; typename M::second_type; 
 template <class M>
 concept negation = requires { typename M::negated_type; };
 /// @}
+/// A comparison or quantity made of two operands, `left` and `right`. It is one clause, not two.
+template <class P>
+concept made_of_operands = requires { typename P::left_type; typename P::right_type; };
 
 // `requires { P::needed; }` alone would also hold for a member that is not static.
 template <class P>
@@ -69,18 +72,30 @@ inline constexpr clause clause_of = clause::other;
 template <declares_clause P>
 inline constexpr clause clause_of<P> = P::kind;
 
-/// The lent inputs that a part may ask a token for: those that `reads()` names, or any if the names are known at run
-/// time only.
+/// The lent input of this name, if a part must say that it reads it.
+consteval lent_inputs input_named(argument reads) noexcept {
+  switch (reads) {
+    case argument::divergence: return lent_inputs::divergence;
+    case argument::top_k:
+    case argument::token_id: return lent_inputs::top_k;
+    case argument::entropy: return lent_inputs::entropy;
+    case argument::reference_log_prob: return lent_inputs::reference;
+    default: return lent_inputs::none;
+  }
+}
+/// The lent inputs that a part may ask a token for: those that `reads()` names. If the name is known at run time only,
+/// it may be the lent divergence or the lists.
 template <class P>
 consteval lent_inputs lent_to() noexcept {
   if constexpr (composite<P>) return lent_to<typename P::first_type>() | lent_to<typename P::second_type>();
   else if constexpr (negation<P>) return lent_to<typename P::negated_type>();
+  else if constexpr (made_of_operands<P>) return lent_to<typename P::left_type>() | lent_to<typename P::right_type>();
   else if constexpr (!declares_input<P>) return lent_inputs::none;
-  else if constexpr (std::is_empty_v<P> && requires { typename std::integral_constant<argument, P{}.reads()>; }) {
-    constexpr argument reads = P{}.reads();
-    if (reads == argument::divergence) return lent_inputs::divergence;
-    return reads == argument::top_k || reads == argument::token_id ? lent_inputs::top_k : lent_inputs::none;
-  } else return lent_inputs::either;
+  else if constexpr (requires { typename std::integral_constant<argument, P::reads()>; })
+    return input_named(P::reads());
+  else if constexpr (std::is_empty_v<P> && requires { typename std::integral_constant<argument, P{}.reads()>; })
+    return input_named(P{}.reads());
+  else return lent_inputs::either;
 }
 
 // The lanes on which parts are checked, and the functions that make the compiler check the parts' bodies.
@@ -231,6 +246,7 @@ template <class P, class F>
 constexpr void each_input(P const& p, F const& f) {
   if constexpr (composite<P>) each_input(p.first, f), each_input(p.second, f);
   else if constexpr (negation<P>) each_input(p.inner, f);
+  else if constexpr (made_of_operands<P>) each_input(p.left, f), each_input(p.right, f);
   else if constexpr (declares_input<P>) f(static_cast<argument>(p.reads()));
 }
 
@@ -253,7 +269,7 @@ concept measures_on =
     requires(D const& d, token<V> const& t) { d.at(t); } || requires(D const& d, V x) { d.between(x, x); };
 /// True if the divergence may ask for Top-K lists.
 template <class D>
-inline constexpr bool reads_lists = (lent_to<D>() | lent_inputs::top_k) == lent_to<D>();
+inline constexpr bool reads_lists = holds(lent_to<D>(), lent_inputs::top_k);
 /// True if the divergence costs more than the rest of a token, or reads lists: executors with registers compute it in a
 /// pass of its own. A divergence of yours says the first by `static constexpr bool is_costly = true;`.
 template <class D>

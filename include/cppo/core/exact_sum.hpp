@@ -81,6 +81,15 @@ CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
   return to_grid(static_cast<Real>(bound)).value();
 }
 
+/// sum / count for count > 0. The mean of equal values on the grid is that value, to the bit. Each limb is divided as
+/// an integer, as it is (two splits of one sum may differ in the last bit), and the remainders are divided once more.
+CPPO_HOST_DEVICE constexpr double mean_of(exact_sum sum, index_t count) noexcept {
+  auto const [high, low] = sum;
+  double const whole = static_cast<double>(high / count) * 0x1p-15 + static_cast<double>(low / count) * 0x1p-40;
+  double const rest = static_cast<double>(high % count) * 0x1p-15 + static_cast<double>(low % count) * 0x1p-40;
+  return whole + rest / static_cast<double>(count);
+}
+
 /// x brought into [-1000, 1000]. NaN counts as 1000.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V saturate(V x) noexcept {

@@ -52,6 +52,7 @@ struct scalar_ops {
   static constexpr UInt sign_bit = UInt{1} << (sizeof(T) * 8 - 1);
 
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T broadcast(T x) noexcept { return x; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T load(T const* p) noexcept { return *p; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T add(T a, T b) noexcept { return a + b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T sub(T a, T b) noexcept { return a - b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T mul(T a, T b) noexcept { return rounded_product(a, b); }

@@ -104,8 +104,8 @@ CPPO_ONCE_PER_CALL CPPO_WRAPS constexpr bool may_overlap(footprint const& a, foo
 template <class Real>
 CPPO_ONCE_PER_CALL argument overlapped(footprint const& f, rollout_batch_view<Real> const& batch) noexcept {
   layout const& l = batch.shape();
-  for (int a = 0; a < static_cast<int>(argument::offsets); ++a) {
-    if (may_overlap(f, footprint_of(batch[static_cast<argument>(a)], l))) return static_cast<argument>(a);
+  for (int place = 0; place < input_places; ++place) {
+    if (may_overlap(f, footprint_of(batch[input_at(place)], l))) return input_at(place);
   }
   top_k_buffers const& lists = batch.lists();
   for (buffer const* b : {&lists.ids, &lists.log_prob, &lists.rollout_log_prob}) {

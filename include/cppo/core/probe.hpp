@@ -9,11 +9,16 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The inputs that a part says it reads.
-enum class lent_inputs : unsigned { none = 0, divergence = 1, top_k = 2, either = 3 };
+/// The inputs that a part says it reads. `either` is of parts that name theirs at run time.
+enum class lent_inputs : unsigned { none = 0, divergence = 1, top_k = 2, either = 3, entropy = 4, reference = 8 };
 
 CPPO_HOST_DEVICE constexpr lent_inputs operator|(lent_inputs a, lent_inputs b) noexcept {
   return static_cast<lent_inputs>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+
+/// True if all of `wanted` are among `lent`.
+CPPO_HOST_DEVICE constexpr bool holds(lent_inputs lent, lent_inputs wanted) noexcept {
+  return (lent | wanted) == lent;
 }
 
 /// Whether D_t, and what follows from it, is known when a part is asked.
@@ -37,7 +42,7 @@ struct permitted {
 template <needs Declared, lent_inputs Lent, divergence_is Known>
 struct permitted<lane<probe_register<Declared, Lent, Known>>> {
   static constexpr bool knows_divergence = Known == divergence_is::known, measures = !knows_divergence;
-  CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return (Lent | wanted) == Lent; }
+  CPPO_HOST_DEVICE static constexpr bool lent(lent_inputs wanted) noexcept { return holds(Lent, wanted); }
   CPPO_HOST_DEVICE static constexpr bool declared(needs wanted) noexcept {
     return knows_divergence && (Declared | wanted) == Declared;
   }

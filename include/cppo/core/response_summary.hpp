@@ -17,14 +17,9 @@ struct response_summary {
   double delta_b = 0.0;              ///< effective prefix-average budget
   index_t bad_tokens = 0;            ///< pieces: active slots with bad input; under `reject` the whole response is out
 
-  /// Mean of D_t, 0 for an empty response. The mean of equal values is that value, to the bit. Each limb is divided as
-  /// an integer, as it is (two splits of one sum may differ in the last bit), and the remainders are divided once more.
+  /// Mean of D_t, 0 for an empty response. The mean of equal values is that value, to the bit.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept {
-    if (length <= 0) return 0.0;
-    auto const [high, low] = divergence_sum;
-    double const whole = static_cast<double>(high / length) * 0x1p-15 + static_cast<double>(low / length) * 0x1p-40;
-    double const rest = static_cast<double>(high % length) * 0x1p-15 + static_cast<double>(low % length) * 0x1p-40;
-    return whole + rest / static_cast<double>(length);
+    return length > 0 ? detail::mean_of(divergence_sum, length) : 0.0;
   }
 };
 

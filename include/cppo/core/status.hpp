@@ -5,6 +5,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/core/argument.hpp>
 #include <cppo/core/parameter_check.hpp>
 #include <cppo/core/types.hpp>
 
@@ -28,6 +29,10 @@ enum class status_code : std::int32_t {
   log_prob_too_low,          ///< log pi is finite but below `loss_options::log_prob_floor`
   rollout_log_prob_too_low,  ///< log mu is
   top_k_too_low,             ///< a listed log-prob is
+  fold_out_of_range,         ///< a term of a fold of the region is NaN or beyond +-1000
+  entropy_invalid,             ///< NaN, infinite or negative
+  reference_log_prob_invalid,  ///< NaN, infinite or positive
+  reference_log_prob_too_low,  ///< finite but below `loss_options::log_prob_floor`
 
   null_buffer = 96,          ///< a buffer is null although it must hold values
   extent_mismatch,           ///< a buffer does not have the batch's shape; `wanted`: the extent it would need
@@ -48,12 +53,12 @@ enum class status_code : std::int32_t {
   bad_tensor,                ///< a tensor of another rank than 1 or 2, without a shape or with one below 0
   misaligned,                ///< the first element does not lie on a multiple of its size
   not_host_memory,           ///< a tensor lies on a device
-};
-
-/// Which argument the status is about.
-enum class argument : std::int32_t {
-  none, log_prob, rollout_log_prob, advantage, response_mask, divergence, token_weight, top_k, token_id, offsets,
-  loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
+  reward_invalid,            ///< NaN or infinite
+  value_invalid,             ///< a value or bootstrap value is NaN or infinite
+  folded_out_of_range,       ///< what an advantage rule folds is NaN or beyond +-2^20, where sums are not exact
+  result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
+  not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
+  states_mismatch,           ///< advantage states are not those that the rule needs next
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -99,6 +104,17 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::top_k_too_low:
       return "top_k must list log-probs of at least log_prob_floor, or -inf: pass -inf for probability 0, id -1 in "
              "unused entries, or lower log_prob_floor";
+    case status_code::fold_out_of_range:
+      return "region folds a number that is NaN or beyond +-1000, so its response was left out: bound it, as in "
+             "clamped(q, -1000, 1000)";
+    case status_code::entropy_invalid:
+      return "entropy must be finite and not below 0 where response_mask is 1: recompute it, or mask the token";
+    case status_code::reference_log_prob_invalid:
+      return "reference_log_prob must be finite and at most 0 (plus log_prob_tolerance) where response_mask is 1: mask "
+             "the token, or recompute its log-softmax";
+    case status_code::reference_log_prob_too_low:
+      return "reference_log_prob must be at least log_prob_floor where response_mask is 1 (lower ones stand in for "
+             "-inf): mask the token, recompute its log-softmax, or lower log_prob_floor";
     case status_code::null_buffer: return "the buffer is null, but the call reads or writes it: lend a valid pointer";
     case status_code::extent_mismatch:
       return "the buffer must have the batch's shape: use [B, T] for padded, [N] for packed (with_capacity(n) or "
@@ -114,6 +130,22 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "remedy";
     case status_code::missing_input:
       return "the buffer is read by the region, but was not lent: add it to rollout_batch(...)";
+    case status_code::reward_invalid:
+      return "reward must be finite: recompute it, or leave the response out of the batch";
+    case status_code::value_invalid:
+      return "value must be finite where response_mask is 1, and bootstrap_value always: recompute it, or mask the "
+             "token";
+    case status_code::folded_out_of_range:
+      return "reward must be in [-2^20, 2^20] where a rule folds it, and so must what else it folds, since sums are "
+             "exact there: divide rewards by a constant, or fold clamped(...)";
+    case status_code::result_not_finite:
+      return "the rule gives a number that is not finite in the output's type: add a small number to what it divides "
+             "by, or lend an output of a wider type";
+    case status_code::not_in_response_batch:
+      return "the buffer is read by the rule, but was not lent: add it to response_batch(...)";
+    case status_code::states_mismatch:
+      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards makes of "
+             "the same rule, one level after the other, combined over micro-batches and ranks";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:
@@ -152,16 +184,6 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "a CUDA call failed and outputs are not valid: pass `count` of the status to cudaGetErrorString";
   }
   return "unknown status";
-}
-
-/// The name of an argument as the API spells it.
-CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
-  constexpr char const* names[] = {"",       "log_prob", "rollout_log_prob", "advantage", "response_mask",
-                                   "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
-                                   "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
-                                   "layout", "response_of", "order_of", "tensor"};
-  auto const i = static_cast<std::uint32_t>(a);
-  return i < sizeof names / sizeof *names ? names[i] : "";
 }
 
 /// How a call ended. `response` is the row or the packed response and `token` the column inside it, excluded slots
@@ -219,7 +241,7 @@ CPPO_HOST_DEVICE constexpr status wrong_offset(index_t b, index_t before, index_
 }
 /// The status for an element that stands for more than one token where it may not.
 CPPO_HOST_DEVICE constexpr status repeated(argument where, char const* name = nullptr) noexcept {
-  char const* const own = where < argument::offsets
+  char const* const own = is_input(where)
                               ? "an element of its own for each token; only advantage, response_mask and token_weight "
                                 "may repeat"
                               : "an element of its own for each slot, since each is written";

@@ -6,36 +6,12 @@
 
 #include <cppo/core/batch.hpp>
 #include <cppo/core/exponential.hpp>
+#include <cppo/core/fold_values.hpp>
+#include <cppo/core/position.hpp>
 #include <cppo/core/probe.hpp>
 #include <cppo/core/response_summary.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
-
-/// The position t of a token, for one lane or several. It counts from 1 and counts valid tokens only.
-template <class V>
-class position {
- public:
-  using value_type = typename V::value_type;  ///< float or double
-  /// Positions first, first + 1, ..., one per lane.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE explicit constexpr position(index_t first) noexcept : first_(first) {}
-  /// Position of lane k.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t operator[](index_t k) const noexcept { return first_ + k; }
-  /// t of each lane, as a number that can be computed with.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V value() const noexcept { return V::from_raw(V::ops::iota(first_)); }
-  /// t - 1 of each lane: the subtraction is done in integers, so that only the result is rounded.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V before() const noexcept {
-    return V::from_raw(V::ops::iota(first_ - 1));
-  }
-  /// f(t), computed lane by lane: for a weight that exists for one position only.
-  template <class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V map(F const& f) const noexcept {
-    index_t const first = first_;
-    return V::from_raw(V::ops::generate([&f, first](index_t k) { return static_cast<value_type>(f(first + k)); }));
-  }
-
- private:
-  index_t first_;
-};
 
 /// A token, or as many consecutive valid tokens of one response as V has lanes. Symbols are those of the paper [Eq.
 /// 8-10].
@@ -53,7 +29,7 @@ class position {
 /// | `prefix_allowance()` | delta_b W_{t-1}; needs `prefix_values` and `prefix_budget` |
 /// | `response_delta_b()` | effective delta_b of the response; needs `prefix_budget` |
 /// | `response_max()`, `response_mean()` | of D over the response; needs `response` |
-/// | `lent_divergence()`, `lists()`, `top_k()` | what was lent; needs `reads()` |
+/// | `lent_divergence()`, `lists()`, `top_k()`, `entropy()`, `reference_log_prob()` | what was lent; needs `reads()` |
 ///
 /// A mask that asks for something marked "needs" declares `static constexpr cppo::needs needed = ...`, or has the
 /// member `reads()`. A divergence may ask for what stands above `divergence()`, and for what was lent. Asking for
@@ -90,6 +66,10 @@ class token {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio() const noexcept {
     V const small = shrink_.value();
     return select(log_ratio_ > V(0), V(1) / small, small);  // equivalent: at 0 both are 1
+  }
+  /// x; +0 where the log ratio was clamped for a surrogate, so that it does not depend on log pi.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V unclamped(V x) const noexcept {
+    return only(log_ratio_ == log_prob_ - rollout_log_prob_, x);
   }
   /// 1 - e^{-|d|}, without cancellation.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V ratio_gap() const noexcept { return shrink_.complement(); }
@@ -190,12 +170,35 @@ class token {
                   "cppo::needs::prefix_budget;` into the mask (a divergence cannot ask for it)");
     return V(response_->delta_b);
   }
+  /// The value of a fold, which executors have found before: one number for the response, or one for each token.
+  /// @{
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V response_fold(int slot) const noexcept {
+    return V::from_raw(V::ops::load(folds_.data + slot * folds_.stride));
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V token_fold(int slot) const noexcept {
+    return V::from_raw(V::ops::load(folds_.data + slot * folds_.stride + rank_));
+  }
+  /// @}
   /// D_t as lent by `divergence_values`.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept {
     static_assert(permitted::lent(detail::lent_inputs::divergence),
                   "lent_divergence() needs a declaration: write `constexpr cppo::argument reads() const { return "
                   "cppo::argument::divergence; }` into the part");
     return lent_divergence_;
+  }
+  /// The entropy of pi at the token, as lent by `entropy`.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V entropy() const noexcept {
+    static_assert(permitted::lent(detail::lent_inputs::entropy),
+                  "entropy() needs a declaration: write `static constexpr cppo::argument reads() { return "
+                  "cppo::argument::entropy; }` into the part, or use the quantity cppo::entropy");
+    return entropy_;
+  }
+  /// The log-prob of the token under the reference policy, as lent by `reference_log_prob`.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V reference_log_prob() const noexcept {
+    static_assert(permitted::lent(detail::lent_inputs::reference),
+                  "reference_log_prob() needs a declaration: write `static constexpr cppo::argument reads() { return "
+                  "cppo::argument::reference_log_prob; }` into the part, or use the quantity cppo::reference_log_prob");
+    return reference_log_prob_;
   }
   /// The Top-K lists of this token. Pre: the batch lends them.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr top_k_row<value_type> const& top_k() const noexcept
@@ -217,9 +220,28 @@ class token {
   }
 
   // Executors fill a token in, in this order.
+  /// Sets the values of folds. The first of these tokens is number `rank` of its response, from 0.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_folds(detail::fold_values<value_type> const& folds,
+                                                               index_t rank) noexcept {
+    folds_ = folds;
+    rank_ = rank;
+  }
   /// Sets D_t as it was lent.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_divergence(V divergence) noexcept {
     lent_divergence_ = divergence;
+  }
+  /// Sets the entropy and the reference policy's log-prob as they were lent.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_more(V entropy, V reference_log_prob) noexcept {
+    entropy_ = entropy;
+    reference_log_prob_ = reference_log_prob;
+  }
+  /// Sets the log ratio to +-limit where it is beyond; `at_limit` are the parts of e^-limit. For a surrogate.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void clamp_log_ratio(V limit,
+                                                                     detail::exp_parts<V> const& at_limit) noexcept {
+    auto const beyond = abs(log_ratio_) > limit;
+    log_ratio_ = max(min(log_ratio_, limit), -limit);
+    shrink_ = {select(beyond, at_limit.e, shrink_.e), select(beyond, at_limit.s, shrink_.s),
+               select(beyond, at_limit.tail, shrink_.tail)};
   }
   /// Sets the Top-K lists, which must outlive the token.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void lend_top_k(
@@ -259,11 +281,14 @@ class token {
   V log_prob_, rollout_log_prob_, advantage_, log_ratio_;
   detail::exp_parts<V> shrink_;
   V divergence_{0}, weight_{0}, weighted_divergence_{0}, lent_divergence_{0};
+  V entropy_{0}, reference_log_prob_{0};
   V prefix_drift_{0}, prefix_weight_{0}, prefix_allowance_{0};
   mask_type within_prefix_budget_ = V(0) < V(0);
   position<V> position_{1};
   response_summary const* response_ = nullptr;
   typename top_k_lists<V>::source_type const* top_k_ = nullptr;
+  detail::fold_values<value_type> folds_;
+  index_t rank_ = 0;
 };
 
 }}  // namespace cppo

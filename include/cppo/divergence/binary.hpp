@@ -22,6 +22,16 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V bernoulli_kl(V log_p, V log_q) n
   return select((b == V(0)) & (a < V(0)), V(special<double>::infinity), kl);
 }
 
+/// d KL(e^log_q || e^log_p) / d log_p of two Bernoulli laws, (p - q) / (1 - p), for lanes of doubles; 0 where p is 1.
+template <class Real, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V bernoulli_kl_slope(V log_p, V log_q) noexcept {
+  V const floor(exp_floor<double>), b = min(log_p, V(0)), a = min(log_q, V(0)), d = b - a;
+  V const larger = exp_core_for<Real>(max(max(a, b), floor)).value();
+  V const gap = larger * exp_core_for<Real>(max(-abs(d), floor)).complement();
+  V const rest = exp_core_for<Real>(max(b, floor)).complement();
+  return only(rest > V(0), select(d > V(0), gap, -gap) / rest);
+}
+
 }  // namespace detail
 
 /// Binary total variation, D = |pi(y_t) - mu(y_t)|.
@@ -53,6 +63,13 @@ struct binary_kl_t {
     using T = typename V::value_type;
     auto const kl = [](auto p, auto q) CPPO_INLINE_LAMBDA { return detail::bernoulli_kl<T>(p, q); };
     return detail::in_double(kl, log_p, log_q);
+  }
+  /// Its derivative by log pi, (pi - mu) / (1 - pi), for a penalty; 0 where pi is 1.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept {
+    using T = typename V::value_type;
+    auto const slope = [](auto p, auto q) CPPO_INLINE_LAMBDA { return detail::bernoulli_kl_slope<T>(p, q); };
+    return detail::in_double(slope, t.log_prob(), t.rollout_log_prob());
   }
 };
 /// Binary KL(mu || pi).

@@ -19,18 +19,17 @@
 
 #include <cppo/core/cuda_half.hpp>
 #include <cppo/execution/cuda/kernels.cuh>
+#include <cppo/execution/cuda/launcher.cuh>
 #include <cppo/execution/cuda/workspace.cuh>
 
 #include <cuda_runtime_api.h>
+
+#include <utility>
 
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// The status for a CUDA call that failed.
-inline status failed(cudaError_t e) noexcept {
-  return {status_code::device_error, argument::none, -1, -1, static_cast<index_t>(e)};
-}
 /// True if the device reads the memory at p. `host_reads`: true if the host does.
 inline bool device_reads(void const* p) noexcept {
   cudaPointerAttributes a{};
@@ -151,8 +150,8 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs 
   layout const& l = batch.shape();
   if (l.is_packed() && l.responses() > 0 && !device_reads(l.offsets()))
     return {status_code::not_device_memory, argument::offsets};
-  for (int k = 0; k < static_cast<int>(argument::offsets); ++k) {
-    auto const a = static_cast<argument>(k);
+  for (int place = 0; place < detail::input_places; ++place) {
+    auto const a = detail::input_at(place);
     if (a != argument::top_k && batch[a].lent() && !device_reads(batch[a].data))
       return {status_code::not_device_memory, a};
   }
@@ -168,80 +167,14 @@ status cuda_t::check_memory(rollout_batch_view<Real> const& batch, loss_outputs 
   }
   if (out.report != nullptr && !device_reads(out.report)) return {status_code::not_device_memory, argument::report};
   bool const pieces =
-      (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data()));
+      (o.carries.empty() || both_read(o.carries.data())) && (o.totals.empty() || both_read(o.totals.data())) &&
+      (o.folds.empty() || device_reads(o.folds.data()));
   return pieces ? status{} : status{status_code::not_device_memory, argument::carry};
 }
 
 #if defined(__CUDACC__)
 
 namespace detail {
-
-/// Puts kernels into a stream and keeps the first error.
-class launcher {
- public:
-  explicit launcher(cudaStream_t stream) noexcept : stream_(stream) {
-    int device = 0;
-    note(cudaGetDevice(&device));
-    note(cudaDeviceGetAttribute(&processors_, cudaDevAttrMultiProcessorCount, device));
-  }
-  template <class... Parameters, class... Arguments>
-  void run(void (*kernel)(Parameters...), int blocks, int threads, Arguments const&... arguments) noexcept {
-    if (error_ != cudaSuccess) return;
-    void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
-    note(cudaLaunchKernel(reinterpret_cast<void const*>(kernel), dim3(static_cast<unsigned>(blocks)),
-                          dim3(static_cast<unsigned>(threads)), pointers, 0, stream_));
-  }
-  /// Starts as many blocks as run at once, but at most `useful`.
-  template <class... Parameters, class... Arguments>
-  void run_persistent(void (*kernel)(Parameters...), index_t useful, int threads,
-                      Arguments const&... arguments) noexcept {
-    int resident = 0;
-    note(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, threads, 0));
-    index_t const most = index_t{resident > 0 ? resident : 1} * processors_;
-    run(kernel, static_cast<int>(useful < most ? useful : most), threads, arguments...);
-  }
-  /// Starts as many clusters of `blocks_per_cluster` blocks as run at once, but at most `useful`.
-  template <class... Parameters, class... Arguments>
-  void run_clusters(void (*kernel)(Parameters...), index_t useful, int threads,
-                    Arguments const&... arguments) noexcept {
-    if (error_ != cudaSuccess) return;
-    cudaLaunchAttribute size{};
-    size.id = cudaLaunchAttributeClusterDimension;
-    size.val.clusterDim.x = blocks_per_cluster;
-    size.val.clusterDim.y = size.val.clusterDim.z = 1;
-    cudaLaunchConfig_t how{};
-    how.blockDim = dim3(static_cast<unsigned>(threads));
-    how.gridDim = dim3(blocks_per_cluster);
-    how.stream = stream_;
-    how.attrs = &size;
-    how.numAttrs = 1;
-    auto const entry = reinterpret_cast<void const*>(kernel);
-    int resident = 0;
-    note(cudaOccupancyMaxActiveClusters(&resident, entry, &how));
-    index_t const most = resident > 0 ? resident : 1;
-    how.gridDim.x = static_cast<unsigned>(useful < most ? useful : most) * blocks_per_cluster;
-    void* pointers[] = {const_cast<void*>(static_cast<void const*>(&arguments))...};
-    if (error_ == cudaSuccess) note(cudaLaunchKernelExC(&how, entry, pointers));
-  }
-  /// True if the kernel was compiled for devices with clusters and `responses` are too few to give every block one.
-  template <class... Parameters>
-  bool wants_clusters(void (*kernel)(Parameters...), index_t responses) noexcept {
-    cudaFuncAttributes a{};
-    note(cudaFuncGetAttributes(&a, reinterpret_cast<void const*>(kernel)));
-    return a.ptxVersion >= 90 && responses < index_t{2} * processors_;
-  }
-  void note(cudaError_t e) noexcept {
-    if (error_ == cudaSuccess) error_ = e;
-  }
-  status result() const noexcept {
-    return error_ == cudaSuccess ? status{} : failed(error_);
-  }
-
- private:
-  cudaStream_t stream_;
-  int processors_ = 1;
-  cudaError_t error_ = cudaSuccess;
-};
 
 template <pass Pass, class Real, class Region>
 void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
@@ -260,11 +193,26 @@ void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
   }
 }
 
+/// Puts the passes for the folds of a region into a stream, level by level.
+template <class Real, class Region>
+void run_folds(launcher& queue, device_call<Real, Region>& call) noexcept {
+  fold_totals const* const known = call.t.folds.totals;
+  call.t.folds = call.m.columns;
+  call.t.folds.totals = known;
+  index_t const responses = call.t.batch.shape().responses();
+  [&]<int... Before>(std::integer_sequence<int, Before...>) {
+    ((queue.run_persistent(level_kernel<Before + 1, Real, Region>, responses, threads_for_steps, call),
+      queue.run(settle_kernel<Before + 1, Real, Region>, 1, threads_for_steps, call)), ...);
+  }(std::make_integer_sequence<int, Region::fold_levels>{});
+}
+
 }  // namespace detail
 
 template <class Real, class Region>
 status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noexcept {
   using detail::pass;
+  status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
+  if (!given.ok()) return given;
   t.reports = wanted != nullptr || reports();
   layout const& l = t.batch.shape();
   detail::launcher queue(stream());
@@ -277,6 +225,7 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
   if (l.is_packed()) queue.run(detail::prepare_kernel<Real, Region>, 1, detail::threads_for_steps, call);
   else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(detail::call_state), stream()));
   if (l.responses() > 0) {
+    if constexpr (detail::has_folds<Region>) detail::run_folds(queue, call);
     if (t.needs_sweep()) detail::run_responses<pass::count>(queue, call);
     if (t.needs_sweep()) queue.run(detail::conclude_kernel<Real, Region>, 1, detail::threads_for_steps, call);
     if (is_usual(t)) detail::run_responses<pass::usual>(queue, call);

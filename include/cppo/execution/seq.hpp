@@ -6,39 +6,18 @@
 
 #include <cppo/execution/call/token_decision.hpp>
 #include <cppo/execution/call/host_executor.hpp>
+#include <cppo/execution/call/response_walk.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// The slots of one response, which do not depend on the region.
-template <class Real>
-class seq_walk {
- public:
-  constexpr seq_walk(checked_call<Real> const& t, index_t b) noexcept
-      : call_(t), b_(b), slots_(t.batch.shape().slots(b)), count_(count_response(t, b)), traces_(wanted_trace(t)) {}
-
- protected:
-  constexpr slot look(index_t i) const noexcept {
-    if (count_.bad == 0) return call_.batch.active(b_, i) != 0 ? slot::token : slot::excluded;
-    status why;
-    slot const s = inspect_slot(call_, b_, i, why);
-    return s == slot::bad && call_.bad_input == on_bad_input::exclude ? slot::excluded : s;
-  }
-
-  checked_call<Real> const& call_;
-  index_t b_;
-  index_t slots_;
-  response_count count_;
-  trace_values traces_;
-};
-
 /// One response under `seq`. Every other executor must give its bits.
 template <class Real, class Region>
-class seq_response : seq_walk<Real> {
+class seq_response : response_walk<Real> {
   using V = lane<Real>;
-  using walk = seq_walk<Real>;
-  using walk::b_, walk::slots_, walk::count_, walk::traces_, walk::look;
+  using walk = response_walk<Real>;
+  using walk::b_, walk::slots_, walk::count_, walk::traces_, walk::look, walk::place_of;
 
  public:
   constexpr seq_response(task<Real, Region> const& t, index_t b, std::vector<Real>& scratch) noexcept
@@ -89,8 +68,8 @@ class seq_response : seq_walk<Real> {
                         report_sums<Real>& sums, cppo::report& report) const {
     top_k_row<Real> lists;
     token<V> t = load(s, i, lists);
-    bool const by_column = task_.positions == position_convention::padded_column;
-    position<V> const at(by_column ? i + 1 : before.count + 1);
+    position<V> const at(place_of(i, before.count));
+    if constexpr (has_folds<Region>) t.set_folds(task_.folds.of(task_.batch.shape(), b_), rank);
     t.set_weight(at, whole, schedule_for(task_.region.weight(), task_.schedule_length(whole.length))(at));
     Real const token_weight = task_.batch.value(argument::token_weight, b_, i, Real(1));
     auto const d = decide_token(task_, t, s, token_weight, task_.scale(whole.length), before, traces_);
@@ -110,7 +89,7 @@ class seq_response : seq_walk<Real> {
     if (static_cast<double>(d.ratio) > report.max_ratio) report.max_ratio = static_cast<double>(d.ratio);
     token_counts<index_t>& counts = report;
     auto const one = [](index_t& n) { ++n; };
-    count_token<typename Region::mask_type>(counts, d);
+    count_token<Region>(counts, d);
     each_rarity(counts, d, one);
     task_.each_narrowed(counts, d.record, one);
     int const bin = position_bin(at, task_.schedule_length(length));

@@ -41,6 +41,10 @@ struct simd_inspection {
   }
 };
 
+/// The folds of one response on registers: execution/simd/fold_pass.hpp.
+template <class Region>
+class simd_fold_pass;
+
 /// Calls in float run on registers of tokens.
 template <class Region>
 struct simd_execution<float, Region> {
@@ -57,6 +61,15 @@ struct simd_execution<float, Region> {
       return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
     }
   }
+  /// One pass for the folds of a level.
+  template <int Level>
+  static void fold(simd_t how, task<float, Region> const& t) {
+    simd_call const from(t);
+    auto const run = [&t, &from](index_t b, std::vector<float>&, response_outcome&) {
+      simd_fold_pass<Region>(t, from, b).template run<Level>();
+    };
+    (void)how.over_responses<float>(t.batch.shape(), 0, response_body<float>(run));
+  }
 };
 
 /// Calls in double run the definition, as `seq` does.
@@ -67,6 +80,14 @@ struct simd_execution<double, Region> {
       into.add(seq_response<double, Region>(t, b, scratch).run());
     };
     return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
+  }
+  /// One pass for the folds of a level.
+  template <int Level>
+  static void fold(simd_t how, task<double, Region> const& t) {
+    auto const run = [&t](index_t b, std::vector<double>&, response_outcome&) {
+      fold_engine<double, Region>::template pass_over<Level>(t, b);
+    };
+    (void)how.over_responses<double>(t.batch.shape(), 0, response_body<double>(run));
   }
 };
 

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/response_summary.hpp>
+#include <cppo/fold/fold_state.hpp>
 #include <cppo/objective/aggregation.hpp>
 #include <cppo/objective/surrogate.hpp>
 
@@ -52,6 +53,8 @@ struct loss_options {
   piece_span<prefix_sums> carries = {};      ///< pieces: sums of everything before each one
   piece_span<response_summary> totals = {};  ///< pieces: totals of the response each belongs to,
                                              ///< which cover what its carry and the piece hold
+  piece_span<fold_totals> folds = {};        ///< pieces, under a region with folds: what each must know of them beyond
+                                             ///< itself, `piece_plan::folds`
 };
 
 }}  // namespace cppo

@@ -75,6 +75,8 @@ struct report : token_counts<index_t> {
   CPPO_HOST_DEVICE constexpr double masked_high_fraction() const noexcept { return share(masked_high, counts.tokens); }
   /// `masked_low` over valid tokens, which trainers chart as clip_ratio/low.
   CPPO_HOST_DEVICE constexpr double masked_low_fraction() const noexcept { return share(masked_low, counts.tokens); }
+  /// Share of the kept tokens that teach at which a surrogate of the region's own is held: its slope is 0.
+  CPPO_HOST_DEVICE constexpr double held_fraction() const noexcept { return share(held, teaching_kept); }
   /// Mean of D_t.
   CPPO_HOST_DEVICE constexpr double mean_divergence() const noexcept { return per_token(sum_divergence); }
   /// Mean of the weighted divergence Z_t.
@@ -155,6 +157,7 @@ struct report : token_counts<index_t> {
     f("teaching_toward_fraction", teaching_toward_fraction());
     f("masked_high_fraction", masked_high_fraction());
     f("masked_low_fraction", masked_low_fraction());
+    f("held_fraction", held_fraction());
     f("mean_divergence", mean_divergence());
     f("mean_weighted_divergence", mean_weighted_divergence());
     f("mean_ratio", mean_ratio());

@@ -5,8 +5,10 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/divergence/single_sample.hpp>
+#include <cppo/surrogate/surrogate.hpp>
 
 #include <limits>
+#include <type_traits>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -46,6 +48,12 @@ struct surrogate_terms {
   V unscaled;  ///< l_t
 };
 
+/// The same of a region with a surrogate of its own.
+template <class V>
+struct own_terms : surrogate_terms<V> {
+  typename V::mask held;  ///< the token is kept, and the surrogate's slope is 0
+};
+
 /// The factors of a token's loss that do not depend on the mask.
 template <class V>
 struct surrogate_product {
@@ -74,16 +82,16 @@ class surrogate {
     clamp_ = static_cast<Real>(o.log_ratio_clamp);
     smallest_ = detail::exp_core(-one(clamp_)).value().raw();
     largest_ = (one(1) / one(smallest_)).raw();
+    at_clamp_ = detail::exp_core(-one(clamp_));
     auto const k3_at = [](Real x) { return static_cast<Real>(detail::k3_of(double_lane(x)).raw()); };
     k3_up_ = k3_at(clamp_);
     k3_down_ = k3_at(-clamp_);
   }
 
-  /// rho and rho A of a token. `A` is its weighted advantage, which is the advantage times the token weight, if it has
-  /// one.
+  /// rho and rho A of a token, where A is its weighted advantage: the advantage times the token weight, if it has one.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_product<V> product(token<V> const& t,
-                                                                             V advantage) const noexcept {
+                                                                             V weighted_advantage) const noexcept {
     V const d = t.log_ratio();
     auto const clamped = abs(d) > V(clamp_);
     // equivalent: what is clamped is not 0
@@ -94,7 +102,7 @@ class surrogate {
       capped = rho > V(cap_);
       used = select(capped, V(cap_), rho);
     }
-    return {advantage * used, rho, clamped, capped};
+    return {weighted_advantage * used, rho, clamped, capped};
   }
   /// Loss and gradient of a token that keeps the share `gate`. `scale` is that of the aggregation. Where `gate` is 0
   /// both are exactly +0, whatever rho is. [Eq. 11]
@@ -108,6 +116,29 @@ class surrogate {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_terms<V>
   terms(token<V> const& t, surrogate_product<V> const& p, typename V::mask kept, V scale) const noexcept {
     return differentiate(t, p, kept, -p.value, scale);
+  }
+
+  /// Brings a token's log ratio into the clamp, as surrogates and folds see it.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void clamp(token<V>& t) const noexcept {
+    t.clamp_log_ratio(V(clamp_), {V(at_clamp_.e.raw()), V(at_clamp_.s.raw()), V(at_clamp_.tail.raw())});
+  }
+  /// Loss and gradient under a region with a surrogate of its own. `gate` is the share that a kept token has, `weight`
+  /// its token weight. Where a token is not kept, the surrogate adds +0 and the penalty what it is.
+  template <class Region, class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr own_terms<V> terms(Region const& region, token<V> const& t,
+                                                                   typename V::mask kept, V gate, V weight,
+                                                                   V scale) const noexcept {
+    token<V> seen = region.seen(t);
+    clamp(seen);
+    surrogate_value<V> const s = region.surrogate()(seen);
+    V loss = only(kept, (s.loss * gate) * weight), slope = only(kept, (s.slope * gate) * weight);
+    if constexpr (!std::is_same_v<typename Region::penalty_type, surrogates::nothing_t>) {
+      surrogate_value<V> const p = region.penalty()(seen);
+      loss = loss + p.loss * weight;
+      slope = slope + p.slope * weight;
+    }
+    return {{loss * scale, slope * scale, loss}, kept & (s.slope == V(0))};
   }
 
   /// log rho and k3 of a token, after the clamp.
@@ -135,6 +166,7 @@ class surrogate {
   bool caps_;
   Real clamp_ = std::numeric_limits<Real>::max(), cap_{};  // no clamp: the largest number, which no log ratio exceeds
   Real smallest_{}, largest_{}, k3_up_{}, k3_down_{};
+  detail::exp_parts<lane<Real>> at_clamp_{};  // of e^-clamp, where there is a clamp
 };
 
 }}  // namespace cppo

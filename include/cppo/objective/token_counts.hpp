@@ -29,6 +29,7 @@ struct token_counts {
   Count teaching_toward = 0;    ///< `kept_toward` that teach
   Count masked_high = 0;  ///< masked, teaches, A > 0 and rho > 1: under `ppo`, those above 1 + epsilon_high
   Count masked_low = 0;   ///< masked, teaches, A < 0 and rho < 1: under `ppo`, those below 1 - epsilon_low
+  Count held = 0;         ///< kept, teaches, and the slope of its surrogate is 0; counted under `objective(...)` alone
   Count not_finite = 0;         ///< tokens whose loss or gradient is not finite although their input is
   Count stored_infinite = 0;    ///< finite numbers that became infinite in an output of fewer bits
   Count stored_zero = 0;        ///< numbers other than 0 that became 0 in an output of fewer bits
@@ -51,6 +52,7 @@ struct token_counts {
     f("teaching_toward", of.teaching_toward...);
     f("masked_high", of.masked_high...);
     f("masked_low", of.masked_low...);
+    f("held", of.held...);
     f("not_finite", of.not_finite...);
     f("stored_infinite", of.stored_infinite...);
     f("stored_zero", of.stored_zero...);

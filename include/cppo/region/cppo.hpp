@@ -31,8 +31,8 @@ struct calibrated_cppo_options {
 /// The CPPO region with any budget: keeps tokens that move toward mu or have w_t D_t <= min(delta, delta + delta_b
 /// W_{t-1} - S_{t-1}). [Eq. 8-10]
 template <divergence_score D, budget B>
-constexpr auto cppo_with(double delta, double w_min, D divergence, B source) noexcept {
-  return trust_region(divergence, linear_weight(w_min),
+constexpr auto cppo_with(double delta, double w_min, D measure, B source) noexcept {
+  return trust_region(measure, linear_weight(w_min),
                       toward_rollout | (divergence_within(delta) & prefix_budget(delta, source)));
 }
 
@@ -43,8 +43,8 @@ constexpr auto cppo_with(double, double, detail::divergence_argument, detail::bu
 
 /// CPPO with a fixed budget. [Algorithm 1]
 template <divergence_score D = binary_tv_t>
-constexpr auto fixed_cppo(cppo_options o = {}, D divergence = {}) noexcept {
-  return cppo_with(o.delta, o.w_min, divergence, fixed_budget(o.delta_b));
+constexpr auto fixed_cppo(cppo_options o = {}, D measure = {}) noexcept {
+  return cppo_with(o.delta, o.w_min, measure, fixed_budget(o.delta_b));
 }
 
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
@@ -52,8 +52,8 @@ constexpr auto fixed_cppo(cppo_options, detail::divergence_argument) noexcept { 
 
 /// CPPO with the budget calibrated per response; `delta_b` is the floor. [Eq. 22]
 template <divergence_score D = binary_tv_t>
-constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D divergence = {}, calibration c = {}) noexcept {
-  return cppo_with(o.delta, o.w_min, divergence, calibrated_budget(o.delta_b, c));
+constexpr auto calibrated_cppo(calibrated_cppo_options o = {}, D measure = {}, calibration c = {}) noexcept {
+  return cppo_with(o.delta, o.w_min, measure, calibrated_budget(o.delta_b, c));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto calibrated_cppo(calibrated_cppo_options, detail::divergence_argument, calibration = {}) noexcept {

@@ -24,9 +24,9 @@ struct dppo_options {
 
 /// The DPPO region: keeps tokens that move toward mu or have D_t <= delta. [Eq. 3]
 template <divergence_score D = binary_tv_t>
-constexpr auto dppo(dppo_options const& o = {}, D divergence = {}) noexcept {
+constexpr auto dppo(dppo_options const& o = {}, D measure = {}) noexcept {
   auto const within = divergence_within(o.delta_low.value_or(o.delta), o.delta_high.value_or(o.delta));
-  return trust_region(divergence, uniform_weight, toward_rollout | within);
+  return trust_region(measure, uniform_weight, toward_rollout | within);
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto dppo(dppo_options const&, detail::divergence_argument) noexcept { return detail::no_region; }

@@ -18,16 +18,16 @@ struct trm_options {
 
 /// TRM-Max: keeps the response iff max_t D_t <= delta. There is no one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
-constexpr auto trm_max(trm_options o = {}, D divergence = {}) noexcept {
-  return trust_region(divergence, uniform_weight, response_max_within(o.delta));
+constexpr auto trm_max(trm_options o = {}, D measure = {}) noexcept {
+  return trust_region(measure, uniform_weight, response_max_within(o.delta));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto trm_max(trm_options, detail::divergence_argument) noexcept { return detail::no_region; }
 
 /// TRM-Avg: keeps the response iff mean_t D_t <= delta. There is no one-sided clause. [App. D]
 template <divergence_score D = binary_kl_t>
-constexpr auto trm_mean(trm_options o = {}, D divergence = {}) noexcept {
-  return trust_region(divergence, uniform_weight, response_mean_within(o.delta));
+constexpr auto trm_mean(trm_options o = {}, D measure = {}) noexcept {
+  return trust_region(measure, uniform_weight, response_mean_within(o.delta));
 }
 /// Chosen for an argument that is no divergence: it does not compile, and says what is wrong.
 constexpr auto trm_mean(trm_options, detail::divergence_argument) noexcept { return detail::no_region; }

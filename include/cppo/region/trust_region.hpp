@@ -1,74 +1,116 @@
 /// @file
-/// A trust region: divergence, weight, mask and gate in one value, which every executor runs.
+/// A trust region: divergence, weight, mask, gate and surrogate in one value, which every executor runs.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
 #include <cppo/divergence/reported.hpp>
 #include <cppo/divergence/none.hpp>
+#include <cppo/fold/levels.hpp>
 #include <cppo/gate/gates.hpp>
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
+#include <cppo/quantity/quantity.hpp>
+#include <cppo/region/parts.hpp>
 #include <cppo/weight/uniform.hpp>
 
 #include <type_traits>
 
 namespace cppo { inline namespace CPPO_ABI {
 
-namespace detail {
-/// The needs that only a region with a divergence can meet.
-inline constexpr needs needs_of_drift = needs::prefix_budget | needs::prefix_values | needs::response | needs::quantile;
-/// The number of prefix budgets of a mask, negated ones too.
-template <class M>
-inline constexpr int prefix_budgets = leaves<M, is_prefix_budget>();
-
-/// True if a divergence and a mask, each in order by itself, may stand in one region.
-template <class D, class M>
-struct together {
-  static constexpr bool one_budget_at_most = prefix_budgets<M> <= 1;
-  static constexpr bool has_budget_it_asks_for = prefix_budgets<M> > 0 || !any(needs_of<M>, needs::prefix_budget);
-  static constexpr bool has_drift_it_asks_for = !reports_only<D> || !any(needs_of<M>, needs_of_drift);
-  static constexpr bool fit = one_budget_at_most && has_budget_it_asks_for && has_drift_it_asks_for;
-};
-}  // namespace detail
-
 /// A trust region. Trivially copyable: a value on the stack, or a kernel argument.
 ///
 ///     Z_t = w_t D_t
 ///     M_t = mask(token)                            hard [Eq. 10]
 ///     M_t = 1 if mask(token), else g(excess)       soft [App. C]
-template <divergence_score D, weight_schedule W, token_mask M, gate G = hard_gate_t>
-class region {
+///     l_t = M_t S(token) + P(token)                S = -A rho and P = 0 unless `objective` says otherwise
+template <divergence_score D, weight_schedule W, token_mask M, gate G = hard_gate_t,
+          token_surrogate S = surrogates::ratio_form_t, token_surrogate P = surrogates::nothing_t>
+class region : detail::region_surrogates<S, P> {
+  using surrogates_of = detail::region_surrogates<S, P>;
+
  public:
   using divergence_type = D;  ///< how far pi is from mu
   using weight_type = W;      ///< how much a position counts
   using mask_type = M;        ///< which tokens are kept
   using gate_type = G;        ///< the share of an update that survives beyond the boundary
+  using surrogate_type = S;   ///< the loss of a token that is kept
+  using penalty_type = P;     ///< the loss of every token, kept or not
 
+  /// True if the loss is another than -A rho M, which `loss_options::surrogate` describes.
+  static constexpr bool has_own_surrogate =
+      !(std::is_same_v<S, surrogates::ratio_form_t> && std::is_same_v<P, surrogates::nothing_t>);
   /// True if the gate is soft.
   static constexpr bool is_soft = !std::is_same_v<G, hard_gate_t>;
   /// Union of what the parts need.
   static constexpr needs needed = detail::needs_of<D> | detail::needs_of<W> | detail::needs_of<M> |
+                                  detail::needs_of<S> | detail::needs_of<P> |
                                   (is_soft ? needs::prefix_values : needs::none);
   /// True if the mask holds a prefix budget, negated or not.
   static constexpr bool has_prefix_budget = detail::prefix_budgets<M> > 0;
-  static_assert(detail::together<D, M>::fit,
+  /// The folds that its parts hold, how many are one inside the other, and whether one takes more than a response.
+  /// @{
+  static constexpr int folds = detail::folds_in<M>() + detail::folds_in<S>() + detail::folds_in<P>();
+  static constexpr int fold_levels =
+      detail::deepest(detail::level_of<M>(), detail::level_of<S>(), detail::level_of<P>());
+  static constexpr bool reads_batch = detail::folds_more_than_a_response<M>() ||
+                                      detail::folds_more_than_a_response<S>() ||
+                                      detail::folds_more_than_a_response<P>();
+  /// @}
+  static_assert(detail::together<D, M, detail::pair_of<S, P>>::fit,
                 "make a region by trust_region(divergence, weight, mask), which says what is wrong with this one");
 
-  /// Takes the parts. Use `trust_region` and `softened`.
+ private:
+  using numbered = quantities::both<M, quantities::both<S, P>>;  // the parts that may hold folds
+
+ public:
+  /// Takes the parts. Use `trust_region`, `softened` and `objective`.
+  /// @{
   constexpr region(D divergence, W weight, M mask, G gate) noexcept
-      : divergence_(divergence), weight_(weight), mask_(mask), gate_(gate) {}
+      : region(divergence, weight, mask, gate, S{}, P{}) {}
+  constexpr region(D divergence, W weight, M mask, G gate, S surrogate, P penalty) noexcept
+      : region(divergence, weight, gate, number_folds({mask, {surrogate, penalty}})) {}
+  /// @}
 
   /// The divergence.
   CPPO_HOST_DEVICE constexpr D const& divergence() const noexcept { return divergence_; }
   CPPO_HOST_DEVICE constexpr W const& weight() const noexcept { return weight_; }  ///< weight schedule
   CPPO_HOST_DEVICE constexpr M const& mask() const noexcept { return mask_; }      ///< token mask
   CPPO_HOST_DEVICE constexpr G const& gate() const noexcept { return gate_; }      ///< gate
+  /// The loss of a token that is kept.
+  CPPO_HOST_DEVICE constexpr S surrogate() const noexcept {
+    if constexpr (has_own_surrogate) return this->masked;
+    else return {};
+  }
+  /// The loss of every token, kept or not.
+  CPPO_HOST_DEVICE constexpr P penalty() const noexcept {
+    if constexpr (has_own_surrogate) return this->everywhere;
+    else return {};
+  }
 
-  /// The first parameter out of range, in the order divergence, weight, mask from left to right, gate.
+  /// Calls f(fold) for one fold of each value that is kept, of those at a level, which count from 1; and for one of
+  /// each state.
+  /// @{
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <int Level, class F>
+  CPPO_HOST_DEVICE constexpr void each_value_at(F const& f) const noexcept {
+    int next = 0;
+    each_part([&](auto const& part) { detail::each_value_at<Level>(part, next, f); });
+  }
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <int Level, class F>
+  CPPO_HOST_DEVICE constexpr void each_state_at(F const& f) const noexcept {
+    int next = 0;
+    each_part([&](auto const& part) { detail::each_state_at<Level>(part, next, f); });
+  }
+  /// @}
+
+  /// The first parameter out of range, in the order divergence, weight, mask from left to right, gate, surrogate,
+  /// penalty.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(divergence_), detail::parameters_of(weight_),
-                                detail::parameters_of(mask_), detail::parameters_of(gate_)});
+                                detail::parameters_of(mask_), detail::parameters_of(gate_),
+                                detail::parameters_of(surrogate()), detail::parameters_of(penalty())});
   }
   /// True if the token is kept.
   template <class V>
@@ -145,8 +187,7 @@ class region {
     else return 0.0;
   }
 
- private:
-  /// The token as mask and gate see it: without a divergence that is for the report alone.
+  /// The token as mask, gate and surrogate see it: without a divergence that is for the report alone.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr decltype(auto) seen(token<V> const& t) noexcept {
     if constexpr (!detail::reports_only<D>) {
@@ -156,6 +197,23 @@ class region {
       without.hide_divergence();
       return without;
     }
+  }
+ private:
+  static constexpr numbered number_folds(numbered parts) noexcept {
+    if constexpr (folds > 0) return detail::with_slots(parts);
+    else return parts;
+  }
+  constexpr region(D divergence, W weight, G gate, numbered const& parts) noexcept
+      : surrogates_of{parts.right.left, parts.right.right},
+        divergence_(divergence),
+        weight_(weight),
+        mask_(parts.left),
+        gate_(gate) {}
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class F>
+  CPPO_HOST_DEVICE constexpr void each_part(F const& f) const noexcept {
+    f(mask_);
+    if constexpr (has_own_surrogate) f(this->masked), f(this->everywhere);
   }
   template <clause K, class V, class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void claim(decision d, token<V> const& t, typename V::mask& open,
@@ -175,12 +233,14 @@ class region {
 
 namespace detail {
 /// Calls f(argument) for each input that a part of the region reads.
-template <class D, class W, class M, class G, class F>
-constexpr void each_input_of(region<D, W, M, G> const& r, F const& f) {
+template <class D, class W, class M, class G, class S, class P, class F>
+constexpr void each_input_of(region<D, W, M, G, S, P> const& r, F const& f) {
   each_input(r.divergence(), f);
   each_input(r.weight(), f);
   each_input(r.mask(), f);
   each_input(r.gate(), f);
+  each_input(r.surrogate(), f);
+  each_input(r.penalty(), f);
 }
 }  // namespace detail
 
@@ -204,7 +264,7 @@ concept parts_in_order = divergence_score<D> && weight_schedule<W> && token_mask
 
 /// Makes a region of a divergence, a weight and a mask. [Eq. 10]
 template <divergence_score D, weight_schedule W, token_mask M>
-constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
+constexpr auto trust_region(D measure, W weight, M mask) noexcept {
   using parts = detail::together<D, M>;
   static_assert(parts::one_budget_at_most,
                 "a trust region holds at most one prefix_budget: keep one, with the smaller delta and delta_b");
@@ -214,7 +274,7 @@ constexpr auto trust_region(D divergence, W weight, M mask) noexcept {
   static_assert(parts::has_drift_it_asks_for,
                 "this mask decides by sums, means or maxima of a divergence, but the region has one for its report "
                 "alone: write trust_region(divergence, weight, mask), not reporting(region, divergence)");
-  if constexpr (parts::fit) return region<D, W, M>(divergence, weight, mask, hard_gate);
+  if constexpr (parts::fit) return region<D, W, M>(measure, weight, mask, hard_gate);
   else return detail::no_region;
 }
 /// Chosen where an argument is not the part that belongs there: it does not compile, and says what is wrong.
@@ -226,28 +286,6 @@ constexpr auto trust_region(D, W, M) noexcept {
   return detail::no_region;
 }
 constexpr auto trust_region(detail::divergence_argument, detail::weight_argument, detail::mask_argument) noexcept {
-  return detail::no_region;
-}
-/// @}
-
-/// The same region with a soft gate: a token beyond the boundary keeps the share g(x_t) of its update. [Eq. 19-20]
-///
-/// x_t is the mask's excess: the larger over `&`, the smaller over `|`, and 0 for a token that is kept because it moves
-/// toward mu. Tokens that the hard mask keeps have gate 1 exactly.
-template <divergence_score D, weight_schedule W, token_mask M, class H, gate G>
-constexpr auto softened(region<D, W, M, H> const& hard, G g) noexcept {
-  return region<D, W, M, G>(hard.divergence(), hard.weight(), hard.mask(), g);
-}
-/// Chosen where an argument is no region or no gate: it does not compile, and says what is wrong.
-/// @{
-template <class D, class W, class M, class H>
-constexpr auto softened(region<D, W, M, H> const& hard, detail::gate_argument) noexcept {
-  return hard;
-}
-template <class R, class G>
-  requires(!detail::shaped_like_region<R>)
-constexpr auto softened(R const&, G const&) noexcept {
-  static_assert(detail::never<R>, "softened takes a region, as trust_region makes it, and a gate, in this order");
   return detail::no_region;
 }
 /// @}

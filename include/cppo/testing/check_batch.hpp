@@ -101,6 +101,7 @@ class batch_check {
     arrange("responses in another order", reversed, arrangement::packed, compared::outputs);
     cut_in_three();
     if (options_.aggregate != token_sum && options_.normalizer == 0.0) return;  // the rest changes the batch's counts
+    if (!runner_.responses_stand_alone()) return;
     std::vector<index_t> const shortest = cuttable();
     for (index_t b = 0; b < batch_.responses; ++b) {
       rearranged_batch<T> const alone = rearranged(batch_, {batch_.row(b)}, arrangement::packed);
@@ -128,6 +129,7 @@ class batch_check {
     piece_plan const plan = runner_.plan(pieces.batch.view(), response_of, order_of, responses, options_);
     loss_options o = options_;
     o.carries = plan.carries;
+    o.folds = plan.folds;
     o.totals = plan.totals;
     slot_rows const cut = pieces.batch.rows();
     for (std::size_t k = 0; k < runner_.executors(); ++k) {

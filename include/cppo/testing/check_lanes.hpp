@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/region/trust_region.hpp>
 #include <cppo/testing/check_result.hpp>
 #include <cppo/testing/emulated_lanes.hpp>
@@ -12,8 +13,8 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace testing {
 
-/// Evaluates divergence, weight, mask and gate of a region on one float lane and on four emulated ones, side by side;
-/// then once more on one lane, the last token first.
+/// Evaluates the parts and surrogates of a region on one float lane and on four emulated ones, side by side; then
+/// once more on one lane, the last token first.
 template <class Region>
 class lane_check {
   using one = token<float_lane>;
@@ -30,6 +31,12 @@ class lane_check {
       row_ = batch_.token_row(b);
       response_ = b;
       whole_.length = static_cast<index_t>(row_.size());
+      fold_stride_ = whole_.length + 4;
+      folds_.resize(static_cast<std::size_t>(fold_stride_ * detail::folds_of<Region>));
+      for (std::size_t i = 0; i < folds_.size(); ++i) {  // the first four of a slot are equal: they may be one number
+        std::size_t const in_slot = i % static_cast<std::size_t>(fold_stride_);
+        folds_[i] = 0.25F * static_cast<float>((in_slot < 4 ? i - in_slot : i) % 7) - 0.5F;
+      }
       for (first_ = 0; first_ < row_.size(); first_ += 4) group();
     }
   }
@@ -60,12 +67,25 @@ class lane_check {
       same("gate", k, gate.raw().at[k], region_.gate_value(single[k], kept_alone).raw());
       same("excess", k, excess.raw().at[k], region_.excess(single[k]).raw());
     }
+    if constexpr (detail::has_own_surrogate<Region>) {
+      surrogates("surrogate", region_.surrogate(), wide, single);
+      surrogates("penalty", region_.penalty(), wide, single);
+    }
     again(single);
+  }
+
+  template <class S>
+  void surrogates(std::string_view what, S const& s, four const& wide, std::array<one, 4> const& single) {
+    auto const all = s(wide);
+    for (std::size_t k = 0; k < 4 && first_ + k < row_.size(); ++k) {
+      auto const alone = s(single[k]);
+      same(what, k, all.loss.raw().at[k], alone.loss.raw());
+      same(what, k, all.slope.raw().at[k], alone.slope.raw());
+    }
   }
 
   /// Asks for the tokens of the group from the last to the first, each a different number of times, by a copy of the
   /// region that has not been asked before.
-  /// not been asked before.
   void again(std::array<one, 4> const& single) {
     Region const fresh = untouched_;
     position<float_lane> const first(1);
@@ -103,10 +123,12 @@ class lane_check {
     auto const at = [this, k](argument a) { return V(view_.value(a, response_, local(k))); };
     one t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
+    t.lend_more(at(argument::entropy), at(argument::reference_log_prob));
     if (batch_.k > 0) t.lend_top_k(lists[k] = view_.top_k_at(response_, local(k)));
     t.set_divergence(detail::divergence_of(region_.divergence(), t));
     position<V> const p(static_cast<index_t>(first_ + k) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_folds({folds_.data(), fold_stride_}, p[0] - 1);
     t.set_within_prefix_budget(V(value(captured::threshold, k)) >= t.weighted_divergence());
     t.set_prefix(V(value(captured::prefix_drift, k)), V(value(captured::prefix_weight, k)),
                  V(0.02F * value(captured::prefix_weight, k)));
@@ -121,9 +143,11 @@ class lane_check {
     };
     four t(at(argument::log_prob), at(argument::rollout_log_prob), at(argument::advantage));
     t.lend_divergence(at(argument::divergence));
+    t.lend_more(at(argument::entropy), at(argument::reference_log_prob));
     measure(t, single);
     position<V> const p(static_cast<index_t>(first_) + 1);
     t.set_weight(p, whole_, region_.weight().at(p, whole_.length));
+    t.set_folds({folds_.data(), fold_stride_}, p[0] - 1);
     t.set_within_prefix_budget(gather([this](std::size_t k) { return value(captured::threshold, k); }) >=
                                t.weighted_divergence());
     t.set_prefix(gather([this](std::size_t k) { return value(captured::prefix_drift, k); }),
@@ -147,6 +171,8 @@ class lane_check {
   captured_run<float> const& run_;
   check_log& log_;
   std::vector<index_t> row_;
+  std::vector<float> folds_;  // any values
+  index_t fold_stride_ = 0;
   index_t response_ = 0;
   std::size_t first_ = 0;
   response_summary whole_{.max_divergence = 0.25, .divergence_sum = {.high = 1000, .low = 0}, .delta_b = 0.02};

@@ -23,6 +23,8 @@ class region_check {
       bool const lists = reads == argument::top_k || reads == argument::token_id;
       if (lists && o_.generate.top_k == 0) o_.generate.top_k = 5;
       o_.generate.divergence = o_.generate.divergence || reads == argument::divergence;
+      o_.generate.entropy = o_.generate.entropy || reads == argument::entropy;
+      o_.generate.reference = o_.generate.reference || reads == argument::reference_log_prob;
     });
   }
 
@@ -56,6 +58,7 @@ class region_check {
     constexpr double clamps[] = {20.0, 20.0, 2.0, 0.0};
     o.surrogate.log_ratio_clamp = clamps[random.below(4)];
     o.surrogate.ratio_cap = random.chance(0.3) ? 1.5 : 0.0;
+    if (cppo::detail::has_own_surrogate<Region>) o.surrogate = {.log_ratio_clamp = o.surrogate.log_ratio_clamp};
     if (random.chance(0.2)) o.positions = position_convention::fixed_horizon;
     if (random.chance(0.1)) o.positions = position_convention::padded_column;
     return o;

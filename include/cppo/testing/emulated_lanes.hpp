@@ -36,6 +36,7 @@ struct register_ops<testing::four_floats> {
     return r;
   }
   static constexpr reg broadcast(float x) noexcept { return {{x, x, x, x}}; }
+  static constexpr reg load(float const* p) noexcept { return {{p[0], p[1], p[2], p[3]}}; }
   static constexpr reg add(reg a, reg b) noexcept {
     return each<reg>([&](int k) { return one::add(a.at[k], b.at[k]); });
   }

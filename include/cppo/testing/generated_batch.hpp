@@ -68,7 +68,7 @@ struct generated_batch {
   /// @}
   /// Optional inputs. `token_weight` is lent if it is not empty.
   /// @{
-  std::vector<T> divergence, token_weight;
+  std::vector<T> divergence, token_weight, entropy, reference_log_prob;
   /// @}
   std::vector<std::int32_t> token_id;        ///< lent with the Top-K lists
   index_t k = 0;                             ///< length of the Top-K lists; 0: not lent
@@ -77,7 +77,10 @@ struct generated_batch {
   /// @{
   std::vector<T> listed_log_prob, listed_rollout_log_prob;
   /// @}
-  bool lends_divergence = false;             ///< true: lent even if there is no slot
+  /// True: lent even if there is no slot.
+  /// @{
+  bool lends_divergence = false, lends_entropy = false, lends_reference = false;
+  /// @}
   bool lends_mask = true;                    ///< false: no response mask is lent, and every slot must be a token
 
   /// Number of slots.
@@ -141,6 +144,8 @@ struct generated_batch {
     if (lends_mask) add_mask(batch);
     if (lends_divergence) batch.add(cppo::divergence_values(divergence));
     if (!token_weight.empty()) batch.add(cppo::token_weight(token_weight));
+    if (lends_entropy) batch.add(cppo::entropy(entropy));
+    if (lends_reference) batch.add(cppo::reference_log_prob(reference_log_prob));
     if (k > 0) batch.add(cppo::token_id(token_id));
     if (k > 0) batch.add(cppo::top_k(k, listed_id, listed_log_prob, listed_rollout_log_prob));
     return batch;
@@ -162,7 +167,8 @@ struct generated_batch {
     T const x = poison<T>(which);
     for (std::size_t i = 0; i < valid.size(); ++i) {
       if (valid[i] != 0) continue;
-      for (std::vector<T>* v : {&log_prob, &rollout_log_prob, &advantage, &divergence, &token_weight}) {
+      for (std::vector<T>* v : {&log_prob, &rollout_log_prob, &advantage, &divergence, &token_weight, &entropy,
+                                &reference_log_prob}) {
         if (!v->empty()) (*v)[i] = x;
       }
       if (!token_id.empty()) token_id[i] = which - 3;

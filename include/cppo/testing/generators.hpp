@@ -14,6 +14,8 @@ struct generator_options {
   index_t max_length = 70;    ///< largest number of slots of a response; lengths near register widths are frequent
   index_t top_k = 0;          ///< length of the Top-K lists; 0: none
   bool divergence = false;    ///< lend divergences
+  bool entropy = false;       ///< lend entropies
+  bool reference = false;     ///< lend log-probs of a reference policy
   bool token_weight = true;   ///< lend token weights in some batches
   bool holes = true;          ///< some slots are no tokens and hold junk
 };
@@ -35,6 +37,8 @@ class batch_generator {
     batch_.responses = 1 + random_.below(o_.max_responses);
     batch_.k = o_.top_k;
     batch_.lends_divergence = o_.divergence;
+    batch_.lends_entropy = o_.entropy;
+    batch_.lends_reference = o_.reference;
     weights_ = o_.token_weight && random_.chance(0.3);
     draw_shape();
     constexpr element_type masks[] = {element_type::boolean, element_type::u8,  element_type::i32, element_type::i64,
@@ -83,6 +87,8 @@ class batch_generator {
     batch_.advantage.resize(slots);
     if (o_.divergence) batch_.divergence.resize(slots);
     if (weights_) batch_.token_weight.resize(slots);
+    if (o_.entropy) batch_.entropy.resize(slots);
+    if (o_.reference) batch_.reference_log_prob.resize(slots);
     if (o_.top_k > 0) batch_.token_id.resize(slots);
     batch_.listed_id.resize(slots * static_cast<std::size_t>(o_.top_k));
     batch_.listed_log_prob.resize(batch_.listed_id.size());
@@ -157,6 +163,11 @@ class batch_generator {
       batch_.advantage[i] = stored<T>(d.advantage);
       if (o_.divergence) batch_.divergence[i] = stored<T>(d.divergence);
       if (weights_) batch_.token_weight[i] = stored<T>(d.weight);
+      if (o_.entropy) batch_.entropy[i] = stored<T>(random_.chance(0.1) ? 0.0 : random_.exponential());
+      if (o_.reference) {
+        batch_.reference_log_prob[i] =
+            random_.chance(0.2) ? batch_.log_prob[i] : stored<T>(std::min(d.log_p + random_.normal(), 0.0));
+      }
       if (o_.top_k > 0) fill_lists(batch_, i, d.log_p, d.log_q, random_);
     }
   }

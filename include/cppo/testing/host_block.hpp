@@ -91,18 +91,14 @@ class host_kernels {
       std::uint32_t buckets[64];
       prepare_call(threads, buckets, t, memory_);
     }
+    status const folded = compute_folds(t);
+    if (!folded.ok()) return folded;
     if (t.needs_sweep() && memory_.state->refused.ok()) {
       each_response<body_for::any>(t, [this](auto& body, index_t b) { memory_.tokens[b] = body.count(); });
       conclude_count(threads, t, memory_);
     }
     if (!memory_.state->refused.ok()) return memory_.state->refused;
-    std::vector<char> done(static_cast<std::size_t>(l.responses()));
-    auto const decide = [&](auto& body, index_t b) {
-      if (done[static_cast<std::size_t>(b)] == 0)
-        done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
-    };
-    if (is_usual(t)) each_response<body_for::usual>(t, decide);
-    each_response<body_for::any>(t, decide);
+    decide_all(t);
     if (t.batch.shape().clears_rest()) threads.each([&](int th) { t.clear_spare(th, Threads); });
     fold(threads, l.responses());
     cppo::detail::response_outcome& all = *memory_.folds;
@@ -112,6 +108,15 @@ class host_kernels {
   }
 
  private:
+  void decide_all(task_type const& t) {
+    std::vector<char> done(static_cast<std::size_t>(t.batch.shape().responses()));
+    auto const decide = [&](auto& body, index_t b) {
+      if (done[static_cast<std::size_t>(b)] == 0)
+        done[static_cast<std::size_t>(b)] = body.run(memory_.outcomes[b]) ? 1 : 0;
+    };
+    if (is_usual(t)) each_response<body_for::usual>(t, decide);
+    each_response<body_for::any>(t, decide);
+  }
   template <body_for Calls, class F>
   void each_response(task_type const& t, F const& f) {
     using body_type = cppo::detail::block_response<block, Real, Region, Calls>;
@@ -125,6 +130,26 @@ class host_kernels {
       body_type body(threads, *shared, t, b, divergences, call_divisor(t, memory_));
       f(body, b);
     }
+  }
+  status compute_folds(task_type& t) {
+    constexpr int folds = cppo::detail::folds_of<Region>;
+    status const given = cppo::detail::check_fold_totals(t, folds);
+    if (!given.ok() || folds == 0 || !memory_.state->refused.ok()) return given;
+    fold_totals const* const known = t.folds.totals;
+    t.folds = memory_.columns;
+    t.folds.totals = known;
+    block threads;
+    [&]<int... Before>(std::integer_sequence<int, Before...>) {
+      (compute_level<Before + 1>(threads, t), ...);
+    }(std::make_integer_sequence<int, Region::fold_levels>{});
+    return given;
+  }
+  template <int Level>
+  static void compute_level(block& threads, task_type const& t) {
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) {
+      cppo::detail::block_folds<block, Real, Region>(threads, t, b).template run<Level>();
+    }
+    cppo::detail::settle_folds<Level>(threads, t);
   }
   void fold(block& threads, index_t responses) {
     using folding = cppo::detail::block_fold<block>;

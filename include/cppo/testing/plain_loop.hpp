@@ -7,6 +7,7 @@
 
 #include <cppo/execution/call/task.hpp>
 #include <cppo/testing/generated_batch.hpp>
+#include <cppo/testing/plain_folds.hpp>
 
 #include <cmath>
 
@@ -86,15 +87,42 @@ class plain_walk {
       auto const n = static_cast<index_t>(batch_.token_row(b).size());
       counts_ = counts_ + batch_counts{n, n > 0 ? 1 : 0};
     }
+    if constexpr (cppo::detail::has_folds<Region>) find_folds();
     for (index_t b = 0; b < batch_.responses; ++b) response(b);
     return r_;
   }
 
  private:
+  void find_folds() {
+    std::vector<index_t> lengths;
+    for (index_t b = 0; b < batch_.responses; ++b) lengths.push_back(static_cast<index_t>(batch_.token_row(b).size()));
+    plain_folds all(lengths, Region::folds);
+    response_summary whole;
+    all.find(region_, [&](index_t b, index_t k) {
+      std::vector<index_t> const row = batch_.token_row(b);
+      token<V> t = load(b, row[static_cast<std::size_t>(k)], lists_);
+      whole.length = lengths[static_cast<std::size_t>(b)];
+      position<V> const at = place(b, row[static_cast<std::size_t>(k)], k);
+      t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
+      clamp(t);
+      return t;
+    });
+    double const error = 1e-11 * 100;
+    folds_ = {all, all.moved(error), all.moved(-error)};
+  }
+  void clamp(token<V>& t) const {
+    if (double const c = o_.surrogate.log_ratio_clamp; c > 0.0) t.clamp_log_ratio(V(c), cppo::detail::exp_core(V(-c)));
+  }
+  position<V> place(index_t b, index_t slot, index_t k) const {
+    bool const by_column = o_.positions == position_convention::padded_column;
+    return position<V>(by_column ? slot - batch_.first(b) + 1 : k + 1);
+  }
   token<V> load(index_t b, index_t slot, top_k_row<double>& lists) const {
     auto const i = static_cast<std::size_t>(slot);
     token<V> t(V(batch_.log_prob[i]), V(batch_.rollout_log_prob[i]), V(batch_.advantage[i]));
     t.lend_divergence(V(batch_.lends_divergence ? batch_.divergence[i] : 0.5));  // who reads it undeclared is found
+    t.lend_more(V(batch_.lends_entropy ? batch_.entropy[i] : 0.5),
+                V(batch_.lends_reference ? batch_.reference_log_prob[i] : -0.5));
     if (batch_.k > 0) t.lend_top_k(lists = view_.top_k_at(b, slot - batch_.first(b)));
     t.set_divergence(cppo::detail::divergence_of(region_.divergence(), t));
     return t;
@@ -114,8 +142,8 @@ class plain_walk {
     for (std::size_t k = 0; k < row.size(); ++k) {
       top_k_row<double> lists;
       token<V> t = load(b, row[k], lists);
-      bool const by_column = o_.positions == position_convention::padded_column;
-      position<V> const at(by_column ? row[k] - batch_.first(b) + 1 : static_cast<index_t>(k) + 1);
+      position<V> const at = place(b, row[k], static_cast<index_t>(k));
+      now_ = {b, static_cast<index_t>(k)};
       t.set_weight(at, whole, region_.weight().at(at, schedule_length(whole.length)));
       decide(t, at, row[k], whole, before);
       before.drift += t.weighted_divergence().raw();
@@ -138,6 +166,7 @@ class plain_walk {
   verdict ask(token<V> t, position<V> at, response_summary whole, sums const& before, double error) const {
     whole.divergence_sum.low += static_cast<index_t>(std::ldexp(error * static_cast<double>(whole.length), 40));
     t.set_weight(at, whole, t.weight());
+    if (!folds_.empty()) folds_[error > 0.0 ? 1U : error < 0.0 ? 2U : 0U].lend(t, now_.response, now_.rank);
     long double const room = region_.budget_slack() + before.allowance - before.drift - t.weighted_divergence().raw();
     bool const budget = Region::has_prefix_budget && has_budget(region_);
     if (!budget) whole.delta_b = 0.25;  // who asks for what the region has not is found
@@ -163,7 +192,8 @@ class plain_walk {
     r_.weight[i] = t.weight().raw();
     r_.prefix_drift[i] = static_cast<double>(before.drift);
     r_.prefix_weight[i] = static_cast<double>(before.weight);
-    objective(i, v.gate, whole.length);
+    if constexpr (cppo::detail::has_own_surrogate<Region>) own_objective(t, at, i, v.gate, whole, before);
+    else objective(i, v.gate, whole.length);
   }
 
   /// The factor of the aggregation.
@@ -176,6 +206,21 @@ class plain_walk {
     return 1.0 / divisor;
   }
 
+  /// Computes loss and gradient by the region's own surrogates: gate weight S + weight P.
+  void own_objective(token<V> t, position<V> at, std::size_t i, double gate, response_summary const& whole,
+                     sums const& before) {
+    t.set_weight(at, whole, t.weight());
+    t.set_prefix(V(static_cast<double>(before.drift)), V(static_cast<double>(before.weight)),
+                 V(static_cast<double>(before.allowance)));
+    clamp(t);
+    if (!folds_.empty()) folds_[0].lend(t, now_.response, now_.rank);
+    auto const s = region_.surrogate()(Region::seen(t)), p = region_.penalty()(Region::seen(t));
+    double const factor = (batch_.token_weight.empty() ? 1.0 : batch_.token_weight[i]) * scale(whole.length);
+    double const share = gate > 0.0 ? gate * factor : 0.0;
+    auto const both = [=](double x, double y) { return (share > 0.0 || share < 0.0 ? share * x : 0.0) + factor * y; };
+    r_.loss[i] = both(s.loss.raw(), p.loss.raw());
+    r_.gradient[i] = both(s.slope.raw(), p.slope.raw());
+  }
   /// Computes loss and gradient by Eq. 11 and its variants.
   void objective(std::size_t i, double gate, index_t n) {
     surrogate_options const& s = o_.surrogate;
@@ -197,6 +242,11 @@ class plain_walk {
   loss_options const& o_;
   batch_counts counts_;
   plain_result r_;
+  std::vector<plain_folds> folds_;  // as they are, and moved up and down by a rounding error
+  struct {
+    index_t response, rank;
+  } now_ = {};
+  top_k_row<double> lists_;
 };
 
 /// Evaluates `region` on a batch of doubles, with long double sums.

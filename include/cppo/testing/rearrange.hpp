@@ -45,6 +45,8 @@ void gather_inputs(generated_batch<T>& to, std::vector<index_t> const& source) {
   for (std::vector<T>* v : {&to.log_prob, &to.rollout_log_prob, &to.advantage}) gather(*v, source, junk);
   if (to.lends_divergence) gather(to.divergence, source, junk);
   if (!to.token_weight.empty()) gather(to.token_weight, source, junk);
+  if (to.lends_entropy) gather(to.entropy, source, junk);
+  if (to.lends_reference) gather(to.reference_log_prob, source, junk);
   if (to.k == 0) return;
   auto const k = static_cast<std::size_t>(to.k);
   gather(to.token_id, source, std::int32_t{-7});

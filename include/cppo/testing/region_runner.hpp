@@ -47,12 +47,15 @@ class region_runner {
     }
 #endif
     (bind(region, further.name, further.executor), ...);
+    if constexpr (detail::has_folds<Region>) stand_alone_ = !Region::reads_batch;
     plan_ = [region](view const& v, std::span<index_t const> response_of, std::span<index_t const> order_of,
                      index_t responses, loss_options const& o) {
       return plan_pieces(v, region, response_of, order_of, responses, o);
     };
   }
 
+  /// True if what a response gets depends on no other response.
+  bool responses_stand_alone() const noexcept { return stand_alone_; }
   /// The number of executors. Number 0 is `seq`.
   std::size_t executors() const noexcept { return runs_.size(); }
   /// The name of executor k.
@@ -78,6 +81,7 @@ class region_runner {
     });
   }
 
+  bool stand_alone_ = true;
   std::vector<std::string> names_;
   std::vector<std::function<captured_run<Real>(view const&, std::size_t, loss_options const&, asks_for)>> runs_;
   std::function<piece_plan(view const&, std::span<index_t const>, std::span<index_t const>, index_t,

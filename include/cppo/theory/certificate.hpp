@@ -209,10 +209,13 @@ inline void evaluate(certificate_result& c, drift_profile const& p, bool schedul
 /// false; the KLs in either direction and their estimates k1, k2 and k3 are then read as what they are, and all else as
 /// total variation. Estimates, a divergence below 0 and no divergence at all do not certify either.
 /// A batch is a sample: u_t and L' are means and ell_t a maximum over its rollouts, and the bound holds for a mu that
-/// is uniform over these. Cost: one call of `policy_loss`, and memory for two numbers a slot.
+/// is uniform over these. A region with a surrogate of its own is refused: the bounds are about -A rho M. Cost: one
+/// call of `policy_loss`, and memory for two numbers a slot.
 template <class Real, trust_region_like Region>
 certificate_result certificate(rollout_batch_view<Real> const& batch, Region const& region,
                                certificate_options const& options = {}) {
+  static_assert(!cppo::detail::has_own_surrogate<Region>,
+                "a certificate is about the loss -A rho M: give it the region without objective(...) and penalties");
   certificate_result c;
   c.outcome = batch.check();
   if (c.outcome.ok() && !(options.xi >= 0.0 && options.xi < std::numeric_limits<double>::infinity())) {

@@ -53,7 +53,7 @@ EXECUTORS = ("simd", "seq")
 
 ARGUMENTS = ("", "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight",
              "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace", "region", "options",
-             "carries", "report", "layout", "response_of", "order_of", "tensor")
+             "carries", "report", "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob")
 
 
 class StatusCode(enum.IntEnum):
@@ -74,6 +74,9 @@ class StatusCode(enum.IntEnum):
     log_prob_too_low = 72
     rollout_log_prob_too_low = 73
     top_k_too_low = 74
+    entropy_invalid = 75
+    reference_log_prob_invalid = 76
+    reference_log_prob_too_low = 77
     null_buffer = 96
     extent_mismatch = 97
     bad_offsets = 98
@@ -93,6 +96,12 @@ class StatusCode(enum.IntEnum):
     bad_tensor = 112
     misaligned = 113
     not_host_memory = 114
+    reward_invalid = 115
+    value_invalid = 116
+    folded_out_of_range = 117
+    result_not_finite = 118
+    not_in_response_batch = 119
+    states_mismatch = 120
     bad_argument = 1024
     bad_text = 1025
     no_memory = 1026

@@ -178,18 +178,22 @@ TEST_CASE("an output is held against everything that a batch lends", "[core]") {
     double pi[4] = {}, mu[4] = {}, a[4] = {}, mask[4] = {}, d[4] = {}, weight[4] = {};
     std::int64_t id[4] = {}, listed[4] = {};
     double listed_pi[4] = {}, listed_mu[4] = {};
+    double entropy[4] = {}, reference[4] = {};
     std::int32_t cuts[3] = {0, 2, 4}, behind = 0;
   } x;
   auto const batch = rollout_batch(packed(x.cuts, 2), log_prob(x.pi), rollout_log_prob(x.mu), advantage(x.a),
                                    response_mask(x.mask), divergence_values(x.d), token_weight(x.weight),
-                                   token_id(x.id), top_k(1, x.listed, x.listed_pi, x.listed_mu));
+                                   token_id(x.id), top_k(1, x.listed, x.listed_pi, x.listed_mu), entropy(x.entropy),
+                                   reference_log_prob(x.reference));
   auto const* const memory = reinterpret_cast<char const*>(&x);
   for (std::size_t i = 0; i < sizeof x; ++i) {
     INFO(i);
     footprint const byte = detail::footprint_of(memory + i, element_type::u8, 1, 1, 0, 0);
     argument const what = i < 6 * sizeof x.pi ? static_cast<argument>(1 + i / sizeof x.pi)
                           : i < offsetof(decltype(x), listed) ? argument::token_id
-                          : i < offsetof(decltype(x), cuts)   ? argument::top_k
+                          : i < offsetof(decltype(x), entropy)   ? argument::top_k
+                          : i < offsetof(decltype(x), reference) ? argument::entropy
+                          : i < offsetof(decltype(x), cuts)      ? argument::reference_log_prob
                           : i < offsetof(decltype(x), behind) ? argument::offsets
                                                               : argument::none;
     CHECK(detail::overlapped(byte, batch) == what);

@@ -63,6 +63,7 @@ static_assert(static_cast<int>(status_code::bad_input_propagated) == 3);
 static_assert(static_cast<int>(status_code::log_prob_invalid) == 64);
 static_assert(static_cast<int>(status_code::piece_rejected) == 71);
 static_assert(static_cast<int>(status_code::top_k_too_low) == 74);
+static_assert(static_cast<int>(status_code::reference_log_prob_too_low) == 77);
 static_assert(static_cast<int>(status_code::null_buffer) == 96);
 static_assert(static_cast<int>(status_code::arithmetic_relaxed) == 107);
 
@@ -76,7 +77,7 @@ TEST_CASE("every code has a sentence of its own", "[core]") {
     CHECK(seen.insert(words).second);
     if (code >= 64) CHECK(words.find(':') != std::string::npos);  // what is wrong: what to do
   }
-  CHECK(seen.size() == 4 + 11 + 19);
+  CHECK(seen.size() == 4 + 14 + 19);
 }
 
 TEST_CASE("F5_nan_is_reported_at_its_index", "[core]") {

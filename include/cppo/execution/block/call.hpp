@@ -2,6 +2,8 @@
 /// A call on blocks of threads, step by step. Kernels run it, and on a host a block made of loops does.
 ///
 ///     prepare    one block; packed batches: checks the order of offsets, orders responses from longest to shortest
+///     levels     a block for each response, level by level, if the region has folds: their values, and after each
+///                level one block for those over the whole batch
 ///     count      a team for each response, if something must be known of the whole batch first
 ///     conclude   one block: the divisor of the aggregation, and what only the whole batch can have wrong
 ///     decide     a team for each response: a warp, a block or a cluster of blocks
@@ -13,14 +15,19 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/block/folds.hpp>
 #include <cppo/execution/block/response.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals.
-template <class Real>
-CPPO_HOST_DEVICE constexpr bool is_usual(checked_call<Real> const& t) noexcept {
+/// True if kernels can take the call on their fast path: elements of its own type, no Top-K lists, no trace, no totals,
+/// and neither entropy nor a reference that nothing reads.
+template <class Real, class Region>
+CPPO_HOST_DEVICE constexpr bool is_usual(task<Real, Region> const& t) noexcept {
   if (t.batch.has(argument::top_k) || t.totals != nullptr) return false;
+  for (argument const a : {argument::entropy, argument::reference_log_prob}) {
+    if (t.batch.has(a) && !(reads_more<Region> && is_plain<Real>(t.batch[a], elements_in(a)))) return false;
+  }
   for (argument const a : {argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::divergence,
                            argument::token_weight, argument::response_mask}) {
     if (!is_plain<Real>(t.batch[a], elements_in(a))) return false;
@@ -64,6 +71,7 @@ struct call_memory {
   index_t* tokens = nullptr;             ///< by response
   index_t* order = nullptr;              ///< responses, longest first; null: as they come
   Real* divergences = nullptr;                ///< by slot; null if the region does not need divergences first
+  fold_columns<Real> columns;                 ///< of the region's folds
 
   /// Sets the arrays to one after the other from `base` on, which may be null. Returns the bytes they take.
   template <class Region>
@@ -80,6 +88,11 @@ struct call_memory {
     take(tokens, responses);
     take(order, l.is_packed() ? responses : 0);
     take(divergences, needs_divergences<Region> ? l.elements() : 0);
+    columns.folds = folds_of<Region>;
+    columns.stride = fold_columns<Real>::room(l);
+    take(columns.data, columns.folds * columns.stride);
+    take(columns.states, columns.folds * responses);
+    take(columns.beyond, has_folds<Region> ? responses : 0);
     return used;
   }
 };

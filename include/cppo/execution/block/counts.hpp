@@ -50,9 +50,9 @@ struct block_counts {
   std::uint32_t bad = 0;
   Real top_divergence = Real(-divergence_limit), top_ratio = Real(0);
 
-  template <class Mask>
+  template <class Region>
   CPPO_HOST_DEVICE constexpr void see(decided_token<Real> const& d) noexcept {
-    count_token<Mask>(counts, d);
+    count_token<Region>(counts, d);
     take_larger(top_divergence, d.at(sink::divergence));
     take_larger(top_ratio, d.ratio);
   }

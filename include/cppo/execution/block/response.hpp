@@ -54,12 +54,11 @@ class block_response {
 
   /// The number of valid tokens, 0 if the response is rejected.
   CPPO_HOST_DEVICE index_t count() noexcept { return inspect().tokens; }
-
   /// Decides and writes every slot. False if a body for usual calls meets another; then what it wrote does not count.
   CPPO_HOST_DEVICE bool run(response_outcome& out) noexcept {
     response_count n;
     if constexpr (!usual) n = inspect();
-    else if (!count_by_mask(n)) return false;
+    else if ((has_folds<Region> && task_.folds.leaves_out(b_)) || !count_by_mask(n)) return false;
     block_.apart([&](int th) { if (th == 0) out = open_outcome(task_, b_, n); });
     if (n.tokens == 0) {
       write_excluded();
@@ -109,17 +108,20 @@ class block_response {
       t = bad_token<Real>();
       return true;
     }
-    token_input<Real> const in{row(argument::log_prob).value(i, Real(0)),
-                               row(argument::rollout_log_prob).value(i, Real(0)),
-                               row(argument::advantage).value(i, Real(0)), row(argument::divergence).value(i, Real(0)),
-                               row(argument::token_weight).value(i, Real(1))};
+    auto const number = [&](argument a, Real none = Real(0)) { return row(a).value(i, none); };
+    token_input<Real> in{number(argument::log_prob), number(argument::rollout_log_prob), number(argument::advantage),
+                         number(argument::divergence), number(argument::token_weight, Real(1))};
+    if constexpr (!usual || reads_more<Region>) {
+      in.entropy = number(argument::entropy);
+      in.reference_log_prob = number(argument::reference_log_prob);
+    }
     bool const good = !usual || inspect_input(in, task_.log_probs, b_, i).ok();
     if (!known_) {
       t = make_token(task_, in, b_, i, lists);
       return good;
     }
     t = token<V>(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
-    t.lend_divergence(V(in.divergence));
+    lend_numbers(t, in);
     if constexpr (!usual) lend_lists(task_.batch, b_, i, t, lists);
     t.set_divergence(V(divergences_[i]));
     return good;
@@ -187,7 +189,7 @@ class block_response {
     for (int s = 0; s < written_sinks; ++s)
       row(static_cast<sink>(s)).write(i, r.values[s], elements_in(static_cast<sink>(s)));
   }
-  // These are made where they are read: they come from a kernel argument, so that no register holds them.
+  // Made where they are read: they come from a kernel argument, so that no register holds them.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
     return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
   }
@@ -259,6 +261,8 @@ class block_response {
       h.token_weight = row(argument::token_weight).value(i, Real(1));
       position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
       h.t.set_weight(at, whole_, weigh(at));
+      if constexpr (has_folds<Region>)
+        h.t.set_folds(task_.folds.of(task_.batch.shape(), b_), before + h.rank - task_.tokens_before(b_));
       if constexpr (scans) step[th] = units(prefix_step(h.t));
     });
   }
@@ -273,7 +277,7 @@ class block_response {
         decide_token(task_, h.t, h.what, h.token_weight, scale, before, traces);
     write(i, d.record);
     if (!task_.reports) return;
-    counts.template see<typename Region::mask_type>(d);
+    counts.template see<Region>(d);
     reporting().template put_rare<Calls>(task_, d);
     reporting().put(from + h.rank, staged_from, d);
     reporting().put_position(h.t.at()[0], d.kept());

@@ -95,6 +95,11 @@ CPPO_HOST_DEVICE constexpr void report_budget(report& r, double delta_b) noexcep
   if (r.counts.responses > 0) r.sum_delta_b = r.min_delta_b = r.max_delta_b = delta_b;
 }
 
+/// The folds of a call on the host. Defined in execution/call/fold_levels.hpp, which cppo/rules.hpp includes: a region
+/// with folds needs that header.
+template <class Real, class Region>
+struct fold_engine;
+
 /// Writes +0 to every output at every slot of response b.
 template <class Real>
 constexpr void exclude_response(checked_call<Real> const& t, index_t b) noexcept {
@@ -128,6 +133,24 @@ class host_executor {
   template <class Real, class Region>
     requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
+    status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
+    if (!given.ok()) return given;
+    if constexpr (detail::has_folds<Region>) {
+      auto const decided = [&] { return decide(t, wanted); };
+      return detail::fold_engine<Real, Region>::run(static_cast<Self const&>(*this), t, decided);
+    } else {
+      return decide(t, wanted);
+    }
+  }
+  /// One pass for the folds of a level over all responses.
+  template <class Real, class Region, int Level>
+  void fold_responses(detail::task<Real, Region> const& t, std::integral_constant<int, Level>) const {
+    detail::fold_engine<Real, Region>::template pass<Level>(t);
+  }
+
+ private:
+  template <class Real, class Region>
+  status decide(detail::task<Real, Region>& t, report* wanted) const {
     Self const& self = static_cast<Self const&>(*this);
     status s = detail::prepare(self, t);
     if (!s.ok()) return s;

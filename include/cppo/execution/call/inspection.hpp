@@ -31,7 +31,7 @@ CPPO_HOST_DEVICE constexpr bool is_finite(Real x) noexcept {
 /// The numbers lent for a token.
 template <class Real>
 struct token_input {
-  Real log_prob, rollout_log_prob, advantage, divergence, weight;
+  Real log_prob, rollout_log_prob, advantage, divergence, weight, entropy = 0, reference_log_prob = 0;
 };
 
 /// The numbers lent for slot i of response b.
@@ -40,7 +40,8 @@ CPPO_HOST_DEVICE constexpr token_input<Real> load_input(rollout_batch_view<Real>
                                                         index_t i) noexcept {
   return {in.value(argument::log_prob, b, i), in.value(argument::rollout_log_prob, b, i),
           in.value(argument::advantage, b, i), in.value(argument::divergence, b, i),
-          in.value(argument::token_weight, b, i, Real(1))};
+          in.value(argument::token_weight, b, i, Real(1)), in.value(argument::entropy, b, i),
+          in.value(argument::reference_log_prob, b, i)};
 }
 
 /// The code for a log-prob outside the range: `too_low` if it would be inside without the floor, else `invalid`.
@@ -67,6 +68,11 @@ CPPO_HOST_DEVICE constexpr status inspect_input(token_input<Real> const& in, num
     return {status_code::divergence_invalid, argument::divergence, b, i};
   }
   if (!is_finite(in.weight)) return {status_code::token_weight_invalid, argument::token_weight, b, i};
+  if (!is_finite(in.entropy) || in.entropy < Real(0)) return {code::entropy_invalid, argument::entropy, b, i};
+  if (!holds(log_probs, in.reference_log_prob)) {
+    return {refusal(log_probs, in.reference_log_prob, code::reference_log_prob_invalid,
+                    code::reference_log_prob_too_low), argument::reference_log_prob, b, i};
+  }
   return {};
 }
 
@@ -122,7 +128,10 @@ CPPO_HOST_DEVICE constexpr bool rejected_elsewhere(checked_call<Real> const& t, 
 template <class Real>
 CPPO_HOST_DEVICE constexpr void settle_rejection(checked_call<Real> const& t, index_t b, response_count& n) noexcept {
   if (n.bad == 0 && rejected_elsewhere(t, b)) n.first_bad = {status_code::piece_rejected, argument::carry, b};
-  n.rejected = !n.first_bad.ok() && t.bad_input == on_bad_input::reject;
+  bool const left_out = t.folds.leaves_out(b);
+  if (left_out && t.folds.beyond_grid(b) < 0) n.first_bad = {status_code::piece_rejected, argument::carry, b};
+  else if (left_out) n.first_bad = {status_code::fold_out_of_range, argument::region, b, t.folds.beyond_grid(b)};
+  n.rejected = left_out || (!n.first_bad.ok() && t.bad_input == on_bad_input::reject);
   if (n.rejected) n.tokens = 0;
 }
 
@@ -144,6 +153,13 @@ constexpr response_count count_response(checked_call<Real> const& t, index_t b) 
   return n;
 }
 
+/// Gives a token the numbers lent beside log-probs and advantage.
+template <class Real>
+CPPO_HOST_DEVICE constexpr void lend_numbers(token<lane<Real>>& to, token_input<Real> const& in) noexcept {
+  using V = lane<Real>;
+  to.lend_divergence(V(in.divergence));
+  to.lend_more(V(in.entropy), V(in.reference_log_prob));
+}
 /// Gives a token the Top-K lists of slot i of response b, if there are any: a mask may read them.
 template <class Real>
 CPPO_HOST_DEVICE constexpr void lend_lists(rollout_batch_view<Real> const& batch, index_t b, index_t i,
@@ -158,7 +174,7 @@ CPPO_HOST_DEVICE constexpr token<lane<Real>> make_token(task<Real, Region> const
                                                         index_t b, index_t i, top_k_row<Real>& lists) noexcept {
   using V = lane<Real>;
   token<V> tok(V(in.log_prob), V(in.rollout_log_prob), V(in.advantage));
-  tok.lend_divergence(V(in.divergence));
+  lend_numbers(tok, in);
   lend_lists(t.batch, b, i, tok, lists);
   tok.set_divergence(divergence_of(t.region.divergence(), tok));
   return tok;

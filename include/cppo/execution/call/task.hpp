@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/core/narrowing.hpp>
+#include <cppo/execution/call/fold_columns.hpp>
 #include <cppo/objective/options.hpp>
 #include <cppo/objective/outputs.hpp>
 #include <cppo/region/trust_region.hpp>
@@ -51,6 +52,8 @@ struct checked_call {
   prefix_sums const* carries = nullptr;
   response_summary const* totals = nullptr;
   bool reports = false;
+  fold_columns<Real> folds{};
+  index_t fold_totals_lent = 0;
 
   CPPO_HOST_DEVICE constexpr bool wants_trace() const noexcept {
     for (int s = first_traced; s < sinks; ++s) {
@@ -130,6 +133,24 @@ template <class Real, class Region>
 struct task : checked_call<Real> {
   Region region;
 };
+
+/// The number of folds that a region holds.
+template <class Region>
+inline constexpr int folds_of = 0;
+template <class Region>
+  requires requires { Region::folds; }
+inline constexpr int folds_of<Region> = Region::folds;
+/// True if it holds any.
+template <class Region>
+inline constexpr bool has_folds = folds_of<Region> > 0;
+/// Checks that what pieces must know of folds was given, and nothing where responses are whole.
+template <class Real>
+constexpr status check_fold_totals(checked_call<Real> const& t, int folds) noexcept {
+  index_t const wanted = t.totals != nullptr ? t.batch.shape().responses() * folds : 0;
+  if (t.fold_totals_lent == wanted) return {};
+  return {.code = status_code::carry_mismatch, .where = argument::carry, .has_value = true,
+          .value = static_cast<double>(t.fold_totals_lent), .wanted = wanted, .name = "folds", .range = "entries"};
+}
 
 }}}  // namespace cppo::detail
 

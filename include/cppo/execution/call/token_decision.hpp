@@ -18,6 +18,7 @@ struct decided_token {
   Real ratio;                ///< rho after the clamp
   bool clamped, capped;
   bool teaches;               ///< the weighted advantage is not 0
+  bool held;                  ///< kept, and the slope of the region's own surrogate is 0
   bool high, low;             ///< the update moves away from mu, with A > 0 (high) or A < 0 (low)
   bool not_finite;            ///< loss or gradient is not finite although the input is good
 
@@ -90,8 +91,17 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void fill_terms(decided_token<Real
   d.capped = product.capped.raw();
 }
 
+/// Loss and gradient of a token that keeps the share `gate`.
+template <class Real, class Region, class V = lane<Real>>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto terms_of(task<Real, Region> const& call, token<V> const& t,
+                                                            surrogate_product<V> const& product, V gate,
+                                                            V token_weight, V scale) noexcept {
+  if constexpr (!has_own_surrogate<Region>) return call.objective.terms(t, product, gate, scale);
+  else return call.objective.terms(call.region, t, gate > V(0), gate, token_weight, scale);
+}
+
 /// Decides a token whose weight is set. `before` are the sums before it. `what` is what its slot holds: a bad token is
-/// propagated.
+/// propagated. A mask sees only what its region declares: what else is known here, another executor may not know.
 template <class Real, class Region>
 CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> const& call, token<lane<Real>>& t,
                                                             slot what, Real token_weight, Real scale,
@@ -100,7 +110,6 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   Region const& region = call.region;
   bool const bad = what == slot::bad;
   exact_sum const slack = to_grid(static_cast<Real>(region.budget_slack()));
-  // A mask sees only what its region declares. What else is known here, another executor may not know.
   prefix_numbers<V> const prefix(before);
   if constexpr (scans_prefix<Region>)
     t.set_within_prefix_budget(typename V::mask(before.admits(to_grid(t.weighted_divergence().raw()), slack)));
@@ -111,7 +120,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   V const gate = bad ? V(0) : region.gate_value(t, kept);
   V const weighted_advantage = t.advantage() * V(token_weight);
   auto const product = call.objective.product(t, weighted_advantage);
-  auto const terms = call.objective.terms(t, product, gate, V(scale));
+  auto const terms = terms_of(call, t, product, gate, V(token_weight), V(scale));
 
   decided_token<Real> d{};
   constexpr Real nan = special<Real>::nan;
@@ -120,6 +129,7 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   record_decision(d.record, region, t, kept, gate, prefix);
   fill_terms(d, bad ? nan : terms.unscaled.raw(), product, call.objective.estimates(t, product));
   if (traces == trace_values::computed) record_trace(d.record, region, t, before, slack);
+  if constexpr (has_own_surrogate<Region>) d.held = terms.held.raw();
   bool const away = !t.moves_toward_rollout().raw();
   d.teaches = !bad && weighted_advantage.raw() != Real(0);
   d.high = away && t.advantage().raw() > Real(0);
@@ -128,9 +138,10 @@ CPPO_HOST_DEVICE constexpr decided_token<Real> decide_token(task<Real, Region> c
   return d;
 }
 
-/// Counts a token that was decided under the mask type `Mask`.
-template <class Mask, class Count, class Real>
+/// Counts a token that was decided under a region of type `Region`.
+template <class Region, class Count, class Real>
 CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_token<Real> const& d) noexcept {
+  using Mask = typename Region::mask_type;
   decision const c = d.code();
   bool const kept = d.kept(), masked = !kept && d.teaches;
   n.kept += static_cast<Count>(kept);
@@ -147,6 +158,7 @@ CPPO_HOST_DEVICE constexpr void count_token(token_counts<Count>& n, decided_toke
   n.masked_other += static_cast<Count>(c == decision::masked_other);
   n.teaching_tokens += static_cast<Count>(d.teaches);
   n.teaching_kept += static_cast<Count>(kept && d.teaches);
+  if constexpr (has_own_surrogate<Region>) n.held += static_cast<Count>(kept && d.teaches && d.held);
   n.masked_high += static_cast<Count>(masked && d.high);
   n.masked_low += static_cast<Count>(masked && d.low);
 }

@@ -84,6 +84,28 @@ __global__ void __launch_bounds__(threads_for_steps)
   if (call.m.state->refused.ok()) conclude_count(threads, call.t, call.m);
 }
 
+/// A block of threads computes the folds of a level for each response.
+template <int Level, class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps)
+    level_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_for_steps>;
+  __shared__ typename block::storage collectives;
+  block threads(collectives);
+  if (call.t.batch.shape().is_packed() && !call.m.state->refused.ok()) return;
+  for (index_t b = blockIdx.x; b < call.t.batch.shape().responses(); b += gridDim.x)
+    block_folds<block, Real, Region>(threads, call.t, b).template run<Level>();
+}
+/// One block computes those over the whole batch.
+template <int Level, class Real, class Region>
+__global__ void __launch_bounds__(threads_for_steps)
+    settle_kernel(__grid_constant__ device_call<Real, Region> const call) {
+  using block = cuda_block<threads_for_steps>;
+  __shared__ typename block::storage collectives;
+  block threads(collectives);
+  if (call.t.batch.shape().is_packed() && !call.m.state->refused.ok()) return;
+  settle_folds<Level>(threads, call.t);
+}
+
 /// Decides one response, whatever its case. Not inlined, so that the fast path keeps its registers.
 template <class Block, class Real, class Region>
 __noinline__ __device__ void decide_any(typename Block::storage& collectives, unsigned char* memory,

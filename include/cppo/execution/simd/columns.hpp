@@ -29,6 +29,12 @@ inline bool finite_and_not_below_0(float const* x, int n) noexcept {
   for (; k < n; ++k) good = good && !(x[k] < 0.0F);
   return good && finite(x, n);
 }
+/// True if n numbers are in a range.
+inline bool within(float const* x, int n, number_range<float> range) noexcept {
+  bool good = true;
+  for (int k = 0; k < n; ++k) good = good && holds(range, x[k]);
+  return good;
+}
 /// Writes n products, each rounded.
 inline void multiply(float const* x, float const* y, float* out, int n) noexcept {
   int k = 0;
@@ -235,16 +241,18 @@ class response_reader {
     auto const gathered = [&](argument a, float* copy) { return gather(at_.column_of(batch()[a]), chunk, copy); };
     in = {gathered(argument::log_prob, copies_.pi), gathered(argument::rollout_log_prob, copies_.mu),
           gathered(argument::advantage, copies_.advantage),
-          gathered(argument::token_weight, copies_.weighted_advantage), gathered(argument::divergence, copies_.given),
-          nullptr};
-    valid_ = (in.weighted_advantage == nullptr || finite(in.weighted_advantage, chunk.count)) &&
-             (in.given == nullptr || finite_and_not_below_0(in.given, chunk.count)) &&
+          in.advantage, gathered(argument::divergence, copies_.given), nullptr,
+          gathered(argument::token_weight, copies_.token_weight), gathered(argument::entropy, copies_.entropy),
+          gathered(argument::reference_log_prob, copies_.reference_log_prob)};
+    auto const good = [&chunk](float const* x, auto const& check) { return x == nullptr || check(x, chunk.count); };
+    auto const in_range = [this](float const* x, int n) { return within(x, n, from_.call.log_probs); };
+    valid_ = good(in.token_weight, finite) && good(in.given, finite_and_not_below_0) &&
+             good(in.entropy, finite_and_not_below_0) && good(in.reference_log_prob, in_range) &&
              (!checks_lists_ || lists_valid(chunk));
     if (!valid_) return false;
-    if (in.weighted_advantage == nullptr) {
-      in.weighted_advantage = in.advantage;
-    } else {
-      multiply(in.advantage, in.weighted_advantage, copies_.weighted_advantage, chunk.count);
+    in.weighted_advantage = in.advantage;
+    if (in.token_weight != nullptr) {
+      multiply(in.advantage, in.token_weight, copies_.weighted_advantage, chunk.count);
       in.weighted_advantage = copies_.weighted_advantage;
     }
     return true;

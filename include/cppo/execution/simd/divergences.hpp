@@ -26,13 +26,6 @@ bool asks_for_lists(D const& divergence) noexcept {
   }
 }
 
-/// The tokens of a register, without D.
-CPPO_ALWAYS_INLINE token<simd_lane> token_at(token_lanes const& in, int k) noexcept {
-  token<simd_lane> t(lanes_at(in.pi, k), lanes_at(in.mu, k), lanes_at(in.advantage, k));
-  t.lend_divergence(in.given != nullptr ? lanes_at(in.given, k) : simd_lane(0));
-  return t;
-}
-
 /// D from Top-K lists.
 template <class D>
 bool measure_lists(D const& divergence, divergence_pass const& pass, token_chunk const& chunk, token_lanes const& in,
@@ -47,7 +40,7 @@ bool measure_lists(D const& divergence, divergence_pass const& pass, token_chunk
       int const first = k + u * simd_size, n = chunk.count - first;
       if (n <= 0 || !valid) break;
       valid = lists.read(slots + first, n < simd_size ? n : simd_size, tile);
-      token<simd_lane> t = token_at(g, from + u * simd_size);
+      token<simd_lane> t = tokens_at<D>(g, from + u * simd_size);
       t.lend_top_k(tile);
       put_lanes(out + first, 0, divergence_of(divergence, t));
     }
@@ -66,7 +59,7 @@ template <class D>
   } else {
     each_group(chunk, in, [&](token_lanes const& g, int from, int k) {
       for (int u = 0; u < group_registers; ++u) {
-        put_lanes(out + k, u * simd_size, divergence_of(divergence, token_at(g, from + u * simd_size)));
+        put_lanes(out + k, u * simd_size, divergence_of(divergence, tokens_at<D>(g, from + u * simd_size)));
       }
     });
     return true;

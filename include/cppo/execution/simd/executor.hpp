@@ -65,6 +65,11 @@ class simd_t : public host_executor<simd_t> {
   detail::outcome_fold execute(detail::task<Real, Region> const& t) const {
     return detail::simd_execution<Real, Region>::execute(*this, t);
   }
+  /// One pass for the folds of a level, with responses on threads.
+  template <class Real, class Region, int Level>
+  void fold_responses(detail::task<Real, Region> const& t, std::integral_constant<int, Level>) const {
+    detail::simd_execution<Real, Region>::template fold<Level>(*this, t);
+  }
 
  private:
   int threads_ = 1;

@@ -10,9 +10,6 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The largest position that 32 bits hold, with room for two groups. Longer responses run as `seq`.
-inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
-
 /// What is needed to decide the tokens of a response. It is a copy that nothing points to, so that it stays in
 /// registers while outputs are written.
 template <class Region, class Weigh>
@@ -24,6 +21,7 @@ struct deciding {
   simd_prefix prefix;
   simd_lane scale;
   response_summary const* whole;
+  fold_values<float> folds = {};
   input_extremes input = {};
 };
 
@@ -45,6 +43,7 @@ class token_group {
   using Region = typename Deciding::region_type;
   static constexpr bool whole = Tokens == lanes_hold::all;
   static constexpr bool soft = Region::is_soft;
+  static constexpr bool own = has_own_surrogate<Region>;
   static constexpr bool walks = walks_steps<Region>;
 
  public:
@@ -69,6 +68,8 @@ class token_group {
     std::uint64_t const kept = keep_all(in, out, reporter) & lives;
     if constexpr (reports(Report)) {
       counts.count(with_.region.mask(), kept, lives, marks_, with_.objective.caps());
+      if constexpr (own)
+        counts.tokens.held += std::popcount(lane_bits(marks_.held) & kept & ~lane_bits(marks_.not_teaching));
     }
     return kept;
   }
@@ -90,7 +91,7 @@ class token_group {
     if constexpr (!whole) {
       for (int u = registers_of(live_); u < group_registers; ++u) {
         in.z[u] = in.allowance[u] = in.weight[u] = V(0);
-        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = V(0) < V(0);
+        keeps_[u] = marks_.clamped[u] = marks_.capped[u] = marks_.not_teaching[u] = marks_.held[u] = V(0) < V(0);
       }
     }
   }
@@ -107,6 +108,7 @@ class token_group {
     position<V> const p(first_ + u * simd_size);
     V const weight = with_.weigh(p);
     t_[u].set_weight(p, *with_.whole, weight);
+    if constexpr (has_folds<Region>) t_[u].set_folds(with_.folds, in_.rank + k_ + u * simd_size);
     if constexpr (walks) ratio_[u] = t_[u].ratio();
     V const z = there(u, t_[u].weighted_divergence());
     to.weight[u] = there(u, weight);
@@ -215,16 +217,30 @@ class token_group {
                                 simd_reporter& reporter) noexcept {
     int const lane = u * simd_size;
     keeps_[u] = kept;
-    surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
-    surrogate_terms<V> terms;
-    if constexpr (soft) terms = with_.objective.terms(t, product, gate, with_.scale);
-    else terms = with_.objective.terms(t, product, kept, with_.scale);
+    surrogate_terms<V> const terms = terms_of(u, t, kept, gate);
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
     if constexpr (reports(Report)) {
       reporter.add_loss(u, there(u, terms.unscaled));
       if constexpr (soft) reporter.add_gate(u, there(u, gate));
+    }
+  }
+  /// Loss and gradient of a register whose tokens are decided.
+  template <class Kept>
+  CPPO_ALWAYS_INLINE surrogate_terms<V> terms_of(int u, token<V> const& t, Kept const& kept, V gate) noexcept {
+    if constexpr (own) {
+      V const weight = lanes_at(in_.token_weight, k_ + u * simd_size, 1.0F);
+      own_terms<V> const terms =
+          soft ? with_.objective.terms(with_.region, t, gate > V(0), gate, weight, with_.scale)
+               : with_.objective.terms(with_.region, t, kept, V(1), weight, with_.scale);
+      marks_.held[u] = terms.held;
+      if constexpr (reports(Report)) with_.input.see(there(u, terms.loss), there(u, terms.gradient));
+      return terms;
+    } else {
+      surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
+      if constexpr (soft) return with_.objective.terms(t, product, gate, with_.scale);
+      else return with_.objective.terms(t, product, kept, with_.scale);
     }
   }
   /// What the report counts of the tokens of a register beside their decision.

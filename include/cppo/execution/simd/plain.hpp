@@ -31,7 +31,8 @@ struct plain_buffers {
                        (mask_column.type == element_type::u8 || mask_column.type == element_type::boolean);
     bool const inputs = floats(pi_column) && floats(t.batch[argument::rollout_log_prob]) &&
                         floats(t.batch[argument::advantage]) && !t.batch.has(argument::token_weight) &&
-                        !t.batch.has(argument::divergence) && !t.batch.has(argument::top_k);
+                        !t.batch.has(argument::divergence) && !t.batch.has(argument::top_k) &&
+                        !t.batch.has(argument::entropy) && !t.batch.has(argument::reference_log_prob);
     bool const outputs = floats(out(sink::gradient)) && (bytes || !mask_column.lent()) && !out(sink::loss).lent() &&
                          !out(sink::gate).lent() && !t.wants_trace();
     if (!inputs || !outputs) return;  // equivalent: the same numbers by way of the columns

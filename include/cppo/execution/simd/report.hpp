@@ -22,6 +22,7 @@ struct simd_marks {
   Decided decided[8];              ///< by decision
   marks clamped, capped;
   marks not_teaching;              ///< the weighted advantage is 0: the token does not teach
+  marks held;                      ///< kept, and the slope of the region's own surrogate is 0
   marks toward_rollout, negative;  ///< moves toward mu or nowhere; A < 0
 };
 

@@ -5,69 +5,27 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/seq.hpp>
-#include <cppo/execution/simd/divergences.hpp>
 #include <cppo/execution/simd/group.hpp>
+#include <cppo/execution/simd/measured.hpp>
 #include <cppo/execution/simd/statistics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// One response of a call as registers read it, which does not depend on the region.
-class simd_walk {
- public:
-  simd_walk(simd_call const& from, index_t b) noexcept
-      : from_(from), call_(from.call), b_(b), at_(call_.batch.shape(), b),
-        map_(map_tokens(call_.batch[argument::response_mask], call_.batch.shape(), b)) {}
-
-  /// Valid tokens, 0 if the response is rejected.
-  index_t count() const noexcept {
-    return !rejected_elsewhere(call_, b_) && map_.binary && valid() ? map_.tokens : count_response(call_, b_).tokens;
-  }
-
- protected:
-  /// True if registers cannot run the response, whatever its input is.
-  bool is_for_seq() const noexcept {
-    bool const scattered = call_.positions == position_convention::padded_column && !map_.in_one_run();
-    return from_.never_on_registers || scattered || rejected_elsewhere(call_, b_) || !map_.binary ||
-           first_position() - 1 + map_.tokens > longest_on_registers;
-  }
-  /// The position of the first token.
-  index_t first_position() const noexcept {
-    bool const by_column = call_.positions == position_convention::padded_column;
-    return (by_column ? map_.first : call_.tokens_before(b_)) + 1;
-  }
-  response_reader reader(response_writer const* gaps = nullptr) const noexcept {
-    return {from_, at_, map_, gaps};
-  }
-  bool valid() const noexcept {
-    response_reader all = reader();
-    return response_valid(all, call_.log_probs);
-  }
-  /// True if the batch is too large to be in a cache, before the call or after it.
-  bool out_of_cache() const noexcept {
-    constexpr index_t tokens = index_t{1} << 22;  // about 70 MB of inputs and outputs
-    if constexpr (can_stream) return call_.batch.shape().covered() > tokens;
-    else return false;
-  }
-
-  simd_call const& from_;
-  checked_call<float> const& call_;
-  index_t b_;
-  response_place at_;
-  token_map map_;
-};
-
 /// One response under a region.
 template <class Region>
-class simd_response : simd_walk {
+class simd_response : simd_measured<Region> {
   using V = simd_lane;
-  using ops = simd_ops;
+  using base = simd_measured<Region>;
+  using base::b_, base::map_, base::task_, base::known_, base::from_, base::at_;
+  using base::is_for_seq, base::first_position, base::reader, base::out_of_cache, base::reads_lists_here,
+      base::take_divergences;
   static_assert(chunk_size % group_size == 0);
   static constexpr gate_kind gates = Region::is_soft ? gate_kind::soft : gate_kind::hard;
 
  public:
   /// Response b of `t`, of which `from` holds what does not depend on the region.
   simd_response(task<float, Region> const& t, simd_call const& from, index_t b, std::vector<float>& scratch) noexcept
-      : simd_walk(from, b), task_(t), scratch_(scratch) {}
+      : base(t, from, b), scratch_(scratch) {}
 
   /// Adds what the response adds to the outcome of those before.
   void run(response_outcome& into) {
@@ -88,28 +46,6 @@ class simd_response : simd_walk {
     } else {
       into.add(seq_response<float, Region>(task_, b_, scratch_).run());
     }
-  }
-
-  /// True if D is measured from lists on registers, where they are checked too.
-  bool reads_lists_here() const noexcept {
-    using D = typename Region::divergence_type;
-    if constexpr (measures_on<D, V>)
-      return asks_for_lists(task_.region.divergence()) && task_.batch.lists().k <= longest_list;
-    else return false;
-  }
-  /// Computes D of a chunk that is not measured where tokens are decided. False if lists that it reads are bad.
-  bool measure(token_chunk const& chunk, token_lanes const& in, float* out) const {
-    using D = typename Region::divergence_type;
-    if constexpr (measures_on<D, V>) {
-      if (!asks_for_lists(task_.region.divergence()) || reads_lists_here()) {
-        return measure_apart(task_.region.divergence(), {task_.batch, b_, task_.log_probs}, chunk, in, out);
-      }
-    }
-    chunk.each([&](int k, index_t slot) {
-      top_k_row<float> lists;
-      out[k] = load_token(task_, b_, slot, lists).divergence().raw();
-    });
-    return true;
   }
 
   /// Finds T and delta_b. False if the input is bad.
@@ -150,16 +86,6 @@ class simd_response : simd_walk {
       put_lanes(out, k, load_tokens(region, r, from).divergence());
     });
     input = seen;
-  }
-
-  /// Gives a chunk its D, if that is known before the tokens are decided. False if the lists that it reads are bad.
-  bool take_divergences(token_chunk const& chunk, token_lanes& in, response_reader& from) const {
-    if (known_ != nullptr) in.divergence = known_ + from.rank();
-    else if (!is_measured_here(task_.region.divergence())) {
-      in.divergence = from.divergences();
-      return measure(chunk, in, from.divergences());
-    }
-    return true;
   }
 
   /// The writer of the outputs. Scaled by more than 1, a loss may overflow that is not seen in the sum: it is watched.
@@ -210,7 +136,7 @@ class simd_response : simd_walk {
     return deciding<Region, std::remove_const_t<decltype(weigh)>>{
         region, task_.objective, weigh,
         simd_prefix(carry, static_cast<float>(region.budget_slack())),
-        V(task_.scale(whole.length)), &whole};
+        V(task_.scale(whole.length)), &whole, task_.folds.of(task_.batch.shape(), b_)};
   }
   /// Adds the response to the report. False if a loss is not finite: the plain definition counts those.
   template <with_report Report>
@@ -225,10 +151,8 @@ class simd_response : simd_walk {
     return true;
   }
 
-  task<float, Region> const& task_;
   std::vector<float>& scratch_;
   response_summary whole_;
-  float const* known_ = nullptr;  // D of every token, where a first pass found it
 };
 
 /// Numbers that `simd_response` may keep at a time.

@@ -13,22 +13,34 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// The gates of a region: 0 and 1, which the mask tells, or shares of a token.
 enum class gate_kind : bool { hard, soft };
 
+/// The largest position that 32 bits hold, with room for two groups. Longer responses run as `seq`.
+inline constexpr index_t longest_on_registers = 0x7fffffff - 2 * group_size;
+
 /// The inputs of a chunk's tokens, as dense floats.
 struct token_lanes {
   float const* pi = nullptr;
   float const* mu = nullptr;
   float const* advantage = nullptr;
   float const* weighted_advantage = nullptr;  ///< the weighted advantage: advantage times token weight
-  float const* given = nullptr;     ///< null: none lent
-  float const* divergence = nullptr;  ///< null: not known yet
+  float const* given = nullptr;               ///< null: none lent
+  float const* divergence = nullptr;          ///< null: not known yet
+  float const* token_weight = nullptr;        ///< null: none lent
+  float const* entropy = nullptr;             ///< null: none lent
+  float const* reference_log_prob = nullptr;  ///< null: none lent
+  index_t rank = 0;                           ///< of the first of them, where folds are read
 };
 /// Where a chunk's inputs are copied if they cannot be read in place.
 template <std::size_t Room>
 struct lane_copies {
-  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], divergence[Room];
+  alignas(64) float pi[Room], mu[Room], advantage[Room], weighted_advantage[Room], given[Room], divergence[Room],
+      token_weight[Room], entropy[Room], reference_log_prob[Room];
 };
 CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k) noexcept {
   return simd_lane::from_raw(simd_ops::load(p + k));
+}
+/// The same, or `fallback` where nothing was lent.
+CPPO_ALWAYS_INLINE simd_lane lanes_at(float const* p, int k, float fallback) noexcept {
+  return p != nullptr ? lanes_at(p, k) : simd_lane(fallback);
 }
 CPPO_ALWAYS_INLINE void put_lanes(float* p, int k, simd_lane x) noexcept { simd_ops::save(p + k, x.raw()); }
 
@@ -64,7 +76,11 @@ inline token_lanes padded_tail(token_lanes const& in, int k, int live, int regis
           in.weighted_advantage == in.advantage ? to.advantage
                                                 : copy(in.weighted_advantage, to.weighted_advantage, 0.0F),
           copy(in.given, to.given, 0.0F),
-          copy(in.divergence, to.divergence, 0.0F)};
+          copy(in.divergence, to.divergence, 0.0F),
+          copy(in.token_weight, to.token_weight, 1.0F),
+          copy(in.entropy, to.entropy, 0.0F),
+          copy(in.reference_log_prob, to.reference_log_prob, -1.0F),
+          in.rank + k};
 }
 /// f(lanes, offset of the group in them, k) for each group of a chunk.
 template <class F>
@@ -99,17 +115,30 @@ struct input_extremes {
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(pi - mu).raw()));
     sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(lanes_at(in.advantage, k)).raw()));
   }
+  /// Sees losses and slopes, which must be finite too.
+  CPPO_ALWAYS_INLINE void see(simd_lane loss, simd_lane slope) noexcept {
+    sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(loss).raw()));
+    sizes = simd_ops::larger(sizes, simd_ops::as_ints(abs(slope).raw()));
+  }
   bool within(number_range<float> log_probs) const noexcept {
     auto const within = (largest <= simd_lane(log_probs.high)) & (smallest >= simd_lane(log_probs.low));
     return simd_ops::every_at_most(sizes, 0x7f7fffff) && simd_ops::every(within.raw());
   }
 };
 
+/// The tokens of a register, without D, for a region or a divergence.
+template <class Asking>
+CPPO_ALWAYS_INLINE token<simd_lane> tokens_at(token_lanes const& in, int k) noexcept {
+  token<simd_lane> t(lanes_at(in.pi, k), lanes_at(in.mu, k), lanes_at(in.advantage, k));
+  t.lend_divergence(lanes_at(in.given, k, 0.0F));
+  if constexpr (reads_more<Asking>)
+    t.lend_more(lanes_at(in.entropy, k, 0.0F), lanes_at(in.reference_log_prob, k, 0.0F));
+  return t;
+}
 /// The tokens of a register, with D.
 template <class Region>
 CPPO_ALWAYS_INLINE token<simd_lane> load_tokens(Region const& region, token_lanes const& in, int k) noexcept {
-  token<simd_lane> t(lanes_at(in.pi, k), lanes_at(in.mu, k), lanes_at(in.advantage, k));
-  t.lend_divergence(in.given != nullptr ? lanes_at(in.given, k) : simd_lane(0));
+  token<simd_lane> t = tokens_at<Region>(in, k);
   if constexpr (knows_divergences<Region>) {
     if (in.divergence != nullptr) {
       t.set_divergence(lanes_at(in.divergence, k));

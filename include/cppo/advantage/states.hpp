@@ -1,0 +1,83 @@
+/// @file
+/// The states of an advantage rule's folds: what is exported, and added up over micro-batches and ranks.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/fold/fold_state.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <vector>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// The states of a rule's folds over some responses: plain numbers, which the caller may send to other ranks.
+struct advantage_states {
+  int level = 0;                     ///< how many levels of folds are known; below 0: a call failed, and none is
+  index_t states = 0;                ///< the number of states of the rule
+  std::vector<index_t> groups;       ///< group ids, rising
+  std::vector<fold_state> of_group;  ///< [groups, states]
+  std::vector<fold_state> of_batch;  ///< [states]
+
+  /// True if both are the same.
+  friend bool operator==(advantage_states const&, advantage_states const&) = default;
+};
+
+namespace detail {
+
+/// States that no call accepts, in place of those that a failed call was to make.
+inline advantage_states refused_states() {
+  advantage_states s;
+  s.level = -1;
+  return s;
+}
+
+/// The place of an id in a rising list, or of where it belongs.
+inline std::size_t place_of(std::vector<index_t> const& ids, index_t id) noexcept {
+  return static_cast<std::size_t>(std::lower_bound(ids.begin(), ids.end(), id) - ids.begin());
+}
+
+/// True if the sizes of the lists fit each other.
+inline bool fits_itself(advantage_states const& s) noexcept {
+  auto const states = static_cast<std::size_t>(s.states < 0 ? 0 : s.states);
+  bool const rising = std::adjacent_find(s.groups.begin(), s.groups.end(), std::greater_equal<>{}) == s.groups.end();
+  return s.states >= 0 && rising && s.of_batch.size() == states && s.of_group.size() == s.groups.size() * states;
+}
+
+inline void add_states(fold_state* to, fold_state const* from, index_t n) noexcept {
+  for (index_t s = 0; s < n; ++s) to[s] = to[s] + from[s];
+}
+/// Adds the rows of `from` to those of its groups in `to`, which has them all.
+inline void add_groups(advantage_states& to, advantage_states const& from) noexcept {
+  for (std::size_t g = 0; g < from.groups.size(); ++g) {
+    auto const row = static_cast<index_t>(place_of(to.groups, from.groups[g])) * to.states;
+    add_states(to.of_group.data() + row, from.of_group.data() + static_cast<index_t>(g) * to.states, to.states);
+  }
+}
+
+}  // namespace detail
+
+/// The states of both: of two micro-batches or ranks at one level, or of the levels that are known and of the next one.
+/// Any order gives the same bits. If one of them is refused, or they are of different rules, so is the sum.
+inline advantage_states combine(advantage_states const& a, advantage_states const& b) {
+  if (a.level < 0 || b.level < 0) return detail::refused_states();
+  if (a.level == 0) return b;
+  if (b.level == 0) return a;
+  if (a.states != b.states || !detail::fits_itself(a) || !detail::fits_itself(b)) return detail::refused_states();
+  advantage_states both;
+  both.level = std::max(a.level, b.level);
+  both.states = a.states;
+  std::set_union(a.groups.begin(), a.groups.end(), b.groups.begin(), b.groups.end(), std::back_inserter(both.groups));
+  both.of_group.resize(both.groups.size() * static_cast<std::size_t>(both.states));
+  both.of_batch = a.of_batch;
+  detail::add_states(both.of_batch.data(), b.of_batch.data(), both.states);
+  detail::add_groups(both, a);
+  detail::add_groups(both, b);
+  return both;
+}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,21 @@
+/// @file
+/// The values of folds as a token reads them: a number for each token, or one for its response.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/types.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The values of the folds of a rule for the tokens of one response. That of slot s is at `data[s * stride + rank]`
+/// where it differs from token to token, else at `data[s * stride]`, repeated for as many lanes as any register has.
+template <class Real>
+struct fold_values {
+  Real const* data = nullptr;
+  index_t stride = 0;
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,286 @@
+/// @file
+/// Arithmetic on quantities. Each operation is rounded on its own, as lanes are.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/quantity/refusals.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace quantities {
+
+// The operations: `value` of the operands' values, and `slope` from their values, the result and their slopes.
+
+/// x + y.
+struct plus {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x + y; }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V, V dx, V dy) noexcept { return dx + dy; }
+};
+/// x - y.
+struct minus {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x - y; }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V, V dx, V dy) noexcept { return dx - dy; }
+};
+/// x y.
+struct times {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x * y; }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
+    return dx * y + x * dy;
+  }
+};
+/// x / y.
+struct divide {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x / y; }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
+    return (dx - x / y * dy) / y;
+  }
+};
+/// The smaller: x < y ? x : y.
+struct smaller {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return min(x, y); }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
+    return select(x < y, dx, dy);
+  }
+};
+/// The larger: x > y ? x : y.
+struct larger {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return max(x, y); }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
+    return select(x > y, dx, dy);
+  }
+};
+/// e^x: +0 below -86.5 (float) or -700 (double), +inf on overflow.
+struct exponential {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return exp(x); }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V y, V dx) noexcept { return y * dx; }
+};
+/// log x.
+struct logarithm {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return log(x); }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V, V dx) noexcept { return dx / x; }
+};
+/// |x|. The slope at 0 is 0.
+struct magnitude {
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return abs(x); }
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V, V dx) noexcept {
+    return select(x == V(0), V(0), detail::flip_sign(dx, x));
+  }
+};
+
+/// An operation on two quantities.
+template <class Operation, class L, class R>
+struct binary {
+  using left_type = L;                              ///< left operand
+  using right_type = R;                             ///< right operand
+  static constexpr bool made_of_quantities = true;  ///< each has been checked on its own
+  static constexpr needs needed = detail::needs_of<L> | detail::needs_of<R>;  ///< union
+  L left;                                           ///< left operand
+  R right;                                          ///< right operand
+  /// The operation on the values.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return Operation::value(left(t), right(t));
+  }
+  /// Its derivative.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
+    requires detail::has_slope<L> && detail::has_slope<R>
+  {
+    return Operation::slope(left(t), right(t), left.slope(t), right.slope(t));
+  }
+  /// Checks the parameters of both.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+  }
+};
+
+/// A function of one quantity.
+template <class Operation, class Q>
+struct unary {
+  using left_type = Q;                                  ///< the operand
+  using right_type = constant;                          ///< nothing
+  static constexpr bool made_of_quantities = true;      ///< it has been checked on its own
+  static constexpr needs needed = detail::needs_of<Q>;  ///< the operand's
+  Q left;                                               ///< the operand
+  constant right{0.0};                                  ///< nothing
+  /// The function of the value.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return Operation::value(left(t));
+  }
+  /// Its derivative.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q>
+  {
+    V const x = left(t);
+    return Operation::slope(x, Operation::value(x), left.slope(t));
+  }
+  /// Checks the parameters of the operand.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
+};
+
+/// q, brought into [low, high]. Where a bound holds, the slope is 0.
+template <class Q, class L, class H>
+struct bounded {
+  using left_type = Q;            ///< what is bounded
+  using right_type = both<L, H>;  ///< the bounds
+  static constexpr bool made_of_quantities = true;  ///< each has been checked on its own
+  static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<right_type>;  ///< union
+  Q left;            ///< what is bounded
+  right_type right;  ///< the bounds
+  /// max(low, min(high, q)): a lower bound above the upper one goes first.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return max(min(left(t), right.right(t)), right.left(t));
+  }
+  /// That of q where low <= q <= high, else 0.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q>
+  {
+    V const x = left(t);
+    return only((x >= right.left(t)) & (x <= right.right(t)), left.slope(t));
+  }
+  /// Checks the parameters of all three.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+  }
+};
+
+/// One quantity where a mask keeps the token, another where it does not.
+template <class M, class Q, class R>
+struct chosen {
+  using left_type = M;            ///< the mask
+  using right_type = both<Q, R>;  ///< the quantities
+  static constexpr bool made_of_quantities = true;  ///< each has been checked on its own
+  static constexpr needs needed = detail::needs_of<M> | detail::needs_of<right_type>;  ///< union
+  M left;            ///< the mask
+  right_type right;  ///< the quantities
+  /// The chosen one's value.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
+    return select(left(t), right.left(t), right.right(t));
+  }
+  /// The chosen one's slope.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q> && detail::has_slope<R>
+  {
+    return select(left(t), right.left.slope(t), right.right.slope(t));
+  }
+  /// Checks the parameters of all three.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+  }
+};
+
+/// Two operands. Argument-dependent lookup finds the operators below where one of them is a quantity of the library.
+template <class L, class R>
+concept operands = detail::quantity_operand<L> && detail::quantity_operand<R>;
+
+template <class Operation, class L, class R>
+constexpr auto combine(L l, R r) noexcept {
+  return binary<Operation, detail::quantity_of<L>, detail::quantity_of<R>>{detail::as_quantity(l),
+                                                                          detail::as_quantity(r)};
+}
+
+/// Arithmetic where one side is a quantity of the library; the other is a quantity, a divergence or a number. For two
+/// of your own write `using namespace cppo::quantities`.
+/// @{
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto operator+(L l, R r) noexcept {
+  return combine<plus>(l, r);
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto operator-(L l, R r) noexcept {
+  return combine<minus>(l, r);
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto operator*(L l, R r) noexcept {
+  return combine<times>(l, r);
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto operator/(L l, R r) noexcept {
+  return combine<divide>(l, r);
+}
+template <quantity Q>
+constexpr auto operator-(Q q) noexcept {
+  return combine<minus>(0, q);
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto min(L l, R r) noexcept {
+  return combine<smaller>(l, r);
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr auto max(L l, R r) noexcept {
+  return combine<larger>(l, r);
+}
+template <quantity Q>
+constexpr auto exp(Q q) noexcept {
+  return unary<exponential, Q>{q};
+}
+template <quantity Q>
+constexpr auto log(Q q) noexcept {
+  return unary<logarithm, Q>{q};
+}
+template <quantity Q>
+constexpr auto abs(Q q) noexcept {
+  return unary<magnitude, Q>{q};
+}
+/// @}
+
+}  // namespace quantities
+
+/// q brought into [low, high]; each may be a quantity or a number. Where a bound holds, the slope is 0.
+template <detail::quantity_operand Q, detail::quantity_operand L, detail::quantity_operand H>
+constexpr auto clamped(Q q, L low, H high) noexcept {
+  using node = quantities::bounded<detail::quantity_of<Q>, detail::quantity_of<L>, detail::quantity_of<H>>;
+  return node{detail::as_quantity(q), {detail::as_quantity(low), detail::as_quantity(high)}};
+}
+
+/// q where the mask keeps the token, else r.
+template <token_mask M, detail::quantity_operand Q, detail::quantity_operand R>
+constexpr auto where(M mask, Q q, R r) noexcept {
+  using node = quantities::chosen<M, detail::quantity_of<Q>, detail::quantity_of<R>>;
+  return node{mask, {detail::as_quantity(q), detail::as_quantity(r)}};
+}
+
+/// Chosen where an argument is no quantity, or no mask: it does not compile, and says what is wrong.
+/// @{
+constexpr quantities::constant clamped(detail::quantity_argument, detail::quantity_argument,
+                                       detail::quantity_argument) noexcept {
+  return {0.0};
+}
+constexpr quantities::constant where(detail::mask_argument, detail::quantity_argument,
+                                     detail::quantity_argument) noexcept {
+  return {0.0};
+}
+/// @}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,127 @@
+/// @file
+/// Comparisons of quantities, which are masks.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/mask/combinators.hpp>
+#include <cppo/quantity/arithmetic.hpp>
+#include <cppo/quantity/inputs.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+namespace quantities {
+
+/// A bound that is outside: `at_most(q, below(x))` is q < x.
+template <class Q>
+struct open_bound {
+  Q bound;  ///< the bound
+};
+
+/// Whether a bound is inside.
+enum class bound : bool { outside, inside };
+
+/// q <= x, or q < x.
+template <class Q, class X, bound Kind>
+struct at_most_t {
+  using left_type = Q;                                  ///< what is compared
+  using right_type = X;                                 ///< the bound
+  static constexpr bool made_of_masks = true;           ///< each has been checked on its own
+  static constexpr clause kind = detail::clause_of<Q>;  ///< the clause it is counted under
+  static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<X>;  ///< union
+  Q left;                                               ///< what is compared
+  X right;                                              ///< the bound
+  /// True if q <= x (q < x where the bound is outside). False for NaN.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
+    if constexpr (Kind == bound::inside) return left(t) <= right(t);
+    else return left(t) < right(t);
+  }
+  /// Checks the parameters of both.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+  }
+};
+
+/// q >= x, or q > x.
+template <class Q, class X, bound Kind>
+struct at_least_t {
+  using left_type = Q;                                  ///< what is compared
+  using right_type = X;                                 ///< the bound
+  static constexpr bool made_of_masks = true;           ///< each has been checked on its own
+  static constexpr clause kind = detail::clause_of<Q>;  ///< the clause it is counted under
+  static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<X>;  ///< union
+  Q left;                                               ///< what is compared
+  X right;                                              ///< the bound
+  /// True if q >= x (q > x where the bound is outside). False for NaN.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operator()(token<V> const& t) const noexcept {
+    if constexpr (Kind == bound::inside) return left(t) >= right(t);
+    else return left(t) > right(t);
+  }
+  /// Checks the parameters of both.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+  }
+};
+
+// So that comparisons find the operators of masks.
+using operators::operator&;
+using operators::operator|;
+using operators::operator!;
+
+}  // namespace quantities
+
+/// A bound that is outside itself: `at_most(q, below(x))` keeps q < x.
+template <detail::quantity_operand X>
+constexpr auto below(X x) noexcept {
+  return quantities::open_bound<detail::quantity_of<X>>{detail::as_quantity(x)};
+}
+/// A bound that is outside itself: `at_least(q, above(x))` keeps q > x.
+template <detail::quantity_operand X>
+constexpr auto above(X x) noexcept {
+  return quantities::open_bound<detail::quantity_of<X>>{detail::as_quantity(x)};
+}
+
+/// Keeps tokens with q <= x. A token whose q is NaN is masked.
+template <detail::quantity_operand Q, detail::quantity_operand X>
+constexpr auto at_most(Q q, X x) noexcept {
+  return quantities::at_most_t<detail::quantity_of<Q>, detail::quantity_of<X>, quantities::bound::inside>{
+      detail::as_quantity(q), detail::as_quantity(x)};
+}
+/// Keeps tokens with q < x.
+template <detail::quantity_operand Q, class X>
+constexpr auto at_most(Q q, quantities::open_bound<X> x) noexcept {
+  return quantities::at_most_t<detail::quantity_of<Q>, X, quantities::bound::outside>{detail::as_quantity(q), x.bound};
+}
+/// Keeps tokens with q >= x. A token whose q is NaN is masked.
+template <detail::quantity_operand Q, detail::quantity_operand X>
+constexpr auto at_least(Q q, X x) noexcept {
+  return quantities::at_least_t<detail::quantity_of<Q>, detail::quantity_of<X>, quantities::bound::inside>{
+      detail::as_quantity(q), detail::as_quantity(x)};
+}
+/// Keeps tokens with q > x.
+template <detail::quantity_operand Q, class X>
+constexpr auto at_least(Q q, quantities::open_bound<X> x) noexcept {
+  return quantities::at_least_t<detail::quantity_of<Q>, X, quantities::bound::outside>{detail::as_quantity(q), x.bound};
+}
+/// Keeps tokens with low <= q <= high.
+template <detail::quantity_operand Q, class L, class H>
+constexpr auto between(Q q, L low, H high) noexcept {
+  return all_of(at_least(q, low), at_most(q, high));
+}
+
+/// Chosen where an argument is no quantity: it does not compile, and says what is wrong.
+/// @{
+constexpr keep_all_t at_most(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
+constexpr keep_all_t at_least(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
+/// @}
+
+/// Keeps tokens with A > 0.
+inline constexpr auto positive_advantage = at_least(advantage, above(0));
+/// Keeps tokens with A < 0.
+inline constexpr auto negative_advantage = at_most(advantage, below(0));
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

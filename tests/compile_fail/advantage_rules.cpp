@@ -1,0 +1,15 @@
+// expect: an advantage rule reads reward, length, position_value, advantage and folds of them
+// expect: an advantage rule folds over group(...) and batch(...): before, upto, from and response are ranges of tokens
+// expect: reward is known where advantages are computed: use it in a rule for compute_advantage
+#include <cppo/advantage.hpp>
+#include <cppo/cppo.hpp>
+
+float x[4];
+int ids[4];
+auto const batch = cppo::response_batch(cppo::padded(1, 4), cppo::reward(x), cppo::group_id(ids));
+auto const a = cppo::compute_advantage(cppo::seq, batch, cppo::reward * cppo::ratio, x);
+auto const b = cppo::compute_advantage(cppo::seq, batch, cppo::reward - cppo::upto(cppo::sum(cppo::reward)), x);
+auto const tokens =
+    cppo::rollout_batch(cppo::padded(1, 4), cppo::log_prob(x), cppo::rollout_log_prob(x), cppo::advantage(x));
+auto const region = cppo::trust_region(cppo::binary_tv, cppo::uniform_weight, cppo::at_least(cppo::reward, 0));
+auto const c = cppo::compute_mask(cppo::seq, tokens, region, ids);
