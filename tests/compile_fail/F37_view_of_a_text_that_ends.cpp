@@ -1,8 +1,9 @@
 // expect: this text is gone before it is read: give it a name first
-// expect: text_that_ends.cpp:12:
 // expect: text_that_ends.cpp:13:
 // expect: text_that_ends.cpp:14:
+// expect: text_that_ends.cpp:15:
 // expect errors: 3
+#include <cppo/cppo.hpp>
 #include <cppo/described.hpp>
 
 #include <string_view>

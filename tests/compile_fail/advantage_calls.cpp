@@ -4,6 +4,7 @@
 // expect: the fourth argument of compute_advantage is what it writes: elements that are not const
 // expect: the last argument of compute_advantage is advantage_states, or {.returns = r}
 // expect errors: 7
+#include <cppo/cppo.hpp>
 #include <cppo/advantage.hpp>
 
 float x[4];

@@ -5,6 +5,7 @@
 // expect: rewards and values are float, double, cppo::half or cppo::bfloat16: convert integers
 // expect: group_id(...) takes an integer for each response: number the prompts
 // expect: value(...) takes a number for each token
+#include <cppo/cppo.hpp>
 #include <cppo/advantage.hpp>
 
 float x[4];
