@@ -17,7 +17,7 @@ using namespace cppo_test;
 constexpr char const* texts[] = {
     "fixed_cppo(delta = 0.1, delta_b = 0.02)",
     "calibrated_cppo(delta = 0.1, delta_b = 0.01, divergence = binary_kl)",
-    "softened(calibrated_cppo(delta = 0.05))",
+    "softened(calibrated_cppo(delta = 0.05), reciprocal_gate)",
     "ppo(epsilon_high = 0.28)",
     "reporting(ppo(), binary_tv)",
     "dppo(delta_low = 0.05, delta_high = 0.1, divergence = k3)",
@@ -25,7 +25,8 @@ constexpr char const* texts[] = {
     "trm_mean(delta = 0.02)",
     "trust_region(binary_tv, permuted(linear_weight(0.5), 7), toward_rollout | prefix_budget(0.1, 0.02))",
     "trust_region(k1, linear_weight(0.5), !prefix_budget(0.1, 0.02) | divergence_within(0.05) & ratio_within(0.9, 2))",
-    "softened(trust_region(binary_tv, uniform_weight, !(keep_none | divergence_within(0.05, 0.1)) & keep_all))",
+    "softened(trust_region(binary_tv, uniform_weight, !(keep_none | divergence_within(0.05, 0.1)) & keep_all), "
+    "reciprocal_gate)",
 };
 
 // The first difference from seq.
