@@ -59,8 +59,8 @@ class token<detail::item_lane> {
  private:
   template <class U>
   static constexpr V unknown() noexcept {
-    static_assert(detail::never<U>, "an advantage rule reads reward, length, position_value, advantage and folds of "
-                                    "them: policies and divergences are known in a region");
+    static_assert(detail::never<U>, "an advantage rule reads reward, response_length, position_value, advantage and "
+                                    "folds of them: policies and divergences are known in a region");
     return V(0);
   }
   double reward_;
@@ -162,8 +162,8 @@ struct is_fold_of_all {
 /// Does not compile for a rule with folds of either kind.
 template <class P>
 constexpr void refuse_ranges() noexcept {
-  static_assert(!mentions<P, is_fold_of_all>(), "an advantage rule folds sums, means, extremes, counts and what is made "
-                                                "of them: k-th values and halving sums are known in a region");
+  static_assert(!mentions<P, is_fold_of_all>(), "an advantage rule folds sums, means, extremes, counts and what is "
+                                                "made of them: k-th values and halving sums are known in a region");
   static_assert(!mentions<P, is_other_fold>(), "an advantage rule folds over group(...) and batch(...): before, upto, "
                                                "from and response are ranges of tokens in a region");
 }
