@@ -1,4 +1,4 @@
-// expect: an advantage rule reads reward, length, position_value, advantage and folds of them
+// expect: an advantage rule reads reward, response_length, position_value, advantage and folds
 // expect: an advantage rule folds over group(...) and batch(...): before, upto, from and response are ranges of tokens
 // expect: reward is known where advantages are computed: use it in a rule for compute_advantage
 #include <cppo/cppo.hpp>

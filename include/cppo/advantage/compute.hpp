@@ -86,7 +86,7 @@ constexpr int levels_of(Rule const&) noexcept {
 /// Pre: only what cannot be checked: buffers are alive, and bare pointers point to as many elements as they should.
 /// Post: every number is written, or none: each is checked first. `response_mask` is read where the rule or the output
 /// needs it.
-/// NaN, infinities: refused, at active slots, with their place; so is what is folded beyond +-1000, and a result that
+/// NaN, infinities: refused, at active slots, with their place; so is what is folded beyond +-2^20, and a result that
 /// is not finite in the output's type.
 /// Cost: O(responses), and O(slots) where tokens count; each level of folds reads once more. Memory: a state and a
 /// value for each fold and response. Runs on the host, in double.

@@ -132,9 +132,10 @@ class gae_call {
     status const s = after(b, state);
     if (advantages.lent()) advantages.clear_rest(in, b);
     if (returns.lent()) returns.clear_rest(in, b);
+    lent_row const to = advantages.row(in.shape, b), returned = returns.row(in.shape, b);
     run(b, state, [&](index_t i, double a, double r) {
-      if (advantages.lent()) advantages.fill(in.shape, b, i, i + 1, a);
-      if (returns.lent()) returns.fill(in.shape, b, i, i + 1, r);
+      if (advantages.lent()) to.set(i, a);
+      if (returns.lent()) returned.set(i, r);
       return true;
     });
     if (!options_.first.empty()) options_.first[static_cast<std::size_t>(b)] = state;

@@ -73,6 +73,10 @@ struct lent_row {
   element_type type;
   index_t base, step;
   constexpr double operator()(index_t i) const noexcept { return load<double>(data, type, base + i * step); }
+  /// Writes it, never as -0. Pre: the column is an output.
+  constexpr void set(index_t i, double x) const noexcept {
+    store(const_cast<void*>(data), type, base + i * step, x + 0.0);
+  }
 };
 /// A column of numbers, one a response or one a slot.
 struct lent_column : column {
@@ -213,7 +217,7 @@ struct placed_output : lent_column {
   /// Writes x at slots first ... end - 1 of response b.
   constexpr void fill(layout const& l, index_t b, index_t first, index_t end, double x) const noexcept {
     lent_row const to = row(l, b);
-    for (index_t i = first; i < end; ++i) store(const_cast<void*>(data), type, to.base + i * to.step, x + 0.0);
+    for (index_t i = first; i < end; ++i) to.set(i, x);
   }
   /// Writes +0 at the slots of response b that are no tokens.
   void clear_rest(placed_inputs const& in, index_t b) const noexcept {

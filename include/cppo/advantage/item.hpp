@@ -59,8 +59,8 @@ class token<detail::item_lane> {
  private:
   template <class U>
   static constexpr V unknown() noexcept {
-    static_assert(detail::never<U>, "an advantage rule reads reward, length, position_value, advantage and folds of "
-                                    "them: policies and divergences are known in a region");
+    static_assert(detail::never<U>, "an advantage rule reads reward, response_length, position_value, advantage and "
+                                    "folds of them: policies and divergences are known in a region");
     return V(0);
   }
   double reward_;

@@ -37,7 +37,8 @@ constexpr void refuse_advantage() noexcept {
   static_assert(lent, "the second argument of compute_advantage is a batch of responses, as cppo::response_batch(...) "
                       "makes it");
   static_assert(rule, "the third argument of compute_advantage is a rule: cppo::grpo(), cppo::gae() or another by "
-                      "name, or a quantity or mask made of reward, length, and group(...) and batch(...) of them");
+                      "name, or a quantity or mask made of reward, response_length, and group(...) and batch(...) of "
+                      "them");
   static_assert(writes, "the fourth argument of compute_advantage is what it writes: elements that are not const, one "
                         "a slot, or per_response(x) with one a response");
   static_assert(!host || !lent || !rule || !writes, "the last argument of compute_advantage is advantage_states, or "

@@ -94,7 +94,7 @@ struct length_t {
 /// token. Standing alone it is the quantity R.
 inline constexpr quantities::reward_t reward{};
 /// The number of valid tokens of the response, as a quantity.
-inline constexpr quantities::length_t length{};
+inline constexpr quantities::length_t response_length{};
 /// Lends the number of the prompt that each response answers: any integers, one a response. Responses to one prompt are
 /// a group, wherever they lie.
 template <class T>

@@ -115,7 +115,7 @@ constexpr auto rloo(Q q = {}) noexcept {
 /// R - mean of the group in which a response counts as often as it has tokens. [OPO]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto opo(Q q = {}) noexcept {
-  return q - detail::unless_alone(q, group(weighted_mean(q, length)));
+  return q - detail::unless_alone(q, group(weighted_mean(q, response_length)));
 }
 /// alpha (R - mean of the group) / norm, where alpha is the responses of the batch over those whose group's rewards
 /// differ; 0 if none do. [GPG]
@@ -147,7 +147,7 @@ constexpr auto reinforce_pp_baseline(double epsilon = 1e-8, Q q = {}) noexcept {
 /// reward for another rule: `grpo(1e-6, overlong(20480, 4096))`. [DAPO]
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto overlong(double max_length, double buffer, double factor = 1.0, Q q = {}) noexcept {
-  auto excess = ((max_length - buffer) - length) / detail::divisor_number(buffer, "buffer");
+  auto excess = ((max_length - buffer) - response_length) / detail::divisor_number(buffer, "buffer");
   return q + factor * clamped(excess, -1, 0);
 }
 /// Keeps responses of groups whose rewards are not all equal, and those that are alone in their group. A mask: its

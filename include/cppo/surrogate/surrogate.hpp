@@ -33,7 +33,8 @@ concept made_of_surrogates = requires { requires S::made_of_surrogates; };
 template <class S>
 concept token_surrogate =
     detail::trivially_copyable_value<S> &&
-    (detail::made_of_surrogates<S> || (detail::returns_surrogate_value<S> && detail::members_fit<S>));
+    (detail::made_of_surrogates<S> ||
+     (!requires { requires S::made_of_quantities; } && detail::returns_surrogate_value<S> && detail::members_fit<S>));
 
 /// What the library makes of surrogates. A namespace of its own, so that operators on lanes do not see those on
 /// surrogates.

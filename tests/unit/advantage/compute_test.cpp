@@ -156,3 +156,14 @@ TEST_CASE("a reward is discounted by the tokens after the token", "[advantage]")
   CHECK(out[1] == approx(0.5 - mean));
   CHECK(out[2] == approx(1.0 - mean));
 }
+
+TEST_CASE("responses of more than a thousand tokens count with all of them", "[advantage]") {
+  std::vector<double> const r{1.0, 0.0};
+  std::vector<int> const g{3, 3}, offsets{0, 90000, 120000};
+  std::vector<double> out(2);
+  auto const batch = response_batch(packed(offsets), reward(r), group_id(g));
+  REQUIRE(compute_advantage(seq, batch, opo(), per_response(out)).ok());
+  CHECK(out == std::vector<double>{0.25, -0.75});
+  REQUIRE(compute_advantage(seq, batch, response_length - group(mean(response_length)), per_response(out)).ok());
+  CHECK(out == std::vector<double>{30000, -30000});
+}

@@ -103,7 +103,8 @@ TEST_CASE("a rule of one's own is a line or two", "[advantage]") {
   REQUIRE(compute(where(best, 2 * distance, distance)));
   for (double const a : out) CHECK(std::abs(a) <= 2.0);
   // 3. A penalty on what is longer than its group's mean, clamped; the share of right answers as difficulty.
-  auto const longer = clamped((length - group(mean(length))) / max(group(most(length)), 1), 0, 1);
+  auto const n = response_length;
+  auto const longer = clamped((n - group(mean(n))) / max(group(most(n)), 1), 0, 1);
   auto const difficulty = 1 - group(count(at_least(reward, above(0)))) / group(count(keep_all));
   REQUIRE(compute(exp(difficulty) * (reward - 0.25 * longer - group(mean(reward - 0.25 * longer)))));
   CHECK(std::any_of(out.begin(), out.end(), [](double a) { return a != 0.0; }));

@@ -27,7 +27,7 @@ constexpr int level(P const&) noexcept {
 
 TEST_CASE("a fold's level is one more than that of what it folds", "[fold]") {
   STATIC_REQUIRE(level(reward) == 0);
-  STATIC_REQUIRE(level(reward * length + 1) == 0);
+  STATIC_REQUIRE(level(reward * response_length + 1) == 0);
   STATIC_REQUIRE(level(group(mean(reward))) == 1);
   STATIC_REQUIRE(level(batch(count(at_least(reward, group(mean(reward)))))) == 2);
   STATIC_REQUIRE(level(batch(mean(group(deviation(reward))))) == 3);
@@ -48,7 +48,7 @@ TEST_CASE("folds of one quantity over one range share a state, equal ones a valu
 
 TEST_CASE("folds that read different folds are not one", "[fold]") {
   auto const spread = [](auto q) { return group(sum(q - group(mean(q)))); };
-  auto const p = with_slots(spread(reward) + spread(length) + spread(reward));
+  auto const p = with_slots(spread(reward) + spread(response_length) + spread(reward));
   CHECK(states_of(p) == 4);
   auto const q = with_slots(group(sum(reward - group(least(reward)))) + group(sum(reward - group(most(reward)))));
   CHECK(states_of(q) == 3);
@@ -60,12 +60,13 @@ TEST_CASE("a deviation takes two states, beside a mean none more", "[fold]") {
   auto const p = with_slots((reward - group(mean(reward))) / group(deviation(reward)));
   CHECK(states_of(p) == 2);
   CHECK(level(p) == 2);
-  CHECK(states_of(with_slots(batch(weighted_mean(reward, length)))) == 4);
+  CHECK(states_of(with_slots(batch(weighted_mean(reward, response_length)))) == 4);
   CHECK(slots_of(with_slots(reward)) == 0);
 }
 
 TEST_CASE("masks under a negation, and comparisons, are walked", "[fold]") {
-  auto const mask = with_slots(!(at_least(reward, group(mean(reward))) | at_most(length, batch(mean(length)))));
+  auto const short_ones = at_most(response_length, batch(mean(response_length)));
+  auto const mask = with_slots(!(at_least(reward, group(mean(reward))) | short_ones));
   CHECK(detail::folds_in<std::remove_const_t<decltype(mask)>>() == 2);
   CHECK(states_of(mask) == 2);
 }
