@@ -65,6 +65,7 @@ class Report:
     teaching_tokens: int
     teaching_kept: int
     teaching_toward: int
+    held: int
     not_finite: int
     stored_infinite: int
     stored_zero: int
@@ -98,6 +99,7 @@ class Report:
     teaching_toward_fraction: float
     masked_high_fraction: float
     masked_low_fraction: float
+    held_fraction: float
     mean_divergence: float
     mean_weighted_divergence: float
     mean_ratio: float
