@@ -134,14 +134,16 @@ class host_kernels {
   status compute_folds(task_type& t) {
     constexpr int folds = cppo::detail::folds_of<Region>;
     status const given = cppo::detail::check_fold_totals(t, folds);
-    if (!given.ok() || folds == 0 || !memory_.state->refused.ok()) return given;
-    fold_totals const* const known = t.folds.totals;
-    t.folds = memory_.columns;
-    t.folds.totals = known;
-    block threads;
-    [&]<int... Before>(std::integer_sequence<int, Before...>) {
-      (compute_level<Before + 1>(threads, t), ...);
-    }(std::make_integer_sequence<int, Region::fold_levels>{});
+    if constexpr (folds > 0) {
+      if (!given.ok() || !memory_.state->refused.ok()) return given;
+      fold_totals const* const known = t.folds.totals;
+      t.folds = memory_.columns;
+      t.folds.totals = known;
+      block threads;
+      [&]<int... Before>(std::integer_sequence<int, Before...>) {
+        (compute_level<Before + 1>(threads, t), ...);
+      }(std::make_integer_sequence<int, Region::fold_levels>{});
+    }
     return given;
   }
   template <int Level>
