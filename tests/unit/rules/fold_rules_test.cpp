@@ -4,10 +4,10 @@
 #include "support/chosen_surrogate.hpp"
 
 #include <cppo/cppo.hpp>
-#include <cppo/region/batch_rules.hpp>
-#include <cppo/region/correction.hpp>
-#include <cppo/region/response_rules.hpp>
-#include <cppo/region/scan_rules.hpp>
+#include <cppo/rules/batch_rules.hpp>
+#include <cppo/rules/correction.hpp>
+#include <cppo/rules/response_rules.hpp>
+#include <cppo/rules/scan_rules.hpp>
 #include <cppo/testing/check_region.hpp>
 #include <cppo/testing/host_block.hpp>
 
