@@ -53,7 +53,8 @@ EXECUTORS = ("simd", "seq")
 
 ARGUMENTS = ("", "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight",
              "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace", "region", "options",
-             "carries", "report", "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob")
+             "carries", "report", "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob",
+             "reward", "group_id", "value", "bootstrap_value")
 
 
 class StatusCode(enum.IntEnum):
@@ -74,9 +75,10 @@ class StatusCode(enum.IntEnum):
     log_prob_too_low = 72
     rollout_log_prob_too_low = 73
     top_k_too_low = 74
-    entropy_invalid = 75
-    reference_log_prob_invalid = 76
-    reference_log_prob_too_low = 77
+    fold_out_of_range = 75
+    entropy_invalid = 76
+    reference_log_prob_invalid = 77
+    reference_log_prob_too_low = 78
     null_buffer = 96
     extent_mismatch = 97
     bad_offsets = 98

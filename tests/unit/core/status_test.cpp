@@ -63,7 +63,8 @@ static_assert(static_cast<int>(status_code::bad_input_propagated) == 3);
 static_assert(static_cast<int>(status_code::log_prob_invalid) == 64);
 static_assert(static_cast<int>(status_code::piece_rejected) == 71);
 static_assert(static_cast<int>(status_code::top_k_too_low) == 74);
-static_assert(static_cast<int>(status_code::reference_log_prob_too_low) == 77);
+static_assert(static_cast<int>(status_code::fold_out_of_range) == 75);
+static_assert(static_cast<int>(status_code::reference_log_prob_too_low) == 78);
 static_assert(static_cast<int>(status_code::null_buffer) == 96);
 static_assert(static_cast<int>(status_code::arithmetic_relaxed) == 107);
 

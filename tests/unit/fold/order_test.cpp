@@ -18,7 +18,7 @@ template <class Kind>
 float on_block(std::vector<float> const& x, double parameter) {
   using block = testing::host_block<3>;
   block threads;
-  return cppo::detail::block_select<Kind, block, float>(threads, parameter, [&x](int th, auto const& f) {
+  return cppo::detail::block_select<Kind, float>(threads, parameter, [&x](int th, auto const& f) {
     for (auto k = static_cast<std::size_t>(th); k < x.size(); k += 3) f(x[k]);
   });
 }

@@ -2,8 +2,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/cppo.hpp>
-#include <cppo/algorithm/in_pieces.hpp>
-#include <cppo/fold/order.hpp>
+#include <cppo/rules.hpp>
 #include <cppo/testing/host_block.hpp>
 
 #include <limits>

@@ -4,10 +4,7 @@
 #include "support/chosen_surrogate.hpp"
 
 #include <cppo/cppo.hpp>
-#include <cppo/rules/batch_rules.hpp>
-#include <cppo/rules/correction.hpp>
-#include <cppo/rules/response_rules.hpp>
-#include <cppo/rules/scan_rules.hpp>
+#include <cppo/rules.hpp>
 #include <cppo/testing/check_region.hpp>
 #include <cppo/testing/host_block.hpp>
 
@@ -38,7 +35,7 @@ TEST_CASE("rules of responses and scans have the bits of seq on every executor")
   for (int k = 0; k < 6; ++k) {
     auto const rule = pick_surrogate(k, gspo().surrogate(), gmpo().surrogate(), vespo().surrogate(),
                                      minpro().surrogate(), ctpo().surrogate(), fipo().surrogate());
-    auto const kept = pick_quantity(k, kept_by(opsm(0.01)), kept_by(fipo({.clip = {.dual_clip = 1.2}})), one);
+    auto const kept = pick_quantity(k, kept_by(opsm(0.01)), kept_by(fipo({.clip = {.dual_clip = 1.2}})), detail::as_quantity(1));
     INFO("rule " << k);
     passes(objective(detail::keeping(at_least(kept, 1)), rule), 8);
   }
@@ -49,7 +46,7 @@ TEST_CASE("rules of the batch have the bits of seq on every executor") {
     auto const rule = pick_surrogate(k, mean_over_kept(entropy_top()).surrogate(), kl_cov({.share = 0.1}).surrogate(),
                                      m2po({.budget = 0.01}).surrogate(), vmpo().surrogate());
     auto const kept = pick_quantity(k, kept_by(entropy_top()), kept_by(clip_cov({.share = 0.1, .low = 0.1})),
-                                    kept_by(m2po_mask()), one);
+                                    kept_by(m2po_mask()), detail::as_quantity(1));
     INFO("rule " << k);
     passes(objective(detail::keeping(at_least(kept, 1)), rule), 8);
   }

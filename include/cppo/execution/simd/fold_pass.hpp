@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/execution/simd/folds.hpp>
 #include <cppo/execution/simd/measured.hpp>
 

@@ -4,8 +4,7 @@
 #include "support/chosen_surrogate.hpp"
 
 #include <cppo/cppo.hpp>
-#include <cppo/fold.hpp>
-#include <cppo/quantity/root.hpp>
+#include <cppo/rules.hpp>
 #include <cppo/testing/check_region.hpp>
 #include <cppo/testing/host_block.hpp>
 
