@@ -9,6 +9,7 @@
 #include "../support/chosen_surrogate.hpp"
 
 #include <cppo/execution/simd.hpp>
+#include <cppo/rules/clipped.hpp>
 #include <cppo/rules/objective.hpp>
 #include <cppo/surrogate/forms.hpp>
 #include <cppo/testing/host_block.hpp>
