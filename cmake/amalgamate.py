@@ -170,9 +170,10 @@ class Amalgamation:
         out.clear()
 
     def macros(self, what):
-        """The lines of macros_off.inc or macros_on.inc."""
+        """The lines of macros_off.inc or macros_on.inc, without their includes."""
         path = self.include_dir / "cppo" / f"macros_{what}.inc"
-        return ["", *path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return ["", *(line for line in lines if not OWN.match(line))] if lines else []
 
     def run(self, commit):
         for root in self.roots:

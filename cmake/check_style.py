@@ -7,7 +7,7 @@ A line holds at most 120 columns. A header of the library has at most 300 lines,
 at most 30 lines between its braces; a test case, whose checks are read as a list, 50; the `main` of a numbered example
 is the example; a switch that returns in every case is a table, of any length. In the library's headers a flag that
 chooses code is an enum: no template parameter is a bool, no literal true or false is passed by position, no function
-takes two bools by position.
+takes two bools by position. The name of a test has no semicolon and no lone bracket.
 """
 
 import argparse
@@ -33,6 +33,7 @@ NAMES_OF_TEXT = {"CMakeLists.txt", "run"}
 
 # What cannot be broken without a change of what it says: the words of a compiler, an address.
 UNBREAKABLE = re.compile(r"// expect|https?://")
+NAME_OF_TEST = re.compile(r'TEST_CASE\("((?:[^"\\]|\\.)*)"')
 ERROR = r"^[ \t]*#[ \t]*error\b(?:\\\n|[^\n])*"
 
 # ---- reading C++ -------------------------------------------------------------------------------------------------
@@ -183,12 +184,20 @@ class Checker:
                          "make them enums, or members of one struct: a call may swap them")
             code = blanked(re.compile(r"\([^()]*\)"), code)
 
+    def check_names_of_tests(self, path, text):
+        for number, line in enumerate(text.splitlines(), 1):
+            name = NAME_OF_TEST.search(line)
+            if name and (";" in name[1] or name[1].count("[") != name[1].count("]")):
+                self.problem(path, number, "a semicolon or a lone bracket in the name of a test",
+                             "use other words: CMake, which lists the tests, would split the list elsewhere")
+
     def check(self, path):
         text = path.read_text(encoding="utf-8")
         if not self.is_one_of(path, WIDE):
             self.check_columns(path, text)
         if path.suffix not in CPP:
             return
+        self.check_names_of_tests(path, text)
         code = blanked(PROSE, text)
         if self.is_one_of(path, EXAMPLES):
             self.check_length(path, code, EXAMPLE_LINES, "show one thing")

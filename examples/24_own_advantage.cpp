@@ -32,13 +32,13 @@ int main() {
   for (double const a : advantages) std::printf("%.4f ", a);
 
   // The same batch in two micro-batches, whose groups lie in both: the states of the folds add up.
-  auto const part = [&](int b) {
+  auto const part = [&](std::size_t b) {
     return response_batch(padded(3, 4), reward(rewards.data() + 3 * b), group_id(prompts.data() + 3 * b));
   };
   advantage_states known;
   for (int level = 1; level <= levels_of(own); ++level) {
     advantage_states sums;
-    for (int b = 0; b < 2; ++b) {
+    for (std::size_t b = 0; b < 2; ++b) {
       advantage_states more;  // what another rank would send
       s = sum_rewards(seq, part(b), own, known, more);
       assert(s.ok());
@@ -46,11 +46,11 @@ int main() {
     }
     known = combine(known, sums);
   }
-  for (int b = 0; b < 2; ++b) {
+  for (std::size_t b = 0; b < 2; ++b) {
     std::vector<double> half_of_them(3);
     s = compute_advantage(seq, part(b), own, per_response(half_of_them), known);
     assert(s.ok());
-    for (int i = 0; i < 3; ++i) assert(half_of_them[i] == advantages[3 * b + i]);  // to the bit
+    for (std::size_t i = 0; i < 3; ++i) assert(half_of_them[i] == advantages[3 * b + i]);  // to the bit
   }
 
   // Values in place of groups: generalized advantage estimation from the end of each response.

@@ -6,7 +6,6 @@
 /// described.hpp (regions as data), interop/ (Eigen, DLPack-shaped tensors) and testing/.
 #pragma once
 
-#include <cppo/version.hpp>  // first: without C++20, one error
 // Headers with sentences for compile errors come first: the compiler then lists few lines before the sentence.
 #include <cppo/core/batch.hpp>
 #include <cppo/core/token.hpp>

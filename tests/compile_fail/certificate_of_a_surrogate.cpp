@@ -1,6 +1,7 @@
 // expect: a certificate is about the loss -A rho M: give it the region without objective(...) and penalties
 // expect errors: 1
 #include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
 #include <cppo/theory/certificate.hpp>
 
 void measure(cppo::rollout_batch_view<float> const& batch) {

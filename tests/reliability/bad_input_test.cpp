@@ -639,7 +639,8 @@ TEST_CASE("every argument has a name of its own, and every error a remedy", "[re
   CHECK(std::find(names.begin(), names.end(), "") == names.end());
   CHECK(std::string(name(argument::offsets)) == "cu_seqlens");
   constexpr std::string_view verbs[] = {"mask ",  "check ", "pass ",  "recompute", "lend ",     "use ",
-                                        "split ", "add ",   "raise ", "run ",      "describe(", "compile "};
+                                        "split ", "add ",   "raise ", "run ",      "describe(", "compile ", "bound ",
+                                        "divide "};
   for (int code = 64; code < 256; ++code) {
     std::string_view const words = sentence(static_cast<status_code>(code));
     if (words == "unknown status") continue;

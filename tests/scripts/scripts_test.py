@@ -171,6 +171,11 @@ class CheckStyle(Tree):
         result = run("check_style.py", "--root", self.include.parent / "nowhere")
         self.assertEqual(result.returncode, 1, result.stdout)
 
+    def test_names_of_tests(self):
+        self.accepted("tests/a.cpp", 'TEST_CASE("x lies in [0, 1], and 1 counts") {}\nauto s = "a; b";\n')
+        self.refused("tests/a.cpp", 'TEST_CASE("x lies in [0, 1)") {}\n', "a lone bracket in the name")
+        self.refused("tests/a.cpp", 'TEST_CASE("x; y", "[core]") {}\n', "a semicolon or")
+
     def test_columns(self):
         self.accepted("tests/a.cpp", "int " + "a" * 115 + ";\n")
         for name in ("tests/a.cpp", "cmake/a.py", "run", "tests/CMakeLists.txt", "include/cppo/macros.inc"):

@@ -7,6 +7,7 @@
 #include <cppo/described/steps.hpp>
 
 #include <cstddef>
+#include <type_traits>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -124,6 +125,17 @@ class described_mask : public detail::mask_steps {
     if constexpr (Excess == with_excess::yes) out.excess = waiting.excess[0];
     return out;
   }
+  /// True if `Asked` knows every clause there is.
+  template <class Asked>
+  static constexpr bool is_answered_by = [] {
+    bool all = true;
+    for (int k = 0; k < static_cast<int>(mask_step::both); ++k) {
+      with_clause({static_cast<mask_step>(k), 1.0, 1.0}, [&](auto const& c) CPPO_INLINE_LAMBDA {
+        all = all && Asked::template knows<std::remove_cvref_t<decltype(c)>>;
+      });
+    }
+    return all;
+  }();
   /// True where the clause of kind K keeps the token, of which there is none or one under no negation. Pre: there is no
   /// prefix budget.
   template <clause K, class V>

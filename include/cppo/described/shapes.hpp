@@ -53,6 +53,9 @@ class walked_region : public described_region {
     if (reports_only()) [[unlikely]] tokens.hide_divergence();
     return mask().template walk<Excess>(tokens);
   }
+  /// True if `Asked` knows every clause there is.
+  template <class Asked>
+  static constexpr bool is_answered_by = described_mask::is_answered_by<Asked>;
   /// Calls f(decision, what has it) for what a walk has found.
   template <class Asked, class F>
   CPPO_ALWAYS_INLINE constexpr void each_decision(walked_steps<Asked> const& w, F const& f) const noexcept {

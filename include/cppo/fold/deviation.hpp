@@ -21,6 +21,7 @@ template <fold_range Range, class Kind, class Q>
 constexpr auto folded_as(Q q) noexcept {
   return over<Range>(statistic_over<Kind>(q));
 }
+/// What that gives.
 template <fold_range Range, class Kind, class Q>
 using folded_to = decltype(folded_as<Range, Kind>(std::declval<Q>()));
 
@@ -42,6 +43,7 @@ struct squared_distance {
   /// Checks the quantity.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
 };
+/// The squares of Q over a range.
 template <fold_range Range, class Q>
 constexpr auto squares_of(Q q) noexcept {
   return squared_distance<Range, Q>{q, {folded_as<Range, averaged>(q), folded_as<Range, unit_of_distance>(q)}};
@@ -71,6 +73,7 @@ struct spread {
   /// Checks the quantity.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
 };
+/// A variance or deviation of Q that no range has been given yet.
 template <class Q, spread_form Form>
 struct spread_of {
   Q of;  ///< of what

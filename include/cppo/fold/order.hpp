@@ -48,7 +48,8 @@ struct rank {
 /// The k-th smallest value.
 template <rank_form Form>
 struct kth_smallest_of {
-  static constexpr bool has_own_state = true, takes_all = true;  ///< it looks at all values, not at a state
+  static constexpr bool has_own_state = true;  ///< it looks at values, not at a state
+  static constexpr bool takes_all = true;      ///< at all of them
   /// True while fewer than k values are smaller.
   CPPO_HOST_DEVICE static constexpr bool admits(double, standing const& s, double x) noexcept {
     return s.below < rank_of(Form, x, s.all);
@@ -57,7 +58,8 @@ struct kth_smallest_of {
 /// The k-th largest value.
 template <rank_form Form>
 struct kth_largest_of {
-  static constexpr bool has_own_state = true, takes_all = true;  ///< it looks at all values, not at a state
+  static constexpr bool has_own_state = true;  ///< it looks at values, not at a state
+  static constexpr bool takes_all = true;      ///< at all of them
   /// True while at least k values are as large.
   CPPO_HOST_DEVICE static constexpr bool admits(double, standing const& s, double x) noexcept {
     return s.all - s.below >= rank_of(Form, x, s.all);
@@ -65,7 +67,8 @@ struct kth_largest_of {
 };
 /// The largest value up to which the mean of the values is below x.
 struct trimmed_below {
-  static constexpr bool has_own_state = true, takes_all = true;  ///< it looks at all values, not at a state
+  static constexpr bool has_own_state = true;  ///< it looks at values, not at a state
+  static constexpr bool takes_all = true;      ///< at all of them
   /// True while the mean of the values up to v is below x.
   CPPO_HOST_DEVICE static constexpr bool admits(double, standing const& s, double x) noexcept {
     return s.sum.value() < detail::rounded_product(x, static_cast<double>(s.upto));
@@ -73,8 +76,9 @@ struct trimmed_below {
 };
 /// The largest value at which all can be cut off so that their mean is below x; 0 if there is none.
 struct capped_below {
-  static constexpr bool has_own_state = true, takes_all = true;  ///< it looks at all values, not at a state
-  static constexpr bool is_zero_of_none = true;                  ///< not the smallest value if none is admitted
+  static constexpr bool has_own_state = true;    ///< it looks at values, not at a state
+  static constexpr bool takes_all = true;        ///< at all of them
+  static constexpr bool is_zero_of_none = true;  ///< not the smallest value if none is admitted
   /// True while the mean of min(value, v) is below x.
   CPPO_HOST_DEVICE static constexpr bool admits(double v, standing const& s, double x) noexcept {
     double const above = detail::rounded_product(v, static_cast<double>(s.all - s.upto));
@@ -104,6 +108,7 @@ struct order_of {
   }
 };
 
+/// The order statistic that `name` makes, at a rank.
 template <template <rank_form> class Kind, rank_form Form, class Q>
 constexpr auto ranked(Q q, rank<Form> r, char const* name) noexcept {
   bool const number = Form == rank_form::number;
@@ -111,6 +116,7 @@ constexpr auto ranked(Q q, rank<Form> r, char const* name) noexcept {
   return order_of<Kind<Form>, detail::quantity_of<Q>>{
       detail::as_quantity(q), {}, r.value, name, number ? "a whole number of 1 or more" : "in (0, 1]", fits};
 }
+/// The order statistic that `name` makes, whose mean a bound holds.
 template <class Kind, class Q>
 constexpr auto bounded_mean(Q q, double bound, char const* name) noexcept {
   bool const fits = bound > -divergence_limit && bound <= divergence_limit;

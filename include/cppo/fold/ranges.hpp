@@ -59,6 +59,7 @@ concept derived_statistic = requires(S const& s) { s.template over<fold_range::b
 template <class S>
 concept statistic = plain_statistic<S> || derived_statistic<S>;
 
+/// A statistic over a range.
 template <fold_range Range, statistic S>
 constexpr auto over(S s) noexcept {
   if constexpr (derived_statistic<S>) return s.template over<Range>();

@@ -64,6 +64,7 @@ struct statistic_of {
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
 };
 
+/// Statistic Kind of Q.
 template <class Kind, class Q>
 constexpr auto statistic_over(Q q) noexcept {
   return statistic_of<Kind, detail::quantity_of<Q>>{detail::as_quantity(q)};

@@ -46,16 +46,16 @@ class divergence_within_t {
   /// The same of numbers that are known.
   /// @{
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V z, V advantage) const noexcept {
-    return z <= threshold_for(advantage);
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto holds(V z, V a) const noexcept {
+    return z <= threshold_for(a);
   }
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V z, V advantage) const noexcept {
-    return z / threshold_for(advantage);
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V excess_of(V z, V a) const noexcept {
+    return z / threshold_for(a);
   }
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold_for(V advantage) const noexcept {
-    return select(advantage > V(0), V(high_), V(low_));
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V threshold_for(V a) const noexcept {
+    return select(a > V(0), V(high_), V(low_));
   }
   /// @}
 

@@ -12,22 +12,28 @@ namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 
 /// x + y.
 struct plus {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x + y; }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V, V dx, V dy) noexcept { return dx + dy; }
 };
 /// x - y.
 struct minus {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x - y; }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V, V dx, V dy) noexcept { return dx - dy; }
 };
 /// x y.
 struct times {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x * y; }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
     return dx * y + x * dy;
@@ -35,8 +41,10 @@ struct times {
 };
 /// x / y.
 struct divide {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return x / y; }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
     return (dx - x / y * dy) / y;
@@ -44,8 +52,10 @@ struct divide {
 };
 /// The smaller: x < y ? x : y.
 struct smaller {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return min(x, y); }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
     return select(x < y, dx, dy);
@@ -53,8 +63,10 @@ struct smaller {
 };
 /// The larger: x > y ? x : y.
 struct larger {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x, V y) noexcept { return max(x, y); }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V y, V dx, V dy) noexcept {
     return select(x > y, dx, dy);
@@ -62,22 +74,28 @@ struct larger {
 };
 /// e^x: +0 below -86.5 (float) or -700 (double), +inf on overflow.
 struct exponential {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return exp(x); }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V, V y, V dx) noexcept { return y * dx; }
 };
 /// log x.
 struct logarithm {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return log(x); }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V, V dx) noexcept { return dx / x; }
 };
 /// |x|. The slope at 0 is 0.
 struct magnitude {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept { return abs(x); }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V, V dx) noexcept {
     return select(x == V(0), V(0), detail::flip_sign(dx, x));
@@ -196,6 +214,7 @@ struct chosen {
 template <class L, class R>
 concept operands = detail::quantity_operand<L> && detail::quantity_operand<R>;
 
+/// An operation on two operands.
 template <class Operation, class L, class R>
 constexpr auto combine(L l, R r) noexcept {
   return binary<Operation, detail::quantity_of<L>, detail::quantity_of<R>>{detail::as_quantity(l),

@@ -10,6 +10,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 
 /// The square root of x; 0 where x is below 0.
 struct square_root {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept {
     using number = typename V::value_type;
@@ -25,6 +26,7 @@ struct square_root {
   }
 };
 
+/// The square root of q; 0 where q is below 0.
 template <quantity Q>
 constexpr auto sqrt(Q q) noexcept {
   return unary<square_root, Q>{q};

@@ -79,10 +79,6 @@ constexpr auto opsm(double delta, ppo_clip_options const& o = {}) noexcept {
   return objective(detail::keeping(kept), ppo_clip(o).surrogate());
 }
 
-/// Rejection rules, as verl names them: masks, to be joined by `&`. For k1 = -d a token, or the mean, sum or largest
-/// value over its response, must lie in [log low, log high]; for k2 = d^2 / 2 and k3 = e^d - 1 - d it must be at most
-/// `high`. A k3 of 1000 and more counts as 1000. Over a whole response the log ratio is clamped as the call says.
-/// @{
 namespace detail {
 inline constexpr auto k1_of_token = -log_ratio;
 inline constexpr auto k2_of_token = 0.5 * log_ratio * log_ratio;
@@ -92,27 +88,42 @@ auto log_between(Q q, double low, double high) noexcept {
   return between(q, std::log(low), std::log(high));
 }
 }  // namespace detail
+
+// Rejection rules, as verl names them: masks, to be joined by `&`. A k3 of 1000 and more counts as 1000. Over a whole
+// response the log ratio is clamped as the call says.
+
+/// Keeps tokens with k1 = -d, of the token, in [log low, log high].
 inline auto rs_token_k1(double low, double high) noexcept {
   return detail::log_between(detail::k1_of_token, low, high);
 }
+/// Keeps tokens with k1 = -d, as the mean over the response, in [log low, log high].
 inline auto rs_seq_mean_k1(double low, double high) noexcept {
   return detail::log_between(response(mean(detail::k1_of_token)), low, high);
 }
+/// Keeps tokens with k1 = -d, as the sum over the response, in [log low, log high].
 inline auto rs_seq_sum_k1(double low, double high) noexcept {
   return detail::log_between(response(sum(detail::k1_of_token)), low, high);
 }
+/// Keeps tokens with k1 = -d, as the largest of the response, in [log low, log high].
 inline auto rs_seq_max_k1(double low, double high) noexcept {
   return detail::log_between(response(most(detail::k1_of_token)), low, high);
 }
+/// Keeps tokens with k2 = d^2 / 2, of the token, at most `high`.
 constexpr auto rs_token_k2(double high) noexcept { return at_most(detail::k2_of_token, high); }
+/// Keeps tokens with k2 = d^2 / 2, as the mean over the response, at most `high`.
 constexpr auto rs_seq_mean_k2(double high) noexcept { return at_most(response(mean(detail::k2_of_token)), high); }
+/// Keeps tokens with k2 = d^2 / 2, as the sum over the response, at most `high`.
 constexpr auto rs_seq_sum_k2(double high) noexcept { return at_most(response(sum(detail::k2_of_token)), high); }
+/// Keeps tokens with k2 = d^2 / 2, as the largest of the response, at most `high`.
 constexpr auto rs_seq_max_k2(double high) noexcept { return at_most(response(most(detail::k2_of_token)), high); }
+/// Keeps tokens with k3 = e^d - 1 - d, of the token, at most `high`.
 constexpr auto rs_token_k3(double high) noexcept { return at_most(k3, high); }
+/// Keeps tokens with k3 = e^d - 1 - d, as the mean over the response, at most `high`.
 constexpr auto rs_seq_mean_k3(double high) noexcept { return at_most(response(mean(k3)), high); }
+/// Keeps tokens with k3 = e^d - 1 - d, as the sum over the response, at most `high`.
 constexpr auto rs_seq_sum_k3(double high) noexcept { return at_most(response(sum(k3)), high); }
+/// Keeps tokens with k3 = e^d - 1 - d, as the largest of the response, at most `high`.
 constexpr auto rs_seq_max_k3(double high) noexcept { return at_most(response(most(k3)), high); }
-/// @}
 
 }}  // namespace cppo
 

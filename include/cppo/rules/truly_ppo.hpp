@@ -24,21 +24,21 @@ constexpr auto by_threshold(D measure, double delta, S inside, P outside) noexce
 }
 }  // namespace detail
 
-/// Parameters of TR-PPO, TR-PPO-RB and Truly PPO. The defaults are the papers'.
-/// @{
+/// Parameters of TR-PPO. The defaults of this rule and the next two are the papers'.
 struct tr_ppo_options {
   double delta = 0.035;  ///< threshold on D_t; at it a token is outside
 };
+/// Parameters of TR-PPO with rollback.
 struct tr_ppo_rb_options {
   double delta = 0.035;  ///< threshold on D_t; at it a token is outside
   double alpha = 0.05;   ///< how steeply the loss turns back outside
 };
+/// Parameters of Truly PPO.
 struct truly_ppo_options {
   double delta = 0.03;      ///< threshold on D_t; at it a token is outside
   double alpha = 5.0;       ///< coefficient of the KL outside
   double likelihood = 1.0;  ///< factor on -A rho outside
 };
-/// @}
 
 /// TR-PPO: where D >= delta and the token moves away from mu, the loss is held. [Wang et al. 2019]
 template <divergence_score D = binary_kl_t>

@@ -119,7 +119,8 @@ struct sigmoid_form_of {
   static constexpr bool made_of_surrogates = true;      ///< it has been checked on its own
   static constexpr needs needed = detail::needs_of<Q>;  ///< the ratio's
   Q left;                                               ///< the ratio
-  double positive, negative;                            ///< tau where A > 0, and elsewhere
+  double positive;                                      ///< tau where A > 0
+  double negative;                                      ///< tau elsewhere
   constant right{0.0};                                  ///< nothing
   /// SAPO's loss.
   template <class V>

@@ -14,10 +14,12 @@ namespace quantities {
 
 /// e^-x - 1 + x, in double and rounded once.
 struct k3_of_log_ratio {
+  /// Its value.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept {
     return detail::in_double([](auto a) CPPO_INLINE_LAMBDA { return detail::k3_of(-a); }, x);
   }
+  /// Its slope, given those of its operands.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V slope(V x, V, V dx) noexcept {
     return detail::in_double([](auto a) CPPO_INLINE_LAMBDA { return gap(a); }, x) * dx;

@@ -136,7 +136,8 @@ TEST_CASE("F40: a sentence has one remedy, and begins with the argument that it 
     std::string const must = " must ";
     if (words.find(must) == std::string::npos) continue;
     std::string const subject = words.substr(0, words.find(must));
-    bool const known = subject == "the buffer" || subject == "carries and totals" || subject == "pieces";
+    bool const known = subject == "the buffer" || subject == "carries and totals" || subject == "pieces" ||
+                       subject == "states";
     auto const arguments = all_arguments();
     CHECK((known || std::any_of(arguments.begin(), arguments.end(), [&](argument a) { return subject == name(a); })));
   }

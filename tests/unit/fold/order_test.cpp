@@ -95,7 +95,7 @@ TEST_CASE("order: trimmed drops the largest values, as few as bring the mean bel
   });
 }
 
-TEST_CASE("order: capped is the largest value at which all can be cut off; 0 if there is none", "[fold]") {
+TEST_CASE("order: capped is the largest value at which all can be cut off, and 0 if there is none", "[fold]") {
   each_list({0.0F, 0.25F, 0.5F, 2.0F, static_cast<float>(left_out)},
             [](std::vector<float> const& x, std::vector<float> const& sorted) {
     for (double const bound : {0.0, 0.125, 0.25, 0.375, 0.5, 1.0, 3.0}) {

@@ -24,7 +24,7 @@ double hash_in_float(std::uint64_t seed, index_t position, float rollout_log_pro
 
 }  // namespace
 
-TEST_CASE("hashed: float and double draw the same number, in [0, 1)") {
+TEST_CASE("hashed: float and double draw the same number, from 0 to below 1") {
   for (index_t k = 1; k < 2000; ++k) {
     auto const x = static_cast<float>(k) / -777.0F;
     double const h = hash_in_float(5, k, x, x * x);

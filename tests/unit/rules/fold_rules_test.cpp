@@ -35,7 +35,8 @@ TEST_CASE("rules of responses and scans have the bits of seq on every executor")
   for (int k = 0; k < 6; ++k) {
     auto const rule = pick_surrogate(k, gspo().surrogate(), gmpo().surrogate(), vespo().surrogate(),
                                      minpro().surrogate(), ctpo().surrogate(), fipo().surrogate());
-    auto const kept = pick_quantity(k, kept_by(opsm(0.01)), kept_by(fipo({.clip = {.dual_clip = 1.2}})), detail::as_quantity(1));
+    auto const kept = pick_quantity(k, kept_by(opsm(0.01)), kept_by(fipo({.clip = {.dual_clip = 1.2}})),
+                                    detail::as_quantity(1));
     INFO("rule " << k);
     passes(objective(detail::keeping(at_least(kept, 1)), rule), 8);
   }

@@ -5,25 +5,11 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/simd/columns.hpp>
+#include <cppo/execution/simd/deciding.hpp>
 #include <cppo/execution/simd/report.hpp>
 #include <cppo/execution/simd/walk.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
-
-/// What is needed to decide the tokens of a response. It is a copy that nothing points to, so that it stays in
-/// registers while outputs are written.
-template <class Region, class Weigh>
-struct deciding {
-  using region_type = Region;
-  Region region;
-  surrogate<float> objective;
-  Weigh weigh;
-  simd_prefix prefix;
-  simd_lane scale;
-  response_summary const* whole;
-  fold_values<float> folds = {};
-  input_extremes input = {};
-};
 
 /// Whether a report is asked for: it takes sums, counts and marks of every token.
 enum class with_report : bool { no, yes };
@@ -199,7 +185,11 @@ class token_group {
       if constexpr (reads_prefix<Region>) {
         prefix_values seen;
         with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
-        each_register([&](int u) CPPO_INLINE_LAMBDA { asked.set_prefix(u, seen.drift[u], seen.allowance[u]); });
+        each_register([&](int u) CPPO_INLINE_LAMBDA {
+          asked.set_prefix(u, seen.drift[u], seen.allowance[u]);
+          if constexpr (!Region::template is_answered_by<asked_group>)
+            t_[u].set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
+        });
       } else {
         with_.prefix.advance(in.z, in.allowance, fits);
       }
@@ -210,6 +200,7 @@ class token_group {
     if constexpr (!whole) {
       for (int u = registers_of(live_); u < group_registers; ++u) asked.set(u, t_[0], ratio_[0]);
     }
+    if constexpr (!Region::template is_answered_by<asked_group>) asked.set_tokens(t_, registers_of(live_));
   }
   /// Writes the loss and gradient of a register whose tokens are decided.
   template <class Kept>

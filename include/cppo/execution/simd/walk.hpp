@@ -50,7 +50,8 @@ struct group_numbers {
   }
 };
 
-/// A group of tokens, as far as clauses ask. Copies: nothing points to what a group keeps in registers.
+/// A group of tokens, as far as the library's clauses ask. Copies: nothing points to what a group keeps in registers.
+/// A clause that somebody added, of which it knows nothing, sees the tokens themselves.
 class asked_group {
   using V = simd_lane;
 
@@ -74,68 +75,72 @@ class asked_group {
   }
   /// Their response.
   CPPO_ALWAYS_INLINE void set_response(response_summary const& whole) noexcept { response_ = &whole; }
+  /// The tokens, of which the first `registers` hold any; only where a clause asks them itself.
+  CPPO_ALWAYS_INLINE void set_tokens(token<V>* tokens, int registers) noexcept {
+    tokens_ = tokens;
+    registers_ = registers;
+  }
   void hide_divergence() noexcept {
     for (int u = 0; u < group_registers; ++u) z_[u] = drift_[u] = V(0);
+    for (int u = 0; u < registers_; ++u) tokens_[u].hide_divergence();
   }
 
   static truth always() noexcept { return {~std::uint64_t{0}}; }
-  /// The tokens that a clause keeps.
+
+ private:
+  /// The tokens that a clause keeps, of what was set.
   /// @{
-  CPPO_ALWAYS_INLINE truth keeps(keep_all_t) const noexcept { return always(); }
-  CPPO_ALWAYS_INLINE truth keeps(keep_none_t) const noexcept { return !always(); }
-  CPPO_ALWAYS_INLINE truth keeps(toward_rollout_t) const noexcept { return {lane_bits(toward_)}; }
+  CPPO_ALWAYS_INLINE truth kept_by(keep_all_t) const noexcept { return always(); }
+  CPPO_ALWAYS_INLINE truth kept_by(keep_none_t) const noexcept { return !always(); }
+  CPPO_ALWAYS_INLINE truth kept_by(toward_rollout_t) const noexcept { return {lane_bits(toward_)}; }
   template <class Budget>
-  CPPO_ALWAYS_INLINE truth keeps(prefix_budget_t<Budget> const&) const noexcept {
+  CPPO_ALWAYS_INLINE truth kept_by(prefix_budget_t<Budget> const&) const noexcept {
     return {lane_bits(fits_)};
   }
-  CPPO_ALWAYS_INLINE truth keeps(ratio_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE truth kept_by(ratio_within_t const& c) const noexcept {
     return where([&](int u) CPPO_INLINE_LAMBDA { return c.holds(ratio_[u]); });
   }
-  CPPO_ALWAYS_INLINE truth keeps(divergence_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE truth kept_by(divergence_within_t const& c) const noexcept {
     return where([&](int u) CPPO_INLINE_LAMBDA { return c.holds(z_[u], advantage_[u]); });
   }
-  CPPO_ALWAYS_INLINE truth keeps(response_max_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE truth kept_by(response_max_within_t const& c) const noexcept {
     V const largest(response_->max_divergence);
     return where([&](int) CPPO_INLINE_LAMBDA { return c.holds(largest); });
   }
-  CPPO_ALWAYS_INLINE truth keeps(response_mean_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE truth kept_by(response_mean_within_t const& c) const noexcept {
     V const mean(response_->mean_divergence());
     return where([&](int) CPPO_INLINE_LAMBDA { return c.holds(mean); });
   }
   /// @}
-  /// How far the tokens are beyond the boundary of a clause.
+  /// How far the tokens are beyond the boundary of a clause, of what was set.
   /// @{
   template <class Clause>
-  CPPO_ALWAYS_INLINE number excess(Clause const& c) const noexcept {
-    return excess_unless(keeps(c));
+  CPPO_ALWAYS_INLINE number excess_beyond(Clause const& c) const noexcept {
+    return excess_unless(kept_by(c));
   }
-  CPPO_ALWAYS_INLINE number excess(toward_rollout_t) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(toward_rollout_t) const noexcept {
     return number::each([&](int u) CPPO_INLINE_LAMBDA { return select(toward_[u], V(0), excess_limit<V>()); });
   }
   template <class Budget>
-  CPPO_ALWAYS_INLINE number excess(prefix_budget_t<Budget> const& c) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(prefix_budget_t<Budget> const& c) const noexcept {
     return number::each([&](int u) CPPO_INLINE_LAMBDA { return c.excess_of(drift_[u], z_[u], allowance_[u]); });
   }
-  CPPO_ALWAYS_INLINE number excess(ratio_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(ratio_within_t const& c) const noexcept {
     return number::each([&](int u) CPPO_INLINE_LAMBDA { return c.excess_of(ratio_[u]); });
   }
-  CPPO_ALWAYS_INLINE number excess(divergence_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(divergence_within_t const& c) const noexcept {
     return number::each([&](int u) CPPO_INLINE_LAMBDA { return c.excess_of(z_[u], advantage_[u]); });
   }
-  CPPO_ALWAYS_INLINE number excess(response_max_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(response_max_within_t const& c) const noexcept {
     V const x = c.excess_of(V(response_->max_divergence));
     return number::each([&](int) CPPO_INLINE_LAMBDA { return x; });
   }
-  CPPO_ALWAYS_INLINE number excess(response_mean_within_t const& c) const noexcept {
+  CPPO_ALWAYS_INLINE number excess_beyond(response_mean_within_t const& c) const noexcept {
     V const x = c.excess_of(V(response_->mean_divergence()));
     return number::each([&](int) CPPO_INLINE_LAMBDA { return x; });
   }
-  CPPO_ALWAYS_INLINE static number excess_unless(truth kept) noexcept {
-    return number::each([&](int u) CPPO_INLINE_LAMBDA { return select(kept.lanes(u), V(0), excess_limit<V>()); });
-  }
   /// @}
 
- private:
   /// The tokens for which f(u) holds, by registers.
   template <class F>
   CPPO_ALWAYS_INLINE static truth where(F const& f) noexcept {
@@ -144,10 +149,36 @@ class asked_group {
     return {lane_bits(kept)};
   }
 
+ public:
+  /// True if what was set tells what a clause keeps.
+  template <class Clause>
+  static constexpr bool knows = requires(asked_group const& g, Clause const& c) { g.kept_by(c); };
+  /// The tokens that a clause keeps.
+  template <class Clause>
+  CPPO_ALWAYS_INLINE truth keeps(Clause const& c) const noexcept {
+    if constexpr (knows<Clause>) return kept_by(c);
+    else return where([&](int u) CPPO_INLINE_LAMBDA { return c(tokens(u)); });
+  }
+  /// How far the tokens are beyond the boundary of a clause.
+  template <class Clause>
+  CPPO_ALWAYS_INLINE number excess(Clause const& c) const noexcept {
+    if constexpr (knows<Clause>) return excess_beyond(c);
+    else return number::each([&](int u) CPPO_INLINE_LAMBDA { return excess_of(c, tokens(u)); });
+  }
+  CPPO_ALWAYS_INLINE static number excess_unless(truth kept) noexcept {
+    return number::each([&](int u) CPPO_INLINE_LAMBDA { return select(kept.lanes(u), V(0), excess_limit<V>()); });
+  }
+
+ private:
+  /// Of a register; where it holds none, those of the first.
+  CPPO_ALWAYS_INLINE token<V> const& tokens(int u) const noexcept { return tokens_[u < registers_ ? u : 0]; }
+
   V ratio_[group_registers], z_[group_registers], advantage_[group_registers];
   V drift_[group_registers], allowance_[group_registers];
   V::mask toward_[group_registers], fits_[group_registers];
   response_summary const* response_ = nullptr;
+  token<V>* tokens_ = nullptr;
+  int registers_ = 0;
 };
 
 }}}  // namespace cppo::detail
