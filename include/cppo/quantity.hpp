@@ -6,6 +6,7 @@
 #include <cppo/quantity/comparisons.hpp>
 #include <cppo/quantity/hashed.hpp>
 #include <cppo/quantity/inputs.hpp>
+#include <cppo/quantity/operations.hpp>
 #include <cppo/quantity/quantity.hpp>
 #include <cppo/quantity/refusals.hpp>
 #include <cppo/quantity/root.hpp>
