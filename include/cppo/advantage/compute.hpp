@@ -71,7 +71,7 @@ status run_rule(E const& executor, response_batch_view const& batch, Rule const&
 
 }  // namespace detail
 
-/// The number of levels of a rule's folds: as often is each response read before its advantage is known.
+/// The number of levels of a rule's folds. Each response is read that many times before its advantage is known.
 template <advantage_rule Rule>
 constexpr int levels_of(Rule const&) noexcept {
   return detail::level_of<Rule>();
@@ -107,8 +107,8 @@ status compute_advantage(Executor const& executor, response_batch_view const& ba
   });
 }
 
-/// `sums` becomes the states of the rule's next level of folds, of this batch alone: the one after those that are
-/// `known`. Where it fails, `sums` is what no call accepts.
+/// Writes to `sums` the states of the rule's next level of folds, over this batch alone: the level after those in
+/// `known`. If the call fails, `sums` becomes a value that every call refuses.
 template <detail::runs_on_this_host Executor, advantage_rule Rule>
 status sum_rewards(Executor const& executor, response_batch_view const& batch, Rule const& rule,
                    advantage_states const& known, advantage_states& sums) {

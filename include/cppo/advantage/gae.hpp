@@ -28,7 +28,7 @@ struct gae_rule {
 /// Generalized advantage estimation; language models are trained with 1 and 0.95 to 1.
 constexpr gae_rule gae(double gamma = 1.0, double lambda = 0.95) noexcept { return {gamma, lambda}; }
 
-/// What the tokens before it need of a token: where a response is cut, the state of the first token after the cut.
+/// What the tokens before a token need of it. Where a response is cut, it is that of the first token after the cut.
 struct gae_state {
   double value = 0.0;      ///< V
   double advantage = 0.0;  ///< A
@@ -40,7 +40,7 @@ struct gae_options {
   output returns = {};
   /// In place of `bootstrap_value`: of each response, the state of the token that follows in another call.
   std::span<gae_state const> after = {};
-  /// Becomes the state of each response's first token, for what comes before it.
+  /// Written: the state at the first token of each response. The piece before it reads this as `after`.
   std::span<gae_state> first = {};
 };
 
@@ -176,9 +176,9 @@ class gae_call {
 ///
 /// `reward` is one number a token, or `reward(per_response(r))`: then it counts at the last valid token. Slots with
 /// response mask 0 are passed over, wherever they lie.
-/// A response that is cut into pieces has the same bits: run the pieces from the last to the first, with `first` of one
-/// as `after` of the one before it. Inside a response the tokens come one after the other; responses are shared by the
-/// executor's threads.
+/// A response that is cut into pieces gives the same bits: run the pieces from the last to the first, and give `first`
+/// of each piece to the one before it as `after`. Inside a response the tokens are computed one after the other; the
+/// executor's threads share the responses.
 /// Post, NaN, determinism: as of the rules on responses. Cost: O(slots), read twice. In double, on the host.
 template <detail::runs_on_this_host Executor>
 status compute_advantage(Executor const& executor, response_batch_view const& batch, gae_rule const& rule,

@@ -184,7 +184,7 @@ struct piece_plan {
 namespace detail {
 
 /// Every piece in the order of its response, one response after the other; or the first piece that is numbered wrongly.
-/// `Number` is a `std::size_t`: what is no template has its sort compiled in each file.
+/// `Number` is always `std::size_t`. It is a template so that only files that use it compile the sort.
 template <class Number>
 status order_pieces(std::span<index_t const> response_of, std::span<index_t const> order_of, index_t pieces,
                     index_t responses, std::vector<Number>& ordered) {

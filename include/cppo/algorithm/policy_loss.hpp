@@ -13,6 +13,7 @@ namespace cppo { inline namespace CPPO_ABI {
 ///
 ///     M_t = region(token),  l_t = -M_t rho_t A_t * scale,  gradient_t = d l_t / d log pi_t
 ///
+/// If the region has a surrogate of its own, that takes the place of -rho_t A_t.
 /// Shapes: every buffer is in the batch's layout, [B, T] or packed [N]. Units: nats. Positions: t and T count the valid
 /// tokens of the response, unless `options.positions` says otherwise.
 /// Pre: only what cannot be checked: buffers are alive, and bare pointers point to as many elements as the layout has.

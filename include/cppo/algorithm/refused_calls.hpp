@@ -171,8 +171,8 @@ inline constexpr bool fits<Call, E, B, R, Outputs, Options...> =
     begin_call<std::remove_cvref_t<E>, std::remove_cvref_t<B>, std::remove_cvref_t<R>> &&
     std::is_convertible_v<Outputs, typename Call::outputs> && (std::is_convertible_v<Options, loss_options> && ...);
 
-/// True if a call that begins with `First` is cppo's to refuse: it may be a user's own overload if that is a class of
-/// which a call knows nothing.
+/// True if cppo may refuse a call with these arguments. It may not if `First` is a class that no call takes: then the
+/// call may be meant for an overload of the user's.
 template <class... Arguments>
 inline constexpr bool may_refuse = true;
 template <class First, class... Rest>
@@ -180,8 +180,8 @@ inline constexpr bool may_refuse<First, Rest...> =
     !std::is_class_v<std::remove_cvref_t<First>> || belongs_in_call<std::remove_cvref_t<First>>;
 
 /// The first arguments of a call whose braces fit nothing, as in {.gradiemt = g}. Braces have no type, so that they
-/// match no parameter of a template; they match an ellipsis, which then refuses them. The sentence is said by a
-/// constructor: g++ does not look into a function whose ellipsis it refuses.
+/// match no parameter of a template; they match an ellipsis, which then refuses them. The error message is in a
+/// constructor, since g++ does not look into a function whose ellipsis it refuses.
 /// @{
 template <class Call>
 struct first_before_braces {

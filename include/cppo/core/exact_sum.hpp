@@ -82,7 +82,8 @@ CPPO_HOST_DEVICE constexpr double on_grid(double bound) noexcept {
 }
 
 /// sum / count for count > 0. The mean of equal values on the grid is that value, to the bit. Each limb is divided as
-/// an integer, as it is (two splits of one sum may differ in the last bit), and the remainders are divided once more.
+/// an integer, then the remainders. The limbs are taken as they are, so that one sum that is split into limbs in two
+/// ways may give means that differ in the last bit.
 CPPO_HOST_DEVICE constexpr double mean_of(exact_sum sum, index_t count) noexcept {
   auto const [high, low] = sum;
   double const whole = static_cast<double>(high / count) * 0x1p-15 + static_cast<double>(low / count) * 0x1p-40;

@@ -197,8 +197,8 @@ struct reference_log_prob_t {
 inline constexpr quantities::log_prob_t log_prob{};
 /// Lends log mu(y_t | s_t), nats: the rollout policy, frozen. Standing alone it is the quantity.
 inline constexpr quantities::rollout_log_prob_t rollout_log_prob{};
-/// Lends the advantage of each token; one number a response is lent by `advantage(per_response(x))`. Standing alone it
-/// is the quantity A.
+/// `advantage(x)` lends the advantage of each token, `advantage(per_response(x))` one number a response. Without an
+/// argument, `advantage` is the quantity A.
 inline constexpr quantities::advantage_t advantage{};
 /// Lends the entropy of pi(. | s_t), nats, for rules that read it. Standing alone it is the quantity, a constant to the
 /// gradient.

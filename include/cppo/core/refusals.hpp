@@ -1,5 +1,5 @@
 /// @file
-/// Sentences for values that stand where a part should and are none. The compiler shows the cause at the call.
+/// Error messages for values that are given as a part and are none. The compiler shows the cause at the call.
 ///
 /// A function that takes a part has two overloads. One takes parts and is constrained by their concept. The other takes
 /// an argument of this file and is chosen where the first does not fit: it says what is wrong, and returns something

@@ -48,8 +48,8 @@ struct part_parameter {
   given must_be = given::maybe;
 };
 
-/// The numbers that a text gives to a part, by the place of their parameters. The parts that it gives stand in the
-/// draft already.
+/// The numbers that a text gives to a part, in the order of the part's parameters. If a parameter is a part itself, it
+/// is in the draft already.
 struct part_arguments {
   static constexpr int most = 8;
   bool given[most] = {};

@@ -11,9 +11,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// A cell with the masses p = e^log_p and q = e^log_q. Two exponentials, and nothing cancels where p is near q.
 ///
 /// With m = max(p, q) and g = |log p - log q|: |p - q| = m (1 - e^{-g}), and q (r - 1 - log r) with r = p / q is
-/// m (e^{-g} - 1 + g) where p <= q, and m (1 - e^{-g} - g e^{-g}) elsewhere. A cell adds q log(q / p) to KL(mu || pi);
-/// summed over a partition that is the same, since the masses of both laws sum to 1. V's numbers may be wider than
-/// Real, to which results are rounded.
+/// m (e^{-g} - 1 + g) where p <= q, and m (1 - e^{-g} - g e^{-g}) elsewhere. A cell of KL(mu || pi) is q log(q / p);
+/// over a partition both formulas have the same sum, since the masses of both laws sum to 1. V's numbers may be wider
+/// than Real, to which results are rounded.
 template <class Real, class V>
 struct cell {
   exp_parts<V> larger;       ///< e^max(log p, log q), not below e^exp_floor

@@ -33,8 +33,8 @@ class compensated_sum {
   V sum_{0}, error_{0};
 };
 
-/// Sums over cells of a partition, of which each has the larger of its masses m, |p - q| where p > q and where p < q,
-/// and q (p / q - 1 - log(p / q)).
+/// What the cells of a partition add up to. With p and q the masses of a cell under pi and mu: m = max(p, q); |p - q|,
+/// apart for p > q (`up`) and p < q (`down`); and q (p / q - 1 - log(p / q)).
 template <class V>
 struct cell_terms {
   V mass{0};  ///< m, or m - 1 where that is more exact; `missing` counts these

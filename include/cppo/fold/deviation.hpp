@@ -131,7 +131,7 @@ constexpr auto population_variance(Q q) noexcept {
   using quantities::spread_form;
   return quantities::spread_of<detail::quantity_of<Q>, spread_form::population_variance>{detail::as_quantity(q)};
 }
-/// The square root of `variance(q)`; 1 of one item, so that a quotient by it is what was divided.
+/// The square root of `variance(q)`; 1 over a single item, so that dividing by it changes nothing.
 template <detail::quantity_operand Q>
 constexpr auto deviation(Q q) noexcept {
   return quantities::spread_of<detail::quantity_of<Q>, quantities::spread_form::deviation>{detail::as_quantity(q)};

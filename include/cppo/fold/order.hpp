@@ -1,10 +1,10 @@
 /// @file
 /// Order statistics of a quantity over a response or the batch: the k-th of all, and bounds on what is averaged.
 ///
-/// Each is the largest value v that a condition admits, which looks at how many values lie below v and what they add up
-/// to; as v rises, the condition is true first and false then. So the answer is one value, whatever the order in which
-/// values are looked at. If no value is admitted it is the smallest, or 0 for `capped`. Of `among(mask, q)` it looks at
-/// the tokens alone that the mask keeps.
+/// Each is the largest value v that a condition admits. The condition looks at how many values lie below v and what
+/// they add up to; as v rises it is true at first, then false. So there is one answer, in whatever order the values are
+/// looked at. If no value is admitted, the answer is the smallest value, or 0 for `capped`. Given `among(mask, q)`, it
+/// looks only at the tokens that the mask keeps.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -129,8 +129,8 @@ constexpr auto bounded_mean(Q q, double bound, char const* name) noexcept {
 constexpr auto share(double x) noexcept { return quantities::rank<quantities::rank_form::share>{x}; }
 /// The same rounded up: the largest whole number in x n + 0.9999, at least 1.
 constexpr auto share_rounded_up(double x) noexcept { return quantities::rank<quantities::rank_form::share_up>{x}; }
-/// The rank of the first value that is not below the quantile x, linear between neighbours: what is at least this value
-/// is what is at least the quantile.
+/// The rank of the smallest value that is not below the quantile x, which is interpolated between neighbours. So the
+/// values that are at least this one are those that are at least the quantile.
 constexpr auto at_quantile(double x) noexcept { return quantities::rank<quantities::rank_form::quantile>{x}; }
 /// q of the tokens that the mask keeps, for an order statistic: it does not look at the others, nor count them.
 template <token_mask M, detail::quantity_operand Q>

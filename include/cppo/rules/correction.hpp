@@ -1,18 +1,18 @@
 /// @file
-/// Weights that correct for another policy than the one that was trained on: TIS, IcePop, geometric bands, decoupled
+/// Token weights that correct for tokens sampled by another policy than mu: TIS, IcePop, geometric bands, decoupled
 /// PPO.
 ///
-/// They are a call of their own, over the trainer's log-probs before the update as `log_prob` and the engine's as
-/// `rollout_log_prob`. Under `token_sum` the losses that it writes are the weights; the call that trains reads them as
-/// `token_weight`:
+/// They take a call of their own. It reads the trainer's log-probs before the update as `log_prob`, and those of the
+/// engine that sampled as `rollout_log_prob`. Under `token_sum` the losses that it writes are the weights; the call
+/// that trains reads them as `token_weight`:
 ///
 ///     policy_loss(seq, rollout_batch(l, log_prob(before), rollout_log_prob(engine), advantage(a)), tis(),
 ///                 {.loss = w});
 ///     policy_loss(seq, rollout_batch(l, log_prob(now), rollout_log_prob(before), advantage(a), token_weight(w)),
 ///                 ppo_clip(), out);
 ///
-/// Set `surrogate.log_ratio_clamp` of the first call to 0: the ratios below have bounds of their own. That is decoupled
-/// PPO too, with the proximal policy in place of `before` and `decoupled_weights`.
+/// Set `surrogate.log_ratio_clamp` of the first call to 0: the ratios below have bounds of their own. For decoupled
+/// PPO, lend the proximal policy in place of `before`, and take `decoupled_weights`.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -36,13 +36,13 @@ template <quantity Q>
 constexpr auto only_within(Q r, double low, double high) noexcept {
   return where(between(r, low, high), r, 0);
 }
-/// w over its mean over tokens: the weights of a batch have the mean 1. 0 if all are 0.
+/// w divided by its mean over the tokens of the batch, so that the weights have the mean 1. 0 if all are 0.
 template <quantity Q>
 constexpr auto normalized_over_tokens(Q w) noexcept {
   auto const centre = batch(mean(w));
   return where(at_least(centre, above(0)), w / centre, 0);
 }
-/// w over its mean over responses, for a w that is the same for all tokens of one.
+/// w divided by its mean over the responses of the batch, for a w that is the same for all tokens of a response.
 template <quantity Q>
 constexpr auto normalized_over_responses(Q w) noexcept {
   auto const part = 1 / response(count(keep_all));

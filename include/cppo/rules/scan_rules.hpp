@@ -37,8 +37,8 @@ struct ctpo_options {
 };
 
 namespace detail {
-/// The ratio of a prefix whose log is L: the value of the prefix with the slope of the token's log pi, whose own log
-/// ratio may be clamped.
+/// The ratio of a prefix, given its log. Its slope is by the token's own log pi, also where the log ratio of that token
+/// is clamped.
 template <class L>
 constexpr auto prefix_ratio(L log_of_prefix, double cap) noexcept {
   return exp(min(with_slope_of(log_of_prefix, log_prob), cap));

@@ -77,7 +77,7 @@ struct generated_batch {
   /// @{
   std::vector<T> listed_log_prob, listed_rollout_log_prob;
   /// @}
-  /// True: lent even if there is no slot.
+  /// If true, the input is lent even if the batch has no slot.
   /// @{
   bool lends_divergence = false, lends_entropy = false, lends_reference = false;
   /// @}

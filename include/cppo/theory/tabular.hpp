@@ -161,8 +161,8 @@ void compare_positions(tabular_comparison<Scalar>& c, tabular_policy<Scalar> con
 
 }  // namespace detail
 
-/// Compares pi with mu by summing over every response. Pre: both `check()`, and have the same V and T. Cost: O(T V^T),
-/// in memory too.
+/// Compares pi with mu by summing over every response. Pre: `check()` is true for both, and they have the same V and T.
+/// Cost: O(T V^T), in memory too.
 template <class Scalar>
 tabular_comparison<Scalar> compare(tabular_policy<Scalar> const& pi, tabular_policy<Scalar> const& mu) {
   tabular_comparison<Scalar> c;
