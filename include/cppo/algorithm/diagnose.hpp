@@ -183,10 +183,10 @@ constexpr bool has_threshold_out_of_reach(Region const& region) noexcept {
 /// out of its range, which `policy_loss` refuses, counts as the nearest value in it. Reads active slots only; writes
 /// and allocates nothing. Cost: O(slots), and O(k slots) with Top-K lists.
 ///
-/// Good data are tokens sampled by mu, with the log-probs of the whole law that sampled them. On good data a finding is
-/// false with a probability of 1e-9, that of six standard errors. (This holds unless pi moves nine tenths of the tokens
-/// whose probability under mu is below 1/2, all in the same direction.) `large_mismatch`, `zero_advantages` and
-/// `identical_policies` state facts, whatever their cause.
+/// Good data are tokens sampled by mu, with the log-probs of the whole distribution that sampled them. On good data a
+/// finding is false with a probability of 1e-9, that of six standard errors. (This holds unless pi moves nine tenths of
+/// the tokens whose probability under mu is below 1/2, all in the same direction.) `large_mismatch`, `zero_advantages`
+/// and `identical_policies` state facts, whatever their cause.
 template <class Real>
 batch_diagnosis diagnose(rollout_batch_view<Real> const& batch, loss_options const& options = {}) noexcept {
   if (batch.check().ok() && !batch.shape().on_device()) return detail::diagnosis<Real>(batch, options).run();
