@@ -163,7 +163,7 @@ HISTOGRAMS = {np.float32: [8192, 8192, 4096], np.float64: [8192] * 5 + [2048]}
 def test_traffic_is_that_of_the_table(ranks, dtype):
     """One response of 4096 tokens in two pieces on each rank."""
     gather, reduce = "all_gather", "all_reduce"
-    before, after = [(gather, 24), (gather, 2 * 80)], [(gather, 2 * 64), (reduce, 104), (reduce, 552)]
+    before, after = [(gather, 24), (gather, 2 * 80)], [(gather, 2 * 64), (reduce, 104), (reduce, 560)]
     divergences = [(gather, np.dtype(dtype).itemsize * 4096 // len(ranks.pipes))]
     histograms = [(reduce, n) for n in (*HISTOGRAMS[dtype], 8)]
     for region, gather_below, middle in ((REGIONS[0], 1, []), (REGIONS[1], 4097, divergences),

@@ -3,7 +3,6 @@
 // expect: reward is known where advantages are computed: use it in a rule for compute_advantage
 #include <cppo/cppo.hpp>
 #include <cppo/advantage.hpp>
-#include <cppo/cppo.hpp>
 
 float x[4];
 int ids[4];

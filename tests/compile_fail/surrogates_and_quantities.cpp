@@ -11,8 +11,10 @@
 // expect: this surrogate asks for the prefix budget, and the region has none
 // expect: entropy() needs a declaration
 // expect errors: 12
-// expect lines: 110
+// expect lines: 160
 #include <cppo/cppo.hpp>
+#include <cppo/quantity.hpp>
+#include <cppo/surrogate.hpp>
 #include <cppo/rules.hpp>
 
 using cppo::ppo, cppo::token;

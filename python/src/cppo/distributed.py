@@ -18,7 +18,7 @@ The arithmetic is that of `cppo.pieces`; here is what goes between ranks, as col
 | `all_reduce` × 3 (6 in double) | at most 8192 bytes a response: a histogram of D | calibrated, the longer ones |
 | `all_reduce` | 8 bytes a response: what follows the quantile | as above |
 | `all_gather` | 64 bytes a piece: its sums | always |
-| `all_reduce` × 2 | 552 and 104 bytes: the report | `policy_loss`, `global_report` |
+| `all_reduce` × 2 | 560 and 104 bytes: the report | `policy_loss`, `global_report` |
 
 A gather is padded to the rank that sends most. D of a response whose pieces lie on one rank goes nowhere. Where a rank
 fails, all ranks raise: none waits for it.

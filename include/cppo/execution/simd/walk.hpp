@@ -150,9 +150,9 @@ class asked_group {
   }
 
  public:
-  /// True if what was set tells what a clause keeps.
-  template <class Clause>
-  static constexpr bool knows = requires(asked_group const& g, Clause const& c) { g.kept_by(c); };
+  /// True if what was set tells what a clause keeps. (A parameter, because the class is not complete here.)
+  template <class Clause, class Group = asked_group>
+  static constexpr bool knows = requires(Group const& g, Clause const& c) { g.kept_by(c); };
   /// The tokens that a clause keeps.
   template <class Clause>
   CPPO_ALWAYS_INLINE truth keeps(Clause const& c) const noexcept {
