@@ -6,7 +6,9 @@
 #include <cppo/rules/clipped.hpp>
 #include <cppo/rules/correction.hpp>
 #include <cppo/rules/fold_pieces.hpp>
+#include <cppo/rules/fold_states.hpp>
 #include <cppo/rules/folding.hpp>
+#include <cppo/rules/micro_batches.hpp>
 #include <cppo/rules/objective.hpp>
 #include <cppo/rules/response_rules.hpp>
 #include <cppo/rules/scan_rules.hpp>

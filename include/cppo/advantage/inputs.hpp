@@ -42,10 +42,6 @@ class advantage_output {
 
 namespace detail {
 
-/// An executor whose calls run on this host.
-template <class E>
-concept runs_on_this_host = executor<E> && std::derived_from<E, host_executor<E>>;
-
 /// Calls f(b) for every response, on the executor's threads, and returns the first status in order that is not ok.
 template <class E, class F>
 status each_response(E const& e, layout const& l, F const& f) {

@@ -5,10 +5,9 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/fold/fold_state.hpp>
+#include <cppo/fold/rows.hpp>
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
 #include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -34,27 +33,11 @@ inline advantage_states refused_states() {
   return s;
 }
 
-/// The place of an id in a rising list, or of where it belongs.
-inline std::size_t place_of(std::vector<index_t> const& ids, index_t id) noexcept {
-  return static_cast<std::size_t>(std::lower_bound(ids.begin(), ids.end(), id) - ids.begin());
-}
-
 /// True if the sizes of the lists fit each other.
 inline bool fits_itself(advantage_states const& s) noexcept {
   auto const states = static_cast<std::size_t>(s.states < 0 ? 0 : s.states);
-  bool const rising = std::adjacent_find(s.groups.begin(), s.groups.end(), std::greater_equal<>{}) == s.groups.end();
-  return s.states >= 0 && rising && s.of_batch.size() == states && s.of_group.size() == s.groups.size() * states;
-}
-
-inline void add_states(fold_state* to, fold_state const* from, index_t n) noexcept {
-  for (index_t s = 0; s < n; ++s) to[s] = to[s] + from[s];
-}
-/// Adds the rows of `from` to those of its groups in `to`, which has them all.
-inline void add_groups(advantage_states& to, advantage_states const& from) noexcept {
-  for (std::size_t g = 0; g < from.groups.size(); ++g) {
-    auto const row = static_cast<index_t>(place_of(to.groups, from.groups[g])) * to.states;
-    add_states(to.of_group.data() + row, from.of_group.data() + static_cast<index_t>(g) * to.states, to.states);
-  }
+  bool const sizes = s.of_batch.size() == states && s.of_group.size() == s.groups.size() * states;
+  return s.states >= 0 && rises(s.groups) && sizes;
 }
 
 }  // namespace detail
@@ -69,12 +52,12 @@ inline advantage_states combine(advantage_states const& a, advantage_states cons
   advantage_states both;
   both.level = std::max(a.level, b.level);
   both.states = a.states;
-  std::set_union(a.groups.begin(), a.groups.end(), b.groups.begin(), b.groups.end(), std::back_inserter(both.groups));
+  both.groups = detail::ids_of(a.groups, b.groups);
   both.of_group.resize(both.groups.size() * static_cast<std::size_t>(both.states));
   both.of_batch = a.of_batch;
   detail::add_states(both.of_batch.data(), b.of_batch.data(), both.states);
-  detail::add_groups(both, a);
-  detail::add_groups(both, b);
+  detail::add_rows(both.groups, both.of_group, a.groups, a.of_group, both.states);
+  detail::add_rows(both.groups, both.of_group, b.groups, b.of_group, both.states);
   return both;
 }
 

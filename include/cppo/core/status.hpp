@@ -58,7 +58,7 @@ enum class status_code : std::int32_t {
   folded_out_of_range,       ///< what an advantage rule folds is NaN or beyond +-2^20, where sums are not exact
   result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
   not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
-  states_mismatch,           ///< advantage states are not those that the rule needs next
+  states_mismatch,           ///< states of folds are not those that the rule needs next
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -144,8 +144,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::not_in_response_batch:
       return "the buffer is read by the rule, but was not lent: add it to response_batch(...)";
     case status_code::states_mismatch:
-      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards makes of "
-             "the same rule, one level after the other, combined over micro-batches and ranks";
+      return "states must hold every level of the rule and every group of the batch: pass what sum_rewards, or "
+             "sum_folds, makes of the same rule, one level after the other, combined over micro-batches and ranks";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:

@@ -37,10 +37,12 @@ struct fold_term {
 /// True if a fold's terms are written to its column, for a look at all of them.
 template <class Fold>
 inline constexpr bool keeps_terms = Fold::range == fold_range::from || takes_all<Fold>;
-/// The state that an order statistic leaves for pieces: its value, and how many terms there were.
+/// The state that an order statistic leaves for pieces: its value, and how many terms there were. -0 becomes +0, so
+/// that which of the two comes first does not show.
 template <class Real>
 CPPO_HOST_DEVICE constexpr fold_state selected(Real x, index_t terms) noexcept {
-  return {{}, terms, static_cast<double>(x), static_cast<double>(x)};
+  double const value = static_cast<double>(x) + 0.0;
+  return {{}, terms, value, value};
 }
 /// The value of a fold in a state.
 template <class Real, class Fold>

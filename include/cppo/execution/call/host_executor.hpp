@@ -163,6 +163,12 @@ class host_executor {
   }
 };
 
+namespace detail {
+/// An executor whose calls run on this host.
+template <class E>
+concept runs_on_this_host = executor<E> && std::derived_from<E, host_executor<E>>;
+}  // namespace detail
+
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>
