@@ -8,5 +8,6 @@
 #include <cppo/fold/levels.hpp>
 #include <cppo/fold/order.hpp>
 #include <cppo/fold/ranges.hpp>
+#include <cppo/fold/selection.hpp>
 #include <cppo/fold/slots.hpp>
 #include <cppo/fold/statistics.hpp>
