@@ -27,7 +27,8 @@ constexpr index_t without_left_out(Real* x, index_t n) noexcept {
 /// Many values in buckets by their leading bits: neither branch nor value depends on what comes before it.
 template <class Real>
 class leading_bits {
-  using word = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
+  using number = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+  using word = std::make_unsigned_t<number>;
   static constexpr int size = 8 * sizeof(Real), step = 11;
 
  public:
@@ -39,10 +40,10 @@ class leading_bits {
 
   /// The bucket of x among those that share all bits in front of it; larger ones have larger values.
   constexpr int of(Real x) const noexcept {
-    auto const bits = bits_as<word>(x);
-    constexpr word sign = word{1} << (size - 1);
-    word const in_order = bits ^ ((bits & sign) != 0 ? ~word{0} : sign);
-    return static_cast<int>(in_order >> below & (buckets - 1));
+    auto const bits = bits_as<number>(x + Real(0));  // both zeros are one value
+    constexpr auto sign = static_cast<word>(word{1} << (size - 1));
+    word const flips = static_cast<word>(bits >> (size - 1)) | sign;  // all bits of a negative number; no branch
+    return static_cast<int>((static_cast<word>(bits) ^ flips) >> below & (buckets - 1));
   }
   /// True if there are bits for another division.
   constexpr bool may_go_on() const noexcept { return below >= step; }
