@@ -18,11 +18,13 @@ import bench_page
 import bench_tables
 import bench_targets
 import compile_cost
+import field_tables
 import rule_tables
 
 HERE = Path(__file__).resolve().parent
 NEEDED = {"x86-64": "", "x86-64-v3": "avx2 bmi1 bmi2 f16c fma abm movbe",
           "x86-64-v4": "avx2 bmi1 bmi2 f16c fma abm movbe avx512f avx512bw avx512cd avx512dq avx512vl", "native": ""}
+PEERS = ("rule_peers.py", "field_peers.py", "torch_peers.py")
 SUITES = "shapes,variants,lengths,threads,quantile,memory,instruction_sets"
 
 
@@ -89,7 +91,7 @@ def torch_rows(arguments, library, effort, notes):
 
 
 def rule_rows(arguments, isa, notes):
-    """Every named rule; with --peers beside PyTorch, which compiles for minutes."""
+    """Every named rule, then those of the field; with --peers beside PyTorch, which compiles for minutes."""
     library = (arguments.rules or arguments.bin / "rules") / f"libcppo_rules_{isa}.so"
     if not library.exists():
         notes.append("The rows of every named rule are left out: their library is not built for this instruction set.")
@@ -98,8 +100,11 @@ def rule_rows(arguments, isa, notes):
     if arguments.peers and not peers:
         notes.append("Every named rule is measured without its peers: `import torch` does not work here.")
     python, more = (arguments.python_with_torch, ["--peers"]) if peers else (sys.executable, [])
-    command = [python, HERE / "rule_rows.py", "--library", library, "--repeats", "7", *more]
-    return stream(command + arguments.rule_arguments.split(), notes)
+    rows = []
+    for script, given in (("rule_rows.py", arguments.rule_arguments), ("field_rows.py", arguments.field_arguments)):
+        command = [python, HERE / script, "--library", library, "--repeats", "7", *more]
+        rows += stream(command + given.split(), notes)
+    return rows
 
 
 def warnings(rows):
@@ -127,6 +132,8 @@ def figures(rows):
     points = list(rule_tables.points(rows))
     if points:
         drawn["Every named rule"] = bench_page.beside(points, "ns per token, float inputs")
+    if curve := field_tables.curve(rows):
+        drawn["FIPO against T"] = bench_page.curves(curve, "T", "ns per token")
     for row in bench_tables.of_suite(rows, "lengths"):
         points = {"fixed": [], "calibrated": []}
         for name in row["samples"]:
@@ -150,6 +157,7 @@ def read_arguments():
     parser.add_argument("--python-with-torch", help=argparse.SUPPRESS)
     parser.add_argument("--rules", type=Path, help=argparse.SUPPRESS)  # folder of their libraries
     parser.add_argument("--rule-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--field-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--peers", action="store_true", help=argparse.SUPPRESS)  # every named rule beside PyTorch
     parser.add_argument("--which", action="store_true", help=argparse.SUPPRESS)  # prints the instruction set, no more
     parser.add_argument("--driver-arguments", default="", help=argparse.SUPPRESS)
@@ -218,11 +226,11 @@ def report(arguments, model, isa, rows, notes):
     }
     notes += warnings(rows)
     tables = [table.as_json() for table in [bench_targets.targets(rows, isa), *rule_tables.all_tables(rows),
-                                           *bench_tables.all_tables(rows)]]
+                                           *field_tables.all_tables(rows), *bench_tables.all_tables(rows)]]
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {"facts": facts, "notes": notes, "tables": tables, "rows": rows}
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    sources = {f"benchmarks/{name}": (HERE / name).read_text() for name in ("rule_peers.py", "torch_peers.py")}
+    sources = {f"benchmarks/{name}": (HERE / name).read_text() for name in PEERS}
     (arguments.out / "report.html").write_text(bench_page.page(facts, tables, figures(rows), notes, sources))
     for name, value in facts.items():
         print(f"{name}: {value}")

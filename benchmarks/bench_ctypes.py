@@ -44,7 +44,8 @@ def load(path):
 # ---- rules/rules_api.hpp ----------------------------------------------------------------------------------------
 
 FLOAT, BFLOAT16 = 0, 1
-READS_NOTHING, READS_DIVERGENCE, READS_LISTS = 0, 1, 2
+READS_NOTHING, READS_DIVERGENCE, READS_LISTS, READS_ENTROPY, READS_REFERENCE = 0, 1, 2, 3, 4
+REGIONS, FIELD = 0, 1
 
 
 class Inputs(c.Structure):
@@ -52,7 +53,7 @@ class Inputs(c.Structure):
                 ("log_prob", c.c_void_p), ("rollout_log_prob", c.c_void_p), ("advantage", c.c_void_p),
                 ("response_mask", c.c_void_p), ("divergence", c.c_void_p), ("k", c.c_int64), ("sampled", c.c_void_p),
                 ("ids", c.c_void_p), ("list_log_prob", c.c_void_p), ("list_rollout_log_prob", c.c_void_p),
-                ("normalizer", c.c_double)]
+                ("entropy", c.c_void_p), ("reference_log_prob", c.c_void_p), ("normalizer", c.c_double)]
 
 
 class Lists(c.Structure):
@@ -62,7 +63,8 @@ class Lists(c.Structure):
 
 class RuleInfo(c.Structure):
     _fields_ = [("region", c.c_char_p), ("divergence", c.c_char_p), ("reads", c.c_int32), ("delta", c.c_double),
-                ("delta_b", c.c_double), ("w_min", c.c_double)]
+                ("delta_b", c.c_double), ("w_min", c.c_double), ("family", c.c_int32), ("levels", c.c_int32),
+                ("averages_response_means", c.c_int32)]
 
 
 def load_rules(path):
@@ -77,6 +79,8 @@ def load_rules(path):
             (library.bench_fill, [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data)]),
             (library.bench_fill_lists, [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data), c.POINTER(Lists)]),
             (library.bench_fill_divergence, [c.c_int64, c.POINTER(Data), c.c_void_p]),
+            (library.bench_fill_more,
+             [c.c_int64, c.c_uint64, c.c_double, c.POINTER(Data), c.c_void_p, c.c_void_p]),
             (library.bench_to_bfloat16, [c.c_int64, c.c_void_p, c.c_void_p])):
         function.argtypes, function.restype = arguments, None
     return library

@@ -63,7 +63,7 @@ def curves(series, x_label, y_label):
                      f'<text x="{left - 8}" y="{at_y(y) + 4:.1f}" text-anchor="end">{y:g}</text>')
     for e in range(math.ceil(min(xs)), math.floor(max(xs)) + 1, 2):
         parts.append(f'<text x="{at_x(2 ** e):.1f}" y="{top + height + 18}" text-anchor="middle">2^{e}</text>')
-    for (name, points), colour in zip(series.items(), ("var(--a)", "var(--b)", "var(--ink)")):
+    for (name, points), colour in zip(series.items(), ("var(--a)", "var(--b)", "var(--ink)", "var(--good)")):
         path = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{at_x(x):.1f}" cy="{at_y(y):.1f}" r="3" fill="{colour}"/>' for x, y in points]

@@ -1,5 +1,6 @@
 """The targets: what was to be reached, what was measured, and whether it was."""
 
+import field_tables
 import rule_tables
 from bench_tables import Table, find, of_suite, ratio, twin
 
@@ -84,6 +85,7 @@ TARGETS = [
     ("two threads over one, 4M tokens, idle machine", "x", 1.8, 1.8, True, lambda rows: two_threads(rows, M4)),
     ("heap allocations of a repeated call", "", 0, 0, False, heap),
     *rule_tables.TARGETS,
+    *field_tables.TARGETS,
 ]
 
 

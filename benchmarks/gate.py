@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts the instructions of the kernel under callgrind and compares them with stored figures.
 
-    gate.py --program PATH --counts FILE [--refresh] [--report-only REASON]
+    gate.py --program PATH... --counts FILE [--refresh] [--report-only REASON]
 
 Exit status: 0 within the margin, 1 above it, 77 nothing to compare (no valgrind, no AVX2, or --report-only).
 """
@@ -58,7 +58,7 @@ def refresh(path, measured):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--program", type=Path, action="append", required=True)
     parser.add_argument("--counts", type=Path, required=True)
     parser.add_argument("--refresh", action="store_true")
     parser.add_argument("--report-only", metavar="REASON", default="")
@@ -69,9 +69,9 @@ def main():
     if not has_avx2():
         print("skipped: this processor cannot run x86-64-v3")
         return SKIPPED
-    shapes = subprocess.run([arguments.program], capture_output=True, text=True, check=True).stdout.split()
+    shapes = lambda program: subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
     try:
-        measured = {shape: count(arguments.program, shape) for shape in shapes}
+        measured = {shape: count(program, shape) for program in arguments.program for shape in shapes(program)}
     except RuntimeError as error:  # a program with a sanitizer does not run under valgrind
         print(f"{error}\n{'skipped: not compared, ' + arguments.report_only if arguments.report_only else ''}")
         return SKIPPED if arguments.report_only else 1

@@ -27,12 +27,14 @@ FORMS = ("top_k_tv_replace_last", "top_k_kl_replace_last", "top_k_tv_list", "top
 
 
 class Rules:
-    """The rules of a library, by region and divergence."""
+    """The rules of a library: trust regions by region and divergence, those of the field by name."""
 
     def __init__(self, path):
         self.library = bench_ctypes.load_rules(path)
         self.infos = [pointer.contents for pointer in bench_ctypes.until_null(self.library.bench_rule_at)]
-        self.index = {(rule.region.decode(), rule.divergence.decode()): i for i, rule in enumerate(self.infos)}
+        of = lambda family: ((i, rule) for i, rule in enumerate(self.infos) if rule.family == family)
+        self.index = {(rule.region.decode(), rule.divergence.decode()): i for i, rule in of(bench_ctypes.REGIONS)}
+        self.field = {rule.region.decode(): i for i, rule in of(bench_ctypes.FIELD)}
 
     def names(self):
         divergences = bench_ctypes.until_null(self.library.bench_divergence_name)
@@ -47,7 +49,10 @@ def memory(count, size):
 class Problem:
     """n tokens in both element types, and the calls on their memory. `k`: the length of the lists."""
 
-    STREAMS = ("log_prob", "rollout_log_prob", "advantage", "divergence", "list_log_prob", "list_rollout_log_prob")
+    STREAMS = ("log_prob", "rollout_log_prob", "advantage", "divergence", "list_log_prob", "list_rollout_log_prob",
+               "entropy", "reference_log_prob")
+    READ_BY = {"divergence": bench_ctypes.READS_DIVERGENCE, "entropy": bench_ctypes.READS_ENTROPY,
+               "reference_log_prob": bench_ctypes.READS_REFERENCE}
 
     def __init__(self, rules, responses, width, k=0, offsets=None):
         self.rules, self.k, self.responses, self.width = rules, k, responses, width
@@ -69,6 +74,7 @@ class Problem:
         data = Data(*(address(s[name]) for name in self.STREAMS[:3]))
         library.bench_fill(self.n, 1, SPREAD, data)
         library.bench_fill_divergence(self.n, data, address(s["divergence"]))
+        library.bench_fill_more(self.n, 5, SPREAD, data, address(s["entropy"]), address(s["reference_log_prob"]))
         lists = Lists(self.k, *map(address, (self.sampled, self.ids, s["list_log_prob"], s["list_rollout_log_prob"])))
         if self.k > 0:
             library.bench_fill_lists(self.n, 3, SPREAD, data, lists)
@@ -78,21 +84,23 @@ class Problem:
         self.rules.library.bench_to_bfloat16(self.count(name), numbers, to)
         return to
 
-    def inputs(self, element, reads):
+    def inputs(self, element, reads, normalizer=None):
         s = {name: ctypes.addressof(numbers) for name, numbers in self.streams[element].items()}
+        s |= {name: None for name, reader in self.READ_BY.items() if reads != reader}
         lists = reads == bench_ctypes.READS_LISTS
         at = lambda x: None if x is None else ctypes.addressof(x)
         return Inputs(self.responses, self.width, at(self.offsets), ELEMENTS[element], s["log_prob"],
                       s["rollout_log_prob"], s["advantage"], at(self.valid),
-                      s["divergence"] if reads == bench_ctypes.READS_DIVERGENCE else None, self.k if lists else 0,
+                      s["divergence"], self.k if lists else 0,
                       at(self.sampled) if lists else None, at(self.ids) if lists else None,
-                      s["list_log_prob"] if lists else None, s["list_rollout_log_prob"] if lists else None, self.n)
+                      s["list_log_prob"] if lists else None, s["list_rollout_log_prob"] if lists else None,
+                      s["entropy"], s["reference_log_prob"], normalizer or self.n)
 
     def bytes_of_token(self, element, reads):
         """What a call is lent and writes, for each token."""
         number = SIZE[element]
         lists = 8 + self.k * (8 + 2 * number) if reads == bench_ctypes.READS_LISTS else 0
-        more = number if reads == bench_ctypes.READS_DIVERGENCE else 0
+        more = number if reads in self.READ_BY.values() else 0
         return 3 * number + (self.valid is not None) + more + lists + 4 + 1
 
     def poison(self):
@@ -101,12 +109,13 @@ class Problem:
 
     def call(self, index, element):
         """The call as a function without arguments, which returns what share of the tokens it kept."""
-        inputs, outcome = self.inputs(element, self.rules.infos[index].reads), Outcome()
+        info, outcome = self.rules.infos[index], Outcome()
+        inputs = self.inputs(element, info.reads, self.responses if info.averages_response_means else None)
         outputs = Outputs(ctypes.addressof(self.gradient), ctypes.addressof(self.mask))
 
         def run():
             if self.rules.library.bench_run_rule(index, inputs, outputs, outcome) != 0:
-                raise RuntimeError(f"the call of {self.rules.infos[index].region} failed")
+                raise RuntimeError(f"the call of {info.region} failed")
             return outcome.kept / max(outcome.tokens, 1)
 
         return run
@@ -117,10 +126,10 @@ class Problem:
         return lambda: self.rules.library.bench_rule_twin(self.n, inputs, outputs)
 
 
-def measure(row, contenders, problem, arguments, versions):
+def measure(row, contenders, problem, arguments, versions, suite="rules"):
     """Times and prints a row: processor time, all of which is that of one thread."""
     timing = interleave(contenders, problem.poison, problem.n, arguments, clock=time.process_time_ns)
-    print(json.dumps({"suite": "rules", **row, **versions, **timing}), flush=True)
+    print(json.dumps({"suite": suite, **row, **versions, **timing}), flush=True)
 
 
 # ---- what is measured -------------------------------------------------------------------------------------------

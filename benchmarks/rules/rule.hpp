@@ -17,12 +17,11 @@ struct rule {
 };
 
 template <class Region>
-std::int32_t call(Region const& region, batch_view const& batch, double normalizer, bench_outputs const& o,
-                  bench_outcome& outcome) {
+std::int32_t call(Region const& region, batch_view const& batch, cppo::loss_options const& options,
+                  bench_outputs const& o, bench_outcome& outcome) {
   static thread_local cppo::workspace memory;  // as a trainer keeps one
   cppo::report r;
   cppo::loss_outputs const outputs{.gradient = o.gradient, .mask = o.mask, .report = &r};
-  cppo::loss_options const options{.aggregate = cppo::token_mean, .normalizer = normalizer};
   cppo::status const s = cppo::policy_loss(cppo::simd.with_workspace(memory), batch, region, outputs, options);
   outcome = {r.loss(), r.mean_delta_b(), r.counts.tokens, r.kept, r.masked_budget};
   return s.ok() ? 0 : 1 + static_cast<std::int32_t>(s.code);
@@ -42,9 +41,11 @@ struct thresholds {
 /// A rule whose region `Make{}(info)` makes.
 template <class D, class Make>
 rule make(char const* region, char const* divergence, D d, thresholds t, Make) {
-  return {{region, divergence, reads_of(d), t.delta, t.delta_b, t.w_min},
+  return {{region, divergence, reads_of(d), t.delta, t.delta_b, t.w_min, bench_regions, 0, 0},
           [](bench_rule_info const& i, batch_view const& batch, double normalizer, bench_outputs const& o,
-             bench_outcome& out) { return call(Make{}(i), batch, normalizer, o, out); }};
+             bench_outcome& out) {
+            return call(Make{}(i), batch, {.aggregate = cppo::token_mean, .normalizer = normalizer}, o, out);
+          }};
 }
 
 /// CPPO under a divergence.
@@ -71,5 +72,10 @@ rows of_single_samples();
 rows of_lent_divergences();
 rows of_cppo_regions();
 rows of_other_regions();
+// Of the field: field.hpp.
+rows of_one_token();
+rows of_responses();
+rows of_scans();
+rows of_batches();
 
 }  // namespace rules

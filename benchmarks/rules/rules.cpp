@@ -16,6 +16,8 @@ batch_view with_lent(bench_inputs const& in, F const& f) {
     return f(cppo::token_id(in.sampled), cppo::top_k(static_cast<cppo::index_t>(in.k), in.ids,
                                                      numbers(in.list_log_prob), numbers(in.list_rollout_log_prob)));
   }
+  if (in.entropy != nullptr) return f(cppo::entropy(numbers(in.entropy)));
+  if (in.reference_log_prob != nullptr) return f(cppo::reference_log_prob(numbers(in.reference_log_prob)));
   return in.divergence != nullptr ? f(cppo::divergence_values(numbers(in.divergence))) : f();
 }
 
@@ -40,7 +42,8 @@ rules::rows const& all() {
     rules::rows r;
     for (auto const& part : {rules::of_binary_tv(), rules::of_binary_kl(), rules::of_top_k(), rules::of_top_k_forms(),
                              rules::of_single_samples(), rules::of_lent_divergences(), rules::of_cppo_regions(),
-                             rules::of_other_regions()})
+                             rules::of_other_regions(), rules::of_one_token(), rules::of_responses(),
+                             rules::of_scans(), rules::of_batches()})
       r.insert(r.end(), part.begin(), part.end());
     return r;
   }();

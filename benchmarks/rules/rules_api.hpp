@@ -19,16 +19,29 @@ struct bench_inputs {
   std::int64_t k;                     // length of the lists; 0: none are lent
   std::int64_t const *sampled, *ids;
   void const *list_log_prob, *list_rollout_log_prob;
-  double normalizer;
+  void const *entropy, *reference_log_prob;  // null: not lent
+  double normalizer;                         // tokens, or responses where their means are averaged
 };
 
-enum bench_reads : std::int32_t { bench_reads_nothing, bench_reads_divergence, bench_reads_lists };
+// What a rule reads beside log-probs and advantages.
+enum bench_reads : std::int32_t {
+  bench_reads_nothing,
+  bench_reads_divergence,
+  bench_reads_lists,
+  bench_reads_entropy,
+  bench_reads_reference
+};
+// Trust regions with the loss -A rho M, or the rules of cppo/rules.hpp.
+enum bench_family : std::int32_t { bench_regions, bench_field };
 
 struct bench_rule_info {
   char const* region;      // a name of this benchmark's
   char const* divergence;  // as in cppo::divergence_names()
-  std::int32_t reads;      // bench_reads: what its divergence reads beside the log-probs
+  std::int32_t reads;      // bench_reads
   double delta, delta_b, w_min;
+  std::int32_t family;                    // bench_family
+  std::int32_t levels;                    // passes for folds, before tokens are decided
+  std::int32_t averages_response_means;  // 1: seq_mean_token_mean, 0: token_mean
 };
 
 // The rules, from 0; null behind the last.
@@ -54,6 +67,9 @@ void bench_fill_lists(std::int64_t n, std::uint64_t seed, double spread, bench_d
                       bench_lists const* lists);
 // |pi - mu| of n tokens.
 void bench_fill_divergence(std::int64_t n, bench_data const* data, float* divergence);
+// Entropies of n tokens, and a reference policy whose log-probs have the given spread around those of the rollout.
+void bench_fill_more(std::int64_t n, std::uint64_t seed, double spread, bench_data const* data, float* entropy,
+                     float* reference_log_prob);
 // Each number rounded to the nearest bfloat16.
 void bench_to_bfloat16(std::int64_t n, float const* from, std::uint16_t* to);
 }

@@ -52,8 +52,10 @@ void bench_rule_twin(std::int64_t n, bench_inputs const* in, bench_outputs const
   std::int64_t const number = in->element == bench_bfloat16 ? 2 : 4, k = in->k;
   for (std::int64_t i = 0; i < n; i += tokens_at_once) {
     std::int64_t const m = n - i < tokens_at_once ? n - i : tokens_at_once;
-    std::uint32_t sum = read_tokens(in->response_mask, 1, i, m) + read_tokens(in->divergence, number, i, m);
-    for (void const* x : {in->log_prob, in->rollout_log_prob, in->advantage}) sum += read_tokens(x, number, i, m);
+    std::uint32_t sum = read_tokens(in->response_mask, 1, i, m);
+    for (void const* x : {in->log_prob, in->rollout_log_prob, in->advantage, in->divergence, in->entropy,
+                          in->reference_log_prob})
+      sum += read_tokens(x, number, i, m);
     if (k > 0) {
       sum += read_tokens(in->sampled, 8, i, m) + read_tokens(in->ids, 8 * k, i, m);
       for (void const* x : {in->list_log_prob, in->list_rollout_log_prob}) sum += read_tokens(x, number * k, i, m);
@@ -78,6 +80,16 @@ void bench_fill_lists(std::int64_t n, std::uint64_t seed, double spread, bench_d
 void bench_fill_divergence(std::int64_t n, bench_data const* data, float* divergence) {
   for (std::int64_t i = 0; i < n; ++i)
     divergence[i] = std::fabs(std::exp(data->log_prob[i]) - std::exp(data->rollout_log_prob[i]));
+}
+
+void bench_fill_more(std::int64_t n, std::uint64_t seed, double spread, bench_data const* data, float* entropy,
+                     float* reference_log_prob) {
+  bench::random_bits r{seed};
+  for (std::int64_t i = 0; i < n; ++i) {
+    entropy[i] = static_cast<float>(-std::log(r.uniform()));
+    double const log_mu = static_cast<double>(data->rollout_log_prob[i]);
+    reference_log_prob[i] = static_cast<float>(-std::fabs(log_mu + spread * r.normal()));
+  }
 }
 
 void bench_to_bfloat16(std::int64_t n, float const* from, std::uint16_t* to) {

@@ -10,5 +10,6 @@
 #include <cppo/fold/order.hpp>
 #include <cppo/fold/ranges.hpp>
 #include <cppo/fold/rows.hpp>
+#include <cppo/fold/selection.hpp>
 #include <cppo/fold/slots.hpp>
 #include <cppo/fold/statistics.hpp>

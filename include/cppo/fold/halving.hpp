@@ -70,16 +70,34 @@ class halving_walk {
   /// Takes token number k of its response, from 0, and returns its sum. `up`: 2^{(k mod h)/h}.
   CPPO_HOST_DEVICE constexpr double take(index_t k, double x, double up) noexcept {
     if ((k + 1) % h_ == 0) units_ >>= 1;
-    units_ += nearest_of_many(rounded_product(x / up, 0x1p40));
+    units_ += units_of(x, up);
     return rounded_product(static_cast<double>(units_) * 0x1p-40, up);
+  }
+  /// Takes n tokens of one block of h, the last first, and writes their sums in their place. `up`: 2^{j/h} of each,
+  /// which stands in place j of the block; `to_the_end`: the last of them is the block's.
+  template <class Real>
+  constexpr void take_block(Real* x, index_t n, double const* up, bool to_the_end) noexcept {
+    constexpr index_t room = 64;
+    index_t units[room], sum = to_the_end ? units_ >> 1 : units_;
+    for (index_t end = n; end > 0;) {
+      index_t const begin = end > room ? end - room : 0, m = end - begin;
+      for (index_t k = 0; k < m; ++k) units[k] = units_of(static_cast<double>(x[begin + k]), up[begin + k]);
+      for (index_t k = m; k-- > 0;) units[k] = sum += units[k];
+      for (index_t k = 0; k < m; ++k)
+        x[begin + k] = static_cast<Real>(static_cast<double>(units[k]) * 0x1p-40 * up[begin + k]);
+      end = begin;
+    }
+    units_ = sum;
   }
   /// The integer, for the tokens in front.
   CPPO_HOST_DEVICE constexpr index_t units() const noexcept { return units_; }
 
  private:
-  /// The nearest integer for |x| <= 2^51.
-  CPPO_HOST_DEVICE static constexpr index_t nearest_of_many(double x) noexcept {
-    return static_cast<index_t>((x + 6755399441055744.0) - 6755399441055744.0);
+  /// The integer nearest to 2^40 x / up, of size at most 2^51: the low bits of its sum with 1.5 * 2^52. The product is
+  /// exact, so that it may be fused with the sum.
+  CPPO_HOST_DEVICE static constexpr index_t units_of(double x, double up) noexcept {
+    constexpr double magic = 6755399441055744.0;
+    return static_cast<index_t>(bits_as<std::int64_t>(x / up * 0x1p40 + magic) - bits_as<std::int64_t>(magic));
   }
 
   index_t h_, units_;

@@ -54,6 +54,8 @@ struct kth_smallest_of {
   CPPO_HOST_DEVICE static constexpr bool admits(double, standing const& s, double x) noexcept {
     return s.below < rank_of(Form, x, s.all);
   }
+  /// Its place among n values in order, from 0.
+  static constexpr index_t place(double x, index_t n) noexcept { return rank_of(Form, x, n) - 1; }
 };
 /// The k-th largest value.
 template <rank_form Form>
@@ -64,6 +66,8 @@ struct kth_largest_of {
   CPPO_HOST_DEVICE static constexpr bool admits(double, standing const& s, double x) noexcept {
     return s.all - s.below >= rank_of(Form, x, s.all);
   }
+  /// Its place among n values in order, from 0.
+  static constexpr index_t place(double x, index_t n) noexcept { return n - rank_of(Form, x, n); }
 };
 /// The largest value up to which the mean of the values is below x.
 struct trimmed_below {
@@ -181,73 +185,6 @@ template <class Kind, class Real>
 CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest) noexcept {
   if constexpr (requires { requires Kind::is_zero_of_none; }) return Real(0);
   else return smallest;
-}
-/// Brings the values that are not left out to the front. Returns their number.
-template <class Real>
-constexpr index_t without_left_out(Real* x, index_t n) noexcept {
-  index_t kept = 0;
-  for (index_t k = 0; k < n; ++k) {
-    Real const y = x[k];
-    if (y == static_cast<Real>(quantities::left_out)) continue;
-    x[k] = x[kept];
-    x[kept++] = y;
-  }
-  return kept;
-}
-
-/// The middle one of three.
-template <class Real>
-constexpr Real median_of(Real a, Real b, Real c) noexcept {
-  return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-}
-/// Where values smaller than v end and where those equal to it do, and the sum of both kinds.
-struct split {
-  index_t less, equal;
-  exact_sum sum;
-};
-/// Reorders x[first .. last): those smaller than v, those equal to it, the others.
-template <class Real>
-constexpr split split_at(Real v, Real* x, index_t first, index_t last) noexcept {
-  split s{first, first, {}};
-  for (index_t k = first; k < last; ++k) {
-    Real const y = x[k];
-    if (y > v) continue;
-    s.sum = s.sum + to_grid(y);
-    x[k] = x[s.equal];
-    x[s.equal] = y;
-    if (y < v) {
-      x[s.equal] = x[s.less];
-      x[s.less++] = y;
-    }
-    ++s.equal;
-  }
-  return s;
-}
-
-/// The value of an order statistic of those of x[0 .. n) that are not left out; 0 of none. Reorders x. O(n) expected.
-template <class Kind, class Real>
-constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
-  n = without_left_out(x, n);
-  if (n <= 0) return Real(0);
-  exact_sum before;  // of what lies before `first`, which is admitted
-  index_t first = 0, last = n;
-  Real found = Real(0);
-  while (first < last) {
-    Real const v = median_of(x[first], x[first + (last - first) / 2], x[last - 1]);
-    split const at = split_at(v, x, first, last);
-    standing const s{.below = at.less, .upto = at.equal, .sum = before + at.sum, .all = n};
-    if (Kind::admits(static_cast<double>(v), s, parameter)) {
-      found = v;
-      before = s.sum;
-      first = at.equal;
-    } else {
-      last = at.less;
-    }
-  }
-  if (first > 0) return found;
-  Real least = x[0];
-  for (index_t k = 1; k < n; ++k) least = x[k] < least ? x[k] : least;
-  return none_admitted<Kind>(least);
 }
 
 }  // namespace detail

@@ -14,10 +14,14 @@ struct square_root {
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr V value(V x) noexcept {
     using number = typename V::value_type;
-    return detail::map_lanes(max(x, V(0)), [](number y) {
-      if constexpr (std::is_same_v<number, float>) return __builtin_sqrtf(y);
-      else return __builtin_sqrt(y);
-    });
+    V const positive = max(x, V(0));
+    if constexpr (requires { V::ops::sqrt(x.raw()); }) return V::from_raw(V::ops::sqrt(positive.raw()));
+    else {
+      return detail::map_lanes(positive, [](number y) {
+        if constexpr (std::is_same_v<number, float>) return __builtin_sqrtf(y);
+        else return __builtin_sqrt(y);
+      });
+    }
   }
   /// 1 / (2 root); 0 where the root is 0.
   template <class V>

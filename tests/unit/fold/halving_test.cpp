@@ -52,6 +52,26 @@ TEST_CASE("property: a halving sum has the same bits wherever it is cut", "[prop
   });
 }
 
+TEST_CASE("property: blocks of tokens have the bits of one token after the other", "[property][fold]") {
+  cppo_test::property("blocks", [](std::vector<int> const& codes, unsigned half_life) {
+    std::vector<double> x;
+    for (int const c : codes) x.insert(x.end(), 3, term(c));
+    auto const h = static_cast<index_t>(half_life % 200 + 1);
+    std::vector<double> powers;
+    for (index_t j = 0; j < h; ++j) powers.push_back(up(j, h));
+    index_t units = 0;
+    std::vector<double> const want = walked(x, h, 0, x.size(), units);
+    halving_walk walk(h, 0);
+    auto const n = static_cast<index_t>(x.size());
+    for (index_t end = n; end > 0;) {
+      index_t const begin = (end - 1) / h * h;
+      walk.take_block(x.data() + begin, end - begin, powers.data(), end % h == 0);
+      end = begin;
+    }
+    return x == want && walk.units() == units;
+  });
+}
+
 TEST_CASE("property: a halving sum is the sum of its definition", "[property][fold]") {
   cppo_test::property("definition", [](std::vector<int> const& codes, unsigned half_life) {
     std::vector<double> const x = terms(codes);

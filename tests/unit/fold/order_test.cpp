@@ -2,7 +2,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/execution/block/folds.hpp>
-#include <cppo/fold/order.hpp>
+#include <cppo/fold/selection.hpp>
 #include <cppo/testing/host_block.hpp>
 
 #include <algorithm>
@@ -124,4 +124,43 @@ TEST_CASE("order: ranks and bounds out of range are refused", "[fold]") {
   CHECK(!kth_smallest(ratio, at_quantile(1.5)).check().in_range);
   CHECK(!trimmed(ratio, 2000.0).check().in_range);
   CHECK(capped(ratio, 0.04).check().in_range);
+}
+
+TEST_CASE("order: of many values too, which are divided by their leading bits", "[fold]") {
+  std::uint64_t state = 1;
+  auto const draw = [&state] {
+    state = state * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<float>(state >> 40) * 0x1p-24F;
+  };
+  for (std::size_t const n : {2047U, 2048U, 2049U, 20000U}) {
+    for (int const form : {0, 1, 2, 3, 4}) {  // spread out, both signs, ties, nearly all equal, both zeros
+      std::vector<float> x;
+      for (std::size_t k = 0; k < n; ++k) {
+        float const u = draw(), tied = static_cast<float>(static_cast<int>(u * 5.0F)) - 2.0F;
+        float const zero = k % 3 == 0 ? 0.0F : -0.0F;
+        x.push_back(form == 0   ? u * u * u
+                    : form == 1 ? u - 0.5F
+                    : form == 2 ? tied
+                    : form == 3 ? (u < 0.001F ? -u : 0.25F)
+                                : (k % 3 == 2 ? -0.5F * (1.0F + u) : zero));
+      }
+      std::vector<float> sorted = x;
+      std::sort(sorted.begin(), sorted.end());
+      for (std::size_t const k : {std::size_t{1}, std::size_t{2}, n / 5, n / 2, n - 1, n}) {
+        INFO(n << " values of form " << form << ", k " << k);
+        CHECK(found<kth_smallest_of<rank_form::number>>(x, static_cast<double>(k)) == sorted[k - 1]);
+        CHECK(found<kth_largest_of<rank_form::number>>(x, static_cast<double>(k)) == sorted[n - k]);
+      }
+      for (double const bound : {-0.6, -0.3, 0.0, 0.1, 0.2, 0.5}) {
+        INFO(n << " values of form " << form << ", bound " << bound);
+        CHECK(std::binary_search(sorted.begin(), sorted.end(), found<trimmed_below>(x, bound)));
+        float const cap = found<capped_below>(x, bound);
+        CHECK((cap == 0.0F || std::binary_search(sorted.begin(), sorted.end(), cap)));
+      }
+      std::vector<float> moved = x;
+      (void)cppo::detail::select_admitted<kth_smallest_of<rank_form::number>>(moved.data(), static_cast<index_t>(n), 9);
+      std::sort(moved.begin(), moved.end());
+      CHECK(moved == sorted);  // reordered, and none lost: pieces look at them again
+    }
+  }
 }

@@ -7,6 +7,7 @@
 #include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/execution/call/host_executor.hpp>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -19,19 +20,19 @@ class fold_memory {
   /// Allocates it, for a call in this layout.
   explicit fold_memory(layout const& l)
       : stride_(fold_columns<Real>::room(l)),
-        numbers_(size(stride_ * Region::folds)),
+        numbers_(new Real[size(stride_ * Region::folds)]),
         states_(size(l.responses() * Region::folds)),
         beyond_(size(l.responses()), index_t{-1}) {}
   /// Where the folds are kept. `known`: what pieces know beyond themselves, or null.
   fold_columns<Real> columns(fold_totals const* known) noexcept {
-    return {numbers_.data(), stride_, Region::folds, states_.data(), known, beyond_.data()};
+    return {numbers_.get(), stride_, Region::folds, states_.data(), known, beyond_.data()};
   }
 
  private:
   static std::size_t size(index_t n) noexcept { return static_cast<std::size_t>(n); }
 
   index_t stride_;
-  std::vector<Real> numbers_;
+  std::unique_ptr<Real[]> numbers_;  // each is written before it is read
   std::vector<fold_state> states_;
   std::vector<index_t> beyond_;
 };

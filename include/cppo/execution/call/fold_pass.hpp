@@ -7,7 +7,7 @@
 
 #include <cppo/execution/call/response_walk.hpp>
 #include <cppo/fold/halving.hpp>
-#include <cppo/fold/order.hpp>
+#include <cppo/fold/selection.hpp>
 #include <cppo/fold/slots.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -56,13 +56,15 @@ template <class Real>
 constexpr fold_state halve(index_t before, index_t tokens, double half_life, Real* column,
                            fold_state const& after) noexcept {
   constexpr index_t most = 1024;
-  double up[most] = {};
+  double up[most];
   auto const h = static_cast<index_t>(half_life);
   for (index_t j = 0; j < h && j < before + tokens; ++j) up[j] = power_of_half_life(static_cast<double>(j), half_life);
   halving_walk walk(h, after.sum.low);
-  for (index_t k = tokens; k-- > 0;) {
-    index_t const at = before + k;
-    column[k] = static_cast<Real>(walk.take(at, static_cast<double>(column[k]), up[at % h]));
+  index_t last = (before + tokens - 1) % h;  // the place of the last token in its block of h
+  for (index_t end = tokens; end > 0; last = h - 1) {
+    index_t const begin = end > last + 1 ? end - last - 1 : 0;
+    walk.take_block(column + begin, end - begin, up + (last + 1 - (end - begin)), last == h - 1);
+    end = begin;
   }
   fold_state state;
   state.sum.low = walk.units();

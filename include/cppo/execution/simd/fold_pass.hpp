@@ -85,9 +85,9 @@ class simd_fold_pass : simd_measured<Region> {
       using statistic = typename fold::statistic;
       float* const column = task_.folds.at(task_.batch.shape(), f.slot, b_) + rank;
       float const* const x = terms[f.state].at;
-      fold_state state = known(f).before + states[f.state];
-      if constexpr (fold::range == fold_range::before) scan_before<statistic>(state, x, n, column);
-      if constexpr (fold::range == fold_range::upto) scan_upto<statistic>(state, x, n, column);
+      constexpr auto own = fold::range == fold_range::upto ? own_term::taken : own_term::left_out;
+      if constexpr (fold::range == fold_range::before || fold::range == fold_range::upto)
+        scan<statistic>(own, known(f).before + states[f.state], x, n, column);
       if constexpr (keeps_terms<fold>) std::copy_n(x, n, column);
     });
     task_.region.template each_state_at<Level>([&](auto const& f) {

@@ -6,7 +6,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/simd/tokens.hpp>
-#include <cppo/fold/fold_state.hpp>
+#include <cppo/fold/statistics.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -52,23 +52,92 @@ inline fold_state state_of(float const* terms, int n) noexcept {
   return all;
 }
 
-/// Writes what `Statistic` is before each of n terms, and adds them to the state. `out` may be where the terms are.
+/// Whether the value that a token sees takes its own term.
+enum class own_term : bool { left_out, taken };
+
+/// Writes what `Statistic` is before each of n terms, or up to it, one after the other.
 template <class Statistic>
-void scan_before(fold_state& state, float const* terms, int n, float* out) noexcept {
+void scan_one_by_one(own_term own, fold_state state, float const* terms, int n, float* out) noexcept {
   for (int k = 0; k < n; ++k) {
-    float const x = terms[k];
-    out[k] = static_cast<float>(Statistic::value(state));
-    state = state + fold_state::of(x);
+    fold_state const after = state + fold_state::of(terms[k]);
+    out[k] = static_cast<float>(Statistic::value(own == own_term::taken ? after : state));
+    state = after;
   }
 }
-/// The same up to each of them.
-template <class Statistic>
-void scan_upto(fold_state& state, float const* terms, int n, float* out) noexcept {
-  for (int k = 0; k < n; ++k) {
-    state = state + fold_state::of(terms[k]);
-    out[k] = static_cast<float>(Statistic::value(state));
-  }
+/// Running minima: lane k holds the smallest of x_0, ..., x_k.
+CPPO_ALWAYS_INLINE simd_lane running_least(simd_lane x) noexcept {
+  for (int by = 1; by < simd_size; by *= 2) x = min(x, earlier_lanes(x, by));
+  return x;
 }
+/// Lane k - 1 of x in lane k; in the first that of `first`.
+CPPO_ALWAYS_INLINE simd_lane behind(simd_lane first, simd_lane x) noexcept {
+  return select(position<simd_lane>(1).before() == simd_lane(0), first, earlier_lanes(x, 1));
+}
+CPPO_ALWAYS_INLINE simd_lane in_every_lane_the_last(simd_lane x) noexcept {
+  return simd_lane::from_raw(simd_ops::as_floats(in_every_lane_the_last(simd_ops::as_ints(x.raw()))));
+}
+
+/// Sums of terms on the grid after what came before, a register at a time.
+class running_sums {
+ public:
+  explicit running_sums(exact_sum const& from) noexcept
+      : high_(from.high + (from.low >> low_bits)), low_(static_cast<std::int32_t>(from.low & low_mask)) {}
+
+  /// True if a double holds either limb, so that a sum is rounded once however it is split.
+  static bool holds(exact_sum const& x) noexcept {
+    constexpr index_t limit = index_t{1} << 51;
+    return x.high < limit && x.high > -limit && x.low < limit && x.low > -limit;
+  }
+  /// The sums up to each lane of x, or before it; then advances over x.
+  simd_lane take(own_term own, simd_lane x) noexcept {
+    simd_ops::ints high, low;
+    simd_ops::to_grid(x.raw(), high, low);
+    simd_ops::ints const up = running_sum(high), lower = running_sum(low) + simd_ops::ints(low_);
+    auto const base = static_cast<double>(high_);
+    simd_lane const sums = own == own_term::taken ? grid_value(base, up, lower)
+                                                  : grid_value(base, up - high, lower - low);
+    std::int32_t const total = last_lane(lower);
+    high_ += last_lane(up) + (total >> low_bits);
+    low_ = total & static_cast<std::int32_t>(low_mask);
+    return sums;
+  }
+  exact_sum sum() const noexcept { return {high_, low_}; }
+
+ private:
+  static constexpr int low_bits = 25;
+  static constexpr index_t low_mask = (index_t{1} << low_bits) - 1;
+
+  index_t high_;
+  std::int32_t low_;  // from 0 to `low_mask`
+};
+/// The scans of a chunk: what a statistic of the terms is before each of n, or up to it. Whole registers are written:
+/// what lies past the n-th is of no use, and there must be room for it in both arrays.
+/// @{
+inline void scan_sums(own_term own, fold_state const& state, float const* terms, int n, float* out) noexcept {
+  if (!running_sums::holds(state.sum)) return scan_one_by_one<quantities::summed>(own, state, terms, n, out);
+  running_sums sums(state.sum);
+  for (int k = 0; k < n; k += simd_size) put_lanes(out, k, sums.take(own, lanes_at(terms, k)));
+}
+/// The smallest term, times `sign`: the largest one if that is -1.
+inline void scan_least(float sign, own_term own, fold_state const& state, float const* terms, int n,
+                       float* out) noexcept {
+  simd_lane const by(sign);
+  simd_lane least(sign > 0.0F ? static_cast<float>(state.least) : -static_cast<float>(state.most));
+  for (int k = 0; k < n; k += simd_size) {
+    simd_lane const upto = min(running_least((lanes_at(terms, k) + simd_lane(0)) * by), least);
+    put_lanes(out, k, (own == own_term::taken ? upto : behind(least, upto)) * by);
+    least = in_every_lane_the_last(upto);
+  }
+  if (own == own_term::left_out && state.count == 0) out[0] = 0.0F;
+}
+template <class Statistic>
+void scan(own_term own, fold_state const& state, float const* terms, int n, float* out) noexcept {
+  if constexpr (std::is_same_v<Statistic, quantities::summed>) scan_sums(own, state, terms, n, out);
+  else if constexpr (std::is_same_v<Statistic, quantities::smallest>) scan_least(1.0F, own, state, terms, n, out);
+  else if constexpr (std::is_same_v<Statistic, quantities::largest>) scan_least(-1.0F, own, state, terms, n, out);
+  else scan_one_by_one<Statistic>(own, state, terms, n, out);
+}
+/// @}
 
 }}}  // namespace cppo::detail
 

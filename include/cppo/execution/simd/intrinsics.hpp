@@ -182,6 +182,30 @@ CPPO_ALWAYS_INLINE Ints in_every_lane_the_last(Ints x) noexcept {
   return Ints(last_lane(x));
 }
 
+/// Lane k - n in lane k, and lane 0 where there is none.
+template <class Register>
+CPPO_ALWAYS_INLINE lane<Register> earlier_lanes(lane<Register> x, int n) noexcept {
+#if defined(__AVX2__) || defined(__AVX512F__)
+  alignas(64) static constexpr std::int32_t from[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0,  0,  0,  0,  0,
+                                                        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  [[maybe_unused]] std::int32_t const* const lanes = from + 16 - n;
+#endif
+#if defined(__AVX512F__)
+  if constexpr (simd_size == 16)
+    return lane<Register>::from_raw(Register(_mm512_permutexvar_ps(_mm512_loadu_si512(lanes), x.raw().data)));
+#elif defined(__AVX2__)
+  if constexpr (simd_size == 8) {
+    __m256i const places = _mm256_loadu_si256(reinterpret_cast<__m256i const*>(lanes));
+    return lane<Register>::from_raw(Register(_mm256_permutevar8x32_ps(x.raw().data, places)));
+  }
+#endif
+  alignas(64) float a[2 * simd_size];
+  simd_ops::save(a + simd_size, x.raw());
+  // uncovered: targets without AVX2: the digest on SSE2 and AArch64 runs it
+  for (int k = 0; k < simd_size; ++k) a[k] = a[simd_size];
+  return lane<Register>::from_raw(simd_ops::load(a + simd_size - n));
+}
+
 /// Sum of the lanes; no overflow on the way.
 template <class Ints>
 CPPO_ALWAYS_INLINE index_t wide_sum(Ints x) noexcept {

@@ -32,6 +32,7 @@ struct vector_ops;
   CPPO_ALWAYS_INLINE static void save(T* p, vector x) noexcept { mm##_storeu_##type(p, x); }                          \
   CPPO_ALWAYS_INLINE static vector min(vector a, vector b) noexcept { return mm##_min_##type(a, b); }                 \
   CPPO_ALWAYS_INLINE static vector max(vector a, vector b) noexcept { return mm##_max_##type(a, b); }                 \
+  CPPO_ALWAYS_INLINE static vector sqrt(vector a) noexcept { return mm##_sqrt_##type(a); }                            \
   CPPO_ALWAYS_INLINE static vector to_number(ints x) noexcept { return mm##_cvtepi32_##type(x); }                     \
   CPPO_ALWAYS_INLINE static ints nearest(vector x) noexcept { return mm##_cvt##type##_epi32(x); }
 // A mask is a vector, whose lanes are 0 or all ones.
