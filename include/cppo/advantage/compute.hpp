@@ -55,7 +55,7 @@ status take_own_levels(E const& executor, rule_call<Rule>& call) {
 template <class E, class Rule, class Take>
 status run_rule(E const& executor, response_batch_view const& batch, Rule const& rule, advantage_output const& out,
                 Take const& take) {
-  refuse_ranges<Rule>();
+  refuse_rule<Rule>();
   rule_call<Rule> call(with_slots(rule));
   status s = call.prepare(executor, batch, out.source().per_response ? one_each::response : one_each::slot);
   if (!s.ok()) return s;
@@ -112,7 +112,7 @@ status compute_advantage(Executor const& executor, response_batch_view const& ba
 template <detail::runs_on_this_host Executor, advantage_rule Rule>
 status sum_rewards(Executor const& executor, response_batch_view const& batch, Rule const& rule,
                    advantage_states const& known, advantage_states& sums) {
-  detail::refuse_ranges<Rule>();
+  detail::refuse_rule<Rule>();
   int const level = known.level;
   detail::rule_call<Rule> call(detail::with_slots(rule));
   status s = call.prepare(executor, batch, detail::one_each::response);

@@ -10,10 +10,11 @@
 namespace cppo { inline namespace CPPO_ABI {
 
 /// A response, or a token of it, in double. A rule may ask for its reward, its length, its folds, and of a token for
-/// its position and its advantage.
-template <>
-class token<detail::item_lane> {
-  using V = detail::item_lane;
+/// its position and its advantage. A quantity or mask of a user's own may ask for the length, and for the position if
+/// it says `static constexpr bool reads_tokens = true`.
+template <detail::item_asks Asks>
+class token<lane<detail::item_register<Asks>>> {
+  using V = lane<detail::item_register<Asks>>;
 
  public:
   using value_type = double;       ///< the arithmetic
@@ -32,9 +33,19 @@ class token<detail::item_lane> {
   /// T.
   constexpr index_t length() const noexcept { return length_; }
   /// t, from 1.
-  constexpr position<V> at() const noexcept { return position<V>(position_); }
+  constexpr position<V> at() const noexcept {
+    static_assert(Asks != detail::item_asks::of_response,
+                  "at() needs a declaration where advantages are computed: write `static constexpr bool reads_tokens = "
+                  "true;` into the part, whose rule then gives one number a token");
+    return position<V>(position_);
+  }
   /// The advantage that was lent.
-  constexpr V advantage() const noexcept { return V(advantage_); }
+  constexpr V advantage() const noexcept {
+    static_assert(Asks == detail::item_asks::everything,
+                  "a part of your own does not see the lent advantage where advantages are computed: combine it with "
+                  "the quantity cppo::advantage");
+    return V(advantage_);
+  }
   /// The value of a fold.
   constexpr V response_fold(int slot) const noexcept { return V(folds_[slot]); }
 
@@ -54,13 +65,23 @@ class token<detail::item_lane> {
   constexpr V rollout_prob() const noexcept { return unknown<U>(); }
   template <class U = V>
   constexpr V divergence() const noexcept { return unknown<U>(); }
+  template <class U = V>
+  constexpr V weighted_divergence() const noexcept { return unknown<U>(); }
+  template <class U = V>
+  constexpr V entropy() const noexcept { return unknown<U>(); }
+  template <class U = V>
+  constexpr V reference_log_prob() const noexcept { return unknown<U>(); }
+  template <class U = V>
+  constexpr mask_type moves_toward_rollout() const noexcept { return unknown<U>() <= V(0); }
   /// @}
 
  private:
+  // Refused where a rule runs, so that it is said once.
   template <class U>
   static constexpr V unknown() noexcept {
-    static_assert(detail::never<U>, "an advantage rule reads reward, response_length, position_value, advantage and "
-                                    "folds of them: policies and divergences are known in a region");
+    static_assert(detail::never<U> || Asks != detail::item_asks::everything,
+                  "an advantage rule reads reward, response_length, position_value, advantage and folds of them: "
+                  "policies and divergences are known in a region");
     return V(0);
   }
   double reward_;
@@ -159,9 +180,34 @@ struct is_fold_of_all {
     else return false;
   }();
 };
-/// Does not compile for a rule with folds of either kind.
+/// A part that the library has not made, nor knows what it asks.
 template <class P>
-constexpr void refuse_ranges() noexcept {
+concept own_part = !made_of_quantities<P> && !made_of_masks<P> && !made_of_operands<P> &&
+                   !std::is_same_v<P, quantities::position_value_t> && !std::is_same_v<P, quantities::advantage_t> &&
+                   (quantity<P> || token_mask<P>);
+/// Finds parts of a user's own: any of them may ask for the length.
+struct is_own_part {
+  static constexpr bool in_folds = true;
+  template <class P>
+  static constexpr bool fits = own_part<P>;
+};
+/// Tries parts of a user's own on lanes that refuse what they have not declared, and finds none.
+struct tries_own_parts {
+  static constexpr bool in_folds = true;
+  template <class P>
+  static constexpr bool fits = [] {
+    if constexpr (own_part<P>) {
+      constexpr auto asks = says_reads_tokens<P> ? item_asks::of_token : item_asks::of_response;
+      using tried = token<lane<item_register<asks>>>;
+      static_cast<void>(sizeof(detail::ask_call(std::declval<P const&>(), std::declval<tried const&>())));
+    }
+    return false;
+  }();
+};
+/// Does not compile for a rule with folds that advantages do not have, or whose parts ask for what they do not declare.
+template <class P>
+constexpr void refuse_rule() noexcept {
+  static_assert(!mentions<P, tries_own_parts>());
   static_assert(!mentions<P, is_fold_of_all>(), "an advantage rule folds sums, means, extremes, counts and what is "
                                                 "made of them: k-th values and halving sums are known in a region");
   static_assert(!mentions<P, is_other_fold>(), "an advantage rule folds over group(...) and batch(...): before, upto, "

@@ -42,15 +42,20 @@ inline constexpr bool is_of_response<named_buffer<argument::response_mask, Eleme
 template <class Element>
 inline constexpr bool is_of_response<named_buffer<argument::advantage, Element>> = true;
 
+/// What a part may ask an item of an advantage rule. Parts of a user's own are tried on lanes that refuse the rest.
+enum class item_asks : std::uint8_t { everything, of_response, of_token };
 /// Lanes of the items of an advantage rule: one response, or one token of it, in double.
+template <item_asks Asks>
 struct item_register {};
-template <>
-struct register_ops<item_register> : register_ops<double> {};
-using item_lane = lane<item_register>;
+template <item_asks Asks>
+struct register_ops<item_register<Asks>> : register_ops<double> {};
+using item_lane = lane<item_register<item_asks::everything>>;
 
-/// True of the lanes on which advantage rules run.
+/// True of the lanes on which advantage rules run, or are tried.
 template <class V>
-inline constexpr bool is_item = std::is_same_v<V, item_lane>;
+inline constexpr bool is_item = false;
+template <item_asks Asks>
+inline constexpr bool is_item<lane<item_register<Asks>>> = true;
 
 }  // namespace detail
 

@@ -34,7 +34,7 @@ constexpr double value_of(R const& rule, token<item_lane> const& item) noexcept 
 /// The inputs that a rule reads.
 template <class R>
 constexpr wanted_inputs wanted_by(one_each result) noexcept {
-  bool const tokens = of_tokens<R> || mentions<R, is_part<quantities::length_t>>();
+  bool const tokens = of_tokens<R> || mentions<R, is_part<quantities::length_t>>() || mentions<R, is_own_part>();
   return {.mask = result == one_each::slot || tokens || mentions<R, is_token_fold>(),
           .reward = mentions<R, is_part<quantities::reward_t>>(),
           .group = mentions<R, is_group_fold>(),

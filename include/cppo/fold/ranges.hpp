@@ -62,8 +62,14 @@ concept statistic = plain_statistic<S> || derived_statistic<S>;
 /// A statistic over a range.
 template <fold_range Range, statistic S>
 constexpr auto over(S s) noexcept {
-  if constexpr (derived_statistic<S>) return s.template over<Range>();
-  else {
+  if constexpr (derived_statistic<S>) {
+    // Their terms are measured from a mean or divided by a unit of the range, which must be one for all of them.
+    static_assert(Range >= fold_range::response,
+                  "a variance, a deviation, a weighted mean and a mean of others are taken over response(...), "
+                  "batch(...) or group(...): before, upto and from differ from token to token; fold sums over them, "
+                  "such as upto(sum(q * w)) / upto(sum(w))");
+    return s.template over<Range>();
+  } else {
     constexpr bool from_the_end = requires { requires S::kind::goes_from_the_end; };
     static_assert(Range == fold_range::from || !from_the_end, "a halving_sum is taken over from(...)");
     constexpr bool takes_all = requires { requires S::kind::takes_all; };

@@ -19,6 +19,27 @@ bool says(status const& s, char const* words) {
   return text.find(words) != std::string::npos;
 }
 
+// Parts of a user's own, which the rule cannot look into.
+struct own_length {
+  template <class V>
+  constexpr V operator()(token<V> const& t) const {
+    return V(t.length());
+  }
+};
+struct own_position {
+  static constexpr bool reads_tokens = true;
+  template <class V>
+  constexpr V operator()(token<V> const& t) const {
+    return t.at().value();
+  }
+};
+struct own_long_one {
+  template <class V>
+  constexpr auto operator()(token<V> const& t) const {
+    return V(t.length()) > V(7);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a number for each slot is that of its response, and +0 at excluded slots", "[advantage]") {
@@ -145,6 +166,26 @@ TEST_CASE("a rule on tokens counts valid tokens from 1", "[advantage]") {
   CHECK(out == std::vector<double>{0, 2.5, 3.5, 0, 4.5, 7.5, 0, 0});
   REQUIRE(compute_advantage(seq, batch, reward - cppo::batch(mean(each_token(reward))), out).ok());
   CHECK(out == std::vector<double>{0, -1, -1, 0, 1, 1, 0, 0});
+}
+
+TEST_CASE("parts of one's own see the length, and the position if they declare it", "[advantage]") {
+  rewarded const r = some_rewards();
+  std::vector<double> want(r.size()), got(r.size());
+  auto const same = [&](auto const& own, auto const& named) {
+    REQUIRE(compute_advantage(seq, lend(r), named, per_response(want)).ok());
+    REQUIRE(compute_advantage(seq, lend(r), own, per_response(got)).ok());
+    CHECK(got == want);
+  };
+  same(reward * own_length{}, reward * response_length);
+  same(reward - group(mean(own_length{})), reward - group(mean(response_length)));
+  same(batch(sum(own_position{})) * reward, batch(sum(position_value)) * reward);
+  same(own_long_one{}, at_least(response_length, above(7)));
+  same(group(count(own_long_one{})) - reward, group(count(at_least(response_length, above(7)))) - reward);
+  std::vector<double> each(r.mask.size()), each_named(r.mask.size());
+  REQUIRE(compute_advantage(seq, lend(r), reward * own_position{}, each).ok());
+  REQUIRE(compute_advantage(seq, lend(r), reward * position_value, each_named).ok());
+  CHECK(each == each_named);
+  CHECK(says(compute_advantage(seq, lend(r), reward * own_position{}, per_response(got)), "for each token"));
 }
 
 TEST_CASE("a reward is discounted by the tokens after the token", "[advantage]") {
