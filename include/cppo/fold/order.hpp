@@ -178,8 +178,8 @@ inline constexpr bool takes_all = requires { requires Fold::statistic::takes_all
 
 /// What an order statistic is if no value is admitted.
 template <class Kind, class Real>
-CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest) noexcept {
-  if constexpr (requires { requires Kind::is_zero_of_none; }) return Real(0);
+CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest, [[maybe_unused]] Kind kind = {}) noexcept {
+  if constexpr (requires { kind.is_zero_of_none; }) return kind.is_zero_of_none ? Real(0) : smallest;
   else return smallest;
 }
 /// Brings the values that are not left out to the front. Returns their number.
@@ -226,7 +226,7 @@ constexpr split split_at(Real v, Real* x, index_t first, index_t last) noexcept 
 
 /// The value of an order statistic of those of x[0 .. n) that are not left out; 0 of none. Reorders x. O(n) expected.
 template <class Kind, class Real>
-constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
+constexpr Real select_admitted(Real* x, index_t n, double parameter, Kind kind = {}) noexcept {
   n = without_left_out(x, n);
   if (n <= 0) return Real(0);
   exact_sum before;  // of what lies before `first`, which is admitted
@@ -236,7 +236,7 @@ constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
     Real const v = median_of(x[first], x[first + (last - first) / 2], x[last - 1]);
     split const at = split_at(v, x, first, last);
     standing const s{.below = at.less, .upto = at.equal, .sum = before + at.sum, .all = n};
-    if (Kind::admits(static_cast<double>(v), s, parameter)) {
+    if (kind.admits(static_cast<double>(v), s, parameter)) {
       found = v;
       before = s.sum;
       first = at.equal;
@@ -247,7 +247,7 @@ constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
   if (first > 0) return found;
   Real least = x[0];
   for (index_t k = 1; k < n; ++k) least = x[k] < least ? x[k] : least;
-  return none_admitted<Kind>(least);
+  return none_admitted(least, kind);
 }
 
 }  // namespace detail

@@ -54,19 +54,21 @@ inline fold_state state_of(float const* terms, int n) noexcept {
 
 /// Writes what `Statistic` is before each of n terms, and adds them to the state. `out` may be where the terms are.
 template <class Statistic>
-void scan_before(fold_state& state, float const* terms, int n, float* out) noexcept {
+void scan_before(fold_state& state, float const* terms, int n, float* out,
+                 Statistic how = {}) noexcept {
   for (int k = 0; k < n; ++k) {
     float const x = terms[k];
-    out[k] = static_cast<float>(Statistic::value(state));
+    out[k] = static_cast<float>(how.value(state));
     state = state + fold_state::of(x);
   }
 }
 /// The same up to each of them.
 template <class Statistic>
-void scan_upto(fold_state& state, float const* terms, int n, float* out) noexcept {
+void scan_upto(fold_state& state, float const* terms, int n, float* out,
+               Statistic how = {}) noexcept {
   for (int k = 0; k < n; ++k) {
     state = state + fold_state::of(terms[k]);
-    out[k] = static_cast<float>(Statistic::value(state));
+    out[k] = static_cast<float>(how.value(state));
   }
 }
 
