@@ -195,8 +195,10 @@ CPPO_ONCE_PER_CALL constexpr parameter_check check_options(loss_options const& o
 
 /// Checks that the options describe no other loss than that of a region with a surrogate of its own.
 template <class Region>
-CPPO_ONCE_PER_CALL status check_surrogate([[maybe_unused]] surrogate_options const& o) noexcept {
+CPPO_ONCE_PER_CALL status check_surrogate([[maybe_unused]] Region const& region,
+                                          [[maybe_unused]] surrogate_options const& o) noexcept {
   if constexpr (has_own_surrogate<Region>) {
+    if (!owns_surrogate(region)) return {};
     parameter_check const p = first_fault(
         {{o.form == surrogate_form::ratio, "surrogate.form", static_cast<double>(o.form),
           "ratio for a region with a surrogate of its own: write objective(region, score_form(ratio)) for the "

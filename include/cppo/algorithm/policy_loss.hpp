@@ -38,7 +38,7 @@ status policy_loss(Executor const& executor, rollout_batch_view<Real> const& bat
   detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
   s = detail::take_options(t, options);
   if (!s.ok()) return s;
-  s = detail::check_surrogate<Region>(options.surrogate);
+  s = detail::check_surrogate(region, options.surrogate);
   if (!s.ok()) return s;
   if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
   s = detail::place_outputs(t, outputs);

@@ -27,6 +27,18 @@ class region_builder {
     out = draft_.region();
     return true;
   }
+  /// Reads a part of the wanted kind into a draft. False if the node is none; then the tree says why.
+  bool build(int node, part_kind wanted, region_draft& into) noexcept {
+    draft_ = into;
+    if (!part(node, wanted)) return false;
+    into = draft_;
+    return true;
+  }
+  /// Reads a number, or a whole one.
+  /// @{
+  bool read(int node, double& out) noexcept { return number(node, out); }
+  bool read(int node, std::uint64_t& out) noexcept { return integer(node, out); }
+  /// @}
 
  private:
   using kind = syntax_node::kind;
@@ -252,6 +264,9 @@ class region_builder {
     mask_step step = mask_step::keep_all;
     if (is_number(node)) return out = part_kind::number, true;
     if (operation(n, step)) return out = part_kind::mask, true;
+    if (n.what >= kind::plus) {
+      return tree_.fail(n.column, "arithmetic has no place here: write the number that it comes to") >= 0;
+    }
     std::string_view const name = name_in(n);
     if (named_divergence::find(name).check()) return out = part_kind::divergence, true;
     if (part_row const* const row = find_row(name); row != nullptr) return out = row->makes, true;

@@ -8,17 +8,22 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// What a text may hold: masks alone are combined in that of a region; numbers too in that of a rule.
+enum class grammar : bool { regions, rules };
+
 /// Reads the C++ form: `trust_region(binary_tv, uniform_weight, toward_rollout | divergence_within(0.15))`. Arguments
 /// may be named, and stand in braces: `fixed_cppo(delta = 0.1)`, `fixed_cppo({.delta = 0.1}, binary_kl)`.
 class expression_reader {
  public:
-  expression_reader(syntax_tree& tree, std::string_view text, index_t before = 0) noexcept
-      : tree_(tree), at_(text, before) {}
+  expression_reader(syntax_tree& tree, std::string_view text, index_t before = 0,
+                    grammar of = grammar::regions) noexcept
+      : tree_(tree), at_(text, before), grammar_(of) {}
   /// The node of the whole text, -1 if it is wrong.
   int read() noexcept {
     int const all = either();
     if (all >= 0 && !at_.at_end()) {
-      return tree_.fail(at_.column(), "expected &, | or the end, found ", at_.here());
+      std::string_view const signs = grammar_ == grammar::rules ? "an operator" : "&, |";
+      return tree_.fail(at_.column(), "expected ", signs, " or the end, found ", at_.here());
     }
     return all;
   }
@@ -27,19 +32,37 @@ class expression_reader {
   using kind = syntax_node::kind;
 
   int either() noexcept { return chain('|', kind::either, [this] { return both(); }); }
-  int both() noexcept { return chain('&', kind::both, [this] { return unary(); }); }
-  /// Operands joined by an operator, which binds from the left.
+  int both() noexcept { return chain('&', kind::both, [this] { return sum(); }); }
+  int sum() noexcept {
+    if (grammar_ == grammar::regions) return unary();
+    return chain({'+', '-'}, {kind::plus, kind::minus}, [this] { return product(); });
+  }
+  int product() noexcept {
+    return chain({'*', '/'}, {kind::times, kind::divide}, [this] { return unary(); });
+  }
+  /// Operands joined by one of two operators, which bind from the left.
+  struct signs {
+    char first, second;
+  };
+  struct kinds {
+    kind first, second;
+  };
   template <class Operand>
   int chain(char sign, kind what, Operand const& operand) noexcept {
+    return chain(signs{sign, sign}, kinds{what, what}, operand);
+  }
+  template <class Operand>
+  int chain(signs of, kinds what, Operand const& operand) noexcept {
     int left = operand();
     while (left >= 0) {
       index_t const column = at_.column();
-      if (!at_.take(sign)) break;
-      at_.take(sign);  // && and || are the same operators on masks
+      bool const first = at_.take(of.first);
+      if (!first && !at_.take(of.second)) break;
+      if (of.first == of.second) at_.take(of.first);  // && and || are the same operators on masks
       int const right = operand();
       if (right < 0) return -1;
       tree_[left].next = right;
-      left = tree_.add({.what = what, .column = column, .first = left});
+      left = tree_.add({.what = first ? what.first : what.second, .column = column, .first = left});
     }
     return left;
   }
@@ -50,6 +73,9 @@ class expression_reader {
     if (at_.take('!')) {
       int const inner = unary();
       if (inner >= 0) node = tree_.add({.what = kind::negated, .column = column, .first = inner});
+    } else if (grammar_ == grammar::rules && !at_.at_signed_number() && at_.take('-')) {
+      int const inner = unary();
+      if (inner >= 0) node = tree_.add({.what = kind::opposite, .column = column, .first = inner});
     } else if (at_.take('(')) {
       node = either();
       if (node >= 0 && !at_.take(')')) node = tree_.fail(at_.column(), "expected ), found ", at_.here());
@@ -64,7 +90,10 @@ class expression_reader {
     return tree_.fail(at_.column(), "too many parentheses within each other") >= 0;
   }
   int primary(index_t column) noexcept {
-    if (text_cursor::begins_number(at_.peek())) {
+    if (grammar_ == grammar::rules && at_.at_signed_number()) {
+      return tree_.add({.what = kind::number, .text = at_.take_unsigned(), .column = column});
+    }
+    if (grammar_ == grammar::regions && text_cursor::begins_number(at_.peek())) {
       return tree_.add({.what = kind::number, .text = at_.take_number(), .column = column});
     }
     std::string_view const word = at_.take_word();
@@ -118,6 +147,7 @@ class expression_reader {
 
   syntax_tree& tree_;
   text_cursor at_;
+  grammar grammar_;
   int depth_ = 0;
 };
 

@@ -12,7 +12,8 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// its value is an array of arguments, an object of named ones, or the only argument.
 class json_reader {
  public:
-  json_reader(syntax_tree& tree, std::string_view text) noexcept : tree_(tree), at_(text) {}
+  json_reader(syntax_tree& tree, std::string_view text, grammar of = grammar::regions) noexcept
+      : tree_(tree), at_(text), grammar_(of) {}
   /// The node of the whole text, -1 if it is wrong.
   int read() noexcept {
     int const all = value();
@@ -40,7 +41,7 @@ class json_reader {
   int quoted() noexcept {
     index_t const before = at_.column();
     std::string_view text;
-    return string(text) ? expression_reader(tree_, text, before).read() : -1;
+    return string(text) ? expression_reader(tree_, text, before, grammar_).read() : -1;
   }
   /// A string without escapes.
   bool string(std::string_view& text) noexcept {
@@ -105,13 +106,15 @@ class json_reader {
 
   syntax_tree& tree_;
   text_cursor at_;
+  grammar grammar_;
   int depth_ = 0;
 };
 
 /// Reads either form: what begins with { or " is JSON.
-inline int read_syntax(syntax_tree& tree, std::string_view text) noexcept {
+inline int read_syntax(syntax_tree& tree, std::string_view text, grammar of = grammar::regions) noexcept {
   char const first = text_cursor(text).peek();
-  return first == '{' || first == '"' ? json_reader(tree, text).read() : expression_reader(tree, text).read();
+  return first == '{' || first == '"' ? json_reader(tree, text, of).read()
+                                      : expression_reader(tree, text, 0, of).read();
 }
 
 }}}  // namespace cppo::detail

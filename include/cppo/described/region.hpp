@@ -16,8 +16,8 @@ namespace detail {
 
 /// Calls f(decision, mask of the tokens with that decision) for each decision that a described mask can come to.
 /// `keeps(K)` is true where the clauses of kind K keep a token, K being a `std::integral_constant`.
-template <class Mask, class Keeps, class F>
-CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(described_mask const& mask, Keeps const& keeps,
+template <class Clauses, class Mask, class Keeps, class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(Clauses const& mask, Keeps const& keeps,
                                                                     Mask kept, F const& f) noexcept {
   auto open = !kept;
   auto const claim = [&]<clause K>(decision d, std::integral_constant<clause, K> kind) CPPO_INLINE_LAMBDA {

@@ -13,7 +13,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// A word, number, call or operator of a text.
 struct syntax_node {
-  enum class kind : std::uint8_t { word, number, call, both, either, negated };
+  enum class kind : std::uint8_t {
+    word, number, call, both, either, negated, plus, minus, times, divide, opposite,
+  };
   kind what = kind::word;
   std::string_view text = {};  ///< the word, the digits, `$` and the digits, or what is called
   std::string_view name = {};  ///< the parameter that it is given to, if the text names it
@@ -25,14 +27,16 @@ struct syntax_node {
 /// The nodes of a text, and what is wrong with it.
 class syntax_tree {
  public:
-  static constexpr int capacity = 128;   ///< nodes
+  static constexpr int capacity = 512;   ///< nodes
   static constexpr int deepest = 48;     ///< parentheses, operators and calls within each other
 
+  /// Room for `most` nodes: those of a region unless it is said.
+  explicit syntax_tree(int most = 128) noexcept : most_(most) {}
   syntax_node& operator[](int i) noexcept { return nodes_[i]; }
   syntax_node const& operator[](int i) const noexcept { return nodes_[i]; }
   /// Adds a node and returns its number; -1 if there is no room.
   int add(syntax_node const& n) noexcept {
-    if (size_ == capacity) return fail(n.column, "the text has more than ", index_t{capacity}, " words and numbers");
+    if (size_ == most_) return fail(n.column, "the text has more than ", index_t{most_}, " words and numbers");
     nodes_[size_] = n;
     return size_++;
   }
@@ -58,7 +62,7 @@ class syntax_tree {
   void say(double x) noexcept { error_.append(x); }
 
   syntax_node nodes_[capacity];
-  int size_ = 0;
+  int size_ = 0, most_;
   bool failed_ = false;
   index_t column_ = 0;
   status_text error_;
@@ -96,6 +100,23 @@ class text_cursor {
     at_ += dollar;
     std::string_view const digits = take_run(is_digit);
     return {digits.data() - dollar, digits.size() + dollar};
+  }
+  /// A number where signs are operators, too: only that of an exponent belongs to it, and one in front of it.
+  std::string_view take_unsigned() noexcept {
+    peek();
+    std::size_t const from = at_;
+    for (bool sign = true; at_ < text_.size(); ++at_) {
+      char const c = text_[at_];
+      if (!(sign ? c == '-' || is_digit(c) || c == '$' : is_digit(c) && c != '-' && c != '+')) break;
+      sign = at_ > from && (c == 'e' || c == 'E') && text_[from] != '$';
+    }
+    return text_.substr(from, at_ - from);
+  }
+  /// True if a number begins here, with its sign.
+  bool at_signed_number() noexcept {
+    if (begins_number(peek()) && text_[at_] != '-') return true;
+    std::size_t const next = at_ + 1;
+    return peek() == '-' && next < text_.size() && begins_number(text_[next]) && text_[next] != '-';
   }
   /// Takes everything up to c, which is taken too. An empty view with no data if there is no c.
   std::string_view take_until(char c) noexcept {

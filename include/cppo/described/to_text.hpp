@@ -14,6 +14,36 @@ using region_text = fixed_text<4095>;
 
 namespace detail {
 
+/// Writes a number; 0 for -0, which is equal to it.
+template <class Text>
+void write_number(Text& to, double x) noexcept {
+  to.append_exactly(x == 0.0 ? 0.0 : x);
+}
+/// Writes the expression of a weight.
+template <class Text>
+void write_weight(Text& to, described_weight const& w) noexcept {
+  auto const word = [&to](std::string_view x) { to.append(x); };
+  if (w.is_shuffled()) word("permuted(");
+  if (w.is_linear()) word("linear_weight("), write_number(to, w.w_min()), word(")");
+  else word("uniform_weight");
+  if (w.is_shuffled()) word(", "), to.append_exactly(w.seed()), word(")");
+}
+/// Writes that of a budget.
+template <class Text>
+void write_budget(Text& to, described_budget const& b) noexcept {
+  auto const word = [&to](std::string_view x) { to.append(x); };
+  if (!b.calibrated()) return write_number(to, b.delta_b());
+  calibration const &c = b.how(), usual;
+  word("calibrated_budget("), write_number(to, b.delta_b());
+  bool const as_usual = c.quantile == usual.quantile && c.scale == usual.scale &&
+                        c.ceiling_factor == usual.ceiling_factor;
+  if (!as_usual) {
+    word(", {"), write_number(to, c.quantile), word(", "), write_number(to, c.scale), word(", ");
+    write_number(to, c.ceiling_factor), word("}");
+  }
+  word(")");
+}
+
 /// Writes the expression of a region.
 class region_writer {
  public:
@@ -28,20 +58,12 @@ class region_writer {
     if (r.reports_only()) word("reporting(");
     word("trust_region(");
     word(divergence_names[r.reports_only() ? 0 : r.divergence().index()]);
-    word(", "), weight(), word(", "), mask(r.mask().size() - 1, mask_step::either), word(")");
+    word(", "), write_weight(text_, r.weight()), word(", "), mask(r.mask().size() - 1, mask_step::either), word(")");
     if (r.reports_only()) word(", "), word(divergence_names[r.divergence().index()]), word(")");
     if (r.gate().is_soft()) word(", reciprocal_gate)");
   }
   void word(std::string_view w) noexcept { text_.append(w); }
-  /// A number; 0 for -0, which is equal to it.
-  void number(double x) noexcept { text_.append_exactly(x == 0.0 ? 0.0 : x); }
-  void weight() noexcept {
-    described_weight const& w = region_.weight();
-    if (w.is_shuffled()) word("permuted(");
-    if (w.is_linear()) word("linear_weight("), number(w.w_min()), word(")");
-    else word("uniform_weight");
-    if (w.is_shuffled()) word(", "), text_.append_exactly(w.seed()), word(")");
-  }
+  void number(double x) noexcept { write_number(text_, x); }
   /// The first step of the operand that ends with step k.
   int first_of(int k) const noexcept {
     for (int missing = 1;; --k) {
@@ -76,23 +98,9 @@ class region_writer {
     if (s.what == mask_step::keep_all || s.what == mask_step::keep_none || s.what == mask_step::toward_rollout) return;
     word("("), number(s.low);
     if (s.what == mask_step::ratio_within || s.high != s.low) word(", "), number(s.high);
-    if (s.what == mask_step::prefix_budget) word(", "), budget();
+    if (s.what == mask_step::prefix_budget) word(", "), write_budget(text_, region_.budget());
     word(")");
   }
-  void budget() noexcept {
-    described_budget const& b = region_.budget();
-    if (!b.calibrated()) return number(b.delta_b());
-    calibration const &c = b.how(), usual;
-    word("calibrated_budget("), number(b.delta_b());
-    bool const as_usual = c.quantile == usual.quantile && c.scale == usual.scale &&
-                          c.ceiling_factor == usual.ceiling_factor;
-    if (!as_usual) {
-      word(", {"), number(c.quantile), word(", "), number(c.scale), word(", ");
-      number(c.ceiling_factor), word("}");
-    }
-    word(")");
-  }
-
   described_region const& region_;
   region_text text_;
 };

@@ -198,12 +198,14 @@ template <class Real, class Region>
 void run_folds(launcher& queue, device_call<Real, Region>& call) noexcept {
   fold_totals const* const known = call.t.folds.totals;
   call.t.folds = call.m.columns;
+  call.t.folds.folds = values_of_folds(call.t.region);
   call.t.folds.totals = known;
   index_t const responses = call.t.batch.shape().responses();
-  [&]<int... Before>(std::integer_sequence<int, Before...>) {
-    ((queue.run_persistent(level_kernel<Before + 1, Real, Region>, responses, threads_for_steps, call),
-      queue.run(settle_kernel<Before + 1, Real, Region>, 1, threads_for_steps, call)), ...);
-  }(std::make_integer_sequence<int, Region::fold_levels>{});
+  each_level(call.t.region, [&](auto level) {
+    constexpr int here = decltype(level)::value;
+    queue.run_persistent(level_kernel<here, Real, Region>, responses, threads_for_steps, call);
+    queue.run(settle_kernel<here, Real, Region>, 1, threads_for_steps, call);
+  });
 }
 
 }  // namespace detail
@@ -211,7 +213,7 @@ void run_folds(launcher& queue, device_call<Real, Region>& call) noexcept {
 template <class Real, class Region>
 status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noexcept {
   using detail::pass;
-  status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
+  status const given = detail::check_fold_totals(t, detail::values_of_folds(t.region));
   if (!given.ok()) return given;
   t.reports = wanted != nullptr || reports();
   layout const& l = t.batch.shape();

@@ -59,7 +59,7 @@ inline constexpr int search_rounds = (static_cast<int>(sizeof(Real)) * 8 + bits_
 template <class Kind, class Real>
 class bin_search {
  public:
-  constexpr explicit bin_search(double parameter) noexcept : parameter_(parameter) {}
+  constexpr explicit bin_search(double parameter, Kind kind = {}) noexcept : parameter_(parameter), kind_(kind) {}
 
   /// Sorts a value into the bins of the next round, if it is still looked for.
   constexpr void sort_in(Real x, fold_bin* bins) const noexcept {
@@ -80,7 +80,7 @@ class bin_search {
     for (index_t k = 0; k < fold_bins && !ended_; ++k) {
       fold_bin const& b = bins[k];
       if (b.values.count == 0) continue;
-      if (!Kind::admits(b.values.least, standing_of(b, below, sum), parameter_)) break;
+      if (!kind_.admits(b.values.least, standing_of(b, below, sum), parameter_)) break;
       last = &b;
       below_ = below, sum_ = sum;
       below += b.values.count;
@@ -95,7 +95,7 @@ class bin_search {
   /// What has been found, after all rounds, as the state of the fold.
   constexpr fold_state found() const noexcept {
     if (all_ == 0) return {};
-    auto const value = static_cast<double>(round_ > 0 ? found_ : none_admitted<Kind>(least_));
+    auto const value = static_cast<double>(round_ > 0 ? found_ : none_admitted(least_, kind_));
     return {{}, all_, value, value};
   }
 
@@ -120,6 +120,7 @@ class bin_search {
   }
 
   double parameter_;
+  [[no_unique_address]] Kind kind_;
   int round_ = 0;
   bool ended_ = false;
   index_t all_ = 0, below_ = 0;

@@ -26,10 +26,10 @@ template <fold_range Range, class Kind, class Q>
 using folded_to = decltype(folded_as<Range, Kind>(std::declval<Q>()));
 
 /// The square of (q - centre) / unit.
-template <fold_range Range, class Q>
+template <class Q, class Centre, class Unit>
 struct squared_distance {
-  using left_type = Q;  ///< what is measured
-  using right_type = both<folded_to<Range, averaged, Q>, folded_to<Range, unit_of_distance, Q>>;  ///< centre and unit
+  using left_type = Q;                    ///< what is measured
+  using right_type = both<Centre, Unit>;  ///< centre and unit
   static constexpr bool made_of_quantities = true;      ///< each has been checked on its own
   static constexpr needs needed = detail::needs_of<Q>;  ///< the quantity's
   Q left;            ///< what is measured
@@ -46,19 +46,21 @@ struct squared_distance {
 /// The squares of Q over a range.
 template <fold_range Range, class Q>
 constexpr auto squares_of(Q q) noexcept {
-  return squared_distance<Range, Q>{q, {folded_as<Range, averaged>(q), folded_as<Range, unit_of_distance>(q)}};
+  using centre = folded_to<Range, averaged, Q>;
+  using unit = folded_to<Range, unit_of_distance, Q>;
+  return squared_distance<Q, centre, unit>{q, {folded_as<Range, averaged>(q), folded_as<Range, unit_of_distance>(q)}};
 }
 
 /// What is made of the sum of squares.
 enum class spread_form : std::uint8_t { variance, population_variance, deviation };
 
-/// A variance or deviation of Q over a range.
-template <fold_range Range, class Q, spread_form Form>
+/// A variance or deviation, of the sum of squares, their unit and the number of items.
+template <spread_form Form, class Squares, class Unit, class Items>
 struct spread {
-  using left_type = folded_to<Range, summed, squared_distance<Range, Q>>;  ///< the sum of squares
-  using right_type = both<folded_to<Range, unit_of_distance, Q>, folded_to<Range, counted, Q>>;  ///< unit and items
-  static constexpr bool made_of_quantities = true;      ///< each has been checked on its own
-  static constexpr needs needed = detail::needs_of<Q>;  ///< the quantity's
+  using left_type = Squares;             ///< the sum of squares
+  using right_type = both<Unit, Items>;  ///< unit and items
+  static constexpr bool made_of_quantities = true;            ///< each has been checked on its own
+  static constexpr needs needed = detail::needs_of<Squares>;  ///< the quantity's
   left_type left;    ///< the sum of squares
   right_type right;  ///< unit and items
   /// The sum of squares over its divisor, or the root of that.
@@ -80,8 +82,12 @@ struct spread_of {
   /// It over a range.
   template <fold_range Range>
   constexpr auto over() const noexcept {
-    return spread<Range, Q, Form>{folded_as<Range, summed>(squares_of<Range>(of)),
-                                  {folded_as<Range, unit_of_distance>(of), folded_as<Range, counted>(of)}};
+    auto const squares = folded_as<Range, summed>(squares_of<Range>(of));
+    using sum = std::remove_const_t<decltype(squares)>;
+    using unit = folded_to<Range, unit_of_distance, Q>;
+    using items = folded_to<Range, counted, Q>;
+    return spread<Form, sum, unit, items>{
+        squares, {folded_as<Range, unit_of_distance>(of), folded_as<Range, counted>(of)}};
   }
 };
 

@@ -6,6 +6,9 @@
 
 #include <cppo/core/concepts.hpp>
 
+#include <type_traits>
+#include <utility>
+
 namespace cppo { inline namespace CPPO_ABI {
 
 /// Which items a fold takes, seen from the item that reads it.
@@ -40,6 +43,41 @@ consteval int level_of() noexcept {
   return level + (is_fold<P> ? 1 : 0);
 }
 
+/// Calls pass(level) for each level of the folds of a region, in order. Of a region whose levels are known at run time
+/// the type has one level, and the value is turned to one level after the other.
+template <class Region, class Pass>
+constexpr void each_level(Region& region, Pass const& pass) {
+  if constexpr (requires { region.turn_to(1); }) {
+    for (int level = 1; level <= region.levels(); ++level) {
+      region.turn_to(level);
+      pass(std::integral_constant<int, 1>{});
+    }
+  } else {
+    [&]<int... Before>(std::integer_sequence<int, Before...>) {
+      (pass(std::integral_constant<int, Before + 1>{}), ...);
+    }(std::make_integer_sequence<int, Region::fold_levels>{});
+  }
+}
+/// True in the pass for the first level.
+template <int Level, class Region>
+CPPO_HOST_DEVICE constexpr bool is_first_level([[maybe_unused]] Region const& region) noexcept {
+  if constexpr (requires { region.turned_to(); }) return region.turned_to() == 1;
+  else return Level == 1;
+}
+/// The number of values that the folds of this region have, at most.
+template <class Region>
+CPPO_HOST_DEVICE constexpr int values_of_folds([[maybe_unused]] Region const& region) noexcept {
+  if constexpr (requires { region.levels(); }) return region.values();
+  else if constexpr (requires { Region::folds; }) return Region::folds;
+  else return 0;
+}
+/// True if what a response gets under this region may depend on other responses.
+template <class Region>
+constexpr bool reads_batch([[maybe_unused]] Region const& region) noexcept {
+  if constexpr (requires { region.levels(); }) return region.reads_batch();
+  else if constexpr (requires { Region::reads_batch; }) return Region::reads_batch;
+  else return false;
+}
 /// The largest of three levels.
 consteval int deepest(int a, int b, int c) noexcept {
   int const d = a > b ? a : b;

@@ -182,8 +182,8 @@ inline constexpr bool takes_all = requires { requires Fold::statistic::takes_all
 
 /// What an order statistic is if no value is admitted.
 template <class Kind, class Real>
-CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest) noexcept {
-  if constexpr (requires { requires Kind::is_zero_of_none; }) return Real(0);
+CPPO_HOST_DEVICE constexpr Real none_admitted(Real smallest, [[maybe_unused]] Kind kind = {}) noexcept {
+  if constexpr (requires { kind.is_zero_of_none; }) return kind.is_zero_of_none ? Real(0) : smallest;
   else return smallest;
 }
 

@@ -43,6 +43,8 @@ struct fold {
     if constexpr (Range == fold_range::before) return V(0);
     else return left.left.slope(t);
   }
+  /// The statistic.
+  CPPO_HOST_DEVICE static constexpr statistic how() noexcept { return {}; }
   /// What is folded.
   CPPO_HOST_DEVICE constexpr folded const& of() const noexcept { return left.left; }
   /// Checks the quantity.

@@ -135,7 +135,8 @@ class last_admitted {
   using bits = leading_bits<Real>;
 
  public:
-  constexpr last_admitted(Real* x, index_t n, double parameter) noexcept : x_(x), n_(n), all_(n), bound_(parameter) {}
+  constexpr last_admitted(Real* x, index_t n, double parameter, Kind kind) noexcept
+      : x_(x), n_(n), all_(n), bound_(parameter), kind_(kind) {}
 
   /// The value; if none is admitted, what the statistic is then. Reorders x.
   constexpr Real find() noexcept {
@@ -146,14 +147,14 @@ class last_admitted {
       if (!by.may_go_on()) break;
     }
     while (n_ > 0) halve();
-    return any_ ? found_ : none_admitted<Kind>(least);
+    return any_ ? found_ : none_admitted(least, kind_);
   }
 
  private:
   /// Decides v, the largest of `upto` undecided values that add up to `sum`. If it is admitted, so are they.
   constexpr bool admits(Real v, index_t upto, exact_sum const& sum) noexcept {
     standing const s{.below = 0, .upto = lower_ + upto, .sum = sum_ + sum, .all = all_};
-    if (!Kind::admits(static_cast<double>(v), s, bound_)) return false;
+    if (!kind_.admits(static_cast<double>(v), s, bound_)) return false;
     found_ = v, any_ = true;
     lower_ = s.upto, sum_ = s.sum;
     return true;
@@ -182,6 +183,7 @@ class last_admitted {
   Real* x_;
   index_t n_, all_;
   double bound_;
+  [[no_unique_address]] Kind kind_;
   Real found_ = Real(0);
   bool any_ = false;
   index_t lower_ = 0;  // values that are admitted
@@ -190,11 +192,11 @@ class last_admitted {
 
 /// The value of an order statistic of those of x[0 .. n) that are not left out; 0 of none. Reorders x. O(n) expected.
 template <class Kind, class Real>
-constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
+constexpr Real select_admitted(Real* x, index_t n, double parameter, Kind kind = {}) noexcept {
   n = without_left_out(x, n);
   if (n <= 0) return Real(0);
   if constexpr (requires { Kind::place(parameter, n); }) return value_at(x, n, Kind::place(parameter, n)) + Real(0);
-  else return last_admitted<Kind, Real>(x, n, parameter).find() + Real(0);  // which of two zeros it is does not show
+  else return last_admitted<Kind, Real>(x, n, parameter, kind).find() + Real(0);  // -0 becomes +0
 }
 
 }}}  // namespace cppo::detail

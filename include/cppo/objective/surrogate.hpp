@@ -70,6 +70,17 @@ struct ratio_estimates {
   V k3;         ///< rho - 1 - log rho
 };
 
+namespace detail {
+
+/// True if this region, whose loss is another, has a penalty.
+template <class R>
+CPPO_HOST_DEVICE constexpr bool has_penalty([[maybe_unused]] R const& region) noexcept {
+  if constexpr (requires { region.has_penalty(); }) return region.has_penalty();
+  else return !std::is_same_v<typename R::penalty_type, surrogates::nothing_t>;
+}
+
+}  // namespace detail
+
 /// The surrogate of a call, with its constants rounded once to the arithmetic of the call.
 template <class Real>
 class surrogate {
@@ -133,7 +144,7 @@ class surrogate {
     clamp(seen);
     surrogate_value<V> const s = region.surrogate()(seen);
     V loss = only(kept, (s.loss * gate) * weight), slope = only(kept, (s.slope * gate) * weight);
-    if constexpr (!std::is_same_v<typename Region::penalty_type, surrogates::nothing_t>) {
+    if (detail::has_penalty(region)) {
       surrogate_value<V> const p = region.penalty()(seen);
       loss = loss + p.loss * weight;
       slope = slope + p.slope * weight;

@@ -51,10 +51,17 @@ template <class R>
   requires requires { requires R::has_own_surrogate; }
 inline constexpr bool has_own_surrogate<R> = true;
 
+/// True if the loss of this region is another. Of one whose surrogates are data this is known at run time.
+template <class R>
+CPPO_HOST_DEVICE constexpr bool owns_surrogate([[maybe_unused]] R const& region) noexcept {
+  if constexpr (requires { region.owns_surrogate(); }) return region.owns_surrogate();
+  else return has_own_surrogate<R>;
+}
 /// True if a part, or one of a region, may ask for the entropy or the reference policy's log-prob.
 template <class P>
 inline constexpr bool reads_more =
-    holds(lent_to<P>(), lent_inputs::entropy) || holds(lent_to<P>(), lent_inputs::reference);
+    requires { requires P::reads_any_input; } || holds(lent_to<P>(), lent_inputs::entropy) ||
+    holds(lent_to<P>(), lent_inputs::reference);
 template <class R>
   requires requires { typename R::surrogate_type; }
 inline constexpr bool reads_more<R> = reads_more<typename R::divergence_type> || reads_more<typename R::mask_type> ||

@@ -14,12 +14,21 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace detail {
+
+/// All tokens of the batch over those that a mask keeps.
+template <token_mask M>
+constexpr auto over_kept(M mask) noexcept {
+  return batch(count(keep_all)) / max(batch(count(mask)), 1);
+}
+
+}  // namespace detail
+
 /// The region with its loss over the tokens that its mask keeps: under `token_mean` their sum is divided by their
 /// number. For a mask of comparisons, which the batch can be asked for.
 template <divergence_score D, weight_schedule W, token_mask M, gate G, class S, class P>
 constexpr auto mean_over_kept(region<D, W, M, G, S, P> const& r) noexcept {
-  auto const more = batch(count(keep_all)) / max(batch(count(r.mask())), 1);
-  return objective(r, more * r.surrogate());
+  return objective(r, detail::over_kept(r.mask()) * r.surrogate());
 }
 
 namespace detail {

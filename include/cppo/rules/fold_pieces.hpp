@@ -22,11 +22,11 @@ class fold_plan {
  public:
   /// `t` has the carries and totals of its pieces. `ordered`: pieces in order, one response after the other.
   fold_plan(task<Real, Region> const& t, std::span<index_t const> response_of, std::span<std::size_t const> ordered)
-      : task_(t), response_of_(response_of), ordered_(ordered), memory_(t.batch.shape()),
-        totals_(ordered.size() * static_cast<std::size_t>(Region::folds)) {
+      : task_(t), response_of_(response_of), ordered_(ordered), memory_(t.batch.shape(), t.region),
+        folds_(static_cast<std::size_t>(values_of_folds(t.region))), totals_(ordered.size() * folds_) {
     task_.folds = memory_.columns(totals_.data());
   }
-  /// Makes the passes and returns `Region::folds` totals for each piece.
+  /// Makes the passes and returns as many totals for each piece as the region has folds.
   std::vector<fold_totals> make() {
     run_folds(task_, [this](auto level) {
       pass(level);
@@ -64,7 +64,7 @@ class fold_plan {
     return task_.folds.state(task_.batch.shape(), state, static_cast<index_t>(piece));
   }
   fold_totals& known(int state, std::size_t piece) noexcept {
-    return totals_[piece * static_cast<std::size_t>(Region::folds) + static_cast<std::size_t>(state)];
+    return totals_[piece * folds_ + static_cast<std::size_t>(state)];
   }
   /// Calls f(first, last) for the pieces of each response.
   template <class F>
@@ -81,7 +81,7 @@ class fold_plan {
       bool off = false;
       for (auto p = first; p != last; ++p) off = off || task_.folds.leaves_out(static_cast<index_t>(*p));
       for (auto p = first; off && p != last; ++p) {
-        for (int s = 0; s < Region::folds; ++s) known(s, *p).off_grid = true;
+        for (std::size_t s = 0; s < folds_; ++s) totals_[*p * folds_ + s].off_grid = true;
       }
     });
   }
@@ -105,7 +105,7 @@ class fold_plan {
   template <class Fold>
   static fold_state select(Fold const& f, Real* terms, std::size_t n) noexcept {
     auto const count = static_cast<index_t>(n);
-    return selected(select_admitted<typename Fold::statistic>(terms, count, f.left.parameter), count);
+    return selected(select_admitted(terms, count, f.left.parameter, f.how()), count);
   }
   void add_up(int state) {
     fold_state all;
@@ -124,6 +124,7 @@ class fold_plan {
   std::span<index_t const> response_of_;
   std::span<std::size_t const> ordered_;
   fold_memory<Real, Region> memory_;
+  std::size_t folds_;
   std::vector<fold_totals> totals_;
 };
 

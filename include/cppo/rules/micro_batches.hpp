@@ -103,7 +103,7 @@ class micro_batch_folds {
   /// A search, after some rounds of its level, whose first exchange is given.
   template <class Fold>
   auto search_for(Fold const& f, int first, int rounds) const {
-    bin_search<typename Fold::statistic, Real> search(f.left.parameter);
+    bin_search<typename Fold::statistic, Real> search(f.left.parameter, f.how());
     for (int k = 0; k < rounds; ++k) {
       search.take(known_.bins.data() + place_of(known_.searches, id_of(f, first + k)) * size(fold_bins));
     }

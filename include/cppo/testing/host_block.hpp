@@ -132,17 +132,16 @@ class host_kernels {
     }
   }
   status compute_folds(task_type& t) {
-    constexpr int folds = cppo::detail::folds_of<Region>;
-    status const given = cppo::detail::check_fold_totals(t, folds);
-    if constexpr (folds > 0) {
-      if (!given.ok() || !memory_.state->refused.ok()) return given;
+    status const given = cppo::detail::check_fold_totals(t, cppo::detail::values_of_folds(t.region));
+    if constexpr (cppo::detail::has_folds<Region>) {
+      int const values = cppo::detail::values_of_folds(t.region);
+      if (!given.ok() || !memory_.state->refused.ok() || values == 0) return given;
       fold_totals const* const known = t.folds.totals;
       t.folds = memory_.columns;
+      t.folds.folds = values;
       t.folds.totals = known;
       block threads;
-      [&]<int... Before>(std::integer_sequence<int, Before...>) {
-        (compute_level<Before + 1>(threads, t), ...);
-      }(std::make_integer_sequence<int, Region::fold_levels>{});
+      cppo::detail::each_level(t.region, [&](auto level) { compute_level<decltype(level)::value>(threads, t); });
     }
     return given;
   }

@@ -37,12 +37,11 @@ double plain_order(std::vector<double> terms, double parameter) {
 }
 
 /// The value of a statistic over the terms in a list; 0 of none.
-template <class Fold>
-double plain_statistic(Fold const& f, std::vector<double> const& terms) {
-  using Statistic = typename Fold::statistic;
+template <class Statistic>
+double plain_statistic(Statistic, double parameter, std::vector<double> const& terms) {
   namespace q = quantities;
   if (terms.empty()) return 0.0;
-  if constexpr (detail::takes_all<Fold>) return plain_order<Statistic>(terms, f.left.parameter);
+  if constexpr (requires { Statistic::takes_all; }) return plain_order<Statistic>(terms, parameter);
   else if constexpr (std::is_same_v<Statistic, q::smallest>) return *std::min_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::largest>) return *std::max_element(terms.begin(), terms.end());
   else if constexpr (std::is_same_v<Statistic, q::counted>) return static_cast<double>(terms.size());
@@ -72,9 +71,8 @@ class plain_folds {
   /// Finds the values of all folds. `load(b, k)`: token k of response b, with its position, before its folds are set.
   template <class Region, class Load>
   void find(Region const& region, Load const& load) {
-    [&]<int... Before>(std::integer_sequence<int, Before...>) {
-      (level<Before + 1>(region, load), ...);
-    }(std::make_integer_sequence<int, Region::fold_levels>{});
+    Region all = region;
+    detail::each_level(all, [&](auto at) { level<decltype(at)::value>(all, load); });
   }
   /// Lends a token its folds.
   void lend(token<double_lane>& t, index_t b, index_t k) const {
@@ -102,6 +100,15 @@ class plain_folds {
       for (std::size_t b = 0; b < lengths_.size(); ++b) put(f, b, terms);
     });
   }
+  /// The statistic that a fold is, whether its type says so or not.
+  template <class Fold>
+  static double statistic_of(Fold const& f, std::vector<double> const& terms) {
+    double parameter = 0.0;
+    if constexpr (detail::takes_all<Fold>) parameter = f.left.parameter;
+    auto const one = [&](auto how) { return plain_statistic(how, parameter, terms); };
+    if constexpr (requires { f.how().visit(one); }) return f.how().visit(one);
+    else return one(f.how());
+  }
   template <class Fold>
   void put(Fold const& f, std::size_t b, std::vector<std::vector<double>> const& terms) {
     double* const out = values_.data() + f.slot * stride_ + first_[b];
@@ -120,9 +127,9 @@ class plain_folds {
         all.clear();
         for (std::vector<double> const& one : terms) all.insert(all.end(), one.begin(), one.end());
       }
-      *out = plain_statistic(f, all);
+      *out = statistic_of(f, all);
     } else {
-      for (index_t k = 0; k < lengths_[b]; ++k) out[k] = plain_statistic(f, some(terms[b], k, f));
+      for (index_t k = 0; k < lengths_[b]; ++k) out[k] = statistic_of(f, some(terms[b], k, f));
     }
   }
   /// The terms that token k sees.

@@ -96,7 +96,7 @@ class plain_walk {
   void find_folds() {
     std::vector<index_t> lengths;
     for (index_t b = 0; b < batch_.responses; ++b) lengths.push_back(static_cast<index_t>(batch_.token_row(b).size()));
-    plain_folds all(lengths, Region::folds);
+    plain_folds all(lengths, cppo::detail::values_of_folds(region_));
     response_summary whole;
     all.find(region_, [&](index_t b, index_t k) {
       std::vector<index_t> const row = batch_.token_row(b);
@@ -192,8 +192,10 @@ class plain_walk {
     r_.weight[i] = t.weight().raw();
     r_.prefix_drift[i] = static_cast<double>(before.drift);
     r_.prefix_weight[i] = static_cast<double>(before.weight);
-    if constexpr (cppo::detail::has_own_surrogate<Region>) own_objective(t, at, i, v.gate, whole, before);
-    else objective(i, v.gate, whole.length);
+    if constexpr (cppo::detail::has_own_surrogate<Region>) {
+      if (cppo::detail::owns_surrogate(region_)) return own_objective(t, at, i, v.gate, whole, before);
+    }
+    objective(i, v.gate, whole.length);
   }
 
   /// The factor of the aggregation.
@@ -214,7 +216,7 @@ class plain_walk {
                  V(static_cast<double>(before.allowance)));
     clamp(t);
     if (!folds_.empty()) folds_[0].lend(t, now_.response, now_.rank);
-    auto const s = region_.surrogate()(Region::seen(t)), p = region_.penalty()(Region::seen(t));
+    auto const s = region_.surrogate()(region_.seen(t)), p = region_.penalty()(region_.seen(t));
     double const factor = (batch_.token_weight.empty() ? 1.0 : batch_.token_weight[i]) * scale(whole.length);
     double const share = gate > 0.0 ? gate * factor : 0.0;
     auto const both = [=](double x, double y) { return (share > 0.0 || share < 0.0 ? share * x : 0.0) + factor * y; };

@@ -47,7 +47,7 @@ class region_runner {
     }
 #endif
     (bind(region, further.name, further.executor), ...);
-    if constexpr (detail::has_folds<Region>) stand_alone_ = !Region::reads_batch;
+    stand_alone_ = !detail::reads_batch(region);
     plan_ = [region](view const& v, std::span<index_t const> response_of, std::span<index_t const> order_of,
                      index_t responses, loss_options const& o) {
       return plan_pieces(v, region, response_of, order_of, responses, o);

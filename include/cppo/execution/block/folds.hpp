@@ -26,7 +26,7 @@ class block_folds {
   /// Computes the folds of a level, which are 1 and more.
   template <int Level>
   CPPO_HOST_DEVICE void run() noexcept {
-    if constexpr (Level == 1) put_beyond(-1);
+    if (is_first_level<Level>(task_.region)) put_beyond(-1);
     response_count const n = count_response(block_, task_, b_, slots_);
     tokens_ = n.rejected ? 0 : n.tokens;
     whole_.length = task_.totals != nullptr ? task_.totals[b_].length : tokens_;
@@ -146,7 +146,7 @@ class block_folds {
     block_.each([](int) {});  // all have written their terms
     auto const each = [&](int th, auto const& g) { for (index_t k = th; k < tokens_; k += threads) g(column[k]); };
     fold_state const all =
-        selected(block_select<typename Fold::statistic, Real>(block_, f.left.parameter, each), tokens_);
+        selected(block_select<typename Fold::statistic, Real>(block_, f.left.parameter, each, f.how()), tokens_);
     block_.each([](int) {});  // and all have read them
     return all;
   }
@@ -206,7 +206,7 @@ CPPO_HOST_DEVICE fold_state total_of(Block& block, checked_call<Real> const& t, 
         for (index_t k = th; k < n; k += Block::threads) g(t.folds.at(l, f.slot, b)[k]);
       }
     };
-    return selected(block_select<typename Fold::statistic, Real>(block, f.left.parameter, each), all.count);
+    return selected(block_select<typename Fold::statistic, Real>(block, f.left.parameter, each, f.how()), all.count);
   } else {
     return all;
   }

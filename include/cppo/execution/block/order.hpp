@@ -39,8 +39,8 @@ class block_order {
   };
 
  public:
-  CPPO_HOST_DEVICE block_order(Block& block, double parameter, Each const& each) noexcept
-      : block_(block), each_(each), parameter_(parameter) {}
+  CPPO_HOST_DEVICE block_order(Block& block, double parameter, Each const& each, Kind kind) noexcept
+      : block_(block), each_(each), parameter_(parameter), kind_(kind) {}
 
   /// Finds it; 0 of no value. All threads get it.
   CPPO_HOST_DEVICE Real select() const noexcept {
@@ -53,13 +53,13 @@ class block_order {
     seen const last = look(low);
     if (last.s.all <= 0) return Real(0);
     return last.s.upto > 0 && admits(low, last.s) ? order::value(last.most)
-                                                  : none_admitted<Kind>(order::value(last.least));
+                                                  : none_admitted(order::value(last.least), kind_);
   }
 
  private:
   /// A number below all values is admitted.
   CPPO_HOST_DEVICE bool admits(key at, standing const& s) const noexcept {
-    return s.upto == 0 || Kind::admits(static_cast<double>(order::value(at)), s, parameter_);
+    return s.upto == 0 || kind_.admits(static_cast<double>(order::value(at)), s, parameter_);
   }
   CPPO_HOST_DEVICE seen look(key at) const noexcept {
     typename Block::template local<seen> mine{};
@@ -70,10 +70,11 @@ class block_order {
   Block& block_;
   Each const& each_;
   double parameter_;
+  Kind kind_;
 };
 template <class Kind, class Real, class Block, class Each>
-CPPO_HOST_DEVICE Real block_select(Block& block, double parameter, Each const& each) noexcept {
-  return block_order<Kind, Block, Real, Each>(block, parameter, each).select();
+CPPO_HOST_DEVICE Real block_select(Block& block, double parameter, Each const& each, Kind kind = {}) noexcept {
+  return block_order<Kind, Block, Real, Each>(block, parameter, each, kind).select();
 }
 
 }}}  // namespace cppo::detail

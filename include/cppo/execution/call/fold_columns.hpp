@@ -18,7 +18,7 @@ template <class Real>
 struct fold_columns {
   Real* data = nullptr;           ///< null: the region has no folds
   index_t stride = 0;             ///< numbers from a slot to the next
-  index_t folds = 0;              ///< `Region::folds`
+  index_t folds = 0;              ///< `values_of_folds(region)`
   fold_state* states = nullptr;   ///< by state and response: what a response comes to
   fold_totals const* totals = nullptr;  ///< pieces: `folds` for each one; null: responses are whole
   index_t* beyond = nullptr;      ///< by response: the slot of the first term that leaves the exact grid, or -1

@@ -18,20 +18,21 @@ template <class Real, class Region>
 class fold_memory {
  public:
   /// Allocates it, for a call in this layout.
-  explicit fold_memory(layout const& l)
-      : stride_(fold_columns<Real>::room(l)),
-        numbers_(new Real[size(stride_ * Region::folds)]),
-        states_(size(l.responses() * Region::folds)),
+  fold_memory(layout const& l, Region const& region)
+      : folds_(values_of_folds(region)),
+        stride_(fold_columns<Real>::room(l)),
+        numbers_(new Real[size(stride_ * folds_)]),
+        states_(size(l.responses() * folds_)),
         beyond_(size(l.responses()), index_t{-1}) {}
   /// Where the folds are kept. `known`: what pieces know beyond themselves, or null.
   fold_columns<Real> columns(fold_totals const* known) noexcept {
-    return {numbers_.get(), stride_, Region::folds, states_.data(), known, beyond_.data()};
+    return {numbers_.get(), stride_, folds_, states_.data(), known, beyond_.data()};
   }
 
  private:
   static std::size_t size(index_t n) noexcept { return static_cast<std::size_t>(n); }
 
-  index_t stride_;
+  index_t folds_, stride_;
   std::unique_ptr<Real[]> numbers_;  // each is written before it is read
   std::vector<fold_state> states_;
   std::vector<index_t> beyond_;
@@ -61,7 +62,7 @@ fold_state total_of(checked_call<Real> const& t, Fold const& f) noexcept {
   if constexpr (takes_all<Fold>) {
     index_t const n = gather_terms(t, f, takes);
     Real* const terms = t.folds.data + f.slot * t.folds.stride;
-    return selected(select_admitted<typename Fold::statistic>(terms, n, f.left.parameter), n);
+    return selected(select_admitted(terms, n, f.left.parameter, f.how()), n);
   } else {
     fold_state all;
     for (index_t b = 0; b < l.responses(); ++b) {
@@ -90,10 +91,8 @@ void settle_folds(task<Real, Region> const& t) noexcept {
 
 /// Computes all folds of a call; `pass(level)` is a pass over its responses.
 template <class Real, class Region, class Pass>
-void run_folds(task<Real, Region> const& t, Pass const& pass) {
-  [&]<int... Before>(std::integer_sequence<int, Before...>) {
-    ((pass(std::integral_constant<int, Before + 1>{}), settle_folds<Before + 1>(t)), ...);
-  }(std::make_integer_sequence<int, Region::fold_levels>{});
+void run_folds(task<Real, Region>& t, Pass const& pass) {
+  each_level(t.region, [&](auto level) { pass(level), settle_folds<decltype(level)::value>(t); });
 }
 
 /// The folds of a call on the host.
@@ -102,7 +101,8 @@ struct fold_engine {
   /// Computes them by the passes of an executor and then runs `decide()`, which reads them.
   template <class Executor, class Decide>
   static status run(Executor const& executor, task<Real, Region>& t, Decide const& decide) {
-    fold_memory<Real, Region> memory(t.batch.shape());
+    if (values_of_folds(t.region) == 0) return decide();
+    fold_memory<Real, Region> memory(t.batch.shape(), t.region);
     t.folds = memory.columns(t.folds.totals);
     run_folds(t, [&](auto level) { executor.fold_responses(t, level); });
     return decide();

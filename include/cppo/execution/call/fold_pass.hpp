@@ -46,9 +46,9 @@ CPPO_HOST_DEVICE constexpr fold_state selected(Real x, index_t terms) noexcept {
 }
 /// The value of a fold in a state.
 template <class Real, class Fold>
-CPPO_HOST_DEVICE constexpr Real value_of(Fold const&, fold_state const& s) noexcept {
+CPPO_HOST_DEVICE constexpr Real value_of(Fold const& f, fold_state const& s) noexcept {
   if constexpr (takes_all<Fold>) return static_cast<Real>(s.count > 0 ? s.most : 0.0);
-  else return static_cast<Real>(Fold::statistic::value(s));
+  else return static_cast<Real>(f.how().value(s));
 }
 /// Makes halving sums of the terms in a column, whose first token has `before` tokens in front of it. Returns the state
 /// for those.
@@ -93,7 +93,7 @@ constexpr void conclude_fold(checked_call<Real> const& t, index_t b, index_t tok
   if constexpr (takes_all<Fold>) {
     all = selected(Real(0), tokens);
     if (Fold::range == fold_range::response && to.totals == nullptr)
-      all = selected(select_admitted<typename Fold::statistic>(column, tokens, f.left.parameter), tokens);
+      all = selected(select_admitted(column, tokens, f.left.parameter, f.how()), tokens);
   }
   if constexpr (Fold::range == fold_range::response) {
     if (!takes_all<Fold> || to.totals == nullptr || known.response.count > 0)  // else a plan still needs the terms

@@ -133,7 +133,7 @@ class host_executor {
   template <class Real, class Region>
     requires detail::runs_on_host<Self, Real, Region>
   status run_call(detail::task<Real, Region>& t, report* wanted) const {
-    status const given = detail::check_fold_totals(t, detail::folds_of<Region>);
+    status const given = detail::check_fold_totals(t, detail::values_of_folds(t.region));
     if (!given.ok()) return given;
     if constexpr (detail::has_folds<Region>) {
       auto const decided = [&] { return decide(t, wanted); };

@@ -97,7 +97,9 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto terms_of(task<Real, Region> c
                                                             surrogate_product<V> const& product, V gate,
                                                             V token_weight, V scale) noexcept {
   if constexpr (!has_own_surrogate<Region>) return call.objective.terms(t, product, gate, scale);
-  else return call.objective.terms(call.region, t, gate > V(0), gate, token_weight, scale);
+  else if (owns_surrogate(call.region))
+    return call.objective.terms(call.region, t, gate > V(0), gate, token_weight, scale);
+  else return own_terms<V>{call.objective.terms(t, product, gate, scale), V(0) < V(0)};
 }
 
 /// Decides a token whose weight is set. `before` are the sums before it. `what` is what its slot holds: a bad token is

@@ -82,12 +82,11 @@ class simd_fold_pass : simd_measured<Region> {
     if (!inside) return false;
     task_.region.template each_value_at<Level>([&](auto const& f) {
       using fold = std::remove_cvref_t<decltype(f)>;
-      using statistic = typename fold::statistic;
       float* const column = task_.folds.at(task_.batch.shape(), f.slot, b_) + rank;
       float const* const x = terms[f.state].at;
       constexpr auto own = fold::range == fold_range::upto ? own_term::taken : own_term::left_out;
       if constexpr (fold::range == fold_range::before || fold::range == fold_range::upto)
-        scan<statistic>(own, known(f).before + states[f.state], x, n, column);
+        scan(own, known(f).before + states[f.state], x, n, column, f.how());
       if constexpr (keeps_terms<fold>) std::copy_n(x, n, column);
     });
     task_.region.template each_state_at<Level>([&](auto const& f) {

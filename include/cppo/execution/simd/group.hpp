@@ -149,9 +149,9 @@ class token_group {
                                              simd_reporter& reporter) noexcept {
     prefix_values seen;
     [[maybe_unused]] V::mask fits[group_registers];
-    if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
-    else if constexpr (scans_prefix<Region>) with_.prefix.advance(in.z, in.allowance, fits);
-    if constexpr (scans_prefix<Region>) {
+    if constexpr (scans_prefix<Region>) if (asks_for(with_.region, needs::prefix_budget | needs::prefix_values)) {
+      if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
+      else with_.prefix.advance(in.z, in.allowance, fits);
       each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
     }
     each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
@@ -220,7 +220,7 @@ class token_group {
   /// Loss and gradient of a register whose tokens are decided.
   template <class Kept>
   CPPO_ALWAYS_INLINE surrogate_terms<V> terms_of(int u, token<V> const& t, Kept const& kept, V gate) noexcept {
-    if constexpr (own) {
+    if constexpr (own) if (owns_surrogate(with_.region)) {
       V const weight = lanes_at(in_.token_weight, k_ + u * simd_size, 1.0F);
       own_terms<V> const terms =
           soft ? with_.objective.terms(with_.region, t, gate > V(0), gate, weight, with_.scale)
@@ -228,11 +228,11 @@ class token_group {
       marks_.held[u] = terms.held;
       if constexpr (reports(Report)) with_.input.see(there(u, terms.loss), there(u, terms.gradient));
       return terms;
-    } else {
-      surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
-      if constexpr (soft) return with_.objective.terms(t, product, gate, with_.scale);
-      else return with_.objective.terms(t, product, kept, with_.scale);
     }
+    if constexpr (own) marks_.held[u] = V(0) < V(0);
+    surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
+    if constexpr (soft) return with_.objective.terms(t, product, gate, with_.scale);
+    else return with_.objective.terms(t, product, kept, with_.scale);
   }
   /// What the report counts of the tokens of a register beside their decision.
   CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t) noexcept {

@@ -1,0 +1,300 @@
+/// @file
+/// The one table of what a rule as data computes with: each row has a node's name in texts, what it takes, and the
+/// struct of the library that evaluates it.
+///
+/// To add a node write its row, and its name in `CPPO_RULE_NODES`.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/described_rule/rows.hpp>
+#include <cppo/mask/divergence_within.hpp>
+#include <cppo/mask/prefix_budget.hpp>
+#include <cppo/mask/ratio_within.hpp>
+#include <cppo/mask/response_within.hpp>
+#include <cppo/mask/toward_rollout.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The rows. Those that take parts of the program, `constant` to `fold`, are evaluated in evaluate.hpp.
+namespace rule_rows {
+
+using is = node_parameter::is;
+
+// Numbers of a token.
+struct constant : quantity_row<0, 1> { static constexpr std::string_view name = ""; };
+struct hashed : quantity_row<0, 1> { static constexpr std::string_view name = "hashed"; };
+struct measured : quantity_row<0> { static constexpr std::string_view name = ""; };
+struct fold : quantity_row<0> { static constexpr std::string_view name = ""; };
+struct ratio : input_row<quantities::ratio_t> { static constexpr std::string_view name = "ratio"; };
+struct log_ratio : input_row<quantities::log_ratio_t> { static constexpr std::string_view name = "log_ratio"; };
+struct prob : input_row<quantities::prob_t> { static constexpr std::string_view name = "prob"; };
+struct rollout_prob : input_row<quantities::rollout_prob_t> {
+  static constexpr std::string_view name = "rollout_prob";
+};
+struct divergence : input_row<quantities::divergence_t> { static constexpr std::string_view name = "divergence"; };
+struct weighted_divergence : input_row<quantities::weighted_divergence_t> {
+  static constexpr std::string_view name = "weighted_divergence";
+};
+struct position_value : input_row<quantities::position_value_t> {
+  static constexpr std::string_view name = "position_value";
+};
+struct log_prob : input_row<quantities::log_prob_t> { static constexpr std::string_view name = "log_prob"; };
+struct rollout_log_prob : input_row<quantities::rollout_log_prob_t> {
+  static constexpr std::string_view name = "rollout_log_prob";
+};
+struct advantage : input_row<quantities::advantage_t> { static constexpr std::string_view name = "advantage"; };
+struct entropy : input_row<quantities::entropy_t> { static constexpr std::string_view name = "entropy"; };
+struct reference_log_prob : input_row<quantities::reference_log_prob_t> {
+  static constexpr std::string_view name = "reference_log_prob";
+};
+
+// Arithmetic.
+struct plus : binary_row<quantities::plus> { static constexpr std::string_view name = "+"; };
+struct minus : binary_row<quantities::minus> { static constexpr std::string_view name = "-"; };
+struct times : binary_row<quantities::times> { static constexpr std::string_view name = "*"; };
+struct divide : binary_row<quantities::divide> { static constexpr std::string_view name = "/"; };
+struct smaller : binary_row<quantities::smaller> { static constexpr std::string_view name = "min"; };
+struct larger : binary_row<quantities::larger> { static constexpr std::string_view name = "max"; };
+struct exponential : unary_row<quantities::exponential> { static constexpr std::string_view name = "exp"; };
+struct logarithm : unary_row<quantities::logarithm> { static constexpr std::string_view name = "log"; };
+struct magnitude : unary_row<quantities::magnitude> { static constexpr std::string_view name = "abs"; };
+struct square_root : unary_row<quantities::square_root> { static constexpr std::string_view name = "sqrt"; };
+struct k3_of_log_ratio : unary_row<quantities::k3_of_log_ratio> {
+  static constexpr std::string_view name = "k3_of_log_ratio";
+};
+struct bounded : quantity_row<3> {
+  static constexpr std::string_view name = "clamped";
+  template <class Q, class L, class H>
+  using node = quantities::bounded<Q, L, H>;
+};
+struct chosen : quantity_row<3> {
+  static constexpr std::string_view name = "where";
+  static constexpr operand_list takes{{operand::mask, operand::number, operand::number}, 3};
+  static constexpr node_parameters text{{{"mask", 0}, {"q", 1}, {"r", 2}}, 3};
+  template <class M, class Q, class R>
+  using node = quantities::chosen<M, Q, R>;
+};
+struct sloped : quantity_row<2> {
+  static constexpr std::string_view name = "with_slope_of";
+  template <class Q, class R>
+  using node = quantities::sloped_as<Q, R>;
+};
+struct squared_distance : quantity_row<3> {
+  static constexpr std::string_view name = "squared_distance";
+  static constexpr node_parameters text{{{"q", 0}, {"centre", 1}, {"unit", 2}}, 3};
+  template <class Q, class C, class U>
+  using node = quantities::squared_distance<Q, C, U>;
+};
+struct variance : spread_row<quantities::spread_form::variance> {
+  static constexpr std::string_view name = "variance_of_squares";
+};
+struct population_variance : spread_row<quantities::spread_form::population_variance> {
+  static constexpr std::string_view name = "population_variance_of_squares";
+};
+struct deviation : spread_row<quantities::spread_form::deviation> {
+  static constexpr std::string_view name = "deviation_of_squares";
+};
+
+// Masks.
+struct keep_all : clause_row<keep_all_t> { static constexpr std::string_view name = "keep_all"; };
+struct keep_none : clause_row<keep_none_t> { static constexpr std::string_view name = "keep_none"; };
+struct toward_rollout : clause_row<toward_rollout_t> { static constexpr std::string_view name = "toward_rollout"; };
+struct ratio_within : clause_row<ratio_within_t, 2> {
+  static constexpr std::string_view name = "ratio_within";
+  static constexpr node_parameters text{{{"low", 0, is::number}, {"high", 1, is::number}}, 2};
+};
+struct divergence_within : clause_row<divergence_within_t, 2> {
+  static constexpr std::string_view name = "divergence_within";
+  static constexpr node_parameters text{{{"delta", 0, is::number}, {"delta_high", 1, is::number, true}}, 2};
+};
+struct prefix_budget : clause_row<prefix_budget_t<described_budget>, 1> {
+  static constexpr std::string_view name = "prefix_budget";
+};
+struct response_max_within : clause_row<response_max_within_t, 1> {
+  static constexpr std::string_view name = "response_max_within";
+  static constexpr node_parameters text{{{"delta", 0, is::number}}, 1};
+};
+struct response_mean_within : clause_row<response_mean_within_t, 1> {
+  static constexpr std::string_view name = "response_mean_within";
+  static constexpr node_parameters text{{{"delta", 0, is::number}}, 1};
+};
+struct at_most : comparison_row {
+  static constexpr std::string_view name = "at_most";
+  template <class Q, class X>
+  using node = quantities::at_most_t<Q, X, quantities::bound::inside>;
+};
+struct at_least : comparison_row {
+  static constexpr std::string_view name = "at_least";
+  template <class Q, class X>
+  using node = quantities::at_least_t<Q, X, quantities::bound::inside>;
+};
+struct below : comparison_row {
+  static constexpr std::string_view name = "below";
+  template <class Q, class X>
+  using node = quantities::at_most_t<Q, X, quantities::bound::outside>;
+};
+struct above : comparison_row {
+  static constexpr std::string_view name = "above";
+  template <class Q, class X>
+  using node = quantities::at_least_t<Q, X, quantities::bound::outside>;
+};
+struct both : mask_row<2> { static constexpr std::string_view name = "&"; };
+struct either : mask_row<2> { static constexpr std::string_view name = "|"; };
+struct negated : mask_row<1> { static constexpr std::string_view name = "!"; };
+
+// Losses.
+struct nothing : plain_loss_row<surrogates::nothing_t> { static constexpr std::string_view name = "nothing"; };
+struct ratio_loss : plain_loss_row<surrogates::ratio_form_t> { static constexpr std::string_view name = "ratio_form"; };
+struct ratio_form : ratio_loss_row<1> {
+  static constexpr std::string_view name = "ratio_form";
+  static constexpr node_parameters text{{{"r", 0}}, 1};
+  template <class Q>
+  using node = surrogates::ratio_form_of<Q>;
+};
+struct score_form : loss_row<1> {
+  static constexpr std::string_view name = "score_form";
+  static constexpr node_parameters text{{{"w", 0}}, 1};
+  template <class Q>
+  using node = surrogates::score_form_of<Q>;
+};
+struct clipped : ratio_loss_row<3> {
+  static constexpr std::string_view name = "clipped";
+  static constexpr node_parameters text{{{"low", 1}, {"high", 2}, {"r", 0, is::operand, true}}, 3};
+  template <class Q, class L, class H>
+  using node = surrogates::clipped_of<Q, L, H>;
+};
+struct rolled_back : ratio_loss_row<3, 1> {
+  static constexpr std::string_view name = "rolled_back";
+  static constexpr node_parameters text{
+      {{"low", 1}, {"high", 2}, {"alpha", 0, is::number}, {"r", 0, is::operand, true}}, 4};
+  template <class Q, class L, class H>
+  using node = surrogates::rolled_back_of<Q, L, H>;
+  template <class Q, class L, class H>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q, L, H> made(double const* n, Q const& r, L const& low,
+                                                                          H const& high) noexcept {
+    return {r, {low, high}, n[0]};
+  }
+  template <class Node>
+  static constexpr double number(Node const& s, int) noexcept {
+    return s.alpha;
+  }
+};
+struct sigmoid_form : ratio_loss_row<1, 2> {
+  static constexpr std::string_view name = "sigmoid_form";
+  static constexpr node_parameters text{
+      {{"tau_positive", 0, is::number}, {"tau_negative", 1, is::number}, {"r", 0, is::operand, true}}, 3};
+  template <class Q>
+  using node = surrogates::sigmoid_form_of<Q>;
+  template <class Q>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q> made(double const* n, Q const& r) noexcept {
+    return {r, n[0], n[1]};
+  }
+  template <class Node>
+  static constexpr double number(Node const& s, int i) noexcept {
+    return i == 0 ? s.positive : s.negative;
+  }
+};
+struct quadratic : loss_row<1, 1> {
+  static constexpr std::string_view name = "quadratic";
+  static constexpr node_parameters text{{{"v", 0}, {"epsilon", 0, is::number}}, 2};
+  template <class Q>
+  using node = surrogates::quadratic_of<Q>;
+  template <class Q>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q> made(double const* n, Q const& v) noexcept {
+    return {v, n[0]};
+  }
+  template <class Node>
+  static constexpr double number(Node const& s, int) noexcept {
+    return s.epsilon;
+  }
+};
+struct penalty : ratio_loss_row<2> {
+  static constexpr std::string_view name = "penalty";
+  static constexpr node_parameters text{{{"q", 0}, {"beta", 1}}, 2};
+  template <class Q, class B>
+  using node = surrogates::penalty_of<Q, B>;
+};
+struct value_form : loss_row<1> {
+  static constexpr std::string_view name = "value_form";
+  static constexpr node_parameters text{{{"q", 0}}, 1};
+  template <class Q>
+  using node = surrogates::value_form_of<Q>;
+};
+struct losses : losses_row<2> {
+  static constexpr std::string_view name = "+";
+  static constexpr node_parameters text{};
+  template <class S, class P>
+  using node = surrogates::sum_of<S, P>;
+};
+struct weighted : loss_row<2> {
+  static constexpr std::string_view name = "*";
+  static constexpr operand_list takes{{operand::number, operand::loss}, 2};
+  static constexpr node_parameters text{};
+  template <class Q, class S>
+  using node = surrogates::weighted_by<Q, S>;
+};
+struct chosen_loss : loss_row<3> {
+  static constexpr std::string_view name = "where";
+  static constexpr operand_list takes{{operand::mask, operand::loss, operand::loss}, 3};
+  static constexpr node_parameters text{{{"mask", 0}, {"s", 1}, {"p", 2}}, 3};
+  template <class M, class S, class P>
+  using node = surrogates::chosen_by<M, S, P>;
+};
+struct sloped_loss : losses_row<2> {
+  static constexpr std::string_view name = "with_slope_of";
+  static constexpr node_parameters text{{{"s", 0}, {"p", 1}}, 2};
+  template <class S, class P>
+  using node = surrogates::sloped_as<S, P>;
+};
+struct dual_clipped : loss_row<2> {
+  static constexpr std::string_view name = "dual_clipped";
+  static constexpr operand_list takes{{operand::loss, operand::number}, 2};
+  static constexpr node_parameters text{{{"s", 0}, {"c", 1}}, 2};
+  template <class S, class C>
+  using node = surrogates::dual_clipped_of<S, C>;
+};
+
+}  // namespace rule_rows
+
+/// The rows by name. The order is that of the numbers in a program.
+#define CPPO_RULE_NODES(each)                                                                                       \
+  each(constant) each(hashed) each(measured) each(fold) each(ratio) each(log_ratio) each(prob) each(rollout_prob)   \
+  each(divergence) each(weighted_divergence) each(position_value) each(log_prob) each(rollout_log_prob)             \
+  each(advantage) each(entropy) each(reference_log_prob) each(plus) each(minus) each(times) each(divide)            \
+  each(smaller) each(larger) each(exponential) each(logarithm) each(magnitude) each(square_root)                    \
+  each(k3_of_log_ratio) each(bounded) each(chosen) each(sloped) each(squared_distance) each(variance)               \
+  each(population_variance) each(deviation) each(keep_all) each(keep_none) each(toward_rollout) each(ratio_within)  \
+  each(divergence_within) each(prefix_budget) each(response_max_within) each(response_mean_within) each(at_most)    \
+  each(at_least) each(below) each(above) each(both) each(either) each(negated) each(nothing) each(ratio_loss)       \
+  each(ratio_form) each(score_form) each(clipped) each(rolled_back) each(sigmoid_form) each(quadratic)              \
+  each(penalty) each(value_form) each(losses) each(weighted) each(chosen_loss) each(sloped_loss) each(dual_clipped)
+
+/// What a node of a program does.
+#define CPPO_DETAIL_NAME(row) row,
+enum class rule_op : std::uint8_t { CPPO_RULE_NODES(CPPO_DETAIL_NAME) count };
+#undef CPPO_DETAIL_NAME
+
+/// f(row) for the row of an op.
+template <class F>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto with_row(rule_op op, F const& f) noexcept {
+  switch (op) {
+#define CPPO_DETAIL_CASE(row) \
+  case rule_op::row: return f(std::integral_constant<rule_op, rule_op::row>{}, rule_rows::row{});
+    CPPO_RULE_NODES(CPPO_DETAIL_CASE)
+#undef CPPO_DETAIL_CASE
+    default: return f(std::integral_constant<rule_op, rule_op::nothing>{}, rule_rows::nothing{});
+  }
+}
+/// Calls f(op, row) for each row.
+template <class F>
+constexpr void each_row(F const& f) {
+#define CPPO_DETAIL_CALL(row) f(std::integral_constant<rule_op, rule_op::row>{}, rule_rows::row{});
+  CPPO_RULE_NODES(CPPO_DETAIL_CALL)
+#undef CPPO_DETAIL_CALL
+}
+#undef CPPO_RULE_NODES
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,277 @@
+/// @file
+/// What a rule is put together with: the values of a text, their kinds, the places of arguments, and sentences for what
+/// does not fit.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/described/builder.hpp>
+#include <cppo/described_rule/table.hpp>
+#include <cppo/described_rule/writer.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Statistics that are made of others.
+enum class derived_statistic_of : std::uint8_t {
+  none, variance, population_variance, deviation, weighted_mean, mean_of_others,
+};
+/// What a piece of a text stands for.
+struct rule_built {
+  rule_word kind = rule_word::number;
+  rule_piece piece = {}, second = {};
+  double number = 0.0;                                 ///< a number, a rank, the parameter of a statistic
+  fold_statistic statistic = fold_statistic::sum;
+  derived_statistic_of from_others = derived_statistic_of::none;
+  std::string_view rank = {};                          ///< of a rank: how it is given
+  bool derived() const noexcept { return from_others != derived_statistic_of::none; }
+};
+/// The arguments of a call.
+struct rule_arguments {
+  static constexpr int most = text_arguments::most;
+  int node[most] = {};
+  rule_built value[most];
+  int count = 0;
+};
+/// Which argument stands for each operand and number of a node; -1: none.
+struct placed_arguments {
+  int operand[3] = {-1, -1, -1};
+  int number[2] = {-1, -1};
+};
+/// A row of nodes.hpp as data.
+struct row_info {
+  rule_op op = rule_op::count;
+  std::string_view name;
+  operand gives = operand::number;
+  operand_list takes;
+  node_parameters text;
+  int numbers = 0;
+  bool differentiates = false;
+};
+inline row_info info_of(rule_op what) noexcept {
+  row_info made;
+  with_row(what, [&](auto op, auto row) {
+    using R = decltype(row);
+    made = {op, R::name, R::gives, R::takes, R::text, R::numbers, R::differentiates};
+  });
+  return made;
+}
+/// Whether what does not fit is said.
+enum class tell : bool { no, yes };
+
+/// The tree of a text and the draft that is made of it.
+class rule_tree {
+ public:
+  rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers) noexcept
+      : tree_(tree), draft_(draft), parts_(tree, numbers) {}
+
+ protected:
+  static constexpr int ops = static_cast<int>(rule_op::count);
+
+  bool is_number(int node) const noexcept {
+    syntax_node const& n = tree_[node];
+    bool const word = n.what == syntax_node::kind::word && (n.text == "inf" || n.text == "nan");
+    return n.what == syntax_node::kind::number || word;
+  }
+  std::string_view name_in(int node) const noexcept {
+    std::string_view name = tree_[node].text;
+    if (name.starts_with("cppo::")) name.remove_prefix(6);
+    if (name.starts_with("quantities::")) name.remove_prefix(12);
+    return name;
+  }
+  /// The row of this name that takes most.
+  static row_info row_for(std::string_view name) noexcept {
+    row_info found;
+    for (int i = 0; i < ops; ++i) {
+      row_info const row = info_of(static_cast<rule_op>(i));
+      if (row.name == name && (found.op == rule_op::count || row.text.count > found.text.count)) found = row;
+    }
+    return found;
+  }
+  static bool has_row(std::string_view name) noexcept { return row_for(name).op != rule_op::count; }
+  static text_row const* function(std::string_view name) noexcept {
+    for (text_row const& row : text_table) {
+      if (row.name == name) return &row;
+    }
+    return nullptr;
+  }
+  static bool is_function(std::string_view name) noexcept { return function(name) != nullptr; }
+  /// The row that a call with one word, a preset, stands for.
+  text_row const* preset_of(int node) const noexcept {
+    int const first = tree_[node].first;
+    if (first < 0 || tree_[first].next >= 0) return nullptr;
+    for (text_row const& row : text_table) {
+      if (row.name == name_in(node) && !row.preset.empty() && row.preset == name_in(first)) return &row;
+    }
+    return nullptr;
+  }
+  static constexpr rule_word word_of(operand o) noexcept {
+    return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
+  }
+  rule_piece piece_of(rule_built const& x) noexcept {
+    return x.kind == rule_word::number ? draft_.constant(x.number) : x.piece;
+  }
+  static bool fits(rule_word wanted, rule_built const& x) noexcept {
+    return x.kind == wanted || (wanted == rule_word::quantity && x.kind == rule_word::number);
+  }
+  /// The piece of a value that must be of a kind.
+  bool as(int node, rule_word wanted, rule_built const& x, rule_piece& out) noexcept {
+    if (!fits(wanted, x)) return refuse(node, wanted, x);
+    if (x.kind == rule_word::number && x.number != x.number)
+      return fault(tree_[node].column, quantities::constant{x.number}.check());
+    return out = piece_of(x), true;
+  }
+  /// Says what is wrong with a node. Always false.
+  template <class... Words>
+  bool fail(int node, Words const&... words) noexcept {
+    return tree_.fail(tree_[node].column, words...) >= 0;
+  }
+  bool refuse(int node, rule_word wanted, rule_built const& found) noexcept {
+    std::string_view const text = tree_[node].text;
+    return fail(node, "expected a ", word(wanted), ", found ", text.empty() ? "a combination" : text, ", which is a ",
+                word(found.kind), remedy(wanted, found.kind));
+  }
+  /// How what was found becomes what is wanted.
+  static std::string_view remedy(rule_word wanted, rule_word found) noexcept {
+    using is = rule_word;
+    if (found == is::statistic) return ": take it over a range, as response(mean(log_ratio))";
+    if (found == is::bound) return ": it stands in a comparison, as at_most(ratio, below(1.2))";
+    if (found == is::rank) return ": it is the place of a value, as kth_largest(entropy, share(0.2))";
+    if (found == is::region && wanted == is::loss) return ": a loss comes second, as objective(ppo(), ratio_form)";
+    if (found == is::loss && wanted == is::region) return ": write objective(loss), or objective(region, loss)";
+    if (found == is::loss && wanted == is::quantity) return ": only + and a weight in front, q * loss, join losses";
+    if (found == is::quantity && wanted == is::loss) return ": score_form(q) is a loss, and ratio_form(q)";
+    if (found == is::quantity && wanted == is::mask) return ": compare it, as at_most(ratio, 1.2)";
+    if (found == is::mask && wanted == is::quantity) return ": where(mask, 1, 0) is a number";
+    if (found == is::mask && wanted == is::region) return ": write trust_region(divergence, weight, mask)";
+    return "";
+  }
+  static std::string_view word(rule_word w) noexcept { return rule_word_names[static_cast<int>(w)]; }
+  bool fault(index_t column, parameter_check const& p) noexcept {
+    std::string_view const name = p.name, range = p.range;
+    return tree_.fail(column, name, " is ", p.value, ", but must be ", range) >= 0;
+  }
+  /// Says that a number of a call is out of range, at the argument that it is.
+  bool in_range(int node, rule_arguments const& args, placed_arguments const&, row_info const&,
+                parameter_check const& p) noexcept {
+    if (p) return true;
+    for (int i = 0; i < args.count; ++i) {
+      bool const same = args.value[i].number == p.value || (p.value != p.value && args.value[i].number != p.value);
+      if (args.value[i].kind == rule_word::number && same) return fault(tree_[args.node[i]].column, p);
+    }
+    return fault(tree_[node].column, p);
+  }
+
+  /// Finds the places of the arguments of a node's function.
+  bool place(int node, rule_arguments const& args, row_info const& row, placed_arguments& to, tell t) noexcept {
+    int next = 0;
+    for (int i = 0; i < args.count; ++i) {
+      std::string_view const name = tree_[args.node[i]].name;
+      int p = next;
+      if (!name.empty()) {
+        for (p = 0; p < row.text.count && row.text.of[p].name != name;) ++p;
+      }
+      if (p >= row.text.count) return misplaced(args.node[i], row.name, signature(row), t);
+      node_parameter const& into = row.text.of[p];
+      bool const number = into.what == node_parameter::is::number;
+      rule_word const wanted = number ? rule_word::number : word_of(row.takes.of[into.place]);
+      if (!fits(wanted, args.value[i])) return t == tell::yes ? refuse(args.node[i], wanted, args.value[i]) : false;
+      int& at = number ? to.number[into.place] : to.operand[into.place];
+      if (at >= 0) return t == tell::yes && fail(args.node[i], into.name, " is given twice");
+      at = i, next = p + 1;
+    }
+    for (int p = 0; p < row.text.count; ++p) {
+      node_parameter const& into = row.text.of[p];
+      int const at = into.what == node_parameter::is::number ? to.number[into.place] : to.operand[into.place];
+      if (at < 0 && !into.may_lack) return lacks(node, row.name, into.name, signature(row), t);
+    }
+    return true;
+  }
+  /// The same of a function of table.hpp.
+  bool place(int node, rule_arguments const& args, text_row const& row, text_arguments& to, tell t) noexcept {
+    int next = 0;
+    for (int i = 0; i < args.count; ++i) {
+      std::string_view const name = tree_[args.node[i]].name;
+      int p = next;
+      if (!name.empty()) {
+        for (p = 0; p < row.parameters() && row.takes[p].name != name;) ++p;
+      }
+      if (p >= row.parameters()) return misplaced(args.node[i], row.name, signature(row), t);
+      bool const whole = row.takes[p].kind == rule_word::integer;
+      rule_word const wanted = whole ? rule_word::number : row.takes[p].kind;
+      if (!fits(wanted, args.value[i])) return t == tell::yes ? refuse(args.node[i], wanted, args.value[i]) : false;
+      if (to.given[p]) return t == tell::yes && fail(args.node[i], row.takes[p].name, " is given twice");
+      if (whole && !parts_.read(args.node[i], to.integer)) return false;
+      to.given[p] = true, to.number[p] = args.value[i].number, to.from[p] = i, next = p + 1;
+    }
+    for (int p = 0; p < row.parameters(); ++p) {
+      if (row.takes[p].must_be && !to.given[p]) return lacks(node, row.name, row.takes[p].name, signature(row), t);
+    }
+    return true;
+  }
+  bool misplaced(int argument, std::string_view name, status_text const& takes, tell t) noexcept {
+    syntax_node const& a = tree_[argument];
+    if (t == tell::no) return false;
+    if (a.name.empty()) return tree_.fail(a.column, name, " takes no more: ", std::string_view(takes)) >= 0;
+    return tree_.fail(a.name_column, name, " has no parameter ", a.name, ": ", std::string_view(takes)) >= 0;
+  }
+  bool lacks(int node, std::string_view name, std::string_view what, status_text const& takes, tell t) noexcept {
+    return t == tell::yes && fail(node, name, " lacks its ", what, ": ", std::string_view(takes));
+  }
+  /// `clipped(low, high, r)`
+  template <class Row>
+  static status_text signature(Row const& row) noexcept {
+    status_text s;
+    s.append(row.name);
+    int n = 0;
+    auto const add = [&](std::string_view p) { s.append(std::string_view(n++ == 0 ? "(" : ", ")), s.append(p); };
+    if constexpr (std::is_same_v<Row, text_row>) {
+      for (int p = 0; p < row.parameters(); ++p) add(row.takes[p].name);
+    } else {
+      for (int p = 0; p < row.text.count; ++p) add(row.text.of[p].name);
+    }
+    if (n > 0) s.append(std::string_view(")"));
+    return s;
+  }
+  /// The arguments of a call that makes a region, by place.
+  bool parts_of(int node, std::string_view name, int (&args)[4]) noexcept {
+    int const wanted = name == "trust_region" ? 3 : name == "mean_over_kept" ? 1 : 2;
+    std::string_view const takes = wanted == 3 ? "(divergence, weight, mask)" : wanted == 1 ? "(region)"
+                                   : name == "softened" ? "(region, gate)" : "(region, divergence)";
+    int n = 0;
+    for (int i = tree_[node].first; i >= 0 && n < 4; i = tree_[i].next) args[n++] = i;
+    return n == wanted || fail(node, name, " takes ", name, takes);
+  }
+  bool unknown(int node, std::string_view name) noexcept {
+    nearest_name nearest(name);
+    for (int i = 0; i < ops; ++i) nearest.offer(info_of(static_cast<rule_op>(i)).name);
+    for (text_row const& row : text_table) nearest.offer(row.name);
+    for (part_row const& row : part_rows) nearest.offer(row.name);
+    for (std::string_view const n : divergence_names) nearest.offer(n);
+    for (std::string_view const n : statistic_words) nearest.offer(n);
+    for (std::string_view const n : other_words) nearest.offer(n);
+    std::string_view const near = nearest.found(), hint = near.empty() ? "" : ": did you mean ";
+    return fail(node, "there is nothing named ", name, hint, near, near.empty() ? "" : "?");
+  }
+  static constexpr std::string_view statistic_words[] = {
+      "sum", "mean", "least", "most", "counted", "unit_of_distance", "unit_of_size", "halving_sum", "kth_smallest",
+      "kth_largest", "trimmed", "capped", "count", "variance", "population_variance", "deviation", "weighted_mean",
+      "mean_of_others"};
+  static constexpr std::string_view rank_words[] = {"share", "share_rounded_up", "at_quantile"};
+  static constexpr std::string_view other_words[] = {
+      "all_of", "any_of", "none_of", "before", "upto", "from", "response", "batch", "objective", "mean_over_kept",
+      "between", "share", "share_rounded_up", "at_quantile"};
+  static bool is_statistic(std::string_view name) noexcept {
+    return std::find(std::begin(statistic_words), std::end(statistic_words), name) != std::end(statistic_words);
+  }
+  static bool is_rank(std::string_view name) noexcept {
+    return std::find(std::begin(rank_words), std::end(rank_words), name) != std::end(rank_words);
+  }
+
+  syntax_tree& tree_;
+  rule_draft& draft_;
+  region_builder parts_;
+};
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

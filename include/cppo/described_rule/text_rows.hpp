@@ -1,0 +1,80 @@
+/// @file
+/// A row of the table of functions that a rule's text may call: the function of the library, called with what the text
+/// gives, defines what the row makes.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/described_rule/written.hpp>
+
+#include <optional>
+#include <string_view>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// What a piece of a rule's text stands for.
+enum class rule_word : std::uint8_t {
+  number, quantity, mask, loss, region, statistic, rank, bound, integer,
+};
+inline constexpr std::string_view rule_word_names[] = {"number", "quantity",  "mask", "loss", "region",
+                                                       "statistic", "rank", "bound", "whole number"};
+/// A parameter of a function of texts.
+struct text_parameter {
+  std::string_view name = {};
+  rule_word kind = rule_word::number;
+  bool must_be = false;
+};
+/// What a text gives to a function, by the place of its parameters. Quantities, masks and losses stand in the draft:
+/// see `stand_in`.
+struct text_arguments {
+  static constexpr int most = 10;
+  bool given[most] = {};
+  double number[most] = {};
+  std::uint64_t integer = 0;
+  int from[most] = {};  ///< which argument of the call it is
+  constexpr double number_or(int i, double otherwise) const noexcept { return given[i] ? number[i] : otherwise; }
+};
+/// A function: its name, what it makes, how, and what it takes. `preset`: the word that stands for its parameters in
+/// this row. `make` of a region puts it into the draft.
+struct text_row {
+  std::string_view name;
+  rule_word makes;
+  rule_piece (*make)(rule_draft&, text_arguments const&);
+  text_parameter takes[text_arguments::most] = {};
+  std::string_view preset = {};
+  constexpr int parameters() const noexcept {
+    int n = 0;
+    while (n < text_arguments::most && !takes[n].name.empty()) ++n;
+    return n;
+  }
+};
+
+/// What functions of rows are made of.
+namespace text_rows {
+
+using draft = rule_draft&;
+using given = text_arguments const&;
+inline constexpr auto quantity = rule_word::quantity;
+inline constexpr auto number = rule_word::number;
+inline constexpr bool always = true;
+
+/// The piece of a quantity, mask or loss that the library has made.
+template <class Q>
+constexpr rule_piece piece(draft d, Q const& q) noexcept {
+  return rule_description(d).of(q);
+}
+/// Puts a region that the library has made into the draft.
+template <class Region>
+constexpr rule_piece rule(draft d, Region const& r) noexcept {
+  d.take(r);
+  return {};
+}
+/// A number that the text may leave out.
+constexpr std::optional<double> maybe(given a, int i) noexcept {
+  return a.given[i] ? std::optional<double>(a.number[i]) : std::nullopt;
+}
+
+}  // namespace text_rows
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

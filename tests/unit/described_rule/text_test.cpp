@@ -1,0 +1,298 @@
+// Text to a rule and a rule to text: every name, every operator, and every error with its column and its remedy.
+#include "support/catch_compat.hpp"
+
+#include <cppo/described_rule.hpp>
+#include <cppo/described/parse.hpp>
+#include <cppo/region/reporting.hpp>
+#include <cppo/region/softened.hpp>
+#include <cppo/rules.hpp>
+
+#include <string>
+
+namespace {
+
+using namespace cppo;
+using detail::rule_word;
+using detail::text_row;
+
+described_rule read(std::string const& text, std::span<double const> numbers = {}) {
+  auto const p = parse_rule(text, numbers);
+  INFO(text << "\n" << std::string(p.error));
+  REQUIRE(p.good);
+  REQUIRE(std::string_view(p.error).empty());
+  return p.rule;
+}
+// What is written out is what the text makes; its own text makes it again, and is the same text.
+template <class Region>
+void same(Region const& written, std::string const& text) {
+  INFO(text);
+  described_rule const rule(written);
+  REQUIRE(rule.fits());
+  CHECK(read(text) == rule);
+  std::string const canonical(to_text(rule));
+  INFO(canonical);
+  described_rule const again = read(canonical);
+  CHECK(again == rule);
+  CHECK(std::string(to_text(again)) == canonical);
+}
+std::string error_of(std::string const& text) {
+  auto const p = parse_rule(text);
+  CHECK(!p);
+  CHECK(p.rule == described_rule());
+  return std::string(p.error);
+}
+std::string score_error(std::string const& q) { return error_of("objective(score_form(" + q + "))"); }
+std::string mask_error(std::string const& m) { return error_of("trust_region(binary_tv, uniform_weight, " + m + ")"); }
+
+// A value for parameter p of a function.
+std::string sample(text_row const& row, int p) {
+  switch (row.takes[p].kind) {
+    case rule_word::mask: return "toward_rollout";
+    case rule_word::quantity: return "log_ratio";
+    case rule_word::loss: return "ratio_form";
+    case rule_word::integer: return "7";
+    default: break;
+  }
+  std::string_view const name = row.takes[p].name;
+  if (name == "half_life" || name == "power") return "2";
+  return name.ends_with("high") || name == "dual_clip" || name == "safe_ratio" ? "1.25" : "0.25";
+}
+std::string arguments(text_row const& row, bool named) {
+  std::string all;
+  for (int p = 0; p < row.parameters(); ++p) {
+    all += (p > 0 ? ", " : "") + (named ? std::string(row.takes[p].name) + " = " : "") + sample(row, p);
+  }
+  return "(" + all + ")";
+}
+std::string around(rule_word what, std::string const& part) {
+  switch (what) {
+    case rule_word::region: return part;
+    case rule_word::mask: return "trust_region(no_divergence, uniform_weight, " + part + ")";
+    case rule_word::loss: return "objective(" + part + ")";
+    default: return "objective(score_form(" + part + "))";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every function of the table is read in every form, and written", "[described]") {
+  for (text_row const& row : detail::text_table) {
+    std::string const name(row.name);
+    INFO(name);
+    if (!row.preset.empty()) {
+      read(around(row.makes, name + "(" + std::string(row.preset) + ")"));
+      continue;
+    }
+    described_rule const rule = read(around(row.makes, name + arguments(row, true)));
+    CHECK(read(around(row.makes, "cppo::" + name + arguments(row, false))) == rule);
+    if (row.parameters() == 0) CHECK(read(around(row.makes, name)) == rule);
+    std::string const text(to_text(rule));
+    CHECK(read(text) == rule);
+    CHECK(read("\"" + text + "\"") == rule);  // as JSON
+  }
+}
+
+TEST_CASE("a rule of one token by name is the one that its function makes", "[described]") {
+  same(ppo_clip(), "ppo_clip");
+  same(ppo_clip({.epsilon_high = 0.28, .dual_clip = 3.0}), "ppo_clip(epsilon_high = 0.28, dual_clip = 3)");
+  same(ppo_rb({.epsilon = 0.1}), "ppo_rb(0.1)");
+  same(tr_ppo(), "tr_ppo()");
+  same(tr_ppo_rb(), "tr_ppo_rb");
+  same(truly_ppo({.delta = 0.05}), "truly_ppo(delta = 0.05)");
+  same(trgppo(), "trgppo");
+  same(cispo({.high = 4.0}), "cispo(high = 4)");
+  same(cispo_by_epsilon(), "cispo_by_epsilon");
+  same(gpg_loss(), "gpg_loss()");
+  same(dro(), "dro");
+  same(dro(0.5), "dro(0.5)");
+  same(sapo(), "sapo");
+  same(drpo(), "drpo");
+  same(spo(), "spo");
+  same(dppo_quadratic(), "dppo_quadratic");
+  same(dppo_quadratic_symmetric(), "dppo_quadratic_symmetric");
+  same(fixed_cppo({.delta = 0.1}), "fixed_cppo(0.1)");
+  same(softened(reporting(ppo(), k1), reciprocal_gate), "softened(reporting(ppo, k1), reciprocal_gate)");
+}
+
+TEST_CASE("a rule of folds by name is the one that its function makes", "[described]") {
+  same(gspo(), "gspo");
+  same(gspo({.epsilon_low = 0.01}), "gspo(epsilon_low = 0.01)");
+  same(gmpo(), "gmpo");
+  same(vespo(), "vespo");
+  same(opsm(0.01), "opsm(0.01)");
+  same(minpro(), "minpro");
+  same(ctpo(), "ctpo");
+  same(ctpo_geometric({.power = -0.5}), "ctpo_geometric(power = -0.5)");
+  same(ctpo_in_band(), "ctpo_in_band");
+  same(ctpo_geometric_in_band(), "ctpo_geometric_in_band");
+  same(fipo(), "fipo");
+  same(fipo(fipo_code_defaults), "fipo(fipo_code_defaults)");
+  same(clip_cov({.seed = 18446744073709551615U}), "clip_cov(18446744073709551615)");
+  same(kl_cov(), "kl_cov");
+  same(mean_over_kept(entropy_top()), "mean_over_kept(entropy_top)");
+  same(entropy_top_quantile(), "entropy_top_quantile");
+  same(m2po(), "m2po");
+  same(m2po_mask(), "m2po_mask");
+  same(vmpo(), "vmpo");
+  same(tis(), "tis");
+  same(sequence_tis(), "sequence_tis");
+  same(icepop(), "icepop");
+  same(icepop(0.4, 6.0), "icepop(0.4, 6)");
+  same(geometric_band(0.9, 1.1), "geometric_band(0.9, 1.1)");
+  same(correction(normalized_over_tokens(token_ratio())), "correction(normalized_over_tokens(token_ratio()))");
+}
+
+TEST_CASE("a composition is the text that makes it in C++", "[described]") {
+  same(objective(fixed_cppo(), clipped(0.8, 1.28)), "objective(fixed_cppo(), clipped(0.8, 1.28))");
+  same(ppo() + penalty(kl_k3_plus(), 0.1), "ppo() + penalty(kl_k3_plus(), 0.1)");
+  same(objective(ppo(), ratio_form) + penalty(abs(log_ratio), 0.5) + penalty(kl_k1(log_ratio), 0.1),
+       "objective(ppo(), ratio_form) + penalty(abs(log_ratio), 0.5) + penalty(kl_k1(log_ratio), 0.1)");
+  same(objective(clipped(1 - 3e-4, 1 + 4e-4, exp(clamped(response(mean(log_ratio)), -10, 10)))),
+       "objective(clipped(1 - 3e-4, 1 + 4e-4, exp(clamped(response(mean(log_ratio)), -10, 10))))");
+  same(objective(where(positive_advantage, score_form(ratio), held(ratio_form) + 0.5 * quadratic(prob, 2.0))),
+       "objective(where(positive_advantage, score_form(ratio), held(ratio_form) + 0.5 * quadratic(prob, 2)))");
+  same(objective(with_slope_of(rolled_back(0.9, 1.1, 0.3), dual_clipped(sigmoid_form(1, 2), 3))),
+       "objective(with_slope_of(rolled_back(0.9, 1.1, 0.3), dual_clipped(sigmoid_form(1, 2), 3)))");
+  same(trust_region(binary_tv, linear_weight(0.5),
+                    toward_rollout | (at_most(abs(log_ratio), 0.1) & between(ratio, above(0.5), 2) &
+                                      prefix_budget(0.1, calibrated_budget(0.01)))),
+       "trust_region(binary_tv, linear_weight(0.5), toward_rollout | (at_most(abs(log_ratio), 0.1) & "
+       "between(ratio, above(0.5), 2) & prefix_budget(0.1, calibrated_budget(0.01))))");
+  same(objective(score_form((advantage - batch(mean(advantage))) / batch(deviation(advantage)))),
+       "objective(score_form((advantage - batch(mean(advantage))) / batch(deviation(advantage))))");
+  same(objective(score_form(batch(kth_largest(entropy, share(0.2))) + response(trimmed(ratio, 2.0)) +
+                            from(halving_sum(-log_ratio, 8)) + before(count(positive_advantage)))),
+       "objective(score_form(batch(kth_largest(entropy, share(0.2))) + response(trimmed(ratio, 2)) + "
+       "from(halving_sum(-log_ratio, 8)) + before(count(positive_advantage))))");
+  same(objective(score_form(response(weighted_mean(ratio, prob)) * batch(mean_of_others(log_prob)))),
+       "objective(score_form(response(weighted_mean(ratio, prob)) * batch(mean_of_others(log_prob))))");
+  same(objective(score_form(where(toward_rollout, hashed(7), binary_kl) - min(log(prob), sqrt(entropy)) / 3)),
+       "objective(score_form(where(toward_rollout, hashed(7), binary_kl) - min(log(prob), sqrt(entropy)) / 3))");
+}
+
+TEST_CASE("the rule on the page of inputs is read", "[described]") {
+  parsed_rule const rule = parse_rule("objective(fixed_cppo(0.1), clipped(0.8, 1.28, exp(response(mean(log_ratio)))))"
+                                      " + penalty(kl_k3(), 0.001)");
+  CHECK(rule.rule == described_rule(objective(fixed_cppo({.delta = 0.1}),
+                                              clipped(0.8, 1.28, exp(response(mean(log_ratio))))) +
+                                    penalty(kl_k3(), 0.001)));
+  CHECK(described_rule(gspo()) == read("gspo"));
+}
+
+TEST_CASE("operators of a rule bind as in C++, and numbers alone are reckoned at once", "[described]") {
+  auto const q = [](std::string const& x) { return read("objective(score_form(" + x + "))"); };
+  CHECK(q("ratio - prob - entropy") == q("(ratio - prob) - entropy"));
+  CHECK(!(q("ratio - prob - entropy") == q("ratio - (prob - entropy)")));
+  CHECK(q("ratio + prob * entropy") == q("ratio + (prob * entropy)"));
+  CHECK(q("ratio / prob / entropy") == q("(ratio / prob) / entropy"));
+  CHECK(q("-ratio * prob") == q("(-ratio) * prob"));
+  CHECK(q("ratio * (1 - 3e-1)") == q("ratio * 0.7"));
+  CHECK(q("2 - -1 - 4 / 2 + ratio") == q("1 + ratio"));
+  CHECK(q("ratio-1") == q("ratio - 1"));
+  CHECK(q("1e-1-ratio") == q("0.1 - ratio"));
+  double const lent[] = {0.25, 4.0};
+  CHECK(read("cispo($0, high = $1)", lent) == read("cispo(0.25, 4)"));
+  CHECK(read("cispo($0+1, $1-1)", lent) == read("cispo(1.25, 3)"));
+  CHECK(read(R"({"objective": ["ppo", {"clipped": [0.8, 1.2]}]})") == read("objective(ppo, clipped(0.8, 1.2))"));
+  CHECK(read(R"({"cispo": {"high": 4}})") == read("cispo(high = 4)"));
+}
+
+TEST_CASE("equal rules have one text", "[described]") {
+  auto const text = [](std::string const& t) { return std::string(to_text(read(t))); };
+  CHECK(text("cispo") == "objective(score_form(clamped(ratio, 0, 5)))");
+  CHECK(text("ppo_clip(0.1)") == "objective(dual_clipped(clipped(0.9, 1.1), 3))");
+  CHECK(text("ppo_clip(0.1)") == text("objective(dual_clipped(clipped(high = 1.1, low = 0.9, r = ratio), 3))"));
+  CHECK(text("objective(fixed_cppo, ratio_form)") == text("fixed_cppo"));
+  CHECK(text("fixed_cppo") == std::string(to_text(parse_region("fixed_cppo").region)));
+  CHECK(text("unrestricted + penalty(kl_k1(), 1)") ==
+        "objective(ratio_form) + penalty(log_prob - reference_log_prob, 1)");
+}
+
+TEST_CASE("an error of a rule's text names its column and the call", "[described]") {
+  CHECK(error_of("minpr") == "column 1: there is nothing named minpr: did you mean minpro?");
+  CHECK(error_of("nonsense") == "column 1: there is nothing named nonsense");
+  CHECK(error_of("objective(clipped(0.8))") == "column 11: clipped lacks its high: clipped(low, high, r)");
+  CHECK(error_of("objective(clipped(0.8, 1.2, 3, 4))") == "column 32: clipped takes no more: clipped(low, high, r)");
+  CHECK(error_of("objective(clipped(low = 0.8, up = 1.2))") ==
+        "column 30: clipped has no parameter up: clipped(low, high, r)");
+  CHECK(error_of("opsm") ==
+        "column 1: opsm lacks its delta: opsm(delta, epsilon, epsilon_low, epsilon_high, dual_clip)");
+  CHECK(error_of("opsm(delta = 0.1, delta = 0.2)") == "column 27: delta is given twice");
+  CHECK(error_of("gspo(epsilon_low = ppo)") == "column 20: expected a number, found ppo, which is a region");
+  CHECK(error_of("softened(ppo)") == "column 1: softened takes softened(region, gate)");
+  CHECK(error_of("objective()") ==
+        "column 1: objective takes a region and a loss, or a loss alone: objective(region, surrogate)");
+  CHECK(error_of("cispo $") == "column 7: expected an operator or the end, found $");
+  CHECK(mask_error("at_most(ratio)") == "column 41: at_most takes (q, x): a quantity and what bounds it");
+  CHECK(mask_error("prefix_budget(1, 1) & prefix_budget(1, 1)") ==
+        "column 63: a trust region holds at most one prefix_budget");
+  CHECK(score_error("hashed()") == "column 22: hashed takes a seed: hashed(seed)");
+  CHECK(score_error("hashed(-1)") == "column 29: -1 is no whole number from 0 to 2^64 - 1");
+}
+
+TEST_CASE("a piece of the wrong kind is named with its remedy", "[described]") {
+  CHECK(error_of("ratio_form") == "column 1: expected a region, found ratio_form, which is a loss: write "
+                                  "objective(loss), or objective(region, loss)");
+  CHECK(error_of("toward_rollout") == "column 1: expected a region, found toward_rollout, which is a mask: write "
+                                      "trust_region(divergence, weight, mask)");
+  CHECK(error_of("objective(ratio)") ==
+        "column 11: expected a loss, found ratio, which is a quantity: score_form(q) is a loss, and ratio_form(q)");
+  CHECK(error_of("objective(ppo)") == "column 11: expected a loss, found ppo, which is a region: a loss comes second, "
+                                      "as objective(ppo(), ratio_form)");
+  CHECK(error_of("objective(ratio_form * 2)") == "column 11: expected a quantity, found ratio_form, which is a loss: "
+                                                 "only + and a weight in front, q * loss, join losses");
+  CHECK(mask_error("ratio") == "column 41: expected a mask, found ratio, which is a quantity: compare it, as "
+                               "at_most(ratio, 1.2)");
+  CHECK(mask_error("at_most(keep_all | keep_none, 2)") == "column 58: expected a quantity, found a combination, which "
+                                                          "is a mask: where(mask, 1, 0) is a number");
+  CHECK(mask_error("below(ratio)") == "column 41: expected a mask, found below, which is a bound: it stands in a "
+                                      "comparison, as at_most(ratio, below(1.2))");
+  CHECK(score_error("mean(ratio)") == "column 22: expected a quantity, found mean, which is a statistic: take it over "
+                                      "a range, as response(mean(log_ratio))");
+  CHECK(score_error("share(0.5)") == "column 22: expected a quantity, found share, which is a rank: it is the place of "
+                                     "a value, as kth_largest(entropy, share(0.2))");
+}
+
+TEST_CASE("an error of numbers, slopes and folds names its column", "[described]") {
+  CHECK(error_of("objective(clipped(1.2, 0.8))") ==
+        "column 19: clipped(low, high) is 1.2, but must be a low that is not above high");
+  CHECK(error_of("objective(quadratic(prob, 0))") ==
+        "column 27: quadratic(v, epsilon) is 0, but must be in [1e-6, 1e6]");
+  CHECK(error_of("fipo(half_life = 0)") ==
+        "column 1: halving_sum(..., half_life) is 0, but must be a whole number in [1, 1024]");
+  CHECK(score_error("1e999") == "column 22: 1e999 is no number");
+  CHECK(score_error("nan + ratio") == "column 22: a number in a quantity is nan, but must be no NaN");
+  CHECK(error_of("objective(clipped(0.8, 1.2, entropy))") ==
+        "column 29: this is differentiated, and has no slope: score_form(q) and q * loss hold q constant");
+  CHECK(score_error("response(ratio)") == "column 31: response takes a statistic, such as response(mean(log_ratio))");
+  CHECK(score_error("response(kth_largest(ratio, share(2)))") ==
+        "column 50: kth_largest(..., k) is 2, but must be in (0, 1]");
+  CHECK(score_error("before(halving_sum(ratio, 3))") == "column 29: a halving_sum is taken over from(...)");
+  CHECK(score_error("from(kth_largest(ratio, 3))") ==
+        "column 27: a k-th value, and a trimmed or capped one, is taken over response(...) or batch(...)");
+  for (char const* others : {"variance(ratio)", "deviation(ratio)", "weighted_mean(ratio, ratio)",
+                             "mean_of_others(ratio)"}) {
+    CHECK(score_error("upto(" + std::string(others) + ")") ==
+          "column 27: a variance, a deviation, a weighted mean and a mean of others are taken over response(...) or "
+          "batch(...): fold sums over the other ranges");
+  }
+  CHECK(score_error("group(mean(ratio))").substr(0, 42) == "column 22: group(...) is a fold over respo");
+  CHECK(score_error("response(count(response_max_within(1)))").substr(0, 45) ==
+        "column 31: a fold is computed before prefix s");
+  CHECK(error_of("mean_over_kept(fixed_cppo)").substr(0, 55) ==
+        "column 1: mean_over_kept counts what a mask of comparis");
+}
+
+TEST_CASE("a rule that is too large is refused", "[described]") {
+  std::string folds = "response(sum(ratio))", deep = "ratio", terms = "ratio";
+  for (int k = 0; k < 16; ++k) folds += " + response(kth_smallest(ratio, " + std::to_string(k + 1) + "))";
+  for (int k = 0; k < 4; ++k) deep = "response(mean(" + deep + "))";
+  for (int k = 0; k < 70; ++k) terms += " + ratio";
+  constexpr std::string_view limits =
+      "but must be of at most 128 nodes, 32 numbers, 16 folds in 3 levels: write the rule out as a type";
+  for (std::string const& q : {folds, deep, terms}) {
+    std::string const e = score_error(q);
+    INFO(e);
+    CHECK(e.ends_with(limits));
+  }
+}
