@@ -130,6 +130,13 @@ if(CPPO_LONG_TESTS)
     COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=90 "${CMAKE_BINARY_DIR}/cuda/described/described.interpreted" --quick)
   set_tests_properties(cuda_interpreted.described PROPERTIES FIXTURES_REQUIRED cuda_described COST 500)
 
+  # Regions with folds.
+  cppo_add_cuda_programs(cuda_folds "${CMAKE_BINARY_DIR}/cuda/folds" 90 --ptx --only folds)
+  add_test(NAME cuda_interpreted.folds
+    COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=90 PTX_RACES=1 PTX_SEED=90
+            "${CMAKE_BINARY_DIR}/cuda/folds/folds.interpreted" --quick)
+  set_tests_properties(cuda_interpreted.folds PROPERTIES FIXTURES_REQUIRED cuda_folds COST 500)
+
   # What a call costs, counted there, against a stored table: kernels as they are shipped, fully optimised.
   add_test(NAME cuda_cost
     COMMAND "${CMAKE_COMMAND}" -E env "CPPO_NVCC=${CPPO_NVCC}" "CPPO_PTX_LIBRARY=$<TARGET_FILE:ptx_interpreter>"

@@ -10,6 +10,7 @@
 #include <cppo/rules/folding.hpp>
 #include <cppo/rules/micro_batches.hpp>
 #include <cppo/rules/objective.hpp>
+#include <cppo/rules/parity.hpp>
 #include <cppo/rules/response_rules.hpp>
 #include <cppo/rules/scan_rules.hpp>
 #include <cppo/rules/score.hpp>

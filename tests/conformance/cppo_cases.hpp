@@ -4,6 +4,7 @@
 
 #include "calls.hpp"
 #include "case_parts.hpp"
+#include "named_codes.hpp"
 
 namespace conformance {
 
@@ -129,7 +130,11 @@ json run_cppo(Executor const& executor, object_reader const& c) {
   cppo_parameters const p(params);
   auto const lent = lent_case<Real>::read(c, p.divergence.is_given(), true);
   caller const calls(executor, lent, cppo_loss_options(params, lent.shape));
-  if (p.calibrated) return cppo_case(calls, p, cppo::calibrated_budget(p.delta_b, p.calibration)).run();
+  if (p.calibrated) {
+    json const r = cppo_case(calls, p, cppo::calibrated_budget(p.delta_b, p.calibration)).run();
+    require_named_cppo(r, c, lent);
+    return r;
+  }
   return cppo_case(calls, p, cppo::fixed_budget(p.delta_b)).run();
 }
 

@@ -4,6 +4,7 @@
 
 #include "calls.hpp"
 #include "case_parts.hpp"
+#include "named_codes.hpp"
 
 namespace conformance {
 
@@ -39,14 +40,16 @@ json run_dppo(Executor const& executor, object_reader const& c, case_divergence 
   outcome<Real> const o = calls.everything(region);
   double const tokens = static_cast<double>(o.report.counts.tokens);
   double const capped = tokens > 0.0 ? static_cast<double>(o.report.capped) / tokens : 0.0;
-  return {{"mask", to_json(o.mask)},
-          {"loss_per_token", to_json(o.loss)},
-          {"grad_logp", to_json(o.gradient)},
-          {"metrics",
-           {{"pg_clipfrac", to_json(o.report.masked_fraction())},
-            {"pg_clipfrac_lower", to_json(capped)},
-            {"ppo_kl", to_json(o.report.kl_k1())}}},
-          {"scalars", calls.scalars(region)}};
+  json const r = {{"mask", to_json(o.mask)},
+                  {"loss_per_token", to_json(o.loss)},
+                  {"grad_logp", to_json(o.gradient)},
+                  {"metrics",
+                   {{"pg_clipfrac", to_json(o.report.masked_fraction())},
+                    {"pg_clipfrac_lower", to_json(capped)},
+                    {"ppo_kl", to_json(o.report.kl_k1())}}},
+                  {"scalars", calls.scalars(region)}};
+  require_named_dppo(r, p, lent);
+  return r;
 }
 
 /// trm_max, trm_avg: whole responses, and the statistic that decides each.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, described, bench, digest, small_digest, cost, relaxed; barriers for the
-# interpreter. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, described, folds, bench, digest, small_digest, cost, relaxed; barriers for
+# the interpreter. Needs nvcc and the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]
 #     tests/cuda/build.sh --nvcc      prints which nvcc it takes
@@ -90,6 +90,7 @@ interpreter() {
 program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/random_double.cu \
   tests/cuda/every_divergence.cu
 program described tests/cuda/described.cu
+program folds tests/cuda/folds.cu
 program bench benchmarks/cuda/bench.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu

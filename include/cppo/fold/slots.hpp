@@ -86,6 +86,38 @@ constexpr int slots_of(P const& p) noexcept {
 }
 /// @}
 
+/// The number of a fold's value, and that of its state.
+/// @{
+struct slot_number {
+  template <class Fold>
+  CPPO_HOST_DEVICE static constexpr int of(Fold const& f) noexcept {
+    return f.slot;
+  }
+};
+struct state_number {
+  template <class Fold>
+  CPPO_HOST_DEVICE static constexpr int of(Fold const& f) noexcept {
+    return f.state;
+  }
+};
+/// @}
+/// Calls f(fold) where a number is met for the first time at a level. A class, since of a lambda nvcc would say that it
+/// calls what may be for the host alone.
+template <int Level, class Number, class F>
+struct where_first_met {
+  int& next;   ///< the first number that has not been met
+  F const& f;  ///< what is called
+  CPPO_CALLS_WHAT_IT_IS_GIVEN
+  template <class Fold>
+  CPPO_HOST_DEVICE constexpr void operator()(Fold const& g) const noexcept {
+    bool const first = Number::of(g) >= next;
+    next = first ? Number::of(g) + 1 : next;
+    if constexpr (level_of<Fold>() == Level) {
+      if (first) f(g);
+    }
+  }
+};
+
 /// Calls f(fold) for one fold of each value, of those at a level, in a numbered p; f(fold) for one of each state.
 /// `next`: the first number that has not been met, 0 before the first of the parts that were numbered together. Numbers
 /// are met for the first time in order.
@@ -93,24 +125,12 @@ constexpr int slots_of(P const& p) noexcept {
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
 CPPO_HOST_DEVICE constexpr void each_value_at(P const& p, int& next, F const& f) noexcept {
-  each_fold(p, [&](auto const& g) {
-    bool const first = g.slot >= next;
-    next = first ? g.slot + 1 : next;
-    if constexpr (level_of<std::remove_cvref_t<decltype(g)>>() == Level) {
-      if (first) f(g);
-    }
-  });
+  each_fold(p, where_first_met<Level, slot_number, F>{next, f});
 }
 CPPO_CALLS_WHAT_IT_IS_GIVEN
 template <int Level, class P, class F>
 CPPO_HOST_DEVICE constexpr void each_state_at(P const& p, int& next, F const& f) noexcept {
-  each_fold(p, [&](auto const& g) {
-    bool const first = g.state >= next;
-    next = first ? g.state + 1 : next;
-    if constexpr (level_of<std::remove_cvref_t<decltype(g)>>() == Level) {
-      if (first) f(g);
-    }
-  });
+  each_fold(p, where_first_met<Level, state_number, F>{next, f});
 }
 /// @}
 

@@ -94,6 +94,19 @@ struct on_copies : host_executor<on_copies> {
   status run_call(cppo::detail::task<Real, Region>& t, report* wanted) const;
 };
 
+namespace kernels {
+
+/// Replaces what pieces know beyond themselves by copies.
+template <class Real>
+void move_pieces(cppo::detail::checked_call<Real>& t, device_copies& copies) {
+  auto const pieces = static_cast<std::size_t>(t.batch.shape().responses());
+  t.carries = copies.of(t.carries, pieces * sizeof(prefix_sums));
+  t.totals = copies.of(t.totals, pieces * sizeof(response_summary));
+  t.folds.totals = copies.of(t.folds.totals, static_cast<std::size_t>(t.fold_totals_lent) * sizeof(fold_totals));
+}
+
+}  // namespace kernels
+
 template <class Real, class Region>
 status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) const {
   kernels::device_copies copies(stream);
@@ -111,8 +124,7 @@ status on_copies::run_call(cppo::detail::task<Real, Region>& t, report* wanted) 
   };
   cppo::detail::task<Real, Region> moved = t;
   moved.batch = t.batch.moved(there, move);
-  moved.carries = copies.of(t.carries, static_cast<std::size_t>(l.responses()) * sizeof(prefix_sums));
-  moved.totals = copies.of(t.totals, static_cast<std::size_t>(l.responses()) * sizeof(response_summary));
+  kernels::move_pieces(moved, copies);
   std::size_t const outputs = copies.size();
   for (cppo::detail::column& c : moved.out) {
     if (c.lent()) move(c);

@@ -2,6 +2,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/region.hpp>
+#include <cppo/rules/parity.hpp>
 #include <cppo/weight.hpp>
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
@@ -324,4 +325,42 @@ TEST_CASE("presets carry the numbers of Table 3") {
   carries(presets::dense_post_trained(cppo::precomputed), 0.15, 0.8, 0.015, 0.015);
   carries(presets::dense_base(cppo::precomputed), 0.15, 0.8, 0.020, 0.040);
   carries(presets::moe_base(cppo::precomputed), 0.20, 0.8, 0.020, 0.040);
+}
+
+// Conformance compares the codes that were run with what they gave. Here: what tells them from each other, by hand.
+TEST_CASE("public codes differ in length, ceiling, loss and cells as their authors' do") {
+  // mu = 1/2 and A = 1 everywhere; D = 1/8 but for the last valid token. Two columns of padding.
+  std::vector<float> const mu(6, std::log(0.5F)), a(6, 1.0F);
+  std::vector<float> pi(6, std::log(0.625F));
+  pi[3] = std::log(0.73F);  // D = 0.23
+  std::vector<std::uint8_t> const valid{1, 1, 1, 1, 0, 0};
+  auto const kept = [&](auto const& code, index_t width) {
+    std::vector<std::uint8_t> mask(6);
+    auto const batch = cppo::rollout_batch(cppo::padded(1, width), cppo::log_prob(pi.data()),
+                                           cppo::rollout_log_prob(mu.data()), cppo::advantage(a.data()),
+                                           cppo::response_mask(valid.data()));
+    REQUIRE(policy_loss(cppo::seq, batch, code.region, {.mask = mask.data()}, code.options).ok());
+    return std::accumulate(mask.begin(), mask.end(), 0);
+  };
+  using namespace cppo::parity;
+  cppo::parity::verl_cppo_options const wide{.delta_b = 0.05};
+  // The last weight is 0.8 where the length is 4: 0.184 <= delta; and 0.88 at column 4 of 6: 0.2024 > delta.
+  CHECK(kept(mask_count_cppo(wide), 6) == 4);
+  CHECK(kept(mask_count_cppo(wide), 4) == 4);
+  CHECK(kept(verl_cppo(wide), 6) == 3);
+  CHECK(kept(verl_cppo(wide), 4) == 4);
+  // P90 is 0.1985: the floor of 0.02 times 5 is a budget of 0.1, times 2 one of 0.04.
+  CHECK(kept(verl_cppo(), 4) == 3);
+  CHECK(kept(verl_cppo_2x(), 4) == 1);
+  CHECK(kept(unirl_cppo(), 4) == 1);
+  CHECK(verl_cppo().options.surrogate.ratio_cap == 3.0);
+  CHECK(unirl_cppo().options.surrogate.form == cppo::surrogate_form::ratio);
+  CHECK(unirl_dppo().options.surrogate.ratio_cap == 0.0);
+  CHECK(kept(unirl_dppo(), 4) == 3);
+  CHECK(kept(verl_dppo_tv({.delta_high = 0.24}), 4) == 4);
+  CHECK(kept(verl_dppo_kl({.delta_high = 0.05}), 4) == 3);
+  static_assert(std::is_same_v<decltype(stable_rl_dppo_tv().region)::divergence_type,
+                               cppo::top_k_tv_t<cppo::top_k_form::replace_last>>);
+  static_assert(std::is_same_v<decltype(stable_rl_dppo_kl().region)::divergence_type,
+                               cppo::top_k_kl_t<cppo::top_k_form::replace_last>>);
 }

@@ -32,7 +32,7 @@ class block_folds {
     whole_.length = task_.totals != nullptr ? task_.totals[b_].length : tokens_;
     index_t beyond = slots_, before = 0;
     for (index_t base = 0; base < slots_ && tokens_ > 0; base += threads) before += tile<Level>(base, before, beyond);
-    if (beyond < slots_ && !task_.folds.leaves_out(b_)) put_beyond(beyond);
+    if (beyond < slots_) put_beyond(beyond);  // not if an earlier level has left it out: it has no tokens then
     task_.region.template each_value_at<Level>([&](auto const& f) { conclude(f); });
   }
 
