@@ -10,7 +10,8 @@
 // expect: ratio_form(r) differentiates r
 // expect: this surrogate asks for the prefix budget, and the region has none
 // expect: entropy() needs a declaration
-// expect errors: 12
+// expect: penalty takes what is differentiated and then its coefficient
+// expect errors: 13
 // expect lines: 160
 #include <cppo/cppo.hpp>
 #include <cppo/quantity.hpp>
@@ -30,6 +31,7 @@ struct by_reference {
 };
 auto const e = cppo::held(by_reference{});
 auto const f = cppo::penalty(cppo::divergence, 0.1);
+auto const swapped = cppo::penalty(0.1, cppo::kl_k3());
 auto const g = cppo::score_form(cppo::toward_rollout);
 auto const h = cppo::clamped(cppo::ratio, true, 1.2);
 

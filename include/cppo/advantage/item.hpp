@@ -48,6 +48,8 @@ class token<lane<detail::item_register<Asks>>> {
   }
   /// The value of a fold.
   constexpr V response_fold(int slot) const noexcept { return V(folds_[slot]); }
+  /// Folds over ranges of tokens, which `refuse_rule` refuses with a sentence.
+  constexpr V token_fold(int) const noexcept { return V(0); }
 
   /// What is known of tokens of a policy alone.
   /// @{

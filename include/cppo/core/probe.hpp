@@ -48,6 +48,35 @@ struct permitted<lane<probe_register<Declared, Lent, Known>>> {
   }
 };
 
-}}}  // namespace cppo::detail
+/// False on the lanes on which parts are tried.
+template <class Register>
+inline constexpr bool on_real_tokens = true;
+template <needs Declared, lent_inputs Lent, divergence_is Known>
+inline constexpr bool on_real_tokens<probe_register<Declared, Lent, Known>> = false;
+
+// Refused on the lane on which a part is tried, so that it is said once.
+template <class Register>
+CPPO_HOST_DEVICE constexpr void refuse_short_circuit() noexcept {
+  static_assert(on_real_tokens<Register>, "a mask of lanes has a truth value for each token: join masks by & and |, "
+                                          "since && and || take one bool");
+}
+
+}  // namespace detail
+
+/// Chosen for && and || of masks of lanes in a part: it does not compile, and says what to write.
+/// @{
+template <class Register, class Other>
+CPPO_HOST_DEVICE constexpr lane_mask<Register> operator&&(lane_mask<Register> a, Other const&) noexcept {
+  detail::refuse_short_circuit<Register>();
+  return a;
+}
+template <class Register, class Other>
+CPPO_HOST_DEVICE constexpr lane_mask<Register> operator||(lane_mask<Register> a, Other const&) noexcept {
+  detail::refuse_short_circuit<Register>();
+  return a;
+}
+/// @}
+
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

@@ -220,11 +220,26 @@ template <token_mask A>
 constexpr A operator|(detail::mask_argument, A a) noexcept {
   return a;
 }
+/// Chosen for && and || of masks: they do not compile, and say what to write.
+template <class A, class B>
+  requires(token_mask<A> || token_mask<B>)
+constexpr keep_all_t operator&&(A const&, B const&) noexcept {
+  static_assert(detail::never<A, B>, "masks are joined by & and |, or by all_of(a, b) and any_of(a, b)");
+  return {};
+}
+template <class A, class B>
+  requires(token_mask<A> || token_mask<B>)
+constexpr keep_all_t operator||(A const&, B const&) noexcept {
+  static_assert(detail::never<A, B>, "masks are joined by & and |, or by all_of(a, b) and any_of(a, b)");
+  return {};
+}
 /// @}
 }  // namespace operators
 using operators::operator&;
 using operators::operator|;
 using operators::operator!;
+using operators::operator&&;
+using operators::operator||;
 
 }}  // namespace cppo
 

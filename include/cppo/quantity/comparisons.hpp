@@ -69,6 +69,8 @@ struct at_least_t {
 using operators::operator&;
 using operators::operator|;
 using operators::operator!;
+using operators::operator&&;
+using operators::operator||;
 
 }  // namespace quantities
 

@@ -241,6 +241,8 @@ constexpr auto quadratic(Q v, double epsilon) noexcept {
 /// constant to the gradient.
 template <detail::differentiable_operand Q, detail::quantity_operand B>
 constexpr auto penalty(Q q, B beta) noexcept {
+  static_assert(!detail::plain_number<Q>, "penalty takes what is differentiated and then its coefficient: a number in "
+                                          "the first place has no gradient");
   return surrogates::penalty_of<detail::quantity_of<Q>, detail::quantity_of<B>>{detail::as_quantity(q),
                                                                                detail::as_quantity(beta)};
 }
