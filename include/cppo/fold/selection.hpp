@@ -14,6 +14,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// Brings the values that are not left out to the front. Returns their number.
 template <class Real>
 constexpr index_t without_left_out(Real* x, index_t n) noexcept {
+  index_t left = 0;
+  for (index_t k = 0; k < n; ++k) left += x[k] == static_cast<Real>(quantities::left_out) ? 1 : 0;
+  if (left == 0) return n;
   index_t kept = 0;
   for (index_t k = 0; k < n; ++k) {
     Real const y = x[k];
