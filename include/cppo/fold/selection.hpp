@@ -126,19 +126,20 @@ constexpr Real value_at(Real* x, index_t n, index_t place) noexcept {
   }
 }
 
-/// Looks for the largest value that Kind admits, a condition on how many values lie at most at it and what they add up
-/// to: among those that have not been decided, x[0 .. n).
+/// Looks for the largest value that `kind` admits, a monotone condition on where it stands: among those that have not
+/// been decided, x[0 .. n).
 template <class Kind, class Real>
 class last_admitted {
   struct bucket {
-    index_t count = 0;
+    index_t count = 0, equal = 0;  // values, and those that are the largest
     exact_sum sum;
     Real most = Real(-divergence_limit);
   };
   using bits = leading_bits<Real>;
 
  public:
-  constexpr last_admitted(Real* x, index_t n, double parameter) noexcept : x_(x), n_(n), all_(n), bound_(parameter) {}
+  constexpr last_admitted(Real* x, index_t n, double parameter, Kind kind) noexcept
+      : kind_(kind), x_(x), n_(n), all_(n), bound_(parameter) {}
 
   /// The value; if none is admitted, what the statistic is then. Reorders x.
   constexpr Real find() noexcept {
@@ -153,35 +154,40 @@ class last_admitted {
   }
 
  private:
-  /// Decides v, the largest of `upto` undecided values that add up to `sum`. If it is admitted, so are they.
-  constexpr bool admits(Real v, index_t upto, exact_sum const& sum) noexcept {
-    standing const s{.below = 0, .upto = lower_ + upto, .sum = sum_ + sum, .all = all_};
-    if (!Kind::admits(static_cast<double>(v), s, bound_)) return false;
+  /// Decides v, the largest of `upto` undecided values, of which `less` are smaller and which add up to `sum`. If it is
+  /// admitted, so are they.
+  constexpr bool admits(Real v, index_t less, index_t upto, exact_sum const& sum) noexcept {
+    standing const s{.below = lower_ + less, .upto = lower_ + upto, .sum = sum_ + sum, .all = all_};
+    if (!kind_.admits(static_cast<double>(v), s, bound_)) return false;
     found_ = v, any_ = true;
     lower_ = s.upto, sum_ = s.sum;
     return true;
   }
+  constexpr bool admits(bucket const& b) noexcept { return admits(b.most, b.count - b.equal, b.count, b.sum); }
   /// Leaves the values of the first bucket whose largest is not admitted.
   constexpr void narrow(bits const& by) noexcept {
     bucket all[bits::buckets];
     for (index_t k = 0; k < n_; ++k) {
-      bucket& to = all[by.of(x_[k])];
+      Real const x = x_[k];
+      bucket& to = all[by.of(x)];
       ++to.count;
-      to.sum = to.sum + to_grid(x_[k]);
-      to.most = x_[k] > to.most ? x_[k] : to.most;
+      to.sum = to.sum + to_grid(x);
+      to.equal = x > to.most ? 1 : to.equal + (x == to.most ? 1 : 0);
+      to.most = x > to.most ? x : to.most;
     }
     int at = 0;
-    while (at < bits::buckets && (all[at].count == 0 || admits(all[at].most, all[at].count, all[at].sum))) ++at;
+    while (at < bits::buckets && (all[at].count == 0 || admits(all[at]))) ++at;
     n_ = by.bring_to_front(at, x_, n_);
   }
   /// Decides one value, and with it those on one side of it.
   constexpr void halve() noexcept {
     Real const v = median_of(x_[0], x_[n_ / 2], x_[n_ - 1]);
     split const at = split_at(v, x_, 0, n_);
-    if (admits(v, at.equal, at.sum)) x_ += at.equal, n_ -= at.equal;
+    if (admits(v, at.less, at.equal, at.sum)) x_ += at.equal, n_ -= at.equal;
     else n_ = at.less;
   }
 
+  Kind kind_;
   Real* x_;
   index_t n_, all_;
   double bound_;
@@ -193,11 +199,13 @@ class last_admitted {
 
 /// The value of an order statistic of those of x[0 .. n) that are not left out; 0 of none. Reorders x. O(n) expected.
 template <class Kind, class Real>
-constexpr Real select_admitted(Real* x, index_t n, double parameter) noexcept {
+constexpr Real select_admitted(Real* x, index_t n, double parameter, Kind kind = {}) noexcept {
   n = without_left_out(x, n);
   if (n <= 0) return Real(0);
-  if constexpr (requires { Kind::place(parameter, n); }) return value_at(x, n, Kind::place(parameter, n)) + Real(0);
-  else return last_admitted<Kind, Real>(x, n, parameter).find() + Real(0);  // which of two zeros it is does not show
+  Real found;  // + 0: which of two zeros it is does not show
+  if constexpr (requires { kind.place(parameter, n); }) found = value_at(x, n, kind.place(parameter, n));
+  else found = last_admitted<Kind, Real>(x, n, parameter, kind).find();
+  return found + Real(0);
 }
 
 }}}  // namespace cppo::detail

@@ -57,10 +57,11 @@ enum class own_term : bool { left_out, taken };
 
 /// Writes what `Statistic` is before each of n terms, or up to it, one after the other.
 template <class Statistic>
-void scan_one_by_one(own_term own, fold_state state, float const* terms, int n, float* out) noexcept {
+void scan_one_by_one(own_term own, fold_state state, float const* terms, int n, float* out,
+                     Statistic how = {}) noexcept {
   for (int k = 0; k < n; ++k) {
     fold_state const after = state + fold_state::of(terms[k]);
-    out[k] = static_cast<float>(Statistic::value(own == own_term::taken ? after : state));
+    out[k] = static_cast<float>(how.value(own == own_term::taken ? after : state));
     state = after;
   }
 }
@@ -131,11 +132,11 @@ inline void scan_least(float sign, own_term own, fold_state const& state, float 
   if (own == own_term::left_out && state.count == 0) out[0] = 0.0F;
 }
 template <class Statistic>
-void scan(own_term own, fold_state const& state, float const* terms, int n, float* out) noexcept {
+void scan(own_term own, fold_state const& state, float const* terms, int n, float* out, Statistic how = {}) noexcept {
   if constexpr (std::is_same_v<Statistic, quantities::summed>) scan_sums(own, state, terms, n, out);
   else if constexpr (std::is_same_v<Statistic, quantities::smallest>) scan_least(1.0F, own, state, terms, n, out);
   else if constexpr (std::is_same_v<Statistic, quantities::largest>) scan_least(-1.0F, own, state, terms, n, out);
-  else scan_one_by_one<Statistic>(own, state, terms, n, out);
+  else scan_one_by_one(own, state, terms, n, out, how);
 }
 /// @}
 
