@@ -14,6 +14,9 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// Brings the values that are not left out to the front. Returns their number.
 template <class Real>
 constexpr index_t without_left_out(Real* x, index_t n) noexcept {
+  index_t left = 0;
+  for (index_t k = 0; k < n; ++k) left += x[k] == static_cast<Real>(quantities::left_out) ? 1 : 0;
+  if (left == 0) return n;
   index_t kept = 0;
   for (index_t k = 0; k < n; ++k) {
     Real const y = x[k];
@@ -123,12 +126,12 @@ constexpr Real value_at(Real* x, index_t n, index_t place) noexcept {
   }
 }
 
-/// Looks for the largest value that Kind admits, a condition on how many values lie at most at it and what they add up
-/// to: among those that have not been decided, x[0 .. n).
+/// Looks for the largest value that `kind` admits, a monotone condition on where it stands: among those that have not
+/// been decided, x[0 .. n).
 template <class Kind, class Real>
 class last_admitted {
   struct bucket {
-    index_t count = 0;
+    index_t count = 0, equal = 0;  // values, and those that are the largest
     exact_sum sum;
     Real most = Real(-divergence_limit);
   };
@@ -151,32 +154,36 @@ class last_admitted {
   }
 
  private:
-  /// Decides v, the largest of `upto` undecided values that add up to `sum`. If it is admitted, so are they.
-  constexpr bool admits(Real v, index_t upto, exact_sum const& sum) noexcept {
-    standing const s{.below = 0, .upto = lower_ + upto, .sum = sum_ + sum, .all = all_};
+  /// Decides v, the largest of `upto` undecided values, of which `less` are smaller and which add up to `sum`. If it is
+  /// admitted, so are they.
+  constexpr bool admits(Real v, index_t less, index_t upto, exact_sum const& sum) noexcept {
+    standing const s{.below = lower_ + less, .upto = lower_ + upto, .sum = sum_ + sum, .all = all_};
     if (!kind_.admits(static_cast<double>(v), s, bound_)) return false;
     found_ = v, any_ = true;
     lower_ = s.upto, sum_ = s.sum;
     return true;
   }
+  constexpr bool admits(bucket const& b) noexcept { return admits(b.most, b.count - b.equal, b.count, b.sum); }
   /// Leaves the values of the first bucket whose largest is not admitted.
   constexpr void narrow(bits const& by) noexcept {
     bucket all[bits::buckets];
     for (index_t k = 0; k < n_; ++k) {
-      bucket& to = all[by.of(x_[k])];
+      Real const x = x_[k];
+      bucket& to = all[by.of(x)];
       ++to.count;
-      to.sum = to.sum + to_grid(x_[k]);
-      to.most = x_[k] > to.most ? x_[k] : to.most;
+      to.sum = to.sum + to_grid(x);
+      to.equal = x > to.most ? 1 : to.equal + (x == to.most ? 1 : 0);
+      to.most = x > to.most ? x : to.most;
     }
     int at = 0;
-    while (at < bits::buckets && (all[at].count == 0 || admits(all[at].most, all[at].count, all[at].sum))) ++at;
+    while (at < bits::buckets && (all[at].count == 0 || admits(all[at]))) ++at;
     n_ = by.bring_to_front(at, x_, n_);
   }
   /// Decides one value, and with it those on one side of it.
   constexpr void halve() noexcept {
     Real const v = median_of(x_[0], x_[n_ / 2], x_[n_ - 1]);
     split const at = split_at(v, x_, 0, n_);
-    if (admits(v, at.equal, at.sum)) x_ += at.equal, n_ -= at.equal;
+    if (admits(v, at.less, at.equal, at.sum)) x_ += at.equal, n_ -= at.equal;
     else n_ = at.less;
   }
 
@@ -195,8 +202,10 @@ template <class Kind, class Real>
 constexpr Real select_admitted(Real* x, index_t n, double parameter, Kind kind = {}) noexcept {
   n = without_left_out(x, n);
   if (n <= 0) return Real(0);
-  if constexpr (requires { Kind::place(parameter, n); }) return value_at(x, n, Kind::place(parameter, n)) + Real(0);
-  else return last_admitted<Kind, Real>(x, n, parameter, kind).find() + Real(0);  // -0 becomes +0
+  Real found;  // + 0: which of two zeros it is does not show
+  if constexpr (requires { kind.place(parameter, n); }) found = value_at(x, n, kind.place(parameter, n));
+  else found = last_admitted<Kind, Real>(x, n, parameter, kind).find();
+  return found + Real(0);
 }
 
 }}}  // namespace cppo::detail

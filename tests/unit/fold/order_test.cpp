@@ -47,6 +47,13 @@ void each_list(std::vector<float> const& grid, F const& f) {
     }
   }
 }
+// The k-th smallest by its condition alone.
+struct last_of_k {
+  static constexpr bool takes_all = true;
+  static constexpr bool admits(double x, standing const& s, double k) noexcept {
+    return kth_smallest_of<rank_form::number>::admits(x, s, k);
+  }
+};
 double mean_of(std::vector<float> const& x, double cap) {
   double sum = 0;
   for (float const y : x) sum += std::min(static_cast<double>(y), cap);
@@ -150,6 +157,7 @@ TEST_CASE("order: of many values too, which are divided by their leading bits", 
         INFO(n << " values of form " << form << ", k " << k);
         CHECK(found<kth_smallest_of<rank_form::number>>(x, static_cast<double>(k)) == sorted[k - 1]);
         CHECK(found<kth_largest_of<rank_form::number>>(x, static_cast<double>(k)) == sorted[n - k]);
+        CHECK(found<last_of_k>(x, static_cast<double>(k)) == sorted[k - 1]);
       }
       for (double const bound : {-0.6, -0.3, 0.0, 0.1, 0.2, 0.5}) {
         INFO(n << " values of form " << form << ", bound " << bound);

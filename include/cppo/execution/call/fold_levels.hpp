@@ -7,6 +7,7 @@
 #include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/execution/call/host_executor.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -48,8 +49,9 @@ index_t gather_terms(checked_call<Real> const& t, Fold const& f, Takes const& ta
   for (index_t b = 0; b < l.responses(); ++b) {
     if (!takes(b)) continue;
     Real const* const from = t.folds.at(l, f.slot, b);  // not before `out + n`
-    for (index_t k = 0, end = t.folds.state(l, f.state, b).count; k < end; ++k) out[n + k] = from[k];
-    n += t.folds.state(l, f.state, b).count;
+    index_t const count = t.folds.state(l, f.state, b).count;
+    if (from != out + n) std::copy_n(from, count, out + n);
+    n += count;
   }
   return n;
 }

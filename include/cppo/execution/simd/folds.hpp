@@ -137,7 +137,7 @@ void scan(own_term own, fold_state const& state, float const* terms, int n, floa
   else if constexpr (std::is_same_v<Statistic, quantities::summed>) scan_sums(own, state, terms, n, out);
   else if constexpr (std::is_same_v<Statistic, quantities::smallest>) scan_least(1.0F, own, state, terms, n, out);
   else if constexpr (std::is_same_v<Statistic, quantities::largest>) scan_least(-1.0F, own, state, terms, n, out);
-  else scan_one_by_one<Statistic>(own, state, terms, n, out);
+  else scan_one_by_one(own, state, terms, n, out, how);
 }
 /// @}
 
