@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cppo/rules/batch_rules.hpp>
+#include <cppo/rules/clauses.hpp>
 #include <cppo/rules/clipped.hpp>
 #include <cppo/rules/correction.hpp>
 #include <cppo/rules/fold_pieces.hpp>

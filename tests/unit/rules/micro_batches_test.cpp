@@ -170,6 +170,21 @@ int orders_unlike(Executor const& executor, generated_batch<T> const& batch, cut
   return unlike;
 }
 
+// What a rank sends in all exchanges.
+template <class Region>
+std::size_t bytes_of(Region const& rule) {
+  generated_batch<float> const b = generate<float>(3);
+  std::size_t bytes = 0;
+  fold_states known;
+  for (int k = 0; k < fold_exchanges<float>(rule); ++k) {
+    fold_states more;
+    REQUIRE(sum_folds(seq, b.view(), rule, known, more).ok());
+    bytes += more.of_batch.size() * sizeof(fold_state) + more.bins.size() * sizeof(fold_bin);
+    known = combine(known, more);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 TEST_CASE("every cut into micro-batches and every order of combining has the bits of one batch", "[fold]") {
@@ -210,6 +225,9 @@ TEST_CASE("exchanges: one a level with folds over the batch, more where values a
   CHECK(fold_exchanges<float>(entropy_top()) == 3);
   CHECK(fold_exchanges<double>(entropy_top()) == 6);
   CHECK(fold_exchanges<float>(everything) == 3 + 3);
+  CHECK(fold_exchanges<float>(vmpo()) == 4);
+  CHECK(bytes_of(vmpo()) == 295712);  // docs/distributed.md
+  CHECK(bytes_of(two_levels) == 400);
 }
 
 TEST_CASE("states of folds add up whatever the order, and are of one size", "[fold]") {

@@ -6,6 +6,7 @@
 #include <cppo/cppo.hpp>
 #include <cppo/rules.hpp>
 #include <cppo/testing/check_region.hpp>
+#include <cppo/testing/generators.hpp>
 #include <cppo/testing/host_block.hpp>
 
 namespace {
@@ -54,7 +55,71 @@ auto bounded(double beta) {
   return ratio_form(squashed<ratio_t>{ratio}) + penalty(abs(squashed<log_ratio_t>{log_ratio}), beta);
 }
 
+// Four clauses: one under a negation, one that is true everywhere.
+template <class Toward, class Within, class Budget, class Top>
+auto joined(Toward toward, Within within, Budget budget, Top top) {
+  return trust_region(binary_tv, linear_weight(0.8), any_of(toward, all_of(within, budget)) & !top);
+}
+auto const unsure_half = at_least(entropy, batch(kth_largest(entropy, share(0.5))));
+auto const four = joined(toward_rollout, divergence_within(0.05), prefix_budget(0.05, 0.01), unsure_half);
+
+template <class Region>
+std::vector<std::uint8_t> mask_of(testing::generated_batch<float> const& b, Region const& region) {
+  std::vector<std::uint8_t> mask(static_cast<std::size_t>(b.slots()));
+  REQUIRE(compute_mask(seq, b.view(), region, mask).ok());
+  return mask;
+}
+// The tokens that the one region keeps and the other does not.
+template <class Region, class Other>
+index_t more(testing::generated_batch<float> const& b, Region const& one, Other const& other) {
+  auto const x = mask_of(b, one), y = mask_of(b, other);
+  index_t n = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) n += x[i] != 0 && y[i] == 0 ? 1 : 0;
+  return n;
+}
+template <class M>
+auto alone(M mask) {
+  return trust_region(binary_tv, linear_weight(0.8), mask);
+}
+
 }  // namespace
+
+TEST_CASE("each clause of a mask: how many tokens it speaks against, and how many it decides") {
+  index_t decided = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    auto const b = testing::generate<float>(seed, {.entropy = true});
+    std::vector<clause_count> n, on_registers;
+    if (status const s = count_clauses(seq, b.view(), four, n); !s.ok()) {
+      CHECK(n.empty());
+      continue;
+    }
+    REQUIRE(count_clauses(simd, b.view(), four, on_registers).ok());
+    REQUIRE((n.size() == 4 && on_registers.size() == 4));
+    auto const all = alone(keep_all);
+    auto const within = divergence_within(0.05);
+    auto const budget = prefix_budget(0.05, 0.01);
+    index_t const refused[] = {more(b, all, alone(toward_rollout)), more(b, all, alone(within)),
+                               more(b, all, alone(budget)), more(b, all, alone(!unsure_half))};
+    index_t const decides[] = {more(b, joined(keep_all, within, budget, unsure_half), four),
+                               more(b, joined(toward_rollout, keep_all, budget, unsure_half), four),
+                               more(b, joined(toward_rollout, within, keep_all, unsure_half), four),
+                               more(b, joined(toward_rollout, within, budget, keep_none), four)};
+    constexpr clause kinds[] = {clause::toward, clause::divergence, clause::budget, clause::other};
+    for (std::size_t k = 0; k < 4; ++k) {
+      INFO("seed " << seed << ", clause " << k);
+      CHECK(n[k].kind == kinds[k]);
+      CHECK(n[k].refused == refused[k]);
+      CHECK(n[k].decided == decides[k]);
+      CHECK((on_registers[k].refused == n[k].refused && on_registers[k].decided == n[k].decided));
+      decided += n[k].decided > 0 ? 1 : 0;
+    }
+  }
+  CHECK(decided > 60);
+  auto const without = testing::generate<float>(1);
+  std::vector<clause_count> n(3);
+  CHECK(count_clauses(seq, without.view(), four, n).code == status_code::missing_input);
+  CHECK(n.empty());
+}
 
 TEST_CASE("newer rules: user code has the bits of seq on every executor") {
   for (int k = 0; k < 3; ++k) {

@@ -1,9 +1,9 @@
 // Every surrogate of the library: losses against the formula in double, slopes against central differences of it.
+#include "support/chosen_surrogate.hpp"
 #include "support/slopes.hpp"
 
-#include <cppo/divergence/binary.hpp>
-#include <cppo/quantity.hpp>
-#include <cppo/surrogate.hpp>
+#include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
 
 #include <algorithm>
 
@@ -29,7 +29,95 @@ double d(double x, point p) { return x - p.rollout_log_prob; }
 double clip(double r, double low, double high) { return std::max(low, std::min(high, r)); }
 double ppo_loss(double r, double a) { return std::max(-a * r, -a * clip(r, 0.8, 1.28)); }
 
+// KL(mu || pi) of the token and the rest.
+double kl(double x, point p) {
+  double const a = std::exp(p.rollout_log_prob), b = std::exp(x);
+  return a * std::log(a / b) + (1 - a) * std::log((1 - a) / (1 - b));
+}
+// True where a token moves away from mu, and is as far as delta or farther: decided at the point, and held.
+bool is_outside(point p, double delta) {
+  return p.advantage * d(p.log_prob, p) > 0.0 && kl(p.log_prob, p) >= delta;
+}
+// The same as `check`, of the surrogate and penalty of a region whose mask reads the divergence of its own.
+template <class Region, class F>
+void check_rule(char const* what, Region const& region, F const& loss) {
+  auto const ask = [&region](point p) {
+    auto t = token_at(p);
+    t.set_divergence(detail::divergence_of(binary_kl, t));
+    auto const v = (region.surrogate() + region.penalty())(t);
+    return std::pair(v.loss.raw(), v.slope.raw());
+  };
+  cppo_test::agrees(what, ask, loss);
+}
+
+// Two responses of five tokens each. The loss of a call under a rule, and its gradient.
+struct small_call {
+  std::vector<double> mu{-1.2, -0.4, -2.1, -0.9, -1.5, -0.3, -1.1, -0.7, -2.6, -0.5};
+  std::vector<double> pi{-1.1, -0.6, -1.9, -0.95, -1.3, -0.5, -1.0, -0.9, -2.4, -0.45};
+  std::vector<double> a{0.7, 0.7, 0.7, 0.7, 0.7, -1.3, -1.3, -1.3, -1.3, -1.3};
+  std::vector<double> gradient = std::vector<double>(10);
+
+  template <class Region>
+  double loss(Region const& region) {
+    report r;
+    auto const batch = rollout_batch(padded(2, 5), log_prob(pi), rollout_log_prob(mu), cppo::advantage(a));
+    loss_options const o{.aggregate = seq_mean_token_mean};
+    REQUIRE(policy_loss(seq, batch, region, {.gradient = gradient, .report = &r}, o).ok());
+    return r.loss();
+  }
+};
+
 }  // namespace
+
+TEST_CASE("surrogates: the named rules of one token, what each holds constant held") {
+  check_rule("ppo_rb", ppo_rb({.epsilon = 0.2, .alpha = 0.3}), [](double x, point p) {
+    double const r = rho(x, p), a = p.advantage;
+    return (a >= 0.0 ? r <= 1.2 : r >= 0.8) ? -a * r : -a * (-0.3 * r + 1.3 * (a >= 0.0 ? 1.2 : 0.8));
+  });
+  check_rule("ppo_clip", ppo_clip({.epsilon_high = 0.28}), [](double x, point p) {
+    double const l = ppo_loss(rho(x, p), p.advantage);
+    return p.advantage < 0.0 ? std::min(l, -3.0 * p.advantage) : l;
+  });
+  check_rule("cispo", cispo({.low = 0.5, .high = 1.5}), [](double x, point p) {
+    return -clip(p.ratio(), 0.5, 1.5) * p.advantage * x;
+  });
+  check_rule("gpg_loss", gpg_loss(), [](double x, point p) { return -p.advantage * x; });
+  check_rule("dro", dro(0.4), [](double x, point p) { return -p.advantage * x + 0.2 * d(x, p) * d(x, p); });
+  check_rule("drpo", drpo(2.0), [](double x, point p) {
+    double const r = rho(x, p), v = std::exp(p.rollout_log_prob);
+    return -p.advantage * r + std::fabs(p.advantage) * v * (r - 1) * (r - 1) / 4.0;
+  });
+  check_rule("spo", spo(0.5), [](double x, point p) {
+    double const r = rho(x, p);
+    return -p.advantage * r + std::fabs(p.advantage) * (r - 1) * (r - 1);
+  });
+  check_rule("tr_ppo", tr_ppo({.delta = 0.02}), [](double x, point p) {
+    return -p.advantage * rho(is_outside(p, 0.02) ? p.log_prob : x, p);
+  });
+  check_rule("truly_ppo", truly_ppo({.delta = 0.02, .alpha = 5.0, .likelihood = 0.5}), [](double x, point p) {
+    double const plain = -p.advantage * rho(x, p);
+    return is_outside(p, 0.02) ? 0.5 * plain + 5.0 * kl(x, p) : plain;
+  });
+}
+
+TEST_CASE("surrogates: the gradient of a call is the derivative of its loss, where nothing is held") {
+  for (int k = 0; k < 4; ++k) {
+    auto const rule = pick_surrogate(k, gspo({.epsilon_low = 0.3, .epsilon_high = 0.3}).surrogate(),
+                                     gmpo().surrogate(), sapo().surrogate(), dro().surrogate());
+    auto const region = objective(rule) + penalty(kl_k3(log_ratio), 0.1);
+    small_call at;
+    at.loss(region);
+    std::vector<double> const slopes = at.gradient;
+    for (std::size_t i = 0; i < slopes.size(); ++i) {
+      small_call up, down;
+      double const h = 1e-5;
+      up.pi[i] += h, down.pi[i] -= h;
+      INFO("rule " << k << ", token " << i);
+      CHECK(slopes[i] != 0.0);
+      CHECK(cppo_test::close(slopes[i], (up.loss(region) - down.loss(region)) / (2.0 * h), 1e-6));
+    }
+  }
+}
 
 TEST_CASE("surrogates: ratio, score and clipped forms") {
   check("ratio_form", ratio_form, [](double x, point p) { return -p.advantage * rho(x, p); });
