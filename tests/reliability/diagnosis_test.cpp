@@ -6,6 +6,7 @@
 #include <cppo/algorithm/diagnose.hpp>
 #include <cppo/described/divergence.hpp>
 #include <cppo/region.hpp>
+#include <cppo/rules.hpp>
 
 #include <set>
 #include <string>
@@ -380,6 +381,15 @@ TEST_CASE("F40: a threshold that no divergence reaches", "[reliability]") {
   check(dppo({.delta_low = 15.0, .delta_high = 15.0}, named_divergence::find("k3")), false);
   check(dppo({.delta_low = 0.6, .delta_high = 0.6}, half_distance{}), true);
   check(dppo({}, no_divergence), true);
+  auto const kept = [](auto mask) { return trust_region(binary_tv, uniform_weight, toward_rollout | mask); };
+  check(kept(at_most(divergence, 0.2)), false);
+  check(kept(at_most(divergence, 1)), true);
+  check(kept(at_most(divergence, below(1))), false);
+  check(kept(!at_most(weighted_divergence, below(1.5))), true);
+  check(kept(at_most(ratio, 1.5) & at_most(divergence, rollout_prob)), false);
+  check(tr_ppo({.delta = 0.9}, binary_tv), false);
+  check(tr_ppo({.delta = 1.1}, binary_tv), true);
+  check(ppo() + where(at_most(divergence, 2000), nothing, penalty(kl_k2(log_ratio), 0.1)), true);
   check(fixed_cppo({.delta = 15.0}), true);
   check(fixed_cppo({.delta_b = 1.5}), true);
   check(fixed_cppo(), false);

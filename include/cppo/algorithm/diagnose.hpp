@@ -173,7 +173,9 @@ constexpr bool has_threshold_out_of_reach(Region const& region) noexcept {
     return region.has_threshold_out_of_reach();
   } else {
     constexpr bool unseen = reports_only<typename Region::divergence_type>;  // the mask sees D = 0
-    return out_of_reach(region.mask(), unseen ? 0.0 : largest_divergence(region.divergence()));
+    double const largest = unseen ? 0.0 : largest_divergence(region.divergence());
+    return out_of_reach(region.mask(), largest) || out_of_reach(region.surrogate(), largest) ||
+           out_of_reach(region.penalty(), largest);
   }
 }
 

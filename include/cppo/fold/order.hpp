@@ -115,10 +115,11 @@ struct order_of {
 /// The order statistic that `name` makes, at a rank.
 template <template <rank_form> class Kind, rank_form Form, class Q>
 constexpr auto ranked(Q q, rank<Form> r, char const* name) noexcept {
-  bool const number = Form == rank_form::number;
-  bool const fits = number ? r.value >= 1.0 && r.value <= 0x1p52 : r.value > 0.0 && r.value <= 1.0;
-  return order_of<Kind<Form>, detail::quantity_of<Q>>{
-      detail::as_quantity(q), {}, r.value, name, number ? "a whole number of 1 or more" : "in (0, 1]", fits};
+  bool const number = Form == rank_form::number, quantile = Form == rank_form::quantile;
+  bool const fits = number ? r.value >= 1.0 && r.value <= 0x1p52
+                           : (r.value > 0.0 || (quantile && r.value == 0.0)) && r.value <= 1.0;
+  char const* const range = number ? "a whole number of 1 or more" : quantile ? "in [0, 1]" : "in (0, 1]";
+  return order_of<Kind<Form>, detail::quantity_of<Q>>{detail::as_quantity(q), {}, r.value, name, range, fits};
 }
 /// The order statistic that `name` makes, whose mean a bound holds.
 template <class Kind, class Q>

@@ -74,12 +74,13 @@ CPPO_HOST_DEVICE constexpr bool holds_clause(M const& m) noexcept {
   else return leaves<M, K>() > 0;
 }
 
-/// True if a threshold of the mask masks nothing, where no D is above `largest`.
+/// True if a threshold of the mask masks nothing, where no D is above `largest`; or one of a mask in a surrogate.
 template <class M>
 constexpr bool out_of_reach(M const& m, double largest) noexcept {
   if constexpr (composite<M>) return out_of_reach(m.first, largest) || out_of_reach(m.second, largest);
   else if constexpr (negation<M>) return out_of_reach(m.inner, largest);
   else if constexpr (requires { m.out_of_reach(largest); }) return m.out_of_reach(largest);
+  else if constexpr (made_of_operands<M>) return out_of_reach(m.left, largest) || out_of_reach(m.right, largest);
   else return false;
 }
 

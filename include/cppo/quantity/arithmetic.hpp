@@ -9,6 +9,14 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 
+/// Checks that what is divided by, if it is a number, is not 0.
+template <class Operation, class R>
+CPPO_HOST_DEVICE constexpr parameter_check divisor_check(R const& r) noexcept {
+  if constexpr (std::is_same_v<Operation, divide> && std::is_same_v<R, constant>) {
+    return {r.number != 0.0, "a divisor in a quantity", r.number, "not 0"};
+  } else return true;
+}
+
 /// An operation on two quantities.
 template <class Operation, class L, class R>
 struct binary {
@@ -30,9 +38,10 @@ struct binary {
   {
     return Operation::slope(left(t), right(t), left.slope(t), right.slope(t));
   }
-  /// Checks the parameters of both.
+  /// Checks the parameters of both, and that no number 0 divides.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right),
+                                quantities::divisor_check<Operation>(right)});
   }
 };
 
@@ -71,7 +80,7 @@ struct bounded {
   static constexpr needs needed = detail::needs_of<Q> | detail::needs_of<right_type>;  ///< union
   Q left;            ///< what is bounded
   right_type right;  ///< the bounds
-  /// max(low, min(high, q)): a lower bound above the upper one goes first.
+  /// max(low, min(high, q)): a lower bound that is a quantity and above the upper one goes first.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator()(token<V> const& t) const noexcept {
     return max(min(left(t), right.right(t)), right.left(t));
@@ -84,9 +93,10 @@ struct bounded {
     V const x = left(t);
     return only((x >= right.left(t)) & (x <= right.right(t)), left.slope(t));
   }
-  /// Checks the parameters of all three.
+  /// Checks the parameters of all three, and of two numbers their order.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right),
+                                detail::interval_check(right, "clamped(q, low, high)")});
   }
 };
 

@@ -37,6 +37,13 @@ struct at_most_t {
     if constexpr (Kind == bound::inside) return left(t) <= right(t);
     else return left(t) < right(t);
   }
+  /// True if q is D or Z and the bound a number that none reaches, where no D is above `largest`.
+  constexpr bool out_of_reach(double largest) const noexcept
+    requires std::is_same_v<X, constant> &&
+             (std::is_same_v<Q, divergence_t> || std::is_same_v<Q, weighted_divergence_t>)
+  {
+    return Kind == bound::inside ? right.number >= largest : right.number > largest;
+  }
   /// Checks the parameters of both.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});

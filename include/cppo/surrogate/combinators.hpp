@@ -96,6 +96,13 @@ struct sloped_as {
   }
 };
 
+/// Checks the c of a dual clip, if it is a number.
+template <class C>
+CPPO_HOST_DEVICE constexpr parameter_check ceiling_check(C const& c) noexcept {
+  if constexpr (std::is_same_v<C, quantities::constant>)
+    return {c.number > 1.0, "dual_clipped(s, c)", c.number, "above 1: infinity is no dual clip"};
+  else return true;
+}
 /// s, but where A < 0 no loss above -A c: there the slope is 0.
 template <class S, class C>
 struct dual_clipped_of {
@@ -113,9 +120,10 @@ struct dual_clipped_of {
     auto const held = (t.advantage() < V(0)) & (s.loss > most);
     return {select(held, most, s.loss), only(!held, s.slope)};
   }
-  /// Checks the parameters of both.
+  /// Checks the parameters of both, and a c that is a number.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
-    return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right)});
+    return detail::first_fault(
+        {detail::parameters_of(left), detail::parameters_of(right), surrogates::ceiling_check(right)});
   }
 };
 

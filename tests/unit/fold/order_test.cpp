@@ -129,6 +129,7 @@ TEST_CASE("order: ranks and bounds out of range are refused", "[fold]") {
   CHECK(!kth_largest(ratio, 0).check().in_range);
   CHECK(!kth_smallest(ratio, share(0.0)).check().in_range);
   CHECK(!kth_smallest(ratio, at_quantile(1.5)).check().in_range);
+  CHECK(kth_smallest(ratio, at_quantile(0.0)).check().in_range);  // the smallest
   CHECK(!trimmed(ratio, 2000.0).check().in_range);
   CHECK(capped(ratio, 0.04).check().in_range);
 }

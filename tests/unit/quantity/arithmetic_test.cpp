@@ -124,5 +124,10 @@ TEST_CASE("quantities: what is one, what has a slope, what they read and check")
   CHECK((ratio + 1).check());
   CHECK(!(ratio + (1 - ratio * nan)).check());
   CHECK(!clamped(ratio, 0, nan).check());
+  CHECK(std::string(clamped(ratio, 5, 1).check().name) == "clamped(q, low, high)");
+  CHECK(clamped(ratio, 1, ratio).check());
+  CHECK(std::string((1 + ratio / 0).check().name) == "a divisor in a quantity");
+  CHECK(!(ratio / -0.0).check());
+  CHECK((0 / ratio).check());
   CHECK(!where(at_most(ratio, nan), 1, ratio).check());
 }

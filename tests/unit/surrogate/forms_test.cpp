@@ -227,4 +227,7 @@ TEST_CASE("surrogates: parameters out of range are named") {
   CHECK(name(ratio_form + quadratic(1, 0.0)) == "quadratic(v, epsilon)");
   CHECK(!penalty(ratio, std::numeric_limits<double>::quiet_NaN()).check());
   CHECK(!dual_clipped(ratio_form, std::numeric_limits<double>::quiet_NaN()).check());
+  CHECK(name(dual_clipped(ratio_form, 0.5)) == "dual_clipped(s, c)");
+  CHECK(dual_clipped(ratio_form, std::numeric_limits<double>::infinity()).check());
+  CHECK(dual_clipped(ratio_form, 0.5 * ratio).check());
 }
