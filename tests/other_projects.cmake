@@ -23,6 +23,7 @@ endif()
 add_executable(F44_warnings builds/whole_call.cpp)
 target_link_libraries(F44_warnings PRIVATE cppo::simd cppo_strict_warnings)
 target_compile_definitions(F44_warnings PRIVATE CPPO_NO_FORCED_INLINING)
+target_compile_options(F44_warnings PRIVATE $<$<CONFIG:Release>:-O2>)  # all that warnings need, for a fifth less time
 add_test(NAME F44_warnings COMMAND F44_warnings)
 
 # clang's sanitizer takes it for an error that unsigned numbers wrap round, and that a conversion changes a value.
