@@ -108,7 +108,7 @@ def test_names_of_arguments_and_codes_are_those_of_the_headers(header):
     for name, value in re.findall(r"cppo_(\w+) = (1\d{3})\b", c_header):
         codes[name] = int(value)
     assert codes == {code.name: code.value for code in StatusCode}
-    names = re.search(r"char const\* names\[\] = \{(.*?)\};", status, re.S)[1]
+    names = re.search(r"char const\* names\[\] = \{(.*?)\};", header("cppo/core/argument.hpp"), re.S)[1]
     assert tuple(re.findall(r'"(\w*)"', names)) == ARGUMENTS
     decisions = re.search(r"enum class decision[^{]*\{(.*?)\};", header("cppo/core/types.hpp"), re.S)[1]
     assert {n: int(v) for n, v in re.findall(r"(\w+) = (\d+),", decisions)} == {d.name: d.value for d in cppo.Decision}
