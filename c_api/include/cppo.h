@@ -57,6 +57,8 @@ enum {
   cppo_token_weight = 6, cppo_token_id = 7,
   /* Top-K lists: [slots, K] each */
   cppo_top_k_ids = 8, cppo_top_k_log_probs = 9, cppo_top_k_rollout_log_probs = 10,
+  /* inputs that rules read, in the batch's layout */
+  cppo_entropy = 11, cppo_reference_log_prob = 12,
   /* outputs, in the batch's layout */
   cppo_out_loss = 64, cppo_out_gradient = 65, cppo_out_mask = 66, cppo_out_gate = 67, cppo_out_divergence = 68,
   cppo_out_weight = 69, cppo_out_weighted_divergence = 70, cppo_out_prefix_drift = 71, cppo_out_prefix_weight = 72,
@@ -70,8 +72,8 @@ typedef struct cppo_lent {
   cppo_tensor tensor;    /**< its elements */
 } cppo_lent;
 
-/** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Where log-probs, divergences or Top-K
- *  lists are double, the call computes in double, else in float. */
+/** A batch of responses: padded [B, T], or packed [N] if `cu_seqlens` is lent. Where log-probs (those
+ *  of the reference too), divergences or Top-K lists are double, the call computes in double, else in float. */
 typedef struct cppo_batch {
   uint64_t size;              /**< sizeof(cppo_batch) */
   int64_t responses;          /**< B */
@@ -165,8 +167,9 @@ CPPO_C_SHOWN char const *cppo_version(void);
 CPPO_C_SHOWN char const *cppo_instruction_set(void);
 
 /** Reads a region from its text: the C++ expression that makes it, a named region, or JSON, as `cppo::parse_region`
- *  does. `$0`, `$1` ... in it stand for numbers[0], numbers[1] ...; `numbers` may be null if `count` is 0. Returns the
- *  code of `status`, whose message names the column and what was expected there. */
+ *  and `cppo::parse_rule` do: "gspo(epsilon_high = 3e-4)", "ppo() + penalty(kl_k3(), 0.1)". `$0`, `$1` ... in it
+ *  stand for numbers[0], numbers[1] ...; `numbers` may be null if `count` is 0. Returns the code of `status`, whose
+ *  message names the column and what was expected there. */
 CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
                                        cppo_status *status);
 /** Makes a region of parts that its user wrote. `object` is what `cppo_compiled_region()` returns, the one function of

@@ -51,6 +51,8 @@ constexpr input_row input_rows[] = {
     {cppo_top_k_ids, argument::top_k, "top_k_ids", holds::integers},
     {cppo_top_k_log_probs, argument::top_k, "top_k_log_probs", holds::reals},
     {cppo_top_k_rollout_log_probs, argument::top_k, "top_k_rollout_log_probs", holds::reals},
+    {cppo_entropy, argument::entropy, "entropy", holds::reals},
+    {cppo_reference_log_prob, argument::reference_log_prob, "reference_log_prob", holds::reals},
 };
 struct output_row {
   std::int32_t id;
@@ -148,14 +150,14 @@ bool take_layout(cppo_batch const& from, cppo::layout& into, cppo_status& s) noe
 /// True if the arithmetic of a call with this input is double.
 bool decides_arithmetic(argument a) noexcept {
   return a == argument::log_prob || a == argument::rollout_log_prob || a == argument::divergence ||
-         a == argument::top_k;
+         a == argument::top_k || a == argument::reference_log_prob;
 }
 
 bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_status& s) noexcept {
   input_row const* const row = find(input_rows, l.id);
   if (row == nullptr) {
     return refuse(s, cppo_bad_argument, argument::none, word("an input has id "), index_t{l.id},
-                  word(", which is none: pass one from cppo_log_prob (1) to cppo_top_k_rollout_log_probs (10)"));
+                  word(", which is none: pass one from cppo_log_prob (1) to cppo_reference_log_prob (12)"));
   }
   if (!check_tensor(l.tensor, row->name, row->where, s)) return false;
   if (!may_hold(row->elements, l.tensor.dtype)) {
@@ -175,8 +177,8 @@ bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_
   if (l.id == cppo_top_k_ids) into.lists.ids = buffer_of(l);
   else if (l.id == cppo_top_k_log_probs) into.lists.log_prob = buffer_of(l);
   else if (l.id == cppo_top_k_rollout_log_probs) into.lists.rollout_log_prob = buffer_of(l);
-  else into.of[static_cast<std::size_t>(row->where)] = buffer_of(l);
-  into.lent[static_cast<std::size_t>(row->where)] = true;
+  else into.of[cppo::detail::place_of(row->where)] = buffer_of(l);
+  into.lent[cppo::detail::place_of(row->where)] = true;
   bool const real = row->elements == holds::reals;
   into.in_double = into.in_double || (real && l.tensor.dtype == cppo_f64 && decides_arithmetic(row->where));
   return true;

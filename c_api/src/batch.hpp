@@ -11,7 +11,7 @@ namespace c_api {
 
 /// A batch before the arithmetic of its call is chosen.
 struct lent_batch {
-  static constexpr int inputs = static_cast<int>(cppo::argument::offsets);
+  static constexpr int inputs = cppo::detail::input_places;
   cppo::layout shape;
   cppo::detail::buffer of[inputs];
   bool lent[inputs] = {};
@@ -29,8 +29,9 @@ struct lent_batch {
     cppo::rollout_batch_view<Real> batch(shape);
     if (!batch.check().ok()) return batch;
     add<argument::log_prob, argument::rollout_log_prob, argument::advantage, argument::response_mask,
-        argument::divergence, argument::token_weight, argument::token_id>(batch);
-    if (lent[static_cast<int>(argument::top_k)]) batch.add(cppo::detail::named_top_k<float>{lists});
+        argument::divergence, argument::token_weight, argument::token_id, argument::entropy,
+        argument::reference_log_prob>(batch);
+    if (lent[cppo::detail::place_of(argument::top_k)]) batch.add(cppo::detail::named_top_k<float>{lists});
     return batch;
   }
 
@@ -38,7 +39,7 @@ struct lent_batch {
   template <cppo::argument... Which, class Real>
   void add(cppo::rollout_batch_view<Real>& batch) const noexcept {
     auto const one = [&]<cppo::argument A>(std::integral_constant<cppo::argument, A>) {
-      auto const i = static_cast<std::size_t>(A);
+      constexpr int i = cppo::detail::place_of(A);
       if (lent[i]) batch.add(cppo::detail::named_buffer<A, float>{of[i]});
     };
     (one(std::integral_constant<cppo::argument, Which>{}), ...);

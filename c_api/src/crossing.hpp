@@ -21,6 +21,7 @@ struct crossing {
   void const* options;
   void* report;  // null: not asked for
   void* status;
+  bool on_rule = false;  // the region is a described rule
 };
 
 /// What a compiled region is asked for beside that, since the library's own code knows no such region.

@@ -19,7 +19,7 @@ bool diagnose(cppo_batch const* batch, cppo_region const* region, cppo_options c
       !c_api::take_structure_of_options(options, lent, s) || !c_api::take_options(lent, o, s)) {
     return false;
   }
-  if (r.is_compiled()) {
+  if (r.is_asked()) {
     cppo::status unused;
     c_api::errand e = c_api::errand_of(r, o, unused);
     e.found = &into;

@@ -1,6 +1,8 @@
 // A number that two files of the library share if what passes between them means the same to both.
 #pragma once
 
+#include "crossing.hpp"
+
 #include <cppo/cppo.hpp>
 #include <cppo/described.hpp>
 
@@ -14,7 +16,7 @@ constexpr std::uint64_t layout_tag() noexcept {
   for (std::size_t const size :
        {sizeof(cppo::rollout_batch_view<float>), sizeof(cppo::described_region), sizeof(cppo::loss_outputs),
         sizeof(cppo::loss_options), sizeof(cppo::report), sizeof(cppo::status), sizeof(cppo::batch_diagnosis),
-        sizeof(cppo::response_summary), sizeof(cppo::prefix_sums)}) {
+        sizeof(cppo::response_summary), sizeof(cppo::prefix_sums), sizeof(crossing)}) {
     h = h * 0x100000001b3U + size;
   }
   return h;

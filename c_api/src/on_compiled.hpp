@@ -4,6 +4,7 @@
 #include "batch.hpp"
 #include "layout_tag.hpp"
 #include "region.hpp"
+#include "rule.hpp"
 
 namespace c_api {
 
@@ -25,7 +26,8 @@ inline bool came_to_status(int ended, char const* file, cppo_status& s) noexcept
 /// @{
 using question = int (*compiled_region::*)(errand const&) noexcept;
 inline bool ask(lent_region const& region, question what, errand const& e, cppo_status& s) noexcept {
-  return came_to_status((region.compiled.by->*what)(e), "this region", s);
+  compiled_region const& by = region.is_rule() ? rule_object() : *region.compiled.by;
+  return came_to_status((by.*what)(e), "this region", s);
 }
 inline bool ask(lent_region const& region, question what, lent_batch const& batch, errand& e, cppo_status& s) noexcept {
   e.in_double = batch.in_double;

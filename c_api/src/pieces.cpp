@@ -132,7 +132,7 @@ std::int32_t cppo_summarize_piece(cppo_batch const* batch, cppo_region const* re
         !(c_api::given(divergences, "divergences", s) && c_api::given(written, "written", s))) {
       return false;
     }
-    if (from.region.is_compiled()) return summarize_on_compiled(from, b, *piece, divergences, written, s);
+    if (from.region.is_asked()) return summarize_on_compiled(from, b, *piece, divergences, written, s);
     return from.batch.in_double ? summarize<double>(from, b, *piece, divergences, written, s)
                                 : summarize<float>(from, b, *piece, divergences, written, s);
   });
@@ -144,7 +144,7 @@ std::int32_t cppo_resolve_totals(cppo_region const* region, cppo_totals* total, 
     c_api::lent_region r;
     if (!c_api::given(total, "total", s)) return;
     if (!c_api::take_region(region, r, s) || !can_resolve(divergences, dtype, count, s)) *total = refused_totals();
-    else if (r.is_compiled()) resolve_on_compiled(r, *total, divergences, dtype, count, s);
+    else if (r.is_asked()) resolve_on_compiled(r, *total, divergences, dtype, count, s);
     else if (dtype == cppo_f32) resolve<float>(r.described, *total, divergences, count, s);
     else resolve<double>(r.described, *total, divergences, count, s);
   });
@@ -160,7 +160,7 @@ std::int32_t cppo_sum_piece(cppo_batch const* batch, cppo_region const* region, 
     if (!take(batch, region, options, from, s)) return;
     cppo::prefix_sums sums = c_api::sums_of(*piece);
     auto const whole = c_api::totals_of(*total);
-    if (from.region.is_compiled()) sum_on_compiled(from, b, whole, tokens_before, sums, s);
+    if (from.region.is_asked()) sum_on_compiled(from, b, whole, tokens_before, sums, s);
     else c_api::take(from.batch.visit([&](auto const& view) {
       return sum_piece(view, from.region.described, b, whole, tokens_before, sums, from.options);
     }), s);

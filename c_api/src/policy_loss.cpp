@@ -40,7 +40,7 @@ bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs 
   return true;
 }
 
-/// The call on the build for this machine. False if it did not come to a status.
+/// The call on the build for this machine, also of a rule. False if it did not come to a status.
 bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
   c_api::build const* const by = c_api::chosen_build();
   if (by == nullptr) {
@@ -50,7 +50,7 @@ bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo
   }
   auto const batch = c.batch.as<float>();
   c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, c.region.bytes(),
-                            &c.outputs, &c.options, report, &ended};
+                            &c.outputs, &c.options, report, &ended, c.region.is_rule()};
   return c_api::came_to_status(by->call(all), by->instruction_set, s);
 }
 /// The call on a region that was compiled by its user.
@@ -88,7 +88,7 @@ std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region
     cppo::report* const asked = wanted != nullptr ? &report : nullptr;
     cppo::status ended;
     bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
-    if (c.region.is_compiled()) {
+    if (c.region.is_asked() && (here || !c.region.is_rule())) {
       if (!run_on_compiled(c, asked, ended, s)) return;
     } else if (here) {
       ended = run_here(c, asked);

@@ -3,6 +3,9 @@
 
 #include <cppo/described/divergence.hpp>
 #include <cppo/described/table.hpp>
+#include <cppo/described_rule/names.hpp>
+#include <cppo/described_rule/parse.hpp>
+#include <cppo/described_rule/to_text.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,10 +23,13 @@ bool parse(char const* text, double const* numbers, std::int64_t count, cppo_reg
   if (count < 0) {
     return refuse(s, cppo_bad_argument, argument::none, word("count is "), count, word(", but must be 0 or more"));
   }
-  auto const parsed = cppo::parse_region(text, {numbers, static_cast<std::size_t>(count)});
-  if (!parsed) return refuse(s, cppo_bad_text, argument::region, parsed.error);
-  c_api::write(parsed.region, *region);
-  return true;
+  std::span<double const> const lent(numbers, static_cast<std::size_t>(count));
+  auto const parsed = cppo::parse_region(text, lent);
+  if (parsed) return c_api::write(parsed.region, *region), true;
+  auto const rule = cppo::parse_rule(text, lent);
+  if (rule) return c_api::write(rule.rule, *region), true;
+  // The reading that came farther knows what was meant.
+  return refuse(s, cppo_bad_text, argument::region, rule.column >= parsed.column ? rule.error : parsed.error);
 }
 
 /// The bits of an input, by the ids under which it is lent.
@@ -33,6 +39,8 @@ std::uint64_t bits_of(argument a) noexcept {
     case argument::response_mask: return bit(cppo_response_mask);
     case argument::divergence: return bit(cppo_divergence_values);
     case argument::token_weight: return bit(cppo_token_weight);
+    case argument::entropy: return bit(cppo_entropy);
+    case argument::reference_log_prob: return bit(cppo_reference_log_prob);
     case argument::token_id:  // it is looked for in the lists
       return bit(cppo_token_id) | bit(cppo_top_k_ids) | bit(cppo_top_k_log_probs) | bit(cppo_top_k_rollout_log_probs);
     default: return 0;
@@ -57,17 +65,22 @@ struct named_part {
   char const* kind;
   cppo::fixed_text<127> parameters;
 };
-constexpr std::size_t rows = sizeof cppo::detail::part_rows / sizeof *cppo::detail::part_rows;
-constexpr std::size_t divergences = std::size(cppo::divergence_names());
-constexpr std::size_t parts = rows + divergences;
 struct part_list {
-  named_part of[parts];
+  named_part of[256];
+  int count = 0;
 
   part_list() noexcept {
-    for (std::size_t i = 0; i < rows; ++i) of[i] = described(cppo::detail::part_rows[i]);
-    for (std::size_t i = 0; i < divergences; ++i) {
-      of[rows + i] = {cppo::divergence_names()[i].data(), kind_name(cppo::detail::part_kind::divergence), {}};
-    }
+    for (auto const& row : cppo::detail::part_rows) add(described(row));
+    for (std::string_view const d : cppo::divergence_names())
+      add({d.data(), kind_name(cppo::detail::part_kind::divergence), {}});
+    cppo::detail::each_rule_name([this](word name, word kind, cppo::status_text const& parameters) {
+      named_part p{name.data(), kind.data(), {}};
+      p.parameters.append(word(parameters));
+      add(p);
+    });
+  }
+  void add(named_part const& p) noexcept {
+    if (count < static_cast<int>(std::size(of))) of[count++] = p;
   }
   static char const* kind_name(cppo::detail::part_kind k) noexcept {
     return cppo::detail::part_kind_names[static_cast<int>(k)].data();
@@ -83,7 +96,7 @@ struct part_list {
 };
 named_part const* part(std::int64_t i) noexcept {
   static part_list const all;
-  return i >= 0 && i < static_cast<std::int64_t>(parts) ? &all.of[i] : nullptr;
+  return i >= 0 && i < all.count ? &all.of[i] : nullptr;
 }
 
 }  // namespace
@@ -97,8 +110,10 @@ std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_
   cppo_status s;
   c_api::lent_region r;
   if (!c_api::take_region(region, r, s)) return -1;
-  cppo::region_text const whole = r.is_compiled() ? text_of(r.compiled) : to_text(r.described);
-  word const all = whole;
+  bool const is_compiled = r.is_asked() && !r.is_rule();
+  cppo::region_text const of_region = is_compiled ? text_of(r.compiled) : to_text(r.described);
+  cppo::rule_text const of_rule = to_text(r.rule);
+  word const all = r.is_rule() ? word(of_rule) : word(of_region);
   if (text != nullptr && room > 0) {
     std::size_t const n = std::min(all.size(), static_cast<std::size_t>(room) - 1);
     std::memcpy(text, all.data(), n);
@@ -115,7 +130,9 @@ std::uint64_t cppo_region_reads(cppo_region const* region) {
   for (std::uint64_t i = 0; i < 32; ++i) {
     if ((r.compiled.inputs >> i & 1U) != 0) bits |= bits_of(static_cast<argument>(i));
   }
-  if (!r.is_compiled()) each_input_of(r.described, [&bits](argument a) { bits |= bits_of(a); });
+  auto const add = [&bits](argument a) { bits |= bits_of(a); };
+  if (r.is_rule()) each_input_of(r.rule, add);
+  else if (!r.is_asked()) each_input_of(r.described, add);
   return bits;
 }
 

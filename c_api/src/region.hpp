@@ -1,34 +1,51 @@
 // A region as the interface hands it out: its bytes, sealed, so that bytes which are none are found. It is described,
-// or compiled by its user.
+// a rule, or compiled by its user.
 #pragma once
 
 #include "answer.hpp"
 #include "compiled.hpp"
 
 #include <cppo/described.hpp>
+#include <cppo/described_rule/rule.hpp>
 
 namespace c_api {
 
 inline constexpr std::size_t region_words = sizeof(cppo_region) / 8;
 static_assert(sizeof(cppo::described_region) <= 8 * (region_words - 1), "cppo_region has no room for the region");
 static_assert(std::is_trivially_copyable_v<cppo::described_region>);
+static_assert(sizeof(cppo::described_rule) <= 8 * (region_words - 1), "cppo_region has no room for a rule");
+static_assert(std::is_trivially_copyable_v<cppo::described_rule>);
 static_assert(sizeof(compiled_bytes) <= 8 * (region_words - 1), "cppo_region has no room for a compiled region");
 
 /// Whose bytes these are.
-enum class made_as : std::uint64_t { described, compiled };
+enum class made_as : std::uint64_t { described, compiled, rule };
+template <class Region>
+inline constexpr made_as how_made = made_as::described;
+template <>
+inline constexpr made_as how_made<compiled_bytes> = made_as::compiled;
+template <>
+inline constexpr made_as how_made<cppo::described_rule> = made_as::rule;
 
-/// A region of either kind.
+/// A region of any kind.
 struct lent_region {
+  made_as how = made_as::described;
   cppo::described_region described;
+  cppo::described_rule rule;
   compiled_bytes compiled;
 
-  bool is_compiled() const noexcept { return compiled.by != nullptr; }
-  void const* bytes() const noexcept { return is_compiled() ? static_cast<void const*>(compiled.region) : &described; }
+  /// True if it is asked through a `compiled_region`, which rules are, too.
+  bool is_asked() const noexcept { return how != made_as::described; }
+  bool is_rule() const noexcept { return how == made_as::rule; }
+  void const* bytes() const noexcept {
+    if (is_rule()) return &rule;
+    return is_asked() ? static_cast<void const*>(compiled.region) : &described;
+  }
 };
 
 /// True if the region asks for a quantile of D.
 inline bool calibrates(lent_region const& r) noexcept {
-  return r.is_compiled() ? r.compiled.by->calibrates : r.described.asks_for(cppo::needs::quantile);
+  if (r.is_rule()) return r.rule.asks_for(cppo::needs::quantile);
+  return r.is_asked() ? r.compiled.by->calibrates : r.described.asks_for(cppo::needs::quantile);
 }
 
 /// The seal of what stands before it.
@@ -38,13 +55,12 @@ inline std::uint64_t seal_of(std::uint64_t const (&words)[region_words], made_as
   for (std::size_t i = 0; i + 1 < region_words; ++i) h = (h ^ words[i]) * 0x100000001b3U;
   return h;
 }
-/// Writes a `described_region`, or `compiled_bytes`.
+/// Writes a `described_region`, a `described_rule`, or `compiled_bytes`.
 template <class Region>
 void write(Region const& region, cppo_region& into) noexcept {
-  constexpr auto how = std::is_same_v<Region, compiled_bytes> ? made_as::compiled : made_as::described;
   std::uint64_t words[region_words] = {};
   std::memcpy(words, &region, sizeof region);
-  words[region_words - 1] = seal_of(words, how);
+  words[region_words - 1] = seal_of(words, how_made<Region>);
   std::memcpy(into.opaque, words, sizeof words);
 }
 /// The region at `from`. `s` says why there is none.
@@ -54,7 +70,11 @@ inline bool take_region(cppo_region const* from, lent_region& into, cppo_status&
   std::memcpy(words, from->opaque, sizeof words);
   std::uint64_t const seal = words[region_words - 1];
   if (seal == seal_of(words, made_as::compiled)) {
+    into.how = made_as::compiled;
     into.compiled = from_bytes<compiled_bytes>(words);
+  } else if (seal == seal_of(words, made_as::rule)) {
+    into.how = made_as::rule;
+    into.rule = from_bytes<cppo::described_rule>(words);
   } else if (seal == seal_of(words, made_as::described)) {
     into.described = from_bytes<cppo::described_region>(words);
   } else {
@@ -63,11 +83,16 @@ inline bool take_region(cppo_region const* from, lent_region& into, cppo_status&
   }
   return true;
 }
-/// The same where a region that its user compiled is unknown.
+/// The same where a rule, and a region that its user compiled, is unknown.
 inline bool take_region(cppo_region const* from, cppo::described_region& into, cppo_status& s) noexcept {
   lent_region r;
   if (!take_region(from, r, s)) return false;
-  if (r.is_compiled()) {
+  if (r.is_rule()) {
+    return refuse(s, cppo_bad_argument, cppo::argument::region,
+                  word("region is a rule with comparisons, folds or a loss of its own, which runs on the host alone: "
+                       "pass tensors of the host, or a region of the other parts"));
+  }
+  if (r.is_asked()) {
     return refuse(s, cppo_bad_argument, cppo::argument::region,
                   word("region has a part that its user wrote, which is compiled for the host alone: pass tensors of "
                        "the host, or a region of the library's parts"));

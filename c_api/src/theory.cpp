@@ -38,7 +38,7 @@ bool weigh(cppo_region const* region, std::int64_t T, double* w, cppo_status& s)
   if (T < 0) {
     return refuse(s, cppo_bad_argument, cppo::argument::none, word("T is "), T, word(", but must be 0 or more"));
   }
-  if (!r.is_compiled()) return put(theory::weights_of(r.described.weight(), T), w), true;
+  if (!r.is_asked()) return put(theory::weights_of(r.described.weight(), T), w), true;
   cppo::status unused;
   cppo::loss_options const none;
   c_api::errand e = c_api::errand_of(r, none, unused);
@@ -53,7 +53,12 @@ bool certify(cppo_batch const* batch, cppo_region const* region, theory::certifi
   c_api::lent_batch b;
   c_api::lent_region r;
   if (!c_api::take_batch(batch, b, s) || !c_api::take_region(region, r, s)) return false;
-  if (!r.is_compiled()) {
+  if (r.is_rule()) {
+    return refuse(s, cppo_bad_argument, cppo::argument::region,
+                  word("region is a rule with comparisons, folds or a loss of its own: the bounds are for a region "
+                       "with the loss -A rho M"));
+  }
+  if (!r.is_asked()) {
     into = b.visit([&](auto const& view) { return theory::certificate(view, r.described, how); });
   } else {
     cppo::loss_options const none;

@@ -9,6 +9,7 @@
 #include <cppo/described_rule/evaluate.hpp>
 #include <cppo/described_rule/fold.hpp>
 #include <cppo/described_rule/known.hpp>
+#include <cppo/described_rule/names.hpp>
 #include <cppo/described_rule/nodes.hpp>
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/described_rule/program.hpp>

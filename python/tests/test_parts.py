@@ -8,7 +8,7 @@ import pickle
 
 import cppo
 import pytest
-from cppo import _native, presets
+from cppo import _native, presets, rules
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
@@ -85,7 +85,7 @@ def test_every_name_of_the_library_is_here_with_its_parameters():
     made = zip(*(_native.names_of(f"cppo_part_{x}") for x in ("name", "kind", "parameters")))
     seen = set()
     for name, kind, parameters in made:
-        if name in seen:  # a second row of a name is another form of it
+        if name in seen or name in rules._forms():  # a second row of a name is another form of it; test_rules has rules
             continue
         seen.add(name)
         owner = presets if name.startswith("presets::") else cppo
@@ -193,4 +193,4 @@ def test_wrong_kinds_are_type_errors(wrong, message):
 
 def test_too_many_clauses_are_refused():
     with pytest.raises(cppo.Error, match="at most"):
-        cppo.any_of(*[cppo.divergence_within(0.1)] * 40)
+        cppo.any_of(*[cppo.divergence_within(0.1)] * 140)

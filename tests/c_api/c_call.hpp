@@ -52,12 +52,13 @@ class c_batch {
   explicit c_batch(cppo::rollout_batch_view<Real> const& from) {
     cppo::layout const& l = from.shape();
     constexpr std::int32_t ids[] = {0, cppo_log_prob, cppo_rollout_log_prob, cppo_advantage, cppo_response_mask,
-                                    cppo_divergence_values, cppo_token_weight, 0, cppo_token_id};
-    for (int a = 1; a <= static_cast<int>(argument::token_id); ++a) {
-      auto const which = static_cast<argument>(a);
+                                    cppo_divergence_values, cppo_token_weight, 0, cppo_token_id, cppo_entropy,
+                                    cppo_reference_log_prob};
+    for (int place = 1; place < cppo::detail::input_places; ++place) {
+      argument const which = cppo::detail::input_at(place);
       if (which == argument::top_k || !from.has(which)) continue;
       bool const per_response = l.is_packed() && from[which].response_stride != 0;
-      lent.push_back({ids[a], per_response, tensor_of(from[which], l)});
+      lent.push_back({ids[place], per_response, tensor_of(from[which], l)});
     }
     if (from.has(argument::top_k)) {
       auto const& lists = from.lists();

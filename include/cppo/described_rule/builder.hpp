@@ -148,7 +148,7 @@ class rule_builder : rule_calls {
   /// A divergence, whose value it stands for; a named region of described/table.hpp; or nothing that is known.
   bool other(int node, std::string_view name, rule_built& out) noexcept {
     named_divergence const d = named_divergence::find(name);
-    if (d.check() && tree_[node].what == kind::word) {
+    if (d.check() && tree_[node].first < 0) {
       if (d.reads() == argument::top_k || d.reads() == argument::token_id) {
         return fail(node, name, " reads lists, which are not at hand where tokens are decided: it "
                     "stands in trust_region(divergence, weight, mask), and divergence is its value");
@@ -160,6 +160,11 @@ class rule_builder : rule_calls {
       if (!parts_.build(node, part_kind::region, made)) return false;
       draft_.take(made.region());
       return out.kind = rule_word::region, true;
+    }
+    if (part_row const* const part = find_row(name); part != nullptr) {
+      return fail(node, name, " is a ", part_kind_names[static_cast<int>(part->makes)],
+                  ", which stands in trust_region(divergence, weight, mask), prefix_budget(delta, budget) or "
+                  "softened(region, gate)");
     }
     return unknown(node, name);
   }

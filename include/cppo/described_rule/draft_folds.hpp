@@ -26,10 +26,8 @@ class rule_folds : protected rule_tree {
     bool const two = name == "weighted_mean" || name == "halving_sum" || name == "trimmed" || name == "capped" ||
                      name.starts_with("kth_");
     if (args.count != (two ? 2 : 1)) {
-      return fail(node, name, two ? " takes two arguments: " : " takes one argument: ", name,
-                  name == "count" ? "(mask)" : name == "weighted_mean" ? "(q, weights)"
-                  : name == "halving_sum" ? "(q, half_life)" : name.starts_with("kth_") ? "(q, k)"
-                  : two ? "(q, mean_below)" : "(q)");
+      return fail(node, name, two ? " takes two arguments: " : " takes one argument: ", name, "(",
+                  parameters_of_statistic(name), ")");
     }
     out.kind = rule_word::statistic;
     if (name == "count") return count(args, out);

@@ -9,7 +9,6 @@
 
 #include <cppo/described_rule/rows.hpp>
 #include <cppo/mask/divergence_within.hpp>
-#include <cppo/mask/prefix_budget.hpp>
 #include <cppo/mask/ratio_within.hpp>
 #include <cppo/mask/response_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>

@@ -7,6 +7,7 @@
 #include <cppo/described/budget.hpp>
 #include <cppo/described_rule/known.hpp>
 #include <cppo/fold/deviation.hpp>
+#include <cppo/mask/prefix_budget.hpp>
 #include <cppo/quantity/hashed.hpp>
 #include <cppo/surrogate/combinators.hpp>
 #include <cppo/surrogate/forms.hpp>

@@ -64,6 +64,24 @@ class rule_tree {
   rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers) noexcept
       : tree_(tree), draft_(draft), parts_(tree, numbers) {}
 
+  /// The statistics, and the parameters of one.
+  /// @{
+  static constexpr std::string_view statistic_words[] = {
+      "sum", "mean", "least", "most", "counted", "unit_of_distance", "unit_of_size", "halving_sum", "kth_smallest",
+      "kth_largest", "trimmed", "capped", "count", "variance", "population_variance", "deviation", "weighted_mean",
+      "mean_of_others"};
+  static constexpr std::string_view parameters_of_statistic(std::string_view name) noexcept {
+    if (name == "count") return "mask";
+    if (name == "weighted_mean") return "q, weights";
+    if (name == "halving_sum") return "q, half_life";
+    if (name.starts_with("kth_")) return "q, k";
+    return name == "trimmed" || name == "capped" ? "q, mean_below" : "q";
+  }
+  /// @}
+  static constexpr rule_word word_of(operand o) noexcept {
+    return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
+  }
+
  protected:
   static constexpr int ops = static_cast<int>(rule_op::count);
 
@@ -103,9 +121,6 @@ class rule_tree {
       if (row.name == name_in(node) && !row.preset.empty() && row.preset == name_in(first)) return &row;
     }
     return nullptr;
-  }
-  static constexpr rule_word word_of(operand o) noexcept {
-    return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
   }
   rule_piece piece_of(rule_built const& x) noexcept {
     return x.kind == rule_word::number ? draft_.constant(x.number) : x.piece;
@@ -252,10 +267,6 @@ class rule_tree {
     std::string_view const near = nearest.found(), hint = near.empty() ? "" : ": did you mean ";
     return fail(node, "there is nothing named ", name, hint, near, near.empty() ? "" : "?");
   }
-  static constexpr std::string_view statistic_words[] = {
-      "sum", "mean", "least", "most", "counted", "unit_of_distance", "unit_of_size", "halving_sum", "kth_smallest",
-      "kth_largest", "trimmed", "capped", "count", "variance", "population_variance", "deviation", "weighted_mean",
-      "mean_of_others"};
   static constexpr std::string_view rank_words[] = {"share", "share_rounded_up", "at_quantile"};
   static constexpr std::string_view other_words[] = {
       "all_of", "any_of", "none_of", "before", "upto", "from", "response", "batch", "objective", "mean_over_kept",

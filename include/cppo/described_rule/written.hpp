@@ -85,6 +85,12 @@ class rule_description {
     to_.budget = m.source();
     return to_.node(rule_op::prefix_budget, {}, {m.delta()});
   }
+  /// A part of a region. One without members is made anew: g++ 12 takes its bytes for uninitialised.
+  template <class T>
+  constexpr rule_piece part(T const& x) const noexcept {
+    if constexpr (std::is_empty_v<T> && std::is_default_constructible_v<T>) return of(T{});
+    else return of(x);
+  }
   /// Everything else, by the rows.
   template <class T>
   constexpr rule_piece of(T const& x) const noexcept {
@@ -130,11 +136,10 @@ constexpr void rule_draft::take(region<D, W, M, G, S, P> const& r) noexcept {
   divergence = describe_divergence(r.divergence());
   weight = describe_weight(r.weight());
   gate = r.gate();
-  detail::rule_piece const m = from.of(r.mask());
-  mask = m;
+  mask = from.part(r.mask());
   reports_only = detail::reports_only<D>;
-  loss = from.of(r.surrogate());
-  penalty = from.of(r.penalty());
+  loss = from.part(r.surrogate());
+  penalty = from.part(r.penalty());
 }
 
 }}}  // namespace cppo::detail

@@ -10,7 +10,7 @@ tensors of PyTorch go in as they are. The rules are those of arXiv 2606.10968.
 
 import sys as _sys
 
-from . import presets, theory
+from . import presets, rules, theory
 from ._call import Options
 from ._native import LIB as _LIB
 from ._native import Error, StatusCode
@@ -44,7 +44,7 @@ __all__ = [
     "fixed_cppo", "hard_gate", "instruction_set", "k1", "k2", "k3", "keep_all", "keep_none", "linear_weight",
     "no_divergence", "none_of", "permuted", "plan_pieces", "policy_loss", "ppo", "precomputed", "prefix_budget",
     "presets", "ratio_within", "reciprocal_gate", "region", "reporting", "resolve_totals", "response_max_within",
-    "response_mean_within", "softened", "top_k_kl", "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv",
+    "response_mean_within", "rules", "softened", "top_k_kl", "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv",
     "top_k_tv_list", "top_k_tv_replace_last", "total", "toward_rollout", "trm_max", "trm_mean", "trust_region",
     "uniform_weight", "unrestricted",
 ]

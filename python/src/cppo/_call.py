@@ -11,14 +11,14 @@ from typing import NamedTuple, Optional
 from . import _native as c
 
 EXTRA_INPUTS = ("rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight", "token_id",
-                "top_k_ids", "top_k_log_probs", "top_k_rollout_log_probs")
+                "top_k_ids", "top_k_log_probs", "top_k_rollout_log_probs", "entropy", "reference_log_prob")
 """The inputs beside log_prob, in the order in which they travel."""
 
 REPEATING = ("advantage", "response_mask", "token_weight")
 """The inputs that may have one value for a whole response."""
 
 DECIDES_ARITHMETIC = ("log_prob", "rollout_log_prob", "divergence_values", "top_k_log_probs",
-                      "top_k_rollout_log_probs")
+                      "top_k_rollout_log_probs", "reference_log_prob")
 """The inputs of which one in double makes the call compute in double."""
 
 PER_TOKEN = "none"

@@ -433,6 +433,7 @@ def _counts(found: Decided) -> dict[str, torch.Tensor]:
         kept=kept, clamped=token & n.clamped, capped=token & n.capped, tokens=token, teaching_tokens=token & n.teaches,
         teaching_kept=kept & n.teaches, teaching_toward=counted["kept_toward"] & n.teaches,
         masked_high=masked & ~t.toward & (t.advantage > 0), masked_low=masked & ~t.toward & (t.advantage < 0),
+        held=torch.zeros_like(kept),  # of regions: only a loss of its own is held
         not_finite=token & ~t.what.propagated & ~(n.loss.isfinite() & n.gradient.isfinite()), bad_tokens=t.what.bad,
         rejected_responses=t.what.rejected, responses=t.length > 0)
     share = _BINS * (t.position - 1) // t.schedule_length.clamp(min=1)

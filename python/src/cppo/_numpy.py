@@ -38,7 +38,7 @@ class Batch:
         given = {"log_prob": log_prob, **{n: x for n, x in zip(EXTRA_INPUTS, extra) if x is not None}}
         self.arrays = {name: as_array(x) for name, x in given.items()}
         self.top_k = 0
-        for name in EXTRA_INPUTS[-3:]:
+        for name in ("top_k_ids", "top_k_log_probs", "top_k_rollout_log_probs"):
             if name in self.arrays:
                 self.arrays[name], self.top_k = as_rows(self.arrays[name])
         self.lent = {name: lend_any(x, name) for name, x in self.arrays.items()}

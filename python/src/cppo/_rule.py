@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from typing import NamedTuple, NoReturn, Optional
 
 from . import _native as c
@@ -121,13 +122,16 @@ def rule_of(region: bytes) -> Rule:
     if c.OWN in text:
         raise c.Error("the region has a part of your own, which is compiled for the host alone: pass tensors on the "
                       "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
-    name, arguments = _called(ast.parse(text.replace("!", "~"), mode="eval").body)
+    name, arguments = _called(ast.parse(re.sub(r"\bfrom\(", "from_(", text.replace("!", "~")), mode="eval").body)
     soft = name == "softened"
     if soft:
         name, arguments = _called(arguments[0])
     shown = arguments[1] if name == "reporting" else None
     if shown is not None:
         name, arguments = _called(arguments[0])
+    if name != "trust_region":
+        raise c.Error("the region is a rule with a loss of its own, which executor=\"torch\" does not know: pass "
+                      "tensors on the host and executor=\"simd\"", c.StatusCode.executor_unavailable, "region")
     divergence, weight, mask = arguments
     steps: list[Step] = []
     budgets: list[Budget] = []

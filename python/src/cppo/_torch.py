@@ -27,7 +27,6 @@ from .report import LOSS, Report
 
 _DTYPES = {getattr(torch, name): number for name, number in c.DTYPES.items() if hasattr(torch, name)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
-_FIRST_LIST = c.INPUTS["top_k_ids"]
 _OTHERS = ("cu_seqlens", "carries", "totals")
 
 LIBRARY = torch.library.Library("cppo", "DEF")
@@ -173,7 +172,7 @@ def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Written,
     top_k = 0
     for name, x in given.inputs.items():
         number = c.INPUTS[name]
-        if number >= _FIRST_LIST:
+        if name.startswith("top_k"):
             top_k = x.shape[-1]
             flat += _list_fields(x, name, device)
         else:

@@ -31,8 +31,8 @@ _ROOM = 64
 
 def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *,
              region: Optional[Region] = None, cu_seqlens: Any = None, token_weight: Any = None,
-             divergence_values: Any = None, token_id: Any = None, top_k: Any = None,
-             **options: Any) -> list[Finding]:
+             divergence_values: Any = None, token_id: Any = None, top_k: Any = None, entropy: Any = None,
+             reference_log_prob: Any = None, **options: Any) -> list[Finding]:
     """What is wrong with a batch, the finding that explains most tokens first.
 
     Log-probs that are missing, shifted by one token, renormalised by top-p, replaced by the trainer's own, or in each
@@ -40,7 +40,8 @@ def diagnose(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask
     and a threshold that its divergence never reaches. Arguments are those of `policy_loss`, and wrong ones are errors.
     """
     lists = (None, None, None) if top_k is None else top_k
-    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
+    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists,
+             entropy, reference_log_prob)
     o = Options(**options)
     batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     found = (_Finding * _ROOM)()

@@ -31,7 +31,8 @@ class TopK(NamedTuple):
 
 def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *, region: Region,
                 cu_seqlens: Any = None, token_weight: Any = None, divergence_values: Any = None, token_id: Any = None,
-                top_k: Any = None, aggregate: str = "token_mean", normalizer: Any = None, horizon: int = 0,
+                top_k: Any = None, entropy: Any = None, reference_log_prob: Any = None, aggregate: str = "token_mean",
+                normalizer: Any = None, horizon: int = 0,
                 bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
                 log_ratio_clamp: float | None = None, ratio_cap: float | None = None,
                 log_prob_tolerance: float | None = None, log_prob_floor: float | None = None, carries: Any = None,
@@ -53,6 +54,7 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         token_weight: constant factor on each token's loss.
         divergence_values: D_t for a region with `precomputed`.
         token_id, top_k: the sampled id, and `TopK(ids, log_probs, rollout_log_probs)`, for Top-K divergences.
+        entropy, reference_log_prob: of each token, nats, for rules that read them: `entropy_top()`, `kl_k3()`.
         aggregate: "token_sum", "token_mean", "seq_mean_token_sum", "seq_mean_token_mean",
             "seq_mean_token_sum_norm", or "none": the losses of tokens, unscaled. (C++ has token_sum as its default.)
         normalizer: the divisor of the aggregation, where it is known for all micro-batches and ranks. A tensor is not
@@ -81,7 +83,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         Error: with the argument, the place and the remedy.
     """
     lists = (None, None, None) if top_k is None else top_k
-    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
+    extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists,
+             entropy, reference_log_prob)
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
                       log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
     if not tensor_types and "torch" in sys.modules:

@@ -33,7 +33,8 @@ def python_text(text: str, numbers: tuple[float, ...]) -> str:
     if OWN in text:
         from .compiling import python_code
         return python_code(filled.replace("!", "~"))
-    return filled.replace("!", "~").replace("::", ".")
+    plain = filled.replace("!", "~").replace("::", ".")
+    return re.sub(r"(?<!\w)from\(", "from_(", plain)
 
 
 def reduced(x: Any) -> tuple[Any, ...]:

@@ -66,6 +66,11 @@ class Region:
     def __delattr__(self, name: str) -> None:
         raise AttributeError("a region is a value and cannot be changed: make another one, or use with_numbers")
 
+    def __add__(self, penalty: object) -> Region:
+        """The region with a loss that neither mask nor gate touch, as `ppo() + penalty(kl_k3(), 0.1)`."""
+        from .rules import with_penalty
+        return with_penalty(self, penalty)
+
     def __eq__(self, other: object) -> bool:
         return self.expression == other.expression if isinstance(other, Region) else NotImplemented
 
@@ -102,11 +107,14 @@ _NUMBER = re.compile(r"(?<![\w$.])-?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)(?!\w)")
 
 
 def _lifted(expression: str) -> tuple[str, tuple[float, ...]]:
-    """An expression of the library as text and numbers. The seed of a shuffled weight stays in the text."""
+    """An expression of the library as text and numbers. A seed stays in the text."""
     numbers: list[float] = []
 
     def lift(m: re.Match[str]) -> str:
-        if re.search(r"permuted\((uniform_weight|linear_weight\([^)]*\)|[\w:]+\{[^}]*\}), $", expression[:m.start()]):
+        before = expression[:m.start()]
+        if before.endswith("hashed("):
+            return m[0]
+        if re.search(r"permuted\((uniform_weight|linear_weight\([^)]*\)|[\w:]+\{[^}]*\}), $", before):
             return m[0]
         numbers.append(float(m[0]))
         return f"${len(numbers) - 1}"

@@ -249,6 +249,9 @@ TEST_CASE("a piece of the wrong kind is named with its remedy", "[described]") {
                                       "comparison, as at_most(ratio, below(1.2))");
   CHECK(score_error("mean(ratio)") == "column 22: expected a quantity, found mean, which is a statistic: take it over "
                                       "a range, as response(mean(log_ratio))");
+  CHECK(score_error("linear_weight(0.8)") == "column 22: linear_weight is a weight, which stands in "
+                                             "trust_region(divergence, weight, mask), prefix_budget(delta, budget) or "
+                                             "softened(region, gate)");
   CHECK(score_error("share(0.5)") == "column 22: expected a quantity, found share, which is a rank: it is the place of "
                                      "a value, as kth_largest(entropy, share(0.2))");
 }

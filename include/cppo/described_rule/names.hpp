@@ -1,0 +1,96 @@
+/// @file
+/// The names that a rule's text may hold beside those of regions: what each makes, and its parameters.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/described_rule/rule_tree.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The names of no row of a table: calls that the text itself has a meaning for.
+struct spoken_word {
+  std::string_view name;
+  rule_word makes;
+  std::string_view parameters;
+};
+inline constexpr spoken_word spoken_words[] = {
+    {"objective", rule_word::region, "region, surrogate"},
+    {"mean_over_kept", rule_word::region, "region"},
+    {"at_most", rule_word::mask, "q, x"},
+    {"at_least", rule_word::mask, "q, x"},
+    {"between", rule_word::mask, "q, low, high"},
+    {"below", rule_word::bound, "x"},
+    {"above", rule_word::bound, "x"},
+    {"before", rule_word::quantity, "statistic"},
+    {"upto", rule_word::quantity, "statistic"},
+    {"from", rule_word::quantity, "statistic"},
+    {"response", rule_word::quantity, "statistic"},
+    {"batch", rule_word::quantity, "statistic"},
+    {"share", rule_word::rank, "x"},
+    {"share_rounded_up", rule_word::rank, "x"},
+    {"at_quantile", rule_word::rank, "x"},
+};
+
+/// Hands names on to f(name, what it makes, its parameters with ", " between them).
+template <class F>
+class rule_names {
+ public:
+  explicit rule_names(F const& f) noexcept : f_(f) {}
+  void of_nodes() {
+    each_row([this](auto, auto row) {
+      using R = decltype(row);
+      bool const word = !R::name.empty() && R::name[0] >= 'a' && R::name[0] <= 'z';
+      if (!word || find_row(R::name) != nullptr || is_spoken(R::name)) return;
+      for (int p = 0; p < R::text.count; ++p) take(R::text.of[p].name);
+      if (R::name == "hashed") take("seed");
+      give(R::name, rule_tree::word_of(R::gives));
+    });
+  }
+  void of_functions() {
+    for (text_row const& row : text_table) {
+      if (!row.preset.empty()) continue;
+      for (int p = 0; p < row.parameters(); ++p) take(row.takes[p].name);
+      give(row.name, row.makes);
+    }
+  }
+  void of_words() {
+    for (spoken_word const& w : spoken_words) take(w.parameters), give(w.name, w.makes);
+    for (std::string_view const name : rule_tree::statistic_words)
+      take(rule_tree::parameters_of_statistic(name)), give(name, rule_word::statistic);
+  }
+
+ private:
+  static bool is_spoken(std::string_view name) noexcept {
+    return std::any_of(std::begin(spoken_words), std::end(spoken_words),
+                       [name](spoken_word const& w) { return w.name == name; });
+  }
+  void take(std::string_view parameter) noexcept {
+    if (!std::string_view(parameters_).empty()) parameters_.append(std::string_view(", "));
+    parameters_.append(parameter);
+  }
+  void give(std::string_view name, rule_word makes) {
+    f_(name, rule_word_names[static_cast<int>(makes)], parameters_);
+    parameters_ = {};
+  }
+
+  F const& f_;
+  status_text parameters_;
+};
+
+/// Calls f(name, what it makes, its parameters, with ", " between them) for each. A name that has several forms comes
+/// several times.
+template <class F>
+void each_rule_name(F const& f) {
+  rule_names<F> all(f);
+  all.of_nodes();
+  all.of_functions();
+  all.of_words();
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
