@@ -472,9 +472,8 @@ def _report(found: Decided, narrowed: Mapping[str, torch.Tensor]) -> torch.Tenso
     o, like = found.tokens.o, found.tokens.delta_b
     aggregate = 0 if o.aggregate == PER_TOKEN else c.AGGREGATES.index(o.aggregate)
     by_horizon = o.horizon if o.aggregate == "seq_mean_token_sum_norm" else 0
-    same = {"aggregate": aggregate, "known": 1, "horizon": by_horizon, "normalizer": o.normalizer,
-            "held": 0}  # a region alone holds no slope at 0
-    fields = {name: like.new_full((), x) for name, x in same.items()}
+    scaling = {"aggregate": aggregate, "known": 1, "horizon": by_horizon, "normalizer": o.normalizer}
+    fields = {name: like.new_full((), x) for name, x in scaling.items()}
     fields.update(_counts(found), **_sums(found), **_extremes(found), **narrowed)
     return torch.cat([fields[name].double().reshape(-1) for name in FIELDS])
 
