@@ -32,7 +32,9 @@ case $action in
     [ -e "$environment/installed" ] || skip "the package is not installed"
     # From elsewhere, so that the installed package is tested and not the folder of its sources.
     cd "$environment"
-    bin/python -m pytest -q -p no:cacheprovider "$OLDPWD/python/tests" --ignore "$OLDPWD/python/tests/trainers"
+    # PyTorch on one thread: another test has the other core, and threads that wait for each other would spin.
+    OMP_NUM_THREADS=1 bin/python -m pytest -q -p no:cacheprovider "$OLDPWD/python/tests" \
+      --ignore "$OLDPWD/python/tests/trainers"
     ;;
   cuda)
     [ -e "$environment/installed" ] || skip "the package is not installed"
