@@ -64,9 +64,9 @@ class bin_search {
   /// Sorts a value into the bins of the next round, if it is still looked for.
   constexpr void sort_in(Real x, fold_bin* bins) const noexcept {
     if (x == static_cast<Real>(quantities::left_out) || ended_) return;
-    std::uint64_t const bits = rising_bits(x);
-    if (round_ > 0 && bits >> seen() != found_bits_) return;
-    fold_bin& bin = bins[(bits >> (seen() - width())) & ((std::uint64_t{1} << width()) - 1)];
+    std::uint64_t const rising = rising_bits(x);
+    if (round_ > 0 && rising >> seen() != found_bits_) return;
+    fold_bin& bin = bins[(rising >> (seen() - width())) & ((std::uint64_t{1} << width()) - 1)];
     bin = bin + fold_bin{fold_state::of(x), 1};
   }
   /// Takes the bins of the next round, with the values of all ranks. As v rises, v is admitted first and not then: the

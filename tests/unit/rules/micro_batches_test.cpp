@@ -232,7 +232,6 @@ TEST_CASE("exchanges: one a level with folds over the batch, more where values a
 
 TEST_CASE("states of folds add up whatever the order, and are of one size", "[fold]") {
   generated_batch<float> const b = generate<float>(3, {.max_responses = 9, .entropy = true});
-  random_source random(4);
   fold_states known;
   for (int k = 0; k < fold_exchanges<float>(everything); ++k) {
     fold_states one[3];
