@@ -97,7 +97,7 @@ class halving_walk {
   /// exact, so that it may be fused with the sum.
   CPPO_HOST_DEVICE static constexpr index_t units_of(double x, double up) noexcept {
     constexpr double magic = 6755399441055744.0;
-    return static_cast<index_t>(bits_as<std::int64_t>(x / up * 0x1p40 + magic) - bits_as<std::int64_t>(magic));
+    return bits_as<std::int64_t>(x / up * 0x1p40 + magic) - bits_as<std::int64_t>(magic);
   }
 
   index_t h_, units_;

@@ -39,7 +39,7 @@ class micro_batch_folds {
  public:
   /// Pre: the task is checked, and `known` belongs to its region.
   micro_batch_folds(Executor const& executor, task<Real, Region> const& t, fold_states const& known)
-      : executor_(executor), task_(t), known_(known), memory_(t.batch.shape()), batch_(size(Region::folds)) {
+      : executor_(executor), task_(t), known_(known), memory_(t.batch.shape(), t.region), batch_(size(Region::folds)) {
     task_.folds = memory_.columns(nullptr);
   }
   /// What the micro-batch adds to the next exchange.
