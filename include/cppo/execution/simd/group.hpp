@@ -120,6 +120,10 @@ class token_group {
                                simd_reporter& reporter) noexcept {
     if constexpr (!reads_prefix<Region>) {
       keep(u, t_[u], out, reporter);
+    } else if constexpr (asks_at_run_time<Region>) {
+      if (asks_for(with_.region, needs::prefix_values))
+        t_[u].set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
+      keep(u, t_[u], out, reporter);
     } else {
       token<V> t = t_[u];  // a copy: of the prefix, what nobody asks for is not computed
       t.set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
@@ -149,12 +153,14 @@ class token_group {
                                              simd_reporter& reporter) noexcept {
     prefix_values seen;
     [[maybe_unused]] V::mask fits[group_registers];
-    if constexpr (scans_prefix<Region>) if (asks_for(with_.region, needs::prefix_budget | needs::prefix_values)) {
-      if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
-      else with_.prefix.advance(in.z, in.allowance, fits);
-      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
-    } else if constexpr (reads_prefix<Region>) {
-      each_register([&](int u) { seen.drift[u] = seen.weight[u] = seen.allowance[u] = V(0); });
+    if constexpr (scans_prefix<Region>) {
+      if (asks_for(with_.region, needs::prefix_budget | needs::prefix_values)) {
+        if constexpr (reads_prefix<Region>) with_.prefix.advance(in.z, in.allowance, in.weight, fits, seen);
+        else with_.prefix.advance(in.z, in.allowance, fits);
+        each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_within_prefix_budget(fits[u]); });
+      } else if constexpr (reads_prefix<Region>) {
+        each_register([&](int u) { seen.drift[u] = seen.weight[u] = seen.allowance[u] = V(0); });
+      }
     }
     each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
     return lane_bits(keeps_);
