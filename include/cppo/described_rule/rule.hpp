@@ -5,42 +5,14 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/region.hpp>
+#include <cppo/described_rule/clauses.hpp>
+#include <cppo/described_rule/fold.hpp>
 #include <cppo/described_rule/writer.hpp>
 #include <cppo/described_rule/written.hpp>
-#include <cppo/described_rule/fold.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
 class described_rule;
-
-namespace detail {
-
-/// The clauses of a rule's mask, of which it is known at run time which there are.
-class rule_clauses {
- public:
-  static constexpr bool may_hold_any_clause = true;
-  static constexpr bool reads_any_input = true;
-  CPPO_HOST_DEVICE constexpr explicit rule_clauses(rule_program const& of) noexcept {
-    rule_node const* const nodes = of.begin(of.mask);
-    for (int k = 0; k < of.mask.size; ++k) {
-      rule_node const& n = nodes[k];
-      if (n.counted != clause::other) kinds_ |= bit(n.counted);
-      thresholds_ += n.what == rule_op::divergence_within && n.counted != clause::other ? 1 : 0;
-      if (n.what == rule_op::prefix_budget) budget_ = true;
-    }
-  }
-  CPPO_HOST_DEVICE constexpr bool has(clause k) const noexcept { return (kinds_ & bit(k)) != 0; }
-  CPPO_HOST_DEVICE constexpr bool has_budget() const noexcept { return budget_; }
-  CPPO_HOST_DEVICE constexpr bool has_one_threshold() const noexcept { return thresholds_ == 1; }
-
- private:
-  CPPO_HOST_DEVICE static constexpr unsigned bit(clause k) noexcept { return 1U << static_cast<unsigned>(k); }
-  unsigned kinds_ = 0;
-  int thresholds_ = 0;
-  bool budget_ = false;
-};
-
-}  // namespace detail
 
 /// A rule as data: it decides, weighs, differentiates and reports what the composition written out does, bit for bit,
 /// on every executor. Trivially copyable: it holds no pointer, and is a kernel's argument.
@@ -89,11 +61,13 @@ class described_rule {
     detail::rule_writer writer(d, program_);
     fits_ = writer.write();
     if (!program_.holds(detail::rule_op::prefix_budget)) budget_ = {};
+    mask_ = mask_type(program_);
+    asks_ = all_needs();
   }
 
   CPPO_HOST_DEVICE constexpr named_divergence const& divergence() const noexcept { return divergence_; }  ///< D
   CPPO_HOST_DEVICE constexpr described_weight const& weight() const noexcept { return weight_; }  ///< weight schedule
-  CPPO_HOST_DEVICE constexpr mask_type mask() const noexcept { return mask_type(program_); }      ///< its clauses
+  CPPO_HOST_DEVICE constexpr mask_type const& mask() const noexcept { return mask_; }              ///< its clauses
   CPPO_HOST_DEVICE constexpr described_gate const& gate() const noexcept { return gate_; }        ///< gate
   CPPO_HOST_DEVICE constexpr described_budget const& budget() const noexcept { return budget_; }  ///< gives delta_b
   /// The loss of a token that is kept. It refers to this rule.
@@ -116,16 +90,7 @@ class described_rule {
   }
   /// True if this rule needs one of `wanted`.
   CPPO_HOST_DEVICE constexpr bool asks_for(needs wanted) const noexcept {
-    using detail::rule_op;
-    needs mine = needs::none;
-    if (program_.holds(rule_op::prefix_budget)) {
-      mine = mine | needs::prefix_budget;
-      if (gate_.is_soft()) mine = mine | needs::prefix_values;
-      if (budget_.calibrated()) mine = mine | needs::quantile;
-    }
-    bool const of_response = program_.holds(rule_op::response_max_within) ||
-                             program_.holds(rule_op::response_mean_within);
-    return any(of_response ? mine | needs::response : mine, wanted);
+    return any(asks_, wanted);
   }
   /// The first parameter out of range, in the order divergence, weight, budget, program.
   constexpr parameter_check check() const noexcept {
@@ -175,18 +140,20 @@ class described_rule {
   /// True if the token is kept.
   template <class V>
   CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
-    token<V> const as_seen = seen(t);
-    detail::rule_walk<V, detail::with_excess::no> walk(program_, as_seen);
-    walk.run(program_.mask);
-    return walk.result().kept;
+    return where_seen(t, [this](token<V> const& s) {
+      detail::rule_walk<V, detail::with_excess::no> walk(program_, s);
+      walk.run(program_.mask);
+      return walk.result().kept;
+    });
   }
   /// How far beyond its boundary the token is. [Eq. 19]
   template <class V>
   CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
-    token<V> const as_seen = seen(t);
-    detail::rule_walk<V, detail::with_excess::yes> walk(program_, as_seen);
-    walk.run(program_.mask);
-    return walk.excess();
+    return where_seen(t, [this](token<V> const& s) {
+      detail::rule_walk<V, detail::with_excess::yes> walk(program_, s);
+      walk.run(program_.mask);
+      return walk.excess();
+    });
   }
   /// The factor on the token's loss, where `kept` is what `keeps(t)` has returned.
   template <class V>
@@ -199,16 +166,15 @@ class described_rule {
   CPPO_CALLS_WHAT_IT_IS_GIVEN
   template <class Statistics>
   CPPO_HOST_DEVICE constexpr double resolve_budget(Statistics const& statistics) const noexcept {
-    if (!program_.holds(detail::rule_op::prefix_budget)) return 0.0;
+    if (!mask_.has_budget()) return 0.0;
     double const b = budget_.resolve(statistics);
     return b > 0.0 ? (b < divergence_limit ? b : divergence_limit) : 0.0;
   }
   /// c_t: the smaller of the threshold on Z_t and of `room`; 1000 if there is neither. [Eq. 8]
   template <class V>
   CPPO_HOST_DEVICE constexpr V threshold(token<V> const& t, V room) const noexcept {
-    mask_type const clauses = mask();
-    V const c = clauses.has_budget() ? room : V(divergence_limit);
-    if (!clauses.has_one_threshold()) return c;
+    V const c = mask_.has_budget() ? room : V(divergence_limit);
+    if (!mask_.has_one_threshold()) return c;
     double const* const n = numbers_of(detail::rule_op::divergence_within);
     return min(c, divergence_within_t(n[0], n[1]).threshold(t));
   }
@@ -216,13 +182,15 @@ class described_rule {
   /// `keeps(t)`.
   template <class V, class F>
   CPPO_HOST_DEVICE constexpr void each_decision(token<V> const& t, typename V::mask kept, F const& f) const noexcept {
-    token<V> const as_seen = seen(t);
-    detail::rule_walk<V, detail::with_excess::no> walk(program_, as_seen);
-    walk.run(program_.mask);
-    auto const keeps = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
-      return walk.clauses[static_cast<int>(K)];
-    };
-    detail::each_decision_by(mask(), keeps, kept, f);
+    if (!mask_.has_any()) return detail::each_decision_by(mask_, [&](auto) { return kept; }, kept, f);
+    where_seen(t, [&](token<V> const& s) {
+      detail::rule_walk<V, detail::with_excess::no> walk(program_, s);
+      walk.run(program_.mask);
+      auto const keeps = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
+        return walk.clauses[static_cast<int>(K)];
+      };
+      detail::each_decision_by(mask_, keeps, kept, f);
+    });
   }
   /// The number of the token's `decision`, given `keeps(t)`.
   template <class V>
@@ -238,9 +206,10 @@ class described_rule {
   }
   /// The token as mask, gate and surrogate see it: without a divergence that is for the report alone.
   template <class V>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token<V> seen(token<V> t) const noexcept {
-    if (reports_only_) [[unlikely]] t.hide_divergence();
-    return t;
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr token<V> seen(token<V> const& t) const noexcept {
+    token<V> as_seen = t;  // a large object: copied once
+    if (reports_only_) [[unlikely]] as_seen.hide_divergence();
+    return as_seen;
   }
   /// True if both are made of the same parts with the same numbers.
   friend constexpr bool operator==(described_rule const& a, described_rule const& b) noexcept {
@@ -255,6 +224,24 @@ class described_rule {
   }
 
  private:
+  /// f(the token as `seen(t)` is), copied only if something is hidden.
+  template <class V, class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto where_seen(token<V> const& t, F const& f) const {
+    if (reports_only_) [[unlikely]] return f(seen(t));
+    return f(t);
+  }
+  constexpr needs all_needs() const noexcept {
+    using detail::rule_op;
+    needs mine = needs::none;
+    if (program_.holds(rule_op::prefix_budget)) {
+      mine = mine | needs::prefix_budget;
+      if (gate_.is_soft()) mine = mine | needs::prefix_values;
+      if (budget_.calibrated()) mine = mine | needs::quantile;
+    }
+    bool const of_response = program_.holds(rule_op::response_max_within) ||
+                             program_.holds(rule_op::response_mean_within);
+    return of_response ? mine | needs::response : mine;
+  }
   static constexpr needs needs_of_mask = needs::prefix_budget | needs::response;
   CPPO_HOST_DEVICE constexpr detail::rule_op first_of(detail::rule_part const& p) const noexcept {
     return program_.begin(p)->what;
@@ -274,6 +261,8 @@ class described_rule {
   described_weight weight_;
   described_budget budget_;
   described_gate gate_;
+  mask_type mask_;             // of the program, found once
+  needs asks_ = needs::none;
   bool reports_only_ = false, fits_ = true;
   std::uint8_t level_ = 1;
 };

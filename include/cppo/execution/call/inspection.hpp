@@ -225,12 +225,15 @@ class response_statistics : public known_totals {
   std::span<Real> divergences_;
 };
 
+/// A region of which it is known at run time what it needs.
+template <class Region>
+concept asks_at_run_time = requires(Region const& r) { r.asks_for(needs::none); };
 /// True if the region needs one of `wanted`. What a described region needs of what its type may need is known at run
 /// time.
 template <class Region>
 CPPO_HOST_DEVICE constexpr bool asks_for(Region const& region, needs wanted) noexcept {
   if constexpr (!any(Region::needed, needs::response | needs::quantile)) return any(Region::needed, wanted);
-  else if constexpr (requires { region.asks_for(wanted); }) return region.asks_for(wanted);
+  else if constexpr (asks_at_run_time<Region>) return region.asks_for(wanted);
   else return any(Region::needed, wanted);
 }
 /// A region that is run in one of several shapes, which `with_shape` chooses.

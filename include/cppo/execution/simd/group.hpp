@@ -120,6 +120,10 @@ class token_group {
                                simd_reporter& reporter) noexcept {
     if constexpr (!reads_prefix<Region>) {
       keep(u, t_[u], out, reporter);
+    } else if constexpr (asks_at_run_time<Region>) {
+      if (asks_for(with_.region, needs::prefix_values))
+        t_[u].set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
+      keep(u, t_[u], out, reporter);
     } else {
       token<V> t = t_[u];  // a copy: of the prefix, what nobody asks for is not computed
       t.set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]);
