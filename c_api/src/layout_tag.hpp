@@ -5,6 +5,7 @@
 
 #include <cppo/cppo.hpp>
 #include <cppo/described.hpp>
+#include <cppo/described_rule/rule.hpp>
 
 namespace c_api {
 
@@ -14,7 +15,8 @@ constexpr std::uint64_t layout_tag() noexcept {
   h ^= 0x80000000U;  // another standard library: its spans may lie otherwise
 #endif
   for (std::size_t const size :
-       {sizeof(cppo::rollout_batch_view<float>), sizeof(cppo::described_region), sizeof(cppo::loss_outputs),
+       {sizeof(cppo::rollout_batch_view<float>), sizeof(cppo::described_region), sizeof(cppo::described_rule),
+        sizeof(cppo::loss_outputs),
         sizeof(cppo::loss_options), sizeof(cppo::report), sizeof(cppo::status), sizeof(cppo::batch_diagnosis),
         sizeof(cppo::response_summary), sizeof(cppo::prefix_sums), sizeof(crossing)}) {
     h = h * 0x100000001b3U + size;

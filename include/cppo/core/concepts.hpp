@@ -118,6 +118,8 @@ template <class P, class... Args>
 constexpr auto ask_between(P const& p, Args const&... args) { return p.between(args...); }
 template <class M, class V>
 constexpr auto ask_excess(M const& m, token<V> const& t) { return m.excess(t); }
+template <class Q, class V>
+constexpr auto ask_slope(Q const& q, token<V> const& t) { return q.slope(t); }
 template <class M, class V>
 constexpr auto ask_threshold(M const& m, token<V> const& t) { return m.threshold(t); }
 template <class B, class Statistics>

@@ -63,17 +63,18 @@ CPPO_HOST_DEVICE constexpr void refuse_short_circuit() noexcept {
 
 }  // namespace detail
 
-/// Chosen for && and || of masks of lanes in a part: it does not compile, and says what to write.
+/// Overloads for && and || of masks of lanes in a part: they do not compile where the part is tried, and say what to
+/// write. They are & and | elsewhere.
 /// @{
 template <class Register, class Other>
-CPPO_HOST_DEVICE constexpr lane_mask<Register> operator&&(lane_mask<Register> a, Other const&) noexcept {
+CPPO_HOST_DEVICE constexpr lane_mask<Register> operator&&(lane_mask<Register> a, Other const& b) noexcept {
   detail::refuse_short_circuit<Register>();
-  return a;
+  return a & b;
 }
 template <class Register, class Other>
-CPPO_HOST_DEVICE constexpr lane_mask<Register> operator||(lane_mask<Register> a, Other const&) noexcept {
+CPPO_HOST_DEVICE constexpr lane_mask<Register> operator||(lane_mask<Register> a, Other const& b) noexcept {
   detail::refuse_short_circuit<Register>();
-  return a;
+  return a | b;
 }
 /// @}
 

@@ -39,6 +39,7 @@ namespace detail {
 template <class Q>
 concept has_slope = requires(Q const& q, token<mask_probe<Q>> const& t) {
   { q.slope(t) } -> std::same_as<mask_probe<Q>>;
+  requires made_of_quantities<Q> || requires { detail::ask_slope(q, t); };
 };
 
 }  // namespace detail

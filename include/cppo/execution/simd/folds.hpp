@@ -98,7 +98,7 @@ class running_sums {
     simd_lane const sums = own == own_term::taken ? grid_value(base, up, lower)
                                                   : grid_value(base, up - high, lower - low);
     std::int32_t const total = last_lane(lower);
-    high_ += last_lane(up) + (total >> low_bits);
+    high_ += index_t{last_lane(up)} + (total >> low_bits);  // limbs of padding may be anything
     low_ = total & static_cast<std::int32_t>(low_mask);
     return sums;
   }

@@ -156,7 +156,7 @@ CPPO_ALWAYS_INLINE Ints running_sum(Ints x) noexcept {
   alignas(64) std::int32_t a[simd_size];
   simd_ops::save(a, x);
   // uncovered: targets without SSE2: the digest on AArch64 runs it
-  for (int k = 1; k < simd_size; ++k) a[k] += a[k - 1];
+  for (int k = 1; k < simd_size; ++k) a[k] = static_cast<std::int32_t>(std::uint32_t(a[k]) + std::uint32_t(a[k - 1]));
   return Ints::load_unaligned(a);
 }
 
