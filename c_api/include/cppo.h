@@ -179,8 +179,9 @@ CPPO_C_SHOWN int32_t cppo_region_parse(char const *text, double const *numbers, 
 CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numbers, int64_t count, cppo_region *region,
                                           cppo_status *status);
 /** The expression that makes the region, into at most `room` characters, a 0 included; `text` may be null. Returns how
- *  many characters the whole text has, without the 0: where that is `room` or more, it was cut. -1 if there is no
- *  region. */
+ *  many characters the whole text has, without the 0: where that is `room` or more, it was cut. 0 for a rule that no
+ *  text of this form makes: one that computes with numbers alone, or whose text would be too long to be read, as a fold
+ *  is written out wherever it stands. -1 if there is no region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
 /** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);

@@ -24,6 +24,15 @@ struct call {
   cppo_options lent_options;
 };
 
+/// True unless a rule that folds whole responses is called in pieces.
+bool check_folds(call const& c, cppo_status& s) noexcept {
+  bool const in_pieces = c.lent_options.carries != nullptr || c.lent_options.totals != nullptr;
+  if (!in_pieces || !c.region.is_rule() || c.region.rule.values() == 0) return true;
+  return c_api::refuse(s, cppo_bad_argument, cppo::argument::region,
+                       word("region is a rule, and its folds need whole responses: call without carries and totals, or "
+                            "use plan_pieces in C++"));
+}
+
 bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
                cppo_options const* options, call& c, cppo_status& s) {
   static thread_local c_api::piece_memory pieces;
@@ -31,7 +40,7 @@ bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs 
       !c_api::take_structure(outputs, "outputs", c.lent_outputs, s) ||
       !c_api::take_outputs(c.lent_outputs, c.outputs, s) ||
       !c_api::take_structure_of_options(options, c.lent_options, s) ||
-      !c_api::take_options(c.lent_options, c.options, s) ||
+      !c_api::take_options(c.lent_options, c.options, s) || !check_folds(c, s) ||
       !c_api::check_memory(*batch, c.lent_outputs, c.lent_options, s)) {
     return false;
   }

@@ -28,8 +28,10 @@ bool parse(char const* text, double const* numbers, std::int64_t count, cppo_reg
   if (parsed) return c_api::write(parsed.region, *region), true;
   auto const rule = cppo::parse_rule(text, lent);
   if (rule) return c_api::write(rule.rule, *region), true;
-  // The reading that came farther knows what was meant.
-  return refuse(s, cppo_bad_text, argument::region, rule.column >= parsed.column ? rule.error : parsed.error);
+  // The reading that came farther knows what was meant. A rule that is wrong as a whole, as one that is too large, was
+  // read to its end.
+  bool const whole = rule.column == 1;
+  return refuse(s, cppo_bad_text, argument::region, whole || rule.column >= parsed.column ? rule.error : parsed.error);
 }
 
 /// The bits of an input, by the ids under which it is lent.
@@ -112,7 +114,7 @@ std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_
   if (!c_api::take_region(region, r, s)) return -1;
   bool const is_compiled = r.is_asked() && !r.is_rule();
   cppo::region_text const of_region = is_compiled ? text_of(r.compiled) : to_text(r.described);
-  cppo::rule_text const of_rule = to_text(r.rule);
+  cppo::rule_text const of_rule = r.is_rule() ? to_text(r.rule) : cppo::rule_text();
   word const all = r.is_rule() ? word(of_rule) : word(of_region);
   if (text != nullptr && room > 0) {
     std::size_t const n = std::min(all.size(), static_cast<std::size_t>(room) - 1);

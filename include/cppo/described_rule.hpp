@@ -21,5 +21,6 @@
 #include <cppo/described_rule/table.hpp>
 #include <cppo/described_rule/text_rows.hpp>
 #include <cppo/described_rule/to_text.hpp>
+#include <cppo/described_rule/words.hpp>
 #include <cppo/described_rule/writer.hpp>
 #include <cppo/described_rule/written.hpp>

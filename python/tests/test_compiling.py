@@ -16,7 +16,7 @@ import cppo
 import numpy as np
 import pytest
 from conftest import make_batch
-from cppo import theory
+from cppo import rules, theory
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "13_own_parts.cpp"
 
@@ -153,6 +153,15 @@ def test_regions_of_own_parts_are_values(twin):
     name = re.search(r"compiled_\w+", str(r))[0]
     with pytest.raises(cppo.Error, match="is a part that another process has compiled"):
         cppo.region(str(r).replace(name, "compiled_0123456789ab"))
+
+
+def test_a_rule_takes_no_part_of_ones_own(twin):
+    own = "a part of your own stands in a region with the loss -A rho M: write a rule with a loss of its own in"
+    for make in (lambda x: x + rules.penalty(rules.kl_k3(), 0.1), lambda x: rules.objective(x, rules.ratio_form),
+                 lambda x: rules.objective(region=x, surrogate=rules.ratio_form)):
+        with pytest.raises(cppo.Error, match=own) as e:
+            make(twin(0.1, 0.01))
+        assert (e.value.code, e.value.argument) == (cppo.StatusCode.bad_argument, "region")
 
 
 def example(kind):

@@ -47,12 +47,8 @@ def test_every_name_of_the_list_makes_what_it_says(name):
             given["low"] = 0.5
         if form.kind == "loss" and name == "where":
             given = dict(mask=cppo.keep_all, s=r.ratio_form, p=r.nothing)
-        made = thing(*given.values()) if name in ("below", "above") or form.kind in ("rank", "statistic") else None
-        if made is None and name in ("before", "upto", "from_", "response", "batch", "between", "at_most", "at_least",
-                                     "objective", "mean_over_kept", "hashed"):
-            made = thing(*given.values())
-        if made is None:
-            made = thing(**given)
+        made = thing(**given)
+        assert type(thing(*given.values())) is type(made)
         assert isinstance(made, cppo.Region if form.kind == "region" else r._KINDS[form.kind])
         assert form.kind in inspect.getdoc(thing) if not isinstance(thing, cppo.parts.Part) else True
         assert pickle.loads(pickle.dumps(made)) == made
@@ -94,11 +90,44 @@ def test_a_region_of_text_equals_the_one_composed():
     assert r.cispo(high=4).with_numbers(3) == r.cispo(high=3)
 
 
+def test_arguments_go_by_their_names():
+    def mask(m):
+        return cppo.trust_region(cppo.no_divergence, cppo.uniform_weight, m)
+
+    def score(statistic):
+        return r.objective(r.score_form(r.response(statistic)))
+
+    assert mask(r.at_most(x=1.2, q=r.ratio)) == mask(r.at_most(r.ratio, 1.2))
+    assert mask(r.between(high=2, q=r.ratio, low=0.5)) == mask(r.between(r.ratio, 0.5, 2))
+    assert score(r.weighted_mean(weights=r.prob, q=r.ratio)) == score(r.weighted_mean(r.ratio, r.prob))
+    assert score(r.weighted_mean(weights=r.prob, q=r.ratio)) != score(r.weighted_mean(r.prob, r.ratio))
+    assert score(r.kth_largest(k=r.share(x=0.5), q=r.ratio)) == score(r.kth_largest(r.ratio, r.share(0.5)))
+    assert r.objective(surrogate=r.ratio_form, region=cppo.ppo()) == r.objective(cppo.ppo(), r.ratio_form)
+    assert cppo.region('{"trust_region": ["no_divergence", "uniform_weight", {"at_most": {"x": 1.2, "q": "ratio"}}]}'
+                       ) == mask(r.at_most(r.ratio, 1.2))
+
+
+def test_a_rule_whose_text_is_too_long_keeps_its_own():
+    """A weighted mean writes what it takes several times, and text holds 512 words and numbers."""
+    one = f"batch(weighted_mean(ratio, $0 + {' + '.join(['prob'] * 9)}))"
+    text = f"objective(score_form({' + '.join([one] * 4)}))"
+    two, three = cppo.region(text, [2]), cppo.region(text, [3])
+    assert (two.text, two.numbers, two.expression) == (text, (2.0,), text.replace("$0", "2.0"))
+    assert two != three and two == cppo.region(two.expression) == pickle.loads(pickle.dumps(two))
+    assert eval(repr(two), dict(NAMES)) == two and two.with_numbers(3) == three
+
+
 def test_wrong_ones_say_what_is_wrong():
     with pytest.raises(cppo.Error, match="clipped lacks its high"):
         r.clipped(0.8)
     with pytest.raises(cppo.Error, match="has no parameter up"):
         r.clipped(low=0.8, up=1.2)
+    with pytest.raises(cppo.Error, match=r"at_most has no parameter nonsense: at_most\(q, x\)"):
+        r.at_most(r.ratio, nonsense=2)
+    with pytest.raises(cppo.Error, match="column 1: this rule is too large: a described_rule holds at most 128 nodes"):
+        cppo.region(f"objective(score_form({' + '.join(['ratio'] * 70)}))")
+    with pytest.raises(cppo.Error, match=r"mean has no parameter x: mean\(q\)"):
+        r.mean(x=r.ratio)
     with pytest.raises(cppo.Error, match="this is differentiated, and has no slope"):
         r.clipped(0.8, 1.2, r.entropy)
     with pytest.raises(cppo.Error, match="take it over a range"):
@@ -182,3 +211,17 @@ def test_theory_and_pieces_say_what_is_not_for_rules():
     log_p, log_q, advantage, valid = make_batch(3, 9, seed=8)
     with pytest.raises(cppo.Error, match="loss of its own"):
         cppo.theory.certificate(log_p, log_q, advantage, valid, region=r.cispo())
+
+
+def test_pieces_read_what_a_rule_reads_and_refuse_folds():
+    log_p, log_q, advantage, valid = make_batch(3, 9, seed=8)
+    lent = dict(entropy=-log_p, reference_log_prob=log_q - 0.01)
+    region = cppo.fixed_cppo(0.1, 0.02) + r.penalty(r.kl_k3(), 0.1)
+    plan = cppo.plan_pieces(cppo.PieceBatch(log_p, log_q, advantage, valid, region=region, **lent), [0, 1, 2], [0] * 3)
+    given = dict(carries=plan.carries, totals=plan.totals, outputs=("gradient",))
+    cut = cppo.policy_loss(log_p, log_q, advantage, valid, region=region, **lent, **given)
+    whole = cppo.policy_loss(log_p, log_q, advantage, valid, region=region, **lent, outputs=("gradient",))
+    np.testing.assert_array_equal(cut[2].gradient, whole[2].gradient)
+    with pytest.raises(cppo.Error, match="its folds need whole responses: call without carries and totals") as e:
+        cppo.policy_loss(log_p, log_q, advantage, valid, region=r.gspo(), **given)
+    assert e.value.argument == "region"

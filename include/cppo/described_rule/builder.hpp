@@ -191,6 +191,9 @@ class rule_builder : rule_calls {
     return out.kind = rule_word::region, true;
   }
   bool objective(int node, rule_built& out) noexcept {
+    int const given = tree_[node].first;
+    bool const alone = given >= 0 && tree_[given].next < 0 && tree_[given].name == "surrogate";
+    if (!alone && !in_order(node, "objective")) return false;
     int const first = tree_[node].first, second = first >= 0 ? tree_[first].next : -1;
     if (first < 0 || (second >= 0 && tree_[second].next >= 0)) {
       return fail(node, "objective takes a region and a loss, or a loss alone: objective(region, "
@@ -248,8 +251,13 @@ class rule_builder : rule_calls {
     return true;
   }
 
-  /// Evaluates the arguments of a call.
+  /// Puts the arguments of a spoken word or a statistic in the order of its parameters.
+  bool in_order(int node, std::string_view name) noexcept {
+    return argument_order(tree_, node, name, spoken_parameters(name)).put();
+  }
+  /// Evaluates the arguments of a call. Those of a spoken word or a statistic are in the order of its parameters.
   bool arguments(int node, rule_arguments& to) noexcept {
+    if (!in_order(node, name_in(node))) return false;
     bool const outer = in_mask_;
     in_mask_ = false;
     for (int i = tree_[node].first; i >= 0; i = tree_[i].next) {

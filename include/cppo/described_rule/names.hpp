@@ -5,35 +5,12 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described_rule/rule_tree.hpp>
+#include <cppo/described_rule/words.hpp>
 
 #include <algorithm>
 #include <iterator>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
-
-/// The names of no row of a table: calls that the text itself has a meaning for.
-struct spoken_word {
-  std::string_view name;
-  rule_word makes;
-  std::string_view parameters;
-};
-inline constexpr spoken_word spoken_words[] = {
-    {"objective", rule_word::region, "region, surrogate"},
-    {"mean_over_kept", rule_word::region, "region"},
-    {"at_most", rule_word::mask, "q, x"},
-    {"at_least", rule_word::mask, "q, x"},
-    {"between", rule_word::mask, "q, low, high"},
-    {"below", rule_word::bound, "x"},
-    {"above", rule_word::bound, "x"},
-    {"before", rule_word::quantity, "statistic"},
-    {"upto", rule_word::quantity, "statistic"},
-    {"from", rule_word::quantity, "statistic"},
-    {"response", rule_word::quantity, "statistic"},
-    {"batch", rule_word::quantity, "statistic"},
-    {"share", rule_word::rank, "x"},
-    {"share_rounded_up", rule_word::rank, "x"},
-    {"at_quantile", rule_word::rank, "x"},
-};
 
 /// Hands names on to f(name, what it makes, its parameters with ", " between them).
 template <class F>
@@ -46,7 +23,6 @@ class rule_names {
       bool const word = !R::name.empty() && R::name[0] >= 'a' && R::name[0] <= 'z';
       if (!word || find_row(R::name) != nullptr || is_spoken(R::name)) return;
       for (int p = 0; p < R::text.count; ++p) take(R::text.of[p].name);
-      if (R::name == "hashed") take("seed");
       give(R::name, rule_tree::word_of(R::gives));
     });
   }
@@ -59,8 +35,8 @@ class rule_names {
   }
   void of_words() {
     for (spoken_word const& w : spoken_words) take(w.parameters), give(w.name, w.makes);
-    for (std::string_view const name : rule_tree::statistic_words)
-      take(rule_tree::parameters_of_statistic(name)), give(name, rule_word::statistic);
+    for (std::string_view const name : statistic_words)
+      take(parameters_of_statistic(name)), give(name, rule_word::statistic);
   }
 
  private:

@@ -42,7 +42,10 @@ inline parsed_rule parse_rule(std::string_view text, std::span<double const> num
     parameter_check const found = made.check();
     result.good = static_cast<bool>(found);
     if (result.good) result.rule = made;
-    else {
+    else if (!made.fits()) {
+      tree.fail(1, "this rule is too large: a described_rule holds at most 128 nodes, 32 numbers, and 16 folds in 3 "
+                "levels: write it out as a type");
+    } else {
       std::string_view const name = found.name, range = found.range;
       tree.fail(1, name, " is ", found.value, ", but must be ", range);
     }

@@ -94,8 +94,9 @@ class described_rule {
   }
   /// The first parameter out of range, in the order divergence, weight, budget, program.
   constexpr parameter_check check() const noexcept {
-    parameter_check const room{fits_, "a described_rule", static_cast<double>(program_.node_count),
-                               "of at most 128 nodes, 32 numbers, 16 folds in 3 levels: write the rule out as a type"};
+    parameter_check const room{fits_, "fits() of a described_rule", 0.0,
+                               "1, which is at most 128 nodes, 32 numbers, and 16 folds in 3 levels: write the rule "
+                               "out as a type"};
     bool const drifts = asks_for(needs_of_mask);
     parameter_check const sees{!(reports_only_ && drifts), "the mask of a described_rule with reports_only", 1.0,
                                "without sums, means and maxima of D: it sees no divergence"};

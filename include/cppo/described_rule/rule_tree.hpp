@@ -7,6 +7,7 @@
 
 #include <cppo/described/builder.hpp>
 #include <cppo/described_rule/table.hpp>
+#include <cppo/described_rule/words.hpp>
 #include <cppo/described_rule/writer.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -64,20 +65,6 @@ class rule_tree {
   rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers) noexcept
       : tree_(tree), draft_(draft), parts_(tree, numbers) {}
 
-  /// The statistics, and the parameters of one.
-  /// @{
-  static constexpr std::string_view statistic_words[] = {
-      "sum", "mean", "least", "most", "counted", "unit_of_distance", "unit_of_size", "halving_sum", "kth_smallest",
-      "kth_largest", "trimmed", "capped", "count", "variance", "population_variance", "deviation", "weighted_mean",
-      "mean_of_others"};
-  static constexpr std::string_view parameters_of_statistic(std::string_view name) noexcept {
-    if (name == "count") return "mask";
-    if (name == "weighted_mean") return "q, weights";
-    if (name == "halving_sum") return "q, half_life";
-    if (name.starts_with("kth_")) return "q, k";
-    return name == "trimmed" || name == "capped" ? "q, mean_below" : "q";
-  }
-  /// @}
   static constexpr rule_word word_of(operand o) noexcept {
     return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
   }
@@ -166,14 +153,20 @@ class rule_tree {
     return tree_.fail(column, name, " is ", p.value, ", but must be ", range) >= 0;
   }
   /// Says that a number of a call is out of range, at the argument that it is.
-  bool in_range(int node, rule_arguments const& args, placed_arguments const&, row_info const&,
+  bool in_range(int node, rule_arguments const& args, placed_arguments const& to, row_info const& row,
                 parameter_check const& p) noexcept {
     if (p) return true;
-    for (int i = 0; i < args.count; ++i) {
-      bool const same = args.value[i].number == p.value || (p.value != p.value && args.value[i].number != p.value);
-      if (args.value[i].kind == rule_word::number && same) return fault(tree_[args.node[i]].column, p);
+    int found = -1;
+    for (int k = row.text.count; k-- > 0;) {
+      node_parameter const& into = row.text.of[k];
+      int const i = into.what == node_parameter::is::number ? to.number[into.place] : to.operand[into.place];
+      if (i < 0 || args.value[i].kind != rule_word::number) continue;
+      double const x = args.value[i].number;
+      bool const same = x == p.value || (x != x && p.value != p.value);
+      bool const named = std::string_view(p.name).find(into.name) != std::string_view::npos;
+      if (same && (found < 0 || named)) found = i;
     }
-    return fault(tree_[node].column, p);
+    return fault(tree_[found >= 0 ? args.node[found] : node].column, p);
   }
 
   /// Finds the places of the arguments of a node's function.
@@ -247,14 +240,15 @@ class rule_tree {
     if (n > 0) s.append(std::string_view(")"));
     return s;
   }
-  /// The arguments of a call that makes a region, by place.
+  /// The arguments of a call that makes a region, in the order of its parameters.
   bool parts_of(int node, std::string_view name, int (&args)[4]) noexcept {
     int const wanted = name == "trust_region" ? 3 : name == "mean_over_kept" ? 1 : 2;
-    std::string_view const takes = wanted == 3 ? "(divergence, weight, mask)" : wanted == 1 ? "(region)"
-                                   : name == "softened" ? "(region, gate)" : "(region, divergence)";
+    std::string_view const takes = wanted == 3 ? "divergence, weight, mask" : wanted == 1 ? "region"
+                                   : name == "softened" ? "region, gate" : "region, divergence";
+    if (!argument_order(tree_, node, name, takes).put()) return false;
     int n = 0;
     for (int i = tree_[node].first; i >= 0 && n < 4; i = tree_[i].next) args[n++] = i;
-    return n == wanted || fail(node, name, " takes ", name, takes);
+    return n == wanted || fail(node, name, " takes ", name, "(", takes, ")");
   }
   bool unknown(int node, std::string_view name) noexcept {
     nearest_name nearest(name);

@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/to_text.hpp>
-#include <cppo/described_rule/rule.hpp>
+#include <cppo/described_rule/parse.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -159,9 +159,16 @@ class rule_text_writer {
 }  // namespace detail
 
 /// The C++ expression that makes a rule, from which `parse_rule` makes the same one. Numbers have the fewest digits
-/// that give them back. Two rules that are equal have the same text. It is empty if the rule did not fit, if its
-/// divergence is unknown, or if it holds arithmetic on numbers alone, which a text does at once.
-inline rule_text to_text(described_rule const& r) noexcept { return detail::rule_text_writer(r).text(); }
+/// that give them back. Two rules that are equal have the same text.
+///
+/// It is empty where no text makes the rule: if it did not fit, if a parameter is out of range, if it holds arithmetic
+/// on numbers alone, which a text does at once, or if its text is too long for `parse_rule`: a fold that stands at
+/// several places is written out at each.
+inline rule_text to_text(described_rule const& r) noexcept {
+  rule_text const text = detail::rule_text_writer(r).text();
+  parsed_rule const again = parse_rule(text);
+  return again.good && again.rule == r ? text : rule_text();
+}
 
 }}  // namespace cppo
 

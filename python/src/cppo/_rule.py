@@ -115,6 +115,11 @@ def _weight(node: ast.expr) -> tuple[float, Optional[int]]:
     return _number(arguments[0]) if arguments else 1.0, None
 
 
+def _unknown_rule() -> c.Error:
+    return c.Error("the region is a rule with a loss of its own, which executor=\"torch\" does not know: pass tensors "
+                   "on the host and executor=\"simd\"", c.StatusCode.executor_unavailable, "region")
+
+
 @functools.lru_cache(1024)
 def rule_of(region: bytes) -> Rule:
     """The data of a region, from the bytes of its `cppo_region`."""
@@ -122,6 +127,8 @@ def rule_of(region: bytes) -> Rule:
     if c.OWN in text:
         raise c.Error("the region has a part of your own, which is compiled for the host alone: pass tensors on the "
                       "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
+    if not text:  # a rule that no text of the one form makes
+        raise _unknown_rule()
     name, arguments = _called(ast.parse(re.sub(r"\bfrom\(", "from_(", text.replace("!", "~")), mode="eval").body)
     soft = name == "softened"
     if soft:
@@ -130,8 +137,7 @@ def rule_of(region: bytes) -> Rule:
     if shown is not None:
         name, arguments = _called(arguments[0])
     if name != "trust_region":
-        raise c.Error("the region is a rule with a loss of its own, which executor=\"torch\" does not know: pass "
-                      "tensors on the host and executor=\"simd\"", c.StatusCode.executor_unavailable, "region")
+        raise _unknown_rule()
     divergence, weight, mask = arguments
     steps: list[Step] = []
     budgets: list[Budget] = []

@@ -43,9 +43,11 @@ class PieceBatch:
 
     def __init__(self, log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *,
                  region: Region, cu_seqlens: Any = None, token_weight: Any = None, divergence_values: Any = None,
-                 token_id: Any = None, top_k: Any = None, **options: Any) -> None:
+                 token_id: Any = None, top_k: Any = None, entropy: Any = None, reference_log_prob: Any = None,
+                 **options: Any) -> None:
         lists = (None, None, None) if top_k is None else top_k
-        extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists)
+        extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists,
+                 entropy, reference_log_prob)
         o = Options(**options)
         self.batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
         self.region = region

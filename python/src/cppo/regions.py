@@ -21,13 +21,19 @@ _without_tensor: weakref.WeakValueDictionary[int, Region] = weakref.WeakValueDic
 """The regions made before there was PyTorch, by identity: equal ones need a tensor each."""
 
 
+def _filled(text: str, numbers: Sequence[float]) -> str:
+    """The text with the numbers in their places."""
+    return _PLACES.sub(lambda m: repr(float(numbers[int(m[1])])), text)
+
+
 class Region:
     """What `policy_loss` takes. Made by `trust_region`, by a named region, or by `region(text)`.
 
     Attributes:
         text: its C++ text, in which `$0`, `$1`, ... stand for the numbers.
         numbers: the numbers, in order.
-        expression: the C++ expression that makes it, in one form for all regions that are equal.
+        expression: the C++ expression that makes it, in one form for all regions that are equal. A rule that no text
+            of that form makes has its own text, with the numbers.
         reads: the inputs that it reads beside log-probs and advantage, as "token_id".
         c_region: the bytes of the `cppo_region`.
     """
@@ -44,7 +50,7 @@ class Region:
         made = check(text, numbers)
         bits = _native.LIB.cppo_region_reads(made)
         reads = tuple(name for name, i in _native.INPUTS.items() if bits >> i & 1)
-        values = (text, numbers, _native.region_text(made), reads, made, None)
+        values = (text, numbers, _native.region_text(made) or _filled(text, numbers), reads, made, None)
         for name, value in zip(self.__slots__, values):
             object.__setattr__(self, name, value)
         if _tensor_of is None and "torch" in sys.modules:  # before anybody traces a call
@@ -133,10 +139,10 @@ def region(text: str, numbers: Sequence[float] = ()) -> Region:
     >>> region('{"fixed_cppo": {"delta": 0.1, "divergence": "top_k_tv"}}')
     """
     if _native.OWN in text:
-        filled = _PLACES.sub(lambda m: repr(float(numbers[int(m[1])])), text)
-        return Region(*_lifted(filled))
-    made = _native.parse_region(text, tuple(map(float, numbers)))
-    return Region(*_lifted(_native.region_text(made)))
+        return Region(*_lifted(_filled(text, numbers)))
+    lent = tuple(map(float, numbers))
+    canonical = _native.region_text(_native.parse_region(text, lent))
+    return Region(*_lifted(canonical)) if canonical else Region(text, lent)
 
 
 def trust_region(divergence: Divergence, weight: Weight, mask: Mask) -> Region:

@@ -163,10 +163,18 @@ def _weighted(weight: object, loss: Loss) -> Any:
     return NotImplemented if w is NotImplemented else Loss(*_infix("*", w, loss))
 
 
+def _refuse_own(*pieces: object) -> None:
+    """A rule is the library's own parts: one of the user's is compiled with a region whose loss is -A ρ M."""
+    if any(isinstance(x, (Part, Region)) and _native.OWN in x.text for x in pieces):
+        raise _native.Error("a part of your own stands in a region with the loss -A rho M: write a rule with a loss of "
+                            "its own in C++", _native.StatusCode.bad_argument, "region")
+
+
 def with_penalty(region: Region, penalty: object) -> Any:
     """`region + penalty`."""
     if not isinstance(penalty, Loss):
         return NotImplemented
+    _refuse_own(region, penalty)
     loss = shift(penalty.text, len(region.numbers))
     text = f"{region.text} + {loss}" if _binds(loss) > 1 else f"{region.text} + ({loss})"
     return Region(text, region.numbers + penalty.numbers)
@@ -204,6 +212,7 @@ def _made(name: str, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> Any:
     forms = _forms().get(name)
     if forms is None:
         raise TypeError(f"{name} takes no arguments")
+    _refuse_own(*by_place, *by_name.values())
     wanted = "loss" if any(isinstance(x, Loss) for x in (*by_place, *by_name.values())) else forms[0].kind
     form = next((f for f in forms if f.kind == wanted and f.parameters), forms[-1])
     pieces, numbers = [], ()  # type: list[str], tuple[float, ...]
