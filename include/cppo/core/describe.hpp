@@ -114,6 +114,9 @@ class description {
       return say(", but", predicate());
     }
     if (s_.range != nullptr) return extent();
+    if (s_.code == status_code::states_mismatch && s_.wanted == 0) {
+      return say("this rule has no folds over the batch, so it needs no exchange: call policy_loss");
+    }
     plain();
   }
   /// Says which option or parameter is out of range.

@@ -77,7 +77,7 @@ class bin_search {
     fold_bin const* last = nullptr;
     index_t below = below_;
     exact_sum sum = sum_;
-    for (index_t k = 0; k < fold_bins && !ended_; ++k) {
+    for (index_t k = 0; k < fold_bins; ++k) {
       fold_bin const& b = bins[k];
       if (b.values.count == 0) continue;
       if (!kind_.admits(b.values.least, standing_of(b, below, sum), parameter_)) break;

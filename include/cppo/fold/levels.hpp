@@ -43,20 +43,26 @@ consteval int level_of() noexcept {
   return level + (is_fold<P> ? 1 : 0);
 }
 
-/// Calls pass(level) for each level of the folds of a region, in order. Of a region whose levels are known at run time
-/// the type has one level, and the value is turned to one level after the other.
+/// Calls pass(level) for each level of the folds of a region, in order, while it returns true. Of a region whose levels
+/// are known at run time the type has one level, and the value is turned to one level after the other.
 template <class Region, class Pass>
-constexpr void each_level(Region& region, Pass const& pass) {
+constexpr void each_level_while(Region& region, Pass const& pass) {
   if constexpr (requires { region.turn_to(1); }) {
-    for (int level = 1; level <= region.levels(); ++level) {
+    bool more = true;
+    for (int level = 1; more && level <= region.levels(); ++level) {
       region.turn_to(level);
-      pass(std::integral_constant<int, 1>{});
+      more = pass(std::integral_constant<int, 1>{});
     }
   } else {
     [&]<int... Before>(std::integer_sequence<int, Before...>) {
-      (pass(std::integral_constant<int, Before + 1>{}), ...);
+      static_cast<void>((pass(std::integral_constant<int, Before + 1>{}) && ...));
     }(std::make_integer_sequence<int, Region::fold_levels>{});
   }
+}
+/// The same for all levels: what pass(level) returns is not looked at.
+template <class Region, class Pass>
+constexpr void each_level(Region& region, Pass const& pass) {
+  each_level_while(region, [&pass](auto level) { return static_cast<void>(pass(level)), true; });
 }
 /// True in the pass for the first level.
 template <int Level, class Region>

@@ -9,7 +9,6 @@
 #include <cppo/fold/rows.hpp>
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -46,7 +45,7 @@ template <class Fold>
 inline constexpr bool searches = takes_all<Fold> && Fold::range == fold_range::batch;
 
 /// The exchanges that the folds of a level take: one for sums over the batch, and as many as the rounds of a search for
-/// its order statistics; none where each response is on its own.
+/// its order statistics; none where each response is on its own. Of levels known at run time it is the one turned to.
 template <class Real, int Level, class Region>
 constexpr int exchanges_at(Region const& region) noexcept {
   int n = 0;
@@ -55,13 +54,6 @@ constexpr int exchanges_at(Region const& region) noexcept {
     n = own > n ? own : n;
   });
   return n;
-}
-/// Calls f(level) for each level of a region's folds, while it returns true.
-template <class Region, class F>
-constexpr void each_level(F const& f) {
-  [&]<int... Before>(std::integer_sequence<int, Before...>) {
-    static_cast<void>((f(std::integral_constant<int, Before + 1>{}) && ...));
-  }(std::make_integer_sequence<int, Region::fold_levels>{});
 }
 
 }  // namespace detail
@@ -88,13 +80,10 @@ inline fold_states combine(fold_states const& a, fold_states const& b) {
 /// How often ranks exchange states before the folds of a rule are known: once a level that has folds over the batch; 3
 /// times, in double 6, where one of them is an order statistic. 0: no fold looks beyond its response.
 template <class Real, trust_region_like Region>
-constexpr int fold_exchanges(Region const& region) noexcept {
+constexpr int fold_exchanges(Region region) noexcept {
   int n = 0;
   if constexpr (detail::has_folds<Region>) {
-    detail::each_level<Region>([&](auto level) {
-      n += detail::exchanges_at<Real, level()>(region);
-      return true;
-    });
+    detail::each_level(region, [&](auto level) { n += detail::exchanges_at<Real, level()>(region); });
   }
   return n;
 }
@@ -103,18 +92,17 @@ namespace detail {
 
 /// What has bins after some exchanges.
 template <class Real, class Region>
-std::vector<index_t> searches_until(Region const& region, int exchanges) {
+std::vector<index_t> searches_until(Region region, int exchanges) {
   std::vector<index_t> ids;
   int before = 0;
-  each_level<Region>([&](auto level) {
+  each_level(region, [&](auto level) {
     int const n = exchanges_at<Real, level()>(region);
     for (int k = before; k < before + n && k < exchanges; ++k) {
       region.template each_state_at<level()>([&]<class Fold>(Fold const& f) {
-        if (searches<Fold>) ids.push_back(index_t{k} * Region::folds + f.state);
+        if (searches<Fold>) ids.push_back(index_t{k} * values_of_folds(region) + f.state);
       });
     }
     before += n;
-    return true;
   });
   return ids;
 }
@@ -127,11 +115,17 @@ status check_states(Region const& region, fold_states const& known, index_t want
   };
   if (known.exchanges != wanted) return wrong(known.exchanges, wanted, "exchanges");
   if (known.exchanges == 0) return {};
-  if (known.states != folds_of<Region>) return wrong(known.states, folds_of<Region>, "states");
+  index_t const states = values_of_folds(region);
+  if (known.states != states) return wrong(known.states, states, "states");
+  auto const of_batch = static_cast<index_t>(known.of_batch.size());
+  if (of_batch != states) return wrong(of_batch, states, "entries of of_batch");
   std::vector<index_t> const ids = searches_until<Real>(region, known.exchanges);
-  auto const entries = static_cast<index_t>(ids.size()) * fold_bins;
-  if (fits_itself(known) && known.searches == ids) return {};
-  return wrong(static_cast<index_t>(known.bins.size()), entries, "bins");
+  auto const found = static_cast<index_t>(known.searches.size()), wanted_ids = static_cast<index_t>(ids.size());
+  if (found != wanted_ids) return wrong(found, wanted_ids, "searches");
+  auto const bins = static_cast<index_t>(known.bins.size());
+  if (bins != wanted_ids * fold_bins) return wrong(bins, wanted_ids * fold_bins, "bins");
+  auto const same = std::mismatch(ids.begin(), ids.end(), known.searches.begin()).first - ids.begin();
+  return same == wanted_ids ? status{} : wrong(same, wanted_ids, "searches of this rule");
 }
 
 }  // namespace detail

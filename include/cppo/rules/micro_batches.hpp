@@ -39,26 +39,27 @@ class micro_batch_folds {
  public:
   /// Pre: the task is checked, and `known` belongs to its region.
   micro_batch_folds(Executor const& executor, task<Real, Region> const& t, fold_states const& known)
-      : executor_(executor), task_(t), known_(known), memory_(t.batch.shape(), t.region), batch_(size(Region::folds)) {
+      : executor_(executor), task_(t), known_(known), folds_(values_of_folds(t.region)),
+        memory_(t.batch.shape(), t.region), batch_(size(folds_)) {
     task_.folds = memory_.columns(nullptr);
   }
   /// What the micro-batch adds to the next exchange.
   fold_states next() {
-    fold_states sums{known_.exchanges + 1, Region::folds, std::vector<fold_state>(size(Region::folds)), {}, {}};
+    fold_states sums{known_.exchanges + 1, folds_, std::vector<fold_state>(size(folds_)), {}, {}};
     run([&](auto level, int round) {
       task_.region.template each_state_at<level()>([&](auto const& f) { add<level()>(f, round, sums); });
     });
     return sums;
   }
-  /// What each response must know of the folds, `Region::folds` totals for each: all exchanges are known. One that
-  /// leaves the grid is whole, and so finds that out itself.
+  /// What each response must know of the folds, as many totals for each as the region has values of folds: all
+  /// exchanges are known. One that leaves the grid is whole, and so finds that out itself.
   std::vector<fold_totals> totals() {
     run([](auto, int) {});
     layout const& l = task_.batch.shape();
-    std::vector<fold_totals> all(size(l.responses() * Region::folds));
+    std::vector<fold_totals> all(size(l.responses() * folds_));
     for (index_t b = 0; b < l.responses(); ++b) {
-      for (int s = 0; s < Region::folds; ++s) {
-        all[size(b * Region::folds + s)] = {{}, {}, task_.folds.state(l, s, b), batch_[size(s)]};
+      for (int s = 0; s < folds_; ++s) {
+        all[size(b * folds_ + s)] = {{}, {}, task_.folds.state(l, s, b), batch_[size(s)]};
       }
     }
     return all;
@@ -72,7 +73,7 @@ class micro_batch_folds {
   template <class Next>
   void run(Next const& next) {
     int before = 0;  // exchanges of the levels below
-    each_level<Region>([&](auto level) {
+    each_level_while(task_.region, [&](auto level) {
       executor_.fold_responses(task_, level);
       int const n = exchanges_at<Real, level()>(task_.region), round = known_.exchanges - before;
       if (round < n) {
@@ -110,8 +111,8 @@ class micro_batch_folds {
     return search;
   }
   template <class Fold>
-  static index_t id_of(Fold const& f, int exchange) noexcept {
-    return index_t{exchange} * Region::folds + f.state;
+  index_t id_of(Fold const& f, int exchange) const noexcept {
+    return index_t{exchange} * folds_ + f.state;
   }
   /// Adds a fold's state to what is sent.
   template <int Level, class Fold>
@@ -137,6 +138,7 @@ class micro_batch_folds {
   Executor const& executor_;
   task<Real, Region> task_;
   fold_states const& known_;
+  index_t folds_;  // values of folds of the region, which are no fewer than its states
   fold_memory<Real, Region> memory_;
   std::vector<fold_state> batch_;  // by state, of those over the batch
 };
@@ -166,7 +168,7 @@ status sum_folds(Executor const& executor, rollout_batch_view<Real> const& batch
   status s = detail::whole_task(executor, options, t);
   int const all = fold_exchanges<Real>(region);
   bool const more = known.exchanges >= 0 && known.exchanges < all;
-  if (s.ok() && all == 0) s = {status_code::states_mismatch};
+  if (s.ok() && all == 0) s = {.code = status_code::states_mismatch, .wanted = 0};
   if (s.ok()) s = detail::check_states<Real>(region, known, more ? known.exchanges : all - 1);
   if constexpr (detail::has_folds<Region>) {
     if (s.ok()) {

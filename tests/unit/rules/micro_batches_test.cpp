@@ -4,6 +4,7 @@
 #include "support/same_run.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/described_rule.hpp>
 #include <cppo/rules.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
@@ -216,6 +217,15 @@ TEST_CASE("micro-batches over ranks have the bits of one batch: rules of the bat
   has_the_bits_of_one_batch<float>(simd, of_responses, 50);
 }
 
+TEST_CASE("micro-batches over ranks have the bits of one batch: a rule as data", "[fold]") {
+  described_rule const rule(vmpo());
+  REQUIRE(rule.fits());
+  REQUIRE(rule.levels() > 1);
+  CHECK(fold_exchanges<float>(rule) == fold_exchanges<float>(vmpo()));
+  has_the_bits_of_one_batch<float>(seq, rule, 40);
+  CHECK(fold_exchanges<float>(described_rule()) == 0);
+}
+
 TEST_CASE("exchanges: one a level with folds over the batch, more where values are looked for", "[fold]") {
   CHECK(fold_exchanges<float>(ppo_clip()) == 0);
   CHECK(fold_exchanges<float>(of_responses) == 0);
@@ -284,7 +294,7 @@ TEST_CASE("states that are not the rule's are refused, with what is wrong", "[fo
   CHECK(refused(more).starts_with("known has 1 states, but must have "));
   more = two;
   more.of_batch.pop_back();
-  CHECK(refused(more).starts_with("known has 0 bins, but must have 0"));
+  CHECK(refused(more).starts_with("known has 4 entries of of_batch, but must have 5: "));
   CHECK(combine(more, two).exchanges < 0);
   // In the way to the last exchange: another rule's, one too many, and none to come.
   CHECK(sum_folds(seq, view, rule, strange, sums).code == status_code::states_mismatch);
@@ -298,4 +308,27 @@ TEST_CASE("states that are not the rule's are refused, with what is wrong", "[fo
   CHECK(sum_folds(seq, view, rule, none, sums, {.log_prob_floor = 3}).code == status_code::bad_parameter);
   CHECK(plan_micro_batch(seq, view, rule, two, {.log_prob_floor = 3}).outcome.code == status_code::bad_parameter);
   CHECK(sum_folds(seq, view, entropy_top(), none, sums).code == status_code::missing_input);
+}
+
+TEST_CASE("a sentence for each way in which states are not the rule's, and for a rule that needs none", "[fold]") {
+  auto const rule = objective(score_form(batch(kth_largest(log_ratio, 2))));
+  generated_batch<float> const b = generate<float>(3, {.token_weight = false});
+  auto const says = [&](auto const& of, fold_states const& known) {
+    fold_states sums;
+    return std::string(describe(sum_folds(seq, b.view(), of, known, sums)).c_str());
+  };
+  fold_states none, one;
+  REQUIRE(sum_folds(seq, b.view(), rule, none, one).ok());
+  fold_states wrong = one;
+  wrong.searches.clear();
+  CHECK(says(rule, wrong).starts_with("known has 0 searches, but must have 1: "));
+  wrong = one;
+  wrong.bins.pop_back();
+  CHECK(says(rule, wrong).starts_with("known has 2047 bins, but must have 2048: "));
+  wrong = one;
+  wrong.searches[0] += 1;
+  CHECK(says(rule, wrong).starts_with("known has 0 searches of this rule, but must have 1: "));
+  CHECK(says(ppo_clip(), none) ==
+        "this rule has no folds over the batch, so it needs no exchange: call policy_loss");
+  CHECK(says(gspo(), none) == says(ppo_clip(), none));
 }
