@@ -120,7 +120,8 @@ TEST_CASE("null pointers and sizes are named") {
          {[](auto& c) { c.outputs.size = 0; }, "outputs->size is 0"},
          {[](auto& c) { c.options.size = sizeof(cppo_options) - 8; }, "options->size is "},
          {[](auto& c) { c.options.size = UINT64_MAX; }, "options->size is "},
-         {[](auto& c) { c.region.opaque[3] = c.region.opaque[3] == 0.0 ? 1.0 : 0.0; }, "region was not made by cppo_region_parse"},
+         {[](auto& c) { double& x = c.region.opaque[3]; x = x == 0.0; },
+          "region was not made by cppo_region_parse"},
          {[](auto& c) { std::memset(&c.region, 0, sizeof c.region); }, "region was not made by cppo_region_parse"},
          {[](auto& c) { tensor(c, 0).data = nullptr; }, "log_prob is null"},
          {[](auto& c) { c.tensors[1].tensor.data = nullptr; }, "mask is null"}});
