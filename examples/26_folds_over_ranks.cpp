@@ -17,8 +17,11 @@ int main() {
     adv[i] = i / width % 3 == 0 ? 1.0f : -0.5f;
     entropies[i] = 0.002f * static_cast<float>(i * 89 % 1009);
   }
+  auto const rows = [](auto& v, index_t first, index_t count) {
+    return std::span(v.data() + first * width, static_cast<std::size_t>(count * width));
+  };
   auto const lend = [&](index_t first, index_t count) {
-    auto const of = [=](std::vector<float> const& v) { return std::span(v).subspan(first * width, count * width); };
+    auto const of = [=](std::vector<float> const& v) { return rows(v, first, count); };
     return rollout_batch(padded(count, width), log_prob(of(pi)), rollout_log_prob(of(mu)), advantage(of(adv)),
                          entropy(of(entropies)));
   };
@@ -55,7 +58,7 @@ int main() {
     piece_plan const plan = plan_micro_batch(simd, mine, rule, known);
     if (!plan) return std::puts(describe(plan.outcome).c_str()), 1;
     loss_options const o{.aggregate = token_mean, .normalizer = n, .totals = plan.totals, .folds = plan.folds};
-    auto const out = std::span(parts).subspan(part.first * width, part.count * width);
+    auto const out = rows(parts, part.first, part.count);
     status const s = policy_loss(simd, mine, rule, {.gradient = out}, o);
     assert(s.ok());
   }
@@ -65,7 +68,7 @@ int main() {
   // Without the exchange each micro-batch has a fifth of its own.
   std::vector<float> apart(n);
   for (auto const& part : cut) {
-    auto const out = std::span(apart).subspan(part.first * width, part.count * width);
+    auto const out = rows(apart, part.first, part.count);
     status const s = policy_loss(simd, lend(part.first, part.count), rule, {.gradient = out},
                                  {.aggregate = token_mean, .normalizer = n});
     assert(s.ok());

@@ -12,7 +12,7 @@
 // expect: entropy() needs a declaration
 // expect: penalty takes what is differentiated and then its coefficient
 // expect errors: 13
-// expect lines: 160
+// expect lines: 175
 #include <cppo/cppo.hpp>
 #include <cppo/quantity.hpp>
 #include <cppo/surrogate.hpp>

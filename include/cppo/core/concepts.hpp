@@ -119,6 +119,7 @@ constexpr auto ask_between(P const& p, Args const&... args) { return p.between(a
 template <class M, class V>
 constexpr auto ask_excess(M const& m, token<V> const& t) { return m.excess(t); }
 template <class Q, class V>
+  requires requires(Q const& q, token<V> const& t) { q.slope(t); }
 constexpr auto ask_slope(Q const& q, token<V> const& t) { return q.slope(t); }
 template <class M, class V>
 constexpr auto ask_threshold(M const& m, token<V> const& t) { return m.threshold(t); }
