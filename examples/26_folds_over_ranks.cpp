@@ -58,8 +58,7 @@ int main() {
     piece_plan const plan = plan_micro_batch(simd, mine, rule, known);
     if (!plan) return std::puts(describe(plan.outcome).c_str()), 1;
     loss_options const o{.aggregate = token_mean, .normalizer = n, .totals = plan.totals, .folds = plan.folds};
-    auto const out = rows(parts, part.first, part.count);
-    status const s = policy_loss(simd, mine, rule, {.gradient = out}, o);
+    status const s = policy_loss(simd, mine, rule, {.gradient = rows(parts, part.first, part.count)}, o);
     assert(s.ok());
   }
   //! [plan]
@@ -68,8 +67,8 @@ int main() {
   // Without the exchange each micro-batch has a fifth of its own.
   std::vector<float> apart(n);
   for (auto const& part : cut) {
-    auto const out = rows(apart, part.first, part.count);
-    status const s = policy_loss(simd, lend(part.first, part.count), rule, {.gradient = out},
+    status const s = policy_loss(simd, lend(part.first, part.count), rule,
+                                 {.gradient = rows(apart, part.first, part.count)},
                                  {.aggregate = token_mean, .normalizer = n});
     assert(s.ok());
   }
