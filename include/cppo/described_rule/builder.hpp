@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described_rule/calls.hpp>
+#include <cppo/rules/batch_rules.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 

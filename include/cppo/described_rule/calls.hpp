@@ -70,7 +70,7 @@ class rule_calls : protected rule_folds {
   }
   /// A call of a function of table.hpp.
   bool call_of_function(int node, text_row const* row, rule_arguments const& args, rule_built& out) noexcept {
-    for (text_row const& other : text_table) {
+    for (text_row const& other : functions_) {
       text_arguments given;
       if (row != nullptr || other.name != name_in(node) || !other.preset.empty()) continue;
       if (place(node, args, other, given, tell::no)) row = &other;

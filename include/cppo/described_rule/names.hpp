@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described_rule/rule_tree.hpp>
+#include <cppo/described_rule/table.hpp>
 #include <cppo/described_rule/words.hpp>
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// Hands names on to f(name, what it makes, its parameters with ", " between them).
-template <class F>
+template <class F, class Draft = rule_draft>
 class rule_names {
  public:
   explicit rule_names(F const& f) noexcept : f_(f) {}
@@ -27,7 +28,7 @@ class rule_names {
     });
   }
   void of_functions() {
-    for (text_row const& row : text_table) {
+    for (text_row const& row : text_table<Draft>::rows) {
       if (!row.preset.empty()) continue;
       for (int p = 0; p < row.parameters(); ++p) take(row.takes[p].name);
       give(row.name, row.makes);

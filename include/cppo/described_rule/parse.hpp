@@ -6,6 +6,7 @@
 
 #include <cppo/described_rule/builder.hpp>
 #include <cppo/described_rule/rule.hpp>
+#include <cppo/described_rule/table.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -30,13 +31,14 @@ struct parsed_rule {
 /// parameter may be named; `$0`, `$1`, ... stand for those of `numbers`; JSON is as for `parse_region`.
 ///
 /// Everything is checked: names, kinds, numbers in range, slopes, and that the parts fit together. Allocates and throws
-/// nothing.
-inline parsed_rule parse_rule(std::string_view text, std::span<double const> numbers = {}) noexcept {
+/// nothing. It is a template, so that a unit that does not call it does not compile it.
+template <class Draft = detail::rule_draft>
+parsed_rule parse_rule(std::string_view text, std::span<double const> numbers = {}) noexcept {
   parsed_rule result;
   detail::syntax_tree tree(detail::syntax_tree::capacity);
-  detail::rule_draft draft;
+  Draft draft;
   int const all = detail::read_syntax(tree, text, detail::grammar::rules);
-  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers).build(all);
+  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers, detail::text_table<Draft>::rows).build(all);
   if (result.good) {
     described_rule const made(draft);
     parameter_check const found = made.check();

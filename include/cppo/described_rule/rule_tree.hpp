@@ -6,7 +6,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/builder.hpp>
-#include <cppo/described_rule/table.hpp>
+#include <cppo/described_rule/text_rows.hpp>
 #include <cppo/described_rule/words.hpp>
 #include <cppo/described_rule/writer.hpp>
 
@@ -62,8 +62,10 @@ enum class tell : bool { no, yes };
 /// The tree of a text and the draft that is made of it.
 class rule_tree {
  public:
-  rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers) noexcept
-      : tree_(tree), draft_(draft), parts_(tree, numbers) {}
+  /// `functions`: those that the text may call, `text_table`.
+  rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers,
+            std::span<text_row const> functions) noexcept
+      : tree_(tree), draft_(draft), parts_(tree, numbers), functions_(functions) {}
 
   static constexpr rule_word word_of(operand o) noexcept {
     return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
@@ -93,18 +95,18 @@ class rule_tree {
     return found;
   }
   static bool has_row(std::string_view name) noexcept { return row_for(name).op != rule_op::count; }
-  static text_row const* function(std::string_view name) noexcept {
-    for (text_row const& row : text_table) {
+  text_row const* function(std::string_view name) const noexcept {
+    for (text_row const& row : functions_) {
       if (row.name == name) return &row;
     }
     return nullptr;
   }
-  static bool is_function(std::string_view name) noexcept { return function(name) != nullptr; }
+  bool is_function(std::string_view name) const noexcept { return function(name) != nullptr; }
   /// The row that a call with one word, a preset, stands for.
   text_row const* preset_of(int node) const noexcept {
     int const first = tree_[node].first;
     if (first < 0 || tree_[first].next >= 0) return nullptr;
-    for (text_row const& row : text_table) {
+    for (text_row const& row : functions_) {
       if (row.name == name_in(node) && !row.preset.empty() && row.preset == name_in(first)) return &row;
     }
     return nullptr;
@@ -253,7 +255,7 @@ class rule_tree {
   bool unknown(int node, std::string_view name) noexcept {
     nearest_name nearest(name);
     for (int i = 0; i < ops; ++i) nearest.offer(info_of(static_cast<rule_op>(i)).name);
-    for (text_row const& row : text_table) nearest.offer(row.name);
+    for (text_row const& row : functions_) nearest.offer(row.name);
     for (part_row const& row : part_rows) nearest.offer(row.name);
     for (std::string_view const n : divergence_names) nearest.offer(n);
     for (std::string_view const n : statistic_words) nearest.offer(n);
@@ -275,6 +277,7 @@ class rule_tree {
   syntax_tree& tree_;
   rule_draft& draft_;
   region_builder parts_;
+  std::span<text_row const> functions_;
 };
 
 }}}  // namespace cppo::detail

@@ -164,9 +164,10 @@ class rule_text_writer {
 /// It is empty where no text makes the rule: if it did not fit, if a parameter is out of range, if it holds arithmetic
 /// on numbers alone, which a text does at once, or if its text is too long for `parse_rule`: a fold that stands at
 /// several places is written out at each.
-inline rule_text to_text(described_rule const& r) noexcept {
+template <class Draft = detail::rule_draft>
+rule_text to_text(described_rule const& r) noexcept {
   rule_text const text = detail::rule_text_writer(r).text();
-  parsed_rule const again = parse_rule(text);
+  parsed_rule const again = parse_rule<Draft>(std::string_view(text));
   return again.good && again.rule == r ? text : rule_text();
 }
 

@@ -76,7 +76,7 @@ std::string around(rule_word what, std::string const& part) {
 }  // namespace
 
 TEST_CASE("every function of the table is read in every form, and written", "[described]") {
-  for (text_row const& row : detail::text_table) {
+  for (text_row const& row : detail::text_table<detail::rule_draft>::rows) {
     std::string const name(row.name);
     INFO(name);
     if (!row.preset.empty()) {
