@@ -2,8 +2,8 @@
 // name has the same bits as data.
 #include "support/any_region.hpp"
 #include "support/described_runs.hpp"
-#include "code_batch.hpp"
-#include "region_choice.hpp"
+#include "properties/code_batch.hpp"
+#include "properties/region_choice.hpp"
 
 #include <cppo/described/to_text.hpp>
 

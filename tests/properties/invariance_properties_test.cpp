@@ -1,7 +1,7 @@
 // What must not change a bit, whatever the region and the batch: junk in excluded slots, holes, padding, order,
 // company, cuts, executors. And what must change in a known way: the scale and the sign of the advantages.
-#include "code_batch.hpp"
-#include "region_choice.hpp"
+#include "properties/code_batch.hpp"
+#include "properties/region_choice.hpp"
 
 #include "support/same_run.hpp"
 #include "support/spoilers.hpp"

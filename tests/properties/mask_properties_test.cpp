@@ -1,7 +1,7 @@
 // What masks, gates, weights, budgets and gradients must be like, whatever the batch and the parameters.
 #include "support/lane_recount.hpp"
-#include "code_batch.hpp"
-#include "region_choice.hpp"
+#include "properties/code_batch.hpp"
+#include "properties/region_choice.hpp"
 
 #include <cppo/testing/rearrange.hpp>
 

@@ -1,4 +1,4 @@
-#include "region_choice.hpp"
+#include "properties/region_choice.hpp"
 
 #include "support/same_run.hpp"
 

@@ -10,6 +10,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 torch=2.13.0
 action=$1 environment=$2
+# Bytecode is written, whatever the caller's environment says: else each process compiles PyTorch's sources anew.
+unset PYTHONDONTWRITEBYTECODE
 
 skip() { echo "$*: skipped"; exit 77; }
 
