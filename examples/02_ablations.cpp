@@ -46,16 +46,16 @@ int main() {
   double const delta = 0.15, delta_b = 0.015, delta_kl = 0.05;
 
   //! [ablations]
-  auto const w    = linear_weight(0.8);
-  auto const rule = divergence_within(delta) & prefix_budget(delta, fixed_budget(delta_b));
-  auto const base = divergence_within(delta) & prefix_budget(delta, calibrated_budget(0.02));
-  auto const kl   = divergence_within(0.1) & prefix_budget(0.1, 0.002);
+  auto const w      = linear_weight(0.8);
+  auto const within = divergence_within(delta) & prefix_budget(delta, fixed_budget(delta_b));
+  auto const base   = divergence_within(delta) & prefix_budget(delta, calibrated_budget(0.02));
+  auto const kl     = divergence_within(0.1) & prefix_budget(0.1, 0.002);
 
-  auto const full       = trust_region(binary_tv,     w,              toward_rollout | rule);
+  auto const full       = trust_region(binary_tv,     w,              toward_rollout | within);
   auto const calibrated = trust_region(binary_tv,     w,              toward_rollout | base);
   auto const no_budget  = trust_region(binary_tv,     w,              toward_rollout | divergence_within(delta));
-  auto const no_weight  = trust_region(binary_tv,     uniform_weight, toward_rollout | rule);
-  auto const shuffled   = trust_region(binary_tv,     permuted(w, 7), toward_rollout | rule);
+  auto const no_weight  = trust_region(binary_tv,     uniform_weight, toward_rollout | within);
+  auto const shuffled   = trust_region(binary_tv,     permuted(w, 7), toward_rollout | within);
   auto const kl_version = trust_region(binary_kl,     w,              toward_rollout | kl);
   auto const soft       = softened(full,      reciprocal_gate);
   auto const dppo_mask  = trust_region(binary_tv,     uniform_weight, toward_rollout | divergence_within(delta));

@@ -69,9 +69,9 @@ static_assert(cppo::gate<squared_gate>);
 int main() {
   using namespace cppo;
   //! [region]
-  auto const rule = divergence_within(0.02) & prefix_budget(0.02, median_budget{0.004});
+  auto const within = divergence_within(0.02) & prefix_budget(0.02, median_budget{0.004});
   auto const mine = softened(trust_region(squared_hellinger{}, hyperbolic_weight{0.001},
-                                          any_of(toward_rollout, warm_up{3}, rule)), squared_gate{});
+                                          any_of(toward_rollout, warm_up{3}, within)), squared_gate{});
   testing::check_result const checked = testing::check_region(mine, {.batches = 10});
   if (!checked.ok) std::printf("%s\n", checked.message.c_str());
   //! [region]

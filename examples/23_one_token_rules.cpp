@@ -54,7 +54,7 @@ int main() {
 
   //! [rules]
   auto const clipped_ppo = objective(dual_clipped(clipped(0.8, 1.28), 3));  // PPO, Clip-Higher and dual clip
-  auto const weighed = objective(score_form(clamped(ratio, 0, 1.2)));       // CISPO: a weight, held constant
+  auto const weighed = objective(score_form(clamped(ratio, 0, 1.2)));       // CISPO: a factor, held constant
   auto const with_kl = fixed_cppo() + penalty(kl_k3(), 0.05);               // CPPO, and a KL to a reference
   auto const undecided = at_least(perplexity{}, 4) & at_most(ratio, below(1.5));
   auto const mine = objective(dppo(), where(undecided, ratio_form, bounded_loss{2.0}));

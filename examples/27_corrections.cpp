@@ -1,4 +1,4 @@
-// Corrections of the sampler: a first call computes weights, the call that trains takes them as token weights.
+// Corrections of the sampler: a first call computes token weights, the call that trains takes them.
 #include <cppo/cppo.hpp>
 #include <cppo/rules.hpp>
 

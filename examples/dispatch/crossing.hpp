@@ -36,6 +36,20 @@ void to_bytes(void* bytes, T const& x) {
   std::memcpy(bytes, &x, sizeof x);
 }
 
+/// The call that is asked for, under a region of this type.
+template <class Region>
+void call_with(crossing const& c) {
+  auto const batch = from_bytes<cppo::rollout_batch_view<float>>(c.batch);
+  auto const options = from_bytes<cppo::loss_options>(c.options);
+  auto const region = from_bytes<Region>(c.region);
+  auto outputs = from_bytes<cppo::loss_outputs>(c.outputs);
+  cppo::report report = c.report == nullptr ? cppo::report{} : from_bytes<cppo::report>(c.report);
+  outputs.report = c.report == nullptr ? nullptr : &report;
+  to_bytes(c.status, c.simd ? cppo::policy_loss(cppo::simd, batch, region, outputs, options)
+                            : cppo::policy_loss(cppo::seq, batch, region, outputs, options));
+  if (c.report != nullptr) to_bytes(c.report, report);
+}
+
 }  // namespace dispatch
 
 // Marks a function that a build exports, under the name that CMake gives its instruction set, whatever the flags hide.
@@ -44,3 +58,4 @@ void to_bytes(void* bytes, T const& x) {
 #define CPPO_DISPATCH_JOIN(a, b) CPPO_DISPATCH_JOIN_(a, b)
 #define CPPO_DISPATCH_LANES(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_lanes_, isa)
 #define CPPO_DISPATCH_CALL(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_call_, isa)
+#define CPPO_DISPATCH_RULE_CALL(isa) CPPO_DISPATCH_JOIN(cppo_dispatch_rule_call_, isa)

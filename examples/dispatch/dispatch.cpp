@@ -3,14 +3,17 @@
 #include "crossing.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
-#define CPPO_DISPATCH_DECLARE(isa)                           \
-  CPPO_DISPATCH_SHOWN int CPPO_DISPATCH_LANES(isa)();        \
-  CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&);
-#define CPPO_DISPATCH_ENTRY(isa) CPPO_DISPATCH_LANES(isa), CPPO_DISPATCH_CALL(isa)
+#define CPPO_DISPATCH_DECLARE(isa)                                             \
+  CPPO_DISPATCH_SHOWN int CPPO_DISPATCH_LANES(isa)();                          \
+  CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_CALL(isa)(dispatch::crossing const&); \
+  CPPO_DISPATCH_SHOWN void CPPO_DISPATCH_RULE_CALL(isa)(dispatch::crossing const&);
+#define CPPO_DISPATCH_ENTRY(isa) \
+  CPPO_DISPATCH_LANES(isa), CPPO_DISPATCH_CALL(isa), CPPO_DISPATCH_JOIN(CPPO_DISPATCH_RULE_OF_, isa)
 
-// CMake says which builds are linked. Levels, not single features: what a compiler makes of one may need all that
-// belongs to it.
+// CMake says which builds are linked, and which of them know rules. Levels, not single features: what a compiler makes
+// of one may need all that belongs to it.
 #if CPPO_DISPATCH_HAS_x86_64
 CPPO_DISPATCH_DECLARE(x86_64)
 #endif
@@ -49,11 +52,13 @@ build const& best_build() {
   return *std::find_if(all.rbegin(), all.rend(), [](build const& b) { return b.runs_here; });
 }
 
-cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
-                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
-                         cppo::loss_options const& options, build const& by) {
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options, build const& by) {
+  auto const call = std::holds_alternative<cppo::described_rule>(region) ? by.rule_call : by.call;
+  if (call == nullptr) throw std::invalid_argument("this build has no call for rules");
+  void const* const parts = std::visit([](auto const& r) -> void const* { return &r; }, region);
   cppo::status ended;
-  by.call({on == executor::simd, &batch, &region, &outputs, &options, outputs.report, &ended});
+  call({on == executor::simd, &batch, parts, &outputs, &options, outputs.report, &ended});
   return ended;
 }
 

@@ -1,16 +1,18 @@
 // One program for many machines: the library's call, compiled for each instruction set and chosen at run time.
 //
 // Whoever includes the library compiles it for the processor that the flags name. A program that must run on others too
-// compiles executor.cpp several times instead, each time into a shared library that exports two functions: so what the
+// compiles executor.cpp several times instead, each time into a shared library that exports few functions: so what the
 // compiler makes for one processor, standard library included, stays apart from what it makes for another. Results have
 // the same bits on all.
 #pragma once
 
 #include <cppo/cppo.hpp>
 #include <cppo/described.hpp>
+#include <cppo/described_rule/rule.hpp>
 
 #include <span>
 #include <string_view>
+#include <variant>
 
 namespace dispatch {
 
@@ -22,6 +24,7 @@ struct build {
   bool runs_here = false;            ///< true if this machine has the instruction set
   int (*lanes)() = nullptr;          ///< floats in a register of `simd`
   void (*call)(crossing const&) = nullptr;
+  void (*rule_call)(crossing const&) = nullptr;  ///< the same under a rule; null where none is compiled
 };
 
 /// All builds, the least instruction set first.
@@ -31,10 +34,15 @@ build const& best_build();
 
 enum class executor { seq, simd };
 
-/// `cppo::policy_loss` under a trust region whose parts are data: one type for all, so that each build compiles one
-/// call. `by`: the build to use, which must run on this machine.
-cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch,
-                         cppo::described_region const& region, cppo::loss_outputs const& outputs,
-                         cppo::loss_options const& options = {}, build const& by = best_build());
+/// A trust region whose parts are data, or a rule with losses and folds as data, which takes several times as long:
+/// one type each for all, so that a build compiles two calls.
+using region_or_rule = std::variant<cppo::described_region, cppo::described_rule>;
+
+/// `cppo::policy_loss` under a trust region or a rule. `by`: the build to use, which must run on this machine. Throws
+/// std::invalid_argument if it is given a rule and has no call for one; the best build of the machine that compiles has
+/// one.
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options = {},
+                         build const& by = best_build());
 
 }  // namespace dispatch

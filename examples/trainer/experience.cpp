@@ -20,9 +20,21 @@ evidence evidence_of(cppo::named_divergence divergence) {
   }
 }
 
+further_inputs further_inputs_of(dispatch::region_or_rule const& region) {
+  further_inputs read;
+  std::visit([&read](auto const& r) {
+    each_input_of(r, [&read](cppo::argument a) {
+      read.entropy = read.entropy || a == cppo::argument::entropy;
+      read.reference_log_prob = read.reference_log_prob || a == cppo::argument::reference_log_prob;
+    });
+  }, region);
+  return read;
+}
+
 lent_minibatch::lent_minibatch(std::vector<experience> const& all, std::span<std::size_t const> picked,
-                               std::vector<network_trace<float>> const& traces, evidence source)
-    : source_(source) {
+                               std::vector<network_trace<float>> const& traces, evidence source,
+                               further_inputs further)
+    : source_(source), further_(further) {
   for (std::size_t i = 0; i < picked.size(); ++i) {
     experience const& e = all[picked[i]];
     network_trace<float> const& trace = traces[i];
@@ -32,6 +44,10 @@ lent_minibatch::lent_minibatch(std::vector<experience> const& all, std::span<std
     advantage_.push_back(e.advantage);
     if (source_ == evidence::top_k) add_lists(e, trace);
     if (source_ == evidence::exact_tv || source_ == evidence::exact_kl) add_divergences(e, trace);
+    if (further_.entropy) add_entropies(trace);
+    if (further_.reference_log_prob) {
+      reference_log_prob_.insert(reference_log_prob_.end(), e.reference_log_prob.begin(), e.reference_log_prob.end());
+    }
   }
 }
 
@@ -64,7 +80,21 @@ void lent_minibatch::add_divergences(experience const& e, network_trace<float> c
   }
 }
 
+void lent_minibatch::add_entropies(network_trace<float> const& trace) {
+  for (Index t = 0; t < trace.log_soft.rows(); ++t) {
+    auto const log_pi = trace.log_soft.row(t).cast<double>().array();
+    entropy_.push_back(static_cast<float>(std::max(-(log_pi.exp() * log_pi).sum(), 0.0)));
+  }
+}
+
 cppo::rollout_batch_view<float> lent_minibatch::lend() const {
+  cppo::rollout_batch_view<float> batch = lend_for_divergence();
+  if (further_.entropy) batch.add(cppo::entropy(entropy_));
+  if (further_.reference_log_prob) batch.add(cppo::reference_log_prob(reference_log_prob_));
+  return batch;
+}
+
+cppo::rollout_batch_view<float> lent_minibatch::lend_for_divergence() const {
   using namespace cppo;
   layout const shape = packed(cu_seqlens_);
   auto const pi = log_prob(log_prob_);

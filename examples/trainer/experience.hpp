@@ -3,8 +3,7 @@
 
 #include "network.hpp"
 
-#include <cppo/cppo.hpp>
-#include <cppo/described.hpp>
+#include <dispatch.hpp>
 
 #include <span>
 #include <vector>
@@ -14,7 +13,8 @@ namespace trainer {
 /// One response and its reward.
 struct experience {
   sequence tokens;
-  std::vector<float> rollout_log_prob;  ///< log mu(y_t | s_t)
+  std::vector<float> rollout_log_prob;    ///< log mu(y_t | s_t)
+  std::vector<float> reference_log_prob;  ///< log pi_ref(y_t | s_t): of the weights that the run began with
   matrix<float> rollout_log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if the divergence needs it
   double reward = 0.0;
   float advantage = 0.0F;
@@ -31,12 +31,20 @@ enum class evidence {
 /// What a divergence is computed from; for precomputed, the exact total variation.
 evidence evidence_of(cppo::named_divergence divergence);
 
+/// What a rule may read beside log-probs, advantage and what its divergence is computed from.
+struct further_inputs {
+  bool entropy = false;
+  bool reference_log_prob = false;
+};
+/// What a region or rule reads of these.
+further_inputs further_inputs_of(dispatch::region_or_rule const& region);
+
 /// The buffers of one minibatch, packed, as a trainer has them.
 class lent_minibatch {
  public:
   /// Copies the responses `picked` of `all`, with the log-probs of the forward passes over them.
   lent_minibatch(std::vector<experience> const& all, std::span<std::size_t const> picked,
-                 std::vector<network_trace<float>> const& traces, evidence source);
+                 std::vector<network_trace<float>> const& traces, evidence source, further_inputs further = {});
 
   /// Lends the batch. It reads this object's buffers.
   cppo::rollout_batch_view<float> lend() const;
@@ -48,10 +56,13 @@ class lent_minibatch {
  private:
   void add_lists(experience const& e, network_trace<float> const& trace);
   void add_divergences(experience const& e, network_trace<float> const& trace);
+  void add_entropies(network_trace<float> const& trace);
+  cppo::rollout_batch_view<float> lend_for_divergence() const;
 
   evidence source_;
+  further_inputs further_;
   std::vector<std::int64_t> cu_seqlens_{0};
-  std::vector<float> log_prob_, rollout_log_prob_, advantage_, divergence_;
+  std::vector<float> log_prob_, rollout_log_prob_, advantage_, divergence_, entropy_, reference_log_prob_;
   std::vector<std::int32_t> token_id_, list_id_;
   std::vector<float> list_log_prob_, list_rollout_log_prob_;
 };

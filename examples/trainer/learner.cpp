@@ -4,8 +4,6 @@
 #include "parallel.hpp"
 #include "sampler.hpp"
 
-#include <dispatch.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -49,9 +47,9 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 }
 
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
-    : task_(t), options_(options), base_(start), weights_(start), network_(start.shape()),
-      optimiser_(start.shape(), options.adam) {
-  if (cppo::parameter_check const p = options.region.check(); !p) {
+    : task_(t), options_(options), further_(further_inputs_of(options.region)), base_(start), weights_(start),
+      network_(start.shape()), optimiser_(start.shape(), options.adam) {
+  if (cppo::parameter_check const p = std::visit([](auto const& r) { return r.check(); }, options.region); !p) {
     throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
   if (options.source == evidence::given) throw std::invalid_argument("a learner has no divergences from elsewhere");
@@ -116,6 +114,7 @@ void learner::give_rewards(step_record& record) {
     network_trace<float> trace;
     network_.forward(base_, s, trace);
     surprise[i] = -trace.log_prob.cast<double>().sum();
+    experiences_[i].reference_log_prob.assign(trace.log_prob.begin(), trace.log_prob.end());
   });
   std::vector<float> const advantages = group_relative(rewards, options_.group);
   double tokens = 0.0;
@@ -168,7 +167,7 @@ void learner::update(std::span<std::size_t const> picked, step_record& record) {
 /// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
 void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
   stopwatch const time(record.time.mask);
-  lent_minibatch const minibatch(experiences_, picked, traces_, options_.source);
+  lent_minibatch const minibatch(experiences_, picked, traces_, options_.source, further_);
   dlog_prob_.resize(minibatch.slots());
   starts_ = minibatch.cu_seqlens();
   decisions_.resize(minibatch.slots());

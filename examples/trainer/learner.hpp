@@ -1,4 +1,4 @@
-// Reinforcement learning of one model under one trust region, step by step.
+// Reinforcement learning of one model under one trust region or rule, step by step.
 #pragma once
 
 #include "adam.hpp"
@@ -13,7 +13,7 @@ namespace trainer {
 
 /// The options of a run.
 struct learning_options {
-  cppo::described_region region;         ///< the trust region
+  dispatch::region_or_rule region;       ///< the trust region, or a rule with a loss of its own
   evidence source = evidence::log_probs; ///< what its divergence reads
   adam_options adam = {};
   std::uint64_t seed = 1;
@@ -69,6 +69,7 @@ class learner {
 
   task const& task_;
   learning_options options_;
+  further_inputs further_;  ///< what the rule reads of them
   parameters<float> base_, weights_;
   network<float> network_;
   adam optimiser_;

@@ -9,4 +9,5 @@
 #include <cppo/quantity/operations.hpp>
 #include <cppo/quantity/quantity.hpp>
 #include <cppo/quantity/refusals.hpp>
+#include <cppo/quantity/refused_operators.hpp>
 #include <cppo/quantity/root.hpp>

@@ -5,7 +5,12 @@
 
 #include <cppo/testing/generators.hpp>
 
+#include <cppo/rules/response_rules.hpp>
+
 #include <dispatch.hpp>
+
+#include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -66,6 +71,30 @@ TEST_CASE("every build gives the outputs, the report and the status of seq") {
       }
     }
   }
+}
+
+TEST_CASE("a build that knows rules gives a rule the outputs of seq, and another one says that it has no call") {
+  auto const batch = cppo::testing::generate<float>(11, {.max_length = 60});
+  auto const written = cppo::gspo({.epsilon_low = 0.05, .epsilon_high = 0.05});
+  cppo::described_rule const rule(written);
+  auto const n = static_cast<std::size_t>(batch.slots());
+  std::vector<float> want(n, 7.0F), got(n, 7.0F);
+  cppo::report expected;
+  REQUIRE(cppo::policy_loss(cppo::seq, batch.view(), written, {.gradient = want, .report = &expected}).ok());
+  REQUIRE(expected.held > 0);
+  each_way([&](dispatch::executor on, dispatch::build const& by) {
+    cppo::report report;
+    if (by.rule_call == nullptr) {
+      CHECK_THROWS_AS(dispatch::policy_loss(on, batch.view(), rule, {.report = &report}, {}, by),
+                      std::invalid_argument);
+      return;
+    }
+    REQUIRE(dispatch::policy_loss(on, batch.view(), rule, {.gradient = got, .report = &report}, {}, by).ok());
+    CHECK(got == want);
+    CHECK(report.held == expected.held);
+    CHECK(report.sum_loss == expected.sum_loss);
+  });
+  CHECK(dispatch::best_build().rule_call != nullptr);
 }
 
 TEST_CASE("every build refuses a divergence that nobody knows, and leaves the report alone") {

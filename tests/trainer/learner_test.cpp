@@ -5,6 +5,10 @@
 #include "support/chosen_region.hpp"
 #include "learner.hpp"
 
+#include <cppo/rules/batch_rules.hpp>
+#include <cppo/rules/score.hpp>
+#include <cppo/surrogate/kl.hpp>
+
 #include <cmath>
 #include <stdexcept>
 
@@ -84,8 +88,9 @@ TEST_CASE("every region trains on every divergence") {
   for (std::string_view const region : cppo_test::region_names) {
     for (std::string_view const divergence : cppo::divergence_names()) {
       learning_options o = small_options(region);
-      o.region = cppo_test::described({.region = region, .divergence = divergence});
-      o.source = evidence_of(o.region.divergence());
+      auto const chosen = cppo_test::described({.region = region, .divergence = divergence});
+      o.region = chosen;
+      o.source = evidence_of(chosen.divergence());
       o.epochs = 1;
       learner run(start, t, o);
       step_record record;
@@ -95,6 +100,58 @@ TEST_CASE("every region trains on every divergence") {
       CHECK(record.report.counts.tokens == static_cast<cppo::index_t>(std::lround(record.length * 64.0)));
     }
   }
+}
+
+TEST_CASE("rules with a loss of their own train, and are lent the entropy and the reference that they read") {
+  task const t = fives();
+  parameters<float> const start = random_model(tiny, 1);
+  std::atomic<bool> const stop{false};
+  auto const step = [&](cppo::described_rule const& rule, int steps = 1) {
+    learning_options o = small_options("ppo");
+    o.region = rule;
+    o.epochs = 1;
+    learner run(start, t, o);
+    step_record record;
+    for (int s = 0; s < steps; ++s) {
+      record = {};
+      REQUIRE(run.step(stop, record));
+    }
+    return record.report;
+  };
+  cppo::report const top = step(cppo::described_rule(cppo::entropy_top()));
+  // Each of the four updates keeps the fifth of its tokens that has the largest entropy, and its equals.
+  CHECK(top.kept >= top.counts.tokens / 5);
+  CHECK(top.kept <= top.counts.tokens / 5 + 8);
+  CHECK(step(cppo::described_rule(cppo::cispo())).masked() == 0);
+  // At the first update pi is the reference, and k2 is 0; after steps it is not.
+  cppo::described_rule const penalty(cppo::objective(cppo::penalty(cppo::kl_k2(), 1.0)));
+  double const first = step(penalty).sum_loss, later = step(penalty, 3).sum_loss;
+  CHECK(first == 0.0);
+  CHECK(later == 0.0);  // nothing else moves pi
+  cppo::described_rule const both(cppo::objective(cppo::ratio_form) + cppo::penalty(cppo::kl_k2(), 1e3));
+  CHECK(step(both, 3).sum_loss > 0.0);
+}
+
+TEST_CASE("the entropy that is lent is that of pi over the vocabulary") {
+  std::vector<experience> all(1);
+  all[0].tokens = {{1, 2, 3}, 1};
+  all[0].rollout_log_prob = {-0.5F, -0.5F};
+  all[0].reference_log_prob = {-0.25F, -0.75F};
+  std::vector<network_trace<float>> traces(1);
+  traces[0].log_soft.resize(2, 4);
+  traces[0].log_soft << std::log(0.25F), std::log(0.25F), std::log(0.25F), std::log(0.25F),  //
+      std::log(0.5F), std::log(0.5F), -80.0F, -80.0F;
+  traces[0].log_prob.resize(2);
+  traces[0].log_prob << std::log(0.25F), std::log(0.5F);
+  std::size_t const picked[] = {0};
+  lent_minibatch const lent(all, picked, traces, evidence::log_probs,
+                            {.entropy = true, .reference_log_prob = true});
+  auto const batch = lent.lend();
+  CHECK(std::abs(batch.value(cppo::argument::entropy, 0, 0) - std::log(4.0F)) < 1e-6F);
+  CHECK(std::abs(batch.value(cppo::argument::entropy, 0, 1) - std::log(2.0F)) < 1e-6F);
+  CHECK(batch.value(cppo::argument::reference_log_prob, 0, 1) == -0.75F);
+  lent_minibatch const plain(all, picked, traces, evidence::log_probs);
+  CHECK_FALSE(plain.lend().has(cppo::argument::entropy));
 }
 
 TEST_CASE("a step that is stopped records nothing and can be told") {

@@ -1,5 +1,7 @@
 #include "input/cli.hpp"
 
+#include "input/region_text.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -25,13 +27,13 @@ std::string wrong_in_divergence(std::string const& given) {
   return fmt::format("no divergence is named \"{}\"; there are {}", given, listed(cppo::divergence_names()));
 }
 
-/// Accepts the text of a trust region; the error shows the text, the place, and what is wrong there.
+/// Accepts the text of a trust region or rule; the error shows the text, the place, and what is wrong there.
 std::string wrong_in_region(std::string const& text) {
-  cppo::parsed_region const read = cppo::parse_region(text);
-  if (read) return "";
+  read_text const read = read_region(text);
+  if (read.error.empty()) return "";
   std::string line = text;
   for (char& c : line) c = c == '\n' || c == '\t' ? ' ' : c;
-  return fmt::format("\n  {}\n  {:>{}}\n{}", line, '^', read.column, read.error.c_str());
+  return fmt::format("\n  {}\n  {:>{}}\n{}", line, '^', read.column, read.error);
 }
 
 std::string default_report() {
@@ -45,8 +47,9 @@ void add_recorded_options(CLI::App& app, command& c) {
   app.add_option("--top-k", c.top_k, "Top-K lists for them, for --divergence top_k_tv and its kin")->type_name("FILE");
   app.add_option("--vocabulary", c.vocabulary, "Text of token ids, in the format of tok512.bin")->type_name("FILE");
   app.add_option("--region", c.asked.regions,
-                 "A region, repeatable, as C++ or JSON: \"fixed_cppo(delta = 0.2)\", \"ppo(epsilon = 0.1)\", or its "
-                 "parts: \"trust_region(binary_kl, uniform_weight, toward_rollout | divergence_within(0.1))\"")
+                 "A region or a rule of the field, repeatable, as C++ or JSON: a name below, \"gspo(epsilon_low = "
+                 "1e-3)\"; or its parts, \"trust_region(binary_kl, uniform_weight, toward_rollout | "
+                 "divergence_within(0.1))\", \"objective(fixed_cppo(), score_form(clamped(ratio, 0, 5)))\"")
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->check(CLI::Validator(wrong_in_region, ""));
@@ -87,7 +90,10 @@ bool read_command(int argc, char** argv, command& c, int& exit_code) {
       "Masks recorded rollouts of a small language model under several trust regions, then trains the model under\n"
       "them. Prints tables and writes an HTML report. Ctrl-C stops training and reports what is done.",
       "cppo_demo");
-  app.footer(std::string("\n") + rollout_fields);
+  app.footer([] {
+    return fmt::format("\n{}\n\nRegions and rules by name, with their parameters, and what the defaults make:\n{}",
+                       rollout_fields, named_regions());
+  });
   add_recorded_options(app, c);
   add_training_options(app, c.training);
   try {
@@ -103,6 +109,7 @@ bool read_command(int argc, char** argv, command& c, int& exit_code) {
   }
   if (c.out.empty()) c.out = default_report();
   if (c.training.quick && app.count("--steps") == 0) c.training.steps = quick_steps;
+  c.asked.trained = c.trains();
   c.training.regions = c.asked.regions;
   c.training.divergence = c.asked.divergence;
   return true;

@@ -1,5 +1,7 @@
 #include "input/settings.hpp"
 
+#include "input/region_text.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -25,8 +27,8 @@ shown_divergence kl_of(shown_divergence const& measure) {
 
 setting make(std::string name, std::string label, std::string const& text, std::string details,
              shown_divergence const& measure) {
-  cppo::parsed_region const read = cppo::parse_region(text);
-  if (!read) throw std::logic_error(text + ": " + read.error.c_str());
+  read_text const read = read_region(text);
+  if (!read.error.empty()) throw std::logic_error(text + ": " + read.error);
   return {std::move(name), std::move(label), std::move(details), measure, read.region};
 }
 
@@ -73,22 +75,30 @@ setting whole_response(std::string name, std::string label, shown_divergence con
   return make(std::move(name), std::move(label), text, fmt::format("{}, \u03b4 {:g}", kl.label, delta), kl);
 }
 
-/// A region that the user has written. One without a divergence reports `measure`, if it may.
+cppo::named_divergence divergence_of(dispatch::region_or_rule const& region) {
+  return std::visit([](auto const& r) { return r.divergence(); }, region);
+}
+
+/// A region or rule that the user has written. One without a divergence reports `measure`, if it may.
 setting own(std::string const& text, std::size_t number, shown_divergence const& measure) {
   setting s = make("", fmt::format("Region {}", number), text, text, measure);
-  cppo::described_region const& r = s.region;
-  std::string_view const divergence = name_of(r.divergence());
-  bool const silent = r.divergence() == cppo::named_divergence(cppo::no_divergence);
-  if (!silent) {
-    if (divergence != measure.name) s.measure = divergence_named(divergence);
-  } else if (!r.mask().has_budget() && !r.mask().asks_for_response()) {
-    s.region = {cppo::named_divergence::find(measure.name), r.weight(), r.mask(), r.budget(), r.gate(), true};
+  cppo::named_divergence const divergence = divergence_of(s.region);
+  if (!(divergence == cppo::named_divergence(cppo::no_divergence))) {
+    if (name_of(divergence) != measure.name) s.measure = divergence_named(name_of(divergence));
+  } else {
+    read_text const reporting = read_region(fmt::format("reporting({}, {})", text_of(s.region), measure.name));
+    if (reporting.error.empty()) s.region = reporting.region;
   }
-  s.name = std::string(to_text(s.region));
+  s.name = text_of(s.region);
+  if (s.name.empty()) s.name = text;
   return s;
 }
 
 }  // namespace
+
+bool any_own_loss(std::vector<setting> const& settings) {
+  return std::any_of(settings.begin(), settings.end(), [](setting const& s) { return s.has_own_loss(); });
+}
 
 std::string_view name_of(cppo::named_divergence d) {
   return cppo::divergence_names()[static_cast<std::size_t>(d.index())];
@@ -122,7 +132,7 @@ shown_divergence divergence_named(std::string_view name) {
 shown_divergence asked_divergence(std::string_view name, std::vector<std::string> const& regions) {
   if (!name.empty()) return divergence_named(name);
   for (std::string const& text : regions) {
-    cppo::named_divergence const d = cppo::parse_region(text).region.divergence();
+    cppo::named_divergence const d = divergence_of(read_region(text).region);
     if (!(d == cppo::named_divergence(cppo::no_divergence))) return divergence_named(name_of(d));
   }
   return divergence_named("binary_tv");

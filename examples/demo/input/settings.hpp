@@ -1,10 +1,7 @@
-// The trust regions that the demo compares, each a `cppo::described_region` with a label.
+// The trust regions and rules that the demo compares, each as data with a label.
 #pragma once
 
 #include "../trainer/experience.hpp"
-
-#include <cppo/cppo.hpp>
-#include <cppo/described.hpp>
 
 #include <string>
 #include <string_view>
@@ -22,22 +19,37 @@ struct shown_divergence {
   bool is_kl = false;  ///< true: in nats, with thresholds for KL
 };
 
-/// One trust region to run.
+/// One trust region or rule to run.
 struct setting {
   std::string name;          ///< as files name it; of a region of the user's own, its text
   std::string label;         ///< as shown
   std::string details;       ///< its parameters
   shown_divergence measure;  ///< its divergence
-  cppo::described_region region;
+  dispatch::region_or_rule region;
   bool usual = true;     ///< shown where no region is asked for
   bool trained = false;  ///< trained where no region is asked for
 
-  bool has_budget() const { return region.mask().has_budget(); }
-  /// True if it decides whole responses.
-  bool is_of_responses() const { return region.mask().asks_for_response(); }
+  /// What f says of the region or rule.
+  template <class F>
+  auto ask(F const& f) const {
+    return std::visit(f, region);
+  }
+  bool has_budget() const {
+    return ask([](auto const& r) { return r.mask().has_budget(); });
+  }
   /// True if an update toward the rollout policy is always kept.
-  bool is_one_sided() const { return region.mask().has(cppo::clause::toward); }
+  bool is_one_sided() const {
+    return ask([](auto const& r) { return r.mask().has(cppo::clause::toward); });
+  }
+  /// True if its loss is another than -A rho M.
+  bool has_own_loss() const {
+    auto const* const rule = std::get_if<cppo::described_rule>(&region);
+    return rule != nullptr && rule->owns_surrogate();
+  }
 };
+
+/// True if one has a loss of its own.
+bool any_own_loss(std::vector<setting> const& settings);
 
 /// Total variation over the whole vocabulary, lent as precomputed.
 inline constexpr shown_divergence full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
@@ -51,8 +63,8 @@ std::string_view name_of(cppo::named_divergence d);
 std::vector<shown_divergence> divergences_to_compare();
 /// Every setting under a divergence. TRM is defined for KL, so it takes the KL from the same evidence.
 std::vector<setting> all_settings(shown_divergence const& measure);
-/// The settings of `regions`, each the text of a region; the usual ones if that is empty. A region without a divergence
-/// reports `measure`.
+/// The settings of `regions`, each the text of a region or rule; the usual ones if that is empty. One without a
+/// divergence reports `measure`.
 std::vector<setting> chosen_settings(shown_divergence const& measure, std::vector<std::string> const& regions);
 
 }  // namespace demo

@@ -20,13 +20,14 @@ struct step {
 std::vector<step> steps_of(followed const& one) {
   trace const& x = one.steps;
   double const delta_b = x.report.mean_delta_b();
+  double const slack = one.what.ask([](auto const& r) { return r.budget_slack(); });
   std::vector<step> steps;
   for (std::size_t i = 0; i < x.decision.size(); ++i) {
     if (x.at(i) == cppo::decision::excluded) continue;
     auto const before = static_cast<double>(x.drift[i]);
     auto const z = static_cast<double>(x.weighted_divergence[i]);
     steps.push_back({static_cast<double>(steps.size() + 1), z, before + z,
-                     one.what.region.budget_slack() + delta_b * static_cast<double>(x.prefix_weight[i]),
+                     slack + delta_b * static_cast<double>(x.prefix_weight[i]),
                      static_cast<double>(x.threshold[i]), x.at(i)});
   }
   return steps;
@@ -111,7 +112,7 @@ std::string drift_chart(followed const& one, std::vector<step> const& steps) {
 std::string marks(trace const& x) {
   std::string out;
   for (auto const d : {cppo::decision::masked_ratio, cppo::decision::masked_divergence, cppo::decision::masked_response,
-                       cppo::decision::masked_budget, cppo::decision::kept_toward}) {
+                       cppo::decision::masked_budget, cppo::decision::masked_other, cppo::decision::kept_toward}) {
     if (std::find(x.decision.begin(), x.decision.end(), static_cast<std::uint8_t>(d)) == x.decision.end()) continue;
     appearance const look = appearance_of(d);
     out += fmt::format("<span class=\"item\"><i class=\"mark {}\"></i>{}</span>", look.style, look.name);

@@ -12,7 +12,9 @@ std::string number_cell(std::string const& text) { return fmt::format("<td>{}</t
 
 std::string dash_or(bool there, std::string const& text) { return there ? text : "\u2013"; }
 
-std::string row(outcome const& o) {
+enum class losses : bool { usual, own };
+
+std::string row(outcome const& o, losses shown) {
   cppo::report const& r = o.report;
   bool const one_sided = o.what.is_one_sided();
   std::string out =
@@ -24,12 +26,15 @@ std::string row(outcome const& o) {
   out += number_cell(dash_or(o.what.has_budget(), fmt::format("{:.4f}", r.mean_delta_b())));
   out += number_cell(figure(r.mean_divergence())) + number_cell(figure(r.max_divergence));
   out += number_cell(figure(r.kl_k3()));
+  if (shown == losses::own) {
+    out += number_cell(dash_or(o.what.has_own_loss(), percent(r.held_fraction()))) + number_cell(figure(r.loss()));
+  }
   out += number_cell(fmt::format("{:.0f}", o.seq_ns));
   out += number_cell(fmt::format("{:.0f}", o.simd_ns));
   return out + "</tr>\n";
 }
 
-std::string columns() {
+std::string columns(losses shown) {
   std::string out = "<thead><tr><th scope=\"col\">Trust region</th>";
   for (char const* name : {"masked<br><small>%</small>", "of these by<br>the budget <small>%</small>",
                            "kept as<br>toward \u03bc <small>%</small>", "mean<br>gate"}) {
@@ -38,11 +43,13 @@ std::string columns() {
   out += fmt::format(
       "<th scope=\"col\">mean<br>{}</th><th scope=\"col\">mean<br>{}</th><th scope=\"col\">worst<br>{}</th>",
       symbol("\u03b4", "b"), symbol("D", "t"), symbol("D", "t"));
-  for (char const* name :
-       {"k3 KL<br><small>nats</small>", "seq<br><small>ns/token</small>", "simd<br><small>ns/token</small>"}) {
-    out += fmt::format("<th scope=\"col\">{}</th>", name);
+  out += "<th scope=\"col\">k3 KL<br><small>nats</small></th>";
+  if (shown == losses::own) {
+    out += "<th scope=\"col\" title=\"of the kept tokens that teach\">slope 0<br><small>%</small></th>"
+           "<th scope=\"col\">loss<br><small>mean over tokens</small></th>";
   }
-  return out + "</tr></thead>";
+  return out + "<th scope=\"col\">seq<br><small>ns/token</small></th><th scope=\"col\">simd<br><small>ns/token</small>"
+               "</th></tr></thead>";
 }
 
 }  // namespace
@@ -51,11 +58,13 @@ std::string full_tables(study const& s) {
   std::string out;
   for (std::size_t i = 0; i < s.blocks.size(); ++i) {
     block const& b = s.blocks[i];
+    losses const shown = any_own_loss(b.rows) ? losses::own : losses::usual;
     out += fmt::format("<details{}><summary>{}<small>{} tokens, mean {} {}</small></summary><div class=\"scroll\">"
                        "<table class=\"full\">{}<tbody>",
                        i + 1 == s.blocks.size() ? " open" : "", capital(after(b.updates)),
-                       grouped(b.drift.counts.tokens), symbol("D", "t"), figure(b.drift.mean_divergence()), columns());
-    for (outcome const& o : b.rows) out += row(o);
+                       grouped(b.drift.counts.tokens), symbol("D", "t"), figure(b.drift.mean_divergence()),
+                       columns(shown));
+    for (outcome const& o : b.rows) out += row(o, shown);
     out += "</tbody></table></div></details>\n";
   }
   return out;

@@ -92,6 +92,11 @@ std::string notes(study const& s, provenance const& from) {
   out += fmt::format("<li>Rollouts: {}. Every decision and every sum on this page is the library\u2019s, from that "
                      "file.</li>",
                      escaped(from.file));
+  if (!s.only_trained.empty()) {
+    out += fmt::format("<li>Trained, but not shown with the recorded rollouts, for they read what these do not have: "
+                       "{}.</li>",
+                       escaped(fmt::format("{}", fmt::join(s.only_trained, ", "))));
+  }
   if (!s.left_out.empty()) {
     out += fmt::format("<li>Left out, since not every response with <em>full_tv</em> has <em>full_kl</em>: {}.</li>",
                        escaped(fmt::format("{}", fmt::join(s.left_out, ", "))));

@@ -122,25 +122,29 @@ std::string ranged(spread const& s, std::size_t seeds, int digits) {
 }
 
 std::string table(training const& t, std::vector<training_summary> const& all) {
+  bool const own = any_own_loss(t.settings);
   std::string out =
       "<div class=\"scroll\"><table class=\"full\"><thead><tr><th scope=\"col\">Trust region</th>"
       "<th scope=\"col\">final<br>success</th><th scope=\"col\">best<br>success</th>"
       "<th scope=\"col\">base NLL<br><small>nats</small></th><th scope=\"col\">masked<br><small>%</small></th>"
       "<th scope=\"col\">of these by<br>the budget <small>%</small></th>";
   out += fmt::format(
-      "<th scope=\"col\">mean<br>{}</th><th scope=\"col\">worst<br>mean {}</th>"
+      "{}<th scope=\"col\">mean<br>{}</th><th scope=\"col\">worst<br>mean {}</th>"
       "<th scope=\"col\">a step<br><small>ms</small></th><th scope=\"col\">of it the<br>mask <small>ms</small></th>"
       "</tr></thead><tbody>",
-      symbol("\u03b4", "b"), symbol("D", "t"));
+      own ? "<th scope=\"col\">slope 0<br><small>%</small></th>" : "", symbol("\u03b4", "b"), symbol("D", "t"));
   for (training_summary const& s : all) {
     setting const& what = t.settings[s.which];
     auto const steps = static_cast<double>(s.steps);
     out += fmt::format("<tr><th scope=\"row\">{}<small>{}</small></th>", escaped(what.label), parameters(what.details));
     out += ranged(s.final_success, s.seeds, 2) + ranged(s.best_success, s.seeds, 2) + ranged(s.final_nll, s.seeds, 2);
-    out += fmt::format("<td>{}</td><td>{}</td><td>{}</td>", escaped(percent(s.report.masked_fraction())),
+    out += fmt::format("<td>{}</td><td>{}</td>", escaped(percent(s.report.masked_fraction())),
                        what.has_budget() && s.report.masked() > 0 ? escaped(percent(s.report.budget_mask_share()))
-                                                                : "\u2013",
-                       what.has_budget() ? fmt::format("{:.4f}", s.report.mean_delta_b()) : "\u2013");
+                                                                : "\u2013");
+    if (own) {
+      out += fmt::format("<td>{}</td>", what.has_own_loss() ? escaped(percent(s.report.held_fraction())) : "\u2013");
+    }
+    out += fmt::format("<td>{}</td>", what.has_budget() ? fmt::format("{:.4f}", s.report.mean_delta_b()) : "\u2013");
     out += ranged(s.worst_drift, s.seeds, 4);
     out += fmt::format("<td>{:.0f}</td><td>{:.1f}</td></tr>\n", 1000.0 * s.time.total() / steps,
                        1000.0 * s.time.mask / steps);

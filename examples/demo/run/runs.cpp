@@ -25,7 +25,7 @@ void check(cppo::status const& ended, std::vector<rollout> const& rollouts, lent
 }
 
 /// Nanoseconds per token: the median of several runs that make mask, gradient and report.
-double nanoseconds(executor on, lent_batch const& batch, cppo::described_region const& region) {
+double nanoseconds(executor on, lent_batch const& batch, dispatch::region_or_rule const& region) {
   using clock = std::chrono::steady_clock;
   std::vector<std::uint8_t> mask(batch.slots());
   std::vector<float> gradient(batch.slots());
@@ -43,12 +43,17 @@ double nanoseconds(executor on, lent_batch const& batch, cppo::described_region 
 
 }  // namespace
 
+bool any_own_loss(std::vector<outcome> const& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](outcome const& o) { return o.what.has_own_loss(); });
+}
+
 outcome run(std::vector<rollout> const& rollouts, lent_batch const& batch, setting const& s) {
   outcome o;
   o.what = s;
   std::vector<std::uint8_t> decisions(batch.slots());
   check(dispatch::policy_loss(executor::seq, batch.lend(), s.region,
-                              {.trace = {.decision = decisions}, .report = &o.report}),
+                              {.trace = {.decision = decisions}, .report = &o.report},
+                              {.aggregate = cppo::token_mean}),
         rollouts, batch);
   if (o.report.counts.tokens == 0) throw input_error("the rollouts hold no token whose response_mask is 1");
   trainer::count_positions(batch.cu_seqlens(), decisions, o.by_position);

@@ -15,6 +15,9 @@ struct outcome {
   double simd_ns = 0.0;  ///< the same
 };
 
+/// True if one has a loss of its own.
+bool any_own_loss(std::vector<outcome> const& rows);
+
 /// All that was recorded of the tokens of one response: one entry a slot, holes included.
 struct trace {
   std::vector<float> divergence, weight, weighted_divergence, drift, prefix_weight, threshold, gate;

@@ -56,6 +56,24 @@ std::optional<int> lacking(std::vector<rollout> const& rollouts, std::vector<int
   return std::nullopt;
 }
 
+/// The input that a rule reads and no file of rollouts has; empty if there is none.
+std::string_view not_recorded(setting const& s) {
+  trainer::further_inputs const read = trainer::further_inputs_of(s.region);
+  return read.entropy ? "entropy" : read.reference_log_prob ? "reference_log_prob" : "";
+}
+
+/// True if a setting can be shown; else it is noted that it is trained alone. Throws if it is not trained either.
+bool has_inputs(setting const& one, question const& q, study& s) {
+  std::string_view const input = not_recorded(one);
+  if (input.empty()) return true;
+  if (!q.trained) {
+    throw input_error(fmt::format("--region {}: it reads {}, which rollouts do not have; the model that is trained on "
+                                  "the bundled ones has it (--steps)", one.details, input));
+  }
+  s.only_trained.push_back(fmt::format("{} ({})", one.label, input));
+  return false;
+}
+
 /// The trust regions to show: the same after every number of updates, on the same responses. With the exact total
 /// variation TRM reads the exact KL, which is a field of its own.
 std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std::vector<int> const& ages,
@@ -63,6 +81,7 @@ std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std:
   std::vector<setting> shown;
   for (setting& one : chosen_settings(s.measure, q.regions)) {
     one.measure = as_recorded(rollouts, one.measure);
+    if (!has_inputs(one, q, s)) continue;
     std::optional<int> const updates = lacking(rollouts, ages, s.measure, one);
     if (!updates) {
       shown.push_back(std::move(one));
@@ -73,6 +92,7 @@ std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std:
                                     one.details, s.measure.label, one.measure.label, after(*updates)));
     }
   }
+  if (shown.empty()) shown.push_back(all_settings(s.measure).front());
   return shown;
 }
 
@@ -128,7 +148,7 @@ comparison compare_at(std::vector<rollout> const& rollouts, int updates) {
 setting setting_to_follow(std::vector<setting> const& chosen) {
   auto const rank = [](setting const& s) {
     if (!s.has_budget()) return s.name == "unrestricted" ? 0 : 1;
-    return s.region.budget().calibrated() && !s.region.gate().is_soft() ? 3 : 2;
+    return s.ask([](auto const& r) { return r.budget().calibrated() && !r.gate().is_soft(); }) ? 3 : 2;
   };
   return *std::max_element(chosen.begin(), chosen.end(),
                            [&](setting const& a, setting const& b) { return rank(a) < rank(b); });

@@ -10,6 +10,7 @@ namespace demo {
 /// What the user asks for.
 struct question {
   std::vector<std::string> regions;  ///< texts; empty: the usual ones
+  bool trained = false;               ///< a model is trained under them, too
   std::string divergence;             ///< library name; empty: that of the first region, or Binary-TV
   std::vector<int> staleness;         ///< numbers of updates; empty: all there are
   std::optional<long> response;       ///< line of the response to follow; if absent, one is chosen
@@ -50,6 +51,7 @@ struct study {
   shown_divergence measure;
   std::vector<block> blocks;
   std::vector<std::string> left_out;  ///< usual regions that are not shown: a response lacks a field for them
+  std::vector<std::string> only_trained;  ///< rules that are not shown, with the input that rollouts lack
   std::vector<comparison> comparisons;
   followed one;
 };

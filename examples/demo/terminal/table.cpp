@@ -22,21 +22,29 @@ void print_settings(printer const& out, study const& s) {
   out.blank();
 }
 
+/// The columns of rules with a loss of their own.
+std::string own_loss(outcome const& o) {
+  return fmt::format("{:>11}{:>11}", dash_or(o.what.has_own_loss(), percent(o.report.held_fraction())),
+                     figure(o.report.loss()));
+}
+
 void print_block(printer const& out, block const& b) {
   cppo::report const& d = b.drift;
   out.heading(fmt::format("{}: mean D {}, worst D {}, k3 KL {}", capital(after(b.updates)), figure(d.mean_divergence()),
                           figure(d.max_divergence), figure(d.kl_k3())));
-  out.quiet(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8}{:>10}{:>9}{:>9}", "region", "masked %", "by budget %",
-                        "toward %", "gate", "mean \u03b4_b", "seq ns", "simd ns"));
+  bool const own = any_own_loss(b.rows);
+  out.quiet(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8}{:>10}{:>9}{:>9}{}", "region", "masked %", "by budget %",
+                        "toward %", "gate", "mean \u03b4_b", "seq ns", "simd ns",
+                        own ? fmt::format("{:>11}{:>11}", "slope 0 %", "loss") : ""));
   for (outcome const& o : b.rows) {
     cppo::report const& r = o.report;
     bool const one_sided = o.what.is_one_sided();
     std::string const share = r.masked() > 0 ? percent(r.budget_mask_share()) : "-";
-    out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9.1f}", o.what.label,
+    out.line(fmt::format("  {:<24}{:>10}{:>13}{:>10}{:>8.3f}{:>10}{:>9.1f}{:>9.1f}{}", o.what.label,
                          percent(r.masked_fraction()), dash_or(o.what.has_budget(), share),
                          dash_or(one_sided, percent(r.toward_fraction())), r.mean_gate(),
-                         dash_or(o.what.has_budget(), fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns,
-                         o.simd_ns));
+                         dash_or(o.what.has_budget(), fmt::format("{:.4f}", r.mean_delta_b())), o.seq_ns, o.simd_ns,
+                         own ? own_loss(o) : ""));
   }
   out.blank();
 }
@@ -63,12 +71,20 @@ void print_notes(printer const& out, study const& s) {
       "masked: share of tokens that give no gradient. by budget: share of those that the prefix budget alone rejects.");
   out.quiet(
       "toward: tokens kept because they move back toward the rollout policy. gate: mean factor on a token's update.");
+  if (any_own_loss(s.blocks.front().rows)) {
+    out.quiet("slope 0: share of the kept tokens that teach on which the loss is flat, as where a clip holds it. loss: "
+              "mean over tokens.");
+  }
   out.quiet(fmt::format(
       "ns: per token on one thread, for {}, median of {} runs that make mask, gradient and report; regions as data.",
       dispatch::best_build().instruction_set, timed_runs));
   bool trm = false;
   for (outcome const& o : s.blocks.front().rows) trm = trm || o.what.name.starts_with("trm_");
   if (trm) out.quiet("TRM keeps or drops whole responses, and measures KL.");
+  if (!s.only_trained.empty()) {
+    out.quiet(fmt::format("Trained below, but not shown here, for they read what the rollouts do not have: {}.",
+                          fmt::join(s.only_trained, ", ")));
+  }
   if (!s.left_out.empty()) {
     out.quiet(fmt::format("Left out, since not every response with \"full_tv\" has \"full_kl\": {}.",
                           fmt::join(s.left_out, ", ")));

@@ -17,18 +17,25 @@ std::string ranged(spread const& s, std::size_t seeds, int digits) {
   return seeds > 1 ? fmt::format("{} ({:.{}f}-{:.{}f})", mean, s.low, digits, s.high, digits) : mean;
 }
 
+/// The column of rules with a loss of their own.
+std::string flat(setting const& what, cppo::report const& r) {
+  return fmt::format("{:>11}", dash_or(what.has_own_loss(), percent(r.held_fraction())));
+}
+
 void print_results(printer const& out, training const& t, std::vector<training_summary> const& all) {
-  out.quiet(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}", "region", "final success", "best success",
-                        "base NLL", "masked %", "by budget %", "mean \u03b4_b", "worst mean D"));
+  bool const own = any_own_loss(t.settings);
+  out.quiet(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}{}", "region", "final success",
+                        "best success", "base NLL", "masked %", "by budget %", "mean \u03b4_b", "worst mean D",
+                        own ? fmt::format("{:>11}", "slope 0 %") : ""));
   for (training_summary const& s : all) {
     setting const& what = t.settings[s.which];
     std::string const share = s.report.masked() > 0 ? percent(s.report.budget_mask_share()) : "-";
-    out.line(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}", what.label,
+    out.line(fmt::format("  {:<24}{:>19}{:>19}{:>18}{:>10}{:>13}{:>10}{:>25}{}", what.label,
                          ranged(s.final_success, s.seeds, 2), ranged(s.best_success, s.seeds, 2),
                          ranged(s.final_nll, s.seeds, 2), percent(s.report.masked_fraction()),
                          dash_or(what.has_budget(), share),
                          dash_or(what.has_budget(), fmt::format("{:.4f}", s.report.mean_delta_b())),
-                         ranged(s.worst_drift, s.seeds, 4)));
+                         ranged(s.worst_drift, s.seeds, 4), own ? flat(what, s.report) : ""));
   }
   out.blank();
 }

@@ -4,6 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/described_rule/checks.hpp>
 #include <cppo/described_rule/draft_folds.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -80,11 +81,25 @@ class rule_calls : protected rule_folds {
     if (row->preset.empty()) (void)place(node, args, *row, given, tell::no);
     if (!take_stand_ins(node, args, *row, given)) return false;
     out = {row->makes, row->make(draft_, given)};
-    if (row->makes != rule_word::region) return true;
+    return makes_sense(node, args, row->makes == rule_word::region ? check_region() : check_piece(draft_, out.piece));
+  }
+  /// Checks what a function has put into the draft.
+  parameter_check check_region() noexcept {
     rule_program made;
     rule_writer(draft_, made).write();
-    parameter_check const found = check_program(made);
-    return found || fault(tree_[node].column, found);
+    return check_program(made);
+  }
+  /// Says that a number of a function's call is out of range: at the argument that it is, or at the call.
+  bool makes_sense(int node, rule_arguments const& args, parameter_check const& p) noexcept {
+    if (p) return true;
+    int at = node;
+    for (int i = args.count; i-- > 0;) {
+      rule_built const& x = args.value[i];
+      bool const same = x.number == p.value || (x.number != x.number && p.value != p.value);
+      if (x.kind == rule_word::number && same) at = args.node[i];
+    }
+    std::string_view const name = p.name, range = p.range;
+    return tree_.fail(tree_[at].column, name_in(node), ": ", name, " is ", p.value, ", but must be ", range) >= 0;
   }
   /// Puts the quantities, masks and losses of a call where `stand_in` finds them.
   bool take_stand_ins(int node, rule_arguments const& args, text_row const& row,
@@ -115,7 +130,9 @@ class rule_calls : protected rule_folds {
     if (wanted == 2) return out = {rule_word::mask, first}, true;
     rule_piece second;
     if (!bounded(args, 2, side::high, q, second)) return false;
-    return out = {rule_word::mask, draft_.node(rule_op::both, {first, second})}, true;
+    parameter_check const order = check_clauses(draft_, first, second);
+    if (!order) return fault(tree_[args.node[1]].column, order);
+    return out = {rule_word::mask, draft_.between(first, second)}, true;
   }
   enum class side : std::uint8_t { low, high };
   bool bounded(rule_arguments const& args, int i, side of, rule_piece q, rule_piece& out) noexcept {

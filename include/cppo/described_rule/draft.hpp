@@ -18,7 +18,7 @@ struct rule_piece {
 /// A node of a draft.
 struct draft_node {
   rule_op what = rule_op::nothing;
-  std::uint8_t which = 0;    ///< the fold, or the divergence
+  std::uint8_t which = 0;    ///< the fold, or the divergence, or `rule_node::bounds`
   std::uint16_t number = 0;  ///< the first of its numbers
 };
 /// A fold of a draft.
@@ -78,6 +78,7 @@ class rule_draft {
   constexpr bool fits() const noexcept { return fits_; }
   constexpr draft_node const& operator[](int i) const noexcept { return nodes_[i]; }
   constexpr double number(int i) const noexcept { return numbers_[i]; }
+  constexpr double const* numbers() const noexcept { return numbers_; }
   constexpr draft_fold const& fold(int k) const noexcept { return folds_[k]; }
   /// The last node of a piece, which gives its value.
   constexpr draft_node const& root(rule_piece p) const noexcept { return nodes_[p.first + p.size - 1]; }
@@ -104,6 +105,10 @@ class rule_draft {
     }
     nodes_[size_++] = {what, static_cast<std::uint8_t>(which), place(numbers)};
     return whole;
+  }
+  /// Both bounds of one quantity; their order is checked.
+  constexpr rule_piece between(rule_piece low, rule_piece high) noexcept {
+    return node(rule_op::both, {low, high}, {}, rule_node::bounds);
   }
   constexpr rule_piece constant(double x) noexcept { return node(rule_op::constant, {}, {x}); }
   /// A statistic over a range.

@@ -1,9 +1,11 @@
 /// @file
-/// The names that a rule's text may hold beside those of regions: what each makes, and its parameters.
+/// The names that a rule's text may hold beside those of regions: what each makes, and its parameters; and the texts of
+/// the regions and rules that have a name.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/described/table.hpp>
 #include <cppo/described_rule/rule_tree.hpp>
 #include <cppo/described_rule/table.hpp>
 #include <cppo/described_rule/words.hpp>
@@ -68,6 +70,42 @@ void each_rule_name(F const& f) {
   all.of_words();
 }
 
-}}}  // namespace cppo::detail
+/// The names of the parameters of a row, with ", " between them.
+template <class Row>
+status_text parameters_of_row(Row const& row) noexcept {
+  status_text all;
+  for (int p = 0; p < row.parameters(); ++p) {
+    if (p > 0) all.append(std::string_view(", "));
+    all.append(row.takes[p].name);
+  }
+  return all;
+}
+
+}  // namespace detail
+
+/// Calls f(text, parameters) for each region and rule of the field that has a name: `text` makes it with its defaults,
+/// as "gspo" or "fipo(fipo_code_defaults)"; `parameters` are the names of its parameters, with ", " between them. Where
+/// some parameter has no default, the text is the name alone, which makes nothing.
+template <class F>
+void each_named_rule(F const& f) {
+  for (detail::part_row const& row : detail::part_rows) {
+    status_text const parameters = detail::parameters_of_row(row);
+    if (row.makes == detail::part_kind::region) f(row.name, std::string_view(parameters));
+  }
+  for (detail::text_row const& row : detail::text_table) {
+    if (row.makes != detail::rule_word::region) continue;
+    status_text text;
+    text.append(row.name);
+    if (!row.preset.empty()) {
+      text.append(std::string_view("("));
+      text.append(row.preset);
+      text.append(std::string_view(")"));
+    }
+    status_text const parameters = row.preset.empty() ? detail::parameters_of_row(row) : status_text();
+    f(std::string_view(text), std::string_view(parameters));
+  }
+}
+
+}}  // namespace cppo
 
 #include <cppo/macros_on.inc>

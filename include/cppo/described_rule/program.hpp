@@ -13,9 +13,10 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// A node of a program.
 struct rule_node {
+  static constexpr int bounds = 1;  ///< `which` of the conjunction that `between` makes
   rule_op what = rule_op::nothing;
   std::uint8_t number = 0;  ///< the first of its numbers
-  std::uint8_t which = 0;   ///< the fold that it reads, or the divergence that it measures
+  std::uint8_t which = 0;   ///< the fold that it reads, or the divergence that it measures, or `bounds`
   clause counted : 7 = clause::other;  ///< a clause of the mask: the kind it is counted under
   bool sloped : 1 = false;  ///< its slope is asked for
   friend constexpr bool operator==(rule_node const&, rule_node const&) noexcept = default;

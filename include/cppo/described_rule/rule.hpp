@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/region.hpp>
+#include <cppo/described_rule/checks.hpp>
 #include <cppo/described_rule/clauses.hpp>
 #include <cppo/described_rule/fold.hpp>
 #include <cppo/described_rule/writer.hpp>

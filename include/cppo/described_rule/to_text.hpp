@@ -57,8 +57,9 @@ class rule_text_writer {
       with_row(of_.nodes[k].what, [&](auto, auto row) { missing += decltype(row)::takes.count - 1; });
     return k;
   }
-  static binds binding(rule_op what) noexcept {
-    switch (what) {
+  binds binding(int k) const noexcept {
+    if (is_between(k)) return binds::one;
+    switch (of_.nodes[k].what) {
       case rule_op::either: return binds::either;
       case rule_op::both: return binds::both;
       case rule_op::plus:
@@ -69,6 +70,9 @@ class rule_text_writer {
       case rule_op::weighted: return binds::product;
       default: return binds::one;
     }
+  }
+  bool is_between(int k) const noexcept {
+    return of_.nodes[k].what == rule_op::both && of_.nodes[k].which == rule_node::bounds;
   }
   /// True if a node is 0 - q, which is written -q.
   bool is_opposite(int k) const noexcept {
@@ -86,7 +90,7 @@ class rule_text_writer {
       case rule_op::hashed:
         word("hashed("), text_.append_exactly(std::bit_cast<std::uint64_t>(of_.numbers[n.number]));
         return word(")");
-      case rule_op::negated: return word("!"), enclosed(k - 1, binding(of_.nodes[k - 1].what) != binds::one);
+      case rule_op::negated: return word("!"), enclosed(k - 1, binding(k - 1) != binds::one);
       case rule_op::prefix_budget:
         word("prefix_budget("), write_number(text_, of_.numbers[n.number]), word(", ");
         return write_budget(text_, rule_.budget()), word(")");
@@ -95,24 +99,34 @@ class rule_text_writer {
       default: break;
     }
     if (is_opposite(k)) return opposite(k - 1);
-    if (binding(n.what) != binds::one) return infix(k);
+    if (is_between(k)) return between(k);
+    if (binding(k) != binds::one) return infix(k);
     with_row(n.what, [&](auto, auto row) { call(k, decltype(row)::name, decltype(row)::takes, decltype(row)::text); });
   }
   void enclosed(int k, bool in) noexcept { word(in ? "(" : ""), value(k), word(in ? ")" : ""); }
   void opposite(int q) noexcept {
     good_ = good_ && of_.nodes[q].what != rule_op::constant;  // a number alone is negated at once
-    word("-"), enclosed(q, binding(of_.nodes[q].what) != binds::one);
+    word("-"), enclosed(q, binding(q) != binds::one);
   }
   void infix(int k) noexcept {
     rule_op const what = of_.nodes[k].what;
     int const right = k - 1, left = before(right);
     bool const constants = of_.nodes[left].what == rule_op::constant && of_.nodes[right].what == rule_op::constant;
     good_ = good_ && !constants;  // arithmetic on numbers is done at once
-    auto const own = [&](int i) { return is_opposite(i) ? binds::one : binding(of_.nodes[i].what); };
+    auto const own = [&](int i) { return is_opposite(i) ? binds::one : binding(i); };
     bool const mixed = what == rule_op::either && own(left) == binds::both;
-    enclosed(left, own(left) < binding(what) || mixed);
+    enclosed(left, own(left) < binding(k) || mixed);
     with_row(what, [&](auto, auto row) { word(" "), word(decltype(row)::name), word(" "); });
-    enclosed(right, own(right) <= binding(what) || (what == rule_op::either && own(right) == binds::both));
+    enclosed(right, own(right) <= binding(k) || (what == rule_op::either && own(right) == binds::both));
+  }
+  void between(int k) noexcept {
+    int const high = k - 1, low = before(high);
+    word("between("), value(before(low - 1)), word(", "), bound(low, rule_op::above, "above(");
+    word(", "), bound(high, rule_op::below, "below("), word(")");
+  }
+  void bound(int comparison, rule_op open, std::string_view opened) noexcept {
+    bool const outside = of_.nodes[comparison].what == open;
+    word(outside ? opened : ""), value(comparison - 1), word(outside ? ")" : "");
   }
   void open_comparison(int k) noexcept {
     bool const below = of_.nodes[k].what == rule_op::below;

@@ -214,51 +214,6 @@ constexpr void each_input_of_program(rule_program const& of, F const& f) {
   }
 }
 
-/// Checks the numbers of a node, of whose operands the constant ones are given.
-constexpr parameter_check check_node(rule_op what, double const* numbers,
-                                     double const* const (&constants)[3]) noexcept {
-  using quantities::constant;
-  if (what == rule_op::constant) return constant{numbers[0]}.check();
-  return with_row(what, [&](auto, auto row) -> parameter_check {
-    using R = decltype(row);
-    constexpr without_slope any{};
-    constexpr known_number<float_lane> sloped{};
-    if constexpr (R::takes.count == 0) {
-      if constexpr (requires { R::made(numbers); }) return parameters_of(R::made(numbers));
-      else return true;
-    } else if constexpr (R::takes.count == 3 && R::differentiates) {
-      if (constants[1] != nullptr && constants[2] != nullptr)
-        return parameters_of(node_of<R>(numbers, sloped, constant{*constants[1]}, constant{*constants[2]}));
-      return parameters_of(node_of<R>(numbers, sloped, any, any));
-    } else if constexpr (R::numbers > 0) {
-      return parameters_of(node_of<R>(numbers, sloped));
-    } else {
-      return true;
-    }
-  });
-}
-/// Checks the numbers of a program.
-constexpr parameter_check check_program(rule_program const& of) noexcept {
-  double const* waiting[rule_program::most_nodes + 1] = {};
-  int top = 0;
-  parameter_check found;
-  for (int k = 0; k < of.node_count && found; ++k) {
-    rule_node const& n = of.nodes[k];
-    int taken = 0;
-    with_row(n.what, [&](auto, auto row) { taken = decltype(row)::takes.count; });
-    double const* constants[3] = {};
-    for (int i = 0; i < taken; ++i) constants[i] = waiting[top - taken + i];
-    found = check_node(n.what, of.numbers + n.number, constants);
-    top -= taken;
-    waiting[top++] = n.what == rule_op::constant ? of.numbers + n.number : nullptr;
-  }
-  for (int k = 0; k < of.fold_count && found; ++k) {
-    rule_fold const& f = of.folds[k];
-    if (!is_plain(f.statistic)) found = check_statistic(f.statistic, of.numbers[f.number]);
-  }
-  return found;
-}
-
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

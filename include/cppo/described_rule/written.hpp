@@ -74,6 +74,11 @@ class rule_description {
     return to_.node(rule_op::both, {first, of(m.second)});
   }
   template <class A, class B>
+  constexpr rule_piece of(quantities::interval<A, B> const& m) const noexcept {
+    rule_piece const first = of(m.first);
+    return to_.between(first, of(m.second));
+  }
+  template <class A, class B>
   constexpr rule_piece of(either_mask<A, B> const& m) const noexcept {
     rule_piece const first = of(m.first);
     return to_.node(rule_op::either, {first, of(m.second)});

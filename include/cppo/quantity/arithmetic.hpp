@@ -96,7 +96,7 @@ struct bounded {
   /// Checks the parameters of all three, and of two numbers their order.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right),
-                                detail::interval_check(right, "clamped(q, low, high)")});
+                                detail::interval_check(right.left, right.right, "clamped(q, low, high)")});
   }
 };
 
@@ -191,7 +191,8 @@ constexpr auto abs(Q q) noexcept {
 
 }  // namespace quantities
 
-/// q brought into [low, high]; each may be a quantity or a number. Where a bound holds, the slope is 0.
+/// q brought into [low, high]; each may be a quantity or a number. Where a bound holds, the slope is 0. A call refuses
+/// two numbers in the wrong order; of bounds that are quantities, low holds where it is above high.
 template <detail::quantity_operand Q, detail::quantity_operand L, detail::quantity_operand H>
 constexpr auto clamped(Q q, L low, H high) noexcept {
   using node = quantities::bounded<detail::quantity_of<Q>, detail::quantity_of<L>, detail::quantity_of<H>>;

@@ -7,6 +7,7 @@
 #include <cppo/mask/combinators.hpp>
 #include <cppo/quantity/arithmetic.hpp>
 #include <cppo/quantity/inputs.hpp>
+#include <cppo/quantity/refused_operators.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -72,6 +73,17 @@ struct at_least_t {
   }
 };
 
+/// Two bounds of one quantity: the clauses `Low` and `High`, whose order is checked where both bounds are numbers.
+template <class Low, class High>
+struct interval : both_masks<Low, High> {
+  /// Checks the parameters of both clauses, and of two numbers their order.
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
+    return detail::first_fault({both_masks<Low, High>::check(),
+                                detail::interval_check(this->first.right, this->second.right,
+                                                       "between(q, low, high)")});
+  }
+};
+
 // So that comparisons find the operators of masks.
 using operators::operator&;
 using operators::operator|;
@@ -114,16 +126,23 @@ template <detail::quantity_operand Q, class X>
 constexpr auto at_least(Q q, quantities::open_bound<X> x) noexcept {
   return quantities::at_least_t<detail::quantity_of<Q>, X, quantities::bound::outside>{detail::as_quantity(q), x.bound};
 }
-/// Keeps tokens with low <= q <= high.
+/// Keeps tokens with low <= q <= high. A call refuses two numbers in the wrong order. The order of bounds that are
+/// quantities is not checked: where low is above high, the token is masked.
 template <detail::quantity_operand Q, class L, class H>
 constexpr auto between(Q q, L low, H high) noexcept {
-  return all_of(at_least(q, low), at_most(q, high));
+  using low_clause = decltype(at_least(q, low));
+  using high_clause = decltype(at_most(q, high));
+  return quantities::interval<low_clause, high_clause>{{at_least(q, low), at_most(q, high)}};
 }
 
 /// Chosen where an argument is no quantity: it does not compile, and says what is wrong.
 /// @{
 constexpr keep_all_t at_most(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
 constexpr keep_all_t at_least(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
+template <class L, class H>
+constexpr keep_all_t between(detail::quantity_argument, L const&, H const&) noexcept { return {}; }
+constexpr quantities::open_bound<quantities::constant> below(detail::quantity_argument) noexcept { return {{0.0}}; }
+constexpr quantities::open_bound<quantities::constant> above(detail::quantity_argument) noexcept { return {{0.0}}; }
 /// @}
 
 /// Keeps tokens with A > 0.

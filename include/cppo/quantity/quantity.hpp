@@ -133,12 +133,16 @@ using quantity_of = decltype(detail::as_quantity(std::declval<X>()));
 template <class X>
 concept differentiable_operand = quantity_operand<X> && differentiable<quantity_of<X>>;
 
-/// Checks the order of two bounds that are numbers.
+/// Checks the order of two bounds that are numbers: the one place where it is checked. A bound that is another quantity
+/// is known at each token alone, and is not checked.
 template <class L, class H>
-CPPO_HOST_DEVICE constexpr parameter_check interval_check(quantities::both<L, H> const& b, char const* name) noexcept {
-  if constexpr (std::is_same_v<L, quantities::constant> && std::is_same_v<H, quantities::constant>)
-    return {b.left.number <= b.right.number, name, b.left.number, "a low that is not above high"};
-  else return true;
+CPPO_HOST_DEVICE constexpr parameter_check interval_check(L const& low, H const& high, char const* name) noexcept {
+  if constexpr (std::is_same_v<L, quantities::constant> && std::is_same_v<H, quantities::constant>) {
+    return {low.number <= high.number, name, low.number,
+            "a low that is not above high: write the smaller bound first, and no epsilon below 0"};
+  } else {
+    return true;
+  }
 }
 
 }  // namespace detail

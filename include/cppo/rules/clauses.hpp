@@ -6,6 +6,7 @@
 
 #include <cppo/algorithm/policy_loss.hpp>
 #include <cppo/mask/combinators.hpp>
+#include <cppo/quantity/comparisons.hpp>
 #include <cppo/region/trust_region.hpp>
 
 #include <vector>
@@ -27,6 +28,8 @@ template <class M>
 inline constexpr mask_join join_of = mask_join::leaf;
 template <class A, class B>
 inline constexpr mask_join join_of<both_masks<A, B>> = mask_join::both;
+template <class A, class B>
+inline constexpr mask_join join_of<quantities::interval<A, B>> = mask_join::both;
 template <class A, class B>
 inline constexpr mask_join join_of<either_mask<A, B>> = mask_join::either;
 template <class A>

@@ -139,6 +139,36 @@ constexpr auto operator*(Q q, S s) noexcept {
 }
 /// @}
 
+template <class L, class R>
+concept surrogate_beside = token_surrogate<L> != token_surrogate<R> && !detail::shaped_like_region<L> &&
+                           !detail::shaped_like_region<R>;
+/// Chosen for what surrogates do not have: it does not compile, and says what to write.
+/// @{
+template <class... Operands>
+constexpr nothing_t refuse_operator() noexcept {
+  static_assert(detail::never<Operands...>,
+                "surrogates are added, s + p, and weighted from the left, q * s: s - p is s + -1 * p, s / 2 is 0.5 * "
+                "s, and a quantity or number becomes a surrogate by score_form(q), ratio_form(q) or value_form(q)");
+  return {};
+}
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator+(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires(token_surrogate<L> || token_surrogate<R>)
+constexpr nothing_t operator-(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <token_surrogate S, class R>
+constexpr nothing_t operator*(S const&, R const&) noexcept { return refuse_operator<S, R>(); }
+template <class L, token_surrogate S>
+  requires(!detail::quantity_operand<L> && !token_surrogate<L>)
+constexpr nothing_t operator*(L const&, S const&) noexcept { return refuse_operator<L, S>(); }
+template <class L, class R>
+  requires(token_surrogate<L> || token_surrogate<R>)
+constexpr nothing_t operator/(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <token_surrogate S>
+constexpr nothing_t operator-(S const&) noexcept { return refuse_operator<S>(); }
+/// @}
+
 }  // namespace surrogates
 
 /// s where the mask keeps the token, else p. Both are evaluated.
@@ -167,6 +197,16 @@ constexpr auto dual_clipped(S s, C c) noexcept {
 constexpr surrogates::nothing_t held(detail::surrogate_argument) noexcept { return {}; }
 constexpr surrogates::nothing_t dual_clipped(detail::surrogate_argument, detail::quantity_argument) noexcept {
   return {};
+}
+template <class M, class S, class P>
+  requires surrogates::surrogate_beside<S, P>
+constexpr surrogates::nothing_t where(M const&, S const&, P const&) noexcept {
+  return surrogates::refuse_operator<S, P>();
+}
+template <class S, class P>
+  requires surrogates::surrogate_beside<S, P>
+constexpr surrogates::nothing_t with_slope_of(S const&, P const&) noexcept {
+  return surrogates::refuse_operator<S, P>();
 }
 /// @}
 

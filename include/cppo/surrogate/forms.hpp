@@ -78,7 +78,7 @@ struct clipped_of {
   /// Checks the parameters of all three, and of two numbers their order.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right),
-                                detail::interval_check(right, "clipped(low, high)")});
+                                detail::interval_check(right.left, right.right, "clipped(low, high)")});
   }
 };
 
@@ -105,7 +105,7 @@ struct rolled_back_of {
   /// Checks the parameters of all three, and alpha.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({detail::parameters_of(left), detail::parameters_of(right),
-                                detail::interval_check(right, "rolled_back(low, high, ...)"),
+                                detail::interval_check(right.left, right.right, "rolled_back(low, high, ...)"),
                                 {alpha >= 0.0 && alpha <= 1e30, "rolled_back(..., alpha)", alpha,
                                  "in [0, 1e30]: 0 is the held loss of PPO"}});
   }
@@ -212,7 +212,8 @@ template <detail::quantity_operand Q>
 constexpr auto score_form(Q w) noexcept {
   return surrogates::score_form_of<detail::quantity_of<Q>>{detail::as_quantity(w)};
 }
-/// PPO's clipped loss max(-A r, -A clip(r, low, high)). Where the clip holds, the slope is 0.
+/// PPO's clipped loss max(-A r, -A clip(r, low, high)). Where the clip holds, the slope is 0. A call refuses two
+/// numbers in the wrong order; of bounds that are quantities the order is not checked.
 template <detail::quantity_operand L, detail::quantity_operand H,
           detail::differentiable_operand Q = quantities::ratio_t>
 constexpr auto clipped(L low, H high, Q r = {}) noexcept {
@@ -265,6 +266,12 @@ constexpr surrogates::nothing_t clipped(detail::quantity_argument, detail::quant
 constexpr surrogates::nothing_t penalty(detail::differentiable_argument, detail::quantity_argument) noexcept {
   return {};
 }
+constexpr surrogates::nothing_t rolled_back(detail::quantity_argument, detail::quantity_argument, double,
+                                            detail::differentiable_argument = ratio) noexcept {
+  return {};
+}
+constexpr surrogates::nothing_t sigmoid_form(double, double, detail::differentiable_argument) noexcept { return {}; }
+constexpr surrogates::nothing_t quadratic(detail::quantity_argument, double) noexcept { return {}; }
 /// @}
 
 }}  // namespace cppo

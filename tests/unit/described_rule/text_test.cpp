@@ -258,11 +258,12 @@ TEST_CASE("a piece of the wrong kind is named with its remedy", "[described]") {
 
 TEST_CASE("an error of numbers, slopes and folds names its column", "[described]") {
   CHECK(error_of("objective(clipped(1.2, 0.8))") ==
-        "column 19: clipped(low, high) is 1.2, but must be a low that is not above high");
+        "column 19: clipped(low, high) is 1.2, but must be a low that is not above high: write the smaller bound "
+        "first, and no epsilon below 0");
   CHECK(error_of("objective(quadratic(prob, 0))") ==
         "column 27: quadratic(v, epsilon) is 0, but must be in [1e-6, 1e6]");
   CHECK(error_of("fipo(half_life = 0)") ==
-        "column 1: halving_sum(..., half_life) is 0, but must be a whole number in [1, 1024]");
+        "column 18: fipo: halving_sum(..., half_life) is 0, but must be a whole number in [1, 1024]");
   CHECK(score_error("1e999") == "column 22: 1e999 is no number");
   CHECK(score_error("nan + ratio") == "column 22: a number in a quantity is nan, but must be no NaN");
   CHECK(error_of("objective(clipped(0.8, 1.2, entropy))") ==
@@ -376,5 +377,6 @@ TEST_CASE("a number out of range is named where it stands, not where an equal on
   CHECK(error_of("objective(rolled_back(-1, 2, alpha = -1))") ==
         "column 38: rolled_back(..., alpha) is -1, but must be in [0, 1e30]: 0 is the held loss of PPO");
   CHECK(error_of("objective(rolled_back(3, 2, alpha = 3))") ==
-        "column 23: rolled_back(low, high, ...) is 3, but must be a low that is not above high");
+        "column 23: rolled_back(low, high, ...) is 3, but must be a low that is not above high: write the smaller "
+        "bound first, and no epsilon below 0");
 }

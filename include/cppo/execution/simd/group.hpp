@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/simd/columns.hpp>
-#include <cppo/execution/simd/deciding.hpp>
+#include <cppo/execution/simd/known_response.hpp>
 #include <cppo/execution/simd/report.hpp>
 #include <cppo/execution/simd/walk.hpp>
 

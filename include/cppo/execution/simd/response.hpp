@@ -133,7 +133,7 @@ class simd_response : simd_measured<Region> {
   CPPO_ALWAYS_INLINE auto begin(prefix_sums const& carry, response_summary const& whole) const noexcept {
     Region const& region = task_.region;
     auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole.length));
-    return deciding<Region, std::remove_const_t<decltype(weigh)>>{
+    return known_response<Region, std::remove_const_t<decltype(weigh)>>{
         region, task_.objective, weigh,
         simd_prefix(carry, static_cast<float>(region.budget_slack())),
         V(task_.scale(whole.length)), &whole, task_.folds.of(task_.batch.shape(), b_)};

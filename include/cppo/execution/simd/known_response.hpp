@@ -1,5 +1,5 @@
 /// @file
-/// What is needed to decide the tokens of a response on registers.
+/// What is known of a response before its tokens are decided on registers.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -13,10 +13,10 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 using lane_folds = fold_values<float>;  // named: nvcc 13.0 hands `fold_values<float> x = {}` to g++ garbled
 
-/// What is needed to decide the tokens of a response. It is a copy that nothing points to, so that it stays in
+/// What is known of a response before its tokens are decided. It is a copy that nothing points to, so that it stays in
 /// registers while outputs are written.
 template <class Region, class Weigh>
-struct deciding {
+struct known_response {
   using region_type = Region;
   Region region;
   surrogate<float> objective;

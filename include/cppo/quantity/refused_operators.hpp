@@ -1,0 +1,72 @@
+/// @file
+/// Operators that quantities do not have: they do not compile, and say what to write.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/mask/combinators.hpp>
+#include <cppo/quantity/arithmetic.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace quantities {
+
+/// Chosen where quantities are compared by operators.
+/// @{
+template <class... Operands>
+constexpr keep_all_t refuse_comparison() noexcept {
+  static_assert(detail::never<Operands...>,
+                "quantities are compared by name: at_most(q, x), at_least(q, x) and between(q, low, high) are masks; "
+                "q < x is at_most(q, below(x)), and q > x is at_least(q, above(x))");
+  return {};
+}
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator<(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator<=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator>(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator>=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator==(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires operands<L, R>
+constexpr keep_all_t operator!=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <quantity Q>
+constexpr keep_all_t operator!(Q const&) noexcept { return refuse_comparison<Q>(); }
+/// @}
+
+template <class Q>
+concept quantity_and_no_number = !detail::plain_number<Q> && detail::quantity_operand<Q>;
+template <class L, class R>
+concept mask_beside_a_quantity = !operands<L, R> && ((quantity_and_no_number<R> && operators::mask_alone<L>) ||
+                                                     (quantity_and_no_number<L> && operators::mask_alone<R>));
+/// Chosen for arithmetic on a mask and a quantity.
+/// @{
+template <class L, class R>
+  requires mask_beside_a_quantity<L, R>
+constexpr keep_all_t operator+(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <class L, class R>
+  requires mask_beside_a_quantity<L, R>
+constexpr keep_all_t operator-(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <class L, class R>
+  requires mask_beside_a_quantity<L, R>
+constexpr keep_all_t operator*(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <class L, class R>
+  requires mask_beside_a_quantity<L, R>
+constexpr keep_all_t operator/(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+/// @}
+
+// Comparisons are masks of this namespace: their operators are those of masks, too.
+using operators::operator+;
+using operators::operator-;
+using operators::operator*;
+using operators::operator/;
+
+}}}  // namespace cppo::quantities
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,52 @@
+// expect: quantities are compared by name
+// expect: a mask is no number: where(mask, 1, 0) is one
+// expect: surrogates are added, s + p, and weighted from the left, q * s
+// expect: this is a part of another kind, not a quantity
+// expect errors: 24
+// expect lines: 400
+#include <cppo/cppo.hpp>
+#include <cppo/rules.hpp>
+
+using namespace cppo;
+
+// Comparisons.
+auto const a0 = ratio < 1.2;
+auto const a1 = ratio > 1.2;
+auto const a2 = ratio <= 1.2;
+auto const a3 = 1.2 >= log_ratio;
+auto const a4 = ratio == 1.2;
+auto const a5 = ratio != prob;
+auto const a6 = !ratio;
+auto const a7 = abs(log_ratio) < 0.1;
+
+// Arithmetic on masks.
+constexpr auto kept = at_most(ratio, 1.2);
+auto const b0 = kept + 1;
+auto const b1 = -kept;
+auto const b2 = 2 * toward_rollout;
+auto const b3 = -toward_rollout;
+auto const b4 = kept * ratio;
+auto const b5 = ratio - toward_rollout;
+auto const b6 = kept - kept;
+auto const b7 = (kept & toward_rollout) / 2;
+auto const b8 = 1 - !kept;
+
+// Arithmetic on surrogates.
+auto const c0 = ratio_form + 0.1;
+auto const c1 = 0.1 + ratio_form;
+auto const c2 = ratio_form + ratio;
+auto const c3 = ratio_form - nothing;
+auto const c4 = -ratio_form;
+auto const c5 = ratio_form * 2;
+auto const c6 = ratio_form / 2;
+auto const c7 = kept * ratio_form;
+auto const c8 = ratio_form * nothing;
+auto const c9 = where(kept, ratio_form, ratio);
+auto const c10 = where(kept, 0, ratio_form);
+auto const c11 = with_slope_of(ratio_form, log_ratio);
+
+// What is no quantity where one is wanted.
+auto const d0 = between(kept, 0.8, 1.2);
+auto const d1 = at_most(ratio, below(kept));
+auto const d2 = rolled_back(0.8, kept, 0.1);
+auto const d3 = quadratic(kept, 0.2);

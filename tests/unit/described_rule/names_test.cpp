@@ -1,0 +1,67 @@
+// Every name of a text stands in one list, and every region and rule that has one is made by it.
+#include "support/catch_compat.hpp"
+
+#include <cppo/described_rule.hpp>
+#include <cppo/rules.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+namespace {
+
+using namespace cppo;
+
+bool is_function(std::string_view name) {
+  return std::any_of(std::begin(detail::text_table), std::end(detail::text_table),
+                     [name](detail::text_row const& row) { return row.name == name; });
+}
+bool is_word(std::string_view name) {
+  return std::any_of(std::begin(detail::spoken_words), std::end(detail::spoken_words),
+                     [name](detail::spoken_word const& w) { return w.name == name; });
+}
+
+}  // namespace
+
+TEST_CASE("each region and rule with a name is made by its text, or says which number it lacks") {
+  std::map<std::string, std::string> parameters;
+  each_named_rule([&](std::string_view text, std::string_view of) {
+    INFO(text);
+    CHECK(parameters.emplace(text, of).second);
+    parsed_rule const read = parse_rule(text);
+    std::string const error(std::string_view(read.error));
+    INFO(error);
+    if (!read.good) CHECK((error.find("lacks its") != std::string::npos || error.find("takes") != std::string::npos));
+    else CHECK_FALSE(std::string_view(to_text(read.rule).c_str()).empty());
+  });
+  CHECK(parameters.at("gspo") == "epsilon_low, epsilon_high, exponent_cap");
+  CHECK(parameters.at("cispo") == "low, high");
+  CHECK(parameters.at("fixed_cppo") == "delta, delta_b, w_min, divergence");
+  CHECK(parameters.at("opsm") == "delta, epsilon, epsilon_low, epsilon_high, dual_clip");
+  CHECK(parameters.at("fipo(fipo_code_defaults)").empty());
+  CHECK(parameters.count("kl_k3") == 0);
+  for (detail::text_row const& row : detail::text_table) {
+    if (row.makes == detail::rule_word::region) CHECK(parameters.count(std::string(row.name)) == 1);
+  }
+}
+
+TEST_CASE("no name of a text stands in two lists") {
+  std::set<std::string> statistics{"count", "variance", "population_variance", "deviation", "weighted_mean",
+                                   "mean_of_others"};  // those that are made of others
+  for (int i = 0; i <= static_cast<int>(detail::fold_statistic::capped); ++i)
+    statistics.insert(std::string(detail::name_of(static_cast<detail::fold_statistic>(i)).name));
+  std::set<std::string> const listed(std::begin(detail::statistic_words), std::end(detail::statistic_words));
+  CHECK(listed == statistics);
+  for (std::string const& name : listed) CHECK((!is_function(name) && !is_word(name)));
+  for (detail::spoken_word const& w : detail::spoken_words) {
+    INFO(w.name);
+    CHECK(!is_function(w.name));
+    CHECK(detail::find_row(w.name) == nullptr);
+  }
+  for (detail::text_row const& row : detail::text_table) {
+    INFO(row.name);
+    CHECK(detail::find_row(row.name) == nullptr);
+    detail::each_row([&](auto, auto node) { CHECK(decltype(node)::name != row.name); });
+  }
+}
