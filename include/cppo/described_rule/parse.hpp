@@ -6,8 +6,14 @@
 
 #include <cppo/described_rule/builder.hpp>
 #include <cppo/described_rule/rule.hpp>
+#include <cppo/described_rule/table.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+/// What the text of a rule may name.
+constexpr vocabulary rule_vocabulary() noexcept { return {text_table, known_in::regions}; }
+}  // namespace detail
 
 /// A rule that was read from text, or why there is none.
 struct parsed_rule {
@@ -36,7 +42,7 @@ inline parsed_rule parse_rule(std::string_view text, std::span<double const> num
   detail::syntax_tree tree(detail::syntax_tree::capacity);
   detail::rule_draft draft;
   int const all = detail::read_syntax(tree, text, detail::grammar::rules);
-  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers).build(all);
+  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers, detail::rule_vocabulary()).build(all);
   if (result.good) {
     described_rule const made(draft);
     parameter_check const found = made.check();
