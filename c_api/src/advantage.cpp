@@ -205,7 +205,9 @@ std::int32_t cppo_advantage_parse(char const* text, double const* numbers, std::
 std::int64_t cppo_advantage_text(cppo_advantage_rule const* rule, char* text, std::int64_t room) {
   cppo_status s;
   cppo::described_advantage r;
-  return take_rule(rule, r, s) ? c_api::copy_text(to_text(r), text, room) : -1;
+  if (!take_rule(rule, r, s)) return -1;
+  cppo::rule_text const all = to_text(r);
+  return c_api::copy_text(all, text, room);
 }
 
 std::uint64_t cppo_advantage_reads(cppo_advantage_rule const* rule) {

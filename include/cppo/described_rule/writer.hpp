@@ -239,10 +239,13 @@ constexpr parameter_check check_node(rule_op what, double const* numbers,
     if constexpr (R::takes.count == 0) {
       if constexpr (requires { R::made(numbers); }) return parameters_of(R::made(numbers));
       else return true;
-    } else if constexpr (R::takes.count == 3 && R::differentiates) {
+    } else if constexpr (R::takes.count == 3 && R::takes.of[2] == operand::number) {
       if (constants[1] != nullptr && constants[2] != nullptr)
         return parameters_of(node_of<R>(numbers, sloped, constant{*constants[1]}, constant{*constants[2]}));
       return parameters_of(node_of<R>(numbers, sloped, any, any));
+    } else if constexpr (R::takes.count == 2 && R::gives == operand::number) {
+      if (constants[1] != nullptr) return parameters_of(node_of<R>(numbers, sloped, constant{*constants[1]}));
+      return true;
     } else if constexpr (R::numbers > 0) {
       return parameters_of(node_of<R>(numbers, sloped));
     } else {

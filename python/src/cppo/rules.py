@@ -214,7 +214,7 @@ class Names:
         form = next((f for f in forms if f.kind == wanted and f.parameters), forms[-1])
         pieces, numbers = [], ()  # type: list[str], tuple[float, ...]
         for i, (key, x) in enumerate((*(("", x) for x in by_place), *by_name.items())):
-            plain = key[:-1] if keyword.iskeyword(key[:-1]) else key
+            plain = library_name(key)
             parameter = plain or (form.parameters[i] if i < len(form.parameters) else name)
             text, own = _of_argument(parameter, x)
             pieces.append((f"{plain}=" if plain else "") + shift(text, len(numbers)))
@@ -244,7 +244,7 @@ class Names:
 
     def attribute(self, module: str, name: str) -> Any:
         """What a module has under a name."""
-        plain = name[:-1] if keyword.iskeyword(name[:-1]) else name
+        plain = library_name(name)
         if keyword.iskeyword(name) or plain not in self.forms:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         return self.named(plain)
@@ -253,6 +253,11 @@ class Names:
 def python_name(name: str) -> str:
     """A name of the library as Python can write it: `from_` for from, `lambda_` for lambda."""
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def library_name(name: str) -> str:
+    """What `python_name` gives, as the library has it."""
+    return name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
 
 
 def _is_elsewhere(name: str) -> bool:

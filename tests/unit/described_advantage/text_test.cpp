@@ -174,6 +174,8 @@ TEST_CASE("a number out of range is named at its place", "[described][advantage]
   CHECK(error_of("overlong(4, -2)").starts_with("column 13: buffer is -2, but must be above 0"));
   CHECK(error_of("reinforce_pp(1.5)").starts_with("column 14: gamma is 1.5, but must be in (0, 1]"));
   CHECK(error_of("gae(1, 1.5)").starts_with("column 8: lambda is 1.5, but must be in [0, 1]"));
+  CHECK(error_of("reward / 0") == "column 1: a divisor in a quantity is 0, but must be not 0");
+  CHECK(error_of("1 + clamped(reward, 2, 1)").starts_with("column 21: clamped(q, low, high) is"));
   CHECK(error_of("reward + nan").starts_with("column 10: a number in a quantity is nan"));
 }
 
