@@ -17,7 +17,7 @@ struct gae_rule {
   double gamma;   ///< discount, in [0, 1]
   double lambda;  ///< in [0, 1]: 0 is the difference of one step, 1 the rewards to come minus V
   /// Checks both.
-  constexpr parameter_check check() const noexcept {
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return detail::first_fault({{gamma >= 0.0 && gamma <= 1.0, "gamma", gamma, "in [0, 1]: 1 does not discount"},
                                 {lambda >= 0.0 && lambda <= 1.0, "lambda", lambda, "in [0, 1]: 0.95 is usual"}});
   }

@@ -43,7 +43,7 @@ struct discount {
   /// True unless it is 1 everywhere.
   constexpr bool differs() const noexcept { return gamma != 1.0; }
   /// Checks gamma.
-  constexpr parameter_check check() const noexcept {
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {gamma > 0.0 && gamma <= 1.0, "gamma", gamma, "in (0, 1]: 1 does not discount"};
   }
 };

@@ -62,13 +62,13 @@ struct response_length : input_row<quantities::length_t> {
 struct reward : item_row {
   using type = quantities::reward_t;
   static constexpr std::string_view name = "reward";
-  static constexpr type made(double const*) noexcept { return {}; }
+  CPPO_HOST_DEVICE static constexpr type made(double const*) noexcept { return {}; }
 };
 struct discount : item_row {
   static constexpr std::string_view name = "discount";
   static constexpr int numbers = 1;
   static constexpr node_parameters text{{{"gamma", 0, is::number}}, 1};
-  static constexpr quantities::discount made(double const* n) noexcept { return {n[0]}; }
+  CPPO_HOST_DEVICE static constexpr quantities::discount made(double const* n) noexcept { return {n[0]}; }
 };
 struct each_token : quantity_row<1> {
   static constexpr std::string_view name = "each_token";
@@ -81,7 +81,7 @@ struct gae : item_row {
   static constexpr std::string_view name = "gae";
   static constexpr int numbers = 2;
   static constexpr node_parameters text{{{"gamma", 0, is::number}, {"lambda", 1, is::number}}, 2};
-  static constexpr gae_rule made(double const* n) noexcept { return {n[0], n[1]}; }
+  CPPO_HOST_DEVICE static constexpr gae_rule made(double const* n) noexcept { return {n[0], n[1]}; }
 };
 
 // Arithmetic.
