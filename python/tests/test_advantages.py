@@ -150,6 +150,74 @@ def test_gae_is_its_definition():
         np.testing.assert_allclose(returns, targets, rtol=1e-12, atol=1e-12)
 
 
+def of_all(f, x, groups):
+    return np.full_like(x, f(x))
+
+
+def others(x):
+    return np.zeros_like(x) if alone(x) else np.clip((x.sum() - x) / (x.size - 1), x.min(), x.max())
+
+
+STATISTICS = {
+    "sum": np.sum, "mean": np.mean, "least": np.min, "most": np.max, "mean_of_others": others,
+    "deviation": lambda x: 1.0 if alone(x) else x.std(ddof=1), "population_variance": np.var,
+    "variance": lambda x: 0.0 if alone(x) else x.var(ddof=1)}
+
+
+def drawn_rule(random, depth):
+    """A rule, and the same as a function of rewards, groups and lengths in NumPy."""
+    def inner():
+        return drawn_rule(random, depth - 1)
+    if depth == 0:
+        c = float(random.normal())
+        return [(a.reward, lambda r, g, n: r), (a.response_length, lambda r, g, n: n + 0.0),
+                (c * a.reward, lambda r, g, n: c * r)][random.integers(3)]
+    (p, f), (q, h), (u, k) = inner(), inner(), inner()
+    name = list(STATISTICS)[random.integers(len(STATISTICS))]
+    over, each = ((a.group, over_groups), (a.batch, of_all))[random.integers(2)]
+    statistic = getattr(a, name)
+    return [
+        lambda: (p + q, lambda *x: f(*x) + h(*x)), lambda: (p - q, lambda *x: f(*x) - h(*x)),
+        lambda: (p * q, lambda *x: f(*x) * h(*x)), lambda: (p / (1 + a.abs(q)), lambda *x: f(*x) / (1 + abs(h(*x)))),
+        lambda: (-a.min(p, q), lambda *x: -np.minimum(f(*x), h(*x))),
+        lambda: (a.max(p, 0.5), lambda *x: np.maximum(f(*x), 0.5)),
+        lambda: (a.exp(a.clamped(p, -2, 2)), lambda *x: np.exp(np.clip(f(*x), -2, 2))),
+        lambda: (a.where(a.at_least(p, 0.137) | ~a.at_most(u, a.below(2.5)), q, 3),
+                 lambda *x: np.where((f(*x) >= 0.137) | (k(*x) >= 2.5), h(*x), 3)),
+        lambda: (over(a.count(a.at_least(p, 0.137))),
+                 lambda *x: each(lambda y: np.sum(y >= 0.137, dtype=float), f(*x), x[1])),
+        lambda: (over(statistic(p)), lambda *x: each(STATISTICS[name], f(*x), x[1])),
+        lambda: (over(statistic(p)) * q, lambda *x: each(STATISTICS[name], f(*x), x[1]) * h(*x)),
+    ][random.integers(11)]()
+
+
+def test_random_rules_are_what_numpy_computes_of_one_batch_and_of_two():
+    random, compared = np.random.default_rng(7), 0
+    for seed in range(100):
+        r, g, m = drawn(seed)
+        cut = int(random.integers(25))
+        try:
+            rule, f = drawn_rule(random, int(random.integers(1, 5)))
+            found = cppo.compute_advantage(r, rule=rule, group_id=g, response_mask=m)
+        except cppo.Error as e:
+            assert e.code == cppo.StatusCode.folded_out_of_range or "too large" in e.message, rule
+            continue
+        wanted = f(r, g, m.sum(1))
+        scale = 1 + np.abs(wanted).max()
+        np.testing.assert_allclose(found / scale, wanted / scale, rtol=1e-6, atol=1e-6, err_msg=repr(rule))
+        parts, known = (slice(0, cut), slice(cut, 24)), None
+        for _ in range(rule.levels):
+            sums = [cppo.sum_rewards(r[p], rule=rule, known=known, group_id=g[p], response_mask=m[p]) for p in parts]
+            known = cppo.combine(known, cppo.combine(*sums))
+        halves = [cppo.compute_advantage(r[p], rule=rule, group_id=g[p], response_mask=m[p], known=known)
+                  for p in parts]
+        assert np.concatenate(halves).tobytes() == found.tobytes(), rule
+        assert cppo.compute_advantage(r, rule=rule.expression or rule, group_id=g,
+                                      response_mask=m).tobytes() == found.tobytes(), rule
+        compared += 1
+    assert compared > 60
+
+
 @pytest.mark.parametrize("text", ["grpo", "gpg", "reinforce_pp(0.9)", "dynamic_sampling", "opo"])
 def test_micro_batches_on_ranks_have_the_bits_of_one_batch(text):
     r, g, m = drawn(5)
@@ -220,6 +288,11 @@ def test_errors_name_the_place_and_the_remedy():
     assert raises("states", r[:1], rule="grpo", group_id=g[:1], known=known).code == cppo.StatusCode.states_mismatch
     assert raises("states", r[:1], rule="dr_grpo", group_id=g[:1], known=known[:-1])
     raises("pass reward", rule="grpo")
+    for options in ({"rule": "overlong(4, 2)"}, {"rule": "reward", "per_token": True}):
+        wrong = raises("pass response_mask", r[:1], **options)
+        assert (wrong.code, wrong.argument) == (cppo.StatusCode.not_in_response_batch, "response_mask")
+    with pytest.raises(cppo.Error, match="pass response_mask"):
+        cppo.sum_rewards(r[:1], rule="batch(mean(response_length))")
     with pytest.raises(cppo.Error, match=r"^epsilon is -1.*0 or more"):
         a.grpo(-1)
     with pytest.raises(cppo.Error, match="ratio is known in a region"):

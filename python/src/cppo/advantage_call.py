@@ -62,6 +62,15 @@ class _Responses:
         n = offsets.shape[0]
         return Layout(n - 1, 0, int(offsets[-1]), (t.address, t.dtype, 1, n, 0, t.stride[0], 0))
 
+    def demand_tokens(self, made: bytes, per_token: bool = False) -> None:
+        """Raises `Error` where tokens count and nothing says how many slots a response has."""
+        reads_tokens = c.LIB.cppo_advantage_reads(made) >> c.INPUTS["response_mask"] & 1
+        known = self.offsets is not None or any(
+            len(t.shape) == 2 and (name != "reward" or t.shape[1] != 1) for name, t in self.lent.items())
+        if (reads_tokens or per_token) and not known:
+            raise c.Error("the tokens of a response count here, and nothing says how many slots there are: pass "
+                          "response_mask, [B, T], or cu_seqlens", c.StatusCode.not_in_response_batch, "response_mask")
+
     def fields(self, name: str) -> tuple[int, ...]:
         """The members of a `cppo_lent`."""
         return lent_fields(c.INPUTS[name], self.lent[name], self.at, name not in (*PER_RESPONSE, "value"))
@@ -161,6 +170,7 @@ def compute_advantage(reward: Any = None, *, rule: Rule, group_id: Any = None, r
     given = {"reward": reward, "group_id": group_id, "response_mask": response_mask, "value": value,
              "bootstrap_value": bootstrap_value, "advantage": advantage}
     responses = _Responses({name: x for name, x in given.items() if x is not None}, cu_seqlens)
+    responses.demand_tokens(made, per_token)
     writes = c.LIB.cppo_advantage_writes(made)
     outputs = {"advantage": responses.new(per_token or bool(writes & 1), _kind_of(responses, bool(writes & 2)))}
     if returns:
@@ -189,6 +199,7 @@ def sum_rewards(reward: Any = None, *, rule: Rule, known: Any = None, group_id: 
     made = _c_rule(rule)
     given = {"reward": reward, "group_id": group_id, "response_mask": response_mask, "advantage": advantage}
     responses = _Responses({name: x for name, x in given.items() if x is not None}, cu_seqlens)
+    responses.demand_tokens(made)
     room = c.LIB.cppo_advantage_states_room(made, responses.at.responses)
     words, written = np.empty(room, np.int64), ctypes.c_int64()
     frame, states = responses.frame(), _words(known)
