@@ -1,5 +1,6 @@
 // Advantages before the loss: a rule by name, a rule of one's own, and one batch in two micro-batches.
 #include <cppo/advantage.hpp>
+#include <cppo/described_advantage.hpp>
 
 #include <cassert>
 #include <cmath>
@@ -22,6 +23,12 @@ int main() {
   // Another reward in a rule by name: DAPO's penalty on length, before GRPO.
   s = compute_advantage(seq, responses, grpo(1e-6, overlong(4, 2)), per_response(advantages));
   assert(s.ok() && advantages[0] < advantages[2]);  // right both, but the first has no room left
+
+  // The same rule as data, from a configuration file.
+  parsed_advantage const read = parse_advantage("grpo(1e-6, overlong(4, 2))");
+  std::vector<double> as_data(6);
+  s = compute_advantage(seq, responses, read.rule, per_response(as_data));
+  assert(s.ok() && as_data == advantages);  // to the bit
 
   // A rule of one's own: the distance from the group's mean, worth more where few answer right.
   auto const right = at_least(reward, above(0));

@@ -59,16 +59,21 @@ enum {
   cppo_top_k_ids = 8, cppo_top_k_log_probs = 9, cppo_top_k_rollout_log_probs = 10,
   /* inputs that rules read, in the batch's layout */
   cppo_entropy = 11, cppo_reference_log_prob = 12,
+  /* inputs of `cppo_compute_advantage`, beside response_mask and advantage */
+  cppo_reward = 13, cppo_group_id = 14, cppo_value = 15, cppo_bootstrap_value = 16,
   /* outputs, in the batch's layout */
   cppo_out_loss = 64, cppo_out_gradient = 65, cppo_out_mask = 66, cppo_out_gate = 67, cppo_out_divergence = 68,
   cppo_out_weight = 69, cppo_out_weighted_divergence = 70, cppo_out_prefix_drift = 71, cppo_out_prefix_weight = 72,
-  cppo_out_threshold = 73, cppo_out_excess = 74, cppo_out_decision = 75
+  cppo_out_threshold = 73, cppo_out_excess = 74, cppo_out_decision = 75,
+  /* outputs of `cppo_compute_advantage` */
+  cppo_out_advantage = 76, cppo_out_returns = 77
 };
 
 /** A tensor and what it is. */
 typedef struct cppo_lent {
   int32_t id;            /**< as `cppo_log_prob` */
-  int32_t per_response;  /**< 1: a value for each response, [B]: advantage, response_mask, token_weight; else 0 */
+  int32_t per_response;  /**< 1: a value for each response, [B]: advantage, response_mask, token_weight; in
+                              `cppo_compute_advantage` the reward, and out_advantage; else 0 */
   cppo_tensor tensor;    /**< its elements */
 } cppo_lent;
 
@@ -253,6 +258,67 @@ CPPO_C_SHOWN int32_t cppo_sum_piece(cppo_batch const *batch, cppo_region const *
                                     cppo_prefix *piece, cppo_status *status);
 /** `into` becomes the sums of both. */
 CPPO_C_SHOWN void cppo_prefix_add(cppo_prefix *into, cppo_prefix const *other);
+
+/** A rule for advantages, by value. Make it by `cppo_advantage_parse`; its bytes are as those of a `cppo_region`. */
+typedef struct cppo_advantage_rule {
+  double opaque[128];  /**< its parts */
+} cppo_advantage_rule;
+
+/** How advantages are computed. All 0 is the default. */
+typedef struct cppo_advantage_options {
+  uint64_t size;           /**< sizeof(cppo_advantage_options) */
+  int32_t executor;        /**< `cppo_simd` or `cppo_seq`: the same bits */
+  int32_t threads;         /**< of `cppo_simd`: they share the responses. 0, the default: one */
+  int64_t const *known;    /**< states of the rule's folds over all micro-batches and ranks, or null: of this batch */
+  int64_t known_words;     /**< how many words they are */
+  double const *after;     /**< `gae`, in place of bootstrap_value: V and A of the token that follows each response, in
+                                another call, [B, 2]; or null */
+  double *first;           /**< `gae`: written, V and A of the first token of each response, [B, 2]; or null */
+} cppo_advantage_options;
+
+/** Reads an advantage rule from its text, as `cppo::parse_advantage` does: "grpo(1e-6, overlong(4, 2))",
+ *  "reward - group(mean(reward))". As `cppo_region_parse`. */
+CPPO_C_SHOWN int32_t cppo_advantage_parse(char const *text, double const *numbers, int64_t count,
+                                          cppo_advantage_rule *rule, cppo_status *status);
+/** The expression that makes the rule, as `cppo_region_text`. */
+CPPO_C_SHOWN int64_t cppo_advantage_text(cppo_advantage_rule const *rule, char *text, int64_t room);
+/** The inputs that the rule reads: bits, 1 << id; response_mask where tokens or lengths count. 0 if there is no
+ *  rule. */
+CPPO_C_SHOWN uint64_t cppo_advantage_reads(cppo_advantage_rule const *rule);
+/** What the rule writes: bit 1 if it is one number a token, which takes no out_advantage per response, bit 2 if it is a
+ *  mask, of 1 and 0; -1 if there is no rule. */
+CPPO_C_SHOWN int32_t cppo_advantage_writes(cppo_advantage_rule const *rule);
+/** The number of levels of the rule's folds; -1 if there is no rule. */
+CPPO_C_SHOWN int32_t cppo_advantage_levels(cppo_advantage_rule const *rule);
+/** Names that the text of an advantage rule may hold, as `cppo_part_name` and the others.
+ *  @{ */
+CPPO_C_SHOWN char const *cppo_advantage_name(int64_t i);
+CPPO_C_SHOWN char const *cppo_advantage_kind(int64_t i);
+CPPO_C_SHOWN char const *cppo_advantage_parameters(int64_t i);
+/** @} */
+
+/** Writes the advantages of a batch under a rule, as `cppo::compute_advantage`. The batch needs no log-probs; the
+ *  outputs are out_advantage, [B, T] or [N], or [B] with per_response, and of `gae` out_returns; `report` is not read.
+ *  `options` may be null. Returns the code of `status`. */
+CPPO_C_SHOWN int32_t cppo_compute_advantage(cppo_batch const *batch, cppo_advantage_rule const *rule,
+                                            cppo_outputs const *outputs, cppo_advantage_options const *options,
+                                            cppo_status *status);
+/** Words that the states of a rule's folds over so many groups take; -1 if there is no rule. States are plain numbers,
+ *  to be sent between ranks as they are: the level, the states of a group, the number of groups, then their ids, then
+ *  five words a state. */
+CPPO_C_SHOWN int64_t cppo_advantage_states_room(cppo_advantage_rule const *rule, int64_t groups);
+/** Writes the states of the next level of folds over this batch alone, as `cppo::sum_rewards`: the level after those of
+ *  `options->known`. `room`: words at `sums`, enough for a group of each response; `written` becomes their number.
+ *  Where it fails, and there is room for 3 words, `sums` becomes what no call accepts. */
+CPPO_C_SHOWN int32_t cppo_sum_rewards(cppo_batch const *batch, cppo_advantage_rule const *rule,
+                                      cppo_advantage_options const *options, int64_t *sums, int64_t room,
+                                      int64_t *written, cppo_status *status);
+/** Adds up states: of two micro-batches or ranks at one level, or of the levels that are known and of the next one; no
+ *  words are the states of nothing. Writes at most `room` words, and returns how many they are: if that is more than
+ *  `room`, nothing was written. -1: there is no memory. States that do not belong together become what no call
+ *  accepts. */
+CPPO_C_SHOWN int64_t cppo_advantage_states_add(int64_t const *a, int64_t a_words, int64_t const *b, int64_t b_words,
+                                               int64_t *into, int64_t room);
 
 #ifdef __cplusplus
 }

@@ -19,8 +19,6 @@ constexpr word dtype_names[] = {"f32", "f64", "f16", "bf16", "bool", "u8",  "i8"
                                 "i16", "u16", "i32", "u32",  "i64",  "u64"};
 constexpr int dtypes = static_cast<int>(std::size(dtype_names));
 
-/// What an input may consist of.
-enum class holds : std::uint8_t { reals, integers, numbers };
 constexpr word remedy_of(holds h) noexcept {
   switch (h) {
     case holds::reals: return ", but must be f32, f64, f16 or bf16: lend it as one of them";
@@ -33,13 +31,6 @@ constexpr bool may_hold(holds h, std::int32_t dtype) noexcept {
   return h == holds::numbers || (h == holds::reals ? dtype <= cppo_bf16 : dtype > cppo_bool);
 }
 
-/// What a tensor may be lent as.
-struct input_row {
-  std::int32_t id;
-  argument where;
-  char const* name;
-  holds elements;
-};
 constexpr input_row input_rows[] = {
     {cppo_log_prob, argument::log_prob, "log_prob", holds::reals},
     {cppo_rollout_log_prob, argument::rollout_log_prob, "rollout_log_prob", holds::reals},
@@ -79,18 +70,91 @@ constexpr output_row output_rows[] = {
 #undef CPPO_C_OUTPUT
 static_assert(std::size(output_rows) == cppo::detail::sinks, "an output has no id");
 
-template <class Row, std::size_t N>
-Row const* find(Row const (&rows)[N], std::int32_t id) noexcept {
-  auto const* const row = std::find_if(rows, rows + N, [id](Row const& r) { return r.id == id; });
-  return row != rows + N ? row : nullptr;
-}
-
 template <class... Pieces>
 bool refuse_as(cppo::status_code code, cppo_status& s, argument where, Pieces const&... pieces) noexcept {
   return refuse(s, static_cast<std::int32_t>(code), where, pieces...);
 }
 
-/// Checks what must hold before the tensor can be walked at all.
+/// True if the arithmetic of a call with this input is double.
+bool decides_arithmetic(argument a) noexcept {
+  return a == argument::log_prob || a == argument::rollout_log_prob || a == argument::divergence ||
+         a == argument::top_k || a == argument::reference_log_prob;
+}
+
+bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_status& s) noexcept {
+  input_row const* const row = find_id(input_rows, l.id);
+  if (row == nullptr) {
+    return refuse(s, cppo_bad_argument, argument::none, word("an input has id "), index_t{l.id},
+                  word(", which is none: pass one from cppo_log_prob (1) to cppo_reference_log_prob (12)"));
+  }
+  if (!check_input(l, *row, seen, s)) return false;
+  if (l.id == cppo_top_k_ids) into.lists.ids = buffer_of(l);
+  else if (l.id == cppo_top_k_log_probs) into.lists.log_prob = buffer_of(l);
+  else if (l.id == cppo_top_k_rollout_log_probs) into.lists.rollout_log_prob = buffer_of(l);
+  else into.of[cppo::detail::place_of(row->where)] = buffer_of(l);
+  into.lent[cppo::detail::place_of(row->where)] = true;
+  bool const real = row->elements == holds::reals;
+  into.in_double = into.in_double || (real && l.tensor.dtype == cppo_f64 && decides_arithmetic(row->where));
+  return true;
+}
+
+/// Checks that what belongs together was lent together.
+bool is_whole(cppo_batch const& from, std::uint64_t seen, cppo_status& s) noexcept {
+  auto const has = [seen](std::int32_t id) { return (seen >> id & 1U) != 0; };
+  bool const lists = from.top_k != 0 || has(cppo_top_k_ids) || has(cppo_top_k_log_probs) ||
+                     has(cppo_top_k_rollout_log_probs);
+  for (input_row const& row : input_rows) {
+    bool const list = row.where == argument::top_k;
+    bool const needed = list ? lists : row.id <= cppo_advantage;
+    if (!needed || has(row.id)) continue;
+    return refuse_as(cppo::status_code::missing_input, s, row.where, word(row.name), word(" was not lent: "),
+                     word(list ? "lend top_k and the three lists together" : "every call needs it"));
+  }
+  return true;
+}
+
+template <class T>
+cppo::output output_as(cppo_tensor const& t) noexcept {
+  T* const data = static_cast<T*>(t.data);
+  if (t.rank == 1) return cppo::output(cppo::vector_view<T>(data, t.shape[0], t.stride[0]));
+  return cppo::output(cppo::matrix_view<T>(data, t.shape[0], t.shape[1], t.stride[0], t.stride[1]));
+}
+constexpr cppo::output (*output_by_dtype[])(cppo_tensor const&) noexcept = {
+    output_as<float>,         output_as<double>,       output_as<cppo::half>,    output_as<cppo::bfloat16>,
+    output_as<bool>,          output_as<std::uint8_t>, output_as<std::int8_t>,   output_as<std::int16_t>,
+    output_as<std::uint16_t>, output_as<std::int32_t>, output_as<std::uint32_t>, output_as<std::int64_t>,
+    output_as<std::uint64_t>};
+static_assert(std::size(output_by_dtype) == dtypes);
+
+bool take_output(cppo_lent const& l, cppo::loss_outputs& into, std::uint64_t& seen, cppo_status& s) noexcept {
+  output_row const* const row = find_id(output_rows, l.id);
+  if (row == nullptr) {
+    return refuse(s, cppo_bad_argument, argument::none, word("an output has id "), index_t{l.id},
+                  word(", which is none: pass one from cppo_out_loss (64) to cppo_out_decision (75)"));
+  }
+  if (!check_tensor(l.tensor, row->name, row->where, s)) return false;
+  if (l.per_response != 0) {
+    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "),
+                  index_t{l.per_response}, word(", but must have 0: outputs are written token by token"));
+  }
+  std::uint64_t const bit = std::uint64_t{1} << (l.id - cppo_out_loss);
+  if ((seen & bit) != 0) {
+    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" is lent twice: lend it once"));
+  }
+  seen |= bit;
+  row->in(into) = output_of(l.tensor);
+  return true;
+}
+
+cppo::detail::footprint footprint_of(cppo_tensor const& t) noexcept {
+  auto const type = static_cast<element_type>(t.dtype);
+  if (cppo::detail::walks_off(buffer_of({0, 0, t}))) return {};  // the call refuses it
+  if (t.rank == 1) return cppo::detail::footprint_of(t.data, type, 1, t.shape[0], 0, t.stride[0]);
+  return cppo::detail::footprint_of(t.data, type, t.shape[0], t.shape[1], t.stride[0], t.stride[1]);
+}
+
+}  // namespace
+
 bool check_tensor(cppo_tensor const& t, char const* name, argument where, cppo_status& s) noexcept {
   if (t.dtype < 0 || t.dtype >= dtypes) {
     return refuse(s, cppo_bad_argument, where, word(name), word(" has dtype "), index_t{t.dtype},
@@ -147,91 +211,6 @@ bool take_layout(cppo_batch const& from, cppo::layout& into, cppo_status& s) noe
   return true;
 }
 
-/// True if the arithmetic of a call with this input is double.
-bool decides_arithmetic(argument a) noexcept {
-  return a == argument::log_prob || a == argument::rollout_log_prob || a == argument::divergence ||
-         a == argument::top_k || a == argument::reference_log_prob;
-}
-
-bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_status& s) noexcept {
-  input_row const* const row = find(input_rows, l.id);
-  if (row == nullptr) {
-    return refuse(s, cppo_bad_argument, argument::none, word("an input has id "), index_t{l.id},
-                  word(", which is none: pass one from cppo_log_prob (1) to cppo_reference_log_prob (12)"));
-  }
-  if (!check_tensor(l.tensor, row->name, row->where, s)) return false;
-  if (!may_hold(row->elements, l.tensor.dtype)) {
-    return refuse_as(cppo::status_code::element_type_mismatch, s, row->where, word(row->name), word(" is of "),
-                     dtype_names[l.tensor.dtype], remedy_of(row->elements));
-  }
-  bool const list = row->where == argument::top_k;
-  if (l.per_response != 0 && (l.per_response != 1 || list)) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "),
-                  index_t{l.per_response},
-                  word(list ? ", but must have 0: a list belongs to a token" : ", but must have 0 or 1"));
-  }
-  if ((seen >> l.id & 1U) != 0) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" is lent twice: lend it once"));
-  }
-  seen |= std::uint64_t{1} << l.id;
-  if (l.id == cppo_top_k_ids) into.lists.ids = buffer_of(l);
-  else if (l.id == cppo_top_k_log_probs) into.lists.log_prob = buffer_of(l);
-  else if (l.id == cppo_top_k_rollout_log_probs) into.lists.rollout_log_prob = buffer_of(l);
-  else into.of[cppo::detail::place_of(row->where)] = buffer_of(l);
-  into.lent[cppo::detail::place_of(row->where)] = true;
-  bool const real = row->elements == holds::reals;
-  into.in_double = into.in_double || (real && l.tensor.dtype == cppo_f64 && decides_arithmetic(row->where));
-  return true;
-}
-
-/// Checks that what belongs together was lent together.
-bool is_whole(cppo_batch const& from, std::uint64_t seen, cppo_status& s) noexcept {
-  auto const has = [seen](std::int32_t id) { return (seen >> id & 1U) != 0; };
-  bool const lists = from.top_k != 0 || has(cppo_top_k_ids) || has(cppo_top_k_log_probs) ||
-                     has(cppo_top_k_rollout_log_probs);
-  for (input_row const& row : input_rows) {
-    bool const list = row.where == argument::top_k;
-    bool const needed = list ? lists : row.id <= cppo_advantage;
-    if (!needed || has(row.id)) continue;
-    return refuse_as(cppo::status_code::missing_input, s, row.where, word(row.name), word(" was not lent: "),
-                     word(list ? "lend top_k and the three lists together" : "every call needs it"));
-  }
-  return true;
-}
-
-template <class T>
-cppo::output output_of(cppo_tensor const& t) noexcept {
-  T* const data = static_cast<T*>(t.data);
-  if (t.rank == 1) return cppo::output(cppo::vector_view<T>(data, t.shape[0], t.stride[0]));
-  return cppo::output(cppo::matrix_view<T>(data, t.shape[0], t.shape[1], t.stride[0], t.stride[1]));
-}
-constexpr cppo::output (*output_by_dtype[])(cppo_tensor const&) noexcept = {
-    output_of<float>,         output_of<double>,       output_of<cppo::half>,    output_of<cppo::bfloat16>,
-    output_of<bool>,          output_of<std::uint8_t>, output_of<std::int8_t>,   output_of<std::int16_t>,
-    output_of<std::uint16_t>, output_of<std::int32_t>, output_of<std::uint32_t>, output_of<std::int64_t>,
-    output_of<std::uint64_t>};
-static_assert(std::size(output_by_dtype) == dtypes);
-
-bool take_output(cppo_lent const& l, cppo::loss_outputs& into, std::uint64_t& seen, cppo_status& s) noexcept {
-  output_row const* const row = find(output_rows, l.id);
-  if (row == nullptr) {
-    return refuse(s, cppo_bad_argument, argument::none, word("an output has id "), index_t{l.id},
-                  word(", which is none: pass one from cppo_out_loss (64) to cppo_out_decision (75)"));
-  }
-  if (!check_tensor(l.tensor, row->name, row->where, s)) return false;
-  if (l.per_response != 0) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" has per_response "),
-                  index_t{l.per_response}, word(", but must have 0: outputs are written token by token"));
-  }
-  std::uint64_t const bit = std::uint64_t{1} << (l.id - cppo_out_loss);
-  if ((seen & bit) != 0) {
-    return refuse(s, cppo_bad_argument, row->where, word(row->name), word(" is lent twice: lend it once"));
-  }
-  seen |= bit;
-  row->in(into) = output_by_dtype[l.tensor.dtype](l.tensor);
-  return true;
-}
-
 bool check_count(void const* first, std::int64_t count, char const* name, cppo_status& s) noexcept {
   if (count < 0 || count > 64) {
     return refuse(s, cppo_bad_argument, argument::none, word(name), word(" is "), count,
@@ -242,14 +221,26 @@ bool check_count(void const* first, std::int64_t count, char const* name, cppo_s
                 count);
 }
 
-cppo::detail::footprint footprint_of(cppo_tensor const& t) noexcept {
-  auto const type = static_cast<element_type>(t.dtype);
-  if (cppo::detail::walks_off(buffer_of({0, 0, t}))) return {};  // the call refuses it
-  if (t.rank == 1) return cppo::detail::footprint_of(t.data, type, 1, t.shape[0], 0, t.stride[0]);
-  return cppo::detail::footprint_of(t.data, type, t.shape[0], t.shape[1], t.stride[0], t.stride[1]);
+bool check_input(cppo_lent const& l, input_row const& row, std::uint64_t& seen, cppo_status& s) noexcept {
+  if (!check_tensor(l.tensor, row.name, row.where, s)) return false;
+  if (!may_hold(row.elements, l.tensor.dtype)) {
+    return refuse_as(cppo::status_code::element_type_mismatch, s, row.where, word(row.name), word(" is of "),
+                     dtype_names[l.tensor.dtype], remedy_of(row.elements));
+  }
+  bool const list = row.where == argument::top_k;
+  if (l.per_response != 0 && (l.per_response != 1 || list)) {
+    return refuse(s, cppo_bad_argument, row.where, word(row.name), word(" has per_response "),
+                  index_t{l.per_response},
+                  word(list ? ", but must have 0: a list belongs to a token" : ", but must have 0 or 1"));
+  }
+  if ((seen >> l.id & 1U) != 0) {
+    return refuse(s, cppo_bad_argument, row.where, word(row.name), word(" is lent twice: lend it once"));
+  }
+  seen |= std::uint64_t{1} << l.id;
+  return true;
 }
 
-}  // namespace
+cppo::output output_of(cppo_tensor const& t) noexcept { return output_by_dtype[t.dtype](t); }
 
 bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept {
   cppo_batch b;
@@ -287,7 +278,7 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
                      word(": lend the output memory of its own"));
   };
   for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
-    output_row const* const row = find(output_rows, outputs.tensors[i].id);
+    output_row const* const row = find_id(output_rows, outputs.tensors[i].id);
     footprint const mine = footprint_of(outputs.tensors[i].tensor);
     if (may_overlap(mine, report)) return shared(row->where, row->name, "report");
     if (may_overlap(mine, carries)) return shared(row->where, row->name, "carries");
@@ -296,7 +287,7 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
   if (may_overlap(report, carries)) return shared(argument::report, "report", "carries");
   if (may_overlap(report, totals)) return shared(argument::report, "report", "totals");
   for (std::int64_t i = 0; i < batch.input_count; ++i) {
-    word const name = find(input_rows, batch.inputs[i].id)->name;
+    word const name = find_id(input_rows, batch.inputs[i].id)->name;
     if (may_overlap(report, footprint_of(batch.inputs[i].tensor))) return shared(argument::report, "report", name);
   }
   bool const cut = batch.cu_seqlens.data != nullptr && may_overlap(report, footprint_of(batch.cu_seqlens));

@@ -46,6 +46,36 @@ struct lent_batch {
   }
 };
 
+/// What an input may consist of.
+enum class holds : std::uint8_t { reals, integers, numbers };
+/// What a tensor may be lent as.
+struct input_row {
+  std::int32_t id;
+  cppo::argument where;
+  char const* name;
+  holds elements;
+};
+/// The row of an id; null if it is none.
+template <class Row, std::size_t N>
+Row const* find_id(Row const (&rows)[N], std::int32_t id) noexcept {
+  for (Row const& r : rows) {
+    if (r.id == id) return &r;
+  }
+  return nullptr;
+}
+/// True if a tensor may be lent as a row says, and was not before. `seen`: bits, 1 << id.
+bool check_input(cppo_lent const& l, input_row const& row, std::uint64_t& seen, cppo_status& s) noexcept;
+/// True if `count` tensors may lie at `first`.
+bool check_count(void const* first, std::int64_t count, char const* name, cppo_status& s) noexcept;
+/// The elements of a tensor. Pre: `check_input`, or the same of an output.
+cppo::detail::buffer buffer_of(cppo_lent const& l) noexcept;
+/// Checks what must hold before a tensor can be walked at all.
+bool check_tensor(cppo_tensor const& t, char const* name, cppo::argument where, cppo_status& s) noexcept;
+/// An output in the batch's layout. Pre: `check_tensor`.
+cppo::output output_of(cppo_tensor const& t) noexcept;
+/// The layout of a batch.
+bool take_layout(cppo_batch const& from, cppo::layout& into, cppo_status& s) noexcept;
+
 /// The batch at `from`. `s` says why there is none.
 bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept;
 

@@ -1,15 +1,15 @@
 // Regions: from text, as text, what they read, and the names that a text may hold.
 #include "region.hpp"
 
+#include "name_list.hpp"
+
 #include <cppo/described/divergence.hpp>
 #include <cppo/described/table.hpp>
-#include <cppo/described_rule/names.hpp>
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/described_rule/to_text.hpp>
 
 #include <algorithm>
 #include <cstdlib>
-#include <iterator>
 
 namespace {
 
@@ -61,44 +61,28 @@ cppo::region_text text_of(c_api::compiled_bytes const& r) noexcept {
   return text;
 }
 
-/// A name that a text may hold.
-struct named_part {
-  char const* name;
-  char const* kind;
-  cppo::fixed_text<127> parameters;
-};
-struct part_list {
-  named_part of[256];
-  int count = 0;
-
-  part_list() noexcept {
-    for (auto const& row : cppo::detail::part_rows) add(described(row));
-    for (std::string_view const d : cppo::divergence_names())
-      add({d.data(), kind_name(cppo::detail::part_kind::divergence), {}});
-    cppo::detail::each_rule_name([this](word name, word kind, cppo::status_text const& parameters) {
-      named_part p{name.data(), kind.data(), {}};
-      p.parameters.append(word(parameters));
-      add(p);
-    });
-  }
-  void add(named_part const& p) noexcept {
-    if (count < static_cast<int>(std::size(of))) of[count++] = p;
-  }
-  static char const* kind_name(cppo::detail::part_kind k) noexcept {
+/// The names that the text of a region may hold.
+c_api::name_list all_parts() noexcept {
+  c_api::name_list all;
+  auto const kind_name = [](cppo::detail::part_kind k) {
     return cppo::detail::part_kind_names[static_cast<int>(k)].data();
-  }
-  static named_part described(cppo::detail::part_row const& row) noexcept {
-    named_part p{row.name.data(), kind_name(row.makes), {}};
+  };
+  for (auto const& row : cppo::detail::part_rows) {
+    c_api::named_part p{row.name.data(), kind_name(row.makes), {}};
     for (int i = 0; i < row.parameters(); ++i) {
       p.parameters.append(word(i == 0 ? "" : ", "));
       p.parameters.append(row.takes[i].name);
     }
-    return p;
+    all.add(p);
   }
-};
-named_part const* part(std::int64_t i) noexcept {
-  static part_list const all;
-  return i >= 0 && i < all.count ? &all.of[i] : nullptr;
+  for (std::string_view const d : cppo::divergence_names())
+    all.add({d.data(), kind_name(cppo::detail::part_kind::divergence), {}});
+  all.add_words(cppo::detail::rule_vocabulary());
+  return all;
+}
+c_api::named_part const* part(std::int64_t i) noexcept {
+  static c_api::name_list const all = all_parts();
+  return all.at(i);
 }
 
 }  // namespace
@@ -116,12 +100,7 @@ std::int64_t cppo_region_text(cppo_region const* region, char* text, std::int64_
   cppo::region_text const of_region = is_compiled ? text_of(r.compiled) : to_text(r.described);
   cppo::rule_text const of_rule = r.is_rule() ? to_text(r.rule) : cppo::rule_text();
   word const all = r.is_rule() ? word(of_rule) : word(of_region);
-  if (text != nullptr && room > 0) {
-    std::size_t const n = std::min(all.size(), static_cast<std::size_t>(room) - 1);
-    std::memcpy(text, all.data(), n);
-    text[n] = '\0';
-  }
-  return static_cast<std::int64_t>(all.size());
+  return c_api::copy_text(all, text, room);
 }
 
 std::uint64_t cppo_region_reads(cppo_region const* region) {

@@ -18,7 +18,7 @@ static_assert(std::is_trivially_copyable_v<cppo::described_rule>);
 static_assert(sizeof(compiled_bytes) <= 8 * (region_words - 1), "cppo_region has no room for a compiled region");
 
 /// Whose bytes these are.
-enum class made_as : std::uint64_t { described, compiled, rule };
+enum class made_as : std::uint64_t { described, compiled, rule, advantage };
 template <class Region>
 inline constexpr made_as how_made = made_as::described;
 template <>
@@ -55,12 +55,14 @@ inline std::uint64_t seal_of(std::uint64_t const (&words)[region_words], made_as
   for (std::size_t i = 0; i + 1 < region_words; ++i) h = (h ^ words[i]) * 0x100000001b3U;
   return h;
 }
-/// Writes a `described_region`, a `described_rule`, or `compiled_bytes`.
-template <class Region>
-void write(Region const& region, cppo_region& into) noexcept {
+/// Writes a `described_region`, a `described_rule`, or `compiled_bytes` into a `cppo_region`; a `described_advantage`
+/// into a `cppo_advantage_rule`.
+template <class Value, class Into>
+void write(Value const& value, Into& into) noexcept {
+  static_assert(sizeof(Into) == 8 * region_words);
   std::uint64_t words[region_words] = {};
-  std::memcpy(words, &region, sizeof region);
-  words[region_words - 1] = seal_of(words, how_made<Region>);
+  std::memcpy(words, &value, sizeof value);
+  words[region_words - 1] = seal_of(words, how_made<Value>);
   std::memcpy(into.opaque, words, sizeof words);
 }
 /// The region at `from`. `s` says why there is none.

@@ -2,8 +2,10 @@
 /// Advantages from rewards: the batch of responses, the rules by name, and the call. Not part of <cppo/cppo.hpp>.
 #pragma once
 
+#include <cppo/advantage/asked.hpp>
 #include <cppo/advantage/compute.hpp>
 #include <cppo/advantage/gae.hpp>
+#include <cppo/advantage/gae_rule.hpp>
 #include <cppo/advantage/inputs.hpp>
 #include <cppo/advantage/item.hpp>
 #include <cppo/advantage/refused.hpp>

@@ -11,10 +11,13 @@
 #include <cppo/described_rule/evaluate.hpp>
 #include <cppo/described_rule/fold.hpp>
 #include <cppo/described_rule/known.hpp>
+#include <cppo/described_rule/loss_rows.hpp>
 #include <cppo/described_rule/names.hpp>
 #include <cppo/described_rule/nodes.hpp>
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/described_rule/program.hpp>
+#include <cppo/described_rule/program_text.hpp>
+#include <cppo/described_rule/remedies.hpp>
 #include <cppo/described_rule/rows.hpp>
 #include <cppo/described_rule/rule.hpp>
 #include <cppo/described_rule/rule_tree.hpp>

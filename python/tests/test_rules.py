@@ -31,7 +31,7 @@ def argument(parameter):
 @pytest.mark.parametrize("name", [n for n in dir(r) if n.islower()])
 def test_every_name_of_the_list_makes_what_it_says(name):
     thing = getattr(r, name)
-    for form in r._forms()["from" if name == "from_" else name]:
+    for form in r.NAMES.forms["from" if name == "from_" else name]:
         if not form.parameters and form.kind != "region":
             assert type(thing) is r._KINDS[form.kind]
             continue

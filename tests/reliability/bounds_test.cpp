@@ -163,7 +163,7 @@ TEST_CASE("two bounds in the wrong order are refused by every function that take
 
 TEST_CASE("two bounds in the wrong order are refused in texts, at their column, with the name of the rule") {
   std::size_t pairs = 0, skipped = 0;
-  for (text_row const& row : detail::text_table) {
+  for (text_row const& row : detail::text_table<detail::rule_draft>) {
     for (int p = 0; p < row.parameters() && row.preset.empty(); ++p) {
       std::string const low(row.takes[p].name), stem = stem_of(low, "low"), high = stem + "high";
       std::string const rule(row.name);

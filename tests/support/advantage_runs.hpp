@@ -1,4 +1,4 @@
-// The advantage rules by name, each compiled once, so that many tests may run them.
+// The advantage rules by name, each compiled once, so that many tests may run them; and each once more as data.
 #pragma once
 
 #include <cppo/advantage.hpp>
@@ -15,6 +15,7 @@ namespace cppo_test {
 // A rule whose type is forgotten. `threads` 0: seq, else simd on as many.
 struct advantage_run {
   std::string name;
+  std::string text = {};  // of a rule as data; empty of one that is written out
   bool per_token = false;
   int levels = 0;
   std::function<cppo::status(int threads, cppo::response_batch_view const&, cppo::advantage_output const&)> compute;
@@ -26,7 +27,9 @@ struct advantage_run {
       sum;
 };
 
-// Every named rule, under the names of `reference_advantage`.
+// Any rule as data.
+advantage_run run_of_text(std::string name, std::string text);
+// Every named rule, under the names of `reference_advantage`: written out, then as data.
 std::vector<advantage_run> const& advantage_runs();
 
 // One of them, as an argument of a property.
@@ -34,7 +37,9 @@ struct any_run {
   std::size_t which;
   advantage_run const& operator*() const { return advantage_runs()[which]; }
   advantage_run const* operator->() const { return &**this; }
-  friend std::ostream& operator<<(std::ostream& out, any_run const& r) { return out << r->name; }
+  friend std::ostream& operator<<(std::ostream& out, any_run const& r) {
+    return out << r->name << (r->text.empty() ? "" : " as data");
+  }
 };
 
 }  // namespace cppo_test

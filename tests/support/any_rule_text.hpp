@@ -49,7 +49,7 @@ class rule_texts {
     if (depth == 0) {
       return one({"ratio", "log_ratio", "prob", "rollout_prob", "log_prob", "rollout_log_prob", "advantage", "entropy",
                   "reference_log_prob", "divergence", "weighted_divergence", "position_value", "binary_kl", "k3",
-                  "hashed(7)", "0.5"});
+                  "response_length", "hashed(7)", "0.5"});
     }
     switch (from_.below(8)) {
       case 0:

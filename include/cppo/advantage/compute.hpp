@@ -28,22 +28,14 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// Calls sum<known.level + 1> of a call, whose levels are numbered at compile time.
-template <class E, class Rule, int Level = 1>
-status sum_next(E const& executor, rule_call<Rule> const& call, int known, advantage_states& sums) {
-  if constexpr (Level > rule_call<Rule>::levels) return {status_code::states_mismatch};
-  else if (known + 1 == Level) return call.template sum<Level>(executor, sums);
-  else return sum_next<E, Rule, Level + 1>(executor, call, known, sums);
-}
-
 /// Makes all levels of a call from its own batch.
 template <class E, class Rule>
 status take_own_levels(E const& executor, rule_call<Rule>& call) {
   advantage_states known;
   status s;
-  for (int level = 0; level < rule_call<Rule>::levels && s.ok(); ++level) {
+  for (int level = 1; level <= call.rule().levels() && s.ok(); ++level) {
     advantage_states sums;
-    s = sum_next(executor, call, level, sums);
+    s = call.sum(executor, level, sums);
     if (!s.ok()) return s;
     known = combine(known, sums);
     s = call.take(known);
@@ -55,14 +47,13 @@ status take_own_levels(E const& executor, rule_call<Rule>& call) {
 template <class E, class Rule, class Take>
 status run_rule(E const& executor, response_batch_view const& batch, Rule const& rule, advantage_output const& out,
                 Take const& take) {
-  refuse_rule<Rule>();
-  rule_call<Rule> call(with_slots(rule));
+  rule_call call(asked_of(rule));
   status s = call.prepare(executor, batch, out.source().per_response ? one_each::response : one_each::slot);
   if (!s.ok()) return s;
   placed_output to;
   to.where = argument::advantage;
-  s = to.place_in(out.source(), call.in, mask_rule<Rule> ? results_are::flags : results_are::numbers);
-  if (s.ok() && of_tokens<Rule> && to.per_response) {
+  s = to.place_in(out.source(), call.in, call.rule().is_mask() ? results_are::flags : results_are::numbers);
+  if (s.ok() && call.rule().of_tokens() && to.per_response) {
     s = wrong_shape(argument::advantage, "a number for each token under this rule: lend [B, T], or [N] where packed");
   }
   if (s.ok()) s = take(call);
@@ -73,8 +64,9 @@ status run_rule(E const& executor, response_batch_view const& batch, Rule const&
 
 /// The number of levels of a rule's folds. Each response is read that many times before its advantage is known.
 template <advantage_rule Rule>
-constexpr int levels_of(Rule const&) noexcept {
-  return detail::level_of<Rule>();
+constexpr int levels_of(Rule const& rule) noexcept {
+  if constexpr (detail::rule_as_data<Rule>) return rule.asked().levels();
+  else return detail::level_of<Rule>();
 }
 
 /// Writes the value of `rule` for each response, or for each token if the rule differs from token to token.
@@ -112,13 +104,12 @@ status compute_advantage(Executor const& executor, response_batch_view const& ba
 template <detail::runs_on_this_host Executor, advantage_rule Rule>
 status sum_rewards(Executor const& executor, response_batch_view const& batch, Rule const& rule,
                    advantage_states const& known, advantage_states& sums) {
-  detail::refuse_rule<Rule>();
   int const level = known.level;
-  detail::rule_call<Rule> call(detail::with_slots(rule));
+  detail::rule_call call(detail::asked_of(rule));
   status s = call.prepare(executor, batch, detail::one_each::response);
   if (s.ok()) s = call.take(known);
   advantage_states made;
-  if (s.ok()) s = detail::sum_next(executor, call, level, made);
+  if (s.ok()) s = call.sum(executor, level + 1, made);
   sums = s.ok() ? std::move(made) : detail::refused_states();
   return s;
 }

@@ -14,8 +14,9 @@ namespace detail {
 template <class R>
 concept rule_or_gae = std::is_same_v<R, gae_rule> || advantage_rule<R>;
 template <class R, class More>
-inline constexpr bool goes_with = std::is_same_v<R, gae_rule> ? std::is_convertible_v<More, gae_options>
-                                                              : std::is_convertible_v<More, advantage_states const&>;
+inline constexpr bool goes_with =
+    ((std::is_same_v<R, gae_rule> || rule_as_data<R>) && std::is_convertible_v<More, gae_options>) ||
+    (!std::is_same_v<R, gae_rule> && std::is_convertible_v<More, advantage_states const&>);
 /// True if the arguments are those of a call.
 template <class...>
 inline constexpr bool fits_advantage = false;

@@ -4,68 +4,40 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/advantage/asked.hpp>
 #include <cppo/advantage/inputs.hpp>
-#include <cppo/advantage/item.hpp>
 #include <cppo/advantage/states.hpp>
 #include <cppo/core/arithmetic.hpp>
-#include <cppo/fold/deviation.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
-/// A rule that keeps items or not. What the library made is not tried on tokens, which have no rewards.
-template <class R>
-concept mask_rule = made_of_masks<R> || (!made_of_quantities<R> && token_mask<R>);
-}  // namespace detail
-
-/// A rule for advantages: a quantity of responses, or a mask of them, whose value is 1 or 0.
-template <class R>
-concept advantage_rule = detail::mask_rule<R> || quantity<R>;
-
-namespace detail {
-
-/// The value of a rule for an item: a number, or 1 where a mask keeps the item.
-template <class R>
-constexpr double value_of(R const& rule, token<item_lane> const& item) noexcept {
-  if constexpr (mask_rule<R>) return select(rule(item), item_lane(1), item_lane(0)).raw();
-  else return rule(item).raw();
-}
-
-/// The inputs that a rule reads.
-template <class R>
-constexpr wanted_inputs wanted_by(one_each result) noexcept {
-  bool const tokens = of_tokens<R> || mentions<R, is_part<quantities::length_t>>() || mentions<R, is_own_part>();
-  return {.mask = result == one_each::slot || tokens || mentions<R, is_token_fold>(),
-          .reward = mentions<R, is_part<quantities::reward_t>>(),
-          .group = mentions<R, is_group_fold>(),
-          .value = false,
-          .advantage = mentions<R, is_part<quantities::advantage_t>>(),
-          .reward_for = one_each::response};
-}
 
 /// The largest term of a fold in double: 2^27 of them are summed exactly.
 inline constexpr double folded_limit = 0x1p20;
 
-/// A rule on a batch. Pre: the rule's folds are numbered.
+/// A rule on a batch. Rule: an `asked_rule`, or what a rule as data answers with.
 template <class Rule>
 class rule_call {
  public:
-  static constexpr int levels = level_of<Rule>();
-  static constexpr bool has_groups = mentions<Rule, is_group_fold>();
   placed_inputs in;  ///< what is lent
 
-  explicit rule_call(Rule const& rule) noexcept : rule_(rule), states_(states_of(rule)), slots_(slots_of(rule)) {}
+  explicit rule_call(Rule const& rule) noexcept
+      : rule_(rule), reads_(rule.reads()), states_(rule.states()), slots_(rule.slots()) {}
+  constexpr Rule const& rule() const noexcept { return rule_; }
 
   /// Places the inputs and reads lengths, groups and rewards.
   template <class E>
   status prepare(E const& executor, response_batch_view const& batch, one_each result) {
-    parameter_check const p = parameters_of(rule_);
+    parameter_check const p = rule_.check();
     if (!p) return out_of_range(argument::region, p);
-    status s = place_inputs(batch, wanted_by<Rule>(result), in);
+    needs_tokens_ = result == one_each::slot || reads_.tokens;
+    wanted_inputs const wanted{.mask = needs_tokens_, .reward = reads_.reward, .group = reads_.group, .value = false,
+                               .advantage = reads_.advantage, .reward_for = one_each::response};
+    status s = place_inputs(batch, wanted, in);
     if (!s.ok()) return s;
     if (!scalars_keep_arithmetic()) return {status_code::arithmetic_relaxed};
     auto const responses = static_cast<std::size_t>(in.shape.responses());
-    needs_tokens_ = wanted_by<Rule>(result).mask;
     if (needs_tokens_) s = in.find_tokens();
     if (!s.ok()) return s;
     read_groups(responses);
@@ -74,21 +46,22 @@ class rule_call {
   }
 
   /// The states of the folds of a level, of this batch alone. Pre: `take` has given the levels below.
-  template <int Level, class E>
-  status sum(E const& executor, advantage_states& sums) const {
+  template <class E>
+  status sum(E const& executor, int level, advantage_states& sums) const {
+    if (level < 1 || level > rule_.levels()) return {status_code::states_mismatch};
     auto const states = static_cast<std::size_t>(states_);
     std::vector<fold_state> parts(row_of_.size() * states);
     status const s = each_response(executor, in.shape, [&](index_t b) {
-      return sum_response<Level>(b, parts.data() + static_cast<std::size_t>(b) * states);
+      return sum_response(level, b, parts.data() + static_cast<std::size_t>(b) * states);
     });
     if (!s.ok()) return s;
-    sums = {Level, states_, has_groups ? groups_ : std::vector<index_t>{}, {}, {}};
+    sums = {level, states_, reads_.group ? groups_ : std::vector<index_t>{}, {}, {}};
     sums.of_group.resize(sums.groups.size() * states);
     sums.of_batch.resize(states);
     for (std::size_t b = 0; b < row_of_.size(); ++b) {
       fold_state const* const part = parts.data() + b * states;
       add_states(sums.of_batch.data(), part, states_);
-      if (has_groups) add_states(sums.of_group.data() + row_of_[b] * states, part, states_);
+      if (reads_.group) add_states(sums.of_group.data() + row_of_[b] * states, part, states_);
     }
     return {};
   }
@@ -96,20 +69,19 @@ class rule_call {
   /// Takes the values of the folds of all known levels from their states.
   status take(advantage_states const& known) {
     if (known.level == 0) return {};
-    bool const fits = known.level > 0 && known.level <= levels && known.states == states_ && fits_itself(known);
+    bool const fits = known.level > 0 && known.level <= rule_.levels() && known.states == states_ && fits_itself(known);
     if (!fits) return {status_code::states_mismatch};
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      std::size_t const at = has_groups ? place_of(known.groups, groups_[g]) : 0;
-      bool const there = !has_groups || (at < known.groups.size() && known.groups[at] == groups_[g]);
+      std::size_t const at = reads_.group ? place_of(known.groups, groups_[g]) : 0;
+      bool const there = !reads_.group || (at < known.groups.size() && known.groups[at] == groups_[g]);
       if (!there) return {.code = status_code::states_mismatch, .where = argument::group_id, .has_value = true,
                           .value = static_cast<double>(groups_[g])};
       double* const row = values_.data() + g * static_cast<std::size_t>(slots_);
-      each_fold(rule_, [&]<class F>(F const& f) {
-        if (level_of<F>() > known.level) return;
+      rule_.each_fold([&](auto const& f) {
+        if (f.level() > known.level) return;
         auto const state = static_cast<std::size_t>(f.state);
-        bool const own = F::range == fold_range::group;
-        auto const& from = own ? known.of_group[at * static_cast<std::size_t>(states_) + state] : known.of_batch[state];
-        row[f.slot] = F::statistic::value(from);
+        auto const own = at * static_cast<std::size_t>(states_) + state;
+        row[f.slot] = f.value(f.of_group() ? known.of_group[own] : known.of_batch[state]);
       });
     }
     return {};
@@ -137,7 +109,7 @@ class rule_call {
   void read_groups(std::size_t responses) {
     row_of_.assign(responses, 0);
     groups_.assign(1, 0);
-    if (!has_groups) return;
+    if (!reads_.group) return;
     std::vector<index_t> ids(responses);
     for (std::size_t b = 0; b < responses; ++b) {
       ids[b] = load_index(in.group.data, in.group.type, static_cast<index_t>(b) * in.group.response_stride);
@@ -182,54 +154,56 @@ class rule_call {
   /// it returns true.
   template <class F>
   void each_result(index_t b, placed_output const& out, F const& f) const {
-    if (differs(rule_)) {
-      each_token(b, [&](index_t i, token<item_lane> const& t) { return f(i, i + 1, value_of(rule_, t)); });
+    if (rule_.differs()) {
+      each_token(b, [&](index_t i, token<item_lane> const& t) { return f(i, i + 1, rule_.value(t)); });
     } else if (out.per_response) {
-      f(0, 1, value_of(rule_, item(b)));
+      f(0, 1, rule_.value(item(b)));
     } else if (std::span<token_run const> const runs = in.runs(b); !runs.empty()) {
-      double const x = value_of(rule_, item(b));
+      double const x = rule_.value(item(b));
       for (token_run const& r : runs) f(r.first, r.end, x);
     }
   }
   status check(index_t b, placed_output const& out) const {
     status s;
     each_result(b, out, [&](index_t first, index_t, double x) {
-      index_t const slot = differs(rule_) ? first : -1;
+      index_t const slot = rule_.differs() ? first : -1;
       if (!out.fits(x)) s = wrong_number(status_code::result_not_finite, out.where, b, slot, x);
       return s.ok();
     });
     return s;
   }
-  template <int Level>
-  status sum_response(index_t b, fold_state* parts) const {
+  status sum_response(int level, index_t b, fold_state* parts) const {
     status s;
-    int next = 0;
-    each_state_at<Level>(rule_, next, [&](auto const& f) { s = s.ok() ? sum_fold(f, b, parts[f.state]) : s; });
+    int next = 0;  // states are met in order: the first of their folds sums them
+    rule_.each_fold([&](auto const& f) {
+      bool const first = f.state >= next;
+      next = first ? f.state + 1 : next;
+      if (first && f.level() == level && s.ok()) s = sum_fold(f, b, parts[f.state]);
+    });
     return s;
   }
   template <class F>
   status sum_fold(F const& fold, index_t b, fold_state& part) const {
-    using folded = typename F::folded;
     status s;
     auto const add = [&](index_t i, token<item_lane> const& t, index_t times) {
-      double const x = fold.of()(t).raw();
+      double const x = fold.folded_of(t);
       if (x >= -folded_limit && x <= folded_limit) part = part + fold_state::of(x).repeated(times);
-      else s = beyond_grid<folded>(b, i, x);
+      else s = beyond_grid(fold.of_reward(), b, i, x);
       return s.ok();
     };
-    if constexpr (!of_tokens<folded>) add(-1, item(b), 1);
-    else if (differs(fold.of())) each_token(b, [&](index_t i, auto const& t) { return add(i, t, 1); });
+    if (!fold.of_tokens()) add(-1, item(b), 1);
+    else if (fold.differs()) each_token(b, [&](index_t i, auto const& t) { return add(i, t, 1); });
     else if (index_t const tokens = in.tokens(b); tokens > 0) add(-1, item(b), tokens);
     return s;
   }
-  template <class Folded>
-  static status beyond_grid(index_t b, index_t i, double x) noexcept {
+  static status beyond_grid(bool of_reward, index_t b, index_t i, double x) noexcept {
     status s = wrong_number(status_code::folded_out_of_range, argument::reward, b, i, x);
-    if (!std::is_same_v<Folded, quantities::reward_t>) s.name = "what the rule folds of reward";
+    if (!of_reward) s.name = "what the rule folds of reward";
     return s;
   }
 
   Rule rule_;
+  rule_reads reads_;
   index_t states_;
   int slots_;
   bool needs_tokens_ = false;

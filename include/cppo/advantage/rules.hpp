@@ -43,7 +43,7 @@ struct discount {
   /// True unless it is 1 everywhere.
   constexpr bool differs() const noexcept { return gamma != 1.0; }
   /// Checks gamma.
-  constexpr parameter_check check() const noexcept {
+  CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
     return {gamma > 0.0 && gamma <= 1.0, "gamma", gamma, "in (0, 1]: 1 does not discount"};
   }
 };
@@ -130,7 +130,7 @@ constexpr auto gpg(double norm = 1.0, Q q = {}) noexcept {
 template <detail::quantity_operand Q = quantities::reward_t>
 constexpr auto gpg_nonzero(double norm = 1.0, Q q = {}) noexcept {
   auto responses = quantities::folded_as<fold_range::batch, quantities::counted>(q);
-  auto nonzero = batch(count(at_least(abs(detail::as_quantity(q)), above(0))));
+  auto nonzero = batch(count(at_least(quantities::abs(detail::as_quantity(q)), above(0))));
   return (responses / max(nonzero, 1)) * dr_grpo(q) / detail::divisor_number(norm, "norm");
 }
 /// R gamma^(T - t) at token t, whitened over the batch. [REINFORCE++]

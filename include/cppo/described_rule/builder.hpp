@@ -13,6 +13,13 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 class rule_builder : rule_calls {
  public:
   using rule_calls::rule_calls;
+  /// The advantage rule of a node. False if the node is none; then the tree says why.
+  bool build(int node, rule_piece& out) noexcept {
+    rule_built whole;
+    if (!value(node, whole)) return false;
+    if (whole.kind == rule_word::mask || whole.kind == rule_word::whole) return out = whole.piece, true;
+    return as(node, rule_word::quantity, whole, out);
+  }
   /// The rule of a node, in the draft. False if the node is none; then the tree says why.
   bool build(int node) noexcept {
     rule_built whole;
@@ -111,6 +118,7 @@ class rule_builder : rule_calls {
       rule_arguments args;
       if (name == word) return arguments(node, args) && fold(node, range, args, out);
     }
+    if (of_advantage()) return is_of_region(name) ? elsewhere(node, name) : call(node, name, out);
     if (name == "objective") return objective(node, out);
     if (name == "trust_region" || name == "softened" || name == "reporting" || name == "mean_over_kept")
       return region_of(node, name, out);
@@ -125,12 +133,13 @@ class rule_builder : rule_calls {
     rule_arguments args;
     if (!compares && !bounds && !is_statistic(name) && !is_rank(name) && !has_row(name) && !is_function(name))
       return other(node, name, out);
+    if (!words_.holds(where_name(name))) return elsewhere(node, name);
     if (preset == nullptr && !arguments(node, args)) return false;
     if (compares) return comparison(node, name, args, out);
     if (bounds) return bound(node, args, out);
     if (is_statistic(name)) return make_statistic(node, args, out);
     if (is_rank(name)) return rank(node, args, out);
-    return has_row(name) ? call_of_row(node, args, out) : call_of_function(node, preset, args, out);
+    return is_function(name) ? call_of_function(node, preset, args, out) : call_of_row(node, args, out);
   }
   struct mask_word {
     std::string_view word;
@@ -148,6 +157,7 @@ class rule_builder : rule_calls {
 
   /// A divergence, whose value it stands for; a named region of described/table.hpp; or nothing that is known.
   bool other(int node, std::string_view name, rule_built& out) noexcept {
+    if (of_advantage()) return unknown(node, name);
     named_divergence const d = named_divergence::find(name);
     if (d.check() && tree_[node].first < 0) {
       if (d.reads() == argument::top_k || d.reads() == argument::token_id) {

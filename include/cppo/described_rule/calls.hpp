@@ -71,7 +71,7 @@ class rule_calls : protected rule_folds {
   }
   /// A call of a function of table.hpp.
   bool call_of_function(int node, text_row const* row, rule_arguments const& args, rule_built& out) noexcept {
-    for (text_row const& other : functions_) {
+    for (text_row const& other : words_.functions) {
       text_arguments given;
       if (row != nullptr || other.name != name_in(node) || !other.preset.empty()) continue;
       if (place(node, args, other, given, tell::no)) row = &other;
@@ -80,7 +80,9 @@ class rule_calls : protected rule_folds {
     if (row == nullptr) return place(node, args, *function(name_in(node)), given, tell::yes), false;
     if (row->preset.empty()) (void)place(node, args, *row, given, tell::no);
     if (!take_stand_ins(node, args, *row, given)) return false;
+    draft_.found = {};
     out = {row->makes, row->make(draft_, given)};
+    if (!draft_.found) return out_of_range(node, args, *row, given);
     return makes_sense(node, args, row->makes == rule_word::region ? check_region() : check_piece(draft_, out.piece));
   }
   /// Checks what a function has put into the draft.
@@ -101,10 +103,18 @@ class rule_calls : protected rule_folds {
     std::string_view const name = p.name, range = p.range;
     return tree_.fail(tree_[at].column, name_in(node), ": ", name, " is ", p.value, ", but must be ", range) >= 0;
   }
+  /// Says which number of a function is out of range, at the argument that it is.
+  bool out_of_range(int node, rule_arguments const& args, text_row const& row, text_arguments const& given) noexcept {
+    int at = node;
+    for (int p = 0; p < row.parameters(); ++p) {
+      if (given.given[p] && row.takes[p].name == draft_.found.name) at = args.node[given.from[p]];
+    }
+    return fault(tree_[at].column, draft_.found);
+  }
   /// Puts the quantities, masks and losses of a call where `stand_in` finds them.
   bool take_stand_ins(int node, rule_arguments const& args, text_row const& row,
                       text_arguments const& given) noexcept {
-    for (int p = 0; p < row.parameters() && p < 2; ++p) {
+    for (int p = 0; p < row.parameters() && p < 4; ++p) {
       rule_word const kind = row.takes[p].kind;
       bool const stands = kind == rule_word::quantity || kind == rule_word::mask || kind == rule_word::loss;
       if (!given.given[p] || !stands) continue;
@@ -153,13 +163,11 @@ class rule_calls : protected rule_folds {
   // ---- folds ----
   bool fold(int node, fold_range range, rule_arguments const& args, rule_built& out) noexcept {
     std::string_view const name = name_in(node);
-    if (range == fold_range::group) {
-      return fail(node, "group(...) is a fold over responses: it stands in the rule of an advantage, not in that of a "
-                  "region");
-    }
+    if (!may_fold(node, range)) return false;
     if (args.count != 1 || args.value[0].kind != rule_word::statistic) {
+      std::string_view const example = of_advantage() ? "(mean(reward))" : "(mean(log_ratio))";
       return tree_.fail(args.count == 1 ? tree_[args.node[0]].column : tree_[node].column, name,
-                        " takes a statistic, such as ", name, "(mean(log_ratio))") >= 0;
+                        " takes a statistic, such as ", name, example) >= 0;
     }
     rule_built const& s = args.value[0];
     index_t const column = tree_[args.node[0]].column;
@@ -169,7 +177,7 @@ class rule_calls : protected rule_folds {
       return tree_.fail(column, "a k-th value, and a trimmed or capped one, is taken over response(...) or "
                         "batch(...)") >= 0;
     }
-    if (s.derived() && range != fold_range::response && range != fold_range::batch) {
+    if (s.derived() && range < fold_range::response) {
       return tree_.fail(column, "a variance, a deviation, a weighted mean and a mean of others are taken over "
                         "response(...) or batch(...): fold sums over the other ranges") >= 0;
     }
@@ -178,6 +186,18 @@ class rule_calls : protected rule_folds {
                         "token itself is given, or other folds, such as response(most(divergence))") >= 0;
     }
     return out = {rule_word::quantity, folded(range, s)}, true;
+  }
+  /// True if this range stands in such a text.
+  bool may_fold(int node, fold_range range) noexcept {
+    if (!of_advantage() && range == fold_range::group) {
+      return fail(node, "group(...) is a fold over responses: it stands in the rule of an advantage, not in that of a "
+                  "region");
+    }
+    if (of_advantage() && range <= fold_range::response) {
+      return fail(node, name_in(node), "(...) is a fold over the tokens of a policy: an advantage rule folds over "
+                  "group(...) and batch(...)");
+    }
+    return true;
   }
   bool rank(int node, rule_arguments const& args, rule_built& out) noexcept {
     if (args.count != 1 || args.value[0].kind != rule_word::number)

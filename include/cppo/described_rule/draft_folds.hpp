@@ -18,6 +18,7 @@ class rule_folds : protected rule_tree {
   rule_piece folded(fold_range range, rule_built const& s) noexcept {
     if (!s.derived()) return draft_.folded(range, s.statistic, s.number, s.piece);
     draft_.stands[0] = s.piece, draft_.stands[1] = s.second;
+    if (range == fold_range::group) return from_others<fold_range::group>(s);
     return range == fold_range::response ? from_others<fold_range::response>(s) : from_others<fold_range::batch>(s);
   }
   /// A statistic of a name, of no range yet.

@@ -42,7 +42,8 @@ class rule_walk {
  private:
   template <rule_op Op, class Row>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void take(rule_node const& n, Row) noexcept {
-    if constexpr (Op == rule_op::constant) push(V(of_.numbers[n.number]), V(0));
+    if constexpr (!runs_on<Row, V> || Op == rule_op::gae) return;
+    else if constexpr (Op == rule_op::constant) push(V(of_.numbers[n.number]), V(0));
     else if constexpr (Op == rule_op::measured) measure(n);
     else if constexpr (Op == rule_op::fold) read_fold(n);
     else if constexpr (Op == rule_op::hashed)

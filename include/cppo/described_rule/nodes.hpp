@@ -2,11 +2,12 @@
 /// The one table of what a rule as data computes with: each row has a node's name in texts, what it takes, and the
 /// struct of the library that evaluates it.
 ///
-/// To add a node write its row, and its name in `CPPO_RULE_NODES`.
+/// To add a node write its row, here or in loss_rows.hpp, and its name in `CPPO_RULE_NODES`.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/described_rule/loss_rows.hpp>
 #include <cppo/described_rule/rows.hpp>
 #include <cppo/mask/divergence_within.hpp>
 #include <cppo/mask/ratio_within.hpp>
@@ -15,15 +16,20 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The rows. Those that take parts of the program, `constant` to `fold`, are evaluated in evaluate.hpp.
+/// The rows of numbers and masks. Those that take parts of the program, `constant` to `fold`, are evaluated in
+/// evaluate.hpp.
 namespace rule_rows {
-
-using is = node_parameter::is;
 
 // Numbers of a token.
 struct constant : quantity_row<0, 1> { static constexpr std::string_view name = ""; };
-struct hashed : quantity_row<0, 1> { static constexpr std::string_view name = "hashed"; };
-struct measured : quantity_row<0> { static constexpr std::string_view name = ""; };
+struct hashed : quantity_row<0, 1> {
+  static constexpr std::string_view name = "hashed";
+  static constexpr known_in known = known_in::regions;
+};
+struct measured : quantity_row<0> {
+  static constexpr std::string_view name = "";
+  static constexpr known_in known = known_in::regions;
+};
 struct fold : quantity_row<0> { static constexpr std::string_view name = ""; };
 struct ratio : input_row<quantities::ratio_t> { static constexpr std::string_view name = "ratio"; };
 struct log_ratio : input_row<quantities::log_ratio_t> { static constexpr std::string_view name = "log_ratio"; };
@@ -46,6 +52,36 @@ struct advantage : input_row<quantities::advantage_t> { static constexpr std::st
 struct entropy : input_row<quantities::entropy_t> { static constexpr std::string_view name = "entropy"; };
 struct reference_log_prob : input_row<quantities::reference_log_prob_t> {
   static constexpr std::string_view name = "reference_log_prob";
+};
+
+struct response_length : input_row<quantities::length_t> {
+  static constexpr std::string_view name = "response_length";
+};
+
+// Numbers of a response, in rules of advantages alone.
+struct reward : item_row {
+  using type = quantities::reward_t;
+  static constexpr std::string_view name = "reward";
+  CPPO_HOST_DEVICE static constexpr type made(double const*) noexcept { return {}; }
+};
+struct discount : item_row {
+  static constexpr std::string_view name = "discount";
+  static constexpr int numbers = 1;
+  static constexpr node_parameters text{{{"gamma", 0, is::number}}, 1};
+  CPPO_HOST_DEVICE static constexpr quantities::discount made(double const* n) noexcept { return {n[0]}; }
+};
+struct each_token : quantity_row<1> {
+  static constexpr std::string_view name = "each_token";
+  static constexpr known_in known = known_in::advantages;
+  template <class Q>
+  using node = quantities::of_tokens<Q>;
+};
+/// A whole rule, which is evaluated by its own call.
+struct gae : item_row {
+  static constexpr std::string_view name = "gae";
+  static constexpr int numbers = 2;
+  static constexpr node_parameters text{{{"gamma", 0, is::number}, {"lambda", 1, is::number}}, 2};
+  CPPO_HOST_DEVICE static constexpr gae_rule made(double const* n) noexcept { return {n[0], n[1]}; }
 };
 
 // Arithmetic.
@@ -142,118 +178,6 @@ struct both : mask_row<2> { static constexpr std::string_view name = "&"; };
 struct either : mask_row<2> { static constexpr std::string_view name = "|"; };
 struct negated : mask_row<1> { static constexpr std::string_view name = "!"; };
 
-// Losses.
-struct nothing : plain_loss_row<surrogates::nothing_t> { static constexpr std::string_view name = "nothing"; };
-struct ratio_loss : plain_loss_row<surrogates::ratio_form_t> { static constexpr std::string_view name = "ratio_form"; };
-struct ratio_form : ratio_loss_row<1> {
-  static constexpr std::string_view name = "ratio_form";
-  static constexpr node_parameters text{{{"r", 0}}, 1};
-  template <class Q>
-  using node = surrogates::ratio_form_of<Q>;
-};
-struct score_form : loss_row<1> {
-  static constexpr std::string_view name = "score_form";
-  static constexpr node_parameters text{{{"w", 0}}, 1};
-  template <class Q>
-  using node = surrogates::score_form_of<Q>;
-};
-struct clipped : ratio_loss_row<3> {
-  static constexpr std::string_view name = "clipped";
-  static constexpr node_parameters text{{{"low", 1}, {"high", 2}, {"r", 0, is::operand, true}}, 3};
-  template <class Q, class L, class H>
-  using node = surrogates::clipped_of<Q, L, H>;
-};
-struct rolled_back : ratio_loss_row<3, 1> {
-  static constexpr std::string_view name = "rolled_back";
-  static constexpr node_parameters text{
-      {{"low", 1}, {"high", 2}, {"alpha", 0, is::number}, {"r", 0, is::operand, true}}, 4};
-  template <class Q, class L, class H>
-  using node = surrogates::rolled_back_of<Q, L, H>;
-  template <class Q, class L, class H>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q, L, H> made(double const* n, Q const& r, L const& low,
-                                                                          H const& high) noexcept {
-    return {r, {low, high}, n[0]};
-  }
-  template <class Node>
-  static constexpr double number(Node const& s, int) noexcept {
-    return s.alpha;
-  }
-};
-struct sigmoid_form : ratio_loss_row<1, 2> {
-  static constexpr std::string_view name = "sigmoid_form";
-  static constexpr node_parameters text{
-      {{"tau_positive", 0, is::number}, {"tau_negative", 1, is::number}, {"r", 0, is::operand, true}}, 3};
-  template <class Q>
-  using node = surrogates::sigmoid_form_of<Q>;
-  template <class Q>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q> made(double const* n, Q const& r) noexcept {
-    return {r, n[0], n[1]};
-  }
-  template <class Node>
-  static constexpr double number(Node const& s, int i) noexcept {
-    return i == 0 ? s.positive : s.negative;
-  }
-};
-struct quadratic : loss_row<1, 1> {
-  static constexpr std::string_view name = "quadratic";
-  static constexpr node_parameters text{{{"v", 0}, {"epsilon", 0, is::number}}, 2};
-  template <class Q>
-  using node = surrogates::quadratic_of<Q>;
-  template <class Q>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr node<Q> made(double const* n, Q const& v) noexcept {
-    return {v, n[0]};
-  }
-  template <class Node>
-  static constexpr double number(Node const& s, int) noexcept {
-    return s.epsilon;
-  }
-};
-struct penalty : ratio_loss_row<2> {
-  static constexpr std::string_view name = "penalty";
-  static constexpr node_parameters text{{{"q", 0}, {"beta", 1}}, 2};
-  template <class Q, class B>
-  using node = surrogates::penalty_of<Q, B>;
-};
-struct value_form : loss_row<1> {
-  static constexpr std::string_view name = "value_form";
-  static constexpr node_parameters text{{{"q", 0}}, 1};
-  template <class Q>
-  using node = surrogates::value_form_of<Q>;
-};
-struct losses : losses_row<2> {
-  static constexpr std::string_view name = "+";
-  static constexpr node_parameters text{};
-  template <class S, class P>
-  using node = surrogates::sum_of<S, P>;
-};
-struct weighted : loss_row<2> {
-  static constexpr std::string_view name = "*";
-  static constexpr operand_list takes{{operand::number, operand::loss}, 2};
-  static constexpr node_parameters text{};
-  template <class Q, class S>
-  using node = surrogates::weighted_by<Q, S>;
-};
-struct chosen_loss : loss_row<3> {
-  static constexpr std::string_view name = "where";
-  static constexpr operand_list takes{{operand::mask, operand::loss, operand::loss}, 3};
-  static constexpr node_parameters text{{{"mask", 0}, {"s", 1}, {"p", 2}}, 3};
-  template <class M, class S, class P>
-  using node = surrogates::chosen_by<M, S, P>;
-};
-struct sloped_loss : losses_row<2> {
-  static constexpr std::string_view name = "with_slope_of";
-  static constexpr node_parameters text{{{"s", 0}, {"p", 1}}, 2};
-  template <class S, class P>
-  using node = surrogates::sloped_as<S, P>;
-};
-struct dual_clipped : loss_row<2> {
-  static constexpr std::string_view name = "dual_clipped";
-  static constexpr operand_list takes{{operand::loss, operand::number}, 2};
-  static constexpr node_parameters text{{{"s", 0}, {"c", 1}}, 2};
-  template <class S, class C>
-  using node = surrogates::dual_clipped_of<S, C>;
-};
-
 }  // namespace rule_rows
 
 /// The rows by name. The order is that of the numbers in a program.
@@ -267,7 +191,8 @@ struct dual_clipped : loss_row<2> {
   each(divergence_within) each(prefix_budget) each(response_max_within) each(response_mean_within) each(at_most)    \
   each(at_least) each(below) each(above) each(both) each(either) each(negated) each(nothing) each(ratio_loss)       \
   each(ratio_form) each(score_form) each(clipped) each(rolled_back) each(sigmoid_form) each(quadratic)              \
-  each(penalty) each(value_form) each(losses) each(weighted) each(chosen_loss) each(sloped_loss) each(dual_clipped)
+  each(penalty) each(value_form) each(losses) each(weighted) each(chosen_loss) each(sloped_loss) each(dual_clipped) \
+  each(response_length) each(reward) each(discount) each(each_token) each(gae)
 
 /// What a node of a program does.
 #define CPPO_DETAIL_NAME(row) row,

@@ -10,6 +10,14 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace detail {
+/// What the text of a rule may name.
+template <class Draft = rule_draft>
+constexpr vocabulary rule_vocabulary() noexcept {
+  return {text_table<Draft>, known_in::regions};
+}
+}  // namespace detail
+
 /// A rule that was read from text, or why there is none.
 struct parsed_rule {
   described_rule rule;      ///< keeps every token where the text is wrong
@@ -38,7 +46,7 @@ parsed_rule parse_rule(std::string_view text, std::span<double const> numbers = 
   detail::syntax_tree tree(detail::syntax_tree::capacity);
   Draft draft;
   int const all = detail::read_syntax(tree, text, detail::grammar::rules);
-  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers, detail::text_table<Draft>::rows).build(all);
+  result.good = all >= 0 && detail::rule_builder(tree, draft, numbers, detail::rule_vocabulary<Draft>()).build(all);
   if (result.good) {
     described_rule const made(draft);
     parameter_check const found = made.check();

@@ -4,6 +4,8 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/advantage/gae_rule.hpp>
+#include <cppo/advantage/rules.hpp>
 #include <cppo/described/budget.hpp>
 #include <cppo/described_rule/known.hpp>
 #include <cppo/fold/deviation.hpp>
@@ -17,6 +19,8 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// Where a node is known: in regions, in rules of advantages, or in both.
+enum class known_in : std::uint8_t { both, regions, advantages };
 /// What a node takes, and what it leaves.
 enum class operand : std::uint8_t { number, mask, loss };
 /// The operands of a node, in the order of the struct that evaluates it.
@@ -128,6 +132,33 @@ template <int Operands, int Numbers = 0>
 struct ratio_loss_row : loss_row<Operands, Numbers> {
   static constexpr bool differentiates = true;
 };
+
+/// A quantity of responses.
+struct item_row : quantity_row<0> {
+  static constexpr known_in known = known_in::advantages;
+};
+
+/// Where a row is known. What takes nothing says it by its type; what a policy alone gives is of regions.
+template <class Row>
+consteval known_in where_known() {
+  if constexpr (requires { Row::known; }) {
+    return Row::known;
+  } else if constexpr (Row::gives == operand::loss) {
+    return known_in::regions;
+  } else if constexpr (requires { typename Row::type; }) {
+    using type = typename Row::type;
+    using namespace quantities;
+    constexpr bool anywhere = std::is_same_v<type, keep_all_t> || std::is_same_v<type, keep_none_t> ||
+                              std::is_same_v<type, position_value_t> || std::is_same_v<type, advantage_t> ||
+                              std::is_same_v<type, length_t>;
+    return anywhere ? known_in::both : known_in::regions;
+  } else {
+    return known_in::both;
+  }
+}
+/// True if a row is evaluated on lanes V: tokens of a region, or items of an advantage rule.
+template <class Row, class V>
+inline constexpr bool runs_on = where_known<Row>() != (is_item<V> ? known_in::regions : known_in::advantages);
 
 /// The struct that evaluates a node, of its operands.
 template <class Row, class... Operands>

@@ -6,7 +6,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/builder.hpp>
-#include <cppo/described_rule/text_rows.hpp>
+#include <cppo/described_rule/remedies.hpp>
 #include <cppo/described_rule/words.hpp>
 #include <cppo/described_rule/writer.hpp>
 
@@ -47,12 +47,14 @@ struct row_info {
   node_parameters text;
   int numbers = 0;
   bool differentiates = false;
+  known_in known = known_in::both;
 };
 inline row_info info_of(rule_op what) noexcept {
   row_info made;
   with_row(what, [&](auto op, auto row) {
     using R = decltype(row);
-    made = {op, R::name, R::gives, R::takes, R::text, R::numbers, R::differentiates};
+    made = {op, R::name, R::gives, R::takes, R::text, R::numbers, R::differentiates,
+            where_known<R>()};
   });
   return made;
 }
@@ -62,16 +64,15 @@ enum class tell : bool { no, yes };
 /// The tree of a text and the draft that is made of it.
 class rule_tree {
  public:
-  /// `functions`: those that the text may call, `text_table`.
-  rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers,
-            std::span<text_row const> functions) noexcept
-      : tree_(tree), draft_(draft), parts_(tree, numbers), functions_(functions) {}
+  rule_tree(syntax_tree& tree, rule_draft& draft, std::span<double const> numbers, vocabulary const& words) noexcept
+      : tree_(tree), draft_(draft), parts_(tree, numbers), words_(words) {}
 
   static constexpr rule_word word_of(operand o) noexcept {
     return o == operand::mask ? rule_word::mask : o == operand::loss ? rule_word::loss : rule_word::quantity;
   }
 
  protected:
+  bool of_advantage() const noexcept { return words_.where == known_in::advantages; }
   static constexpr int ops = static_cast<int>(rule_op::count);
 
   bool is_number(int node) const noexcept {
@@ -82,7 +83,8 @@ class rule_tree {
   std::string_view name_in(int node) const noexcept {
     std::string_view name = tree_[node].text;
     if (name.starts_with("cppo::")) name.remove_prefix(6);
-    if (name.starts_with("quantities::")) name.remove_prefix(12);
+    for (std::string_view const scope : {"quantities::", "whitening::"})
+      if (name.starts_with(scope)) name.remove_prefix(scope.size());
     return name;
   }
   /// The row of this name that takes most.
@@ -96,7 +98,7 @@ class rule_tree {
   }
   static bool has_row(std::string_view name) noexcept { return row_for(name).op != rule_op::count; }
   text_row const* function(std::string_view name) const noexcept {
-    for (text_row const& row : functions_) {
+    for (text_row const& row : words_.functions) {
       if (row.name == name) return &row;
     }
     return nullptr;
@@ -106,7 +108,7 @@ class rule_tree {
   text_row const* preset_of(int node) const noexcept {
     int const first = tree_[node].first;
     if (first < 0 || tree_[first].next >= 0) return nullptr;
-    for (text_row const& row : functions_) {
+    for (text_row const& row : words_.functions) {
       if (row.name == name_in(node) && !row.preset.empty() && row.preset == name_in(first)) return &row;
     }
     return nullptr;
@@ -134,20 +136,8 @@ class rule_tree {
     return fail(node, "expected a ", word(wanted), ", found ", text.empty() ? "a combination" : text, ", which is a ",
                 word(found.kind), remedy(wanted, found.kind));
   }
-  /// How what was found becomes what is wanted.
-  static std::string_view remedy(rule_word wanted, rule_word found) noexcept {
-    using is = rule_word;
-    if (found == is::statistic) return ": take it over a range, as response(mean(log_ratio))";
-    if (found == is::bound) return ": it stands in a comparison, as at_most(ratio, below(1.2))";
-    if (found == is::rank) return ": it is the place of a value, as kth_largest(entropy, share(0.2))";
-    if (found == is::region && wanted == is::loss) return ": a loss comes second, as objective(ppo(), ratio_form)";
-    if (found == is::loss && wanted == is::region) return ": write objective(loss), or objective(region, loss)";
-    if (found == is::loss && wanted == is::quantity) return ": only + and a weight in front, q * loss, join losses";
-    if (found == is::quantity && wanted == is::loss) return ": score_form(q) is a loss, and ratio_form(q)";
-    if (found == is::quantity && wanted == is::mask) return ": compare it, as at_most(ratio, 1.2)";
-    if (found == is::mask && wanted == is::quantity) return ": where(mask, 1, 0) is a number";
-    if (found == is::mask && wanted == is::region) return ": write trust_region(divergence, weight, mask)";
-    return "";
+  std::string_view remedy(rule_word wanted, rule_word found) const noexcept {
+    return of_advantage() ? remedy_of_advantage(wanted, found) : remedy_of_region(wanted, found);
   }
   static std::string_view word(rule_word w) noexcept { return rule_word_names[static_cast<int>(w)]; }
   bool fault(index_t column, parameter_check const& p) noexcept {
@@ -211,7 +201,9 @@ class rule_tree {
       if (!fits(wanted, args.value[i])) return t == tell::yes ? refuse(args.node[i], wanted, args.value[i]) : false;
       if (to.given[p]) return t == tell::yes && fail(args.node[i], row.takes[p].name, " is given twice");
       if (whole && !parts_.read(args.node[i], to.integer)) return false;
-      to.given[p] = true, to.number[p] = args.value[i].number, to.from[p] = i, next = p + 1;
+      bool const form = wanted == rule_word::whitening;
+      double const x = form ? draft_.number(draft_.root(args.value[i].piece).number) : args.value[i].number;
+      to.given[p] = true, to.number[p] = x, to.from[p] = i, next = p + 1;
     }
     for (int p = 0; p < row.parameters(); ++p) {
       if (row.takes[p].must_be && !to.given[p]) return lacks(node, row.name, row.takes[p].name, signature(row), t);
@@ -254,19 +246,42 @@ class rule_tree {
   }
   bool unknown(int node, std::string_view name) noexcept {
     nearest_name nearest(name);
-    for (int i = 0; i < ops; ++i) nearest.offer(info_of(static_cast<rule_op>(i)).name);
-    for (text_row const& row : functions_) nearest.offer(row.name);
-    for (part_row const& row : part_rows) nearest.offer(row.name);
-    for (std::string_view const n : divergence_names) nearest.offer(n);
-    for (std::string_view const n : statistic_words) nearest.offer(n);
-    for (std::string_view const n : other_words) nearest.offer(n);
+    auto const offer = [&](known_in where, std::string_view n) {
+      if (words_.holds(where)) nearest.offer(n);
+    };
+    for (int i = 0; i < ops; ++i) offer(info_of(static_cast<rule_op>(i)).known, info_of(static_cast<rule_op>(i)).name);
+    for (text_row const& row : words_.functions) nearest.offer(row.name);
+    for (part_row const& row : part_rows) offer(known_in::regions, row.name);
+    for (std::string_view const n : divergence_names) offer(known_in::regions, n);
+    for (std::string_view const n : statistic_words) offer(where_statistic(n), n);
+    for (spoken_word const& w : spoken_words) offer(w.known, w.name);
+    for (std::string_view const n : {"all_of", "any_of", "none_of"}) nearest.offer(n);
     std::string_view const near = nearest.found(), hint = near.empty() ? "" : ": did you mean ";
     return fail(node, "there is nothing named ", name, hint, near, near.empty() ? "" : "?");
   }
+  // ---- names of the other kind of text ----
+  /// Where a row or a statistic is known. A name with several rows is known where the first is.
+  static known_in where_name(std::string_view name) noexcept {
+    for (int i = 0; i < ops; ++i) {
+      row_info const row = info_of(static_cast<rule_op>(i));
+      if (row.name == name) return row.known;
+    }
+    return is_rank(name) ? known_in::regions : where_statistic(name);
+  }
+  static bool is_of_region(std::string_view name) noexcept {
+    part_row const* const part = find_row(name);
+    if (part != nullptr && part->makes != part_kind::mask) return true;
+    return name == "objective" || name == "mean_over_kept" || named_divergence::find(name).check();
+  }
+  bool elsewhere(int node, std::string_view name) noexcept {
+    if (!of_advantage()) {
+      return fail(node, name, " is known where advantages are computed: it stands in the text of an advantage rule, "
+                  "and a region reads its result as advantage");
+    }
+    return fail(node, name, " is known in a region: an advantage rule reads reward, response_length, position_value, "
+                "advantage, and sums, means, extremes and counts of them");
+  }
   static constexpr std::string_view rank_words[] = {"share", "share_rounded_up", "at_quantile"};
-  static constexpr std::string_view other_words[] = {
-      "all_of", "any_of", "none_of", "before", "upto", "from", "response", "batch", "objective", "mean_over_kept",
-      "between", "share", "share_rounded_up", "at_quantile"};
   static bool is_statistic(std::string_view name) noexcept {
     return std::find(std::begin(statistic_words), std::end(statistic_words), name) != std::end(statistic_words);
   }
@@ -277,7 +292,7 @@ class rule_tree {
   syntax_tree& tree_;
   rule_draft& draft_;
   region_builder parts_;
-  std::span<text_row const> functions_;
+  vocabulary words_;
 };
 
 }}}  // namespace cppo::detail

@@ -67,8 +67,7 @@ constexpr vespo_options vespo_numbers(given a) noexcept {
 /// The list. A second row of a name is another form of it. A template, so that only a unit that reads texts compiles
 /// what the rows make: that takes seconds.
 template <class Draft>
-struct text_table {
-  static constexpr text_row rows[] = {
+inline constexpr text_row text_table[] = {
 #define CPPO_DETAIL_MAKES(...) [](Draft& d, text_arguments const& a) { return (void)a, text_rows::__VA_ARGS__; }
 #define CPPO_DETAIL_KL(name)                                                                                     \
   {#name, rule_word::quantity,                                                                                   \
@@ -219,7 +218,6 @@ struct text_table {
     {"correction", rule_word::region, CPPO_DETAIL_MAKES(rule(d, correction(stand_in<0>{}))),
      {{"weight", text_rows::quantity, text_rows::always}}},
 #undef CPPO_DETAIL_MAKES
-  };
 };
 
 }}}  // namespace cppo::detail

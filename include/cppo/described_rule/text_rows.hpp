@@ -8,16 +8,18 @@
 #include <cppo/described_rule/written.hpp>
 
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// What a piece of a rule's text stands for.
 enum class rule_word : std::uint8_t {
-  number, quantity, mask, loss, region, statistic, rank, bound, integer,
+  number, quantity, mask, loss, region, statistic, rank, bound, integer, whitening, whole,
 };
-inline constexpr std::string_view rule_word_names[] = {"number", "quantity",  "mask", "loss", "region",
-                                                       "statistic", "rank", "bound", "whole number"};
+inline constexpr std::string_view rule_word_names[] = {
+    "number", "quantity", "mask", "loss", "region", "statistic", "rank", "bound", "whole number", "whitening",
+    "whole rule"};
 /// A parameter of a function of texts.
 struct text_parameter {
   std::string_view name = {};
@@ -49,6 +51,14 @@ struct text_row {
   }
 };
 
+/// What a text may name beside the rows of nodes.hpp, and where it stands.
+struct vocabulary {
+  std::span<text_row const> functions;
+  known_in where;  ///< regions or advantages
+  /// True if what is known there may stand here.
+  constexpr bool holds(known_in k) const noexcept { return k == known_in::both || k == where; }
+};
+
 /// What functions of rows are made of.
 namespace text_rows {
 
@@ -62,6 +72,12 @@ inline constexpr bool always = true;
 template <class Q>
 constexpr rule_piece piece(draft d, Q const& q) noexcept {
   return rule_description(d).of(q);
+}
+/// The same with what its parameters are found to be.
+template <class Q>
+constexpr rule_piece checked(draft d, Q const& q) noexcept {
+  d.found = parameters_of(q);
+  return piece(d, q);
 }
 /// Puts a region that the library has made into the draft.
 template <class Region>

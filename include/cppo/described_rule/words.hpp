@@ -14,20 +14,22 @@ struct spoken_word {
   std::string_view name;
   rule_word makes;
   std::string_view parameters;
+  known_in known = known_in::regions;
 };
 inline constexpr spoken_word spoken_words[] = {
     {"objective", rule_word::region, "region, surrogate"},
     {"mean_over_kept", rule_word::region, "region"},
-    {"at_most", rule_word::mask, "q, x"},
-    {"at_least", rule_word::mask, "q, x"},
-    {"between", rule_word::mask, "q, low, high"},
-    {"below", rule_word::bound, "x"},
-    {"above", rule_word::bound, "x"},
+    {"at_most", rule_word::mask, "q, x", known_in::both},
+    {"at_least", rule_word::mask, "q, x", known_in::both},
+    {"between", rule_word::mask, "q, low, high", known_in::both},
+    {"below", rule_word::bound, "x", known_in::both},
+    {"above", rule_word::bound, "x", known_in::both},
     {"before", rule_word::quantity, "statistic"},
     {"upto", rule_word::quantity, "statistic"},
     {"from", rule_word::quantity, "statistic"},
     {"response", rule_word::quantity, "statistic"},
-    {"batch", rule_word::quantity, "statistic"},
+    {"group", rule_word::quantity, "statistic", known_in::advantages},
+    {"batch", rule_word::quantity, "statistic", known_in::both},
     {"hashed", rule_word::quantity, "seed"},
     {"share", rule_word::rank, "x"},
     {"share_rounded_up", rule_word::rank, "x"},
@@ -45,6 +47,11 @@ constexpr std::string_view parameters_of_statistic(std::string_view name) noexce
   if (name == "halving_sum") return "q, half_life";
   if (name.starts_with("kth_")) return "q, k";
   return name == "trimmed" || name == "capped" ? "q, mean_below" : "q";
+}
+/// Where one is known: an advantage rule folds what is read from a state.
+constexpr known_in where_statistic(std::string_view name) noexcept {
+  bool const all = name.starts_with("kth_") || name == "halving_sum" || name == "trimmed" || name == "capped";
+  return all ? known_in::regions : known_in::both;
 }
 /// @}
 /// The parameters of a spoken word or a statistic; empty if the name is none.

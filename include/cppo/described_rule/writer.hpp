@@ -23,6 +23,18 @@ class rule_writer {
     ask_for_slopes(to_.loss), ask_for_slopes(to_.penalty);
     return true;
   }
+  /// The same of an advantage rule, which has one part, `mask`: no clause is counted, and no slope asked for.
+  constexpr bool write_alone(rule_piece const& rule) noexcept {
+    nodes all;
+    fits_ = from_.fits();
+    copy(rule, all);
+    to_.mask = append(all);
+    if (fits_) return true;
+    to_ = rule_program{};
+    to_.nodes[0].what = rule_op::reward;
+    to_.mask = {0, 1}, to_.node_count = 1;
+    return false;
+  }
 
  private:
   struct nodes {
@@ -207,8 +219,9 @@ constexpr void each_input_of_program(rule_program const& of, F const& f) {
     rule_node const& n = of.nodes[k];
     if (n.what == rule_op::measured) each_input(named_divergence(n.which), f);
     with_row(n.what, [&](auto, auto row) {
-      if constexpr (requires { typename decltype(row)::type; }) {
-        if constexpr (std::is_empty_v<typename decltype(row)::type>) each_input(typename decltype(row)::type{}, f);
+      using R = decltype(row);
+      if constexpr (where_known<R>() != known_in::advantages && requires { typename R::type; }) {
+        if constexpr (std::is_empty_v<typename R::type>) each_input(typename R::type{}, f);
       }
     });
   }

@@ -50,6 +50,10 @@ class rule_description {
   constexpr rule_piece of(quantities::hashed_t q) const noexcept {
     return to_.node(rule_op::hashed, {}, {std::bit_cast<double>(q.seed)});
   }
+  constexpr rule_piece of(quantities::parameter q) const noexcept { return to_.constant(q.number); }
+  constexpr rule_piece of(quantities::discount q) const noexcept {
+    return to_.node(rule_op::discount, {}, {q.gamma});
+  }
   template <class D>
   constexpr rule_piece of(quantities::measured<D> const&) const noexcept {
     static_assert(has_name<D>, "a described rule measures divergences that have a name");

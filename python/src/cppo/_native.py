@@ -21,6 +21,7 @@ LENT = "ii" + TENSOR
 BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
 OPTIONS = struct.Struct("=Q4iq5d2i2q")
 OUTPUTS = struct.Struct("=Qqqq")
+ADVANTAGE_OPTIONS = struct.Struct("=Q2i4q")
 STATUS = struct.Struct("=2i3q448s")
 LENT_SIZE = struct.calcsize("=" + LENT)
 REGION_SIZE = 128 * 8
@@ -38,13 +39,16 @@ DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3, "bool": 4, "u
 
 INPUTS = {"log_prob": 1, "rollout_log_prob": 2, "advantage": 3, "response_mask": 4, "divergence_values": 5,
           "token_weight": 6, "token_id": 7, "top_k_ids": 8, "top_k_log_probs": 9, "top_k_rollout_log_probs": 10,
-          "entropy": 11, "reference_log_prob": 12}
+          "entropy": 11, "reference_log_prob": 12, "reward": 13, "group_id": 14, "value": 15, "bootstrap_value": 16}
 """What a tensor is lent as."""
 
 OUTPUT_IDS = {"loss": 64, "gradient": 65, "mask": 66, "gate": 67, "divergence": 68, "weight": 69,
               "weighted_divergence": 70, "prefix_drift": 71, "prefix_weight": 72, "threshold": 73, "excess": 74,
               "decision": 75}
 """What a call may write."""
+
+ADVANTAGE_OUTPUTS = {"advantage": 76, "returns": 77}
+"""What `compute_advantage` may write."""
 
 AGGREGATES = ("token_sum", "token_mean", "seq_mean_token_sum", "seq_mean_token_mean", "seq_mean_token_sum_norm")
 BAD_INPUT = ("reject", "exclude", "propagate")
@@ -190,6 +194,15 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_totals_add": (None, address, address), "cppo_prefix_add": (None, address, address),
         "cppo_resolve_totals": (i32, address, address, address, i32, i64, address),
         "cppo_sum_piece": (i32, address, address, i64, address, i64, address, address, address),
+        "cppo_advantage_parse": (i32, text, address, i64, address, address),
+        "cppo_advantage_text": (i64, address, address, i64), "cppo_advantage_reads": (ctypes.c_uint64, address),
+        "cppo_advantage_writes": (i32, address), "cppo_advantage_levels": (i32, address),
+        "cppo_advantage_name": (text, i64), "cppo_advantage_kind": (text, i64),
+        "cppo_advantage_parameters": (text, i64),
+        "cppo_compute_advantage": (i32, address, address, address, address, address),
+        "cppo_advantage_states_room": (i64, address, i64),
+        "cppo_sum_rewards": (i32, address, address, address, address, i64, address, address),
+        "cppo_advantage_states_add": (i64, address, i64, address, i64, address, i64),
         **_signatures_of_theory(),
     }
     for name, (result, *arguments) in signatures.items():
@@ -251,9 +264,28 @@ def parse_region(text: str, numbers: tuple[float, ...]) -> bytes:
     return region.raw
 
 
+def parse_advantage(text: str, numbers: tuple[float, ...]) -> bytes:
+    """The bytes of the `cppo_advantage_rule` that a text makes. Raises `Error` where text or numbers are wrong."""
+    rule = ctypes.create_string_buffer(REGION_SIZE)
+    status = ctypes.create_string_buffer(STATUS.size)
+    lent = (ctypes.c_double * max(len(numbers), 1))(*numbers)
+    if LIB.cppo_advantage_parse(text.encode(), lent, len(numbers), rule, status) != 0:
+        raise error_of(status.raw)
+    return rule.raw
+
+
 def region_text(region: bytes) -> str:
     """The C++ expression that makes a region."""
-    room = LIB.cppo_region_text(region, None, 0) + 1
+    return _text_of(LIB.cppo_region_text, region)
+
+
+def advantage_text(rule: bytes) -> str:
+    """The C++ expression that makes an advantage rule; empty if no text of one form does."""
+    return _text_of(LIB.cppo_advantage_text, rule)
+
+
+def _text_of(function: Any, made: bytes) -> str:
+    room = function(made, None, 0) + 1
     text = ctypes.create_string_buffer(room)
-    LIB.cppo_region_text(region, text, room)
+    function(made, text, room)
     return text.value.decode()

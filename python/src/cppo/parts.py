@@ -10,7 +10,8 @@ have one text.
 from __future__ import annotations
 
 import re
-from typing import Any, Union
+from collections.abc import Callable
+from typing import Any, TypeVar, Union
 
 from ._native import OWN, parse_region
 
@@ -34,7 +35,7 @@ def python_text(text: str, numbers: tuple[float, ...]) -> str:
         from .compiling import python_code
         return python_code(filled.replace("!", "~"))
     plain = filled.replace("!", "~").replace("::", ".")
-    return re.sub(r"(?<!\w)from\(", "from_(", plain)
+    return re.sub(r"(?<!\w)lambda=", "lambda_=", re.sub(r"(?<!\w)from\(", "from_(", plain))
 
 
 def reduced(x: Any) -> tuple[Any, ...]:
@@ -52,13 +53,15 @@ class Part:
     text: str
     numbers: tuple[float, ...]
     frame = "{}"
-    """A region's text that holds nothing but this part: it is what checks the part."""
+    """A text that holds nothing but this part: it is what checks the part."""
+    parse = staticmethod(parse_region)
+    """Reads that text: of a region, or of an advantage rule."""
 
     def __init__(self, text: str, numbers: tuple[float, ...] = ()) -> None:
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "numbers", numbers)
         if OWN not in text:  # such a part is checked with the region that holds it
-            check(self.frame.format(text), numbers)
+            check(self.frame.format(text), numbers, self.parse)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a {type(self).__name__} is a value and cannot be changed: make another one")
@@ -123,17 +126,18 @@ class Mask(Part):
 
     def __invert__(self) -> Mask:
         inner = self.text if _sign(self.text) in ("", "!") else f"({self.text})"
-        return Mask(f"!{inner}", self.numbers)
+        return type(self)(f"!{inner}", self.numbers)
 
     def __bool__(self) -> bool:
         raise TypeError("a mask is neither true nor false: combine masks by &, | and ~, not by `and`, `or` and `not`")
 
 
-def check(text: str, numbers: tuple[float, ...]) -> bytes:
+def check(text: str, numbers: tuple[float, ...],
+          parse: Callable[[str, tuple[float, ...]], bytes] = parse_region) -> bytes:
     """Makes the region. Raises `Error` without the column, since the text is not the user's."""
     from ._native import Error
     try:
-        return parse_region(text, numbers)
+        return parse(text, numbers)
     except Error as e:
         message = re.sub(r"^(region: )?column \d+: ", "", e.message)
         raise Error(message, e.code, e.argument, e.response, e.token, e.count) from None
@@ -159,7 +163,15 @@ def _joined(sign: str, first: Mask, second: Mask) -> Mask:
         return f"({text})" if looser or (own == "&" and sign == "&" and right) else text
     numbers = first.numbers + second.numbers
     text = f"{operand(first.text, False)} {sign} {operand(shift(second.text, len(first.numbers)), True)}"
-    return Mask(text, numbers)
+    return narrower(Mask, first, second)(text, numbers)
+
+
+Kind = TypeVar("Kind", bound=Part)
+
+
+def narrower(kind: type[Kind], *pieces: Part) -> type[Kind]:
+    """The class of what is made of pieces, some of which are of `kind`: of an advantage rule if one of them is."""
+    return next((type(x) for x in pieces if isinstance(x, kind) and type(x) is not kind), kind)
 
 
 def of_kind(kind: type[Part], part: object, where: str) -> None:

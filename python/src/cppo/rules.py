@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import keyword
 from collections.abc import Callable
 from typing import Any, NamedTuple, Union
 
 from . import _native, parts
-from .parts import Mask, Part, number, shift
+from .parts import Mask, Part, narrower, number, shift
 from .regions import Region
 
 Piece = Union[Part, Region]
@@ -67,7 +68,12 @@ class _Piece(Part):
 
     def __call__(self, *by_place: Any, **by_name: Any) -> Any:
         """The form of its name that takes arguments, as `ratio_form(r)`."""
-        return _made(self.text, by_place, by_name)
+        return self.names().made(self.text, by_place, by_name)
+
+    @classmethod
+    def names(cls) -> Names:
+        """The list that its name is of."""
+        return NAMES
 
 
 class Quantity(_Piece):
@@ -102,7 +108,7 @@ class Quantity(_Piece):
 
     def __neg__(self) -> Quantity:
         inner = self.text if _binds(self.text) == 3 and self.text[0] not in "-$" else f"({self.text})"
-        return Quantity(f"-{inner}", self.numbers)
+        return type(self)(f"-{inner}", self.numbers)
 
 
 class Loss(_Piece):
@@ -155,7 +161,7 @@ def _operand(x: object) -> Any:
 
 def _arithmetic(sign: str, first: object, second: object) -> Any:
     a, b = _operand(first), _operand(second)
-    return NotImplemented if NotImplemented in (a, b) else Quantity(*_infix(sign, a, b))
+    return NotImplemented if NotImplemented in (a, b) else narrower(Quantity, a, b)(*_infix(sign, a, b))
 
 
 def _weighted(weight: object, loss: Loss) -> Any:
@@ -180,21 +186,83 @@ def with_penalty(region: Region, penalty: object) -> Any:
     return Region(text, region.numbers + penalty.numbers)
 
 
-@functools.lru_cache(None)
-def _forms() -> dict[str, tuple[Form, ...]]:
-    """The names of the library's list that no other module has."""
-    columns = [_native.names_of(f"cppo_part_{x}") for x in ("name", "kind", "parameters")]
-    found: dict[str, tuple[Form, ...]] = {}
-    for name, kind, parameters in zip(*columns):
-        if not hasattr(parts, name) and kind in (*_KINDS, "region") and not _is_region_elsewhere(name):
-            form = Form(kind, tuple(parameters.split(", ")) if parameters else ())
-            found[name] = (*found.get(name, ()), form)
-    return found
+class Names:
+    """The names of one of the library's lists, as functions and constants."""
+
+    def __init__(self, prefix: str, kinds: dict[str, type[Part]], is_elsewhere: Callable[[str], bool]) -> None:
+        """`prefix`: that of the functions that give the list. A name that is elsewhere is left out."""
+        self.prefix, self.kinds, self.is_elsewhere = prefix, kinds, is_elsewhere
+
+    @functools.cached_property
+    def forms(self) -> dict[str, tuple[Form, ...]]:
+        """The forms of each name."""
+        columns = [_native.names_of(f"{self.prefix}_{x}") for x in ("name", "kind", "parameters")]
+        found: dict[str, tuple[Form, ...]] = {}
+        for name, kind, parameters in zip(*columns):
+            if kind in (*self.kinds, "region") and not self.is_elsewhere(name):
+                form = Form(kind, tuple(parameters.split(", ")) if parameters else ())
+                found[name] = (*found.get(name, ()), form)
+        return found
+
+    def made(self, name: str, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> Any:
+        """What a call of a name makes."""
+        forms = self.forms.get(name)
+        if forms is None:
+            raise TypeError(f"{name} takes no arguments")
+        _refuse_own(*by_place, *by_name.values())
+        wanted = "loss" if any(isinstance(x, Loss) for x in (*by_place, *by_name.values())) else forms[0].kind
+        form = next((f for f in forms if f.kind == wanted and f.parameters), forms[-1])
+        pieces, numbers = [], ()  # type: list[str], tuple[float, ...]
+        for i, (key, x) in enumerate((*(("", x) for x in by_place), *by_name.items())):
+            plain = library_name(key)
+            parameter = plain or (form.parameters[i] if i < len(form.parameters) else name)
+            text, own = _of_argument(parameter, x)
+            pieces.append((f"{plain}=" if plain else "") + shift(text, len(numbers)))
+            numbers += own
+        text = f"{name}({', '.join(pieces)})"
+        return Region(text, numbers) if form.kind == "region" else self.kinds[form.kind](text, numbers)
+
+    def function(self, name: str, forms: tuple[Form, ...]) -> Callable[..., Any]:
+        """The function of a name."""
+        def call(*by_place: Any, **by_name: Any) -> Any:
+            return self.made(name, by_place, by_name)
+
+        longest = max((f.parameters for f in forms), key=len)
+        call.__name__ = call.__qualname__ = python_name(name)
+        call.__doc__ = "; ".join(f"{name}({', '.join(f.parameters)}): a {f.kind}" for f in forms) + ", as in C++."
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [inspect.Parameter(python_name(p), kind) for p in longest]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return call
+
+    @functools.lru_cache(None)  # noqa: B019: there are two lists, which live as long as their modules
+    def named(self, name: str) -> Any:
+        """What a name stands for."""
+        forms = self.forms[name]
+        alone = next((f for f in forms if not f.parameters and f.kind != "region"), None)
+        return self.function(name, forms) if alone is None else self.kinds[alone.kind](name)
+
+    def attribute(self, module: str, name: str) -> Any:
+        """What a module has under a name."""
+        plain = library_name(name)
+        if keyword.iskeyword(name) or plain not in self.forms:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return self.named(plain)
 
 
-def _is_region_elsewhere(name: str) -> bool:
+def python_name(name: str) -> str:
+    """A name of the library as Python can write it: `from_` for from, `lambda_` for lambda."""
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def library_name(name: str) -> str:
+    """What `python_name` gives, as the library has it."""
+    return name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
+
+
+def _is_elsewhere(name: str) -> bool:
     from . import regions
-    return hasattr(regions, name) or "::" in name
+    return hasattr(parts, name) or hasattr(regions, name) or "::" in name
 
 
 def _of_argument(parameter: str, x: object) -> tuple[str, tuple[float, ...]]:
@@ -207,50 +275,13 @@ def _of_argument(parameter: str, x: object) -> tuple[str, tuple[float, ...]]:
     return "$0", (number(parameter, x),)
 
 
-def _made(name: str, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> Any:
-    """What a call of a name makes."""
-    forms = _forms().get(name)
-    if forms is None:
-        raise TypeError(f"{name} takes no arguments")
-    _refuse_own(*by_place, *by_name.values())
-    wanted = "loss" if any(isinstance(x, Loss) for x in (*by_place, *by_name.values())) else forms[0].kind
-    form = next((f for f in forms if f.kind == wanted and f.parameters), forms[-1])
-    pieces, numbers = [], ()  # type: list[str], tuple[float, ...]
-    for i, (key, x) in enumerate((*(("", x) for x in by_place), *by_name.items())):
-        parameter = key or (form.parameters[i] if i < len(form.parameters) else name)
-        text, own = _of_argument(parameter, x)
-        pieces.append((f"{key}=" if key else "") + shift(text, len(numbers)))
-        numbers += own
-    text = f"{name}({', '.join(pieces)})"
-    return Region(text, numbers) if form.kind == "region" else _KINDS[form.kind](text, numbers)
-
-
-def _function(name: str, forms: tuple[Form, ...]) -> Callable[..., Any]:
-    def call(*by_place: Any, **by_name: Any) -> Any:
-        return _made(name, by_place, by_name)
-
-    longest = max((f.parameters for f in forms), key=len)
-    call.__name__ = call.__qualname__ = "from_" if name == "from" else name
-    call.__doc__ = "; ".join(f"{name}({', '.join(f.parameters)}): a {f.kind}" for f in forms) + ", as in C++."
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    call.__signature__ = inspect.Signature([inspect.Parameter(p, kind) for p in longest])  # type: ignore[attr-defined]
-    return call
-
-
-@functools.lru_cache(None)
-def _named(name: str) -> Any:
-    forms = _forms()[name]
-    alone = next((f for f in forms if not f.parameters and f.kind != "region"), None)
-    return _function(name, forms) if alone is None else _KINDS[alone.kind](name)
+NAMES = Names("cppo_part", _KINDS, _is_elsewhere)
 
 
 def __getattr__(name: str) -> Any:
-    plain = "from" if name == "from_" else name
-    if name == "from" or plain not in _forms():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return _named(plain)
+    return NAMES.attribute(__name__, name)
 
 
 def __dir__() -> list[str]:
     own = ["Bound", "Loss", "Quantity", "Rank", "Statistic"]
-    return sorted(own + ["from_" if name == "from" else name for name in _forms()])
+    return sorted(own + [python_name(name) for name in NAMES.forms])

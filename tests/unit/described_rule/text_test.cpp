@@ -76,7 +76,7 @@ std::string around(rule_word what, std::string const& part) {
 }  // namespace
 
 TEST_CASE("every function of the table is read in every form, and written", "[described]") {
-  for (text_row const& row : detail::text_table<detail::rule_draft>::rows) {
+  for (text_row const& row : detail::text_table<detail::rule_draft>) {
     std::string const name(row.name);
     INFO(name);
     if (!row.preset.empty()) {
@@ -166,6 +166,7 @@ TEST_CASE("a composition is the text that makes it in C++", "[described]") {
        "from(halving_sum(-log_ratio, 8)) + before(count(positive_advantage))))");
   same(objective(score_form(response(weighted_mean(ratio, prob)) * batch(mean_of_others(log_prob)))),
        "objective(score_form(response(weighted_mean(ratio, prob)) * batch(mean_of_others(log_prob))))");
+  same(objective(score_form(ratio / response_length)), "objective(score_form(ratio / response_length))");
   same(objective(score_form(where(toward_rollout, hashed(7), binary_kl) - min(log(prob), sqrt(entropy)) / 3)),
        "objective(score_form(where(toward_rollout, hashed(7), binary_kl) - min(log(prob), sqrt(entropy)) / 3))");
 }
