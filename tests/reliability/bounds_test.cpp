@@ -207,3 +207,19 @@ TEST_CASE("bounds that are quantities are not checked, and the status of a call 
                                       "the smaller bound first") != std::string::npos);
   CHECK(mask[0] == 7);
 }
+
+TEST_CASE("the two bounds of between are two clauses, as if they were joined by &") {
+  float const pi[] = {-0.5F, -0.75F, -0.5F}, mu[] = {-1.0F, -0.5F, -0.5F}, a[] = {1.0F, 1.0F, -1.0F};
+  auto const batch = rollout_batch(padded(1, 3), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  std::vector<clause_count> counts, joined;
+  auto const region = [](auto const& mask) { return trust_region(no_divergence, uniform_weight, mask); };
+  REQUIRE(count_clauses(seq, batch, region(between(ratio, 0.9, 1.1)), counts).ok());
+  REQUIRE(count_clauses(seq, batch, region(at_least(ratio, 0.9) & at_most(ratio, 1.1)), joined).ok());
+  REQUIRE(counts.size() == 2);
+  REQUIRE(joined.size() == 2);
+  for (std::size_t k = 0; k < 2; ++k) {
+    CHECK(counts[k].kind == clause::ratio);
+    CHECK(counts[k].refused == 1);
+    CHECK(counts[k].decided == joined[k].decided);
+  }
+}
