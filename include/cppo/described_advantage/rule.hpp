@@ -11,6 +11,30 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace detail {
+
+template <class P>
+inline constexpr bool is_measured = false;
+template <class D>
+inline constexpr bool is_measured<quantities::measured<D>> = true;
+/// Finds what only tokens of a policy have, inside folds too.
+struct is_of_policy {
+  static constexpr bool in_folds = true;
+  template <class P>
+  static constexpr bool fits = [] {
+    bool of_regions = is_measured<P> || std::is_same_v<P, quantities::hashed_t>;
+    if constexpr (!made_of_operands<P>) {
+      constexpr rule_op op = op_of<P>();
+      with_row(op, [&](auto, auto row) {
+        of_regions = of_regions || (op != rule_op::count && where_known<decltype(row)>() == known_in::regions);
+      });
+    }
+    return of_regions;
+  }();
+};
+
+}  // namespace detail
+
 /// An advantage rule as data: it gives the numbers that the rule written out does, bit for bit, on every executor, of
 /// one batch and of states of many. Trivially copyable: it holds no pointer.
 ///
@@ -27,6 +51,9 @@ class described_advantage {
     requires(!detail::rule_as_data<Rule>)
   explicit constexpr described_advantage(Rule const& rule) noexcept {
     detail::refuse_rule<Rule>();
+    static_assert(!detail::mentions<Rule, detail::is_of_policy>(),
+                  "an advantage rule reads reward, response_length, position_value, advantage and folds of them: "
+                  "policies and divergences are known in a region");
     detail::rule_draft draft;
     detail::rule_piece const all = detail::rule_description(draft).part(rule);
     *this = described_advantage(draft, all);
