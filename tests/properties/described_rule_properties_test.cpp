@@ -3,6 +3,7 @@
 #include "support/any_rule_text.hpp"
 #include "support/property.hpp"
 #include "support/rule_runs.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/described_rule/to_text.hpp>

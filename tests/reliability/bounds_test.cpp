@@ -1,6 +1,7 @@
 // Two bounds in the wrong order mask everything: every function that takes two is refused before the call, in C++ and
 // as text. The functions are found in the tables of texts; what is left out stands here with its reason.
 #include "support/catch_compat.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/described_rule.hpp>
 #include <cppo/rules.hpp>
@@ -163,7 +164,7 @@ TEST_CASE("two bounds in the wrong order are refused by every function that take
 
 TEST_CASE("two bounds in the wrong order are refused in texts, at their column, with the name of the rule") {
   std::size_t pairs = 0, skipped = 0;
-  for (text_row const& row : detail::text_table<detail::rule_draft>) {
+  for (text_row const& row : cppo_test::rule_words().functions) {
     for (int p = 0; p < row.parameters() && row.preset.empty(); ++p) {
       std::string const low(row.takes[p].name), stem = stem_of(low, "low"), high = stem + "high";
       std::string const rule(row.name);

@@ -1,4 +1,5 @@
 #include "support/advantage_runs.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/described_advantage/compute.hpp>
 #include <cppo/described_advantage/parse.hpp>

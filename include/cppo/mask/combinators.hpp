@@ -261,7 +261,7 @@ constexpr keep_all_t operator*(A const&, B const&) noexcept { return refuse_arit
 template <class A, class B>
   requires arithmetic_on_a_mask<A, B>
 constexpr keep_all_t operator/(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <token_mask A>
+template <mask_alone A>
 constexpr keep_all_t operator-(A const&) noexcept { return refuse_arithmetic<A>(); }
 /// @}
 }  // namespace operators

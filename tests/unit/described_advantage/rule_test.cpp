@@ -2,6 +2,7 @@
 #include "support/advantage_runs.hpp"
 #include "support/catch_compat.hpp"
 #include "support/rewarded_batch.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/core/describe.hpp>
 #include <cppo/described_advantage/compute.hpp>

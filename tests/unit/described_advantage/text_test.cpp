@@ -1,6 +1,7 @@
 // Text to an advantage rule and back: every name, every operator, and every error with its column and its remedy.
 #include "support/any_advantage_text.hpp"
 #include "support/catch_compat.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/described_advantage.hpp>
 #include <cppo/described_rule/names.hpp>
@@ -51,7 +52,7 @@ std::string text_that_is_too_long(described_advantage const& rule) {
   std::string const text(writer.text());
   return std::string(parse_advantage(text).error).find("the text has more than 512") != text.npos ? text : "";
 }
-std::span<text_row const> functions() { return detail::advantage_vocabulary().functions; }
+std::span<text_row const> functions() { return cppo_test::advantage_words().functions; }
 std::string sample(text_row const& row, int p) {
   switch (row.takes[p].kind) {
     case rule_word::quantity: return "response_length";
@@ -69,7 +70,7 @@ std::string arguments(text_row const& row, bool named) {
 
 }  // namespace
 
-TEST_CASE("every function of the table is read in every form, and written", "[described][advantage]") {
+TEST_CASE("every function of the advantages' table is read in every form, and written", "[described][advantage]") {
   for (text_row const& row : functions()) {
     std::string const name(row.name);
     INFO(name);
@@ -101,7 +102,7 @@ TEST_CASE("a rule by name is the one that its function makes", "[described][adva
   same(gae(), "gae");
 }
 
-TEST_CASE("a composition is the text that makes it in C++", "[described][advantage]") {
+TEST_CASE("a composed advantage rule is the text that makes it in C++", "[described][advantage]") {
   same(2 * reward - 1, "2 * reward - 1");
   same(-reward / response_length, "-reward / response_length");
   same(where(between(reward, 0, above(1)) | !positive_advantage, group(most(reward)), batch(least(advantage))),
@@ -214,7 +215,7 @@ TEST_CASE("an advantage rule that no text makes has none", "[described][advantag
 
 TEST_CASE("the names of advantage rules come with their parameters", "[described][advantage]") {
   std::set<std::string> seen;
-  detail::each_rule_name(detail::advantage_vocabulary(),
+  detail::each_rule_name(cppo_test::advantage_words(),
                          [&](std::string_view name, std::string_view makes, status_text const& takes) {
                            seen.insert(std::string(makes) + " " + std::string(name) + "(" + std::string(takes) + ")");
                          });

@@ -1,6 +1,7 @@
 // Rules as data: every rule of the field has, on every executor, the bits of the composition that is written out.
 #include "support/catch_compat.hpp"
 #include "support/rule_runs.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/described_rule/parse.hpp>

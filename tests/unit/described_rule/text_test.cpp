@@ -1,5 +1,6 @@
 // Text to a rule and a rule to text: every name, every operator, and every error with its column and its remedy.
 #include "support/catch_compat.hpp"
+#include "support/rule_texts.hpp"
 
 #include <cppo/described_rule.hpp>
 #include <cppo/described/parse.hpp>
@@ -76,7 +77,7 @@ std::string around(rule_word what, std::string const& part) {
 }  // namespace
 
 TEST_CASE("every function of the table is read in every form, and written", "[described]") {
-  for (text_row const& row : detail::text_table<detail::rule_draft>) {
+  for (text_row const& row : cppo_test::rule_words().functions) {
     std::string const name(row.name);
     INFO(name);
     if (!row.preset.empty()) {
