@@ -19,7 +19,7 @@ ABI = 1
 TENSOR = "qii4q"
 LENT = "ii" + TENSOR
 BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
-OPTIONS = struct.Struct("=Q4iq5d2i2q")
+OPTIONS = struct.Struct("=Q4iq5d2i4q")
 OUTPUTS = struct.Struct("=Qqqq")
 STATUS = struct.Struct("=2i3q448s")
 LENT_SIZE = struct.calcsize("=" + LENT)
@@ -190,6 +190,9 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_totals_add": (None, address, address), "cppo_prefix_add": (None, address, address),
         "cppo_resolve_totals": (i32, address, address, address, i32, i64, address),
         "cppo_sum_piece": (i32, address, address, i64, address, i64, address, address, address),
+        "cppo_fold_exchanges": (i32, address, i32), "cppo_fold_words": (i64, address, i32, i32),
+        "cppo_sum_folds": (i32, address, address, address, address, i64, address, i64, address),
+        "cppo_folds_add": (None, address, address, i64),
         **_signatures_of_theory(),
     }
     for name, (result, *arguments) in signatures.items():
@@ -227,7 +230,7 @@ def names_of(function: str) -> tuple[str, ...]:
 
 def _default_options() -> tuple[Any, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
-    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
+    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 16))
     LIB.cppo_options_init(ctypes.addressof(memory))
     return OPTIONS.unpack(memory.raw)
 
