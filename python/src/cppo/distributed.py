@@ -156,9 +156,9 @@ def _extremes(words: Array, failed: bool) -> Array:
     """What is put together by the maximum: maxima, minima below 0, and of what is equal both. Left out are numbers that
     the part has not; the last one says whether a rank failed."""
     most, least = words.copy(), -words
-    absent = [*(_OF_TOKENS if words[FIELDS["tokens"][0]] == 0 else ()),
+    absent: list[int] = [*(_OF_TOKENS if words[FIELDS["tokens"][0]] == 0 else ()),
               *(_OF_RESPONSES if words[FIELDS["responses"][0]] == 0 else ()),
-              *(_EQUAL if words[_KNOWN] == 0 else ())]
+              *(_EQUAL.tolist() if words[_KNOWN] == 0 else ())]
     most[absent] = least[absent] = -np.inf
     unequal = np.isnan(words)
     most[unequal] = least[unequal] = np.inf

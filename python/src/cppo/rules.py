@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Union, cast
 
 from . import _native, parts
 from .parts import Mask, Part, number, shift
@@ -153,14 +153,14 @@ def _operand(x: object) -> Any:
     return NotImplemented if isinstance(x, (Part, Region)) else _Number(x)
 
 
-def _arithmetic(sign: str, first: object, second: object) -> Any:
+def _arithmetic(sign: str, first: object, second: object) -> Quantity:
     a, b = _operand(first), _operand(second)
-    return NotImplemented if NotImplemented in (a, b) else Quantity(*_infix(sign, a, b))
+    return cast(Quantity, NotImplemented) if NotImplemented in (a, b) else Quantity(*_infix(sign, a, b))
 
 
-def _weighted(weight: object, loss: Loss) -> Any:
+def _weighted(weight: object, loss: Loss) -> Loss:
     w = _operand(weight)
-    return NotImplemented if w is NotImplemented else Loss(*_infix("*", w, loss))
+    return cast(Loss, NotImplemented) if w is NotImplemented else Loss(*_infix("*", w, loss))
 
 
 def _refuse_own(*pieces: object) -> None:
@@ -170,10 +170,10 @@ def _refuse_own(*pieces: object) -> None:
                             "its own in C++", _native.StatusCode.bad_argument, "region")
 
 
-def with_penalty(region: Region, penalty: object) -> Any:
+def with_penalty(region: Region, penalty: object) -> Region:
     """`region + penalty`."""
     if not isinstance(penalty, Loss):
-        return NotImplemented
+        return cast(Region, NotImplemented)
     _refuse_own(region, penalty)
     loss = shift(penalty.text, len(region.numbers))
     text = f"{region.text} + {loss}" if _binds(loss) > 1 else f"{region.text} + ({loss})"
@@ -215,7 +215,8 @@ def _made(name: str, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> Any:
     _refuse_own(*by_place, *by_name.values())
     wanted = "loss" if any(isinstance(x, Loss) for x in (*by_place, *by_name.values())) else forms[0].kind
     form = next((f for f in forms if f.kind == wanted and f.parameters), forms[-1])
-    pieces, numbers = [], ()  # type: list[str], tuple[float, ...]
+    pieces: list[str] = []
+    numbers: tuple[float, ...] = ()
     for i, (key, x) in enumerate((*(("", x) for x in by_place), *by_name.items())):
         parameter = key or (form.parameters[i] if i < len(form.parameters) else name)
         text, own = _of_argument(parameter, x)
