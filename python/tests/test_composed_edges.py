@@ -65,7 +65,7 @@ def ties(u):
         "calibrated": budget(0.25, 0.0625, 0.5, 1.0, 4.0), "lowest": budget(0.125, 0.03125, 0.0, 1.0, 2.0),
         "highest": budget(0.125, 0.03125, 1.0, 0.5, 8.0),
         "max": of(cppo.response_max_within(0.25 * u)), "mean": of(cppo.response_mean_within(0.1875 * u)),
-        "not_toward": of(~cppo.toward_rollout & within(0.25 * u)),
+        "both": of(cppo.toward_rollout & within(0.25 * u)), "not_toward": of(~cppo.toward_rollout & within(0.25 * u)),
         "not_divergence": of(cppo.toward_rollout | ~within(0.25 * u)),
         "two_deltas": of(within(0.25 * u) & within(0.125 * u, 0.375 * u)),
         "all_kinds": of(cppo.toward_rollout | (cppo.ratio_within(0.9, 1.1) & within(0.25 * u) & cppo.prefix_budget(

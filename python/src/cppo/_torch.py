@@ -167,6 +167,12 @@ class Given(NamedTuple):
     folds: Union[torch.Tensor, None]
 
 
+def _pieces(given: Given, pieces: int) -> tuple[int, ...]:
+    """Where carries, totals and states of folds lie, and how many words those have."""
+    return (_sums_address(given.carries, "carries", pieces), _sums_address(given.totals, "totals", pieces),
+            *_folds_address(given.folds))
+
+
 def _given(call: Call, inputs: Sequence[torch.Tensor]) -> Given:
     named: dict[str, torch.Tensor] = dict(zip(call.inputs, inputs))
     cu_seqlens, *pieces = (named.pop(name, None) for name in _OTHERS)
@@ -201,8 +207,8 @@ def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes
                  report: int) -> None:
     """The call by the library. `report`: where its report goes."""
     frame, at = frame_of(call, log_prob, given, written, "cpu", report)
-    pieces = (_sums_address(given.carries, "carries", at.responses),
-              _sums_address(given.totals, "totals", at.responses), *_folds_address(given.folds))
+    whole = given.carries is None and given.totals is None and given.folds is None
+    pieces = () if whole else _pieces(given, at.responses)
     frame.policy_loss(region, pack_options(call.options, *pieces), first_error_of(call.options.bad_input))
 
 
@@ -451,10 +457,10 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
                 normalizer: Union[float, torch.Tensor, None]) -> Any:
     """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and states of folds."""
     names, inputs = [], []
+    if pieces[2] is not None and not isinstance(pieces[2], torch.Tensor):
+        pieces = *pieces[:2], torch.from_numpy(pieces[2])
     for name, x in (*zip(EXTRA_INPUTS, extra), *zip(_OTHERS, (cu_seqlens, *pieces))):
         if x is not None:
-            if name == "folds" and not isinstance(x, torch.Tensor):
-                x = torch.from_numpy(x)
             names.append(name)
             inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
     own = ("gradient", "loss") if o.aggregate == PER_TOKEN else ("gradient",)  # the op has them anyway
