@@ -17,10 +17,12 @@ EXACT = ("mask", "decision", "divergence", "weight", "weighted_divergence", "pre
 
 
 def both(inputs, *, region, **options):
-    """(report, outputs) of the library and of PyTorch."""
+    """(report, outputs) of the library and of PyTorch, whose losses are alike."""
     lent = {n: torch.as_tensor(x) for n, x in inputs.items()}
-    return [cppo.policy_loss(**lent, region=region, executor=executor, outputs=WANTED, **options)[1:]
-            for executor in ("seq", "torch")]
+    (a, *ours), (b, *theirs) = (cppo.policy_loss(**lent, region=region, executor=executor, outputs=WANTED, **options)
+                                for executor in ("seq", "torch"))
+    np.testing.assert_allclose(b, a, err_msg=str(options), **CLOSE)
+    return ours, theirs
 
 
 def compare(inputs, *, exact=EXACT, **call):
@@ -37,8 +39,9 @@ def compare(inputs, *, exact=EXACT, **call):
     return report
 
 
-def tied(seed, dtype=np.float32):
-    """A batch in which D, the ratio, the advantage and the token weight often are what they are compared with."""
+def tied(seed, dtype=np.float32, holes=True):
+    """A batch in which D, the ratio, the advantage and the token weight often are what they are compared with. Slots
+    that are no tokens hold NaN, with `holes` between tokens too."""
     random = np.random.default_rng(seed)
     shape = (5, 9)
     log_q = np.full(shape, -1.0)
@@ -47,6 +50,10 @@ def tied(seed, dtype=np.float32):
     numbers = {"log_prob": log_p, "rollout_log_prob": log_q, "advantage": random.choice([-1.0, 0.0, 2.0], shape),
                "divergence_values": random.choice([0.0, 0.125, 0.25, 0.375], shape),
                "token_weight": random.choice([0.0, 1.0, 0.5], shape)}
+    if holes:
+        valid &= random.random(shape) > 0.1
+        for x in numbers.values():
+            x[~valid] = np.nan
     return {"response_mask": valid, **{n: x.astype(dtype) for n, x in numbers.items()}}
 
 
@@ -115,7 +122,8 @@ def test_a_batch_without_tokens():
     empty = tied(0)
     empty["response_mask"][:] = False
     for name in ("calibrated", "max", "mean", "weighted"):
-        assert compare(empty, region=TIES[name]).tokens == 0
+        for aggregate in ("token_mean", "seq_mean_token_sum", "seq_mean_token_mean"):
+            assert compare(empty, region=TIES[name], aggregate=aggregate).tokens == 0
         assert compare({n: x[:0] for n, x in empty.items()}, region=TIES[name]).responses == 0
 
 
@@ -160,7 +168,7 @@ def outcome(inputs, executor, **options):
     ("response_mask", 0.0, {})])
 def test_what_is_bad_input(what, value, options):
     for b in (0, 4):
-        inputs = tied(3)
+        inputs = tied(3, holes=False)
         inputs["response_mask"] = np.ones((5, 9), np.float32)
         inputs[what][b, 8] = value
         ours, theirs = (outcome(inputs, executor, region=TIES["weighted"], **options) for executor in ("seq", "torch"))
@@ -190,7 +198,7 @@ def test_bad_entries_of_lists(name, value):
 def test_outputs_of_fewer_bits_count_what_they_cannot_hold():
     """In double, as log μ is, for outputs in float."""
     inputs = {"log_prob": torch.full((1, 6), -1.0), "rollout_log_prob": torch.full((1, 6), -1.0, dtype=torch.float64),
-              "advantage": torch.tensor([[1e-60, 1e60, 0.0, 1.0, -1e60, 1e-44]], dtype=torch.float64)}
+              "advantage": torch.tensor([[1e-60, 1e60, 0.0, 1.0, 1e60, 1e-44]], dtype=torch.float64)}
     (report, _), (its, _) = both(inputs, region=cppo.unrestricted(), aggregate="token_sum")
     assert (its.stored_infinite, its.stored_zero) == (report.stored_infinite, report.stored_zero)
     assert report.stored_infinite > 0 and report.stored_zero > 0
@@ -198,7 +206,7 @@ def test_outputs_of_fewer_bits_count_what_they_cannot_hold():
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_one_value_for_a_response(packed):
-    whole = {n: torch.as_tensor(x) for n, x in tied(7).items()}
+    whole = {n: torch.as_tensor(x) for n, x in tied(7, holes=False).items()}
     lengths = torch.tensor([2, 0, 3, 9, 1])
     each = {"advantage": torch.tensor([1.0, -1.0, 2.0, -2.0, 0.5]),
             "token_weight": torch.tensor([1.0, 0.5, 2.0, 0.25, 4.0])}
