@@ -202,6 +202,20 @@ def test_outputs_of_fewer_bits_count_what_they_cannot_hold():
     (report, _), (its, _) = both(inputs, region=cppo.unrestricted(), aggregate="token_sum")
     assert (its.stored_infinite, its.stored_zero) == (report.stored_infinite, report.stored_zero)
     assert report.stored_infinite > 0 and report.stored_zero > 0
+    assert report.loss == -2e60
+
+
+def test_a_loss_that_its_type_cannot_hold_is_infinite():
+    log_prob = torch.full((1, 2), -1.0, requires_grad=True)
+    advantage = torch.tensor([[1e60, 1.0]], dtype=torch.float64)
+    for sign in (1.0, -1.0):
+        for executor in ("simd", "torch"):
+            call = dict(region=cppo.unrestricted(), executor=executor)
+            loss, _ = cppo.policy_loss(log_prob, log_prob.detach().double(), sign * advantage, **call)
+            assert loss.dtype == torch.float32 and loss == -sign * torch.inf
+            loss, _, out = cppo.policy_loss(log_prob, log_prob.detach().double(), sign * advantage, **call,
+                                            outputs=("gradient",))
+            assert loss == -sign * torch.inf and out.gradient[0, 0] == -sign * torch.inf
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Union
@@ -39,6 +40,7 @@ Results = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]
 Written = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
 """What a call writes: losses of tokens or anything, gradient, outputs."""
 _Words = ctypes.c_double * REPORT_COUNT
+_LARGEST: float = torch.finfo(torch.float32).max
 
 
 class Call(NamedTuple):
@@ -212,13 +214,21 @@ def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes
     frame.policy_loss(region, pack_options(call.options, *pieces), first_error_of(call.options.bad_input))
 
 
+def _loss_of(words: int, kind: torch.dtype) -> float:
+    """The loss of a report, infinite where its type cannot hold it: PyTorch would refuse the number."""
+    loss = c.LIB.cppo_measure(words, LOSS)
+    if abs(loss) > _LARGEST and kind != torch.float64:
+        return math.copysign(math.inf, loss)
+    return loss
+
+
 def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: tuple[float, ...]) -> Results:
     """The results of the library."""
     loss, gradient, report, outputs = results = _new(call, log_prob)
     words = report.data_ptr()
     _run_library(call, log_prob, given, _region_of(call.region, numbers), (loss, gradient, outputs), words)
     if not call.per_token:
-        loss.fill_(c.LIB.cppo_measure(words, LOSS))
+        loss.fill_(_loss_of(words, loss.dtype))
     return results
 
 
@@ -368,7 +378,7 @@ def _at_once(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor],
     words = ctypes.addressof(report)
     _run_library(call, log_prob, _given(call, inputs), region, (loss, gradient, outputs), words)
     if not call.per_token:
-        loss = log_prob.new_full((), c.LIB.cppo_measure(words, LOSS), dtype=kind)
+        loss = log_prob.new_full((), _loss_of(words, kind), dtype=kind)
     return loss, gradient, report, outputs
 
 
