@@ -131,6 +131,8 @@ typedef struct cppo_options {
   int32_t threads;             /**< of `cppo_simd`: 1, the default; 0: as many as the machine has */
   cppo_prefix const *carries;  /**< pieces: one for each, or null */
   cppo_totals const *totals;   /**< pieces: one for each, or null */
+  int64_t const *folds;        /**< micro-batches: the states of all exchanges, see `cppo_sum_folds`; or null */
+  int64_t fold_words;          /**< how many words they are */
 } cppo_options;
 
 /** Numbers of a report, `cppo_report_count()` of them: what adds up, then maxima and minima, then how the loss is
@@ -258,6 +260,26 @@ CPPO_C_SHOWN int32_t cppo_sum_piece(cppo_batch const *batch, cppo_region const *
                                     cppo_prefix *piece, cppo_status *status);
 /** `into` becomes the sums of both. */
 CPPO_C_SHOWN void cppo_prefix_add(cppo_prefix *into, cppo_prefix const *other);
+
+/** How often micro-batches and ranks exchange the states of their folds before those over the batch are known, as
+ *  `cppo::fold_exchanges`, in the arithmetic `dtype`, cppo_f32 or cppo_f64. 0: no fold looks beyond its response. -1 if
+ *  an argument is wrong. */
+CPPO_C_SHOWN int32_t cppo_fold_exchanges(cppo_region const *region, int32_t dtype);
+/** Words of the states of the first `exchanges` exchanges, which lie one after the other. -1 if an argument is wrong.
+ */
+CPPO_C_SHOWN int64_t cppo_fold_words(cppo_region const *region, int32_t dtype, int32_t exchanges);
+/** What this micro-batch of whole responses adds to the next exchange, as `cppo::sum_folds`: to the one after those
+ *  that are `known`, which has `known_words` words. Exchange k has its states at words `cppo_fold_words(..., k)` to
+ *  `cppo_fold_words(..., k + 1)`, and `sums` has room for those of one. Add them up over all micro-batches and ranks,
+ *  put them behind what is known, and go on until all exchanges are; then each call takes all as `options->folds`, with
+ *  the `normalizer` of the whole, and has the bits of one batch. Where it fails, `sums` becomes what no call accepts.
+ */
+CPPO_C_SHOWN int32_t cppo_sum_folds(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
+                                    int64_t const *known, int64_t known_words, int64_t *sums, int64_t sum_words,
+                                    cppo_status *status);
+/** `into` becomes the states of both, of one exchange and of `words` words. All 0 is of no micro-batch. Any order gives
+ *  the same bits. */
+CPPO_C_SHOWN void cppo_folds_add(int64_t *into, int64_t const *other, int64_t words);
 
 /** A rule for advantages, by value. Make it by `cppo_advantage_parse`; its bytes are as those of a `cppo_region`. */
 typedef struct cppo_advantage_rule {

@@ -76,8 +76,10 @@ std::int32_t answered(cppo_status* wanted, F const& f) noexcept {
 }
 
 /// A structure as its caller knows it: no more is read than its size, and no member is passed over that was set.
+/// `first`: its size in the first version of the interface; what was added later is 0 where it is not there.
 template <class T>
-bool take_structure(T const* from, char const* name, T& into, cppo_status& s) noexcept {
+bool take_structure(T const* from, char const* name, T& into, cppo_status& s,
+                    std::uint64_t first = sizeof(T)) noexcept {
   if (!given(from, name, s)) return false;
   constexpr std::uint64_t most = 4096;
   std::uint64_t const size = from->size;
@@ -85,7 +87,7 @@ bool take_structure(T const* from, char const* name, T& into, cppo_status& s) no
     return refuse(s, cppo_bad_argument, cppo::argument::none, word(name), word("->size is "),
                   static_cast<cppo::index_t>(size < (std::uint64_t{1} << 62) ? size : 0), why...);
   };
-  if (size < sizeof(T) || size > most) {
+  if (size < first || size > most) {
     return wrong(word(", but must be the size of the structure, "), static_cast<cppo::index_t>(sizeof(T)),
                  word(" bytes or more: set it to sizeof"));
   }
@@ -95,7 +97,8 @@ bool take_structure(T const* from, char const* name, T& into, cppo_status& s) no
       return wrong(word(", and a member is set which this library does not know: load a newer one, or leave it 0"));
     }
   }
-  std::memcpy(&into, from, sizeof(T));
+  into = {};
+  std::memcpy(&into, from, size < sizeof(T) ? size : sizeof(T));
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <cppo/core/overlap.hpp>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 namespace c_api {
@@ -240,6 +241,26 @@ bool check_input(cppo_lent const& l, input_row const& row, std::uint64_t& seen, 
   return true;
 }
 
+namespace {
+
+template <class T>
+cppo::detail::footprint footprint_of(T const* row, std::int64_t n) noexcept {
+  return n > 0 ? cppo::detail::footprint_of(row, n) : cppo::detail::footprint{};
+}
+/// What the options lend beside the batch.
+struct lent_row {
+  char const* name;
+  cppo::detail::footprint at;
+};
+std::array<lent_row, 3> rows_of(cppo_options const& o, std::int64_t responses) noexcept {
+  std::int64_t const pieces = std::clamp<std::int64_t>(responses, 0, std::int64_t{1} << 52);
+  return {{{"carries", footprint_of(o.carries, pieces)},
+           {"totals", footprint_of(o.totals, pieces)},
+           {"folds", footprint_of(o.folds, o.fold_words)}}};
+}
+
+}  // namespace
+
 cppo::output output_of(cppo_tensor const& t) noexcept { return output_by_dtype[t.dtype](t); }
 
 bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept {
@@ -265,27 +286,24 @@ bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_statu
 
 bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_options const& options,
                   cppo_status& s) noexcept {
-  using cppo::detail::footprint;
   using cppo::detail::may_overlap;
-  std::int64_t const pieces = std::clamp<std::int64_t>(batch.responses, 0, std::int64_t{1} << 52);
-  auto const row_of = [](auto const* p, std::int64_t n) {
-    return n > 0 ? cppo::detail::footprint_of(p, n) : footprint{};
-  };
-  footprint const report = row_of(outputs.report, cppo_report_count());
-  footprint const carries = row_of(options.carries, pieces), totals = row_of(options.totals, pieces);
   auto const shared = [&s](argument where, word what, word other) {
     return refuse_as(cppo::status_code::output_overlap, s, where, what, word(" shares memory with "), other,
                      word(": lend the output memory of its own"));
   };
+  cppo::detail::footprint const report = footprint_of(outputs.report, cppo_report_count());
+  auto const rows = rows_of(options, batch.responses);
   for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
     output_row const* const row = find_id(output_rows, outputs.tensors[i].id);
-    footprint const mine = footprint_of(outputs.tensors[i].tensor);
+    auto const mine = footprint_of(outputs.tensors[i].tensor);
     if (may_overlap(mine, report)) return shared(row->where, row->name, "report");
-    if (may_overlap(mine, carries)) return shared(row->where, row->name, "carries");
-    if (may_overlap(mine, totals)) return shared(row->where, row->name, "totals");
+    for (lent_row const& other : rows) {
+      if (may_overlap(mine, other.at)) return shared(row->where, row->name, other.name);
+    }
   }
-  if (may_overlap(report, carries)) return shared(argument::report, "report", "carries");
-  if (may_overlap(report, totals)) return shared(argument::report, "report", "totals");
+  for (lent_row const& other : rows) {
+    if (may_overlap(report, other.at)) return shared(argument::report, "report", other.name);
+  }
   for (std::int64_t i = 0; i < batch.input_count; ++i) {
     word const name = find_id(input_rows, batch.inputs[i].id)->name;
     if (may_overlap(report, footprint_of(batch.inputs[i].tensor))) return shared(argument::report, "report", name);

@@ -82,8 +82,9 @@ bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexce
 /// The outputs at `from`, but the report. `from` is a copy of its caller's structure.
 bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_status& s) noexcept;
 
-/// True if report, carries and totals share no memory with an output, and the report none with anything that is read.
-/// The C++ library sees copies of them, and cannot find it. To be called with a batch and outputs that were taken.
+/// True if report, carries, totals and folds share no memory with an output, and the report none with anything that is
+/// read. The C++ library sees copies of them, and cannot find it. To be called with a batch, outputs and folds
+/// that were taken.
 bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_options const& options,
                   cppo_status& s) noexcept;
 

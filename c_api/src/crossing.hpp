@@ -12,6 +12,14 @@
 
 namespace c_api {
 
+/// The folds of a rule over micro-batches: the states that are known, and where those of the next exchange go.
+struct lent_folds {
+  std::int64_t const* known = nullptr;
+  std::int64_t known_words = 0;  // 0: the call is the whole batch
+  std::int64_t* sums = nullptr;  // null: the call is `policy_loss`
+  std::int64_t sum_words = 0;
+};
+
 struct crossing {
   std::uint64_t tag;  // `layout_tag()` of the library
   int threads;
@@ -22,6 +30,7 @@ struct crossing {
   void* report;  // null: not asked for
   void* status;
   bool on_rule = false;  // the region is a described rule
+  lent_folds folds = {};
 };
 
 /// What a compiled region is asked for beside that, since the library's own code knows no such region.

@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include <bit>
+#include <cstddef>
 
 namespace c_api {
 
@@ -27,7 +28,7 @@ bool in_range(std::int32_t value, std::int32_t last, char const* name, char cons
 }  // namespace
 
 bool take_structure_of_options(cppo_options const* from, cppo_options& into, cppo_status& s) noexcept {
-  if (from != nullptr) return take_structure(from, "options", into, s);
+  if (from != nullptr) return take_structure(from, "options", into, s, offsetof(cppo_options, folds));
   cppo_options_init(&into);
   return true;
 }
@@ -102,5 +103,7 @@ void cppo_options_init(cppo_options* options) {
               cppo_simd,
               1,
               nullptr,
-              nullptr};
+              nullptr,
+              nullptr,
+              0};
 }

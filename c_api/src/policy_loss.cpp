@@ -1,28 +1,17 @@
 // The call: in float on the build for this machine, in double and by the plain definition here; of a compiled region
 // where it was compiled.
-#include "batch.hpp"
 #include "builds.hpp"
-#include "on_compiled.hpp"
+#include "call.hpp"
 #include "layout_tag.hpp"
-#include "options.hpp"
-#include "region.hpp"
+#include "on_compiled.hpp"
 #include "report.hpp"
 
 #include <cppo/cppo.hpp>
 
 namespace {
 
+using c_api::call;
 using c_api::word;
-
-/// A call whose arguments were taken.
-struct call {
-  c_api::lent_batch batch;
-  c_api::lent_region region;
-  cppo::loss_outputs outputs;
-  cppo::loss_options options;
-  cppo_outputs lent_outputs;
-  cppo_options lent_options;
-};
 
 /// True unless a rule that folds whole responses is called in pieces.
 bool check_folds(call const& c, cppo_status& s) noexcept {
@@ -40,7 +29,7 @@ bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs 
       !c_api::take_structure(outputs, "outputs", c.lent_outputs, s) ||
       !c_api::take_outputs(c.lent_outputs, c.outputs, s) ||
       !c_api::take_structure_of_options(options, c.lent_options, s) ||
-      !c_api::take_options(c.lent_options, c.options, s) || !check_folds(c, s) ||
+      !c_api::take_options(c.lent_options, c.options, s) || !c_api::take_folds(c, s) || !check_folds(c, s) ||
       !c_api::check_memory(*batch, c.lent_outputs, c.lent_options, s)) {
     return false;
   }
@@ -59,16 +48,17 @@ bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo
   }
   auto const batch = c.batch.as<float>();
   c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, c.region.bytes(),
-                            &c.outputs, &c.options, report, &ended, c.region.is_rule()};
+                            &c.outputs, &c.options, report, &ended, c.region.is_rule(), c.folds};
   return c_api::came_to_status(by->call(all), by->instruction_set, s);
 }
-/// The call on a region that was compiled by its user.
+/// The call on a region that was compiled by its user, and on a rule.
 bool run_on_compiled(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
   c_api::errand e = c_api::errand_of(c.region, c.options, ended);
   e.threads = c.lent_options.threads;
   e.on_seq = c.lent_options.executor == cppo_seq;
   e.outputs = &c.outputs;
   e.report = report;
+  e.folds = c.folds;
   return c_api::ask(c.region, &c_api::compiled_region::call, c.batch, e, s);
 }
 
@@ -87,6 +77,14 @@ cppo::status run_here(call const& c, cppo::report* report) {
 
 }  // namespace
 
+bool c_api::run(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) {
+  bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
+  if (c.region.is_asked() && (here || !c.region.is_rule())) return run_on_compiled(c, report, ended, s);
+  if (!here) return run_on_build(c, report, ended, s);
+  ended = run_here(c, report);
+  return true;
+}
+
 std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
                               cppo_options const* options, cppo_status* status) {
   return c_api::answered(status, [&](cppo_status& s) {
@@ -96,14 +94,7 @@ std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region
     cppo::report report;
     cppo::report* const asked = wanted != nullptr ? &report : nullptr;
     cppo::status ended;
-    bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
-    if (c.region.is_asked() && (here || !c.region.is_rule())) {
-      if (!run_on_compiled(c, asked, ended, s)) return;
-    } else if (here) {
-      ended = run_here(c, asked);
-    } else if (!run_on_build(c, asked, ended, s)) {
-      return;
-    }
+    if (!c_api::run(c, asked, ended, s)) return;
     c_api::take(ended, s);
     if (wanted != nullptr && !ended.nothing_written()) c_api::write(report, wanted);
   });

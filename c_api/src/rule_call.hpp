@@ -5,7 +5,7 @@
 
 namespace c_api {
 
-/// policy_loss on registers, in float. In each build.
+/// policy_loss on registers, in float; or the states of its folds. In each build.
 int call_rule(crossing const& c) noexcept;
 
 }  // namespace c_api

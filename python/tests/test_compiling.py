@@ -15,58 +15,12 @@ import sys
 import cppo
 import numpy as np
 import pytest
-from conftest import make_batch
+from conftest import TWINS, make_batch
 from cppo import rules, theory
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "13_own_parts.cpp"
 
-TWINS = """
-#include <cmath>
-struct tv {
-  template <class V>
-  constexpr V at(cppo::token<V> const& t) const { return cppo::binary_tv.at(t); }
-};
-struct within {
-  static constexpr cppo::clause kind = cppo::clause::divergence;
-  double delta;
-  cppo::parameter_check check() const { return {delta > 0.0, "within(delta)", delta, "positive"}; }
-  template <class V>
-  constexpr auto operator()(cppo::token<V> const& t) const { return t.weighted_divergence() <= V(delta); }
-};
-struct nine_tenths {
-  static constexpr cppo::needs needed = cppo::needs::quantile;
-  double floor;
-  int factor;
-  template <class Statistics>
-  constexpr double resolve(Statistics const& s) const {
-    double const q = s.quantile(0.9);
-    return s.length() == 0 || q < floor ? floor : q > factor * floor ? factor * floor : q;
-  }
-};
-"""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory):
-    """The tests compile, whatever was compiled before."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as m:
-        m.setenv("CPPO_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="session")
-def twin(cache):
-    """`calibrated_cppo` of parts that are written anew; `twin(delta, floor)`."""
-    tv, within, nine_tenths = (cppo.compile(TWINS, name) for name in ("tv", "within", "nine_tenths"))
-    assert [x.kind for x in (tv, within, nine_tenths)] == [cppo.Divergence, cppo.Mask, cppo.Budget]
-    assert [x.members for x in (tv, within, nine_tenths)] == [0, 1, 2]
-
-    def make(delta, floor, w_min=0.8):
-        inside = within(delta) & cppo.prefix_budget(delta, nine_tenths(floor, 2))
-        return cppo.trust_region(tv(), cppo.linear_weight(w_min), cppo.toward_rollout | inside)
-    return make
-
+pytestmark = pytest.mark.usefixtures("cache")
 
 READ = ("gradient", "mask", "gate", "divergence", "weight", "weighted_divergence", "prefix_drift", "prefix_weight",
         "decision")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cppo
 import numpy as np
 import pytest
-from conftest import make_batch
+from conftest import TWINS, make_batch
 from ranks import Ranks
 
 torch = pytest.importorskip("torch")
@@ -13,6 +13,7 @@ dist = pytest.importorskip("torch.distributed")
 if not (dist.is_available() and dist.is_gloo_available()):
     pytest.skip("this PyTorch has no gloo", allow_module_level=True)
 from cppo import distributed  # noqa: E402
+from cppo import rules as r  # noqa: E402
 
 REGIONS = [cppo.fixed_cppo(delta=0.1, delta_b=0.02), cppo.calibrated_cppo(delta=0.1, delta_b=0.01),
            cppo.calibrated_cppo(delta=0.1, delta_b=0.001, quantile=0.37, ceiling_factor=500),
@@ -23,7 +24,7 @@ RESPONSES, WIDTH = 5, 61
 
 
 @pytest.fixture(scope="module", params=[2, 4], ids=lambda n: f"{n} ranks")
-def ranks(request):
+def ranks(request, cache):
     processes = Ranks(request.param)
     yield processes
     processes.stop()
@@ -97,6 +98,111 @@ def test_pieces_are_the_whole(ranks, kind, region, dtype):
             found = ranks.run(pieces_of, kind, region, dtype, seed, gather_below)
             assert sum(loss for loss, _, _ in found) == pytest.approx(found[0][1], rel=1e-5)
             assert all(report == found[0][2] for _, _, report in found)
+
+
+@pytest.mark.parametrize("kind", ["zig_zag", "anyhow"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_pieces_under_parts_of_ones_own_are_the_whole(ranks, twin, kind, dtype):
+    """A budget of one's own may ask for any quantile: D is gathered, however long the response."""
+    region = twin(0.1, 0.15)
+    for seed in range(2):
+        found = ranks.run(pieces_of, kind, region, dtype, seed, 1)
+        assert all(report == found[0][2] for _, _, report in found)
+        assert 0.15 <= found[0][2].min_delta_b < found[0][2].max_delta_b
+    calls = ranks.run(traffic_of, region, dtype, 1)[0]
+    assert ("all_gather", np.dtype(dtype).itemsize * 4096 // len(ranks.pipes)) in calls
+
+
+def test_a_library_budget_beside_a_part_of_ones_own_is_searched_for_its_quantile(ranks, cache):
+    budget = cppo.calibrated_budget(0.001, quantile=0.37, ceiling_factor=500)
+    region = cppo.trust_region(cppo.compile(TWINS, "tv")(), cppo.linear_weight(0.8), cppo.prefix_budget(0.1, budget))
+    for seed in range(2):
+        ranks.run(pieces_of, "anyhow", region, np.float32, seed, 1)
+
+
+# --- Rules of the whole batch ---
+
+WHOLE = [r.vmpo(), r.m2po(budget=0.01), r.clip_cov(), r.entropy_top(),
+         r.objective(cppo.fixed_cppo(0.1, 0.02), r.score_form(r.batch(r.deviation(r.log_ratio)) + r.response(
+             r.mean(r.log_ratio)))), cppo.fixed_cppo(0.1, 0.02)]
+
+
+def rows_of(rank, size, seed):
+    """This rank's micro-batches: rows of the batch, some of them none."""
+    random = np.random.default_rng(seed)
+    part_of = random.permutation(RESPONSES) % (2 * size)
+    return [np.flatnonzero(part_of == p) for p in range(2 * size) if p % size == rank]
+
+
+def micro_batches_of(rank, size, region, dtype, seed):
+    batch = whole_batch(seed, dtype)
+    lent = {"region": region, "entropy": batch[1].abs()}
+    rows = rows_of(rank, size, seed)
+    parts = [[x[b] for x in batch] for b in rows]
+    entropies = [lent["entropy"][b] for b in rows]
+    states = distributed.fold_states([cppo.MicroBatch(*p, region=region, entropy=e) for p, e in zip(parts, entropies)])
+    expected = cppo.policy_loss(*batch, **lent, aggregate="token_sum", outputs=("gradient", "mask"))
+    reports = []
+    for b, part, entropy in zip(rows, parts, entropies):
+        part[0].requires_grad_()
+        loss, report, out = cppo.policy_loss(*part, region=region, entropy=entropy, aggregate="token_sum",
+                                             folds=states, outputs=("mask",))
+        loss.backward()
+        reports.append(report)
+        assert part[0].grad.numpy().tobytes() == expected[2].gradient[b].numpy().tobytes()
+        assert out.mask.numpy().tobytes() == expected[2].mask[b].numpy().tobytes()
+    whole = distributed.global_report(cppo.total(reports))
+    assert (whole.tokens, whole.kept) == (expected[1].tokens, expected[1].kept)
+    assert whole.loss == pytest.approx(expected[1].loss, rel=1e-5)
+    return None if states is None else states.tolist()
+
+
+@pytest.mark.parametrize("region", WHOLE, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rule_of_the_whole_batch_is_one_over_micro_batches_and_ranks(ranks, region, dtype):
+    for seed in range(2):
+        found = ranks.run(micro_batches_of, region, dtype, seed)
+        assert all(states == found[0] for states in found)
+        assert (found[0] is None) == (region == WHOLE[-1])
+
+
+def folds_that_fail(rank, size, kind):
+    batch = whole_batch(2)
+    call = {"region": WHOLE[0]}
+    if kind == "region" and rank == 1:
+        call["region"] = WHOLE[1]
+    if kind == "double" and rank == 1:
+        batch[:3] = [x.double() for x in batch[:3]]
+    if kind == "missing":
+        call["region"] = r.entropy_top()
+        call["entropy"] = batch[1].abs() if rank == 0 else None
+    try:
+        distributed.fold_states([] if kind == "none" and rank == 1 else [cppo.MicroBatch(*batch, **call)])
+    except cppo.Error as e:
+        return str(e)
+    return ""
+
+
+@pytest.mark.parametrize("kind, words", [("region", "different regions"), ("double", "double"), ("missing", "entropy"),
+                                         ("none", "needs a micro-batch")])
+def test_where_the_folds_of_a_rank_fail_all_raise(ranks, kind, words):
+    said = ranks.run(folds_that_fail, kind)
+    assert words in said[1] and all(said), said
+    assert len(set(ranks.run(quiet_of))) == 1
+
+
+def fold_traffic_of(rank, size, region):
+    with Traffic() as traffic:
+        distributed.fold_states([cppo.MicroBatch(*whole_batch(1), region=region)])
+    return traffic.calls
+
+
+def test_traffic_of_folds_is_that_of_the_page(ranks):
+    for region, exchanges, states in ((r.vmpo(), 4, 295512),
+                                      (r.objective(r.score_form(r.batch(r.deviation(r.log_ratio)))), 2, 368)):
+        for calls in ranks.run(fold_traffic_of, region):
+            assert len(calls) == 1 + exchanges and calls[0] == ("all_gather", 24)
+            assert sum(n for _, n in calls[1:]) == states
 
 
 def statistics_of(rank, size, dtype, q):

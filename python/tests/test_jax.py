@@ -97,6 +97,30 @@ def test_vmap(small):
     assert np.array_equal(gradients, np.stack([single(*arrays(b)) for b in (small, other)]))
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_parts_of_ones_own(small, twin, jit):
+    """Their numbers are traced as those of others, and the regions of one text are compiled once."""
+    graded = jax.value_and_grad(lambda log_p, region, *rest: step(log_p, *rest, region=region), has_aux=True)
+    compiled = jax.jit(graded) if jit else graded
+    log_p, *rest = arrays(small)
+    for delta in (0.02, 0.1):
+        (loss, report), gradient = compiled(log_p, twin(delta, 0.005), *rest)
+        expected, its_report, out = cppo.policy_loss(*small, region=cppo.calibrated_cppo(delta, 0.005),
+                                                     outputs=("gradient",))
+        assert loss == np.float32(expected) and report == its_report and 0 < report.masked
+        assert np.array_equal(gradient, out.gradient)
+    if jit:
+        assert compiled._cache_size() == 1
+    other = make_batch(5, 23, seed=9)
+    both = [np.stack(x) for x in zip(small, other)]
+    losses, _ = jax.vmap(lambda *b: step(*b, region=twin(0.02, 0.005)))(*arrays(both))
+    assert [float(x) for x in losses] == [
+        np.float32(cppo.policy_loss(*b, region=twin(0.02, 0.005))[0]) for b in (small, other)]
+    with pytest.raises(Exception, match=r"within\(delta\) is 0, but must be positive"):
+        jax.block_until_ready(jax.jit(lambda region, *b: step(
+            *b, region=jax.tree.map(lambda words: words.at[2:4].set(0), region)))(twin(0.02, 0.005), *arrays(small))[0])
+
+
 def test_what_is_wrong_is_said(small):
     bad = [np.full((2, 4), -0.5, np.float32), np.full((2, 4), -0.5, np.float32), np.ones((2, 4), np.float32)]
     bad[0][1, 2] = np.nan
@@ -104,7 +128,7 @@ def test_what_is_wrong_is_said(small):
         jax.block_until_ready(step(*arrays(bad))[0])
     with pytest.raises(cppo.Error, match="aggregate must be one of"):
         step(*arrays(small), aggregate="mean")
-    with pytest.raises(cppo.Error, match="carries and totals are not taken"):
+    with pytest.raises(cppo.Error, match="carries, totals and folds are not taken"):
         step(*arrays(small), carries=np.zeros((5, 8)))
     with pytest.raises(Exception, match="cannot be differentiated"):
         jax.hessian(lambda x: step(x, *arrays(small)[1:])[0])(arrays(small)[0])

@@ -118,7 +118,7 @@ TEST_CASE("null pointers and sizes are named") {
          {[](auto& c) { c.batch.size = 8; }, "batch->size is 8, but must be the size of the structure"},
          {[](auto& c) { c.batch.size = sizeof(cppo_batch) - 1; }, "batch->size is "},
          {[](auto& c) { c.outputs.size = 0; }, "outputs->size is 0"},
-         {[](auto& c) { c.options.size = sizeof(cppo_options) - 8; }, "options->size is "},
+         {[](auto& c) { c.options.size = offsetof(cppo_options, folds) - 8; }, "options->size is "},
          {[](auto& c) { c.options.size = UINT64_MAX; }, "options->size is "},
          {[](auto& c) { double& x = c.region.opaque[3]; x = x == 0.0; },
           "region was not made by cppo_region_parse"},
@@ -138,6 +138,17 @@ TEST_CASE("a structure of a newer caller is taken if what is not known is 0") {
   CHECK(cppo_policy_loss(c->b, c->r, c->o, &options.known, &s) == cppo_bad_argument);
   CHECK(std::string(s.message).find("a member is set which this library does not know") != std::string::npos);
   CHECK(cppo_policy_loss(c->b, c->r, c->o, nullptr, &s) == 0);
+}
+
+TEST_CASE("a structure of an older caller is read no further than its size") {
+  auto const c = std::make_unique<right_call>();
+  c->options.size = offsetof(cppo_options, folds);
+  c->options.folds = reinterpret_cast<std::int64_t const*>(c->pi);
+  c->options.fold_words = 77;
+  cppo_status s;
+  CHECK(c->call(&s) == 0);
+  c->options.size = sizeof(cppo_options);
+  CHECK(c->call(&s) == cppo_bad_argument);
 }
 
 TEST_CASE("ids, dtypes and shapes that are none are named") {

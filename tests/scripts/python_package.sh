@@ -25,6 +25,7 @@ case $action in
     "$environment/bin/pip" install --quiet --no-compile "torch==$torch" numpy pytest hypothesis pyarrow safetensors \
       tokenizers nbclient ipykernel matplotlib || skip "pip cannot install PyTorch $torch, pytest and the like"
     "$environment/bin/pip" install --quiet --no-compile jax || echo "pip cannot install JAX: its test is skipped"
+    "$environment/bin/pip" install --quiet --no-compile mypy || echo "pip cannot install mypy: its test is skipped"
     # This machine's instruction set alone, and as it compiles fast: c_api.* have every build as it is shipped.
     "$environment/bin/pip" install --quiet --force-reinstall --no-deps ./python -C cmake.define.CPPO_C_API_NATIVE=ON \
       -C cmake.build-type=Quick -C cmake.define.CMAKE_CXX_FLAGS="-O1 -DCPPO_NO_FORCED_INLINING"

@@ -78,8 +78,8 @@ def reals_of(o: Options) -> list[float]:
 
 
 @functools.lru_cache(512)
-def pack_options(o: Options, carries: int = 0, totals: int = 0) -> bytes:
-    """The bytes of a `cppo_options`. `carries` and `totals` are addresses."""
+def pack_options(o: Options, carries: int = 0, totals: int = 0, folds: int = 0, fold_words: int = 0) -> bytes:
+    """The bytes of a `cppo_options`. `carries`, `totals` and `folds` are addresses."""
     aggregate, bad_input = _number_of("aggregate", o.aggregate), _number_of("bad_input", o.bad_input)
     aggregate = 0 if o.aggregate == PER_TOKEN else aggregate
     bad_input = 0 if o.bad_input == "leave_out" else bad_input
@@ -88,7 +88,7 @@ def pack_options(o: Options, carries: int = 0, totals: int = 0) -> bytes:
         return c.OPTIONS.pack(
             c.OPTIONS.size, aggregate, bad_input, _number_of("positions", o.positions),
             _number_of("surrogate", o.surrogate), o.horizon, o.normalizer, *reals, _number_of("executor", o.executor),
-            o.threads, carries, totals)
+            o.threads, carries, totals, folds, fold_words)
     except struct.error as e:
         raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
 

@@ -135,8 +135,8 @@ def run(library: ctypes.CDLL, call: Call, log_prob: torch.Tensor, given: Given, 
         written: Written) -> torch.Tensor:
     """The call in the current stream of log_prob's device. Returns the report."""
     from ._torch import frame_of
-    if given.carries is not None or given.totals is not None:
-        raise c.Error("carries and totals are read by the host: pass tensors on the host and executor=\"simd\"",
+    if any(x is not None for x in (given.carries, given.totals, given.folds)):
+        raise c.Error("carries, totals and folds are read by the host: pass tensors on the host and executor=\"simd\"",
                       c.StatusCode.executor_unavailable, "carries")
     with torch.cuda.device(log_prob.device):
         frame, _ = frame_of(call, log_prob, given, written, "cuda", 0)

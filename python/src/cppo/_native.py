@@ -19,7 +19,7 @@ ABI = 1
 TENSOR = "qii4q"
 LENT = "ii" + TENSOR
 BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
-OPTIONS = struct.Struct("=Q4iq5d2i2q")
+OPTIONS = struct.Struct("=Q4iq5d2i4q")
 OUTPUTS = struct.Struct("=Qqqq")
 ADVANTAGE_OPTIONS = struct.Struct("=Q2i4q")
 STATUS = struct.Struct("=2i3q448s")
@@ -203,6 +203,9 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_advantage_states_room": (i64, address, i64),
         "cppo_sum_rewards": (i32, address, address, address, address, i64, address, address),
         "cppo_advantage_states_add": (i64, address, i64, address, i64, address, i64),
+        "cppo_fold_exchanges": (i32, address, i32), "cppo_fold_words": (i64, address, i32, i32),
+        "cppo_sum_folds": (i32, address, address, address, address, i64, address, i64, address),
+        "cppo_folds_add": (None, address, address, i64),
         **_signatures_of_theory(),
     }
     for name, (result, *arguments) in signatures.items():
@@ -240,7 +243,7 @@ def names_of(function: str) -> tuple[str, ...]:
 
 def _default_options() -> tuple[Any, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
-    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 14))
+    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 16))
     LIB.cppo_options_init(ctypes.addressof(memory))
     return OPTIONS.unpack(memory.raw)
 

@@ -112,9 +112,18 @@ def words_of(values: Any, name: str, pieces: int) -> npt.NDArray[np.int64]:
     return words
 
 
+def states_of(folds: Any) -> npt.NDArray[np.int64]:
+    """States of folds as whole numbers [words]."""
+    words = np.ascontiguousarray(folds, dtype=np.int64)
+    if words.ndim != 1 or words.size == 0:
+        raise c.Error(f"folds must be what fold_states returns, of shape [words], not {list(words.shape)}",
+                      c.StatusCode.states_mismatch, "options")
+    return words
+
+
 def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Region, o: Options, pieces: Sequence[Any],
                 wanted: Wanted | None) -> Any:
-    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries and totals."""
+    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and states of folds."""
     batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
     asked = dict.fromkeys(wanted or ()) if not isinstance(wanted, Mapping) else dict(wanted)
     per_token = o.aggregate == PER_TOKEN
@@ -122,9 +131,13 @@ def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Re
         asked.setdefault("loss")
     arrays, flat = batch.outputs(asked)
     words = new_words()
-    sums = [None if p is None else words_of(p, n, batch.at.responses) for n, p in zip(("carries", "totals"), pieces)]
+    carries, totals, folds = pieces
+    sums = [None if p is None else words_of(p, n, batch.at.responses)
+            for n, p in (("carries", carries), ("totals", totals))]
+    states = None if folds is None else states_of(folds)
     frame = batch.frame(flat, words.ctypes.data)
-    options = pack_options(o, *(0 if s is None else s.ctypes.data for s in sums))
+    options = pack_options(o, *(0 if s is None else s.ctypes.data for s in (*sums, states)),
+                           0 if states is None else states.size)
     frame.policy_loss(region.c_region, options, first_error_of(o.bad_input))
     report = Report(words)
     loss = arrays["loss"] if per_token else report.loss

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Union
@@ -27,7 +28,7 @@ from .report import LOSS, Report
 
 _DTYPES = {getattr(torch, name): number for name, number in c.DTYPES.items() if hasattr(torch, name)}
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
-_OTHERS = ("cu_seqlens", "carries", "totals")
+_OTHERS = ("cu_seqlens", "carries", "totals", "folds")
 
 LIBRARY = torch.library.Library("cppo", "DEF")
 LIBRARY.define("policy_loss(Tensor log_prob, Tensor[] inputs, Tensor numbers, str call) "
@@ -39,6 +40,7 @@ Results = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[torch.Tensor]]
 Written = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
 """What a call writes: losses of tokens or anything, gradient, outputs."""
 _Words = ctypes.c_double * REPORT_COUNT
+_LARGEST: float = torch.finfo(torch.float32).max
 
 
 class Call(NamedTuple):
@@ -147,6 +149,16 @@ def _sums_address(x: torch.Tensor | None, name: str, pieces: int) -> int:
     return int(x.data_ptr())
 
 
+def _folds_address(x: torch.Tensor | None) -> tuple[int, int]:
+    """Where the states of folds lie, and how many words they have."""
+    if x is None:
+        return 0, 0
+    if x.dtype != torch.int64 or x.dim() != 1 or x.numel() == 0 or not x.is_contiguous() or not x.is_cpu:
+        raise c.Error("folds must be what fold_states returns: int64, dense, of shape [words], on the host",
+                      c.StatusCode.states_mismatch, "options")
+    return x.data_ptr(), x.numel()
+
+
 class Given(NamedTuple):
     """A call's tensors by name, and the layout."""
 
@@ -154,12 +166,19 @@ class Given(NamedTuple):
     cu_seqlens: Union[torch.Tensor, None]
     carries: Union[torch.Tensor, None]
     totals: Union[torch.Tensor, None]
+    folds: Union[torch.Tensor, None]
+
+
+def _pieces(given: Given, pieces: int) -> tuple[int, ...]:
+    """Where carries, totals and states of folds lie, and how many words those have."""
+    return (_sums_address(given.carries, "carries", pieces), _sums_address(given.totals, "totals", pieces),
+            *_folds_address(given.folds))
 
 
 def _given(call: Call, inputs: Sequence[torch.Tensor]) -> Given:
     named: dict[str, torch.Tensor] = dict(zip(call.inputs, inputs))
-    cu_seqlens, carries, totals = (named.pop(name, None) for name in _OTHERS)
-    return Given(named, None if cu_seqlens is None else cu_seqlens.contiguous(), carries, totals)
+    cu_seqlens, *pieces = (named.pop(name, None) for name in _OTHERS)
+    return Given(named, None if cu_seqlens is None else cu_seqlens.contiguous(), *pieces)
 
 
 def frame_of(call: Call, log_prob: torch.Tensor, given: Given, results: Written, device: str,
@@ -190,10 +209,17 @@ def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes
                  report: int) -> None:
     """The call by the library. `report`: where its report goes."""
     frame, at = frame_of(call, log_prob, given, written, "cpu", report)
-    carries, totals = given.carries, given.totals
-    frame.policy_loss(region, pack_options(call.options, _sums_address(carries, "carries", at.responses),
-                                           _sums_address(totals, "totals", at.responses)),
-                      first_error_of(call.options.bad_input))
+    whole = given.carries is None and given.totals is None and given.folds is None
+    pieces = () if whole else _pieces(given, at.responses)
+    frame.policy_loss(region, pack_options(call.options, *pieces), first_error_of(call.options.bad_input))
+
+
+def _loss_of(words: int, kind: torch.dtype) -> float:
+    """The loss of a report, infinite where its type cannot hold it: PyTorch would refuse the number."""
+    loss = c.LIB.cppo_measure(words, LOSS)
+    if abs(loss) > _LARGEST and kind != torch.float64:
+        return math.copysign(math.inf, loss)
+    return loss
 
 
 def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: tuple[float, ...]) -> Results:
@@ -202,7 +228,7 @@ def _on_host(call: Call, log_prob: torch.Tensor, given: Given, numbers: tuple[fl
     words = report.data_ptr()
     _run_library(call, log_prob, given, _region_of(call.region, numbers), (loss, gradient, outputs), words)
     if not call.per_token:
-        loss.fill_(c.LIB.cppo_measure(words, LOSS))
+        loss.fill_(_loss_of(words, loss.dtype))
     return results
 
 
@@ -222,7 +248,7 @@ def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtyp
               for name, (its, last) in zip(call.inputs, others)}
     cuts = inputs.pop("cu_seqlens", None)
     cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
-    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None), numbers)
+    _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None, None), numbers)
 
 
 def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor],
@@ -233,7 +259,7 @@ def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor]
         if x.device != log_prob.device:
             raise c.Error(f"{name} lies on {x.device}, but log_prob on {log_prob.device}: pass both on one device",
                           c.StatusCode.not_device_memory, name)
-        if name in ("carries", "totals"):
+        if name in ("carries", "totals", "folds"):
             raise c.Error(f"{name} are read by the library alone: pass tensors on the host and executor=\"simd\"",
                           c.StatusCode.executor_unavailable, "carries")
     kinds = tuple((x.dtype, x.shape[-1] if x.dim() else 1) for x in (log_prob, *inputs))
@@ -352,33 +378,37 @@ def _at_once(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor],
     words = ctypes.addressof(report)
     _run_library(call, log_prob, _given(call, inputs), region, (loss, gradient, outputs), words)
     if not call.per_token:
-        loss = log_prob.new_full((), c.LIB.cppo_measure(words, LOSS), dtype=kind)
+        loss = log_prob.new_full((), _loss_of(words, kind), dtype=kind)
     return loss, gradient, report, outputs
 
 
 class _PlainLoss(torch.autograd.Function):
     """The same without the dispatcher, whose two turns take as long as the call on a small batch. `others` receives
-    what has no gradient: autograd would take its time over each."""
+    what has no gradient: autograd would take its time over each. So it would over a division: `divisor`, if any, is a
+    constant."""
 
     @staticmethod
     def forward(ctx: Any, log_prob: torch.Tensor, inputs: list[torch.Tensor], call: Call, region: _regions.Region,
-                others: list[Any]) -> torch.Tensor:
+                divisor: Union[float, torch.Tensor, None], others: list[Any]) -> torch.Tensor:
         if call.options.executor == "torch":
             loss, gradient, report, outputs = _in_torch(call, log_prob, inputs, region.numbers)
         else:
             loss, gradient, report, outputs = _at_once(call, log_prob, inputs, region.c_region)
         ctx.save_for_backward(gradient, log_prob)
         ctx.set_materialize_grads(False)
+        ctx.divisor = divisor
         others += report, *outputs
-        return loss
+        return loss if divisor is None else loss / divisor
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         grad_loss = grads[0]
+        if grad_loss is not None and ctx.divisor is not None:
+            grad_loss = grad_loss / ctx.divisor
         if grad_loss is None or torch.is_grad_enabled():
-            return (*_Loss.backward(ctx, grad_loss), None)
+            return (*_Loss.backward(ctx, grad_loss), None, None)
         gradient, log_prob = ctx.saved_tensors
-        return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None
+        return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None, None
 
 
 _apply_plain = getattr(super(torch.autograd.Function, _PlainLoss), "apply")
@@ -435,8 +465,10 @@ def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
 def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, region: _regions.Region, o: Options,
                 pieces: Sequence[Any], wanted: Sequence[str] | None,
                 normalizer: Union[float, torch.Tensor, None]) -> Any:
-    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries and totals."""
+    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and states of folds."""
     names, inputs = [], []
+    if pieces[2] is not None and not isinstance(pieces[2], torch.Tensor):
+        pieces = *pieces[:2], torch.from_numpy(pieces[2])
     for name, x in (*zip(EXTRA_INPUTS, extra), *zip(_OTHERS, (cu_seqlens, *pieces))):
         if x is not None:
             names.append(name)
@@ -447,9 +479,12 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     gradient = None
     if _is_plain(log_prob, inputs) and not keeps:
         others: list[Any] = []
+        learned = isinstance(normalizer, torch.Tensor) and normalizer.requires_grad
         loss = _apply_plain(log_prob, inputs, _call(region.text, tuple(names), asked, o, normalizer is not None),
-                            region, others)
-        return _finished(loss, others[0], dict(zip(asked, others[1:])), o, wanted, normalizer)
+                            region, None if learned else normalizer, others)
+        if learned:
+            loss = loss / normalizer
+        return _returned(loss, others[0], _divided(dict(zip(asked, others[1:])), normalizer), o, wanted, normalizer)
     text = text_of(region.text, names, asked, o, normalizer is not None)
     if torch.compiler.is_compiling():
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
@@ -460,15 +495,21 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     lists = dict(zip(asked, outputs))
     if keeps:
         lists["gradient"] = gradient
-    return _finished(loss, words, lists, o, wanted, normalizer)
-
-
-def _finished(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options, wanted: Sequence[str] | None,
-              normalizer: Union[float, torch.Tensor, None]) -> Any:
-    """What `policy_loss` returns. `lists`: the outputs."""
     if normalizer is not None:
         loss = loss / normalizer
+    return _returned(loss, words, _divided(lists, normalizer), o, wanted, normalizer)
+
+
+def _divided(lists: dict[str, Any], normalizer: Union[float, torch.Tensor, None]) -> dict[str, Any]:
+    """The outputs, which the call has not divided."""
+    if normalizer is not None:
         lists.update({n: lists[n] / normalizer for n in ("gradient", "loss") if n in lists})
+    return lists
+
+
+def _returned(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options, wanted: Sequence[str] | None,
+              normalizer: Union[float, torch.Tensor, None]) -> Any:
+    """What `policy_loss` returns. `lists`: the outputs."""
     on_device = isinstance(words, torch.Tensor) and not words.is_cpu
     report = Report(words, normalizer, on_device and o.bad_input == "reject")
     if wanted is None:

@@ -18,6 +18,7 @@ The arithmetic is that of `cppo.pieces`; here is what goes between ranks, as col
 | `all_reduce` × 3 (6 in double) | at most 8192 bytes a response: a histogram of D | calibrated, the longer ones |
 | `all_reduce` | 8 bytes a response: what follows the quantile | as above |
 | `all_gather` | 64 bytes a piece: its sums | always |
+| `all_gather` | 24 bytes, then the states of each exchange | `fold_states` |
 | `all_reduce` × 2 | 560 and 104 bytes: the report | `policy_loss`, `global_report` |
 
 A gather is padded to the rank that sends most. D of a response whose pieces lie on one rank goes nowhere. Where a rank
@@ -26,6 +27,7 @@ fails, all ranks raise: none waits for it.
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -38,18 +40,21 @@ import torch.distributed as dist
 
 from . import _native as c
 from ._call import PER_TOKEN
+from .folds import MicroBatch, add_folds, check_alike, exchanged
 from .loss import policy_loss as _policy_loss
-from .pieces import (Divergences, PieceBatch, PiecePlan, Words, _ordered, add_carries, add_totals, resolve_totals)
+from .pieces import (Divergences, PieceBatch, PiecePlan, Reading, Words, _ordered, add_carries, add_totals,
+                     resolve_totals)
 from .regions import Region
 from .report import FIELDS, COUNT, Report, new_words
 
-__all__ = ["Counts", "averaging_factor", "contiguous", "global_counts", "global_report", "plan_pieces", "policy_loss",
-           "zig_zag"]
+__all__ = ["Counts", "averaging_factor", "contiguous", "fold_states", "global_counts", "global_report", "plan_pieces",
+           "policy_loss", "zig_zag"]
 
 GATHER_BELOW = 16384
 """From so many tokens on, a quantile is found by histograms of the bits of D, and D stays where it is."""
 _DIGIT = 11
-_CALIBRATED = re.compile(r"calibrated_budget\([^,(){}]+(?:, \{([^,}]+))?")
+_CALIBRATED = re.compile(r"calibrated_budget\([^,(){}]+(?:, (?:\{|quantile=)([^,}]+))?")
+"""A calibrated budget and its quantile, which the text of a region with parts of one's own writes by its name."""
 _USUAL_QUANTILE = 0.9
 
 Group = Optional[Any]
@@ -151,9 +156,9 @@ def _extremes(words: Array, failed: bool) -> Array:
     """What is put together by the maximum: maxima, minima below 0, and of what is equal both. Left out are numbers that
     the part has not; the last one says whether a rank failed."""
     most, least = words.copy(), -words
-    absent = [*(_OF_TOKENS if words[FIELDS["tokens"][0]] == 0 else ()),
+    absent: list[int] = [*(_OF_TOKENS if words[FIELDS["tokens"][0]] == 0 else ()),
               *(_OF_RESPONSES if words[FIELDS["responses"][0]] == 0 else ()),
-              *(_EQUAL if words[_KNOWN] == 0 else ())]
+              *(_EQUAL.tolist() if words[_KNOWN] == 0 else ())]
     most[absent] = least[absent] = -np.inf
     unequal = np.isnan(words)
     most[unequal] = least[unequal] = np.inf
@@ -217,15 +222,16 @@ def _attempt(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return None, e
 
 
-def _agreed(pieces: PieceBatch | None, failure: Exception | None, link: _Link) -> list[int]:
-    """How many pieces each rank has; raises on all ranks if one has failed, or makes another call."""
+def _agreed(what: str, mine: Reading | None, failure: Exception | None, link: _Link) -> list[int]:
+    """How many responses, or pieces of them, each rank has; raises on all ranks if one has failed, or makes another
+    call."""
     head = np.array([[-1, 0, 0]], np.int64)
-    if pieces is not None:
-        called = pieces.region.expression.encode() + pieces.options
-        head[0] = pieces.pieces, pieces.batch.in_double, zlib.crc32(called)
+    if mine is not None:
+        called = mine.region.expression.encode() + mine.options
+        head[0] = mine.batch.at.responses, mine.batch.in_double, zlib.crc32(called)
     heads = np.concatenate(link.gather(head, [1] * link.ranks))
     if (heads[:, 0] < 0).any():
-        raise failure or _elsewhere("plan_pieces")
+        raise failure or _elsewhere(what)
     if np.ptp(heads[:, 1]):
         raise c.Error(f"rank {np.argmax(heads[:, 1])} of the group computes in double, others in float: pass log-probs "
                       "of one type on all ranks", c.StatusCode.bad_pieces, "log_prob")
@@ -346,7 +352,7 @@ def _plan(make: Callable[[], PieceBatch], response_of: Sequence[int], order_of: 
         return pieces, *pieces.summarize()
 
     done, failure = _attempt(first)
-    counts = _agreed(done[0] if done else None, failure, link)
+    counts = _agreed("plan_pieces", done[0] if done else None, failure, link)
     pieces, totals, d = done
     everyone = _everyones(response_of, order_of, totals, counts, link)
     mine = np.flatnonzero(everyone.rank == link.rank)
@@ -404,6 +410,25 @@ def plan_pieces(pieces: PieceBatch, response_of: Sequence[int], order_of: Sequen
             is found by histograms. The bits are the same.
     """
     return _plan(lambda: pieces, response_of, order_of, gather_below, _Link(group))
+
+
+def fold_states(batches: Sequence[MicroBatch], group: Group = None) -> Optional[Words]:
+    """As `cppo.fold_states`, over the micro-batches of all ranks of `group`: what each of them takes as `folds`.
+
+    Every rank of the group calls it with the same region; one that has no response passes an empty micro-batch.
+    """
+    link = _Link(group)
+    _, failure = _attempt(lambda: check_alike(batches))
+    _agreed("fold_states", None if failure else batches[0], failure, link)
+
+    def of_all(make: Callable[[], Words], words: int) -> Words:
+        sums, failed = _attempt(make)
+        mine = np.full(words, -1, np.int64) if sums is None else sums
+        everyones = np.concatenate(link.gather(mine[np.newaxis], [1] * link.ranks))
+        if (everyones[:, 0] < 0).any():
+            raise failed or _elsewhere("fold_states")
+        return functools.reduce(add_folds, everyones)
+    return exchanged(batches, of_all)
 
 
 def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *, region: Region,

@@ -61,8 +61,8 @@ jax.tree_util.register_dataclass(
 
 
 @functools.lru_cache(1)
-def _register() -> None:
-    """Compiles the handler, where that was not done yet, and tells XLA."""
+def _registered() -> ctypes.CDLL:
+    """The handler, compiled where that was not done yet, of which XLA knows."""
     named = os.environ.get("CXX")
     compiler = shlex.split(named) if named else [found for found in map(shutil.which, ("c++", "g++", "clang++"))
                                                  if found][:1]
@@ -74,8 +74,21 @@ def _register() -> None:
                f"-I{jax.ffi.include_dir()}", *_build.includes()]
     source = pathlib.Path(__file__).with_name("jax_call.cpp")
     built = _build.shared_library("jax", [*command, f"-Wl,-rpath,{library.parent}"], [source, library])
-    handler = ctypes.CDLL(str(built)).cppo_jax_policy_loss
-    jax.ffi.register_ffi_target(_TARGET, jax.ffi.pycapsule(handler), platform="cpu")
+    handler = ctypes.CDLL(str(built))
+    handler.cppo_jax_compiled.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    handler.cppo_jax_compiled.restype = None
+    jax.ffi.register_ffi_target(_TARGET, jax.ffi.pycapsule(handler.cppo_jax_policy_loss), platform="cpu")
+    return handler
+
+
+@functools.lru_cache(None)
+def _prepare(text: str) -> None:
+    """Sees that the handler knows regions of this text. One that holds parts of the user's own is compiled, and found
+    by its text: an address in a graph would mean something else in the next process."""
+    handler = _registered()
+    if c.OWN in text:
+        from .compiling import object_of
+        handler.cppo_jax_compiled(text.encode(), object_of(text))
 
 
 class _Call(NamedTuple):
@@ -115,7 +128,7 @@ def _output_type(name: str, log_prob: Any) -> Any:
 
 def _run(call: _Call, log_prob: Any, numbers: Any, cuts: Sequence[Any], inputs: Sequence[Any]) -> Any:
     """Loss, report, gradient and outputs."""
-    _register()
+    _prepare(call.text)
     o, kind = call.options, _result_type(log_prob)
     at = layout_of(log_prob.shape, _lent(cuts[0], "cu_seqlens") if cuts else None, o.with_capacity)
     per_token = o.aggregate == PER_TOKEN
@@ -159,9 +172,10 @@ _loss.defvjp(_forward, _backward)
 
 def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Union[Region, TracedRegion], o: Options,
                 pieces: Sequence[Any], wanted: Sequence[str] | None, normalizer: Any) -> Any:
-    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries and totals, of which there are none here."""
+    """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and folds, all of them None."""
     if any(x is not None for x in pieces):
-        raise c.Error("carries and totals are not taken with JAX's arrays: pass NumPy arrays", argument="carries")
+        raise c.Error("carries, totals and folds are not taken with JAX's arrays: pass NumPy arrays",
+                      argument="carries")
     names = tuple(n for n, x in zip(EXTRA_INPUTS, extra) if x is not None)
     inputs = [jnp.asarray(x) for x in extra if x is not None]
     inputs = [x.reshape(-1, x.shape[-1]) if n.startswith("top_k") else x for n, x in zip(names, inputs)]

@@ -4,6 +4,10 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include "xla/ffi/api/ffi.h"
@@ -30,12 +34,30 @@ void* data_of(ffi::RemainingArgs const& args, std::size_t i) {
 void* data_of(ffi::RemainingRets const& rets, std::size_t i) {
   return rets.get<ffi::AnyBuffer>(i).value()->untyped_data();
 }
+/// By their text, what `cppo_region_compiled` takes of regions with parts that the user wrote.
+struct compiled_regions {
+  std::mutex mutex;
+  std::map<std::string, void const*, std::less<>> objects;
+
+  void const* find(std::string_view text) {
+    std::lock_guard const lock(mutex);
+    auto const found = objects.find(text);
+    return found != objects.end() ? found->second : nullptr;
+  }
+};
+compiled_regions& compiled() {
+  static compiled_regions all;
+  return all;
+}
+
 /// The region of a text and of numbers that are pairs of 32 bits.
 bool parsed(std::string_view text, ffi::RemainingArgs const& args, cppo_region& into, cppo_status& s) {
   std::vector<double> numbers(static_cast<std::size_t>(args.get<ffi::AnyBuffer>(0).value().element_count()) / 2);
   if (!numbers.empty()) std::memcpy(numbers.data(), data_of(args, 0), 8 * numbers.size());
-  std::string const ended(text);
-  return cppo_region_parse(ended.c_str(), numbers.data(), static_cast<std::int64_t>(numbers.size()), &into, &s) == 0;
+  auto const count = static_cast<std::int64_t>(numbers.size());
+  void const* const object = compiled().find(text);
+  if (object != nullptr) return cppo_region_compiled(object, numbers.data(), count, &into, &s) == 0;
+  return cppo_region_parse(std::string(text).c_str(), numbers.data(), count, &into, &s) == 0;
 }
 /// The tensors whose members stand at `all`, in the buffers from number `first` on.
 template <class Buffers>
@@ -82,6 +104,11 @@ ffi::Error run(ffi::RemainingArgs args, ffi::RemainingRets rets, std::string_vie
 
 }  // namespace
 
+/// Tells the handler what answers for regions of a text.
+extern "C" __attribute__((visibility("default"))) void cppo_jax_compiled(char const* text, void const* object) {
+  std::lock_guard const lock(compiled().mutex);
+  compiled().objects[text] = object;
+}
 extern "C" __attribute__((visibility("default"))) XLA_FFI_Error* cppo_jax_policy_loss(XLA_FFI_CallFrame* frame);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(cppo_jax_policy_loss, run,
                               ffi::Ffi::Bind()

@@ -36,8 +36,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
                 bad_input: str = "reject", positions: str = "own_length", surrogate: str = "ratio",
                 log_ratio_clamp: float | None = None, ratio_cap: float | None = None,
                 log_prob_tolerance: float | None = None, log_prob_floor: float | None = None, carries: Any = None,
-                totals: Any = None, executor: str = "simd", threads: int = 1, with_capacity: bool = False,
-                outputs: Any = None) -> Any:
+                totals: Any = None, folds: Any = None, executor: str = "simd", threads: int = 1,
+                with_capacity: bool = False, outputs: Any = None) -> Any:
     """Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1]
 
     Tensors of PyTorch and arrays of JAX give a loss with a gradient; what else NumPy reads gives a float. Nothing is
@@ -69,6 +69,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         log_prob_tolerance: log-probs up to this much above 0 are accepted. Default 0.
         log_prob_floor: finite log-probs below it are bad input. Default −1000.
         carries, totals: of a response in pieces, as `plan_pieces` makes them.
+        folds: of a rule that reads the whole batch, where the call is one of its micro-batches: what `fold_states`
+            returns. Give `normalizer` too.
         executor: "simd", or "seq": the same bits, slower; "torch": PyTorch's own operations, on any device. Tensors on
             a GPU go to the op for CUDA, or to "torch" with a warning where it cannot be built; "cuda" insists on it.
         threads: 0: as many as the machine has. The bits are the same.
@@ -87,12 +89,13 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
              entropy, reference_log_prob)
     options = Options(aggregate, 0.0, horizon, bad_input, positions, surrogate, log_ratio_clamp, ratio_cap,
                       log_prob_tolerance, log_prob_floor, executor, threads, with_capacity)
+    pieces = (carries, totals, folds)
     if not tensor_types and "torch" in sys.modules:
         from . import _torch  # noqa: F401
     if not isinstance(log_prob, tensor_types):
         if type(log_prob).__module__.startswith("jax"):
             from . import jax
-            return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
+            return jax.policy_loss(log_prob, extra, cu_seqlens, region, options, pieces, outputs, normalizer)
         scaled = options if normalizer is None else options._replace(normalizer=float(normalizer))
-        return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, (carries, totals), outputs)
-    return torch_policy_loss(log_prob, extra, cu_seqlens, region, options, (carries, totals), outputs, normalizer)
+        return _numpy.policy_loss(log_prob, extra, cu_seqlens, region, scaled, pieces, outputs)
+    return torch_policy_loss(log_prob, extra, cu_seqlens, region, options, pieces, outputs, normalizer)

@@ -328,5 +328,6 @@ hard_gate = Gate("hard_gate")
 reciprocal_gate = Gate("reciprocal_gate")
 """1/x survives of an update at excess x > 1. [Eq. 20]"""
 
-_EXAMPLES = {Divergence: "binary_tv", Weight: "linear_weight(0.8)", Budget: "fixed_budget(0.015)",
-             Gate: "reciprocal_gate", Mask: "toward_rollout | divergence_within(0.15)"}
+_EXAMPLES: dict[type[Part], str] = {
+    Divergence: "binary_tv", Weight: "linear_weight(0.8)", Budget: "fixed_budget(0.015)", Gate: "reciprocal_gate",
+    Mask: "toward_rollout | divergence_within(0.15)"}

@@ -38,8 +38,9 @@ class PiecePlan(NamedTuple):
     totals: Words
 
 
-class PieceBatch:
-    """A batch of pieces: what the passes over it read. Takes what `policy_loss` takes, but for scaling and outputs."""
+class Reading:
+    """A batch, a region and options, for calls that only read. Takes what `policy_loss` takes, but for scaling and
+    outputs."""
 
     def __init__(self, log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *,
                  region: Region, cu_seqlens: Any = None, token_weight: Any = None, divergence_values: Any = None,
@@ -53,7 +54,15 @@ class PieceBatch:
         self.region = region
         self.options = pack_options(o)
         self.frame = self.batch.frame()
-        self.pieces = self.batch.at.responses
+
+
+class PieceBatch(Reading):
+    """A batch of pieces: what the passes over it read."""
+
+    @property
+    def pieces(self) -> int:
+        """How many they are."""
+        return self.batch.at.responses
 
     def slots(self) -> npt.NDArray[np.int64]:
         """How many slots each piece has."""

@@ -16,7 +16,7 @@ import functools
 import inspect
 import keyword
 from collections.abc import Callable
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Union, cast
 
 from . import _native, parts
 from .parts import Mask, Part, narrower, number, shift
@@ -159,14 +159,15 @@ def _operand(x: object) -> Any:
     return NotImplemented if isinstance(x, (Part, Region)) else _Number(x)
 
 
-def _arithmetic(sign: str, first: object, second: object) -> Any:
+def _arithmetic(sign: str, first: object, second: object) -> Quantity:
     a, b = _operand(first), _operand(second)
-    return NotImplemented if NotImplemented in (a, b) else narrower(Quantity, a, b)(*_infix(sign, a, b))
+    return (cast(Quantity, NotImplemented) if NotImplemented in (a, b)
+            else narrower(Quantity, a, b)(*_infix(sign, a, b)))
 
 
-def _weighted(weight: object, loss: Loss) -> Any:
+def _weighted(weight: object, loss: Loss) -> Loss:
     w = _operand(weight)
-    return NotImplemented if w is NotImplemented else Loss(*_infix("*", w, loss))
+    return cast(Loss, NotImplemented) if w is NotImplemented else Loss(*_infix("*", w, loss))
 
 
 def _refuse_own(*pieces: object) -> None:
@@ -176,10 +177,10 @@ def _refuse_own(*pieces: object) -> None:
                             "its own in C++", _native.StatusCode.bad_argument, "region")
 
 
-def with_penalty(region: Region, penalty: object) -> Any:
+def with_penalty(region: Region, penalty: object) -> Region:
     """`region + penalty`."""
     if not isinstance(penalty, Loss):
-        return NotImplemented
+        return cast(Region, NotImplemented)
     _refuse_own(region, penalty)
     loss = shift(penalty.text, len(region.numbers))
     text = f"{region.text} + {loss}" if _binds(loss) > 1 else f"{region.text} + ({loss})"

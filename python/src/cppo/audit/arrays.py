@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, Optional
+from typing import IO, Any, NoReturn, Optional
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Rows(abc.ABC):
             self.fail(f"ends before its last number; its shape says {list(self.shape)}: the file is cut off")
         return np.frombuffer(data, self.dtype).reshape(rows, *self.shape[1:])
 
-    def fail(self, what: str) -> Any:
+    def fail(self, what: str) -> NoReturn:
         """Raises `InputError` with file and array."""
         raise InputError(f'{self.place}: "{self.name}" {what}')
 
@@ -53,6 +53,7 @@ class NpyRows(Rows):
 
     def __init__(self, place: str, name: str, file: IO[bytes]) -> None:
         self.place, self.name, self.file = place, name, file
+        version: tuple[int, int] = (0, 0)
         try:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
@@ -150,7 +151,7 @@ class TensorFile:
 
     def open(self, name: str) -> Rows:
         """The tensor's rows."""
-        def fail(what: str) -> Any:
+        def fail(what: str) -> NoReturn:
             raise InputError(f'{self.place}: "{name}" {what}')
         about: Any = self.header[name] if isinstance(self.header[name], dict) else {}
         shape, dtype, offsets = (about.get(key) for key in ("shape", "dtype", "data_offsets"))

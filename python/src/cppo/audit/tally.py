@@ -207,7 +207,8 @@ class Tally:
     def _bad_input(self, chunk: Chunk, region: Region) -> str:
         """The sentence about the first bad input of the chunk."""
         try:
-            chunk.decide(region, **{**self.options, "bad_input": "reject"})
+            rejecting: dict[str, Any] = {**self.options, "bad_input": "reject"}
+            chunk.decide(region, **rejecting)
         except Error as e:
             return f"{chunk.place_of(e)}: {e}"
         return ""
