@@ -57,8 +57,10 @@ template <class Q>
 constexpr keep_all_t operator!(Q const&) noexcept { return refuse_comparison<Q>(); }
 /// @}
 
+/// A quantity, or a divergence that stands for its value.
 template <class Q>
 concept quantity_and_no_number = !detail::plain_number<Q> && detail::quantity_operand<Q>;
+/// A mask beside a quantity.
 template <class L, class R>
 concept mask_beside_a_quantity = !operands<L, R> && ((quantity_and_no_number<R> && operators::mask_alone<L>) ||
                                                      (quantity_and_no_number<L> && operators::mask_alone<R>));
