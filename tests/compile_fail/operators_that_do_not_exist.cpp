@@ -2,8 +2,9 @@
 // expect: a mask is no number: where(mask, 1, 0) is one
 // expect: surrogates are added, s + p, and weighted from the left, q * s
 // expect: this is a part of another kind, not a quantity
-// expect errors: 24
-// expect lines: 400
+// expect: a range takes a statistic of a quantity
+// expect errors: 28
+// expect lines: 450
 #include <cppo/cppo.hpp>
 #include <cppo/rules.hpp>
 
@@ -50,3 +51,10 @@ auto const d0 = between(kept, 0.8, 1.2);
 auto const d1 = at_most(ratio, below(kept));
 auto const d2 = rolled_back(0.8, kept, 0.1);
 auto const d3 = quadratic(kept, 0.2);
+auto const d4 = between(ratio, toward_rollout, above(0.5));
+auto const d5 = min(kept, ratio);
+auto const d6 = exp(kept & toward_rollout);
+auto const d7 = ratio && prob;
+auto const d8 = ratio | 1.0;
+auto const d9 = response(log_ratio);
+auto const d10 = batch(kept);

@@ -22,14 +22,15 @@ struct is_of_policy {
   static constexpr bool in_folds = true;
   template <class P>
   static constexpr bool fits = [] {
-    bool of_regions = is_measured<P> || std::is_same_v<P, quantities::hashed_t>;
-    if constexpr (!made_of_operands<P>) {
+    if constexpr (is_measured<P> || std::is_same_v<P, quantities::hashed_t>) {
+      return true;
+    } else if constexpr (made_of_operands<P>) {
+      return false;
+    } else {
       constexpr rule_op op = op_of<P>();
-      with_row(op, [&](auto, auto row) {
-        of_regions = of_regions || (op != rule_op::count && where_known<decltype(row)>() == known_in::regions);
-      });
+      if constexpr (op == rule_op::count) return false;
+      else return where_known<typename row_with<op>::type>() == known_in::regions;
     }
-    return of_regions;
   }();
 };
 

@@ -85,8 +85,10 @@ class rule_builder : rule_calls {
       return as(first, rule_word::quantity, x, a) &&
              (out = {rule_word::loss, draft_.node(rule_op::weighted, {a, y.piece})}, true);
     }
-    return as(first, rule_word::quantity, x, a) && as(second, rule_word::quantity, y, b) &&
-           (out = {rule_word::quantity, draft_.node(op, {a, b})}, true);
+    if (!as(first, rule_word::quantity, x, a) || !as(second, rule_word::quantity, y, b)) return false;
+    double const* const known[3] = {nullptr, y.kind == rule_word::number ? &y.number : nullptr, nullptr};
+    if (parameter_check const p = check_node(op, nullptr, known); !p) return fault(tree_[second].column, p);
+    return out = {rule_word::quantity, draft_.node(op, {a, b})}, true;
   }
   static bool numbers(rule_op op, double x, double y, rule_built& out) noexcept {
     out.kind = rule_word::number;

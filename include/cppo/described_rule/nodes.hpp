@@ -199,6 +199,21 @@ struct negated : mask_row<1> { static constexpr std::string_view name = "!"; };
 enum class rule_op : std::uint8_t { CPPO_RULE_NODES(CPPO_DETAIL_NAME) count };
 #undef CPPO_DETAIL_NAME
 
+/// The rows as types, in the order of the ops.
+#define CPPO_DETAIL_TYPE(row) , rule_rows::row
+template <class, class... Rows>
+struct row_list {};
+using all_rows = row_list<void CPPO_RULE_NODES(CPPO_DETAIL_TYPE)>;
+#undef CPPO_DETAIL_TYPE
+/// The row of an op.
+template <rule_op>
+struct row_with;
+#define CPPO_DETAIL_ROW(row) \
+  template <>                \
+  struct row_with<rule_op::row> { using type = rule_rows::row; };
+CPPO_RULE_NODES(CPPO_DETAIL_ROW)
+#undef CPPO_DETAIL_ROW
+
 /// f(row) for the row of an op.
 template <class F>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto with_row(rule_op op, F const& f) noexcept {

@@ -33,12 +33,17 @@ consteval bool is_struct_of() {
     return false;
   }
 }
+template <class T, class... Rows>
+consteval rule_op op_among(row_list<void, Rows...>) {
+  bool const same[] = {is_struct_of<Rows, T>()...};
+  int i = 0;
+  while (i < static_cast<int>(rule_op::count) && !same[i]) ++i;
+  return static_cast<rule_op>(i);
+}
 /// The op of the struct T; `count` if it is of no row.
 template <class T>
 consteval rule_op op_of() {
-  rule_op found = rule_op::count;
-  each_row([&](auto op, auto row) { found = is_struct_of<decltype(row), T>() ? rule_op(op) : found; });
-  return found;
+  return op_among<T>(all_rows{});
 }
 
 /// Makes pieces of what is written out. A part of your own has no row.
@@ -105,11 +110,8 @@ class rule_description {
   constexpr rule_piece of(T const& x) const noexcept {
     constexpr rule_op op = op_of<T>();
     static_assert(op != rule_op::count, "a described rule is made of the library's own parts: this one is none");
-    rule_piece made;
-    with_row(op, [&](auto here, auto row) {
-      if constexpr (rule_op(here) == op) made = by_row(op, row, x);
-    });
-    return made;
+    if constexpr (op != rule_op::count) return by_row(op, typename row_with<op>::type{}, x);
+    else return {};
   }
 
  private:

@@ -118,6 +118,27 @@ constexpr auto batch(S s) noexcept {
   return quantities::over<fold_range::batch>(s);
 }
 
+namespace detail {
+/// A statistic, or a value given in place of one.
+struct statistic_argument {
+  template <class S>
+  constexpr statistic_argument(S const&) noexcept {
+    static_assert(quantities::statistic<S>, "a range takes a statistic of a quantity: response(mean(q)), before(least("
+                                            "q)), batch(count(mask))");
+  }
+};
+}  // namespace detail
+
+/// Chosen where an argument is no statistic: it does not compile, and says what to write.
+/// @{
+constexpr quantities::constant before(detail::statistic_argument) noexcept { return {0.0}; }
+constexpr quantities::constant upto(detail::statistic_argument) noexcept { return {0.0}; }
+constexpr quantities::constant from(detail::statistic_argument) noexcept { return {0.0}; }
+constexpr quantities::constant response(detail::statistic_argument) noexcept { return {0.0}; }
+constexpr quantities::constant group(detail::statistic_argument) noexcept { return {0.0}; }
+constexpr quantities::constant batch(detail::statistic_argument) noexcept { return {0.0}; }
+/// @}
+
 }}  // namespace cppo
 
 #include <cppo/macros_on.inc>

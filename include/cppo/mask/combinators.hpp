@@ -238,6 +238,7 @@ constexpr keep_all_t operator||(A const&, B const&) noexcept {
 /// A mask, without a look into what is made of quantities.
 template <class M>
 concept mask_alone = !requires { requires M::made_of_quantities; } && token_mask<M>;
+/// A mask beside a number or another mask.
 template <class A, class B>
 concept arithmetic_on_a_mask = (detail::plain_number<B> && mask_alone<A>) ||
                                (detail::plain_number<A> && mask_alone<B>) || (mask_alone<A> && mask_alone<B>);

@@ -126,9 +126,26 @@ template <detail::quantity_operand Q, class X>
 constexpr auto at_least(Q q, quantities::open_bound<X> x) noexcept {
   return quantities::at_least_t<detail::quantity_of<Q>, X, quantities::bound::outside>{detail::as_quantity(q), x.bound};
 }
+namespace detail {
+template <class X>
+inline constexpr bool is_open_bound = false;
+template <class Q>
+inline constexpr bool is_open_bound<quantities::open_bound<Q>> = true;
+/// A bound of a comparison.
+template <class X>
+concept bound_operand = is_open_bound<X> || quantity_operand<X>;
+/// A bound, or a value given in place of one.
+struct bound_argument {
+  template <class X>
+  constexpr bound_argument(X const& x) noexcept {
+    if constexpr (!is_open_bound<X>) static_cast<void>(quantity_argument(x));
+  }
+};
+}  // namespace detail
+
 /// Keeps tokens with low <= q <= high. A call refuses two numbers in the wrong order. The order of bounds that are
 /// quantities is not checked: where low is above high, the token is masked.
-template <detail::quantity_operand Q, class L, class H>
+template <detail::quantity_operand Q, detail::bound_operand L, detail::bound_operand H>
 constexpr auto between(Q q, L low, H high) noexcept {
   using low_clause = decltype(at_least(q, low));
   using high_clause = decltype(at_most(q, high));
@@ -137,10 +154,11 @@ constexpr auto between(Q q, L low, H high) noexcept {
 
 /// Chosen where an argument is no quantity: it does not compile, and says what is wrong.
 /// @{
-constexpr keep_all_t at_most(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
-constexpr keep_all_t at_least(detail::quantity_argument, detail::quantity_argument) noexcept { return {}; }
-template <class L, class H>
-constexpr keep_all_t between(detail::quantity_argument, L const&, H const&) noexcept { return {}; }
+constexpr keep_all_t at_most(detail::quantity_argument, detail::bound_argument) noexcept { return {}; }
+constexpr keep_all_t at_least(detail::quantity_argument, detail::bound_argument) noexcept { return {}; }
+constexpr keep_all_t between(detail::quantity_argument, detail::bound_argument, detail::bound_argument) noexcept {
+  return {};
+}
 constexpr quantities::open_bound<quantities::constant> below(detail::quantity_argument) noexcept { return {{0.0}}; }
 constexpr quantities::open_bound<quantities::constant> above(detail::quantity_argument) noexcept { return {{0.0}}; }
 /// @}

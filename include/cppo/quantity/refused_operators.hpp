@@ -9,6 +9,10 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 
+/// Two operands, without a look into what is made of masks: of a mask nobody asks here whether it is a quantity.
+template <class L, class R>
+concept compared_operands = !requires { requires L::made_of_masks; } && !requires { requires R::made_of_masks; } &&
+                            operands<L, R>;
 /// Chosen where quantities are compared by operators.
 /// @{
 template <class... Operands>
@@ -19,29 +23,44 @@ constexpr keep_all_t refuse_comparison() noexcept {
   return {};
 }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator<(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator<=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator>(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator>=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator==(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
 template <class L, class R>
-  requires operands<L, R>
+  requires compared_operands<L, R>
 constexpr keep_all_t operator!=(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
-template <quantity Q>
+template <class L, class R>
+  requires compared_operands<L, R>
+constexpr keep_all_t operator&(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires compared_operands<L, R>
+constexpr keep_all_t operator|(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires compared_operands<L, R>
+constexpr keep_all_t operator&&(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class L, class R>
+  requires compared_operands<L, R>
+constexpr keep_all_t operator||(L const&, R const&) noexcept { return refuse_comparison<L, R>(); }
+template <class Q>
+  requires compared_operands<Q, Q>
 constexpr keep_all_t operator!(Q const&) noexcept { return refuse_comparison<Q>(); }
 /// @}
 
+/// A quantity, or a divergence that stands for its value.
 template <class Q>
 concept quantity_and_no_number = !detail::plain_number<Q> && detail::quantity_operand<Q>;
+/// A mask beside a quantity.
 template <class L, class R>
 concept mask_beside_a_quantity = !operands<L, R> && ((quantity_and_no_number<R> && operators::mask_alone<L>) ||
                                                      (quantity_and_no_number<L> && operators::mask_alone<R>));
@@ -59,6 +78,20 @@ constexpr keep_all_t operator*(L const&, R const&) noexcept { return operators::
 template <class L, class R>
   requires mask_beside_a_quantity<L, R>
 constexpr keep_all_t operator/(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <class L, class R>
+  requires(mask_beside_a_quantity<L, R> || operators::arithmetic_on_a_mask<L, R>)
+constexpr keep_all_t min(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <class L, class R>
+  requires(mask_beside_a_quantity<L, R> || operators::arithmetic_on_a_mask<L, R>)
+constexpr keep_all_t max(L const&, R const&) noexcept { return operators::refuse_arithmetic<L, R>(); }
+template <operators::mask_alone M>
+constexpr keep_all_t exp(M const&) noexcept { return operators::refuse_arithmetic<M>(); }
+template <operators::mask_alone M>
+constexpr keep_all_t log(M const&) noexcept { return operators::refuse_arithmetic<M>(); }
+template <operators::mask_alone M>
+constexpr keep_all_t abs(M const&) noexcept { return operators::refuse_arithmetic<M>(); }
+template <operators::mask_alone M>
+constexpr keep_all_t sqrt(M const&) noexcept { return operators::refuse_arithmetic<M>(); }
 /// @}
 
 // Comparisons are masks of this namespace: their operators are those of masks, too.

@@ -139,6 +139,7 @@ constexpr auto operator*(Q q, S s) noexcept {
 }
 /// @}
 
+/// A surrogate beside something else that is no region.
 template <class L, class R>
 concept surrogate_beside = token_surrogate<L> != token_surrogate<R> && !detail::shaped_like_region<L> &&
                            !detail::shaped_like_region<R>;

@@ -267,6 +267,7 @@ TEST_CASE("an error of numbers, slopes and folds names its column", "[described]
   CHECK(error_of("fipo(half_life = 0)") ==
         "column 18: fipo: halving_sum(..., half_life) is 0, but must be a whole number in [1, 1024]");
   CHECK(score_error("1e999") == "column 22: 1e999 is no number");
+  CHECK(score_error("ratio / 0") == "column 30: a divisor in a quantity is 0, but must be not 0");
   CHECK(score_error("nan + ratio") == "column 22: a number in a quantity is nan, but must be no NaN");
   CHECK(error_of("objective(clipped(0.8, 1.2, entropy))") ==
         "column 29: this is differentiated, and has no slope: score_form(q) and q * loss hold q constant");
