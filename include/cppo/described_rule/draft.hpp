@@ -66,6 +66,7 @@ class rule_draft {
   bool reports_only = false;
   rule_piece mask, loss, penalty;
   rule_piece stands[2] = {};  ///< what the stand-ins stand for
+  rule_piece shared;          ///< what a loss that was written out shares
 
   /// Keeps every token, with the loss -A rho.
   constexpr rule_draft() noexcept {
