@@ -6,4 +6,5 @@
 #include <cppo/surrogate/forms.hpp>
 #include <cppo/surrogate/kl.hpp>
 #include <cppo/surrogate/refusals.hpp>
+#include <cppo/surrogate/sharing.hpp>
 #include <cppo/surrogate/surrogate.hpp>

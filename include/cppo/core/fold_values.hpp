@@ -14,6 +14,7 @@ template <class Real>
 struct fold_values {
   Real const* data = nullptr;
   index_t stride = 0;
+  Real const* of_positions = nullptr;  ///< a number that depends on the position alone, for 1, 2, ...; or null
 };
 
 }}}  // namespace cppo::detail

@@ -14,10 +14,11 @@ struct item_part {
   rule_program const* of;
   rule_part part;
 
-  constexpr rule_value<item_lane> value(token<item_lane> const& item) const noexcept {
-    rule_walk<item_lane, with_excess::no> walk(*of, item);
+  /// Its number; of a mask 1 or 0.
+  constexpr double value(token<item_lane> const& item, bool is_mask = false) const noexcept {
+    rule_walk<item_lane, with_excess::no> walk(*of, &item, 1);
     walk.run(part);
-    return walk.result();
+    return (is_mask ? select(walk.kept(0), item_lane(1), item_lane(0)) : walk.number(0)).raw();
   }
   constexpr bool holds(rule_op what) const noexcept {
     rule_node const* const nodes = of->begin(part);
@@ -58,7 +59,7 @@ struct asked_program_fold {
     return folded.part.size == 1 && folded.holds(rule_op::reward);
   }
   constexpr double value(fold_state const& s) const noexcept { return described_statistic{fold.statistic}.value(s); }
-  constexpr double folded_of(token<item_lane> const& item) const noexcept { return folded.value(item).x.raw(); }
+  constexpr double folded_of(token<item_lane> const& item) const noexcept { return folded.value(item); }
 };
 
 /// What a call asks of a program. It refers to the program.
@@ -98,10 +99,7 @@ class asked_program {
       f(asked_program_fold{{of_, fold.of}, k, fold.state, fold, fold_of_tokens_[k], fold_differs_[k]});
     }
   }
-  constexpr double value(token<item_lane> const& item) const noexcept {
-    rule_value<item_lane> const v = rule_.value(item);
-    return (is_mask_ ? select(v.kept, item_lane(1), item_lane(0)) : v.x).raw();
-  }
+  constexpr double value(token<item_lane> const& item) const noexcept { return rule_.value(item, is_mask_); }
 
  private:
   rule_program const* of_;

@@ -67,6 +67,7 @@ class rule_draft {
   rule_piece mask, loss, penalty;
   rule_piece stands[4] = {};  ///< what the stand-ins stand for
   parameter_check found;      ///< of what a function has made
+  rule_piece shared;          ///< what a loss that was written out shares
 
   /// Keeps every token, with the loss -A rho.
   constexpr rule_draft() noexcept {

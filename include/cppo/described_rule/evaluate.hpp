@@ -10,102 +10,155 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// A value that waits for an operation: a number or loss with its slope, or a mask.
+/// How many tokens, or registers of them, a walk takes along: a node is looked at once for all.
 template <class V>
-struct rule_value {
-  V x, dx;
-  typename V::mask kept;
+inline constexpr int walked_together = V::size > 1 ? 4 : 1;
+
+/// Values that wait for an operation, one for each token: numbers or losses with their slopes, or masks. Not as lanes,
+/// of which g++ clears arrays in a function that may be constexpr.
+template <class V>
+class rule_values {
+  using mask = typename V::mask;
+  static constexpr int most = walked_together<V>;
+
+ public:
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V number(int u) const noexcept { return V::from_raw(x_[u]); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(int u) const noexcept { return V::from_raw(dx_[u]); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask kept(int u) const noexcept { return mask(kept_[u]); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(int u, V x, V dx) noexcept {
+    x_[u] = x.raw(), dx_[u] = dx.raw();
+  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(int u, mask kept) noexcept { kept_[u] = kept.raw(); }
+
+ private:
+  typename V::register_type x_[most], dx_[most];
+  typename mask::raw_type kept_[most];
 };
 
 /// A part of a program on its way from the first node to the last.
 template <class V, with_excess Excess>
 class rule_walk {
   static constexpr bool far = Excess == with_excess::yes;
+  static constexpr int most = walked_together<V>;
 
  public:
-  CPPO_HOST_DEVICE constexpr rule_walk(rule_program const& of, token<V> const& t) noexcept : of_(of), t_(t) {
-    for (auto& all : clauses) all = V(0) <= V(0);
-  }
-  /// Evaluates it. What it comes to is `result()`.
+  /// For `count` tokens, or registers of them.
+  CPPO_HOST_DEVICE constexpr rule_walk(rule_program const& of, token<V> const* t, int count) noexcept
+      : of_(of), t_(t), count_(count) {}
+  /// Evaluates a part. What it comes to are the values below, of token u.
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr void run(rule_part const& part) noexcept {
     rule_node const* const nodes = of_.begin(part);
+    top_ = -1;
     for (int k = 0; k < part.size; ++k) {
       rule_node const& n = nodes[k];
       with_row(n.what, [&](auto op, auto row) CPPO_INLINE_LAMBDA { take<op()>(n, row); });
     }
   }
-  CPPO_HOST_DEVICE constexpr rule_value<V> const& result() const noexcept { return waiting_[0]; }
-  CPPO_HOST_DEVICE constexpr V excess() const noexcept { return beyond_[0]; }
-
-  typename V::mask clauses[6];  ///< by kind: kept by every clause of the mask that is counted under it
+  /// Evaluates the mask, and notes what its clauses keep.
+  CPPO_HOST_DEVICE constexpr void run_mask() noexcept {
+    for (auto& kind : clauses_) each([&](int u) CPPO_INLINE_LAMBDA { kind[u] = (V(0) <= V(0)).raw(); });
+    run(of_.mask);
+  }
+  CPPO_HOST_DEVICE constexpr V number(int u) const noexcept { return waiting_[0].number(u); }
+  CPPO_HOST_DEVICE constexpr surrogate_value<V> loss(int u) const noexcept {
+    return {waiting_[0].number(u), waiting_[0].slope(u)};
+  }
+  CPPO_HOST_DEVICE constexpr typename V::mask kept(int u) const noexcept { return waiting_[0].kept(u); }
+  CPPO_HOST_DEVICE constexpr V excess(int u) const noexcept { return V::from_raw(beyond_[0][u]); }
+  /// Kept by every clause of the mask that is counted under k.
+  CPPO_HOST_DEVICE constexpr typename V::mask kept_by(clause k, int u) const noexcept {
+    return typename V::mask(clauses_[static_cast<int>(k)][u]);
+  }
 
  private:
+  /// f(u) of each token.
+  template <class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each(F const& f) const noexcept {
+    if constexpr (most == 1) f(0);
+    else for (int u = 0; u < count_; ++u) f(u);
+  }
   template <rule_op Op, class Row>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void take(rule_node const& n, Row) noexcept {
     if constexpr (!runs_on<Row, V> || Op == rule_op::gae) return;
-    else if constexpr (Op == rule_op::constant) push(V(of_.numbers[n.number]), V(0));
-    else if constexpr (Op == rule_op::measured) measure(n);
+    else if constexpr (Op == rule_op::constant) {
+      V const x(of_.numbers[n.number]);
+      push([x](int) CPPO_INLINE_LAMBDA { return x; });
+    } else if constexpr (Op == rule_op::measured) measure(n);
     else if constexpr (Op == rule_op::fold) read_fold(n);
-    else if constexpr (Op == rule_op::hashed)
-      push(quantities::hashed_t{bits_as<std::uint64_t>(of_.numbers[n.number])}(t_), V(0));
-    else if constexpr (Op == rule_op::both || Op == rule_op::either) combine(Op);
+    else if constexpr (Op == rule_op::hashed) {
+      quantities::hashed_t const q{bits_as<std::uint64_t>(of_.numbers[n.number])};
+      push([&](int u) CPPO_INLINE_LAMBDA { return q(t_[u]); });
+    } else if constexpr (Op == rule_op::both || Op == rule_op::either) combine(Op);
     else if constexpr (Op == rule_op::negated) negate();
     else operate(n, Row{}, std::make_integer_sequence<int, Row::takes.count>{});
   }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void push(V x, V dx) noexcept {
-    rule_value<V>& to = waiting_[++top_];
-    to.x = x;
-    to.dx = dx;
+  /// Puts x(u), without a slope.
+  template <class F>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void push(F const& x) noexcept {
+    rule_values<V>& to = waiting_[++top_];
+    each([&](int u) CPPO_INLINE_LAMBDA { to.set(u, x(u), V(0)); });
   }
 
-  /// Operand I of a node, which waits.
+  /// Operand I of a node, at token u.
   template <class Row, int I>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operand_at() const noexcept {
-    rule_value<V> const& v = waiting_[top_ - Row::takes.count + 1 + I];
-    if constexpr (Row::takes.of[I] == operand::mask) return known_mask<V>{v.kept};
-    else if constexpr (Row::takes.of[I] == operand::loss) return known_loss<V>{{v.x, v.dx}};
-    else return known_number<V>{v.x, v.dx};
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operand_at(int u) const noexcept {
+    rule_values<V> const& v = waiting_[top_ + I];
+    if constexpr (Row::takes.of[I] == operand::mask) return known_mask<V>{v.kept(u)};
+    else if constexpr (Row::takes.of[I] == operand::loss) return known_loss<V>{{v.number(u), v.slope(u)}};
+    else return known_number<V>{v.number(u), v.slope(u)};
   }
   template <class Row, int... I>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void operate(rule_node const& n, Row,
                                                              std::integer_sequence<int, I...>) noexcept {
-    auto const node = node_of<Row>(of_.numbers + n.number, operand_at<Row, I>()...);
     top_ += 1 - Row::takes.count;
-    rule_value<V>& to = waiting_[top_];
+    bool const sloped = n.sloped;
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      put(n, u, sloped, Row{}, node_of<Row>(of_.numbers + n.number, operand_at<Row, I>(u)...));
+    });
+  }
+  /// Writes what a node comes to at token u.
+  template <class Row, class Node>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void put(rule_node const& n, int u, bool sloped, Row,
+                                                         Node const& node) noexcept {
+    rule_values<V>& to = waiting_[top_];
+    token<V> const& t = t_[u];
     if constexpr (Row::gives == operand::number) {
-      to.x = node(t_);
-      to.dx = V(0);
-      if constexpr (has_slope<decltype(node)>) if (n.sloped) to.dx = node.slope(t_);
+      V dx(0);
+      if constexpr (has_slope<Node>) if (sloped) dx = node.slope(t);
+      to.set(u, node(t), dx);
     } else if constexpr (Row::gives == operand::loss) {
-      surrogate_value<V> const s = node(t_);
-      to.x = s.loss;
-      to.dx = s.slope;
+      surrogate_value<V> const s = node(t);
+      to.set(u, s.loss, s.slope);
     } else {
-      to.kept = node(t_);
-      if constexpr (far) beyond_[top_] = excess_of(node, t_);
-      auto& all = clauses[static_cast<int>(n.counted)];
-      all = all & to.kept;
+      typename V::mask const kept = node(t);
+      to.set(u, kept);
+      if constexpr (far) beyond_[top_][u] = excess_of(node, t).raw();
+      if (n.counted != clause::other) clauses_[static_cast<int>(n.counted)][u] = (kept_by(n.counted, u) & kept).raw();
     }
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void combine(rule_op op) noexcept {
-    auto &x = waiting_[top_ - 1].kept, &y = waiting_[top_].kept;
-    x = op == rule_op::both ? x & y : x | y;
     --top_;
-    if constexpr (far) {
-      V &a = beyond_[top_], &b = beyond_[top_ + 1];
-      a = op == rule_op::both ? max(a, b) : min(a, b);
-    }
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      auto const x = waiting_[top_].kept(u), y = waiting_[top_ + 1].kept(u);
+      waiting_[top_].set(u, op == rule_op::both ? x & y : x | y);
+      if constexpr (far) {
+        V const a = V::from_raw(beyond_[top_][u]), b = V::from_raw(beyond_[top_ + 1][u]);
+        beyond_[top_][u] = (op == rule_op::both ? max(a, b) : min(a, b)).raw();
+      }
+    });
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void negate() noexcept {
-    auto& kept = waiting_[top_].kept;
-    kept = !kept;
-    if constexpr (far) beyond_[top_] = select(kept, V(0), excess_limit<V>());
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      auto const kept = !waiting_[top_].kept(u);
+      waiting_[top_].set(u, kept);
+      if constexpr (far) beyond_[top_][u] = select(kept, V(0), excess_limit<V>()).raw();
+    });
   }
   /// The divergence of this number in the list of those that have a name.
   CPPO_HOST_DEVICE constexpr void measure(rule_node const& n) noexcept {
     [&]<class... Ds>(divergence_list<Ds...>) {
       int i = 0;
-      push(V(0), V(0));
+      push([](int) CPPO_INLINE_LAMBDA { return V(0); });
       ((i++ == n.which ? measure_as<Ds>(n) : void()), ...);
     }(named_divergences{});
   }
@@ -113,27 +166,31 @@ class rule_walk {
   CPPO_HOST_DEVICE constexpr void measure_as([[maybe_unused]] rule_node const& n) noexcept {
     if constexpr (!reads_lists<D>) {
       quantities::measured<D> const q{D{}};
-      waiting_[top_].x = q(t_);
-      if constexpr (has_slope<quantities::measured<D>>) if (n.sloped) waiting_[top_].dx = q.slope(t_);
+      each([&](int u) CPPO_INLINE_LAMBDA {
+        V dx(0);
+        if constexpr (has_slope<quantities::measured<D>>) if (n.sloped) dx = q.slope(t_[u]);
+        waiting_[top_].set(u, q(t_[u]), dx);
+      });
     }
   }
   CPPO_HOST_DEVICE constexpr void read_fold(rule_node const& n) noexcept {
     rule_fold const& f = of_.folds[n.which];
-    V const x = f.range <= fold_range::from ? t_.token_fold(n.which) : t_.response_fold(n.which);
-    V dx(0);
-    if (n.sloped && f.range != fold_range::before) {  // that of what is folded
-      rule_walk<V, with_excess::no> inner(of_, t_);
-      inner.run(f.of);
-      dx = inner.result().dx;
-    }
-    push(x, dx);
+    bool const by_token = f.range <= fold_range::from;
+    push([&](int u) CPPO_INLINE_LAMBDA {
+      return by_token ? t_[u].token_fold(n.which) : t_[u].response_fold(n.which);
+    });
+    if (!n.sloped || f.range == fold_range::before) return;
+    rule_walk<V, with_excess::no> inner(of_, t_, count_);  // the slope is that of what is folded
+    inner.run(f.of);
+    each([&](int u) CPPO_INLINE_LAMBDA { waiting_[top_].set(u, waiting_[top_].number(u), inner.loss(u).slope); });
   }
 
   rule_program const& of_;
-  token<V> const& t_;
-  rule_value<V> waiting_[rule_program::deepest];
-  V beyond_[far ? rule_program::deepest : 1];
-  int top_ = -1;
+  token<V> const* t_;
+  rule_values<V> waiting_[rule_program::deepest];
+  typename V::register_type beyond_[far ? rule_program::deepest : 1][most];
+  typename V::mask::raw_type clauses_[6][most];
+  int top_ = -1, count_;
 };
 
 /// A part of a program as a quantity.
@@ -142,9 +199,16 @@ struct rule_quantity {
   rule_part part;
   template <class V>
   CPPO_HOST_DEVICE constexpr V operator()(token<V> const& t) const noexcept {
-    rule_walk<V, with_excess::no> walk(*of, t);
+    rule_walk<V, with_excess::no> walk(*of, &t, 1);
     walk.run(part);
-    return walk.result().x;
+    return walk.number(0);
+  }
+  /// Writes the numbers of as many registers of tokens as a walk takes along, one after the other.
+  template <class V>
+  CPPO_SELDOM void of_all(token<V> const* t, typename V::value_type* out) const noexcept {
+    rule_walk<V, with_excess::no> walk(*of, t, walked_together<V>);
+    walk.run(part);
+    for (int u = 0; u < walked_together<V>; ++u) V::ops::save(out + u * V::size, walk.number(u).raw());
   }
 };
 /// A part of a program as a surrogate.
@@ -155,9 +219,9 @@ struct rule_loss {
   rule_part part;
   template <class V>
   CPPO_HOST_DEVICE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
-    rule_walk<V, with_excess::no> walk(*of, t);
+    rule_walk<V, with_excess::no> walk(*of, &t, 1);
     walk.run(part);
-    return {walk.result().x, walk.result().dx};
+    return walk.loss(0);
   }
 };
 

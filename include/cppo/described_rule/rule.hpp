@@ -32,6 +32,7 @@ class described_rule {
   using surrogate_type = detail::rule_loss;         ///< the loss of a token that is kept
   using penalty_type = detail::rule_loss;           ///< the loss of every token, kept or not
   static constexpr bool is_soft = true;             ///< its gate may be soft
+  static constexpr bool walks_together = true;      ///< on registers: nodes are looked at once for a group
   static constexpr bool has_prefix_budget = true;   ///< its mask may hold a prefix budget
   static constexpr bool has_own_surrogate = true;   ///< see `owns_surrogate`
   static constexpr int folds = detail::rule_program::most_folds;  ///< values of folds that it may have
@@ -138,23 +139,33 @@ class described_rule {
     }
   }
   /// @}
+  /// True if what is folded at that level is the log ratio, whatever the statistics.
+  constexpr bool folds_log_ratios() const noexcept {
+    bool all = true;
+    for (int k = 0; k < program_.fold_count; ++k) {
+      detail::rule_fold const& f = program_.folds[k];
+      bool const plain = f.of.size == 1 && first_of(f.of) == detail::rule_op::log_ratio;
+      all = all && (f.level != level_ || plain);
+    }
+    return all;
+  }
 
   /// True if the token is kept.
   template <class V>
   CPPO_HOST_DEVICE constexpr typename V::mask keeps(token<V> const& t) const noexcept {
     return where_seen(t, [this](token<V> const& s) {
-      detail::rule_walk<V, detail::with_excess::no> walk(program_, s);
-      walk.run(program_.mask);
-      return walk.result().kept;
+      detail::rule_walk<V, detail::with_excess::no> walk(program_, &s, 1);
+      walk.run_mask();
+      return walk.kept(0);
     });
   }
   /// How far beyond its boundary the token is. [Eq. 19]
   template <class V>
   CPPO_HOST_DEVICE constexpr V excess(token<V> const& t) const noexcept {
     return where_seen(t, [this](token<V> const& s) {
-      detail::rule_walk<V, detail::with_excess::yes> walk(program_, s);
-      walk.run(program_.mask);
-      return walk.excess();
+      detail::rule_walk<V, detail::with_excess::yes> walk(program_, &s, 1);
+      walk.run_mask();
+      return walk.excess(0);
     });
   }
   /// The factor on the token's loss, where `kept` is what `keeps(t)` has returned.
@@ -184,15 +195,28 @@ class described_rule {
   /// `keeps(t)`.
   template <class V, class F>
   CPPO_HOST_DEVICE constexpr void each_decision(token<V> const& t, typename V::mask kept, F const& f) const noexcept {
-    if (!mask_.has_any()) return detail::each_decision_by(mask_, [&](auto) { return kept; }, kept, f);
     where_seen(t, [&](token<V> const& s) {
-      detail::rule_walk<V, detail::with_excess::no> walk(program_, s);
-      walk.run(program_.mask);
-      auto const keeps = [&]<clause K>(std::integral_constant<clause, K>) CPPO_INLINE_LAMBDA {
-        return walk.clauses[static_cast<int>(K)];
-      };
-      detail::each_decision_by(mask_, keeps, kept, f);
+      detail::rule_walk<V, detail::with_excess::no> walk(program_, &s, 1);
+      if (mask_.has_any()) walk.run_mask();
+      each_decision(walk, 0, kept, f);
     });
+  }
+  /// The same of token u of a walk through the mask.
+  template <class V, class F>
+  CPPO_HOST_DEVICE constexpr void each_decision(detail::rule_walk<V, detail::with_excess::no> const& walk, int u,
+                                                typename V::mask kept, F const& f) const noexcept {
+    if (!mask_.has_any()) return f(decision::masked_other, !kept), f(decision::kept, kept);
+    auto const keeps = [&](auto k) CPPO_INLINE_LAMBDA { return walk.kept_by(k(), u); };
+    detail::each_decision_by(mask_, keeps, kept, f);
+  }
+  /// A walk through the mask for `count` tokens, at most `walked_together<V>`.
+  template <class V>
+  CPPO_HOST_DEVICE constexpr auto walk(token<V> const* t, int count) const noexcept {
+    return detail::rule_walk<V, detail::with_excess::no>(program_, t, count);
+  }
+  /// True if its mask keeps every token.
+  CPPO_HOST_DEVICE constexpr bool keeps_all() const noexcept {
+    return program_.mask.size == 1 && first_of(program_.mask) == detail::rule_op::keep_all;
   }
   /// The number of the token's `decision`, given `keeps(t)`.
   template <class V>

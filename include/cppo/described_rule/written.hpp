@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described_rule/draft.hpp>
+#include <cppo/surrogate/sharing.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -71,6 +72,12 @@ class rule_description {
     if constexpr (!is_plain(s)) parameter = f.left.parameter;
     return to_.folded(Range, s, parameter, of(f.of()));
   }
+  template <class Q, class S>
+  constexpr rule_piece of(surrogates::sharing_of<Q, S> const& s) const noexcept {
+    to_.shared = of(s.left);
+    return of(s.right);
+  }
+  constexpr rule_piece of(quantities::shared_t) const noexcept { return to_.shared; }
   template <int N>
   constexpr rule_piece of(stand_in<N>) const noexcept { return to_.stands[N]; }
   template <int N>

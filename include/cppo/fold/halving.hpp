@@ -84,7 +84,7 @@ class halving_walk {
       for (index_t k = 0; k < m; ++k) units[k] = units_of(static_cast<double>(x[begin + k]), up[begin + k]);
       for (index_t k = m; k-- > 0;) units[k] = sum += units[k];
       for (index_t k = 0; k < m; ++k)
-        x[begin + k] = static_cast<Real>(static_cast<double>(units[k]) * 0x1p-40 * up[begin + k]);
+        x[begin + k] = static_cast<Real>(number_of(units[k]) * 0x1p-40 * up[begin + k]);
       end = begin;
     }
     units_ = sum;
@@ -98,6 +98,15 @@ class halving_walk {
   CPPO_HOST_DEVICE static constexpr index_t units_of(double x, double up) noexcept {
     constexpr double magic = 6755399441055744.0;
     return bits_as<std::int64_t>(x / up * 0x1p40 + magic) - bits_as<std::int64_t>(magic);
+  }
+
+  /// x as a double, rounded once, by its halves as bits of larger doubles: few processors turn 64-bit integers into
+  /// doubles several at a time.
+  CPPO_HOST_DEVICE static constexpr double number_of(index_t x) noexcept {
+    auto const bits = static_cast<std::uint64_t>(x);
+    double const high = bits_as<double>(bits >> 32 ^ std::uint64_t{0x4530000080000000});
+    double const low = bits_as<double>((bits & 0xffffffffU) | std::uint64_t{0x4330000000000000});
+    return (high - 0x1.00000801p84) + low;  // the difference is exact
   }
 
   index_t h_, units_;

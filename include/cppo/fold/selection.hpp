@@ -48,6 +48,17 @@ class leading_bits {
     word const flips = static_cast<word>(bits >> (size - 1)) | sign;  // all bits of a negative number; no branch
     return static_cast<int>((static_cast<word>(bits) ^ flips) >> below & (buckets - 1));
   }
+  /// f(place among the values, bucket) of each of n values. Buckets are found for many values at once.
+  template <class F>
+  constexpr void each(Real const* x, index_t n, F const& f) const noexcept {
+    constexpr index_t room = 64;
+    int found[room];
+    for (index_t first = 0; first < n; first += room) {
+      index_t const m = n - first < room ? n - first : room;
+      for (index_t k = 0; k < m; ++k) found[k] = of(x[first + k]);
+      for (index_t k = 0; k < m; ++k) f(first + k, found[k]);
+    }
+  }
   /// True if there are bits for another division.
   constexpr bool may_go_on() const noexcept { return below >= step; }
   constexpr void go_on() noexcept { below -= step; }
@@ -55,12 +66,12 @@ class leading_bits {
   /// Brings the values of one bucket to the front. Returns their number.
   constexpr index_t bring_to_front(int bucket, Real* x, index_t n) const noexcept {
     index_t kept = 0;
-    for (index_t k = 0; k < n; ++k) {
+    each(x, n, [&](index_t k, int its) {
       Real const y = x[k];
       x[k] = x[kept];
       x[kept] = y;
-      kept += of(y) == bucket ? 1 : 0;
-    }
+      kept += its == bucket ? 1 : 0;
+    });
     return kept;
   }
 };
@@ -69,7 +80,7 @@ class leading_bits {
 template <class Real>
 constexpr index_t keep_bucket(leading_bits<Real> const& bits, Real* x, index_t n, index_t& place) noexcept {
   index_t counts[leading_bits<Real>::buckets] = {};
-  for (index_t k = 0; k < n; ++k) ++counts[bits.of(x[k])];
+  bits.each(x, n, [&counts](index_t, int bucket) { ++counts[bucket]; });
   int bucket = 0;
   while (counts[bucket] <= place) place -= counts[bucket++];
   return bits.bring_to_front(bucket, x, n);

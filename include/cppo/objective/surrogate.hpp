@@ -143,11 +143,19 @@ class surrogate {
     token<V> seen = region.seen(t);
     clamp(seen);
     surrogate_value<V> const s = region.surrogate()(seen);
+    if (!detail::has_penalty(region)) return terms(s, nullptr, kept, gate, weight, scale);
+    surrogate_value<V> const p = region.penalty()(seen);
+    return terms(s, &p, kept, gate, weight, scale);
+  }
+  /// The same, given the values of the surrogate and of the penalty, if there is one.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr own_terms<V>
+  terms(surrogate_value<V> const& s, std::type_identity_t<surrogate_value<V>> const* penalty, typename V::mask kept,
+        V gate, V weight, V scale) const noexcept {
     V loss = only(kept, (s.loss * gate) * weight), slope = only(kept, (s.slope * gate) * weight);
-    if (detail::has_penalty(region)) {
-      surrogate_value<V> const p = region.penalty()(seen);
-      loss = loss + p.loss * weight;
-      slope = slope + p.slope * weight;
+    if (penalty != nullptr) {
+      loss = loss + penalty->loss * weight;
+      slope = slope + penalty->slope * weight;
     }
     return {{loss * scale, slope * scale, loss}, kept & (s.slope == V(0))};
   }

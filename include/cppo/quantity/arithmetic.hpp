@@ -36,7 +36,15 @@ struct binary {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires detail::has_slope<L> && detail::has_slope<R>
   {
-    return Operation::slope(left(t), right(t), left.slope(t), right.slope(t));
+    return with_slope(t).slope;
+  }
+  /// Both.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr detail::sloped_number<V> with_slope(token<V> const& t) const noexcept
+    requires detail::has_slope<L> && detail::has_slope<R>
+  {
+    auto const x = detail::with_slope(left, t), y = detail::with_slope(right, t);
+    return {Operation::value(x.x, y.x), Operation::slope(x.x, y.x, x.slope, y.slope)};
   }
   /// Checks the parameters of both, and that no number 0 divides.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
@@ -64,8 +72,16 @@ struct unary {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires detail::has_slope<Q>
   {
-    V const x = left(t);
-    return Operation::slope(x, Operation::value(x), left.slope(t));
+    return with_slope(t).slope;
+  }
+  /// Both.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr detail::sloped_number<V> with_slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q>
+  {
+    auto const q = detail::with_slope(left, t);
+    V const y = Operation::value(q.x);
+    return {y, Operation::slope(q.x, y, q.slope)};
   }
   /// Checks the parameters of the operand.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
@@ -90,8 +106,16 @@ struct bounded {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires detail::has_slope<Q>
   {
-    V const x = left(t);
-    return only((x >= right.left(t)) & (x <= right.right(t)), left.slope(t));
+    return with_slope(t).slope;
+  }
+  /// Both.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr detail::sloped_number<V> with_slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q>
+  {
+    auto const q = detail::with_slope(left, t);
+    V const low = right.left(t), high = right.right(t);
+    return {max(min(q.x, high), low), only((q.x >= low) & (q.x <= high), q.slope)};
   }
   /// Checks the parameters of all three, and of two numbers their order.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
@@ -119,7 +143,16 @@ struct chosen {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(token<V> const& t) const noexcept
     requires detail::has_slope<Q> && detail::has_slope<R>
   {
-    return select(left(t), right.left.slope(t), right.right.slope(t));
+    return with_slope(t).slope;
+  }
+  /// Both.
+  template <class V>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr detail::sloped_number<V> with_slope(token<V> const& t) const noexcept
+    requires detail::has_slope<Q> && detail::has_slope<R>
+  {
+    auto const first = left(t);
+    auto const q = detail::with_slope(right.left, t), r = detail::with_slope(right.right, t);
+    return {select(first, q.x, r.x), select(first, q.slope, r.slope)};
   }
   /// Checks the parameters of all three.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {

@@ -48,6 +48,23 @@ concept has_slope = requires(Q const& q, token<mask_probe<Q>> const& t) {
 template <class Q>
 concept differentiable = quantity<Q> && detail::has_slope<Q>;
 
+namespace detail {
+
+/// A number of a token, and its derivative by the token's own log pi.
+template <class V>
+struct sloped_number {
+  V x, slope;
+};
+/// A quantity and its slope. What the library makes of others finds both together, so that what they share, such as an
+/// exponential, is computed once: compilers do not see that rounded products are the same.
+template <class Q, class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr sloped_number<V> with_slope(Q const& q, token<V> const& t) noexcept {
+  if constexpr (requires { q.with_slope(t); }) return q.with_slope(t);
+  else return {q(t), q.slope(t)};
+}
+
+}  // namespace detail
+
 /// What the library makes of quantities. A namespace of its own, so that operators on lanes do not see those on
 /// quantities.
 namespace quantities {

@@ -9,6 +9,7 @@
 #include <cppo/quantity/comparisons.hpp>
 #include <cppo/rules/clipped.hpp>
 #include <cppo/surrogate/kl.hpp>
+#include <cppo/surrogate/sharing.hpp>
 #include <cppo/weight/uniform.hpp>
 
 #include <cmath>
@@ -46,9 +47,10 @@ constexpr auto prefix_ratio(L log_of_prefix, double cap) noexcept {
 /// PPO's clipped loss of that ratio in a band that grows with t.
 template <class L>
 constexpr auto in_growing_band(L log_of_prefix, ctpo_options const& o) noexcept {
-  auto const s = exp(o.power * log(position_value));
   auto const r = prefix_ratio(log_of_prefix, o.exponent_cap);
-  return objective(dual_clipped(clipped(exp(-o.low * s), exp(o.high * s), r), exp(o.dual_clip * s)));
+  return objective(sharing(exp(o.power * log(position_value)), [&](auto growth) {
+    return dual_clipped(clipped(exp(-o.low * growth), exp(o.high * growth), r), exp(o.dual_clip * growth));
+  }));
 }
 /// The same in a fixed band.
 template <class L>

@@ -32,7 +32,8 @@ struct ratio_form_of {
   /// -A r.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
-    return {-(t.advantage() * left(t)), -(t.advantage() * left.slope(t))};
+    auto const r = detail::with_slope(left, t);
+    return {-(t.advantage() * r.x), -(t.advantage() * r.slope)};
   }
   /// Checks the ratio.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept { return detail::parameters_of(left); }
@@ -69,11 +70,11 @@ struct clipped_of {
   /// PPO's clipped loss.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
-    V const r = left(t);
-    V const open = -(t.advantage() * r);
-    V const held = -(t.advantage() * max(min(r, right.right(t)), right.left(t)));
+    auto const r = detail::with_slope(left, t);
+    V const open = -(t.advantage() * r.x);
+    V const held = -(t.advantage() * max(min(r.x, right.right(t)), right.left(t)));
     auto const live = open >= held;
-    return {select(live, open, held), only(live, -(t.advantage() * left.slope(t)))};
+    return {select(live, open, held), only(live, -(t.advantage() * r.slope))};
   }
   /// Checks the parameters of all three, and of two numbers their order.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
@@ -95,12 +96,13 @@ struct rolled_back_of {
   /// PPO-RB's loss.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
-    V const r = left(t), a = t.advantage(), low = right.left(t), high = right.right(t);
+    auto const r = detail::with_slope(left, t);
+    V const a = t.advantage(), low = right.left(t), high = right.right(t);
     auto const up = a >= V(0);
-    auto const inside = (up & (r <= high)) | ((r >= low) & !up);
-    V const back = V(1.0 + alpha) * select(up, high, low) - V(alpha) * r;
-    V const rise = a * left.slope(t);
-    return {-(a * select(inside, r, back)), select(inside, -rise, V(alpha) * rise)};
+    auto const inside = (up & (r.x <= high)) | ((r.x >= low) & !up);
+    V const back = V(1.0 + alpha) * select(up, high, low) - V(alpha) * r.x;
+    V const rise = a * r.slope;
+    return {-(a * select(inside, r.x, back)), select(inside, -rise, V(alpha) * rise)};
   }
   /// Checks the parameters of all three, and alpha.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
@@ -127,10 +129,11 @@ struct sigmoid_form_of {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
     V const four_a = V(4) * t.advantage();
     V const tau = select(t.advantage() > V(0), V(positive), V(negative));
-    V const x = tau * (left(t) - V(1));
+    auto const r = detail::with_slope(left, t);
+    V const x = tau * (r.x - V(1));
     V const small = exp(-abs(x)), part = V(1) / (V(1) + small);
     V const other = small * part;  // part + other = 1: the sigmoids of |x| and -|x|
-    return {-((four_a / tau) * select(x >= V(0), part, other)), -((four_a * (part * other)) * left.slope(t))};
+    return {-((four_a / tau) * select(x >= V(0), part, other)), -((four_a * (part * other)) * r.slope)};
   }
   /// Checks that both are positive.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {
@@ -179,7 +182,8 @@ struct penalty_of {
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr surrogate_value<V> operator()(token<V> const& t) const noexcept {
     V const beta = right(t);
-    return {beta * left(t), beta * left.slope(t)};
+    auto const q = detail::with_slope(left, t);
+    return {beta * q.x, beta * q.slope};
   }
   /// Checks the parameters of both.
   CPPO_HOST_DEVICE constexpr parameter_check check() const noexcept {

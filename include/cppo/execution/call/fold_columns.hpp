@@ -22,6 +22,7 @@ struct fold_columns {
   fold_state* states = nullptr;   ///< by state and response: what a response comes to
   fold_totals const* totals = nullptr;  ///< pieces: `folds` for each one; null: responses are whole
   index_t* beyond = nullptr;      ///< by response: the slot of the first term that leaves the exact grid, or -1
+  Real const* of_positions = nullptr;  ///< what a loss shares, if it depends on the position alone: for 1, 2, ...
 
   /// Where the values of response b begin.
   CPPO_HOST_DEVICE static constexpr index_t place(layout const& l, index_t b) noexcept {
@@ -33,7 +34,7 @@ struct fold_columns {
   }
   /// The values of response b.
   CPPO_HOST_DEVICE constexpr fold_values<Real> of(layout const& l, index_t b) const noexcept {
-    return {data != nullptr ? data + place(l, b) : nullptr, stride};
+    return {data != nullptr ? data + place(l, b) : nullptr, stride, of_positions};
   }
   /// The value of a slot for the first token of response b.
   CPPO_HOST_DEVICE constexpr Real* at(layout const& l, int slot, index_t b) const noexcept {

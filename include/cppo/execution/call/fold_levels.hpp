@@ -6,6 +6,7 @@
 
 #include <cppo/execution/call/fold_pass.hpp>
 #include <cppo/execution/call/host_executor.hpp>
+#include <cppo/surrogate/sharing.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -14,6 +15,27 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
+/// What the loss of a region shares, if it depends on the position alone: its number at each position, found once for
+/// all responses where these are many. Else nothing.
+template <class Real, class Region>
+std::vector<Real> numbers_of_positions([[maybe_unused]] task<Real, Region> const& t) {
+  std::vector<Real> numbers;
+  if constexpr (shares_of_position<Region>) {
+    constexpr index_t worth = 8;
+    if (t.carries != nullptr || t.batch.shape().responses() < worth) return numbers;
+    index_t longest = 0;
+    for (index_t b = 0; b < t.batch.shape().responses(); ++b) longest = std::max(longest, t.batch.shape().slots(b));
+    numbers.resize(static_cast<std::size_t>(longest + fold_room));
+    auto const shared = t.region.surrogate().left;
+    token<lane<Real>> at(0, 0, 0);
+    response_summary const whole;
+    for (index_t k = 0; k < longest + fold_room; ++k) {
+      at.set_weight(position<lane<Real>>(k + 1), whole, 0);
+      numbers[static_cast<std::size_t>(k)] = shared(static_cast<token<lane<Real>> const&>(at)).raw();
+    }
+  }
+  return numbers;
+}
 /// The memory that the folds of a region take in a call.
 template <class Real, class Region>
 class fold_memory {
@@ -105,7 +127,9 @@ struct fold_engine {
   static status run(Executor const& executor, task<Real, Region>& t, Decide const& decide) {
     if (values_of_folds(t.region) == 0) return decide();
     fold_memory<Real, Region> memory(t.batch.shape(), t.region);
+    std::vector<Real> const of_positions = numbers_of_positions(t);
     t.folds = memory.columns(t.folds.totals);
+    t.folds.of_positions = of_positions.empty() ? nullptr : of_positions.data();
     run_folds(t, [&](auto level) { executor.fold_responses(t, level); });
     return decide();
   }

@@ -60,15 +60,34 @@ class simd_fold_pass : simd_measured<Region> {
     Region const region = task_.region;
     surrogate<float> const objective = task_.objective;
     auto const weigh = schedule_for(region.weight(), task_.schedule_length(whole_.length));
-    each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
+    auto const load = [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
       input.see(r, from);
       token<V> t = load_tokens(region, r, from);
       position<V> const at(this->first_position() + rank + k);
       t.set_weight(at, whole_, weigh(at));
       t.set_folds(task_.folds.of(task_.batch.shape(), b_), rank + k);
       objective.clamp(t);
-      token<V> const& seen = t;
-      region.template each_state_at<Level>([&](auto const& f) { put_lanes(terms[f.state].at, k, f.of()(seen)); });
+      return t;
+    };
+    if constexpr (walks_together<Region>) if (!region.folds_log_ratios())
+      return put_walked<Level>(chunk, in, load, terms);
+    each_register_of(chunk, in, [&](token_lanes const& r, int from, int k) CPPO_INLINE_LAMBDA {
+      token<V> const t = load(r, from, k);
+      region.template each_state_at<Level>([&](auto const& f) {
+        if constexpr (walks_together<Region>) put_lanes(terms[f.state].at, k, t.log_ratio());
+        else put_lanes(terms[f.state].at, k, f.of()(t));
+      });
+    });
+  }
+  /// The same of a region that is data: each node of what is folded is looked at once for a group.
+  template <int Level, class Load>
+  void put_walked(token_chunk const& chunk, token_lanes const& in, Load const& load,
+                  chunk_terms* terms) const noexcept {
+    each_group(chunk, in, [&](token_lanes const& r, int from, int k) {
+      group_tokens all;
+      for (int u = 0; u < group_registers; ++u)
+        ::new (static_cast<void*>(all.of + u)) token<V>(load(r, from + u * simd_size, k + u * simd_size));
+      task_.region.template each_state_at<Level>([&](auto const& f) { f.of().of_all(all.of, terms[f.state].at + k); });
     });
   }
   /// Adds the terms of n tokens to the states and writes the values that each token sees. False if one is off the grid.
@@ -90,7 +109,8 @@ class simd_fold_pass : simd_measured<Region> {
       if constexpr (keeps_terms<fold>) std::copy_n(x, n, column);
     });
     task_.region.template each_state_at<Level>([&](auto const& f) {
-      if constexpr (!takes_all<std::remove_cvref_t<decltype(f)>>)
+      using fold = std::remove_cvref_t<decltype(f)>;
+      if constexpr (!takes_all<fold> && !is_halving<fold>)
         states[f.state] = states[f.state] + state_of(terms[f.state].at, n);
     });
     return true;

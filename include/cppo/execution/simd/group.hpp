@@ -7,35 +7,26 @@
 #include <cppo/execution/simd/columns.hpp>
 #include <cppo/execution/simd/known_response.hpp>
 #include <cppo/execution/simd/report.hpp>
+#include <cppo/execution/simd/together.hpp>
 #include <cppo/execution/simd/walk.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Whether a report is asked for: it takes sums, counts and marks of every token.
-enum class with_report : bool { no, yes };
-/// True if one is.
-constexpr bool reports(with_report asked) noexcept { return asked == with_report::yes; }
-/// Whether every lane of a group holds a token.
-enum class lanes_hold : bool { some, all };
-
-/// A region whose mask is walked through step by step, for all registers of a group at once.
-template <class Region>
-concept walks_steps = requires { requires Region::walks_steps; };
-
 /// A group of tokens on registers, from what was lent to what is decided.
-template <with_report Report, lanes_hold Tokens, class Deciding>
+template <with_report Report, lanes_hold Tokens, class Known>
 class token_group {
   using V = simd_lane;
-  using Region = typename Deciding::region_type;
+  using Region = typename Known::region_type;
   static constexpr bool whole = Tokens == lanes_hold::all;
   static constexpr bool soft = Region::is_soft;
   static constexpr bool own = has_own_surrogate<Region>;
   static constexpr bool walks = walks_steps<Region>;
+  static constexpr bool together = walks_together<Region>;
 
  public:
   /// Of tokens k, k + 1, ... of `in`, the first of them at position `first`; `live` lanes hold a token.
   /// @{
-  CPPO_ALWAYS_INLINE token_group(Deciding& with, token_lanes const& in, int k, index_t first, int live) noexcept
+  CPPO_ALWAYS_INLINE token_group(Known& with, token_lanes const& in, int k, index_t first, int live) noexcept
       : with_(with), in_(in), k_(k), live_(live), first_(first) {
     if (first < 1 || first > longest_on_registers) __builtin_unreachable();
   }
@@ -137,21 +128,31 @@ class token_group {
     if constexpr (soft) gate = region.gate_value(t, kept);
     write(u, t, kept, gate, out, reporter);
     if constexpr (reports(Report)) {
-      region.each_decision(t, kept, [&](decision d, V::mask those) CPPO_INLINE_LAMBDA {
-        marks_.decided[static_cast<int>(d)][u] = those;
-      });
+      region.each_decision(t, kept, note_at(u));
       mark(u, t);
     }
+  }
+  /// What notes the decisions of a register for the report.
+  CPPO_ALWAYS_INLINE auto note_at(int u) noexcept {
+    return [this, u](decision d, V::mask those) CPPO_INLINE_LAMBDA { marks_.decided[static_cast<int>(d)][u] = those; };
   }
   /// Decides all registers. Returns the masks as bits.
   CPPO_ALWAYS_INLINE std::uint64_t keep_all(prefix_input const& in, chunk_outputs const& out,
                                             simd_reporter& reporter) noexcept {
     if constexpr (walks) return keep_walked(in, out, reporter);
+    else if constexpr (together) return keep_together(in, out, reporter);
     else return keep_each(in, out, reporter);
   }
   CPPO_ALWAYS_INLINE std::uint64_t keep_each([[maybe_unused]] prefix_input const& in, chunk_outputs const& out,
                                              simd_reporter& reporter) noexcept {
     prefix_values seen;
+    advance(in, seen);
+    each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
+    return lane_bits(keeps_);
+  }
+  /// Advances the prefix, if the region asks for it, and says which tokens fit its budget.
+  CPPO_ALWAYS_INLINE void advance([[maybe_unused]] prefix_input const& in,
+                                  [[maybe_unused]] prefix_values& seen) noexcept {
     [[maybe_unused]] V::mask fits[group_registers];
     if constexpr (scans_prefix<Region>) {
       if (asks_for(with_.region, needs::prefix_budget | needs::prefix_values)) {
@@ -162,7 +163,33 @@ class token_group {
         each_register([&](int u) { seen.drift[u] = seen.weight[u] = seen.allowance[u] = V(0); });
       }
     }
-    each([&](int u) CPPO_INLINE_LAMBDA { keep(u, seen, out, reporter); });
+  }
+  /// The same of a region whose mask and losses are data: their nodes are looked at once for all registers.
+  CPPO_ALWAYS_INLINE std::uint64_t keep_together(prefix_input const& in, chunk_outputs const& out,
+                                                 simd_reporter& reporter) noexcept {
+    Region const& region = with_.region;
+    prefix_values seen;
+    advance(in, seen);
+    if (asks_for(region, needs::prefix_values)) {
+      each([&](int u) CPPO_INLINE_LAMBDA { t_[u].set_prefix(seen.drift[u], seen.weight[u], seen.allowance[u]); });
+    }
+    group_walk<Region> walk(region, t_, registers_of(live_));
+    V gates[group_registers];
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      keeps_[u] = walk.kept(u);
+      gates[u] = walk.gate(u, keeps_[u]);
+      if constexpr (reports(Report)) {
+        walk.each_decision(u, keeps_[u], note_at(u));
+        mark(u, t_[u]);
+      }
+    });
+    bool const walks_losses = owns_surrogate(region);
+    if (walks_losses) walk.run_losses(with_.objective);
+    each([&](int u) CPPO_INLINE_LAMBDA {
+      if (!walks_losses) return write(u, t_[u], keeps_[u], gates[u], out, reporter);
+      own_terms<V> const terms = walk.terms(with_.objective, u, gates[u], token_weight(u), with_.scale);
+      put_terms(u, gates[u], watched(u, terms), out, reporter);
+    });
     return lane_bits(keeps_);
   }
   /// The same, by one walk through the steps of the mask.
@@ -214,9 +241,12 @@ class token_group {
   template <class Kept>
   CPPO_ALWAYS_INLINE void write(int u, token<V> const& t, Kept const& kept, V gate, chunk_outputs const& out,
                                 simd_reporter& reporter) noexcept {
-    int const lane = u * simd_size;
     keeps_[u] = kept;
-    surrogate_terms<V> const terms = terms_of(u, t, kept, gate);
+    put_terms(u, gate, terms_of(u, t, kept, gate), out, reporter);
+  }
+  CPPO_ALWAYS_INLINE void put_terms(int u, V gate, surrogate_terms<V> const& terms, chunk_outputs const& out,
+                                    simd_reporter& reporter) noexcept {
+    int const lane = u * simd_size;
     put(out.gradient + lane, terms.gradient, out.far);
     if (out.loss != nullptr) put_lanes(out.loss, lane, terms.loss);
     if constexpr (soft) if (out.gate != nullptr) put_lanes(out.gate, lane, gate);
@@ -228,19 +258,24 @@ class token_group {
   /// Loss and gradient of a register whose tokens are decided.
   template <class Kept>
   CPPO_ALWAYS_INLINE surrogate_terms<V> terms_of(int u, token<V> const& t, Kept const& kept, V gate) noexcept {
-    if constexpr (own) if (owns_surrogate(with_.region)) {
-      V const weight = lanes_at(in_.token_weight, k_ + u * simd_size, 1.0F);
-      own_terms<V> const terms =
-          soft ? with_.objective.terms(with_.region, t, gate > V(0), gate, weight, with_.scale)
-               : with_.objective.terms(with_.region, t, kept, V(1), weight, with_.scale);
-      marks_.held[u] = terms.held;
-      if constexpr (reports(Report)) with_.input.see(there(u, terms.loss), there(u, terms.gradient));
-      return terms;
+    if constexpr (own && !together) if (owns_surrogate(with_.region)) {
+      V const weight = token_weight(u);
+      return watched(u, soft ? with_.objective.terms(with_.region, t, gate > V(0), gate, weight, with_.scale)
+                             : with_.objective.terms(with_.region, t, kept, V(1), weight, with_.scale));
     }
     if constexpr (own) marks_.held[u] = V(0) < V(0);
     surrogate_product<V> const product{value_[u], V(0), marks_.clamped[u], marks_.capped[u]};
     if constexpr (soft) return with_.objective.terms(t, product, gate, with_.scale);
     else return with_.objective.terms(t, product, kept, with_.scale);
+  }
+  /// Notes the loss and gradient of a surrogate of the region's own.
+  CPPO_ALWAYS_INLINE surrogate_terms<V> watched(int u, own_terms<V> const& terms) noexcept {
+    marks_.held[u] = terms.held;
+    if constexpr (reports(Report)) with_.input.see(there(u, terms.loss), there(u, terms.gradient));
+    return terms;
+  }
+  CPPO_ALWAYS_INLINE V token_weight(int u) const noexcept {
+    return lanes_at(in_.token_weight, k_ + u * simd_size, 1.0F);
   }
   /// What the report counts of the tokens of a register beside their decision.
   CPPO_ALWAYS_INLINE void mark(int u, token<V> const& t) noexcept {
@@ -249,7 +284,7 @@ class token_group {
     marks_.negative[u] = signs(t.advantage());
   }
 
-  Deciding& with_;
+  Known& with_;
   token_lanes const& in_;
   int k_, live_;
   index_t first_;
@@ -258,40 +293,6 @@ class token_group {
   V::mask alive_[group_registers], keeps_[group_registers];
   simd_marks<std::conditional_t<walks, std::uint64_t, group_mask>> marks_;
 };
-
-/// Decides the last tokens of a response, which are fewer than a group. Not inlined.
-template <with_report Report, class Deciding>
-[[gnu::noinline]] std::uint64_t decide_tail(token_lanes const& in, index_t first, int live, Deciding& with,
-                                            simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out) {
-  return token_group<Report, lanes_hold::some, Deciding>(with, in, 0, first, live).decide(out, counts, reporter);
-}
-
-/// Where groups write what goes to `to`: hard gates nowhere, since they are made of the mask afterwards; past the
-/// caches only where registers are aligned.
-CPPO_ALWAYS_INLINE chunk_outputs outputs_of_groups(chunk_outputs to, gate_kind gates) noexcept {
-  if (gates == gate_kind::hard) to.gate = nullptr;
-  if constexpr (can_stream) {
-    to.far = to.far && reinterpret_cast<std::uintptr_t>(to.gradient) % (simd_size * sizeof(float)) == 0;
-  }
-  return to;
-}
-
-/// Decides the `live` tokens of a chunk from token k on, which are fewer than a group and the first of them at position
-/// `first`, and writes their masks as bits to `kept`.
-template <with_report Report, class Deciding>
-CPPO_ALWAYS_INLINE void decide_rest(token_lanes const& in, int k, int live, index_t first, Deciding& with,
-                                    simd_counts& counts, simd_reporter& reporter, chunk_outputs const& out,
-                                    std::uint64_t* kept) {
-  if (live == 0) return;
-  // Copies: nothing points to what the loop over whole groups keeps in registers.
-  Deciding last = with;
-  simd_counts some = counts;
-  group_tail tail(in, k, live, out);
-  kept[k / 64] |= decide_tail<Report>(tail.in, first, live, last, some, reporter, tail.out) << (k % 64);
-  with.input = last.input;
-  if constexpr (reports(Report)) counts = some;
-  tail.write();
-}
 
 }}}  // namespace cppo::detail
 

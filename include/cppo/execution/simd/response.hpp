@@ -5,9 +5,9 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/seq.hpp>
-#include <cppo/execution/simd/group.hpp>
 #include <cppo/execution/simd/measured.hpp>
 #include <cppo/execution/simd/statistics.hpp>
+#include <cppo/execution/simd/tail.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 

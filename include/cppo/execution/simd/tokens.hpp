@@ -56,6 +56,9 @@ constexpr bool is_measured_here(D const& divergence) noexcept {
   if constexpr (chosen_divergence<D>) return !divergence.is_apart();
   else return measured_here<D>;
 }
+/// A region that is data, whose parts are looked at once for all registers of a group.
+template <class Region>
+concept walks_together = requires { requires Region::walks_together; };
 /// True if D may be known before a token is decided.
 template <class Region>
 inline constexpr bool knows_divergences = needs_divergences<Region> || !measured_here<typename Region::divergence_type>;
@@ -100,6 +103,12 @@ CPPO_ALWAYS_INLINE void each_register_of(token_chunk const& chunk, token_lanes c
   lane_copies<group_size> copies;
   f(padded_tail(in, k, chunk.count - k, 1, copies), 0, k);
 }
+
+/// The tokens of a group, each made where it stays.
+struct group_tokens {
+  union { token<simd_lane> of[group_registers]; };
+  group_tokens() noexcept {}
+};
 
 /// Finds input that is not finite, and log-probs out of their range, in a run of tokens.
 struct input_extremes {
