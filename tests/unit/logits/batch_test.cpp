@@ -6,6 +6,7 @@
 #include <cppo/logits.hpp>
 
 #include <array>
+#include <cfenv>
 #include <string>
 
 namespace {
@@ -137,6 +138,28 @@ TEST_CASE("shapes that do not fit are refused", "[logits]") {
   with(logits(5, p).from_id(3, 7), "from_id(first, ...) is 3");
   with(logits(5, p).from_id(-1, 7), "from_id(first, ...) is -1");
   with(logits(5, p).from_id(2, 100), "parts of the vocabulary");
+}
+
+TEST_CASE("lists, layouts and arithmetic that do not fit are refused", "[logits]") {
+  small s;
+  logit_rows const rows = logits(5, s.x);
+  auto const refused = [&](logit_batch_view const& b, char const* words) { s.refused(b, s.outputs(), words); };
+  auto const with_lists = [&](detail::lent_ids const& ids) { return logit_batch(padded(2, 3), rows, ids); };
+  refused(with_lists(top_k_ids(0, s.ids)), "top_k_ids(k, ...) is 0, but must be 1 or more");
+  refused(with_lists(top_k_ids(3, s.ids)), "top_k_ids(..., ids) has 12 elements, but must have 18");
+  refused(with_lists(top_k_ids(index_t{1} << 61, s.ids.data())), "top_k would need more than 2^62 elements");
+  refused(logit_batch(padded(-1, 3), rows), "padded(responses, ...) is -1");
+  std::vector<int> const offsets{0, 6};
+  refused(logit_batch(packed_on_device(offsets.data(), 1, 6), rows), "cu_seqlens lies on a device");
+  refused(logit_batch(padded(2, 3), rows, token_id(offsets)), "token_id has 2 elements, but must have 6");
+  log_prob_outputs many = s.outputs();
+  many.largest = index_t{1} << 61;
+  s.refused(s.batch(), many, "top_k would need more than 2^62 elements");
+  std::fesetround(FE_UPWARD);
+  status const relaxed[] = {log_probs(seq, s.batch(), s.outputs()), log_probs(simd, s.batch(), s.outputs())};
+  std::fesetround(FE_TONEAREST);
+  for (status const& r : relaxed) CHECK(r.code == status_code::arithmetic_relaxed);
+  CHECK(s.log_prob[0] == 9.0F);
 }
 
 TEST_CASE("outputs that do not fit are refused", "[logits]") {
