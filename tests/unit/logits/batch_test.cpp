@@ -101,8 +101,8 @@ TEST_CASE("bad logits and ids are refused with their place", "[logits]") {
 TEST_CASE("NaN is found wherever it lies in a long row", "[logits]") {
   std::vector<float> x(5000);
   for (std::size_t j = 0; j < x.size(); ++j) x[j] = static_cast<float>(j % 97) * 0.1F;
-  for (std::size_t const top : {0, 1023, 1024, 4999}) {
-    for (std::size_t const bad : {0, 1, 63, 1000, 1023, 1024, 1025, 2047, 2048, 4095, 4096, 4990, 4999}) {
+  for (std::size_t const top : {0U, 1023U, 1024U, 4999U}) {
+    for (std::size_t const bad : {0U, 1U, 63U, 1000U, 1023U, 1024U, 1025U, 2047U, 2048U, 4095U, 4096U, 4990U, 4999U}) {
       std::vector<float> y = x;
       y[top] = 50.0F;
       y[bad] = not_a_number;

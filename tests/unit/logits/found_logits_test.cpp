@@ -62,7 +62,7 @@ TEST_CASE("parts of the vocabulary give the log-probs of the whole, in any order
       std::vector<found_logits> parts(cuts.size() - 1);
       for (std::size_t p = 0; p + 1 < cuts.size(); ++p) {
         status const s = find_logits(simd, rows.part(cuts[p], cuts[p + 1]), parts[p], 6);
-        INFO(describe(s));
+        INFO(std::string(describe(s)));
         REQUIRE(s.ok());
       }
       if (backwards) std::reverse(parts.begin(), parts.end());
