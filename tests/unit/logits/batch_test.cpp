@@ -86,8 +86,7 @@ TEST_CASE("bad logits and ids are refused with their place", "[logits]") {
   with([](small& s) { s.x[25] = not_a_number; }, "logits at response 1, token 2, id 0 is nan");
   with([](small& s) { s.x[7] = inf, s.x[6] = not_a_number; }, "logits at response 0, token 1, id 1 is nan");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, no_logit); },
-       "logits at response 1, token 0 is -inf, but must be finite, or -inf for an id that cannot be sampled, and not "
-       "-inf in a whole row");
+       "logits at response 1, token 0 is -inf, but must be finite or -inf, and not -inf in a whole row");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, no_logit), s.x[17] = not_a_number; }, "token 0, id 2 is nan");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, not_a_number); }, "token 0, id 0 is nan");
   with([](small& s) { s.id[5] = 3; },
@@ -137,7 +136,7 @@ TEST_CASE("shapes that do not fit are refused", "[logits]") {
   with(logits(5, p).at_temperature(-1.0), "at_temperature(t) is -1");
   with(logits(5, p).from_id(3, 7), "from_id(first, ...) is 3");
   with(logits(5, p).from_id(-1, 7), "from_id(first, ...) is -1");
-  with(logits(5, p).from_id(2, 100), "parts of the vocabulary");
+  with(logits(5, p).from_id(2, 100), "finds in each part of the vocabulary");
 }
 
 TEST_CASE("lists, layouts and arithmetic that do not fit are refused", "[logits]") {
