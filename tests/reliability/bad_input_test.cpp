@@ -631,7 +631,7 @@ TEST_CASE("outputs that share memory with carries, totals or the report are foun
 
 TEST_CASE("every argument has a name of its own, and every error a remedy", "[reliability]") {
   std::vector<std::string> names;
-  for (int a = 1; a <= static_cast<int>(argument::bootstrap_value); ++a) {
+  for (int a = 1; a <= static_cast<int>(argument::logits); ++a) {
     names.emplace_back(name(static_cast<argument>(a)));
   }
   std::sort(names.begin(), names.end());

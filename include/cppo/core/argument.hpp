@@ -16,6 +16,7 @@ enum class argument : std::int32_t {
   offsets, loss, gradient, mask, gate, trace, region, options, carry, report, layout, response_of, order_of, tensor,
   entropy, reference_log_prob,  // inputs; logs hold the numbers of what stands before
   reward, group_id, value, bootstrap_value,  // inputs of advantages
+  logits,
 };
 
 /// The name of an argument as the API spells it.
@@ -24,7 +25,7 @@ CPPO_HOST_DEVICE constexpr char const* name(argument a) noexcept {
                                    "divergence_values", "token_weight", "top_k", "token_id", "cu_seqlens", "loss",
                                    "gradient", "mask", "gate", "trace", "region", "options", "carries", "report",
                                    "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob",
-                                   "reward", "group_id", "value", "bootstrap_value"};
+                                   "reward", "group_id", "value", "bootstrap_value", "logits"};
   auto const i = static_cast<std::uint32_t>(a);
   return i < sizeof names / sizeof *names ? names[i] : "";
 }

@@ -59,6 +59,11 @@ enum class status_code : std::int32_t {
   result_not_finite,         ///< an advantage rule gives NaN or an infinity, as it is or as it would be stored
   not_in_response_batch,     ///< an advantage rule reads an input that the batch does not lend
   states_mismatch,           ///< states of folds are not those that the rule needs next
+  logit_invalid,             ///< NaN or +inf, or a row of -inf alone
+  id_out_of_vocabulary,      ///< a sampled or listed id is no column of the logits
+  sampled_id_masked,         ///< the logit of a sampled id is -inf
+  not_in_logit_batch,        ///< the call reads an input that the batch of logits does not lend
+  parts_mismatch,            ///< what was found in parts of the vocabulary is not of one batch, or not of all parts
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -146,6 +151,20 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::states_mismatch:
       return "states must hold every level of the rule and every group of the batch: pass what sum_rewards, or "
              "sum_folds, makes of the same rule, one level after the other, combined over micro-batches and ranks";
+    case status_code::logit_invalid:
+      return "logits must be finite or -inf, and not -inf in a whole row, where response_mask is 1: look for an "
+             "overflow in the model, or mask the token";
+    case status_code::id_out_of_vocabulary:
+      return "the buffer must hold ids in 0 ... V - 1 where response_mask is 1 (-1 in unused entries of lists): pass "
+             "the ids of the tokenizer that the logits are of, or mask the token";
+    case status_code::sampled_id_masked:
+      return "logits must be above -inf at the sampled id, which has no log-prob otherwise: mask the same ids when "
+             "sampling and when training, or mask the token";
+    case status_code::not_in_logit_batch:
+      return "the buffer is read by the call, but was not lent: add it to logit_batch(...)";
+    case status_code::parts_mismatch:
+      return "what was found is not of this batch and call, or not of all ids: pass what find_logits finds in each "
+             "part of the vocabulary, combined";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:
@@ -199,7 +218,8 @@ struct [[nodiscard]] status {
   bool has_value = false;                ///< true if `value` holds the number that is wrong
   std::uint8_t unused[3] = {};           ///< in place of padding: a status may be copied by its bytes
   double value = 0.0;                    ///< the wrong number: an input at its first bad place, an option, an extent
-  index_t wanted = -1;                   ///< what an extent or a count must be, or reach; -1: does not apply
+  index_t wanted = -1;                   ///< what an extent or a count must be, or reach; of a logit its id; -1: does
+                                         ///< not apply
   char const* name = nullptr;   ///< what is meant where `where` has several: an option, a parameter, a trace's member
   char const* range = nullptr;  ///< of an option or a parameter, with the remedy; of an extent: what is counted. Both
                                 ///< are literals of the host: code that a device may run leaves them alone

@@ -59,7 +59,7 @@ EXECUTORS = ("simd", "seq")
 ARGUMENTS = ("", "log_prob", "rollout_log_prob", "advantage", "response_mask", "divergence_values", "token_weight",
              "top_k", "token_id", "cu_seqlens", "loss", "gradient", "mask", "gate", "trace", "region", "options",
              "carries", "report", "layout", "response_of", "order_of", "tensor", "entropy", "reference_log_prob",
-             "reward", "group_id", "value", "bootstrap_value")
+             "reward", "group_id", "value", "bootstrap_value", "logits")
 
 
 class StatusCode(enum.IntEnum):
@@ -109,6 +109,11 @@ class StatusCode(enum.IntEnum):
     result_not_finite = 118
     not_in_response_batch = 119
     states_mismatch = 120
+    logit_invalid = 121
+    id_out_of_vocabulary = 122
+    sampled_id_masked = 123
+    not_in_logit_batch = 124
+    parts_mismatch = 125
     bad_argument = 1024
     bad_text = 1025
     no_memory = 1026

@@ -31,7 +31,7 @@ std::vector<status_code> all_codes() {
 }
 std::vector<argument> all_arguments() {
   std::vector<argument> arguments;
-  for (int a = 0; a <= static_cast<int>(argument::bootstrap_value); ++a) arguments.push_back(static_cast<argument>(a));
+  for (int a = 0; a <= static_cast<int>(argument::logits); ++a) arguments.push_back(static_cast<argument>(a));
   return arguments;
 }
 
