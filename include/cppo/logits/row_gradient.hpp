@@ -1,0 +1,116 @@
+/// @file
+/// The gradient of one row of logits, on lanes.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/simd/elements.hpp>
+#include <cppo/logits/row_pass.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// What the gradient of a row is made of beside its logits x. With p = softmax(x / T) and H its entropy:
+///
+///     d loss / d x_v = slope (1{v = y} - p_v) / T - entropy_slope p_v (log p_v + H) / T
+struct row_slopes {
+  double slope = 0.0;          ///< d loss / d log p_y
+  double log_sum_exp = 0.0;    ///< of x / T
+  double temperature = 1.0;    ///< T
+  double entropy_slope = 0.0;  ///< d loss / d H
+  double entropy = 0.0;        ///< H, where that slope is not 0
+  index_t sampled = 0;         ///< y
+};
+
+/// Whether a row's entropy has a slope.
+enum class entropy_term : std::uint8_t { none, added };
+
+/// The same in numbers that every logit needs: with c the float next to T log_sum_exp, and y (x - c) / T log2(e), the
+/// derivative is 2^y (factor + per_exponent y). c takes all of a large log-sum-exp, and `factor` what c has lost.
+struct gradient_scale {
+  term_scale terms;
+  float factor = 0.0F;
+  float per_exponent = 0.0F;
+
+  explicit gradient_scale(row_slopes const& r) noexcept
+      : terms{static_cast<float>(r.log_sum_exp * r.temperature), per_logit(r.temperature)} {
+    using V = double_lane;
+    V const t(r.temperature), lost = V(static_cast<double>(terms.maximum)) / t - V(r.log_sum_exp);
+    V const share = exp(lost) / t, by_entropy = -(V(r.entropy_slope) * share);
+    factor = static_cast<float>((by_entropy * (V(r.entropy) + lost) - V(r.slope) * share).raw());
+    per_exponent = static_cast<float>((by_entropy * V(0.6931471805599453)).raw());
+  }
+  /// The derivatives by logits that are not the sampled id's: +0 where p is below 2^-125.5, so at -inf; NaN at NaN.
+  template <entropy_term Entropy, class V>
+  CPPO_ALWAYS_INLINE V operator()(V x) const noexcept {
+    softmax_term<V> const t = term_of(x, V(terms.maximum), V(terms.per_logit));
+    V by(factor);
+    if constexpr (Entropy == entropy_term::added) by = by + V(per_exponent) * t.exponent;
+    return t.value() * by + V(0);  // never -0
+  }
+};
+/// The derivative by the sampled id's logit, in double. Nothing cancels where p is near 1.
+inline float sampled_gradient(row_slopes const& r, float logit) noexcept {
+  using V = double_lane;
+  V const log_p = max(V(exp_floor<double>), V(static_cast<double>(logit)) / V(r.temperature) - V(r.log_sum_exp));
+  auto const p = exp_core(log_p);
+  V const by_entropy = V(r.entropy_slope) * (p.value() * (log_p + V(r.entropy)));
+  return static_cast<float>(((V(r.slope) * p.complement() - by_entropy) / V(r.temperature) + V(0)).raw());
+}
+
+/// A row of elements that is written.
+struct gradient_row {
+  void* data;
+  element_type type;
+
+  /// Writes n <= stretch elements from `first` on.
+  template <class V>
+  void put(index_t first, float const* x, index_t n) const noexcept {
+    void* const to = element_place(data, type, first);
+    if (type == element_type::f32) __builtin_memcpy(to, x, static_cast<std::size_t>(n) * sizeof *x);
+    else if constexpr (V::size > 1) narrow(to, x, type, static_cast<int>(n));
+    else for (index_t k = 0; k < n; ++k) store(to, type, k, x[k]);
+  }
+  /// Where `put` would write n elements, if they may be written there one register after the other; null if not.
+  float* whole(index_t first, index_t n) const noexcept {
+    bool const direct = type == element_type::f32 && n == stretch;
+    return direct ? static_cast<float*>(data) + first : nullptr;
+  }
+  /// Sets every element to +0 or NaN.
+  void fill(index_t vocabulary, float x) const noexcept {
+    if (x == 0.0F) __builtin_memset(data, 0, static_cast<std::size_t>(vocabulary * size_of(type)));
+    else for (index_t v = 0; v < vocabulary; ++v) store(data, type, v, x);
+  }
+};
+
+/// The gradient of a row, of which `out` may be the memory. Stretches are filled up with -inf.
+template <entropy_term Entropy, class V>
+void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient_row const& out) noexcept {
+  alignas(64) float room[stretch];
+  for (index_t first = 0; first < in.vocabulary(); first += stretch) {
+    index_t const left = in.vocabulary() - first, n = left < stretch ? left : stretch;
+    float const* const x = in.read(first);
+    float* const direct = out.whole(first, n);
+    float* const y = direct != nullptr ? direct : room;
+    for (int k = 0; k < in.size(first); k += V::size) {
+      V const d = scale.template operator()<Entropy>(V::from_raw(V::ops::load(x + k)));
+      if constexpr (V::size == 1) y[k] = d.raw();
+      else V::ops::save(y + k, d.raw());
+    }
+    if (direct == nullptr) out.put<V>(first, room, n);
+  }
+}
+/// The gradient of a row, of whose ids the sampled one need not be.
+template <class V>
+void gradient_of_row(row_slopes const& r, logit_rows const& logits, index_t row, gradient_row const& out) noexcept {
+  bool const holds = logits.holds(r.sampled);
+  float const y = holds ? sampled_gradient(r, logits(row, r.sampled)) : 0.0F;  // before it may be written over
+  gradient_scale const scale(r);
+  row_reader<V> in(logits, row);
+  if (r.entropy_slope == 0.0) gradient_of_others<entropy_term::none>(scale, in, out);
+  else gradient_of_others<entropy_term::added>(scale, in, out);
+  if (holds) store(out.data, out.type, r.sampled - logits.first_id(), y);
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
