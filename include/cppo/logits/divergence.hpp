@@ -70,14 +70,11 @@ class divergence_call {
   }
 
  private:
-  struct distances {
-    double tv = 0.0, kl = 0.0;
-  };
   template <class V>
   distances of_row(index_t row) const noexcept {
     row_law const pi(total_of(pi_total_, row), pi_.temperature()), mu(total_of(mu_total_, row), mu_.temperature());
-    divergence_sums<V> const sums = divergence_of_rows<V>(pi_, pi, mu_, mu, row);
-    return {sums.tv(), sums.kl()};
+    if (!kl_.lent()) return distances_of_rows<distances_are::tv, V>(pi_, pi, mu_, mu, row);
+    return distances_of_rows<distances_are::both, V>(pi_, pi, mu_, mu, row);
   }
   static double total_of(slot_column const& c, index_t row) noexcept {
     return c.source().lent() ? c.number(row) : 0.0;

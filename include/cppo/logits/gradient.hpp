@@ -78,9 +78,7 @@ class gradient_call {
   status check_memory() const noexcept {
     layout const& l = batch_.shape();
     footprint const out = footprint_of(out_, l);
-    bool const in_place = out_.source().data == in_.source().data && out_.type() == in_.type() &&
-                          out_.row_stride() == in_.row_stride();
-    argument other = !in_place && may_overlap(out, footprint_of(in_, l)) ? argument::logits : argument::none;
+    argument other = !is_in_place() && may_overlap(out, footprint_of(in_, l)) ? argument::logits : argument::none;
     auto const apart_from = [&](column const& c, argument name) {
       if (may_overlap(out, footprint_of(c, l))) other = name;
     };
@@ -92,6 +90,16 @@ class gradient_call {
     return other == argument::none ? status{} : shared_memory(argument::logits, other, output_name);
   }
 
+  bool is_in_place() const noexcept {
+    return out_.source().data == in_.source().data && out_.type() == in_.type() &&
+           out_.row_stride() == in_.row_stride();
+  }
+  /// A gradient that replaces its logits finds them in cache; a small one stays there.
+  stores_are stores() const noexcept {
+    constexpr index_t small = index_t{1} << 22;
+    bool const large = batch_.shape().elements() * in_.vocabulary() >= small;
+    return large && !is_in_place() ? stores_are::streamed : stores_are::cached;
+  }
   status check_row(index_t row) const noexcept {
     layout const& l = batch_.shape();
     index_t const y = id_.id(row);
@@ -114,7 +122,7 @@ class gradient_call {
 
   template <class V>
   void write(index_t row, row_is kind) const noexcept {
-    gradient_row const out{const_cast<void*>(out_.row(row)), out_.type()};
+    gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
     double const slope = kind == row_is::token ? slope_.number(row) : 0.0;
     if (slope != slope) return out.fill(in_.vocabulary(), special<float>::nan);
     if (kind == row_is::excluded || !is_computed(slope)) return out.fill(in_.vocabulary(), 0.0F);

@@ -25,23 +25,42 @@ struct row_law {
   }
 };
 
+/// Memory of a row that will be read soon.
+struct ahead_of_row {
+  char const* at;
+  int step;
+
+  template <class V>
+  ahead_of_row(row_reader<V> const& row, index_t first) noexcept
+      : at(row.place(first + 2 * stretch)), step(row.step()) {}
+  /// Asks for that of the next 16 logits.
+  CPPO_ALWAYS_INLINE void ask() noexcept {
+    ask_for(at);
+    at += step;
+  }
+};
+
+/// Which of the two are summed.
+enum class distances_are : std::uint8_t { tv, both };
+
 /// Sums over a row of |p - q| and of q (p / q - 1 - log(p / q)), which is at least 0 and adds up to KL(mu || pi) as
 /// q log(q / p) does. They are made as those of `add_terms` are.
-template <class V>
+template <distances_are Which, class V>
 class divergence_sums {
  public:
   divergence_sums(row_law const& pi, row_law const& mu) noexcept : pi_(pi), mu_(mu) {}
-  /// Adds n logits of both, a multiple of 16.
-  void add(float const* x, float const* y, int n) noexcept {
+  /// Adds n logits of both, a multiple of 16. Memory further on in both rows is asked for on the way.
+  void add(float const* x, float const* y, int n, ahead_of_row x_ahead, ahead_of_row y_ahead) noexcept {
     for (int first = 0; first < n; first += static_cast<int>(sum_chunk)) {
       int const end = n - first < sum_chunk ? n : first + static_cast<int>(sum_chunk);
       V gap[std::size_t{registers}], kl[std::size_t{registers}];
       for (int r = 0; r < registers; ++r) gap[r] = kl[r] = V(0);
       for (int k = first; k < end; k += lane_sums<float>::width) {
+        x_ahead.ask(), y_ahead.ask();
         for (int r = 0; r < registers; ++r) add_lanes(x + k + r * V::size, y + k + r * V::size, gap[r], kl[r]);
       }
       end_chunk(gap_, gap);
-      end_chunk(kl_, kl);
+      if constexpr (Which == distances_are::both) end_chunk(kl_, kl);
     }
   }
   /// 1/2 sum |p - q|, at most 1; NaN if a logit is.
@@ -59,24 +78,28 @@ class divergence_sums {
     V const both = log_p + log_q;  // NaN where one is: the cell would pass over it
     auto const valid = both == both;
     gap = gap + select(valid, c.gap, both);
-    kl = kl + select(valid, min(c.kl, V(1e30F)), both);
+    if constexpr (Which == distances_are::both) kl = kl + select(valid, min(c.kl, V(1e30F)), both);
   }
 
   row_law pi_, mu_;
   lane_sums<float> gap_, kl_;
 };
 
-/// The sums of two rows.
-template <class V>
-divergence_sums<V> divergence_of_rows(logit_rows const& pi, row_law const& pi_law, logit_rows const& mu,
-                                      row_law const& mu_law, index_t row) noexcept {
-  divergence_sums<V> sums(pi_law, mu_law);
+/// TV and KL(mu || pi) of two laws.
+struct distances {
+  double tv = 0.0, kl = 0.0;
+};
+/// Those of two rows; without KL where it is not asked for.
+template <distances_are Which, class V>
+distances distances_of_rows(logit_rows const& pi, row_law const& pi_law, logit_rows const& mu, row_law const& mu_law,
+                            index_t row) noexcept {
+  divergence_sums<Which, V> sums(pi_law, mu_law);
   row_reader<V> x(pi, row), y(mu, row);
   for (index_t first = 0; first < pi.vocabulary(); first += stretch) {
     float const* const x_stretch = x.read(first);
-    sums.add(x_stretch, y.read(first), x.size(first));
+    sums.add(x_stretch, y.read(first), x.size(first), {x, first}, {y, first});
   }
-  return sums;
+  return {sums.tv(), sums.kl()};
 }
 
 }}}  // namespace cppo::detail

@@ -57,23 +57,33 @@ inline float sampled_gradient(row_slopes const& r, float logit) noexcept {
   return static_cast<float>(((V(r.slope) * p.complement() - by_entropy) / V(r.temperature) + V(0)).raw());
 }
 
+/// How a row is written: past the caches where it is large and not read again soon.
+enum class stores_are : std::uint8_t { cached, streamed };
+
 /// A row of elements that is written.
 struct gradient_row {
   void* data;
   element_type type;
+  stores_are stores = stores_are::cached;
 
   /// Writes n <= stretch elements from `first` on.
   template <class V>
   void put(index_t first, float const* x, index_t n) const noexcept {
-    void* const to = element_place(data, type, first);
-    if (type == element_type::f32) __builtin_memcpy(to, x, static_cast<std::size_t>(n) * sizeof *x);
-    else if constexpr (V::size > 1) narrow(to, x, type, static_cast<int>(n));
-    else for (index_t k = 0; k < n; ++k) store(to, type, k, x[k]);
+    alignas(64) std::uint16_t narrowed[stretch];
+    void const* from = x;
+    if (type != element_type::f32) {
+      from = narrowed;
+      if constexpr (V::size > 1) narrow(narrowed, x, type, static_cast<int>(n));
+      else for (index_t k = 0; k < n; ++k) store(narrowed, type, k, x[k]);
+    }
+    auto const bytes = static_cast<std::size_t>(n * size_of(type));
+    if (stores == stores_are::streamed) stream_bytes(element_place(data, type, first), from, bytes);
+    else __builtin_memcpy(element_place(data, type, first), from, bytes);
   }
   /// Where `put` would write n elements, if they may be written there one register after the other; null if not.
-  float* whole(index_t first, index_t n) const noexcept {
-    bool const direct = type == element_type::f32 && n == stretch;
-    return direct ? static_cast<float*>(data) + first : nullptr;
+  float* direct(index_t first, index_t n) const noexcept {
+    bool const plain = type == element_type::f32 && stores == stores_are::cached && n == stretch;
+    return plain ? static_cast<float*>(data) + first : nullptr;
   }
   /// Sets every element to +0 or NaN.
   void fill(index_t vocabulary, float x) const noexcept {
@@ -82,6 +92,21 @@ struct gradient_row {
   }
 };
 
+/// The derivatives of the stretch x, which begins at id `first`. Memory further on in the row is asked for on the way.
+template <entropy_term Entropy, class V>
+void gradient_of_stretch(gradient_scale const& scale, float const* x, float* out, row_reader<V> const& in,
+                         index_t first) noexcept {
+  constexpr int at_once = 16;
+  char const* ahead = in.place(first + 2 * stretch);
+  for (int k = 0; k < in.size(first); k += at_once, ahead += in.step()) {
+    ask_for(ahead);
+    for (int j = k; j < k + at_once; j += V::size) {
+      V const d = scale.template operator()<Entropy>(V::from_raw(V::ops::load(x + j)));
+      if constexpr (V::size == 1) out[j] = d.raw();
+      else V::ops::save(out + j, d.raw());
+    }
+  }
+}
 /// The gradient of a row, of which `out` may be the memory. Stretches are filled up with -inf.
 template <entropy_term Entropy, class V>
 void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient_row const& out) noexcept {
@@ -89,15 +114,11 @@ void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient
   for (index_t first = 0; first < in.vocabulary(); first += stretch) {
     index_t const left = in.vocabulary() - first, n = left < stretch ? left : stretch;
     float const* const x = in.read(first);
-    float* const direct = out.whole(first, n);
-    float* const y = direct != nullptr ? direct : room;
-    for (int k = 0; k < in.size(first); k += V::size) {
-      V const d = scale.template operator()<Entropy>(V::from_raw(V::ops::load(x + k)));
-      if constexpr (V::size == 1) y[k] = d.raw();
-      else V::ops::save(y + k, d.raw());
-    }
+    float* const direct = out.direct(first, n);
+    gradient_of_stretch<Entropy, V>(scale, x, direct != nullptr ? direct : room, in, first);
     if (direct == nullptr) out.put<V>(first, room, n);
   }
+  if (out.stores == stores_are::streamed) end_of_stream();
 }
 /// The gradient of a row, of whose ids the sampled one need not be.
 template <class V>

@@ -46,7 +46,7 @@ written full(Executor const& e, two_laws const& l) {
   status const s = full_divergences(e, logit_batch(l.shape(), l.lent(l.pi, l.t_pi)), l.pi_total,
                                     {.logits = l.lent(l.mu, l.t_mu), .log_sum_exp = l.mu_total},
                                     {.tv = w.tv, .kl = w.kl});
-  INFO(describe(s));
+  INFO(describe(s).c_str());
   CHECK(s.ok());
   return w;
 }

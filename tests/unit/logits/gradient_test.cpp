@@ -44,7 +44,7 @@ struct gradient_case {
   std::vector<Gradient> run(Executor const& e) const {
     std::vector<Gradient> g(rows * width, Gradient(7.0F));
     status const s = logits_gradient(e, batch(), slopes(), g);
-    INFO(describe(s));
+    INFO(describe(s).c_str());
     CHECK(s.ok());
     return g;
   }

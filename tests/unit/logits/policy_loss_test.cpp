@@ -76,7 +76,7 @@ template <class Executor, class Region>
 made run(Executor const& e, logit_case const& c, Region const& region, loss_options const& options = {}) {
   made m;
   m.outcome = policy_loss_from_logits(e, c.batch(), region, m.outputs(), options);
-  INFO(describe(m.outcome));
+  INFO(describe(m.outcome).c_str());
   CHECK(m.outcome.ok());
   return m;
 }
