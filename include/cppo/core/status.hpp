@@ -62,6 +62,8 @@ enum class status_code : std::int32_t {
   logit_invalid,             ///< NaN or +inf, or a row of -inf alone
   id_out_of_vocabulary,      ///< a sampled or listed id is no column of the logits
   sampled_id_masked,         ///< the logit of a sampled id is -inf
+  not_in_logit_batch,        ///< the call reads an input that the batch of logits does not lend
+  parts_mismatch,            ///< what was found in parts of the vocabulary is not of one batch, or not of all parts
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -158,6 +160,11 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::sampled_id_masked:
       return "logits must be above -inf at the sampled id, which has no log-prob otherwise: mask the same ids when "
              "sampling and when training, or mask the token";
+    case status_code::not_in_logit_batch:
+      return "the buffer is read by the call, but was not lent: add it to logit_batch(...)";
+    case status_code::parts_mismatch:
+      return "parts of the vocabulary must be of the same batch and call, and together hold all ids: pass what "
+             "find_logits finds in each part, combined";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:

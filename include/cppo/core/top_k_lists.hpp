@@ -11,6 +11,28 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
+/// Checks a list of k > 0 entries at each of `rows` slots. An extent that is known must be equal.
+CPPO_HOST_DEVICE constexpr status check_list(buffer const& b, index_t k, index_t rows, char const* list) noexcept {
+  if (b.data == nullptr) {
+    return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
+  }
+  if (walks_off(b)) return walked_off(argument::top_k, list);
+  if (b.rank == 2) {
+    if (b.extents[0] != rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
+    if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
+    return share_elements(rows, k, b.strides[0], b.strides[1]) ? repeated(argument::top_k, list) : status{};
+  }
+  if (b.rank == 1 && b.extents[0] != rows * k)
+    return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
+  bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
+  return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
+}
+/// Which element is entry j of the list at a row.
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr index_t place_in_list(buffer const& b, index_t k, index_t row,
+                                                                    index_t j) noexcept {
+  return b.rank == 2 ? row * b.strides[0] + j * b.strides[1] : row * k + j;
+}
+
 /// The lists of all slots.
 struct top_k_buffers {
   index_t k = 0;
@@ -21,27 +43,10 @@ struct top_k_buffers {
     parameter_check const length{k > 0, "top_k(k, ...)", static_cast<double>(k), "1 or more: pass the lists' length"};
     if (!length) return out_of_range(argument::top_k, length);
     if (rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
-    status const s = check_list(ids, rows, "top_k(..., ids, ...)");
+    status const s = check_list(ids, k, rows, "top_k(..., ids, ...)");
     if (!s.ok()) return s;
-    status const p = check_list(log_prob, rows, "top_k(..., log_probs, ...)");
-    return p.ok() ? check_list(rollout_log_prob, rows, "top_k(..., rollout_log_probs)") : p;
-  }
-
- private:
-  CPPO_HOST_DEVICE constexpr status check_list(buffer const& b, index_t rows, char const* list) const noexcept {
-    if (b.data == nullptr) {
-      return rows == 0 ? status{} : status{.code = status_code::null_buffer, .where = argument::top_k, .name = list};
-    }
-    if (walks_off(b)) return walked_off(argument::top_k, list);
-    if (b.rank == 2) {
-      if (b.extents[0] != rows) return wrong_extent(argument::top_k, "rows", b.extents[0], rows, list);
-      if (b.extents[1] != k) return wrong_extent(argument::top_k, "columns", b.extents[1], k, list);
-      return share_elements(rows, k, b.strides[0], b.strides[1]) ? repeated(argument::top_k, list) : status{};
-    }
-    if (b.rank == 1 && b.extents[0] != rows * k)
-      return wrong_extent(argument::top_k, "elements", b.extents[0], rows * k, list);
-    bool const dense = b.rank == -1 || b.strides[0] == 1 || rows * k <= 1;
-    return dense ? status{} : wrong_shape(argument::top_k, "stride 1, or two dimensions", list);
+    status const p = check_list(log_prob, k, rows, "top_k(..., log_probs, ...)");
+    return p.ok() ? check_list(rollout_log_prob, k, rows, "top_k(..., rollout_log_probs)") : p;
   }
 };
 
@@ -77,7 +82,7 @@ class top_k_row {
 
  private:
   CPPO_HOST_DEVICE constexpr index_t at(detail::buffer const& b, index_t j) const noexcept {
-    return b.rank == 2 ? row_ * b.strides[0] + j * b.strides[1] : row_ * lists_->k + j;
+    return detail::place_in_list(b, lists_->k, row_, j);
   }
   detail::top_k_buffers const* lists_ = nullptr;
   index_t row_ = 0;

@@ -21,17 +21,37 @@ class logit_rows {
   constexpr logit_rows() noexcept = default;
   /// Takes what was lent for V ids.
   CPPO_HOST_DEVICE constexpr logit_rows(index_t vocabulary, detail::buffer const& lent) noexcept
-      : lent_(lent), vocabulary_(vocabulary), stride_(lent.rank == 2 ? lent.strides[0] : vocabulary) {}
+      : lent_(lent),
+        vocabulary_(vocabulary),
+        ids_(vocabulary),
+        stride_(lent.rank == 2 ? lent.strides[0] : vocabulary) {}
   /// The same logits at a temperature T > 0: log-probs are those of softmax(x / T).
   CPPO_HOST_DEVICE constexpr logit_rows at_temperature(double t) const noexcept {
     logit_rows r = *this;
     r.temperature_ = t;
     return r;
   }
+  /// Says that these are the logits of ids first ... first + V - 1 of a vocabulary of `all` ids: the part of it that
+  /// one rank holds. Ids are those of the whole vocabulary everywhere.
+  CPPO_HOST_DEVICE constexpr logit_rows from_id(index_t first, index_t all) const noexcept {
+    logit_rows r = *this;
+    r.first_id_ = first;
+    r.ids_ = all;
+    return r;
+  }
   /// True if logits were lent.
   CPPO_HOST_DEVICE constexpr bool lent() const noexcept { return lent_.rank != 0; }
-  /// V, the number of ids.
+  /// V, the number of ids whose logits are lent.
   CPPO_HOST_DEVICE constexpr index_t vocabulary() const noexcept { return vocabulary_; }
+  /// The first of them, and the number of ids of the whole vocabulary.
+  /// @{
+  CPPO_HOST_DEVICE constexpr index_t first_id() const noexcept { return first_id_; }
+  CPPO_HOST_DEVICE constexpr index_t ids() const noexcept { return ids_; }
+  /// @}
+  /// True if the logits of an id are lent.
+  CPPO_HOST_DEVICE constexpr bool holds(index_t id) const noexcept {
+    return id >= first_id_ && id - first_id_ < vocabulary_;
+  }
   /// T.
   CPPO_HOST_DEVICE constexpr double temperature() const noexcept { return temperature_; }
   /// float, half or bfloat16.
@@ -42,15 +62,17 @@ class logit_rows {
   CPPO_HOST_DEVICE constexpr void const* row(index_t i) const noexcept {
     return static_cast<char const*>(lent_.data) + i * stride_ * detail::size_of(lent_.type);
   }
-  /// The logit of an id in row i, exactly.
+  /// The logit of an id in row i, exactly. Pre: `holds(id)`.
   CPPO_HOST_DEVICE constexpr float operator()(index_t i, index_t id) const noexcept {
-    return detail::load<float>(row(i), lent_.type, id);
+    return detail::load<float>(row(i), lent_.type, id - first_id_);
   }
-  /// Checks that there are `rows` rows of V ids, one row clear of the other, and that T is in range.
+  /// Checks that there are `rows` rows of V ids, one row clear of the other, and that T and the ids are in range.
   CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
-    constexpr char const* ids = "1 or more: pass the number of columns";
+    bool const inside = first_id_ >= 0 && first_id_ <= ids_ - vocabulary_;
     parameter_check const p = detail::first_fault(
-        {{vocabulary_ > 0, "logits(V, ...)", static_cast<double>(vocabulary_), ids},
+        {{vocabulary_ > 0, "logits(V, ...)", static_cast<double>(vocabulary_), "1 or more: pass the number of columns"},
+         {inside, "from_id(first, ...)", static_cast<double>(first_id_),
+          "0 or more, and V below the number of all ids at most: pass the first id of the columns"},
          {temperature_ >= 0x1p-20 && temperature_ <= 0x1p20, "at_temperature(t)", temperature_,
           "in [2^-20, 2^20]: 1 takes logits as they are; for sampling at 0 there is no softmax"}});
     if (!p) return detail::out_of_range(argument::logits, p);
@@ -82,6 +104,8 @@ class logit_rows {
 
   detail::buffer lent_;
   index_t vocabulary_ = 0;
+  index_t first_id_ = 0;
+  index_t ids_ = 0;
   index_t stride_ = 0;
   double temperature_ = 1.0;
 };
@@ -121,6 +145,22 @@ struct logit_sums {
   /// The entropy of the row, nats.
   CPPO_HOST_DEVICE constexpr double entropy() const noexcept { return log_total() - moment / (1.0 + rest); }
 };
+
+/// The sums of a row whose vocabulary lies in two parts, at the same temperature. In any order of two; of more, the
+/// last bits of `rest` and `moment` depend on the order in which they are combined.
+CPPO_HOST_DEVICE constexpr logit_sums combine(logit_sums a, logit_sums b, double temperature) noexcept {
+  bool const second = b.maximum > a.maximum || (b.maximum == a.maximum && b.at < a.at);
+  if (second) {
+    logit_sums const first = a;
+    a = b, b = first;
+  }
+  if (b.at < 0) return a;
+  double const apart = (static_cast<double>(b.maximum) - static_cast<double>(a.maximum)) / temperature;
+  double const scale = detail::exp_nonpositive(apart), terms = 1.0 + b.rest;
+  a.rest += detail::rounded_product(terms, scale);
+  a.moment += detail::rounded_product(b.moment + detail::rounded_product(apart, terms), scale);
+  return a;
+}
 
 }}  // namespace cppo
 

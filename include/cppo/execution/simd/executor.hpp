@@ -43,8 +43,11 @@ class simd_t : public host_executor<simd_t> {
     s.workspace_ = &w;
     return s;
   }
-  /// The number of threads asked for.
+  /// The number of threads asked for, and of slots that each has at least; 0 if the call decides.
+  /// @{
   constexpr int threads() const noexcept { return threads_; }
+  constexpr index_t least_slots() const noexcept { return least_slots_; }
+  /// @}
   /// Calls body(b, scratch, into) for every response. `scratch` can hold `room` numbers.
   template <class Real>
   detail::outcome_fold over_responses(layout const& l, std::size_t room, detail::response_body<Real> body) const;

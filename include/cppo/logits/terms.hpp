@@ -1,0 +1,160 @@
+/// @file
+/// The terms of a softmax, and their sums over a row, on lanes of any width with the same bits.
+///
+/// A row is read in stretches of 1024 logits, 4 chunks. Logit j of a row goes to lane j mod 16 of `lane_sums`, whatever
+/// the width of registers is: each lane of a chunk is summed in float, the chunks of a lane in double, and the lanes in
+/// a fixed tree.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/execution/call/report_sums.hpp>
+#include <cppo/logits/rows.hpp>
+
+#include <cstddef>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// Logits that are read at a time. Their largest is known before they are summed.
+inline constexpr int stretch = 1024;
+/// Stretches are filled up with -inf to a multiple of this.
+inline constexpr int stretch_step = 64;
+
+/// Whether a pass sums the moment too, which the entropy is made of.
+enum class moment_is : std::uint8_t { left_out, summed };
+
+/// The scale of a row's terms: m, and log2(e) / T.
+struct term_scale {
+  float maximum = 0.0F;
+  float per_logit = 1.44269504F;
+};
+/// log2(e) / T, rounded once.
+CPPO_HOST_DEVICE constexpr float per_logit(double temperature) noexcept {
+  return static_cast<float>(1.4426950408889634 / temperature);
+}
+
+/// Terms e^((x - m) / T) of N registers of logits x <= m, as 2^exponent: +0 where they are below 2^-125.5, so of -inf;
+/// NaN of NaN. A polynomial of degree 5, whose relative error is below 2e-7; the exponent adds 1.3e-7 |x - m| / T at
+/// most. Each step is done for all registers before the next, since a processor looks ahead by no more than a few.
+template <class V, std::size_t N>
+struct softmax_terms {
+  V exponent[N];     ///< (x - m) / T log2(e), at least -126
+  V power[N];        ///< a power of two, or 0
+  V significand[N];  ///< 2 to 2 sqrt 2, or down to sqrt 2
+
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr softmax_terms(V const (&x)[N], V maximum, V per_logit) noexcept {
+    V const magic(12583038.0F);  // 1.5 * 2^23 + 126
+    V f[N];
+    for (std::size_t u = 0; u < N; ++u) f[u] = x[u] - maximum;
+    for (std::size_t u = 0; u < N; ++u) f[u] = f[u] * per_logit;
+    for (std::size_t u = 0; u < N; ++u) f[u] = exponent[u] = max(V(-126), f[u]);
+    for (std::size_t u = 0; u < N; ++u) power[u] = f[u] + magic;
+    for (std::size_t u = 0; u < N; ++u) f[u] = f[u] - (power[u] - magic);
+    for (std::size_t u = 0; u < N; ++u) power[u] = V::from_raw(V::ops::to_exponent(power[u].raw()));
+    // Twice 2^f, so that no product with the power is subnormal.
+    for (std::size_t u = 0; u < N; ++u) significand[u] = V(0x1.5bba14p-9F) * f[u] + V(0x1.3cea88p-6F);
+    for (float const c : {0x1.c6b752p-4F, 0x1.ebf9bcp-2F, 0x1.62e42ap+0F, 2.0F}) {
+      for (std::size_t u = 0; u < N; ++u) significand[u] = significand[u] * f[u] + V(c);
+    }
+  }
+  /// A register of terms. The product is exact: the sum of it and another number may be fused.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V operator[](std::size_t u) const noexcept {
+    return exact_product(significand[u], power[u]);
+  }
+};
+
+/// Sums of terms over a row.
+struct row_totals {
+  lane_sums<float> rest;    ///< of the terms
+  lane_sums<float> moment;  ///< of each term times its exponent
+
+  /// Makes sums of terms with the maximum m from those with a lower one, which is `shift` exponents less.
+  CPPO_HOST_DEVICE constexpr void lower(double shift, double factor) noexcept {
+    for (int j = 0; j < rest.width; ++j) {
+      double const moved = moment.lanes[j] + rounded_product(shift, rest.lanes[j]);
+      moment.lanes[j] = rounded_product(moved, factor);
+      rest.lanes[j] = rounded_product(rest.lanes[j], factor);
+    }
+  }
+};
+
+/// Adds the registers of a chunk to its sums.
+template <class V, std::size_t N>
+CPPO_ALWAYS_INLINE void end_chunk(lane_sums<float>& to, V const (&x)[N]) noexcept {
+  for (std::size_t r = 0; r < N; ++r) {
+    if constexpr (V::size == 1) to.partial[r] = x[r].raw();
+    else V::ops::save(to.partial + r * std::size_t{V::size}, x[r].raw());
+  }
+  to.settle();
+}
+
+/// Asks for memory that will be read soon. An address of nothing does no harm.
+CPPO_ALWAYS_INLINE void ask_for(char const* p) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p);
+#endif
+}
+
+/// Adds n logits of a row, a multiple of 64. Memory at `ahead` is asked for on the way, `step` bytes for every 16.
+template <class V, moment_is Moment>
+void add_terms(float const* x, int n, term_scale const& scale, row_totals& to, char const* ahead, int step) noexcept {
+  constexpr std::size_t registers = lane_sums<float>::width / V::size, group = registers > 4 ? registers : 4;
+  constexpr int width = static_cast<int>(group) * V::size;
+  V const maximum(scale.maximum), per_logit(scale.per_logit);
+  for (int first = 0; first < n; first += static_cast<int>(sum_chunk)) {
+    int const end = n - first < sum_chunk ? n : first + static_cast<int>(sum_chunk);
+    V rest[registers], moment[registers];
+    for (std::size_t r = 0; r < registers; ++r) rest[r] = moment[r] = V(0);
+    for (int k = first; k < end; k += width) {
+      for (int line = 0; line < width; line += 16, ahead += step) ask_for(ahead);
+      V logit[group];
+      for (std::size_t u = 0; u < group; ++u) logit[u] = V::from_raw(V::ops::load(x + k + static_cast<int>(u) * V::size));
+      softmax_terms<V, group> const terms(logit, maximum, per_logit);
+      for (std::size_t u = 0; u < group; ++u) {
+        V const term = terms[u];
+        rest[u % registers] = rest[u % registers] + term;
+        if constexpr (Moment == moment_is::summed)
+          moment[u % registers] = moment[u % registers] + term * terms.exponent[u];
+      }
+    }
+    end_chunk(to.rest, rest);
+    if constexpr (Moment == moment_is::summed) end_chunk(to.moment, moment);
+  }
+}
+
+/// The largest of n logits, a multiple of 64; never -0. NaN is passed over, and shows in the sums.
+template <class V>
+float largest_of(float const* x, int n) noexcept {
+  constexpr int registers = stretch_step / V::size;
+  V best[std::size_t{registers}];
+  for (int r = 0; r < registers; ++r) best[r] = V(-special<float>::infinity);
+  for (int k = 0; k < n; k += stretch_step) {
+    for (int r = 0; r < registers; ++r) best[r] = max(V::from_raw(V::ops::load(x + k + r * V::size)), best[r]);
+  }
+  for (int r = registers / 2; r > 0; r /= 2) {
+    for (int i = 0; i < r; ++i) best[i] = max(best[i], best[i + r]);
+  }
+  float all = -special<float>::infinity;
+  (void)map_lanes(best[0], [&all](float y) {
+    all = y > all ? y : all;
+    return y;
+  });
+  return all + 0.0F;
+}
+
+/// The first of logits from ... n - 1 for which test(lane) is true, or n. Whole registers are read: n is a multiple of
+/// 16.
+template <class V, class Test>
+int first_where(float const* x, int from, int n, Test const& test) noexcept {
+  for (int k = from - from % V::size; k < n; k += V::size) {
+    if (!V::ops::any(test(V::from_raw(V::ops::load(x + k))).raw())) continue;
+    for (int i = k < from ? from : k; i < k + V::size; ++i) {
+      if (test(float_lane(x[i])).raw()) return i;
+    }
+  }
+  return n;
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,131 @@
+// Parts of the vocabulary: what is found in each adds up to what is found in the whole.
+#include "support/catch_compat.hpp"
+#include "support/drawn_logits.hpp"
+
+#include <cppo/execution/simd.hpp>
+#include <cppo/logits.hpp>
+
+#include <string>
+
+namespace {
+
+using namespace cppo;
+using namespace cppo_test;
+
+constexpr std::size_t n = 11, v = 4321;
+
+struct parts_of_rows {
+  std::vector<float> x;
+  std::vector<int> id, ids;
+
+  parts_of_rows() {
+    for (std::size_t i = 0; i < n; ++i) {
+      std::vector<float> const row = drawn_row(static_cast<row_shape>(i), v, 5);
+      id.push_back(static_cast<int>(std::max_element(row.begin(), row.end()) - row.begin()));
+      for (int const j : {0, -1, 4320}) ids.push_back(j);
+      x.insert(x.end(), row.begin(), row.end());
+    }
+  }
+  // Ids first ... last - 1 of all rows.
+  logit_batch_view part(std::size_t first, std::size_t last) const {
+    auto const count = static_cast<index_t>(last - first);
+    matrix_view const rows(x.data() + first, index_t{n}, count, index_t{v}, 1);
+    return logit_batch(padded(1, n), logits(count, rows).from_id(static_cast<index_t>(first), v).at_temperature(0.8),
+                       token_id(id), top_k_ids(3, ids));
+  }
+};
+
+struct numbers {
+  std::vector<float> log_prob = std::vector<float>(n, 9.0F), entropy = log_prob;
+  std::vector<float> listed = std::vector<float>(n * 3, 9.0F), largest = std::vector<float>(n * 6, 9.0F);
+  std::vector<int> largest_id = std::vector<int>(n * 6, 9);
+  log_prob_outputs outputs() {
+    return {.log_prob = log_prob, .listed_log_prob = listed, .entropy = entropy, .largest = 6,
+            .largest_id = largest_id, .largest_log_prob = largest};
+  }
+};
+
+bool near_one(std::vector<float> const& a, std::vector<float> const& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](float x, float y) {
+    return x == y || std::fabs(x - y) <= 2e-6F + 1.2e-7F * std::fabs(y);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("parts of the vocabulary give the log-probs of the whole, in any order", "[logits]") {
+  parts_of_rows const rows;
+  numbers whole;
+  REQUIRE(log_probs(simd, rows.part(0, v), whole.outputs()).ok());
+  for (auto const& cuts : {std::vector<std::size_t>{0, v}, {0, 1, v}, {0, 1024, 2048, v}, {0, 700, 701, 3000, v}}) {
+    for (bool const backwards : {false, true}) {
+      std::vector<found_logits> parts(cuts.size() - 1);
+      for (std::size_t p = 0; p + 1 < cuts.size(); ++p) {
+        status const s = find_logits(simd, rows.part(cuts[p], cuts[p + 1]), parts[p], 6);
+        INFO(describe(s));
+        REQUIRE(s.ok());
+      }
+      if (backwards) std::reverse(parts.begin(), parts.end());
+      found_logits all = parts[0];
+      for (std::size_t p = 1; p < parts.size(); ++p) all = combine(all, parts[p]);
+      numbers got;
+      REQUIRE(log_probs(rows.part(0, 5), all, got.outputs()).ok());
+      CHECK(near_one(got.log_prob, whole.log_prob));
+      CHECK(near_one(got.entropy, whole.entropy));
+      CHECK(near_one(got.listed, whole.listed));
+      CHECK(near_one(got.largest, whole.largest));
+      CHECK((got.largest_id == whole.largest_id));
+      if (cuts.size() == 2) CHECK((got.log_prob == whole.log_prob && got.listed == whole.listed));
+    }
+  }
+}
+
+TEST_CASE("parts that are missing, of another call, or failed are refused", "[logits]") {
+  parts_of_rows rows;
+  found_logits low, high, other;
+  REQUIRE(find_logits(seq, rows.part(0, 2000), low).ok());
+  REQUIRE(find_logits(seq, rows.part(2000, v), high).ok());
+  REQUIRE(find_logits(seq, rows.part(2000, v), other, 6).ok());
+  numbers got;
+  auto const refused = [&](found_logits const& found) {
+    status const s = log_probs(rows.part(0, v), found, {.log_prob = got.log_prob});
+    CHECK(s.code == status_code::parts_mismatch);
+    CHECK((got.log_prob == std::vector<float>(n, 9.0F)));
+  };
+  refused({});
+  refused(low);
+  refused(combine(low, low));
+  refused(combine(combine(low, high), high));
+  refused(combine(low, other));
+  refused(combine(combine(low, other), high));
+  rows.x[2500] = std::numeric_limits<float>::quiet_NaN();
+  found_logits failed;
+  status const s = find_logits(simd, rows.part(2000, v), failed);
+  CHECK((s.code == status_code::logit_invalid && s.wanted == 2500));
+  refused(combine(low, failed));
+  refused(failed);
+  CHECK(!find_logits(seq, rows.part(0, v), failed, -1).ok());
+  CHECK(log_probs(rows.part(0, v), combine(high, low), {.log_prob = got.log_prob}).ok());
+}
+
+TEST_CASE("a part may hold -inf alone, all parts together may not, nor at the sampled id", "[logits]") {
+  std::vector<float> x{no_logit, no_logit, 1.0F, 2.0F};
+  int id = 3;
+  auto const run = [&] {
+    found_logits a, b;
+    auto const part = [&](index_t first) {
+      return logit_batch(padded(1, 1), logits(2, x.data() + first).from_id(first, 4), token_id(&id));
+    };
+    REQUIRE(find_logits(simd, part(0), a).ok());
+    REQUIRE(find_logits(simd, part(2), b).ok());
+    float lp = 9.0F;
+    status const s = log_probs(part(0), combine(a, b), {.log_prob = &lp});
+    CHECK(s.ok() == (lp != 9.0F));
+    return s;
+  };
+  CHECK(run().ok());
+  id = 1;
+  CHECK((run().code == status_code::sampled_id_masked && run().wanted == 1));
+  x[2] = x[3] = no_logit;
+  CHECK((run().code == status_code::logit_invalid && run().value == -std::numeric_limits<double>::infinity()));
+}
