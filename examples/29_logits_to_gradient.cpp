@@ -17,8 +17,8 @@ constexpr std::size_t N = B * T, all = N * V, listed = N * K;
 int main() {
   std::vector<float> mu_x(all), x(all);  // logits under the rollout policy, and under the one being trained
   for (std::size_t j = 0; j < all; ++j) {
-    mu_x[j] = static_cast<float>(j * 7919 % 1013) / 90.0F;
-    x[j] = mu_x[j] + 0.6F * std::sin(static_cast<float>(j * j % 977));
+    mu_x[j] = static_cast<float>(j * 7919 % 1013) / 8.0F;
+    x[j] = mu_x[j] + 1.2F * std::sin(static_cast<float>(j * j % 977));
   }
   std::vector<std::int64_t> const y = {3, 14, 159, 2, 65, 0};
   std::vector<float> const adv = {1, 1, 1, -1, -1, NAN};

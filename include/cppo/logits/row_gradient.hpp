@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/simd/elements.hpp>
+#include <cppo/execution/simd/past_caches.hpp>
 #include <cppo/logits/row_pass.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -39,13 +40,16 @@ struct gradient_scale {
     factor = static_cast<float>((by_entropy * (V(r.entropy) + lost) - V(r.slope) * share).raw());
     per_exponent = static_cast<float>((by_entropy * V(0.6931471805599453)).raw());
   }
-  /// The derivatives by logits that are not the sampled id's: +0 where p is below 2^-125.5, so at -inf; NaN at NaN.
-  template <entropy_term Entropy, class V>
-  CPPO_ALWAYS_INLINE V operator()(V x) const noexcept {
-    softmax_term<V> const t = term_of(x, V(terms.maximum), V(terms.per_logit));
-    V by(factor);
-    if constexpr (Entropy == entropy_term::added) by = by + V(per_exponent) * t.exponent;
-    return t.value() * by + V(0);  // never -0
+  /// The derivatives by N registers of logits x that are not the sampled id's, into `out`: +0 where p is below
+  /// 2^-125.5, so at -inf; NaN at NaN.
+  template <entropy_term Entropy, class V, std::size_t N>
+  CPPO_ALWAYS_INLINE void apply(V const (&x)[N], V (&out)[N]) const noexcept {
+    softmax_terms<V, N> const t(x, V(terms.maximum), V(terms.per_logit));
+    for (std::size_t u = 0; u < N; ++u) {
+      V by(factor);
+      if constexpr (Entropy == entropy_term::added) by = by + V(per_exponent) * t.exponent[u];
+      out[u] = t[u] * by + V(0);  // never -0
+    }
   }
 };
 /// The derivative by the sampled id's logit, in double. Nothing cancels where p is near 1.
@@ -92,19 +96,24 @@ struct gradient_row {
   }
 };
 
+template <class V>
+CPPO_ALWAYS_INLINE void save_lanes(float* to, V x) noexcept {
+  if constexpr (V::size == 1) *to = x.raw();
+  else V::ops::save(to, x.raw());
+}
 /// The derivatives of the stretch x, which begins at id `first`. Memory further on in the row is asked for on the way.
 template <entropy_term Entropy, class V>
 void gradient_of_stretch(gradient_scale const& scale, float const* x, float* out, row_reader<V> const& in,
                          index_t first) noexcept {
-  constexpr int at_once = 16;
+  constexpr std::size_t group = V::size < 4 ? 16 / V::size : 4;
+  constexpr int width = static_cast<int>(group) * V::size;
   char const* ahead = in.place(first + 2 * stretch);
-  for (int k = 0; k < in.size(first); k += at_once, ahead += in.step()) {
-    ask_for(ahead);
-    for (int j = k; j < k + at_once; j += V::size) {
-      V const d = scale.template operator()<Entropy>(V::from_raw(V::ops::load(x + j)));
-      if constexpr (V::size == 1) out[j] = d.raw();
-      else V::ops::save(out + j, d.raw());
-    }
+  for (int k = 0; k < in.size(first); k += width) {
+    for (int line = 0; line < width; line += 16, ahead += in.step()) ask_for(ahead);
+    V logit[group], d[group];
+    for (std::size_t u = 0; u < group; ++u) logit[u] = V::from_raw(V::ops::load(x + k + static_cast<int>(u) * V::size));
+    scale.template apply<Entropy>(logit, d);
+    for (std::size_t u = 0; u < group; ++u) save_lanes(out + k + static_cast<int>(u) * V::size, d[u]);
   }
 }
 /// The gradient of a row, of which `out` may be the memory. Stretches are filled up with -inf.

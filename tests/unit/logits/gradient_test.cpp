@@ -120,6 +120,32 @@ TEMPLATE_TEST_CASE("logits_gradient has the same bits on every executor, in plac
   }
 }
 
+TEMPLATE_TEST_CASE("logits_gradient of many logits passes the caches by, with the same bits", "[logits]", float, half) {
+  constexpr std::size_t rows = 1100, width = 4001;
+  gradient_case<TestType> const few(4, 3, width, 1.2);
+  std::vector<TestType> x(rows * width, TestType(1.0F)), g(rows * width + 1, TestType(9.0F));
+  std::vector<std::int64_t> y(rows);
+  std::vector<double> slope(rows), total(rows);
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::size_t const row = 500 * i;
+    std::copy_n(few.x.begin() + static_cast<std::ptrdiff_t>(i * width), width,
+                x.begin() + static_cast<std::ptrdiff_t>(row * width));
+    y[row] = few.y[i], slope[row] = few.slope[i], total[row] = few.total[i];
+  }
+  auto const batch = logit_batch(padded(1, rows), logits(width, x).at_temperature(1.2), token_id(y));
+  logit_slopes const of{.slope = slope, .log_sum_exp = total};
+  matrix_view<TestType> const odd(g.data() + 1, rows, width);  // on no multiple of a cache line
+  for (bool const on_simd : {false, true}) {
+    REQUIRE((on_simd ? logits_gradient(simd.with_threads(2), batch, of, odd) : logits_gradient(seq, batch, of, odd)).ok());
+    std::vector<TestType> const want = few.run(seq);
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(std::memcmp(&odd(static_cast<index_t>(500 * i), 0), &want[i * width], width * sizeof(TestType)) == 0);
+    }
+    CHECK(all_zero_bits(g, 1 + width, 499 * width));
+    CHECK(number_of(g[0]) == 9.0F);
+  }
+}
+
 TEST_CASE("logits_gradient: rows without a slope are +0, and are not read", "[logits]") {
   gradient_case<float> c(3, 4, 70);
   c.valid = {0, 1, 1, 0};
