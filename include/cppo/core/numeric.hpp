@@ -75,6 +75,10 @@ struct scalar_ops {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T magnitude(T x) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(x) & ~sign_bit));
   }
+  /// The number whose bits are set where they are in both.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T common_bits(T a, T b) noexcept {
+    return bits_as<T>(static_cast<UInt>(bits_as<UInt>(a) & bits_as<UInt>(b)));
+  }
   /// 2^n, from the sum t of n and a magic number: its low bits are moved into the exponent.
   CPPO_WRAPS CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T to_exponent(T t) noexcept {
     return bits_as<T>(static_cast<UInt>(bits_as<UInt>(t) << MantissaBits));

@@ -11,6 +11,7 @@
 
 #if defined(CPPO_USE_XSIMD) && CPPO_USE_XSIMD && !defined(__CUDA_ARCH__)
 #include <cppo/execution/simd.hpp>
+#include <cppo/execution/simd/half_registers.hpp>
 #endif
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -33,7 +34,10 @@ struct logit_lanes<simd_t> {
 };
 template <>
 struct half_reader<simd_lane> {
-  static void read(float* out, void const* in, element_type type, int n) noexcept { widen(out, in, type, n); }
+  CPPO_ALWAYS_INLINE static simd_lane read(void const* in, element_type type) noexcept {
+    return widened<simd_lane>(in, type);
+  }
+  static void copy(float* out, void const* in, element_type type, int n) noexcept { widen(out, in, type, n); }
 };
 #endif
 

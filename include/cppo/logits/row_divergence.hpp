@@ -25,21 +25,6 @@ struct row_law {
   }
 };
 
-/// Memory of a row that will be read soon.
-struct ahead_of_row {
-  char const* at;
-  int step;
-
-  template <class V>
-  ahead_of_row(row_reader<V> const& row, index_t first) noexcept
-      : at(row.place(first + 2 * stretch)), step(row.step()) {}
-  /// Asks for that of the next 16 logits.
-  CPPO_ALWAYS_INLINE void ask() noexcept {
-    ask_for(at);
-    at += step;
-  }
-};
-
 /// Which of the two are summed.
 enum class distances_are : std::uint8_t { tv, both };
 
@@ -49,15 +34,15 @@ template <distances_are Which, class V>
 class divergence_sums {
  public:
   divergence_sums(row_law const& pi, row_law const& mu) noexcept : pi_(pi), mu_(mu) {}
-  /// Adds n logits of both, a multiple of 16. Memory further on in both rows is asked for on the way.
-  void add(float const* x, float const* y, int n, ahead_of_row x_ahead, ahead_of_row y_ahead) noexcept {
+  /// Adds n logits of both, a multiple of 64; x(k) and y(k) are registers of those from k on.
+  template <class Read>
+  void add(Read const& x, Read const& y, int n) noexcept {
     for (int first = 0; first < n; first += static_cast<int>(sum_chunk)) {
       int const end = n - first < sum_chunk ? n : first + static_cast<int>(sum_chunk);
       V gap[std::size_t{registers}], kl[std::size_t{registers}];
       for (int r = 0; r < registers; ++r) gap[r] = kl[r] = V(0);
       for (int k = first; k < end; k += lane_sums<float>::width) {
-        x_ahead.ask(), y_ahead.ask();
-        for (int r = 0; r < registers; ++r) add_lanes(x + k + r * V::size, y + k + r * V::size, gap[r], kl[r]);
+        for (int r = 0; r < registers; ++r) add_lanes(x(k + r * V::size), y(k + r * V::size), gap[r], kl[r]);
       }
       end_chunk(gap_, gap);
       if constexpr (Which == distances_are::both) end_chunk(kl_, kl);
@@ -72,8 +57,8 @@ class divergence_sums {
   static constexpr int registers = lane_sums<float>::width / V::size;
 
   static double half_at_most_one(double gap) noexcept { return gap > 2.0 ? 1.0 : 0.5 * gap; }
-  CPPO_ALWAYS_INLINE void add_lanes(float const* x, float const* y, V& gap, V& kl) const noexcept {
-    V const log_p = pi_.log_prob(V::from_raw(V::ops::load(x))), log_q = mu_.log_prob(V::from_raw(V::ops::load(y)));
+  CPPO_ALWAYS_INLINE void add_lanes(V x, V y, V& gap, V& kl) const noexcept {
+    V const log_p = pi_.log_prob(x), log_q = mu_.log_prob(y);
     cell<float, V> const c(log_p, log_q, V(0) <= V(0));
     V const both = log_p + log_q;  // NaN where one is: the cell would pass over it
     auto const valid = both == both;
@@ -96,8 +81,8 @@ distances distances_of_rows(logit_rows const& pi, row_law const& pi_law, logit_r
   divergence_sums<Which, V> sums(pi_law, mu_law);
   row_reader<V> x(pi, row), y(mu, row);
   for (index_t first = 0; first < pi.vocabulary(); first += stretch) {
-    float const* const x_stretch = x.read(first);
-    sums.add(x_stretch, y.read(first), x.size(first), {x, first}, {y, first});
+    if (x.is_whole(first)) sums.add(x.reading(first), y.reading(first), stretch);
+    else sums.add(reading_floats<V>(x.floats(first)), reading_floats<V>(y.floats(first)), x.size(first));
   }
   return {sums.tv(), sums.kl()};
 }

@@ -84,9 +84,9 @@ struct gradient_row {
     if (stores == stores_are::streamed) stream_bytes(element_place(data, type, first), from, bytes);
     else __builtin_memcpy(element_place(data, type, first), from, bytes);
   }
-  /// Where `put` would write n elements, if they may be written there one register after the other; null if not.
-  float* direct(index_t first, index_t n) const noexcept {
-    bool const plain = type == element_type::f32 && stores == stores_are::cached && n == stretch;
+  /// Where `put` would write a whole stretch, if its registers may be written there; null if not.
+  float* direct(index_t first) const noexcept {
+    bool const plain = type == element_type::f32 && stores == stores_are::cached;
     return plain ? static_cast<float*>(data) + first : nullptr;
   }
   /// Sets every element to +0 or NaN.
@@ -101,31 +101,30 @@ CPPO_ALWAYS_INLINE void save_lanes(float* to, V x) noexcept {
   if constexpr (V::size == 1) *to = x.raw();
   else V::ops::save(to, x.raw());
 }
-/// The derivatives of the stretch x, which begins at id `first`. Memory further on in the row is asked for on the way.
-template <entropy_term Entropy, class V>
-void gradient_of_stretch(gradient_scale const& scale, float const* x, float* out, row_reader<V> const& in,
-                         index_t first) noexcept {
-  constexpr std::size_t group = V::size < 4 ? 16 / V::size : 4;
-  constexpr int width = static_cast<int>(group) * V::size;
-  char const* ahead = in.place(first + 2 * stretch);
-  for (int k = 0; k < in.size(first); k += width) {
-    for (int line = 0; line < width; line += 16, ahead += in.step()) ask_for(ahead);
+/// The derivatives by n logits, a multiple of 64; read(k) is a register of those from k on.
+template <entropy_term Entropy, class V, class Read>
+void gradient_of_stretch(gradient_scale const& scale, Read const& read, int n, float* out) noexcept {
+  constexpr std::size_t group = group_of<V>;
+  for (int k = 0; k < n; k += group_of<V> * V::size) {
     V logit[group], d[group];
-    for (std::size_t u = 0; u < group; ++u) logit[u] = V::from_raw(V::ops::load(x + k + static_cast<int>(u) * V::size));
+    for (std::size_t u = 0; u < group; ++u) logit[u] = read(k + static_cast<int>(u) * V::size);
     scale.template apply<Entropy>(logit, d);
     for (std::size_t u = 0; u < group; ++u) save_lanes(out + k + static_cast<int>(u) * V::size, d[u]);
   }
 }
-/// The gradient of a row, of which `out` may be the memory. Stretches are filled up with -inf.
+/// The gradient of a row, of which `out` may be the memory.
 template <entropy_term Entropy, class V>
 void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient_row const& out) noexcept {
   alignas(64) float room[stretch];
   for (index_t first = 0; first < in.vocabulary(); first += stretch) {
-    index_t const left = in.vocabulary() - first, n = left < stretch ? left : stretch;
-    float const* const x = in.read(first);
-    float* const direct = out.direct(first, n);
-    gradient_of_stretch<Entropy, V>(scale, x, direct != nullptr ? direct : room, in, first);
-    if (direct == nullptr) out.put<V>(first, room, n);
+    if (in.is_whole(first)) {
+      float* const direct = out.direct(first);
+      gradient_of_stretch<Entropy, V>(scale, in.reading(first), stretch, direct != nullptr ? direct : room);
+      if (direct == nullptr) out.put<V>(first, room, stretch);
+    } else {
+      gradient_of_stretch<Entropy, V>(scale, reading_floats<V>(in.floats(first)), in.size(first), room);
+      out.put<V>(first, room, in.vocabulary() - first);
+    }
   }
   if (out.stores == stores_are::streamed) end_of_stream();
 }

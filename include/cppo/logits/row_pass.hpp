@@ -3,6 +3,7 @@
 ///
 /// Each stretch is added with the largest logit so far as the maximum. A stretch that raises the maximum is held back
 /// until a later one does, or the row ends: then its maximum is left out of the sums, which have a term of 1 for it.
+/// Few stretches raise it. So each is added at once, and taken back if it holds a logit that is not below.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -12,15 +13,32 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Reads n elements of a half type as floats, on registers where V has some. Specialised in registers.hpp.
+/// Asks for memory that will be read soon. An address of nothing does no harm.
+CPPO_ALWAYS_INLINE void ask_for([[maybe_unused]] void const* p) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p);
+#endif
+}
+
+/// Elements of a half type as V, from `in` on. Specialised in over_rows.hpp.
 template <class V>
 struct half_reader {
-  static void read(float* out, void const* in, element_type type, int n) noexcept {
+  static V read(void const* in, element_type type) noexcept {
+    static_assert(V::size == 1);
+    return V(load<float>(in, type, 0));
+  }
+  static void copy(float* out, void const* in, element_type type, int n) noexcept {
     for (int k = 0; k < n; ++k) out[k] = load<float>(in, type, k);
   }
 };
 
-/// The logits of one row, a stretch at a time.
+/// Reads floats in memory as `row_reader::reading` does a row.
+template <class V>
+CPPO_ALWAYS_INLINE auto reading_floats(float const* x) noexcept {
+  return [x](int k) CPPO_INLINE_LAMBDA { return V::from_raw(V::ops::load(x + k)); };
+}
+
+/// Reads a row of logits, a stretch at a time.
 template <class V>
 class row_reader {
  public:
@@ -28,33 +46,40 @@ class row_reader {
       : data_(static_cast<char const*>(rows.row(row))), type_(rows.type()), vocabulary_(rows.vocabulary()) {}
 
   index_t vocabulary() const noexcept { return vocabulary_; }
+  /// True if a whole stretch begins at id `first`.
+  bool is_whole(index_t first) const noexcept { return vocabulary_ - first >= stretch; }
   /// The number of logits of the stretch that begins at id `first`, with what fills it up.
   int size(index_t first) const noexcept {
-    index_t const left = vocabulary_ - first;
-    if (left >= stretch) return stretch;
-    int const n = static_cast<int>(left) + stretch_step - 1;
+    if (is_whole(first)) return stretch;
+    int const n = static_cast<int>(vocabulary_ - first) + stretch_step - 1;
     return n - n % stretch_step;
   }
-  /// The stretch that begins at id `first`; where it lies, or in memory that the next call overwrites.
-  float const* read(index_t first) noexcept {
-    bool const whole = vocabulary_ - first >= stretch;
-    return whole && type_ == element_type::f32 ? reinterpret_cast<float const*>(place(first)) : copy(first);
+  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory 4096 bytes ahead.
+  auto reading(index_t first) const noexcept {
+    return [from = place(first), type = type_](int k) CPPO_INLINE_LAMBDA {
+      char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
+      ask_for(at + 4096);
+      if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
+      return half_reader<V>::read(at, type);
+    };
   }
-  /// The same in memory that may be written.
+  /// The logits of a stretch as floats, filled up: where they lie, or a copy that the next overwrites.
+  float const* floats(index_t first) noexcept {
+    bool const lie_so = type_ == element_type::f32 && is_whole(first);
+    return lie_so ? reinterpret_cast<float const*>(place(first)) : copy(first);
+  }
+  /// A copy of them.
   float* copy(index_t first) noexcept {
-    index_t const left = vocabulary_ - first;
-    int const n = left < stretch ? static_cast<int>(left) : stretch;
+    int const n = is_whole(first) ? stretch : static_cast<int>(vocabulary_ - first);
     if (type_ == element_type::f32) __builtin_memcpy(copy_, place(first), static_cast<std::size_t>(n) * sizeof(float));
-    else half_reader<V>::read(copy_, place(first), type_, n);
+    else half_reader<V>::copy(copy_, place(first), type_, n);
     for (int k = n; k < size(first); ++k) copy_[k] = -special<float>::infinity;
     return copy_;
   }
-  /// Where id `first` lies, which may be past the end of the row.
-  char const* place(index_t first) const noexcept { return data_ + first * size_of(type_); }
-  /// Bytes of 16 logits.
-  int step() const noexcept { return 16 * static_cast<int>(size_of(type_)); }
 
  private:
+  char const* place(index_t first) const noexcept { return data_ + first * size_of(type_); }
+
   char const* data_;
   element_type type_;
   index_t vocabulary_;
@@ -71,21 +96,34 @@ class row_pass {
   /// `at` is -1 where the row has no log-probs: it holds NaN or +inf, or -inf alone.
   logit_sums run(largest_list& largest) noexcept {
     for (index_t first = 0; first < reader_.vocabulary(); first += stretch) {
-      float const* const x = reader_.read(first);
+      bool const added = held_ >= 0 && reader_.is_whole(first) && add_if_below(first);
+      if (added && largest.bound() >= maximum_) continue;
+      float const* const x = reader_.floats(first);
       float const here = largest_of<V>(x, reader_.size(first));
       if (here > largest.bound()) offer(largest, x, first);
-      if (!(here > maximum_)) {
-        add(x, first);
-        continue;
-      }
-      raise(here);
-      if (held_ >= 0) add(reader_.read(held_), held_);
-      held_ = first;
+      if (!added) take(x, first, here);
     }
     return finish();
   }
 
  private:
+  /// Adds a whole stretch, unless it holds a logit that is not below the maximum.
+  bool add_if_below(index_t first) noexcept {
+    row_totals const before = totals_;
+    bool const below = add_terms<V, Moment>(reader_.reading(first), stretch, scale_, totals_);
+    if (!below) totals_ = before;
+    return below;
+  }
+  void add(float const* x, index_t first) noexcept {
+    (void)add_terms<V, Moment>(reading_floats<V>(x), reader_.size(first), scale_, totals_);
+  }
+  /// Adds the stretch x, whose largest logit is `here`, or holds it back.
+  void take(float const* x, index_t first, float here) noexcept {
+    if (!(here > maximum_)) return add(x, first);
+    raise(here);
+    if (held_ >= 0) add(reader_.floats(held_), held_);
+    held_ = first;
+  }
   /// Makes `to` the maximum of the sums.
   void raise(float to) noexcept {
     if (maximum_ > -special<float>::infinity) {
@@ -93,9 +131,6 @@ class row_pass {
       totals_.lower(apart * 1.4426950408889634, exp_nonpositive(apart));
     }
     maximum_ = scale_.maximum = to;
-  }
-  void add(float const* x, index_t first) noexcept {
-    add_terms<V, Moment>(x, reader_.size(first), scale_, totals_, reader_.place(first + 2 * stretch), reader_.step());
   }
   void offer(largest_list& largest, float const* x, index_t first) const noexcept {
     int const n = reader_.size(first);
@@ -105,14 +140,12 @@ class row_pass {
       if (k < n) largest.take(x[k], first + k);
     }
   }
-
   logit_sums finish() noexcept {
     logit_sums s{maximum_, -1, totals_.rest.total(), 0.0};  // NaN, where it is all that is not -inf
     if (held_ < 0 || maximum_ == special<float>::infinity) return s;
     float* const x = reader_.copy(held_);
-    int const n = reader_.size(held_);
     float const m = maximum_;
-    int const at = first_where<V>(x, 0, n, [m](auto y) { return y == m; });
+    int const at = first_where<V>(x, 0, reader_.size(held_), [m](auto y) { return y == m; });
     x[at] = -special<float>::infinity;
     add(x, held_);
     s.rest = totals_.rest.total();

@@ -33,6 +33,13 @@ CPPO_HOST_DEVICE constexpr float per_logit(double temperature) noexcept {
   return static_cast<float>(1.4426950408889634 / temperature);
 }
 
+/// x minus the whole number nearest to it, for |x| < 2^22; `sum` is x + magic, whose last bit counts ones.
+template <class V>
+CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V past_whole(V x, V sum, V magic) noexcept {
+  if constexpr (requires { V::ops::past_whole(x.raw()); }) return V::from_raw(V::ops::past_whole(x.raw()));
+  else return x - (sum - magic);
+}
+
 /// Terms e^((x - m) / T) of N registers of logits x <= m, as 2^exponent: +0 where they are below 2^-125.5, so of -inf;
 /// NaN of NaN. A polynomial of degree 5, whose relative error is below 2e-7; the exponent adds 1.3e-7 |x - m| / T at
 /// most. Each step is done for all registers before the next, since a processor looks ahead by no more than a few.
@@ -49,7 +56,7 @@ struct softmax_terms {
     for (std::size_t u = 0; u < N; ++u) f[u] = f[u] * per_logit;
     for (std::size_t u = 0; u < N; ++u) f[u] = exponent[u] = max(V(-126), f[u]);
     for (std::size_t u = 0; u < N; ++u) power[u] = f[u] + magic;
-    for (std::size_t u = 0; u < N; ++u) f[u] = f[u] - (power[u] - magic);
+    for (std::size_t u = 0; u < N; ++u) f[u] = past_whole(f[u], power[u], magic);
     for (std::size_t u = 0; u < N; ++u) power[u] = V::from_raw(V::ops::to_exponent(power[u].raw()));
     // Twice 2^f, so that no product with the power is subnormal.
     for (std::size_t u = 0; u < N; ++u) significand[u] = V(0x1.5bba14p-9F) * f[u] + V(0x1.3cea88p-6F);
@@ -88,52 +95,49 @@ CPPO_ALWAYS_INLINE void end_chunk(lane_sums<float>& to, V const (&x)[N]) noexcep
   to.settle();
 }
 
-/// Asks for memory that will be read soon. An address of nothing does no harm.
-CPPO_ALWAYS_INLINE void ask_for(char const* p) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(p);
-#endif
-}
+/// How many registers of logits are worked on together: a whole number of times 16 logits, and of them 64.
+template <class V>
+inline constexpr int group_of = V::size < 4 ? lane_sums<float>::width / V::size : 4;
 
-/// Adds n logits of a row, a multiple of 64. Memory at `ahead` is asked for on the way, `step` bytes for every 16.
-template <class V, moment_is Moment>
-void add_terms(float const* x, int n, term_scale const& scale, row_totals& to, char const* ahead, int step) noexcept {
-  constexpr std::size_t registers = lane_sums<float>::width / V::size, group = registers > 4 ? registers : 4;
-  constexpr int width = static_cast<int>(group) * V::size;
+/// Adds n logits of a row, a multiple of 64; read(k) is a register of those from k on. True if all are below the
+/// maximum, or NaN.
+template <class V, moment_is Moment, class Read>
+bool add_terms(Read const& read, int n, term_scale const& scale, row_totals& to) noexcept {
+  constexpr std::size_t registers = lane_sums<float>::width / V::size, group = group_of<V>;
+  constexpr int width = group_of<V> * V::size;
   V const maximum(scale.maximum), per_logit(scale.per_logit);
+  V signs(-1);
   for (int first = 0; first < n; first += static_cast<int>(sum_chunk)) {
     int const end = n - first < sum_chunk ? n : first + static_cast<int>(sum_chunk);
     V rest[registers], moment[registers];
     for (std::size_t r = 0; r < registers; ++r) rest[r] = moment[r] = V(0);
     for (int k = first; k < end; k += width) {
-      for (int line = 0; line < width; line += 16, ahead += step) ask_for(ahead);
       V logit[group];
-      for (std::size_t u = 0; u < group; ++u) logit[u] = V::from_raw(V::ops::load(x + k + static_cast<int>(u) * V::size));
+      for (std::size_t u = 0; u < group; ++u) logit[u] = read(k + static_cast<int>(u) * V::size);
       softmax_terms<V, group> const terms(logit, maximum, per_logit);
       for (std::size_t u = 0; u < group; ++u) {
-        V const term = terms[u];
+        V const term = terms[u], exponent = terms.exponent[u];
+        signs = V::from_raw(V::ops::common_bits(signs.raw(), exponent.raw()));
         rest[u % registers] = rest[u % registers] + term;
-        if constexpr (Moment == moment_is::summed)
-          moment[u % registers] = moment[u % registers] + term * terms.exponent[u];
+        if constexpr (Moment == moment_is::summed) moment[u % registers] = moment[u % registers] + term * exponent;
       }
     }
     end_chunk(to.rest, rest);
     if constexpr (Moment == moment_is::summed) end_chunk(to.moment, moment);
   }
+  return !V::ops::any((flip_sign(V(1), signs) > V(0)).raw());
 }
 
 /// The largest of n logits, a multiple of 64; never -0. NaN is passed over, and shows in the sums.
 template <class V>
 float largest_of(float const* x, int n) noexcept {
-  constexpr int registers = stretch_step / V::size;
-  V best[std::size_t{registers}];
-  for (int r = 0; r < registers; ++r) best[r] = V(-special<float>::infinity);
-  for (int k = 0; k < n; k += stretch_step) {
-    for (int r = 0; r < registers; ++r) best[r] = max(V::from_raw(V::ops::load(x + k + r * V::size)), best[r]);
+  constexpr int group = group_of<V>;
+  V best[std::size_t{group}];
+  for (V& b : best) b = V(-special<float>::infinity);
+  for (int k = 0; k < n; k += group * V::size) {
+    for (int u = 0; u < group; ++u) best[u] = max(V::from_raw(V::ops::load(x + k + u * V::size)), best[u]);
   }
-  for (int r = registers / 2; r > 0; r /= 2) {
-    for (int i = 0; i < r; ++i) best[i] = max(best[i], best[i + r]);
-  }
+  for (V const& b : best) best[0] = max(best[0], b);
   float all = -special<float>::infinity;
   (void)map_lanes(best[0], [&all](float y) {
     all = y > all ? y : all;

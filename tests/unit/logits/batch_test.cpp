@@ -20,7 +20,7 @@ constexpr float inf = std::numeric_limits<float>::infinity();
 // no call may read.
 struct small {
   std::vector<float> x{0, 1, 2, 3, 4,  1, 0, 1, 0, 1,   not_a_number, inf, not_a_number, not_a_number, not_a_number,
-                       2, 2, 2, 2, 2,  not_a_number, not_a_number, inf, inf, not_a_number,  no_logit, 0, 1, no_logit, 3};
+                       2, 2, 2, 2, 2,  not_a_number, not_a_number, inf, inf, inf,  no_logit, 0, 1, no_logit, 3};
   std::vector<int> id{4, 0, -77,  2, 99, 4};
   std::vector<int> ids{4, 0,  1, -1,  1000, 1000,  2, 2,  1000, -5,  0, 3};
   std::vector<std::uint8_t> mask{1, 1, 0, 1, 0, 1};

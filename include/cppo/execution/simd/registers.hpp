@@ -36,6 +36,15 @@ struct register_ops<xsimd::batch<float, A>> : xsimd_ops<float, std::int32_t, 23,
     return base::le(base::broadcast(0.0F), to_number(x));
   }
 
+#if defined(__AVX512DQ__)
+  /// x minus the whole number nearest to it, of two the even one.
+  CPPO_ALWAYS_INLINE static reg past_whole(reg x) noexcept
+    requires(size == 16)
+  {
+    return reg(_mm512_reduce_ps(x.data, _MM_FROUND_TO_NEAREST_INT));
+  }
+#endif
+
   /// Both limbs of x on the grid of `exact_sum`: the same integers as `to_grid`.
   CPPO_ALWAYS_INLINE static void to_grid(reg x, ints& high, ints& low) noexcept {
     reg const scaled = base::exact_mul(x, base::broadcast(32768.0F));

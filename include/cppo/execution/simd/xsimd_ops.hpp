@@ -222,6 +222,7 @@ struct xsimd_ops {
   CPPO_ALWAYS_INLINE static reg magnitude(reg x) noexcept {
     return as_floats(as_ints(x) & ints(std::numeric_limits<Int>::max()));
   }
+  CPPO_ALWAYS_INLINE static reg common_bits(reg a, reg b) noexcept { return as_floats(as_ints(a) & as_ints(b)); }
   CPPO_ALWAYS_INLINE static reg to_exponent(reg t) noexcept { return as_floats(as_ints(t) << MantissaBits); }
 };
 
