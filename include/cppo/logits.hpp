@@ -12,6 +12,7 @@
 #include <cppo/logits/over_rows.hpp>
 #include <cppo/logits/policy_loss.hpp>
 #include <cppo/logits/refused.hpp>
+#include <cppo/logits/refused_losses.hpp>
 #include <cppo/logits/rollout.hpp>
 #include <cppo/logits/row_divergence.hpp>
 #include <cppo/logits/row_gradient.hpp>
