@@ -99,9 +99,8 @@ class row_pass {
       bool const added = held_ >= 0 && reader_.is_whole(first) && add_if_below(first);
       if (added && largest.bound() >= maximum_) continue;
       float const* const x = reader_.floats(first);
-      float const here = largest_of<V>(x, reader_.size(first));
-      if (here > largest.bound()) offer(largest, x, first);
-      if (!added) take(x, first, here);
+      if (largest.bound() < special<float>::infinity) offer(largest, x, first);
+      if (!added) take(x, first, largest_of<V>(x, reader_.size(first)));
     }
     return finish();
   }
@@ -133,19 +132,14 @@ class row_pass {
     maximum_ = scale_.maximum = to;
   }
   void offer(largest_list& largest, float const* x, index_t first) const noexcept {
-    int const n = reader_.size(first);
-    for (int k = 0; k < n; ++k) {
-      float const bound = largest.bound();
-      k = first_where<V>(x, k, n, [bound](auto y) { return y > bound; });
-      if (k < n) largest.take(x[k], first + k);
-    }
+    each_above<V>(x, reader_.size(first), [&] { return largest.bound(); },
+                  [&](int k) { largest.take(x[k], first + k); });
   }
   logit_sums finish() noexcept {
     logit_sums s{maximum_, -1, totals_.rest.total(), 0.0};  // NaN, where it is all that is not -inf
     if (held_ < 0 || maximum_ == special<float>::infinity) return s;
     float* const x = reader_.copy(held_);
-    float const m = maximum_;
-    int const at = first_where<V>(x, 0, reader_.size(held_), [m](auto y) { return y == m; });
+    int const at = first_equal<V>(x, reader_.size(held_), maximum_);
     x[at] = -special<float>::infinity;
     add(x, held_);
     s.rest = totals_.rest.total();

@@ -146,17 +146,32 @@ float largest_of(float const* x, int n) noexcept {
   return all + 0.0F;
 }
 
-/// The first of logits from ... n - 1 for which test(lane) is true, or n. Whole registers are read: n is a multiple of
-/// 16.
-template <class V, class Test>
-int first_where(float const* x, int from, int n, Test const& test) noexcept {
-  for (int k = from - from % V::size; k < n; k += V::size) {
-    if (!V::ops::any(test(V::from_raw(V::ops::load(x + k))).raw())) continue;
-    for (int i = k < from ? from : k; i < k + V::size; ++i) {
-      if (test(float_lane(x[i])).raw()) return i;
+/// The first of n logits that is equal to one of them. Whole registers are read: n is a multiple of 64.
+template <class V>
+int first_equal(float const* x, int n, float y) noexcept {
+  int k = 0;
+  while (k < n && !V::ops::any((V::from_raw(V::ops::load(x + k)) == V(y)).raw())) k += V::size;
+  while (k < n && x[k] != y) ++k;
+  return k;
+}
+
+/// Calls take(k) for the logits, of n, a multiple of 64, that are above bound() when their turn comes.
+template <class V, class Bound, class Take>
+void each_above(float const* x, int n, Bound const& bound, Take const& take) noexcept {
+  constexpr int group = group_of<V>;
+  for (int k = 0; k < n; k += group * V::size) {
+    V logit[std::size_t{group}];
+    for (int u = 0; u < group; ++u) logit[u] = V::from_raw(V::ops::load(x + k + u * V::size));
+    V top = logit[0];
+    for (V const& l : logit) top = max(top, l);
+    if (!V::ops::any((top > V(bound())).raw())) continue;
+    for (int u = 0; u < group; ++u) {
+      if (!V::ops::any((logit[u] > V(bound())).raw())) continue;
+      for (int i = k + u * V::size; i < k + (u + 1) * V::size; ++i) {
+        if (x[i] > bound()) take(i);
+      }
     }
   }
-  return n;
 }
 
 }}}  // namespace cppo::detail
