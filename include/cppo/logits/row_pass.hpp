@@ -54,11 +54,12 @@ class row_reader {
     int const n = static_cast<int>(vocabulary_ - first) + stretch_step - 1;
     return n - n % stretch_step;
   }
-  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory 4096 bytes ahead.
-  auto reading(index_t first) const noexcept {
-    return [from = place(first), type = type_](int k) CPPO_INLINE_LAMBDA {
+  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory that lies
+  /// `ahead` bytes further on.
+  auto reading(index_t first, std::ptrdiff_t ahead = 4096) const noexcept {
+    return [from = place(first), type = type_, ahead](int k) CPPO_INLINE_LAMBDA {
       char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
-      ask_for(at + 4096);
+      ask_for(at + ahead);
       if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
       return half_reader<V>::read(at, type);
     };
