@@ -33,11 +33,15 @@ struct logit_lanes<simd_t> {
   static bool keep_arithmetic() noexcept { return registers_keep_arithmetic(); }
 };
 template <>
-struct half_reader<simd_lane> {
+struct logit_register<simd_lane> {
   CPPO_ALWAYS_INLINE static simd_lane read(void const* in, element_type type) noexcept {
     return widened<simd_lane>(in, type);
   }
   static void copy(float* out, void const* in, element_type type, int n) noexcept { widen(out, in, type, n); }
+  CPPO_ALWAYS_INLINE static std::uint64_t above(simd_lane const (&logit)[4], simd_lane bound) noexcept {
+    simd_lane::mask const masks[4] = {logit[0] > bound, logit[1] > bound, logit[2] > bound, logit[3] > bound};
+    return lane_bits(masks);
+  }
 };
 #endif
 

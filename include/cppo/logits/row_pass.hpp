@@ -20,18 +20,6 @@ CPPO_ALWAYS_INLINE void ask_for([[maybe_unused]] void const* p) noexcept {
 #endif
 }
 
-/// Elements of a half type as V, from `in` on. Specialised in over_rows.hpp.
-template <class V>
-struct half_reader {
-  static V read(void const* in, element_type type) noexcept {
-    static_assert(V::size == 1);
-    return V(load<float>(in, type, 0));
-  }
-  static void copy(float* out, void const* in, element_type type, int n) noexcept {
-    for (int k = 0; k < n; ++k) out[k] = load<float>(in, type, k);
-  }
-};
-
 /// Reads floats in memory as `row_reader::reading` does a row.
 template <class V>
 CPPO_ALWAYS_INLINE auto reading_floats(float const* x) noexcept {
@@ -61,7 +49,7 @@ class row_reader {
       char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
       ask_for(at + ahead);
       if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
-      return half_reader<V>::read(at, type);
+      return logit_register<V>::read(at, type);
     };
   }
   /// The logits of a stretch as floats, filled up: where they lie, or a copy that the next overwrites.
@@ -73,7 +61,7 @@ class row_reader {
   float* copy(index_t first) noexcept {
     int const n = is_whole(first) ? stretch : static_cast<int>(vocabulary_ - first);
     if (type_ == element_type::f32) __builtin_memcpy(copy_, place(first), static_cast<std::size_t>(n) * sizeof(float));
-    else half_reader<V>::copy(copy_, place(first), type_, n);
+    else logit_register<V>::copy(copy_, place(first), type_, n);
     for (int k = n; k < size(first); ++k) copy_[k] = -special<float>::infinity;
     return copy_;
   }

@@ -11,7 +11,9 @@
 #include <cppo/execution/call/report_sums.hpp>
 #include <cppo/logits/rows.hpp>
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
@@ -155,6 +157,23 @@ int first_equal(float const* x, int n, float y) noexcept {
   return k;
 }
 
+/// What lanes do with logits beside arithmetic; this one is for lanes of one logit. Registers: over_rows.hpp.
+template <class V>
+struct logit_register {
+  /// Elements of a half type, from `in` on.
+  static V read(void const* in, element_type type) noexcept { return V(load<float>(in, type, 0)); }
+  /// Copies n elements of a half type as floats.
+  static void copy(float* out, void const* in, element_type type, int n) noexcept {
+    for (int k = 0; k < n; ++k) out[k] = load<float>(in, type, k);
+  }
+  /// Bit k: logit k of a group is above the bound.
+  static std::uint64_t above(V const (&logit)[std::size_t{group_of<V>}], V bound) noexcept {
+    std::uint64_t bits = 0;
+    for (int u = 0; u < group_of<V>; ++u) bits |= std::uint64_t{(logit[u] > bound).raw()} << u;
+    return bits;
+  }
+};
+
 /// Calls take(k) for the logits, of n, a multiple of 64, that are above bound() when their turn comes.
 template <class V, class Bound, class Take>
 void each_above(float const* x, int n, Bound const& bound, Take const& take) noexcept {
@@ -165,11 +184,9 @@ void each_above(float const* x, int n, Bound const& bound, Take const& take) noe
     V top = logit[0];
     for (V const& l : logit) top = max(top, l);
     if (!V::ops::any((top > V(bound())).raw())) continue;
-    for (int u = 0; u < group; ++u) {
-      if (!V::ops::any((logit[u] > V(bound())).raw())) continue;
-      for (int i = k + u * V::size; i < k + (u + 1) * V::size; ++i) {
-        if (x[i] > bound()) take(i);
-      }
+    for (std::uint64_t bits = logit_register<V>::above(logit, V(bound())); bits != 0; bits &= bits - 1) {
+      int const at = k + std::countr_zero(bits);
+      if (x[at] > bound()) take(at);
     }
   }
 }
