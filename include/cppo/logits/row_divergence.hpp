@@ -63,7 +63,7 @@ class divergence_sums {
     V const both = log_p + log_q;  // NaN where one is: the cell would pass over it
     auto const valid = both == both;
     gap = gap + select(valid, c.gap, both);
-    if constexpr (Which == distances_are::both) kl = kl + select(valid, min(c.kl, V(1e30F)), both);
+    if constexpr (Which == distances_are::both) kl = kl + select(valid, c.kl, both);
   }
 
   row_law pi_, mu_;

@@ -113,6 +113,13 @@ TEST_CASE("full_divergences are TV and KL(mu || pi) of the two laws", "[logits]"
   }
 }
 
+TEST_CASE("full_divergences of logits far from 0 are as exact", "[logits]") {
+  std::vector<float> mu = random_logits(6, 3, 300), pi = moved_logits(7, mu, 0.2);
+  for (float& x : pi) x += 20000.0F;
+  for (float& x : mu) x -= 9000.0F;
+  check_exact({pi, mu, 300});
+}
+
 TEST_CASE("full_divergences of a whole vocabulary", "[logits]") {
   std::vector<float> const mu = random_logits(1, 1, 151936);
   check_exact({moved_logits(2, mu, 0.2), mu, 151936});
@@ -222,6 +229,8 @@ TEST_CASE("full_divergences name what is wrong, and write nothing", "[logits]") 
   CHECK(call(same, {.tv = whole}).code == status_code::element_type_mismatch);
   CHECK(call(same, {.tv = tv, .kl = tv}).code == status_code::output_overlap);
   CHECK(call(same, {.tv = total}).code == status_code::output_overlap);
+  std::vector<float> mine(16);
+  CHECK(call({.logits = logits(8, mine)}, {.tv = mine.data() + 3}).other == argument::logits);
   total[1] = std::numeric_limits<double>::infinity();
   status const s = call(same, {.tv = tv});
   CHECK(s.code == status_code::logit_invalid);

@@ -20,8 +20,12 @@ struct gradient_case {
   std::vector<std::uint8_t> valid = {};
   std::vector<double> slope = {}, total = {}, entropy = {};
 
-  gradient_case(std::uint64_t seed, std::size_t n, std::size_t v, double t = 1.0, double masked = 0.0)
-      : rows(n), width(v), temperature(t), x(as_elements<Element>(random_logits(seed, n, v, masked))), valid(n, 1) {
+  gradient_case(std::uint64_t seed, std::size_t n, std::size_t v, double t = 1.0, double masked = 0.0,
+                float level = 0.0F)
+      : rows(n), width(v), temperature(t), valid(n, 1) {
+    std::vector<float> drawn = random_logits(seed, n, v, masked);
+    for (float& logit : drawn) logit += level;
+    x = as_elements<Element>(drawn);
     exact = numbers_of(x);
     drawn_numbers draw(seed + 1);
     for (std::size_t i = 0; i < n; ++i) {
@@ -80,6 +84,29 @@ TEMPLATE_TEST_CASE("logits_gradient is (onehot - softmax) slope / T", "[logits]"
       CHECK(worst_error(c, c.run(seq), half_ulp) < 1.0);
     }
   }
+}
+
+TEST_CASE("logits_gradient of logits far from 0 is as exact", "[logits]") {
+  for (float const level : {-9000.0F, 20000.0F}) {
+    for (double const t : {1.0, 0.25}) {
+      gradient_case<float> c(17, 4, 200, t, 0.1, level);
+      CHECK(worst_error(c, c.run(seq), 0x1p-24) < 1.0);
+      c.entropy_slope = 0.5;
+      CHECK(worst_error(c, c.run(seq), 0x1p-24) < 1.0);
+    }
+  }
+}
+
+TEST_CASE("logits_gradient of a sampled id without a chance is its slope", "[logits]") {
+  float const x[] = {-5000.0F, 0.0F};
+  int const y[] = {0};
+  double const slope[] = {-3.0}, total[] = {0.0};
+  float g[2];
+  REQUIRE(logits_gradient(seq, logit_batch(padded(1, 1), logits(2, x), token_id(y)),
+                          {.slope = slope, .log_sum_exp = total}, g)
+              .ok());
+  CHECK(g[0] == -3.0F);
+  CHECK(g[1] == approx(3.0).epsilon(1e-6));
 }
 
 TEST_CASE("logits_gradient: the entropy's slope is the derivative of the entropy", "[logits]") {

@@ -192,6 +192,13 @@ TEST_CASE("policy_loss_from_logits gives a region the entropy that it reads", "[
   REQUIRE(log_probs(seq, rows, {.entropy = h}).ok());
   made const m = run(seq, c, trust_region(binary_tv, uniform_weight, unsure{2.0F}));
   for (std::size_t i = 0; i < slots; ++i) CHECK(m.mask[i] == (c.valid[i] == 1 && h[i] >= 2.0F ? 1 : 0));
+  std::vector<float> const lent(slots, 9.0F);
+  std::vector<std::uint8_t> mask(slots);
+  auto const batch = rollout_batch(c.shape(), c.lent(), token_id(c.y), rollout_log_prob(c.mu), advantage(c.a),
+                                   response_mask(c.valid), entropy(lent));
+  auto const region = trust_region(binary_tv, uniform_weight, unsure{8.0F});
+  REQUIRE(policy_loss_from_logits(seq, batch, region, {.mask = mask}).ok());
+  CHECK(mask == c.valid);
 }
 
 namespace {
@@ -238,6 +245,13 @@ TEST_CASE("policy_loss_from_logits names what is wrong, and writes nothing", "[l
   });
   CHECK(s.code == status_code::output_overlap);
   CHECK(s.other == argument::rollout_log_prob);
+  s = refused([](logit_case& c, outputs& out) {
+    c.mu_lists.resize(slots * ids), out.logits_gradient = c.mu_lists.data(), c.mu_lists.resize(slots * k);
+  });
+  CHECK(s.code == status_code::output_overlap);
+  CHECK(s.other == argument::top_k);
+  s = refused([](logit_case& c, outputs& out) { out.report = reinterpret_cast<report*>(c.x.data()); });
+  CHECK(s.where == argument::report);
 }
 
 TEST_CASE("policy_loss_from_logits judges other bad input as policy_loss does", "[logits]") {
