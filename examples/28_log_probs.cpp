@@ -22,15 +22,15 @@ int main() {
 
   auto const batch = logit_batch(padded(2, 2), logits(ids, x).at_temperature(0.7), token_id(y), top_k_ids(k, listed),
                                  response_mask(tokens));
-  std::vector<float> log_prob(4), entropies(4), of_listed(4 * k), of_largest(4 * k);
+  std::vector<float> of_sampled(4), entropies(4), of_listed(4 * k), of_largest(4 * k);
   std::vector<int> largest(4 * k);
-  status s = log_probs(seq, batch, {.log_prob = log_prob, .listed_log_prob = of_listed, .entropy = entropies,
+  status s = log_probs(seq, batch, {.log_prob = of_sampled, .listed_log_prob = of_listed, .entropy = entropies,
                                     .largest = k, .largest_id = largest, .largest_log_prob = of_largest});
   if (!s) { std::puts(describe(s).c_str()); return 1; }
-  assert(of_listed[0] == log_prob[0] && std::isinf(of_listed[8]) && log_prob[3] == 0.0F);
-  assert(largest[6] == 17 && of_largest[6] == log_prob[2] && entropies[2] < 0.001F);
-  for (int i = 0; i < 4; ++i)
-    std::printf("log pi %+.6f   entropy %.6f   most probable %d\n", static_cast<double>(log_prob[i]),
+  assert(of_listed[0] == of_sampled[0] && std::isinf(of_listed[8]) && of_sampled[3] == 0.0F);
+  assert(largest[6] == 17 && of_largest[6] == of_sampled[2] && entropies[2] < 0.001F);
+  for (std::size_t i = 0; i < 4; ++i)
+    std::printf("log pi %+.6f   entropy %.6f   most probable %d\n", static_cast<double>(of_sampled[i]),
                 static_cast<double>(entropies[i]), largest[i * k]);
 
   // Rows may come in chunks, as a forward pass makes them: the bits are the same.
@@ -41,7 +41,7 @@ int main() {
                   {.log_prob = &chunked[i]});
     assert(s.ok());
   }
-  assert(chunked == log_prob);
+  assert(chunked == of_sampled);
 
   // Ranks that hold parts of the vocabulary find what they can, and send it to each other.
   auto const part = [&](index_t first, index_t count) {
@@ -54,12 +54,12 @@ int main() {
   std::vector<float> combined(4);
   s = log_probs(part(0, 400), combine(low, high), {.log_prob = combined});
   assert(s.ok());
-  for (std::size_t i = 0; i < 4; ++i) assert(std::abs(combined[i] - log_prob[i]) < 2e-6F);
+  for (std::size_t i = 0; i < 4; ++i) assert(std::abs(combined[i] - of_sampled[i]) < 2e-6F);
 
   // What has no log-prob is refused, with its place, and nothing is written.
   x[ids + 3] = bfloat16(NAN);
-  s = log_probs(seq, batch, {.log_prob = log_prob});
+  s = log_probs(seq, batch, {.log_prob = of_sampled});
   assert(s.code == status_code::logit_invalid && s.response == 0 && s.token == 1 && s.wanted == 3);
-  assert(chunked == log_prob);
+  assert(chunked == of_sampled);
   std::puts(describe(s).c_str());
 }

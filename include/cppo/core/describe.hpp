@@ -162,7 +162,8 @@ class description {
     if (s_.response < 0 || piece()) return;
     say(s_.code == status_code::bad_pieces ? " at piece " : " at response ", s_.response);
     if (s_.token >= 0) say(", token ", s_.token);
-    if (s_.where == argument::logits && s_.wanted >= 0) say(", id ", s_.wanted);
+    bool const logit = s_.code == status_code::logit_invalid || s_.code == status_code::sampled_id_masked;
+    if (logit && s_.wanted >= 0) say(", id ", s_.wanted);
   }
   /// The sentence of the code without its subject, from the space after it on; the whole sentence if its subject is
   /// another.

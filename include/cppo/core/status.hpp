@@ -152,8 +152,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
       return "states must hold every level of the rule and every group of the batch: pass what sum_rewards, or "
              "sum_folds, makes of the same rule, one level after the other, combined over micro-batches and ranks";
     case status_code::logit_invalid:
-      return "logits must be finite, or -inf for an id that cannot be sampled, and not -inf in a whole row, where "
-             "response_mask is 1: look for an overflow in the model, or mask the token";
+      return "logits must be finite or -inf, and not -inf in a whole row, where response_mask is 1: look for an "
+             "overflow in the model, or mask the token";
     case status_code::id_out_of_vocabulary:
       return "the buffer must hold ids in 0 ... V - 1 where response_mask is 1 (-1 in unused entries of lists): pass "
              "the ids of the tokenizer that the logits are of, or mask the token";
@@ -163,8 +163,8 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
     case status_code::not_in_logit_batch:
       return "the buffer is read by the call, but was not lent: add it to logit_batch(...)";
     case status_code::parts_mismatch:
-      return "parts of the vocabulary must be of the same batch and call, and together hold all ids: pass what "
-             "find_logits finds in each part, combined";
+      return "what was found is not of this batch and call, or not of all ids: pass what find_logits finds in each "
+             "part of the vocabulary, combined";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:

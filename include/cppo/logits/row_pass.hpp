@@ -13,10 +13,10 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Asks for memory that will be read soon. An address of nothing does no harm.
-CPPO_ALWAYS_INLINE void ask_for([[maybe_unused]] void const* p) noexcept {
+/// Asks for the memory so many bytes past p, which will be read soon. An address of nothing does no harm.
+CPPO_ALWAYS_INLINE void ask_past([[maybe_unused]] void const* p, [[maybe_unused]] std::uintptr_t bytes) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(p);
+  __builtin_prefetch(reinterpret_cast<void const*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
 #endif
 }
 
@@ -44,18 +44,18 @@ class row_reader {
   }
   /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory that lies
   /// `ahead` bytes further on.
-  auto reading(index_t first, std::ptrdiff_t ahead = 4096) const noexcept {
+  auto reading(index_t first, std::uintptr_t ahead = 4096) const noexcept {
     return [from = place(first), type = type_, ahead](int k) CPPO_INLINE_LAMBDA {
       char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
-      ask_for(at + ahead);
+      ask_past(at, ahead);
       if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
       return logit_register<V>::read(at, type);
     };
   }
   /// The logits of a stretch as floats, filled up: where they lie, or a copy that the next overwrites.
   float const* floats(index_t first) noexcept {
-    bool const lie_so = type_ == element_type::f32 && is_whole(first);
-    return lie_so ? reinterpret_cast<float const*>(place(first)) : copy(first);
+    bool const in_place = type_ == element_type::f32 && is_whole(first);
+    return in_place ? reinterpret_cast<float const*>(place(first)) : copy(first);
   }
   /// A copy of them.
   float* copy(index_t first) noexcept {

@@ -6,6 +6,7 @@
 #include <cppo/logits.hpp>
 
 #include <array>
+#include <cfenv>
 #include <string>
 
 namespace {
@@ -85,8 +86,7 @@ TEST_CASE("bad logits and ids are refused with their place", "[logits]") {
   with([](small& s) { s.x[25] = not_a_number; }, "logits at response 1, token 2, id 0 is nan");
   with([](small& s) { s.x[7] = inf, s.x[6] = not_a_number; }, "logits at response 0, token 1, id 1 is nan");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, no_logit); },
-       "logits at response 1, token 0 is -inf, but must be finite, or -inf for an id that cannot be sampled, and not "
-       "-inf in a whole row");
+       "logits at response 1, token 0 is -inf, but must be finite or -inf, and not -inf in a whole row");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, no_logit), s.x[17] = not_a_number; }, "token 0, id 2 is nan");
   with([](small& s) { std::fill_n(s.x.begin() + 15, 5, not_a_number); }, "token 0, id 0 is nan");
   with([](small& s) { s.id[5] = 3; },
@@ -100,8 +100,8 @@ TEST_CASE("bad logits and ids are refused with their place", "[logits]") {
 TEST_CASE("NaN is found wherever it lies in a long row", "[logits]") {
   std::vector<float> x(5000);
   for (std::size_t j = 0; j < x.size(); ++j) x[j] = static_cast<float>(j % 97) * 0.1F;
-  for (std::size_t const top : {0, 1023, 1024, 4999}) {
-    for (std::size_t const bad : {0, 1, 63, 1000, 1023, 1024, 1025, 2047, 2048, 4095, 4096, 4990, 4999}) {
+  for (std::size_t const top : {0U, 1023U, 1024U, 4999U}) {
+    for (std::size_t const bad : {0U, 1U, 63U, 1000U, 1023U, 1024U, 1025U, 2047U, 2048U, 4095U, 4096U, 4990U, 4999U}) {
       std::vector<float> y = x;
       y[top] = 50.0F;
       y[bad] = not_a_number;
@@ -136,7 +136,29 @@ TEST_CASE("shapes that do not fit are refused", "[logits]") {
   with(logits(5, p).at_temperature(-1.0), "at_temperature(t) is -1");
   with(logits(5, p).from_id(3, 7), "from_id(first, ...) is 3");
   with(logits(5, p).from_id(-1, 7), "from_id(first, ...) is -1");
-  with(logits(5, p).from_id(2, 100), "parts of the vocabulary");
+  with(logits(5, p).from_id(2, 100), "finds in each part of the vocabulary");
+}
+
+TEST_CASE("lists, layouts and arithmetic that do not fit are refused", "[logits]") {
+  small s;
+  logit_rows const rows = logits(5, s.x);
+  auto const refused = [&](logit_batch_view const& b, char const* words) { s.refused(b, s.outputs(), words); };
+  auto const with_lists = [&](detail::lent_ids const& ids) { return logit_batch(padded(2, 3), rows, ids); };
+  refused(with_lists(top_k_ids(0, s.ids)), "top_k_ids(k, ...) is 0, but must be 1 or more");
+  refused(with_lists(top_k_ids(3, s.ids)), "top_k_ids(..., ids) has 12 elements, but must have 18");
+  refused(with_lists(top_k_ids(index_t{1} << 61, s.ids.data())), "top_k would need more than 2^62 elements");
+  refused(logit_batch(padded(-1, 3), rows), "padded(responses, ...) is -1");
+  std::vector<int> const offsets{0, 6};
+  refused(logit_batch(packed_on_device(offsets.data(), 1, 6), rows), "cu_seqlens lies on a device");
+  refused(logit_batch(padded(2, 3), rows, token_id(offsets)), "token_id has 2 elements, but must have 6");
+  log_prob_outputs many = s.outputs();
+  many.largest = index_t{1} << 61;
+  s.refused(s.batch(), many, "top_k would need more than 2^62 elements");
+  std::fesetround(FE_UPWARD);
+  status const relaxed[] = {log_probs(seq, s.batch(), s.outputs()), log_probs(simd, s.batch(), s.outputs())};
+  std::fesetround(FE_TONEAREST);
+  for (status const& r : relaxed) CHECK(r.code == status_code::arithmetic_relaxed);
+  CHECK(s.log_prob[0] == 9.0F);
 }
 
 TEST_CASE("outputs that do not fit are refused", "[logits]") {

@@ -62,7 +62,7 @@ TEST_CASE("parts of the vocabulary give the log-probs of the whole, in any order
       std::vector<found_logits> parts(cuts.size() - 1);
       for (std::size_t p = 0; p + 1 < cuts.size(); ++p) {
         status const s = find_logits(simd, rows.part(cuts[p], cuts[p + 1]), parts[p], 6);
-        INFO(describe(s));
+        INFO(std::string(describe(s)));
         REQUIRE(s.ok());
       }
       if (backwards) std::reverse(parts.begin(), parts.end());
@@ -106,6 +106,30 @@ TEST_CASE("parts that are missing, of another call, or failed are refused", "[lo
   refused(failed);
   CHECK(!find_logits(seq, rows.part(0, v), failed, -1).ok());
   CHECK(log_probs(rows.part(0, v), combine(high, low), {.log_prob = got.log_prob}).ok());
+}
+
+TEST_CASE("of the same maximum in two parts, the lower id is kept, in either order", "[logits]") {
+  std::vector<float> const x{0.0F, 2.0F, 2.0F, 1.0F};
+  found_logits a, b;
+  REQUIRE(find_logits(seq, logit_batch(padded(1, 1), logits(2, x.data()).from_id(0, 4)), a).ok());
+  REQUIRE(find_logits(seq, logit_batch(padded(1, 1), logits(2, x.data() + 2).from_id(2, 4)), b).ok());
+  for (found_logits const& both : {combine(a, b), combine(b, a)}) {
+    CHECK(both.sums[0].at == 1);
+    CHECK(both.sums[0].rest == approx(1.0 + std::exp(-2.0) + std::exp(-1.0)));
+    CHECK(both.sums[0].moment == approx(-2.0 * std::exp(-2.0) - std::exp(-1.0)));
+  }
+}
+
+TEST_CASE("the maximum of zeros is +0, whatever their signs and order", "[logits]") {
+  for (std::size_t const positive : {std::size_t{0}, std::size_t{70}, std::size_t{100}}) {
+    std::vector<float> x(100, -0.0F);
+    if (positive < 100) x[positive] = 0.0F;
+    found_logits plain, fast;
+    REQUIRE(find_logits(seq, logit_batch(padded(1, 1), logits(100, x)), plain).ok());
+    REQUIRE(find_logits(simd, logit_batch(padded(1, 1), logits(100, x)), fast).ok());
+    CHECK((!std::signbit(plain.sums[0].maximum) && !std::signbit(fast.sums[0].maximum)));
+    CHECK((plain.sums[0].at == 0 && fast.sums[0].at == 0));
+  }
 }
 
 TEST_CASE("a part may hold -inf alone, all parts together may not, nor at the sampled id", "[logits]") {

@@ -184,8 +184,8 @@ TEST_CASE("a nearly certain id keeps the accuracy of its log-prob and entropy", 
 }
 
 TEST_CASE("seq and simd have the same bits at every length of a row", "[logits]") {
-  for (std::size_t const v : {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 1279, 2048,
-                              2049, 3333, 5000}) {
+  for (std::size_t const v : {1U, 2U, 3U, 15U, 16U, 17U, 31U, 32U, 33U, 63U, 64U, 65U, 255U, 256U, 257U, 1023U, 1024U,
+                              1025U, 1279U, 2048U, 2049U, 3333U, 5000U}) {
     check_bits<float>(12, v, v, 1.0);
     check_bits<bfloat16>(12, v, v + 7, 0.6);
     check_bits<half>(12, v, v + 13, 1.7);
@@ -229,7 +229,7 @@ TEST_CASE("property: probabilities add up to 1, and log-probs are at most 0", "[
 TEST_CASE("log-probs of stored rows have the stored bits, whatever the compiler and the target", "[logits]") {
   std::uint64_t hash = 14695981039346656037U;
   auto const add = [&hash](std::uint32_t x) { hash = (hash ^ x) * 1099511628211U; };
-  for (std::size_t const v : {40, 1500, 4444}) {
+  for (std::size_t const v : {40U, 1500U, 4444U}) {
     // Quotients of whole numbers: the same rows wherever IEEE arithmetic is.
     std::vector<float> x(v * 3);
     drawn_numbers draw(v);
