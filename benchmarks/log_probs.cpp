@@ -1,5 +1,6 @@
-// Times `log_probs` beside a loop that only reads the same logits, and beside xsimd's exponential in cache. Nothing
-// else runs between them, so that all find the caches alike.
+// Times `log_probs` beside a loop that only reads the same logits, `logits_gradient` and `full_divergences` beside one
+// that copies them, and xsimd's exponential in cache. Nothing else runs between them, so that all find the caches
+// alike.
 //
 //     cppo_log_probs_x86-64-v4 [--rows 64,256] [--ids 151936] [--threads 1] [--quick]
 #include "measure.hpp"
@@ -109,6 +110,19 @@ void demand(cppo::status const& s) {
   std::exit(1);
 }
 
+// Times all in turn, and prints each beside the first.
+void time_beside_first(char const* type, index_t rows, std::vector<bench::contender> const& all, arguments const& a) {
+  bench::timing const t = bench::interleave(all, 1, a.effort);
+  summary const first(t.samples[all[0].name].get<std::vector<double>>());
+  for (bench::contender const& c : all) {
+    summary const ns(t.samples[c.name].get<std::vector<double>>());
+    std::printf("%-9s %5td rows  %-11s %.4f ns a logit (least %.4f)  %5.1f %% of %s (%.1f)\n", type,
+                static_cast<std::ptrdiff_t>(rows), c.name.c_str(), ns.median, ns.least,
+                100.0 * first.median / ns.median, all[0].name.c_str(), 100.0 * first.least / ns.least);
+  }
+  std::printf("          processor time %.2f of the time that passed\n", t.cpu_share);
+}
+
 template <class Element>
 void time_rows(char const* type, index_t rows, arguments const& a) {
   problem<Element> p(rows, a.ids);
@@ -127,15 +141,42 @@ void time_rows(char const* type, index_t rows, arguments const& a) {
       {"entropy", units, call({.log_prob = p.log_prob, .entropy = p.entropy})},
       {"20 largest", units, call({.log_prob = p.log_prob, .largest = 20, .largest_id = ids})},
   };
-  bench::timing const t = bench::interleave(all, 1, a.effort);
-  summary const read(t.samples["read"].get<std::vector<double>>());
-  for (bench::contender const& c : all) {
-    summary const ns(t.samples[c.name].get<std::vector<double>>());
-    std::printf("%-9s %5td rows  %-11s %.4f ns a logit (least %.4f)  %5.1f %% of reading (%.1f)\n", type,
-                static_cast<std::ptrdiff_t>(rows), c.name.c_str(), ns.median, ns.least, 100.0 * read.median / ns.median,
-                100.0 * read.least / ns.least);
-  }
-  std::printf("          processor time %.2f of the time that passed\n", t.cpu_share);
+  time_beside_first(type, rows, all, a);
+}
+
+// A copy past the caches, where the target has one.
+void copy_all(std::uint8_t* to, std::uint8_t const* from, std::size_t bytes) {
+  cppo::detail::stream_bytes(to, from, bytes);
+  cppo::detail::end_of_stream();
+}
+
+// From slopes to the gradient of logits, in memory of its own and in place; and the divergences of two rows.
+template <class Element>
+void time_gradient(char const* type, index_t rows, arguments const& a) {
+  problem<Element> p(rows, a.ids), other(rows, a.ids), out(rows, a.ids);
+  auto const executor = cppo::simd.with_threads(a.threads, 1);
+  double const units = static_cast<double>(rows * a.ids);
+  std::vector<double> const slope(static_cast<std::size_t>(rows), 0.5);
+  std::vector<double> total(slope.size()), other_total(slope.size()), tv(slope.size()), kl(slope.size());
+  demand(cppo::log_probs(executor, p.batch(), {.log_sum_exp = total}));
+  demand(cppo::log_probs(executor, other.batch(), {.log_sum_exp = other_total}));
+  auto* const to = reinterpret_cast<Element*>(out.memory.data());
+  cppo::logit_slopes const of{.slope = slope, .log_sum_exp = total};
+  auto const gradient = [&](cppo::logit_batch_view const& batch) {
+    return [&, batch](int) { demand(cppo::logits_gradient(executor, batch, of, to)); };
+  };
+  auto const divergence = [&](cppo::full_divergence_outputs const& to_write) {
+    cppo::token_laws const mu{.logits = other.batch().logits(), .log_sum_exp = other_total};
+    return [&, mu, to_write](int) { demand(cppo::full_divergences(executor, p.batch(), total, mu, to_write)); };
+  };
+  time_beside_first(type, rows,
+                    {{"copy", units, [&](int) { copy_all(out.memory.data(), p.memory.data(), p.bytes()); }},
+                     {"gradient", units, gradient(p.batch())},
+                     {"in place", units, gradient(out.batch()),
+                      [&](int) { copy_all(out.memory.data(), p.memory.data(), p.bytes()); }},
+                     {"full TV", units, divergence({.tv = tv})},
+                     {"TV and KL", units, divergence({.tv = tv, .kl = kl})}},
+                    a);
 }
 
 // xsimd's exponential in the first-level cache, a unit of what arithmetic costs here.
@@ -162,5 +203,7 @@ int main(int count, char** given) {
   for (index_t const rows : a.rows) {
     time_rows<float>("float", rows, a);
     time_rows<cppo::bfloat16>("bfloat16", rows, a);
+    time_gradient<float>("float", rows, a);
+    time_gradient<cppo::bfloat16>("bfloat16", rows, a);
   }
 }

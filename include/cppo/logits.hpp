@@ -1,14 +1,22 @@
 /// @file
-/// From logits to log-probs: the batch of logits and the call. Not part of <cppo/cppo.hpp>.
+/// From logits to log-probs, and to their gradient: batches of logits and the calls. Not part of <cppo/cppo.hpp>.
 #pragma once
 
 #include <cppo/logits/batch.hpp>
+#include <cppo/logits/divergence.hpp>
 #include <cppo/logits/found_logits.hpp>
+#include <cppo/logits/gradient.hpp>
 #include <cppo/logits/largest.hpp>
 #include <cppo/logits/log_probs.hpp>
 #include <cppo/logits/outputs.hpp>
 #include <cppo/logits/over_rows.hpp>
+#include <cppo/logits/policy_loss.hpp>
 #include <cppo/logits/refused.hpp>
+#include <cppo/logits/refused_losses.hpp>
+#include <cppo/logits/rollout.hpp>
+#include <cppo/logits/row_divergence.hpp>
+#include <cppo/logits/row_gradient.hpp>
 #include <cppo/logits/row_pass.hpp>
 #include <cppo/logits/rows.hpp>
+#include <cppo/logits/slot_columns.hpp>
 #include <cppo/logits/terms.hpp>

@@ -5,8 +5,7 @@
 #include "calls.hpp"
 
 #include <cppo/described/divergence.hpp>
-
-#include <algorithm>
+#include <cppo/logits.hpp>
 
 namespace conformance {
 
@@ -17,19 +16,6 @@ struct token_lists {
   std::vector<index_t> ids;
   std::vector<Real> log_prob, rollout_log_prob;
 };
-
-/// Log-softmax of n rows of logits, in double: the whole vocabulary as a list.
-template <class Real>
-std::vector<Real> log_softmax(std::vector<double> const& logits, index_t width) {
-  std::vector<Real> r;
-  for (auto row = logits.begin(); row != logits.end(); row += width) {
-    double const largest = *std::max_element(row, row + width);
-    double sum = 0.0;
-    for (auto x = row; x != row + width; ++x) sum += std::exp(*x - largest);
-    for (auto x = row; x != row + width; ++x) r.push_back(static_cast<Real>(*x - largest - std::log(sum)));
-  }
-  return r;
-}
 
 /// Evaluates divergences on the tokens of one case.
 template <class Executor, class Real>
@@ -87,18 +73,28 @@ class divergence_case {
     r["kl_topk_replace_last"] = evaluate(batch, "top_k_kl_replace_last");
   }
 
-  /// The full divergence is the Top-K one of a list that holds the whole vocabulary.
+  /// Over the whole vocabulary, from both rows of logits.
   void add_full(json& r) const {
-    token_lists<Real> lists;
-    lists.k = params_.count("vocab");
-    if (lists.k == 0) throw format_error("\"vocab\" must be positive where logits are given");
-    lists.log_prob = log_softmax<Real>(inputs_.numbers<double>("logits_new", n_ * lists.k), lists.k);
-    lists.rollout_log_prob = log_softmax<Real>(inputs_.numbers<double>("logits_old", n_ * lists.k), lists.k);
-    for (index_t i = 0; i < n_ * lists.k; ++i) lists.ids.push_back(i % lists.k);
-    std::vector<index_t> const sampled(static_cast<std::size_t>(n_), 0);
-    auto const batch = lend(lists, sampled);
-    r["tv_full"] = evaluate(batch, "top_k_tv_list");
-    r["kl_full"] = evaluate(batch, "top_k_kl_list");
+    index_t const ids = params_.count("vocab");
+    if (ids == 0) throw format_error("\"vocab\" must be positive where logits are given");
+    std::vector<float> const pi = inputs_.template numbers<float>("logits_new", n_ * ids);
+    std::vector<float> const mu = inputs_.template numbers<float>("logits_old", n_ * ids);
+    auto const slots = static_cast<std::size_t>(n_);
+    std::vector<double> pi_total(slots), mu_total(slots);
+    std::vector<Real> tv(slots), kl(slots);
+    auto const pi_rows = cppo::logit_batch(lent_.shape.all(), cppo::logits(ids, pi));
+    auto const mu_rows = cppo::logit_batch(lent_.shape.all(), cppo::logits(ids, mu));
+    require_ok(cppo::log_probs(row_executor(), pi_rows, {.log_sum_exp = pi_total}));
+    require_ok(cppo::log_probs(row_executor(), mu_rows, {.log_sum_exp = mu_total}));
+    require_ok(cppo::full_divergences(row_executor(), pi_rows, pi_total,
+                                      {.logits = mu_rows.logits(), .log_sum_exp = mu_total}, {.tv = tv, .kl = kl}));
+    r["tv_full"] = to_json(tv);
+    r["kl_full"] = to_json(kl);
+  }
+  /// The executor of the run, or the plain loop where that does not read logits.
+  auto row_executor() const {
+    if constexpr (cppo::detail::reads_logits<Executor>) return executor_;
+    else return cppo::seq;
   }
 
   Executor executor_;

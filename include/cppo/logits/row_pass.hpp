@@ -20,6 +20,12 @@ CPPO_ALWAYS_INLINE void ask_past([[maybe_unused]] void const* p, [[maybe_unused]
 #endif
 }
 
+/// Reads floats in memory as `row_reader::reading` does a row.
+template <class V>
+CPPO_ALWAYS_INLINE auto reading_floats(float const* x) noexcept {
+  return [x](int k) CPPO_INLINE_LAMBDA { return V::from_raw(V::ops::load(x + k)); };
+}
+
 /// Reads a row of logits, a stretch at a time.
 template <class V>
 class row_reader {
@@ -36,11 +42,12 @@ class row_reader {
     int const n = static_cast<int>(vocabulary_ - first) + stretch_step - 1;
     return n - n % stretch_step;
   }
-  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory 4096 bytes ahead.
-  auto reading(index_t first) const noexcept {
-    return [from = place(first), type = type_](int k) CPPO_INLINE_LAMBDA {
+  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory that lies
+  /// `ahead` bytes further on.
+  auto reading(index_t first, std::uintptr_t ahead = 4096) const noexcept {
+    return [from = place(first), type = type_, ahead](int k) CPPO_INLINE_LAMBDA {
       char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
-      ask_past(at, 4096);
+      ask_past(at, ahead);
       if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
       return logit_register<V>::read(at, type);
     };
@@ -96,8 +103,7 @@ class row_pass {
     return below;
   }
   void add(float const* x, index_t first) noexcept {
-    auto const read = [x](int k) CPPO_INLINE_LAMBDA { return V::from_raw(V::ops::load(x + k)); };
-    (void)add_terms<V, Moment>(read, reader_.size(first), scale_, totals_);
+    (void)add_terms<V, Moment>(reading_floats<V>(x), reader_.size(first), scale_, totals_);
   }
   /// Adds the stretch x, whose largest logit is `here`, or holds it back.
   void take(float const* x, index_t first, float here) noexcept {

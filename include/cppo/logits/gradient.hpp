@@ -1,0 +1,174 @@
+/// @file
+/// From the gradient of log-probs to that of logits: the backward pass of the softmax.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/core/overlap.hpp>
+#include <cppo/logits/over_rows.hpp>
+#include <cppo/logits/row_gradient.hpp>
+#include <cppo/logits/slot_columns.hpp>
+#include <cppo/objective/outputs.hpp>
+
+namespace cppo { inline namespace CPPO_ABI {
+
+/// What the gradient of logits is made of beside them. Each buffer has an element for each slot of the batch.
+struct logit_slopes {
+  slot_input slope = {};        ///< d loss / d log pi(y_t): the `gradient` that `policy_loss` writes
+  slot_input log_sum_exp = {};  ///< log of the sum of e^(x / T) over each row, as `log_probs` writes it
+  slot_input entropy = {};      ///< H of each row, as `log_probs` writes it; read where `entropy_slope` is not 0
+  double entropy_slope = 0.0;   ///< d loss / d H of every token: -coefficient / tokens for a bonus under `token_mean`
+};
+
+namespace detail {
+
+/// A call of `logits_gradient`, its buffers placed.
+class gradient_call {
+ public:
+  explicit gradient_call(logit_batch_view const& batch) noexcept : batch_(batch), in_(batch.logits()) {}
+
+  /// Takes what was lent, if it fits together.
+  status take(logit_slopes const& of, output const& gradient) noexcept {
+    if (!batch_.check().ok()) return batch_.check();
+    if (!batch_.has_token_id()) return {status_code::not_in_logit_batch, argument::token_id};
+    layout const& l = batch_.shape();
+    out_ = logit_rows(in_.vocabulary(), gradient.source());
+    id_ = slot_column(batch_.token_ids(), l);
+    entropy_slope_ = of.entropy_slope;
+    status s = check_output();
+    if (s.ok()) s = slope_.take(of.slope, l, argument::gradient);
+    if (s.ok()) s = log_sum_exp_.take(of.log_sum_exp, l, argument::log_prob, "log_sum_exp");
+    if (s.ok() && entropy_slope_ != 0.0) s = entropy_.take(of.entropy, l, argument::entropy);
+    return s.ok() ? check_memory() : s;
+  }
+  /// Checks the numbers of each row whose logits will be read.
+  status check_numbers(row_kinds const& kinds) const noexcept {
+    status s;
+    for (index_t row = 0; row < batch_.shape().elements() && s.ok(); ++row) {
+      if (kinds[row] == row_is::token && is_computed(slope_.number(row))) s = check_row(row);
+    }
+    return s;
+  }
+  /// Writes the gradient of every row. Pre: the checks are ok.
+  template <class E>
+  void run(E const& e, row_kinds const& kinds) const {
+    using V = typename logit_lanes<E>::type;
+    auto const write_row = [this, &kinds](index_t row) {
+      if (kinds[row] != row_is::left_alone) write<V>(row, kinds[row]);
+    };
+    over_rows(e, batch_.shape().elements(), in_.vocabulary(), write_row);
+  }
+
+ private:
+  static constexpr char const* output_name = "logits_gradient";
+
+  status check_output() const noexcept {
+    constexpr auto most = static_cast<double>(special<float>::largest);
+    parameter_check const finite{entropy_slope_ >= -most && entropy_slope_ <= most, "entropy_slope", entropy_slope_,
+                                 "finite: 0 adds no entropy to the loss"};
+    if (!finite) return out_of_range(argument::options, finite);
+    if (!out_.lent()) return {.code = status_code::null_buffer, .where = argument::logits, .name = output_name};
+    bool const floats = out_.type() == element_type::f32 || is_half_type(out_.type());
+    status s = floats ? out_.check(batch_.shape().elements())
+                      : status{.code = status_code::element_type_mismatch, .where = argument::logits};
+    if (!s.ok() && s.name == nullptr) s.name = output_name;
+    return s;
+  }
+  /// Checks that the gradient lies where the logits do, or shares no memory with anything.
+  status check_memory() const noexcept {
+    layout const& l = batch_.shape();
+    footprint const out = footprint_of(out_, l);
+    argument other = !is_in_place() && may_overlap(out, footprint_of(in_, l)) ? argument::logits : argument::none;
+    auto const apart_from = [&](column const& c, argument name) {
+      if (may_overlap(out, footprint_of(c, l))) other = name;
+    };
+    apart_from(slope_.source(), argument::gradient);
+    apart_from(log_sum_exp_.source(), argument::log_prob);
+    apart_from(entropy_.source(), argument::entropy);
+    apart_from(id_.source(), argument::token_id);
+    apart_from(batch_.mask(), argument::response_mask);
+    return other == argument::none ? status{} : shared_memory(argument::logits, other, output_name);
+  }
+
+  bool is_in_place() const noexcept {
+    return out_.source().data == in_.source().data && out_.type() == in_.type() &&
+           out_.row_stride() == in_.row_stride();
+  }
+  /// A gradient that replaces its logits finds them in cache; a small one stays there.
+  stores_are stores() const noexcept {
+    constexpr index_t small = index_t{1} << 22;
+    bool const large = batch_.shape().elements() * in_.vocabulary() >= small;
+    return large && !is_in_place() ? stores_are::streamed : stores_are::cached;
+  }
+  status check_row(index_t row) const noexcept {
+    layout const& l = batch_.shape();
+    index_t const y = id_.id(row);
+    if (y < 0 || y >= in_.ids()) {
+      return wrong_row(l, status_code::id_out_of_vocabulary, argument::token_id, row, static_cast<double>(y));
+    }
+    double const total = log_sum_exp_.number(row), h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
+    if (!is_log_sum_exp(total, in_.temperature())) {
+      return wrong_row(l, status_code::logit_invalid, argument::logits, row, total, "log_sum_exp");
+    }
+    if (!(h >= 0.0 && h < special<double>::infinity)) {
+      return wrong_row(l, status_code::logit_invalid, argument::logits, row, h, "entropy");
+    }
+    auto const x = static_cast<double>(in_.holds(y) ? in_(row, y) : 0.0F);
+    bool const masked = x == -special<double>::infinity;
+    return masked ? wrong_row(l, status_code::sampled_id_masked, argument::logits, row, x) : status{};
+  }
+  /// True if a token's logits are read.
+  bool is_computed(double slope) const noexcept { return slope == slope && (slope != 0.0 || entropy_slope_ != 0.0); }
+
+  template <class V>
+  void write(index_t row, row_is kind) const noexcept {
+    gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
+    double const slope = kind == row_is::token ? slope_.number(row) : 0.0;
+    if (slope != slope) return out.fill(in_.vocabulary(), special<float>::nan);
+    if (kind == row_is::excluded || !is_computed(slope)) return out.fill(in_.vocabulary(), 0.0F);
+    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
+    row_slopes const of{slope, log_sum_exp_.number(row), in_.temperature(), entropy_slope_, h, id_.id(row)};
+    gradient_of_row<V>(of, in_, row, out);
+  }
+
+  logit_batch_view batch_;
+  logit_rows in_, out_;
+  slot_column slope_, log_sum_exp_, id_, entropy_;
+  double entropy_slope_ = 0.0;
+};
+
+}  // namespace detail
+
+/// The gradient of a batch's logits, from that of the log-probs of its sampled ids.
+///
+///     d loss / d x_v = slope (1{v = y} - p_v) / T - entropy_slope p_v (log p_v + H) / T,   p = softmax(x / T)
+///
+/// Shapes: logits and gradient are [N, V], row i of slot i; the gradient may have another element type and distance of
+/// rows, or be the logits' own memory, which it then replaces. Of a part of the vocabulary (`from_id`) the log-sum-exp
+/// and the entropy are those of all of it.
+/// Pre: the batch lends `token_id`.
+/// Post: the row of an excluded slot, and of a token whose slopes are both 0, is +0, and its logits are not read. At a
+/// logit of -inf the gradient is +0. Rows of no response are +0 under `with_capacity` and left alone under `part_of`.
+/// NaN, infinities: a NaN slope fills its row with NaN, a NaN logit gives one. A log-sum-exp or entropy that is not
+/// finite, an id that is no column or whose logit is -inf, and a mask that is neither 0 nor 1, end the call before
+/// anything is written.
+/// Cost: one pass over the rows of tokens with a slope, one exponential a logit. Memory: a byte a slot.
+/// Accuracy: p within 3e-7 + 2e-7 |log p| of itself, and what a log-sum-exp rounded to float loses: lend it as double.
+/// Determinism: the same bits on every executor, thread count and width, in place or not.
+template <detail::reads_logits Executor>
+status logits_gradient(Executor const& executor, logit_batch_view const& batch, logit_slopes const& slopes,
+                       output const& gradient) {
+  detail::gradient_call call(batch);
+  status s = call.take(slopes, gradient);
+  if (!s.ok()) return s;
+  detail::row_kinds const kinds(batch);
+  s = kinds.first_bad().ok() ? call.check_numbers(kinds) : kinds.first_bad();
+  if (!s.ok()) return s;
+  if (!detail::logit_lanes<Executor>::keep_arithmetic()) return {status_code::arithmetic_relaxed};
+  call.run(executor, kinds);
+  return {};
+}
+
+}}  // namespace cppo
+
+#include <cppo/macros_on.inc>

@@ -1,0 +1,92 @@
+/// @file
+/// TV and KL of two rows over the whole vocabulary, on lanes.
+#pragma once
+
+#include <cppo/macros_off.inc>
+
+#include <cppo/divergence/cell.hpp>
+#include <cppo/logits/row_pass.hpp>
+
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+/// The law of a row of which the log-sum-exp is known. log p = x / T - log_sum_exp is computed as (x - c) / T - rest
+/// with c the float next to T log_sum_exp: its error is a share of log p, however large the logits are.
+struct row_law {
+  float center, inverse_temperature, rest;
+
+  row_law(double log_sum_exp, double temperature) noexcept
+      : center(static_cast<float>(log_sum_exp * temperature)),
+        inverse_temperature(static_cast<float>(1.0 / temperature)),
+        rest(static_cast<float>(log_sum_exp - static_cast<double>(center) / temperature)) {}
+  /// log p of logits.
+  template <class V>
+  CPPO_ALWAYS_INLINE V log_prob(V x) const noexcept {
+    return (x - V(center)) * V(inverse_temperature) - V(rest);
+  }
+};
+
+/// Which of the two are summed.
+enum class distances_are : std::uint8_t { tv, both };
+
+/// Sums over a row of |p - q| and of q (p / q - 1 - log(p / q)), which is at least 0 and adds up to KL(mu || pi) as
+/// q log(q / p) does. They are made as those of `add_terms` are.
+template <distances_are Which, class V>
+class divergence_sums {
+ public:
+  divergence_sums(row_law const& pi, row_law const& mu) noexcept : pi_(pi), mu_(mu) {}
+  /// Adds n logits of both, a multiple of 64; x(k) and y(k) are registers of those from k on.
+  template <class Read>
+  void add(Read const& x, Read const& y, int n) noexcept {
+    for (int first = 0; first < n; first += static_cast<int>(sum_chunk)) {
+      int const end = n - first < sum_chunk ? n : first + static_cast<int>(sum_chunk);
+      V gap[std::size_t{registers}], kl[std::size_t{registers}];
+      for (int r = 0; r < registers; ++r) gap[r] = kl[r] = V(0);
+      for (int k = first; k < end; k += lane_sums<float>::width) {
+        for (int r = 0; r < registers; ++r) add_lanes(x(k + r * V::size), y(k + r * V::size), gap[r], kl[r]);
+      }
+      end_chunk(gap_, gap);
+      if constexpr (Which == distances_are::both) end_chunk(kl_, kl);
+    }
+  }
+  /// 1/2 sum |p - q|, at most 1; NaN if a logit is.
+  double tv() const noexcept { return half_at_most_one(gap_.total()); }
+  /// KL(mu || pi), at most 1000; NaN if a logit is.
+  double kl() const noexcept { return kl_.total() > divergence_limit ? divergence_limit : kl_.total(); }
+
+ private:
+  static constexpr int registers = lane_sums<float>::width / V::size;
+
+  static double half_at_most_one(double gap) noexcept { return gap > 2.0 ? 1.0 : 0.5 * gap; }
+  CPPO_ALWAYS_INLINE void add_lanes(V x, V y, V& gap, V& kl) const noexcept {
+    V const log_p = pi_.log_prob(x), log_q = mu_.log_prob(y);
+    cell<float, V> const c(log_p, log_q, V(0) <= V(0));
+    V const both = log_p + log_q;  // NaN where one is: the cell would pass over it
+    auto const valid = both == both;
+    gap = gap + select(valid, c.gap, both);
+    if constexpr (Which == distances_are::both) kl = kl + select(valid, c.kl, both);
+  }
+
+  row_law pi_, mu_;
+  lane_sums<float> gap_, kl_;
+};
+
+/// TV and KL(mu || pi) of two laws.
+struct distances {
+  double tv = 0.0, kl = 0.0;
+};
+/// Those of two rows; without KL where it is not asked for.
+template <distances_are Which, class V>
+distances distances_of_rows(logit_rows const& pi, row_law const& pi_law, logit_rows const& mu, row_law const& mu_law,
+                            index_t row) noexcept {
+  divergence_sums<Which, V> sums(pi_law, mu_law);
+  row_reader<V> x(pi, row), y(mu, row);
+  for (index_t first = 0; first < pi.vocabulary(); first += stretch) {
+    if (x.is_whole(first)) sums.add(x.reading(first), y.reading(first), stretch);
+    else sums.add(reading_floats<V>(x.floats(first)), reading_floats<V>(y.floats(first)), x.size(first));
+  }
+  return {sums.tv(), sums.kl()};
+}
+
+}}}  // namespace cppo::detail
+
+#include <cppo/macros_on.inc>
