@@ -74,8 +74,9 @@ class rule_walk {
   /// f(u) of each token.
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each(F const& f) const noexcept {
-    if constexpr (most == 1) f(0);
-    else for (int u = 0; u < count_; ++u) f(u);
+    if constexpr (most == 1) return f(0);
+    CPPO_UNROLL(1)
+    for (int u = 0; u < count_; ++u) f(u);
   }
   template <rule_op Op, class Row>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void take(rule_node const& n, Row) noexcept {
