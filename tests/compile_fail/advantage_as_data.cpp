@@ -1,6 +1,8 @@
 // expect: an advantage rule reads reward, response_length, position_value, advantage and folds of them: policies
 // expect: an advantage rule folds over group(...) and batch(...): before, upto, from and response are ranges of tokens
 // expect errors: 4
+#include <cppo/cppo.hpp>
+
 #include <cppo/described_advantage.hpp>
 
 using namespace cppo;
