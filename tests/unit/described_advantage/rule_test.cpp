@@ -89,6 +89,8 @@ TEST_CASE("rules of one's own as data have the bits of those written out", "[des
   auto const difficulty = 1 - group(count(at_least(reward, above(0)))) / group(count(keep_all));
   same_bits(difficulty * grpo(1e-4, overlong(4, 2)),
             "(1 - group(count(at_least(reward, above(0)))) / group(count(keep_all))) * grpo(1e-4, overlong(4, 2))");
+  same_bits(whitened(grpo()), "whitened(grpo())");  // four levels of folds
+  same_bits(whitened(whitened(advantage)) + reward, "whitened(whitened(advantage)) + reward");
   same_bits(exp(-abs(reward)) * position_value / response_length,
             "exp(-abs(reward)) * position_value / response_length");
   same_bits(batch(weighted_mean(reward, response_length)) - sqrt(group(population_variance(each_token(reward)))),
