@@ -1,4 +1,4 @@
-// Advantages before the loss: a rule by name, a rule of one's own, and one batch in two micro-batches.
+// Advantages before the loss: an advantage rule by name, one of your own, and one batch in two micro-batches.
 #include <cppo/advantage.hpp>
 #include <cppo/described_advantage.hpp>
 
@@ -20,17 +20,17 @@ int main() {
   status s = compute_advantage(seq, responses, grpo(), per_response(advantages));
   assert(s.ok() && std::abs(advantages[0] - 0.57735) < 1e-5);
 
-  // Another reward in a rule by name: DAPO's penalty on length, before GRPO.
+  // Another reward in an advantage rule by name: DAPO's penalty on length, before GRPO.
   s = compute_advantage(seq, responses, grpo(1e-6, overlong(4, 2)), per_response(advantages));
   assert(s.ok() && advantages[0] < advantages[2]);  // right both, but the first has no room left
 
-  // The same rule as data, from a configuration file.
+  // The same advantage rule as data, from a configuration file.
   parsed_advantage const read = parse_advantage("grpo(1e-6, overlong(4, 2))");
   std::vector<double> as_data(6);
   s = compute_advantage(seq, responses, read.rule, per_response(as_data));
   assert(s.ok() && as_data == advantages);  // to the bit
 
-  // A rule of one's own: the distance from the group's mean, worth more where few answer right.
+  // An advantage rule of your own: the distance from the group's mean, worth more where few answer right.
   auto const right = at_least(reward, above(0));
   auto const difficulty = 1 - group(count(right)) / group(count(keep_all));
   auto const own = difficulty * (reward - group(mean(reward)));

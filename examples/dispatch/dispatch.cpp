@@ -29,6 +29,18 @@ CPPO_DISPATCH_DECLARE(default)
 
 namespace dispatch {
 
+namespace {
+
+constexpr char const* no_rule_call =
+    "no build for this machine has the call under rules: configure and compile on this machine, or add "
+    "rule_executor.cpp to the target of its instruction set in examples/dispatch/CMakeLists.txt";
+
+auto call_of(build const& by, region_or_rule const& region) {
+  return std::holds_alternative<cppo::described_rule>(region) ? by.rule_call : by.call;
+}
+
+}  // namespace
+
 std::span<build const> builds() {
   static build const all[] = {
 #if CPPO_DISPATCH_HAS_x86_64
@@ -52,10 +64,24 @@ build const& best_build() {
   return *std::find_if(all.rbegin(), all.rend(), [](build const& b) { return b.runs_here; });
 }
 
+build const* best_of(std::span<build const> all, region_or_rule const& region) {
+  auto const found = std::find_if(all.rbegin(), all.rend(), [&](build const& b) {
+    return b.runs_here && call_of(b, region) != nullptr;
+  });
+  return found == all.rend() ? nullptr : &*found;
+}
+
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options) {
+  build const* const by = best_of(builds(), region);
+  if (by == nullptr) throw std::invalid_argument(no_rule_call);
+  return policy_loss(on, batch, region, outputs, options, *by);
+}
+
 cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
                          cppo::loss_outputs const& outputs, cppo::loss_options const& options, build const& by) {
-  auto const call = std::holds_alternative<cppo::described_rule>(region) ? by.rule_call : by.call;
-  if (call == nullptr) throw std::invalid_argument("this build has no call for rules");
+  auto const call = call_of(by, region);
+  if (call == nullptr) throw std::invalid_argument(no_rule_call);
   void const* const parts = std::visit([](auto const& r) -> void const* { return &r; }, region);
   cppo::status ended;
   call({on == executor::simd, &batch, parts, &outputs, &options, outputs.report, &ended});

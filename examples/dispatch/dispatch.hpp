@@ -38,11 +38,17 @@ enum class executor { seq, simd };
 /// one type each for all, so that a build compiles two calls.
 using region_or_rule = std::variant<cppo::described_region, cppo::described_rule>;
 
-/// `cppo::policy_loss` under a trust region or a rule. `by`: the build to use, which must run on this machine. Throws
-/// std::invalid_argument if it is given a rule and has no call for one; the best build of the machine that compiles has
-/// one.
+/// The last of `all` that runs on this machine and has the call that a region, or a rule, needs: on a machine that is
+/// better than the one that compiled, rules go to a lesser build. Null if there is none.
+build const* best_of(std::span<build const> all, region_or_rule const& region);
+
+/// `cppo::policy_loss` under a trust region or a rule. `by`: the build to use, which must run on this machine; without
+/// it, the best that has the call. Throws std::invalid_argument if there is no call for a rule.
+/// @{
 cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
-                         cppo::loss_outputs const& outputs, cppo::loss_options const& options = {},
-                         build const& by = best_build());
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options = {});
+cppo::status policy_loss(executor on, cppo::rollout_batch_view<float> const& batch, region_or_rule const& region,
+                         cppo::loss_outputs const& outputs, cppo::loss_options const& options, build const& by);
+/// @}
 
 }  // namespace dispatch

@@ -2,6 +2,7 @@
 /// Rules as data: a region, its losses and folds, read from text, made of what is written out, and written as text.
 #pragma once
 
+#include <cppo/described_rule/arguments.hpp>
 #include <cppo/described_rule/builder.hpp>
 #include <cppo/described_rule/calls.hpp>
 #include <cppo/described_rule/checks.hpp>
@@ -10,6 +11,7 @@
 #include <cppo/described_rule/draft_folds.hpp>
 #include <cppo/described_rule/evaluate.hpp>
 #include <cppo/described_rule/fold.hpp>
+#include <cppo/described_rule/function_names.hpp>
 #include <cppo/described_rule/known.hpp>
 #include <cppo/described_rule/loss_rows.hpp>
 #include <cppo/described_rule/names.hpp>

@@ -7,5 +7,6 @@
 #include <cppo/mask/leaves.hpp>
 #include <cppo/mask/prefix_budget.hpp>
 #include <cppo/mask/ratio_within.hpp>
+#include <cppo/mask/refused_operators.hpp>
 #include <cppo/mask/response_within.hpp>
 #include <cppo/mask/toward_rollout.hpp>

@@ -2,9 +2,10 @@
 // expect: a mask is no number: where(mask, 1, 0) is one
 // expect: surrogates are added, s + p, and weighted from the left, q * s
 // expect: this is a part of another kind, not a quantity
+// expect: a region is no number: weigh its loss, objective(region, 2 * loss)
 // expect: a range takes a statistic of a quantity
-// expect errors: 28
-// expect lines: 450
+// expect errors: 33
+// expect lines: 520
 #include <cppo/cppo.hpp>
 #include <cppo/rules.hpp>
 
@@ -58,3 +59,20 @@ auto const d7 = ratio && prob;
 auto const d8 = ratio | 1.0;
 auto const d9 = response(log_ratio);
 auto const d10 = batch(kept);
+
+// Comparisons of what is no number, and functions of it.
+auto const e0 = toward_rollout == 1;
+auto const e1 = toward_rollout < 1;
+auto const e2 = 1 != kept;
+auto const e3 = kept >= 0.5;
+auto const e4 = ratio_form < 1;
+auto const e5 = ratio_form == ratio;
+auto const e6 = exp(ratio_form);
+auto const e7 = sqrt(nothing);
+
+// Arithmetic on regions.
+constexpr auto region_of_ppo = ppo();
+auto const f0 = region_of_ppo * 2;
+auto const f1 = 2 * region_of_ppo;
+auto const f2 = region_of_ppo / 2;
+auto const f3 = region_of_ppo - ratio_form;

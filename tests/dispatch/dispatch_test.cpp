@@ -9,7 +9,9 @@
 
 #include <dispatch.hpp>
 
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace {
@@ -94,7 +96,32 @@ TEST_CASE("a build that knows rules gives a rule the outputs of seq, and another
     CHECK(report.held == expected.held);
     CHECK(report.sum_loss == expected.sum_loss);
   });
-  CHECK(dispatch::best_build().rule_call != nullptr);
+  cppo::report report;
+  got.assign(n, 7.0F);
+  auto const simd = dispatch::executor::simd;
+  REQUIRE(dispatch::policy_loss(simd, batch.view(), rule, {.gradient = got, .report = &report}).ok());
+  CHECK(got == want);
+}
+
+TEST_CASE("on a machine that is better than the one that compiled, rules go to the best build that knows them") {
+  auto const call = [](dispatch::crossing const&) {};
+  dispatch::build const all[] = {{"least", true, nullptr, call, call}, {"compiled", true, nullptr, call, call},
+                                 {"better", true, nullptr, call, nullptr}, {"elsewhere", false, nullptr, call, call}};
+  cppo::described_rule const rule(cppo::gspo());
+  CHECK(dispatch::best_of(all, rule) == all + 1);
+  CHECK(dispatch::best_of(all, cppo_test::described({.divergence = "binary_tv"})) == all + 2);
+  CHECK(dispatch::best_of(std::span(all).subspan(2), rule) == nullptr);
+}
+
+TEST_CASE("a build without the call under rules says how to make one that has it") {
+  auto const batch = cppo::testing::generate<float>(11, {.max_length = 60});
+  dispatch::build const by{"better", true, nullptr, [](dispatch::crossing const&) {}, nullptr};
+  try {
+    (void)dispatch::policy_loss(dispatch::executor::seq, batch.view(), cppo::described_rule(cppo::gspo()), {}, {}, by);
+    FAIL("it was refused nowhere");
+  } catch (std::invalid_argument const& e) {
+    CHECK(std::string(e.what()).find("compile on this machine, or add rule_executor.cpp") != std::string::npos);
+  }
 }
 
 TEST_CASE("every build refuses a divergence that nobody knows, and leaves the report alone") {

@@ -128,15 +128,17 @@ std::string call_of(text_row const& row, std::string const& low, double l, std::
   if (row.makes == detail::rule_word::mask) return "trust_region(no_divergence, uniform_weight, " + text + ")";
   return row.makes == detail::rule_word::quantity ? "objective(score_form(" + text + "))" : text;
 }
-void refuses(std::string const& text, std::string const& rule) {
+// The error stands at `at`, and begins with the rule and what the text gives.
+void refuses(std::string const& text, std::string const& rule, std::string const& parameter, std::string const& at) {
   parsed_rule const read = parse_rule(text);
   INFO(text);
   CHECK(!read.good);
   std::string const error(std::string_view(read.error));
   INFO(error);
-  CHECK(error.find(rule) != std::string::npos);
+  CHECK(error.find(": " + rule + ": " + parameter + " is ") != std::string::npos);
   CHECK(error.find("must be") != std::string::npos);
-  CHECK(read.column > static_cast<index_t>(text.find(rule)));
+  REQUIRE(text.find(at) != std::string::npos);
+  CHECK(read.column == static_cast<index_t>(text.find(at)) + 1);
 }
 
 }  // namespace
@@ -178,20 +180,19 @@ TEST_CASE("two bounds in the wrong order are refused in texts, at their column, 
       std::string const good = call_of(row, low, epsilon ? 0.25 : 0.75, high, epsilon ? 0.25 : 1.5);
       INFO(good);
       CHECK(parse_rule(good).good);
-      refuses(epsilon ? call_of(row, low, -0.25, high, -0.25) : call_of(row, low, 1.75, high, 0.5), rule);
+      if (epsilon) refuses(call_of(row, low, -0.25, high, -0.25), rule, low, "-0.25");
+      else refuses(call_of(row, low, 1.75, high, 0.5), rule, low, "1.75");
       CHECK_FALSE(parse_rule(call_of(row, low, quiet, high, 1.5)).good);
       CHECK_FALSE(parse_rule(call_of(row, low, 0.25, high, quiet)).good);
     }
   }
   CHECK(pairs >= 20);
   CHECK(skipped == left_out.size());
-  for (char const* text : {"objective(score_form(clamped(ratio, 1.75, 0.5)))", "objective(clipped(1.75, 0.5))",
-                           "objective(rolled_back(1.75, 0.5, 0.1))"}) {
-    refuses(text, std::string(text).find("clamped") != std::string::npos ? "clamped" : "low");
-  }
-  refuses("trust_region(no_divergence, uniform_weight, between(ratio, 1.75, 0.5))", "between");
-  refuses("trust_region(no_divergence, uniform_weight, ratio_within(1.75, 0.5))", "ratio_within");
-  CHECK(parse_rule("trust_region(no_divergence, uniform_weight, between(ratio, 1.75, 0.5))").column == 60);
+  refuses("objective(score_form(clamped(ratio, 1.75, 0.5)))", "clamped", "low", "1.75");
+  refuses("objective(clipped(1.75, 0.5))", "clipped", "low", "1.75");
+  refuses("objective(rolled_back(1.75, 0.5, 0.1))", "rolled_back", "low", "1.75");
+  refuses("trust_region(no_divergence, uniform_weight, between(ratio, 1.75, 0.5))", "between", "low", "1.75");
+  refuses("trust_region(no_divergence, uniform_weight, ratio_within(1.75, 0.5))", "ratio_within", "high", "0.5");
   CHECK(parse_rule("icepop(5, 0.5)").column == 8);
 }
 

@@ -97,6 +97,8 @@ std::string notes(study const& s, provenance const& from) {
                        "{}.</li>",
                        escaped(fmt::format("{}", fmt::join(s.only_trained, ", "))));
   }
+  if (!s.in_their_place.empty())
+    out += fmt::format("<li>Nobody asked for {}: it is shown in their place.</li>", escaped(s.in_their_place));
   if (!s.left_out.empty()) {
     out += fmt::format("<li>Left out, since not every response with <em>full_tv</em> has <em>full_kl</em>: {}.</li>",
                        escaped(fmt::format("{}", fmt::join(s.left_out, ", "))));

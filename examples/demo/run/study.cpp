@@ -92,7 +92,10 @@ std::vector<setting> settings_to_show(std::vector<rollout> const& rollouts, std:
                                     one.details, s.measure.label, one.measure.label, after(*updates)));
     }
   }
-  if (shown.empty()) shown.push_back(all_settings(s.measure).front());
+  if (shown.empty()) {
+    shown.push_back(all_settings(s.measure).front());
+    s.in_their_place = shown.front().label;
+  }
   return shown;
 }
 

@@ -52,6 +52,7 @@ struct study {
   std::vector<block> blocks;
   std::vector<std::string> left_out;  ///< usual regions that are not shown: a response lacks a field for them
   std::vector<std::string> only_trained;  ///< rules that are not shown, with the input that rollouts lack
+  std::string in_their_place;  ///< the region that is shown where all that were asked for are trained alone; else empty
   std::vector<comparison> comparisons;
   followed one;
 };

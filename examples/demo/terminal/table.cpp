@@ -85,6 +85,9 @@ void print_notes(printer const& out, study const& s) {
     out.quiet(fmt::format("Trained below, but not shown here, for they read what the rollouts do not have: {}.",
                           fmt::join(s.only_trained, ", ")));
   }
+  if (!s.in_their_place.empty()) {
+    out.quiet(fmt::format("Nobody asked for {}: it is shown in their place.", s.in_their_place));
+  }
   if (!s.left_out.empty()) {
     out.quiet(fmt::format("Left out, since not every response with \"full_tv\" has \"full_kl\": {}.",
                           fmt::join(s.left_out, ", ")));

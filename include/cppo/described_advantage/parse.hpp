@@ -47,8 +47,7 @@ parsed_advantage parse_advantage(std::string_view text, std::span<double const> 
     result.good = static_cast<bool>(found);
     if (result.good) result.rule = made;
     else if (!made.fits()) {
-      tree.fail(1, "this rule is too large: a described_advantage holds at most 128 nodes, 32 numbers, and 16 folds in "
-                "3 levels: write it out as a type");
+      tree.fail(1, detail::too_large_of_advantage);
     } else {
       std::string_view const name = found.name, range = found.range;
       tree.fail(1, name, " is ", found.value, ", but must be ", range);

@@ -40,8 +40,8 @@ struct is_of_policy {
 /// one batch and of states of many. Trivially copyable: it holds no pointer.
 ///
 /// `parse_advantage(text)` makes one of text, `to_text(rule)` writes it, and it can be made of any rule that consists
-/// of the library's own parts, `gae` too. It holds up to 128 nodes, 32 numbers and 16 folds, at most 3 of them one
-/// inside the other. States are those of the rule as data: do not add them to states of the rule written out, which may
+/// of the library's own parts, `gae` too. It holds up to 128 nodes, 32 numbers and 16 folds, one inside
+/// the other or not. States are those of the rule as data: do not add them to states of the rule written out, which may
 /// number its folds in another way.
 class described_advantage {
  public:
@@ -87,8 +87,8 @@ class described_advantage {
   /// The first parameter out of range.
   constexpr parameter_check check() const noexcept {
     parameter_check const room{fits_, "fits() of a described_advantage", 0.0,
-                               "1, which is at most 128 nodes, 32 numbers, and 16 folds in 3 levels: write the rule "
-                               "out as a type"};
+                               "1, which is at most 128 nodes, 32 numbers and 16 folds: compute an inner rule first, "
+                               "lend what it gives as advantage, and read that"};
     parameter_check const made{in_range_, "a number of the rule that was made data", out_of_range_,
                                "in range: check() of the rule written out names it"};
     return detail::first_fault({room, made, detail::check_program(program_)});

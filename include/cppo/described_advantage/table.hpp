@@ -76,8 +76,7 @@ inline constexpr text_row advantage_functions[] = {
       {"factor"}, CPPO_DETAIL_REWARD}},
     {"dynamic_sampling", rule_word::mask, CPPO_DETAIL_MAKES(checked(d, dynamic_sampling(reward_or<0>(d, a)))),
      {CPPO_DETAIL_REWARD}},
-    {"positive_advantage", rule_word::mask, CPPO_DETAIL_MAKES(piece(d, positive_advantage))},
-    {"negative_advantage", rule_word::mask, CPPO_DETAIL_MAKES(piece(d, negative_advantage))},
+    text_rows::when_positive<Draft>, text_rows::when_negative<Draft>,
     {"population_floor", rule_word::whitening, CPPO_DETAIL_MAKES(form(d, whitening::population_floor))},
     {"unbiased_plus", rule_word::whitening, CPPO_DETAIL_MAKES(form(d, whitening::unbiased_plus))},
     {"gae", rule_word::whole, CPPO_DETAIL_MAKES(gae_of(d, a)), {{"gamma"}, {"lambda"}}},
@@ -89,6 +88,7 @@ inline constexpr text_row advantage_functions[] = {
 /// What the text of an advantage rule may name.
 template <class Draft = rule_draft>
 constexpr vocabulary advantage_vocabulary() noexcept {
+  static_assert(all_stand(advantage_functions<Draft>), "a piece is given beyond the last place of a draft");
   return {advantage_functions<Draft>, known_in::advantages};
 }
 

@@ -10,7 +10,9 @@
 namespace cppo { inline namespace CPPO_ABI {
 
 /// The C++ expression that makes an advantage rule, from which `parse_advantage` makes the same one. Numbers have the
-/// fewest digits that give them back. Two rules that are equal have the same text.
+/// fewest digits that give them back. Two rules that are equal have the same text. Some of what functions of the
+/// library are made of has a name that texts alone know: `counted`, `unit_of_distance`, `unit_of_size`,
+/// `squared_distance`, `variance_of_squares` and its like.
 ///
 /// It is empty where no text makes the rule: if it did not fit, if a parameter is out of range, if it holds arithmetic
 /// on numbers alone, which a text does at once, or if its text is too long for `parse_advantage`: a fold that stands at

@@ -33,6 +33,10 @@ class rule_builder : rule_calls {
 
   /// What a node stands for.
   bool value(int node, rule_built& out) noexcept {
+    bool const good = made(node, out);
+    return draft_.fits() ? good : too_large();
+  }
+  bool made(int node, rule_built& out) noexcept {
     syntax_node const& n = tree_[node];
     switch (n.what) {
       case kind::both: return masks(node, rule_op::both, out);

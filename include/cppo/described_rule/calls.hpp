@@ -43,18 +43,27 @@ class rule_calls : protected rule_folds {
     double const* known[3] = {};
     for (int i = 0; i < row.takes.count; ++i) {
       operands[i] = to.operand[i] >= 0 ? piece_of(args.value[to.operand[i]]) : draft_.node(rule_op::ratio, {});
-      if (!draft_.is_constant(operands[i])) continue;
+      if (!draft_.fits() || !draft_.is_constant(operands[i])) continue;
       constants[i] = draft_.number(draft_.root(operands[i]).number);
       known[i] = &constants[i];
     }
     for (int i = 0; i < row.numbers; ++i)
       numbers[i] = to.number[i] >= 0 ? args.value[to.number[i]].number : numbers[i > 0 ? i - 1 : 0];
+    if (!draft_.fits()) return false;
     if (row.differentiates && !has_slope(operands[0])) {
       return tree_.fail(to.operand[0] >= 0 ? tree_[args.node[to.operand[0]]].column : tree_[node].column,
                         "this is differentiated, and has no slope: score_form(q) and q * loss hold q constant") >= 0;
     }
-    if (!in_range(node, args, to, row, check_node(row.op, numbers, known))) return false;
+    if (!in_range(node, args, given_to(row, to), check_node(row.op, numbers, known))) return false;
     return out = {word_of(row.gives), with_operands(row, operands, numbers)}, true;
+  }
+  static given_parameters given_to(row_info const& row, placed_arguments const& to) noexcept {
+    given_parameters all;
+    for (int p = 0; p < row.text.count; ++p) {
+      node_parameter const& into = row.text.of[p];
+      all.add(into.name, into.what == node_parameter::is::number ? to.number[into.place] : to.operand[into.place]);
+    }
+    return all;
   }
   rule_piece with_operands(row_info const& row, rule_piece const (&x)[3], double const (&n)[2]) noexcept {
     auto const of = [&](std::initializer_list<rule_piece> all) {
@@ -82,8 +91,10 @@ class rule_calls : protected rule_folds {
     if (!take_stand_ins(node, args, *row, given)) return false;
     draft_.found = {};
     out = {row->makes, row->make(draft_, given)};
-    if (!draft_.found) return out_of_range(node, args, *row, given);
-    return makes_sense(node, args, row->makes == rule_word::region ? check_region() : check_piece(draft_, out.piece));
+    given_parameters all;
+    for (int p = 0; p < row->parameters(); ++p) all.add(row->takes[p].name, given.given[p] ? given.from[p] : -1);
+    if (!draft_.fits() || !in_range(node, args, all, draft_.found)) return false;
+    return in_range(node, args, all, row->makes == rule_word::region ? check_region() : check_piece(draft_, out.piece));
   }
   /// Checks what a function has put into the draft.
   parameter_check check_region() noexcept {
@@ -91,33 +102,12 @@ class rule_calls : protected rule_folds {
     rule_writer(draft_, made).write();
     return check_program(made);
   }
-  /// Says that a number of a function's call is out of range: at the argument that it is, or at the call.
-  bool makes_sense(int node, rule_arguments const& args, parameter_check const& p) noexcept {
-    if (p) return true;
-    int at = node;
-    for (int i = args.count; i-- > 0;) {
-      rule_built const& x = args.value[i];
-      bool const same = x.number == p.value || (x.number != x.number && p.value != p.value);
-      if (x.kind == rule_word::number && same) at = args.node[i];
-    }
-    std::string_view const name = p.name, range = p.range;
-    return tree_.fail(tree_[at].column, name_in(node), ": ", name, " is ", p.value, ", but must be ", range) >= 0;
-  }
-  /// Says which number of a function is out of range, at the argument that it is.
-  bool out_of_range(int node, rule_arguments const& args, text_row const& row, text_arguments const& given) noexcept {
-    int at = node;
-    for (int p = 0; p < row.parameters(); ++p) {
-      if (given.given[p] && row.takes[p].name == draft_.found.name) at = args.node[given.from[p]];
-    }
-    return fault(tree_[at].column, draft_.found);
-  }
   /// Puts the quantities, masks and losses of a call where `stand_in` finds them.
   bool take_stand_ins(int node, rule_arguments const& args, text_row const& row,
                       text_arguments const& given) noexcept {
-    for (int p = 0; p < row.parameters() && p < 4; ++p) {
+    for (int p = 0; p < row.parameters(); ++p) {
       rule_word const kind = row.takes[p].kind;
-      bool const stands = kind == rule_word::quantity || kind == rule_word::mask || kind == rule_word::loss;
-      if (!given.given[p] || !stands) continue;
+      if (!given.given[p] || !stands_in(kind)) continue;
       draft_.stands[p] = piece_of(args.value[given.from[p]]);
       if (row.name.starts_with("kl_") && !has_slope(draft_.stands[p])) {
         return fail(node, row.name, "(x) differentiates x, which has no slope");
@@ -141,7 +131,7 @@ class rule_calls : protected rule_folds {
     rule_piece second;
     if (!bounded(args, 2, side::high, q, second)) return false;
     parameter_check const order = check_clauses(draft_, first, second);
-    if (!order) return fault(tree_[args.node[1]].column, order);
+    if (!order) return out_of_range(node, args.node[1], "low", order);
     return out = {rule_word::mask, draft_.between(first, second)}, true;
   }
   enum class side : std::uint8_t { low, high };

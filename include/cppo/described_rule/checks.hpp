@@ -70,8 +70,9 @@ constexpr parameter_check check_piece(rule_draft const& of, rule_piece const& p)
   if (p.size > rule_program::most_nodes) return true;
   return check_nodes(p.size, [&](int k) -> draft_node const& { return of[p.first + k]; }, of.numbers());
 }
-/// Checks the order of two clauses, each a comparison with a bound.
+/// Checks the order of two clauses, each a comparison with a bound. Those of a draft that is full are passed over.
 constexpr parameter_check check_clauses(rule_draft const& of, rule_piece const& low, rule_piece const& high) noexcept {
+  if (!of.fits() || low.size < 3 || high.size < 3) return true;
   auto const bound = [&of](rule_piece const& p) {
     draft_node const& n = of[p.first + p.size - 2];
     return n.what == rule_op::constant ? of.numbers() + n.number : nullptr;

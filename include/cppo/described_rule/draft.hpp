@@ -57,7 +57,7 @@ struct loss_stand_in {
 /// A rule that is being put together.
 class rule_draft {
  public:
-  static constexpr int most_nodes = 2048, most_numbers = 256, most_folds = 128;
+  static constexpr int most_nodes = 2048, most_numbers = 256, most_folds = 128, most_stands = 4;
 
   named_divergence divergence = no_divergence;
   described_weight weight;
@@ -65,7 +65,7 @@ class rule_draft {
   described_gate gate;
   bool reports_only = false;
   rule_piece mask, loss, penalty;
-  rule_piece stands[4] = {};  ///< what the stand-ins stand for
+  rule_piece stands[most_stands] = {};  ///< what the stand-ins stand for
   parameter_check found;      ///< of what a function has made
   rule_piece shared;          ///< what a loss that was written out shares
 

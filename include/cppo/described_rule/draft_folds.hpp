@@ -36,7 +36,7 @@ class rule_folds : protected rule_tree {
     if (name == "weighted_mean" && !as(args.node[1], rule_word::quantity, args.value[1], out.second)) return false;
     out.from_others = others_of(name);
     if (out.derived()) return true;
-    return by_name(name, two ? args.value[1].rank : std::string_view(), out) && with_parameter(args, two, out);
+    return by_name(name, two ? args.value[1].rank : std::string_view(), out) && with_parameter(node, args, two, out);
   }
   /// True if a number asks for what is known after folds.
   bool asks_too_early(rule_piece p) const noexcept {
@@ -127,7 +127,7 @@ class rule_folds : protected rule_tree {
     }
     return false;
   }
-  bool with_parameter(rule_arguments const& args, bool two, rule_built& out) noexcept {
+  bool with_parameter(int node, rule_arguments const& args, bool two, rule_built& out) noexcept {
     if (!two) return true;
     rule_built const& x = args.value[1];
     bool const ranks = is_order(out.statistic) && out.statistic < fold_statistic::trimmed;
@@ -136,7 +136,8 @@ class rule_folds : protected rule_tree {
     }
     out.number = x.number;
     parameter_check const p = check_statistic(out.statistic, out.number);
-    return p || fault(tree_[args.node[1]].column, p);
+    std::string_view const name = parameters_of_statistic(name_in(node));
+    return p || out_of_range(node, args.node[1], name.substr(name.find(' ') + 1), p);
   }
 };
 

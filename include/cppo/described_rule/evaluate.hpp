@@ -19,7 +19,7 @@ inline constexpr int walked_together = V::size > 1 ? 4 : 1;
 template <class V>
 class rule_values {
   using mask = typename V::mask;
-  static constexpr int most = walked_together<V>;
+  static constexpr auto most = static_cast<std::size_t>(walked_together<V>);
 
  public:
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V number(int u) const noexcept { return V::from_raw(x_[u]); }
@@ -39,10 +39,11 @@ class rule_values {
 template <class V, with_excess Excess>
 class rule_walk {
   static constexpr bool far = Excess == with_excess::yes;
-  static constexpr int most = walked_together<V>;
+  static constexpr auto most = static_cast<std::size_t>(walked_together<V>);
 
  public:
-  /// For `count` tokens, or registers of them.
+  static constexpr int together = walked_together<V>;
+  /// For `count` tokens, or registers of them: at most `together`.
   CPPO_HOST_DEVICE constexpr rule_walk(rule_program const& of, token<V> const* t, int count) noexcept
       : of_(of), t_(t), count_(count) {}
   /// Evaluates a part. What it comes to are the values below, of token u.
@@ -196,6 +197,8 @@ class rule_walk {
 
 /// A part of a program as a quantity.
 struct rule_quantity {
+  template <class V>
+  static constexpr int together = walked_together<V>;
   rule_program const* of;
   rule_part part;
   template <class V>

@@ -14,6 +14,7 @@ namespace detail {
 /// What the text of a rule may name.
 template <class Draft = rule_draft>
 constexpr vocabulary rule_vocabulary() noexcept {
+  static_assert(all_stand(text_table<Draft>), "a piece is given beyond the last place of a draft");
   return {text_table<Draft>, known_in::regions};
 }
 }  // namespace detail
@@ -53,8 +54,7 @@ parsed_rule parse_rule(std::string_view text, std::span<double const> numbers = 
     result.good = static_cast<bool>(found);
     if (result.good) result.rule = made;
     else if (!made.fits()) {
-      tree.fail(1, "this rule is too large: a described_rule holds at most 128 nodes, 32 numbers, and 16 folds in 3 "
-                "levels: write it out as a type");
+      tree.fail(1, detail::too_large_of_region);
     } else {
       std::string_view const name = found.name, range = found.range;
       tree.fail(1, name, " is ", found.value, ", but must be ", range);

@@ -43,7 +43,7 @@ struct rule_program {
   static constexpr int most_nodes = 128;     ///< of a program, what is folded included
   static constexpr int most_numbers = 32;   ///< of a program; equal ones count once
   static constexpr int most_folds = 16;     ///< values of folds
-  static constexpr int most_levels = 3;     ///< folds one inside the other
+  static constexpr int most_levels = 3;     ///< folds of a region one inside the other
   static constexpr int deepest = 16;        ///< values that wait for an operation
 
   rule_node nodes[most_nodes] = {};

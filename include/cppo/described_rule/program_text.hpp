@@ -81,6 +81,7 @@ class program_text {
       case rule_op::above: return open_comparison(k);
       default: break;
     }
+    if (n.what == rule_op::discount) word("quantities::");
     if (is_opposite(k)) return opposite(k - 1);
     if (is_between(k)) return between(k);
     if (binding(k) != binds::one) return infix(k);

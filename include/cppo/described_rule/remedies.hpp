@@ -35,6 +35,16 @@ constexpr std::string_view remedy_of_advantage(rule_word wanted, rule_word found
   return "";
 }
 
+/// What is said of a text whose rule has no room.
+/// @{
+inline constexpr std::string_view too_large_of_region =
+    "this rule is too large: a described_rule holds at most 128 nodes, 32 numbers, and 16 folds in 3 levels: write it "
+    "out as a type";
+inline constexpr std::string_view too_large_of_advantage =
+    "this rule is too large: a described_advantage holds at most 128 nodes, 32 numbers and 16 folds: compute an inner "
+    "rule first, lend what it gives as advantage, and read that";
+/// @}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

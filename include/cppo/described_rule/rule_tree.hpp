@@ -1,63 +1,18 @@
 /// @file
-/// What a rule is put together with: the values of a text, their kinds, the places of arguments, and sentences for what
-/// does not fit.
+/// The tree of a rule's text: the kinds of its pieces, the places of arguments, and sentences for what does not fit.
 #pragma once
 
 #include <cppo/macros_off.inc>
 
 #include <cppo/described/builder.hpp>
+#include <cppo/described_rule/arguments.hpp>
+#include <cppo/described_rule/function_names.hpp>
 #include <cppo/described_rule/remedies.hpp>
 #include <cppo/described_rule/words.hpp>
 #include <cppo/described_rule/writer.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Statistics that are made of others.
-enum class derived_statistic_of : std::uint8_t {
-  none, variance, population_variance, deviation, weighted_mean, mean_of_others,
-};
-/// What a piece of a text stands for.
-struct rule_built {
-  rule_word kind = rule_word::number;
-  rule_piece piece = {}, second = {};
-  double number = 0.0;                                 ///< a number, a rank, the parameter of a statistic
-  fold_statistic statistic = fold_statistic::sum;
-  derived_statistic_of from_others = derived_statistic_of::none;
-  std::string_view rank = {};                          ///< of a rank: how it is given
-  bool derived() const noexcept { return from_others != derived_statistic_of::none; }
-};
-/// The arguments of a call.
-struct rule_arguments {
-  static constexpr int most = text_arguments::most;
-  int node[most] = {};
-  rule_built value[most];
-  int count = 0;
-};
-/// Which argument stands for each operand and number of a node; -1: none.
-struct placed_arguments {
-  int operand[3] = {-1, -1, -1};
-  int number[2] = {-1, -1};
-};
-/// A row of nodes.hpp as data.
-struct row_info {
-  rule_op op = rule_op::count;
-  std::string_view name;
-  operand gives = operand::number;
-  operand_list takes;
-  node_parameters text;
-  int numbers = 0;
-  bool differentiates = false;
-  known_in known = known_in::both;
-};
-inline row_info info_of(rule_op what) noexcept {
-  row_info made;
-  with_row(what, [&](auto op, auto row) {
-    using R = decltype(row);
-    made = {op, R::name, R::gives, R::takes, R::text, R::numbers, R::differentiates,
-            where_known<R>()};
-  });
-  return made;
-}
 /// Whether what does not fit is said.
 enum class tell : bool { no, yes };
 
@@ -83,8 +38,8 @@ class rule_tree {
   std::string_view name_in(int node) const noexcept {
     std::string_view name = tree_[node].text;
     if (name.starts_with("cppo::")) name.remove_prefix(6);
-    for (std::string_view const scope : {"quantities::", "whitening::"})
-      if (name.starts_with(scope)) name.remove_prefix(scope.size());
+    if (name.starts_with("quantities::")) name.remove_prefix(12);
+    if (name == "whitening::population_floor" || name == "whitening::unbiased_plus") name.remove_prefix(11);
     return name;
   }
   /// The row of this name that takes most.
@@ -139,28 +94,39 @@ class rule_tree {
   std::string_view remedy(rule_word wanted, rule_word found) const noexcept {
     return of_advantage() ? remedy_of_advantage(wanted, found) : remedy_of_region(wanted, found);
   }
+  /// Says that the draft is full. Always false.
+  bool too_large() noexcept {
+    return tree_.fail(1, of_advantage() ? too_large_of_advantage : too_large_of_region) >= 0;
+  }
   static std::string_view word(rule_word w) noexcept { return rule_word_names[static_cast<int>(w)]; }
   bool fault(index_t column, parameter_check const& p) noexcept {
     std::string_view const name = p.name, range = p.range;
     return tree_.fail(column, name, " is ", p.value, ", but must be ", range) >= 0;
   }
-  /// Says that a number of a call is out of range, at the argument that it is.
-  bool in_range(int node, rule_arguments const& args, placed_arguments const& to, row_info const& row,
+  /// Says which number of a call is out of range, at its argument.
+  bool in_range(int node, rule_arguments const& args, given_parameters const& given,
                 parameter_check const& p) noexcept {
     if (p) return true;
     int found = -1;
-    for (int k = row.text.count; k-- > 0;) {
-      node_parameter const& into = row.text.of[k];
-      int const i = into.what == node_parameter::is::number ? to.number[into.place] : to.operand[into.place];
+    blame most = blame::none;
+    for (int k = 0; k < given.count; ++k) {
+      auto const& [name, i] = given.of[k];
       if (i < 0 || args.value[i].kind != rule_word::number) continue;
-      double const x = args.value[i].number;
-      bool const same = x == p.value || (x != x && p.value != p.value);
-      bool const named = std::string_view(p.name).find(into.name) != std::string_view::npos;
-      if (same && (found < 0 || named)) found = i;
+      blame const b = blame_of(name, args.value[i].number, p);
+      if (b > most) most = b, found = k;
     }
-    return fault(tree_[found >= 0 ? args.node[found] : node].column, p);
+    if (found < 0) return out_of_range(node, node, p.name, p);
+    int const i = given.of[found].argument;
+    parameter_check const of_epsilon{false, p.name, p.value, "0 or more: it is a distance from 1, to either side"};
+    parameter_check said = most == blame::epsilon ? of_epsilon : p;
+    said.value = args.value[i].number;
+    return out_of_range(node, args.node[i], given.of[found].name, said);
   }
-
+  /// Says what is out of range in a call, at a node. Always false.
+  bool out_of_range(int call, int at, std::string_view name, parameter_check const& p) noexcept {
+    std::string_view const range = p.range;
+    return tree_.fail(tree_[at].column, name_in(call), ": ", name, " is ", p.value, ", but must be ", range) >= 0;
+  }
   /// Finds the places of the arguments of a node's function.
   bool place(int node, rule_arguments const& args, row_info const& row, placed_arguments& to, tell t) noexcept {
     int next = 0;
@@ -245,6 +211,7 @@ class rule_tree {
     return n == wanted || fail(node, name, " takes ", name, "(", takes, ")");
   }
   bool unknown(int node, std::string_view name) noexcept {
+    if (is_function_elsewhere(words_.where, name)) return elsewhere(node, name);
     nearest_name nearest(name);
     auto const offer = [&](known_in where, std::string_view n) {
       if (words_.holds(where)) nearest.offer(n);

@@ -76,8 +76,7 @@ inline constexpr text_row text_table[] = {
     CPPO_DETAIL_KL(kl_k1), CPPO_DETAIL_KL(kl_k2), CPPO_DETAIL_KL(kl_abs), CPPO_DETAIL_KL(kl_k3),
     CPPO_DETAIL_KL(kl_k3_plus),
 #undef CPPO_DETAIL_KL
-    {"positive_advantage", rule_word::mask, CPPO_DETAIL_MAKES(piece(d, positive_advantage))},
-    {"negative_advantage", rule_word::mask, CPPO_DETAIL_MAKES(piece(d, negative_advantage))},
+    text_rows::when_positive<Draft>, text_rows::when_negative<Draft>,
     {"among", rule_word::quantity, CPPO_DETAIL_MAKES(piece(d, among(mask_stand_in<0>{}, stand_in<1>{}))),
      {{"mask", rule_word::mask, text_rows::always}, {"q", text_rows::quantity, text_rows::always}}},
     {"held", rule_word::loss, CPPO_DETAIL_MAKES(piece(d, held(loss_stand_in<0>{}))),

@@ -26,6 +26,10 @@ struct text_parameter {
   rule_word kind = rule_word::number;
   bool must_be = false;
 };
+/// True if a parameter of this kind is a piece, which stands in the draft.
+constexpr bool stands_in(rule_word kind) noexcept {
+  return kind == rule_word::quantity || kind == rule_word::mask || kind == rule_word::loss;
+}
 /// What a text gives to a function, by the place of its parameters. Quantities, masks and losses stand in the draft:
 /// see `stand_in`.
 struct text_arguments {
@@ -51,6 +55,14 @@ struct text_row {
   }
 };
 
+/// True if there is a place in a draft for each piece that a call of these functions is given.
+constexpr bool all_stand(std::span<text_row const> functions) noexcept {
+  for (text_row const& row : functions) {
+    for (int p = rule_draft::most_stands; p < row.parameters(); ++p)
+      if (stands_in(row.takes[p].kind)) return false;
+  }
+  return true;
+}
 /// What a text may name beside the rows of nodes.hpp, and where it stands.
 struct vocabulary {
   std::span<text_row const> functions;
@@ -85,6 +97,15 @@ constexpr rule_piece rule(draft d, Region const& r) noexcept {
   d.take(r);
   return {};
 }
+/// The rows that both tables have.
+/// @{
+template <class Draft>
+inline constexpr text_row when_positive{
+    "positive_advantage", rule_word::mask, [](Draft& d, given) { return piece(d, positive_advantage); }};
+template <class Draft>
+inline constexpr text_row when_negative{
+    "negative_advantage", rule_word::mask, [](Draft& d, given) { return piece(d, negative_advantage); }};
+/// @}
 /// A number that the text may leave out.
 constexpr std::optional<double> maybe(given a, int i) noexcept {
   return a.given[i] ? std::optional<double>(a.number[i]) : std::nullopt;

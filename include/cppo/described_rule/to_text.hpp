@@ -45,7 +45,9 @@ class rule_text_writer : public program_text {
 }  // namespace detail
 
 /// The C++ expression that makes a rule, from which `parse_rule` makes the same one. Numbers have the fewest digits
-/// that give them back. Two rules that are equal have the same text.
+/// that give them back. Two rules that are equal have the same text. Some of what functions of the library are made of
+/// has a name that texts alone know: `counted`, `unit_of_distance`, `unit_of_size`, `squared_distance`,
+/// `variance_of_squares` and its like, `k3_of_log_ratio`.
 ///
 /// It is empty where no text makes the rule: if it did not fit, if a parameter is out of range, if it holds arithmetic
 /// on numbers alone, which a text does at once, or if its text is too long for `parse_rule`: a fold that stands at

@@ -27,6 +27,7 @@ class rule_writer {
   constexpr bool write_alone(rule_piece const& rule) noexcept {
     nodes all;
     fits_ = from_.fits();
+    most_levels_ = rule_program::most_folds;  // a call reads once more for each, and keeps nothing of it
     copy(rule, all);
     to_.mask = append(all);
     if (fits_) return true;
@@ -96,7 +97,7 @@ class rule_writer {
       int const inner = to_.folds[body.of[k].which].level;
       made.level = static_cast<std::uint8_t>(inner >= made.level ? inner + 1 : made.level);
     }
-    fits_ = fits_ && made.level <= rule_program::most_levels;
+    fits_ = fits_ && made.level <= most_levels_;
     if (!fits_) return 0;
     for (int k = 0; k < to_.fold_count; ++k) {
       if (same_fold(to_.folds[k], made, body)) return static_cast<std::uint8_t>(k);
@@ -210,6 +211,7 @@ class rule_writer {
   rule_draft const& from_;
   rule_program& to_;
   bool fits_ = true;
+  int most_levels_ = rule_program::most_levels;
 };
 
 /// Calls f(argument) for each input that a program reads beside log-probs and advantage.

@@ -234,47 +234,12 @@ constexpr keep_all_t operator||(A const&, B const&) noexcept {
   return {};
 }
 /// @}
-
-/// A mask, without a look into what is made of quantities.
-template <class M>
-concept mask_alone = !requires { requires M::made_of_quantities; } && token_mask<M>;
-/// A mask beside a number or another mask.
-template <class A, class B>
-concept arithmetic_on_a_mask = (detail::plain_number<B> && mask_alone<A>) ||
-                               (detail::plain_number<A> && mask_alone<B>) || (mask_alone<A> && mask_alone<B>);
-/// Chosen for arithmetic on masks: it does not compile, and says what to write.
-/// @{
-template <class... Masks>
-constexpr keep_all_t refuse_arithmetic() noexcept {
-  static_assert(detail::never<Masks...>, "a mask is no number: where(mask, 1, 0) is one, and masks are joined by &, | "
-                                         "and !");
-  return {};
-}
-template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
-constexpr keep_all_t operator+(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
-constexpr keep_all_t operator-(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
-constexpr keep_all_t operator*(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
-constexpr keep_all_t operator/(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <mask_alone A>
-constexpr keep_all_t operator-(A const&) noexcept { return refuse_arithmetic<A>(); }
-/// @}
 }  // namespace operators
 using operators::operator&;
 using operators::operator|;
 using operators::operator!;
 using operators::operator&&;
 using operators::operator||;
-using operators::operator+;
-using operators::operator-;
-using operators::operator*;
-using operators::operator/;
 
 }}  // namespace cppo
 

@@ -13,7 +13,8 @@ namespace cppo { inline namespace CPPO_ABI { namespace quantities {
 template <class Operation, class R>
 CPPO_HOST_DEVICE constexpr parameter_check divisor_check(R const& r) noexcept {
   if constexpr (std::is_same_v<Operation, divide> && std::is_same_v<R, constant>) {
-    return {r.number != 0.0, "a divisor in a quantity", r.number, "not 0"};
+    return {r.number != 0.0, "a divisor in a quantity", r.number,
+            "not 0: write another number, or a quantity that is never 0, as max(q, 1e-6)"};
   } else return true;
 }
 

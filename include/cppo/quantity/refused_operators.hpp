@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/mask/combinators.hpp>
+#include <cppo/mask/refused_operators.hpp>
 #include <cppo/quantity/arithmetic.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace quantities {
@@ -99,6 +99,12 @@ using operators::operator+;
 using operators::operator-;
 using operators::operator*;
 using operators::operator/;
+using operators::operator<;
+using operators::operator<=;
+using operators::operator>;
+using operators::operator>=;
+using operators::operator==;
+using operators::operator!=;
 
 }}}  // namespace cppo::quantities
 

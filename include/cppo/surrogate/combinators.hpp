@@ -168,6 +168,32 @@ template <class L, class R>
 constexpr nothing_t operator/(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
 template <token_surrogate S>
 constexpr nothing_t operator-(S const&) noexcept { return refuse_operator<S>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator<(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator<=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator>(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator>=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator==(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <class L, class R>
+  requires surrogate_beside<L, R>
+constexpr nothing_t operator!=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
+template <token_surrogate S>
+constexpr nothing_t exp(S const&) noexcept { return refuse_operator<S>(); }
+template <token_surrogate S>
+constexpr nothing_t log(S const&) noexcept { return refuse_operator<S>(); }
+template <token_surrogate S>
+constexpr nothing_t abs(S const&) noexcept { return refuse_operator<S>(); }
+template <token_surrogate S>
+constexpr nothing_t sqrt(S const&) noexcept { return refuse_operator<S>(); }
 /// @}
 
 }  // namespace surrogates

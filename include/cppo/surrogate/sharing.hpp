@@ -9,8 +9,20 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace surrogates {
+template <class Q, class S>
+struct sharing_of;
+}  // namespace surrogates
+
 namespace detail {
 
+/// True if a loss shares something, here or inside.
+template <class S>
+inline constexpr bool shares = false;
+template <made_of_operands S>
+inline constexpr bool shares<S> = shares<typename S::left_type> || shares<typename S::right_type>;
+template <class Q, class S>
+inline constexpr bool shares<surrogates::sharing_of<Q, S>> = true;
 /// A token and a number that has been computed for it.
 template <class V>
 struct token_with_number : token<V> {
@@ -48,6 +60,8 @@ namespace surrogates {
 /// A loss in which `shared_t` is a quantity.
 template <class Q, class S>
 struct sharing_of {
+  static_assert(!detail::shares<Q> && !detail::shares<S>,
+                "a loss that shares a number holds none that shares another: shared_t would be the inner one");
   using left_type = Q;                              ///< what is shared
   using right_type = S;                             ///< the loss
   static constexpr bool made_of_surrogates = true;  ///< each has been checked on its own
@@ -73,13 +87,6 @@ struct sharing_of {
 
 namespace detail {
 
-/// True if a loss shares something, here or inside.
-template <class S>
-inline constexpr bool shares = false;
-template <made_of_operands S>
-inline constexpr bool shares<S> = shares<typename S::left_type> || shares<typename S::right_type>;
-template <class Q, class S>
-inline constexpr bool shares<surrogates::sharing_of<Q, S>> = true;
 /// True if the loss of a region is one that shares a number of the position, and no other loss of it shares anything:
 /// then the number may be found for all positions before.
 template <class S, class P>

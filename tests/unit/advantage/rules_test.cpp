@@ -89,7 +89,7 @@ TEST_CASE("one reward far from all others is within the grid", "[advantage]") {
 }
 
 // Rules of one's own, newer than the papers that have names here.
-TEST_CASE("a rule of one's own is a line or two", "[advantage]") {
+TEST_CASE("an advantage rule of one's own is a line or two", "[advantage]") {
   rewarded const r = drawn_rewards({0, 29, 57, 85, 112, 14, 42});
   std::vector<double> out(r.size());
   auto const compute = [&](auto const& rule) { return compute_advantage(seq, lend(r), rule, per_response(out)).ok(); };

@@ -68,6 +68,13 @@ void same_bits(Rule const& written, std::string const& text) {
   }
 }
 
+// A rule of so many folds, one inside the other.
+template <int Folds>
+constexpr auto folds_in_folds() {
+  if constexpr (Folds == 0) return reward;
+  else return group(mean(reward - folds_in_folds<Folds - 1>()));
+}
+
 }  // namespace
 
 TEST_CASE("every named rule as data has the bits of the rule written out", "[described][advantage]") {
@@ -89,6 +96,8 @@ TEST_CASE("rules of one's own as data have the bits of those written out", "[des
   auto const difficulty = 1 - group(count(at_least(reward, above(0)))) / group(count(keep_all));
   same_bits(difficulty * grpo(1e-4, overlong(4, 2)),
             "(1 - group(count(at_least(reward, above(0)))) / group(count(keep_all))) * grpo(1e-4, overlong(4, 2))");
+  same_bits(whitened(grpo()), "whitened(grpo())");  // four levels of folds
+  same_bits(whitened(whitened(advantage)) + reward, "whitened(whitened(advantage)) + reward");
   same_bits(exp(-abs(reward)) * position_value / response_length,
             "exp(-abs(reward)) * position_value / response_length");
   same_bits(batch(weighted_mean(reward, response_length)) - sqrt(group(population_variance(each_token(reward)))),
@@ -135,10 +144,13 @@ TEST_CASE("a rule as data refuses what the rule written out does not compile wit
 }
 
 TEST_CASE("an advantage rule that is too large is none", "[described][advantage]") {
-  auto const deep = group(mean(reward - group(mean(reward - group(mean(reward - group(mean(reward))))))));
-  described_advantage const rule(deep);
+  CHECK(described_advantage(folds_in_folds<16>()).fits());
+  described_advantage const rule(folds_in_folds<17>());
   CHECK(!rule.fits());
+  REQUIRE(!rule.check());
   CHECK(std::string_view(rule.check().name) == "fits() of a described_advantage");
+  CHECK(std::string_view(rule.check().range) == "1, which is at most 128 nodes, 32 numbers and 16 folds: compute an "
+                                                "inner rule first, lend what it gives as advantage, and read that");
   std::vector<double> out(4, 5.0);
   std::vector<double> const r(4);
   std::vector<int> const g(4);

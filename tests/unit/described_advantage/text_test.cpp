@@ -124,6 +124,7 @@ TEST_CASE("the text of a rule by name is what it is made of", "[described][advan
   CHECK(text("dynamic_sampling") ==
         "at_least(group(most(reward)), above(group(least(reward)))) | at_most(group(counted(reward)), 1)");
   CHECK(text("gae") == "gae(1, 0.95)");
+  CHECK(text("discount(0.5) * reward") == "quantities::discount(0.5) * reward");
   CHECK(text("overlong(4, 2)") == "reward + 1 * clamped((2 - response_length) / 2, -1, 0)");
 }
 
@@ -170,13 +171,14 @@ TEST_CASE("an error of an advantage rule's text names its column and the call", 
 }
 
 TEST_CASE("a number out of range is named at its place", "[described][advantage]") {
-  CHECK(error_of("grpo(-1)").starts_with("column 6: epsilon is -1, but must be 0 or more"));
-  CHECK(error_of("2 * gpg(norm = 0)").starts_with("column 16: norm is 0, but must be above 0"));
-  CHECK(error_of("overlong(4, -2)").starts_with("column 13: buffer is -2, but must be above 0"));
-  CHECK(error_of("reinforce_pp(1.5)").starts_with("column 14: gamma is 1.5, but must be in (0, 1]"));
-  CHECK(error_of("gae(1, 1.5)").starts_with("column 8: lambda is 1.5, but must be in [0, 1]"));
-  CHECK(error_of("reward / 0") == "column 1: a divisor in a quantity is 0, but must be not 0");
-  CHECK(error_of("1 + clamped(reward, 2, 1)").starts_with("column 21: clamped(q, low, high) is"));
+  CHECK(error_of("grpo(-1)").starts_with("column 6: grpo: epsilon is -1, but must be 0 or more"));
+  CHECK(error_of("2 * gpg(norm = 0)").starts_with("column 16: gpg: norm is 0, but must be above 0"));
+  CHECK(error_of("overlong(4, -2)").starts_with("column 13: overlong: buffer is -2, but must be above 0"));
+  CHECK(error_of("reinforce_pp(1.5)").starts_with("column 14: reinforce_pp: gamma is 1.5, but must be in (0, 1]"));
+  CHECK(error_of("gae(1, 1.5)").starts_with("column 8: gae: lambda is 1.5, but must be in [0, 1]"));
+  CHECK(error_of("reward / 0").starts_with("column 10: a divisor in a quantity is 0, but must be not 0: write"));
+  CHECK(error_of("overlong(4, 2, factor = nan)").starts_with("column 25: overlong: "));
+  CHECK(error_of("1 + clamped(reward, 2, 1)").starts_with("column 21: clamped: low is 2, but"));
   CHECK(error_of("reward + nan").starts_with("column 10: a number in a quantity is nan"));
 }
 
@@ -210,7 +212,26 @@ TEST_CASE("an advantage rule that no text makes has none", "[described][advantag
   REQUIRE(rule.fits());
   CHECK(std::string(to_text(rule)).empty());
   CHECK(std::string(to_text(described_advantage(grpo(-1.0)))).empty());
-  CHECK(error_of("whitened(grpo())").starts_with("column 1: this rule is too large: a described_advantage holds"));
+}
+
+TEST_CASE("an advantage rule holds folds inside folds, as many as it holds folds", "[described][advantage]") {
+  same(whitened(grpo()), "whitened(grpo())");
+  CHECK(read("whitened(grpo())").asked().levels() == 4);
+  std::string deep = "reward";
+  for (int k = 0; k < 16; ++k) deep = "group(mean(" + deep + "))";
+  CHECK(read(deep).asked().levels() == 16);
+  CHECK(error_of("group(mean(" + deep + "))") ==
+        "column 1: this rule is too large: a described_advantage holds at most 128 nodes, 32 numbers and 16 folds: "
+        "compute an inner rule first, lend what it gives as advantage, and read that");
+}
+
+TEST_CASE("a function of regions is said to stand there", "[described][advantage]") {
+  for (std::string_view const name : detail::functions_of_regions) {
+    std::string const text(name);
+    CHECK(error_of("2 * " + text + "(0.5)").starts_with("column 5: " + text + " is known in a region: "));
+  }
+  CHECK(error_of("whitening::reward") == "column 1: there is nothing named whitening::reward");
+  CHECK(error_of("quantities::whitening::reward").starts_with("column 1: there is nothing named whitening::reward"));
 }
 
 TEST_CASE("the names of advantage rules come with their parameters", "[described][advantage]") {

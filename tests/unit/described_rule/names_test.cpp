@@ -68,3 +68,19 @@ TEST_CASE("no name of a text stands in two lists") {
     detail::each_row([&](auto, auto node) { CHECK(decltype(node)::name != row.name); });
   }
 }
+
+TEST_CASE("the functions of each kind of text are listed for the other") {
+  auto const names = [](auto const& rows) {
+    std::set<std::string> all;
+    for (detail::text_row const& row : rows) all.insert(std::string(row.name));
+    return all;
+  };
+  auto const listed = [](auto const& list) { return std::set<std::string>(std::begin(list), std::end(list)); };
+  std::set<std::string> of_regions = names(functions), of_advantages = names(cppo_test::advantage_words().functions);
+  for (char const* both : {"positive_advantage", "negative_advantage"}) {
+    CHECK(of_regions.erase(both) == 1);
+    CHECK(of_advantages.erase(both) == 1);
+  }
+  CHECK(listed(detail::functions_of_regions) == of_regions);
+  CHECK(listed(detail::functions_of_advantages) == of_advantages);
+}

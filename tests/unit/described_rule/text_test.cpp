@@ -260,20 +260,23 @@ TEST_CASE("a piece of the wrong kind is named with its remedy", "[described]") {
 
 TEST_CASE("an error of numbers, slopes and folds names its column", "[described]") {
   CHECK(error_of("objective(clipped(1.2, 0.8))") ==
-        "column 19: clipped(low, high) is 1.2, but must be a low that is not above high: write the smaller bound "
+        "column 19: clipped: low is 1.2, but must be a low that is not above high: write the smaller bound "
         "first, and no epsilon below 0");
   CHECK(error_of("objective(quadratic(prob, 0))") ==
-        "column 27: quadratic(v, epsilon) is 0, but must be in [1e-6, 1e6]");
+        "column 27: quadratic: epsilon is 0, but must be in [1e-6, 1e6]");
   CHECK(error_of("fipo(half_life = 0)") ==
-        "column 18: fipo: halving_sum(..., half_life) is 0, but must be a whole number in [1, 1024]");
+        "column 18: fipo: half_life is 0, but must be a whole number in [1, 1024]");
   CHECK(score_error("1e999") == "column 22: 1e999 is no number");
-  CHECK(score_error("ratio / 0") == "column 30: a divisor in a quantity is 0, but must be not 0");
+  std::string const divisor = "a divisor in a quantity is 0, but must be not 0: write another number, or a quantity "
+                              "that is never 0, as max(q, 1e-6)";
+  CHECK(score_error("ratio / 0") == "column 30: " + divisor);
+  CHECK(score_error("response(mean(1 / ratio / (1 - 1)))") == "column 51: " + divisor);
   CHECK(score_error("nan + ratio") == "column 22: a number in a quantity is nan, but must be no NaN");
   CHECK(error_of("objective(clipped(0.8, 1.2, entropy))") ==
         "column 29: this is differentiated, and has no slope: score_form(q) and q * loss hold q constant");
   CHECK(score_error("response(ratio)") == "column 31: response takes a statistic, such as response(mean(log_ratio))");
   CHECK(score_error("response(kth_largest(ratio, share(2)))") ==
-        "column 50: kth_largest(..., k) is 2, but must be in (0, 1]");
+        "column 50: kth_largest: k is 2, but must be in (0, 1]");
   CHECK(score_error("before(halving_sum(ratio, 3))") == "column 29: a halving_sum is taken over from(...)");
   CHECK(score_error("from(kth_largest(ratio, 3))") ==
         "column 27: a k-th value, and a trimmed or capped one, is taken over response(...) or batch(...)");
@@ -299,6 +302,27 @@ TEST_CASE("a rule that is too large is refused", "[described]") {
     CHECK(score_error(q) == "column 1: this rule is too large: a described_rule holds at most 128 nodes, 32 numbers, "
                             "and 16 folds in 3 levels: write it out as a type");
   }
+}
+
+TEST_CASE("a text that fills what rules are put together in is too large, and nothing else", "[described]") {
+  std::string const too_large = "column 1: this rule is too large: a described_rule holds at most 128 nodes";
+  for (int deep = 6; deep < 14; ++deep) {
+    std::string bounded = "ratio", sum = "ratio";
+    for (int k = 0; k < deep; ++k) {
+      bounded = "where(between(" + bounded + ", 0, 1), 1, 0)";
+      sum = "kl_k2(" + sum + ")";
+    }
+    INFO(deep);
+    CHECK(score_error(bounded).starts_with(too_large));
+    CHECK(score_error(sum).starts_with(too_large));
+    CHECK(error_of("objective(ratio_form(exp(" + sum + ")))").starts_with(too_large));
+  }
+  std::string numbers = "ratio";
+  for (int k = 0; k < 40; ++k) {  // of 9 terms each, within what a text may hold
+    std::string const bound = std::to_string(k);
+    numbers = "clamped(" + numbers + ", " + bound + ", " + bound + ".5)";
+  }
+  CHECK(score_error(numbers).starts_with(too_large));
 }
 
 TEST_CASE("a composition that does not fit into a rule says so, and has no text", "[described]") {
@@ -378,8 +402,40 @@ TEST_CASE("a wrong name of such an argument is at its column", "[described]") {
 
 TEST_CASE("a number out of range is named where it stands, not where an equal one does", "[described]") {
   CHECK(error_of("objective(rolled_back(-1, 2, alpha = -1))") ==
-        "column 38: rolled_back(..., alpha) is -1, but must be in [0, 1e30]: 0 is the held loss of PPO");
+        "column 38: rolled_back: alpha is -1, but must be in [0, 1e30]: 0 is the held loss of PPO");
   CHECK(error_of("objective(rolled_back(3, 2, alpha = 3))") ==
-        "column 23: rolled_back(low, high, ...) is 3, but must be a low that is not above high: write the smaller "
+        "column 23: rolled_back: low is 3, but must be a low that is not above high: write the smaller "
         "bound first, and no epsilon below 0");
+}
+
+TEST_CASE("a number out of range is named by its parameter, with the name of the function in front", "[described]") {
+  std::string const order = ", but must be a low that is not above high: write the smaller bound first, and no epsilon "
+                            "below 0";
+  std::string const epsilon = ", but must be 0 or more: it is a distance from 1, to either side";
+  CHECK(error_of("clip_cov(1, low = 1, high = 0.5)") == "column 19: clip_cov: low is 1" + order);
+  CHECK(error_of("clip_cov(1, high = 0.5, low = 1)") == "column 31: clip_cov: low is 1" + order);
+  CHECK(error_of("fipo(half_life = 2, weight_low = 2, weight_high = 1)") ==
+        "column 34: fipo: weight_low is 2" + order);
+  CHECK(error_of("ppo_clip(epsilon_low = -0.25, epsilon_high = -0.25)") ==
+        "column 24: ppo_clip: epsilon_low is -0.25" + epsilon);
+  CHECK(error_of("ppo_clip(epsilon_low = 0.125, epsilon_high = -0.25, dual_clip = 3)") ==
+        "column 46: ppo_clip: epsilon_high is -0.25" + epsilon);
+  CHECK(error_of("ppo_clip(-0.25, dual_clip = 1.25)") == "column 10: ppo_clip: epsilon is -0.25" + epsilon);
+  CHECK(error_of("clip_cov(1, low = 0.5, epsilon = nan)") == "column 34: clip_cov: epsilon is nan" + epsilon);
+  CHECK(error_of("icepop(5, 0.5)") == "column 8: icepop: low is 5" + order);
+  CHECK(mask_error("rs_seq_mean_k1(2, 1)") == "column 56: rs_seq_mean_k1: low is 2" + order);
+  CHECK(mask_error("between(ratio, 2, 1)") == "column 56: between: low is 2" + order);
+  CHECK(score_error("clamped(ratio, 2, 1)") == "column 37: clamped: low is 2" + order);
+  CHECK(score_error("clamped(ratio, high = 1, low = 2)") == "column 53: clamped: low is 2" + order);
+}
+
+TEST_CASE("a function of advantage rules is said to stand there", "[described]") {
+  std::string const there = " is known where advantages are computed: it stands in the text of an advantage rule, and "
+                            "a region reads its result as advantage";
+  for (std::string_view const name : detail::functions_of_advantages) {
+    std::string const text(name);
+    CHECK(error_of(text) == "column 1: " + text + there);
+    CHECK(score_error(text + "(1)") == "column 22: " + text + there);
+  }
+  CHECK(error_of("grpoo") == "column 1: there is nothing named grpoo");
 }

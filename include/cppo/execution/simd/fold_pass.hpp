@@ -87,7 +87,10 @@ class simd_fold_pass : simd_measured<Region> {
       group_tokens all;
       for (int u = 0; u < group_registers; ++u)
         ::new (static_cast<void*>(all.of + u)) token<V>(load(r, from + u * simd_size, k + u * simd_size));
-      task_.region.template each_state_at<Level>([&](auto const& f) { f.of().of_all(all.of, terms[f.state].at + k); });
+      task_.region.template each_state_at<Level>([&](auto const& f) {
+        static_assert(decltype(f.of())::template together<V> == group_registers, "a walk writes a group");
+        f.of().of_all(all.of, terms[f.state].at + k);
+      });
     });
   }
   /// Adds the terms of n tokens to the states and writes the values that each token sees. False if one is off the grid.

@@ -61,7 +61,9 @@ class group_walk {
   token<V>* t_;
   int registers_;
   bool keeps_all_;
-  decltype(std::declval<Region const&>().walk(std::declval<token<V> const*>(), 1)) walk_;
+  using walk_type = decltype(std::declval<Region const&>().walk(std::declval<token<V> const*>(), 1));
+  static_assert(walk_type::together >= group_registers, "a walk takes the registers of a group along");
+  walk_type walk_;
   surrogate_value<V> masked_[group_registers];
 };
 
