@@ -139,7 +139,7 @@ void time_rows(char const* type, index_t rows, arguments const& a) {
       {"log_prob", units, call({.log_prob = p.log_prob})},
       {"K = 20 ids", units, call({.log_prob = p.log_prob, .listed_log_prob = p.log_probs})},
       {"entropy", units, call({.log_prob = p.log_prob, .entropy = p.entropy})},
-      {"20 largest", units, call({.log_prob = p.log_prob, .largest = 20, .largest_id = ids})},
+      {"20 largest", units, call({.log_prob = p.log_prob, .largest_count = 20, .largest_id = ids})},
   };
   time_beside_first(type, rows, all, a);
 }
@@ -166,7 +166,7 @@ void time_gradient(char const* type, index_t rows, arguments const& a) {
     return [&, batch](int) { demand(cppo::logits_gradient(executor, batch, of, to)); };
   };
   auto const divergence = [&](cppo::full_divergence_outputs const& to_write) {
-    cppo::token_laws const mu{.logits = other.batch().logits(), .log_sum_exp = other_total};
+    cppo::policy_rows const mu{.logits = other.batch().logits(), .log_sum_exp = other_total};
     return [&, mu, to_write](int) { demand(cppo::full_divergences(executor, p.batch(), total, mu, to_write)); };
   };
   time_beside_first(type, rows,

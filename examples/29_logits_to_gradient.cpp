@@ -30,7 +30,7 @@ int main() {
   std::vector<std::int32_t> ids(listed);
   auto const rollout = logit_batch(padded(B, T), logits(V, mu_x), token_id(y), response_mask(tokens));
   std::vector<double> mu_total(N);
-  status s = log_probs(simd, rollout, {.log_prob = mu, .log_sum_exp = mu_total, .largest = K, .largest_id = ids,
+  status s = log_probs(simd, rollout, {.log_prob = mu, .log_sum_exp = mu_total, .largest_count = K, .largest_id = ids,
                                        .largest_log_prob = mu_lists});
   assert(s.ok());
 

@@ -8,6 +8,7 @@
 #include <cppo/logits/gradient.hpp>
 #include <cppo/logits/largest.hpp>
 #include <cppo/logits/log_probs.hpp>
+#include <cppo/logits/memory.hpp>
 #include <cppo/logits/outputs.hpp>
 #include <cppo/logits/over_rows.hpp>
 #include <cppo/logits/policy_loss.hpp>
@@ -20,3 +21,4 @@
 #include <cppo/logits/rows.hpp>
 #include <cppo/logits/slot_columns.hpp>
 #include <cppo/logits/terms.hpp>
+#include <cppo/logits/tokens.hpp>

@@ -10,12 +10,12 @@ namespace cppo_test {
 
 inline constexpr float not_a_logit = std::numeric_limits<float>::quiet_NaN();
 
-// The law softmax(x / T).
-struct exact_law : exact_log_probs {
-  exact_law(std::vector<float> const& x, double temperature) : exact_log_probs(x, temperature), t(temperature) {}
+// The policy softmax(x / T).
+struct exact_policy : exact_log_probs {
+  exact_policy(std::vector<float> const& x, double temperature) : exact_log_probs(x, temperature), t(temperature) {}
   // Row i of [N, V] logits.
-  exact_law(std::vector<float> const& x, std::size_t i, std::size_t width, double temperature)
-      : exact_law(row_of(x, i, width), temperature) {}
+  exact_policy(std::vector<float> const& x, std::size_t i, std::size_t width, double temperature)
+      : exact_policy(row_of(x, i, width), temperature) {}
   static std::vector<float> row_of(std::vector<float> const& x, std::size_t i, std::size_t width) {
     auto const first = x.begin() + static_cast<std::ptrdiff_t>(i * width);
     return {first, first + static_cast<std::ptrdiff_t>(width)};
@@ -32,11 +32,11 @@ struct exact_law : exact_log_probs {
   double t;
 };
 
-// TV and KL(mu || pi) of two laws.
+// TV and KL(mu || pi) of two policies.
 struct exact_divergence {
   long double tv = 0.0L, kl = 0.0L;
 
-  exact_divergence(exact_law const& pi, exact_law const& mu) {
+  exact_divergence(exact_policy const& pi, exact_policy const& mu) {
     for (std::size_t v = 0; v < pi.log_prob.size(); ++v) {
       tv += std::fabs(pi.p(v) - mu.p(v)) / 2.0L;
       if (mu.p(v) > 0.0L) kl += mu.p(v) * (mu.log_prob[v] - pi.log_prob[v]);

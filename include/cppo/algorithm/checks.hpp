@@ -28,6 +28,16 @@ constexpr status place_output(named_output const& o, sink which, layout const& l
   return s;
 }
 
+/// What `f` may share a byte with of all that a call reads: of the batch, or of carries, totals and folds.
+template <class Real>
+CPPO_ONCE_PER_CALL argument overlapped(footprint const& f, checked_call<Real> const& t) noexcept {
+  index_t const pieces = t.batch.shape().responses();
+  bool const carried = may_overlap(f, footprint_of(t.carries, pieces)) ||
+                       may_overlap(f, footprint_of(t.totals, pieces)) ||
+                       may_overlap(f, footprint_of(t.folds.totals, t.fold_totals_lent));
+  return carried ? argument::carry : overlapped(f, t.batch);
+}
+
 /// Places the outputs and rejects those that share memory with each other or with inputs.
 template <class Real>
 CPPO_ONCE_PER_CALL status place_outputs(checked_call<Real>& t, loss_outputs const& o) noexcept {
@@ -35,22 +45,14 @@ CPPO_ONCE_PER_CALL status place_outputs(checked_call<Real>& t, loss_outputs cons
   std::array<named_output, sinks> const outputs = named_outputs(o);
   footprint memory[sinks];
   footprint const report_memory = footprint_of(o.report, 1);
-  footprint const pieces[] = {footprint_of(t.carries, l.responses()), footprint_of(t.totals, l.responses()),
-                              footprint_of(t.folds.totals, t.fold_totals_lent)};
-  auto const lent_there = [&](footprint const& f) {
-    for (footprint const& p : pieces) {
-      if (may_overlap(f, p)) return argument::carry;
-    }
-    return overlapped(f, t.batch);
-  };
-  argument other = lent_there(report_memory);
+  argument other = overlapped(report_memory, t);
   if (other != argument::none) return shared_memory(argument::report, other);
   for (std::size_t s = 0; s < outputs.size(); ++s) {
     status const placed = place_output(outputs[s], static_cast<sink>(s), l, t.out[s]);
     if (!placed.ok()) return placed;
     if (!t.out[s].lent()) continue;
     memory[s] = footprint_of(t.out[s], l);
-    other = may_overlap(memory[s], report_memory) ? argument::report : lent_there(memory[s]);
+    other = may_overlap(memory[s], report_memory) ? argument::report : overlapped(memory[s], t);
     for (std::size_t r = 0; r < s; ++r) other = may_overlap(memory[s], memory[r]) ? outputs[r].where : other;
     if (other != argument::none) return shared_memory(outputs[s].where, other, outputs[s].member);
   }

@@ -9,6 +9,23 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace detail {
+
+/// Checks all of a call that can be checked before a token is read, and prepares it.
+template <class Executor, class Real, class Region>
+status prepare_loss(Executor const& executor, task<Real, Region>& t, loss_outputs const& outputs,
+                    loss_options const& options) {
+  status s = executor.check_memory(t.batch, outputs, options);
+  if (s.ok()) s = check_inputs(t.batch, t.region);
+  if (s.ok()) s = take_options(t, options);
+  if (s.ok()) s = check_surrogate(t.region, options.surrogate);
+  if (!s.ok()) return s;
+  if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
+  return place_outputs(t, outputs);
+}
+
+}  // namespace detail
+
 /// Masks, weighs and differentiates a batch under a trust region. [Eq. 8-11, Algorithm 1]
 ///
 ///     M_t = region(token),  l_t = -M_t rho_t A_t * scale,  gradient_t = d l_t / d log pi_t
@@ -31,19 +48,9 @@ namespace cppo { inline namespace CPPO_ABI {
 template <executor Executor, class Real, trust_region_like Region>
 status policy_loss(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
                    loss_outputs const& outputs, loss_options const& options = {}) {
-  status s = executor.check_memory(batch, outputs, options);
-  if (!s.ok()) return s;
-  s = detail::check_inputs(batch, region);
-  if (!s.ok()) return s;
   detail::task<Real, Region> t{{.batch = batch, .objective = surrogate<Real>({})}, region};
-  s = detail::take_options(t, options);
-  if (!s.ok()) return s;
-  s = detail::check_surrogate(region, options.surrogate);
-  if (!s.ok()) return s;
-  if (!executor.arithmetic_holds(t)) return {status_code::arithmetic_relaxed};
-  s = detail::place_outputs(t, outputs);
-  if (!s.ok()) return s;
-  return executor.run_call(t, outputs.report);
+  status const s = detail::prepare_loss(executor, t, outputs, options);
+  return s.ok() ? executor.run_call(t, outputs.report) : s;
 }
 
 /// The mask alone: `mask` receives M_t, 0 or 1, at every slot; 0 at excluded ones. Otherwise as `policy_loss`.

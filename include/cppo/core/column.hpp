@@ -34,7 +34,7 @@ CPPO_HOST_DEVICE constexpr buffer flattened(buffer b) noexcept {
 /// True if one element of this argument may stand for several tokens. In other arguments that would be a mistake.
 CPPO_HOST_DEVICE constexpr bool may_repeat(argument a) noexcept {
   return a == argument::advantage || a == argument::response_mask || a == argument::token_weight ||
-         a >= argument::reward;
+         (a >= argument::reward && a < argument::logits);
 }
 /// The greatest common divisor of two numbers >= 0, not both 0. (std::gcd does not run on devices.)
 CPPO_HOST_DEVICE constexpr index_t common_divisor(index_t a, index_t b) noexcept {

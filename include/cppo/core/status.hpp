@@ -63,7 +63,8 @@ enum class status_code : std::int32_t {
   id_out_of_vocabulary,      ///< a sampled or listed id is no column of the logits
   sampled_id_masked,         ///< the logit of a sampled id is -inf
   not_in_logit_batch,        ///< the call reads an input that the batch of logits does not lend
-  parts_mismatch,            ///< what was found in parts of the vocabulary is not of one batch, or not of all parts
+  shards_mismatch,           ///< what was found in shards of the vocabulary is not of one batch, or not of each id once
+  log_sum_exp_invalid,       ///< a lent log-sum-exp of a row of logits is NaN or infinite
 };
 
 /// One sentence for each code: `what is wrong: what to do`. A sentence about one argument begins with its name, or with
@@ -162,9 +163,12 @@ CPPO_HOST_DEVICE constexpr char const* sentence(status_code code) noexcept {
              "sampling and when training, or mask the token";
     case status_code::not_in_logit_batch:
       return "the buffer is read by the call, but was not lent: add it to logit_batch(...)";
-    case status_code::parts_mismatch:
-      return "what was found is not of this batch and call, or not of all ids: pass what find_logits finds in each "
-             "part of the vocabulary, combined";
+    case status_code::shards_mismatch:
+      return "what was found is not of this batch and call, or not of each id once: pass what find_logits finds in "
+             "each shard of the vocabulary, combined";
+    case status_code::log_sum_exp_invalid:
+      return "the buffer must hold finite log-sum-exps where response_mask is 1: lend what log_probs writes for the "
+             "same logits and temperature, or mask the token";
     case status_code::horizon_too_short:
       return "a response has more valid tokens than the horizon: raise horizon, or use position_convention::own_length";
     case status_code::output_overlap:

@@ -4,7 +4,6 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/overlap.hpp>
 #include <cppo/logits/over_rows.hpp>
 #include <cppo/logits/row_gradient.hpp>
 #include <cppo/logits/slot_columns.hpp>
@@ -78,15 +77,13 @@ class gradient_call {
   status check_memory() const noexcept {
     layout const& l = batch_.shape();
     footprint const out = footprint_of(out_, l);
-    argument other = !is_in_place() && may_overlap(out, footprint_of(in_, l)) ? argument::logits : argument::none;
+    argument other = is_in_place() ? overlapped_beside(out, batch_) : overlapped(out, batch_);
     auto const apart_from = [&](column const& c, argument name) {
       if (may_overlap(out, footprint_of(c, l))) other = name;
     };
     apart_from(slope_.source(), argument::gradient);
     apart_from(log_sum_exp_.source(), argument::log_prob);
     apart_from(entropy_.source(), argument::entropy);
-    apart_from(id_.source(), argument::token_id);
-    apart_from(batch_.mask(), argument::response_mask);
     return other == argument::none ? status{} : shared_memory(argument::logits, other, output_name);
   }
 
@@ -101,21 +98,17 @@ class gradient_call {
     return large && !is_in_place() ? stores_are::streamed : stores_are::cached;
   }
   status check_row(index_t row) const noexcept {
-    layout const& l = batch_.shape();
+    token_place const t = token_of(batch_.shape(), row);
     index_t const y = id_.id(row);
-    if (y < 0 || y >= in_.ids()) {
-      return wrong_row(l, status_code::id_out_of_vocabulary, argument::token_id, row, static_cast<double>(y));
-    }
-    double const total = log_sum_exp_.number(row), h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
-    if (!is_log_sum_exp(total, in_.temperature())) {
-      return wrong_row(l, status_code::logit_invalid, argument::logits, row, total, "log_sum_exp");
-    }
+    status s = check_id(in_, t, argument::token_id, y);
+    if (s.ok()) s = check_log_sum_exp(t, log_sum_exp_.number(row), in_.temperature(), "log_sum_exp");
+    if (!s.ok()) return s;
+    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
     if (!(h >= 0.0 && h < special<double>::infinity)) {
-      return wrong_row(l, status_code::logit_invalid, argument::logits, row, h, "entropy");
+      return wrong_at(t, status_code::entropy_invalid, argument::entropy, h);
     }
-    auto const x = static_cast<double>(in_.holds(y) ? in_(row, y) : 0.0F);
-    bool const masked = x == -special<double>::infinity;
-    return masked ? wrong_row(l, status_code::sampled_id_masked, argument::logits, row, x) : status{};
+    bool const masked = in_.holds(y) && in_(row, y) == -special<float>::infinity;
+    return masked ? masked_id(t, y) : status{};
   }
   /// True if a token's logits are read.
   bool is_computed(double slope) const noexcept { return slope == slope && (slope != 0.0 || entropy_slope_ != 0.0); }
@@ -144,16 +137,17 @@ class gradient_call {
 ///     d loss / d x_v = slope (1{v = y} - p_v) / T - entropy_slope p_v (log p_v + H) / T,   p = softmax(x / T)
 ///
 /// Shapes: logits and gradient are [N, V], row i of slot i; the gradient may have another element type and distance of
-/// rows, or be the logits' own memory, which it then replaces. Of a part of the vocabulary (`from_id`) the log-sum-exp
+/// rows, or be the logits' own memory, which it then replaces. Of a shard of the vocabulary (`from_id`) the log-sum-exp
 /// and the entropy are those of all of it.
 /// Pre: the batch lends `token_id`.
 /// Post: the row of an excluded slot, and of a token whose slopes are both 0, is +0, and its logits are not read. At a
 /// logit of -inf the gradient is +0. Rows of no response are +0 under `with_capacity` and left alone under `part_of`.
-/// NaN, infinities: a NaN slope fills its row with NaN, a NaN logit gives one. A log-sum-exp or entropy that is not
-/// finite, an id that is no column or whose logit is -inf, and a mask that is neither 0 nor 1, end the call before
-/// anything is written.
+/// NaN, infinities: a NaN slope fills its row with NaN; a logit of NaN or +inf that is not the sampled id's gives NaN,
+/// whose bits are not promised; an infinite slope gives infinities, and NaN where p is 0. A log-sum-exp or entropy that
+/// is not finite, an entropy below 0, an id that is no column or whose logit is -inf, and a mask that is neither 0 nor
+/// 1, end the call before anything is written.
 /// Cost: one pass over the rows of tokens with a slope, one exponential a logit. Memory: a byte a slot.
-/// Accuracy: p within 3e-7 + 2e-7 |log p| of itself, and what a log-sum-exp rounded to float loses: lend it as double.
+/// Accuracy: p within 4e-7 + 2e-7 |log p| of itself, and what a log-sum-exp rounded to float loses: lend it as double.
 /// Determinism: the same bits on every executor, thread count and width, in place or not.
 template <detail::reads_logits Executor>
 status logits_gradient(Executor const& executor, logit_batch_view const& batch, logit_slopes const& slopes,

@@ -1,9 +1,9 @@
 /// @file
 /// From logits to log-probs: what a trainer calls after its forward pass.
 ///
-/// Over parts of the vocabulary, as tensor-parallel ranks hold them:
+/// Over shards of the vocabulary, as tensor-parallel ranks hold them:
 ///
-///     auto const batch = logit_batch(l, logits(v, part).from_id(first, V), token_id(y));
+///     auto const batch = logit_batch(l, logits(v, shard).from_id(first, V), token_id(y));
 ///     found_logits found;
 ///     if (status s = find_logits(simd, batch, found); !s.ok()) return s;
 ///     found = combined_over_ranks(found);            // yours: send the numbers, `combine` them
@@ -16,6 +16,7 @@
 #include <cppo/logits/found_logits.hpp>
 #include <cppo/logits/outputs.hpp>
 #include <cppo/logits/over_rows.hpp>
+#include <cppo/logits/tokens.hpp>
 
 #include <vector>
 
@@ -23,56 +24,11 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace detail {
 
-/// A token of a batch: its response, its slot there, and its row of logits.
-struct token_place {
-  index_t response, slot, row;
-};
-
-/// The status for a logit, or for an id.
-constexpr status wrong_at(token_place const& t, status_code code, argument where, double x, index_t id = -1) noexcept {
-  return {.code = code, .where = where, .response = t.response, .token = t.slot, .count = 1, .has_value = true,
-          .value = x, .wanted = id};
-}
-
-/// Checks the ids at a token.
-constexpr status check_ids(logit_batch_view const& batch, token_place const& t) noexcept {
-  index_t const ids = batch.logits().ids();
-  if (batch.has_token_id()) {
-    index_t const id = batch.token_id(t.response, t.slot);
-    if (id < 0 || id >= ids)
-      return wrong_at(t, status_code::id_out_of_vocabulary, argument::token_id, static_cast<double>(id));
-  }
-  for (index_t j = 0; j < batch.listed().k; ++j) {
-    index_t const id = batch.listed()(t.row, j);
-    if (id >= ids) return wrong_at(t, status_code::id_out_of_vocabulary, argument::top_k, static_cast<double>(id));
-  }
-  return {};
-}
-/// Finds the tokens of a batch, and checks their ids. Rows of logits are not read.
-inline status find_tokens(logit_batch_view const& batch, std::vector<token_place>& tokens) {
-  layout const& l = batch.shape();
-  for (index_t b = 0; b < l.responses(); ++b) {
-    for (index_t i = 0; i < l.slots(b); ++i) {
-      std::uint8_t const in = batch.active(b, i);
-      token_place const t{b, i, batch.row(b, i)};
-      if (in > 1) {
-        column const& m = batch.mask();
-        double const value = load<double>(m.data, m.type, m.offset(l, b, i));
-        return wrong_at(t, status_code::response_mask_invalid, argument::response_mask, value);
-      }
-      if (in == 0) continue;
-      if (status const s = check_ids(batch, t); !s.ok()) return s;
-      tokens.push_back(t);
-    }
-  }
-  return {};
-}
-
 /// Makes room for what is found of so many tokens.
 inline void reserve(found_logits& found, logit_batch_view const& batch, std::size_t tokens, index_t most) {
   found.temperature = batch.logits().temperature();
   found.ids = batch.logits().ids();
-  found.found_ids = batch.logits().vocabulary();
+  found.shards.assign(1, {batch.logits().first_id(), batch.logits().vocabulary()});
   found.listed = batch.listed().k;
   found.most = most;
   found.sums.resize(tokens);
@@ -133,7 +89,15 @@ status find_all(E const& executor, logit_batch_view const& batch, moment_is mome
   return {};
 }
 
-/// Checks that every token has log-probs, given what was found in all parts of the vocabulary.
+/// True if all ids were found of so many tokens of this batch, with at least the `most` largest logits of each.
+inline bool belongs_to(found_logits const& found, logit_batch_view const& batch, std::size_t tokens,
+                       index_t most) noexcept {
+  logit_rows const& x = batch.logits();
+  bool const all_ids = found.ids == x.ids() && found.shards.size() == 1 && found.shards[0] == id_range{0, x.ids()};
+  return is_whole(found) && all_ids && found.sums.size() == tokens && found.listed == batch.listed().k &&
+         (most == 0 || found.most == std::min(most, x.ids())) && found.temperature == x.temperature();
+}
+/// Checks that every token has log-probs, given what was found in the whole vocabulary.
 inline status check_found(logit_batch_view const& batch, std::vector<token_place> const& tokens,
                           found_logits const& found) noexcept {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -142,8 +106,7 @@ inline status check_found(logit_batch_view const& batch, std::vector<token_place
       return wrong_at(t, status_code::logit_invalid, argument::logits, -special<double>::infinity);
     float const x = found.logits[i * static_cast<std::size_t>(1 + found.listed)];
     if (batch.has_token_id() && x == -special<float>::infinity) {
-      return wrong_at(t, status_code::sampled_id_masked, argument::logits, static_cast<double>(x),
-                      batch.token_id(t.response, t.slot));
+      return masked_id(t, batch.token_id(t.response, t.slot));
     }
   }
   return {};
@@ -180,9 +143,11 @@ class log_prob_writer {
     for (index_t j = 0; j < to_.listed.k; ++j) to_.listed.set(t.row, j, s.log_prob(logit[1 + j], temperature));
     std::size_t const first = first_of(i, found_.most);
     for (index_t j = 0; j < to_.most; ++j) {
+      bool const is_found = j < found_.most;  // no more than there are ids
       std::size_t const at = first + static_cast<std::size_t>(j);
-      to_.largest.set(t.row, j, s.log_prob(found_.largest_logits[at], temperature));
-      to_.largest_id.set(t.row, j, static_cast<double>(found_.largest_ids[at]));
+      float const x = is_found ? found_.largest_logits[at] : -special<float>::infinity;
+      to_.largest.set(t.row, j, s.log_prob(x, temperature));
+      to_.largest_id.set(t.row, j, is_found ? static_cast<double>(found_.largest_ids[at]) : -1.0);
     }
   }
   void put(placed_numbers const& n, index_t b, index_t i, double x) const noexcept {
@@ -222,8 +187,8 @@ class log_prob_writer {
 /// Post: every number is written, or none: all rows are read before the first is written.
 /// NaN, infinities: a logit of -inf is an id with probability 0. Refused, at active slots, with slot and id: NaN, +inf,
 /// a row of -inf alone, an id outside of the vocabulary, a sampled id whose logit is -inf.
-/// Accuracy: log pi and log-sum-exp within 2e-6 of the exact number, or 1 ulp of the output where that is larger, for V
-/// up to 2^18; the entropy within 1e-5 of itself. Probabilities below 2^-125 of the largest count as 0.
+/// Accuracy, for V up to 2^18: log pi and log-sum-exp within 2e-6 of the exact number, before they are rounded to the
+/// type of the output; the entropy within 2e-5 of itself. Probabilities below 2^-125 of the largest count as 0.
 /// Cost: one pass over each row, and up to 1024 logits of it once more. Memory: see `found_logits`; nothing of size
 /// [N, V].
 /// Determinism: the same bits on every executor and number of threads, and over any cut of the rows into calls.
@@ -234,24 +199,26 @@ status log_probs(Executor const& executor, logit_batch_view const& batch, log_pr
   status s = to.place_in(out, batch);
   if (!s.ok()) return s;
   logit_rows const& x = batch.logits();
-  if (x.vocabulary() != x.ids()) return {.code = status_code::parts_mismatch, .name = "logits(V, x).from_id(...)"};
+  if (x.vocabulary() != x.ids()) return {.code = status_code::shards_mismatch, .name = "logits(V, x).from_id(...)"};
   std::vector<detail::token_place> tokens;
   found_logits found;
   auto const moment = to.want_moment() ? detail::moment_is::summed : detail::moment_is::left_out;
-  s = detail::find_all(executor, batch, moment, to.most, tokens, found);
+  s = detail::find_all(executor, batch, moment, std::min(to.most, x.ids()), tokens, found);
   if (s.ok()) s = detail::check_found(batch, tokens, found);
   if (s.ok()) detail::log_prob_writer(to, batch, found).write(tokens);
   return s;
 }
 
-/// Writes to `found` what one pass finds in the part of the vocabulary that is lent, with the `most` largest logits of
-/// it. If the call fails, `found` becomes a value that every call refuses.
+/// Writes to `found` what one pass finds in the shard of the vocabulary that is lent, with the `most` largest logits of
+/// it, of all ids at most. If the call fails, `found` becomes a value that every call refuses.
 template <detail::reads_logits Executor>
 status find_logits(Executor const& executor, logit_batch_view const& batch, found_logits& found, index_t most = 0) {
   found = {};
-  found.found_ids = -1;
   if (!batch.check().ok()) return batch.check();
   if (most < 0) return detail::wrong_extent(argument::top_k, "entries at each slot", most, 0, "most");
+  most = std::min(most, batch.logits().ids());
+  if (most > 0 && batch.shape().elements() > (index_t{1} << 62) / most)
+    return {.code = status_code::size_overflow, .where = argument::top_k, .name = "most"};
   std::vector<detail::token_place> tokens;
   found_logits made;
   status const s = detail::find_all(executor, batch, detail::moment_is::summed, most, tokens, made);
@@ -259,8 +226,8 @@ status find_logits(Executor const& executor, logit_batch_view const& batch, foun
   return s;
 }
 
-/// The same log-probs from what was found in all parts of the vocabulary. Logits are not read: the batch may be that of
-/// any part.
+/// The same log-probs from what was found in all shards of the vocabulary. Logits are not read: the batch may be that
+/// of any shard.
 inline status log_probs(logit_batch_view const& batch, found_logits const& found, log_prob_outputs const& out) {
   if (!batch.check().ok()) return batch.check();
   detail::placed_log_probs to;
@@ -269,10 +236,7 @@ inline status log_probs(logit_batch_view const& batch, found_logits const& found
   std::vector<detail::token_place> tokens;
   s = detail::find_tokens(batch, tokens);
   if (!s.ok()) return s;
-  bool const fits = found.found_ids == found.ids && found.ids == batch.logits().ids() &&
-                    found.tokens() == static_cast<index_t>(tokens.size()) && found.listed == batch.listed().k &&
-                    (to.most == 0 || to.most == found.most) && found.temperature == batch.logits().temperature();
-  if (!fits) return {status_code::parts_mismatch};
+  if (!detail::belongs_to(found, batch, tokens.size(), to.most)) return {status_code::shards_mismatch};
   s = detail::check_found(batch, tokens, found);
   if (s.ok()) detail::log_prob_writer(to, batch, found).write(tokens);
   return s;

@@ -4,8 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/overlap.hpp>
-#include <cppo/logits/batch.hpp>
+#include <cppo/logits/memory.hpp>
 #include <cppo/objective/outputs.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -42,9 +41,9 @@ struct log_prob_outputs {
   output listed_log_prob = {};  ///< log pi of the ids in `top_k_ids`, [N, k]; -inf where an entry is empty or masked
   output log_sum_exp = {};      ///< log of the sum of e^(x / T), one a slot
   output entropy = {};          ///< one a slot
-  index_t largest = 0;          ///< how many of the largest logits are listed
-  id_output largest_id = {};    ///< their ids, [N, largest]: largest first, of equals lower ids first, -1 past the last
-  output largest_log_prob = {};  ///< their log pi, [N, largest]; -inf past the last
+  index_t largest_count = 0;    ///< m, how many of the largest logits are listed
+  id_output largest_id = {};    ///< their ids, [N, m]: largest first, of equals lower ids first, -1 past the last
+  output largest_log_prob = {};  ///< their log pi, [N, m]; -inf past the last
 };
 
 namespace detail {
@@ -109,8 +108,8 @@ class placed_log_probs {
     if (s.ok()) s = log_sum_exp.place_in(out.log_sum_exp, l);
     if (s.ok()) s = entropy.place_in(out.entropy, l);
     if (s.ok()) s = listed.place_in(out.listed_log_prob.source(), batch.listed().k, rows);
-    if (s.ok()) s = largest.place_in(out.largest_log_prob.source(), out.largest, rows);
-    if (s.ok()) s = largest_id.place_in(out.largest_id.source(), out.largest, rows);
+    if (s.ok()) s = largest.place_in(out.largest_log_prob.source(), out.largest_count, rows);
+    if (s.ok()) s = largest_id.place_in(out.largest_id.source(), out.largest_count, rows);
     if (s.ok()) s = listed.is_number();
     if (s.ok()) s = largest.is_number();
     parameter_check const fit{!largest_id.lent() || all <= ids_of(largest_id.to.type), "largest_id",
@@ -118,7 +117,7 @@ class placed_log_probs {
     if (s.ok() && !fit) s = out_of_range(argument::top_k, fit);
     if (s.ok() && log_prob.lent() && !batch.has_token_id())
       s = {status_code::not_in_logit_batch, argument::token_id};
-    most = largest.lent() || largest_id.lent() ? out.largest : 0;
+    most = largest.lent() || largest_id.lent() ? out.largest_count : 0;
     return s.ok() ? check_memory(batch) : s;
   }
   /// True if a pass sums the moment.
@@ -141,28 +140,13 @@ class placed_log_probs {
     written const all[] = {slots(log_prob), slots(log_sum_exp), slots(entropy),
                            lists(listed),   lists(largest),     lists(largest_id)};
     for (written const& w : all) {
-      argument const other = read_from(w.memory, batch);
+      argument const other = overlapped(w.memory, batch);
       if (other != argument::none) return shared_memory(w.where, other, w.name);
       for (written const& v : all) {
         if (&v < &w && may_overlap(v.memory, w.memory)) return shared_memory(w.where, v.where, w.name);
       }
     }
     return {};
-  }
-  /// The input that may share memory with an output.
-  static argument read_from(footprint const& f, logit_batch_view const& batch) noexcept {
-    layout const& l = batch.shape();
-    logit_rows const& x = batch.logits();
-    lent_ids const& ids = batch.listed();
-    argument other = argument::none;
-    auto const look = [&](argument a, footprint const& g) { other = may_overlap(f, g) ? a : other; };
-    look(argument::logits,
-         footprint_of(x.source().data, x.type(), l.elements(), x.vocabulary(), x.row_stride(), 1));
-    look(argument::token_id, footprint_of(batch.token_ids(), l));
-    look(argument::response_mask, footprint_of(batch.mask(), l));
-    if (ids.k > 0) look(argument::top_k, footprint_of(ids.source, l.elements(), ids.k));
-    look(argument::offsets, footprint_of(l.offsets(), l.offset_type(), 1, l.responses() + 1, 0, 1));
-    return other;
   }
 };
 

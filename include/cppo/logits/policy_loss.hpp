@@ -40,17 +40,30 @@ struct slot_numbers {
 template <class Real>
 class loss_of_logits {
  public:
+  /// Lends the buffers of its own beside those of the batch.
   loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, bool with_entropy)
       : batch_(batch), out_(out), gradient_(batch.logits()),
         numbers_(static_cast<std::size_t>(batch.rollout().shape().elements()), batch.logits().listed().k,
-                 with_entropy) {}
+                 with_entropy),
+        decided_(batch.rollout()) {
+    decided_.add(cppo::log_prob(numbers_.log_prob));
+    if (!numbers_.entropy.empty()) decided_.add(cppo::entropy(numbers_.entropy));
+    lent_ids const& ids = batch_.logits().listed();
+    if (ids.k == 0) return;
+    decided_.add(named_top_k<Real>{{ids.k, ids.source, make_buffer(numbers_.listed), batch.rollout_log_prob_lists()}});
+  }
+  loss_of_logits(loss_of_logits const&) = delete;
+  loss_of_logits& operator=(loss_of_logits const&) = delete;
 
-  /// Checks all that concerns logits. The rest is `policy_loss`'s to check.
-  status check() noexcept {
-    if (!writes_gradient()) return {};
-    status const s = gradient_.take({.slope = numbers_.slope, .log_sum_exp = numbers_.log_sum_exp},
-                                    out_.logits_gradient);
-    return s.ok() ? check_memory() : s;
+  /// Checks all that can be checked before a row of logits is read.
+  template <class E, class Region>
+  status check(E const& e, Region const& region, loss_options const& options) {
+    task<Real, Region> t{{.batch = decided_, .objective = surrogate<Real>({})}, region};
+    status s = prepare_loss(e, t, outputs(), options);
+    if (s.ok() && writes_gradient()) {
+      s = gradient_.take({.slope = numbers_.slope, .log_sum_exp = numbers_.log_sum_exp}, out_.logits_gradient);
+    }
+    return s.ok() ? check_memory(t) : s;
   }
   /// From logits to log-probs.
   template <class E>
@@ -60,31 +73,28 @@ class loss_of_logits {
     if (!numbers_.entropy.empty()) to.entropy = numbers_.entropy;
     return log_probs(e, batch_.logits(), to);
   }
-  /// From log-probs to their slopes.
+  /// From log-probs to their slopes. A log-prob that the region cannot take is one of the logits: none was lent.
   template <class E, class Region>
   status decide(E const& e, Region const& region, loss_options const& options) {
-    rollout_batch_view<Real> all = batch_.rollout();
-    all.add(cppo::log_prob(numbers_.log_prob));
-    if (!numbers_.entropy.empty()) all.add(cppo::entropy(numbers_.entropy));
-    lent_ids const& ids = batch_.logits().listed();
-    if (ids.k > 0) {
-      all.add(named_top_k<Real>{{ids.k, ids.source, make_buffer(numbers_.listed), batch_.rollout_log_prob_lists()}});
-    }
-    loss_outputs const to{.loss = out_.loss, .gradient = numbers_.slope, .mask = out_.mask, .gate = out_.gate,
-                          .trace = out_.trace, .report = out_.report};
-    return policy_loss(e, all, region, to, options);
+    status s = policy_loss(e, decided_, region, outputs(), options);
+    if (s.where == argument::log_prob && s.name == nullptr) s.name = "log_prob of the logits";
+    return s;
   }
   /// From slopes to the gradient of logits. Pre: the steps before have written their numbers.
   template <class E>
-  void backward(E const& e) const {
-    if (writes_gradient()) gradient_.run(e, row_kinds(batch_.logits()));
+  void backward(E const& e, row_kinds const& kinds) const {
+    if (writes_gradient()) gradient_.run(e, kinds);
   }
 
  private:
   bool writes_gradient() const noexcept { return out_.logits_gradient.source().rank != 0; }
+  loss_outputs outputs() noexcept {
+    return {.loss = out_.loss, .gradient = numbers_.slope, .mask = out_.mask, .gate = out_.gate, .trace = out_.trace,
+            .report = out_.report};
+  }
 
-  /// Checks that neither logits nor their gradient share memory with another buffer of the call.
-  status check_memory() const noexcept {
+  /// Checks that logits and their gradient share no memory with an output, nor the gradient with an input.
+  status check_memory(checked_call<Real> const& t) const noexcept {
     layout const& l = batch_.rollout().shape();
     logit_rows const& x = batch_.logits().logits();
     footprint const logits = footprint_of(x, l);
@@ -97,11 +107,7 @@ class loss_of_logits {
       bool const placed = place(o.lent->source(), l, o.where, c).ok();
       if (placed && meets(footprint_of(c, l))) return shared_memory(o.where, argument::logits, o.member);
     }
-    argument other = overlapped(gradient, batch_.rollout());
-    lent_ids const& ids = batch_.logits().listed();
-    for (buffer const& b : {ids.source, batch_.rollout_log_prob_lists()}) {
-      if (ids.k > 0 && may_overlap(gradient, footprint_of(b, l.elements(), ids.k))) other = argument::top_k;
-    }
+    argument const other = overlapped(gradient, t);
     return other == argument::none ? status{} : shared_memory(argument::logits, other, "logits_gradient");
   }
 
@@ -109,6 +115,7 @@ class loss_of_logits {
   logit_loss_outputs out_;
   gradient_call gradient_;
   slot_numbers<Real> numbers_;
+  rollout_batch_view<Real> decided_;  // the batch with the numbers above
 };
 
 /// True if the region reads an input.
@@ -134,7 +141,8 @@ bool reads_input(Region const& region, argument which) noexcept {
 /// Post: as `policy_loss`; the gradient is +0 in the row of each excluded slot and of each token with slope 0, as every
 /// masked one has, and its logits are not read again. If `nothing_written()`, neither is the gradient.
 /// NaN, infinities: logits, ids and masks as `log_probs` judges them: bad ones end the call, and nothing is written.
-/// All other bad input as `options.bad_input` says; a NaN slope of `propagate` fills its row.
+/// All other bad input as `options.bad_input` says; a NaN slope of `propagate` fills its row. Shapes, regions, options
+/// and shared memory are checked before a row is read.
 /// Cost: one pass over the rows of tokens to read them, and one over those with a slope to write. Memory beside the
 /// caller's, a slot: K + 2 numbers (one more where the region reads the entropy), 9 bytes, and while rows are read what
 /// `log_probs` keeps; nothing of size [N, V].
@@ -145,11 +153,12 @@ status policy_loss_from_logits(Executor const& executor, logit_rollout_view<Real
   if (!batch.check().ok()) return batch.check();
   bool const reads_entropy = detail::reads_input(region, argument::entropy);
   detail::loss_of_logits<Real> call(batch, outputs, reads_entropy && !batch.rollout().has(argument::entropy));
-  status s = call.check();
+  detail::row_kinds const kinds(batch.logits());  // before the first output is written: memory may run out
+  status s = call.check(executor, region, options);
   if (s.ok()) s = call.forward(executor);
   if (!s.ok()) return s;
   s = call.decide(executor, region, options);
-  if (!s.nothing_written()) call.backward(executor);
+  if (!s.nothing_written()) call.backward(executor, kinds);
   return s;
 }
 

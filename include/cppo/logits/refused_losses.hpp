@@ -61,7 +61,7 @@ status logits_gradient(E const&, B const&, logit_slopes const&, output const&) n
 }
 template <class E, class B>
   requires(!detail::reads_logits<E> || !std::is_same_v<B, logit_batch_view>)
-status full_divergences(E const&, B const&, slot_input const&, token_laws const&,
+status full_divergences(E const&, B const&, slot_input const&, policy_rows const&,
                         full_divergence_outputs const&) noexcept {
   detail::refuse_row_executor<E>();
   detail::refuse_row_batch<B>();

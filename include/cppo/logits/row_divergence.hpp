@@ -9,12 +9,12 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// The law of a row of which the log-sum-exp is known. log p = x / T - log_sum_exp is computed as (x - c) / T - rest
+/// The policy of a row of which the log-sum-exp is known. log p = x / T - log_sum_exp is computed as (x - c) / T - rest
 /// with c the float next to T log_sum_exp: its error is a share of log p, however large the logits are.
-struct row_law {
+struct row_policy {
   float center, inverse_temperature, rest;
 
-  row_law(double log_sum_exp, double temperature) noexcept
+  row_policy(double log_sum_exp, double temperature) noexcept
       : center(static_cast<float>(log_sum_exp * temperature)),
         inverse_temperature(static_cast<float>(1.0 / temperature)),
         rest(static_cast<float>(log_sum_exp - static_cast<double>(center) / temperature)) {}
@@ -26,14 +26,14 @@ struct row_law {
 };
 
 /// Which of the two are summed.
-enum class distances_are : std::uint8_t { tv, both };
+enum class divergences_are : std::uint8_t { tv, both };
 
 /// Sums over a row of |p - q| and of q (p / q - 1 - log(p / q)), which is at least 0 and adds up to KL(mu || pi) as
 /// q log(q / p) does. They are made as those of `add_terms` are.
-template <distances_are Which, class V>
+template <divergences_are Which, class V>
 class divergence_sums {
  public:
-  divergence_sums(row_law const& pi, row_law const& mu) noexcept : pi_(pi), mu_(mu) {}
+  divergence_sums(row_policy const& pi, row_policy const& mu) noexcept : pi_(pi), mu_(mu) {}
   /// Adds n logits of both, a multiple of 64; x(k) and y(k) are registers of those from k on.
   template <class Read>
   void add(Read const& x, Read const& y, int n) noexcept {
@@ -45,12 +45,12 @@ class divergence_sums {
         for (int r = 0; r < registers; ++r) add_lanes(x(k + r * V::size), y(k + r * V::size), gap[r], kl[r]);
       }
       end_chunk(gap_, gap);
-      if constexpr (Which == distances_are::both) end_chunk(kl_, kl);
+      if constexpr (Which == divergences_are::both) end_chunk(kl_, kl);
     }
   }
-  /// 1/2 sum |p - q|, at most 1; NaN if a logit is.
+  /// 1/2 sum |p - q|, at most 1; NaN if a logit is NaN or +inf.
   double tv() const noexcept { return half_at_most_one(gap_.total()); }
-  /// KL(mu || pi), at most 1000; NaN if a logit is.
+  /// KL(mu || pi), at most 1000; NaN if a logit is NaN or +inf.
   double kl() const noexcept { return kl_.total() > divergence_limit ? divergence_limit : kl_.total(); }
 
  private:
@@ -60,25 +60,26 @@ class divergence_sums {
   CPPO_ALWAYS_INLINE void add_lanes(V x, V y, V& gap, V& kl) const noexcept {
     V const log_p = pi_.log_prob(x), log_q = mu_.log_prob(y);
     cell<float, V> const c(log_p, log_q, V(0) <= V(0));
-    V const both = log_p + log_q;  // NaN where one is: the cell would pass over it
-    auto const valid = both == both;
-    gap = gap + select(valid, c.gap, both);
-    if constexpr (Which == distances_are::both) kl = kl + select(valid, c.kl, both);
+    // NaN, and +inf, are no log-probs: the cell would pass over NaN.
+    auto const valid = (log_p < V(special<float>::infinity)) & (log_q < V(special<float>::infinity));
+    V const none(special<float>::nan);
+    gap = gap + select(valid, c.gap, none);
+    if constexpr (Which == divergences_are::both) kl = kl + select(valid, c.kl, none);
   }
 
-  row_law pi_, mu_;
+  row_policy pi_, mu_;
   lane_sums<float> gap_, kl_;
 };
 
-/// TV and KL(mu || pi) of two laws.
-struct distances {
+/// TV and KL(mu || pi) of two policies.
+struct row_divergences {
   double tv = 0.0, kl = 0.0;
 };
 /// Those of two rows; without KL where it is not asked for.
-template <distances_are Which, class V>
-distances distances_of_rows(logit_rows const& pi, row_law const& pi_law, logit_rows const& mu, row_law const& mu_law,
-                            index_t row) noexcept {
-  divergence_sums<Which, V> sums(pi_law, mu_law);
+template <divergences_are Which, class V>
+row_divergences divergences_of_rows(logit_rows const& pi, row_policy const& pi_policy, logit_rows const& mu,
+                                    row_policy const& mu_policy, index_t row) noexcept {
+  divergence_sums<Which, V> sums(pi_policy, mu_policy);
   row_reader<V> x(pi, row), y(mu, row);
   for (index_t first = 0; first < pi.vocabulary(); first += stretch) {
     if (x.is_whole(first)) sums.add(x.reading(first), y.reading(first), stretch);

@@ -41,14 +41,14 @@ struct gradient_scale {
     per_exponent = static_cast<float>((by_entropy * V(0.6931471805599453)).raw());
   }
   /// The derivatives by N registers of logits x that are not the sampled id's, into `out`: +0 where p is below
-  /// 2^-125.5, so at -inf; NaN at NaN.
+  /// 2^-125.5, so at -inf; NaN at NaN and +inf. A p above 2^127, which no row has with its own log-sum-exp, is 2^127.
   template <entropy_term Entropy, class V, std::size_t N>
   CPPO_ALWAYS_INLINE void apply(V const (&x)[N], V (&out)[N]) const noexcept {
-    softmax_terms<V, N> const t(x, V(terms.maximum), V(terms.per_logit));
+    softmax_terms<V, N, logits_are::any> const t(x, V(terms.maximum), V(terms.per_logit));
     for (std::size_t u = 0; u < N; ++u) {
       V by(factor);
       if constexpr (Entropy == entropy_term::added) by = by + V(per_exponent) * t.exponent[u];
-      out[u] = t[u] * by + V(0);  // never -0
+      out[u] = t[u] * by + (t.exponent[u] - t.exponent[u]);  // 0, which leaves no -0, or NaN
     }
   }
 };

@@ -3,8 +3,8 @@
 ///
 /// Promised: row i of [N, V] belongs to slot i of a buffer of the batch (padded: B*T rows in row-major order, as in
 /// `top_k`). A row that belongs to no token, because its response mask is 0 or its slot is of no response, is never
-/// read. Nothing of size [N, V] is allocated, and logits are never written. The softmax is that of x / T, T the
-/// temperature.
+/// read. Nothing of size [N, V] is allocated, and logits are written only where a gradient is lent their own memory.
+/// The softmax is that of x / T, T the temperature.
 #pragma once
 
 #include <cppo/macros_off.inc>
@@ -31,7 +31,7 @@ class logit_rows {
     r.temperature_ = t;
     return r;
   }
-  /// Says that these are the logits of ids first ... first + V - 1 of a vocabulary of `all` ids: the part of it that
+  /// Says that these are the logits of ids first ... first + V - 1 of a vocabulary of `all` ids: the shard of it that
   /// one rank holds. Ids are those of the whole vocabulary everywhere.
   CPPO_HOST_DEVICE constexpr logit_rows from_id(index_t first, index_t all) const noexcept {
     logit_rows r = *this;
@@ -146,7 +146,7 @@ struct logit_sums {
   CPPO_HOST_DEVICE constexpr double entropy() const noexcept { return log_total() - moment / (1.0 + rest); }
 };
 
-/// The sums of a row whose vocabulary lies in two parts, at the same temperature. In any order of two; of more, the
+/// The sums of a row whose vocabulary lies in two shards, at the same temperature. In any order of two; of more, the
 /// last bits of `rest` and `moment` depend on the order in which they are combined.
 CPPO_HOST_DEVICE constexpr logit_sums combine(logit_sums a, logit_sums b, double temperature) noexcept {
   bool const second = b.maximum > a.maximum || (b.maximum == a.maximum && b.at < a.at);

@@ -4,21 +4,28 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/core/overlap.hpp>
-#include <cppo/logits/batch.hpp>
-
-#include <cstdint>
-#include <vector>
+#include <cppo/logits/memory.hpp>
+#include <cppo/logits/tokens.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
+
+namespace detail {
+/// What numbers can be read from.
+template <class T>
+concept lends_reals = lendable<T> && holds_reals<std::remove_cv_t<pointee<T>>>;
+}  // namespace detail
 
 /// A buffer that a call on logits reads, with an element for each slot: a pointer, container or view.
 class slot_input {
  public:
   constexpr slot_input() noexcept = default;
-  /// Lends a buffer.
-  template <detail::lendable T>
+  /// Lends a buffer of float, double, half or bfloat16.
+  template <detail::lends_reals T>
   constexpr slot_input(T&& x) noexcept : source_(detail::make_buffer(static_cast<T&&>(x))) {}
+  /// Chosen for what cannot be lent. Compilers show the line, and with it the sentence.
+  template <class T>
+    requires(!detail::lends_reals<T> && !std::is_same_v<std::remove_cvref_t<T>, slot_input>)
+  slot_input(T&&) = delete;  // lend float, double, cppo::half or cppo::bfloat16, an element for each slot
   /// The lent buffer.
   constexpr detail::buffer const& source() const noexcept { return source_; }
   /// True if one was lent.
@@ -58,56 +65,11 @@ class slot_column {
   index_t width_ = 1;
 };
 
-/// What is done with a row.
-enum class row_is : std::uint8_t {
-  left_alone,  ///< its slot belongs to another call
-  excluded,    ///< it belongs to no token: outputs are +0
-  token,
-};
-/// What is done with each row of a batch: a byte a slot.
-class row_kinds {
- public:
-  explicit row_kinds(logit_batch_view const& batch) {
-    layout const& l = batch.shape();
-    kinds_.assign(static_cast<std::size_t>(l.elements()), l.clears_rest() ? row_is::excluded : row_is::left_alone);
-    for (index_t b = 0; b < l.responses(); ++b) {
-      for (index_t i = 0; i < l.slots(b); ++i) take(batch, b, i);
-    }
-  }
-  row_is operator[](index_t row) const noexcept { return kinds_[static_cast<std::size_t>(row)]; }
-  /// The first mask value that is neither 0 nor 1; ok if there is none.
-  status const& first_bad() const noexcept { return first_bad_; }
-
- private:
-  void take(logit_batch_view const& batch, index_t b, index_t i) noexcept {
-    std::uint8_t const active = batch.active(b, i);
-    kinds_[static_cast<std::size_t>(batch.row(b, i))] = active == 1 ? row_is::token : row_is::excluded;
-    if (active < 2 || !first_bad_.ok()) return;
-    column const& m = batch.mask();
-    first_bad_ = {.code = status_code::response_mask_invalid, .where = argument::response_mask, .response = b,
-                  .token = i, .count = 1, .has_value = true,
-                  .value = load<double>(m.data, m.type, m.offset(batch.shape(), b, i))};
-  }
-  std::vector<row_is> kinds_;
-  status first_bad_;
-};
-
-/// The status for a wrong number of a row, with its place.
-inline status wrong_row(layout const& l, status_code code, argument where, index_t row, double x,
-                        char const* name = nullptr) noexcept {
-  index_t b = l.is_packed() ? 0 : row / l.width();
-  while (l.is_packed() && l.begin(b + 1) <= row) ++b;
-  return {.code = code, .where = where, .response = b, .token = row - (l.is_packed() ? l.begin(b) : b * l.width()),
-          .count = 1, .has_value = true, .value = x, .name = name};
-}
-/// True if a number may be the log-sum-exp of a row: T times it is a finite float.
-constexpr bool is_log_sum_exp(double x, double temperature) noexcept {
+/// Checks that a number may be the log-sum-exp of a row: T times it is a finite float.
+constexpr status check_log_sum_exp(token_place const& t, double x, double temperature, char const* name) noexcept {
   constexpr auto largest = static_cast<double>(special<float>::largest);
-  return x * temperature >= -largest && x * temperature <= largest;
-}
-/// The memory of a batch's logits, or of what has their shape.
-inline footprint footprint_of(logit_rows const& r, layout const& l) noexcept {
-  return footprint_of(r.source().data, r.type(), l.elements(), r.vocabulary(), r.row_stride(), 1);
+  bool const fits = x * temperature >= -largest && x * temperature <= largest;
+  return fits ? status{} : wrong_at(t, status_code::log_sum_exp_invalid, argument::log_prob, x, -1, name);
 }
 
 }  // namespace detail

@@ -42,12 +42,16 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V past_whole(V x, V sum, V magic) 
   else return x - (sum - magic);
 }
 
-/// Terms e^((x - m) / T) of N registers of logits x <= m, as 2^exponent: +0 where they are below 2^-125.5, so of -inf;
-/// NaN of NaN. A polynomial of degree 5, whose relative error is below 2e-7; the exponent adds 1.3e-7 |x - m| / T at
-/// most. Each step is done for all registers before the next, since a processor looks ahead by no more than a few.
-template <class V, std::size_t N>
+/// Which logits terms are made of: none above the maximum, or any, of which terms are 2^127 at most.
+enum class logits_are : std::uint8_t { at_most_maximum, any };
+
+/// Terms e^((x - m) / T) of N registers of logits x, as 2^exponent: +0 where they are below 2^-125.5, so of -inf; NaN
+/// of NaN; of +inf nothing is promised. A polynomial of degree 5, whose relative error is below 2e-7; the exponent,
+/// which is rounded three times, adds 1.8e-7 |x - m| / T at most. Each step is done for all registers before the next,
+/// since a processor looks ahead by no more than a few.
+template <class V, std::size_t N, logits_are Logits = logits_are::at_most_maximum>
 struct softmax_terms {
-  V exponent[N];     ///< (x - m) / T log2(e), at least -126
+  V exponent[N];     ///< (x - m) / T log2(e), at least -126; not bounded above
   V power[N];        ///< a power of two, or 0
   V significand[N];  ///< 2 to 2 sqrt 2, or down to sqrt 2
 
@@ -57,6 +61,9 @@ struct softmax_terms {
     for (std::size_t u = 0; u < N; ++u) f[u] = x[u] - maximum;
     for (std::size_t u = 0; u < N; ++u) f[u] = f[u] * per_logit;
     for (std::size_t u = 0; u < N; ++u) f[u] = exponent[u] = max(V(-126), f[u]);
+    if constexpr (Logits == logits_are::any) {
+      for (std::size_t u = 0; u < N; ++u) f[u] = min(V(127), f[u]);
+    }
     for (std::size_t u = 0; u < N; ++u) power[u] = f[u] + magic;
     for (std::size_t u = 0; u < N; ++u) f[u] = past_whole(f[u], power[u], magic);
     for (std::size_t u = 0; u < N; ++u) power[u] = V::from_raw(V::ops::to_exponent(power[u].raw()));
@@ -160,6 +167,7 @@ int first_equal(float const* x, int n, float y) noexcept {
 /// What lanes do with logits beside arithmetic; this one is for lanes of one logit. Registers: over_rows.hpp.
 template <class V>
 struct logit_register {
+  static_assert(V::size == 1, "include logits/over_rows.hpp, which says how registers read logits");
   /// Elements of a half type, from `in` on.
   static V read(void const* in, element_type type) noexcept { return V(load<float>(in, type, 0)); }
   /// Copies n elements of a half type as floats.

@@ -113,7 +113,8 @@ class StatusCode(enum.IntEnum):
     id_out_of_vocabulary = 122
     sampled_id_masked = 123
     not_in_logit_batch = 124
-    parts_mismatch = 125
+    shards_mismatch = 125
+    log_sum_exp_invalid = 126
     bad_argument = 1024
     bad_text = 1025
     no_memory = 1026

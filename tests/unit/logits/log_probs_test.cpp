@@ -27,7 +27,7 @@ struct written {
         largest_id(n * most, 9) {}
   log_prob_outputs outputs(std::size_t first = 0) {
     return {.log_prob = log_prob.data() + first, .listed_log_prob = listed.data() + first * k,
-            .log_sum_exp = log_sum_exp.data() + first, .entropy = entropy.data() + first, .largest = most,
+            .log_sum_exp = log_sum_exp.data() + first, .entropy = entropy.data() + first, .largest_count = most,
             .largest_id = largest_id.data() + first * most, .largest_log_prob = largest.data() + first * most};
   }
   std::vector<std::uint32_t> bits() const {
@@ -74,14 +74,14 @@ double ulp(double x) {
   float const y = std::fabs(static_cast<float>(x));
   return static_cast<double>(std::nextafter(y, std::numeric_limits<float>::infinity())) - static_cast<double>(y);
 }
-// Within 2e-6, or within one unit in the last place of the float.
+// Within 2e-6, and then rounded to a float.
 bool near_enough(float got, long double want) {
   if (std::isinf(want)) return static_cast<long double>(got) == want;
   auto const error = static_cast<double>(std::fabs(static_cast<long double>(got) - want));
-  return error <= std::max(2e-6, ulp(static_cast<double>(want)));
+  return error <= 2e-6 + 0.5 * ulp(static_cast<double>(want));
 }
 bool relatively_near(float got, long double want) {
-  return std::fabs(static_cast<long double>(got) - want) <= 1e-5L * want + 1e-34L;
+  return std::fabs(static_cast<long double>(got) - want) <= 2e-5L * want;
 }
 
 // Row i of what was written is that of the logits, within what is promised.
@@ -139,7 +139,7 @@ void check_bits(std::size_t n, std::size_t v, std::uint64_t seed, double t) {
 
 }  // namespace
 
-TEST_CASE("log-probs of a whole vocabulary are within 2e-6, and entropies within 1e-5 of themselves", "[logits]") {
+TEST_CASE("log-probs of a whole vocabulary are within 2e-6, and entropies within 2e-5 of themselves", "[logits]") {
   auto const shapes = static_cast<std::size_t>(row_shape::count);
   check_accuracy<float>(shapes, whole, 1, 1.0);
   check_accuracy<float>(shapes, whole, 2, 0.7);
@@ -147,7 +147,7 @@ TEST_CASE("log-probs of a whole vocabulary are within 2e-6, and entropies within
   check_accuracy<half>(shapes, whole, 4, 1.3);
 }
 
-TEST_CASE("where errors of one sign would add up: two levels, at the distances that count most", "[logits]") {
+TEST_CASE("where errors of one sign would add up: two levels, as far apart as counts most", "[logits]") {
   std::vector<float> x(whole);
   std::vector<std::int64_t> const id{7};
   for (int step = 0; step < 40; ++step) {
@@ -161,6 +161,32 @@ TEST_CASE("where errors of one sign would add up: two levels, at the distances t
     exact_log_probs const exact(x, t);
     INFO("level " << level << " temperature " << t);
     CHECK(near_enough(lp, exact.log_prob[7]));
+    CHECK(relatively_near(h, exact.entropy));
+  }
+}
+
+TEST_CASE("where a log-prob is large its rounding comes on top, and a small entropy errs most", "[logits]") {
+  struct level_case {
+    std::size_t n;
+    double t;
+    float first, others;
+    std::size_t top;
+  };
+  for (level_case const& c : {level_case{whole, 1.845877131551405, 29.921928F, 13.06286F, 0},
+                              level_case{2, 1.532011668419761, -16.166893F, -145.92537F, 0},
+                              level_case{whole, 1.409784553562013, -19.875475F, -8.899563F, 1}}) {
+    std::vector<float> x(c.n, c.others);
+    x[0] = c.first;
+    if (c.top == 1) x[1] = 5.0718913F;
+    int const id = 0;
+    float lp = 9.0F, total = 9.0F, h = 9.0F;
+    logit_rows const rows = logits(static_cast<index_t>(c.n), x).at_temperature(c.t);
+    auto const batch = logit_batch(padded(1, 1), rows, token_id(&id));
+    REQUIRE(log_probs(simd, batch, {.log_prob = &lp, .log_sum_exp = &total, .entropy = &h}).ok());
+    exact_log_probs const exact(x, c.t);
+    INFO("T " << c.t);
+    CHECK(near_enough(lp, exact.log_prob[0]));
+    CHECK(near_enough(total, exact.log_sum_exp));
     CHECK(relatively_near(h, exact.entropy));
   }
 }

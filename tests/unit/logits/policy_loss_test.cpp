@@ -30,7 +30,7 @@ struct logit_case {
     }
     valid[4] = valid[11] = 0;
     REQUIRE(log_probs(seq, logit_batch(shape(), logits(vocabulary, mu_x), token_id(y)),
-                      {.log_prob = mu, .largest = k, .largest_id = listed, .largest_log_prob = mu_lists})
+                      {.log_prob = mu, .largest_count = k, .largest_id = listed, .largest_log_prob = mu_lists})
                 .ok());
     for (std::size_t const hole : {4U, 11U}) {  // nothing of it may matter
       std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(hole * ids), ids, not_a_logit);
@@ -171,7 +171,7 @@ TEST_CASE("policy_loss_from_logits decides by a divergence of the full vocabular
   auto const mu_rows = logit_batch(c.shape(), logits(vocabulary, c.mu_x), response_mask(c.valid));
   REQUIRE(log_probs(simd, rows, {.log_sum_exp = pi_total}).ok());
   REQUIRE(log_probs(simd, mu_rows, {.log_sum_exp = mu_total}).ok());
-  token_laws const mu{.logits = logits(vocabulary, c.mu_x), .log_sum_exp = mu_total};
+  policy_rows const mu{.logits = logits(vocabulary, c.mu_x), .log_sum_exp = mu_total};
   REQUIRE(full_divergences(simd, rows, pi_total, mu, {.tv = tv}).ok());
   std::vector<float> const narrow(tv.begin(), tv.end());
   auto const batch = rollout_batch(c.shape(), c.lent(), token_id(c.y), rollout_log_prob(c.mu), advantage(c.a),
@@ -252,6 +252,61 @@ TEST_CASE("policy_loss_from_logits names what is wrong, and writes nothing", "[l
   CHECK(s.other == argument::top_k);
   s = refused([](logit_case& c, outputs& out) { out.report = reinterpret_cast<report*>(c.x.data()); });
   CHECK(s.where == argument::report);
+}
+
+TEST_CASE("policy_loss_from_logits finds wrong regions, options and buffers before it reads a row", "[logits]") {
+  logit_case c(2);
+  c.x[6 * ids + 9] = not_a_logit;
+  made m;
+  auto const says = [&](auto const& region, logit_loss_outputs const& out, loss_options const& options) {
+    status const s = policy_loss_from_logits(simd, c.batch(), region, out, options);
+    CHECK(m.mask == std::vector<std::uint8_t>(slots, 5));
+    return s;
+  };
+  auto const region = presets::dense_base(top_k_tv);
+  CHECK(says(fixed_cppo({.delta = -1.0F}), m.outputs(), {}).where == argument::region);
+  CHECK(says(region, m.outputs(), {.normalizer = -1.0}).where == argument::options);
+  CHECK(says(presets::dense_base(precomputed), m.outputs(), {}).code == status_code::missing_input);
+  logit_loss_outputs out = m.outputs();
+  out.loss = out.trace.divergence;
+  CHECK(says(region, out, {}).code == status_code::output_overlap);
+  out = m.outputs();
+  std::vector<int> whole(slots);
+  out.loss = output(whole.data());
+  CHECK(says(region, out, {}).code == status_code::element_type_mismatch);
+  CHECK(says(region, m.outputs(), {}).code == status_code::logit_invalid);
+}
+
+TEST_CASE("policy_loss_from_logits: the gradient shares no memory with carries and totals", "[logits]") {
+  logit_case const c(2);
+  made m;
+  std::vector<double> memory(slots * ids);  // enough for all
+  auto const overlaps = [&](loss_options const& options) {
+    logit_loss_outputs out = m.outputs();
+    out.logits_gradient = reinterpret_cast<float*>(memory.data());
+    status const s = policy_loss_from_logits(simd, c.batch(), fixed_cppo(), out, options);
+    CHECK((s.code == status_code::output_overlap && s.where == argument::logits && s.other == argument::carry));
+    CHECK(m.mask == std::vector<std::uint8_t>(slots, 5));
+  };
+  std::vector<response_summary> totals(responses);
+  std::vector<prefix_sums> carries(responses);
+  auto const lent = [&](auto& as) {
+    using T = std::remove_reference_t<decltype(as[0])>;
+    return std::span<T const>(reinterpret_cast<T*>(memory.data()), responses);
+  };
+  overlaps({.totals = lent(totals)});
+  overlaps({.carries = lent(carries), .totals = totals});
+}
+
+TEST_CASE("policy_loss_from_logits: a log-prob that no float holds is one of the logits", "[logits]") {
+  logit_case c(4);
+  std::size_t const slot = 6, y = static_cast<std::size_t>(c.y[slot]);
+  c.x[slot * ids + y] = -3.4e38F;
+  c.x[slot * ids + (y == 0 ? 1 : 0)] = 3.4e38F;
+  made m;
+  status const s = policy_loss_from_logits(simd, c.batch(), fixed_cppo(), m.outputs());
+  CHECK(describe(s) == "log_prob of the logits at response 1, token 1 is -inf, but must be finite and at most 0 (plus "
+                       "log_prob_tolerance) where response_mask is 1: mask the token, or recompute its log-softmax");
 }
 
 TEST_CASE("policy_loss_from_logits judges other bad input as policy_loss does", "[logits]") {

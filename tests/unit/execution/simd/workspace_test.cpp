@@ -11,6 +11,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/logits/policy_loss.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
 #include <algorithm>
@@ -194,6 +195,48 @@ TEST_CASE("where memory ends, a call throws on its own thread and has written no
   columns.positions = position_convention::padded_column;
   CHECK(refuse_each(simd, calibrated_cppo(), columns, data) == 1);
   CHECK(refuse_each(simd.with_threads(3, 1), calibrated_cppo(), columns, data) >= 5);
+}
+
+namespace {
+
+/// From logits to their gradient, one allocation after the other refused; how many ended the call.
+template <class Executor, class Region>
+int refuse_each_of_logits(Executor const& executor, Region const& region) {
+  constexpr std::size_t slots = 12, ids = 40;
+  std::vector<float> x(slots * ids), g(slots * ids);
+  for (std::size_t k = 0; k < x.size(); ++k) x[k] = static_cast<float>(k * 7919 % 100) / 25.0F;
+  std::vector<int> const y(slots, 3);
+  std::vector<float> const mu(slots, -3.5F), a(slots, 1.0F);
+  std::vector<std::uint8_t> kept(slots);
+  report counts;
+  auto const batch = rollout_batch(padded(3, 4), logits(ids, x), token_id(y), rollout_log_prob(mu), advantage(a));
+  logit_loss_outputs const out{.logits_gradient = g, .mask = kept, .report = &counts};
+  REQUIRE(policy_loss_from_logits(seq, batch, region, out).ok());
+  std::vector<float> const gradient = g;
+  int ended = 0;
+  for (int k = 1;; ++k) {
+    std::fill(g.begin(), g.end(), 7.0F);
+    std::fill(kept.begin(), kept.end(), std::uint8_t{7});
+    counts = report{};
+    auto const r = refuse(k, [&] { return policy_loss_from_logits(executor, batch, region, out); });
+    if (r.threw) {
+      ++ended;
+      CHECK(std::count(g.begin(), g.end(), 7.0F) == static_cast<std::ptrdiff_t>(g.size()));
+      CHECK(std::count(kept.begin(), kept.end(), std::uint8_t{7}) == static_cast<std::ptrdiff_t>(kept.size()));
+      CHECK(counts.counts.tokens == 0);
+      continue;
+    }
+    CHECK((r.outcome.ok() && g == gradient));
+    if (r.allocated < k) return ended;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("where memory ends between logits and gradient, nothing is written", "[execution][reliability][logits]") {
+  CHECK(refuse_each_of_logits(seq, fixed_cppo()) >= 7);
+  CHECK(refuse_each_of_logits(simd, calibrated_cppo()) >= 8);
+  CHECK(refuse_each_of_logits(simd.with_threads(3, 1), calibrated_cppo()) >= 8);
 }
 
 #endif
