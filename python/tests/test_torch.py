@@ -146,6 +146,27 @@ def test_a_normalizer_that_changes_before_backward_is_noticed(small, shape, crea
         torch.autograd.grad(loss, batch[0], create_graph=create_graph)
 
 
+@pytest.mark.parametrize("executor", ["simd", "torch"])
+def test_a_default_device_changes_nothing(small, executor):
+    batch, again = tensors(small), tensors(small)
+    cuts = torch.tensor([0, 60, 115])
+    lent = [x.reshape(-1) for x in again]
+    wanted = cppo.policy_loss(*lent, region=REGION, executor=executor, cu_seqlens=cuts)
+    wanted[0].backward()
+    here = [x.detach().reshape(-1) for x in batch]
+    here[0].requires_grad_()
+    torch.set_default_device("meta")
+    try:
+        # A region and options that no other test has, so that nothing of the call is kept from there.
+        region = cppo.fixed_cppo(delta=0.1, delta_b=0.02)
+        loss, report = cppo.policy_loss(*here, region=region, executor=executor, cu_seqlens=cuts, log_prob_floor=-999.0)
+    finally:
+        torch.set_default_device(None)
+    loss.backward()
+    assert torch.equal(loss, wanted[0]) and torch.equal(here[0].grad, again[0].grad.reshape(-1))
+    assert report == wanted[1]
+
+
 def test_packed_batches(small):
     arrays, cu_seqlens = packed(small)
     batch = [torch.from_numpy(x) for x in arrays]

@@ -244,11 +244,11 @@ def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtyp
     `kinds`: dtype and last extent of log_prob and of the inputs."""
     (kind, _), *others = kinds
     shape = (0,) if packed else (0, 1)
-    log_prob = torch.empty(shape, dtype=kind)
-    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its)
+    log_prob = torch.empty(shape, dtype=kind, device="cpu")
+    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its, device="cpu")
               for name, (its, last) in zip(call.inputs, others)}
     cuts = inputs.pop("cu_seqlens", None)
-    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
+    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype, device="cpu")
     _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None, None), numbers)
 
 
@@ -461,7 +461,7 @@ def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
 
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
     """A region's numbers. How many they are is no size of a batch, even where it is equal: nothing must tie them."""
-    tensor = torch.tensor(numbers, dtype=torch.float64)
+    tensor = torch.tensor(numbers, dtype=torch.float64, device="cpu")
     setattr(tensor, "_dynamo_static_indices", {0})  # what torch._dynamo.mark_static does, without importing all of it
     return tensor
 
