@@ -49,7 +49,11 @@ bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs 
       !c_api::take_structure_of_options(options, chosen, s) || !c_api::take_options(chosen, c.options, s)) {
     return false;
   }
-  if (chosen.carries != nullptr || chosen.totals != nullptr || chosen.folds != nullptr) {
+  if (chosen.folds != nullptr) {
+    return refuse(s, static_cast<int>(cppo::status_code::executor_unavailable), argument::options,
+                  word("options->folds are not taken on a device: run micro-batches of such a rule on the host"));
+  }
+  if (chosen.carries != nullptr || chosen.totals != nullptr) {
     return refuse(s, static_cast<int>(cppo::status_code::executor_unavailable), argument::carry,
                   word("carries and totals are not taken on a device: run a response in pieces on the host"));
   }

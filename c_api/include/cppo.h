@@ -202,8 +202,10 @@ CPPO_C_SHOWN char const *cppo_part_kind(int64_t i);
 CPPO_C_SHOWN char const *cppo_part_parameters(int64_t i);
 /** @} */
 
-/** The defaults. */
-CPPO_C_SHOWN void cppo_options_init(cppo_options *options);
+/** Writes the defaults into the first `size` bytes, as many as the caller's structure has: a library whose structure is
+ *  larger writes no more. C and C++ call it as `cppo_options_init(&options)`. */
+CPPO_C_SHOWN void cppo_options_init_sized(cppo_options *options, uint64_t size);
+#define cppo_options_init(options) cppo_options_init_sized((options), sizeof(cppo_options))
 
 /** Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1] As `cppo::policy_loss`. Returns the code of
  *  `status`. */
@@ -286,16 +288,18 @@ typedef struct cppo_advantage_rule {
   double opaque[128];  /**< its parts */
 } cppo_advantage_rule;
 
-/** How advantages are computed. All 0 is the default. */
+/** How advantages are computed. Without one the call runs on one thread of `cppo_simd`. All 0 but the size is the same
+ *  on all threads of the machine. */
 typedef struct cppo_advantage_options {
   uint64_t size;           /**< sizeof(cppo_advantage_options) */
   int32_t executor;        /**< `cppo_simd` or `cppo_seq`: the same bits */
-  int32_t threads;         /**< of `cppo_simd`: they share the responses. 0, the default: one */
+  int32_t threads;         /**< of `cppo_simd`: they share the responses. 0: as many as the machine has */
   int64_t const *known;    /**< states of the rule's folds over all micro-batches and ranks, or null: of this batch */
   int64_t known_words;     /**< how many words they are */
   double const *after;     /**< `gae`, in place of bootstrap_value: V and A of the token that follows each response, in
                                 another call, [B, 2]; or null */
-  double *first;           /**< `gae`: written, V and A of the first token of each response, [B, 2]; or null */
+  double *first;           /**< `gae`: written, V and A of the first token of each response, [B, 2]; or null. It may be
+                                `after`, but shares memory with nothing else */
 } cppo_advantage_options;
 
 /** Reads an advantage rule from its text, as `cppo::parse_advantage` does: "grpo(1e-6, overlong(4, 2))",
@@ -321,26 +325,28 @@ CPPO_C_SHOWN char const *cppo_advantage_parameters(int64_t i);
 
 /** Writes the advantages of a batch under a rule, as `cppo::compute_advantage`. The batch needs no log-probs; the
  *  outputs are out_advantage, [B, T] or [N], or [B] with per_response, and of `gae` out_returns; `report` is not read.
- *  `options` may be null. Returns the code of `status`. */
+ *  `options` may be null. `known` is not taken beside out_returns, `after` and `first`. Returns the code of `status`.
+ */
 CPPO_C_SHOWN int32_t cppo_compute_advantage(cppo_batch const *batch, cppo_advantage_rule const *rule,
                                             cppo_outputs const *outputs, cppo_advantage_options const *options,
                                             cppo_status *status);
 /** Words that the states of a rule's folds over so many groups take; -1 if there is no rule. States are plain numbers,
  *  to be sent between ranks as they are: the level, the states of a group, the number of groups, then their ids, then
  *  five words a state. */
-CPPO_C_SHOWN int64_t cppo_advantage_states_room(cppo_advantage_rule const *rule, int64_t groups);
+CPPO_C_SHOWN int64_t cppo_reward_words(cppo_advantage_rule const *rule, int64_t groups);
 /** Writes the states of the next level of folds over this batch alone, as `cppo::sum_rewards`: the level after those of
  *  `options->known`. `room`: words at `sums`, enough for a group of each response; `written` becomes their number.
- *  Where it fails, and there is room for 3 words, `sums` becomes what no call accepts. */
+ *  `sums` and `written` share memory with nothing else. Where it fails, and there is room for 3 words, `sums` becomes
+ *  what no call accepts, unless it shares memory. */
 CPPO_C_SHOWN int32_t cppo_sum_rewards(cppo_batch const *batch, cppo_advantage_rule const *rule,
                                       cppo_advantage_options const *options, int64_t *sums, int64_t room,
                                       int64_t *written, cppo_status *status);
 /** Adds up states: of two micro-batches or ranks at one level, or of the levels that are known and of the next one; no
  *  words are the states of nothing. Writes at most `room` words, and returns how many they are: if that is more than
- *  `room`, nothing was written. -1: there is no memory. States that do not belong together become what no call
- *  accepts. */
-CPPO_C_SHOWN int64_t cppo_advantage_states_add(int64_t const *a, int64_t a_words, int64_t const *b, int64_t b_words,
-                                               int64_t *into, int64_t room);
+ *  `room`, nothing was written. -1: a pointer is null whose words are not 0, or there is no memory. States that do not
+ *  belong together become what no call accepts. `into` may be `a` or `b`. */
+CPPO_C_SHOWN int64_t cppo_reward_states_add(int64_t const *a, int64_t a_words, int64_t const *b, int64_t b_words,
+                                            int64_t *into, int64_t room);
 
 #ifdef __cplusplus
 }

@@ -1,11 +1,13 @@
 // Advantages: rules from text and as text, the call, and states of folds as words.
-#include "advantage_states.hpp"
 #include "batch.hpp"
 #include "name_list.hpp"
 #include "region.hpp"
+#include "reward_words.hpp"
 
 #include <cppo/described_advantage.hpp>
 #include <cppo/execution/simd.hpp>
+
+#include <algorithm>
 
 namespace c_api {
 
@@ -105,8 +107,7 @@ struct call {
   cppo::advantage_states known;
   bool on_seq = false;
   int threads = 1;
-  double const* after = nullptr;
-  double* first = nullptr;
+  cppo_advantage_options lent = {};
 
   /// f(executor).
   template <class F>
@@ -124,11 +125,14 @@ bool take_options(cppo_advantage_options const* from, call& into, cppo_status& s
                   word(", but must be cppo_simd (0) or cppo_seq (1), and 0 to 4096"));
   }
   if (o.known_words != 0 && !c_api::given(o.known, "known", s)) return false;
+  if (o.known_words < 0) {
+    return refuse(s, cppo_bad_argument, argument::options, word("known_words is "), o.known_words,
+                  word(", but must be 0 or more"));
+  }
   into.on_seq = o.executor == cppo_seq;
-  into.threads = o.threads == 0 ? 1 : o.threads;
-  into.known = c_api::states_of(o.known, o.known_words);
-  into.after = o.after;
-  into.first = o.first;
+  into.threads = o.threads;
+  into.known = c_api::reward_states_of({o.known, static_cast<std::size_t>(o.known_words)});
+  into.lent = o;
   return true;
 }
 
@@ -167,22 +171,84 @@ bool take_outputs(cppo_outputs const* from, cppo::advantage_output& advantage, c
   return true;
 }
 
+/// What the batch lends. Pre: it was taken.
+std::vector<c_api::lent_memory> reads_of(cppo_batch const& b) {
+  std::vector<c_api::lent_memory> all{{"cu_seqlens", c_api::memory_of(b.cu_seqlens)}};
+  for (std::int64_t i = 0; i < b.input_count; ++i) {
+    all.push_back({c_api::find_id(input_rows, b.inputs[i].id)->name, c_api::memory_of(b.inputs[i].tensor)});
+  }
+  return all;
+}
+c_api::lent_memory known_of(call const& c) noexcept {
+  return {"known", c_api::memory_of(c.lent.known, c.lent.known_words)};
+}
+/// True unless what is written shares memory with what the C++ library sees copies of, so that it cannot find it.
+bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, call const& c, cppo_status& s) {
+  std::int64_t const numbers = 2 * std::clamp<std::int64_t>(batch.responses, 0, c_api::most_rows);
+  c_api::lent_memory const first{"first", c_api::memory_of(c.lent.first, numbers)};
+  c_api::lent_memory const others[] = {first, {"after", c_api::memory_of(c.lent.after, numbers)}, known_of(c)};
+  for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
+    bool const is_returns = outputs.tensors[i].id == cppo_out_returns;
+    c_api::lent_memory const mine{is_returns ? "returns" : "advantage", c_api::memory_of(outputs.tensors[i].tensor)};
+    if (!c_api::is_apart(mine, is_returns ? argument::value : argument::advantage, others, s)) return false;
+  }
+  return c_api::is_apart(first, argument::options, reads_of(batch), s);
+}
+/// What is asked for that `gae` alone has; null if nothing is.
+char const* of_gae(call const& c, cppo::output const& returns) noexcept {
+  if (c.lent.after != nullptr) return "after";
+  return c.lent.first != nullptr ? "first" : returns.source().rank != 0 ? "returns" : nullptr;
+}
+bool check_known(call const& c, cppo::output const& returns, cppo_status& s) noexcept {
+  char const* const asked = of_gae(c, returns);
+  return asked == nullptr || c.lent.known_words == 0 ||
+         refuse(s, cppo_bad_argument, argument::options, word("known is lent beside "), word(asked),
+                word(", which gae alone has, and gae folds nothing: call without one of the two"));
+}
+
 /// Runs the call with the states that are known, or with what `gae` takes.
 cppo::status run(call const& c, cppo::advantage_output const& out, cppo::output const& returns) {
   if (c.known.level != 0) {
     return c.on([&](auto const& e) { return compute_advantage(e, c.batch, c.rule, out, c.known); });
   }
   auto const responses = static_cast<std::size_t>(c.batch.shape().responses());
+  double const* const before = c.lent.after;
   std::vector<cppo::gae_state> after, first;
-  for (std::size_t b = 0; c.after != nullptr && b < responses; ++b)
-    after.push_back({c.after[2 * b], c.after[2 * b + 1]});
-  if (c.first != nullptr) first.resize(responses);
+  for (std::size_t b = 0; before != nullptr && b < responses; ++b)
+    after.push_back({before[2 * b], before[2 * b + 1]});
+  if (c.lent.first != nullptr) first.resize(responses);
   cppo::gae_options const options{.returns = returns, .after = after, .first = first};
   cppo::status const s =
       c.on([&](auto const& e) { return compute_advantage(e, c.batch, c.rule, out, options); });
   for (std::size_t b = 0; s.ok() && b < first.size(); ++b)
-    c.first[2 * b] = first[b].value, c.first[2 * b + 1] = first[b].advantage;
+    c.lent.first[2 * b] = first[b].value, c.lent.first[2 * b + 1] = first[b].advantage;
   return s;
+}
+
+/// Where the states of a batch go.
+struct states_room {
+  std::int64_t* sums;
+  std::int64_t room;
+  std::int64_t* written;
+
+  /// Writes states and their number. False if there is no room: then nothing was written.
+  bool write(cppo::advantage_states const& made) const noexcept {
+    std::int64_t const n = c_api::write_states(made, sums, room);
+    bool const fits = sums != nullptr && n <= room;
+    if (written != nullptr) *written = fits ? n : 0;
+    return fits;
+  }
+  bool is_apart(std::vector<c_api::lent_memory> const& others, cppo_status& s) const noexcept {
+    c_api::lent_memory const all{"sums", c_api::memory_of(sums, room)};
+    c_api::lent_memory const count{"written", c_api::memory_of(written, 1)};
+    return c_api::is_apart(all, argument::options, {&count, 1}, s) &&
+           c_api::is_apart(all, argument::options, others, s) && c_api::is_apart(count, argument::options, others, s);
+  }
+};
+bool check_sums(call const& c, cppo_status& s) noexcept {
+  char const* const asked = of_gae(c, {});
+  return asked == nullptr || refuse(s, cppo_bad_argument, argument::options, word(asked),
+                                    word(" is of gae, which folds nothing: call cppo_sum_rewards without it"));
 }
 
 /// The names that the text of an advantage rule may hold.
@@ -247,12 +313,13 @@ std::int32_t cppo_compute_advantage(cppo_batch const* batch, cppo_advantage_rule
         !take_outputs(outputs, out, returns, s)) {
       return;
     }
+    if (!check_known(c, returns, s) || !check_memory(*batch, *outputs, c, s)) return;
     if (cppo::status const shape = c.batch.shape().check(); !shape.ok()) return void(c_api::take(shape, s));
     c_api::take(run(c, out, returns), s);
   });
 }
 
-std::int64_t cppo_advantage_states_room(cppo_advantage_rule const* rule, std::int64_t groups) {
+std::int64_t cppo_reward_words(cppo_advantage_rule const* rule, std::int64_t groups) {
   cppo_status s;
   cppo::described_advantage r;
   if (!take_rule(rule, r, s) || groups < 0 || groups > c_api::most_groups) return -1;
@@ -262,30 +329,34 @@ std::int64_t cppo_advantage_states_room(cppo_advantage_rule const* rule, std::in
 std::int32_t cppo_sum_rewards(cppo_batch const* batch, cppo_advantage_rule const* rule,
                               cppo_advantage_options const* options, std::int64_t* sums, std::int64_t room,
                               std::int64_t* written, cppo_status* status) {
-  auto const write = [&](cppo::advantage_states const& made) {
-    std::int64_t const n = c_api::write_states(made, sums, room);
-    if (written != nullptr) *written = n <= room ? n : 0;
-    return n <= room;
-  };
-  if (sums != nullptr) write(cppo::detail::refused_states());
-  return c_api::answered(status, [&](cppo_status& s) {
+  states_room const to{sums, room, written};
+  bool done = false, apart = true;
+  std::int32_t const code = c_api::answered(status, [&](cppo_status& s) {
     call c;
     if (!c_api::given(sums, "sums", s) || !c_api::given(written, "written", s)) return;
-    if (!take_responses(batch, c.batch, s) || !take_rule(rule, c.rule, s) || !take_options(options, c, s)) return;
+    if (!take_options(options, c, s) || !(apart = to.is_apart({known_of(c)}, s))) return;
+    if (!take_responses(batch, c.batch, s) || !take_rule(rule, c.rule, s)) return;
+    if (!(apart = to.is_apart(reads_of(*batch), s)) || !check_sums(c, s)) return;
     cppo::advantage_states made;
     auto const ended = c.on([&](auto const& e) { return sum_rewards(e, c.batch, c.rule, c.known, made); });
-    if (!c_api::take(ended, s) || write(made)) return;
+    if (!c_api::take(ended, s) || (done = to.write(made))) return;
     refuse(s, cppo_bad_argument, argument::none, word("room is "), room,
-           word(", but the states of these groups take more words: ask cppo_advantage_states_room"));
+           word(", but the states of these groups take more words: ask cppo_reward_words"));
   });
+  if (!done && apart) to.write(cppo::detail::refused_states());
+  return code;
 }
 
-std::int64_t cppo_advantage_states_add(std::int64_t const* a, std::int64_t a_words, std::int64_t const* b,
-                                       std::int64_t b_words, std::int64_t* into, std::int64_t room) {
+std::int64_t cppo_reward_states_add(std::int64_t const* a, std::int64_t a_words, std::int64_t const* b,
+                                    std::int64_t b_words, std::int64_t* into, std::int64_t room) {
+  auto const lent = [](std::int64_t const* x, std::int64_t n) { return n == 0 || (n > 0 && x != nullptr); };
+  if (!lent(a, a_words) || !lent(b, b_words) || !lent(into, room)) return -1;
   std::int64_t n = -1;
   c_api::answered(nullptr, [&](cppo_status&) {
-    auto const both = combine(c_api::states_of(a, a_words), c_api::states_of(b, b_words));
-    n = c_api::write_states(both, into, room);
+    auto const states = [](std::int64_t const* x, std::int64_t words) {
+      return c_api::reward_states_of({x, static_cast<std::size_t>(words)});
+    };
+    n = c_api::write_states(combine(states(a, a_words), states(b, b_words)), into, room);
   });
   return n;
 }

@@ -1,7 +1,5 @@
 #include "batch.hpp"
 
-#include <cppo/core/overlap.hpp>
-
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -147,13 +145,6 @@ bool take_output(cppo_lent const& l, cppo::loss_outputs& into, std::uint64_t& se
   return true;
 }
 
-cppo::detail::footprint footprint_of(cppo_tensor const& t) noexcept {
-  auto const type = static_cast<element_type>(t.dtype);
-  if (cppo::detail::walks_off(buffer_of({0, 0, t}))) return {};  // the call refuses it
-  if (t.rank == 1) return cppo::detail::footprint_of(t.data, type, 1, t.shape[0], 0, t.stride[0]);
-  return cppo::detail::footprint_of(t.data, type, t.shape[0], t.shape[1], t.stride[0], t.stride[1]);
-}
-
 }  // namespace
 
 bool check_tensor(cppo_tensor const& t, char const* name, argument where, cppo_status& s) noexcept {
@@ -243,23 +234,32 @@ bool check_input(cppo_lent const& l, input_row const& row, std::uint64_t& seen, 
 
 namespace {
 
-template <class T>
-cppo::detail::footprint footprint_of(T const* row, std::int64_t n) noexcept {
-  return n > 0 ? cppo::detail::footprint_of(row, n) : cppo::detail::footprint{};
-}
 /// What the options lend beside the batch.
-struct lent_row {
-  char const* name;
-  cppo::detail::footprint at;
-};
-std::array<lent_row, 3> rows_of(cppo_options const& o, std::int64_t responses) noexcept {
-  std::int64_t const pieces = std::clamp<std::int64_t>(responses, 0, std::int64_t{1} << 52);
-  return {{{"carries", footprint_of(o.carries, pieces)},
-           {"totals", footprint_of(o.totals, pieces)},
-           {"folds", footprint_of(o.folds, o.fold_words)}}};
+std::array<lent_memory, 3> rows_of(cppo_options const& o, std::int64_t responses) noexcept {
+  std::int64_t const pieces = std::clamp<std::int64_t>(responses, 0, most_rows);
+  return {{{"carries", memory_of(o.carries, pieces)},
+           {"totals", memory_of(o.totals, pieces)},
+           {"folds", memory_of(o.folds, o.fold_words)}}};
 }
 
 }  // namespace
+
+cppo::detail::footprint memory_of(cppo_tensor const& t) noexcept {
+  if (t.data == nullptr) return {};
+  auto const type = static_cast<element_type>(t.dtype);
+  if (cppo::detail::walks_off(buffer_of({0, 0, t}))) return {};  // the call refuses it
+  if (t.rank == 1) return cppo::detail::footprint_of(t.data, type, 1, t.shape[0], 0, t.stride[0]);
+  return cppo::detail::footprint_of(t.data, type, t.shape[0], t.shape[1], t.stride[0], t.stride[1]);
+}
+
+bool is_apart(lent_memory const& mine, argument where, std::span<lent_memory const> others, cppo_status& s) noexcept {
+  for (lent_memory const& other : others) {
+    if (!cppo::detail::may_overlap(mine.at, other.at)) continue;
+    return refuse_as(cppo::status_code::output_overlap, s, where, word(mine.name), word(" shares memory with "),
+                     word(other.name), word(": lend the output memory of its own"));
+  }
+  return true;
+}
 
 cppo::output output_of(cppo_tensor const& t) noexcept { return output_by_dtype[t.dtype](t); }
 
@@ -286,30 +286,20 @@ bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_statu
 
 bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_options const& options,
                   cppo_status& s) noexcept {
-  using cppo::detail::may_overlap;
-  auto const shared = [&s](argument where, word what, word other) {
-    return refuse_as(cppo::status_code::output_overlap, s, where, what, word(" shares memory with "), other,
-                     word(": lend the output memory of its own"));
-  };
-  cppo::detail::footprint const report = footprint_of(outputs.report, cppo_report_count());
   auto const rows = rows_of(options, batch.responses);
+  lent_memory const report{"report", memory_of(outputs.report, cppo_report_count())};
   for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
     output_row const* const row = find_id(output_rows, outputs.tensors[i].id);
-    auto const mine = footprint_of(outputs.tensors[i].tensor);
-    if (may_overlap(mine, report)) return shared(row->where, row->name, "report");
-    for (lent_row const& other : rows) {
-      if (may_overlap(mine, other.at)) return shared(row->where, row->name, other.name);
-    }
+    lent_memory const mine{row->name, memory_of(outputs.tensors[i].tensor)};
+    if (!is_apart(mine, row->where, {&report, 1}, s) || !is_apart(mine, row->where, rows, s)) return false;
   }
-  for (lent_row const& other : rows) {
-    if (may_overlap(report, other.at)) return shared(argument::report, "report", other.name);
-  }
+  if (!is_apart(report, argument::report, rows, s)) return false;
   for (std::int64_t i = 0; i < batch.input_count; ++i) {
-    word const name = find_id(input_rows, batch.inputs[i].id)->name;
-    if (may_overlap(report, footprint_of(batch.inputs[i].tensor))) return shared(argument::report, "report", name);
+    lent_memory const other{find_id(input_rows, batch.inputs[i].id)->name, memory_of(batch.inputs[i].tensor)};
+    if (!is_apart(report, argument::report, {&other, 1}, s)) return false;
   }
-  bool const cut = batch.cu_seqlens.data != nullptr && may_overlap(report, footprint_of(batch.cu_seqlens));
-  return !cut || shared(argument::report, "report", "cu_seqlens");
+  lent_memory const cuts{"cu_seqlens", memory_of(batch.cu_seqlens)};
+  return is_apart(report, argument::report, {&cuts, 1}, s);
 }
 
 }  // namespace c_api

@@ -5,7 +5,10 @@
 #include "answer.hpp"
 
 #include <cppo/core/batch.hpp>
+#include <cppo/core/overlap.hpp>
 #include <cppo/objective/outputs.hpp>
+
+#include <span>
 
 namespace c_api {
 
@@ -81,6 +84,24 @@ bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexce
 
 /// The outputs at `from`, but the report. `from` is a copy of its caller's structure.
 bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_status& s) noexcept;
+
+/// Memory that was lent, under its name.
+struct lent_memory {
+  char const* name;
+  cppo::detail::footprint at;
+};
+inline constexpr std::int64_t most_rows = std::int64_t{1} << 52;
+/// Where a tensor lies, or n objects in a row; nowhere if it is null.
+/// @{
+cppo::detail::footprint memory_of(cppo_tensor const& t) noexcept;
+template <class T>
+cppo::detail::footprint memory_of(T const* row, std::int64_t n) noexcept {
+  return n > 0 ? cppo::detail::footprint_of(row, n) : cppo::detail::footprint{};
+}
+/// @}
+/// True if `mine`, which is written, shares memory with none of the others.
+bool is_apart(lent_memory const& mine, cppo::argument where, std::span<lent_memory const> others,
+              cppo_status& s) noexcept;
 
 /// True if report, carries, totals and folds share no memory with an output, and the report none with anything that is
 /// read. The C++ library sees copies of them, and cannot find it. To be called with a batch, outputs and folds

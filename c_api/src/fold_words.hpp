@@ -3,63 +3,27 @@
 // of the searches, and their bins.
 #pragma once
 
-#include <cppo/algorithm/checks.hpp>
+#include "state_words.hpp"
+
 #include <cppo/described_rule/program.hpp>
 #include <cppo/rules/fold_states.hpp>
 
-#include <bit>
-#include <span>
-
 namespace c_api {
 
-using words = std::span<std::int64_t const>;
-
-inline constexpr std::size_t head_words = 3, state_words = 5, bin_words = 6;
+inline constexpr std::size_t head_words = 3, bin_words = state_words + 1;
 
 /// The words of a block.
 constexpr std::size_t words_of_block(std::size_t states, std::size_t searches) noexcept {
   return head_words + states * state_words + searches * (1 + cppo::fold_bins * bin_words);
 }
 
-/// Reads words from the front of others.
-class word_reader {
- public:
-  explicit word_reader(words& from) noexcept : from_(from) {}
-  std::int64_t next() noexcept {
-    std::int64_t const x = from_.front();
-    from_ = from_.subspan(1);
-    return x;
-  }
-  cppo::fold_state state() noexcept {
-    cppo::fold_state s;
-    s.sum.high = next();
-    s.sum.low = next();
-    s.count = next();
-    s.least = std::bit_cast<double>(next());
-    s.most = std::bit_cast<double>(next());
-    return s;
-  }
-  cppo::fold_bin bin() noexcept {
-    cppo::fold_state const values = state();
-    return {values, next()};
-  }
-
- private:
-  words& from_;
-};
-
-/// True if it can be a state of tokens, which adds up with others.
-/// @{
-inline bool can_be(cppo::fold_state const& s) noexcept {
-  constexpr std::int64_t most_items = std::int64_t{1} << 35;  // as many of the largest value as `can_add_to` allows
-  constexpr double limit = cppo::divergence_limit;
-  bool const extremes = s.count == 0 || (s.least >= -limit && s.least <= s.most && s.most <= limit);
-  return s.count >= 0 && s.count <= most_items && extremes && cppo::detail::can_add_to(s.sum);
+inline cppo::fold_bin read_bin(word_reader& from) noexcept {
+  cppo::fold_state const values = from.state();
+  return {values, from.next()};
 }
 inline bool can_be(cppo::fold_bin const& b) noexcept {
   return can_be(b.values) && b.of_least >= 0 && b.of_least <= b.values.count;
 }
-/// @}
 
 /// The states of the first block, which is taken away; what no call accepts if there is none.
 inline cppo::fold_states take_block(words& from) {
@@ -79,7 +43,7 @@ inline cppo::fold_states take_block(words& from) {
   for (std::size_t k = 0; k < m; ++k) s.searches.push_back(read.next());
   s.bins.reserve(m * cppo::fold_bins);
   for (std::size_t k = 0; k < m * cppo::fold_bins; ++k) {
-    s.bins.push_back(read.bin());
+    s.bins.push_back(read_bin(read));
     good = good && can_be(s.bins.back());
   }
   return good ? s : refused();
@@ -102,15 +66,12 @@ inline void write_block(cppo::fold_states const& s, std::span<std::int64_t> into
     if (s.exchanges != 0) into[0] = -1;
     return;
   }
-  std::int64_t* to = into.data();
-  auto const put = [&to](auto... x) { ((*to++ = std::bit_cast<std::int64_t>(x)), ...); };
-  auto const put_state = [&put](cppo::fold_state const& f) {
-    put(f.sum.high, f.sum.low, f.count, f.least, f.most);
-  };
-  put(std::int64_t{s.exchanges}, s.states, static_cast<std::int64_t>(s.searches.size()));
-  for (cppo::fold_state const& f : s.of_batch) put_state(f);
-  for (cppo::index_t const id : s.searches) put(id);
-  for (cppo::fold_bin const& b : s.bins) put_state(b.values), put(b.of_least);
+  word_writer write(into.data());
+  auto const searches = static_cast<std::int64_t>(s.searches.size());
+  for (std::int64_t const x : {std::int64_t{s.exchanges}, std::int64_t{s.states}, searches}) write.next(x);
+  for (cppo::fold_state const& f : s.of_batch) write.state(f);
+  for (cppo::index_t const id : s.searches) write.next(id);
+  for (cppo::fold_bin const& b : s.bins) write.state(b.values), write.next(b.of_least);
 }
 
 }  // namespace c_api

@@ -1,7 +1,9 @@
 #include "options.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstring>
 
 namespace c_api {
 
@@ -25,11 +27,33 @@ bool in_range(std::int32_t value, std::int32_t last, char const* name, char cons
                 cppo::index_t{value}, word(", but must be from "), word(first_and_last));
 }
 
+/// As `cppo_options_init`.
+cppo_options default_options() noexcept {
+  cppo::loss_options const o;
+  return {sizeof(cppo_options),
+          static_cast<std::int32_t>(o.aggregate),
+          static_cast<std::int32_t>(o.bad_input),
+          static_cast<std::int32_t>(o.positions),
+          static_cast<std::int32_t>(o.surrogate.form),
+          o.horizon,
+          o.normalizer,
+          o.surrogate.log_ratio_clamp,
+          o.surrogate.ratio_cap,
+          o.log_prob_tolerance,
+          o.log_prob_floor,
+          cppo_simd,
+          1,
+          nullptr,
+          nullptr,
+          nullptr,
+          0};
+}
+
 }  // namespace
 
 bool take_structure_of_options(cppo_options const* from, cppo_options& into, cppo_status& s) noexcept {
   if (from != nullptr) return take_structure(from, "options", into, s, offsetof(cppo_options, folds));
-  cppo_options_init(&into);
+  into = default_options();
   return true;
 }
 
@@ -86,24 +110,12 @@ cppo::response_summary totals_of(cppo_totals const& t) noexcept {
 
 }  // namespace c_api
 
-void cppo_options_init(cppo_options* options) {
+void cppo_options_init_sized(cppo_options* options, std::uint64_t size) {
   if (options == nullptr) return;
-  cppo::loss_options const o;
-  *options = {sizeof *options,
-              static_cast<std::int32_t>(o.aggregate),
-              static_cast<std::int32_t>(o.bad_input),
-              static_cast<std::int32_t>(o.positions),
-              static_cast<std::int32_t>(o.surrogate.form),
-              o.horizon,
-              o.normalizer,
-              o.surrogate.log_ratio_clamp,
-              o.surrogate.ratio_cap,
-              o.log_prob_tolerance,
-              o.log_prob_floor,
-              cppo_simd,
-              1,
-              nullptr,
-              nullptr,
-              nullptr,
-              0};
+  cppo_options defaults;
+  cppo_status s;
+  c_api::take_structure_of_options(nullptr, defaults, s);
+  defaults.size = size;
+  std::memcpy(options, &defaults, std::min<std::uint64_t>(size, sizeof defaults));
+  if (size > sizeof defaults) std::memset(options + 1, 0, size - sizeof defaults);
 }

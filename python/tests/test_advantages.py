@@ -7,11 +7,11 @@ import inspect
 import json
 import pathlib
 import pickle
+import re
 
 import cppo
 import numpy as np
 import pytest
-from cppo import _native
 from cppo import advantages as a
 
 FILE = pathlib.Path(__file__).resolve().parents[2] / "tests" / "conformance" / "vectors" / "systems_advantages.json"
@@ -42,9 +42,11 @@ def test_every_name_of_the_list_makes_what_it_says(name):
         assert eval(repr(made), dict(NAMES)) == made
 
 
-def test_nothing_is_written_a_second_time():
-    for name in _native.names_of("cppo_advantage_name"):
-        assert hasattr(a, name), name
+def test_every_rule_of_the_headers_has_its_name_here(header):
+    text = header("cppo/advantage/rules.hpp").rpartition("}  // namespace detail")[2]
+    made = re.findall(r"^constexpr auto (\w+)\(", text, re.M)
+    assert {"grpo", "dr_grpo", "rloo", "overlong", "reinforce_pp"} <= set(made)
+    assert [name for name in made if name not in dir(a)] == []
 
 
 def test_operators_are_those_of_the_library():
@@ -208,7 +210,7 @@ def test_random_rules_are_what_numpy_computes_of_one_batch_and_of_two():
         parts, known = (slice(0, cut), slice(cut, 24)), None
         for _ in range(rule.levels):
             sums = [cppo.sum_rewards(r[p], rule=rule, known=known, group_id=g[p], response_mask=m[p]) for p in parts]
-            known = cppo.combine(known, cppo.combine(*sums))
+            known = cppo.add_reward_states(known, cppo.add_reward_states(*sums))
         halves = [cppo.compute_advantage(r[p], rule=rule, group_id=g[p], response_mask=m[p], known=known)
                   for p in parts]
         assert np.concatenate(halves).tobytes() == found.tobytes(), rule
@@ -227,9 +229,11 @@ def test_micro_batches_on_ranks_have_the_bits_of_one_batch(text):
     known = None
     for _ in range(getattr(a, text.split("(")[0])().levels):
         sums = [cppo.sum_rewards(r[p], rule=rule, known=known, group_id=g[p], response_mask=m[p]) for p in parts]
-        one, other = (functools.reduce(cppo.combine, x) for x in (sums, sums[::-1]))
+        one, other = (functools.reduce(cppo.add_reward_states, x) for x in (sums, sums[::-1]))
         assert np.array_equal(one, other)
-        known = cppo.combine(known, one)
+        known = cppo.add_reward_states(known, one)
+    lent = [{"reward": r[p], "group_id": g[p], "response_mask": m[p]} for p in parts]
+    assert np.array_equal(cppo.reward_states(lent, rule=rule), known)
     for p in parts:
         found = cppo.compute_advantage(r[p], rule=rule, group_id=g[p], response_mask=m[p], known=known)
         assert found.tobytes() == whole[p].tobytes()
@@ -303,3 +307,108 @@ def test_errors_name_the_place_and_the_remedy():
         cppo.compute_advantage(r, rule=cppo.ppo())
     with pytest.raises(AttributeError):
         a.nothing_of_this_name
+
+
+def test_packed_results_are_one_number_a_response_whatever_the_shapes():
+    cuts = np.array([0, 0, 2])
+    assert cppo.compute_advantage(np.array([1.0, 5.0]), rule="reward", cu_seqlens=cuts).tolist() == [1, 5]
+    tokens = cppo.compute_advantage(np.array([1.0, 5.0]), rule="reward", cu_seqlens=cuts, per_token=True)
+    assert tokens.tolist() == [5, 5]
+    one_each, mask = np.array([0, 1, 2]), np.array([1, 0])
+    call = {"rule": "reward", "cu_seqlens": one_each, "response_mask": mask}
+    assert cppo.compute_advantage(np.array([1.0, 5.0]), **call).tolist() == [1, 5]
+    assert cppo.compute_advantage(np.array([1.0, 5.0]), **call, per_token=True).tolist() == [1, 0]
+    keeps = cppo.compute_advantage(np.array([1.0, 5.0]), rule="at_least(reward, 2)", cu_seqlens=cuts)
+    assert keeps.tolist() == [False, True]
+
+
+def test_one_number_a_response_does_not_say_how_many_slots_there_are():
+    r, g, m = drawn(2)
+    rule = "grpo(1e-6, overlong(4, 2))"
+    wanted = cppo.compute_advantage(r, rule=rule, group_id=g, response_mask=m)
+    for reward, group in ((r, g[:, None]), (r[:, None], g), (r[:, None], g[:, None])):
+        assert raises("pass response_mask", reward, rule=rule, group_id=group).argument == "response_mask"
+        found = cppo.compute_advantage(reward, rule=rule, group_id=group, response_mask=m)
+        assert found.tobytes() == wanted.tobytes()
+    raises("pass response_mask", rule="whitened(advantage)", advantage=r[:, None])
+    raises("pass response_mask", r, rule=rule, group_id=g, bootstrap_value=r[:, None])
+    short = cppo.compute_advantage(r[:, None], rule=rule, group_id=g[:, None], response_mask=m[:, :1])  # one slot
+    assert short.tobytes() == cppo.compute_advantage(r, rule="grpo", group_id=g).tobytes()
+    raises("group_id", r, rule="grpo", group_id=np.stack([g, g], 1))
+
+
+def test_what_gae_alone_has_is_refused_beside_known_states():
+    r, g, m = drawn(2)
+    known = cppo.reward_states([{"reward": r, "group_id": g}], rule="dr_grpo")
+    wrong = raises("known is lent beside returns", r, rule="dr_grpo", group_id=g, response_mask=m, known=known,
+                   returns=True)
+    assert wrong.code == cppo.StatusCode.bad_argument
+    assert cppo.reward_states([{"reward": r}], rule="gae") is None
+
+
+def test_offsets_are_checked_before_they_are_believed():
+    r = np.array([1.0])
+    for cuts, code in (([0, -1], "bad_offsets"), ([1, 1], "bad_offsets"), ([0.0, 1.0], "element_type_mismatch"),
+                       ([0.0, np.nan], "element_type_mismatch"), ([0, 2**60], "no_memory")):
+        wrong = raises("cu_seqlens", r, rule="reward", per_token=True, cu_seqlens=np.array(cuts))
+        assert (wrong.code, wrong.argument) == (cppo.StatusCode[code], "cu_seqlens"), wrong
+    wrong = raises("cu_seqlens", np.array([1.0, 2.0, 3.0]), rule="reward", cu_seqlens=np.array([0, 5, 2, 7]))
+    assert wrong.code == cppo.StatusCode.bad_offsets
+
+
+def test_whole_numbers_and_bools_are_rewards():
+    g = np.array([0, 0, 1, 1])
+    wanted = cppo.compute_advantage(np.array([1.0, 0.0, 1.0, 1.0], np.float32), rule="grpo", group_id=g)
+    for given in (np.array([1, 0, 1, 1]), np.array([1, 0, 1, 1], np.uint8), np.array([True, False, True, True]),
+                  [1, 0, 1, 1], [True, False, True, True]):
+        found = cppo.compute_advantage(given, rule="grpo", group_id=g)
+        assert found.dtype == np.float32 and found.tobytes() == wanted.tobytes()
+    torch = pytest.importorskip("torch")
+    for kind in (torch.int64, torch.bool, torch.uint8):
+        found = cppo.compute_advantage(torch.tensor([1, 0, 1, 1]).to(kind), rule="grpo", group_id=torch.tensor(g))
+        assert found.dtype == torch.float32 and found.numpy().tobytes() == wanted.tobytes()
+
+
+def test_names_of_groups_are_refused_with_what_makes_numbers_of_them():
+    uid = ["b", "a", "b"]
+    r = np.array([1.0, 2.0, 3.0])
+    for given in (uid, np.array(uid), np.array(uid, object), np.array(uid, "S1")):
+        wrong = raises(r"np\.unique\(uid, return_inverse=True\)\[1\]", r, rule="grpo", group_id=given)
+        assert (wrong.code, wrong.argument) == (cppo.StatusCode.element_type_mismatch, "group_id")
+    found = cppo.compute_advantage(r, rule="dr_grpo", group_id=np.unique(uid, return_inverse=True)[1])
+    assert found.tolist() == [-1, 2, 1]
+
+
+def test_options_and_states_of_another_type_are_refused():
+    r, g, _ = drawn(2)
+    for threads in ("2", 2**40, None, 1.5):
+        assert raises("threads must be a whole number", r, rule="grpo", group_id=g, threads=threads)
+    raises("threads", r, rule="grpo", group_id=g, threads=-1)
+    known = cppo.reward_states([{"reward": r, "group_id": g}], rule="grpo")
+    all_threads = cppo.compute_advantage(r, rule="grpo", group_id=g, known=known, threads=0)
+    assert all_threads.tobytes() == cppo.compute_advantage(r, rule="grpo", group_id=g).tobytes()
+    assert raises("must be whole numbers", r, rule="grpo", group_id=g, known=known.astype(float)).code == (
+        cppo.StatusCode.element_type_mismatch)
+    with pytest.raises(cppo.Error, match="must be whole numbers"):
+        cppo.add_reward_states(known.astype(np.float64), known)
+    with pytest.raises(cppo.Error, match="do not belong together"):
+        other = cppo.reward_states([{"reward": r}], rule="batch(mean(reward))")
+        cppo.advantage_call.added_reward_states([known, other])
+    damaged = known.copy()
+    damaged[-5] = 2**63 - 1  # a sum from another rank
+    assert cppo.add_reward_states(damaged, damaged)[0] == -1
+    assert raises("states", r, rule="grpo", group_id=g, known=damaged).code == cppo.StatusCode.states_mismatch
+
+
+def test_results_lie_on_the_host_whatever_the_default_device():
+    torch = pytest.importorskip("torch")
+    r, g, m = drawn(3)
+    wanted = cppo.compute_advantage(r, rule="grpo", group_id=g)
+    given = {"group_id": torch.tensor(g), "rule": "grpo"}
+    reward = torch.tensor(r)
+    torch.set_default_device("meta")
+    try:
+        found = cppo.compute_advantage(reward, **given)
+    finally:
+        torch.set_default_device(None)
+    assert found.device.type == "cpu" and found.numpy().tobytes() == wanted.tobytes()

@@ -15,7 +15,7 @@ import sys
 import cppo
 import numpy as np
 import pytest
-from conftest import TWINS, make_batch
+from conftest import TWINS, USERS_COMPILER, make_batch
 from cppo import rules, theory
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "13_own_parts.cpp"
@@ -43,6 +43,28 @@ def test_the_same_rule_has_the_same_bits(twin, dtype, options):
         theirs = cppo.policy_loss(*batch, region=cppo.calibrated_cppo(delta, floor), outputs=READ, **options)
         assert np.array_equal(mine[0], theirs[0]) and mine[1] == theirs[1] and same(mine[2], theirs[2], READ)
         assert 0 < mine[1].masked < mine[1].tokens
+
+
+AS_USERS_DO = """
+import sys
+from conftest import compiled_twin, make_batch
+import cppo
+_, _, out = cppo.policy_loss(*make_batch(7, 90, seed=4), region=compiled_twin()(0.02, 0.001), outputs=sys.argv[1:])
+for name in sys.argv[1:]:
+    sys.stdout.buffer.write(getattr(out, name).tobytes())
+"""
+
+
+def test_what_users_compile_has_the_same_bits(twin, tmp_path):
+    """The other tests compile without forced inlining."""
+    here = str(pathlib.Path(__file__).parent)
+    env = {**os.environ, "CXX": USERS_COMPILER, "CPPO_CACHE": str(tmp_path),
+           "PYTHONPATH": os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])}
+    assert "CPPO_NO_FORCED_INLINING" in os.environ["CXX"]
+    done = subprocess.run([sys.executable, "-c", AS_USERS_DO, *READ], env=env, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    _, _, mine = cppo.policy_loss(*make_batch(7, 90, seed=4), region=twin(0.02, 0.001), outputs=READ)
+    assert done.stdout == b"".join(getattr(mine, n).tobytes() for n in READ)
 
 
 def test_numbers_change_without_the_compiler(twin, cache):

@@ -99,6 +99,11 @@ def test_what_is_not_for_a_device_is_refused(library, tensors):
                                            f.status)
     with pytest.raises(cppo.Error, match="carries and totals are not taken on a device"):
         f.raise_if(code)
+    options = _cuda.pack_options(cppo.Options(), folds=8, fold_words=1)
+    code = library.cppo_device_policy_loss(f.batch, REGION.c_region, f.outputs, options, None, 256, 1 << 20, 256,
+                                           f.status)
+    with pytest.raises(cppo.Error, match="options->folds are not taken on a device"):
+        f.raise_if(code)
 
 
 def test_a_report_is_read_as_the_device_writes_it(tensors):

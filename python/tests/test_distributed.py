@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 dist = pytest.importorskip("torch.distributed")
 if not (dist.is_available() and dist.is_gloo_available()):
     pytest.skip("this PyTorch has no gloo", allow_module_level=True)
-from cppo import distributed  # noqa: E402
+from cppo import _native, distributed  # noqa: E402
 from cppo import rules as r  # noqa: E402
 
 REGIONS = [cppo.fixed_cppo(delta=0.1, delta_b=0.02), cppo.calibrated_cppo(delta=0.1, delta_b=0.01),
@@ -203,6 +203,61 @@ def test_traffic_of_folds_is_that_of_the_page(ranks):
         for calls in ranks.run(fold_traffic_of, region):
             assert len(calls) == 1 + exchanges and calls[0] == ("all_gather", 24)
             assert sum(n for _, n in calls[1:]) == states
+
+
+ADVANTAGES = ["grpo", "gpg", "reinforce_pp(0.9)", "dynamic_sampling", "gae"]
+
+
+def rewards_of(rank, size, rule, seed, wrong):
+    """Advantages of this rank's micro-batches, some of which are empty, and those of one batch there."""
+    random = np.random.default_rng(seed)
+    r, g = random.normal(size=24), random.integers(0, 5, 24)
+    m = (np.arange(6) < random.integers(1, 7, (24, 1))).astype(np.uint8)
+    part_of = random.integers(0, 2 * size, 24)
+    rows = [np.flatnonzero(part_of == p) for p in range(2 * size) if p % size == rank and p < size + 1]
+    used = part_of < size + 1
+    parts = [{"reward": r[b], "group_id": g[b], "response_mask": m[b]} for b in rows]
+    if rank == 1 and wrong == "reward":
+        parts[0]["reward"] = parts[0]["reward"] * np.nan
+    if wrong == "rule" and rank == 1:
+        rule = "rloo"
+    try:
+        known = distributed.reward_states([] if wrong == "nothing" and rank == 1 else parts, rule=rule)
+    except cppo.Error as e:
+        return str(e)
+    if wrong or rule == "gae":
+        return None if known is None else known.tolist()
+    whole = np.zeros((24, 6) if rule.startswith("reinforce") else 24)
+    whole[used] = cppo.compute_advantage(r[used], rule=rule, group_id=g[used], response_mask=m[used])
+    for b, part in zip(rows, parts):
+        assert np.array_equal(cppo.compute_advantage(**part, rule=rule, known=known), whole[b])
+    return known.tolist()
+
+
+@pytest.mark.parametrize("rule", ADVANTAGES)
+def test_advantages_of_ranks_are_those_of_one_batch(ranks, rule):
+    for seed in range(3):
+        found = ranks.run(rewards_of, rule, seed, "")
+        assert all(known == found[0] for known in found) and (found[0] is None) == (rule == "gae")
+
+
+def test_where_the_rewards_of_a_rank_fail_all_raise(ranks):
+    for wrong, mine, others in (("reward", "reward", "failed on another rank"), ("rule", "different rules", "rules")):
+        said = ranks.run(rewards_of, "grpo", 1, wrong)
+        assert mine in said[1] and all(others in s for k, s in enumerate(said) if k != 1), said
+    assert all(isinstance(known, list) for known in ranks.run(rewards_of, "grpo", 1, "nothing"))
+
+
+def reward_traffic_of(rank, size):
+    with Traffic() as traffic:
+        distributed.reward_states([{"reward": np.ones(3), "group_id": np.array([0, 1, 1])}], rule="grpo")
+    return traffic.calls
+
+
+def test_traffic_of_rewards_is_that_of_the_table(ranks):
+    states = 8 * _native.LIB.cppo_reward_words(cppo.advantages.grpo().c_rule, 2)
+    for calls in ranks.run(reward_traffic_of):
+        assert calls == [("all_gather", n) for n in (8, 8, states, 8, states)]
 
 
 def statistics_of(rank, size, dtype, q):

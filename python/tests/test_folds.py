@@ -8,6 +8,7 @@ import cppo
 import numpy as np
 import pytest
 from conftest import make_batch
+from cppo import folds
 from cppo import rules as r
 
 OUTPUTS = ("gradient", "mask", "loss")
@@ -150,10 +151,23 @@ def test_what_is_wrong_is_said(batch):
     assert cppo.add_folds(damaged, states)[0] == -1
     with pytest.raises(cppo.Error, match="options->folds are of whole responses"):
         cppo.policy_loss(*batch, region=r.objective(r.score_form(r.batch(r.mean(r.ratio)))), folds=states,
-                         totals=np.zeros((4, 8)))
+                         totals=np.zeros((4, 8), np.int64))
+    for wrong in (states.astype(float), states.astype(np.float32)):
+        with pytest.raises(cppo.Error, match="folds have dtype float.*must be whole numbers"):
+            cppo.policy_loss(*batch, region=region, folds=wrong)
+        with pytest.raises(cppo.Error, match="states have dtype float"):
+            cppo.add_folds(states, wrong)
+        with pytest.raises(cppo.Error, match="known have dtype float"):
+            part.sum_folds(wrong)
+    with pytest.raises(cppo.Error, match="carries have dtype float64"):
+        cppo.policy_loss(*batch, region=cppo.ppo(), carries=np.zeros((4, 8)))
+    with pytest.raises(cppo.Error, match="states of folds do not belong together") as e:
+        folds.added_folds([damaged, states])
+    assert e.value.argument == "folds"
     torch = pytest.importorskip("torch")
     tensors = [torch.from_numpy(x) for x in batch]
     with pytest.raises(cppo.Error, match="folds must be what fold_states returns"):
         cppo.policy_loss(*tensors, region=region, folds=torch.zeros(3))
-    with pytest.raises(cppo.Error, match="folds are read by the library alone"):
+    with pytest.raises(cppo.Error, match="folds are read by the library alone") as e:
         cppo.policy_loss(*tensors, region=cppo.ppo(), folds=states, executor="torch")
+    assert e.value.argument == "folds"

@@ -128,7 +128,9 @@ def test_what_is_wrong_is_said(small):
         jax.block_until_ready(step(*arrays(bad))[0])
     with pytest.raises(cppo.Error, match="aggregate must be one of"):
         step(*arrays(small), aggregate="mean")
-    with pytest.raises(cppo.Error, match="carries, totals and folds are not taken"):
-        step(*arrays(small), carries=np.zeros((5, 8)))
+    for name in ("carries", "totals", "folds"):
+        with pytest.raises(cppo.Error, match=f"^{name} are not taken with JAX's arrays") as e:
+            step(*arrays(small), **{name: np.zeros((5, 8), np.int64)})
+        assert e.value.argument == name
     with pytest.raises(Exception, match="cannot be differentiated"):
         jax.hessian(lambda x: step(x, *arrays(small)[1:])[0])(arrays(small)[0])

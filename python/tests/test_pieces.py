@@ -69,3 +69,13 @@ def test_pieces_that_are_numbered_wrongly():
     totals, divergences = cppo.PieceBatch(*make_batch(3, 9), region=REGIONS[1]).summarize()
     with pytest.raises(cppo.Error, match="divergences"):
         cppo.resolve_totals(REGIONS[1], totals[0], np.concatenate([divergences[0], np.zeros(1, np.float32)]))
+
+
+def test_offsets_that_are_wrong_are_the_librarys_to_name():
+    """Room is made for no more than the batch has."""
+    batch = [x.reshape(-1) for x in make_batch(1, 12, seed=1, holes=False)]
+    for cuts in ([0, 2**60], [0, 2**62, 12], [0, -1], [0, 8, 4]):
+        pieces = cppo.PieceBatch(*batch, region=cppo.calibrated_cppo(), cu_seqlens=np.array(cuts))
+        with pytest.raises(cppo.Error) as e:
+            pieces.summarize()
+        assert e.value.code in (cppo.StatusCode.bad_offsets, cppo.StatusCode.extent_mismatch), e.value

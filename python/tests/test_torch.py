@@ -130,6 +130,43 @@ def test_a_normalizer_divides_in_torch(small, normalizer):
     torch.testing.assert_close(batch[0].grad, torch.from_numpy(out.gradient), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_normalizer_that_changes_before_backward_is_noticed(small, shape, create_graph):
+    batch, again = tensors(small), tensors(small)
+    cppo.policy_loss(*again, region=REGION, normalizer=64.0)[0].backward()
+    normalizer = torch.full(shape, 64.0)
+    loss, report = cppo.policy_loss(*batch, region=REGION, normalizer=normalizer)
+    assert loss.shape == shape and report.loss == pytest.approx(loss.item(), rel=1e-6)
+    gradient, = torch.autograd.grad(loss, batch[0], create_graph=create_graph)
+    assert torch.equal(gradient, again[0].grad)
+    loss, _ = cppo.policy_loss(*batch, region=REGION, normalizer=normalizer)
+    normalizer.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, batch[0], create_graph=create_graph)
+
+
+@pytest.mark.parametrize("executor", ["simd", "torch"])
+def test_a_default_device_changes_nothing(small, executor):
+    batch, again = tensors(small), tensors(small)
+    cuts = torch.tensor([0, 60, 115])
+    lent = [x.reshape(-1) for x in again]
+    wanted = cppo.policy_loss(*lent, region=REGION, executor=executor, cu_seqlens=cuts)
+    wanted[0].backward()
+    here = [x.detach().reshape(-1) for x in batch]
+    here[0].requires_grad_()
+    torch.set_default_device("meta")
+    try:
+        # A region and options that no other test has, so that nothing of the call is kept from there.
+        region = cppo.fixed_cppo(delta=0.1, delta_b=0.02)
+        loss, report = cppo.policy_loss(*here, region=region, executor=executor, cu_seqlens=cuts, log_prob_floor=-999.0)
+    finally:
+        torch.set_default_device(None)
+    loss.backward()
+    assert torch.equal(loss, wanted[0]) and torch.equal(here[0].grad, again[0].grad.reshape(-1))
+    assert report == wanted[1]
+
+
 def test_packed_batches(small):
     arrays, cu_seqlens = packed(small)
     batch = [torch.from_numpy(x) for x in arrays]

@@ -7,7 +7,7 @@ from typing import Any
 
 import cppo
 import numpy as np
-from cppo import audit, distributed, presets, rules, theory
+from cppo import advantages, audit, distributed, presets, rules, theory
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -78,6 +78,15 @@ def folds(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> N
     states = cppo.fold_states(parts)
     if states is not None:
         print(cppo.add_folds(states, states), parts[0].exchanges, parts[0].words(1), parts[0].sum_folds(states))
+
+
+def rewards(reward: Numbers, group_id: Numbers) -> Any:
+    rule: advantages.Rule = advantages.grpo(1e-6)
+    first = cppo.sum_rewards(reward, rule=rule, group_id=group_id)
+    known = cppo.reward_states([{"reward": reward, "group_id": group_id}], rule=rule)
+    everyones = distributed.reward_states([{"reward": reward, "group_id": group_id}], rule="grpo")
+    print(cppo.add_reward_states(first, first).sum(), everyones)
+    return cppo.compute_advantage(reward, rule=rule, group_id=group_id, known=known)
 
 
 def ranks(log_prob: Any, rollout_log_prob: Any, advantage: Any) -> cppo.Report:

@@ -5,6 +5,8 @@
 #include "support/rewarded_batch.hpp"
 
 #include <cppo/described_advantage.hpp>
+#include <cppo/described_rule/names.hpp>
+#include <cppo/described_rule/parse.hpp>
 
 #include <cstring>
 #include <set>
@@ -70,7 +72,7 @@ std::vector<std::int64_t> sums_of(rewarded const& r, cppo_advantage_rule const& 
   cppo_advantage_options o{};
   o.size = sizeof o, o.known = known.data(), o.known_words = static_cast<std::int64_t>(known.size());
   std::vector<std::int64_t> words(
-      static_cast<std::size_t>(cppo_advantage_states_room(&rule, lent.batch.responses)));
+      static_cast<std::size_t>(cppo_reward_words(&rule, lent.batch.responses)));
   std::int64_t written = 0;
   cppo_status s;
   REQUIRE(cppo_sum_rewards(&lent.batch, &rule, &o, words.data(), static_cast<std::int64_t>(words.size()), &written,
@@ -80,7 +82,7 @@ std::vector<std::int64_t> sums_of(rewarded const& r, cppo_advantage_rule const& 
 }
 std::vector<std::int64_t> both(std::vector<std::int64_t> const& a, std::vector<std::int64_t> const& b) {
   std::vector<std::int64_t> into(a.size() + b.size() + 3);
-  auto const n = cppo_advantage_states_add(a.data(), static_cast<std::int64_t>(a.size()), b.data(),
+  auto const n = cppo_reward_states_add(a.data(), static_cast<std::int64_t>(a.size()), b.data(),
                                            static_cast<std::int64_t>(b.size()), into.data(),
                                            static_cast<std::int64_t>(into.size()));
   into.resize(static_cast<std::size_t>(n));
@@ -219,7 +221,7 @@ TEST_CASE("wrong calls of advantages are refused, and nothing is written") {
   CHECK(compute(r, damaged, out, nullptr, &s) == cppo_bad_argument);
   CHECK((cppo_advantage_levels(&damaged) == -1 && cppo_advantage_text(&damaged, nullptr, 0) == -1));
   CHECK((cppo_advantage_writes(nullptr) == -1 && cppo_advantage_reads(nullptr) == 0));
-  CHECK(cppo_advantage_states_room(&rule, -1) == -1);
+  CHECK(cppo_reward_words(&rule, -1) == -1);
   cppo_region region;  // a region is no rule of advantages, and the other way round
   REQUIRE(cppo_region_parse("gspo", nullptr, 0, &region, &s) == 0);
   std::memcpy(damaged.opaque, region.opaque, sizeof damaged.opaque);
@@ -230,8 +232,148 @@ TEST_CASE("wrong calls of advantages are refused, and nothing is written") {
   std::vector<std::int64_t> words(4);
   std::int64_t written = 9;
   CHECK(cppo_sum_rewards(&lent.batch, &rule, nullptr, words.data(), 4, &written, &s) == cppo_bad_argument);
-  CHECK((says("cppo_advantage_states_room") && words[0] == -1 && written == 0));
+  CHECK((says("cppo_reward_words") && words[0] == -1 && written == 3));  // what is sent on is refused
+  CHECK(cppo_sum_rewards(&lent.batch, &rule, nullptr, words.data(), 2, &written, &s) == cppo_bad_argument);
+  CHECK(written == 0);
   lent.inputs[0].id = cppo_log_prob;
   CHECK(cppo_sum_rewards(&lent.batch, &rule, nullptr, words.data(), 4, &written, &s) == cppo_bad_argument);
   CHECK(says("which is none of a batch of responses"));
+}
+
+namespace {
+
+/// A batch of `gae`: four tokens, and room for what it writes.
+struct gae_call {
+  double reward[4] = {1, 0, 2, 0.5}, value[4] = {0.1, 0.2, 0.3, 0.4}, out[4] = {5, 5, 5, 5}, returned[4] = {5, 5, 5, 5};
+  double first[2] = {5, 5}, after[2] = {0.5, 0.25};
+  cppo_advantage_options options{sizeof(cppo_advantage_options), cppo_seq, 1, nullptr, 0, nullptr, nullptr};
+  cppo_status s;
+
+  std::int32_t call(char const* text = "gae(0.9, 0.8)", bool with_returns = true) {
+    cppo_lent const inputs[] = {{cppo_reward, 0, two_axes(reward, cppo_f64, 1, 4)},
+                                {cppo_value, 0, two_axes(value, cppo_f64, 1, 4)}};
+    cppo_lent const to[] = {{cppo_out_advantage, 0, two_axes(out, cppo_f64, 1, 4)},
+                            {cppo_out_returns, 0, two_axes(returned, cppo_f64, 1, 4)}};
+    cppo_batch const batch{sizeof batch, 1, 4, {}, 0, 0, inputs, 2};
+    cppo_outputs const outputs{sizeof outputs, to, with_returns ? 2 : 1, nullptr};
+    cppo_advantage_rule const rule = rule_of(text);
+    return cppo_compute_advantage(&batch, &rule, &outputs, &options, &s);
+  }
+  bool says(char const* part) const { return std::string(s.message).find(part) != std::string::npos; }
+  bool is_untouched() const { return out[0] == 5 && returned[3] == 5 && first[1] == 5; }
+};
+constexpr auto overlap = static_cast<std::int32_t>(cppo::status_code::output_overlap);
+
+}  // namespace
+
+TEST_CASE("what gae alone has is refused beside known states, and nothing is written") {
+  rewarded const r = some();
+  cppo_advantage_rule const rule = rule_of("dr_grpo");
+  std::vector<std::int64_t> const known = sums_of(r, rule, {});
+  for (int asked = 1; asked <= 3; ++asked) {
+    gae_call c;
+    c.options.known = known.data(), c.options.known_words = static_cast<std::int64_t>(known.size());
+    if (asked == 1) c.options.first = c.first;
+    if (asked == 2) c.options.after = c.after;
+    INFO("asked " << asked);
+    CHECK((c.call("gae", asked == 3) == cppo_bad_argument && c.says("known is lent beside ")));
+    CHECK(c.is_untouched());
+  }
+  c_responses const lent(r);
+  std::vector<std::int64_t> words(known.size(), 7);
+  std::int64_t written = 0;
+  gae_call c;
+  c.options.after = c.after;
+  CHECK(cppo_sum_rewards(&lent.batch, &rule, &c.options, words.data(), static_cast<std::int64_t>(words.size()),
+                         &written, &c.s) == cppo_bad_argument);
+  CHECK((c.says("after is of gae") && words[0] == -1));
+}
+
+TEST_CASE("memory that advantages write is shared with nothing that is read") {
+  gae_call c;
+  for (double* const first : {c.out + 1, c.returned, c.reward, c.value + 2}) {
+    c.options.first = first;
+    CHECK((c.call() == overlap && c.says("shares memory with") && c.says("first")));
+  }
+  c.options.first = nullptr, c.options.after = c.out;
+  CHECK((c.call() == overlap && c.says("advantage shares memory with after")));
+  CHECK((c.is_untouched() && c.reward[2] == 2 && c.value[2] == 0.3));
+  gae_call in_place, apart;
+  in_place.options.first = in_place.after, in_place.options.after = in_place.after;
+  apart.options.first = apart.first, apart.options.after = apart.after;
+  REQUIRE((in_place.call() == 0 && apart.call() == 0));
+  CHECK((in_place.after[0] == apart.first[0] && in_place.after[1] == apart.first[1]));
+}
+
+TEST_CASE("sums of rewards are written into memory of their own") {
+  rewarded const r = some();
+  cppo_advantage_rule const rule = rule_of("grpo");
+  c_responses lent(r);
+  std::vector<std::int64_t> known = sums_of(r, rule, {});
+  std::vector<std::int64_t> const before = known;
+  auto const n = static_cast<std::int64_t>(known.size());
+  std::int64_t written = 0;
+  gae_call c;
+  c.options.known = known.data(), c.options.known_words = n;
+  CHECK(cppo_sum_rewards(&lent.batch, &rule, &c.options, known.data(), n, &written, &c.s) == overlap);
+  CHECK((c.says("sums shares memory with known") && known == before));
+  std::vector<std::int64_t> ids(known.size(), 3);
+  for (cppo_lent& l : lent.inputs) {
+    if (l.id == cppo_group_id) l.tensor.data = ids.data();
+  }
+  CHECK(cppo_sum_rewards(&lent.batch, &rule, nullptr, ids.data(), n, &written, &c.s) == overlap);
+  CHECK((c.says("sums shares memory with group_id") && ids[0] == 3));
+  std::vector<std::int64_t> sums(known.size());
+  CHECK(cppo_sum_rewards(&lent.batch, &rule, &c.options, sums.data(), n, known.data(), &c.s) == overlap);
+  CHECK(known == before);
+}
+
+TEST_CASE("states that cannot be are those of nothing that adds up") {
+  rewarded const r = some();
+  cppo_advantage_rule const rule = rule_of("dr_grpo");
+  std::vector<std::int64_t> const good = sums_of(r, rule, {});
+  std::size_t const state = 3 + static_cast<std::size_t>(good[2]);  // the first one's words
+  double const beyond[] = {1000.5, -1001.0};
+  std::int64_t bits[2];
+  std::memcpy(bits, beyond, sizeof bits);
+  struct { std::size_t at; std::int64_t value; } const wrong[] = {
+      {state, INT64_MAX}, {state + 1, INT64_MIN}, {state + 2, INT64_MAX}, {state + 2, -1}, {state + 3, bits[1]},
+      {state + 4, bits[0]}, {good.size() - 5, INT64_MAX}, {0, 65}, {1, 65}, {1, -1}, {2, INT64_MAX}, {3, INT64_MAX}};
+  for (auto const& w : wrong) {
+    INFO(w.at << " " << w.value);
+    std::vector<std::int64_t> damaged = good;
+    damaged[w.at] = w.value;
+    CHECK(both(damaged, damaged)[0] == -1);
+    CHECK(both(good, damaged)[0] == -1);
+    cppo_advantage_options o{sizeof o, cppo_seq, 1, damaged.data(), static_cast<std::int64_t>(damaged.size()), nullptr,
+                             nullptr};
+    std::vector<double> out;
+    CHECK(compute(r, rule, out, &o, nullptr) == static_cast<std::int32_t>(cppo::status_code::states_mismatch));
+  }
+  std::int64_t into[3] = {7, 7, 7};
+  auto const words = static_cast<std::int64_t>(good.size());
+  CHECK(cppo_reward_states_add(nullptr, 8, good.data(), words, into, 3) == -1);
+  CHECK(cppo_reward_states_add(good.data(), words, nullptr, 1, into, 3) == -1);
+  CHECK(cppo_reward_states_add(good.data(), -1, good.data(), words, into, 3) == -1);
+  CHECK(cppo_reward_states_add(good.data(), words, good.data(), words, nullptr, 3) == -1);
+  CHECK(cppo_reward_states_add(good.data(), words, nullptr, 0, nullptr, 0) == words);
+  CHECK(into[0] == 7);
+  gae_call c;
+  c.options.known = good.data(), c.options.known_words = -1;
+  CHECK((c.call() == cppo_bad_argument && c.says("known_words is -1")));
+}
+
+TEST_CASE("no name of the library's own lists is left out of the interface's") {
+  auto const check = [](cppo::detail::vocabulary const& words, char const* (*name)(std::int64_t)) {
+    std::multiset<std::string> seen;
+    for (std::int64_t i = 0; name(i) != nullptr; ++i) seen.insert(name(i));
+    cppo::detail::each_rule_name(words, [&](std::string_view wanted, std::string_view, auto const&) {
+      INFO(std::string(wanted));
+      auto const one = seen.find(std::string(wanted));
+      CHECK(one != seen.end());
+      if (one != seen.end()) seen.erase(one);
+    });
+  };
+  check(cppo::detail::advantage_vocabulary(), cppo_advantage_name);
+  check(cppo::detail::rule_vocabulary(), cppo_part_name);
 }

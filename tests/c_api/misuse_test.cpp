@@ -3,6 +3,8 @@
 
 #include "support/catch_compat.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <memory>
 
@@ -149,6 +151,23 @@ TEST_CASE("a structure of an older caller is read no further than its size") {
   CHECK(c->call(&s) == 0);
   c->options.size = sizeof(cppo_options);
   CHECK(c->call(&s) == cppo_bad_argument);
+}
+
+TEST_CASE("defaults are written into a structure of any size, and no further") {
+  cppo_options whole;
+  cppo_options_init(&whole);
+  for (std::size_t size = 0; size <= sizeof(cppo_options) + 24; size += 4) {
+    alignas(cppo_options) unsigned char memory[sizeof(cppo_options) + 32];
+    std::memset(memory, 0x5a, sizeof memory);
+    cppo_options_init_sized(reinterpret_cast<cppo_options*>(memory), size);
+    cppo_options wanted = whole;
+    wanted.size = size;
+    INFO(size);
+    CHECK(std::memcmp(memory, &wanted, std::min(size, sizeof wanted)) == 0);
+    for (std::size_t i = sizeof wanted; i < size; ++i) CHECK(memory[i] == 0);
+    for (std::size_t i = size; i < sizeof memory; ++i) CHECK(memory[i] == 0x5a);
+  }
+  cppo_options_init_sized(nullptr, 8);
 }
 
 TEST_CASE("ids, dtypes and shapes that are none are named") {

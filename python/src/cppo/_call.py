@@ -184,6 +184,13 @@ class Frame:
             self.raise_if(code, first_error)
 
 
+def refuse_pieces(pieces: Sequence[object], why: str) -> None:
+    """Raises `Error`, which names what was passed of carries, totals and folds, unless nothing was."""
+    for name, x in zip(("carries", "totals", "folds"), pieces):
+        if x is not None:
+            raise c.Error(f"{name} {why}", c.StatusCode.executor_unavailable, name)
+
+
 def check_outputs(names: Iterable[str]) -> None:
     """Raises `Error` unless each name is that of an output."""
     for name in names:

@@ -21,7 +21,7 @@ import torch
 
 from . import _build
 from . import _native as c
-from ._call import pack_options
+from ._call import pack_options, refuse_pieces
 from ._composed import loss_of
 from .report import COUNT, FIELDS
 
@@ -135,9 +135,8 @@ def run(library: ctypes.CDLL, call: Call, log_prob: torch.Tensor, given: Given, 
         written: Written) -> torch.Tensor:
     """The call in the current stream of log_prob's device. Returns the report."""
     from ._torch import frame_of
-    if any(x is not None for x in (given.carries, given.totals, given.folds)):
-        raise c.Error("carries, totals and folds are read by the host: pass tensors on the host and executor=\"simd\"",
-                      c.StatusCode.executor_unavailable, "carries")
+    refuse_pieces((given.carries, given.totals, given.folds),
+                  "are read by the host: pass tensors on the host and executor=\"simd\"")
     with torch.cuda.device(log_prob.device):
         frame, _ = frame_of(call, log_prob, given, written, "cuda", 0)
         size = library.cppo_device_workspace_bytes(frame.batch, region, frame.status)

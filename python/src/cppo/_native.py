@@ -190,7 +190,7 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_region_text": (i64, address, address, i64),
         "cppo_region_reads": (ctypes.c_uint64, address), "cppo_region_calibrates": (i32, address),
         "cppo_part_name": (text, i64), "cppo_part_kind": (text, i64), "cppo_part_parameters": (text, i64),
-        "cppo_options_init": (None, address),
+        "cppo_options_init_sized": (None, address, i64),
         "cppo_policy_loss": (i32, address, address, address, address, address),
         "cppo_report_name": (text, i64), "cppo_report_rule": (i32, i64), "cppo_report_count": (i64,),
         "cppo_report_add": (None, address, address),
@@ -206,9 +206,9 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_advantage_name": (text, i64), "cppo_advantage_kind": (text, i64),
         "cppo_advantage_parameters": (text, i64),
         "cppo_compute_advantage": (i32, address, address, address, address, address),
-        "cppo_advantage_states_room": (i64, address, i64),
+        "cppo_reward_words": (i64, address, i64),
         "cppo_sum_rewards": (i32, address, address, address, address, i64, address, address),
-        "cppo_advantage_states_add": (i64, address, i64, address, i64, address, i64),
+        "cppo_reward_states_add": (i64, address, i64, address, i64, address, i64),
         "cppo_fold_exchanges": (i32, address, i32), "cppo_fold_words": (i64, address, i32, i32),
         "cppo_sum_folds": (i32, address, address, address, address, i64, address, i64, address),
         "cppo_folds_add": (None, address, address, i64),
@@ -249,8 +249,7 @@ def names_of(function: str) -> tuple[str, ...]:
 
 def _default_options() -> tuple[Any, ...]:
     memory = ctypes.create_string_buffer(OPTIONS.size)
-    OPTIONS.pack_into(memory, 0, OPTIONS.size, *([0] * 16))
-    LIB.cppo_options_init(ctypes.addressof(memory))
+    LIB.cppo_options_init_sized(ctypes.addressof(memory), OPTIONS.size)
     return OPTIONS.unpack(memory.raw)
 
 

@@ -103,9 +103,18 @@ def output_type(name: str, in_double: bool) -> str:
     return {"mask": "bool", "decision": "uint8"}.get(name, "float64" if in_double else "float32")
 
 
+def whole_words(values: Any, name: str) -> npt.NDArray[np.int64]:
+    """Sums or states as whole numbers, dense. Raises `Error` for what is rounded on its way, as floats are."""
+    words = np.asarray(values)
+    if words.size and words.dtype.kind not in "iu":
+        raise c.Error(f"{name} have dtype {words.dtype}, but must be whole numbers, as the library made them",
+                      c.StatusCode.element_type_mismatch, name)
+    return np.ascontiguousarray(words, np.int64)
+
+
 def words_of(values: Any, name: str, pieces: int) -> npt.NDArray[np.int64]:
     """Carries or totals as whole numbers [pieces, 8]."""
-    words = np.ascontiguousarray(values, dtype=np.int64)
+    words = whole_words(values, name)
     if words.shape != (pieces, c.SUMS_WORDS):
         raise c.Error(f"{name} must have shape [{pieces}, {c.SUMS_WORDS}], one row for each piece, not "
                       f"{list(words.shape)}", c.StatusCode.carry_mismatch, "carries")
@@ -114,7 +123,7 @@ def words_of(values: Any, name: str, pieces: int) -> npt.NDArray[np.int64]:
 
 def states_of(folds: Any) -> npt.NDArray[np.int64]:
     """States of folds as whole numbers [words]."""
-    words = np.ascontiguousarray(folds, dtype=np.int64)
+    words = whole_words(folds, "folds")
     if words.ndim != 1 or words.size == 0:
         raise c.Error(f"folds must be what fold_states returns, of shape [words], not {list(words.shape)}",
                       c.StatusCode.states_mismatch, "options")

@@ -22,6 +22,7 @@ from . import loss as _loss_module
 from . import regions as _regions
 from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
                     first_error_of, layout_of, pack_options)
+from ._numpy import states_of
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
@@ -216,7 +217,7 @@ def _run_library(call: Call, log_prob: torch.Tensor, given: Given, region: bytes
 
 def _loss_of(words: int, kind: torch.dtype) -> float:
     """The loss of a report, infinite where its type cannot hold it: PyTorch would refuse the number."""
-    loss = c.LIB.cppo_measure(words, LOSS)
+    loss: float = c.LIB.cppo_measure(words, LOSS)
     if abs(loss) > _LARGEST and kind != torch.float64:
         return math.copysign(math.inf, loss)
     return loss
@@ -243,11 +244,11 @@ def _check(call: Call, numbers: tuple[float, ...], kinds: tuple[tuple[torch.dtyp
     `kinds`: dtype and last extent of log_prob and of the inputs."""
     (kind, _), *others = kinds
     shape = (0,) if packed else (0, 1)
-    log_prob = torch.empty(shape, dtype=kind)
-    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its)
+    log_prob = torch.empty(shape, dtype=kind, device="cpu")
+    inputs = {name: torch.empty((0, last) if name.startswith("top_k") else shape, dtype=its, device="cpu")
               for name, (its, last) in zip(call.inputs, others)}
     cuts = inputs.pop("cu_seqlens", None)
-    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype)
+    cuts = None if cuts is None else torch.zeros(1, dtype=cuts.dtype, device="cpu")
     _on_host(_by_library(call), log_prob, Given(inputs, cuts, None, None, None), numbers)
 
 
@@ -261,7 +262,7 @@ def _in_torch(call: Call, log_prob: torch.Tensor, inputs: Sequence[torch.Tensor]
                           c.StatusCode.not_device_memory, name)
         if name in ("carries", "totals", "folds"):
             raise c.Error(f"{name} are read by the library alone: pass tensors on the host and executor=\"simd\"",
-                          c.StatusCode.executor_unavailable, "carries")
+                          c.StatusCode.executor_unavailable, name)
     kinds = tuple((x.dtype, x.shape[-1] if x.dim() else 1) for x in (log_prob, *inputs))
     _check(call, numbers, kinds, given.cu_seqlens is not None)
     lists = {"gradient": _result_type(log_prob), **{n: _output_type(n, log_prob) for n in call.outputs}}
@@ -394,21 +395,24 @@ class _PlainLoss(torch.autograd.Function):
             loss, gradient, report, outputs = _in_torch(call, log_prob, inputs, region.numbers)
         else:
             loss, gradient, report, outputs = _at_once(call, log_prob, inputs, region.c_region)
-        ctx.save_for_backward(gradient, log_prob)
+        tensors = [divisor] if isinstance(divisor, torch.Tensor) else []  # autograd sees if it is changed in place
+        ctx.save_for_backward(gradient, log_prob, *tensors)
         ctx.set_materialize_grads(False)
-        ctx.divisor = divisor
+        ctx.divisor = None if tensors else divisor
         others += report, *outputs
         return loss if divisor is None else loss / divisor
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         grad_loss = grads[0]
-        if grad_loss is not None and ctx.divisor is not None:
-            grad_loss = grad_loss / ctx.divisor
-        if grad_loss is None or torch.is_grad_enabled():
-            return (*_Loss.backward(ctx, grad_loss), None, None)
-        gradient, log_prob = ctx.saved_tensors
-        return _Gradient.forward(log_prob, gradient, grad_loss), None, None, None, None, None
+        if grad_loss is None:
+            return None, None, None, None, None, None
+        gradient, log_prob, *tensors = ctx.saved_tensors
+        divisor = tensors[0] if tensors else ctx.divisor
+        if divisor is not None:
+            grad_loss = grad_loss / divisor
+        product = _Gradient.apply if torch.is_grad_enabled() else _Gradient.forward
+        return product(log_prob, gradient, grad_loss), None, None, None, None, None
 
 
 _apply_plain = getattr(super(torch.autograd.Function, _PlainLoss), "apply")
@@ -457,7 +461,7 @@ def _is_plain(log_prob: torch.Tensor, inputs: list[torch.Tensor]) -> bool:
 
 def _numbers_tensor(numbers: tuple[float, ...]) -> torch.Tensor:
     """A region's numbers. How many they are is no size of a batch, even where it is equal: nothing must tie them."""
-    tensor = torch.tensor(numbers, dtype=torch.float64)
+    tensor = torch.tensor(numbers, dtype=torch.float64, device="cpu")
     setattr(tensor, "_dynamo_static_indices", {0})  # what torch._dynamo.mark_static does, without importing all of it
     return tensor
 
@@ -468,7 +472,7 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and states of folds."""
     names, inputs = [], []
     if pieces[2] is not None and not isinstance(pieces[2], torch.Tensor):
-        pieces = *pieces[:2], torch.from_numpy(pieces[2])
+        pieces = *pieces[:2], torch.from_numpy(states_of(pieces[2]))
     for name, x in (*zip(EXTRA_INPUTS, extra), *zip(_OTHERS, (cu_seqlens, *pieces))):
         if x is not None:
             names.append(name)

@@ -19,6 +19,7 @@ The arithmetic is that of `cppo.pieces`; here is what goes between ranks, as col
 | `all_reduce` | 8 bytes a response: what follows the quantile | as above |
 | `all_gather` | 64 bytes a piece: its sums | always |
 | `all_gather` | 24 bytes, then the states of each exchange | `fold_states` |
+| `all_gather` | 8 bytes, then for each level 8 more and the states | `reward_states` |
 | `all_reduce` × 2 | 560 and 104 bytes: the report | `policy_loss`, `global_report` |
 
 A gather is padded to the rank that sends most. D of a response whose pieces lie on one rank goes nowhere. Where a rank
@@ -27,10 +28,9 @@ fails, all ranks raise: none waits for it.
 
 from __future__ import annotations
 
-import functools
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -40,7 +40,9 @@ import torch.distributed as dist
 
 from . import _native as c
 from ._call import PER_TOKEN
-from .folds import MicroBatch, add_folds, check_alike, exchanged
+from .advantage_call import added_reward_states, levels_known, rule_of
+from .advantages import Rule
+from .folds import MicroBatch, added_folds, check_alike, exchanged
 from .loss import policy_loss as _policy_loss
 from .pieces import (Divergences, PieceBatch, PiecePlan, Reading, Words, _ordered, add_carries, add_totals,
                      resolve_totals)
@@ -48,7 +50,7 @@ from .regions import Region
 from .report import FIELDS, COUNT, Report, new_words
 
 __all__ = ["Counts", "averaging_factor", "contiguous", "fold_states", "global_counts", "global_report", "plan_pieces",
-           "policy_loss", "zig_zag"]
+           "policy_loss", "reward_states", "zig_zag"]
 
 GATHER_BELOW = 16384
 """From so many tokens on, a quantile is found by histograms of the bits of D, and D stays where it is."""
@@ -209,9 +211,9 @@ class _Pieces(NamedTuple):
         return [r for r, parts in self.members.items() if len(set(self.rank[parts].tolist())) > 1]
 
 
-def _elsewhere(what: str) -> c.Error:
+def _elsewhere(what: str, argument: str = "carries") -> c.Error:
     return c.Error(f"{what} failed on another rank, so that there is no result on this one: that rank's error says why",
-                   c.StatusCode.carry_mismatch, "carries")
+                   c.StatusCode.carry_mismatch, argument)
 
 
 def _attempt(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -426,9 +428,34 @@ def fold_states(batches: Sequence[MicroBatch], group: Group = None) -> Optional[
         mine = np.full(words, -1, np.int64) if sums is None else sums
         everyones = np.concatenate(link.gather(mine[np.newaxis], [1] * link.ranks))
         if (everyones[:, 0] < 0).any():
-            raise failed or _elsewhere("fold_states")
-        return functools.reduce(add_folds, everyones)
+            raise failed or _elsewhere("fold_states", "folds")
+        return added_folds(list(everyones))
     return exchanged(batches, of_all)
+
+
+def reward_states(micro_batches: Sequence[Mapping[str, Any]], *, rule: Rule, group: Group = None) -> Optional[Words]:
+    """As `cppo.reward_states`, over the micro-batches of all ranks of `group`: what each of them takes as `known`.
+
+    Every rank of the group calls it with the same rule; one that has no response passes an empty list.
+    """
+    link = _Link(group)
+    made, failure = _attempt(lambda: rule_of(rule))
+    heads = np.concatenate(link.gather(np.array([[-1 if failure else zlib.crc32(made)]], np.int64), [1] * link.ranks))
+    if (heads < 0).any():
+        raise failure or _elsewhere("reward_states", "known")
+    if np.ptp(heads):
+        raise c.Error("ranks of the group have different rules: pass the same on all ranks",
+                      c.StatusCode.states_mismatch, "rule")
+
+    def of_all(own: Callable[[], Words]) -> Words:
+        sums, failed = _attempt(own)
+        mine = np.zeros(0, np.int64) if sums is None else sums
+        head = np.array([[-1 if failed else mine.size]], np.int64)
+        sizes = np.concatenate(link.gather(head, [1] * link.ranks))[:, 0]
+        if (sizes < 0).any():
+            raise failed or _elsewhere("reward_states", "known")
+        return added_reward_states(link.gather(mine, sizes.tolist()))
+    return levels_known(micro_batches, rule, of_all)
 
 
 def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None, *, region: Region,

@@ -20,6 +20,7 @@ from typing import Optional
 import numpy as np
 
 from . import _native as c
+from ._numpy import whole_words
 from .pieces import Reading, Words
 
 
@@ -43,6 +44,7 @@ class MicroBatch(Reading):
     def sum_folds(self, known: Words) -> Words:
         """What this micro-batch adds to the next exchange. `known`: the states of those before it, one after the
         other."""
+        known = whole_words(known, "known")
         sums = np.zeros(max(self._next(known.size), 1), np.int64)
         code = c.LIB.cppo_sum_folds(self.frame.batch, self.region.c_region, self.options, known.ctypes.data, known.size,
                                     sums.ctypes.data, sums.size, self.frame.status)
@@ -57,7 +59,7 @@ class MicroBatch(Reading):
 
 def add_folds(a: Words, b: Words) -> Words:
     """The states of two micro-batches or ranks together, at one exchange."""
-    into, other = np.array(a, np.int64, order="C"), np.ascontiguousarray(b, np.int64)
+    into, other = whole_words(a, "states").copy(), whole_words(b, "states")
     if into.ndim != 1 or into.shape != other.shape:
         raise c.Error(f"states of folds have shape [words] and are added to others of their shape, not "
                       f"{list(into.shape)} to {list(other.shape)}", c.StatusCode.states_mismatch, "options")
@@ -80,8 +82,17 @@ def check_alike(batches: Sequence[MicroBatch]) -> None:
                           c.StatusCode.states_mismatch, "log_prob")
 
 
+def added_folds(states: Sequence[Words]) -> Words:
+    """The states of all of these together, at one exchange. Raises `Error` where they do not belong together."""
+    both = functools.reduce(add_folds, states)
+    if both.size and both[0] < 0:
+        raise c.Error("states of folds do not belong together, or are more than a sum holds: make all of them at one "
+                      "exchange of one region, from the same known states", c.StatusCode.states_mismatch, "folds")
+    return both
+
+
 def _summed(batches: Sequence[MicroBatch], known: Words) -> Words:
-    return functools.reduce(add_folds, [b.sum_folds(known) for b in batches])
+    return added_folds([b.sum_folds(known) for b in batches])
 
 
 def exchanged(batches: Sequence[MicroBatch], of_all: Callable[[Callable[[], Words], int], Words]) -> Optional[Words]:

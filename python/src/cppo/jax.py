@@ -24,7 +24,7 @@ from jax.core import Tracer
 from . import _build
 from . import _native as c
 from ._call import (EXTRA_INPUTS, PER_TOKEN, Layout, Lent, Options, check_outputs, fields, first_error_of, layout_of,
-                    pack_options)
+                    pack_options, refuse_pieces)
 from .outputs import Outputs
 from .regions import Region
 from .report import COUNT, LOSS, Report
@@ -173,9 +173,7 @@ _loss.defvjp(_forward, _backward)
 def policy_loss(log_prob: Any, extra: Sequence[Any], cu_seqlens: Any, region: Union[Region, TracedRegion], o: Options,
                 pieces: Sequence[Any], wanted: Sequence[str] | None, normalizer: Any) -> Any:
     """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and folds, all of them None."""
-    if any(x is not None for x in pieces):
-        raise c.Error("carries, totals and folds are not taken with JAX's arrays: pass NumPy arrays",
-                      argument="carries")
+    refuse_pieces(pieces, "are not taken with JAX's arrays: pass NumPy arrays")
     names = tuple(n for n, x in zip(EXTRA_INPUTS, extra) if x is not None)
     inputs = [jnp.asarray(x) for x in extra if x is not None]
     inputs = [x.reshape(-1, x.shape[-1]) if n.startswith("top_k") else x for n, x in zip(names, inputs)]

@@ -70,7 +70,9 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
         log_prob_floor: finite log-probs below it are bad input. Default −1000.
         carries, totals: of a response in pieces, as `plan_pieces` makes them.
         folds: of a rule that reads the whole batch, where the call is one of its micro-batches: what `fold_states`
-            returns. Give `normalizer` too.
+            returns. Give `normalizer` too, and the options that the `MicroBatch` got: bad_input, positions and horizon,
+            surrogate, log_ratio_clamp and ratio_cap, log_prob_tolerance and log_prob_floor. States do not say under
+            which they were made, so that the call cannot compare.
         executor: "simd", or "seq": the same bits, slower; "torch": PyTorch's own operations, on any device. Tensors on
             a GPU go to the op for CUDA, or to "torch" with a warning where it cannot be built; "cuda" insists on it.
         threads: 0: as many as the machine has. The bits are the same.

@@ -65,10 +65,10 @@ class PieceBatch(Reading):
         return self.batch.at.responses
 
     def slots(self) -> npt.NDArray[np.int64]:
-        """How many slots each piece has."""
+        """How many slots each piece has; no more than the batch, where offsets are wrong."""
         if self.batch.offsets is None:
             return np.full(self.pieces, self.batch.at.width)
-        return np.maximum(np.diff(self.batch.offsets.astype(np.int64)), 0)
+        return np.clip(np.diff(self.batch.offsets.astype(np.int64)), 0, self.batch.at.slots)
 
     def summarize(self) -> tuple[Words, list[Divergences]]:
         """Pass 1: the totals of each piece, [pieces, 8], and D of its valid tokens where a budget is calibrated."""
