@@ -7,6 +7,7 @@
 #include <cppo/described_rule/calls.hpp>
 #include <cppo/described_rule/checks.hpp>
 #include <cppo/described_rule/clauses.hpp>
+#include <cppo/described_rule/derived_folds.hpp>
 #include <cppo/described_rule/draft.hpp>
 #include <cppo/described_rule/draft_folds.hpp>
 #include <cppo/described_rule/evaluate.hpp>

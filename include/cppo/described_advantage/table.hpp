@@ -5,6 +5,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/described_rule/derived_folds.hpp>
 #include <cppo/described_rule/text_rows.hpp>
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
@@ -89,7 +90,7 @@ inline constexpr text_row advantage_functions[] = {
 template <class Draft = rule_draft>
 constexpr vocabulary advantage_vocabulary() noexcept {
   static_assert(all_stand(advantage_functions<Draft>), "a piece is given beyond the last place of a draft");
-  return {advantage_functions<Draft>, known_in::advantages};
+  return {advantage_functions<Draft>, known_in::advantages, &derived_fold<Draft>};
 }
 
 }}}  // namespace cppo::detail

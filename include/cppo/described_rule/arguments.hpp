@@ -9,10 +9,6 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Statistics that are made of others.
-enum class derived_statistic_of : std::uint8_t {
-  none, variance, population_variance, deviation, weighted_mean, mean_of_others,
-};
 /// What a piece of a text stands for.
 struct rule_built {
   rule_word kind = rule_word::number;

@@ -18,8 +18,7 @@ class rule_folds : protected rule_tree {
   rule_piece folded(fold_range range, rule_built const& s) noexcept {
     if (!s.derived()) return draft_.folded(range, s.statistic, s.number, s.piece);
     draft_.stands[0] = s.piece, draft_.stands[1] = s.second;
-    if (range == fold_range::group) return from_others<fold_range::group>(s);
-    return range == fold_range::response ? from_others<fold_range::response>(s) : from_others<fold_range::batch>(s);
+    return words_.derived(draft_, range, s.from_others);
   }
   /// A statistic of a name, of no range yet.
   bool make_statistic(int node, rule_arguments const& args, rule_built& out) noexcept {
@@ -98,19 +97,6 @@ class rule_folds : protected rule_tree {
     if (name == "deviation") return derived_statistic_of::deviation;
     if (name == "weighted_mean") return derived_statistic_of::weighted_mean;
     return name == "mean_of_others" ? derived_statistic_of::mean_of_others : derived_statistic_of::none;
-  }
-  template <fold_range Range>
-  rule_piece from_others(rule_built const& s) noexcept {
-    rule_description const of(draft_);
-    using quantities::over;
-    constexpr stand_in<0> q{};
-    switch (s.from_others) {
-      case derived_statistic_of::variance: return of.of(over<Range>(variance(q)));
-      case derived_statistic_of::population_variance: return of.of(over<Range>(population_variance(q)));
-      case derived_statistic_of::deviation: return of.of(over<Range>(deviation(q)));
-      case derived_statistic_of::weighted_mean: return of.of(over<Range>(weighted_mean(q, stand_in<1>{})));
-      default: return of.of(over<Range>(mean_of_others(q)));
-    }
   }
   bool count(rule_arguments const& args, rule_built& out) noexcept {
     if (!as(args.node[0], rule_word::mask, args.value[0], draft_.stands[0])) return false;

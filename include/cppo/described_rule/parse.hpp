@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/described_rule/builder.hpp>
+#include <cppo/described_rule/derived_folds.hpp>
 #include <cppo/described_rule/rule.hpp>
 #include <cppo/described_rule/table.hpp>
 
@@ -15,7 +16,7 @@ namespace detail {
 template <class Draft = rule_draft>
 constexpr vocabulary rule_vocabulary() noexcept {
   static_assert(all_stand(text_table<Draft>), "a piece is given beyond the last place of a draft");
-  return {text_table<Draft>, known_in::regions};
+  return {text_table<Draft>, known_in::regions, &derived_fold<Draft>};
 }
 }  // namespace detail
 

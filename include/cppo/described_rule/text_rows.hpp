@@ -55,6 +55,10 @@ struct text_row {
   }
 };
 
+/// Statistics that are made of others.
+enum class derived_statistic_of : std::uint8_t {
+  none, variance, population_variance, deviation, weighted_mean, mean_of_others,
+};
 /// True if there is a place in a draft for each piece that a call of these functions is given.
 constexpr bool all_stand(std::span<text_row const> functions) noexcept {
   for (text_row const& row : functions) {
@@ -67,6 +71,8 @@ constexpr bool all_stand(std::span<text_row const> functions) noexcept {
 struct vocabulary {
   std::span<text_row const> functions;
   known_in where;  ///< regions or advantages
+  /// Makes a fold that is made of others, of what stands in the draft.
+  rule_piece (*derived)(rule_draft&, fold_range, derived_statistic_of) = nullptr;
   /// True if what is known there may stand here.
   constexpr bool holds(known_in k) const noexcept { return k == known_in::both || k == where; }
 };
