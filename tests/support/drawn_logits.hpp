@@ -1,10 +1,11 @@
 // Rows of logits drawn from a seed, and what must come out of them: log-probs in long double, written from the
-// definition. Shares no code with the library.
+// definition. Only the types of elements are the library's.
 #pragma once
 
 #include <cppo/core/half.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -104,8 +105,13 @@ std::vector<Element> as_elements(std::vector<float> const& x) {
   return y;
 }
 inline float number_of(float x) { return x; }
-inline float number_of(cppo::half x) { return cppo::to_float(x); }
-inline float number_of(cppo::bfloat16 x) { return cppo::to_float(x); }
+inline float number_of(cppo::half x) {
+  int const exponent = x.bits >> 10 & 31, fraction = x.bits & 1023;
+  float size = std::ldexp(static_cast<float>(exponent == 0 ? fraction : 1024 + fraction), std::max(exponent, 1) - 25);
+  if (exponent == 31) size = fraction == 0 ? -no_logit : std::numeric_limits<float>::quiet_NaN();
+  return (x.bits & 0x8000) == 0 ? size : -size;
+}
+inline float number_of(cppo::bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
 template <class Element>
 std::vector<float> numbers_of(std::vector<Element> const& x) {
   std::vector<float> y;

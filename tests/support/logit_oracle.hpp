@@ -1,5 +1,5 @@
 // Gradients of rows of logits and divergences of two of them in long double, from their definitions; and rows to try
-// calls with. Shares no code with the library.
+// calls with. Only the types of elements are the library's.
 #pragma once
 
 #include "support/drawn_logits.hpp"

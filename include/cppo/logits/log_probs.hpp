@@ -66,7 +66,7 @@ inline status bad_row(logit_rows const& x, token_place const& t) noexcept {
 }
 /// True if a row, or what is known of it, has no log-probs.
 constexpr bool is_bad(logit_sums const& s) noexcept {
-  return s.rest != s.rest || s.maximum > special<float>::largest;
+  return s.rest != s.rest || !(s.maximum <= special<float>::largest);
 }
 
 /// One pass over every token's row. Writes nothing of the caller's.
@@ -102,8 +102,11 @@ inline status check_found(logit_batch_view const& batch, std::vector<token_place
                           found_logits const& found) noexcept {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     token_place const& t = tokens[i];
-    if (found.sums[i].at < 0)
-      return wrong_at(t, status_code::logit_invalid, argument::logits, -special<double>::infinity);
+    bool const bad = is_bad(found.sums[i]);
+    if (bad || found.sums[i].at < 0) {
+      double const x = bad ? special<double>::nan : -special<double>::infinity;
+      return wrong_at(t, status_code::logit_invalid, argument::logits, x);
+    }
     float const x = found.logits[i * static_cast<std::size_t>(1 + found.listed)];
     if (batch.has_token_id() && x == -special<float>::infinity) {
       return masked_id(t, batch.token_id(t.response, t.slot));
@@ -189,8 +192,8 @@ class log_prob_writer {
 /// a row of -inf alone, an id outside of the vocabulary, a sampled id whose logit is -inf.
 /// Accuracy, for V up to 2^18: log pi and log-sum-exp within 2e-6 of the exact number, before they are rounded to the
 /// type of the output; the entropy within 2e-5 of itself. Probabilities below 2^-125 of the largest count as 0.
-/// Cost: one pass over each row, and up to 1024 logits of it once more. Memory: see `found_logits`; nothing of size
-/// [N, V].
+/// Cost: one pass over each row, in which 1024 logits that raise the largest so far are read up to three times more; in
+/// a row that rises from end to end those are all. Memory: see `found_logits`; nothing of size [N, V].
 /// Determinism: the same bits on every executor and number of threads, and over any cut of the rows into calls.
 template <detail::reads_logits Executor>
 status log_probs(Executor const& executor, logit_batch_view const& batch, log_prob_outputs const& out) {

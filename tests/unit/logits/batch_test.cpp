@@ -15,6 +15,9 @@ namespace {
 using namespace cppo;
 using namespace cppo_test;
 
+// Logits are no input of a response, of which one number may stand for several slots.
+static_assert(detail::may_repeat(argument::bootstrap_value) && !detail::may_repeat(argument::logits));
+
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float inf = std::numeric_limits<float>::infinity();
 

@@ -197,6 +197,13 @@ TEST_CASE("what another rank sent is refused if a list of it is too short or too
   for (id_range const r : {id_range{0, most}, {-1, 5}, {most, most}, {-most, most}, {2000, 0}, {v / 2, -most}}) {
     spoiled([r](found_logits& f) { f.shards.assign(1, r); });
   }
+  for (bool const of_rest : {true, false}) {
+    found_logits odd = high;
+    if (of_rest) odd.sums[3].rest = std::numeric_limits<double>::quiet_NaN();
+    else odd.sums[3].maximum = std::numeric_limits<float>::infinity();
+    status const s = log_probs(rows.shard(0, v), combine(low, odd), got.outputs());
+    CHECK((s.code == status_code::logit_invalid && s.token == 3 && std::isnan(s.value)));
+  }
   REQUIRE(log_probs(rows.shard(0, v), all, got.outputs()).ok());
 }
 
