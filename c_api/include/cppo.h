@@ -274,7 +274,8 @@ CPPO_C_SHOWN int64_t cppo_fold_words(cppo_region const *region, int32_t dtype, i
  *  that are `known`, which has `known_words` words. Exchange k has its states at words `cppo_fold_words(..., k)` to
  *  `cppo_fold_words(..., k + 1)`, and `sums` has room for those of one. Add them up over all micro-batches and ranks,
  *  put them behind what is known, and go on until all exchanges are; then each call takes all as `options->folds`, with
- *  the `normalizer` of the whole, and has the bits of one batch. Where it fails, `sums` becomes what no call accepts.
+ *  the `normalizer` of the whole and else the options that the states were made with, which nothing compares, and has
+ *  the bits of one batch. Where it fails, `sums` becomes what no call accepts.
  */
 CPPO_C_SHOWN int32_t cppo_sum_folds(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
                                     int64_t const *known, int64_t known_words, int64_t *sums, int64_t sum_words,

@@ -140,8 +140,9 @@ def test_a_normalizer_that_changes_before_backward_is_noticed(small, shape, crea
     assert loss.shape == shape and report.loss == pytest.approx(loss.item(), rel=1e-6)
     gradient, = torch.autograd.grad(loss, batch[0], create_graph=create_graph)
     assert torch.equal(gradient, again[0].grad)
-    loss, _ = cppo.policy_loss(*batch, region=REGION, normalizer=normalizer)
+    loss, report = cppo.policy_loss(*batch, region=REGION, normalizer=normalizer)
     normalizer.mul_(2)
+    assert report.loss == pytest.approx(loss.item(), rel=1e-6)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         torch.autograd.grad(loss, batch[0], create_graph=create_graph)
 

@@ -488,7 +488,10 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
                             region, None if learned else normalizer, others)
         if learned:
             loss = loss / normalizer
-        return _returned(loss, others[0], _divided(dict(zip(asked, others[1:])), normalizer), o, wanted, normalizer)
+        lists = _divided(dict(zip(asked, others[1:])), normalizer)
+        if isinstance(normalizer, _PLAIN) and normalizer.is_cpu and normalizer.numel() == 1:
+            normalizer = float(normalizer.detach())  # what the report says must not change with it
+        return _returned(loss, others[0], lists, o, wanted, normalizer)
     text = text_of(region.text, names, asked, o, normalizer is not None)
     if torch.compiler.is_compiling():
         loss, gradient, words, outputs = _op(log_prob, inputs, region.tensor, text)
