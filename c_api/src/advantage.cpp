@@ -330,11 +330,11 @@ std::int32_t cppo_sum_rewards(cppo_batch const* batch, cppo_advantage_rule const
                               cppo_advantage_options const* options, std::int64_t* sums, std::int64_t room,
                               std::int64_t* written, cppo_status* status) {
   states_room const to{sums, room, written};
-  bool done = false, apart = true;
+  bool done = false, apart = false;
   std::int32_t const code = c_api::answered(status, [&](cppo_status& s) {
     call c;
     if (!c_api::given(sums, "sums", s) || !c_api::given(written, "written", s)) return;
-    if (!take_options(options, c, s) || !(apart = to.is_apart({known_of(c)}, s))) return;
+    if (!take_options(options, c, s) || !to.is_apart({known_of(c)}, s)) return;
     if (!take_responses(batch, c.batch, s) || !take_rule(rule, c.rule, s)) return;
     if (!(apart = to.is_apart(reads_of(*batch), s)) || !check_sums(c, s)) return;
     cppo::advantage_states made;

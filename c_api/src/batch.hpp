@@ -96,7 +96,7 @@ inline constexpr std::int64_t most_rows = std::int64_t{1} << 52;
 cppo::detail::footprint memory_of(cppo_tensor const& t) noexcept;
 template <class T>
 cppo::detail::footprint memory_of(T const* row, std::int64_t n) noexcept {
-  return n > 0 ? cppo::detail::footprint_of(row, n) : cppo::detail::footprint{};
+  return n > 0 ? cppo::detail::footprint_of(row, std::min(n, most_rows)) : cppo::detail::footprint{};
 }
 /// @}
 /// True if `mine`, which is written, shares memory with none of the others.

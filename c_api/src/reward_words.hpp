@@ -31,7 +31,7 @@ inline cppo::advantage_states reward_states_of(words from) {
   std::int64_t const groups = read.next();
   bool good = true;
   auto const take = [&](std::vector<cppo::fold_state>& into, std::int64_t n) {
-    for (; n > 0; --n) into.push_back(read.state()), good = good && can_be(into.back());
+    for (; n > 0; --n) into.push_back(read.state()), good = good && can_be(into.back(), cppo::detail::folded_limit);
   };
   for (std::int64_t g = 0; g < groups; ++g) made.groups.push_back(read.next());
   take(made.of_group, made.states * groups);

@@ -51,10 +51,9 @@ class word_writer {
   std::int64_t* to_;
 };
 
-/// True if it can be a state of items, which adds up with others.
-inline bool can_be(cppo::fold_state const& s) noexcept {
+/// True if it can be a state of items, each within `limit` of 0, which adds up with others.
+inline bool can_be(cppo::fold_state const& s, double limit = cppo::divergence_limit) noexcept {
   constexpr std::int64_t most_items = std::int64_t{1} << 35;  // as many of the largest value as `can_add_to` allows
-  constexpr double limit = cppo::divergence_limit;
   bool const extremes = s.count == 0 || (s.least >= -limit && s.least <= s.most && s.most <= limit);
   return s.count >= 0 && s.count <= most_items && extremes && cppo::detail::can_add_to(s.sum);
 }

@@ -95,17 +95,19 @@ def test_layouts_and_parts_without_a_response(batch):
     assert cppo.policy_loss(*(x[:0] for x in batch), folds=states, **call)[1].tokens == 0
 
 
+@pytest.mark.parametrize("lent", ["array", "tensor"])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_gradients_in_pytorch(batch, compiled):
+def test_gradients_in_pytorch(batch, compiled, lent):
     torch = pytest.importorskip("torch")
     tensors = [torch.from_numpy(x) for x in batch]
     region = r.kl_cov(share=0.2)
     whole = cppo.policy_loss(*batch, region=region, aggregate="token_sum", outputs=("gradient",))[2].gradient
     states = cppo.fold_states([cppo.MicroBatch(*(x[k:k + 2] for x in tensors), region=region) for k in (0, 2)])
 
+    folds = states if lent == "array" else torch.from_numpy(states)
+
     def loss_of(log_prob, *rest):
-        return cppo.policy_loss(log_prob, *rest, region=region, aggregate="token_sum",
-                                folds=torch.from_numpy(states))[0]
+        return cppo.policy_loss(log_prob, *rest, region=region, aggregate="token_sum", folds=folds)[0]
     step = torch.compile(loss_of, fullgraph=True, backend="eager") if compiled else loss_of
     for k in (0, 2):
         x = tensors[0][k:k + 2].clone().requires_grad_()

@@ -328,12 +328,25 @@ TEST_CASE("sums of rewards are written into memory of their own") {
   CHECK(known == before);
 }
 
+TEST_CASE("rewards far from 0, up to 2^20, are states that add up") {
+  rewarded r = some();
+  for (double& x : r.reward) x *= 5000.0;
+  cppo_advantage_rule const rule = rule_of("dr_grpo");
+  std::vector<std::int64_t> const known = sums_of(r, rule, {});
+  cppo_advantage_options o{};
+  o.size = sizeof o, o.known = known.data(), o.known_words = static_cast<std::int64_t>(known.size());
+  cppo_status s;
+  std::vector<double> out;
+  REQUIRE(compute(r, rule, out, &o, &s) == 0);
+  CHECK(out == in_cpp(r, "dr_grpo"));
+}
+
 TEST_CASE("states that cannot be are those of nothing that adds up") {
   rewarded const r = some();
   cppo_advantage_rule const rule = rule_of("dr_grpo");
   std::vector<std::int64_t> const good = sums_of(r, rule, {});
   std::size_t const state = 3 + static_cast<std::size_t>(good[2]);  // the first one's words
-  double const beyond[] = {1000.5, -1001.0};
+  double const beyond[] = {0x1p20 + 1.0, -0x1p20 - 1.0};
   std::int64_t bits[2];
   std::memcpy(bits, beyond, sizeof bits);
   struct { std::size_t at; std::int64_t value; } const wrong[] = {

@@ -34,7 +34,7 @@ class divergence_call {
   status take(slot_input const& log_sum_exp, policy_rows const& mu, full_divergence_outputs const& out) noexcept {
     if (!batch_.check().ok()) return batch_.check();
     layout const& l = batch_.shape();
-    bool const has_logits = mu.logits.lent() || mu.log_sum_exp.lent();
+    bool const has_logits = mu_total_wanted_ = mu.logits.lent() || mu.log_sum_exp.lent();
     mu_ = has_logits ? mu.logits : mu.log_probs;
     status s = has_logits && mu.log_probs.lent() ? lent_twice() : check_rows();
     if (s.ok()) s = pi_total_.take(log_sum_exp, l, argument::log_prob, "log_sum_exp");
@@ -82,13 +82,20 @@ class divergence_call {
     return c.source().lent() ? c.number(row) : 0.0;
   }
   status check_rows() const noexcept {
+    char const* const mu = mu_total_wanted_ ? "mu.logits" : "mu.log_probs";
     status s = mu_.check(batch_.shape().elements());
-    if (!s.ok() && s.name == nullptr) s.name = "mu.logits";
+    if (!s.ok() && s.name == nullptr) s.name = mu;
     if (!s.ok()) return s;
+    if (!mu_total_wanted_ && mu_.temperature() != 1.0) {
+      return out_of_range(argument::logits, {false, "mu.log_probs.at_temperature(t)", mu_.temperature(),
+                                             "left out: log-probs are those of softmax(x / t) already"});
+    }
     if (pi_.vocabulary() != pi_.ids()) return not_all_ids(pi_, "logits(V, x).from_id(first, ...)");
-    if (mu_.vocabulary() != mu_.ids()) return not_all_ids(mu_, "mu.logits.from_id(first, ...)");
+    if (mu_.vocabulary() != mu_.ids()) {
+      return not_all_ids(mu_, mu_total_wanted_ ? "mu.logits.from_id(first, ...)" : "mu.log_probs.from_id(first, ...)");
+    }
     index_t const wanted = pi_.vocabulary(), found = mu_.vocabulary();
-    return found == wanted ? s : wrong_extent(argument::logits, "columns", found, wanted, "mu.logits");
+    return found == wanted ? s : wrong_extent(argument::logits, "columns", found, wanted, mu);
   }
   static status not_all_ids(logit_rows const& x, char const* name) noexcept {
     return out_of_range(argument::logits, {false, name, static_cast<double>(x.first_id()),
@@ -118,6 +125,7 @@ class divergence_call {
   logit_batch_view batch_;
   logit_rows pi_, mu_;
   slot_column pi_total_, mu_total_;
+  bool mu_total_wanted_ = false;  ///< mu is lent as logits, which have a log-sum-exp, and not as log-probs
   placed_numbers tv_{{}, argument::divergence, "tv"}, kl_{{}, argument::divergence, "kl"};
 };
 

@@ -18,6 +18,8 @@
 #include <cppo/logits/over_rows.hpp>
 #include <cppo/logits/tokens.hpp>
 
+#include <algorithm>
+#include <span>
 #include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -68,6 +70,12 @@ inline status bad_row(logit_rows const& x, token_place const& t) noexcept {
 constexpr bool is_bad(logit_sums const& s) noexcept {
   return s.rest != s.rest || !(s.maximum <= special<float>::largest);
 }
+/// True if no pass over a row makes these sums, or these of its logits: another rank may send anything.
+inline bool is_impossible(logit_sums const& s, std::span<float const> logits) noexcept {
+  bool const sums = s.rest >= 0.0 && s.rest < special<double>::infinity && s.moment <= 0.0 &&
+                    s.moment > -special<double>::infinity && s.maximum >= -special<float>::largest;
+  return !sums || !std::all_of(logits.begin(), logits.end(), [&s](float x) { return x <= s.maximum; });
+}
 
 /// One pass over every token's row. Writes nothing of the caller's.
 template <class E>
@@ -102,12 +110,16 @@ inline status check_found(logit_batch_view const& batch, std::vector<token_place
                           found_logits const& found) noexcept {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     token_place const& t = tokens[i];
-    bool const bad = is_bad(found.sums[i]);
+    std::size_t const each = static_cast<std::size_t>(1 + found.listed), most = static_cast<std::size_t>(found.most);
+    bool const bad = is_bad(found.sums[i]) ||
+                     (found.sums[i].at >= 0 &&
+                      (is_impossible(found.sums[i], std::span(found.logits).subspan(i * each, each)) ||
+                       is_impossible(found.sums[i], std::span(found.largest_logits).subspan(i * most, most))));
     if (bad || found.sums[i].at < 0) {
       double const x = bad ? special<double>::nan : -special<double>::infinity;
       return wrong_at(t, status_code::logit_invalid, argument::logits, x);
     }
-    float const x = found.logits[i * static_cast<std::size_t>(1 + found.listed)];
+    float const x = found.logits[i * each];
     if (batch.has_token_id() && x == -special<float>::infinity) {
       return masked_id(t, batch.token_id(t.response, t.slot));
     }

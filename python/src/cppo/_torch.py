@@ -472,7 +472,8 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     """As `cppo.policy_loss`. `extra`: as EXTRA_INPUTS; `pieces`: carries, totals and states of folds."""
     names, inputs = [], []
     if pieces[2] is not None and not isinstance(pieces[2], torch.Tensor):
-        pieces = *pieces[:2], torch.from_numpy(states_of(pieces[2]))
+        traced = torch.compiler.is_compiling()  # where an array of NumPy has no dtype to check
+        pieces = *pieces[:2], torch.from_numpy(pieces[2] if traced else states_of(pieces[2]))
     for name, x in (*zip(EXTRA_INPUTS, extra), *zip(_OTHERS, (cu_seqlens, *pieces))):
         if x is not None:
             names.append(name)

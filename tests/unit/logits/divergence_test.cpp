@@ -284,6 +284,8 @@ TEST_CASE("full_divergences need log-sum-exps of logits, and rows of all ids", "
   says(batch, total, {.logits = logits(8, x)}, "mu.log_sum_exp is null");
   says(batch, total, {.log_sum_exp = total, .log_probs = logits(8, x)}, "mu must be logits with their log_sum_exp, or");
   says(batch, total, {.logits = logits(8, x), .log_probs = logits(8, x)}, "mu must be logits with their log_sum_exp");
+  says(batch, total, {.log_probs = logits(8, x).at_temperature(0.7)}, "mu.log_probs.at_temperature(t) is 0.7");
+  says(batch, total, {.log_probs = logits(7, x)}, "mu.log_probs");
   says(batch, total, {}, "logits(V, ...) is 0");
   auto const shard = logits(8, x).from_id(2, 10), other = logits(8, x).from_id(0, 10);
   says(logit_batch(padded(1, 2), shard), total, {.logits = shard, .log_sum_exp = total},

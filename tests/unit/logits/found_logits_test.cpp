@@ -207,6 +207,29 @@ TEST_CASE("what another rank sent is refused if a list of it is too short or too
   REQUIRE(log_probs(rows.shard(0, v), all, got.outputs()).ok());
 }
 
+TEST_CASE("sums and logits that no pass over a row makes are refused", "[logits]") {
+  sharded_rows const rows;
+  found_logits all;
+  REQUIRE(find_logits(seq, rows.shard(0, v), all, 6).ok());
+  numbers got;
+  auto const impossible = [&](auto const& spoil) {
+    found_logits odd = all;
+    spoil(odd, odd.sums[3]);
+    status const s = log_probs(rows.shard(0, v), odd, got.outputs());
+    CHECK((s.code == status_code::logit_invalid && s.token == 3 && std::isnan(s.value)));
+  };
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+  for (double const x : {nan, inf, -2.0}) impossible([x](found_logits&, logit_sums& s) { s.rest = x; });
+  for (double const x : {nan, -inf, 2.0}) impossible([x](found_logits&, logit_sums& s) { s.moment = x; });
+  impossible([](found_logits&, logit_sums& s) { s.maximum = -std::numeric_limits<float>::infinity(); });
+  for (float const x : {std::numeric_limits<float>::quiet_NaN(), 1e30F}) {
+    std::size_t const each = static_cast<std::size_t>(1 + all.listed), most_found = static_cast<std::size_t>(all.most);
+    impossible([&](found_logits& f, logit_sums&) { f.logits[3 * each] = x; });
+    impossible([&](found_logits& f, logit_sums&) { f.largest_logits[3 * most_found + 1] = x; });
+  }
+  REQUIRE(log_probs(rows.shard(0, v), all, got.outputs()).ok());
+}
+
 TEST_CASE("more of the largest logits than there are ids: the rest is empty, too many are refused", "[logits]") {
   std::vector<float> const x{0.0F, 3.0F, no_logit, 1.0F, 2.0F, 5.0F};
   auto const shard = [&](index_t first, index_t all = 3) {
