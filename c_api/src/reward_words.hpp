@@ -4,6 +4,7 @@
 
 #include "state_words.hpp"
 
+#include <cppo/advantage/rule_call.hpp>
 #include <cppo/advantage/states.hpp>
 
 namespace c_api {
