@@ -34,14 +34,14 @@ int main() {
                                        .largest_log_prob = mu_lists});
   assert(s.ok());
 
-  std::vector<float> gradient(all), divergence(N);
+  std::vector<float> gradient(all), measured(N);
   std::vector<std::uint8_t> mask(N);
   report r;
   //! [logits_to_gradient]
   auto const batch = rollout_batch(padded(B, T), logits(V, x), token_id(y), rollout_log_prob(mu), advantage(adv),
                                    response_mask(tokens), rollout_top_k(K, ids, mu_lists));
   s = policy_loss_from_logits(simd, batch, presets::dense_base(top_k_tv),
-                              {.logits_gradient = gradient, .mask = mask, .trace = {.divergence = divergence},
+                              {.logits_gradient = gradient, .mask = mask, .trace = {.divergence = measured},
                                .report = &r},
                               {.aggregate = token_mean});
   if (!s) { std::puts(describe(s).c_str()); return 1; }
@@ -70,9 +70,9 @@ int main() {
                               {.aggregate = token_mean});
   assert(s.ok() && x == gradient);
   for (std::size_t i = 0; i < N; ++i) {
-    std::printf("token %zu: Top-%td TV %.4f <= full TV %.4f, mask %d\n", i, K, static_cast<double>(divergence[i]),
+    std::printf("token %zu: Top-%td TV %.4f <= full TV %.4f, mask %d\n", i, K, static_cast<double>(measured[i]),
                 static_cast<double>(full[i]), mask[i]);
-    assert(divergence[i] <= full[i] + 1e-6F);
+    assert(measured[i] <= full[i] + 1e-6F);
     for (std::size_t j = i * V; j < (i + 1) * V; ++j) assert(mask[i] == 1 || x[j] == 0.0F);
   }
 }

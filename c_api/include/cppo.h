@@ -205,6 +205,7 @@ CPPO_C_SHOWN char const *cppo_part_parameters(int64_t i);
 /** Writes the defaults into the first `size` bytes, as many as the caller's structure has: a library whose structure is
  *  larger writes no more. C and C++ call it as `cppo_options_init(&options)`. */
 CPPO_C_SHOWN void cppo_options_init_sized(cppo_options *options, uint64_t size);
+/** Writes the defaults into options of the size that the caller was compiled with. */
 #define cppo_options_init(options) cppo_options_init_sized((options), sizeof(cppo_options))
 
 /** Masks, weighs and differentiates a batch. [Eq. 8-11, Algorithm 1] As `cppo::policy_loss`. Returns the code of

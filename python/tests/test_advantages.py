@@ -297,7 +297,7 @@ def test_errors_name_the_place_and_the_remedy():
         assert (wrong.code, wrong.argument) == (cppo.StatusCode.not_in_response_batch, "response_mask")
     with pytest.raises(cppo.Error, match="pass response_mask"):
         cppo.sum_rewards(r[:1], rule="batch(mean(response_length))")
-    with pytest.raises(cppo.Error, match=r"^epsilon is -1.*0 or more"):
+    with pytest.raises(cppo.Error, match=r"^grpo: epsilon is -1.*0 or more"):
         a.grpo(-1)
     with pytest.raises(cppo.Error, match="ratio is known in a region"):
         a.group(a.mean(cppo.rules.ratio))

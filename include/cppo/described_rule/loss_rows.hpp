@@ -6,7 +6,9 @@
 
 #include <cppo/described_rule/rows.hpp>
 
-namespace cppo { inline namespace CPPO_ABI { namespace detail { namespace rule_rows {
+namespace cppo { inline namespace CPPO_ABI { namespace detail {
+
+namespace rule_rows {
 
 using is = node_parameter::is;
 
@@ -121,6 +123,7 @@ struct dual_clipped : loss_row<2> {
   using node = surrogates::dual_clipped_of<S, C>;
 };
 
-}}}}  // namespace cppo::detail::rule_rows
+}  // namespace rule_rows
+}}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

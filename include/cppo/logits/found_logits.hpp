@@ -14,8 +14,8 @@ namespace cppo { inline namespace CPPO_ABI {
 
 /// Ids first ... first + count - 1 of a vocabulary.
 struct id_range {
-  index_t first = 0;
-  index_t count = 0;
+  index_t first = 0;  ///< the least
+  index_t count = 0;  ///< how many they are
   /// True if both are the same.
   friend constexpr bool operator==(id_range const&, id_range const&) noexcept = default;
 };
