@@ -30,14 +30,16 @@ struct hashed_t {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V mixed(V x, std::uint64_t step) const noexcept {
     using number = typename V::value_type;
     std::uint64_t const from = seed * 8 + step;
-    return detail::map_lanes(x, [from](number y) { return static_cast<number>(hash(static_cast<float>(y), from)); });
+    return detail::map_lanes(x, [from](number y) {
+      return number(0x1p-23) * static_cast<number>(hash(static_cast<float>(y), from));
+    });
   }
-  /// The finaliser of SplitMix64, on the bits of x and a number.
-  CPPO_HOST_DEVICE static constexpr double hash(float x, std::uint64_t from) noexcept {
+  /// The upper 23 bits of SplitMix64's finaliser, on the bits of x and a number. 32 bits: registers convert these.
+  CPPO_HOST_DEVICE static constexpr std::int32_t hash(float x, std::uint64_t from) noexcept {
     std::uint64_t z = detail::bits_as<std::uint32_t>(x + 0.0F) + from * 0x9E3779B97F4A7C15U;
     z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
     z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-    return static_cast<double>((z ^ (z >> 31U)) >> 41U) * 0x1p-23;
+    return static_cast<std::int32_t>((z ^ (z >> 31U)) >> 41U);
   }
 };
 

@@ -11,6 +11,7 @@
 #include <cppo/quantity/comparisons.hpp>
 #include <cppo/rules/objective.hpp>
 #include <cppo/surrogate/forms.hpp>
+#include <cppo/surrogate/kl.hpp>
 #include <cppo/weight/uniform.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -52,7 +53,9 @@ constexpr auto tr_ppo_rb(tr_ppo_rb_options const& o = {}, D measure = {}) noexce
 }
 /// Truly PPO: there the loss is -likelihood A rho + alpha KL(mu || pi), the KL differentiated. [Wang et al. 2019]
 constexpr auto truly_ppo(truly_ppo_options const& o = {}) noexcept {
-  return detail::by_threshold(binary_kl, o.delta, ratio_form, o.likelihood * ratio_form + penalty(binary_kl, o.alpha));
+  auto const measured = with_slope_of(cppo::divergence, detail::as_quantity(binary_kl));  // D is there already
+  return detail::by_threshold(binary_kl, o.delta, ratio_form,
+                              o.likelihood * ratio_form + penalty(measured, o.alpha));
 }
 
 /// Parameters of TRGPPO. The defaults are the paper's.
