@@ -57,7 +57,10 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
       options.minibatches == 0 || options.responses % options.minibatches != 0) {
     throw std::invalid_argument("a group must be a multiple of 8, and responses one of group and minibatches");
   }
+  more_ = {.entropy = further_.entropy, .full_divergences = options.source == evidence::exact_tv ||
+                                                            options.source == evidence::exact_kl};
   traces_.resize(options.responses / options.minibatches);
+  pi_.resize(traces_.size());
   gradients_.assign(gradient_lanes, parameters<float>(start.shape()));
 }
 
@@ -79,9 +82,9 @@ bool learner::step(std::atomic<bool> const& stop, step_record& record) {
 
 void learner::sample(step_record& record) {
   stopwatch const time(record.time.sampling);
-  parameters<float> const rollout_policy = rounded_to_bfloat16(weights_);
-  sampler const engine(rollout_policy);
-  sampling const how{task_.tokens, task_.end_token, false, options_.source != evidence::log_probs};
+  parameters<float> const rounded = rounded_to_bfloat16(weights_);
+  sampler const engine(rounded);
+  sampling const how{task_.tokens, task_.end_token, false, options_.temperature};
   experiences_.assign(options_.responses, {});
   parallel_for(options_.responses / rows_in_step, options_.threads, [&](std::size_t block) {
     std::size_t const first = block * rows_in_step;
@@ -97,8 +100,7 @@ void learner::sample(step_record& record) {
       e.tokens.ids = prompt;
       e.tokens.first = static_cast<Index>(prompt.size());
       e.tokens.ids.insert(e.tokens.ids.end(), responses[r].ids.begin(), responses[r].ids.end());
-      e.rollout_log_prob = std::move(responses[r].log_prob);
-      e.rollout_log_soft = std::move(responses[r].log_soft);
+      e.mu = std::move(responses[r].mu);
     }
   });
 }
@@ -108,13 +110,13 @@ void learner::give_rewards(step_record& record) {
   std::vector<double> rewards(experiences_.size());
   std::vector<double> surprise(experiences_.size());
   parallel_for(experiences_.size(), options_.threads, [&](std::size_t i) {
-    sequence const& s = experiences_[i].tokens;
+    experience& e = experiences_[i];
+    sequence const& s = e.tokens;
     std::vector<std::int32_t> const prompt(s.ids.begin(), s.ids.begin() + s.first);
     rewards[i] = task_.reward(prompt, {s.ids.begin() + s.first, s.ids.end()});
     network_trace<float> trace;
-    network_.forward(base_, s, trace);
-    surprise[i] = -trace.log_prob.cast<double>().sum();
-    experiences_[i].reference_log_prob.assign(trace.log_prob.begin(), trace.log_prob.end());
+    e.reference_log_prob = policy_under(base_, e, trace).log_prob;
+    surprise[i] = -std::accumulate(e.reference_log_prob.begin(), e.reference_log_prob.end(), 0.0);
   });
   std::vector<float> const advantages = group_relative(rewards, options_.group);
   double tokens = 0.0;
@@ -141,8 +143,9 @@ std::vector<std::size_t> learner::shuffled(int epoch) const {
 void learner::update(std::span<std::size_t const> picked, step_record& record) {
   {
     stopwatch const time(record.time.forward);
-    parallel_for(picked.size(), options_.threads,
-                 [&](std::size_t i) { network_.forward(weights_, experiences_[picked[i]].tokens, traces_[i]); });
+    parallel_for(picked.size(), options_.threads, [&](std::size_t i) {
+      pi_[i] = policy_under(weights_, experiences_[picked[i]], traces_[i], more_);
+    });
   }
   apply_region(picked, record);
   stopwatch const time(record.time.backward);
@@ -150,10 +153,12 @@ void learner::update(std::span<std::size_t const> picked, step_record& record) {
     std::vector<float>& sum = gradients_[lane].flat();
     std::fill(sum.begin(), sum.end(), 0.0F);
     for (std::size_t i = lane; i < picked.size(); i += gradient_lanes) {
+      sequence const& s = experiences_[picked[i]].tokens;
       auto const from = static_cast<std::size_t>(starts_[i]);
-      auto const to = static_cast<std::size_t>(starts_[i + 1]);
-      network_.backward(weights_, experiences_[picked[i]].tokens, traces_[i],
-                        std::span<float const>(dlog_prob_).subspan(from, to - from), gradients_[lane]);
+      auto const slope = std::span<float const>(dlog_prob_).subspan(from, s.response().size());
+      matrix<float>& logits = traces_[i].logits;
+      replace_by_gradient(logits, s.response(), options_.temperature, pi_[i].log_sum_exp, slope);
+      network_.backward(weights_, s, traces_[i], logits, gradients_[lane]);
     }
   });
   std::vector<float>& total = gradients_[0].flat();
@@ -164,10 +169,25 @@ void learner::update(std::span<std::size_t const> picked, step_record& record) {
   record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradients_[0]));
 }
 
+trained_policy learner::policy_under(parameters<float> const& w, experience const& e, network_trace<float>& trace,
+                                     also_read more) const {
+  network_.forward(w, e.tokens, trace);
+  return trained_policy_of(trace.logits, e.tokens.response(), options_.temperature, e.mu, more);
+}
+
+std::vector<trained_policy> learner::policy_now() const {
+  std::vector<trained_policy> all(experiences_.size());
+  parallel_for(all.size(), options_.threads, [&](std::size_t i) {
+    network_trace<float> trace;
+    all[i] = policy_under(weights_, experiences_[i], trace, {.full_divergences = true});
+  });
+  return all;
+}
+
 /// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
 void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
   stopwatch const time(record.time.mask);
-  lent_minibatch const minibatch(experiences_, picked, traces_, options_.source, further_);
+  lent_minibatch const minibatch(experiences_, picked, pi_, options_.source, further_);
   dlog_prob_.resize(minibatch.slots());
   starts_ = minibatch.cu_seqlens();
   decisions_.resize(minibatch.slots());

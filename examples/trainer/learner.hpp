@@ -19,6 +19,7 @@ struct learning_options {
   std::uint64_t seed = 1;
   std::size_t responses = 64;   ///< responses sampled in a step
   std::size_t group = 16;       ///< responses to one prompt
+  double temperature = 1.0;     ///< of sampling, and of all log-probs
   int epochs = 2;               ///< passes over the sampled responses
   std::size_t minibatches = 4;  ///< updates in a pass
   int threads = 0;              ///< 0: as many as the machine has; no bit depends on it
@@ -27,8 +28,8 @@ struct learning_options {
 /// Seconds of wall-clock time, by what they were spent on.
 struct time_spent {
   double sampling = 0.0;
-  double forward = 0.0;
-  double backward = 0.0;  ///< includes the optimiser's step
+  double forward = 0.0;   ///< to log-probs
+  double backward = 0.0;  ///< from the gradient of log-probs; includes the optimiser's step
   double mask = 0.0;      ///< the library's call: divergence, mask, loss, gradient, report
   double other = 0.0;     ///< rewards, and the stories' log-probs under the base model
   double total() const { return sampling + forward + backward + mask + other; }
@@ -59,23 +60,29 @@ class learner {
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }
+  /// What the current weights say of these responses, divergences of the full vocabulary included.
+  std::vector<trained_policy> policy_now() const;
 
  private:
   void sample(step_record& record);
   void give_rewards(step_record& record);
   void update(std::span<std::size_t const> picked, step_record& record);
+  trained_policy policy_under(parameters<float> const& w, experience const& e, network_trace<float>& trace,
+                              also_read more = {}) const;
   void apply_region(std::span<std::size_t const> picked, step_record& record);
   std::vector<std::size_t> shuffled(int epoch) const;
 
   task const& task_;
   learning_options options_;
   further_inputs further_;  ///< what the rule reads of them
+  also_read more_;          ///< what is read of logits beside log-probs
   parameters<float> base_, weights_;
   network<float> network_;
   adam optimiser_;
   std::uint64_t steps_ = 0;
   std::vector<experience> experiences_;
   std::vector<network_trace<float>> traces_;
+  std::vector<trained_policy> pi_;  ///< of the minibatch
   std::vector<float> dlog_prob_;
   std::vector<std::uint8_t> decisions_;
   std::vector<std::int64_t> starts_;

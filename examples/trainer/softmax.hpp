@@ -1,9 +1,7 @@
-// Softmax of one row of scores, and its logarithm.
+// Softmax of one row of scores.
 #pragma once
 
 #include "matrix.hpp"
-
-#include <cmath>
 
 namespace trainer {
 
@@ -12,13 +10,6 @@ template <class Scores>
 void softmax(Scores&& scores) {
   scores = (scores.array() - scores.maxCoeff()).exp();
   scores /= scores.sum();
-}
-
-/// Replaces logits by their log-softmax.
-template <class Logits>
-void log_softmax(Logits&& logits) {
-  logits.array() -= logits.maxCoeff();
-  logits.array() -= std::log(logits.array().exp().sum());
 }
 
 }  // namespace trainer
