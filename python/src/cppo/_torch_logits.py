@@ -55,9 +55,8 @@ def _new(logits: torch.Tensor, k: int, entropy: bool, largest: int, in_double: b
 
     def new(wanted: bool, dtype: torch.dtype, *last: int) -> torch.Tensor:
         return logits.new_empty((*slots, *last) if wanted else (0,), dtype=dtype)
-    m = max(largest, 0)
     return (new(True, kind), new(k > 0, kind, k), new(True, torch.float64), new(entropy, kind),
-            new(m > 0, torch.int64, m), new(m > 0, kind, m))
+            new(largest > 0, torch.int64, largest), new(largest > 0, kind, largest))
 
 
 def _log_probs_kernel(logits: torch.Tensor, token_id: torch.Tensor, top_k_ids: Maybe, response_mask: Maybe,
@@ -171,8 +170,9 @@ def _backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
     slopes, gradient = _slopes(ctx, grads), None
     if slopes is not None:
         logits, token_id, log_sum_exp, response_mask, cu_seqlens, entropy = ctx.saved_tensors
-        gradient = _gradient(logits, token_id, slopes[0], log_sum_exp, response_mask, cu_seqlens,
-                             None if slopes[1] is None else entropy, slopes[1], *ctx.how)
+        call = _GradientOfTransforms.apply if torch._C._are_functorch_transforms_active() else _gradient
+        gradient = call(logits, token_id, slopes[0], log_sum_exp, response_mask, cu_seqlens,
+                        None if slopes[1] is None else entropy, slopes[1], *ctx.how)
     return (gradient, *[None] * 11)
 
 
@@ -182,6 +182,30 @@ def _refuse_second(ctx: Any, *_: Any) -> Any:
 
 def _keep_nothing(ctx: Any, inputs: Any, output: Any) -> None:
     pass
+
+
+class _OfTransforms(torch.autograd.Function):
+    """The same for the transforms of torch.func, which know no op of the kind that torch.library makes."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> Found:
+        found: Found = _log_probs(*inputs)
+        return found
+
+    setup_context = staticmethod(_keep)
+    backward = staticmethod(_backward)
+
+
+class _GradientOfTransforms(torch.autograd.Function):
+    """The same of the gradient."""
+
+    @staticmethod
+    def forward(*inputs: Any) -> torch.Tensor:
+        gradient: torch.Tensor = _gradient(*inputs)
+        return gradient
+
+    setup_context = staticmethod(_keep_nothing)
+    backward = staticmethod(_refuse_second)
 
 
 class _InPlace(torch.autograd.Function):
@@ -239,6 +263,8 @@ def log_probs(logits: torch.Tensor, token_id: Any, top_k_ids: Any, response_mask
     """As `cppo.log_probs`."""
     ids, lists, mask, cuts = (_tensor(x, logits) for x in (token_id, top_k_ids, response_mask, cu_seqlens))
     call = _InPlace.apply if gradient_in_place and _may_write_over(logits) else _log_probs
+    if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
+        call = _OfTransforms.apply
     found = LogProbs(*call(logits, ids, lists, mask, cuts, entropy, largest, dtype == "float64", *how))
     return found._replace(listed_log_prob=None if top_k_ids is None else found.listed_log_prob,
                           entropy=found.entropy if entropy else None,
@@ -268,12 +294,14 @@ def full_divergences(logits: torch.Tensor, log_sum_exp: Any, of_mu: tuple[bool, 
                      tv: bool, kl: bool, how: How) -> FullDivergences:
     """As `cppo.full_divergences`."""
     are_logits, x, its_total, its = of_mu
-    if are_logits and its_total is None:
+    if not are_logits:
+        its_total = None
+    elif its_total is None:
         raise c.Error("rollout_log_sum_exp is missing: pass what log_probs gives for rollout_logits",
                       c.StatusCode.null_buffer, "log_prob")
     total, mu, mask = (_tensor(t, logits) for t in (log_sum_exp, x, response_mask))
-    found = _divergences(logits, total, mu, _tensor(its_total, logits) if are_logits else None, its.temperature, mask,
-                         tv, kl, *how)
+    given = (None if t is None else t.detach() for t in (logits, total, mu, _tensor(its_total, logits)))
+    found = _divergences(*given, its.temperature, mask, tv, kl, *how)
     return FullDivergences(found[0] if tv else None, found[1] if kl else None)
 
 

@@ -101,6 +101,10 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
     _rows.check_shape(tuple(logits.shape))
     if dtype not in ("float32", "float64"):
         raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
+    if largest < 0:
+        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    if top_k_ids is not None and 0 in top_k_ids.shape[-1:]:
+        raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
     if _is_tensor(logits):
         call = in_torch["log_probs"]
         found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype,
@@ -118,7 +122,7 @@ def _log_probs(logits: Any, token_id: Any, top_k_ids: Any, response_mask: Any, c
     ids = None if top_k_ids is None else as_array(top_k_ids)
     k = 0 if ids is None else ids.shape[-1]
     found = LogProbs(new(True, dtype), new(ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
-                     new(largest != 0, "int64", max(largest, 0)), new(largest != 0, dtype, max(largest, 0)))
+                     new(largest > 0, "int64", largest), new(largest > 0, dtype, largest))
     inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), "top_k_ids": ids}
     _rows.run("cppo_log_probs", Rows(logits, how, _array(cu_seqlens)), inputs, found._asdict())
     return found
