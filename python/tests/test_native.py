@@ -15,7 +15,8 @@ from cppo import _native as c
 
 SIZES = {"cppo_tensor": struct.calcsize("=" + c.TENSOR), "cppo_lent": c.LENT_SIZE, "cppo_batch": c.BATCH.size,
          "cppo_options": c.OPTIONS.size, "cppo_outputs": c.OUTPUTS.size, "cppo_status": c.STATUS.size,
-         "cppo_logits": c.LOGITS.size, "cppo_logit_options": c.LOGIT_OPTIONS.size, "cppo_region": c.REGION_SIZE, "cppo_prefix": 8 * c.SUMS_WORDS, "cppo_totals": 8 * c.SUMS_WORDS}
+         "cppo_logits": c.LOGITS.size, "cppo_logit_options": c.LOGIT_OPTIONS.size, "cppo_region": c.REGION_SIZE,
+         "cppo_prefix": 8 * c.SUMS_WORDS, "cppo_totals": 8 * c.SUMS_WORDS}
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")

@@ -258,13 +258,14 @@ def test_opcheck(dtype, packed, more, executor):
     _, x, y, ids, mask, cuts = op_arguments(dtype, packed)
     how = (0.7, executor, 1, False)
     call = (x, y, ids if more[1] else None, mask, cuts, *more, *how)
-    checks = [(torch.ops.cppo.log_probs.default, call)]
+    ops = torch.ops.cppo
+    checks = [(ops.log_probs.default, call)]
     numbers = torch.randn(y.shape)
     h, slopes = (numbers.abs(), numbers) if more[0] else (None, None)
-    total = torch.ops.cppo.log_probs.default(*call)[2]
-    checks.append((torch.ops.cppo.logits_gradient.default, (x.detach(), y, numbers, total, mask, cuts, h, slopes, *how)))
-    checks.append((torch.ops.cppo.full_divergences.default, (x.detach(), total, x.detach() * 0.9, total, 1.0, None,
-                                                              more[0], True, *how)))
+    total = ops.log_probs.default(*call)[2]
+    checks += [(ops.logits_gradient.default, (x.detach(), y, numbers, total, mask, cuts, h, slopes, *how)),
+               (ops.full_divergences.default, (x.detach(), total, x.detach() * 0.9, total, 1.0, None, more[0], True,
+                                               *how))]
     for op, arguments in checks:
         done = torch.library.opcheck(op, arguments)
         assert set(done.values()) == {"SUCCESS"}, (op, done)

@@ -155,7 +155,9 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
 
 def _lent_of(given: Mapping[str, Any], ids: Mapping[str, int], block: Block) -> tuple[int, list[Any], list[int]]:
     """How many ids are listed, what must stay alive, and the members of each `cppo_lent` of a block."""
-    top_k, kept, flat = 0, [], []
+    top_k = 0
+    kept: list[Any] = []
+    flat: list[int] = []
     for name, x in given.items():
         if x is None:
             continue

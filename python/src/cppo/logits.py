@@ -30,7 +30,7 @@ class LogProbs(NamedTuple):
     log_prob: Any
     """log π of the sampled id, nats."""
     listed_log_prob: Any
-    """log π of the ids of `top_k_ids`; −inf where an entry is empty. For divergences, which are no loss: no gradient."""
+    """log π of the ids of `top_k_ids`; −inf where an entry is empty. For divergences: no gradient."""
     log_sum_exp: Any
     """The log of the sum of exp(x / T) over the row, float64: what `logits_gradient` and `full_divergences` read."""
     entropy: Any
@@ -225,14 +225,14 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
                             with_capacity: bool = False, **options: Any) -> Any:
     """`policy_loss` from the logits of π: backward gives ∂loss/∂logits.
 
-    It is `log_probs`, `policy_loss` and backward of both: one pass over the logits, and one over the rows of tokens that
-    have a slope. Masked tokens have none: their row of the gradient is 0. D, listed log-probs and the log-sum-exp are
-    constant to the gradient.
+    It is `log_probs`, `policy_loss` and backward of both: one pass over the logits, and one over the rows of tokens
+    that have a slope. Masked tokens have none: their row of the gradient is 0. D, listed log-probs and the log-sum-exp
+    are constant to the gradient.
 
     Args:
         logits, token_id, temperature, gradient_in_place: as `log_probs`.
         rollout_log_prob, advantage, response_mask, region, cu_seqlens, threads, with_capacity: as `policy_loss`.
-        rollout_top_k: (ids, log μ of them), both [B, T, K] or [N, K], as the engine returns them, for Top-K divergences.
+        rollout_top_k: (ids, log μ of them), both [B, T, K] or [N, K], as the engine gives them, for Top-K divergences.
         entropy: by default that of the logits, where the region reads it.
         executor: as `policy_loss`.
         outputs: as `policy_loss`; for NumPy also "logits_gradient", ∂loss/∂logits.
@@ -243,8 +243,8 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
     """
     lists = None if rollout_top_k is None else tuple(rollout_top_k)
     if lists is not None and len(lists) != 2:
-        raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids comes "
-                      "out of the logits", c.StatusCode.bad_parameter, "top_k")
+        raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
+                      "comes out of the logits", c.StatusCode.bad_parameter, "top_k")
     for name in ("top_k", "token_id"):
         if name in options:
             raise c.Error(f"{name} is no option of policy_loss_from_logits: pass rollout_top_k", argument="options")
