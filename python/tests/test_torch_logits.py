@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 import cppo
 import numpy as np
 import pytest
@@ -354,3 +357,25 @@ def test_wrong_calls(t, executor, change, words):
 def test_the_gradient_is_no_output(t):
     with pytest.raises(cppo.Error, match="loss.backward\\(\\) gives it"):
         t.loss(outputs=("logits_gradient",))
+
+
+PAGES = pathlib.Path(__file__).resolve().parents[2] / "docs"
+
+
+def code_of(page, words):
+    """The block of Python on a page that holds these words."""
+    found, = (b for b in re.findall(r"^```python\n(.*?)^```", (PAGES / page).read_text(), re.S | re.M) if words in b)
+    return found
+
+
+@pytest.mark.skipif(not PAGES.exists(), reason="the pages lie in a checkout of the project")
+def test_the_pages_examples_run(t):
+    torch.manual_seed(0)
+    names = {}
+    exec(code_of("pytorch.md", "policy_loss_from_logits"), names)
+    gradient, report = names["model"].weight.grad, names["report"]
+    assert gradient.isfinite().all() and gradient.any() and 0 < report.kept <= report.tokens == 8
+    names = {"cppo": cppo, "logits": t.x, "token_id": t.y, "mask": t.mask, "rollout_log_prob": t.mu,
+             "advantage": t.advantage, "region": cppo.fixed_cppo()}
+    exec(code_of("logits.md", "cppo.log_probs"), names)
+    assert t.x.grad.isfinite().all() and t.x.grad.any() and names["report"].tokens == 11
