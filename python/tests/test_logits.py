@@ -238,3 +238,22 @@ def test_wrong_options(case):
         cppo.full_divergences(case.x, case.mu_total)
     with pytest.raises(cppo.Error, match="log_sum_exp_invalid|finite log-sum-exps"):
         cppo.logits_gradient(case.x, case.y, np.ones((3, 4)), np.full((3, 4), np.inf), **case.options())
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 7), (2, 0, 7), (0, 7)])
+def test_no_slot_is_no_error(shape):
+    x, slots = np.zeros(shape, np.float32), np.zeros(shape[:-1], int)
+    found = cppo.log_probs(x, slots, entropy=True, largest=2)
+    assert found.largest_id.shape == (*shape[:-1], 2)
+    gradient = cppo.logits_gradient(x, slots, found.log_prob, found.log_sum_exp)
+    assert gradient.shape == shape
+    divergences = cppo.full_divergences(x, found.log_sum_exp, rollout_logits=x, rollout_log_sum_exp=found.log_sum_exp)
+    assert divergences.tv.shape == shape[:-1]
+
+
+def test_arrays_of_jax_are_refused():
+    class Array:
+        shape = (1, 2, 3)
+    Array.__module__ = "jaxlib._jax"
+    with pytest.raises(cppo.Error, match="an array of JAX, which calls on logits do not take"):
+        cppo.log_probs(Array(), np.zeros((1, 2), int))

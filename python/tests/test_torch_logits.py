@@ -346,6 +346,10 @@ def test_a_step_allocates_one_array_of_the_logits_size(executor, monkeypatch):
     (lambda t: t.x.data[0, 1].fill_(-torch.inf), "response 0, token 1"),
     (lambda t: setattr(t, "x", t.x.detach().double()), "float32|f32"),
     (lambda t: t.options.update(temperature=0.0), "temperature"),
+    (lambda t: setattr(t, "y", t.y[:, :3]), "token_id has"),
+    (lambda t: setattr(t, "y", t.y.double()), "token_id is of .*integer"),
+    (lambda t: setattr(t, "ids", t.ids[:, :3]), "top_k_ids"),
+    (lambda t: t.options.update(response_mask=t.mask[:2]), "response_mask"),
     (lambda t: t.options.update(response_mask=t.mask * 0.5), "response_mask at response 0, token 0"),
 ])
 def test_wrong_calls(t, executor, change, words):
@@ -379,3 +383,21 @@ def test_the_pages_examples_run(t):
              "advantage": t.advantage, "region": cppo.fixed_cppo()}
     exec(code_of("logits.md", "cppo.log_probs"), names)
     assert t.x.grad.isfinite().all() and t.x.grad.any() and names["report"].tokens == 11
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("shape", [(0, 5, 7), (2, 0, 7), (0, 7)])
+def test_no_slot_is_no_error(executor, shape):
+    x = torch.zeros(shape, requires_grad=True)
+    found = cppo.log_probs(x, torch.zeros(shape[:-1], dtype=torch.long), entropy=True, largest=2, executor=executor)
+    (found.log_prob.sum() + found.entropy.sum()).backward()
+    assert x.grad.shape == shape and found.largest_id.shape == (*shape[:-1], 2)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("mask", [torch.tensor(True), torch.tensor([1, 0, 1]), torch.tensor([[1], [0], [1]])])
+def test_a_response_mask_may_be_one_number_a_response(t, executor, mask):
+    x = t.x.detach().nan_to_num(0.0)
+    found = cppo.log_probs(x, t.y, response_mask=mask, executor=executor)
+    whole = cppo.log_probs(x, t.y, response_mask=(mask if mask.dim() != 1 else mask[:, None]).expand(3, 4))
+    torch.testing.assert_close(found.log_prob, whole.log_prob, rtol=0, atol=2e-6 * (executor == "torch"))

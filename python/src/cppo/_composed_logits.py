@@ -55,7 +55,27 @@ def _of_slots(mask: torch.Tensor, slots: torch.Size, cu_seqlens: Optional[torch.
         return mask[of.clamp(max=mask.shape[0] - 1)]
     if mask.dim() == 1 and len(slots) == 2 and mask.shape[0] == slots[0]:
         mask = mask[:, None]
-    return mask.expand(slots).reshape(-1)
+    if mask.dim() == len(slots) and all(m in (1, n) for m, n in zip(mask.shape, slots)):
+        mask = mask.expand(slots)
+    return _flat(mask if mask.dim() else mask.expand(slots), slots, "response_mask")
+
+
+def _flat(x: torch.Tensor, slots: torch.Size, name: str) -> torch.Tensor:
+    """What has an element for each slot, [N]. Raises `Error` where it has not."""
+    if x.shape != slots:
+        raise c.Error(f"{name} has shape {list(x.shape)}, but must have that of the slots, {list(slots)}",
+                      c.StatusCode.extent_mismatch, name)
+    return x.reshape(-1)
+
+
+def _ids(x: torch.Tensor, slots: torch.Size, name: str) -> torch.Tensor:
+    """Ids, [N, k]; k is 1 where they are no lists."""
+    if x.dtype == torch.bool or x.is_floating_point():
+        raise c.Error(f"{name} is of {x.dtype}, but must be an integer: convert it",
+                      c.StatusCode.element_type_mismatch, name)
+    if x.dim() == len(slots) + 1:
+        return torch.stack([_flat(each, slots, name) for each in x.unbind(-1)], -1)
+    return _flat(x, slots, name)[:, None]
 
 
 def _blocks(*rows: torch.Tensor) -> Iterator[tuple[slice, tuple[torch.Tensor, ...]]]:
@@ -97,8 +117,9 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
               found: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Writes what `_torch_logits` has room for. Returns where a token has bad input, [N]."""
     log_prob, listed, log_sum_exp, entropy, largest_id, largest = found
-    ids = token_id.expand(at.logits.shape[:-1]).reshape(-1, 1)
-    lists = None if top_k_ids is None else top_k_ids.reshape(-1, top_k_ids.shape[-1])
+    slots = at.logits.shape[:-1]
+    ids = _ids(token_id, slots, "token_id")
+    lists = None if top_k_ids is None else _ids(top_k_ids, slots, "top_k_ids")
     bad = at.active & ~at.valid
     t = at.how.temperature
 
@@ -136,20 +157,17 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
 
 
 def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,
-                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], entropy_slope: float,
-                   out: torch.Tensor) -> None:
+                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor) -> None:
     """Writes slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T, which may be over the logits."""
     slots, t = at.logits.shape[:-1], at.how.temperature
 
-    def numbers(x: torch.Tensor) -> torch.Tensor:
-        return x.detach().expand(slots).reshape(-1, 1).double()
-    slopes, total, ids = numbers(slope), numbers(log_sum_exp), token_id.expand(slots).reshape(-1, 1).long()
-    of_entropy = None if entropy_slopes is None else numbers(entropy_slopes)
-    if of_entropy is None and entropy_slope != 0.0:
-        of_entropy = torch.full_like(slopes, entropy_slope)
-    h = None if of_entropy is None or entropy is None else numbers(entropy)
+    def numbers(x: torch.Tensor, name: str) -> torch.Tensor:
+        return _flat(x.detach(), slots, name)[:, None].double()
+    slopes, total, ids = numbers(slope, "slope"), numbers(log_sum_exp, "log_sum_exp"), _ids(token_id, slots, "token_id")
+    of_entropy = None if entropy_slopes is None else numbers(entropy_slopes, "entropy_slopes")
+    h = None if of_entropy is None or entropy is None else numbers(entropy, "entropy")
     for rows, (raw, into) in _blocks(at.logits, out):
-        y = ids[rows].clamp(0, raw.shape[-1] - 1)
+        y = ids[rows].long().clamp(0, raw.shape[-1] - 1)
         centre = (total[rows] * t).float()
         lost = centre.double() / t - total[rows]
         z = (raw.float() - centre) / t
@@ -178,8 +196,10 @@ def write_divergences(pi: Slots, log_sum_exp: torch.Tensor, mu: Slots, mu_log_su
     if mu.logits.shape != pi.logits.shape:
         raise c.Error(f"rollout_logits have shape {list(mu.logits.shape)}, but must have that of logits, "
                       f"{list(pi.logits.shape)}", c.StatusCode.extent_mismatch, "logits")
-    total = log_sum_exp.expand(slots).reshape(-1, 1).double()
-    its = torch.zeros_like(total) if mu_log_sum_exp is None else mu_log_sum_exp.expand(slots).reshape(-1, 1).double()
+    total = _flat(log_sum_exp, slots, "log_sum_exp")[:, None].double()
+    its = torch.zeros_like(total)
+    if mu_log_sum_exp is not None:
+        its = _flat(mu_log_sum_exp, slots, "rollout_log_sum_exp")[:, None].double()
 
     def log_p(x: torch.Tensor, of: torch.Tensor, t: float) -> torch.Tensor:
         centre = (of * t).float()

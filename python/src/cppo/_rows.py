@@ -55,6 +55,8 @@ def _rows_of(t: Lent, cuts: Lent | None, with_capacity: bool, apart: bool) -> li
         raise c.Error(f"logits must have shape [N, V] where cu_seqlens is given, not {list(t.shape)}",
                       c.StatusCode.bad_tensor, "logits")
     *far, step, ids = t.stride
+    if 0 in t.shape:  # NumPy's strides of nothing mean nothing
+        far, step, ids = [slots[-1] * v for _ in far], v, 1
     if ids != 1 and v > 1:
         raise c.Error("logits must have the ids of a row side by side (stride 1): pass a contiguous copy",
                       c.StatusCode.extent_mismatch, "logits")
@@ -69,14 +71,23 @@ def _rows_of(t: Lent, cuts: Lent | None, with_capacity: bool, apart: bool) -> li
     return [Block(t.address + b * far[0] * size, (slots[1], v), step, one, b) for b in range(slots[0])]
 
 
+def _packed(structure: struct.Struct, *members: Any) -> bytes:
+    """The bytes of a structure that begins with its size."""
+    try:
+        return structure.pack(structure.size, *members)
+    except struct.error as e:
+        raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
+
+
 class Rows:
     """Logits, or their gradient, that were lent: an array or a tensor, with all that says how they lie."""
 
     def __init__(self, x: Any, how: How, cu_seqlens: Any = None, name: str = "logits") -> None:
         check_shape(tuple(x.shape), name)
-        self.x, self.cuts, self.how = x, cu_seqlens, how
+        cuts = np.ascontiguousarray(cu_seqlens) if isinstance(cu_seqlens, np.ndarray) else cu_seqlens
+        self.x, self.cuts, self.how = x, cuts, how  # what was lent stays alive
         self._lent = lend_any(x, name)
-        self._offsets = None if cu_seqlens is None else lend_any(cu_seqlens, "cu_seqlens")
+        self._offsets = None if cuts is None else lend_any(cuts, "cu_seqlens")
         self.dtype = self._lent.dtype
         self.blocks = self._blocks(apart=False)
 
@@ -94,7 +105,7 @@ class Rows:
 
     def structure(self, k: int) -> bytes:
         """The bytes of a `cppo_logits` for block k."""
-        return c.LOGITS.pack(c.LOGITS.size, *self.tensor(k), self.how.temperature, 0, 0)
+        return _packed(c.LOGITS, *self.tensor(k), self.how.temperature, 0, 0)
 
 
 def _fields(name: str, number: int, x: Any, at: Layout) -> tuple[int, ...]:
@@ -131,11 +142,7 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
     how = logits.how
     if how.executor not in c.EXECUTORS:
         raise c.Error(f"executor must be simd or seq, or torch for tensors, not {how.executor!r}", argument="options")
-    try:
-        options = c.LOGIT_OPTIONS.pack(c.LOGIT_OPTIONS.size, c.EXECUTORS.index(how.executor), how.threads,
-                                       entropy_slope)
-    except struct.error as e:
-        raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
+    options = _packed(c.LOGIT_OPTIONS, c.EXECUTORS.index(how.executor), how.threads, entropy_slope)
     rows = [x for x in (logits, *others, gradient) if x is not None]
     if len({len(x.blocks) for x in rows}) > 1:
         for x in rows:

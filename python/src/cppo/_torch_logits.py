@@ -91,20 +91,20 @@ def _log_probs_fake(logits: torch.Tensor, token_id: torch.Tensor, top_k_ids: May
 
 def _write_gradient(out: torch.Tensor, logits: torch.Tensor, token_id: torch.Tensor, slope: torch.Tensor,
                     log_sum_exp: torch.Tensor, response_mask: Maybe, cu_seqlens: Maybe, entropy: Maybe,
-                    entropy_slopes: Maybe, how: How, entropy_slope: float = 0.0) -> None:
+                    entropy_slopes: Maybe, how: How) -> None:
     """Writes the gradient, which may be the memory of the logits."""
     numbers = {"slope": slope, "log_sum_exp": log_sum_exp, "entropy": entropy, "entropy_slopes": entropy_slopes}
     _check(logits, {"token_id": token_id, "response_mask": response_mask, "cu_seqlens": cu_seqlens,
                     "logits_gradient": out, **numbers})
     if not _by_library(logits, how):
         at = composed.slots_of(logits, how, response_mask, cu_seqlens)
-        composed.write_gradient(at, token_id, slope, log_sum_exp, entropy, entropy_slopes, entropy_slope, out)
+        composed.write_gradient(at, token_id, slope, log_sum_exp, entropy, entropy_slopes, out)
         return
     inputs = {"token_id": token_id, "response_mask": response_mask,
               **{name: _dense(x) for name, x in numbers.items()}}
     cuts = _dense(cu_seqlens)
     _rows.run("cppo_logits_gradient", Rows(logits, how, cuts), inputs, {},
-              gradient=Rows(out, how, cuts, "logits_gradient"), entropy_slope=entropy_slope)
+              gradient=Rows(out, how, cuts, "logits_gradient"))
 
 
 def _gradient_kernel(logits: torch.Tensor, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,

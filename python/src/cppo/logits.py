@@ -98,6 +98,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
             vocabulary and a sampled id whose logit is −inf, at a token. On a device such a token's numbers are NaN.
     """
     how = How(temperature, executor, threads, with_capacity)
+    logits = logits if hasattr(logits, "shape") else np.asarray(logits)
     _rows.check_shape(tuple(logits.shape))
     if dtype not in ("float32", "float64"):
         raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
@@ -129,7 +130,7 @@ def _log_probs(logits: Any, token_id: Any, top_k_ids: Any, response_mask: Any, c
 
 
 def _array(x: Any) -> Any:
-    return None if x is None else np.ascontiguousarray(as_array(x)) if isinstance(x, (list, tuple)) else as_array(x)
+    return None if x is None else as_array(x)
 
 
 def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *, response_mask: Any = None,

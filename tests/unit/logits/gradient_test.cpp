@@ -344,6 +344,18 @@ status refused(Change const& change) {
 
 }  // namespace
 
+TEST_CASE("logits_gradient of no slot is ok, whatever empty buffers point to", "[logits]") {
+  std::vector<float> const none;
+  std::vector<std::int64_t> const ids;
+  std::vector<float> g;
+  for (layout const& l : {layout(padded(0, 3)), layout(padded(2, 0))}) {
+    status const s = logits_gradient(simd, logit_batch(l, logits(7, none), token_id(ids)),
+                                     {.slope = none, .log_sum_exp = none}, g);
+    INFO(describe(s).c_str());
+    CHECK(s.ok());
+  }
+}
+
 TEST_CASE("logits_gradient names what is wrong, and writes nothing", "[logits]") {
   using cases = gradient_case<float>;
   status s = refused([](cases& c, output&) { c.y[3] = 10; });
