@@ -265,11 +265,17 @@ def log_probs(logits: torch.Tensor, token_id: Any, top_k_ids: Any, response_mask
     call = _InPlace.apply if gradient_in_place and _may_write_over(logits) else _log_probs
     if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
         call = _OfTransforms.apply
-    found = LogProbs(*call(logits, ids, lists, mask, cuts, entropy, largest, dtype == "float64", *how))
-    return found._replace(listed_log_prob=None if top_k_ids is None else found.listed_log_prob,
-                          entropy=found.entropy if entropy else None,
-                          largest_id=found.largest_id if largest != 0 else None,
-                          largest_log_prob=found.largest_log_prob if largest != 0 else None)
+    return named(call(logits, ids, lists, mask, cuts, entropy, largest, dtype == "float64", *how), lists, entropy,
+                 largest)
+
+
+def named(found: Found, lists: Maybe, entropy: bool, largest: int) -> LogProbs:
+    """What an op has found; None for what was not asked for."""
+    all_found = LogProbs(*found)
+    return all_found._replace(listed_log_prob=None if lists is None else all_found.listed_log_prob,
+                              entropy=all_found.entropy if entropy else None,
+                              largest_id=all_found.largest_id if largest != 0 else None,
+                              largest_log_prob=all_found.largest_log_prob if largest != 0 else None)
 
 
 def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp: Any, response_mask: Any,

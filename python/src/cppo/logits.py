@@ -242,35 +242,47 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
     Returns:
         (loss, report), or (loss, report, outputs).
     """
+    rows = "torch" if executor in ("torch", "cuda") else executor
+    wanted, gradient = _gradient_of(outputs, _is_tensor(logits))
+    all_found: list[LogProbs] = []
+
+    def find(**asked: Any) -> LogProbs:
+        all_found.append(log_probs(logits, token_id, response_mask=response_mask, cu_seqlens=cu_seqlens,
+                                   temperature=temperature, gradient_in_place=gradient_in_place, executor=rows,
+                                   threads=threads, with_capacity=with_capacity, **asked))
+        return all_found[0]
+    loss, report, *more = loss_of(
+        find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
+        rollout_top_k=rollout_top_k, entropy=entropy, outputs=wanted, executor=executor, threads=threads,
+        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    if not gradient:
+        return loss, report, *more
+    out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
+    more[0].logits_gradient = logits_gradient(
+        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask, cu_seqlens=cu_seqlens,
+        temperature=temperature, out=out, executor=rows, threads=threads, with_capacity=with_capacity)
+    return loss, report, _asked_for(more[0], outputs)
+
+
+def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any, response_mask: Any, *,
+            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, **options: Any) -> Any:
+    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds."""
     lists = None if rollout_top_k is None else tuple(rollout_top_k)
     if lists is not None and len(lists) != 2:
         raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
                       "comes out of the logits", c.StatusCode.bad_parameter, "top_k")
     for name in ("top_k", "token_id"):
         if name in options:
-            raise c.Error(f"{name} is no option of policy_loss_from_logits: pass rollout_top_k", argument="options")
-    tensors = _is_tensor(logits)
-    wanted, gradient = _gradient_of(outputs, tensors)
+            raise c.Error(f"{name} is no option here: pass rollout_top_k", argument="options")
     dtype = _dtype_of({"rollout_log_prob": rollout_log_prob, **options,
                        "top_k_rollout_log_probs": None if lists is None else lists[1]})
     reads_entropy = "entropy" in region.reads and entropy is None
-    rows = "torch" if executor in ("torch", "cuda") else executor
-    found = log_probs(logits, token_id, top_k_ids=None if lists is None else lists[0], response_mask=response_mask,
-                      cu_seqlens=cu_seqlens, temperature=temperature, entropy=reads_entropy, dtype=dtype,
-                      gradient_in_place=gradient_in_place, executor=rows, threads=threads, with_capacity=with_capacity)
+    found = find(top_k_ids=None if lists is None else lists[0], entropy=reads_entropy, dtype=dtype)
     top_k = None if lists is None else TopK(lists[0], found.listed_log_prob, lists[1])
-    measured = found.entropy.detach() if reads_entropy and tensors else found.entropy if reads_entropy else entropy
-    loss, report, *more = _loss.policy_loss(
-        found.log_prob, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id, top_k=top_k,
-        entropy=measured, outputs=wanted, executor=executor, threads=threads, cu_seqlens=cu_seqlens,
-        with_capacity=with_capacity, **options)
-    if not gradient:
-        return loss, report, *more
-    out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
-    more[0].logits_gradient = logits_gradient(
-        logits, token_id, more[0].gradient, found.log_sum_exp, response_mask=response_mask, cu_seqlens=cu_seqlens,
-        temperature=temperature, out=out, executor=rows, threads=threads, with_capacity=with_capacity)
-    return loss, report, _asked_for(more[0], outputs)
+    if reads_entropy:
+        entropy = found.entropy.detach() if _is_tensor(found.entropy) else found.entropy
+    return _loss.policy_loss(found.log_prob, rollout_log_prob, advantage, response_mask, region=region,
+                             token_id=token_id, top_k=top_k, entropy=entropy, **options)
 
 
 def _gradient_of(outputs: Any, tensors: bool) -> tuple[Any, bool]:
