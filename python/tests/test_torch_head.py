@@ -176,7 +176,8 @@ def test_opcheck(more, executor):
     h, slopes = (found[3].detach().float(), slope) if more[0] else (None, None)
     given = [x.detach() for x in (hidden, t.weight, t.bias)]
     checks = [(ops.log_probs_from_head.default, call),
-              (ops.head_gradients.default, (*given, t.y, slope, found[2], t.mask, h, slopes, True, more[0], True, *how))]
+              (ops.head_gradients.default,
+               (*given, t.y, slope, found[2], t.mask, h, slopes, True, more[0], True, *how))]
     for op, arguments in checks:
         done = torch.library.opcheck(op, arguments)
         assert set(done.values()) == {"SUCCESS"}, (op, done)

@@ -1,5 +1,5 @@
 """The ops `cppo::log_probs_from_head` and `cppo::head_gradients` for PyTorch: the logits of a linear head a slab at a
-time. The products of matrices are PyTorch's; what is found of a slab, and its gradient, are those of `_torch_logits`."""
+time. The products of matrices are PyTorch's; what is found of a slab, and its gradient, are of `_torch_logits`."""
 
 from __future__ import annotations
 
@@ -98,9 +98,13 @@ def _numbered(wanted: Maybe) -> Maybe:
     return None if wanted is None else wanted.flatten().nonzero()[:, 0]
 
 
-def _of(x: Maybe, slots: torch.Size) -> Maybe:
+def _of(x: torch.Tensor, slots: torch.Size) -> torch.Tensor:
     """One row for each slot."""
-    return None if x is None else x.reshape(-1, *x.shape[len(slots):])
+    return x.reshape(-1, *x.shape[len(slots):])
+
+
+def _maybe_of(x: Maybe, slots: torch.Size) -> Maybe:
+    return None if x is None else _of(x, slots)
 
 
 def _at(x: Maybe, rows: Any) -> Maybe:
@@ -131,7 +135,7 @@ def _found_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token
     all_found = _new(hidden, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest, in_double)
     for x, excluded in zip(all_found, (0, 0, 0, 0, -1, 0)):
         x.fill_(excluded)
-    ids, lists, mask = (_of(x, slots) for x in (token_id, top_k_ids, response_mask))
+    ids, lists, mask = _of(token_id, slots), _maybe_of(top_k_ids, slots), _maybe_of(response_mask, slots)
     flat = [_of(x, slots) if x.numel() else None for x in all_found]
     slabs = _Slabs(head, _numbered(response_mask), slab_rows)
     for rows in slabs:
@@ -166,8 +170,10 @@ def _gradients_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, t
     if response_mask is not None:
         moves = moves & (response_mask != 0)
     to_hidden.zero_()
-    ids, of, total, h, each = (_of(x, slots) for x in (token_id, slope, log_sum_exp, entropy, entropy_slopes))
-    slabs, into = _Slabs((hidden, weight, bias), _numbered(moves), slab_rows), _of(to_hidden, slots)
+    ids, of, total = (_of(x, slots) for x in (token_id, slope, log_sum_exp))
+    h, each = _maybe_of(entropy, slots), _maybe_of(entropy_slopes, slots)
+    slabs = _Slabs((hidden, weight, bias), _numbered(moves), slab_rows)
+    into = to_hidden.view(-1, hidden.shape[-1]) if of_hidden else to_hidden
     for rows in slabs:
         with _named(rows, slots, hidden.device.type):
             states, x = slabs.logits(rows)

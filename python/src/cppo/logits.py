@@ -259,8 +259,9 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
         return loss, report, *more
     out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
     more[0].logits_gradient = logits_gradient(
-        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask, cu_seqlens=cu_seqlens,
-        temperature=temperature, out=out, executor=rows, threads=threads, with_capacity=with_capacity)
+        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
+        cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
+        with_capacity=with_capacity)
     return loss, report, _asked_for(more[0], outputs)
 
 
