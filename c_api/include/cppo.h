@@ -61,12 +61,21 @@ enum {
   cppo_entropy = 11, cppo_reference_log_prob = 12,
   /* inputs of `cppo_compute_advantage`, beside response_mask and advantage */
   cppo_reward = 13, cppo_group_id = 14, cppo_value = 15, cppo_bootstrap_value = 16,
+  /* inputs of the calls on logits, beside token_id, response_mask, entropy and top_k_ids, in the batch's layout */
+  cppo_slope = 17, cppo_log_sum_exp = 18, cppo_mu_log_sum_exp = 19, cppo_entropy_slopes = 20,
   /* outputs, in the batch's layout */
   cppo_out_loss = 64, cppo_out_gradient = 65, cppo_out_mask = 66, cppo_out_gate = 67, cppo_out_divergence = 68,
   cppo_out_weight = 69, cppo_out_weighted_divergence = 70, cppo_out_prefix_drift = 71, cppo_out_prefix_weight = 72,
   cppo_out_threshold = 73, cppo_out_excess = 74, cppo_out_decision = 75,
   /* outputs of `cppo_compute_advantage` */
-  cppo_out_advantage = 76, cppo_out_returns = 77
+  cppo_out_advantage = 76, cppo_out_returns = 77,
+  /* outputs of `cppo_log_probs`, in the batch's layout; those of lists [slots, k], and [slots, m] of the largest */
+  cppo_out_log_prob = 78, cppo_out_log_sum_exp = 79, cppo_out_entropy = 80, cppo_out_listed_log_prob = 81,
+  cppo_out_largest_id = 82, cppo_out_largest_log_prob = 83,
+  /* output of the calls from logits to their gradient: [slots, V] */
+  cppo_out_logits_gradient = 84,
+  /* outputs of `cppo_full_divergences`, in the batch's layout */
+  cppo_out_tv = 85, cppo_out_kl = 86
 };
 
 /** A tensor and what it is. */
@@ -212,6 +221,51 @@ CPPO_C_SHOWN void cppo_options_init_sized(cppo_options *options, uint64_t size);
  *  `status`. */
 CPPO_C_SHOWN int32_t cppo_policy_loss(cppo_batch const *batch, cppo_region const *region, cppo_outputs const *outputs,
                                       cppo_options const *options, cppo_status *status);
+
+/** Logits of a batch's slots over V ids, as `cppo::logits(V, x)`: row i belongs to slot i, of padded layouts in
+ *  row-major order. Rows of excluded slots are never read. */
+typedef struct cppo_logits {
+  uint64_t size;       /**< sizeof(cppo_logits) */
+  cppo_tensor rows;    /**< [slots, V], rank 2: f32, f16 or bf16; the ids of a row side by side, rows V elements apart
+                            or more */
+  double temperature;  /**< T: log-probs are those of softmax(x / T). 1 takes logits as they are; 0 is refused */
+  int64_t first_id;    /**< of a shard of the vocabulary: the id of its first column; else 0 */
+  int64_t ids;         /**< of a shard: how many ids the whole vocabulary has; else 0, or V */
+} cppo_logits;
+/** How rows of logits are read. Without one a call runs on one thread of `cppo_simd`. All 0 but the size is the same on
+ *  all threads of the machine. */
+typedef struct cppo_logit_options {
+  uint64_t size;         /**< sizeof(cppo_logit_options) */
+  int32_t executor;      /**< `cppo_simd` or `cppo_seq`: the same bits */
+  int32_t threads;       /**< of `cppo_simd`: they share the rows. 0: as many as the machine has */
+  double entropy_slope;  /**< `cppo_logits_gradient` alone: d loss / d H of every token; 0: none */
+} cppo_logit_options;
+
+/** Log-probs of the sampled and the listed ids, log-sum-exp, entropy and the largest logits, as `cppo::log_probs`.
+ *  Reads token_id, response_mask and top_k_ids (with `top_k`); m of the largest are as many as their outputs have
+ *  columns. Outputs hold numbers of any type; lend log_sum_exp as f64. `report` is null. Returns the code of `status`.
+ */
+CPPO_C_SHOWN int32_t cppo_log_probs(cppo_batch const *batch, cppo_logits const *logits, cppo_outputs const *outputs,
+                                    cppo_logit_options const *options, cppo_status *status);
+/** From the slope of log-probs, d loss / d log pi(y), to the gradient of logits, as `cppo::logits_gradient`. Reads
+ *  token_id, response_mask, slope, log_sum_exp, and the entropy where it has a slope: that of the options, or
+ *  entropy_slopes. The output logits_gradient may be the memory of the logits, which it then replaces. */
+CPPO_C_SHOWN int32_t cppo_logits_gradient(cppo_batch const *batch, cppo_logits const *logits,
+                                          cppo_outputs const *outputs, cppo_logit_options const *options,
+                                          cppo_status *status);
+/** TV and KL(mu || pi) over the whole vocabulary, as `cppo::full_divergences`. Reads response_mask, log_sum_exp, and
+ *  mu_log_sum_exp of `mu_logits`; or `mu_log_probs` is lent, log-probs of all ids, and the other one null. */
+CPPO_C_SHOWN int32_t cppo_full_divergences(cppo_batch const *batch, cppo_logits const *logits,
+                                           cppo_logits const *mu_logits, cppo_logits const *mu_log_probs,
+                                           cppo_outputs const *outputs, cppo_logit_options const *options,
+                                           cppo_status *status);
+/** From logits to their gradient, as `cppo::policy_loss_from_logits`: `cppo_policy_loss` on log-probs that are computed
+ *  from logits. The batch lends token_id, and neither log_prob nor top_k_log_probs; of lists top_k_ids and
+ *  top_k_rollout_log_probs. Writes logits_gradient, which may be the memory of the logits, and all that
+ *  `cppo_policy_loss` writes but gradient. For any region, in pieces and micro-batches too. */
+CPPO_C_SHOWN int32_t cppo_policy_loss_from_logits(cppo_batch const *batch, cppo_logits const *logits,
+                                                  cppo_region const *region, cppo_outputs const *outputs,
+                                                  cppo_options const *options, cppo_status *status);
 
 /** Field `i` of a report: its name, or null past the last; and how reports of parts are put together: 0 by adding,
  *  1 by the maximum, 2 by the minimum, 3 by their being equal. Left out of rules 1 to 3 are parts that have no such

@@ -97,32 +97,37 @@ bool take_input(cppo_lent const& l, lent_batch& into, std::uint64_t& seen, cppo_
   return true;
 }
 
-/// Checks that what belongs together was lent together.
-bool is_whole(cppo_batch const& from, std::uint64_t seen, cppo_status& s) noexcept {
+/// Checks that what belongs together was lent together, and nothing that is computed from logits.
+bool is_whole(cppo_batch const& from, std::uint64_t seen, log_prob_is log_prob, cppo_status& s) noexcept {
+  bool const from_logits = log_prob == log_prob_is::computed;
   auto const has = [seen](std::int32_t id) { return (seen >> id & 1U) != 0; };
   bool const lists = from.top_k != 0 || has(cppo_top_k_ids) || has(cppo_top_k_log_probs) ||
                      has(cppo_top_k_rollout_log_probs);
   for (input_row const& row : input_rows) {
     bool const list = row.where == argument::top_k;
-    bool const needed = list ? lists : row.id <= cppo_advantage;
+    bool const computed = from_logits && (row.id == cppo_log_prob || row.id == cppo_top_k_log_probs);
+    bool const always = row.id <= cppo_advantage || (from_logits && row.id == cppo_token_id);
+    bool const needed = !computed && (list ? lists : always);
+    if (computed && has(row.id)) {
+      return refuse(s, cppo_bad_argument, row.where, word(row.name),
+                    word(" is lent, but this call computes it from logits: leave it out"));
+    }
     if (!needed || has(row.id)) continue;
+    word const together = from_logits ? "lend top_k, top_k_ids and top_k_rollout_log_probs together"
+                                      : "lend top_k and the three lists together";
     return refuse_as(cppo::status_code::missing_input, s, row.where, word(row.name), word(" was not lent: "),
-                     word(list ? "lend top_k and the three lists together" : "every call needs it"));
+                     list ? together : word(from_logits ? "this call needs it" : "every call needs it"));
   }
   return true;
 }
 
-template <class T>
-cppo::output output_as(cppo_tensor const& t) noexcept {
-  T* const data = static_cast<T*>(t.data);
-  if (t.rank == 1) return cppo::output(cppo::vector_view<T>(data, t.shape[0], t.stride[0]));
-  return cppo::output(cppo::matrix_view<T>(data, t.shape[0], t.shape[1], t.stride[0], t.stride[1]));
-}
-constexpr cppo::output (*output_by_dtype[])(cppo_tensor const&) noexcept = {
-    output_as<float>,         output_as<double>,       output_as<cppo::half>,    output_as<cppo::bfloat16>,
-    output_as<bool>,          output_as<std::uint8_t>, output_as<std::int8_t>,   output_as<std::int16_t>,
-    output_as<std::uint16_t>, output_as<std::int32_t>, output_as<std::uint32_t>, output_as<std::int64_t>,
-    output_as<std::uint64_t>};
+using cppo::output;
+constexpr output (*output_by_dtype[])(cppo_tensor const&) noexcept = {
+    lent_as<output, float>,         lent_as<output, double>,       lent_as<output, cppo::half>,
+    lent_as<output, cppo::bfloat16>, lent_as<output, bool>,         lent_as<output, std::uint8_t>,
+    lent_as<output, std::int8_t>,   lent_as<output, std::int16_t>, lent_as<output, std::uint16_t>,
+    lent_as<output, std::int32_t>,  lent_as<output, std::uint32_t>, lent_as<output, std::int64_t>,
+    lent_as<output, std::uint64_t>};
 static_assert(std::size(output_by_dtype) == dtypes);
 
 bool take_output(cppo_lent const& l, cppo::loss_outputs& into, std::uint64_t& seen, cppo_status& s) noexcept {
@@ -263,7 +268,7 @@ bool is_apart(lent_memory const& mine, argument where, std::span<lent_memory con
 
 cppo::output output_of(cppo_tensor const& t) noexcept { return output_by_dtype[t.dtype](t); }
 
-bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept {
+bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s, log_prob_is log_prob) noexcept {
   cppo_batch b;
   if (!take_structure(from, "batch", b, s) || !take_layout(b, into.shape, s)) return false;
   if (!check_count(b.inputs, b.input_count, "batch->input_count", s)) return false;
@@ -272,7 +277,7 @@ bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexce
     if (!take_input(b.inputs[i], into, seen, s)) return false;
   }
   into.lists.k = b.top_k;
-  return is_whole(b, seen, s);
+  return is_whole(b, seen, log_prob, s);
 }
 
 bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_status& s) noexcept {
@@ -300,6 +305,25 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
   }
   lent_memory const cuts{"cu_seqlens", memory_of(batch.cu_seqlens)};
   return is_apart(report, argument::report, {&cuts, 1}, s);
+}
+
+bool is_apart_from_call(lent_memory const& mine, lent_to_be how, cppo_batch const& batch, cppo_outputs const& outputs,
+                        cppo_options const& options, cppo_status& s) noexcept {
+  lent_memory const report{"report", memory_of(outputs.report, cppo_report_count())};
+  if (!is_apart(report, argument::report, {&mine, 1}, s)) return false;
+  for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
+    output_row const* const row = find_id(output_rows, outputs.tensors[i].id);
+    lent_memory const other{row->name, memory_of(outputs.tensors[i].tensor)};
+    if (!is_apart(other, row->where, {&mine, 1}, s)) return false;
+  }
+  if (how == lent_to_be::read) return true;
+  for (std::int64_t i = 0; i < batch.input_count; ++i) {
+    lent_memory const other{find_id(input_rows, batch.inputs[i].id)->name, memory_of(batch.inputs[i].tensor)};
+    if (!is_apart(mine, argument::logits, {&other, 1}, s)) return false;
+  }
+  lent_memory const cuts{"cu_seqlens", memory_of(batch.cu_seqlens)};
+  return is_apart(mine, argument::logits, rows_of(options, batch.responses), s) &&
+         is_apart(mine, argument::logits, {&cuts, 1}, s);
 }
 
 }  // namespace c_api

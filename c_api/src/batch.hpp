@@ -76,11 +76,21 @@ cppo::detail::buffer buffer_of(cppo_lent const& l) noexcept;
 bool check_tensor(cppo_tensor const& t, char const* name, cppo::argument where, cppo_status& s) noexcept;
 /// An output in the batch's layout. Pre: `check_tensor`.
 cppo::output output_of(cppo_tensor const& t) noexcept;
+/// The elements of a tensor, which are of type T, as what takes views of them. Pre: the same.
+template <class Into, class T>
+Into lent_as(cppo_tensor const& t) noexcept {
+  T* const data = static_cast<T*>(t.data);
+  if (t.rank == 1) return Into(cppo::vector_view<T>(data, t.shape[0], t.stride[0]));
+  return Into(cppo::matrix_view<T>(data, t.shape[0], t.shape[1], t.stride[0], t.stride[1]));
+}
 /// The layout of a batch.
 bool take_layout(cppo_batch const& from, cppo::layout& into, cppo_status& s) noexcept;
 
+/// Where log pi comes from: it is lent, or computed from logits.
+enum class log_prob_is : std::uint8_t { lent, computed };
 /// The batch at `from`. `s` says why there is none.
-bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s) noexcept;
+bool take_batch(cppo_batch const* from, lent_batch& into, cppo_status& s,
+                log_prob_is log_prob = log_prob_is::lent) noexcept;
 
 /// The outputs at `from`, but the report. `from` is a copy of its caller's structure.
 bool take_outputs(cppo_outputs const& from, cppo::loss_outputs& into, cppo_status& s) noexcept;
@@ -108,5 +118,11 @@ bool is_apart(lent_memory const& mine, cppo::argument where, std::span<lent_memo
 /// that were taken.
 bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_options const& options,
                   cppo_status& s) noexcept;
+/// What a call does with memory that is lent beside its batch and outputs.
+enum class lent_to_be : std::uint8_t { read, written };
+/// True if that memory shares nothing with what the call writes, nor, if it is written, with what the call reads. To be
+/// called as `check_memory`.
+bool is_apart_from_call(lent_memory const& mine, lent_to_be how, cppo_batch const& batch, cppo_outputs const& outputs,
+                        cppo_options const& options, cppo_status& s) noexcept;
 
 }  // namespace c_api

@@ -65,6 +65,15 @@ build const* chosen_build() noexcept {
   return chosen;
 }
 
+build const* build_of_call(cppo_status& s) noexcept {
+  build const* const by = chosen_build();
+  if (by == nullptr) {
+    refuse(s, cppo_bad_argument, cppo::argument::none,
+           word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
+  }
+  return by;
+}
+
 }  // namespace c_api
 
 #define CPPO_C_TEXT_(x) #x

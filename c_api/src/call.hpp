@@ -17,6 +17,9 @@ struct call {
   lent_folds folds;
 };
 
+/// Takes the arguments of a call.
+bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
+               cppo_options const* options, call& c, cppo_status& s, log_prob_is log_prob = log_prob_is::lent);
 /// Takes the states of all exchanges from the options.
 bool take_folds(call& c, cppo_status& s);
 

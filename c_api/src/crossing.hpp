@@ -20,6 +20,9 @@ struct lent_folds {
   std::int64_t sum_words = 0;
 };
 
+/// What is done with rows of logits, where a call reads them.
+enum class row_call : int { none, log_probs, gradient, divergences };
+
 struct crossing {
   std::uint64_t tag;  // `layout_tag()` of the library
   int threads;
@@ -31,6 +34,7 @@ struct crossing {
   void* status;
   bool on_rule = false;  // the region is a described rule
   lent_folds folds = {};
+  row_call rows = row_call::none;  // else `batch` is one of logits, and `outputs` are `row_arguments`
 };
 
 /// What a compiled region is asked for beside that, since the library's own code knows no such region.

@@ -22,30 +22,10 @@ bool check_folds(call const& c, cppo_status& s) noexcept {
                             "use plan_pieces in C++"));
 }
 
-bool take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
-               cppo_options const* options, call& c, cppo_status& s) {
-  static thread_local c_api::piece_memory pieces;
-  if (!c_api::take_batch(batch, c.batch, s) || !c_api::take_region(region, c.region, s) ||
-      !c_api::take_structure(outputs, "outputs", c.lent_outputs, s) ||
-      !c_api::take_outputs(c.lent_outputs, c.outputs, s) ||
-      !c_api::take_structure_of_options(options, c.lent_options, s) ||
-      !c_api::take_options(c.lent_options, c.options, s) || !c_api::take_folds(c, s) || !check_folds(c, s) ||
-      !c_api::check_memory(*batch, c.lent_outputs, c.lent_options, s)) {
-    return false;
-  }
-  if (cppo::status const shape = c.batch.shape.check(); !shape.ok()) return c_api::take(shape, s);
-  c_api::take_pieces(c.lent_options, batch->responses, pieces, c.options);
-  return true;
-}
-
 /// The call on the build for this machine, also of a rule. False if it did not come to a status.
 bool run_on_build(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) noexcept {
-  c_api::build const* const by = c_api::chosen_build();
-  if (by == nullptr) {
-    return c_api::refuse(
-        s, cppo_bad_argument, cppo::argument::none,
-        word("environment variable CPPO_ISA names no instruction set of the library: unset it, or name one"));
-  }
+  c_api::build const* const by = c_api::build_of_call(s);
+  if (by == nullptr) return false;
   auto const batch = c.batch.as<float>();
   c_api::crossing const all{c_api::layout_tag(), c.lent_options.threads, &batch, c.region.bytes(),
                             &c.outputs, &c.options, report, &ended, c.region.is_rule(), c.folds};
@@ -77,6 +57,22 @@ cppo::status run_here(call const& c, cppo::report* report) {
 
 }  // namespace
 
+bool c_api::take_call(cppo_batch const* batch, cppo_region const* region, cppo_outputs const* outputs,
+                      cppo_options const* options, call& c, cppo_status& s, log_prob_is log_prob) {
+  static thread_local piece_memory pieces;
+  if (!take_batch(batch, c.batch, s, log_prob) || !take_region(region, c.region, s) ||
+      !take_structure(outputs, "outputs", c.lent_outputs, s) ||
+      !take_outputs(c.lent_outputs, c.outputs, s) ||
+      !take_structure_of_options(options, c.lent_options, s) ||
+      !take_options(c.lent_options, c.options, s) || !take_folds(c, s) || !check_folds(c, s) ||
+      !check_memory(*batch, c.lent_outputs, c.lent_options, s)) {
+    return false;
+  }
+  if (cppo::status const shape = c.batch.shape.check(); !shape.ok()) return take(shape, s);
+  take_pieces(c.lent_options, batch->responses, pieces, c.options);
+  return true;
+}
+
 bool c_api::run(call const& c, cppo::report* report, cppo::status& ended, cppo_status& s) {
   bool const here = c.batch.in_double || c.lent_options.executor == cppo_seq;
   if (c.region.is_asked() && (here || !c.region.is_rule())) return run_on_compiled(c, report, ended, s);
@@ -89,7 +85,7 @@ std::int32_t cppo_policy_loss(cppo_batch const* batch, cppo_region const* region
                               cppo_options const* options, cppo_status* status) {
   return c_api::answered(status, [&](cppo_status& s) {
     call c;
-    if (!take_call(batch, region, outputs, options, c, s)) return;
+    if (!c_api::take_call(batch, region, outputs, options, c, s)) return;
     double* const wanted = c.lent_outputs.report;
     cppo::report report;
     cppo::report* const asked = wanted != nullptr ? &report : nullptr;

@@ -12,8 +12,8 @@ namespace c_api {
 
 /// Runs f() for a crossing of this version. No exception leaves it.
 template <class F>
-int ended(crossing const& c, F const& f) noexcept {
-  if (c.tag != layout_tag()) return static_cast<int>(ending::other_version);
+int ended(crossing const& c, F const& f, std::uint64_t tag = layout_tag()) noexcept {
+  if (c.tag != tag) return static_cast<int>(ending::other_version);
   try {
     f();
     return static_cast<int>(ending::done);

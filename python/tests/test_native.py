@@ -15,13 +15,15 @@ from cppo import _native as c
 
 SIZES = {"cppo_tensor": struct.calcsize("=" + c.TENSOR), "cppo_lent": c.LENT_SIZE, "cppo_batch": c.BATCH.size,
          "cppo_options": c.OPTIONS.size, "cppo_outputs": c.OUTPUTS.size, "cppo_status": c.STATUS.size,
-         "cppo_region": c.REGION_SIZE, "cppo_prefix": 8 * c.SUMS_WORDS, "cppo_totals": 8 * c.SUMS_WORDS}
+         "cppo_logits": c.LOGITS.size, "cppo_logit_options": c.LOGIT_OPTIONS.size, "cppo_region": c.REGION_SIZE,
+         "cppo_prefix": 8 * c.SUMS_WORDS, "cppo_totals": 8 * c.SUMS_WORDS}
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 def test_structures_lie_as_the_header_says(header, tmp_path):
     (tmp_path / "cppo.h").write_text(header("cppo.h"))
     ids = {f"cppo_{n}": i for n, i in c.INPUTS.items()} | {f"cppo_out_{n}": i for n, i in c.OUTPUT_IDS.items()}
+    ids |= {f"cppo_out_{n}": i for n, i in c.ROW_OUTPUTS.items()}
     ids |= {f"cppo_{n}": i for names in (c.AGGREGATES, c.BAD_INPUT, c.POSITIONS, c.SURROGATES, c.EXECUTORS)
             for i, n in enumerate(names)}
     short = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16", "bool": "bool"}

@@ -62,6 +62,16 @@ def step(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> di
     return cppo.total([report, report]).metrics(names="trl")
 
 
+def from_logits(logits: np.ndarray[Any, np.dtype[np.float32]], token_id: Numbers, advantage: Numbers) -> Any:
+    mu: cppo.LogProbs = cppo.log_probs(logits, token_id, largest=20, entropy=True)
+    far: cppo.FullDivergences = cppo.full_divergences(logits, mu.log_sum_exp, rollout_logits=logits,
+                                                      rollout_log_sum_exp=mu.log_sum_exp, kl=True)
+    print(far.tv + far.kl, cppo.logits_gradient(logits, token_id, advantage, mu.log_sum_exp, entropy=mu.entropy,
+                                                entropy_slope=0.01))
+    return cppo.policy_loss_from_logits(logits, token_id, mu.log_prob, advantage, region=cppo.ppo(),
+                                        rollout_top_k=(mu.largest_id, mu.largest_log_prob), temperature=0.7)
+
+
 def pieces(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> cppo.PiecePlan:
     region = cppo.calibrated_cppo()
     batch = cppo.PieceBatch(log_prob, rollout_log_prob, advantage, region=region)

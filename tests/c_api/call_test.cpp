@@ -91,6 +91,8 @@ TEST_CASE("a build refuses a library of another version") {
   c_api::crossing other{};
   other.tag = 0x020100;
   CHECK(build(other) == static_cast<int>(c_api::ending::other_version));
+  other.rows = c_api::row_call::log_probs;
+  CHECK(build(other) == static_cast<int>(c_api::ending::other_version));
 }
 
 TEST_CASE("a call in float has the bits of seq") { check_elements<float>(60); }

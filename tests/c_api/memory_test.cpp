@@ -124,6 +124,77 @@ TEST_CASE("a call without memory says so and writes nothing") {
   CHECK(ever);
 }
 
+namespace {
+
+/// A call on logits of one kind, two responses of three tokens over 40 ids.
+struct logit_call {
+  float x[6 * 40], number[6 * 40];
+  std::int32_t id[6] = {1, 2, 3, 4, 5, 6};
+  float slope[6] = {1, 1, 1, 1, 1, 1}, mu[6] = {-1, -2, -3, -2, -1, -4};
+  double total[6] = {4, 4, 4, 4, 4, 4};
+  double report[CPPO_REPORT_ROOM] = {};
+  cppo_region region = cppo_test::region_of("fixed_cppo()");
+  cppo_status status;
+
+  logit_call() {
+    for (int i = 0; i < 240; ++i) x[i] = static_cast<float>(i * 7 % 11) * 0.25F, number[i] = 77.0F;
+  }
+  static cppo_lent lent(std::int32_t what, void* data, std::int32_t dtype, std::int64_t columns = 3) {
+    return {what, 0, {data, dtype, 2, {columns == 3 ? 2 : 6, columns}, {columns, 1}}};
+  }
+  std::int32_t run(int kind, std::int32_t executor, std::int32_t threads) {
+    cppo_lent const inputs[] = {lent(cppo_token_id, id, cppo_i32), lent(cppo_slope, slope, cppo_f32),
+                                lent(cppo_log_sum_exp, total, cppo_f64), lent(cppo_mu_log_sum_exp, total, cppo_f64),
+                                lent(cppo_rollout_log_prob, mu, cppo_f32), lent(cppo_advantage, slope, cppo_f32)};
+    cppo_lent const all[] = {lent(cppo_out_log_prob, number, cppo_f32),
+                             lent(cppo_out_logits_gradient, number, cppo_f32, 40), lent(cppo_out_tv, number, cppo_f32),
+                             lent(cppo_out_logits_gradient, number, cppo_f32, 40)};
+    cppo_lent const read[4][3] = {{inputs[0]}, {inputs[0], inputs[1], inputs[2]}, {inputs[2], inputs[3]},
+                                  {inputs[0], inputs[4], inputs[5]}};
+    constexpr std::int64_t reads[] = {1, 3, 2, 3};
+    cppo_batch const batch{sizeof(cppo_batch), 2, 3, {}, 0, 0, read[kind], reads[kind]};
+    cppo_outputs const outputs{sizeof(cppo_outputs), &all[kind], 1, kind == 3 ? report : nullptr};
+    cppo_logits const rows{sizeof(cppo_logits), {x, cppo_f32, 2, {6, 40}, {40, 1}}, 1.0, 0, 0};
+    cppo_logit_options const how{sizeof(cppo_logit_options), executor, threads, 0.0};
+    cppo_options options = cppo_test::c_options({});
+    options.executor = executor, options.threads = threads;
+    if (kind == 0) return cppo_log_probs(&batch, &rows, &outputs, &how, &status);
+    if (kind == 1) return cppo_logits_gradient(&batch, &rows, &outputs, &how, &status);
+    if (kind == 2) return cppo_full_divergences(&batch, &rows, &rows, nullptr, &outputs, &how, &status);
+    return cppo_policy_loss_from_logits(&batch, &rows, &region, &outputs, &options, &status);
+  }
+  bool wrote_nothing() const {
+    bool nothing = report[0] == 0.0;
+    for (float const y : number) nothing = nothing && y == 77.0F;
+    return nothing;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a call on logits without memory says so and writes nothing") {
+  for (int kind = 0; kind < 4; ++kind) {
+    for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
+      std::int64_t failed = 0;
+      for (std::int64_t k = 0;; ++k) {
+        logit_call call;
+        std::int32_t code = -1;
+        on_a_new_thread([&] {
+          allocations = 0, fails_at = k;
+          code = call.run(kind, executor, 3);
+          fails_at = -1;
+        });
+        INFO(kind << " " << call.status.message);
+        if (code == 0) break;
+        ++failed;
+        REQUIRE(code == cppo_no_memory);
+        CHECK(call.wrote_nothing());
+      }
+      CHECK(failed > 0);
+    }
+  }
+}
+
 TEST_CASE("threads that call at once get what each gets alone") {
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;

@@ -89,8 +89,8 @@ class logit_batch_view {
   constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
     return mask_.lent() ? detail::load_mask(mask_.data, mask_.type, mask_.offset(layout_, b, i)) : std::uint8_t{1};
   }
-  /// True if the sampled ids were lent.
-  constexpr bool has_token_id() const noexcept { return token_id_.lent(); }
+  /// True if the sampled ids were lent, or there is no slot that would have one.
+  constexpr bool has_token_id() const noexcept { return token_id_.lent() || layout_.elements() == 0; }
   /// The id sampled at slot i of response b.
   constexpr index_t token_id(index_t b, index_t i) const noexcept {
     return detail::load_index(token_id_.data, token_id_.type, token_id_.offset(layout_, b, i));

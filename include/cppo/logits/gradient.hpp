@@ -15,8 +15,9 @@ namespace cppo { inline namespace CPPO_ABI {
 struct logit_slopes {
   slot_input slope = {};        ///< d loss / d log pi(y_t): the `gradient` that `policy_loss` writes
   slot_input log_sum_exp = {};  ///< log of the sum of e^(x / T) over each row, as `log_probs` writes it
-  slot_input entropy = {};      ///< H of each row, as `log_probs` writes it; read where `entropy_slope` is not 0
+  slot_input entropy = {};      ///< H of each row, as `log_probs` writes it; read where it has a slope
   double entropy_slope = 0.0;   ///< d loss / d H of every token: -coefficient / tokens for a bonus under `token_mean`
+  slot_input entropy_slopes = {};  ///< the same of each token, in the place of `entropy_slope`
 };
 
 namespace detail {
@@ -37,20 +38,22 @@ class gradient_call {
     status s = check_output();
     if (s.ok()) s = slope_.take(of.slope, l, argument::gradient);
     if (s.ok()) s = log_sum_exp_.take(of.log_sum_exp, l, argument::log_prob, "log_sum_exp");
-    if (s.ok() && entropy_slope_ != 0.0) s = entropy_.take(of.entropy, l, argument::entropy);
+    if (s.ok() && of.entropy_slopes.lent()) s = take_slopes(of);
+    bool const reads_entropy = entropy_slope_ != 0.0 || of.entropy_slopes.lent();
+    if (s.ok() && reads_entropy) s = entropy_.take(of.entropy, l, argument::entropy);
     return s.ok() ? check_memory() : s;
   }
   /// Checks the numbers of each row whose logits will be read.
   status check_numbers(row_kinds const& kinds) const noexcept {
     status s;
     for (index_t row = 0; row < batch_.shape().elements() && s.ok(); ++row) {
-      if (kinds[row] == row_is::token && is_computed(slope_.number(row))) s = check_row(row);
+      if (kinds[row] == row_is::token && is_computed(slope_.number(row), entropy_slope(row))) s = check_row(row);
     }
     return s;
   }
   /// Writes the gradient of every row. Pre: the checks are ok.
-  template <class E>
-  void run(E const& e, row_kinds const& kinds) const {
+  template <class E, class Kinds>
+  void run(E const& e, Kinds const& kinds) const {
     using V = typename logit_lanes<E>::type;
     auto const write_row = [this, &kinds](index_t row) {
       if (kinds[row] != row_is::left_alone) write<V>(row, kinds[row]);
@@ -61,6 +64,16 @@ class gradient_call {
  private:
   static constexpr char const* output_name = "logits_gradient";
 
+  status take_slopes(logit_slopes const& of) noexcept {
+    parameter_check const alone{entropy_slope_ == 0.0, "entropy_slope", entropy_slope_,
+                                "0 where entropy_slopes are lent: add it to each of them"};
+    if (!alone) return out_of_range(argument::options, alone);
+    return entropy_slopes_.take(of.entropy_slopes, batch_.shape(), argument::entropy, "entropy_slopes");
+  }
+  /// d loss / d H of a row.
+  double entropy_slope(index_t row) const noexcept {
+    return entropy_slopes_.source().lent() ? entropy_slopes_.number(row) : entropy_slope_;
+  }
   status check_output() const noexcept {
     constexpr auto most = static_cast<double>(special<float>::largest);
     parameter_check const finite{entropy_slope_ >= -most && entropy_slope_ <= most, "entropy_slope", entropy_slope_,
@@ -84,6 +97,7 @@ class gradient_call {
     apart_from(slope_.source(), argument::gradient);
     apart_from(log_sum_exp_.source(), argument::log_prob);
     apart_from(entropy_.source(), argument::entropy);
+    apart_from(entropy_slopes_.source(), argument::entropy);
     return other == argument::none ? status{} : shared_memory(argument::logits, other, output_name);
   }
 
@@ -103,7 +117,7 @@ class gradient_call {
     status s = check_id(in_, t, argument::token_id, y);
     if (s.ok()) s = check_log_sum_exp(t, log_sum_exp_.number(row), in_.temperature(), "log_sum_exp");
     if (!s.ok()) return s;
-    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
+    double const h = entropy_slope(row) != 0.0 ? entropy_.number(row) : 0.0;
     if (!(h >= 0.0 && h < special<double>::infinity)) {
       return wrong_at(t, status_code::entropy_invalid, argument::entropy, h);
     }
@@ -111,22 +125,25 @@ class gradient_call {
     return masked ? masked_id(t, y) : status{};
   }
   /// True if a token's logits are read.
-  bool is_computed(double slope) const noexcept { return slope == slope && (slope != 0.0 || entropy_slope_ != 0.0); }
+  static bool is_computed(double slope, double entropy_slope) noexcept {
+    return slope == slope && entropy_slope == entropy_slope && (slope != 0.0 || entropy_slope != 0.0);
+  }
 
   template <class V>
   void write(index_t row, row_is kind) const noexcept {
     gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
-    double const slope = kind == row_is::token ? slope_.number(row) : 0.0;
-    if (slope != slope) return out.fill(in_.vocabulary(), special<float>::nan);
-    if (kind == row_is::excluded || !is_computed(slope)) return out.fill(in_.vocabulary(), 0.0F);
-    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
-    row_slopes const of{slope, log_sum_exp_.number(row), in_.temperature(), entropy_slope_, h, id_.id(row)};
+    if (kind == row_is::excluded) return out.fill(in_.vocabulary(), 0.0F);
+    double const slope = slope_.number(row), by_entropy = entropy_slope(row);
+    if (slope != slope || by_entropy != by_entropy) return out.fill(in_.vocabulary(), special<float>::nan);
+    if (!is_computed(slope, by_entropy)) return out.fill(in_.vocabulary(), 0.0F);
+    double const h = by_entropy != 0.0 ? entropy_.number(row) : 0.0;
+    row_slopes const of{slope, log_sum_exp_.number(row), in_.temperature(), by_entropy, h, id_.id(row)};
     gradient_of_row<V>(of, in_, row, out);
   }
 
   logit_batch_view batch_;
   logit_rows in_, out_;
-  slot_column slope_, log_sum_exp_, id_, entropy_;
+  slot_column slope_, log_sum_exp_, id_, entropy_, entropy_slopes_;
   double entropy_slope_ = 0.0;
 };
 

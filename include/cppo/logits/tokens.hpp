@@ -95,6 +95,8 @@ class row_kinds {
     });
   }
   row_is operator[](index_t row) const noexcept { return kinds_[static_cast<std::size_t>(row)]; }
+  /// That of row 0, before the others.
+  row_is const* data() const noexcept { return kinds_.data(); }
   /// The first mask value that is neither 0 nor 1; ok if there is none, and then every row has its kind.
   status const& first_bad() const noexcept { return first_bad_; }
 

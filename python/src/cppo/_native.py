@@ -22,6 +22,8 @@ BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
 OPTIONS = struct.Struct("=Q4iq5d2i4q")
 OUTPUTS = struct.Struct("=Qqqq")
 ADVANTAGE_OPTIONS = struct.Struct("=Q2i4q")
+LOGITS = struct.Struct("=Q" + TENSOR + "d2q")
+LOGIT_OPTIONS = struct.Struct("=Q2id")
 STATUS = struct.Struct("=2i3q448s")
 LENT_SIZE = struct.calcsize("=" + LENT)
 REGION_SIZE = 128 * 8
@@ -39,7 +41,8 @@ DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3, "bool": 4, "u
 
 INPUTS = {"log_prob": 1, "rollout_log_prob": 2, "advantage": 3, "response_mask": 4, "divergence_values": 5,
           "token_weight": 6, "token_id": 7, "top_k_ids": 8, "top_k_log_probs": 9, "top_k_rollout_log_probs": 10,
-          "entropy": 11, "reference_log_prob": 12, "reward": 13, "group_id": 14, "value": 15, "bootstrap_value": 16}
+          "entropy": 11, "reference_log_prob": 12, "reward": 13, "group_id": 14, "value": 15, "bootstrap_value": 16,
+          "slope": 17, "log_sum_exp": 18, "mu_log_sum_exp": 19, "entropy_slopes": 20}
 """What a tensor is lent as."""
 
 OUTPUT_IDS = {"loss": 64, "gradient": 65, "mask": 66, "gate": 67, "divergence": 68, "weight": 69,
@@ -49,6 +52,10 @@ OUTPUT_IDS = {"loss": 64, "gradient": 65, "mask": 66, "gate": 67, "divergence": 
 
 ADVANTAGE_OUTPUTS = {"advantage": 76, "returns": 77}
 """What `compute_advantage` may write."""
+
+ROW_OUTPUTS = {"log_prob": 78, "log_sum_exp": 79, "entropy": 80, "listed_log_prob": 81, "largest_id": 82,
+               "largest_log_prob": 83, "logits_gradient": 84, "tv": 85, "kl": 86}
+"""What calls on rows of logits may write."""
 
 AGGREGATES = ("token_sum", "token_mean", "seq_mean_token_sum", "seq_mean_token_mean", "seq_mean_token_sum_norm")
 BAD_INPUT = ("reject", "exclude", "propagate")
@@ -192,6 +199,10 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_part_name": (text, i64), "cppo_part_kind": (text, i64), "cppo_part_parameters": (text, i64),
         "cppo_options_init_sized": (None, address, i64),
         "cppo_policy_loss": (i32, address, address, address, address, address),
+        "cppo_log_probs": (i32, address, address, address, address, address),
+        "cppo_logits_gradient": (i32, address, address, address, address, address),
+        "cppo_full_divergences": (i32, address, address, address, address, address, address, address),
+        "cppo_policy_loss_from_logits": (i32, address, address, address, address, address, address),
         "cppo_report_name": (text, i64), "cppo_report_rule": (i32, i64), "cppo_report_count": (i64,),
         "cppo_report_add": (None, address, address),
         "cppo_measure_name": (text, i64), "cppo_measure": (ctypes.c_double, address, i64),

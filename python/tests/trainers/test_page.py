@@ -42,7 +42,7 @@ def numbers(printed, name):
 def test_every_command_of_the_page(tmp_path):
     names = re.findall(r"^\$ venv/bin/python (\w+\.py)$", "\n".join(blocks("console")), re.M)
     scripts = dict(zip(names, blocks("python"), strict=True))
-    assert names == ["tiny_model.py", "grpo.py", "loop.py"]
+    assert names == ["tiny_model.py", "grpo.py", "loop.py", "from_logits.py"]
     for name, text in scripts.items():
         (tmp_path / name).write_text(text)
     run(tmp_path, "tiny_model.py")
@@ -55,4 +55,4 @@ def test_every_command_of_the_page(tmp_path):
     shown = re.findall(r"`((?:cppo|clip_ratio)/\w+)`", PAGE)
     assert len(shown) == 4 and all(len(numbers(after, name)) == 30 for name in shown)
     assert max(numbers(after, "clip_ratio/region_mean")) > 0.0
-    assert "kept" in run(tmp_path, "loop.py")
+    assert "kept" in run(tmp_path, "loop.py") and "kept" in run(tmp_path, "from_logits.py")

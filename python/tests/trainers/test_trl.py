@@ -87,6 +87,51 @@ def test_fixed_cppo_teaches_a_reward(tmp_path):
     assert all(math.isfinite(x) for x in logs(trainer, "loss"))
 
 
+def test_the_papers_top_k_configuration_teaches_a_reward(tmp_path):
+    """Top-20 TV under a calibrated budget, from the model's own logits."""
+    trainer = make(TrustRegionGRPOTrainer, tmp_path, region=cppo.calibrated_cppo(
+        delta=0.15, delta_b=0.02, divergence=cppo.top_k_tv), args={
+            "max_steps": 40, "per_device_train_batch_size": 32, "num_generations": 8, "learning_rate": 1e-2,
+            "loss_type": "dapo"})
+    trainer.train()
+    reward = logs(trainer, "reward")
+    assert sum(reward[-5:]) / 5 > sum(reward[:5]) / 5 + 0.15, reward
+    assert max(logs(trainer, "clip_ratio/region_mean")) > 0.0 and max(logs(trainer, "cppo/mean_divergence")) > 0.0
+    assert all(math.isfinite(x) for x in logs(trainer, "loss"))
+
+
+@pytest.mark.parametrize("args", [{}, {"num_iterations": 1, "temperature": 0.7},
+                                  {"gradient_accumulation_steps": 2, "steps_per_generation": 4}], ids=str)
+def test_a_top_k_region_that_masks_nothing_trains_what_a_binary_one_does(tmp_path, args):
+    """log π from logits is log π of TRL's own head."""
+    def trained(divergence):
+        region = cppo.trust_region(divergence=divergence, weight=cppo.uniform_weight, mask=cppo.keep_all)
+        trainer = make(TrustRegionGRPOTrainer, tmp_path, region=region, args={"loss_type": "dapo", **args})
+        trainer.train()
+        return trainer
+    binary, lists = trained(cppo.binary_tv), trained(cppo.top_k_tv)
+    assert lists.reads_lists and not binary.reads_lists
+    assert largest_difference(binary.model, tiny.model()) > 1e-2
+    assert largest_difference(binary.model, lists.model) < 1e-4
+    for name in ("reward", "entropy", "cppo/mean_ratio"):
+        assert logs(lists, name) == pytest.approx(logs(binary, name), rel=1e-3, abs=1e-4), name
+    pairs = list(zip(logs(lists, "cppo/mean_divergence"), logs(binary, "cppo/mean_divergence"), strict=True))
+    assert all(top >= one - 1e-6 for top, one in pairs) and (max(pairs)[0] > max(pairs)[1] or max(pairs)[0] == 0.0)
+
+
+def test_a_top_k_divergence_needs_lists_of_mu(tmp_path, monkeypatch):
+    region = cppo.fixed_cppo(divergence=cppo.top_k_tv)
+    with pytest.raises(ValueError, match="keeps the sampled one alone; take a Binary divergence"):
+        make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo"}, region=region,
+             rollout_func=lambda *_: {})
+    with pytest.raises(ValueError, match="set cast_lm_head_to_fp32=False"):
+        make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo", "cast_lm_head_to_fp32": True},
+             region=region)
+    trainer = make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo"}, region=region)
+    with pytest.raises(ValueError, match="the logits of text models"):
+        trainer._logits(trainer.model, {"pixel_values": torch.zeros(1)})
+
+
 @pytest.mark.parametrize("args, sentence", [
     ({"top_p": 0.9}, "GRPOConfig's top_p is 0.9.*set GRPOConfig's top_p to 1.0"),
     ({"top_k": 50}, "top_k to 0"), ({"min_p": 0.05}, "min_p to 0.0"),

@@ -133,6 +133,54 @@ TEST_CASE("logits_gradient: the entropy's slope is the derivative of the entropy
   }
 }
 
+TEST_CASE("logits_gradient: each token may have an entropy slope of its own", "[logits]") {
+  gradient_case<float> c(5, 4, 70, 0.8);
+  std::vector<float> each = {0.25F, 0.0F, -1.5F, 0.5F};
+  c.slope[1] = 0.0;
+  c.valid[3] = 0, each[3] = not_a_logit;  // excluded: not read
+  c.entropy[1] = -1.0;                    // has no slope: not read
+  for (bool const on_simd : {false, true}) {
+    std::vector<float> g(280, 7.0F);
+    logit_slopes of = c.slopes();
+    of.entropy_slopes = each;
+    REQUIRE((on_simd ? logits_gradient(simd, c.batch(), of, g) : logits_gradient(seq, c.batch(), of, g)).ok());
+    for (std::size_t i = 0; i < 3; ++i) {
+      gradient_case<float> alone = c;
+      alone.entropy_slope = static_cast<double>(each[i]);
+      alone.valid = {i == 0, i == 1, i == 2, 0};
+      std::vector<float> const row = alone.run(seq);
+      CHECK(std::equal(row.begin() + static_cast<std::ptrdiff_t>(70 * i),
+                       row.begin() + static_cast<std::ptrdiff_t>(70 * i + 70),
+                       g.begin() + static_cast<std::ptrdiff_t>(70 * i)));
+    }
+    CHECK(all_zero_bits(g, 70, 70));
+    CHECK(all_zero_bits(g, 210, 70));
+  }
+}
+
+TEST_CASE("logits_gradient: an entropy slope that is NaN fills its row, and one of all tokens is not added to it",
+          "[logits]") {
+  gradient_case<float> c(5, 2, 9);
+  std::vector<double> const each = {std::numeric_limits<double>::quiet_NaN(), 0.5};
+  std::vector<float> g(18);
+  logit_slopes of = c.slopes();
+  of.entropy_slopes = each;
+  REQUIRE(logits_gradient(simd, c.batch(), of, g).ok());
+  CHECK(std::all_of(g.begin(), g.begin() + 9, [](float x) { return x != x; }));
+  CHECK(std::none_of(g.begin() + 9, g.end(), [](float x) { return x != x; }));
+  of.entropy_slope = 1.0;
+  CHECK_THAT(describe(logits_gradient(simd, c.batch(), of, g)).c_str(),
+             contains("entropy_slope is 1, but must be 0 where entropy_slopes are lent: add it to each of them"));
+  of.entropy_slope = 0.0;
+  std::vector<double> const few(1);
+  of.entropy_slopes = few;
+  status const s = logits_gradient(simd, c.batch(), of, g);
+  CHECK((s.code == status_code::extent_mismatch && s.where == argument::entropy));
+  of.entropy_slopes = each;
+  of.entropy = {};
+  CHECK(logits_gradient(simd, c.batch(), of, g).code == status_code::null_buffer);
+}
+
 TEMPLATE_TEST_CASE("logits_gradient has the same bits on every executor, in place or not", "[logits]", float, half,
                    bfloat16) {
   for (std::size_t const width : {3U, 64U, 1023U, 2100U}) {
@@ -295,6 +343,18 @@ status refused(Change const& change) {
 }
 
 }  // namespace
+
+TEST_CASE("logits_gradient of no slot is ok, whatever empty buffers point to", "[logits]") {
+  std::vector<float> const none;
+  std::vector<std::int64_t> const ids;
+  std::vector<float> g;
+  for (layout const& l : {layout(padded(0, 3)), layout(padded(2, 0))}) {
+    status const s = logits_gradient(simd, logit_batch(l, logits(7, none), token_id(ids)),
+                                     {.slope = none, .log_sum_exp = none}, g);
+    INFO(describe(s).c_str());
+    CHECK(s.ok());
+  }
+}
 
 TEST_CASE("logits_gradient names what is wrong, and writes nothing", "[logits]") {
   using cases = gradient_case<float>;

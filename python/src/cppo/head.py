@@ -1,0 +1,82 @@
+"""From hidden states and a linear head to log-probs and to a loss, with the logits of some rows in memory at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _native as c
+from . import _rows
+from ._rows import How
+from .logits import LogProbs, _is_tensor, in_torch, loss_of
+from .regions import Region
+
+
+def log_probs_from_head(hidden: Any, weight: Any, token_id: Any, *, bias: Any = None, top_k_ids: Any = None,
+                        response_mask: Any = None, temperature: float = 1.0, entropy: bool = False, largest: int = 0,
+                        dtype: str = "float32", slab_rows: int = 0, executor: str = "simd",
+                        threads: int = 1) -> LogProbs:
+    """`log_probs` of the logits hidden · weightᵀ + bias, which are made a slab of rows at a time and never held at
+    once. For tensors of PyTorch, whose products of matrices it uses.
+
+    Only rows of tokens are multiplied. Backward multiplies the rows of tokens that have a slope once more, since their
+    logits were not kept, and gives the gradients of hidden, weight and bias: three products for these rows where
+    logits that are kept need two. Memory beside the arguments and their gradients: one slab of logits, the hidden
+    states of its rows, and for a weight that is not float32 its gradient in float32. Where all logits fit, make them
+    and call `log_probs`: it saves that product. The numbers are those of `log_probs`, where PyTorch's product of a
+    slab's rows gives the logits that its product of all rows gives.
+
+    Args:
+        hidden: hidden states, float32, bfloat16 or float16, [B, T, H] or [N, H]: row i belongs to slot i. Drop the last
+            state of a response before, as logits are shifted against the ids that they predict.
+        weight: [V, H], as `torch.nn.Linear` has it, of the same type.
+        bias: [V], or None.
+        token_id, top_k_ids, response_mask, temperature, entropy, largest, dtype, executor, threads: as `log_probs`.
+        slab_rows: rows of a slab; 0: as many as hold 2²⁶ logits. More rows make products faster, up to some hundreds.
+
+    Raises:
+        Error: as `log_probs`; also where hidden, weight and bias do not fit together.
+    """
+    _check(hidden, slab_rows)
+    how = How(temperature, executor, threads)
+    if dtype not in ("float32", "float64"):
+        raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
+    if largest < 0:
+        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    found: LogProbs = in_torch["log_probs_from_head"]((hidden, weight, bias), token_id, top_k_ids, response_mask,
+                                                      entropy, largest, dtype, slab_rows, how)
+    return found
+
+
+def _check(hidden: Any, slab_rows: int) -> None:
+    _rows.check_shape(tuple(hidden.shape), "hidden")
+    if not _is_tensor(hidden):
+        raise c.Error("hidden must be a tensor of PyTorch, whose products of matrices are used: elsewhere, make the "
+                      "logits and call log_probs", c.StatusCode.executor_unavailable, "logits")
+    if slab_rows < 0:
+        raise c.Error(f"slab_rows is {slab_rows}, but must be 0 or more", argument="options")
+
+
+def policy_loss_from_head(hidden: Any, weight: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
+                          response_mask: Any = None, *, region: Region, bias: Any = None, rollout_top_k: Any = None,
+                          temperature: float = 1.0, slab_rows: int = 0, entropy: Any = None, executor: str = "simd",
+                          threads: int = 1, **options: Any) -> Any:
+    """`policy_loss` from the hidden states of π and its linear head: backward gives ∂loss/∂hidden, ∂loss/∂weight and
+    ∂loss/∂bias. It is `log_probs_from_head`, `policy_loss` and backward of both.
+
+    Args:
+        hidden, weight, token_id, bias, temperature, slab_rows: as `log_probs_from_head`.
+        rollout_log_prob, advantage, response_mask, region, threads: as `policy_loss`.
+        rollout_top_k, entropy, executor: as `policy_loss_from_logits`.
+        **options: all others of `policy_loss`, cu_seqlens among them.
+
+    Returns:
+        (loss, report), or (loss, report, outputs).
+    """
+    rows = "torch" if executor in ("torch", "cuda") else executor
+
+    def find(**asked: Any) -> LogProbs:
+        return log_probs_from_head(hidden, weight, token_id, bias=bias, response_mask=response_mask,
+                                   temperature=temperature, slab_rows=slab_rows, executor=rows, threads=threads,
+                                   **asked)
+    return loss_of(find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
+                   rollout_top_k=rollout_top_k, entropy=entropy, executor=executor, threads=threads, **options)

@@ -1,0 +1,309 @@
+"""From logits [B, T, V] to log-probs, to a loss whose gradient is that of the logits, and to divergences of the whole
+vocabulary. Rows of slots that are no tokens are never read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _native as c
+from . import _rows
+from . import loss as _loss
+from ._call import DECIDES_ARITHMETIC
+from ._numpy import as_array
+from ._rows import How, Rows
+from .loss import TopK
+from .outputs import Outputs
+from .regions import Region
+
+in_torch: dict[str, Callable[..., Any]] = {}
+"""The calls on tensors of PyTorch by name; set by `_torch_logits`."""
+
+
+class LogProbs(NamedTuple):
+    """What `log_probs` finds, of the shape of the slots; lists have one extent more. What was not asked for is None.
+    Excluded slots hold 0, and id -1. `log_prob` and `entropy` have a gradient; all else is constant to it."""
+
+    log_prob: Any
+    """log π of the sampled id, nats."""
+    listed_log_prob: Any
+    """log π of the ids of `top_k_ids`; −inf where an entry is empty. For divergences: no gradient."""
+    log_sum_exp: Any
+    """The log of the sum of exp(x / T) over the row, float64: what `logits_gradient` and `full_divergences` read."""
+    entropy: Any
+    """H of the row, nats."""
+    largest_id: Any
+    """The ids of the largest logits, largest first, of equals lower ids first; -1 past the last that has a
+    probability."""
+    largest_log_prob: Any
+    """log π of them."""
+
+
+class FullDivergences(NamedTuple):
+    """Divergences over the whole vocabulary, float32, of the shape of the slots; None where not asked for."""
+
+    tv: Any
+    """½ Σ |π − μ|."""
+    kl: Any
+    """KL(μ‖π), nats; saturates at 1000."""
+
+
+def _is_tensor(x: Any) -> bool:
+    """True for a tensor of PyTorch. Arrays of JAX are refused."""
+    if not _loss.tensor_types and "torch" in sys.modules:
+        from . import _torch  # noqa: F401
+    if isinstance(x, _loss.tensor_types):
+        return True
+    if type(x).__module__.startswith("jax"):
+        raise c.Error("logits are an array of JAX, which calls on logits do not take: pass log-probs to policy_loss, "
+                      "or an array of NumPy", c.StatusCode.executor_unavailable, "logits")
+    return False
+
+
+def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mask: Any = None, cu_seqlens: Any = None,
+              temperature: float = 1.0, entropy: bool = False, largest: int = 0, dtype: str = "float32",
+              gradient_in_place: bool = False, executor: str = "simd", threads: int = 1,
+              with_capacity: bool = False) -> LogProbs:
+    """log π of the sampled ids and of listed ones, log-sum-exp, entropy and the largest logits, in one pass.
+
+        log π(a) = x_a / T − log Σ_v exp(x_v / T),   H = −Σ_v π(v) log π(v)
+
+    Backward is one pass too, from `log_prob` and `entropy` to the gradient of the logits, in their type: it holds no
+    second array of their size. Tensors on a device, and `executor="torch"`, are computed by PyTorch's own operations,
+    a few rows at a time; see `docs/pytorch.md`.
+
+    Args:
+        logits: float32, bfloat16 or float16, [B, T, V] or [N, V], read as they lie: the ids of a row side by side, rows
+            anyhow, as `logits[:, :-1]` has them.
+        token_id: the sampled id of each slot, [B, T] or [N].
+        top_k_ids: ids whose log-probs are asked for, [B, T, K] or [N, K]; entries below 0 are empty.
+        response_mask: 1 or True for a token, 0 for a slot whose row is not read; without it every slot is a token.
+        cu_seqlens: offsets of packed responses, as in `policy_loss`, where errors shall name response and token.
+        temperature: T.
+        entropy: True asks for it.
+        largest: how many of the largest logits are listed.
+        dtype: of log_prob, listed_log_prob and entropy: "float32" or "float64". What is written is within 2e-6 of the
+            exact number before it is rounded.
+        gradient_in_place: backward writes the gradient over the logits, so that it takes no memory. Say so only where
+            nothing else reads them: not for a leaf. torch.compile plans memory itself, and does not read this.
+        executor: "simd"; "seq": the same bits, slower; "torch".
+        threads: 0: as many as the machine has. The bits are the same.
+        with_capacity: packed slots may be more than `cu_seqlens` covers.
+
+    Raises:
+        Error: with the argument, the place and the remedy; also for a logit of NaN or +inf, an id outside of the
+            vocabulary and a sampled id whose logit is −inf, at a token. On a device such a token's numbers are NaN.
+    """
+    how = How(temperature, executor, threads, with_capacity)
+    logits = logits if hasattr(logits, "shape") else np.asarray(logits)
+    _rows.check_shape(tuple(logits.shape))
+    if dtype not in ("float32", "float64"):
+        raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
+    if largest < 0:
+        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    if top_k_ids is not None and 0 in top_k_ids.shape[-1:]:
+        raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
+    if _is_tensor(logits):
+        call = in_torch["log_probs"]
+        found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype,
+                               gradient_in_place, how)
+        return found
+    return _log_probs(np.asarray(logits), token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype, how)
+
+
+def _log_probs(logits: Any, token_id: Any, top_k_ids: Any, response_mask: Any, cu_seqlens: Any, entropy: bool,
+               largest: int, dtype: str, how: How) -> LogProbs:
+    slots = logits.shape[:-1]
+
+    def new(wanted: bool, kind: str, *last: int) -> Any:
+        return np.empty((*slots, *last), kind) if wanted else None
+    ids = None if top_k_ids is None else as_array(top_k_ids)
+    k = 0 if ids is None else ids.shape[-1]
+    found = LogProbs(new(True, dtype), new(ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
+                     new(largest > 0, "int64", largest), new(largest > 0, dtype, largest))
+    inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), "top_k_ids": ids}
+    _rows.run("cppo_log_probs", Rows(logits, how, _array(cu_seqlens)), inputs, found._asdict())
+    return found
+
+
+def _array(x: Any) -> Any:
+    return None if x is None else as_array(x)
+
+
+def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *, response_mask: Any = None,
+                    cu_seqlens: Any = None, temperature: float = 1.0, entropy: Any = None,
+                    entropy_slope: Any = 0.0, out: Any = None, executor: str = "simd", threads: int = 1,
+                    with_capacity: bool = False) -> Any:
+    """The gradient of the logits, from that of the log-probs of the sampled ids: what backward of `log_probs` does.
+
+        ∂loss/∂x_v = slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T
+
+    Rows of excluded slots and of tokens without a slope are +0, and their logits are not read.
+
+    Args:
+        logits, token_id, response_mask, cu_seqlens, temperature, executor, threads, with_capacity: as `log_probs`.
+        slope: ∂loss/∂log π(y), of the shape of the slots: the output `gradient` of `policy_loss`.
+        log_sum_exp: as `log_probs` gives it.
+        entropy: H of each row, where it has a slope.
+        entropy_slope: ∂loss/∂H: a number for all tokens, or one each.
+        out: where it is written: an array or tensor of float32, bfloat16 or float16 of the shape of the logits, or the
+            logits themselves. By default a new one of their type.
+
+    Returns:
+        The gradient.
+    """
+    how = How(temperature, executor, threads, with_capacity)
+    _rows.check_shape(tuple(logits.shape))
+    each = hasattr(entropy_slope, "shape") and len(entropy_slope.shape) > 0
+    slopes = (entropy_slope if each else None, 0.0 if each else float(entropy_slope))
+    if _is_tensor(logits):
+        return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
+                                           *slopes, out, how)
+    x = np.asarray(logits)
+    gradient = np.empty(x.shape, x.dtype) if out is None else out
+    numbers = {"slope": as_array(slope), "log_sum_exp": as_array(log_sum_exp), "entropy": _array(entropy),
+               "entropy_slopes": _array(slopes[0])}
+    inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), **numbers}
+    cuts = _array(cu_seqlens)
+    _rows.run("cppo_logits_gradient", Rows(x, how, cuts), inputs, {},
+              gradient=Rows(gradient, how, cuts, "logits_gradient"), entropy_slope=slopes[1])
+    return gradient
+
+
+def full_divergences(logits: Any, log_sum_exp: Any, *, rollout_logits: Any = None, rollout_log_sum_exp: Any = None,
+                     rollout_log_probs: Any = None, response_mask: Any = None, temperature: float = 1.0,
+                     rollout_temperature: float = 1.0, tv: bool = True, kl: bool = False, executor: str = "simd",
+                     threads: int = 1) -> FullDivergences:
+    """TV and KL(μ‖π) over the whole vocabulary at each token, in one pass over both rows; without a gradient. What is
+    returned is lent to `policy_loss` as `divergence_values`, for a region with `precomputed`.
+
+    Args:
+        logits, log_sum_exp: of π: the logits, and what `log_probs` gives for them.
+        rollout_logits, rollout_log_sum_exp: the same of μ, over the same ids.
+        rollout_log_probs: in their place, log μ of all ids, of the shape of the logits.
+        response_mask, temperature, executor, threads: as `log_probs`.
+        rollout_temperature: T of μ's logits.
+        tv, kl: what is asked for.
+    """
+    how = How(temperature, executor, threads)
+    if (rollout_logits is None) == (rollout_log_probs is None):
+        raise c.Error("pass one of rollout_logits, with rollout_log_sum_exp, and rollout_log_probs",
+                      c.StatusCode.bad_parameter, "logits")
+    other = rollout_logits if rollout_log_probs is None else rollout_log_probs
+    for name, x in (("logits", logits), ("rollout_logits", other)):
+        _rows.check_shape(tuple(x.shape), name)
+    of_mu = (rollout_logits is not None, other, rollout_log_sum_exp, how._replace(temperature=rollout_temperature))
+    if _is_tensor(logits):
+        found: FullDivergences = in_torch["full_divergences"](logits, log_sum_exp, of_mu, response_mask, tv, kl, how)
+        return found
+    x = np.asarray(logits)
+    made = FullDivergences(*(np.empty(x.shape[:-1], np.float32) if wanted else None for wanted in (tv, kl)))
+    run_divergences(x, as_array(log_sum_exp), of_mu, _array(response_mask), made._asdict(), how)
+    return made
+
+
+def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, How], response_mask: Any,
+                    outputs: Mapping[str, Any], how: How) -> None:
+    """The call on arrays, or on tensors of the host. `of_mu`: if these are logits, they or log-probs, the log-sum-exp,
+    and their temperature."""
+    are_logits, x, total, its = of_mu
+    if tuple(x.shape) != tuple(logits.shape):
+        raise c.Error(f"rollout_logits have shape {list(x.shape)}, but must have that of logits, {list(logits.shape)}",
+                      c.StatusCode.extent_mismatch, "logits")
+    mine, other = Rows(logits, how), Rows(as_array(x), its, name="rollout_logits")
+    inputs = {"log_sum_exp": log_sum_exp, "mu_log_sum_exp": None if total is None else as_array(total),
+              "response_mask": response_mask}
+    _rows.run("cppo_full_divergences", mine, inputs, outputs, (other, None) if are_logits else (None, other))
+
+
+def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
+                            response_mask: Any = None, *, region: Region, rollout_top_k: Any = None,
+                            temperature: float = 1.0, gradient_in_place: bool = False, entropy: Any = None,
+                            outputs: Any = None, executor: str = "simd", threads: int = 1, cu_seqlens: Any = None,
+                            with_capacity: bool = False, **options: Any) -> Any:
+    """`policy_loss` from the logits of π: backward gives ∂loss/∂logits.
+
+    It is `log_probs`, `policy_loss` and backward of both: one pass over the logits, and one over the rows of tokens
+    that have a slope. Masked tokens have none: their row of the gradient is 0. D, listed log-probs and the log-sum-exp
+    are constant to the gradient.
+
+    Args:
+        logits, token_id, temperature, gradient_in_place: as `log_probs`.
+        rollout_log_prob, advantage, response_mask, region, cu_seqlens, threads, with_capacity: as `policy_loss`.
+        rollout_top_k: (ids, log μ of them), both [B, T, K] or [N, K], as the engine gives them, for Top-K divergences.
+        entropy: by default that of the logits, where the region reads it.
+        executor: as `policy_loss`.
+        outputs: as `policy_loss`; for NumPy also "logits_gradient", ∂loss/∂logits.
+        **options: all others of `policy_loss`.
+
+    Returns:
+        (loss, report), or (loss, report, outputs).
+    """
+    rows = "torch" if executor in ("torch", "cuda") else executor
+    wanted, gradient = _gradient_of(outputs, _is_tensor(logits))
+    all_found: list[LogProbs] = []
+
+    def find(**asked: Any) -> LogProbs:
+        all_found.append(log_probs(logits, token_id, response_mask=response_mask, cu_seqlens=cu_seqlens,
+                                   temperature=temperature, gradient_in_place=gradient_in_place, executor=rows,
+                                   threads=threads, with_capacity=with_capacity, **asked))
+        return all_found[0]
+    loss, report, *more = loss_of(
+        find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
+        rollout_top_k=rollout_top_k, entropy=entropy, outputs=wanted, executor=executor, threads=threads,
+        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    if not gradient:
+        return loss, report, *more
+    out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
+    more[0].logits_gradient = logits_gradient(
+        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
+        cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
+        with_capacity=with_capacity)
+    return loss, report, _asked_for(more[0], outputs)
+
+
+def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any, response_mask: Any, *,
+            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, **options: Any) -> Any:
+    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds."""
+    lists = None if rollout_top_k is None else tuple(rollout_top_k)
+    if lists is not None and len(lists) != 2:
+        raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
+                      "comes out of the logits", c.StatusCode.bad_parameter, "top_k")
+    for name in ("top_k", "token_id"):
+        if name in options:
+            raise c.Error(f"{name} is no option here: pass rollout_top_k", argument="options")
+    dtype = _dtype_of({"rollout_log_prob": rollout_log_prob, **options,
+                       "top_k_rollout_log_probs": None if lists is None else lists[1]})
+    reads_entropy = "entropy" in region.reads and entropy is None
+    found = find(top_k_ids=None if lists is None else lists[0], entropy=reads_entropy, dtype=dtype)
+    top_k = None if lists is None else TopK(lists[0], found.listed_log_prob, lists[1])
+    if reads_entropy:
+        entropy = found.entropy.detach() if _is_tensor(found.entropy) else found.entropy
+    return _loss.policy_loss(found.log_prob, rollout_log_prob, advantage, response_mask, region=region,
+                             token_id=token_id, top_k=top_k, entropy=entropy, **options)
+
+
+def _gradient_of(outputs: Any, tensors: bool) -> tuple[Any, bool]:
+    """The outputs of `policy_loss`, and if the gradient of logits is to be written beside them."""
+    if outputs is None or "logits_gradient" not in outputs:
+        return outputs, False
+    if tensors:
+        raise c.Error("logits_gradient is no output for tensors: loss.backward() gives it", argument="options")
+    if isinstance(outputs, Mapping):
+        return {"gradient": None, **{n: x for n, x in outputs.items() if n != "logits_gradient"}}, True
+    return ("gradient", *(n for n in outputs if n not in ("gradient", "logits_gradient"))), True
+
+
+def _asked_for(found: Outputs, outputs: Sequence[str]) -> Outputs:
+    if "gradient" not in outputs:
+        found.gradient = None
+    return found
+
+
+def _dtype_of(given: Mapping[str, Any]) -> str:
+    """The arithmetic of the call: double if one of these is."""
+    kinds = (getattr(given.get(name), "dtype", None) for name in DECIDES_ARITHMETIC)
+    return "float64" if any(str(kind).endswith("float64") for kind in kinds) else "float32"

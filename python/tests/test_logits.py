@@ -1,0 +1,259 @@
+"""Calls on logits with NumPy: against their definitions in double, and what is wrong with a call."""
+
+from __future__ import annotations
+
+import cppo
+import numpy as np
+import pytest
+from cppo import StatusCode
+
+REGION = cppo.fixed_cppo(delta=0.05, delta_b=0.02, divergence=cppo.top_k_tv)
+
+
+class Case:
+    """Logits [B, T, V], both policies, whose last slot is excluded and holds NaN."""
+
+    def __init__(self, shape=(3, 4, 300), k=5, temperature=0.7, seed=0):
+        random = np.random.default_rng(seed)
+        self.temperature, self.k = temperature, k
+        self.x = random.normal(0, 3, shape).astype(np.float32)
+        self.mu_x = (self.x + random.normal(0, 0.4, shape)).astype(np.float32)
+        self.y = random.integers(0, shape[-1], shape[:-1])
+        self.mask = np.ones(shape[:-1], bool)
+        self.mask[-1, -1] = False
+        self.x[-1, -1] = self.mu_x[-1, -1] = np.nan
+        self.advantage = random.normal(0, 1, (shape[0], 1)).repeat(shape[1], 1).astype(np.float32)
+        found = cppo.log_probs(self.mu_x, self.y, response_mask=self.mask, temperature=temperature, largest=k)
+        self.mu, self.mu_total = found.log_prob, found.log_sum_exp
+        self.ids, self.mu_lists = found.largest_id, found.largest_log_prob
+
+    def exact(self, x):
+        """log π of all ids, log-sum-exp and entropy in double; 0 at excluded slots."""
+        z = np.where(self.mask[..., None], x, 0.0).astype(np.float64) / self.temperature
+        top = z.max(-1, keepdims=True)
+        total = top + np.log(np.exp(z - top).sum(-1, keepdims=True))
+        log_p = z - total
+        return log_p, total[..., 0], -(np.exp(log_p) * log_p).sum(-1)
+
+    def options(self):
+        return {"response_mask": self.mask, "temperature": self.temperature}
+
+    def loss(self, **more):
+        return cppo.policy_loss_from_logits(
+            self.x, self.y, self.mu, self.advantage, self.mask, region=REGION, rollout_top_k=(self.ids, self.mu_lists),
+            temperature=self.temperature, **more)
+
+
+@pytest.fixture
+def case():
+    return Case()
+
+
+def at(log_p, ids):
+    return np.take_along_axis(log_p, ids[..., None] if ids.ndim < log_p.ndim else ids, -1).reshape(ids.shape)
+
+
+@pytest.mark.parametrize("executor", ["simd", "seq"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_probs_are_those_of_the_definition(case, executor, dtype):
+    log_p, total, h = case.exact(case.x)
+    lists = np.stack([case.y, np.full_like(case.y, -1), case.y * 0 + 7], -1)
+    found = cppo.log_probs(case.x, case.y, top_k_ids=lists, entropy=True, largest=2, dtype=dtype, executor=executor,
+                           **case.options())
+    on, ulp = case.mask, 2e-6 if dtype == "float64" else 4e-6
+    assert found.log_prob.dtype == dtype and found.log_sum_exp.dtype == np.float64
+    assert np.abs(found.log_prob - at(log_p, case.y))[on].max() < ulp
+    assert np.abs(found.log_sum_exp - total)[on].max() < 2e-6
+    assert np.abs(found.entropy / h - 1)[on].max() < 2e-5
+    assert (found.listed_log_prob[on][:, 1] == -np.inf).all()
+    assert np.array_equal(found.listed_log_prob[..., 0], found.log_prob)
+    ranked = np.argsort(-log_p, -1, kind="stable")[..., :2]
+    assert np.array_equal(found.largest_id[on], ranked[on])
+    assert np.abs(found.largest_log_prob - at(log_p, ranked))[on].max() < ulp
+    assert (found.largest_id[~on] == -1).all()
+    assert all(not x[~on].any() for x in (found.log_prob, found.entropy, found.log_sum_exp, found.listed_log_prob))
+
+
+def test_what_is_not_asked_for_is_not_there(case):
+    found = cppo.log_probs(case.x, case.y, **case.options())
+    assert found.listed_log_prob is found.entropy is found.largest_id is found.largest_log_prob is None
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: np.repeat(x, 2, 1)[:, ::2], lambda x: np.pad(
+    x, [(0, 0), (0, 1), (0, 0)])[:, :-1], lambda x: np.pad(x, [(0, 0), (0, 0), (0, 9)])[..., :-9],
+    lambda x: np.pad(x, [(0, 0), (3, 2), (0, 4)])[:, 3:-2, :-4]])
+def test_rows_may_lie_anyhow(case, view):
+    """No copy, and the same bits: logits, gradients and divergences whose rows lie at one distance or at two."""
+    x, mu_x = view(case.x), view(case.mu_x)
+    want = cppo.log_probs(case.x, case.y, entropy=True, **case.options())
+    found = cppo.log_probs(x, case.y, entropy=True, **case.options())
+    assert all(np.array_equal(a, b) for a, b in zip(want, found) if a is not None)
+    slope = np.arange(12.0).reshape(3, 4)
+    gradient = cppo.logits_gradient(case.x, case.y, slope, want.log_sum_exp, **case.options())
+    out = view(np.full(case.x.shape, 7.0, np.float32))
+    for given in (None, out):
+        got = cppo.logits_gradient(x, case.y, slope, want.log_sum_exp, out=given, **case.options())
+        assert np.array_equal(got, gradient) and (given is None or got is given)
+    of_mu = dict(rollout_log_sum_exp=case.mu_total, rollout_temperature=0.7, tv=True, kl=True, **case.options())
+    dense = cppo.full_divergences(case.x, want.log_sum_exp, rollout_logits=case.mu_x, **of_mu)
+    for a, b in ((x, case.mu_x), (case.x, mu_x), (x, mu_x)):
+        again = cppo.full_divergences(a, want.log_sum_exp, rollout_logits=b, **of_mu)
+        assert np.array_equal(again.tv, dense.tv) and np.array_equal(again.kl, dense.kl)
+
+
+def test_packed_rows_are_those_of_padded_ones(case):
+    flat = [x.reshape(-1, *x.shape[2:]) for x in (case.x, case.y, case.mask)]
+    want = cppo.log_probs(case.x, case.y, **case.options())
+    for more in ({}, {"cu_seqlens": np.array([0, 4, 8, 12])}):
+        found = cppo.log_probs(flat[0], flat[1], response_mask=flat[2], temperature=0.7, **more)
+        assert np.array_equal(found.log_prob, want.log_prob.ravel())
+    found = cppo.log_probs(flat[0], flat[1], temperature=0.7, cu_seqlens=np.array([0, 4, 9]), with_capacity=True)
+    assert np.array_equal(found.log_prob[:9], want.log_prob.ravel()[:9]) and not found.log_prob[9:].any()
+
+
+def test_the_gradient_is_that_of_the_definition(case):
+    log_p, total, h = case.exact(case.x)
+    random = np.random.default_rng(1)
+    slope, of_entropy = random.normal(0, 1, (2, 3, 4))
+    slope[0, 1] = of_entropy[0, 1] = 0.0
+    p = np.exp(log_p)
+    hit = np.zeros_like(p)
+    np.put_along_axis(hit, case.y[..., None], 1.0, -1)
+    want = (slope[..., None] * (hit - p) - of_entropy[..., None] * p * (log_p + h[..., None])) / 0.7
+    want[~case.mask] = 0.0
+    slope[~case.mask] = np.nan
+    got = cppo.logits_gradient(case.x, case.y, slope, total, entropy=h, entropy_slope=of_entropy, **case.options())
+    assert np.abs(got - want).max() < 5e-6 and not got[0, 1].any() and not got[~case.mask].any()
+    alone = cppo.logits_gradient(case.x, case.y, slope, total, entropy=h, entropy_slope=0.25, **case.options())
+    each = cppo.logits_gradient(case.x, case.y, slope, total, entropy=h, entropy_slope=np.full((3, 4), 0.25),
+                                **case.options())
+    assert np.array_equal(alone, each)
+    x = case.x.copy()
+    assert cppo.logits_gradient(x, case.y, slope, total, entropy=h, entropy_slope=of_entropy, out=x,
+                                **case.options()) is x
+    assert np.array_equal(x, got)
+
+
+def test_divergences_are_those_of_the_definition(case):
+    (log_p, total, _), (log_q, _, _) = case.exact(case.x), case.exact(case.mu_x)
+    common = dict(kl=True, **case.options())
+    found = cppo.full_divergences(case.x, total, rollout_logits=case.mu_x, rollout_log_sum_exp=case.mu_total,
+                                  rollout_temperature=0.7, **common)
+    q = np.exp(log_q)
+    assert np.abs(found.tv - np.abs(np.exp(log_p) - q).sum(-1) / 2)[case.mask].max() < 3e-6
+    kl = (q * (log_q - log_p)).sum(-1)
+    assert np.abs(found.kl / np.where(case.mask, kl, 1.0) - 1)[case.mask].max() < 1e-4
+    of_all = cppo.full_divergences(case.x, total, rollout_log_probs=log_q.astype(np.float32), **common)
+    assert np.abs(of_all.tv - found.tv)[case.mask].max() < 3e-6
+    assert not found.tv[~case.mask].any() and not found.kl[~case.mask].any()
+    only = cppo.full_divergences(case.x, total, rollout_log_probs=log_q.astype(np.float32), tv=False, **common)
+    assert only.tv is None and np.array_equal(only.kl, of_all.kl)
+
+
+def through_c(case, executor):
+    """The same call by one function of the C interface."""
+    from cppo import _call, _native, _rows
+    at = _call.Layout(*case.y.shape, case.y.size)
+    gradient, mask = np.full(case.x.shape, 7.0, np.float32), np.empty(case.y.shape, np.uint8)
+    inputs = []
+    for name, x in {"token_id": case.y, "rollout_log_prob": case.mu, "advantage": case.advantage,
+                    "response_mask": case.mask}.items():
+        inputs += _call.fields(name, _native.INPUTS[name], _rows.lend_any(x, name), at)
+    for name, x in {"top_k_ids": case.ids, "top_k_rollout_log_probs": case.mu_lists}.items():
+        t = _rows.lend_any(x.reshape(-1, case.k), name)
+        inputs += _native.INPUTS[name], 0, t.address, t.dtype, 2, *t.shape, *t.stride
+    how = _rows.How(case.temperature)
+    written = [*_call.fields("mask", 66, _rows.lend_any(mask, "mask"), at),
+               84, 0, *_rows.Rows(gradient, how).tensor(0)]
+    frame = _call.Frame(at, case.k, inputs, written, 0)
+    options = _call.pack_options(cppo.Options(executor=executor, threads=2))
+    frame.raise_if(_native.LIB.cppo_policy_loss_from_logits(
+        frame.batch, _rows.Rows(case.x, how).structure(0), REGION.c_region, frame.outputs, options, frame.status))
+    return gradient, mask.astype(bool)
+
+
+@pytest.mark.parametrize("executor", ["simd", "seq"])
+def test_a_loss_from_logits_is_the_call_of_c(case, executor):
+    gradient, mask = through_c(case, executor)
+    loss, report, out = case.loss(outputs=("logits_gradient", "mask", "divergence"), executor=executor)
+    assert np.array_equal(out.logits_gradient, gradient) and np.array_equal(out.mask, mask)
+    assert out.gradient is None and loss == report.loss and 0 < report.kept < report.tokens
+    assert not gradient[~mask].any()
+    over = case.x.copy()
+    outputs = {"logits_gradient": over, "mask": np.empty(case.y.shape, bool)}
+    x, case.x = case.x, over
+    _, _, out = case.loss(outputs=outputs)
+    case.x = x
+    assert out.logits_gradient is over and np.array_equal(over, gradient)
+
+
+def test_log_probs_of_double_rollouts_are_double(case):
+    case.mu = case.mu.astype(np.float64)
+    _, _, out = case.loss(outputs=("gradient", "divergence"))
+    assert out.divergence.dtype == np.float64 and out.gradient.dtype == np.float64
+
+
+def test_a_rule_reads_the_entropy_of_the_logits(case):
+    h = cppo.log_probs(case.x, case.y, entropy=True, **case.options()).entropy
+    common = dict(region=cppo.rules.entropy_top(), temperature=0.7, outputs=("mask",))
+    call = (case.x, case.y, case.mu, case.advantage, case.mask)
+    own, given = (cppo.policy_loss_from_logits(*call, entropy=e, **common)[2].mask for e in (None, h))
+    assert np.array_equal(own, given) and 0 < own.sum() < case.mask.sum()
+
+
+@pytest.mark.parametrize("change, code, words", [
+    (lambda c: c.x.__setitem__((1, 2, 7), np.inf), "logit_invalid", "logits at response 1, token 2, id 7 is inf"),
+    (lambda c: c.y.__setitem__((2, 1), 300), "id_out_of_vocabulary", "token_id at response 2, token 1 is 300"),
+    (lambda c: c.x.__setitem__((1, 0, c.y[1, 0]), -np.inf), "sampled_id_masked", "at response 1, token 0, id"),
+    (lambda c: setattr(c, "temperature", 0.0), "bad_parameter", "at_temperature"),
+    (lambda c: setattr(c, "x", c.x.astype(np.float64)), "element_type_mismatch", "f32, f16 or bf16"),
+    (lambda c: setattr(c, "x", c.x[..., ::2]), "extent_mismatch", "side by side"),
+    (lambda c: setattr(c, "x", c.x[0, 0]), "bad_tensor", r"\[B, T, V\]"),
+    (lambda c: setattr(c, "y", c.y[:, :3]), "extent_mismatch", "token_id has 3 columns"),
+    (lambda c: setattr(c, "y", c.y.astype(float)), "element_type_mismatch", "token_id is of f64"),
+    (lambda c: setattr(c, "mask", c.mask * 0.5), "response_mask_invalid", "response_mask at response 0, token 0"),
+])
+@pytest.mark.parametrize("apart", [False, True])
+def test_wrong_calls(case, change, code, words, apart):
+    if apart:
+        case.x = np.pad(case.x, [(0, 0), (0, 1), (0, 0)])[:, :-1]
+    change(case)
+    with pytest.raises(cppo.Error, match=words) as e:
+        cppo.log_probs(case.x, case.y, **case.options())
+    assert e.value.code == StatusCode[code]
+
+
+def test_wrong_options(case):
+    for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads 1000000"),
+                        ({"largest": -1}, "largest is -1"), ({"dtype": "float16"}, "dtype must be"),
+                        ({"cu_seqlens": np.array([0, 12])}, r"shape \[N, V\] where cu_seqlens")):
+        with pytest.raises(cppo.Error, match=words):
+            cppo.log_probs(case.x, case.y, **case.options(), **more)
+    for more, words in (({"top_k": 1}, "pass rollout_top_k"), ({"outputs": ("masks",)}, "no output 'masks'")):
+        with pytest.raises(cppo.Error, match=words):
+            case.loss(**more)
+    with pytest.raises(cppo.Error, match="rollout_top_k must be"):
+        cppo.policy_loss_from_logits(case.x, case.y, case.mu, case.advantage, region=REGION, rollout_top_k=(1, 2, 3))
+    with pytest.raises(cppo.Error, match="pass one of rollout_logits"):
+        cppo.full_divergences(case.x, case.mu_total)
+    with pytest.raises(cppo.Error, match="log_sum_exp_invalid|finite log-sum-exps"):
+        cppo.logits_gradient(case.x, case.y, np.ones((3, 4)), np.full((3, 4), np.inf), **case.options())
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 7), (2, 0, 7), (0, 7)])
+def test_no_slot_is_no_error(shape):
+    x, slots = np.zeros(shape, np.float32), np.zeros(shape[:-1], int)
+    found = cppo.log_probs(x, slots, entropy=True, largest=2)
+    assert found.largest_id.shape == (*shape[:-1], 2)
+    gradient = cppo.logits_gradient(x, slots, found.log_prob, found.log_sum_exp)
+    assert gradient.shape == shape
+    divergences = cppo.full_divergences(x, found.log_sum_exp, rollout_logits=x, rollout_log_sum_exp=found.log_sum_exp)
+    assert divergences.tv.shape == shape[:-1]
+
+
+def test_arrays_of_jax_are_refused():
+    class Array:
+        shape = (1, 2, 3)
+    Array.__module__ = "jaxlib._jax"
+    with pytest.raises(cppo.Error, match="an array of JAX, which calls on logits do not take"):
+        cppo.log_probs(Array(), np.zeros((1, 2), int))
