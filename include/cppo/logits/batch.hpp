@@ -67,6 +67,7 @@ class logit_batch_view {
   template <argument Which, class Element>
   constexpr void add(detail::named_buffer<Which, Element> const& named) noexcept {
     detail::column& c = Which == argument::token_id ? token_id_ : mask_;
+    has_token_id_ = has_token_id_ || Which == argument::token_id;  // of no slots they may lie nowhere
     if (status_.ok()) status_ = detail::place(named.source, layout_, Which, c);
   }
   constexpr void add(detail::lent_ids const& ids) noexcept {
@@ -90,7 +91,7 @@ class logit_batch_view {
     return mask_.lent() ? detail::load_mask(mask_.data, mask_.type, mask_.offset(layout_, b, i)) : std::uint8_t{1};
   }
   /// True if the sampled ids were lent.
-  constexpr bool has_token_id() const noexcept { return token_id_.lent(); }
+  constexpr bool has_token_id() const noexcept { return has_token_id_; }
   /// The id sampled at slot i of response b.
   constexpr index_t token_id(index_t b, index_t i) const noexcept {
     return detail::load_index(token_id_.data, token_id_.type, token_id_.offset(layout_, b, i));
@@ -107,6 +108,7 @@ class logit_batch_view {
   layout layout_;
   logit_rows logits_;
   detail::column token_id_, mask_;
+  bool has_token_id_ = false;
   detail::lent_ids listed_;
   status status_;
 };
