@@ -26,5 +26,6 @@
 #include <cppo/logits/slab.hpp>
 #include <cppo/logits/slab_pass.hpp>
 #include <cppo/logits/slot_columns.hpp>
+#include <cppo/logits/slot_outputs.hpp>
 #include <cppo/logits/terms.hpp>
 #include <cppo/logits/tokens.hpp>

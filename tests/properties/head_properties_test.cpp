@@ -1,5 +1,5 @@
-// A linear head in slabs, beside all logits at once: whatever the layout, the holes and the room of a slab, every output
-// and each row of the gradient of logits has the same bits.
+// A linear head in slabs, beside all logits at once: whatever the layout, the holes and the room of a slab, every
+// output and each row of the gradient of logits has the same bits.
 #include "support/naive_head.hpp"
 #include "support/property.hpp"
 #include "support/same_run.hpp"
@@ -62,39 +62,53 @@ struct lent_batch {
 };
 
 struct run_of {
-  std::vector<float> loss, divergence;
+  std::vector<float> loss, divergence, log_prob, entropy;
   std::vector<std::uint8_t> mask;
   report counts = {};
   status outcome = {};
-  explicit run_of(std::size_t n) : loss(n, 3.0F), divergence(n, 3.0F), mask(n, 3) {}
+  explicit run_of(std::size_t n)
+      : loss(n, 3.0F), divergence(n, 3.0F), log_prob(n, 3.0F), entropy(n, 3.0F), mask(n, 3) {}
 };
+bool same(run_of const& a, run_of const& b) {
+  return same_status(a.outcome, b.outcome) && same_bits(a.loss, b.loss) && same_bits(a.mask, b.mask) &&
+         same_bits(a.divergence, b.divergence) && same_bits(a.log_prob, b.log_prob) &&
+         same_bits(a.entropy, b.entropy) && unlike(a.counts, b.counts).empty();
+}
+loss_options options_of(head_batch const& b) {
+  return {.aggregate = static_cast<aggregation>(b.aggregate), .normalizer = b.once ? 3.0 : 0.0, .horizon = 9};
+}
+
+template <class Region>
+run_of at_once(head_batch const& b, lent_batch const& lent, std::vector<float> const& x, std::vector<float>& gradient,
+               Region const& region) {
+  run_of r(lent.valid.size());
+  r.outcome = policy_loss_from_logits(
+      seq, lent.batch_of(logits(ids, x)), region,
+      {.logits_gradient = gradient, .loss = r.loss, .mask = r.mask, .log_prob = r.log_prob, .entropy = r.entropy,
+       .trace = {.divergence = r.divergence}, .report = &r.counts},
+      options_of(b), {.entropy_bonus = b.bonus ? 0.1 : 0.0});
+  return r;
+}
+template <class Region>
+run_of in_slabs(head_batch const& b, lent_batch const& lent, naive_head<float>& head, Region const& region) {
+  run_of r(lent.valid.size());
+  std::vector<float> slab(static_cast<std::size_t>(b.room) * ids);
+  r.outcome = policy_loss_from_head(
+      simd, head, lent.batch_of(logits_in_slabs(b.room, ids, slab)), region,
+      {.loss = r.loss, .mask = r.mask, .log_prob = r.log_prob, .entropy = r.entropy,
+       .trace = {.divergence = r.divergence}, .report = &r.counts},
+      options_of(b), {.entropy_bonus = b.bonus ? 0.1 : 0.0,
+                      .forward = b.once ? head_forward::once : head_forward::checked_first});
+  return r;
+}
 
 template <class Region>
 void compare(head_batch const& b, lent_batch const& lent, Region const& region) {
   std::size_t const n = lent.valid.size();
   naive_head<float> head(7, n, width, ids);
-  std::vector<float> const x = head.all_logits();
-  std::vector<float> gradient(n * ids), slab(static_cast<std::size_t>(b.room) * ids);
-  loss_options const options{.aggregate = static_cast<aggregation>(b.aggregate), .normalizer = b.once ? 3.0 : 0.0,
-                             .horizon = 9};
-  double const bonus = b.bonus ? 0.1 : 0.0;
-  run_of want(n), got(n);
-  want.outcome = policy_loss_from_logits(
-      seq, lent.batch_of(logits(ids, x)), region,
-      {.logits_gradient = gradient, .loss = want.loss, .mask = want.mask, .trace = {.divergence = want.divergence},
-       .report = &want.counts},
-      options, {.entropy_bonus = bonus});
-  head_work work;
-  got.outcome = policy_loss_from_head(
-      simd, head, lent.batch_of(logits_in_slabs(b.room, ids, slab)), region,
-      {.loss = got.loss, .mask = got.mask, .trace = {.divergence = got.divergence}, .report = &got.counts,
-       .work = &work},
-      options, {.entropy_bonus = bonus, .forward = b.once ? head_forward::once : head_forward::checked_first});
-  RC_ASSERT(same_status(got.outcome, want.outcome));
-  RC_ASSERT(same_bits(got.loss, want.loss));
-  RC_ASSERT(same_bits(got.mask, want.mask));
-  RC_ASSERT(same_bits(got.divergence, want.divergence));
-  RC_ASSERT(unlike(got.counts, want.counts).empty());
+  std::vector<float> gradient(n * ids);
+  run_of const want = at_once(b, lent, head.all_logits(), gradient, region);
+  RC_ASSERT(same(in_slabs(b, lent, head, region), want));
   RC_ASSERT(same_bits(head.rows_seen, gradient));
   for (std::size_t i = 0; i < n; ++i) {
     bool const moves = !all_zero_bits(gradient, i * ids, ids);
@@ -102,7 +116,7 @@ void compare(head_batch const& b, lent_batch const& lent, Region const& region) 
     RC_ASSERT((head.computed[i] == 2) <= (head.with_gradient[i] == 1));
     RC_ASSERT((head.with_gradient[i] == 1) >= moves);
   }
-  for (index_t const size : head.sizes) RC_ASSERT(size >= 1 && size <= b.room);
+  for (index_t const size : head.sizes) RC_ASSERT((size >= 1 && size <= b.room));
 }
 
 }  // namespace

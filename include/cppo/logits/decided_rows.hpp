@@ -9,6 +9,7 @@
 #include <cppo/logits/rollout.hpp>
 #include <cppo/logits/row_gradient.hpp>
 #include <cppo/logits/slot_columns.hpp>
+#include <cppo/logits/slot_outputs.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -35,13 +36,15 @@ bool reads_input(Region const& region, argument which) noexcept {
 /// Which entropies a call computes.
 struct entropy_use {
   bool by_region;  ///< the region reads them, and none are lent
+  bool asked;      ///< they are an output
   double bonus;    ///< the coefficient
 
-  template <class Real, class Region>
-  entropy_use(logit_rollout_view<Real> const& batch, Region const& region, double coefficient) noexcept
+  template <class Real, class Region, class Outputs>
+  entropy_use(logit_rollout_view<Real> const& batch, Region const& region, Outputs const& out,
+              double coefficient) noexcept
       : by_region(reads_input(region, argument::entropy) && !batch.rollout().has(argument::entropy)),
-        bonus(coefficient) {}
-  bool any() const noexcept { return by_region || bonus != 0.0; }
+        asked(out.entropy.source().rank != 0), bonus(coefficient) {}
+  bool any() const noexcept { return by_region || asked || bonus != 0.0; }
 };
 
 /// The numbers of each slot between logits and gradient.
@@ -75,9 +78,12 @@ rollout_batch_view<Real> responses_of(rollout_batch_view<Real> const& batch, ind
 template <class Real>
 class decided_rows {
  public:
-  /// `out` has no gradient: that is a number of the call's own too.
-  decided_rows(logit_rollout_view<Real> const& batch, loss_outputs const& out, entropy_use const& use)
-      : batch_(batch), out_(out), use_(use),
+  /// `out` has no slopes: they are numbers of the call's own too.
+  template <class Outputs>
+  decided_rows(logit_rollout_view<Real> const& batch, Outputs const& out, entropy_use const& use)
+      : batch_(batch), out_{.loss = out.loss, .mask = out.mask, .gate = out.gate, .trace = out.trace,
+                            .report = out.report},
+        slots_(out.log_prob, out.entropy), use_(use),
         numbers_(static_cast<std::size_t>(batch.rollout().shape().elements()), batch.logits().listed().k, use),
         decided_(batch.rollout()) {
     out_.gradient = numbers_.slope;
@@ -103,6 +109,7 @@ class decided_rows {
     status s = prepare_loss(e, t, out_, options);
     if (s.ok()) s = check_entropy_bonus(use_.bonus);
     if (s.ok()) s = take();
+    if (s.ok()) s = slots_.place_in(batch_.rollout().shape());
     return s.ok() ? check_memory(t, footprint_of(written, batch_.rollout().shape()), name) : s;
   }
   /// From log-probs to their slopes. A log-prob that the region cannot take is one of the logits: none was lent.
@@ -110,7 +117,10 @@ class decided_rows {
   status decide(E const& e, Region const& region, loss_options const& options) {
     status s = policy_loss(e, decided_, region, out_, options);
     if (s.where == argument::log_prob && s.name == nullptr) s.name = "log_prob of the logits";
-    if (!s.nothing_written() && use_.bonus != 0.0) add_bonus(batch_.rollout().shape(), out_, 0, options);
+    if (s.nothing_written()) return s;
+    layout const& l = batch_.rollout().shape();
+    if (use_.bonus != 0.0) add_bonus(l, out_, 0, options);
+    slots_.write(l, numbers_.log_prob.data(), numbers_.entropy.data());
     return s;
   }
   /// The same of n responses from b on, whose slopes alone are written: they are those of `decide`. Pre: the divisor of
@@ -148,6 +158,16 @@ class decided_rows {
                               numbers_.entropy_slope.data() + first, options);
     bonus.add(loss, out.report);
   }
+  /// What a slot output may share memory with; `none` if nothing.
+  argument shared_with(footprint const& f, checked_call<Real> const& t) const noexcept {
+    argument other = may_overlap(f, footprint_of(out_.report, 1)) ? argument::report : overlapped(f, t);
+    for (named_output const& o : named_outputs(out_)) {
+      column c;
+      bool const placed = place(o.lent->source(), t.batch.shape(), o.where, c).ok();
+      if (placed && may_overlap(f, footprint_of(c, t.batch.shape()))) other = o.where;
+    }
+    return other;
+  }
   /// Checks that logits and their gradient share no memory with an output, nor the gradient with an input.
   status check_memory(checked_call<Real> const& t, footprint const& gradient, char const* name) const noexcept {
     layout const& l = batch_.rollout().shape();
@@ -161,11 +181,13 @@ class decided_rows {
       if (placed && meets(footprint_of(c, l))) return shared_memory(o.where, argument::logits, o.member);
     }
     argument const other = overlapped(gradient, t);
-    return other == argument::none ? status{} : shared_memory(argument::logits, other, name);
+    if (other != argument::none) return shared_memory(argument::logits, other, name);
+    return slots_.check_memory(l, [&](footprint const& f) { return meets(f) ? argument::logits : shared_with(f, t); });
   }
 
   logit_rollout_view<Real> batch_;
   loss_outputs out_;
+  slot_outputs slots_;
   entropy_use use_;
   slot_numbers<Real> numbers_;
   rollout_batch_view<Real> decided_;  // the batch with the numbers above

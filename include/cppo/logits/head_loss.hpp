@@ -34,9 +34,11 @@ struct head_loss_outputs {
   output loss = {};                ///< token losses, scaled: they add up to `report.loss()`
   output mask = {};                ///< M_t, 0 or 1
   output gate = {};                ///< the factor on the token: M_t, or g(x_t) under a soft gate
+  output log_prob = {};            ///< log pi of the sampled ids, as the region reads it
+  output entropy = {};             ///< H of softmax(x / T), nats
   token_trace trace = {};          ///< how each decision came about
   cppo::report* report = nullptr;  ///< counts and sums of the call
-  head_work* work = nullptr;       ///< what the head was asked for, where the call is ok
+  head_work* work = nullptr;       ///< what the head was asked for, whatever the status
 };
 
 namespace detail {
@@ -48,8 +50,7 @@ class loss_of_head {
   loss_of_head(Head& head, head_rollout_view<Real, Element> const& batch, head_loss_outputs const& out,
                head_loss_options const& more, entropy_use const& use)
       : batch_(batch), more_(more),
-        decided_(batch.batch(), {.loss = out.loss, .mask = out.mask, .gate = out.gate, .trace = out.trace,
-                                 .report = out.report}, use),
+        decided_(batch.batch(), out, use),
         pass_(head, batch, decided_, use.any() ? moment_is::summed : moment_is::left_out) {}
 
   template <class E, class Region>
@@ -160,7 +161,7 @@ class loss_of_head {
 /// at most S products each. So of whole batches that fit into a slab nothing is computed twice. `once` never computes a
 /// row twice: where every response fits into a slab, the region reads no fold over the batch, the batch holds no
 /// pieces, and the divisor is known (`token_sum`, or a `normalizer`). Else it is as `checked_first`.
-/// Memory beside the slab: a slot K + 2 numbers and 32 bytes (8 more where the region reads the entropy, 17 with a
+/// Memory beside the slab: a slot K + 2 numbers and 32 bytes (8 more where entropies are read or written, 17 with a
 /// bonus), a row of the slab that a token has 68 + 4 K bytes, and what `policy_loss` takes. All but the last is
 /// allocated before the head is asked for anything.
 /// Determinism: bits depend on C only through the order in which the head adds up.
@@ -170,7 +171,7 @@ status policy_loss_from_head(Executor const& executor, Head&& head, head_rollout
                              Region const& region, head_loss_outputs const& outputs, loss_options const& options = {},
                              head_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  detail::entropy_use const use(batch.batch(), region, more.entropy_bonus);
+  detail::entropy_use const use(batch.batch(), region, outputs, more.entropy_bonus);
   detail::loss_of_head<Real, Element, std::remove_reference_t<Head>> call(head, batch, outputs, more, use);
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.run(executor, region, options);

@@ -16,6 +16,8 @@ struct logit_loss_outputs {
   output loss = {};                ///< token losses, scaled: they add up to `report.loss()`
   output mask = {};                ///< M_t, 0 or 1
   output gate = {};                ///< the factor on the token: M_t, or g(x_t) under a soft gate
+  output log_prob = {};            ///< log pi of the sampled ids, as the region reads it
+  output entropy = {};             ///< H of softmax(x / T), nats
   token_trace trace = {};          ///< how each decision came about
   cppo::report* report = nullptr;  ///< counts and sums of the call
 };
@@ -28,9 +30,7 @@ class loss_of_logits {
  public:
   /// Lends the buffers of its own beside those of the batch.
   loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, entropy_use const& use)
-      : batch_(batch), out_(out), use_(use), gradient_(batch.logits()),
-        decided_(batch, {.loss = out.loss, .mask = out.mask, .gate = out.gate, .trace = out.trace,
-                         .report = out.report}, use) {}
+      : batch_(batch), out_(out), use_(use), gradient_(batch.logits()), decided_(batch, out, use) {}
 
   /// Checks all that can be checked before a row of logits is read.
   template <class E, class Region>
@@ -94,7 +94,7 @@ class loss_of_logits {
 /// All other bad input as `options.bad_input` says; a NaN slope of `propagate` fills its row. Shapes, regions, options
 /// and shared memory are checked before a row is read.
 /// Cost: one pass over the rows of tokens to read them, and one over those with a slope to write. Memory beside the
-/// caller's, a slot: K + 2 numbers, 9 bytes (8 more where the region reads the entropy, 17 with a bonus), and while
+/// caller's, a slot: K + 2 numbers, 9 bytes (8 more where entropies are read or written, 17 with a bonus), and while
 /// rows are read what `log_probs` keeps; nothing of size [N, V].
 /// Determinism: the same bits on every executor, thread count and width, in place or not.
 template <detail::reads_logits Executor, class Real, trust_region_like Region>
@@ -102,7 +102,7 @@ status policy_loss_from_logits(Executor const& executor, logit_rollout_view<Real
                                logit_loss_outputs const& outputs, loss_options const& options = {},
                                logit_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  detail::loss_of_logits<Real> call(batch, outputs, detail::entropy_use(batch, region, more.entropy_bonus));
+  detail::loss_of_logits<Real> call(batch, outputs, detail::entropy_use(batch, region, outputs, more.entropy_bonus));
   detail::row_kinds const kinds(batch.logits());  // before the first output is written: memory may run out
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.forward(executor);
