@@ -51,6 +51,16 @@ class layout {
     l.on_device_ = true;
     return l;
   }
+  /// The layout of n of these responses, from b on. Slots of the others are left alone; padded rows begin at row b.
+  layout some(index_t b, index_t n) const noexcept {
+    layout l = *this;
+    l.responses_ = n;
+    if (!packed_) return l;
+    l.elements_ = elements();
+    l.rest_ = rest::left;
+    l.offsets_ = static_cast<char const*>(offsets_) + b * detail::size_of(offset_type_);
+    return l;
+  }
   /// B, the number of responses.
   CPPO_HOST_DEVICE constexpr index_t responses() const noexcept { return responses_; }
   /// True if the offsets lie in device memory. Then only a device may call `begin` and `slots` and check the offsets'

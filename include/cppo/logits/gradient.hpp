@@ -17,7 +17,7 @@ struct logit_slopes {
   slot_input log_sum_exp = {};  ///< log of the sum of e^(x / T) over each row, as `log_probs` writes it
   slot_input entropy = {};      ///< H of each row, as `log_probs` writes it; read where it has a slope
   double entropy_slope = 0.0;   ///< d loss / d H of every token: -coefficient / tokens for a bonus under `token_mean`
-  slot_input entropy_slopes = {};  ///< the same of each token, in the place of `entropy_slope`
+  slot_input entropy_slopes = {};  ///< the same for each token, in the place of `entropy_slope`
 };
 
 namespace detail {
@@ -39,15 +39,14 @@ class gradient_call {
     if (s.ok()) s = slope_.take(of.slope, l, argument::gradient);
     if (s.ok()) s = log_sum_exp_.take(of.log_sum_exp, l, argument::log_prob, "log_sum_exp");
     if (s.ok() && of.entropy_slopes.lent()) s = take_slopes(of);
-    bool const reads_entropy = entropy_slope_ != 0.0 || of.entropy_slopes.lent();
-    if (s.ok() && reads_entropy) s = entropy_.take(of.entropy, l, argument::entropy);
+    if (s.ok() && reads_entropy()) s = entropy_.take(of.entropy, l, argument::entropy);
     return s.ok() ? check_memory() : s;
   }
   /// Checks the numbers of each row whose logits will be read.
   status check_numbers(row_kinds const& kinds) const noexcept {
     status s;
     for (index_t row = 0; row < batch_.shape().elements() && s.ok(); ++row) {
-      if (kinds[row] == row_is::token && is_computed(slope_.number(row), entropy_slope(row))) s = check_row(row);
+      if (kinds[row] == row_is::token && slopes_of(row).reads_logits()) s = check_row(row);
     }
     return s;
   }
@@ -69,10 +68,6 @@ class gradient_call {
                                 "0 where entropy_slopes are lent: add it to each of them"};
     if (!alone) return out_of_range(argument::options, alone);
     return entropy_slopes_.take(of.entropy_slopes, batch_.shape(), argument::entropy, "entropy_slopes");
-  }
-  /// d loss / d H of a row.
-  double entropy_slope(index_t row) const noexcept {
-    return entropy_slopes_.source().lent() ? entropy_slopes_.number(row) : entropy_slope_;
   }
   status check_output() const noexcept {
     constexpr auto most = static_cast<double>(special<float>::largest);
@@ -117,28 +112,29 @@ class gradient_call {
     status s = check_id(in_, t, argument::token_id, y);
     if (s.ok()) s = check_log_sum_exp(t, log_sum_exp_.number(row), in_.temperature(), "log_sum_exp");
     if (!s.ok()) return s;
-    double const h = entropy_slope(row) != 0.0 ? entropy_.number(row) : 0.0;
+    double const h = slopes_of(row).entropy_slope != 0.0 ? entropy_.number(row) : 0.0;
     if (!(h >= 0.0 && h < special<double>::infinity)) {
       return wrong_at(t, status_code::entropy_invalid, argument::entropy, h);
     }
     bool const masked = in_.holds(y) && in_(row, y) == -special<float>::infinity;
     return masked ? masked_id(t, y) : status{};
   }
-  /// True if a token's logits are read.
-  static bool is_computed(double slope, double entropy_slope) noexcept {
-    return slope == slope && entropy_slope == entropy_slope && (slope != 0.0 || entropy_slope != 0.0);
+  /// True if there is a slope of entropies.
+  bool reads_entropy() const noexcept { return entropy_slope_ != 0.0 || entropy_slopes_.source().lent(); }
+  /// What is known of a token's row before its log-sum-exp and entropy are.
+  row_slopes slopes_of(index_t row) const noexcept {
+    double const by_entropy = entropy_slopes_.source().lent() ? entropy_slopes_.number(row) : entropy_slope_;
+    return {.slope = slope_.number(row), .temperature = in_.temperature(), .entropy_slope = by_entropy,
+            .sampled = id_.id(row)};
   }
 
   template <class V>
   void write(index_t row, row_is kind) const noexcept {
     gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
-    if (kind == row_is::excluded) return out.fill(in_.vocabulary(), 0.0F);
-    double const slope = slope_.number(row), by_entropy = entropy_slope(row);
-    if (slope != slope || by_entropy != by_entropy) return out.fill(in_.vocabulary(), special<float>::nan);
-    if (!is_computed(slope, by_entropy)) return out.fill(in_.vocabulary(), 0.0F);
-    double const h = by_entropy != 0.0 ? entropy_.number(row) : 0.0;
-    row_slopes const of{slope, log_sum_exp_.number(row), in_.temperature(), by_entropy, h, id_.id(row)};
-    gradient_of_row<V>(of, in_, row, out);
+    row_slopes of = kind == row_is::token ? slopes_of(row) : row_slopes{};
+    if (of.reads_logits()) of.log_sum_exp = log_sum_exp_.number(row);
+    if (of.reads_logits() && of.entropy_slope != 0.0) of.entropy = entropy_.number(row);
+    write_gradient<V>(of, in_, row, out);
   }
 
   logit_batch_view batch_;
@@ -159,10 +155,10 @@ class gradient_call {
 /// Pre: the batch lends `token_id`.
 /// Post: the row of an excluded slot, and of a token whose slopes are both 0, is +0, and its logits are not read. At a
 /// logit of -inf the gradient is +0. Rows of no response are +0 under `with_capacity` and left alone under `part_of`.
-/// NaN, infinities: a NaN slope fills its row with NaN; a logit of NaN or +inf that is not the sampled id's gives NaN,
-/// whose bits are not promised; an infinite slope gives infinities, and NaN where p is 0. A log-sum-exp or entropy that
-/// is not finite, an entropy below 0, an id that is no column or whose logit is -inf, and a mask that is neither 0 nor
-/// 1, end the call before anything is written.
+/// NaN, infinities: a NaN slope, of an entropy too, fills its row with NaN; a logit of NaN or +inf that is not the
+/// sampled id's gives NaN, whose bits are not promised; an infinite slope gives infinities, and NaN where p is 0. A
+/// log-sum-exp or entropy that is not finite, an entropy below 0, an id that is no column or whose logit is -inf, and a
+/// mask that is neither 0 nor 1, end the call before anything is written.
 /// Cost: one pass over the rows of tokens with a slope, one exponential a logit. Memory: a byte a slot.
 /// Accuracy: p within 4e-7 + 2e-7 |log p| of itself, and what a log-sum-exp rounded to float loses: lend it as double.
 /// Determinism: the same bits on every executor, thread count and width, in place or not.

@@ -39,28 +39,29 @@ inline void reserve(found_logits& found, logit_batch_view const& batch, std::siz
   found.largest_ids.resize(tokens * static_cast<std::size_t>(most));
 }
 
-/// One pass over the row of token i.
+/// One pass over the row of token i, which is row `row` of the logits.
 template <class V, moment_is Moment>
-void find_row(logit_batch_view const& batch, token_place const& t, index_t i, found_logits& found) noexcept {
+void find_row(logit_batch_view const& batch, index_t row, token_place const& t, index_t i,
+              found_logits& found) noexcept {
   logit_rows const& x = batch.logits();
   std::size_t const first = first_of(i, found.most);
   largest_list largest(found.largest_logits.data() + first, found.largest_ids.data() + first, found.most);
-  row_pass<V, Moment> pass(x, t.row);
+  row_pass<V, Moment> pass(x, row);
   logit_sums& sums = found.sums[static_cast<std::size_t>(i)] = pass.run(largest);
   if (sums.at >= 0) sums.at += x.first_id();
   for (index_t j = 0; j < found.most; ++j) {
     if (index_t& id = found.largest_ids[first + static_cast<std::size_t>(j)]; id >= 0) id += x.first_id();
   }
-  auto const logit = [&](index_t id) { return x.holds(id) ? x(t.row, id) : -special<float>::infinity; };
+  auto const logit = [&](index_t id) { return x.holds(id) ? x(row, id) : -special<float>::infinity; };
   float* const to = found.logits.data() + first_of(i, 1 + found.listed);
   to[0] = batch.has_token_id() ? logit(batch.token_id(t.response, t.slot)) : -special<float>::infinity;
   for (index_t j = 0; j < found.listed; ++j) to[1 + j] = logit(batch.listed()(t.row, j));
 }
 
 /// Finds the first logit of a row that is NaN or +inf; if there is none, the row is of -inf alone.
-inline status bad_row(logit_rows const& x, token_place const& t) noexcept {
+inline status bad_row(logit_rows const& x, index_t row, token_place const& t) noexcept {
   for (index_t id = x.first_id(); x.holds(id); ++id) {
-    float const y = x(t.row, id);
+    float const y = x(row, id);
     if (!(y <= special<float>::largest))
       return wrong_at(t, status_code::logit_invalid, argument::logits, static_cast<double>(y), id);
   }
@@ -77,24 +78,32 @@ inline bool is_impossible(logit_sums const& s, std::span<float const> logits) no
   return !sums || !std::all_of(logits.begin(), logits.end(), [&s](float x) { return x <= s.maximum; });
 }
 
+/// One pass over the rows of some tokens; row_of(i) is that of token i. Writes nothing of the caller's.
+template <class E, class RowOf>
+status find_rows(E const& executor, logit_batch_view const& batch, moment_is moment,
+                 std::vector<token_place> const& tokens, RowOf const& row_of, found_logits& found) {
+  using V = typename logit_lanes<E>::type;
+  auto const n = static_cast<index_t>(tokens.size());
+  over_rows(executor, n, batch.logits().vocabulary(), [&](index_t i) {
+    token_place const& t = tokens[static_cast<std::size_t>(i)];
+    if (moment == moment_is::summed) find_row<V, moment_is::summed>(batch, row_of(i), t, i, found);
+    else find_row<V, moment_is::left_out>(batch, row_of(i), t, i, found);
+  });
+  for (index_t i = 0; i < n; ++i) {
+    auto const at = static_cast<std::size_t>(i);
+    if (is_bad(found.sums[at])) return bad_row(batch.logits(), row_of(i), tokens[at]);
+  }
+  return {};
+}
 /// One pass over every token's row. Writes nothing of the caller's.
 template <class E>
 status find_all(E const& executor, logit_batch_view const& batch, moment_is moment, index_t most,
                 std::vector<token_place>& tokens, found_logits& found) {
-  using V = typename logit_lanes<E>::type;
   if (!logit_lanes<E>::keep_arithmetic()) return {status_code::arithmetic_relaxed};
   if (status const s = find_tokens(batch, tokens); !s.ok()) return s;
   reserve(found, batch, tokens.size(), most);
-  auto const n = static_cast<index_t>(tokens.size());
-  over_rows(executor, n, batch.logits().vocabulary(), [&](index_t i) {
-    token_place const& t = tokens[static_cast<std::size_t>(i)];
-    if (moment == moment_is::summed) find_row<V, moment_is::summed>(batch, t, i, found);
-    else find_row<V, moment_is::left_out>(batch, t, i, found);
-  });
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (is_bad(found.sums[i])) return bad_row(batch.logits(), tokens[i]);
-  }
-  return {};
+  auto const row_of = [&tokens](index_t i) { return tokens[static_cast<std::size_t>(i)].row; };
+  return find_rows(executor, batch, moment, tokens, row_of, found);
 }
 
 /// True if all ids were found of so many tokens of this batch, with at least the `most` largest logits of each.
@@ -103,7 +112,7 @@ inline bool belongs_to(found_logits const& found, logit_batch_view const& batch,
   logit_rows const& x = batch.logits();
   bool const all_ids = found.ids == x.ids() && found.shards.size() == 1 && found.shards[0] == id_range{0, x.ids()};
   return is_whole(found) && all_ids && found.sums.size() == tokens && found.listed == batch.listed().k &&
-         (most == 0 || found.most == std::min(most, x.ids())) && found.temperature == x.temperature();
+         found.most >= std::min(most, x.ids()) && found.temperature == x.temperature();
 }
 /// Checks that every token has log-probs, given what was found in the whole vocabulary.
 inline status check_found(logit_batch_view const& batch, std::vector<token_place> const& tokens,

@@ -11,7 +11,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
 /// The memory of a batch's logits, or of what has their shape.
 inline footprint footprint_of(logit_rows const& r, layout const& l) noexcept {
-  return footprint_of(r.source().data, r.type(), l.elements(), r.vocabulary(), r.row_stride(), 1);
+  return footprint_of(r.source().data, r.type(), r.in_memory(l.elements()), r.vocabulary(), r.row_stride(), 1);
 }
 /// What of a batch, beside its logits, `f` may share a byte with; `none` if nothing.
 inline argument overlapped_beside(footprint const& f, logit_batch_view const& batch) noexcept {

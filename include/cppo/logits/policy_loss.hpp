@@ -4,12 +4,9 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/logits/decided_rows.hpp>
 #include <cppo/logits/gradient.hpp>
 #include <cppo/logits/log_probs.hpp>
-#include <cppo/logits/rollout.hpp>
-
-#include <vector>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -19,66 +16,45 @@ struct logit_loss_outputs {
   output loss = {};                ///< token losses, scaled: they add up to `report.loss()`
   output mask = {};                ///< M_t, 0 or 1
   output gate = {};                ///< the factor on the token: M_t, or g(x_t) under a soft gate
+  output log_prob = {};            ///< log pi of the sampled ids, as the region reads it
+  output entropy = {};             ///< H of softmax(x / T), nats
   token_trace trace = {};          ///< how each decision came about
   cppo::report* report = nullptr;  ///< counts and sums of the call
 };
 
 namespace detail {
 
-/// The numbers of each slot between logits and gradient.
-template <class Real>
-struct slot_numbers {
-  std::vector<Real> log_prob, slope, listed, entropy;
-  std::vector<double> log_sum_exp;
-
-  slot_numbers(std::size_t slots, index_t k, bool with_entropy)
-      : log_prob(slots), slope(slots), listed(slots * static_cast<std::size_t>(k)), entropy(with_entropy ? slots : 0),
-        log_sum_exp(slots) {}
-};
-
 /// The steps of `policy_loss_from_logits`.
 template <class Real>
 class loss_of_logits {
  public:
   /// Lends the buffers of its own beside those of the batch.
-  loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, bool with_entropy)
-      : batch_(batch), out_(out), gradient_(batch.logits()),
-        numbers_(static_cast<std::size_t>(batch.rollout().shape().elements()), batch.logits().listed().k,
-                 with_entropy),
-        decided_(batch.rollout()) {
-    decided_.add(cppo::log_prob(numbers_.log_prob));
-    if (!numbers_.entropy.empty()) decided_.add(cppo::entropy(numbers_.entropy));
-    lent_ids const& ids = batch_.logits().listed();
-    if (ids.k == 0) return;
-    decided_.add(named_top_k<Real>{{ids.k, ids.source, make_buffer(numbers_.listed), batch.rollout_log_prob_lists()}});
-  }
-  loss_of_logits(loss_of_logits const&) = delete;
-  loss_of_logits& operator=(loss_of_logits const&) = delete;
+  loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, entropy_use const& use)
+      : batch_(batch), out_(out), use_(use), gradient_(batch.logits()), decided_(batch, out, use) {}
 
   /// Checks all that can be checked before a row of logits is read.
   template <class E, class Region>
   status check(E const& e, Region const& region, loss_options const& options) {
-    task<Real, Region> t{{.batch = decided_, .objective = surrogate<Real>({})}, region};
-    status s = prepare_loss(e, t, outputs(), options);
-    if (s.ok() && writes_gradient()) {
-      s = gradient_.take({.slope = numbers_.slope, .log_sum_exp = numbers_.log_sum_exp}, out_.logits_gradient);
-    }
-    return s.ok() ? check_memory(t) : s;
+    slot_numbers<Real>& n = decided_.numbers();
+    logit_slopes of{.slope = n.slope, .log_sum_exp = n.log_sum_exp};
+    if (use_.bonus != 0.0) of.entropy = n.entropy, of.entropy_slopes = n.entropy_slope;
+    logit_rows const written(batch_.logits().logits().vocabulary(), out_.logits_gradient.source());
+    return decided_.check(e, region, options, written, "logits_gradient",
+                          [&] { return writes_gradient() ? gradient_.take(of, out_.logits_gradient) : status{}; });
   }
   /// From logits to log-probs.
   template <class E>
   status forward(E const& e) {
-    log_prob_outputs to{.log_prob = numbers_.log_prob, .log_sum_exp = numbers_.log_sum_exp};
-    if (!numbers_.listed.empty()) to.listed_log_prob = numbers_.listed;
-    if (!numbers_.entropy.empty()) to.entropy = numbers_.entropy;
+    slot_numbers<Real>& n = decided_.numbers();
+    log_prob_outputs to{.log_prob = n.log_prob, .log_sum_exp = n.log_sum_exp};
+    if (!n.listed.empty()) to.listed_log_prob = n.listed;
+    if (use_.any()) to.entropy = n.entropy;
     return log_probs(e, batch_.logits(), to);
   }
-  /// From log-probs to their slopes. A log-prob that the region cannot take is one of the logits: none was lent.
+  /// From log-probs to their slopes.
   template <class E, class Region>
   status decide(E const& e, Region const& region, loss_options const& options) {
-    status s = policy_loss(e, decided_, region, outputs(), options);
-    if (s.where == argument::log_prob && s.name == nullptr) s.name = "log_prob of the logits";
-    return s;
+    return decided_.decide(e, region, options);
   }
   /// From slopes to the gradient of logits. Pre: the steps before have written their numbers.
   template <class E>
@@ -88,71 +64,45 @@ class loss_of_logits {
 
  private:
   bool writes_gradient() const noexcept { return out_.logits_gradient.source().rank != 0; }
-  loss_outputs outputs() noexcept {
-    return {.loss = out_.loss, .gradient = numbers_.slope, .mask = out_.mask, .gate = out_.gate, .trace = out_.trace,
-            .report = out_.report};
-  }
-
-  /// Checks that logits and their gradient share no memory with an output, nor the gradient with an input.
-  status check_memory(checked_call<Real> const& t) const noexcept {
-    layout const& l = batch_.rollout().shape();
-    logit_rows const& x = batch_.logits().logits();
-    footprint const logits = footprint_of(x, l);
-    footprint const gradient = footprint_of(logit_rows(x.vocabulary(), out_.logits_gradient.source()), l);
-    loss_outputs const others{.loss = out_.loss, .mask = out_.mask, .gate = out_.gate, .trace = out_.trace};
-    auto const meets = [&](footprint const& f) { return may_overlap(f, logits) || may_overlap(f, gradient); };
-    if (meets(footprint_of(out_.report, 1))) return shared_memory(argument::report, argument::logits);
-    for (named_output const& o : named_outputs(others)) {
-      column c;
-      bool const placed = place(o.lent->source(), l, o.where, c).ok();
-      if (placed && meets(footprint_of(c, l))) return shared_memory(o.where, argument::logits, o.member);
-    }
-    argument const other = overlapped(gradient, t);
-    return other == argument::none ? status{} : shared_memory(argument::logits, other, "logits_gradient");
-  }
 
   logit_rollout_view<Real> batch_;
   logit_loss_outputs out_;
+  entropy_use use_;
   gradient_call gradient_;
-  slot_numbers<Real> numbers_;
-  rollout_batch_view<Real> decided_;  // the batch with the numbers above
+  decided_rows<Real> decided_;
 };
-
-/// True if the region reads an input.
-template <class Region>
-bool reads_input(Region const& region, argument which) noexcept {
-  bool found = false;
-  each_input_of(region, [&](argument a) { found = found || a == which; });
-  return found;
-}
 
 }  // namespace detail
 
 /// Masks, weighs and differentiates a batch under a trust region, from the logits of pi to their gradient. The steps
-/// are `log_probs`, `policy_loss` and `logits_gradient`, which a caller may also make one by one: to add an entropy
-/// bonus, or to read the logits once where `full_divergences` needs their log-sum-exp too.
+/// are `log_probs`, `policy_loss` and `logits_gradient`, which a caller may also make one by one: to read the logits
+/// once where `full_divergences` needs their log-sum-exp too.
 ///
 ///     log pi = log_softmax(x / T) at y_t and at the listed ids,   M_t, l_t, slope_t: as `policy_loss`,
 ///     d loss / d x_v = slope_t (1{v = y_t} - pi(v)) / T
 ///
+/// With `more.entropy_bonus` c, l_t loses c H_t times the scale of the aggregation at each valid token, kept or masked,
+/// and the gradient has the term of H_t: it is that of `report.loss()`, but for what masks and weights hold constant.
+/// (The quantity `entropy`, in a region, is a number that is held: it has no gradient.)
 /// D is any divergence of the library: a Top-K one reads `rollout_top_k`, `precomputed` reads `divergence_values`. A
 /// region that reads `entropy` gets that of the logits, unless it is lent.
 /// Shapes: logits and their gradient [N, V], lists [N, K]; all else as in `policy_loss`.
-/// Post: as `policy_loss`; the gradient is +0 in the row of each excluded slot and of each token with slope 0, as every
-/// masked one has, and its logits are not read again. If `nothing_written()`, neither is the gradient.
+/// Post: as `policy_loss`; the gradient is +0 in the row of each excluded slot and, without a bonus, of each token with
+/// slope 0, as every masked one has, and its logits are not read again. A bonus is added to losses that are rounded to
+/// the type of `loss` already. If `nothing_written()`, neither is the gradient.
 /// NaN, infinities: logits, ids and masks as `log_probs` judges them: bad ones end the call, and nothing is written.
 /// All other bad input as `options.bad_input` says; a NaN slope of `propagate` fills its row. Shapes, regions, options
 /// and shared memory are checked before a row is read.
 /// Cost: one pass over the rows of tokens to read them, and one over those with a slope to write. Memory beside the
-/// caller's, a slot: K + 2 numbers (one more where the region reads the entropy), 9 bytes, and while rows are read what
-/// `log_probs` keeps; nothing of size [N, V].
+/// caller's, a slot: K + 2 numbers, 9 bytes (8 more where entropies are read or written, 17 with a bonus), and while
+/// rows are read what `log_probs` keeps; nothing of size [N, V].
 /// Determinism: the same bits on every executor, thread count and width, in place or not.
 template <detail::reads_logits Executor, class Real, trust_region_like Region>
 status policy_loss_from_logits(Executor const& executor, logit_rollout_view<Real> const& batch, Region const& region,
-                               logit_loss_outputs const& outputs, loss_options const& options = {}) {
+                               logit_loss_outputs const& outputs, loss_options const& options = {},
+                               logit_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  bool const reads_entropy = detail::reads_input(region, argument::entropy);
-  detail::loss_of_logits<Real> call(batch, outputs, reads_entropy && !batch.rollout().has(argument::entropy));
+  detail::loss_of_logits<Real> call(batch, outputs, detail::entropy_use(batch, region, outputs, more.entropy_bonus));
   detail::row_kinds const kinds(batch.logits());  // before the first output is written: memory may run out
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.forward(executor);

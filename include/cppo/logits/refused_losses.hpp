@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/logits/divergence.hpp>
+#include <cppo/logits/head_loss.hpp>
 #include <cppo/logits/policy_loss.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
@@ -15,12 +16,21 @@ template <class T>
 inline constexpr bool is_logit_rollout = false;
 template <class Real>
 inline constexpr bool is_logit_rollout<logit_rollout_view<Real>> = true;
+/// True if the head can fill the slab of a batch, and take its gradient.
+template <class Head, class B>
+inline constexpr bool fits_slab = false;
+template <class Head, class Real, class Element>
+inline constexpr bool fits_slab<Head, head_rollout_view<Real, Element>> = linear_head<Head, Element>;
+template <class B>
+inline constexpr bool is_head_rollout = false;
+template <class Real, class Element>
+inline constexpr bool is_head_rollout<head_rollout_view<Real, Element>> = true;
 
 template <class E>
 constexpr void refuse_row_executor() noexcept {
   constexpr bool host = reads_logits<E>;
-  static_assert(host, "policy_loss_from_logits, logits_gradient and full_divergences begin with an executor of this "
-                      "host: cppo::seq, or cppo::simd, which CPPO_USE_XSIMD=1 switches on");
+  static_assert(host, "policy_loss_from_logits, policy_loss_from_head, logits_gradient and full_divergences begin with "
+                      "an executor of this host: cppo::seq, or cppo::simd, which CPPO_USE_XSIMD=1 switches on");
 }
 template <class B>
 constexpr void refuse_row_batch() noexcept {
@@ -36,13 +46,32 @@ constexpr void refuse_row_batch() noexcept {
 template <class E, class B, class R>
   requires(!detail::reads_logits<E> || !detail::is_logit_rollout<B> || !trust_region_like<R>)
 status policy_loss_from_logits(E const&, B const&, R const&, logit_loss_outputs const&,
-                               loss_options const& = {}) noexcept {
+                               loss_options const& = {}, logit_loss_options const& = {}) noexcept {
   constexpr bool rollout = detail::is_logit_rollout<B>, region = !rollout || trust_region_like<R>;
+  constexpr bool slab = detail::is_head_rollout<B>;
   detail::refuse_row_executor<E>();
-  static_assert(rollout, "the second argument of policy_loss_from_logits is a batch whose logits are lent: "
+  static_assert(!slab, "a batch whose logits are made in slabs goes to policy_loss_from_head(executor, head, batch, "
+                       "region, {.mask = m, .report = &r})");
+  static_assert(rollout || slab, "the second argument of policy_loss_from_logits is a batch whose logits are lent: "
                          "rollout_batch(padded(B, T), logits(V, x), token_id(y), rollout_log_prob(mu), advantage(a))");
   static_assert(region, "the third argument of policy_loss_from_logits is a region, such as "
                         "cppo::presets::dense_base(cppo::top_k_tv)");
+  return {};
+}
+template <class E, class H, class B, class R>
+  requires(!detail::reads_logits<E> || !detail::fits_slab<std::remove_reference_t<H>, B> || !trust_region_like<R>)
+status policy_loss_from_head(E const&, H&&, B const&, R const&, head_loss_outputs const&, loss_options const& = {},
+                             head_loss_options const& = {}) noexcept {
+  constexpr bool rollout = detail::is_head_rollout<B>;
+  constexpr bool head = !rollout || detail::fits_slab<std::remove_reference_t<H>, B>;
+  detail::refuse_row_executor<E>();
+  static_assert(head, "the second argument of policy_loss_from_head is a head, which has logits(rows, x), "
+                      "hidden_gradient(rows, d) and head_gradient(rows, d) for cppo::head_rows and a cppo::matrix_view "
+                      "of the slab's elements, const in the last two");
+  static_assert(rollout, "the third argument of policy_loss_from_head is a batch with a slab: rollout_batch(padded(B, "
+                         "T), logits_in_slabs(C, V, x), token_id(y), rollout_log_prob(mu), advantage(a))");
+  static_assert(!rollout || trust_region_like<R>, "the fourth argument of policy_loss_from_head is a region, such as "
+                                                  "cppo::presets::dense_post_trained()");
   return {};
 }
 template <class E, class Real, class R>

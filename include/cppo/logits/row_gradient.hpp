@@ -20,6 +20,11 @@ struct row_slopes {
   double entropy_slope = 0.0;  ///< d loss / d H
   double entropy = 0.0;        ///< H, where that slope is not 0
   index_t sampled = 0;         ///< y
+
+  /// True if a slope is NaN: the row of the gradient is.
+  bool is_nan() const noexcept { return slope != slope || entropy_slope != entropy_slope; }
+  /// True if the gradient is made of logits: else its row is +0, or NaN.
+  bool reads_logits() const noexcept { return !is_nan() && (slope != 0.0 || entropy_slope != 0.0); }
 };
 
 /// Whether a row's entropy has a slope.
@@ -138,6 +143,12 @@ void gradient_of_row(row_slopes const& r, logit_rows const& logits, index_t row,
   if (r.entropy_slope == 0.0) gradient_of_others<entropy_term::none>(scale, in, out);
   else gradient_of_others<entropy_term::added>(scale, in, out);
   if (holds) store(out.data, out.type, r.sampled - logits.first_id(), y);
+}
+/// The gradient of a row whatever its slopes are.
+template <class V>
+void write_gradient(row_slopes const& r, logit_rows const& logits, index_t row, gradient_row const& out) noexcept {
+  if (r.reads_logits()) gradient_of_row<V>(r, logits, row, out);
+  else out.fill(logits.vocabulary(), r.is_nan() ? special<float>::nan : 0.0F);
 }
 
 }}}  // namespace cppo::detail

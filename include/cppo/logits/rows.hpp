@@ -39,6 +39,14 @@ class logit_rows {
     r.ids_ = all;
     return r;
   }
+  /// Says that there is memory for so many rows at a time, not those of all slots; used by `logits_in_slabs`.
+  CPPO_HOST_DEVICE constexpr logit_rows with_room_for(index_t rows) const noexcept {
+    logit_rows r = *this;
+    r.room_ = rows;
+    return r;
+  }
+  /// How many rows are in memory, where there are `all`.
+  CPPO_HOST_DEVICE constexpr index_t in_memory(index_t all) const noexcept { return room_ < 0 ? all : room_; }
   /// True if logits were lent.
   CPPO_HOST_DEVICE constexpr bool lent() const noexcept { return lent_.rank != 0; }
   /// V, the number of ids whose logits are lent.
@@ -66,8 +74,10 @@ class logit_rows {
   CPPO_HOST_DEVICE constexpr float operator()(index_t i, index_t id) const noexcept {
     return detail::load<float>(row(i), lent_.type, id - first_id_);
   }
-  /// Checks that there are `rows` rows of V ids, one row clear of the other, and that T and the ids are in range.
-  CPPO_HOST_DEVICE constexpr status check(index_t rows) const noexcept {
+  /// Checks that there are `all` rows of V ids, or as many as are in memory, one row clear of the other, and that T and
+  /// the ids are in range.
+  CPPO_HOST_DEVICE constexpr status check(index_t all) const noexcept {
+    index_t const rows = in_memory(all);
     bool const inside = first_id_ >= 0 && first_id_ <= ids_ - vocabulary_;
     parameter_check const p = detail::first_fault(
         {{vocabulary_ > 0, "logits(V, ...)", static_cast<double>(vocabulary_), "1 or more: pass the number of columns"},
@@ -107,6 +117,7 @@ class logit_rows {
   index_t first_id_ = 0;
   index_t ids_ = 0;
   index_t stride_ = 0;
+  index_t room_ = -1;  // below 0: the rows of all slots
   double temperature_ = 1.0;
 };
 

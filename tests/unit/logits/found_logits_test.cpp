@@ -246,6 +246,10 @@ TEST_CASE("more of the largest logits than there are ids: the rest is empty, too
   out.largest_id = of_whole;
   REQUIRE(log_probs(simd, logit_batch(padded(1, 2), logits(3, x)), out).ok());
   CHECK(of_whole == of_shards);
+  std::vector<int> two(4, 9);  // fewer than were found
+  REQUIRE(log_probs(shard(0), combine(found[1], combine(found[2], found[0])),
+                    {.largest_count = 2, .largest_id = two}).ok());
+  CHECK((two == std::vector<int>{1, 0, 2, 1}));
   status const s = find_logits(seq, shard(0, index_t{1} << 62), found[0], index_t{1} << 62);
   CHECK((s.code == status_code::size_overflow && s.where == argument::top_k));
   CHECK(found[0].shards.empty());

@@ -347,3 +347,46 @@ TEST_CASE("policy_loss_from_logits: a Top-K region without lists is refused", "[
   CHECK(s.where == argument::top_k);
   CHECK(g == std::vector<float>(slots * ids, 5.0F));
 }
+
+TEST_CASE("policy_loss_from_logits writes log-probs and entropies of its own logits", "[logits]") {
+  logit_case const c(9);
+  std::vector<float> want(slots), got(slots, 5.0F);
+  std::vector<half> h(slots, half(5.0F)), want_h(slots);
+  auto const rows = logit_batch(c.shape(), c.lent(), token_id(c.y), response_mask(c.valid));
+  REQUIRE(log_probs(seq, rows, {.log_prob = want, .entropy = want_h}).ok());
+  REQUIRE(policy_loss_from_logits(simd, c.batch(), ppo(), {.log_prob = got, .entropy = h}).ok());
+  CHECK(same_bits(got, want));
+  CHECK(same_bits(h, want_h));
+  std::int32_t const cuts[] = {2, 6, 9};
+  for (bool const clears : {false, true}) {
+    layout const l = clears ? packed(cuts).with_capacity(slots) : packed(cuts).part_of(slots);
+    std::fill(got.begin(), got.end(), 5.0F);
+    auto const batch = rollout_batch(l, c.lent(), token_id(c.y), rollout_log_prob(c.mu), advantage(c.a),
+                                     response_mask(c.valid));
+    REQUIRE(policy_loss_from_logits(simd, batch, ppo(), {.log_prob = got}).ok());
+    for (std::size_t i = 0; i < slots; ++i) {
+      bool const inside = i >= 2 && i < 9;
+      CHECK(got[i] == (inside ? want[i] : clears ? 0.0F : 5.0F));
+    }
+  }
+}
+
+TEST_CASE("policy_loss_from_logits: log-probs and entropies share no memory with anything", "[logits]") {
+  logit_case c(9);
+  std::vector<float> out(2 * slots, 5.0F);
+  auto const other_of = [&](logit_loss_outputs const& o) {
+    status const s = policy_loss_from_logits(seq, c.batch(), ppo(), o);
+    CHECK(s.code == status_code::output_overlap);
+    CHECK(out == std::vector<float>(2 * slots, 5.0F));
+    return s.other;
+  };
+  CHECK(other_of({.log_prob = out.data(), .entropy = out.data() + slots - 1}) == argument::log_prob);
+  CHECK(other_of({.loss = out.data(), .entropy = out.data() + 3}) == argument::loss);
+  CHECK(other_of({.log_prob = c.mu.data()}) == argument::rollout_log_prob);
+  CHECK(other_of({.entropy = c.x.data() + 7}) == argument::logits);
+  report r;
+  CHECK(other_of({.log_prob = reinterpret_cast<float*>(&r), .report = &r}) == argument::report);
+  std::vector<int> whole(slots);
+  status const s = policy_loss_from_logits(seq, c.batch(), ppo(), {.entropy = output(whole.data())});
+  CHECK((s.code == status_code::element_type_mismatch && s.where == argument::entropy));
+}

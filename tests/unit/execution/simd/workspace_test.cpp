@@ -11,6 +11,7 @@
 #include "support/catch_compat.hpp"
 
 #include <cppo/cppo.hpp>
+#include <cppo/logits/head_loss.hpp>
 #include <cppo/logits/policy_loss.hpp>
 #include <cppo/testing/generated_batch.hpp>
 
@@ -22,6 +23,7 @@
 namespace {
 
 thread_local int allocations = 0;
+thread_local std::size_t bytes = 0;         // of all of them
 thread_local int refused = 0;               // the one with this number fails; 0: none
 thread_local bool is_main = false;
 std::atomic<int> allocations_of_others{0};  // of threads that are not the tests' own
@@ -30,6 +32,7 @@ std::atomic<int> allocations_of_others{0};  // of threads that are not the tests
 
 void* operator new(std::size_t n, std::nothrow_t const&) noexcept {
   if (++allocations == refused) return nullptr;
+  bytes += n;
   if (!is_main) ++allocations_of_others;
   return std::malloc(n > 0 ? n : 1);
 }
@@ -237,6 +240,80 @@ TEST_CASE("where memory ends between logits and gradient, nothing is written", "
   CHECK(refuse_each_of_logits(seq, fixed_cppo()) >= 7);
   CHECK(refuse_each_of_logits(simd, calibrated_cppo()) >= 8);
   CHECK(refuse_each_of_logits(simd.with_threads(3, 1), calibrated_cppo()) >= 8);
+}
+
+namespace {
+
+// A head whose logits are the same in every row, which allocates nothing.
+struct quiet_head {
+  int* gradients;
+
+  void logits(head_rows, matrix_view<float> x) const {
+    for (index_t r = 0; r < x.extent(0); ++r) {
+      for (index_t v = 0; v < x.extent(1); ++v) x(r, v) = static_cast<float>(v * 7919 % 100) / 25.0F;
+    }
+  }
+  void hidden_gradient(head_rows, matrix_view<float const>) const {}
+  void head_gradient(head_rows, matrix_view<float const>) const { ++*gradients; }
+};
+struct head_batch {
+  static constexpr index_t slots = 12, ids = 40, room = 5;
+  std::vector<float> slab = std::vector<float>(room * ids), mu = std::vector<float>(slots, -3.5F),
+                     a = std::vector<float>(slots, 1.0F);
+  std::vector<int> y = std::vector<int>(slots, 3);
+
+  auto view() {
+    return rollout_batch(padded(3, 4), logits_in_slabs(room, ids, slab), token_id(y), rollout_log_prob(mu),
+                         advantage(a));
+  }
+};
+
+/// From a head to its gradient, one allocation after the other refused; how many ended the call.
+template <class Executor, class Region>
+int refuse_each_of_head(Executor const& executor, Region const& region, head_loss_options const& more) {
+  head_batch data;
+  std::vector<std::uint8_t> kept(head_batch::slots);
+  int gradients = 0, ended = 0;
+  auto const batch = data.view();
+  for (int k = 1;; ++k) {
+    std::fill(kept.begin(), kept.end(), std::uint8_t{7});
+    gradients = 0;
+    auto const r = refuse(k, [&] {
+      return policy_loss_from_head(executor, quiet_head{&gradients}, batch, region, {.mask = kept}, {}, more);
+    });
+    CHECK((r.threw || r.outcome.ok()));
+    CHECK((gradients > 0) != r.threw);
+    CHECK((kept[0] != 7) != r.threw);
+    ended += r.threw ? 1 : 0;
+    if (!r.threw && r.allocated < k) return ended;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("where memory ends between a head and its gradient, nothing is written or added",
+          "[execution][reliability][logits]") {
+  CHECK(refuse_each_of_head(seq, fixed_cppo(), {}) >= 7);
+  CHECK(refuse_each_of_head(simd, calibrated_cppo(), {.entropy_bonus = 0.1}) >= 10);
+  CHECK(refuse_each_of_head(simd.with_threads(3, 1), calibrated_cppo(), {}) >= 8);
+}
+
+TEST_CASE("a call on a head takes as much memory as it says", "[execution][logits]") {
+  head_batch data;
+  std::vector<std::uint8_t> kept(head_batch::slots);
+  int gradients = 0;
+  auto const taken = [&](double bonus) {
+    auto const batch = data.view();
+    std::size_t const before = bytes;
+    status const s = policy_loss_from_head(seq, quiet_head{&gradients}, batch, fixed_cppo(), {.mask = kept}, {},
+                                           {.entropy_bonus = bonus});
+    std::size_t const after = bytes;
+    REQUIRE(s.ok());
+    return after - before;
+  };
+  constexpr std::size_t room = head_batch::room, shards = sizeof(id_range);
+  CHECK(taken(0.0) == head_batch::slots * (2 * 4 + 32) + room * 68 + shards);
+  CHECK(taken(0.1) == head_batch::slots * (2 * 4 + 32 + 17) + room * 68 + shards);
 }
 
 #endif
