@@ -3,6 +3,10 @@
 #pragma once
 
 #include <cppo/logits/batch.hpp>
+#include <cppo/logits/block_call.hpp>
+#include <cppo/logits/block_gradient.hpp>
+#include <cppo/logits/block_pass.hpp>
+#include <cppo/logits/block_tile.hpp>
 #include <cppo/logits/divergence.hpp>
 #include <cppo/logits/found_logits.hpp>
 #include <cppo/logits/gradient.hpp>

@@ -48,6 +48,43 @@ class gradient_call {
     }
     return s;
   }
+  /// Checks the numbers of a token whose logits are read.
+  CPPO_HOST_DEVICE status check_row(index_t row) const noexcept {
+    token_place const t = token_of(batch_.shape(), row);
+    row_slopes const of = slopes(row);
+    status s = check_id(in_, t, argument::token_id, of.sampled);
+    if (s.ok()) s = check_log_sum_exp(t, of.log_sum_exp, in_.temperature(), "log_sum_exp");
+    if (!s.ok()) return s;
+    if (!(of.entropy >= 0.0 && of.entropy < special<double>::infinity)) {
+      return wrong_at(t, status_code::entropy_invalid, argument::entropy, of.entropy);
+    }
+    bool const masked = in_.holds(of.sampled) && in_(row, of.sampled) == -special<float>::infinity;
+    return masked ? masked_id(t, of.sampled) : status{};
+  }
+  /// What the gradient of a token is made of.
+  CPPO_HOST_DEVICE row_slopes slopes(index_t row) const noexcept {
+    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
+    return {slope_.number(row), log_sum_exp_.number(row), in_.temperature(), entropy_slope_, h, id_.id(row)};
+  }
+  /// True if a token of that slope has its logits read.
+  CPPO_HOST_DEVICE bool is_computed(double slope) const noexcept {
+    return slope == slope && (slope != 0.0 || entropy_slope_ != 0.0);
+  }
+  /// The slope of a token.
+  CPPO_HOST_DEVICE double slope(index_t row) const noexcept { return slope_.number(row); }
+  /// The batch, and where its gradient goes.
+  /// @{
+  CPPO_HOST_DEVICE logit_batch_view const& batch() const noexcept { return batch_; }
+  CPPO_HOST_DEVICE logit_rows const& gradient() const noexcept { return out_; }
+  /// @}
+  /// Every buffer that is read or written beside logits and ids, with its name.
+  template <class F>
+  void each_buffer(F const& f) const {
+    f(out_.source().data, argument::logits, output_name);
+    f(slope_.source().data, argument::gradient, nullptr);
+    f(log_sum_exp_.source().data, argument::log_prob, "log_sum_exp");
+    f(entropy_.source().data, argument::entropy, nullptr);
+  }
   /// Writes the gradient of every row. Pre: the checks are ok.
   template <class E>
   void run(E const& e, row_kinds const& kinds) const {
@@ -97,31 +134,13 @@ class gradient_call {
     bool const large = batch_.shape().elements() * in_.vocabulary() >= small;
     return large && !is_in_place() ? stores_are::streamed : stores_are::cached;
   }
-  status check_row(index_t row) const noexcept {
-    token_place const t = token_of(batch_.shape(), row);
-    index_t const y = id_.id(row);
-    status s = check_id(in_, t, argument::token_id, y);
-    if (s.ok()) s = check_log_sum_exp(t, log_sum_exp_.number(row), in_.temperature(), "log_sum_exp");
-    if (!s.ok()) return s;
-    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
-    if (!(h >= 0.0 && h < special<double>::infinity)) {
-      return wrong_at(t, status_code::entropy_invalid, argument::entropy, h);
-    }
-    bool const masked = in_.holds(y) && in_(row, y) == -special<float>::infinity;
-    return masked ? masked_id(t, y) : status{};
-  }
-  /// True if a token's logits are read.
-  bool is_computed(double slope) const noexcept { return slope == slope && (slope != 0.0 || entropy_slope_ != 0.0); }
-
   template <class V>
   void write(index_t row, row_is kind) const noexcept {
     gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
     double const slope = kind == row_is::token ? slope_.number(row) : 0.0;
     if (slope != slope) return out.fill(in_.vocabulary(), special<float>::nan);
     if (kind == row_is::excluded || !is_computed(slope)) return out.fill(in_.vocabulary(), 0.0F);
-    double const h = entropy_slope_ != 0.0 ? entropy_.number(row) : 0.0;
-    row_slopes const of{slope, log_sum_exp_.number(row), in_.temperature(), entropy_slope_, h, id_.id(row)};
-    gradient_of_row<V>(of, in_, row, out);
+    gradient_of_row<V>(slopes(row), in_, row, out);
   }
 
   logit_batch_view batch_;

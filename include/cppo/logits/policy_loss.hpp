@@ -60,9 +60,8 @@ class loss_of_logits {
   status check(E const& e, Region const& region, loss_options const& options) {
     task<Real, Region> t{{.batch = decided_, .objective = surrogate<Real>({})}, region};
     status s = prepare_loss(e, t, outputs(), options);
-    if (s.ok() && writes_gradient()) {
-      s = gradient_.take({.slope = numbers_.slope, .log_sum_exp = numbers_.log_sum_exp}, out_.logits_gradient);
-    }
+    logit_slopes const of{.slope = numbers_.slope, .log_sum_exp = numbers_.log_sum_exp};
+    if (s.ok() && writes_gradient()) s = gradient_.take(of, out_.logits_gradient);
     return s.ok() ? check_memory(t) : s;
   }
   /// From logits to log-probs.
