@@ -97,6 +97,7 @@ program bench_logits benchmarks/cuda/bench_logits.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu
 program cost tests/cuda/cost.cu
+program cost_logits tests/cuda/cost_logits.cu
 lines=("${flags[@]}")
 flags+=(-lineinfo)  # for ptx/deletions.py, which names places in the source
 [ -z "$ptx" ] || program barriers tests/cuda/barriers.cu

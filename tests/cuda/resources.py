@@ -3,9 +3,9 @@
 
     resources.py --nvcc PATH [--only ARCHITECTURE] [--write]
 
-Compiles executor.cu and logit_kernels.cu of tests/builds for sm_80, sm_90 and sm_100, or one of them. More registers, stack or spilled bytes
-than stored are a failure; less is said. The table holds for one release of nvcc: with another one the numbers are
-printed and nothing is compared. --write stores what was found.
+Compiles executor.cu and logit_kernels.cu of tests/builds for sm_80, sm_90 and sm_100, or one of them. More registers,
+stack or spilled bytes than stored are a failure; less is said. The table holds for one release of nvcc: with another
+one the numbers are printed and nothing is compared. --write stores what was found.
 """
 
 import argparse

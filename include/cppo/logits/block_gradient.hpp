@@ -17,13 +17,15 @@ struct row_group {
   /// Reads N elements, from an address that is a multiple of 16.
   CPPO_HOST_DEVICE void read(void const* data, element_type type, index_t first) noexcept {
     char const* const from = static_cast<char const*>(data) + first * size_of(type);
-    int const each = type == element_type::f32 ? 4 : 8;
-    for (int k = 0; k < N; k += each) {
-      row_vector const v = row_vector::read(from + k * size_of(type));
-      for (int u = 0; u < 8; ++u) {
-        if (u < each && k + u < N) x[k + u] = float_lane(v.at(type, u));
+    with_type(type, [&](auto constant) {
+      constexpr element_type kind = decltype(constant)::value;
+      constexpr int each = kind == element_type::f32 ? 4 : 8;
+      CPPO_UNROLL_ON_DEVICE
+      for (int k = 0; k < N / each; ++k) {  // none of 8, where N is 4: then all are floats
+        row_vector const v = row_vector::read(from + k * 16);
+        for (int u = 0; u < each; ++u) x[k * each + u] = float_lane(v.template at<kind>(u));
       }
-    }
+    });
   }
   /// Writes them as elements, each rounded as `store` does.
   CPPO_HOST_DEVICE void write(void* data, element_type type, index_t first) const noexcept {
@@ -31,12 +33,14 @@ struct row_group {
     if (type == element_type::f32) {
       for (int k = 0; k < N; k += 4) four(k).write(to + k * 4);
     } else if constexpr (N == 8) {
-      eight(type).write(to);
+      if (type == element_type::bf16) eight<element_type::bf16>().write(to);
+      else eight<element_type::f16>().write(to);
     }
   }
   /// The first 16 bytes of what `write` writes.
   CPPO_HOST_DEVICE row_vector first_vector(element_type type) const noexcept {
-    return type == element_type::f32 ? four(0) : eight(type);
+    if (type == element_type::f32) return four(0);
+    return type == element_type::bf16 ? eight<element_type::bf16>() : eight<element_type::f16>();
   }
 
  private:
@@ -45,15 +49,14 @@ struct row_group {
     for (int u = 0; u < 4; ++u) v.word[u] = bits_as<std::uint32_t>(x[k + u].raw());
     return v;
   }
-  CPPO_HOST_DEVICE row_vector eight(element_type type) const noexcept {
+  template <element_type Type>
+  CPPO_HOST_DEVICE row_vector eight() const noexcept {
+    auto const word = [&](int k) -> std::uint32_t {
+      if constexpr (Type == element_type::bf16) return to_bfloat16(x[k].raw()).bits;
+      else return to_half(x[k].raw()).bits;
+    };
     row_vector v;
-    for (int u = 0; u < 4; ++u) {
-      auto const word = [&](int k) -> std::uint32_t {
-        float const y = x[k].raw();
-        return type == element_type::bf16 ? to_bfloat16(y).bits : to_half(y).bits;
-      };
-      v.word[u] = word(2 * u) | word(2 * u + 1) << 16;
-    }
+    for (int u = 0; u < 4; ++u) v.word[u] = word(2 * u) | word(2 * u + 1) << 16;
     return v;
   }
 };

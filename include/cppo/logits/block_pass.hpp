@@ -128,7 +128,7 @@ class block_pass {
   }
   /// Sums lane k of the stretch that is held, which is read again.
   CPPO_HOST_DEVICE void sum_held(int k, term_scale const& scale) noexcept {
-    index_t const first = rows_.first_id() + held_ + tile_lanes<1>(nullptr, k).index(0);
+    index_t const first = rows_.first_id() + held_ + first_of_lane(k);
     auto const read = [&](int i, float_lane(&x)[1]) {
       index_t const id = first + index_t{i} * lane_sums<float>::width;
       x[0] = float_lane(rows_.holds(id) ? rows_(row_, id) : -special<float>::infinity);

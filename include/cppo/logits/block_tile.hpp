@@ -37,12 +37,24 @@ struct alignas(16) row_vector {
     __builtin_memcpy(__builtin_assume_aligned(p, 16), this, sizeof *this);
   }
   /// Element k of a type.
-  CPPO_HOST_DEVICE float at(element_type type, int k) const noexcept {
-    if (type == element_type::f32) return bits_as<float>(word[k]);
-    auto const half_word = static_cast<std::uint16_t>(word[k / 2] >> (k % 2 * 16));
-    return type == element_type::bf16 ? to_float(bfloat16{half_word}) : to_float(half{half_word});
+  template <element_type Type>
+  CPPO_HOST_DEVICE float at(int k) const noexcept {
+    if constexpr (Type == element_type::f32) return bits_as<float>(word[k]);
+    auto const part = static_cast<std::uint16_t>(word[k / 2] >> (k % 2 * 16));
+    if constexpr (Type == element_type::bf16) return to_float(bfloat16{part});
+    return to_float(half{part});
   }
 };
+
+/// Calls f(type) with the type of logits as a constant.
+template <class F>
+CPPO_HOST_DEVICE void with_type(element_type type, F const& f) noexcept {
+  switch (type) {
+    case element_type::f32: return f(std::integral_constant<element_type, element_type::f32>{});
+    case element_type::bf16: return f(std::integral_constant<element_type, element_type::bf16>{});
+    default: return f(std::integral_constant<element_type, element_type::f16>{});
+  }
+}
 
 /// How a row is cut: elements one by one, whole vectors at addresses that are multiples of 16, and elements again.
 struct row_cut {
@@ -65,73 +77,88 @@ template <class Block>
 class tile_copy {
  public:
   CPPO_HOST_DEVICE tile_copy(logit_rows const& rows, index_t row, index_t first, int n, float* to) noexcept
-      : from_(static_cast<char const*>(rows.row(row)) + first * size_of(rows.type())),
-        type_(rows.type()),
-        cut_(from_, type_, n),
-        to_(to) {}
-
+      : from_(static_cast<char const*>(rows.row(row)) + first * size_of(rows.type())), type_(rows.type()), size_(n),
+        to_(to) {
+    row_cut const cut(from_, type_, n);
+    head_ = static_cast<int>(cut.head);
+    vectors_ = static_cast<int>(cut.vectors);
+  }
   /// What thread th does of it.
   CPPO_HOST_DEVICE void run(int th) const noexcept {
-    for (index_t v = th; v < cut_.vectors; v += index_t{ahead} * Block::threads) copy_vectors(v);
-    for (index_t k = th; k < cut_.head; k += Block::threads) copy_one(k);
-    for (index_t k = cut_.tail() + th; k < cut_.size; k += Block::threads) copy_one(k);
-    index_t const end = (cut_.size + stretch - 1) / stretch * stretch;
-    for (index_t k = cut_.size + th; k < end; k += Block::threads) put(k, -special<float>::infinity);
+    with_type(type_, [&](auto type) { run_as<decltype(type)::value>(th); });
+    int const end = (size_ + stretch - 1) / stretch * stretch;
+    for (int k = size_ + th; k < end; k += Block::threads) put(k, -special<float>::infinity);
   }
 
  private:
   static constexpr int ahead = 4;  // vectors that are on their way at a time
 
-  CPPO_HOST_DEVICE void copy_vectors(index_t first) const noexcept {
+  template <element_type Type>
+  CPPO_HOST_DEVICE void run_as(int th) const noexcept {
+    constexpr int each = Type == element_type::f32 ? 4 : 8;
+    for (int v = th; v < vectors_; v += ahead * Block::threads) copy_vectors<Type, each>(v);
+    for (int k = th; k < head_; k += Block::threads) put(k, load<float>(from_, Type, k));
+    for (int k = head_ + vectors_ * each + th; k < size_; k += Block::threads) put(k, load<float>(from_, Type, k));
+  }
+  template <element_type Type, int Each>
+  CPPO_HOST_DEVICE void copy_vectors(int first) const noexcept {
+    char const* const from = from_ + head_ * (16 / Each);
     row_vector v[ahead];
+    CPPO_UNROLL_ON_DEVICE
     for (int u = 0; u < ahead; ++u) {
-      index_t const k = first + index_t{u} * Block::threads;
-      if (k < cut_.vectors) v[u] = row_vector::read(from_ + cut_.head * size_of(type_) + k * 16);
+      int const k = first + u * Block::threads;
+      if (k < vectors_) v[u] = row_vector::read(from + std::ptrdiff_t{k} * 16);
     }
+    CPPO_UNROLL_ON_DEVICE
     for (int u = 0; u < ahead; ++u) {
-      index_t const k = first + index_t{u} * Block::threads;
-      if (k < cut_.vectors) put_vector(cut_.head + k * cut_.each, v[u]);
+      int const k = first + u * Block::threads;
+      if (k < vectors_) put_vector<Type, Each>(head_ + k * Each, v[u]);
     }
   }
-  CPPO_HOST_DEVICE void put_vector(index_t k, row_vector const& v) const noexcept {
-    if (type_ == element_type::f32) return put_four(k, v, 0);
-    put_four(k, v, 0);
-    put_four(k + 4, v, 4);
+  template <element_type Type, int Each>
+  CPPO_HOST_DEVICE void put_vector(int k, row_vector const& v) const noexcept {
+    CPPO_UNROLL_ON_DEVICE
+    for (int from = 0; from < Each; from += 4) {
+      row_vector four;
+      for (int u = 0; u < 4; ++u) four.word[u] = bits_as<std::uint32_t>(v.template at<Type>(from + u));
+      if (head_ % 4 == 0) {
+        four.write(reinterpret_cast<char*>(to_ + place_in_tile(k + from)));
+      } else {
+        for (int u = 0; u < 4; ++u) put(k + from + u, bits_as<float>(four.word[u]));
+      }
+    }
   }
-  CPPO_HOST_DEVICE void put_four(index_t k, row_vector const& v, int from) const noexcept {
-    row_vector four;
-    for (int u = 0; u < 4; ++u) four.word[u] = bits_as<std::uint32_t>(v.at(type_, from + u));
-    if (cut_.head % 4 == 0) return four.write(reinterpret_cast<char*>(to_ + place_in_tile(static_cast<int>(k))));
-    for (int u = 0; u < 4; ++u) put(k + u, bits_as<float>(four.word[u]));
-  }
-  CPPO_HOST_DEVICE void copy_one(index_t k) const noexcept { put(k, load<float>(from_, type_, k)); }
-  CPPO_HOST_DEVICE void put(index_t k, float x) const noexcept { to_[place_in_tile(static_cast<int>(k))] = x; }
+  CPPO_HOST_DEVICE void put(int k, float x) const noexcept { to_[place_in_tile(k)] = x; }
 
   char const* from_;
   element_type type_;
-  row_cut cut_;
+  int size_, head_ = 0, vectors_ = 0;
   float* to_;
 };
+
+/// Which logit of a tile is the first of lane k, of which each chunk has 16.
+CPPO_HOST_DEVICE constexpr int first_of_lane(int k) noexcept {
+  constexpr int width = lane_sums<float>::width;
+  return k / width * static_cast<int>(sum_chunk) + k % width;
+}
 
 /// Some lanes of one chunk of a tile, on which a thread works.
 template <int Lanes>
 class tile_lanes {
  public:
   /// Takes lanes `first` ... first + Lanes - 1 of a tile, of which each stretch has 64.
-  CPPO_HOST_DEVICE tile_lanes(float const* tile, int first) noexcept : tile_(tile), first_(first) {}
+  CPPO_HOST_DEVICE tile_lanes(float const* tile, int first) noexcept
+      : first_(first), even_(tile + place_in_tile(index(0))), odd_(tile + place_in_tile(index(1))) {}
 
   CPPO_HOST_DEVICE int stretch() const noexcept { return first_ / stretch_lanes; }
   /// The first of them in their stretch.
   CPPO_HOST_DEVICE int in_stretch() const noexcept { return first_ % stretch_lanes; }
   /// Which logit of the tile is logit i of the first lane.
-  CPPO_HOST_DEVICE int index(int i) const noexcept {
-    constexpr int width = lane_sums<float>::width;
-    return first_ / width * static_cast<int>(sum_chunk) + i * width + first_ % width;
-  }
+  CPPO_HOST_DEVICE int index(int i) const noexcept { return first_of_lane(first_) + i * lane_sums<float>::width; }
   /// Logit i of each lane.
   CPPO_HOST_DEVICE void read(int i, float_lane (&x)[std::size_t{Lanes}]) const noexcept {
     constexpr int together = Lanes < 4 ? Lanes : 4;
-    float const* const from = tile_ + place_in_tile(index(i));
+    float const* const from = (i % 2 == 0 ? even_ : odd_) + i / 2 * (2 * lane_sums<float>::width);
     for (int u = 0; u < Lanes; u += together) {
       alignas(4 * together) float some[std::size_t{together}];
       __builtin_memcpy(some, __builtin_assume_aligned(from + u, 4 * together), sizeof some);
@@ -141,6 +168,7 @@ class tile_lanes {
   /// The largest of their logits; NaN is passed over.
   CPPO_HOST_DEVICE float largest() const noexcept {
     float_lane best(-special<float>::infinity);
+    CPPO_UNROLL_ON_DEVICE
     for (int i = 0; i < lane_logits; ++i) {
       float_lane x[std::size_t{Lanes}];
       read(i, x);
@@ -150,8 +178,8 @@ class tile_lanes {
   }
 
  private:
-  float const* tile_;
   int first_;
+  float const *even_, *odd_;  // where logits 0 and 1 of the first lane lie
 };
 
 /// Sums of terms of lanes of one chunk, as `add_terms` sums them; read(i, x) reads logit i of each.
@@ -159,6 +187,7 @@ template <moment_is Moment, int Lanes, class Read>
 CPPO_HOST_DEVICE void sum_lanes(Read const& read, term_scale const& scale, float* rests, float* moments) noexcept {
   float_lane rest[std::size_t{Lanes}], moment[std::size_t{Lanes}];
   for (int u = 0; u < Lanes; ++u) rest[u] = moment[u] = float_lane(0);
+  CPPO_UNROLL_ON_DEVICE
   for (int i = 0; i < lane_logits; ++i) {
     float_lane x[std::size_t{Lanes}];
     read(i, x);
