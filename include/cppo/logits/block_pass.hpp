@@ -75,14 +75,17 @@ class block_pass {
       if (mine.stretch() < stretches_) shared_.best[th] = mine.largest();
     });
     block_.each([&](int th) {
-      if (th >= stretches_) return;
+      if (th >= tile_stretches) return;
       float y = -special<float>::infinity;
-      for (int k = 0; k < threads_per_stretch; ++k) {
+      for (int k = 0; k < threads_per_stretch && th < stretches_; ++k) {
         float const x = shared_.best[th * threads_per_stretch + k];
         y = x > y ? x : y;
       }
       shared_.largest[th] = y + 0.0F;  // never -0
     });
+    raises_ = false;
+    CPPO_UNROLL_ON_DEVICE
+    for (float const x : shared_.largest) raises_ = raises_ || x > maximum_;
   }
   /// Calls raised(s, from) for each stretch that raises the maximum from `from`, and added(s, maximum) for the others.
   template <class Raised, class Added>
@@ -97,24 +100,21 @@ class block_pass {
   CPPO_HOST_DEVICE term_scale scale_of(int k) const noexcept {
     float under = maximum_;
     bool waits = k < 0;
-    each_stretch(
-        [&](int s, float) {
-          if (s == k || waits) under = shared_.largest[s];
-          waits = s == k;
-        },
-        [&](int s, float maximum) {
-          if (s == k) under = maximum;
-        });
+    if (raises_) {
+      each_stretch(
+          [&](int s, float) {
+            if (s == k || waits) under = shared_.largest[s];
+            waits = s == k;
+          },
+          [&](int s, float maximum) {
+            if (s == k) under = maximum;
+          });
+    }
     return {under > -special<float>::infinity ? under : 0.0F, per_logit_};
-  }
-  CPPO_HOST_DEVICE bool raises() const noexcept {
-    bool any = false;
-    each_stretch([&](int, float) { any = true; }, [](int, float) {});
-    return any;
   }
   /// Sums each stretch of the tile, and the one that is held if it is time.
   CPPO_HOST_DEVICE void sum() noexcept {
-    bool const with_held = held_ >= 0 && raises();
+    bool const with_held = held_ >= 0 && raises_;
     block_.each([&](int th) {
       auto const mine = of_thread(th);
       if (mine.stretch() < stretches_) sum_of(mine, scale_of(mine.stretch()));
@@ -159,6 +159,7 @@ class block_pass {
   }
   /// Goes past the tile that begins at `first`.
   CPPO_HOST_DEVICE void advance(index_t first) noexcept {
+    if (!raises_) return;
     float maximum = maximum_;
     each_stretch(
         [&](int s, float) {
@@ -259,7 +260,8 @@ class block_pass {
   float per_logit_;
   float maximum_ = -special<float>::infinity;
   index_t held_ = -1;   // the first logit of the stretch that has the maximum
-  int stretches_ = 0;  // of the tile
+  int stretches_ = 0;     // of the tile
+  bool raises_ = false;  // true if one of them raises the maximum
   typename Block::template local<lane_total> totals_{};
 };
 

@@ -167,17 +167,26 @@ class tile_lanes {
   }
   /// The largest of their logits; NaN is passed over.
   CPPO_HOST_DEVICE float largest() const noexcept {
-    float_lane best(-special<float>::infinity);
+    float best = -special<float>::infinity;
     CPPO_UNROLL_ON_DEVICE
     for (int i = 0; i < lane_logits; ++i) {
       float_lane x[std::size_t{Lanes}];
       read(i, x);
-      for (float_lane const& y : x) best = max(y, best);
+      for (float_lane const& y : x) best = larger(y.raw(), best);
     }
-    return best.raw();
+    return best;
   }
 
  private:
+  /// The larger of x and a number; of +0 and -0 either.
+  static CPPO_HOST_DEVICE float larger(float x, float y) noexcept {
+#if defined(__CUDA_ARCH__)
+    return fmaxf(x, y);  // one instruction
+#else
+    return x > y ? x : y;
+#endif
+  }
+
   int first_;
   float const *even_, *odd_;  // where logits 0 and 1 of the first lane lie
 };
