@@ -14,7 +14,7 @@ else()
 endif()
 if(reason)
   foreach(name IN ITEMS cuda_headers cuda_single_header cuda_builds.kernel cuda_resources cuda_cost cuda_programs
-                        cuda_relaxed cuda_interpreted.sm_90 example.16_gpu)
+                        cuda_relaxed cuda_interpreted.sm_90 cuda_interpreted.logits.sm_90 example.16_gpu)
     cppo_add_skipped_test(${name} "${reason}")
   endforeach()
   return()
@@ -70,17 +70,25 @@ function(cppo_add_cuda_programs fixture out)  # the rest: architectures and opti
             "${CMAKE_CURRENT_SOURCE_DIR}/cuda/build.sh" "${out}" --fast ${ARGN})
   set_tests_properties(${fixture} PROPERTIES FIXTURES_SETUP ${fixture} COST 1000)
 endfunction()
-cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" ${architectures} --ptx --only equality)
-add_test(NAME cuda_programs.equality COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/equality")
-set_tests_properties(cuda_programs.equality PROPERTIES FIXTURES_REQUIRED cuda_interpreted SKIP_RETURN_CODE 77)
+cppo_add_cuda_programs(cuda_interpreted "${CMAKE_BINARY_DIR}/cuda/interpreted" ${architectures} --ptx --only equality
+                       --only logits)
+foreach(program IN ITEMS equality logits)
+  add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/interpreted/${program}")
+  set_tests_properties(cuda_programs.${program} PROPERTIES FIXTURES_REQUIRED cuda_interpreted SKIP_RETURN_CODE 77)
+endforeach()
 
-# The same program in the interpreter: PTX of each architecture, schedules at random, all detectors.
+# The same programs in the interpreter: PTX of each architecture, schedules at random, all detectors.
 foreach(architecture IN LISTS architectures)
-  set(name cuda_interpreted.sm_${architecture})
-  add_test(NAME ${name}
-    COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=${architecture} PTX_RACES=1 PTX_SEED=${architecture}
-            "${CMAKE_BINARY_DIR}/cuda/interpreted/equality.interpreted" --quick)
-  set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
+  foreach(program IN ITEMS equality logits)
+    set(name cuda_interpreted.${program}.sm_${architecture})
+    if(program STREQUAL equality)
+      set(name cuda_interpreted.sm_${architecture})
+    endif()
+    add_test(NAME ${name}
+      COMMAND "${CMAKE_COMMAND}" -E env PTX_ARCH=${architecture} PTX_RACES=1 PTX_SEED=${architecture}
+              "${CMAKE_BINARY_DIR}/cuda/interpreted/${program}.interpreted" --quick)
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED cuda_interpreted COST 500)
+  endforeach()
 endforeach()
 
 # The example with a region of one's own; it runs without a device too.
@@ -114,15 +122,17 @@ endif()
 
 # Minutes of the compiler: kernels as they are shipped, fully optimised, and the program that measures them.
 if(CPPO_LONG_TESTS)
-  # The registers, stack and spills of builds/executor.cu against a stored table; `./run test-cuda --compile` looks at
+  # The registers, stack and spills of the kernels against a stored table; `./run test-cuda --compile` looks at
   # sm_80 and sm_100 too.
   add_test(NAME cuda_resources
     COMMAND "${Python3_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/resources.py" --nvcc "${CPPO_NVCC}" --only 90)
   set_tests_properties(cuda_resources PROPERTIES COST 1000)
 
-  cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench)
-  add_test(NAME cuda_programs.bench COMMAND "${CMAKE_BINARY_DIR}/cuda/bench")
-  set_tests_properties(cuda_programs.bench PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
+  cppo_add_cuda_programs(cuda_programs "${CMAKE_BINARY_DIR}/cuda" 90 --only bench --only bench_logits)
+  foreach(program IN ITEMS bench bench_logits)
+    add_test(NAME cuda_programs.${program} COMMAND "${CMAKE_BINARY_DIR}/cuda/${program}")
+    set_tests_properties(cuda_programs.${program} PROPERTIES FIXTURES_REQUIRED cuda_programs SKIP_RETURN_CODE 77)
+  endforeach()
 
   # Regions that are data, in the interpreter: what the Python package's op for CUDA runs.
   cppo_add_cuda_programs(cuda_described "${CMAKE_BINARY_DIR}/cuda/described" 90 --ptx --only described)

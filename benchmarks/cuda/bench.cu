@@ -1,23 +1,18 @@
 // Measures the device executor as a share of a copy's speed, on the same card in one run. A plain program.
 //
 //     bench [--json]      times are medians of graph replays; a copy of the same bytes is timed in turn with each call
+#include "in_turn.hpp"
+
 #include <cppo/cppo.hpp>
 #include <cppo/execution/cuda.cuh>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <string>
-#include <vector>
 
 namespace {
 
 using cppo::index_t;
-
-bool check(cudaError_t e, char const* what) {
-  if (e != cudaSuccess) std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(e));
-  return e == cudaSuccess;
-}
+using cppo_bench::check, cppo_bench::graph_of, cppo_bench::in_turn;
 
 // Log-probs like those of a policy that has moved a little.
 __global__ void fill(float* pi, float* mu, float* a, index_t n, index_t width) {
@@ -51,28 +46,6 @@ struct buffers {
   bool good = true;
 };
 
-// The median microseconds of two things that are timed in turn.
-template <class F, class G>
-std::pair<double, double> in_turn(cudaStream_t stream, F const& one, G const& other) {
-  constexpr int rounds = 31;
-  std::vector<double> times[2];
-  cudaEvent_t from, to;
-  (void)cudaEventCreate(&from), (void)cudaEventCreate(&to);
-  auto const time = [&](auto const& f, std::vector<double>& into) {
-    (void)cudaEventRecord(from, stream);
-    f();
-    (void)cudaEventRecord(to, stream);
-    (void)cudaEventSynchronize(to);
-    float ms = 0.0F;
-    (void)cudaEventElapsedTime(&ms, from, to);
-    into.push_back(1000.0 * static_cast<double>(ms));
-  };
-  for (int k = 0; k < rounds; ++k) time(one, times[0]), time(other, times[1]);
-  (void)cudaEventDestroy(from), (void)cudaEventDestroy(to);
-  for (auto& t : times) std::sort(t.begin(), t.end());
-  return {times[0][rounds / 2], times[1][rounds / 2]};
-}
-
 // What a call and a copy took, in microseconds.
 void print_row(char const* name, index_t b, index_t t, double ours, double copy, bool json) {
   double const rate = 17.0 * static_cast<double>(b * t) / ours * 1e-3;
@@ -101,12 +74,8 @@ bool row(char const* name, Region const& region, index_t b, index_t t, bool json
     std::fprintf(stderr, "%s: %s\n", name, s.message());
     return false;
   }
-  cudaGraph_t graph;
-  cudaGraphExec_t run;
-  (void)cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
-  bool const queued = call().ok();
-  if (!check(cudaStreamEndCapture(stream, &graph), "capture") || !queued) return false;
-  if (!check(cudaGraphInstantiate(&run, graph, 0), "instantiate")) return false;
+  cudaGraphExec_t const run = graph_of(stream, [&] { return call().ok(); });
+  if (run == nullptr) return false;
   // 12 bytes of input and 5 of output for each token; a copy moves every byte twice.
   auto const copied = static_cast<std::size_t>(n) * 17 / 2;
   void *from = nullptr, *to = nullptr;
@@ -115,7 +84,7 @@ bool row(char const* name, Region const& region, index_t b, index_t t, bool json
                                     [&] { (void)cudaMemcpyAsync(to, from, copied, cudaMemcpyDeviceToDevice, stream); });
   print_row(name, b, t, ours, copy, json);
   (void)cudaFree(from), (void)cudaFree(to);
-  (void)cudaGraphExecDestroy(run), (void)cudaGraphDestroy(graph), (void)cudaStreamDestroy(stream);
+  (void)cudaGraphExecDestroy(run), (void)cudaStreamDestroy(stream);
   return true;
 }
 

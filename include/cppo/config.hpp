@@ -87,6 +87,13 @@
 #endif
 /// @}
 
+/// Written before a loop, unrolls it wholly in code for a device.
+#if defined(__CUDA_ARCH__)
+#define CPPO_UNROLL_ON_DEVICE CPPO_PRAGMA(unroll)
+#else
+#define CPPO_UNROLL_ON_DEVICE
+#endif
+
 /// `try` and `catch (...)` where exceptions exist; elsewhere the first block runs alone.
 /// @{
 #if defined(__cpp_exceptions)

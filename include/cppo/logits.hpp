@@ -4,6 +4,10 @@
 #pragma once
 
 #include <cppo/logits/batch.hpp>
+#include <cppo/logits/block_call.hpp>
+#include <cppo/logits/block_gradient.hpp>
+#include <cppo/logits/block_pass.hpp>
+#include <cppo/logits/block_tile.hpp>
 #include <cppo/logits/decided_rows.hpp>
 #include <cppo/logits/divergence.hpp>
 #include <cppo/logits/entropy_bonus.hpp>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs for a device: equality, described, folds, bench, digest, small_digest, cost, relaxed; barriers for
-# the interpreter. Needs nvcc and the C++ compiler that it finds.
+# Builds the programs for a device: equality, described, folds, logits, bench, bench_logits, digest, small_digest, cost,
+# relaxed; barriers for the interpreter. Needs nvcc and the C++ compiler that it finds.
 #
 #     tests/cuda/build.sh OUT ARCHITECTURE... [--only PROGRAM]... [--fast] [--lines] [--ptx]
 #     tests/cuda/build.sh --nvcc      prints which nvcc it takes
@@ -91,10 +91,13 @@ program equality tests/cuda/equality.cu tests/cuda/random_float.cu tests/cuda/ra
   tests/cuda/every_divergence.cu
 program described tests/cuda/described.cu
 program folds tests/cuda/folds.cu
+program logits tests/cuda/logits.cu
 program bench benchmarks/cuda/bench.cu
+program bench_logits benchmarks/cuda/bench_logits.cu
 program digest tests/cuda/digest.cu
 program small_digest tests/cuda/small_digest.cu
 program cost tests/cuda/cost.cu
+program cost_logits tests/cuda/cost_logits.cu
 lines=("${flags[@]}")
 flags+=(-lineinfo)  # for ptx/deletions.py, which names places in the source
 [ -z "$ptx" ] || program barriers tests/cuda/barriers.cu

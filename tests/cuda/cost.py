@@ -3,12 +3,12 @@
 
     cost.py OUT [--jobs N] [--write]
 
-Builds tests/cuda/cost.cu as PTX of sm_90 under OUT, fully optimised, and runs each of its cases, one call:
-instructions of threads by kind and bytes of global and shared memory, by kernel and token. `issued`: what warps take
-up, idle threads counted too; `double`: how much of that computes in double. The counts are the same on every run. More
-than the margin above a stored figure is a failure; less is said. The table holds for one release of nvcc: with another
-one the figures are printed and nothing is compared. --write stores what was found. PTX is not what a card runs, and a
-count is not a time.
+Builds cost.cu and cost_logits.cu of tests/cuda as PTX of sm_90 under OUT, fully optimised, and runs each of their
+cases, one call: instructions of threads by kind and bytes of global and shared memory, by kernel and token (of
+cost_logits, by logit). `issued`: what warps take up, idle threads counted too; `double`: how much of that computes in
+double. The counts are the same on every run. More than the margin above a stored figure is a failure; less is said.
+The table holds for one release of nvcc: with another one the figures are printed and nothing is compared. --write
+stores what was found. PTX is not what a card runs, and a count is not a time.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = Path(__file__).resolve().parent / "cost.txt"
+PROGRAMS = ["cost", "cost_logits"]
 MARGIN = 3.0  # percent
 LEAST = 0.05  # a token: less is not compared
 PASSES = {"0": " count", "1": " usual", "2": " any"}
@@ -32,13 +33,17 @@ DOUBLE = re.compile(r"(add|sub|mul|fma|div|sqrt|rcp|setp|min|max|abs|neg|cvt)\..
 
 def build(out, jobs):
     script = ROOT / "tests/cuda/build.sh"
-    subprocess.run([script, out, "90", "--ptx", "--only", "cost"], check=True, env={**os.environ, "JOBS": str(jobs)})
+    only = [word for program in PROGRAMS for word in ("--only", program)]
+    subprocess.run([script, out, "90", "--ptx", *only], check=True, env={**os.environ, "JOBS": str(jobs)})
     nvcc = subprocess.run([script, "--nvcc"], capture_output=True, text=True, check=True).stdout.strip()
     version = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=True).stdout
-    return out / "cost.interpreted", re.search(r"release ([\d.]+)", version).group(1)
+    return [out / f"{program}.interpreted" for program in PROGRAMS], re.search(r"release ([\d.]+)", version).group(1)
 
 
 def short(mangled):
+    found = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes))_kernelI", mangled)
+    if found is not None:
+        return found.group(1)
     found = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
     return found.group(1) + PASSES.get(found.group(2) or "", "")
 
@@ -107,11 +112,12 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    program, release = build(args.out.resolve(), args.jobs)
-    cases = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
+    programs, release = build(args.out.resolve(), args.jobs)
+    cases = [(program, words) for program in programs
+             for words in subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()]
     measured = {}
     with ThreadPoolExecutor(args.jobs) as pool:
-        for figures in pool.map(lambda words: count(program, words), cases):
+        for figures in pool.map(lambda case: count(*case), cases):
             measured |= figures
     text = [f"# nvcc {release}, sm_90, a token: case ## kernel ## {' ## '.join(COLUMNS)}. Written by cost.py --write."]
     text += [" ## ".join([*key, *(f"{x:g}" for x in figures)]) for key, figures in measured.items()]

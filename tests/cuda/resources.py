@@ -3,9 +3,9 @@
 
     resources.py --nvcc PATH [--only ARCHITECTURE] [--write]
 
-Compiles tests/builds/executor.cu for sm_80, sm_90 and sm_100, or one of them. More registers, stack or spilled bytes
-than stored are a failure; less is said. The table holds for one release of nvcc: with another one the numbers are
-printed and nothing is compared. --write stores what was found.
+Compiles executor.cu and logit_kernels.cu of tests/builds for sm_80, sm_90 and sm_100, or one of them. More registers,
+stack or spilled bytes than stored are a failure; less is said. The table holds for one release of nvcc: with another
+one the numbers are printed and nothing is compared. --write stores what was found.
 """
 
 import argparse
@@ -20,18 +20,36 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = Path(__file__).resolve().parent / "resources.txt"
 ARCHITECTURES = ["80", "90", "100"]
 PASSES = {"0": "count", "1": "usual", "2": "any"}
+SOURCES = ["executor", "logit_kernels"]
 # What is in the mangled name of each region of executor.cu.
 REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"), ("fixed", "fixed_budget_t")]
 
 
 def compile_for(nvcc, architecture, folder):
+    """What the compiler reports of all sources."""
+    return "".join(compile_one(nvcc, architecture, source, folder) for source in SOURCES)
+
+
+def compile_one(nvcc, architecture, source, folder):
     command = [nvcc, "-std=c++20", f"-arch=sm_{architecture}", "-Werror", "all-warnings",
                "-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "-v", f"-I{ROOT / 'include'}",
-               "-c", ROOT / "tests/builds/executor.cu", "-o", folder / f"{architecture}.o"]
+               "-c", ROOT / f"tests/builds/{source}.cu", "-o", folder / f"{source}.{architecture}.o"]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if run.returncode != 0:
         raise SystemExit(run.stdout)
     return run.stdout
+
+
+def name_of(mangled):
+    """What the table calls a kernel; None of one that it does not hold."""
+    kernel = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes))_kernelI", mangled)
+    if kernel is not None:
+        return f"logits {kernel.group(1)}" + (" moment" if "moment_isE1" in mangled else "")
+    kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
+    if kernel is None:
+        return None
+    region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")
+    return " ".join(filter(None, [region, kernel.group(1), PASSES.get(kernel.group(2) or "")]))
 
 
 def kernels(report):
@@ -39,11 +57,9 @@ def kernels(report):
     found = {}
     for part in report.split("Compiling entry function ")[1:]:
         mangled = part.split("'")[1]
-        kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
-        if kernel is None:
+        name = name_of(mangled)
+        if name is None:
             continue
-        region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")
-        name = " ".join(filter(None, [region, kernel.group(1), PASSES.get(kernel.group(2) or "")]))
         registers = int(re.search(r"Used (\d+) registers", part).group(1))
         spills = r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"
         stack, stores, loads = map(int, re.search(spills, part).groups())

@@ -138,6 +138,7 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
   if (e != cudaSuccess) return detail::failed(e);
   if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.report;
+  if (copy.outcome.code == status_code::log_sum_exp_invalid) copy.outcome.name = "log_sum_exp";  // a text of this side
   return copy.outcome;
 }
 

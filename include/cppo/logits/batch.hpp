@@ -23,7 +23,7 @@ struct lent_ids {
     if (rows > (index_t{1} << 62) / k) return {status_code::size_overflow, argument::top_k};
     return check_list(source, k, rows, "top_k_ids(..., ids)");
   }
-  constexpr index_t operator()(index_t row, index_t j) const noexcept {
+  CPPO_HOST_DEVICE constexpr index_t operator()(index_t row, index_t j) const noexcept {
     return load_index(source.data, source.type, place_in_list(source, k, row, j));
   }
 };
@@ -76,31 +76,31 @@ class logit_batch_view {
   /// @}
 
   /// Layout of every buffer that has one element a slot.
-  constexpr layout const& shape() const noexcept { return layout_; }
+  CPPO_HOST_DEVICE constexpr layout const& shape() const noexcept { return layout_; }
   /// The logits.
-  constexpr logit_rows const& logits() const noexcept { return logits_; }
+  CPPO_HOST_DEVICE constexpr logit_rows const& logits() const noexcept { return logits_; }
   /// What is wrong with the shapes; ok if nothing is.
   constexpr status const& check() const noexcept { return status_; }
   /// The row of slot i of response b, in logits and lists.
-  constexpr index_t row(index_t b, index_t i) const noexcept {
+  CPPO_HOST_DEVICE constexpr index_t row(index_t b, index_t i) const noexcept {
     return (layout_.is_packed() ? layout_.begin(b) : b * layout_.width()) + i;
   }
   /// 1 if slot i of response b is a token, 0 if it is excluded, 2 if its mask value is neither 0 nor 1.
-  constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
+  CPPO_HOST_DEVICE constexpr std::uint8_t active(index_t b, index_t i) const noexcept {
     return mask_.lent() ? detail::load_mask(mask_.data, mask_.type, mask_.offset(layout_, b, i)) : std::uint8_t{1};
   }
   /// True if the sampled ids were lent, or there is no slot that would have one.
-  constexpr bool has_token_id() const noexcept { return token_id_.lent() || layout_.elements() == 0; }
+  CPPO_HOST_DEVICE constexpr bool has_token_id() const noexcept { return token_id_.lent() || layout_.elements() == 0; }
   /// The id sampled at slot i of response b.
-  constexpr index_t token_id(index_t b, index_t i) const noexcept {
+  CPPO_HOST_DEVICE constexpr index_t token_id(index_t b, index_t i) const noexcept {
     return detail::load_index(token_id_.data, token_id_.type, token_id_.offset(layout_, b, i));
   }
   /// The ids that are asked for.
-  constexpr detail::lent_ids const& listed() const noexcept { return listed_; }
+  CPPO_HOST_DEVICE constexpr detail::lent_ids const& listed() const noexcept { return listed_; }
   /// Buffers with one element a slot.
   /// @{
-  constexpr detail::column const& token_ids() const noexcept { return token_id_; }
-  constexpr detail::column const& mask() const noexcept { return mask_; }
+  CPPO_HOST_DEVICE constexpr detail::column const& token_ids() const noexcept { return token_id_; }
+  CPPO_HOST_DEVICE constexpr detail::column const& mask() const noexcept { return mask_; }
   /// @}
 
  private:

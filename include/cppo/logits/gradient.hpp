@@ -46,9 +46,45 @@ class gradient_call {
   status check_numbers(row_kinds const& kinds) const noexcept {
     status s;
     for (index_t row = 0; row < batch_.shape().elements() && s.ok(); ++row) {
-      if (kinds[row] == row_is::token && slopes_of(row).reads_logits()) s = check_row(row);
+      if (kinds[row] == row_is::token && slopes(row).reads_logits()) s = check_row(row);
     }
     return s;
+  }
+  /// Checks the numbers of a token whose logits are read.
+  CPPO_HOST_DEVICE status check_row(index_t row) const noexcept {
+    token_place const t = token_of(batch_.shape(), row);
+    row_slopes const of = slopes(row);
+    status s = check_id(in_, t, argument::token_id, of.sampled);
+    if (s.ok()) s = check_log_sum_exp(t, of.log_sum_exp, in_.temperature(), "log_sum_exp");
+    if (!s.ok()) return s;
+    if (!(of.entropy >= 0.0 && of.entropy < special<double>::infinity)) {
+      return wrong_at(t, status_code::entropy_invalid, argument::entropy, of.entropy);
+    }
+    bool const masked = in_.holds(of.sampled) && in_(row, of.sampled) == -special<float>::infinity;
+    return masked ? masked_id(t, of.sampled) : status{};
+  }
+  /// What the gradient of a token is made of. Its log-sum-exp and entropy are read only where its logits are.
+  CPPO_HOST_DEVICE row_slopes slopes(index_t row) const noexcept {
+    double const by_entropy = entropy_slopes_.source().lent() ? entropy_slopes_.number(row) : entropy_slope_;
+    row_slopes of{.slope = slope_.number(row), .temperature = in_.temperature(), .entropy_slope = by_entropy,
+                  .sampled = id_.id(row)};
+    if (of.reads_logits()) of.log_sum_exp = log_sum_exp_.number(row);
+    if (of.reads_logits() && by_entropy != 0.0) of.entropy = entropy_.number(row);
+    return of;
+  }
+  /// The batch, and where its gradient goes.
+  /// @{
+  CPPO_HOST_DEVICE logit_batch_view const& batch() const noexcept { return batch_; }
+  CPPO_HOST_DEVICE logit_rows const& gradient() const noexcept { return out_; }
+  /// @}
+  /// Every buffer that is read or written beside logits and ids, with its name.
+  template <class F>
+  void each_buffer(F const& f) const {
+    f(out_.source().data, argument::logits, output_name);
+    f(slope_.source().data, argument::gradient, nullptr);
+    f(log_sum_exp_.source().data, argument::log_prob, "log_sum_exp");
+    f(entropy_.source().data, argument::entropy, nullptr);
+    f(entropy_slopes_.source().data, argument::entropy, "entropy_slopes");
   }
   /// Writes the gradient of every row. Pre: the checks are ok.
   template <class E, class Kinds>
@@ -63,6 +99,8 @@ class gradient_call {
  private:
   static constexpr char const* output_name = "logits_gradient";
 
+  /// True if there is a slope of entropies.
+  bool reads_entropy() const noexcept { return entropy_slope_ != 0.0 || entropy_slopes_.source().lent(); }
   status take_slopes(logit_slopes const& of) noexcept {
     parameter_check const alone{entropy_slope_ == 0.0, "entropy_slope", entropy_slope_,
                                 "0 where entropy_slopes are lent: add it to each of them"};
@@ -106,35 +144,10 @@ class gradient_call {
     bool const large = batch_.shape().elements() * in_.vocabulary() >= small;
     return large && !is_in_place() ? stores_are::streamed : stores_are::cached;
   }
-  status check_row(index_t row) const noexcept {
-    token_place const t = token_of(batch_.shape(), row);
-    index_t const y = id_.id(row);
-    status s = check_id(in_, t, argument::token_id, y);
-    if (s.ok()) s = check_log_sum_exp(t, log_sum_exp_.number(row), in_.temperature(), "log_sum_exp");
-    if (!s.ok()) return s;
-    double const h = slopes_of(row).entropy_slope != 0.0 ? entropy_.number(row) : 0.0;
-    if (!(h >= 0.0 && h < special<double>::infinity)) {
-      return wrong_at(t, status_code::entropy_invalid, argument::entropy, h);
-    }
-    bool const masked = in_.holds(y) && in_(row, y) == -special<float>::infinity;
-    return masked ? masked_id(t, y) : status{};
-  }
-  /// True if there is a slope of entropies.
-  bool reads_entropy() const noexcept { return entropy_slope_ != 0.0 || entropy_slopes_.source().lent(); }
-  /// What is known of a token's row before its log-sum-exp and entropy are.
-  row_slopes slopes_of(index_t row) const noexcept {
-    double const by_entropy = entropy_slopes_.source().lent() ? entropy_slopes_.number(row) : entropy_slope_;
-    return {.slope = slope_.number(row), .temperature = in_.temperature(), .entropy_slope = by_entropy,
-            .sampled = id_.id(row)};
-  }
-
   template <class V>
   void write(index_t row, row_is kind) const noexcept {
     gradient_row const out{const_cast<void*>(out_.row(row)), out_.type(), stores()};
-    row_slopes of = kind == row_is::token ? slopes_of(row) : row_slopes{};
-    if (of.reads_logits()) of.log_sum_exp = log_sum_exp_.number(row);
-    if (of.reads_logits() && of.entropy_slope != 0.0) of.entropy = entropy_.number(row);
-    write_gradient<V>(of, in_, row, out);
+    write_gradient<V>(kind == row_is::token ? slopes(row) : row_slopes{}, in_, row, out);
   }
 
   logit_batch_view batch_;

@@ -14,15 +14,22 @@ class largest_list {
  public:
   constexpr largest_list() noexcept = default;
   /// Lends room for k logits and ids.
-  constexpr largest_list(float* logits, index_t* ids, index_t k) noexcept : logits_(logits), ids_(ids), room_(k) {
+  CPPO_HOST_DEVICE constexpr largest_list(float* logits, index_t* ids, index_t k) noexcept
+      : largest_list(kept(logits, ids, k)) {
     for (index_t j = 0; j < k; ++j) logits_[j] = -special<float>::infinity, ids_[j] = -1;
   }
+  /// The list that lies in such room.
+  CPPO_HOST_DEVICE static constexpr largest_list kept(float* logits, index_t* ids, index_t k) noexcept {
+    largest_list l;
+    l.logits_ = logits, l.ids_ = ids, l.room_ = k;
+    return l;
+  }
   /// A logit that is above it has its place in the list.
-  constexpr float bound() const noexcept {
+  CPPO_HOST_DEVICE constexpr float bound() const noexcept {
     return room_ > 0 ? logits_[room_ - 1] : special<float>::infinity;
   }
   /// Takes a logit above the bound.
-  constexpr void take(float logit, index_t id) noexcept {
+  CPPO_HOST_DEVICE constexpr void take(float logit, index_t id) noexcept {
     index_t j = room_ - 1;
     for (; j > 0 && logits_[j - 1] < logit; --j) logits_[j] = logits_[j - 1], ids_[j] = ids_[j - 1];
     logits_[j] = logit;

@@ -68,7 +68,7 @@ inline status bad_row(logit_rows const& x, index_t row, token_place const& t) no
   return wrong_at(t, status_code::logit_invalid, argument::logits, -special<double>::infinity);
 }
 /// True if a row, or what is known of it, has no log-probs.
-constexpr bool is_bad(logit_sums const& s) noexcept {
+CPPO_HOST_DEVICE constexpr bool is_bad(logit_sums const& s) noexcept {
   return s.rest != s.rest || !(s.maximum <= special<float>::largest);
 }
 /// True if no pass over a row makes these sums, or these of its logits: another rank may send anything.
@@ -134,6 +134,16 @@ inline status check_found(logit_batch_view const& batch, std::vector<token_place
     }
   }
   return {};
+}
+
+/// Places what a call on the whole vocabulary writes, if all fits together.
+inline status place_log_probs(logit_batch_view const& batch, log_prob_outputs const& out,
+                              placed_log_probs& to) noexcept {
+  if (!batch.check().ok()) return batch.check();
+  status const s = to.place_in(out, batch);
+  logit_rows const& x = batch.logits();
+  if (!s.ok() || x.vocabulary() == x.ids()) return s;
+  return {.code = status_code::shards_mismatch, .name = "logits(V, x).from_id(...)"};
 }
 
 /// Writes the numbers of a batch whose tokens all have log-probs.
@@ -218,16 +228,13 @@ class log_prob_writer {
 /// Determinism: the same bits on every executor and number of threads, and over any cut of the rows into calls.
 template <detail::reads_logits Executor>
 status log_probs(Executor const& executor, logit_batch_view const& batch, log_prob_outputs const& out) {
-  if (!batch.check().ok()) return batch.check();
   detail::placed_log_probs to;
-  status s = to.place_in(out, batch);
+  status s = detail::place_log_probs(batch, out, to);
   if (!s.ok()) return s;
-  logit_rows const& x = batch.logits();
-  if (x.vocabulary() != x.ids()) return {.code = status_code::shards_mismatch, .name = "logits(V, x).from_id(...)"};
   std::vector<detail::token_place> tokens;
   found_logits found;
   auto const moment = to.want_moment() ? detail::moment_is::summed : detail::moment_is::left_out;
-  s = detail::find_all(executor, batch, moment, std::min(to.most, x.ids()), tokens, found);
+  s = detail::find_all(executor, batch, moment, std::min(to.most, batch.logits().ids()), tokens, found);
   if (s.ok()) s = detail::check_found(batch, tokens, found);
   if (s.ok()) detail::log_prob_writer(to, batch, found).write(tokens);
   return s;

@@ -59,7 +59,7 @@ struct placed_numbers : column {
     if (!s.ok()) s.name = name;
     return s;
   }
-  constexpr void set(index_t place, double x) const noexcept {
+  CPPO_HOST_DEVICE constexpr void set(index_t place, double x) const noexcept {
     if (this->lent()) store(const_cast<void*>(data), type, place, x);
   }
 };
@@ -70,7 +70,7 @@ struct placed_list {
   index_t k = 0;
   char const* name = nullptr;
 
-  constexpr bool lent() const noexcept { return to.rank != 0; }
+  CPPO_HOST_DEVICE constexpr bool lent() const noexcept { return to.rank != 0; }
   constexpr status place_in(buffer const& lent, index_t length, index_t rows) noexcept {
     to = lent, k = length;
     if (!this->lent()) return {};
@@ -82,7 +82,7 @@ struct placed_list {
     if (!lent() || to.type <= element_type::bf16) return {};
     return {.code = status_code::element_type_mismatch, .where = argument::top_k, .name = name};
   }
-  constexpr void set(index_t row, index_t j, double x) const noexcept {
+  CPPO_HOST_DEVICE constexpr void set(index_t row, index_t j, double x) const noexcept {
     if (lent()) store(const_cast<void*>(to.data), to.type, place_in_list(to, k, row, j), x);
   }
 };

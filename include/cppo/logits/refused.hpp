@@ -31,13 +31,13 @@ constexpr void refuse_log_probs() noexcept {
 /// @{
 template <class E, class B>
   requires(!detail::fits_log_probs<E, B>)
-status log_probs(E&&, B&&, log_prob_outputs const&) noexcept {
+status log_probs(E const&, B const&, log_prob_outputs const&) noexcept {
   detail::refuse_log_probs<E, B>();
   return {};
 }
 template <class E, class B>
   requires(!detail::fits_log_probs<E, B>)
-status find_logits(E&&, B&&, found_logits&, index_t = 0) noexcept {
+status find_logits(E const&, B const&, found_logits&, index_t = 0) noexcept {
   detail::refuse_log_probs<E, B>();
   return {};
 }

@@ -22,9 +22,11 @@ struct row_slopes {
   index_t sampled = 0;         ///< y
 
   /// True if a slope is NaN: the row of the gradient is.
-  bool is_nan() const noexcept { return slope != slope || entropy_slope != entropy_slope; }
+  CPPO_HOST_DEVICE constexpr bool is_nan() const noexcept { return slope != slope || entropy_slope != entropy_slope; }
   /// True if the gradient is made of logits: else its row is +0, or NaN.
-  bool reads_logits() const noexcept { return !is_nan() && (slope != 0.0 || entropy_slope != 0.0); }
+  CPPO_HOST_DEVICE constexpr bool reads_logits() const noexcept {
+    return !is_nan() && (slope != 0.0 || entropy_slope != 0.0);
+  }
 };
 
 /// Whether a row's entropy has a slope.
@@ -37,7 +39,8 @@ struct gradient_scale {
   float factor = 0.0F;
   float per_exponent = 0.0F;
 
-  explicit gradient_scale(row_slopes const& r) noexcept
+  gradient_scale() noexcept = default;
+  CPPO_HOST_DEVICE explicit gradient_scale(row_slopes const& r) noexcept
       : terms{static_cast<float>(r.log_sum_exp * r.temperature), per_logit(r.temperature)} {
     using V = double_lane;
     V const t(r.temperature), lost = V(static_cast<double>(terms.maximum)) / t - V(r.log_sum_exp);
@@ -48,7 +51,7 @@ struct gradient_scale {
   /// The derivatives by N registers of logits x that are not the sampled id's, into `out`: +0 where p is below
   /// 2^-125.5, so at -inf; NaN at NaN and +inf. A p above 2^127, which no row has with its own log-sum-exp, is 2^127.
   template <entropy_term Entropy, class V, std::size_t N>
-  CPPO_ALWAYS_INLINE void apply(V const (&x)[N], V (&out)[N]) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE void apply(V const (&x)[N], V (&out)[N]) const noexcept {
     softmax_terms<V, N, logits_are::any> const t(x, V(terms.maximum), V(terms.per_logit));
     for (std::size_t u = 0; u < N; ++u) {
       V by(factor);
@@ -58,7 +61,7 @@ struct gradient_scale {
   }
 };
 /// The derivative by the sampled id's logit, in double. Nothing cancels where p is near 1.
-inline float sampled_gradient(row_slopes const& r, float logit) noexcept {
+CPPO_HOST_DEVICE inline float sampled_gradient(row_slopes const& r, float logit) noexcept {
   using V = double_lane;
   V const log_p = max(V(exp_floor<double>), V(static_cast<double>(logit)) / V(r.temperature) - V(r.log_sum_exp));
   auto const p = exp_core(log_p);
@@ -101,11 +104,6 @@ struct gradient_row {
   }
 };
 
-template <class V>
-CPPO_ALWAYS_INLINE void save_lanes(float* to, V x) noexcept {
-  if constexpr (V::size == 1) *to = x.raw();
-  else V::ops::save(to, x.raw());
-}
 /// The derivatives by n logits, a multiple of 64; read(k) is a register of those from k on.
 template <entropy_term Entropy, class V, class Read>
 void gradient_of_stretch(gradient_scale const& scale, Read const& read, int n, float* out) noexcept {

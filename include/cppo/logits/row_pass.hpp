@@ -114,10 +114,7 @@ class row_pass {
   }
   /// Makes `to` the maximum of the sums.
   void raise(float to) noexcept {
-    if (maximum_ > -special<float>::infinity) {
-      double const apart = (static_cast<double>(maximum_) - static_cast<double>(to)) / temperature_;
-      totals_.lower(apart * 1.4426950408889634, exp_nonpositive(apart));
-    }
+    if (maximum_ > -special<float>::infinity) totals_.lower(lower_scale(maximum_, to, temperature_));
     maximum_ = scale_.maximum = to;
   }
   void offer(largest_list& largest, float const* x, index_t first) const noexcept {

@@ -40,9 +40,10 @@ namespace detail {
 /// A column whose element for row i is found by i alone.
 class slot_column {
  public:
-  slot_column() noexcept = default;
+  constexpr slot_column() noexcept = default;
   /// A column of a batch, which has one element for each slot.
-  slot_column(column const& c, layout const& l) noexcept : at_(c), width_(l.is_packed() ? l.elements() : l.width()) {}
+  CPPO_HOST_DEVICE constexpr slot_column(column const& c, layout const& l) noexcept
+      : at_(c), width_(l.is_packed() ? l.elements() : l.width()) {}
   /// Places what was lent; `name` says what is meant where `where` has several.
   status take(slot_input const& lent, layout const& l, argument where, char const* name = nullptr) noexcept {
     column c;
@@ -53,10 +54,10 @@ class slot_column {
     return s;
   }
   column const& source() const noexcept { return at_; }
-  double number(index_t row) const noexcept { return load<double>(at_.data, at_.type, offset(row)); }
-  index_t id(index_t row) const noexcept { return load_index(at_.data, at_.type, offset(row)); }
+  CPPO_HOST_DEVICE double number(index_t row) const noexcept { return load<double>(at_.data, at_.type, offset(row)); }
+  CPPO_HOST_DEVICE index_t id(index_t row) const noexcept { return load_index(at_.data, at_.type, offset(row)); }
   /// Which element belongs to a row.
-  index_t offset(index_t row) const noexcept {
+  CPPO_HOST_DEVICE index_t offset(index_t row) const noexcept {
     return row / width_ * at_.response_stride + row % width_ * at_.token_stride;
   }
 
@@ -66,7 +67,8 @@ class slot_column {
 };
 
 /// Checks that a number may be the log-sum-exp of a row: T times it is a finite float.
-constexpr status check_log_sum_exp(token_place const& t, double x, double temperature, char const* name) noexcept {
+CPPO_HOST_DEVICE constexpr status check_log_sum_exp(token_place const& t, double x, double temperature,
+                                                    char const* name) noexcept {
   constexpr auto largest = static_cast<double>(special<float>::largest);
   bool const fits = x * temperature >= -largest && x * temperature <= largest;
   return fits ? status{} : wrong_at(t, status_code::log_sum_exp_invalid, argument::log_prob, x, -1, name);

@@ -79,28 +79,42 @@ struct softmax_terms {
   }
 };
 
+/// What turns sums of terms with the maximum `from` into those with `to`, which is higher.
+struct lower_scale {
+  double shift;   ///< so many exponents less is each term
+  double factor;  ///< 2^shift
+
+  CPPO_HOST_DEVICE constexpr lower_scale(float from, float to, double temperature) noexcept
+      : shift((static_cast<double>(from) - static_cast<double>(to)) / temperature), factor(exp_nonpositive(shift)) {
+    shift *= 1.4426950408889634;
+  }
+  /// Applies it to a sum of terms, and to its moment.
+  CPPO_HOST_DEVICE constexpr void apply(double& rest, double& moment) const noexcept {
+    moment = rounded_product(moment + rounded_product(shift, rest), factor);
+    rest = rounded_product(rest, factor);
+  }
+};
+
 /// Sums of terms over a row.
 struct row_totals {
   lane_sums<float> rest;    ///< of the terms
   lane_sums<float> moment;  ///< of each term times its exponent
 
-  /// Makes sums of terms with the maximum m from those with a lower one, which is `shift` exponents less.
-  CPPO_HOST_DEVICE constexpr void lower(double shift, double factor) noexcept {
-    for (int j = 0; j < rest.width; ++j) {
-      double const moved = moment.lanes[j] + rounded_product(shift, rest.lanes[j]);
-      moment.lanes[j] = rounded_product(moved, factor);
-      rest.lanes[j] = rounded_product(rest.lanes[j], factor);
-    }
+  /// Makes sums of terms with the maximum m from those with a lower one.
+  CPPO_HOST_DEVICE constexpr void lower(lower_scale const& by) noexcept {
+    for (int j = 0; j < rest.width; ++j) by.apply(rest.lanes[j], moment.lanes[j]);
   }
 };
 
+template <class V>
+CPPO_ALWAYS_INLINE void save_lanes(float* to, V x) noexcept {
+  if constexpr (V::size == 1) *to = x.raw();
+  else V::ops::save(to, x.raw());
+}
 /// Adds the registers of a chunk to its sums.
 template <class V, std::size_t N>
 CPPO_ALWAYS_INLINE void end_chunk(lane_sums<float>& to, V const (&x)[N]) noexcept {
-  for (std::size_t r = 0; r < N; ++r) {
-    if constexpr (V::size == 1) to.partial[r] = x[r].raw();
-    else V::ops::save(to.partial + r * std::size_t{V::size}, x[r].raw());
-  }
+  for (std::size_t r = 0; r < N; ++r) save_lanes(to.partial + r * std::size_t{V::size}, x[r]);
   to.settle();
 }
 
@@ -147,11 +161,10 @@ float largest_of(float const* x, int n) noexcept {
     for (int u = 0; u < group; ++u) best[u] = max(V::from_raw(V::ops::load(x + k + u * V::size)), best[u]);
   }
   for (V const& b : best) best[0] = max(best[0], b);
+  alignas(64) float lanes[std::size_t{V::size}];
+  save_lanes(lanes, best[0]);
   float all = -special<float>::infinity;
-  (void)map_lanes(best[0], [&all](float y) {
-    all = y > all ? y : all;
-    return y;
-  });
+  for (float const y : lanes) all = y > all ? y : all;
   return all + 0.0F;
 }
 

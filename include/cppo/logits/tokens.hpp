@@ -15,33 +15,39 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 struct token_place {
   index_t response, slot, row;
 };
-/// The token of a row.
-inline token_place token_of(layout const& l, index_t row) noexcept {
-  index_t b = l.is_packed() ? 0 : row / l.width();
-  while (l.is_packed() && l.begin(b + 1) <= row) ++b;
-  return {b, row - (l.is_packed() ? l.begin(b) : b * l.width()), row};
+/// The token of a row of a response.
+CPPO_HOST_DEVICE constexpr token_place token_of(layout const& l, index_t row) noexcept {
+  if (!l.is_packed()) return {row / l.width(), row % l.width(), row};
+  index_t b = 0;  // the last response that begins there or before
+  for (index_t end = l.responses(); end - b > 1;) {
+    index_t const middle = b + (end - b) / 2;
+    if (l.begin(middle) <= row) b = middle;
+    else end = middle;
+  }
+  return {b, row - l.begin(b), row};
 }
 
 /// The status for a wrong number at a token; of a logit with its id.
-constexpr status wrong_at(token_place const& t, status_code code, argument where, double x, index_t id = -1,
-                          char const* name = nullptr) noexcept {
+CPPO_HOST_DEVICE constexpr status wrong_at(token_place const& t, status_code code, argument where, double x,
+                                           index_t id = -1, char const* name = nullptr) noexcept {
   return {.code = code, .where = where, .response = t.response, .token = t.slot, .count = 1, .has_value = true,
           .value = x, .wanted = id, .name = name};
 }
 /// Checks that a slot is a token or excluded.
-inline status check_mask(logit_batch_view const& batch, token_place const& t) noexcept {
+CPPO_HOST_DEVICE inline status check_mask(logit_batch_view const& batch, token_place const& t) noexcept {
   if (batch.active(t.response, t.slot) <= 1) return {};
   column const& m = batch.mask();
   double const x = load<double>(m.data, m.type, m.offset(batch.shape(), t.response, t.slot));
   return wrong_at(t, status_code::response_mask_invalid, argument::response_mask, x);
 }
 /// Checks that an id is one of the vocabulary.
-constexpr status check_id(logit_rows const& x, token_place const& t, argument where, index_t id) noexcept {
+CPPO_HOST_DEVICE constexpr status check_id(logit_rows const& x, token_place const& t, argument where,
+                                           index_t id) noexcept {
   if (id < x.ids() && (id >= 0 || where == argument::top_k)) return {};  // in lists an empty entry is below 0
   return wrong_at(t, status_code::id_out_of_vocabulary, where, static_cast<double>(id));
 }
 /// Checks all ids at a token.
-inline status check_ids(logit_batch_view const& batch, token_place const& t) noexcept {
+CPPO_HOST_DEVICE inline status check_ids(logit_batch_view const& batch, token_place const& t) noexcept {
   logit_rows const& x = batch.logits();
   status s;
   if (batch.has_token_id()) s = check_id(x, t, argument::token_id, batch.token_id(t.response, t.slot));
@@ -51,7 +57,7 @@ inline status check_ids(logit_batch_view const& batch, token_place const& t) noe
   return s;
 }
 /// The status for a sampled id whose logit is -inf.
-constexpr status masked_id(token_place const& t, index_t id) noexcept {
+CPPO_HOST_DEVICE constexpr status masked_id(token_place const& t, index_t id) noexcept {
   return wrong_at(t, status_code::sampled_id_masked, argument::logits, -special<double>::infinity, id);
 }
 

@@ -62,6 +62,24 @@ CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept 
   return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
 }
 
+/// Places of arrays one after the other from `base` on, which may be null.
+class array_places {
+ public:
+  explicit array_places(void* base) noexcept : base_(static_cast<unsigned char*>(base)) {}
+  /// Sets p to room for n elements.
+  template <class T>
+  void take(T*& p, index_t n) noexcept {
+    p = base_ != nullptr && n > 0 ? reinterpret_cast<T*>(base_ + used_) : nullptr;
+    used_ += (static_cast<std::size_t>(n) * sizeof(T) + 255) / 256 * 256;
+  }
+  /// The bytes that they take.
+  std::size_t used() const noexcept { return used_; }
+
+ private:
+  unsigned char* base_;
+  std::size_t used_ = 0;
+};
+
 /// The memory that a call works in, besides inputs and outputs.
 template <class Real>
 struct call_memory {
@@ -76,24 +94,20 @@ struct call_memory {
   /// Sets the arrays to one after the other from `base` on, which may be null. Returns the bytes they take.
   template <class Region>
   std::size_t place(void* base, layout const& l) noexcept {
-    std::size_t used = 0;
-    auto const take = [&]<class T>(T*& p, index_t n) {
-      p = base != nullptr && n > 0 ? reinterpret_cast<T*>(static_cast<unsigned char*>(base) + used) : nullptr;
-      used += (static_cast<std::size_t>(n) * sizeof(T) + 255) / 256 * 256;
-    };
+    array_places places(base);
     index_t const responses = l.responses();
-    take(state, 1);
-    take(outcomes, responses);
-    take(folds, fold_parts(responses));
-    take(tokens, responses);
-    take(order, l.is_packed() ? responses : 0);
-    take(divergences, needs_divergences<Region> ? l.elements() : 0);
+    places.take(state, 1);
+    places.take(outcomes, responses);
+    places.take(folds, fold_parts(responses));
+    places.take(tokens, responses);
+    places.take(order, l.is_packed() ? responses : 0);
+    places.take(divergences, needs_divergences<Region> ? l.elements() : 0);
     columns.folds = folds_of<Region>;
     columns.stride = fold_columns<Real>::room(l);
-    take(columns.data, columns.folds * columns.stride);
-    take(columns.states, columns.folds * responses);
-    take(columns.beyond, has_folds<Region> ? responses : 0);
-    return used;
+    places.take(columns.data, columns.folds * columns.stride);
+    places.take(columns.states, columns.folds * responses);
+    places.take(columns.beyond, has_folds<Region> ? responses : 0);
+    return places.used();
   }
 };
 

@@ -1,0 +1,13 @@
+// Log-probs from logits, and their gradient, on a device: every kernel is there.
+#include <cppo/logits/cuda.cuh>
+
+cppo::status both(float const* x, int const* y, double* total, float* entropy, float const* slope, float* gradient,
+                  cudaStream_t stream) {
+  auto const batch = cppo::logit_batch(cppo::padded(64, 128), cppo::logits(32000, x), cppo::token_id(y));
+  cppo::device_workspace memory;
+  auto const gpu = cppo::on(stream).with_workspace(memory);
+  cppo::status s = cppo::log_probs(gpu, batch, {.log_sum_exp = total});
+  if (s.ok()) s = cppo::log_probs(gpu, batch, {.log_sum_exp = total, .entropy = entropy});
+  if (s.ok()) s = cppo::logits_gradient(gpu, batch, {.slope = slope, .log_sum_exp = total}, gradient);
+  return s.ok() ? cppo::fetch(gpu) : s;
+}

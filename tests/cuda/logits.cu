@@ -1,0 +1,109 @@
+// log_probs and logits_gradient on a device against seq, bit for bit.
+//
+//     logits [--quick]      --quick: small rows alone
+#include "../support/logit_cases.hpp"
+
+#include <cppo/cppo.hpp>
+#include <cppo/logits/cuda.cuh>
+
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+namespace {
+
+using namespace cppo_test;
+using cppo::index_t;
+
+// Copies of the vectors of a case on the device, as far from a multiple of 256 bytes as the vectors' own memory is not.
+class copies {
+ public:
+  ~copies() {
+    for (auto const& [host, device] : of_) (void)cudaFree(device);
+  }
+  template <class T>
+  void add(std::vector<T> const& v) {
+    void* p = nullptr;
+    (void)cudaMalloc(&p, v.size() * sizeof(T) + 16);
+    (void)cudaMemcpy(p, v.data(), v.size() * sizeof(T), cudaMemcpyHostToDevice);
+    of_[v.data()] = p;
+  }
+  template <class T>
+  T* there(std::vector<T> const& v) const {
+    return static_cast<T*>(of_.at(v.data()));
+  }
+  template <class T>
+  void bring_back(std::vector<T>& v) const {
+    (void)cudaMemcpy(v.data(), there(v), v.size() * sizeof(T), cudaMemcpyDeviceToHost);
+  }
+
+ private:
+  std::map<void const*, void*> of_;
+};
+
+auto const on_device = [](auto& b) {
+  copies all;
+  b.each_input([&](auto const& v) { all.add(v); });
+  b.each_output([&](auto const& v) { all.add(v); });
+  cppo::device_workspace memory;
+  auto const gpu = cppo::on(nullptr).with_workspace(memory);
+  auto const done = [&](cppo::status const& queued) { return queued.ok() ? fetch(gpu) : queued; };
+  both_statuses const s = run_case(
+      b, [&](auto const& v) { return all.there(v); },
+      [&](auto const& batch, auto const& out) { return done(log_probs(gpu, batch, out)); },
+      [&](auto const& batch, auto const& of, auto const& g) { return done(logits_gradient(gpu, batch, of, g)); });
+  b.each_output([&](auto& v) { all.bring_back(v); });
+  return s;
+};
+
+template <class Element, class Gradient = Element>
+std::string compare(logit_case const& c) {
+  return unlike_seq<Element, Gradient>(c, on_device, [](auto&) {});
+}
+// Rows of less than a stretch, and of more than a tile; aligned and not.
+std::string small_rows() {
+  std::string wrong = compare<float>({.rows = 3, .width = 257, .apart = 2, .skip = 1, .entropy_slope = 0.01});
+  if (wrong.empty()) wrong = compare<cppo::bfloat16>({.rows = 3, .width = 512, .temperature = 0.7, .seed = 4});
+  if (wrong.empty()) wrong = compare<cppo::half, float>({.rows = 2, .width = 1030, .skip = 3, .seed = 7});
+  return wrong;
+}
+std::string some_tiles() { return compare<float>({.rows = 1, .width = 9300, .most = 2, .seed = 6}); }
+std::string faults() { return faults_unlike_seq(on_device); }
+
+// Rows as a language model has them.
+std::string large_rows() {
+  std::string wrong;
+  for (std::uint64_t seed = 0; seed < 3 && wrong.empty(); ++seed) {
+    for (std::size_t const width : {32000, 50257, 151936}) {
+      logit_case const c{.rows = 66, .width = width, .most = 20, .temperature = 0.9, .seed = seed};
+      if (wrong.empty()) wrong = compare<float>(c);
+      if (wrong.empty()) wrong = compare<cppo::bfloat16>(c);
+      if (wrong.empty()) wrong = compare<cppo::half, float>(c);
+    }
+  }
+  return wrong;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool const quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+    std::printf("there is no CUDA device: skipped\n");
+    return 77;
+  }
+  struct comparison {
+    char const* name;
+    std::string (*run)();
+  };
+  int failed = 0;
+  for (auto const& [name, run] : {comparison{"small rows", small_rows}, comparison{"some tiles", some_tiles},
+                                  comparison{"what is wrong", faults}, comparison{"large rows", large_rows}}) {
+    if (quick && run == large_rows) continue;
+    std::string const wrong = run();
+    std::printf("%s: %s\n", name, wrong.empty() ? "ok" : wrong.c_str());
+    failed += wrong.empty() ? 0 : 1;
+  }
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,67 @@
+// Calls on logits by kernel bodies on a block made of loops, as a device runs them.
+#pragma once
+
+#include <cppo/logits/block_call.hpp>
+#include <cppo/testing/host_block.hpp>
+
+#include <memory>
+
+namespace cppo_test {
+
+// Memory of a call, of which nothing was written.
+class row_workspace {
+ public:
+  row_workspace(cppo::detail::row_memory& m, cppo::logit_batch_view const& batch, cppo::index_t most)
+      : raw_(new unsigned char[m.place(nullptr, batch, most)]) {
+    m.place(raw_.get(), batch, most);
+    new (m.state) cppo::detail::call_state{};
+  }
+
+ private:
+  std::unique_ptr<unsigned char[]> raw_;
+};
+
+template <int Threads>
+struct logit_kernel_bodies {
+  using block = cppo::testing::host_block<Threads>;
+
+  static cppo::status log_probs(cppo::logit_batch_view const& batch, cppo::log_prob_outputs const& out) {
+    using cppo::detail::moment_is;
+    cppo::detail::rows_to_log_probs call{batch, {}, {}};
+    cppo::status const s = place_log_probs(batch, out, call.out);
+    if (!s.ok()) return s;
+    row_workspace const memory(call.m, batch, std::min(call.out.most, batch.logits().ids()));
+    return call.out.want_moment() ? run<moment_is::summed>(call) : run<moment_is::left_out>(call);
+  }
+  static cppo::status logits_gradient(cppo::logit_batch_view const& batch, cppo::logit_slopes const& slopes,
+                                      cppo::output const& gradient) {
+    cppo::detail::rows_to_gradient c{cppo::detail::gradient_call(batch), {}};
+    cppo::status const s = c.call.take(slopes, gradient);
+    if (!s.ok()) return s;
+    row_workspace const memory(c.m, batch, 0);
+    block threads;
+    cppo::detail::shared_gradient shared;
+    cppo::index_t const rows = batch.shape().elements();
+    for (cppo::index_t row = 0; row < rows; ++row) check_gradient_row(c, row);
+    conclude_gradient(threads, c);
+    for (cppo::index_t row = 0; row < rows; ++row) write_gradient_row(threads, shared, c, row);
+    return c.m.state->outcome;
+  }
+
+ private:
+  template <cppo::detail::moment_is Moment>
+  static cppo::status run(cppo::detail::rows_to_log_probs const& call) {
+    using body = cppo::detail::block_log_probs<block, Moment>;
+    block threads;
+    auto const shared = std::make_unique<typename body::storage>();
+    body steps(threads, call);
+    cppo::index_t const rows = call.batch.shape().elements();
+    for (cppo::index_t row = 0; row < rows; ++row) steps.find(*shared, row);
+    steps.conclude();
+    for (cppo::index_t k = 0; k < rows * call.numbers(); ++k)
+      write_number(call, k / call.numbers(), k % call.numbers());
+    return call.m.state->outcome;
+  }
+};
+
+}  // namespace cppo_test
