@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cppo/quantity/arithmetic.hpp>
+#include <cppo/quantity/called.hpp>
 #include <cppo/quantity/comparisons.hpp>
 #include <cppo/quantity/hashed.hpp>
 #include <cppo/quantity/inputs.hpp>

@@ -7,6 +7,7 @@
 #include <cppo/region/parts.hpp>
 #include <cppo/region/ppo.hpp>
 #include <cppo/region/presets.hpp>
+#include <cppo/region/refused_operators.hpp>
 #include <cppo/region/reporting.hpp>
 #include <cppo/region/softened.hpp>
 #include <cppo/region/trm.hpp>

@@ -6,5 +6,6 @@
 #include <cppo/surrogate/forms.hpp>
 #include <cppo/surrogate/kl.hpp>
 #include <cppo/surrogate/refusals.hpp>
+#include <cppo/surrogate/refused_operators.hpp>
 #include <cppo/surrogate/sharing.hpp>
 #include <cppo/surrogate/surrogate.hpp>

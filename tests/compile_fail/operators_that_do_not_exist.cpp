@@ -2,10 +2,13 @@
 // expect: a mask is no number: where(mask, 1, 0) is one
 // expect: surrogates are added, s + p, and weighted from the left, q * s
 // expect: this is a part of another kind, not a quantity
-// expect: a region is no number: weigh its loss, objective(region, 2 * loss)
+// expect: a region is no number and no mask: weigh its loss, objective(region, 2 * loss)
+// expect: quantities have +, -, *, /, min, max, abs, exp, log and sqrt
+// expect: this is no number yet: a range makes one of a statistic
+// expect: a bool is no quantity
 // expect: a range takes a statistic of a quantity
-// expect errors: 33
-// expect lines: 520
+// expect errors: 64
+// expect lines: 960
 #include <cppo/cppo.hpp>
 #include <cppo/rules.hpp>
 
@@ -76,3 +79,39 @@ auto const f0 = region_of_ppo * 2;
 auto const f1 = 2 * region_of_ppo;
 auto const f2 = region_of_ppo / 2;
 auto const f3 = region_of_ppo - ratio_form;
+auto const f4 = 2.0 - region_of_ppo;
+auto const f5 = -region_of_ppo;
+auto const f6 = region_of_ppo == region_of_ppo;
+auto const f7 = region_of_ppo < 1.5F;
+auto const f8 = region_of_ppo & dppo();
+auto const f9 = log(dppo());
+
+// Functions and comparisons of masks, each of types of its own: of one the compiler complains once.
+auto const g0 = exp(keep_all);
+auto const g1 = log(keep_none);
+auto const g2 = abs(ratio_within(0.8, 1.2));
+auto const g3 = keep_all <= 1;
+auto const g4 = keep_none > 1;
+auto const g5 = toward_rollout == kept;
+auto const g6 = max(toward_rollout, 2.0);
+auto const g7 = kept < ratio_form;
+
+// Functions and comparisons of losses.
+auto const h0 = log(clipped(0.8, 1.2));
+auto const h1 = abs(score_form(1));
+auto const h2 = clipped(0.8, 1.2) > 1;
+auto const h3 = score_form(1) >= 0.5;
+auto const h4 = score_form(1) != ratio_form;
+auto const h5 = min(ratio_form, 2.0F);
+auto const h6 = !gpg_loss().surrogate();
+
+// Powers, what is no number yet, and what is none.
+auto const i0 = ratio ^ 2;
+auto const i1 = ~prob;
+auto const i2 = mean(ratio) + 1;
+auto const i3 = 2 * sum(ratio);
+auto const i4 = below(1.2) < ratio;
+auto const i5 = exp(least(ratio));
+auto const i6 = share(0.2) * mean(ratio);
+auto const i7 = ratio + true;
+auto const i8 = prob * linear_weight(0.8);

@@ -34,8 +34,6 @@ json ctpo_case(auto const& c) {
 
 json fipo_case(auto const& c) {
   object_reader const& p = c.params;
-  if (p.text("distance") != "tokens")
-    throw unsupported("a halving sum counts valid tokens, not columns: holes have no part in any fold");
   cppo::fipo_options const o{.half_life = p.number("half_life"), .weight_low = p.number("weight_low"),
                              .weight_high = p.number("weight_high"), .safe_ratio = p.number("safe_ratio"),
                              .veto = p.number("veto"), .clip = c.clip()};

@@ -40,6 +40,8 @@ struct written {
   char const* name;
   parameter_check (*check)(double low, double high);
 };
+// The function whose name begins it.
+std::string function_in(std::string const& name) { return name.substr(0, name.find_first_of(", ")); }
 constexpr written all_written[] = {
     {"between", [](double l, double h) { return keeping(between(ratio, l, h)); }},
     {"between, bounds outside", [](double l, double h) { return keeping(between(ratio, above(l), below(h))); }},
@@ -150,7 +152,9 @@ TEST_CASE("two bounds in the wrong order are refused by every function that take
       parameter_check const found = w.check(low_of(b), high_of(b));
       CHECK(static_cast<bool>(found) == (b == bounds::good));
       if (found) continue;
-      CHECK(found.name != nullptr);
+      REQUIRE(found.name != nullptr);
+      bool const names_it = std::string(found.name).find(function_in(w.name)) != std::string::npos;
+      CHECK((names_it || b == bounds::no_number));
       CHECK(std::string(found.range).size() > 4);
     }
     CHECK(w.check(1.25, 1.25));
@@ -208,6 +212,28 @@ TEST_CASE("bounds that are quantities are not checked, and the status of a call 
   CHECK(std::string(describe(s)).find("between(q, low, high) is 1.2, but must be a low that is not above high: write "
                                       "the smaller bound first") != std::string::npos);
   CHECK(mask[0] == 7);
+}
+
+TEST_CASE("a status names the function that was called, and an epsilon by the parameter, in no more room") {
+  float const pi[] = {-0.5F, -0.7F}, mu[] = {-0.6F, -0.6F}, a[] = {1.0F, -1.0F};
+  float loss[] = {7, 7};
+  auto const batch = rollout_batch(padded(1, 2), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  auto const said = [&](auto const& region) {
+    return std::string(describe(policy_loss(seq, batch, region, {.loss = loss})));
+  };
+  auto const rest = " is 5, but must be a low that is not above high: ";
+  CHECK(said(icepop(5, 0.5)).find(std::string("icepop(low, high)") + rest) == 0);
+  CHECK(said(cispo({.low = 5, .high = 0.5})).find(std::string("cispo(low, high)") + rest) == 0);
+  CHECK(gspo({.epsilon_low = -1, .epsilon_high = 0}).check().name ==
+        std::string("1 - epsilon_low of gspo(epsilon_low, epsilon_high)"));
+  // What is bounded keeps its name.
+  CHECK(std::string(gspo({.exponent_cap = quiet}).check().name) == "a number in a quantity");
+  CHECK(std::string(fipo({.half_life = 0}).check().name) == "halving_sum(..., half_life)");
+  CHECK(loss[0] == 7);
+  auto const plain = clamped(ratio, 0.5, 2);
+  STATIC_REQUIRE(sizeof(quantities::call_it<detail::words::cispo>(plain)) == sizeof(plain));
+  auto const within = between(ratio, 0.5, 2);
+  STATIC_REQUIRE(sizeof(quantities::call_it<detail::words::icepop>(within)) == sizeof(within));
 }
 
 TEST_CASE("the two bounds of between are two clauses, as if they were joined by &") {

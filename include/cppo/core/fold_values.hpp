@@ -15,6 +15,12 @@ struct fold_values {
   Real const* data = nullptr;
   index_t stride = 0;
   Real const* of_positions = nullptr;  ///< a number that depends on the position alone, for 1, 2, ...; or null
+  index_t of_positions_stride = 0;     ///< from there to the next number that does
+
+  /// Number k of those at a position; null where none is there.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr Real const* of_position(int k, index_t at) const noexcept {
+    return of_positions != nullptr ? of_positions + k * of_positions_stride + (at - 1) : nullptr;
+  }
 };
 
 }}}  // namespace cppo::detail

@@ -40,8 +40,7 @@ struct special {
 };
 
 /// Elementary operations on one register type. Specialised here for float and double; SIMD registers bring their own.
-template <class Register>
-struct register_ops;
+template <class Register> struct register_ops;
 
 template <class T, class Int, class UInt, int MantissaBits>
 struct scalar_ops {
@@ -53,6 +52,7 @@ struct scalar_ops {
 
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T broadcast(T x) noexcept { return x; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T load(T const* p) noexcept { return *p; }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void save(T* p, T x) noexcept { *p = x; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T add(T a, T b) noexcept { return a + b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T sub(T a, T b) noexcept { return a - b; }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr T mul(T a, T b) noexcept { return rounded_product(a, b); }

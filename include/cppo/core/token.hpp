@@ -179,9 +179,9 @@ class token {
     return V::from_raw(V::ops::load(folds_.data + slot * folds_.stride + rank_));
   }
   /// @}
-  /// The number that depends on the position alone, if the executor has found it for all positions; else null.
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr value_type const* number_of_position() const noexcept {
-    return folds_.of_positions != nullptr ? folds_.of_positions + (position_[0] - 1) : nullptr;
+  /// Number k of those that depend on the position alone, if the executor has found them for all positions; else null.
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr value_type const* number_of_position(int k = 0) const noexcept {
+    return folds_.of_position(k, position_[0]);
   }
   /// D_t as lent by `divergence_values`.
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V lent_divergence() const noexcept {

@@ -85,6 +85,8 @@ class described_mask : public detail::mask_steps {
   static constexpr bool may_hold_any_clause = true;  ///< which it does hold is known at run time
   using with_excess = detail::with_excess;           ///< whether a walk finds the excess too
 
+  /// True if both are the same steps.
+  friend constexpr bool operator==(described_mask const&, described_mask const&) noexcept = default;
   /// True if the token is kept, evaluated at once. Pre: `is_usual()`, and there is no prefix budget.
   template <class V>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr typename V::mask keeps_usual(token<V> const& t) const noexcept {

@@ -25,9 +25,8 @@ class rule_values {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V number(int u) const noexcept { return V::from_raw(x_[u]); }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V slope(int u) const noexcept { return V::from_raw(dx_[u]); }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr mask kept(int u) const noexcept { return mask(kept_[u]); }
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(int u, V x, V dx) noexcept {
-    x_[u] = x.raw(), dx_[u] = dx.raw();
-  }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(int u, V x) noexcept { x_[u] = x.raw(); }
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set_slope(int u, V dx) noexcept { dx_[u] = dx.raw(); }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void set(int u, mask kept) noexcept { kept_[u] = kept.raw(); }
 
  private:
@@ -39,18 +38,28 @@ class rule_values {
 template <class V, with_excess Excess>
 class rule_walk {
   static constexpr bool far = Excess == with_excess::yes;
+  static constexpr bool knows_positions = requires(token<V> const& t) { t.number_of_position(); };
   static constexpr auto most = static_cast<std::size_t>(walked_together<V>);
 
  public:
   static constexpr int together = walked_together<V>;
   /// For `count` tokens, or registers of them: at most `together`.
   CPPO_HOST_DEVICE constexpr rule_walk(rule_program const& of, token<V> const* t, int count) noexcept
-      : of_(of), t_(t), count_(count) {}
+      : of_(of), t_(t), count_(count) {
+    if constexpr (knows_positions) known_ = t->number_of_position() != nullptr ? of.of_position_count : 0;
+  }
   /// Evaluates a part. What it comes to are the values below, of token u.
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr void run(rule_part const& part) noexcept {
     rule_node const* const nodes = of_.begin(part);
     top_ = -1;
+    int known = first_known(part), next = place_of_known(part, known);
     for (int k = 0; k < part.size; ++k) {
+      if (k == next) {
+        k += of_.of_positions[known].size - 1;
+        read_of_position(nodes[k], known);
+        next = place_of_known(part, ++known);
+        continue;
+      }
       rule_node const& n = nodes[k];
       with_row(n.what, [&](auto op, auto row) CPPO_INLINE_LAMBDA { take<op()>(n, row); });
     }
@@ -72,39 +81,46 @@ class rule_walk {
   }
 
  private:
+  // A register that is stored may be any of the members, for all that a compiler knows: what a loop over tokens reads
+  // of them is copied before.
+
   /// f(u) of each token.
   template <class F>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each(F const& f) const noexcept {
     if constexpr (most == 1) return f(0);
+    int const count = count_;
     CPPO_UNROLL(1)
-    for (int u = 0; u < count_; ++u) f(u);
+    for (int u = 0; u < count; ++u) f(u);
   }
   template <rule_op Op, class Row>
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void take(rule_node const& n, Row) noexcept {
     if constexpr (!runs_on<Row, V> || Op == rule_op::gae) return;
     else if constexpr (Op == rule_op::constant) {
       V const x(of_.numbers[n.number]);
-      push([x](int) CPPO_INLINE_LAMBDA { return x; });
+      push(n.sloped, [x](int) CPPO_INLINE_LAMBDA { return x; });
     } else if constexpr (Op == rule_op::measured) measure(n);
     else if constexpr (Op == rule_op::fold) read_fold(n);
     else if constexpr (Op == rule_op::hashed) {
       quantities::hashed_t const q{bits_as<std::uint64_t>(of_.numbers[n.number])};
-      push([&](int u) CPPO_INLINE_LAMBDA { return q(t_[u]); });
+      push(n.sloped, [q, t = t_](int u) CPPO_INLINE_LAMBDA { return q(t[u]); });
     } else if constexpr (Op == rule_op::both || Op == rule_op::either) combine(Op);
     else if constexpr (Op == rule_op::negated) negate();
     else operate(n, Row{}, std::make_integer_sequence<int, Row::takes.count>{});
   }
-  /// Puts x(u), without a slope.
+  /// Puts x(u), of slope 0 if it is asked for.
   template <class F>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void push(F const& x) noexcept {
-    rule_values<V>& to = waiting_[++top_];
-    each([&](int u) CPPO_INLINE_LAMBDA { to.set(u, x(u), V(0)); });
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void push(bool sloped, F const& x) noexcept {
+    rule_values<V>* const to = waiting_ + ++top_;
+    each([=](int u) CPPO_INLINE_LAMBDA {
+      to->set(u, x(u));
+      if (sloped) to->set_slope(u, V(0));
+    });
   }
 
-  /// Operand I of a node, at token u.
+  /// Operand I of a node, at token u. `first`: where the first operand waits.
   template <class Row, int I>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto operand_at(int u) const noexcept {
-    rule_values<V> const& v = waiting_[top_ + I];
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr auto operand_at(rule_values<V> const* first, int u) noexcept {
+    rule_values<V> const& v = first[I];
     if constexpr (Row::takes.of[I] == operand::mask) return known_mask<V>{v.kept(u)};
     else if constexpr (Row::takes.of[I] == operand::loss) return known_loss<V>{{v.number(u), v.slope(u)}};
     else return known_number<V>{v.number(u), v.slope(u)};
@@ -113,78 +129,108 @@ class rule_walk {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void operate(rule_node const& n, Row,
                                                              std::integer_sequence<int, I...>) noexcept {
     top_ += 1 - Row::takes.count;
-    bool const sloped = n.sloped;
-    each([&](int u) CPPO_INLINE_LAMBDA {
-      put(n, u, sloped, Row{}, node_of<Row>(of_.numbers + n.number, operand_at<Row, I>(u)...));
-    });
-  }
-  /// Writes what a node comes to at token u.
-  template <class Row, class Node>
-  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void put(rule_node const& n, int u, bool sloped, Row,
-                                                         Node const& node) noexcept {
-    rule_values<V>& to = waiting_[top_];
-    token<V> const& t = t_[u];
-    if constexpr (Row::gives == operand::number) {
-      V dx(0);
-      if constexpr (has_slope<Node>) if (sloped) dx = node.slope(t);
-      to.set(u, node(t), dx);
-    } else if constexpr (Row::gives == operand::loss) {
-      surrogate_value<V> const s = node(t);
-      to.set(u, s.loss, s.slope);
+    rule_values<V>* const to = waiting_ + top_;
+    [[maybe_unused]] double const* const numbers = of_.numbers + n.number;
+    token<V> const* const t = t_;
+    if constexpr (Row::gives == operand::mask) {
+      [[maybe_unused]] auto* const beyond = beyond_[far ? top_ : 0];
+      auto* const counted = n.counted != clause::other ? clauses_[static_cast<int>(n.counted)] : nullptr;
+      each([=](int u) CPPO_INLINE_LAMBDA {
+        auto const node = node_of<Row>(numbers, operand_at<Row, I>(to, u)...);
+        typename V::mask const kept = node(t[u]);
+        to->set(u, kept);
+        if constexpr (far) beyond[u] = excess_of(node, t[u]).raw();
+        if (counted != nullptr) counted[u] = (typename V::mask(counted[u]) & kept).raw();
+      });
     } else {
-      typename V::mask const kept = node(t);
-      to.set(u, kept);
-      if constexpr (far) beyond_[top_][u] = excess_of(node, t).raw();
-      if (n.counted != clause::other) clauses_[static_cast<int>(n.counted)][u] = (kept_by(n.counted, u) & kept).raw();
+      bool const sloped = n.sloped;
+      each([=](int u) CPPO_INLINE_LAMBDA {
+        put(*to, u, t[u], sloped, Row{}, node_of<Row>(numbers, operand_at<Row, I>(to, u)...));
+      });
+    }
+  }
+  /// Writes what a node that is no mask comes to at token u.
+  template <class Row, class Node>
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE static constexpr void put(rule_values<V>& to, int u, token<V> const& t,
+                                                                bool sloped, Row, Node const& node) noexcept {
+    if constexpr (Row::gives == operand::number) {
+      V const x = node(t);
+      if constexpr (has_slope<Node>) if (sloped) to.set_slope(u, node.slope(t));
+      to.set(u, x);
+    } else {
+      surrogate_value<V> const s = node(t);
+      to.set(u, s.loss);
+      to.set_slope(u, s.slope);
     }
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void combine(rule_op op) noexcept {
-    --top_;
-    each([&](int u) CPPO_INLINE_LAMBDA {
-      auto const x = waiting_[top_].kept(u), y = waiting_[top_ + 1].kept(u);
-      waiting_[top_].set(u, op == rule_op::both ? x & y : x | y);
+    rule_values<V>* const to = waiting_ + --top_;
+    [[maybe_unused]] auto* const beyond = beyond_ + (far ? top_ : 0);
+    bool const all = op == rule_op::both;
+    each([=](int u) CPPO_INLINE_LAMBDA {
+      auto const x = to[0].kept(u), y = to[1].kept(u);
+      to->set(u, all ? x & y : x | y);
       if constexpr (far) {
-        V const a = V::from_raw(beyond_[top_][u]), b = V::from_raw(beyond_[top_ + 1][u]);
-        beyond_[top_][u] = (op == rule_op::both ? max(a, b) : min(a, b)).raw();
+        V const a = V::from_raw(beyond[0][u]), b = V::from_raw(beyond[1][u]);
+        beyond[0][u] = (all ? max(a, b) : min(a, b)).raw();
       }
     });
   }
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void negate() noexcept {
-    each([&](int u) CPPO_INLINE_LAMBDA {
-      auto const kept = !waiting_[top_].kept(u);
-      waiting_[top_].set(u, kept);
-      if constexpr (far) beyond_[top_][u] = select(kept, V(0), excess_limit<V>()).raw();
+    rule_values<V>* const to = waiting_ + top_;
+    [[maybe_unused]] auto* const beyond = beyond_[far ? top_ : 0];
+    each([=](int u) CPPO_INLINE_LAMBDA {
+      auto const kept = !to->kept(u);
+      to->set(u, kept);
+      if constexpr (far) beyond[u] = select(kept, V(0), excess_limit<V>()).raw();
     });
   }
   /// The divergence of this number in the list of those that have a name.
   CPPO_HOST_DEVICE constexpr void measure(rule_node const& n) noexcept {
     [&]<class... Ds>(divergence_list<Ds...>) {
       int i = 0;
-      push([](int) CPPO_INLINE_LAMBDA { return V(0); });
+      push(n.sloped, [](int) CPPO_INLINE_LAMBDA { return V(0); });
       ((i++ == n.which ? measure_as<Ds>(n) : void()), ...);
     }(named_divergences{});
   }
   template <class D>
   CPPO_HOST_DEVICE constexpr void measure_as([[maybe_unused]] rule_node const& n) noexcept {
     if constexpr (!reads_lists<D>) {
-      quantities::measured<D> const q{D{}};
-      each([&](int u) CPPO_INLINE_LAMBDA {
-        V dx(0);
-        if constexpr (has_slope<quantities::measured<D>>) if (n.sloped) dx = q.slope(t_[u]);
-        waiting_[top_].set(u, q(t_[u]), dx);
+      rule_values<V>* const to = waiting_ + top_;
+      each([to, t = t_, sloped = n.sloped](int u) CPPO_INLINE_LAMBDA {
+        quantities::measured<D> const q{D{}};
+        if constexpr (has_slope<quantities::measured<D>>) if (sloped) to->set_slope(u, q.slope(t[u]));
+        to->set(u, q(t[u]));
+      });
+    }
+  }
+  /// The first number that depends on the position alone and stands in a part, or after it.
+  CPPO_HOST_DEVICE constexpr int first_known(rule_part const& part) const noexcept {
+    int k = 0;
+    while (k < known_ && of_.of_positions[k].first < part.first) ++k;
+    return k;
+  }
+  /// Where one begins in a part; -1 where there is none.
+  CPPO_HOST_DEVICE constexpr int place_of_known(rule_part const& part, int k) const noexcept {
+    return k < known_ ? of_.of_positions[k].first - part.first : -1;
+  }
+  /// Reads one, found before, in place of the part that ends with node n.
+  CPPO_HOST_DEVICE constexpr void read_of_position(rule_node const& n, int k) noexcept {
+    if constexpr (knows_positions) {
+      push(n.sloped, [t = t_, k](int u) CPPO_INLINE_LAMBDA {
+        return V::from_raw(V::ops::load(t[u].number_of_position(k)));
       });
     }
   }
   CPPO_HOST_DEVICE constexpr void read_fold(rule_node const& n) noexcept {
     rule_fold const& f = of_.folds[n.which];
-    bool const by_token = f.range <= fold_range::from;
-    push([&](int u) CPPO_INLINE_LAMBDA {
-      return by_token ? t_[u].token_fold(n.which) : t_[u].response_fold(n.which);
+    push(n.sloped, [t = t_, slot = n.which, by_token = f.range <= fold_range::from](int u) CPPO_INLINE_LAMBDA {
+      return by_token ? t[u].token_fold(slot) : t[u].response_fold(slot);
     });
     if (!n.sloped || f.range == fold_range::before) return;
     rule_walk<V, with_excess::no> inner(of_, t_, count_);  // the slope is that of what is folded
     inner.run(f.of);
-    each([&](int u) CPPO_INLINE_LAMBDA { waiting_[top_].set(u, waiting_[top_].number(u), inner.loss(u).slope); });
+    each([&](int u) CPPO_INLINE_LAMBDA { waiting_[top_].set_slope(u, inner.loss(u).slope); });
   }
 
   rule_program const& of_;
@@ -192,7 +238,7 @@ class rule_walk {
   rule_values<V> waiting_[rule_program::deepest];
   typename V::register_type beyond_[far ? rule_program::deepest : 1][most];
   typename V::mask::raw_type clauses_[6][most];
-  int top_ = -1, count_;
+  int top_ = -1, count_, known_ = 0;
 };
 
 /// A part of a program as a quantity.
@@ -213,6 +259,18 @@ struct rule_quantity {
     rule_walk<V, with_excess::no> walk(*of, t, walked_together<V>);
     walk.run(part);
     for (int u = 0; u < walked_together<V>; ++u) V::ops::save(out + u * V::size, walk.number(u).raw());
+  }
+  /// Writes the numbers for the positions 1, 2, ..., `count`, of a part that depends on them alone. Whole walks are
+  /// written.
+  template <class V>
+  void of_positions(index_t count, typename V::value_type* out) const noexcept {
+    token<V> at[static_cast<std::size_t>(together<V>)];
+    response_summary const whole;
+    for (token<V>& t : at) t = token<V>(V(0), V(0), V(0));
+    for (index_t p = 0; p < count; p += together<V> * V::size) {
+      for (int u = 0; u < together<V>; ++u) at[u].set_weight(position<V>(p + u * V::size + 1), whole, V(0));
+      of_all(static_cast<token<V> const*>(at), out + p);
+    }
   }
 };
 /// A part of a program as a surrogate.

@@ -45,12 +45,14 @@ struct rule_program {
   static constexpr int most_folds = 16;     ///< values of folds
   static constexpr int most_levels = 3;     ///< folds of a region one inside the other
   static constexpr int deepest = 16;        ///< values that wait for an operation
+  static constexpr int most_of_positions = 4;  ///< parts that may be found for each position before the first token
 
   rule_node nodes[most_nodes] = {};
   double numbers[most_numbers] = {};
   rule_fold folds[most_folds] = {};
   rule_part mask, loss, penalty;
-  std::uint8_t node_count = 0, number_count = 0, fold_count = 0;
+  rule_part of_positions[most_of_positions] = {};  ///< what depends on the position alone, by place; follows from nodes
+  std::uint8_t node_count = 0, number_count = 0, fold_count = 0, of_position_count = 0;
 
   /// The nodes of a part.
   CPPO_HOST_DEVICE constexpr rule_node const* begin(rule_part const& p) const noexcept { return nodes + p.first; }
@@ -59,6 +61,23 @@ struct rule_program {
     int most = 0;
     for (int k = 0; k < fold_count; ++k) most = folds[k].level > most ? folds[k].level : most;
     return most;
+  }
+  /// True if a fold takes more than a response.
+  constexpr bool reads_batch() const noexcept {
+    for (int k = 0; k < fold_count; ++k) {
+      if (folds[k].range == fold_range::batch) return true;
+    }
+    return false;
+  }
+  /// True if what is folded at a level is the log ratio, whatever the statistics.
+  constexpr bool folds_log_ratios(int level) const noexcept {
+    bool all = true;
+    for (int k = 0; k < fold_count; ++k) {
+      rule_fold const& f = folds[k];
+      bool const plain = f.of.size == 1 && begin(f.of)->what == rule_op::log_ratio;
+      all = all && (f.level != level || plain);
+    }
+    return all;
   }
   /// True if a node of this kind stands anywhere.
   CPPO_HOST_DEVICE constexpr bool holds(rule_op what) const noexcept {

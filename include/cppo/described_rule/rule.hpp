@@ -110,12 +110,7 @@ class described_rule {
   /// @{
   CPPO_HOST_DEVICE constexpr int values() const noexcept { return program_.fold_count; }
   CPPO_HOST_DEVICE constexpr int levels() const noexcept { return program_.levels(); }
-  CPPO_HOST_DEVICE constexpr bool reads_batch() const noexcept {
-    for (int k = 0; k < program_.fold_count; ++k) {
-      if (program_.folds[k].range == fold_range::batch) return true;
-    }
-    return false;
-  }
+  constexpr bool reads_batch() const noexcept { return program_.reads_batch(); }
   /// @}
   /// The level of folds that `each_value_at` and `each_state_at` call for, from 1.
   /// @{
@@ -139,16 +134,16 @@ class described_rule {
     }
   }
   /// @}
-  /// True if what is folded at that level is the log ratio, whatever the statistics.
-  constexpr bool folds_log_ratios() const noexcept {
-    bool all = true;
-    for (int k = 0; k < program_.fold_count; ++k) {
-      detail::rule_fold const& f = program_.folds[k];
-      bool const plain = f.of.size == 1 && first_of(f.of) == detail::rule_op::log_ratio;
-      all = all && (f.level != level_ || plain);
-    }
-    return all;
+  /// How many numbers depend on the position alone; writes number k of them for the positions 1, 2, ..., `count`.
+  /// @{
+  constexpr int count_of_positions() const noexcept { return program_.of_position_count; }
+  template <class V>
+  void number_positions(int k, index_t count, typename V::value_type* out) const noexcept {
+    detail::rule_quantity{&program_, program_.of_positions[k]}.template of_positions<V>(count, out);
   }
+  /// @}
+  /// True if what is folded at that level is the log ratio, whatever the statistics.
+  constexpr bool folds_log_ratios() const noexcept { return program_.folds_log_ratios(level_); }
 
   /// True if the token is kept.
   template <class V>

@@ -21,6 +21,7 @@ class rule_writer {
     to_.mask = append(mask), to_.loss = append(loss), to_.penalty = append(penalty);
     if (!fits_) return refuse();
     ask_for_slopes(to_.loss), ask_for_slopes(to_.penalty);
+    find_of_positions();
     return true;
   }
   /// The same of an advantage rule, which has one part, `mask`: no clause is counted, and no slope asked for.
@@ -180,6 +181,37 @@ class rule_writer {
     for (int missing = 1; missing > 0; --k) {
       with_row(of.of[k].what, [&](auto, auto row) { missing += decltype(row)::takes.count - 1; });
     }
+  }
+
+  /// Finds the largest parts that depend on the position alone and take a function, from the last to the first.
+  constexpr void find_of_positions() noexcept {
+    rule_part found[rule_program::most_of_positions];
+    int count = 0, size = 0;
+    for (int k = to_.node_count; k-- > 0 && count < rule_program::most_of_positions; k -= size) {
+      size = size_of_position(k);
+      if (size == 0) continue;
+      found[count++] = {static_cast<std::uint8_t>(k + 1 - size), static_cast<std::uint8_t>(size)};
+      --size;
+    }
+    to_.of_position_count = static_cast<std::uint8_t>(count);
+    for (int k = 0; k < count; ++k) to_.of_positions[k] = found[count - 1 - k];
+  }
+  /// The number of nodes of the piece that ends with node `last`, if it depends on the position alone; else 0.
+  constexpr int size_of_position(int last) const noexcept {
+    bool function = false, all = true;
+    int k = last;
+    for (int missing = 1; missing > 0 && all; --k) {
+      with_row(to_.nodes[k].what, [&](auto op, auto row) {
+        using R = decltype(row);
+        constexpr bool leaf = op() == rule_op::constant || op() == rule_op::position_value;
+        bool numbers = R::gives == operand::number;
+        for (int i = 0; i < R::takes.count; ++i) numbers = numbers && R::takes.of[i] == operand::number;
+        all = numbers && (leaf || R::takes.count > 0);
+        function = function || op() == rule_op::exponential || op() == rule_op::logarithm;
+        missing += R::takes.count - 1;
+      });
+    }
+    return all && function ? last - k : 0;
   }
 
   /// Marks the nodes whose slopes are asked for, from the last to the first.

@@ -94,6 +94,10 @@ class rule_description {
     rule_piece const first = of(m.first);
     return to_.between(first, of(m.second));
   }
+  template <class Words, class P>
+  constexpr rule_piece of(quantities::called<Words, P> const& x) const noexcept {
+    return of(static_cast<P const&>(x));
+  }
   template <class A, class B>
   constexpr rule_piece of(either_mask<A, B> const& m) const noexcept {
     rule_piece const first = of(m.first);

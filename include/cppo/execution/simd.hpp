@@ -61,6 +61,10 @@ struct simd_execution<float, Region> {
       return how.over_responses<float>(t.batch.shape(), simd_room(t), response_body<float>(run));
     }
   }
+  /// The numbers that depend on the position alone.
+  static void number_positions(task<float, Region> const& t, index_t stride, float* out) noexcept {
+    fold_engine<float, Region>::template number<simd_lane>(t, stride, out);
+  }
   /// One pass for the folds of a level.
   template <int Level>
   static void fold(simd_t how, task<float, Region> const& t) {
@@ -80,6 +84,10 @@ struct simd_execution<double, Region> {
       into.add(seq_response<double, Region>(t, b, scratch).run());
     };
     return how.over_responses<double>(t.batch.shape(), seq_room(t), response_body<double>(run));
+  }
+  /// The numbers that depend on the position alone.
+  static void number_positions(task<double, Region> const& t, index_t stride, double* out) noexcept {
+    fold_engine<double, Region>::template number<double_lane>(t, stride, out);
   }
   /// One pass for the folds of a level.
   template <int Level>

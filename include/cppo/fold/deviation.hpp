@@ -78,6 +78,7 @@ struct spread {
 /// A variance or deviation of Q that no range has been given yet.
 template <class Q, spread_form Form>
 struct spread_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   Q of;  ///< of what
   /// It over a range.
   template <fold_range Range>
@@ -100,6 +101,7 @@ constexpr auto within_extremes(X x, Q q) noexcept {
 /// The mean of Q with weights W; 0 where they add up to 0.
 template <class Q, class W>
 struct weighted_mean_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   Q of;       ///< of what
   W weights;  ///< not below 0
   /// Both sums, with the weights divided by a power of two.
@@ -114,6 +116,7 @@ struct weighted_mean_of {
 /// The mean of Q over the other items; 0 of none.
 template <class Q>
 struct mean_of_others_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   Q of;  ///< of what
   /// The sum without the item's own value, over one item less.
   template <fold_range Range>

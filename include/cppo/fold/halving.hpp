@@ -21,6 +21,7 @@ struct halved {
 /// A halving sum of Q that no range has been given yet.
 template <class Q>
 struct halving_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   using kind = halved;          ///< which statistic
   using left_type = Q;          ///< of what
   using right_type = constant;  ///< nothing
@@ -45,7 +46,8 @@ struct halving_of {
 ///     R = (sum of y in the block of h tokens) + floor(R of the next / 2)
 ///
 /// Whole-number floors nest, so that any cut of the response gives the same integers. About 1e-11 from the sum in
-/// double. Within a response it goes from the last token to the first. [FIPO]
+/// double. Within a response it goes from the last token to the first. Distances count valid tokens, as positions do;
+/// under `position_convention::padded_column` they count columns from the first valid token on. [FIPO]
 template <detail::quantity_operand Q>
 constexpr auto halving_sum(Q q, double half_life) noexcept {
   return quantities::halving_of<detail::quantity_of<Q>>{detail::as_quantity(q), {}, half_life};
@@ -82,7 +84,8 @@ class halving_walk {
     for (index_t end = n; end > 0;) {
       index_t const begin = end > room ? end - room : 0, m = end - begin;
       for (index_t k = 0; k < m; ++k) units[k] = units_of(static_cast<double>(x[begin + k]), up[begin + k]);
-      for (index_t k = m; k-- > 0;) units[k] = sum += units[k];
+      CPPO_UNROLL(8)
+      for (index_t k = m - 1; k >= 0; --k) units[k] = sum += units[k];
       for (index_t k = 0; k < m; ++k)
         x[begin + k] = static_cast<Real>(number_of(units[k]) * 0x1p-40 * up[begin + k]);
       end = begin;

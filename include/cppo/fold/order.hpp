@@ -42,6 +42,7 @@ CPPO_HOST_DEVICE constexpr index_t rank_of(rank_form form, double x, index_t n) 
 /// A rank: a number, or a share of all.
 template <rank_form Form>
 struct rank {
+  static constexpr bool is_unfinished = true;  ///< no number before a statistic takes it
   double value;  ///< k or x
 };
 
@@ -96,6 +97,7 @@ inline constexpr double left_out = 0x1.fffffep127;
 /// An order statistic of Q that no range has been given yet.
 template <class Kind, class Q>
 struct order_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   using kind = Kind;            ///< which
   using left_type = Q;          ///< of what
   using right_type = constant;  ///< nothing

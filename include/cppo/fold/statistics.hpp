@@ -54,6 +54,7 @@ struct unit_of_size {
 /// A statistic of Q that no range has been given yet.
 template <class Kind, class Q>
 struct statistic_of {
+  static constexpr bool is_unfinished = true;  ///< no number before a range takes it
   using kind = Kind;           ///< which statistic
   using left_type = Q;         ///< of what
   using right_type = constant; ///< nothing

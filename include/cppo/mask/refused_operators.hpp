@@ -10,16 +10,19 @@ namespace cppo { inline namespace CPPO_ABI {
 
 namespace operators {
 
-/// A mask, without a look into what is made of quantities.
+/// What returns what it is given, as a gate does: called with a token, its body would not compile.
+template <class P>
+concept returns_its_argument = requires(P const& p, token<detail::mask_probe<P>> const& t) {
+  { p(t) } -> std::same_as<token<detail::mask_probe<P>>>;
+};
+/// A mask, without a look into what is made of quantities, or into gates.
 template <class M>
-concept mask_alone = !requires { requires M::made_of_quantities; } && token_mask<M>;
-/// A mask beside a number.
+concept mask_alone = !requires { requires M::made_of_quantities; } && !returns_its_argument<M> && token_mask<M>;
+/// A mask beside anything but a region, which has a sentence of its own.
 template <class A, class B>
-concept mask_beside_a_number = (detail::plain_number<B> && mask_alone<A>) || (detail::plain_number<A> && mask_alone<B>);
-/// A mask beside a number or another mask.
-template <class A, class B>
-concept arithmetic_on_a_mask = mask_beside_a_number<A, B> || (mask_alone<A> && mask_alone<B>);
-/// Chosen for arithmetic on masks: it does not compile, and says what to write.
+concept beside_a_mask =
+    !detail::shaped_like_region<A> && !detail::shaped_like_region<B> && (mask_alone<A> || mask_alone<B>);
+/// Chosen for arithmetic on masks, and where one is compared.
 /// @{
 template <class... Masks>
 constexpr keep_all_t refuse_arithmetic() noexcept {
@@ -28,52 +31,83 @@ constexpr keep_all_t refuse_arithmetic() noexcept {
   return {};
 }
 template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator+(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator-(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator*(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires arithmetic_on_a_mask<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator/(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
-template <mask_alone A>
-constexpr keep_all_t operator-(A const&) noexcept { return refuse_arithmetic<A>(); }
-/// @}
-/// Chosen where a mask is compared with a number.
-/// @{
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
+constexpr keep_all_t operator%(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
+template <class A, class B>
+  requires beside_a_mask<A, B>
+constexpr keep_all_t operator^(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
+template <class A, class B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator<(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator<=(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator>(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator>=(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator==(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
 template <class A, class B>
-  requires mask_beside_a_number<A, B>
+  requires beside_a_mask<A, B>
 constexpr keep_all_t operator!=(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
+template <mask_alone A>
+constexpr keep_all_t operator-(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <mask_alone A>
+constexpr keep_all_t operator+(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <mask_alone A>
+constexpr keep_all_t operator~(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <class A, class B>
+  requires beside_a_mask<A, B>
+constexpr keep_all_t min(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
+template <class A, class B>
+  requires beside_a_mask<A, B>
+constexpr keep_all_t max(A const&, B const&) noexcept { return refuse_arithmetic<A, B>(); }
+template <mask_alone A>
+constexpr keep_all_t exp(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <mask_alone A>
+constexpr keep_all_t log(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <mask_alone A>
+constexpr keep_all_t abs(A const&) noexcept { return refuse_arithmetic<A>(); }
+template <mask_alone A>
+constexpr keep_all_t sqrt(A const&) noexcept { return refuse_arithmetic<A>(); }
 /// @}
+
 }  // namespace operators
 using operators::operator+;
 using operators::operator-;
 using operators::operator*;
 using operators::operator/;
+using operators::operator%;
+using operators::operator^;
 using operators::operator<;
 using operators::operator<=;
 using operators::operator>;
 using operators::operator>=;
 using operators::operator==;
 using operators::operator!=;
+using operators::operator~;
+using operators::min;
+using operators::max;
+using operators::exp;
+using operators::log;
+using operators::abs;
+using operators::sqrt;
 
 }}  // namespace cppo
 

@@ -17,7 +17,8 @@ namespace cppo { inline namespace CPPO_ABI {
 enum class position_convention : std::uint8_t {
   own_length,     ///< t and T count the valid tokens of the response: the paper's (default)
   fixed_horizon,  ///< t counts valid tokens, T is `loss_options::horizon`
-  padded_column,  ///< t is the column, T the padded width: parity with trainers that do so; padded layout only
+  padded_column,  ///< t is the column, T the padded width, and halving sums count columns: parity with trainers that do
+                  ///< so; padded layout only
 };
 
 /// Carries or totals, one per piece, lent as to a std::span<T const>. A temporary that owns them does not compile.

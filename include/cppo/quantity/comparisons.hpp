@@ -6,6 +6,7 @@
 
 #include <cppo/mask/combinators.hpp>
 #include <cppo/quantity/arithmetic.hpp>
+#include <cppo/quantity/called.hpp>
 #include <cppo/quantity/inputs.hpp>
 #include <cppo/quantity/refused_operators.hpp>
 
@@ -16,6 +17,7 @@ namespace quantities {
 /// A bound that is outside: `at_most(q, below(x))` is q < x.
 template <class Q>
 struct open_bound {
+  static constexpr bool is_unfinished = true;  ///< no number before a comparison takes it
   Q bound;  ///< the bound
 };
 

@@ -14,6 +14,11 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct clip_cov { static constexpr char const* name = "clip_cov(..., low, high)"; };
+}  // namespace detail::words
+
 namespace detail {
 
 /// All tokens of the batch over those that a mask keeps.
@@ -55,7 +60,8 @@ constexpr auto clip_cov(clip_cov_options const& o = {}) noexcept {
   double const low = 1.0 - c.epsilon_low.value_or(c.epsilon), high = 1.0 + c.epsilon_high.value_or(c.epsilon);
   auto const clipped = (positive_advantage & at_least(ratio, above(high))) |
                        (negative_advantage & at_most(ratio, below(low)));
-  auto const candidate = between(detail::covariance(), above(o.low), below(o.high)) & !clipped;
+  auto const within = between(detail::covariance(), above(o.low), below(o.high));
+  auto const candidate = quantities::call_it<detail::words::clip_cov>(within) & !clipped;
   auto const draw = hashed(o.seed);  // below 1
   auto const last = batch(kth_smallest(where(candidate, draw, 1), cppo::share(o.share)));
   return objective(detail::keeping(!(candidate & at_most(draw, last))), ppo_clip(c).surrogate());

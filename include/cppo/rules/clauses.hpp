@@ -30,6 +30,8 @@ template <class A, class B>
 inline constexpr mask_join join_of<both_masks<A, B>> = mask_join::both;
 template <class A, class B>
 inline constexpr mask_join join_of<quantities::interval<A, B>> = mask_join::both;
+template <class Words, class M>
+inline constexpr mask_join join_of<quantities::called<Words, M>> = join_of<M>;
 template <class A, class B>
 inline constexpr mask_join join_of<either_mask<A, B>> = mask_join::either;
 template <class A>

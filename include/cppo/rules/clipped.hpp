@@ -11,6 +11,11 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct ppo_clip { static constexpr char const* name = "1 - epsilon_low of ppo_clip(epsilon, ...)"; };
+}  // namespace detail::words
+
 /// Parameters of PPO's clipped loss. The defaults are verl's.
 struct ppo_clip_options {
   detail::by_name names = {};               ///< no number goes here
@@ -23,7 +28,7 @@ struct ppo_clip_options {
 /// PPO's loss max(-A rho, -A clip(rho)), with verl's dual clip. `ppo` has the same slope, and loss 0 where it clips.
 constexpr auto ppo_clip(ppo_clip_options const& o = {}) noexcept {
   double const low = 1.0 - o.epsilon_low.value_or(o.epsilon), high = 1.0 + o.epsilon_high.value_or(o.epsilon);
-  return objective(dual_clipped(clipped(low, high), o.dual_clip));
+  return objective(dual_clipped(quantities::call_it<detail::words::ppo_clip>(clipped(low, high)), o.dual_clip));
 }
 
 /// Parameters of PPO-RB. The defaults are the paper's.

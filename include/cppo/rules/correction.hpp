@@ -24,6 +24,14 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct only_within { static constexpr char const* name = "only_within(r, low, high)"; };
+struct icepop { static constexpr char const* name = "icepop(low, high)"; };
+struct geometric_band { static constexpr char const* name = "geometric_band(low, high)"; };
+struct decoupled_weights { static constexpr char const* name = "decoupled_weights(low, high)"; };
+}  // namespace detail::words
+
 /// The ratio of a token, the product over its response, and the geometric mean over it; logs are kept within 20.
 /// @{
 constexpr auto token_ratio() noexcept { return exp(clamped(log_ratio, -20, 20)); }
@@ -31,10 +39,17 @@ constexpr auto sequence_ratio() noexcept { return exp(clamped(response(sum(log_r
 constexpr auto geometric_ratio() noexcept { return exp(clamped(response(mean(log_ratio)), -20, 20)); }
 /// @}
 
+namespace detail {
+template <class Words, quantity Q>
+constexpr auto within_bounds(Q r, double low, double high) noexcept {
+  return where(quantities::call_it<Words>(between(r, low, high)), r, 0);
+}
+}  // namespace detail
+
 /// r where it lies in [low, high], else 0.
 template <quantity Q>
 constexpr auto only_within(Q r, double low, double high) noexcept {
-  return where(between(r, low, high), r, 0);
+  return detail::within_bounds<detail::words::only_within>(r, low, high);
 }
 /// w divided by its mean over the tokens of the batch, so that the weights have the mean 1. 0 if all are 0.
 template <quantity Q>
@@ -61,11 +76,11 @@ constexpr auto tis(double high = 2.0) noexcept { return correction(min(token_rat
 constexpr auto sequence_tis(double high = 2.0) noexcept { return correction(min(sequence_ratio(), high)); }
 /// IcePop: the ratio of a token where it lies in [low, high], else 0.
 constexpr auto icepop(double low = 0.5, double high = 5.0) noexcept {
-  return correction(only_within(token_ratio(), low, high));
+  return correction(detail::within_bounds<detail::words::icepop>(token_ratio(), low, high));
 }
 /// The geometric mean over a response where it lies in [low, high], else 0.
 constexpr auto geometric_band(double low, double high) noexcept {
-  return correction(only_within(geometric_ratio(), low, high));
+  return correction(detail::within_bounds<detail::words::geometric_band>(geometric_ratio(), low, high));
 }
 
 /// What decoupled PPO does with a weight outside its bounds.
@@ -73,8 +88,9 @@ enum class beyond_bounds : bool { masks, clamps };
 /// The weights of decoupled PPO, pi_prox / mu, masked or clamped outside [low, high]. [AReaL]
 template <beyond_bounds Action>
 constexpr auto decoupled_weights(double low, double high) noexcept {
-  if constexpr (Action == beyond_bounds::masks) return correction(only_within(ratio, low, high));
-  else return correction(clamped(ratio, low, high));
+  using words = detail::words::decoupled_weights;
+  if constexpr (Action == beyond_bounds::masks) return correction(detail::within_bounds<words>(ratio, low, high));
+  else return correction(quantities::call_it<words>(clamped(ratio, low, high)));
 }
 
 }}  // namespace cppo

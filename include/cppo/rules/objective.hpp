@@ -4,7 +4,7 @@
 
 #include <cppo/macros_off.inc>
 
-#include <cppo/region/trust_region.hpp>
+#include <cppo/region/refused_operators.hpp>
 #include <cppo/fold/deviation.hpp>
 #include <cppo/quantity/refusals.hpp>
 #include <cppo/rules/folding.hpp>
@@ -49,15 +49,6 @@ constexpr auto operator+(region<D, W, M, G, S, P0> const& r, P p) noexcept {
   else return detail::with_surrogates(r, r.surrogate(), surrogates::sum_of<P0, P>{r.penalty(), p});
 }
 
-namespace detail {
-template <class Region>
-constexpr Region refuse_operator(Region const& r) noexcept {
-  static_assert(never<Region>, "a region is no number: weigh its loss, objective(region, 2 * loss), and add a loss "
-                               "with its weight, region + penalty(s, beta)");
-  return r;
-}
-}  // namespace detail
-
 /// Chosen where an argument is no region or no surrogate: it does not compile, and says what is wrong.
 /// @{
 template <class D, class W, class M, class G, class S, class P>
@@ -75,15 +66,6 @@ template <class D, class W, class M, class G, class S, class P>
 constexpr auto operator+(region<D, W, M, G, S, P> const& r, detail::surrogate_argument) noexcept {
   return r;
 }
-template <class D, class W, class M, class G, class S, class P, class X>
-constexpr auto operator*(region<D, W, M, G, S, P> const& r, X const&) noexcept { return detail::refuse_operator(r); }
-template <class X, class D, class W, class M, class G, class S, class P>
-  requires(!detail::shaped_like_region<X>)
-constexpr auto operator*(X const&, region<D, W, M, G, S, P> const& r) noexcept { return detail::refuse_operator(r); }
-template <class D, class W, class M, class G, class S, class P, class X>
-constexpr auto operator/(region<D, W, M, G, S, P> const& r, X const&) noexcept { return detail::refuse_operator(r); }
-template <class D, class W, class M, class G, class S, class P, class X>
-constexpr auto operator-(region<D, W, M, G, S, P> const& r, X const&) noexcept { return detail::refuse_operator(r); }
 /// @}
 
 }}  // namespace cppo

@@ -15,6 +15,15 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct gspo { static constexpr char const* name = "1 - epsilon_low of gspo(epsilon_low, epsilon_high)"; };
+struct token_k1 { static constexpr char const* name = "log(low) of rs_token_k1(low, high)"; };
+struct mean_k1 { static constexpr char const* name = "log(low) of rs_seq_mean_k1(low, high)"; };
+struct sum_k1 { static constexpr char const* name = "log(low) of rs_seq_sum_k1(low, high)"; };
+struct max_k1 { static constexpr char const* name = "log(low) of rs_seq_max_k1(low, high)"; };
+}  // namespace detail::words
+
 namespace detail {
 /// The region that keeps what a mask keeps, without a divergence.
 template <class M>
@@ -36,7 +45,8 @@ struct gspo_options {
 /// response (GSPO-token). Set `surrogate.log_ratio_clamp` to 0 for its d.
 constexpr auto gspo(gspo_options const& o = {}) noexcept {
   auto const s = exp(min(response(mean(log_ratio)), o.exponent_cap));
-  return objective(clipped(1.0 - o.epsilon_low, 1.0 + o.epsilon_high, s));
+  auto const loss = clipped(1.0 - o.epsilon_low, 1.0 + o.epsilon_high, s);
+  return objective(quantities::call_it<detail::words::gspo>(loss));
 }
 
 /// Parameters of GMPO. The defaults are the paper's.
@@ -83,9 +93,9 @@ namespace detail {
 inline constexpr auto k1_of_token = -log_ratio;
 inline constexpr auto k2_of_token = 0.5 * log_ratio * log_ratio;
 /// low and high bound a ratio, q its logarithm.
-template <class Q>
+template <class Words, class Q>
 auto log_between(Q q, double low, double high) noexcept {
-  return between(q, std::log(low), std::log(high));
+  return quantities::call_it<Words>(between(q, std::log(low), std::log(high)));
 }
 }  // namespace detail
 
@@ -94,19 +104,19 @@ auto log_between(Q q, double low, double high) noexcept {
 
 /// Keeps tokens with k1 = -d, of the token, in [log low, log high].
 inline auto rs_token_k1(double low, double high) noexcept {
-  return detail::log_between(detail::k1_of_token, low, high);
+  return detail::log_between<detail::words::token_k1>(detail::k1_of_token, low, high);
 }
 /// Keeps tokens with k1 = -d, as the mean over the response, in [log low, log high].
 inline auto rs_seq_mean_k1(double low, double high) noexcept {
-  return detail::log_between(response(mean(detail::k1_of_token)), low, high);
+  return detail::log_between<detail::words::mean_k1>(response(mean(detail::k1_of_token)), low, high);
 }
 /// Keeps tokens with k1 = -d, as the sum over the response, in [log low, log high].
 inline auto rs_seq_sum_k1(double low, double high) noexcept {
-  return detail::log_between(response(sum(detail::k1_of_token)), low, high);
+  return detail::log_between<detail::words::sum_k1>(response(sum(detail::k1_of_token)), low, high);
 }
 /// Keeps tokens with k1 = -d, as the largest of the response, in [log low, log high].
 inline auto rs_seq_max_k1(double low, double high) noexcept {
-  return detail::log_between(response(most(detail::k1_of_token)), low, high);
+  return detail::log_between<detail::words::max_k1>(response(most(detail::k1_of_token)), low, high);
 }
 /// Keeps tokens with k2 = d^2 / 2, of the token, at most `high`.
 constexpr auto rs_token_k2(double high) noexcept { return at_most(detail::k2_of_token, high); }

@@ -16,6 +16,13 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct minpro { static constexpr char const* name = "minpro(low, high)"; };
+struct fipo { static constexpr char const* name = "fipo(..., weight_low, weight_high, ...)"; };
+struct band { static constexpr char const* name = "1 - epsilon_low of ctpo_in_band(epsilon, ...)"; };
+}  // namespace detail::words
+
 /// Parameters of MinPRO. The paper states no bounds; the defaults are those of a third party's recipe.
 struct minpro_options {
   double low = 0.8;    ///< smallest weight
@@ -24,7 +31,8 @@ struct minpro_options {
 /// MinPRO: -sg(clip(rho times the smallest earlier rho)) A log pi; for the first token the smallest is 1. For
 /// `token_mean`.
 constexpr auto minpro(minpro_options const& o = {}) noexcept {
-  return objective(score_form(clamped(exp(before(least(log_ratio)) + log_ratio), o.low, o.high)));
+  auto const weight = clamped(exp(before(least(log_ratio)) + log_ratio), o.low, o.high);
+  return objective(score_form(quantities::call_it<detail::words::minpro>(weight)));
 }
 
 /// Parameters of CTPO. The defaults are those of the authors' script.
@@ -56,7 +64,8 @@ constexpr auto in_growing_band(L log_of_prefix, ctpo_options const& o) noexcept 
 template <class L>
 constexpr auto in_fixed_band(L log_of_prefix, ppo_clip_options const& o, double cap) noexcept {
   double const low = 1.0 - o.epsilon_low.value_or(o.epsilon), high = 1.0 + o.epsilon_high.value_or(o.epsilon);
-  return objective(dual_clipped(clipped(low, high, prefix_ratio(log_of_prefix, cap)), o.dual_clip));
+  auto const loss = quantities::call_it<detail::words::band>(clipped(low, high, prefix_ratio(log_of_prefix, cap)));
+  return objective(dual_clipped(loss, o.dual_clip));
 }
 }  // namespace detail
 
@@ -95,22 +104,35 @@ inline constexpr fipo_options fipo_code_defaults{
     .half_life = 128.0, .safe_ratio = 4.0, .clip = {.epsilon_low = 0.2, .epsilon_high = 0.28, .dual_clip = 3.0}};
 
 /// FIPO's sum of d over the token and the later ones, halved every `half_life` tokens; d above log dual_clip counts as
-/// 0. Distances count valid tokens.
+/// 0. Distances count valid tokens, or columns where `positions` of the call is `padded_column`, as in its code.
 inline auto fipo_future(fipo_options const& o = {}) noexcept {
   return from(halving_sum(where(at_most(log_ratio, std::log(o.clip.dual_clip)), log_ratio, 0), o.half_life));
 }
-/// FIPO's weight.
-inline auto fipo_weight(fipo_options const& o = {}) noexcept {
-  auto const weight = clamped(exp(fipo_future(o)), o.weight_low, o.weight_high);
+namespace detail {
+/// FIPO's weight as it is where the ratio is safe, and what it is everywhere, given that.
+/// @{
+inline auto safe_fipo_weight(fipo_options const& o) noexcept {
+  return quantities::call_it<detail::words::fipo>(clamped(exp(fipo_future(o)), o.weight_low, o.weight_high));
+}
+template <quantity Q>
+constexpr auto fipo_weight_of(Q weight, fipo_options const& o) noexcept {
   auto const unsafe = negative_advantage & at_least(ratio, above(o.safe_ratio));
   return where(unsafe, clamped(weight, 0.8, 1), weight);
+}
+/// @}
+}  // namespace detail
+/// FIPO's weight.
+inline auto fipo_weight(fipo_options const& o = {}) noexcept {
+  return detail::fipo_weight_of(detail::safe_fipo_weight(o), o);
 }
 /// FIPO: PPO's clipped loss with the advantage times `fipo_weight`. `mean_over_kept` divides by the tokens of responses
 /// that are not dropped, as its code does.
 inline auto fipo(fipo_options const& o = {}) noexcept {
   auto const beyond = negative_advantage & at_least(ratio, above(o.clip.dual_clip));
   auto const kept = trust_region(no_divergence, uniform_weight, at_most(response(count(beyond)), o.veto));
-  return objective(kept, fipo_weight(o) * ppo_clip(o.clip).surrogate());
+  return objective(kept, detail::sharing(detail::safe_fipo_weight(o), [&o](auto weight) {
+    return detail::fipo_weight_of(weight, o) * ppo_clip(o.clip).surrogate();
+  }));
 }
 
 }}  // namespace cppo

@@ -9,6 +9,14 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+// How a status names the bounds of the functions below.
+namespace detail::words {
+struct cispo { static constexpr char const* name = "cispo(low, high)"; };
+struct cispo_by_epsilon {
+  static constexpr char const* name = "1 - epsilon_low of cispo_by_epsilon(epsilon_low, epsilon_high)";
+};
+}  // namespace detail::words
+
 /// Parameters of CISPO by the bounds on rho. The defaults are TRL's.
 struct cispo_options {
   double low = 0.0;   ///< smallest weight; 0: no lower bound
@@ -20,13 +28,20 @@ struct cispo_by_epsilon_options {
   double epsilon_high = 0.2;  ///< the largest weight is 1 + epsilon_high
 };
 
+namespace detail {
+template <class Words>
+constexpr auto cispo_within(double low, double high) noexcept {
+  return objective(score_form(quantities::call_it<Words>(clamped(ratio, low, high))));
+}
+}  // namespace detail
+
 /// CISPO: -sg(clip(rho)) A log pi, its bounds as TRL, Liger and ms-swift write them.
 constexpr auto cispo(cispo_options const& o = {}) noexcept {
-  return objective(score_form(clamped(ratio, o.low, o.high)));
+  return detail::cispo_within<detail::words::cispo>(o.low, o.high);
 }
 /// CISPO with its bounds as verl writes them.
 constexpr auto cispo_by_epsilon(cispo_by_epsilon_options const& o = {}) noexcept {
-  return cispo({.low = 1.0 - o.epsilon_low, .high = 1.0 + o.epsilon_high});
+  return detail::cispo_within<detail::words::cispo_by_epsilon>(1.0 - o.epsilon_low, 1.0 + o.epsilon_high);
 }
 
 /// GPG's loss -A log pi, without a ratio.

@@ -6,6 +6,7 @@
 
 #include <cppo/quantity/arithmetic.hpp>
 #include <cppo/surrogate/refusals.hpp>
+#include <cppo/surrogate/refused_operators.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -139,64 +140,22 @@ constexpr auto operator*(Q q, S s) noexcept {
 }
 /// @}
 
-/// A surrogate beside something else that is no region.
+/// One surrogate, and something else that is no region.
 template <class L, class R>
 concept surrogate_beside = token_surrogate<L> != token_surrogate<R> && !detail::shaped_like_region<L> &&
                            !detail::shaped_like_region<R>;
-/// Chosen for what surrogates do not have: it does not compile, and says what to write.
-/// @{
-template <class... Operands>
-constexpr nothing_t refuse_operator() noexcept {
-  static_assert(detail::never<Operands...>,
-                "surrogates are added, s + p, and weighted from the left, q * s: s - p is s + -1 * p, s / 2 is 0.5 * "
-                "s, and a quantity or number becomes a surrogate by score_form(q), ratio_form(q) or value_form(q)");
-  return {};
-}
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator+(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires(token_surrogate<L> || token_surrogate<R>)
-constexpr nothing_t operator-(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <token_surrogate S, class R>
-constexpr nothing_t operator*(S const&, R const&) noexcept { return refuse_operator<S, R>(); }
-template <class L, token_surrogate S>
-  requires(!detail::quantity_operand<L> && !token_surrogate<L>)
-constexpr nothing_t operator*(L const&, S const&) noexcept { return refuse_operator<L, S>(); }
-template <class L, class R>
-  requires(token_surrogate<L> || token_surrogate<R>)
-constexpr nothing_t operator/(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <token_surrogate S>
-constexpr nothing_t operator-(S const&) noexcept { return refuse_operator<S>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator<(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator<=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator>(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator>=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator==(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <class L, class R>
-  requires surrogate_beside<L, R>
-constexpr nothing_t operator!=(L const&, R const&) noexcept { return refuse_operator<L, R>(); }
-template <token_surrogate S>
-constexpr nothing_t exp(S const&) noexcept { return refuse_operator<S>(); }
-template <token_surrogate S>
-constexpr nothing_t log(S const&) noexcept { return refuse_operator<S>(); }
-template <token_surrogate S>
-constexpr nothing_t abs(S const&) noexcept { return refuse_operator<S>(); }
-template <token_surrogate S>
-constexpr nothing_t sqrt(S const&) noexcept { return refuse_operator<S>(); }
-/// @}
 
 }  // namespace surrogates
+
+namespace quantities {
+// So that a quantity finds them beside a surrogate of a user's own.
+using surrogates::operator+;
+using surrogates::operator-;
+using surrogates::operator*;
+using surrogates::operator/;
+using surrogates::max;
+using surrogates::min;
+}  // namespace quantities
 
 /// s where the mask keeps the token, else p. Both are evaluated.
 template <token_mask M, token_surrogate S, token_surrogate P>

@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/quantity/arithmetic.hpp>
+#include <cppo/quantity/called.hpp>
 #include <cppo/quantity/inputs.hpp>
 #include <cppo/surrogate/surrogate.hpp>
 

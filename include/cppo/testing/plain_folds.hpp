@@ -90,14 +90,16 @@ class plain_folds {
   void level(Region const& region, Load const& load) {
     region.template each_value_at<Level>([&](auto const& f) {
       std::vector<std::vector<double>> terms(lengths_.size());
+      std::vector<std::vector<index_t>> at(lengths_.size());
       for (std::size_t b = 0; b < lengths_.size(); ++b) {
         for (index_t k = 0; k < lengths_[b]; ++k) {
           token<double_lane> t = load(static_cast<index_t>(b), k);
           lend(t, static_cast<index_t>(b), k);
+          at[b].push_back(t.at()[0]);
           terms[b].push_back(f.of()(static_cast<token<double_lane> const&>(t)).raw());
         }
       }
-      for (std::size_t b = 0; b < lengths_.size(); ++b) put(f, b, terms);
+      for (std::size_t b = 0; b < lengths_.size(); ++b) put(f, b, terms, at[b]);
     });
   }
   /// The statistic that a fold is, whether its type says so or not.
@@ -110,15 +112,15 @@ class plain_folds {
     else return one(f.how());
   }
   template <class Fold>
-  void put(Fold const& f, std::size_t b, std::vector<std::vector<double>> const& terms) {
+  void put(Fold const& f, std::size_t b, std::vector<std::vector<double>> const& terms,
+           [[maybe_unused]] std::vector<index_t> const& at) {
     double* const out = values_.data() + f.slot * stride_ + first_[b];
     if constexpr (detail::is_halving<Fold>) {
-      auto const n = static_cast<index_t>(terms[b].size());
-      for (index_t t = 0; t < n; ++t) {
+      for (std::size_t t = 0; t < at.size(); ++t) {
         long double sum = 0;
-        for (index_t k = t; k < n; ++k)
-          sum += static_cast<long double>(terms[b][static_cast<std::size_t>(k)]) *
-                 std::exp2(static_cast<long double>(t - k) / static_cast<long double>(f.left.parameter));
+        for (std::size_t k = t; k < at.size(); ++k)
+          sum += static_cast<long double>(terms[b][k]) *
+                 std::exp2(static_cast<long double>(at[t] - at[k]) / static_cast<long double>(f.left.parameter));
         out[t] = static_cast<double>(sum);
       }
     } else if constexpr (!detail::by_token(Fold::range)) {

@@ -13,8 +13,9 @@ using namespace cppo;
 using namespace cppo_test;
 
 // A batch that lends all that rules read. Drawn so that clips, caps and masks are met.
-testing::generated_batch<float> batch_of(std::uint64_t seed) {
+testing::generated_batch<float> batch_of(std::uint64_t seed, index_t most_responses) {
   testing::generator_options g;
+  g.max_responses = most_responses;
   g.divergence = g.entropy = g.reference = true;
   return testing::generate<float>(seed, g);
 }
@@ -25,7 +26,7 @@ loss_options options_of(std::uint64_t seed) {
 
 // Runs the composition that is written out on seq, and the same as data on every executor.
 template <class Region>
-void same_as_data(char const* name, Region const& written) {
+void same_as_data(char const* name, Region const& written, index_t most_responses = 6) {
   INFO(name);
   described_rule const rule(written);
   REQUIRE(rule.fits());
@@ -33,7 +34,7 @@ void same_as_data(char const* name, Region const& written) {
   auto const on = rule_runner(rule);
   for (std::uint64_t seed = 0; seed < 6; ++seed) {
     INFO("seed " << seed);
-    auto const batch = batch_of(seed);
+    auto const batch = batch_of(seed, most_responses);
     auto const o = options_of(seed);
     auto const want = testing::capture_view(seq, batch.view(), static_cast<std::size_t>(batch.slots()), written, o);
     for (std::size_t k = 0; k < on.executors(); ++k) {
@@ -90,6 +91,15 @@ TEST_CASE("rules of what comes before and after as data have the bits of those w
   same_as_data("ctpo_geometric_in_band", ctpo_geometric_in_band());
   same_as_data("fipo", fipo({.half_life = 4}));
   same_as_data("from", objective(score_form(from(mean(ratio)) * from(most(log_ratio)))));
+}
+TEST_CASE("what depends on the position alone, found once for many responses, has the bits of each token's own") {
+  using quantities::exp, quantities::log;
+  auto const early = trust_region(no_divergence, uniform_weight, at_most(log(position_value), 2));
+  auto const fading = exp(-0.02 * position_value);
+  auto const weighed = response(sum(fading * clamped(log_ratio, -1, 1)));
+  same_as_data("of positions",
+               objective(early, score_form(fading + weighed)) + penalty(log(position_value) * log_ratio, fading), 24);
+  same_as_data("ctpo of many", ctpo(), 24);
 }
 TEST_CASE("rules of the batch as data have the bits of those written out") {
   same_as_data("clip_cov", clip_cov({.share = 0.1, .low = 0.01}));

@@ -1,9 +1,16 @@
 // The halving sum: the same integers under every cut, and close to the sum in long double.
 #include "support/property.hpp"
 
+#include <cppo/cppo.hpp>
+#include <cppo/described_rule.hpp>
+#include <cppo/execution/simd.hpp>
 #include <cppo/fold/halving.hpp>
+#include <cppo/rules.hpp>
+#include <cppo/testing/host_block.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 namespace {
 
@@ -95,4 +102,68 @@ TEST_CASE("halving: half-lives that are no whole number of tokens are refused", 
   for (double const h : {1.0, 2.0, 32.0, 1024.0}) CHECK(halving_sum(cppo::ratio, h).check().in_range);
   for (double const h : {0.0, -1.0, 0.5, 1.5, 1025.0, std::nan("")})
     CHECK(!halving_sum(cppo::ratio, h).check().in_range);
+}
+
+namespace {
+
+/// Two rows with holes before, between and after their tokens, and what a halving sum of d with half-life 3 is by its
+/// definition.
+struct rows_with_holes {
+  static constexpr index_t rows = 2, width = 12;
+  std::vector<std::uint8_t> valid{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0, 0, /**/ 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1};
+  std::vector<float> pi, mu, advantage;
+  rows_with_holes() {
+    for (int i = 0; i < rows * width; ++i) {
+      mu.push_back(-0.5F - 0.03125F * static_cast<float>(i % 7));
+      pi.push_back(-0.25F - 0.0625F * static_cast<float>(i % 5));
+      advantage.push_back(1.0F);
+    }
+  }
+  auto batch() const {
+    using namespace cppo;
+    return rollout_batch(padded(rows, width), log_prob(pi), rollout_log_prob(mu), cppo::advantage(advantage),
+                         response_mask(valid));
+  }
+  double expected(index_t slot) const {
+    double sum = 0.0;
+    for (index_t k = slot; k < (slot / width + 1) * width; ++k) {
+      auto const i = static_cast<std::size_t>(k);
+      if (valid[i] != 0) sum += static_cast<double>(pi[i] - mu[i]) * std::exp2(-static_cast<double>(k - slot) / 3.0);
+    }
+    return sum;
+  }
+  template <class Executor, class Region>
+  std::vector<float> sums(Executor const& executor, Region const& region, cppo::position_convention positions) const {
+    std::vector<float> loss(valid.size());
+    REQUIRE(cppo::policy_loss(executor, batch(), region, {.loss = loss}, {.positions = positions}).ok());
+    return loss;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("halving: under padded_column distances count columns, the same on every executor and as data", "[fold]") {
+  using cppo::position_convention;
+  rows_with_holes const c;
+  auto const region = cppo::objective(cppo::value_form(cppo::from(cppo::halving_sum(cppo::log_ratio, 3))));
+  auto const columns = c.sums(cppo::seq, region, position_convention::padded_column);
+  for (std::size_t i = 0; i < c.valid.size(); ++i) {
+    double const want = c.valid[i] != 0 ? c.expected(static_cast<index_t>(i)) : 0.0;
+    CHECK(std::fabs(static_cast<double>(columns[i]) - want) < 1e-6);
+  }
+  CHECK(columns != c.sums(cppo::seq, region, position_convention::own_length));
+  CHECK(columns == c.sums(cppo::simd, region, position_convention::padded_column));
+  CHECK(columns == c.sums(cppo::simd.with_threads(2), region, position_convention::padded_column));
+  CHECK(columns == c.sums(cppo::testing::kernel_bodies<4>{}, region, position_convention::padded_column));
+  CHECK(columns == c.sums(cppo::seq, cppo::described_rule(region), position_convention::padded_column));
+}
+TEST_CASE("halving: under padded_column tokens without a hole between them have the bits of tokens counted", "[fold]") {
+  using cppo::position_convention;
+  rows_with_holes c;
+  c.valid = {0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  auto const region = cppo::objective(cppo::value_form(cppo::from(cppo::halving_sum(cppo::log_ratio, 3))));
+  auto const tokens = c.sums(cppo::seq, region, position_convention::own_length);
+  CHECK(tokens == c.sums(cppo::seq, region, position_convention::padded_column));
+  CHECK(tokens == c.sums(cppo::simd, region, position_convention::padded_column));
+  CHECK(tokens == c.sums(cppo::testing::kernel_bodies<4>{}, region, position_convention::padded_column));
 }

@@ -79,8 +79,7 @@ class block_folds {
   CPPO_HOST_DEVICE bool take(index_t i, held& h) const noexcept {
     top_k_row<Real> lists;
     token<V> t = h.what == slot::bad ? bad_token<Real>() : load_token(task_, b_, i, lists);
-    bool const by_column = task_.positions == position_convention::padded_column;
-    position<V> const at((by_column ? i : task_.tokens_before(b_) + h.rank) + 1);
+    position<V> const at((task_.by_column() ? i : task_.tokens_before(b_) + h.rank) + 1);
     t.set_weight(at, whole_, schedule_for(task_.region.weight(), task_.schedule_length(whole_.length))(at));
     t.set_folds(task_.folds.of(layout_, b_), h.rank);
     task_.objective.clamp(t);
@@ -156,6 +155,7 @@ class block_folds {
     block_.each([](int) {});  // all have written their terms
     index_t const before = task_.tokens_before(b_);
     auto const h = static_cast<index_t>(f.left.parameter);
+    if (task_.by_column()) return halve_columns(f, column);
     block_.each([&](int th) {
       halving_walk walk(h, after.sum.low);
       for (index_t k = tokens_; k-- > 0 && th == 0;) {
@@ -163,6 +163,16 @@ class block_folds {
         column[k] = static_cast<Real>(walk.take(before + k, static_cast<double>(column[k]), up));
       }
       if (th == 0) task_.folds.state(layout_, f.state, b_).sum = {0, walk.units()};
+    });
+  }
+  /// The same where distances count columns: there are no pieces.
+  template <class Fold>
+  CPPO_HOST_DEVICE void halve_columns(Fold const& f, Real* column) noexcept {
+    block_.each([&](int th) {
+      if (th != 0) return;
+      halve_over_slots(slots_, tokens_, f.left.parameter, column,
+                       [this](index_t i) { return look(i) != slot::excluded; });
+      task_.folds.state(layout_, f.state, b_) = {};
     });
   }
   template <class Fold>

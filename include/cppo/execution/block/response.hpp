@@ -191,9 +191,8 @@ class block_response {
   }
   // Made where they are read: they come from a kernel argument, so that no register holds them.
   CPPO_HOST_DEVICE reporter reporting() const noexcept {
-    return {block_, shared_.waiting, shared_.report, by_column(), task_.schedule_length(whole_.length)};
+    return {block_, shared_.waiting, shared_.report, task_.by_column(), task_.schedule_length(whole_.length)};
   }
-  CPPO_HOST_DEVICE bool by_column() const noexcept { return task_.positions == position_convention::padded_column; }
   CPPO_HOST_DEVICE block_row<Calls, Real> row(argument a) const noexcept { return {task_.batch[a], b_, begin_}; }
   CPPO_HOST_DEVICE block_row<Calls, Real> row(sink s) const noexcept {
     return {task_.out[static_cast<int>(s)], b_, begin_};
@@ -259,7 +258,7 @@ class block_response {
       index_t const i = base + th;
       counts[th].bad += make(h.what, i, h.t, lists) ? 0U : 1U;
       h.token_weight = row(argument::token_weight).value(i, Real(1));
-      position<V> const at(by_column() ? i + 1 : before + h.rank + 1);
+      position<V> const at(task_.by_column() ? i + 1 : before + h.rank + 1);
       h.t.set_weight(at, whole_, weigh(at));
       if constexpr (has_folds<Region>)
         h.t.set_folds(task_.folds.of(task_.batch.shape(), b_), before + h.rank - task_.tokens_before(b_));

@@ -22,7 +22,8 @@ struct fold_columns {
   fold_state* states = nullptr;   ///< by state and response: what a response comes to
   fold_totals const* totals = nullptr;  ///< pieces: `folds` for each one; null: responses are whole
   index_t* beyond = nullptr;      ///< by response: the slot of the first term that leaves the exact grid, or -1
-  Real const* of_positions = nullptr;  ///< what a loss shares, if it depends on the position alone: for 1, 2, ...
+  Real const* of_positions = nullptr;  ///< what depends on the position alone, for 1, 2, ...: see `fold_values`
+  index_t of_positions_stride = 0;     ///< from there to the next of these numbers
 
   /// Where the values of response b begin.
   CPPO_HOST_DEVICE static constexpr index_t place(layout const& l, index_t b) noexcept {
@@ -34,7 +35,7 @@ struct fold_columns {
   }
   /// The values of response b.
   CPPO_HOST_DEVICE constexpr fold_values<Real> of(layout const& l, index_t b) const noexcept {
-    return {data != nullptr ? data + place(l, b) : nullptr, stride, of_positions};
+    return {data != nullptr ? data + place(l, b) : nullptr, stride, of_positions, of_positions_stride};
   }
   /// The value of a slot for the first token of response b.
   CPPO_HOST_DEVICE constexpr Real* at(layout const& l, int slot, index_t b) const noexcept {

@@ -15,26 +15,40 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// What the loss of a region shares, if it depends on the position alone: its number at each position, found once for
-/// all responses where these are many. Else nothing.
-template <class Real, class Region>
-std::vector<Real> numbers_of_positions([[maybe_unused]] task<Real, Region> const& t) {
-  std::vector<Real> numbers;
-  if constexpr (shares_of_position<Region>) {
-    constexpr index_t worth = 8;
-    if (t.carries != nullptr || t.batch.shape().responses() < worth) return numbers;
-    index_t longest = 0;
-    for (index_t b = 0; b < t.batch.shape().responses(); ++b) longest = std::max(longest, t.batch.shape().slots(b));
-    numbers.resize(static_cast<std::size_t>(longest + fold_room));
-    auto const shared = t.region.surrogate().left;
-    token<lane<Real>> at(0, 0, 0);
+/// How many numbers of a region depend on the position alone and may be found before the first token is decided: what
+/// its loss shares, or of a region that is data what it says.
+template <class Region>
+int count_of_positions([[maybe_unused]] Region const& region) noexcept {
+  if constexpr (requires { region.count_of_positions(); }) return region.count_of_positions();
+  else return shares_of_position<Region> ? 1 : 0;
+}
+/// Writes each of these numbers for the positions 1, 2, ..., `stride`, which is a multiple of what is written at once.
+template <class V, class Region>
+void number_positions([[maybe_unused]] Region const& region, [[maybe_unused]] index_t stride,
+                      [[maybe_unused]] typename V::value_type* out) noexcept {
+  if constexpr (requires { region.count_of_positions(); }) {
+    for (int k = 0; k < region.count_of_positions(); ++k)
+      region.template number_positions<V>(k, stride, out + k * stride);
+  } else if constexpr (shares_of_position<Region>) {
+    auto const shared = region.surrogate().left;
+    token<V> at(V(0), V(0), V(0));
     response_summary const whole;
-    for (index_t k = 0; k < longest + fold_room; ++k) {
-      at.set_weight(position<lane<Real>>(k + 1), whole, 0);
-      numbers[static_cast<std::size_t>(k)] = shared(static_cast<token<lane<Real>> const&>(at)).raw();
+    for (index_t p = 0; p < stride; p += V::size) {
+      at.set_weight(position<V>(p + 1), whole, V(0));
+      V::ops::save(out + p, shared(static_cast<token<V> const&>(at)).raw());
     }
   }
-  return numbers;
+}
+/// From one number that depends on the position alone to the next, in memory; 0 where none is found before the first
+/// token: for few responses, or pieces, it does not pay.
+template <class Real, class Region>
+index_t stride_of_positions(task<Real, Region> const& t) noexcept {
+  constexpr index_t worth = 8;
+  layout const& l = t.batch.shape();
+  if (count_of_positions(t.region) == 0 || t.carries != nullptr || l.responses() < worth) return 0;
+  index_t longest = 0;
+  for (index_t b = 0; b < l.responses(); ++b) longest = std::max(longest, l.slots(b));
+  return (longest / fold_room + 2) * fold_room;
 }
 /// The memory that the folds of a region take in a call.
 template <class Real, class Region>
@@ -127,11 +141,20 @@ struct fold_engine {
   static status run(Executor const& executor, task<Real, Region>& t, Decide const& decide) {
     if (values_of_folds(t.region) == 0) return decide();
     fold_memory<Real, Region> memory(t.batch.shape(), t.region);
-    std::vector<Real> const of_positions = numbers_of_positions(t);
+    index_t const stride = stride_of_positions(t);
+    std::vector<Real> of_positions(static_cast<std::size_t>(count_of_positions(t.region) * stride));
     t.folds = memory.columns(t.folds.totals);
-    t.folds.of_positions = of_positions.empty() ? nullptr : of_positions.data();
+    if (stride > 0) {
+      executor.number_positions(t, stride, of_positions.data());
+      t.folds.of_positions = of_positions.data(), t.folds.of_positions_stride = stride;
+    }
     run_folds(t, [&](auto level) { executor.fold_responses(t, level); });
     return decide();
+  }
+  /// Writes the numbers that depend on the position alone, on lanes V.
+  template <class V>
+  static void number(task<Real, Region> const& t, index_t stride, Real* out) noexcept {
+    number_positions<V>(t.region, stride, out);
   }
   /// One pass for the folds of a level, one response after the other.
   template <int Level>

@@ -70,6 +70,23 @@ constexpr fold_state halve(index_t before, index_t tokens, double half_life, Rea
   state.sum.low = walk.units();
   return state;
 }
+/// Makes halving sums of the terms in a column, one for each token, where distances count slots: what holds no token
+/// fades what comes after it. `is_token(i)`: true if slot i holds one.
+template <class Real, class IsToken>
+CPPO_HOST_DEVICE constexpr void halve_over_slots(index_t slots, index_t tokens, double half_life, Real* column,
+                                                 IsToken const& is_token) noexcept {
+  auto const h = static_cast<index_t>(half_life);
+  index_t first = 0;
+  while (first < slots && !is_token(first)) ++first;
+  halving_walk walk(h, 0);
+  for (index_t i = slots; i-- > first;) {
+    bool const here = is_token(i);
+    tokens -= here ? 1 : 0;
+    double const up = here ? power_of_half_life(static_cast<double>((i - first) % h), half_life) : 1.0;
+    double const sum = walk.take(i - first, here ? static_cast<double>(column[tokens]) : 0.0, up);
+    if (here) column[tokens] = static_cast<Real>(sum);
+  }
+}
 /// Writes what only the end of response b tells, whose tokens have come to `state`: values over the whole response, and
 /// over the later tokens, whose terms lie in the column. `known`: of the state beyond a piece.
 template <class Real, class Fold>
@@ -126,6 +143,7 @@ class fold_pass : response_walk<Real> {
       ++rank;
     }
     task_.region.template each_value_at<Level>([&](auto const& f) {
+      if constexpr (is_halving<std::remove_cvref_t<decltype(f)>>) if (task_.by_column()) return halve_columns(f);
       conclude_fold(task_, this->b_, count_.tokens, f, states_[f.state], known(f));
     });
   }
@@ -164,6 +182,15 @@ class fold_pass : response_walk<Real> {
         else to = value_of<Real>(f, known(f).before + states_[f.state]);
       }
     });
+  }
+  /// A halving sum whose distances count columns.
+  template <class Fold>
+  constexpr void halve_columns(Fold const& f) const noexcept {
+    Real* const column = task_.folds.at(layout_, f.slot, this->b_);
+    halve_over_slots(slots_, count_.tokens, f.left.parameter, column,
+                     [this](index_t i) { return look(i) != slot::excluded; });
+    task_.folds.state(layout_, f.state, this->b_) = {};
+    task_.folds.pad(layout_, f.slot, this->b_, count_.tokens);
   }
   template <class Fold>
   constexpr fold_totals known(Fold const& f) const noexcept {

@@ -147,6 +147,11 @@ class host_executor {
   void fold_responses(detail::task<Real, Region> const& t, std::integral_constant<int, Level>) const {
     detail::fold_engine<Real, Region>::template pass<Level>(t);
   }
+  /// Writes the numbers of a region that depend on the position alone, `stride` of each.
+  template <class Real, class Region>
+  void number_positions(detail::task<Real, Region> const& t, index_t stride, Real* out) const noexcept {
+    detail::fold_engine<Real, Region>::template number<lane<Real>>(t, stride, out);
+  }
 
  private:
   template <class Real, class Region>

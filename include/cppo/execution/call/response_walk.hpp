@@ -25,7 +25,7 @@ class response_walk {
 
   /// The position of the token in slot i, before which there are `before` tokens.
   constexpr index_t place_of(index_t i, index_t before) const noexcept {
-    return (call_.positions == position_convention::padded_column ? i : before) + 1;
+    return (call_.by_column() ? i : before) + 1;
   }
 
   checked_call<Real> const& call_;

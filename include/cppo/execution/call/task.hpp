@@ -75,10 +75,14 @@ struct checked_call {
   CPPO_HOST_DEVICE constexpr batch_counts counts(index_t b, index_t tokens) const noexcept {
     return {tokens, tokens > 0 && tokens_before(b) == 0 ? 1 : 0};
   }
+  /// True if positions are columns.
+  CPPO_HOST_DEVICE constexpr bool by_column() const noexcept {
+    return positions == position_convention::padded_column;
+  }
   /// T as the weight sees it.
   CPPO_HOST_DEVICE constexpr index_t schedule_length(index_t own) const noexcept {
     if (positions == position_convention::fixed_horizon) return horizon;
-    return positions == position_convention::padded_column ? batch.shape().width() : own;
+    return by_column() ? batch.shape().width() : own;
   }
   /// What divides the sums of the report.
   CPPO_HOST_DEVICE constexpr loss_scaling scaling() const noexcept {

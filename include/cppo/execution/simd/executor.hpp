@@ -73,6 +73,11 @@ class simd_t : public host_executor<simd_t> {
   void fold_responses(detail::task<Real, Region> const& t, std::integral_constant<int, Level>) const {
     detail::simd_execution<Real, Region>::template fold<Level>(*this, t);
   }
+  /// Writes the numbers of a region that depend on the position alone, in float on registers.
+  template <class Real, class Region>
+  void number_positions(detail::task<Real, Region> const& t, index_t stride, Real* out) const noexcept {
+    detail::simd_execution<Real, Region>::number_positions(t, stride, out);
+  }
 
  private:
   int threads_ = 1;

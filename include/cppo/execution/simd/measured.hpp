@@ -25,15 +25,14 @@ class simd_walk {
  protected:
   /// True if registers cannot run the response, whatever its input is.
   bool is_for_seq() const noexcept {
-    bool const scattered = call_.positions == position_convention::padded_column && !map_.in_one_run();
+    bool const scattered = call_.by_column() && !map_.in_one_run();
     return from_.never_on_registers || scattered || is_rejected() || !map_.binary ||
            first_position() - 1 + map_.tokens > longest_on_registers;
   }
   bool is_rejected() const noexcept { return rejected_elsewhere(call_, b_) || call_.folds.leaves_out(b_); }
   /// The position of the first token.
   index_t first_position() const noexcept {
-    bool const by_column = call_.positions == position_convention::padded_column;
-    return (by_column ? map_.first : call_.tokens_before(b_)) + 1;
+    return (call_.by_column() ? map_.first : call_.tokens_before(b_)) + 1;
   }
   response_reader reader(response_writer const* gaps = nullptr) const noexcept {
     return {from_, at_, map_, gaps};
