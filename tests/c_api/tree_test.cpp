@@ -35,7 +35,7 @@ TEST_CASE("the tree of a region holds all that its text says") {
         R"({"op":"ratio_within","numbers":[0.75,1.25],"counted":"ratio"}]},"own_loss":false,)"
         R"("loss":{"op":"ratio_loss","sloped":true},"penalty":null,"folds":[]})");
   CHECK(tree_of("softened(trust_region(binary_tv, permuted(linear_weight(0.5), 18446744073709551615), "
-                "prefix_budget(0.25, calibrated_budget(0.5, 0.75, 1, 2))))") ==
+                "prefix_budget(0.25, calibrated_budget(0.5, 0.75, 1, 2))), reciprocal_gate)") ==
         R"({"rule":false,"divergence":"binary_tv","reported":false,"soft":true,"w_min":0.5,)"
         R"("seed":18446744073709551615,"budget":{"delta_b":0.5,"quantile":0.75,"scale":1,"ceiling_factor":2},)"
         R"("mask":{"op":"prefix_budget","numbers":[0.25],"counted":"budget"},"own_loss":false,)"
