@@ -199,6 +199,18 @@ CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numb
  *  text of this form makes: one that computes with numbers alone, or whose text would be too long to be read, as a fold
  *  is written out wherever it stands. -1 if there is no region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
+/** What the region's text was read to, as JSON, into at most `room` characters as above; for who evaluates a region
+ *  without the library. Returns 0 for a region of parts that its user wrote, and for one that is too large; -1 if there
+ *  is no region. Members, in this order: rule (false if the text is that of a `cppo::described_region`), divergence,
+ *  reported (the divergence is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled
+ *  weight, or null), budget (null; or delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask,
+ *  own_loss (false: the loss is -A rho M, which the options describe), loss, penalty (or null), folds.
+ *
+ *  Mask, losses and what is folded are trees of nodes: `op`, the name of what it does; `of`, its operands; `numbers`;
+ *  `fold`, a place in folds; `divergence`; `seed`; `counted`, the kind under which a report counts a clause, absent for
+ *  "other"; `sloped`, true where its slope is asked for. A fold has range, statistic, rank ("" or "share" and the
+ *  like), parameter, level (folds of level 1 hold no others) and of. Infinity is 1e999. */
+CPPO_C_SHOWN int64_t cppo_region_tree(cppo_region const *region, char *text, int64_t room);
 /** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
 /** 1 if the region asks for a quantile of D, so that `cppo_summarize_piece` writes D; else 0. */
@@ -266,6 +278,32 @@ CPPO_C_SHOWN int32_t cppo_full_divergences(cppo_batch const *batch, cppo_logits 
 CPPO_C_SHOWN int32_t cppo_policy_loss_from_logits(cppo_batch const *batch, cppo_logits const *logits,
                                                   cppo_region const *region, cppo_outputs const *outputs,
                                                   cppo_options const *options, cppo_status *status);
+
+/** What one clause of a region's mask does to a batch. */
+typedef struct cppo_clause_count {
+  char const *kind;   /**< under which kind a report counts it: "toward", "ratio", "divergence", "budget", "response" or
+                           "other"; lives as long as the library */
+  int64_t refused;    /**< tokens that it speaks against: where it is false, or under a negation true */
+  int64_t decided;    /**< masked tokens that would be kept if it alone were of another mind */
+} cppo_clause_count;
+/** What each clause of the region's mask does to a batch of whole responses, in the order in which they are written, as
+ *  `cppo::count_clauses`. Writes at most `room` of them; `counts` may be null if that is 0. Returns how many there are;
+ *  -1 where the code of `status` is not 0. It costs a call for each clause, and one. */
+CPPO_C_SHOWN int64_t cppo_count_clauses(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
+                                        cppo_clause_count *counts, int64_t room, cppo_status *status);
+/** The expression of clause `i` in that order, as `cppo_region_text`; -1 past the last. */
+CPPO_C_SHOWN int64_t cppo_clause_text(cppo_region const *region, int64_t i, char *text, int64_t room);
+
+/** Reads a public CPPO or DPPO code, for reproducing a run, as `cppo::parse_code`: "verl_cppo(ratio_cap = 20)". It is a
+ *  region, and options of the call, which are that code together: `options` are the caller's, of which aggregate,
+ *  positions, surrogate, log_ratio_clamp and ratio_cap are written. As `cppo_region_parse`. */
+CPPO_C_SHOWN int32_t cppo_parity_parse(char const *text, double const *numbers, int64_t count, cppo_region *region,
+                                       cppo_options *options, cppo_status *status);
+/** Names of public codes, one after the other, and the parameters of each ("delta, delta_b"); null past the last.
+ *  @{ */
+CPPO_C_SHOWN char const *cppo_parity_name(int64_t i);
+CPPO_C_SHOWN char const *cppo_parity_parameters(int64_t i);
+/** @} */
 
 /** Field `i` of a report: its name, or null past the last; and how reports of parts are put together: 0 by adding,
  *  1 by the maximum, 2 by the minimum, 3 by their being equal. Left out of rules 1 to 3 are parts that have no such

@@ -26,10 +26,7 @@ using cppo::argument;
 
 bool parse(char const* text, double const* numbers, std::int64_t count, cppo_advantage_rule* rule, cppo_status& s) {
   if (!c_api::given(text, "text", s) || !c_api::given(rule, "rule", s)) return false;
-  if (count != 0 && !c_api::given(numbers, "numbers", s)) return false;
-  if (count < 0) {
-    return refuse(s, cppo_bad_argument, argument::none, word("count is "), count, word(", but must be 0 or more"));
-  }
+  if (!c_api::take_numbers(numbers, count, s)) return false;
   auto const parsed = cppo::parse_advantage(text, {numbers, static_cast<std::size_t>(count)});
   if (!parsed) return refuse(s, cppo_bad_text, argument::region, parsed.error);
   return c_api::write(parsed.rule, *rule), true;

@@ -37,6 +37,17 @@ class name_list {
   int count_ = 0;
 };
 
+/// Takes the numbers of a text. `s` says why there are none.
+inline bool take_numbers(double const* numbers, std::int64_t count, cppo_status& s) noexcept {
+  if (count != 0 && !given(numbers, "numbers", s)) return false;
+  return count >= 0 || refuse(s, cppo_bad_argument, cppo::argument::none, word("count is "), count,
+                              word(", but must be 0 or more"));
+}
+/// The kind of a clause, as reports name the count.
+inline word name_of(cppo::clause c) noexcept {
+  constexpr word names[] = {"toward", "ratio", "divergence", "budget", "response", "other"};
+  return names[static_cast<int>(c)];
+}
 /// Copies a text into at most `room` characters, a 0 included. Returns how many it has.
 inline std::int64_t copy_text(word all, char* text, std::int64_t room) noexcept {
   if (text != nullptr && room > 0) {

@@ -19,10 +19,7 @@ using cppo::argument;
 
 bool parse(char const* text, double const* numbers, std::int64_t count, cppo_region* region, cppo_status& s) {
   if (!c_api::given(text, "text", s) || !c_api::given(region, "region", s)) return false;
-  if (count != 0 && !c_api::given(numbers, "numbers", s)) return false;
-  if (count < 0) {
-    return refuse(s, cppo_bad_argument, argument::none, word("count is "), count, word(", but must be 0 or more"));
-  }
+  if (!c_api::take_numbers(numbers, count, s)) return false;
   std::span<double const> const lent(numbers, static_cast<std::size_t>(count));
   auto const parsed = cppo::parse_region(text, lent);
   if (parsed) return c_api::write(parsed.region, *region), true;

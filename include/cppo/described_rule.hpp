@@ -6,6 +6,7 @@
 #include <cppo/described_rule/builder.hpp>
 #include <cppo/described_rule/calls.hpp>
 #include <cppo/described_rule/checks.hpp>
+#include <cppo/described_rule/clause_counts.hpp>
 #include <cppo/described_rule/clauses.hpp>
 #include <cppo/described_rule/derived_folds.hpp>
 #include <cppo/described_rule/draft.hpp>
@@ -17,6 +18,7 @@
 #include <cppo/described_rule/loss_rows.hpp>
 #include <cppo/described_rule/names.hpp>
 #include <cppo/described_rule/nodes.hpp>
+#include <cppo/described_rule/parity.hpp>
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/described_rule/program.hpp>
 #include <cppo/described_rule/program_text.hpp>

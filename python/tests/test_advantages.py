@@ -289,8 +289,12 @@ def test_errors_name_the_place_and_the_remedy():
     assert raises("executor must be one of", r, rule="grpo", group_id=g, executor="cuda")
     assert raises("group_id", r, rule="grpo", group_id=np.array([0.0, 1.0])).argument == "group_id"
     known = cppo.sum_rewards(r[:1], rule="dr_grpo", group_id=g[:1])
-    assert raises("states", r[:1], rule="grpo", group_id=g[:1], known=known).code == cppo.StatusCode.states_mismatch
-    assert raises("states", r[:1], rule="dr_grpo", group_id=g[:1], known=known[:-1])
+    of_states = (cppo.StatusCode.states_mismatch, "known")
+    wrong = raises("states", r[:1], rule="grpo", group_id=g[:1], known=known)
+    assert (wrong.code, wrong.argument) == of_states
+    wrong = raises("states", r[:1], rule="dr_grpo", group_id=g[:1], known=known[:-1])
+    assert (wrong.code, wrong.argument) == of_states
+    assert raises("known have dtype", r[:1], rule="dr_grpo", group_id=g[:1], known=known * 0.5).argument == "known"
     raises("pass reward", rule="grpo")
     for options in ({"rule": "overlong(4, 2)"}, {"rule": "reward", "per_token": True}):
         wrong = raises("pass response_mask", r[:1], **options)
@@ -391,9 +395,10 @@ def test_options_and_states_of_another_type_are_refused():
         cppo.StatusCode.element_type_mismatch)
     with pytest.raises(cppo.Error, match="must be whole numbers"):
         cppo.add_reward_states(known.astype(np.float64), known)
-    with pytest.raises(cppo.Error, match="do not belong together"):
+    with pytest.raises(cppo.Error, match="do not belong together") as e:
         other = cppo.reward_states([{"reward": r}], rule="batch(mean(reward))")
         cppo.advantage_call.added_reward_states([known, other])
+    assert e.value.argument == "known"
     damaged = known.copy()
     damaged[-5] = 2**63 - 1  # a sum from another rank
     assert cppo.add_reward_states(damaged, damaged)[0] == -1

@@ -36,8 +36,8 @@ def both(batch, *, region, **options):
 
 def boundaries(region):
     """The numbers that something is compared with in a mask of the library's own clauses."""
-    from cppo._rule import rule_of
-    return [x for s in rule_of(region.c_region).steps for x in (s.low, s.high) if s.name not in "&|~"]
+    from cppo._rule import nodes_of, rule_of
+    return [x for n in nodes_of(rule_of(region.c_region).mask) for x in n.numbers]
 
 
 def doubtful(region, batch, out):
@@ -280,5 +280,7 @@ def test_bad_input_on_a_device_is_raised_when_the_report_is_read():
     assert cppo.Report(report.words.copy(), refuses=True).tokens == report.tokens
     words = report.words.copy()
     words[cppo.report.FIELDS["bad_tokens"]] = 3
+    assert cppo.Report(words.copy(), refuses=True).bad_tokens == 3  # left out one by one, as was asked
+    words[cppo.report.FIELDS["rejected_responses"]] = 2
     with pytest.raises(cppo.Error, match="3 tokens of a batch on a device hold bad input"):
         cppo.Report(words, refuses=True).tokens

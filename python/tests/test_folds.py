@@ -139,17 +139,20 @@ def test_what_is_wrong_is_said(batch):
             cppo.fold_states(wrong)
     with pytest.raises(cppo.Error, match="folds must be what fold_states returns"):
         cppo.policy_loss(*batch, region=region, folds=[[1, 2]])
-    with pytest.raises(cppo.Error, match=r"options->fold_words is \d+, but must be \d+"):
+    with pytest.raises(cppo.Error, match=r"options->fold_words is \d+, but must be \d+") as e:
         cppo.policy_loss(*batch, region=region, folds=states[:-1])
-    with pytest.raises(cppo.Error, match="known_words is 5"):
+    assert e.value.argument == "folds"
+    with pytest.raises(cppo.Error, match="known_words is 5") as e:
         part.sum_folds(states[:5])
-    with pytest.raises(cppo.Error, match="are added to others of their shape"):
+    assert e.value.argument == "known"
+    with pytest.raises(cppo.Error, match="are added to others of their shape") as e:
         cppo.add_folds(states, states[:-1])
+    assert e.value.argument == "folds"
     damaged = states.copy()
     damaged[1] += 1
     with pytest.raises(cppo.Error) as e:
         cppo.policy_loss(*batch, region=region, folds=damaged)
-    assert e.value.code == cppo.StatusCode.states_mismatch
+    assert (e.value.code, e.value.argument) == (cppo.StatusCode.states_mismatch, "folds")
     assert cppo.add_folds(damaged, states)[0] == -1
     with pytest.raises(cppo.Error, match="options->folds are of whole responses"):
         cppo.policy_loss(*batch, region=r.objective(r.score_form(r.batch(r.mean(r.ratio)))), folds=states,
@@ -157,7 +160,7 @@ def test_what_is_wrong_is_said(batch):
     for wrong in (states.astype(float), states.astype(np.float32)):
         with pytest.raises(cppo.Error, match="folds have dtype float.*must be whole numbers"):
             cppo.policy_loss(*batch, region=region, folds=wrong)
-        with pytest.raises(cppo.Error, match="states have dtype float"):
+        with pytest.raises(cppo.Error, match="folds have dtype float"):
             cppo.add_folds(states, wrong)
         with pytest.raises(cppo.Error, match="known have dtype float"):
             part.sum_folds(wrong)

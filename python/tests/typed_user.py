@@ -7,7 +7,7 @@ from typing import Any
 
 import cppo
 import numpy as np
-from cppo import advantages, audit, distributed, presets, rules, theory
+from cppo import advantages, audit, distributed, parity, presets, rules, theory
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -58,6 +58,9 @@ def step(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> di
                                          outputs=("mask", *cppo.TRACE), aggregate="token_mean")
     decisions: list[bool] = [d == cppo.Decision.kept for d in out.decision]
     findings: list[cppo.Finding] = cppo.diagnose(log_prob, rollout_log_prob, advantage)
+    clauses: list[cppo.ClauseCount] = cppo.count_clauses(log_prob, rollout_log_prob, advantage, region=cppo.ppo())
+    code: parity.Code = parity.code("verl_cppo")
+    print(clauses[0].refused, code.region, code.options)
     print(loss, report.kept + 1, report.masked_fraction + 0.5, decisions, [f.sentence for f in findings])
     return cppo.total([report, report]).metrics(names="trl")
 

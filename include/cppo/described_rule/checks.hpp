@@ -90,6 +90,19 @@ constexpr parameter_check check_program(rule_program const& of) noexcept {
   return found;
 }
 
+/// What a rule with these parts asks of the prefix and of the whole response.
+constexpr needs needs_of_rule(rule_program const& of, described_budget const& budget,
+                              described_gate const& gate) noexcept {
+  needs mine = needs::none;
+  if (of.holds(rule_op::prefix_budget)) {
+    mine = mine | needs::prefix_budget;
+    if (gate.is_soft()) mine = mine | needs::prefix_values;
+    if (budget.calibrated()) mine = mine | needs::quantile;
+  }
+  bool const of_response = of.holds(rule_op::response_max_within) || of.holds(rule_op::response_mean_within);
+  return of_response ? mine | needs::response : mine;
+}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

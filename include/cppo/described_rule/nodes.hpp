@@ -199,6 +199,14 @@ struct negated : mask_row<1> { static constexpr std::string_view name = "!"; };
 enum class rule_op : std::uint8_t { CPPO_RULE_NODES(CPPO_DETAIL_NAME) count };
 #undef CPPO_DETAIL_NAME
 
+/// The name of what a node does, which no other has: that of its row.
+constexpr std::string_view name_of(rule_op what) noexcept {
+#define CPPO_DETAIL_TEXT(row) #row,
+  constexpr std::string_view names[] = {CPPO_RULE_NODES(CPPO_DETAIL_TEXT)};
+#undef CPPO_DETAIL_TEXT
+  return names[static_cast<int>(what)];
+}
+
 /// The rows as types, in the order of the ops.
 #define CPPO_DETAIL_TYPE(row) , rule_rows::row
 template <class, class... Rows>

@@ -56,6 +56,17 @@ struct rule_program {
 
   /// The nodes of a part.
   CPPO_HOST_DEVICE constexpr rule_node const* begin(rule_part const& p) const noexcept { return nodes + p.first; }
+  /// The node before the first of what ends with node k.
+  constexpr int before(int k) const noexcept {
+    for (int missing = 1; missing > 0; --k)
+      with_row(nodes[k].what, [&](auto, auto row) { missing += decltype(row)::takes.count - 1; });
+    return k;
+  }
+  /// The part that ends with node k.
+  constexpr rule_part part_to(int k) const noexcept {
+    int const first = before(k) + 1;
+    return {static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(k + 1 - first)};
+  }
   /// The number of folds that are one inside the other.
   CPPO_HOST_DEVICE constexpr int levels() const noexcept {
     int most = 0;

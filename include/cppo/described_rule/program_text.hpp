@@ -34,12 +34,6 @@ class program_text {
   /// How tightly an operator binds.
   enum class binds : std::uint8_t { either, both, sum, product, one };
 
-  /// The node before the first of what ends with node k.
-  int before(int k) const noexcept {
-    for (int missing = 1; missing > 0; --k)
-      with_row(of_.nodes[k].what, [&](auto, auto row) { missing += decltype(row)::takes.count - 1; });
-    return k;
-  }
   binds binding(int k) const noexcept {
     if (is_between(k)) return binds::one;
     switch (of_.nodes[k].what) {
@@ -60,7 +54,7 @@ class program_text {
   /// True if a node is 0 - q, which is written -q.
   bool is_opposite(int k) const noexcept {
     if (of_.nodes[k].what != rule_op::minus) return false;
-    rule_node const& first = of_.nodes[before(k - 1)];
+    rule_node const& first = of_.nodes[of_.before(k - 1)];
     return first.what == rule_op::constant && std::bit_cast<std::uint64_t>(of_.numbers[first.number]) == 0;
   }
   /// What ends with node k.
@@ -94,7 +88,7 @@ class program_text {
   }
   void infix(int k) noexcept {
     rule_op const what = of_.nodes[k].what;
-    int const right = k - 1, left = before(right);
+    int const right = k - 1, left = of_.before(right);
     bool const constants = of_.nodes[left].what == rule_op::constant && of_.nodes[right].what == rule_op::constant;
     good_ = good_ && !constants;  // arithmetic on numbers is done at once
     auto const own = [&](int i) { return is_opposite(i) ? binds::one : binding(i); };
@@ -104,8 +98,8 @@ class program_text {
     enclosed(right, own(right) <= binding(k) || (what == rule_op::either && own(right) == binds::both));
   }
   void between(int k) noexcept {
-    int const high = k - 1, low = before(high);
-    word("between("), value(before(low - 1)), word(", "), bound(low, rule_op::above, "above(");
+    int const high = k - 1, low = of_.before(high);
+    word("between("), value(of_.before(low - 1)), word(", "), bound(low, rule_op::above, "above(");
     word(", "), bound(high, rule_op::below, "below("), word(")");
   }
   void bound(int comparison, rule_op open, std::string_view opened) noexcept {
@@ -114,13 +108,12 @@ class program_text {
   }
   void open_comparison(int k) noexcept {
     bool const below = of_.nodes[k].what == rule_op::below;
-    word(below ? "at_most(" : "at_least("), value(before(k - 1)), word(below ? ", below(" : ", above(");
+    word(below ? "at_most(" : "at_least("), value(of_.before(k - 1)), word(below ? ", below(" : ", above(");
     value(k - 1), word("))");
   }
   void fold(rule_fold const& f) noexcept {
-    constexpr std::string_view ranges[] = {"before(", "upto(", "from(", "response(", "group(", "batch("};
     statistic_name const s = name_of(f.statistic);
-    word(ranges[static_cast<int>(f.range)]), word(s.name), word("("), part(f.of);
+    word(name_of(f.range)), word("("), word(s.name), word("("), part(f.of);
     if (!is_plain(f.statistic)) {
       word(", "), word(s.rank), word(s.rank.empty() ? "" : "(");
       text_.append_exactly(of_.numbers[f.number]), word(s.rank.empty() ? "" : ")");
@@ -132,7 +125,7 @@ class program_text {
     rule_node const& n = of_.nodes[k];
     word(name);
     int ends[3] = {};
-    for (int i = takes.count, at = k - 1; i-- > 0; at = before(at)) ends[i] = at;
+    for (int i = takes.count, at = k - 1; i-- > 0; at = of_.before(at)) ends[i] = at;
     int written = 0;
     for (int p = 0; p < parameters.count; ++p) {
       node_parameter const& x = parameters.of[p];

@@ -64,7 +64,7 @@ class described_rule {
     fits_ = writer.write();
     if (!program_.holds(detail::rule_op::prefix_budget)) budget_ = {};
     mask_ = mask_type(program_);
-    asks_ = all_needs();
+    asks_ = detail::needs_of_rule(program_, budget_, gate_);
   }
 
   CPPO_HOST_DEVICE constexpr named_divergence const& divergence() const noexcept { return divergence_; }  ///< D
@@ -78,6 +78,13 @@ class described_rule {
   CPPO_HOST_DEVICE constexpr penalty_type penalty() const noexcept { return {&program_, program_.penalty}; }
   /// What it computes.
   CPPO_HOST_DEVICE constexpr detail::rule_program const& program() const noexcept { return program_; }
+  /// The same rule, of whose mask a part is the mask.
+  constexpr described_rule with_mask(detail::rule_part const& part) const noexcept {
+    described_rule r = *this;
+    r.program_.mask = part;
+    r.mask_ = mask_type(r.program_);
+    return r;
+  }
   /// True if the divergence is for the report alone.
   CPPO_HOST_DEVICE constexpr bool reports_only() const noexcept { return reports_only_; }
   /// True if all that it was made of fitted.
@@ -250,18 +257,6 @@ class described_rule {
   CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr auto where_seen(token<V> const& t, F const& f) const {
     if (reports_only_) [[unlikely]] return f(seen(t));
     return f(t);
-  }
-  constexpr needs all_needs() const noexcept {
-    using detail::rule_op;
-    needs mine = needs::none;
-    if (program_.holds(rule_op::prefix_budget)) {
-      mine = mine | needs::prefix_budget;
-      if (gate_.is_soft()) mine = mine | needs::prefix_values;
-      if (budget_.calibrated()) mine = mine | needs::quantile;
-    }
-    bool const of_response = program_.holds(rule_op::response_max_within) ||
-                             program_.holds(rule_op::response_mean_within);
-    return of_response ? mine | needs::response : mine;
   }
   static constexpr needs needs_of_mask = needs::prefix_budget | needs::response;
   CPPO_HOST_DEVICE constexpr detail::rule_op first_of(detail::rule_part const& p) const noexcept {

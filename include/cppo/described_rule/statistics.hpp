@@ -26,6 +26,11 @@ CPPO_HOST_DEVICE constexpr bool is_order(fold_statistic s) noexcept { return s >
 /// True if a token's part in it has a slope.
 CPPO_HOST_DEVICE constexpr bool is_linear(fold_statistic s) noexcept { return s <= fold_statistic::mean; }
 
+/// How texts write a range.
+constexpr std::string_view name_of(fold_range r) noexcept {
+  constexpr std::string_view names[] = {"before", "upto", "from", "response", "group", "batch"};
+  return names[static_cast<int>(r)];
+}
 /// How texts write them: `kth_smallest(q, share(0.5))`.
 struct statistic_name {
   std::string_view name, rank = {};

@@ -72,7 +72,7 @@ class clause_votes {
     each_clause(region_.mask(), [&]<class M>(M const& m, int negations) {
       votes_.emplace_back();
       negated_.push_back(negations % 2 != 0);
-      counts_.push_back({.kind = clause_of<M>});
+      counts_.push_back({.kind = negations == 0 ? clause_of<M> : clause::other});
       if (s.ok()) s = ask(m, votes_.back());
     });
     return s;

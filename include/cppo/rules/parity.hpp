@@ -61,11 +61,13 @@ constexpr auto verl_cppo_region(verl_cppo_options const& o, double ceiling) noex
   return calibrated_cppo({o.delta, o.delta_b, o.w_min}, binary_tv, {o.quantile, o.scale, ceiling});
 }
 
+/// What UniRL's CPPO has where a run says nothing else.
+inline constexpr calibrated_cppo_options unirl_cppo_defaults{.delta = 0.2};
 /// UniRL's CPPO: positions and length of the response itself, the budget in [floor, 2 floor], the loss -A rho M.
 ///
 /// It applies its loss mask after this mask, so that tokens without loss have positions and spend budget. For that lend
 /// no response mask, and leave the tokens out afterwards. [Tencent-Hunyuan/UniRL, pull request 58]
-constexpr auto unirl_cppo(calibrated_cppo_options const& o = {.delta = 0.2}) noexcept {
+constexpr auto unirl_cppo(calibrated_cppo_options const& o = unirl_cppo_defaults) noexcept {
   loss_options options;
   options.aggregate = aggregation::token_mean;
   return code{calibrated_cppo(o), options};
@@ -95,8 +97,9 @@ constexpr auto verl_cppo_2x(verl_cppo_options const& o = {}) noexcept {
 /// A third party's port of verl's CPPO whose length is the number of valid tokens: the budget in [floor, ceiling times
 /// floor].
 ///
-/// Its positions are columns all the same. They are those here as long as a response mask has neither holes nor slots
-/// before the first token; else weights there fall early, which is not reproduced. [custom_vcpo]
+/// Its positions are columns all the same. They are those here as long as a response mask has neither holes, as tokens
+/// of tools, nor slots before the first token; else its weights reach w_min before the last token and stay there, which
+/// is not reproduced. [custom_vcpo]
 constexpr auto mask_count_cppo(verl_cppo_options const& o = {}, double ceiling = 5.0) noexcept {
   return code{verl_cppo_region(o, ceiling), score_of_capped_ratio(o.ratio_cap)};
 }

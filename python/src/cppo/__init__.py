@@ -10,11 +10,12 @@ tensors of PyTorch go in as they are. The rules are those of arXiv 2606.10968.
 
 import sys as _sys
 
-from . import advantages, presets, rules, theory
+from . import advantages, parity, presets, rules, theory
 from ._call import Options
 from ._native import LIB as _LIB
 from ._native import Error, StatusCode
 from .advantage_call import add_reward_states, compute_advantage, reward_states, sum_rewards
+from .clauses import ClauseCount, count_clauses
 from .compiling import OwnPart, check_region, compile
 from .diagnosis import Finding, diagnose
 from .folds import MicroBatch, add_folds, fold_states
@@ -41,16 +42,17 @@ if "torch" in _sys.modules:
     from . import _torch  # noqa: F401
 
 __all__ = [
-    "Budget", "Decision", "Divergence", "Error", "Finding", "FullDivergences", "Gate", "LogProbs", "Mask",
-    "MicroBatch", "Options", "Outputs", "OwnPart", "PieceBatch", "PiecePlan", "Region", "Report", "StatusCode",
+    "Budget", "ClauseCount", "Decision", "Divergence", "Error", "Finding", "FullDivergences", "Gate", "LogProbs",
+    "Mask", "MicroBatch", "Options", "Outputs", "OwnPart", "PieceBatch", "PiecePlan", "Region", "Report", "StatusCode",
     "TRACE", "TopK", "Weight", "add_carries", "add_folds", "add_reward_states", "add_totals", "advantages", "all_of",
     "any_of", "binary_kl", "binary_kl_reverse", "binary_tv", "calibrated_budget", "calibrated_cppo", "check_region",
-    "compile", "compute_advantage", "diagnose", "divergence_within", "dppo", "fixed_budget", "fixed_cppo",
-    "fold_states", "full_divergences", "hard_gate", "instruction_set", "k1", "k2", "k3", "keep_all", "keep_none",
-    "linear_weight", "log_probs", "log_probs_from_head", "logits_gradient", "no_divergence", "none_of", "permuted",
-    "plan_pieces", "policy_loss", "policy_loss_from_head", "policy_loss_from_logits", "ppo", "precomputed",
-    "prefix_budget", "presets", "ratio_within", "reciprocal_gate", "region", "reporting", "resolve_totals",
-    "response_max_within", "response_mean_within", "reward_states", "rules", "softened", "sum_rewards", "top_k_kl",
-    "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv", "top_k_tv_list", "top_k_tv_replace_last", "total",
-    "toward_rollout", "trm_max", "trm_mean", "trust_region", "uniform_weight", "unrestricted",
+    "compile", "compute_advantage", "count_clauses", "diagnose", "divergence_within", "dppo", "fixed_budget",
+    "fixed_cppo", "fold_states", "full_divergences", "hard_gate", "instruction_set", "k1", "k2", "k3", "keep_all",
+    "keep_none", "linear_weight", "log_probs", "log_probs_from_head", "logits_gradient", "no_divergence", "none_of",
+    "parity", "permuted", "plan_pieces", "policy_loss", "policy_loss_from_head", "policy_loss_from_logits", "ppo",
+    "precomputed", "prefix_budget", "presets", "ratio_within", "reciprocal_gate", "region", "reporting",
+    "resolve_totals", "response_max_within", "response_mean_within", "reward_states", "rules", "softened",
+    "sum_rewards", "top_k_kl", "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv", "top_k_tv_list",
+    "top_k_tv_replace_last", "total", "toward_rollout", "trm_max", "trm_mean", "trust_region", "uniform_weight",
+    "unrestricted",
 ]

@@ -172,10 +172,10 @@ class Frame:
         form.pack_into(self.memory, 0, c.BATCH.size, at.responses, at.width, *at.cu_seqlens, at.capacity, top_k, first,
                        n, c.OUTPUTS.size, first + n * c.LENT_SIZE, m, report, *inputs, *outputs)
 
-    def raise_if(self, code: int, first_error: int = 64) -> None:
-        """Raises what the status says, unless it is no error."""
+    def raise_if(self, code: int, first_error: int = 64, states: str = "folds") -> None:
+        """Raises what the status says, unless it is no error. `states`: as for `error_of`."""
         if code >= first_error:
-            raise c.error_of(self.memory.raw, self.status_at)
+            raise c.error_of(self.memory.raw, self.status_at, states)
 
     def policy_loss(self, region: bytes, options: bytes, first_error: int) -> None:
         """Runs the call."""

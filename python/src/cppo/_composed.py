@@ -16,7 +16,10 @@ import torch
 from . import _native as c
 from ._call import DECIDES_ARITHMETIC, PER_TOKEN, Layout, Lent, Options, fields, layout_of, reals_of
 from ._composed_divergences import LIMIT, divergence, k3_of
-from ._rule import CLAUSES, Rule, rule_of
+from ._composed_folds import Items, folded, term
+from ._composed_quantities import Clause, Seen, limit, own_loss, shifted, signed
+from ._composed_sums import Grid, Slots, Sums, mean_on_grid, number_on_grid, on_grid, sums_before
+from ._rule import Rule, rule_of
 from .outputs import Decision
 from .report import FIELDS
 
@@ -25,71 +28,7 @@ _SCANNED = {"prefix_drift", "prefix_weight", "threshold", "excess"}
 _CLAUSE_DECISIONS = {"ratio": Decision.masked_ratio, "divergence": Decision.masked_divergence,
                      "budget": Decision.masked_budget, "response": Decision.masked_response}
 _BINS = 20
-
-
-class Slots(NamedTuple):
-    """A batch, one slot after the other. `Real`: the type in which the call computes."""
-
-    responses: int
-    width: int
-    response: torch.Tensor
-    """The response of each slot, from 0; `responses` where it has none."""
-    begin: torch.Tensor
-    """The first slot of each response, [responses + 1]."""
-    end: torch.Tensor
-    given: Mapping[str, torch.Tensor]
-    """The inputs, [slots] or [slots, K]: numbers as Real, the response mask as it is lent."""
-
-
-class Sums:
-    """Sums of whole numbers over the slots of a response. They are exact: nothing depends on an order."""
-
-    def __init__(self, x: torch.Tensor, slots: Slots) -> None:
-        self._until = torch.cat([x.new_zeros(1), x.cumsum(0)])
-        self._slots = slots
-        self._begin, self._end = (at.clamp(0, x.numel()) for at in (slots.begin, slots.end))
-
-    def total(self) -> torch.Tensor:
-        """Of each response; the last is that of no response."""
-        return self._until[self._end] - self._until[self._begin]
-
-    def before(self) -> torch.Tensor:
-        """Of what stands before each slot in its response."""
-        return self._until[:-1] - self._until[self._begin][self._slots.response]
-
-
-class Grid(NamedTuple):
-    """Numbers on the grid 2^-40 in two limbs of whole numbers, as the library's `exact_sum`."""
-
-    high: torch.Tensor
-    low: torch.Tensor
-
-    def __sub__(self, other: Grid) -> Grid:
-        return Grid(self.high - other.high, self.low - other.low)
-
-    def plus(self, other: Grid) -> Grid:
-        return Grid(self.high + other.high, self.low + other.low)
-
-    def at_least_zero(self) -> torch.Tensor:
-        return self.high + (self.low >> 25) >= 0
-
-    def value(self, kind: torch.dtype) -> torch.Tensor:
-        return (self.high.double() * 2.0**-15 + self.low.double() * 2.0**-40).to(kind)
-
-
-def on_grid(x: torch.Tensor) -> Grid:
-    """The nearest numbers on the grid; |x| ≤ 1000."""
-    scaled = x * 32768.0
-    high = scaled.round()
-    return Grid(high.long(), ((scaled - high) * 33554432.0).round().long())
-
-
-def number_on_grid(x: float, like: torch.Tensor) -> Grid:
-    return on_grid(torch.full((), x, dtype=like.dtype, device=like.device))
-
-
-def _sums_before(x: torch.Tensor, slots: Slots) -> Grid:
-    return Grid(*(Sums(limb, slots).before() for limb in on_grid(x)))
+_EVERY_BATCH = {"log_prob", "rollout_log_prob", "advantage", "response_mask"}
 
 
 class Inspected(NamedTuple):
@@ -120,7 +59,9 @@ def inspect(slots: Slots, o: Options) -> Inspected:
     _, _, tolerance, floor = reals_of(o)
     low, high = max(min(floor, 0.0), -most), min(max(tolerance, 0.0), 1.0)
     wrong = _out_of(log_p, low, high) | _out_of(given["rollout_log_prob"], low, high)
-    for name, least in (("advantage", -most), ("token_weight", -most), ("divergence_values", 0.0)):
+    if "reference_log_prob" in given:
+        wrong = wrong | _out_of(given["reference_log_prob"], low, high)
+    for name, least in (("advantage", -most), ("token_weight", -most), ("divergence_values", 0.0), ("entropy", 0.0)):
         if name in given:
             wrong = wrong | _out_of(given[name], least, most)
     if "top_k_ids" in given:
@@ -138,26 +79,15 @@ def inspect(slots: Slots, o: Options) -> Inspected:
     return Inspected(bad, rejected[:-1], token & (~bad | propagated), propagated)
 
 
-def _signed(word: int) -> int:
-    """A word of 64 bits as PyTorch has it."""
-    word %= 1 << 64
-    return word - (1 << 64) if word >> 63 else word
-
-
-def _shifted(h: torch.Tensor, by: int) -> torch.Tensor:
-    """h >> by of words without a sign."""
-    return (h >> by) & ((1 << (64 - by)) - 1)
-
-
 def _network(x: torch.Tensor, n: torch.Tensor, half: torch.Tensor, seed: int) -> torch.Tensor:
     """A Feistel network of six rounds on words of 2 `half` bits."""
     low = (1 << half) - 1
     left, right = x >> half, x & low
     for k in range(1, 7):
-        h = (right + _signed(0x9e3779b97f4a7c15 * k + seed)) ^ (n * _signed(0xd1b54a32d192ed03))
-        h = (h ^ _shifted(h, 30)) * _signed(0xbf58476d1ce4e5b9)
-        h = (h ^ _shifted(h, 27)) * _signed(0x94d049bb133111eb)
-        left, right = right, left ^ ((h ^ _shifted(h, 31)) & low)
+        h = (right + signed(0x9e3779b97f4a7c15 * k + seed)) ^ (n * signed(0xd1b54a32d192ed03))
+        h = (h ^ shifted(h, 30)) * signed(0xbf58476d1ce4e5b9)
+        h = (h ^ shifted(h, 27)) * signed(0x94d049bb133111eb)
+        left, right = right, left ^ ((h ^ shifted(h, 31)) & low)
     return (left << half) | right
 
 
@@ -180,24 +110,56 @@ class Tokens:
     def __init__(self, slots: Slots, what: Inspected, rule: Rule, o: Options, scans: bool) -> None:
         self.slots, self.what, self.rule, self.o = slots, what, rule, o
         known = what.token & ~what.propagated
-        self.log_prob, log_q = (torch.where(known, slots.given[n], -1.0) for n in ("log_prob", "rollout_log_prob"))
+        self.log_prob, self.rollout_log_prob = (torch.where(known, slots.given[n], -1.0)
+                                                for n in ("log_prob", "rollout_log_prob"))
         self.advantage = torch.where(known, slots.given["advantage"], 0.0)
+        self.given = {n: torch.where(known, x, 0) for n, x in slots.given.items()
+                      if x.dim() == 1 and n not in _EVERY_BATCH}
         self.kind = self.log_prob.dtype
-        self.log_ratio = self.log_prob - log_q
+        self.log_ratio = self.log_prob - self.rollout_log_prob
         self.ratio = self.ratio_of(self.log_ratio)
         self.toward = (self.advantage == 0) | (torch.where(self.advantage < 0, -self.log_ratio, self.log_ratio) <= 0)
-        d = divergence(rule.divergence, self.log_prob, log_q, slots.given)
+        d = divergence(rule.divergence, self.log_prob, self.rollout_log_prob, slots.given)
         self.divergence = torch.where(known, d, LIMIT * what.propagated)
         counted = Sums(what.token.long(), slots)
         self.length, self.rank = counted.total()[:-1], counted.before()
         self.own_length = counted.total()[slots.response]
         self.position, self.schedule_length = self._positions()
         self.weight = self._weights()
-        z = (self.weight * self.divergence).clamp(-LIMIT, LIMIT)
-        self.weighted_divergence = torch.where(what.token, z, 0.0)
+        self.weighted_divergence = torch.zeros_like(self.divergence)
+        self._weigh()
+        self.folds = self._folds()
         self.delta_b = self._budgets()
         if rule.budget or rule.soft or scans:
             self._scan()
+
+    def _weigh(self) -> None:
+        z = (self.weight * self.divergence).clamp(-LIMIT, LIMIT)
+        self.weighted_divergence = torch.where(self.what.token, z, 0.0)
+
+    def _folds(self) -> list[torch.Tensor]:
+        """The values of the rule's folds. A response of which a term leaves the grid is left out."""
+        found = [self.ratio] * len(self.rule.folds)
+        for level in range(1, 1 + max((f.level for f in self.rule.folds), default=0)):
+            seen = Seen(self, found, reals_of(self.o)[0])
+            now = [(k, f) for k, f in enumerate(self.rule.folds) if f.level == level]
+            terms = [term(f, seen.number(f.of).x.expand_as(self.ratio)) for _, f in now]
+            for _, outside in terms:
+                self._leave_out(outside & self.what.token)
+            at = Items(self.slots, self.what.token, self.rank)
+            for (k, f), (x, _) in zip(now, terms):
+                found[k] = folded(f, x, at)
+        return found
+
+    def _leave_out(self, outside: torch.Tensor) -> None:
+        """Leaves out the responses that hold such a token."""
+        beyond = Sums(outside.long(), self.slots).total() > 0
+        token = self.what.token & ~beyond[self.slots.response]
+        self.what = self.what._replace(rejected=self.what.rejected | beyond[:-1], token=token)
+        self.length = torch.where(beyond[:-1], 0, self.length)
+        self.own_length = torch.where(token, self.own_length, 0)
+        self.weight = torch.where(token, self.weight, 0.0)
+        self._weigh()
 
     def ratio_of(self, log_ratio: torch.Tensor) -> torch.Tensor:
         """ρ, which is never infinite."""
@@ -239,16 +201,16 @@ class Tokens:
         b = self.rule.budget
         if b is None:
             return torch.zeros_like(self.length, dtype=torch.float64)
-        floor = torch.full_like(self.length, b.floor, dtype=torch.float64)
+        floor = torch.full_like(self.length, b.delta_b, dtype=torch.float64)
         if b.quantile is None:
             return floor
-        wanted = (b.scale * self._quantiles(b.quantile)).clamp(b.floor, b.floor * b.ceiling_factor)
+        wanted = (b.scale * self._quantiles(b.quantile)).clamp(b.delta_b, b.delta_b * b.ceiling_factor)
         return torch.where(self.length > 0, wanted, floor).clamp(0.0, LIMIT)
 
     def _scan(self) -> None:
         """Finds the sums before each token."""
         allowance = self.weight * self.of_response(self.delta_b).to(self.kind)
-        sums = [_sums_before(x, self.slots) for x in (self.weighted_divergence, self.weight, allowance)]
+        sums = [sums_before(x, self.slots) for x in (self.weighted_divergence, self.weight, allowance)]
         self.prefix_drift, self.prefix_weight, self.prefix_allowance = (s.value(self.kind) for s in sums)
         room = (sums[2] - sums[0]).plus(number_on_grid(self.rule.slack, self.log_prob))
         self.room = room.value(self.kind)
@@ -265,13 +227,18 @@ class Tokens:
         return most.scatter_reduce(0, self.slots.response, d, "amax")[self.slots.response]
 
     def response_mean(self) -> torch.Tensor:
-        """The mean of D over the response: each limb of the sum is divided as a whole number, its remainder again."""
+        """The mean of D over the response."""
         d = on_grid(torch.where(self.what.token, self.divergence, 0.0))
-        n = self.length.clamp(min=1)
-        parts = [(Sums(limb, self.slots).total()[:-1], unit) for limb, unit in zip(d, (2.0**-15, 2.0**-40))]
-        whole = sum(torch.div(x, n, rounding_mode="trunc").double() * unit for x, unit in parts)
-        rest = sum(torch.fmod(x, n).double() * unit for x, unit in parts)
-        return self.of_response((whole + rest / n.double()).to(self.kind))
+        sum_ = Grid(*(Sums(limb, self.slots).total()[:-1] for limb in d))
+        return self.of_response(mean_on_grid(sum_, self.length.clamp(min=1)).to(self.kind))
+
+    def response_clause(self, name: str, delta: float) -> Clause:
+        """A clause on the largest D of the response, or on its mean."""
+        if name == "response_max_within":
+            most = self.response_max()
+            return most <= delta, most / delta
+        mean = self.response_mean()
+        return mean <= number_on_grid(delta, mean).value(mean.dtype), mean / delta
 
 
 class Verdict(NamedTuple):
@@ -284,53 +251,11 @@ class Verdict(NamedTuple):
     """By kind: kept by every clause that stands under no negation."""
 
 
-def _limit(x: torch.Tensor) -> float:
-    """The excess of a masked token under a mask that knows none."""
-    return 3e38 if x.dtype == torch.float32 else 1e308
-
-
-def _response_clause(name: str, delta: float, t: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-    if name == "response_max_within":
-        most = t.response_max()
-        return most <= delta, most / delta
-    mean = t.response_mean()
-    return mean <= number_on_grid(delta, mean).value(mean.dtype), mean / delta
-
-
-def _clause(name: str, low: float, high: float, t: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a clause keeps, and the excess."""
-    z = torch.zeros_like(t.weighted_divergence) if t.rule.reports_only else t.weighted_divergence
-    if name == "ratio_within":
-        return (t.ratio >= low) & (t.ratio <= high), torch.maximum(t.ratio / high, low / t.ratio)
-    if name == "divergence_within":
-        delta = torch.full_like(z, low).where(t.advantage <= 0, high)
-        return z <= delta, z / delta
-    if name == "prefix_budget":
-        return t.within_budget, (t.prefix_drift + z) / (t.rule.slack + t.prefix_allowance)
-    if name.startswith("response_"):
-        return _response_clause(name, low, t)
-    kept = t.toward if name == "toward_rollout" else torch.full_like(t.toward, name == "keep_all")
-    return kept, torch.zeros_like(z).where(kept, _limit(z))
-
-
 def judge(t: Tokens) -> Verdict:
-    """Walks the mask of a region."""
-    waiting: list[tuple[torch.Tensor, torch.Tensor]] = []
-    clauses: dict[str, torch.Tensor] = {}
-    for s in t.rule.steps:
-        if s.name == "~":
-            kept = ~waiting.pop()[0]
-            waiting.append((kept, torch.zeros_like(t.ratio).where(kept, _limit(t.ratio))))
-        elif s.name in "&|":
-            (b, y), (a, x) = waiting.pop(), waiting.pop()
-            waiting.append((a & b, torch.maximum(x, y)) if s.name == "&" else (a | b, torch.minimum(x, y)))
-        else:
-            waiting.append(_clause(s.name, s.low, s.high, t))
-            if not s.negated:
-                kind, kept = CLAUSES[s.name], waiting[-1][0]
-                clauses[kind] = clauses[kind] & kept if kind in clauses else kept
-    kept, excess = waiting[0]
-    return Verdict(kept & ~t.what.propagated, excess, clauses)
+    """What the mask of a region finds."""
+    seen = Seen(t, t.folds, hidden=t.rule.reports_only)
+    kept, excess = seen.mask(t.rule.mask)
+    return Verdict(kept & ~t.what.propagated, excess, seen.clauses)
 
 
 def decide(v: Verdict) -> torch.Tensor:
@@ -348,11 +273,11 @@ def decide(v: Verdict) -> torch.Tensor:
 def threshold(t: Tokens) -> torch.Tensor:
     """c_t, given the room that the prefix leaves. [Eq. 8]"""
     c_t = t.room if t.rule.budget else torch.full_like(t.room, LIMIT)
-    deltas = t.rule.clauses("divergence")
+    deltas = [n.numbers for n in t.rule.clauses("divergence_within") if n.counted != "other"]
     if len(deltas) != 1:
         return c_t
-    s = t.rule.steps[deltas[0]]
-    return torch.minimum(c_t, torch.full_like(c_t, s.low).where(t.advantage <= 0, s.high))
+    (low, high), = deltas
+    return torch.minimum(c_t, torch.full_like(c_t, low).where(t.advantage <= 0, high))
 
 
 class Losses(NamedTuple):
@@ -366,6 +291,8 @@ class Losses(NamedTuple):
     clamped: torch.Tensor
     capped: torch.Tensor
     teaches: torch.Tensor
+    held: torch.Tensor
+    """Kept, and the slope of a rule's own loss is 0."""
 
 
 def differentiate(t: Tokens, gate: torch.Tensor, scale: torch.Tensor) -> Losses:
@@ -375,18 +302,27 @@ def differentiate(t: Tokens, gate: torch.Tensor, scale: torch.Tensor) -> Losses:
     clamped = d != t.log_ratio
     ratio = t.ratio_of(d)
     capped = ratio > cap if cap > 0 else torch.zeros_like(clamped)
-    advantage = t.advantage
-    if "token_weight" in t.slots.given:
-        advantage = advantage * torch.where(t.advantage != 0, t.slots.given["token_weight"], 1.0)
-    live = gate > 0
-    term = torch.where(live, -(advantage * torch.where(capped, cap, ratio) * gate), 0.0)
-    scaled = term * scale
-    if t.o.surrogate == "ratio":
-        parts = (scaled, torch.where(clamped | capped, 0.0, scaled), term)
+    weight = t.given.get("token_weight")
+    advantage = t.advantage if weight is None else t.advantage * torch.where(t.advantage != 0, weight, 1.0)
+    held = torch.zeros_like(clamped)
+    if t.rule.own_loss:
+        (term_, slope), held = own_loss(Seen(t, t.folds, clamp, t.rule.reports_only), gate, weight)
+        parts = (term_ * scale, slope * scale, term_)
     else:
-        parts = (torch.where(live, scaled * t.log_prob, 0.0), scaled, torch.where(live, term * t.log_prob, 0.0))
+        parts = _parts(t, gate, scale, advantage * torch.where(capped, cap, ratio), clamped | capped)
     loss, gradient, unscaled = (torch.where(t.what.propagated, torch.nan, x) for x in parts)
-    return Losses(loss, gradient, unscaled, ratio, d, clamped, capped, advantage != 0)
+    return Losses(loss, gradient, unscaled, ratio, d, clamped, capped, advantage != 0, held)
+
+
+def _parts(t: Tokens, gate: torch.Tensor, scale: torch.Tensor, value: torch.Tensor,
+           constant: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Loss, gradient and unscaled loss under −A ρ M. `value`: A ρ; `constant`: where ρ is one."""
+    live = gate > 0
+    term_ = torch.where(live, -(value * gate), 0.0)
+    scaled = term_ * scale
+    if t.o.surrogate == "ratio":
+        return scaled, torch.where(constant, 0.0, scaled), term_
+    return (torch.where(live, scaled * t.log_prob, 0.0), scaled, torch.where(live, term_ * t.log_prob, 0.0))
 
 
 def divisor_of(o: Options, tokens: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
@@ -433,7 +369,7 @@ def _counts(found: Decided) -> dict[str, torch.Tensor]:
         kept=kept, clamped=token & n.clamped, capped=token & n.capped, tokens=token, teaching_tokens=token & n.teaches,
         teaching_kept=kept & n.teaches, teaching_toward=counted["kept_toward"] & n.teaches,
         masked_high=masked & ~t.toward & (t.advantage > 0), masked_low=masked & ~t.toward & (t.advantage < 0),
-        held=torch.zeros_like(kept),  # of regions: only a loss of its own is held
+        held=kept & n.teaches & n.held,
         not_finite=token & ~t.what.propagated & ~(n.loss.isfinite() & n.gradient.isfinite()), bad_tokens=t.what.bad,
         rejected_responses=t.what.rejected, responses=t.length > 0)
     share = _BINS * (t.position - 1) // t.schedule_length.clamp(min=1)
@@ -509,7 +445,7 @@ def decide_all(slots: Slots, what: Inspected, rule: Rule, o: Options, wanted: Se
     gate = v.kept.to(t.kind)
     if rule.soft:
         fading = torch.where(v.excess > 1, 1.0 / v.excess, 1.0)
-        gate = torch.where(v.kept, 1.0, torch.where(v.excess < _limit(gate), fading, 0.0))
+        gate = torch.where(v.kept, 1.0, torch.where(v.excess < limit(gate), fading, 0.0))
         gate = torch.where(what.propagated, 0.0, gate)
     return Decided(t, v, decide(v), gate, differentiate(t, gate, scale_of(t)))
 
@@ -560,6 +496,8 @@ class Results(NamedTuple):
     loss: torch.Tensor
     written: Mapping[str, torch.Tensor]
     report: torch.Tensor
+    rejected: torch.Tensor
+    """Of each response."""
 
 
 def policy_loss(slots: Slots, what: Inspected, rule: Rule, o: Options, kinds: Mapping[str, torch.dtype]) -> Results:
@@ -567,7 +505,8 @@ def policy_loss(slots: Slots, what: Inspected, rule: Rule, o: Options, kinds: Ma
     found = decide_all(slots, what, rule, o, tuple(kinds))
     written = _written(found, tuple(kinds))
     report = _report(found, _narrowed(written, kinds))
-    return Results(loss_of(report, o), {name: x.to(kinds[name], copy=True) for name, x in written.items()}, report)
+    lists = {name: x.to(kinds[name], copy=True) for name, x in written.items()}
+    return Results(loss_of(report, o), lists, report, found.tokens.what.rejected)
 
 
 def _acceptable(slots: Slots, what: Inspected, o: Options) -> bool:
@@ -596,4 +535,9 @@ def call_of(o: Options, region: bytes, log_prob: torch.Tensor, lent: Mapping[str
             return None
         raise c.Error("a response has more tokens than horizon: give the longest response's number",
                       c.StatusCode.horizon_too_short, "options")
-    return policy_loss(slots, what, rule_of(region), o, kinds)
+    results = policy_loss(slots, what, rule_of(region), o, kinds)
+    reads = log_prob.is_cpu and o.bad_input != "leave_out"
+    if reads and bool((results.rejected & ~what.rejected).any()):  # a term of a fold left the grid
+        return None
+    return results
+

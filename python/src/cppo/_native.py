@@ -154,11 +154,16 @@ class Error(ValueError):
         return self.message
 
 
-def error_of(status: bytes | bytearray, at: int = 0) -> Error:
-    """The exception for the bytes of a `cppo_status`."""
+def error_of(status: bytes | bytearray, at: int = 0, states: str = "") -> Error:
+    """The exception for the bytes of a `cppo_status`. `states`: what the call names the states of folds that it takes,
+    which the library has no name for."""
     code, where, response, token, count, text = STATUS.unpack_from(status, at)
+    message = text.split(b"\0", 1)[0].decode()
     argument = ARGUMENTS[where] if 0 <= where < len(ARGUMENTS) else ""
-    return Error(text.split(b"\0", 1)[0].decode(), code, argument, response, token, count)
+    of_states = code == StatusCode.states_mismatch or message.startswith(("options->fold", "known"))
+    if states and of_states and argument in ("", "options", "region"):
+        argument = states
+    return Error(message, code, argument, response, token, count)
 
 
 def _find() -> str:
@@ -194,7 +199,7 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_c_abi": (i32,), "cppo_version": (text,), "cppo_instruction_set": (text,),
         "cppo_region_parse": (i32, text, address, i64, address, address),
         "cppo_region_compiled": (i32, address, address, i64, address, address),
-        "cppo_region_text": (i64, address, address, i64),
+        "cppo_region_text": (i64, address, address, i64), "cppo_region_tree": (i64, address, address, i64),
         "cppo_region_reads": (ctypes.c_uint64, address), "cppo_region_calibrates": (i32, address),
         "cppo_part_name": (text, i64), "cppo_part_kind": (text, i64), "cppo_part_parameters": (text, i64),
         "cppo_options_init_sized": (None, address, i64),
@@ -207,6 +212,10 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_report_add": (None, address, address),
         "cppo_measure_name": (text, i64), "cppo_measure": (ctypes.c_double, address, i64),
         "cppo_diagnose": (i64, address, address, address, address, i64),
+        "cppo_count_clauses": (i64, address, address, address, address, i64, address),
+        "cppo_clause_text": (i64, address, i64, address, i64),
+        "cppo_parity_parse": (i32, text, address, i64, address, address, address),
+        "cppo_parity_name": (text, i64), "cppo_parity_parameters": (text, i64),
         "cppo_summarize_piece": (i32, address, address, i64, address, address, address, address, address),
         "cppo_totals_add": (None, address, address), "cppo_prefix_add": (None, address, address),
         "cppo_resolve_totals": (i32, address, address, address, i32, i64, address),
@@ -296,6 +305,17 @@ def parse_advantage(text: str, numbers: tuple[float, ...]) -> bytes:
 def region_text(region: bytes) -> str:
     """The C++ expression that makes a region."""
     return _text_of(LIB.cppo_region_text, region)
+
+
+def region_tree(region: bytes) -> str:
+    """What a region's text was read to, as JSON: see `cppo_region_tree`. Empty for one that the library has no tree
+    of."""
+    return _text_of(LIB.cppo_region_tree, region)
+
+
+def clause_text(region: bytes, i: int) -> str:
+    """The C++ expression of clause `i` of a region's mask."""
+    return _text_of(lambda made, text, room: LIB.cppo_clause_text(made, i, text, room), region)
 
 
 def advantage_text(rule: bytes) -> str:

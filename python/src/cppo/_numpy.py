@@ -126,7 +126,7 @@ def states_of(folds: Any) -> npt.NDArray[np.int64]:
     words = whole_words(folds, "folds")
     if words.ndim != 1 or words.size == 0:
         raise c.Error(f"folds must be what fold_states returns, of shape [words], not {list(words.shape)}",
-                      c.StatusCode.states_mismatch, "options")
+                      c.StatusCode.states_mismatch, "folds")
     return words
 
 

@@ -1,37 +1,51 @@
-"""A region as Python data, for who computes it without the library: what the library's text of it says.
-
-The text of a region is an expression of Python too, but for `!` and `{...}`: Python's own parser reads it.
-"""
+"""A region as Python data, for who computes it without the library: the tree that the library read its text to."""
 
 from __future__ import annotations
 
-import ast
 import functools
-import re
-from typing import NamedTuple, NoReturn, Optional
+import json
+from typing import Any, NamedTuple, Optional
 
 from . import _native as c
 
-CLAUSES = {"keep_all": "other", "keep_none": "other", "toward_rollout": "toward", "ratio_within": "ratio",
-           "divergence_within": "divergence", "prefix_budget": "budget", "response_max_within": "response",
-           "response_mean_within": "response"}
-"""The clauses of a mask, and the kind under which a token that one masks is counted."""
+_REMEDY = "which executor=\"torch\" does not know: pass tensors on the host and executor=\"simd\""
 
 
-class Step(NamedTuple):
-    """A clause with its numbers, or an operator on the masks before it: "&", "|" or "~"."""
+class Node(NamedTuple):
+    """A number, a mask or a loss of a token, and what it is made of."""
 
-    name: str
-    low: float = 0.0
-    high: float = 0.0
-    negated: bool = False
-    """True if it stands under a negation."""
+    op: str
+    """What it does, by the name that the library has for it."""
+    of: tuple[Node, ...] = ()
+    numbers: tuple[float, ...] = ()
+    fold: int = -1
+    """The place of the fold that it reads."""
+    divergence: str = ""
+    """What it measures."""
+    seed: int = 0
+    counted: str = "other"
+    """Of a clause: the kind under which a masked token is counted."""
+    sloped: bool = False
+    """True if its slope is asked for."""
+
+
+class Fold(NamedTuple):
+    """A statistic over a range."""
+
+    range: str
+    statistic: str
+    rank: str
+    """How `parameter` gives a rank: "" if it is a number."""
+    parameter: float
+    level: int
+    """Those of level 1 hold no others."""
+    of: Node
 
 
 class Budget(NamedTuple):
-    """What gives δ_b: `floor` itself without a quantile."""
+    """What gives δ_b: `delta_b` itself without a quantile."""
 
-    floor: float
+    delta_b: float
     quantile: Optional[float] = None
     scale: float = 1.0
     ceiling_factor: float = 2.0
@@ -40,108 +54,63 @@ class Budget(NamedTuple):
 class Rule(NamedTuple):
     """A region."""
 
+    is_rule: bool
+    """True if it has comparisons, folds or a loss of its own."""
     divergence: str
     w_min: float
     """The weight of the last token; 1: all tokens weigh the same."""
     seed: Optional[int]
     """Of a shuffled weight."""
-    steps: tuple[Step, ...]
-    """The mask in postfix order."""
-    slack: float
-    """The δ of the prefix budget."""
+    mask: Node
     budget: Optional[Budget]
     soft: bool
     reports_only: bool
     """True if the mask sees no divergence."""
+    own_loss: bool
+    """False: the loss is −A ρ M."""
+    loss: Node
+    penalty: Optional[Node]
+    folds: tuple[Fold, ...]
 
-    def clauses(self, kind: str) -> list[int]:
-        """The steps of a kind that stand under no negation."""
-        return [k for k, s in enumerate(self.steps) if CLAUSES.get(s.name) == kind and not s.negated]
+    def clauses(self, op: str) -> list[Node]:
+        """The clauses of that name, in the order of the text."""
+        return [n for n in nodes_of(self.mask) if n.op == op]
 
-
-def _unknown(node: ast.AST) -> NoReturn:
-    raise c.Error(f"the region holds {ast.unparse(node)}, which executor=\"torch\" does not know: pass tensors on the "
-                  "host and executor=\"simd\"", c.StatusCode.executor_unavailable, "region")
-
-
-def _called(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    """The name and the arguments of a call; a name alone has none."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id, node.args
-    return (node.id, []) if isinstance(node, ast.Name) else _unknown(node)
+    @property
+    def slack(self) -> float:
+        """The δ of the prefix budget."""
+        return next((n.numbers[0] for n in self.clauses("prefix_budget")), 0.0)
 
 
-def _number(node: ast.expr) -> float:
-    value = ast.literal_eval(node)
-    return float(value) if isinstance(value, (int, float)) else _unknown(node)
+def nodes_of(node: Node) -> list[Node]:
+    """A node and all below it, operands first."""
+    return [*(n for x in node.of for n in nodes_of(x)), node]
 
 
-def _budget(node: ast.expr) -> Budget:
-    if not isinstance(node, ast.Call):
-        return Budget(_number(node))
-    name, (floor, *how) = _called(node)
-    if name != "calibrated_budget":
-        _unknown(node)
-    numbers = [_number(x) for x in how[0].elts] if how and isinstance(how[0], ast.Set) else [0.9]
-    return Budget(_number(floor), *numbers)
+def unknown(what: str) -> c.Error:
+    """The error for a part that is not here."""
+    return c.Error(f"the region holds {what}, {_REMEDY}", c.StatusCode.executor_unavailable, "region")
 
 
-def _mask(node: ast.expr, negated: bool, steps: list[Step], budgets: list[Budget]) -> None:
-    """Appends the steps of a mask."""
-    if isinstance(node, ast.BinOp):
-        for operand in (node.left, node.right):
-            _mask(operand, negated, steps, budgets)
-        steps.append(Step("&" if isinstance(node.op, ast.BitAnd) else "|", negated=negated))
-    elif isinstance(node, ast.UnaryOp):
-        _mask(node.operand, True, steps, budgets)
-        steps.append(Step("~", negated=negated))
-    else:
-        name, arguments = _called(node)
-        if name not in CLAUSES:
-            _unknown(node)
-        if name == "prefix_budget":
-            budgets.append(_budget(arguments.pop()))
-        numbers = [_number(x) for x in arguments] or [0.0]
-        steps.append(Step(name, numbers[0], numbers[-1], negated))
+def _node(tree: dict[str, Any]) -> Node:
+    return Node(**{**tree, "of": tuple(map(_node, tree.get("of", ()))), "numbers": tuple(tree.get("numbers", ()))})
 
 
-def _weight(node: ast.expr) -> tuple[float, Optional[int]]:
-    """w_min, and the seed of a shuffled weight."""
-    name, arguments = _called(node)
-    if name == "permuted":
-        return _weight(arguments[0])[0], ast.literal_eval(arguments[1])
-    if name not in ("uniform_weight", "linear_weight"):
-        _unknown(node)
-    return _number(arguments[0]) if arguments else 1.0, None
-
-
-def _unknown_rule() -> c.Error:
-    return c.Error("the region is a rule with a loss of its own, which executor=\"torch\" does not know: pass tensors "
-                   "on the host and executor=\"simd\"", c.StatusCode.executor_unavailable, "region")
+def _fold(tree: dict[str, Any]) -> Fold:
+    return Fold(**{"parameter": 0.0, **tree, "of": _node(tree["of"])})
 
 
 @functools.lru_cache(1024)
 def rule_of(region: bytes) -> Rule:
     """The data of a region, from the bytes of its `cppo_region`."""
-    text = c.region_text(region)
-    if c.OWN in text:
+    text = c.region_tree(region)
+    if not text and c.OWN in c.region_text(region):
         raise c.Error("the region has a part of your own, which is compiled for the host alone: pass tensors on the "
                       "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
-    if not text:  # a rule that no text of the one form makes
-        raise _unknown_rule()
-    name, arguments = _called(ast.parse(re.sub(r"\bfrom\(", "from_(", text.replace("!", "~")), mode="eval").body)
-    soft = name == "softened"
-    if soft:
-        name, arguments = _called(arguments[0])
-    shown = arguments[1] if name == "reporting" else None
-    if shown is not None:
-        name, arguments = _called(arguments[0])
-    if name != "trust_region":
-        raise _unknown_rule()
-    divergence, weight, mask = arguments
-    steps: list[Step] = []
-    budgets: list[Budget] = []
-    _mask(mask, False, steps, budgets)
-    slack = next((s.low for s in steps if s.name == "prefix_budget"), 0.0)
-    return Rule(_called(divergence if shown is None else shown)[0], *_weight(weight), tuple(steps), slack,
-                budgets[0] if budgets else None, soft, shown is not None)
+    if not text:
+        raise unknown("more clauses than the library writes as a tree")
+    tree = json.loads(text)
+    penalty = tree["penalty"]
+    return Rule(tree["rule"], tree["divergence"], tree["w_min"], tree["seed"], _node(tree["mask"]),
+                Budget(**tree["budget"]) if tree["budget"] else None, tree["soft"], tree["reported"], tree["own_loss"],
+                _node(tree["loss"]), _node(penalty) if penalty else None, tuple(map(_fold, tree["folds"])))

@@ -23,6 +23,7 @@ from . import regions as _regions
 from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
                     first_error_of, layout_of, pack_options)
 from ._numpy import states_of
+from ._rule import rule_of
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
 from .report import LOSS, Report
@@ -156,7 +157,7 @@ def _folds_address(x: torch.Tensor | None) -> tuple[int, int]:
         return 0, 0
     if x.dtype != torch.int64 or x.dim() != 1 or x.numel() == 0 or not x.is_contiguous() or not x.is_cpu:
         raise c.Error("folds must be what fold_states returns: int64, dense, of shape [words], on the host",
-                      c.StatusCode.states_mismatch, "options")
+                      c.StatusCode.states_mismatch, "folds")
     return x.data_ptr(), x.numel()
 
 
@@ -300,13 +301,16 @@ def _device_kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: 
     executor = call.options.executor
     doubles = [n for n, x in zip(("log_prob", *call.inputs), (log_prob, *inputs))
                if n in DECIDES_ARITHMETIC and x.dtype == torch.float64]
+    numbers_ = tuple(numbers.tolist())
     library, why = None, f"the library has nothing for {log_prob.device.type}"
     if doubles:
         why = f"the op for CUDA computes in float, but {doubles[0]} is double"
+    elif log_prob.is_cuda and rule_of(_region_of(call.region, numbers_)).is_rule:
+        why = "the op for CUDA has no comparisons, folds and losses of rules"
     elif executor != "torch" and log_prob.is_cuda:
         library, why = _cuda.library()
     if library is not None:
-        region = _region_of(call.region, tuple(numbers.tolist()))
+        region = _region_of(call.region, numbers_)
         loss, gradient, _, outputs = _new(call, log_prob)
         report = _cuda.run(library, call, log_prob, _given(call, inputs), region, (loss, gradient, outputs))
         _cuda.fill_loss(call, loss, report)
@@ -315,7 +319,7 @@ def _device_kernel(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: 
         raise c.Error(f"executor=\"cuda\" cannot take this call: {why}", c.StatusCode.executor_unavailable, "options")
     if executor != "torch" and not doubles:
         _warn_of(log_prob.device.type, why)
-    return _in_torch(call, log_prob, inputs, tuple(numbers.tolist()))
+    return _in_torch(call, log_prob, inputs, numbers_)
 
 
 def _fake(log_prob: torch.Tensor, inputs: list[torch.Tensor], numbers: torch.Tensor, text: str) -> Results:
@@ -519,7 +523,7 @@ def _returned(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options,
               normalizer: Union[float, torch.Tensor, None]) -> Any:
     """What `policy_loss` returns. `lists`: the outputs."""
     on_device = isinstance(words, torch.Tensor) and not words.is_cpu
-    report = Report(words, normalizer, on_device and o.bad_input == "reject")
+    report = Report(words, normalizer, on_device and o.bad_input != "leave_out")
     if wanted is None:
         return loss, report
     if "loss" in wanted:

@@ -37,6 +37,12 @@ def rule_of(rule: Rule) -> bytes:
     return rule.c_rule
 
 
+def text_of(rule: Rule) -> str:
+    """The text of a rule: the same for all that are equal, unless no text of one form makes them."""
+    canonical = c.advantage_text(rule_of(rule))
+    return canonical or (rule if isinstance(rule, str) else f"{rule.text} {rule.numbers}")
+
+
 class _Responses:
     """What was lent of the responses, as arrays or tensors of the host that stay alive."""
 
@@ -163,7 +169,7 @@ def _options(executor: str, threads: int, known: Words | None) -> bytes:
 
 
 def _words(known: Any) -> Words | None:
-    return None if known is None else whole_words(_on_host(as_array(known)), "states").reshape(-1)
+    return None if known is None else whole_words(_on_host(as_array(known)), "known").reshape(-1)
 
 
 def _kind_of(responses: _Responses, is_mask: bool) -> str:
@@ -215,7 +221,8 @@ def compute_advantage(reward: Any = None, *, rule: Rule, group_id: Any = None, r
         outputs["returns"] = responses.new(True, _kind_of(responses, False))
     frame, states = responses.frame(outputs, not per_token), _words(known)
     options = _options(executor, threads, states)
-    frame.raise_if(c.LIB.cppo_compute_advantage(frame.batch, made, frame.outputs, options, frame.status))
+    code = c.LIB.cppo_compute_advantage(frame.batch, made, frame.outputs, options, frame.status)
+    frame.raise_if(code, states="known")
     results = tuple(responses.result(x) for x in outputs.values())
     return results if returns else results[0]
 
@@ -243,7 +250,7 @@ def sum_rewards(reward: Any = None, *, rule: Rule, known: Any = None, group_id: 
     frame, states = responses.frame(), _words(known)
     code = c.LIB.cppo_sum_rewards(frame.batch, made, _options(executor, threads, states), words.ctypes.data, room,
                                   ctypes.addressof(written), frame.status)
-    frame.raise_if(code)
+    frame.raise_if(code, states="known")
     return words[:written.value].copy()
 
 
@@ -268,7 +275,7 @@ def added_reward_states(states: Sequence[Any]) -> Words:
     both = functools.reduce(add_reward_states, states, np.empty(0, np.int64))
     if both.size and both[0] < 0:
         raise c.Error("states of rewards do not belong together: make all of them under one rule, each level from the "
-                      "same known states", c.StatusCode.states_mismatch, "options")
+                      "same known states", c.StatusCode.states_mismatch, "known")
     return both
 
 

@@ -40,7 +40,7 @@ import torch.distributed as dist
 
 from . import _native as c
 from ._call import PER_TOKEN
-from .advantage_call import added_reward_states, levels_known, rule_of
+from .advantage_call import added_reward_states, levels_known, text_of
 from .advantages import Rule
 from .folds import MicroBatch, added_folds, check_alike, exchanged
 from .loss import policy_loss as _policy_loss
@@ -439,7 +439,7 @@ def reward_states(micro_batches: Sequence[Mapping[str, Any]], *, rule: Rule, gro
     Every rank of the group calls it with the same rule; one that has no response passes an empty list.
     """
     link = _Link(group)
-    made, failure = _attempt(lambda: rule_of(rule))
+    made, failure = _attempt(lambda: text_of(rule).encode())
     heads = np.concatenate(link.gather(np.array([[-1 if failure else zlib.crc32(made)]], np.int64), [1] * link.ranks))
     if (heads < 0).any():
         raise failure or _elsewhere("reward_states", "known")

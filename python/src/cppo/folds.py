@@ -48,7 +48,7 @@ class MicroBatch(Reading):
         sums = np.zeros(max(self._next(known.size), 1), np.int64)
         code = c.LIB.cppo_sum_folds(self.frame.batch, self.region.c_region, self.options, known.ctypes.data, known.size,
                                     sums.ctypes.data, sums.size, self.frame.status)
-        self.frame.raise_if(code)
+        self.frame.raise_if(code, states="known")
         return sums
 
     def _next(self, known: int) -> int:
@@ -59,10 +59,10 @@ class MicroBatch(Reading):
 
 def add_folds(a: Words, b: Words) -> Words:
     """The states of two micro-batches or ranks together, at one exchange."""
-    into, other = whole_words(a, "states").copy(), whole_words(b, "states")
+    into, other = whole_words(a, "folds").copy(), whole_words(b, "folds")
     if into.ndim != 1 or into.shape != other.shape:
         raise c.Error(f"states of folds have shape [words] and are added to others of their shape, not "
-                      f"{list(into.shape)} to {list(other.shape)}", c.StatusCode.states_mismatch, "options")
+                      f"{list(into.shape)} to {list(other.shape)}", c.StatusCode.states_mismatch, "folds")
     c.LIB.cppo_folds_add(into.ctypes.data, other.ctypes.data, into.size)
     return into
 

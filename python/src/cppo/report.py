@@ -129,10 +129,13 @@ class Report:
             divisors = {float(x) for x in np.ravel(self._normalizer)}
             self._words[FIELDS["normalizer"]] = divisors.pop() if len(divisors) == 1 else np.nan
             self._normalizer = None
-        if self._refuses and (bad := int(self._words[FIELDS["bad_tokens"][0]])):
-            raise Error(f"{bad} tokens of a batch on a device hold bad input, and their responses were left out: pass "
-                        "its tensors .cpu() to be told which and why, or bad_input=\"leave_out\" to go on without them",
-                        StatusCode.bad_input_excluded, count=bad)
+        if self._refuses and (left_out := int(self._words[FIELDS["rejected_responses"][0]])):
+            bad = int(self._words[FIELDS["bad_tokens"][0]])
+            what = f"{bad} tokens of a batch on a device hold bad input" if bad else \
+                f"a number that the rule folds is NaN or beyond +-1000 in {left_out} responses on a device"
+            raise Error(f"{what}, and their responses were left out: pass its tensors .cpu() to be told which and why, "
+                        "or bad_input=\"leave_out\" to go on without them", StatusCode.bad_input_excluded,
+                        count=bad or left_out)
         return self._words
 
     def __getattr__(self, name: str) -> Any:

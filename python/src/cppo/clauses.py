@@ -1,0 +1,45 @@
+"""Which clause of a mask refuses how many tokens: `count_clauses`. A report counts by kind of clause."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NamedTuple
+
+from . import _native as c
+from .pieces import Reading
+
+
+class ClauseCount(NamedTuple):
+    """What one clause of a mask does to a batch."""
+
+    text: str
+    """The C++ expression that makes it."""
+    kind: str
+    """Under which kind a report counts it: "toward", "ratio", "divergence", "budget", "response" or "other"."""
+    refused: int
+    """Tokens that it speaks against: where it is false, or under a negation true."""
+    decided: int
+    """Masked tokens that would be kept if it alone were of another mind."""
+
+
+class _Count(ctypes.Structure):
+    _fields_ = [("kind", ctypes.c_char_p), ("refused", ctypes.c_int64), ("decided", ctypes.c_int64)]
+
+
+_ROOM = 128
+
+
+def count_clauses(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_mask: Any = None,
+                  **call: Any) -> list[ClauseCount]:
+    """What each clause of the region's mask does to a batch of whole responses, in the order in which they are written.
+
+    Takes what `policy_loss` takes, but for scaling and outputs; the tensors lie on the host. Costs a call for each
+    clause, and one.
+    """
+    read = Reading(log_prob, rollout_log_prob, advantage, response_mask, **call)
+    counts, region = (_Count * _ROOM)(), read.region.c_region
+    n = c.LIB.cppo_count_clauses(read.frame.batch, region, read.options, counts, _ROOM, read.frame.status)
+    if n < 0:
+        read.frame.raise_if(1, 0)
+    return [ClauseCount(c.clause_text(region, i), x.kind.decode(), x.refused, x.decided)
+            for i, x in enumerate(counts[:n])]
