@@ -92,3 +92,36 @@ def until_null(function):
     while function(len(found)):
         found.append(function(len(found)))
     return found
+
+
+# ---- logits_api.hpp ---------------------------------------------------------------------------------------------
+
+
+class Logits(c.Structure):
+    _fields_ = [("rows", c.c_int64), ("ids", c.c_int64), ("element", c.c_int32), ("threads", c.c_int32),
+                ("logits", c.c_void_p), ("id", c.c_void_p), ("k", c.c_int64), ("listed", c.c_void_p)]
+
+
+class LogProbOutputs(c.Structure):
+    _fields_ = [("log_prob", c.c_void_p), ("listed", c.c_void_p), ("entropy", c.c_void_p), ("log_sum_exp", c.c_void_p),
+                ("largest", c.c_int64), ("largest_id", c.c_void_p)]
+
+
+class Slopes(c.Structure):
+    _fields_ = [("slope", c.c_void_p), ("log_sum_exp", c.c_void_p), ("entropy", c.c_void_p),
+                ("entropy_slope", c.c_double)]
+
+
+def load_logits(path):
+    library = c.CDLL(path)
+    for function, arguments, result in (
+            (library.bench_log_probs, [c.POINTER(Logits), c.POINTER(LogProbOutputs), c.c_int64], c.c_int32),
+            (library.bench_logits_gradient, [c.POINTER(Logits), c.POINTER(Slopes), c.c_void_p], c.c_int32),
+            (library.bench_full_divergences,
+             [c.POINTER(Logits), c.c_void_p, c.POINTER(Logits), c.c_void_p, c.c_void_p, c.c_void_p], c.c_int32),
+            (library.bench_fill_logits, [c.c_int32, c.c_int64, c.c_uint64, c.c_void_p], None),
+            (library.bench_read_bytes, [c.c_void_p, c.c_int64], c.c_int64),
+            (library.bench_copy_bytes, [c.c_void_p, c.c_void_p, c.c_int64], None),
+            (library.bench_exp, [c.c_void_p, c.c_void_p, c.c_int64, c.c_int64], None)):
+        function.argtypes, function.restype = arguments, result
+    return library

@@ -1,6 +1,7 @@
 """The targets: what was to be reached, what was measured, and whether it was."""
 
 import field_tables
+import logits_tables
 import rule_tables
 from bench_tables import Table, find, of_suite, ratio, twin
 
@@ -86,6 +87,7 @@ TARGETS = [
     ("heap allocations of a repeated call", "", 0, 0, False, heap),
     *rule_tables.TARGETS,
     *field_tables.TARGETS,
+    *logits_tables.TARGETS,
 ]
 
 

@@ -13,6 +13,7 @@ TINY = "--sizes 4096 --tokens 4096 --lengths 64,1024 --one-round"
 TINY_TORCH = "--shapes 4x64 --packed 3 --no-compile --repeats 1 --seconds 0"
 TINY_RULES = "--shape 4x64 --packed 3 --compile nothing --repeats 1 --seconds 0"
 TINY_FIELD = "--shapes 4x64 --curve 64 --compile nothing --repeats 1 --seconds 0"
+TINY_LOGITS = "--rows 2 --ids 1300 --compile nothing --repeats 1 --seconds 0"
 # The divergences whose rows say what a gate and what bfloat16 costs.
 IN_ALL_FORMS = {"binary_tv", "binary_kl", "binary_kl_reverse", "top_k_tv", "top_k_kl", "k1", "k2", "k3", "precomputed"}
 FORMS = {"hard float", "soft float", "hard bfloat16", "soft bfloat16"}
@@ -35,6 +36,17 @@ def missing_rules(rows):
             *(IN_ALL_FORMS - whole), *map(str, top_k - lengths)]
 
 
+def missing_logits(rows):
+    """Rows of passes over logits that are not there; those beside PyTorch where rules have some."""
+    there = {(row["suite"], row["name"]) for row in rows if "samples" in row}
+    each = [f"{element}, 2 rows" for element in ("float", "bfloat16")]
+    wanted = {(suite, name) for suite in ("logits_passes", "logits_gradients") for name in each}
+    if any("agreement" in row for row in rows if row["suite"] == "rules"):
+        wanted |= {("logits", f"{task}, {name}") for task in ("forward", "lists", "gradient") for name in each}
+    in_cache = set() if "logits_in_cache" in {suite for suite, _ in there} else {("logits_in_cache", "any")}
+    return [", ".join(row) for row in wanted - there | in_cache]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
@@ -47,7 +59,7 @@ def main():
         bench = [sys.executable, Path(__file__).with_name("bench.py"), "--bin", arguments.bin, "--out", folder,
                  "--isa", arguments.isa, "--alone", "--driver-arguments", TINY, "--torch-arguments", TINY_TORCH,
                  "--python-with-torch", arguments.python_with_torch, "--rules", arguments.rules, "--rule-arguments",
-                 TINY_RULES, "--field-arguments", TINY_FIELD]
+                 TINY_RULES, "--field-arguments", TINY_FIELD, "--logits-arguments", TINY_LOGITS]
         bench += ["--without-torch", "--without-rules"] if arguments.without_torch else ["--peers"]
         done = subprocess.run(bench, capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr)
@@ -58,9 +70,10 @@ def main():
     missing = SUITES - {row["suite"] for row in results["rows"]}
     if missing:
         return f"no rows of {', '.join(sorted(missing))}"
-    missing = [] if arguments.without_torch else missing_rules(results["rows"])
+    rows = [] if arguments.without_torch else results["rows"]
+    missing = missing_rules(rows) + missing_logits(rows) if rows else []
     if missing:
-        return f"no row of the rules {', '.join(sorted(missing))}"
+        return f"no row of {', '.join(sorted(missing))}"
     if not all(table["rows"] for table in results["tables"]):
         return "a table is empty"
     for row in results["rows"]:

@@ -222,7 +222,7 @@ class log_prob_writer {
 /// NaN, infinities: a logit of -inf is an id with probability 0. Refused, at active slots, with slot and id: NaN, +inf,
 /// a row of -inf alone, an id outside of the vocabulary, a sampled id whose logit is -inf.
 /// Accuracy, for V up to 2^18: log pi and log-sum-exp within 2e-6 of the exact number, before they are rounded to the
-/// type of the output; the entropy within 2e-5 of itself. Probabilities below 2^-125 of the largest count as 0.
+/// type of the output; the entropy within 1e-5 of itself. Probabilities below 2^-125 of the largest count as 0.
 /// Cost: one pass over each row, in which 1024 logits that raise the largest so far are read up to three times more; in
 /// a row that rises from end to end those are all. Memory: see `found_logits`; nothing of size [N, V].
 /// Determinism: the same bits on every executor and number of threads, and over any cut of the rows into calls.

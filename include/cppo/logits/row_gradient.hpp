@@ -122,7 +122,7 @@ void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient
   for (index_t first = 0; first < in.vocabulary(); first += stretch) {
     if (in.is_whole(first)) {
       float* const direct = out.direct(first);
-      gradient_of_stretch<Entropy, V>(scale, in.reading(first, 2048), stretch, direct != nullptr ? direct : room);
+      gradient_of_stretch<Entropy, V>(scale, in.reading(first), stretch, direct != nullptr ? direct : room);
       if (direct == nullptr) out.put<V>(first, room, stretch);
     } else {
       gradient_of_stretch<Entropy, V>(scale, reading_floats<V>(in.floats(first)), in.size(first), room);

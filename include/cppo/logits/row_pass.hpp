@@ -13,10 +13,13 @@
 
 namespace cppo { inline namespace CPPO_ABI { namespace detail {
 
-/// Asks for the memory so many bytes past p, which will be read soon. An address of nothing does no harm.
-CPPO_ALWAYS_INLINE void ask_past([[maybe_unused]] void const* p, [[maybe_unused]] std::uintptr_t bytes) noexcept {
+/// Asks for memory past p, which will be read: for what is near into the first cache, for what is far into the second,
+/// since the first waits for few lines at a time. An address of nothing does no harm.
+CPPO_ALWAYS_INLINE void ask_past([[maybe_unused]] void const* p) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(reinterpret_cast<void const*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
+  auto const at = reinterpret_cast<std::uintptr_t>(p);
+  __builtin_prefetch(reinterpret_cast<void const*>(at + 2048));
+  __builtin_prefetch(reinterpret_cast<void const*>(at + 16384), 0, 2);
 #endif
 }
 
@@ -42,12 +45,11 @@ class row_reader {
     int const n = static_cast<int>(vocabulary_ - first) + stretch_step - 1;
     return n - n % stretch_step;
   }
-  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory that lies
-  /// `ahead` bytes further on.
-  auto reading(index_t first, std::uintptr_t ahead = 4096) const noexcept {
-    return [from = place(first), type = type_, ahead](int k) CPPO_INLINE_LAMBDA {
+  /// Reads a whole stretch: read(k) has the logits from k on. It asks for memory further on.
+  auto reading(index_t first) const noexcept {
+    return [from = place(first), type = type_](int k) CPPO_INLINE_LAMBDA {
       char const* const at = from + std::ptrdiff_t{k} * (type == element_type::f32 ? 4 : 2);
-      ask_past(at, ahead);
+      ask_past(at);
       if (type == element_type::f32) return V::from_raw(V::ops::load(reinterpret_cast<float const*>(at)));
       return logit_register<V>::read(at, type);
     };
@@ -129,9 +131,18 @@ class row_pass {
     x[at] = -special<float>::infinity;
     add(x, held_);
     s.rest = totals_.rest.total();
-    s.moment = rounded_product(totals_.moment.total(), 0.6931471805599453);
+    if constexpr (Moment == moment_is::summed) s.moment = moment_of(s.rest);
     if (s.rest == s.rest) s.at = held_ + at;
     return s;
+  }
+
+  /// The moment b beside the sum a, raised so that log(1 + a) - b / (1 + a) is the entropy at the exact scale, of which
+  /// a float has lost a share: by this share of b^2 / (a (1 + a)), its derivative where terms are near each other.
+  double moment_of(double rest) const noexcept {
+    using L = double_lane;
+    L const a(rest), b = L(totals_.moment.total()) * L(0.6931471805599453);
+    double const lost = 1.4426950408889634 / temperature_ / static_cast<double>(scale_.per_logit) - 1.0;
+    return rest > 0.0 ? (b + L(lost) * (b * (b / (a * (L(1) + a))))).raw() : b.raw();
   }
 
   row_reader<V> reader_;

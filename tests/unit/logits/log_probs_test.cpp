@@ -81,7 +81,7 @@ bool near_enough(float got, long double want) {
   return error <= 2e-6 + 0.5 * ulp(static_cast<double>(want));
 }
 bool relatively_near(float got, long double want) {
-  return std::fabs(static_cast<long double>(got) - want) <= 2e-5L * want;
+  return std::fabs(static_cast<long double>(got) - want) <= 1e-5L * want;
 }
 
 // Row i of what was written is that of the logits, within what is promised.
@@ -139,7 +139,7 @@ void check_bits(std::size_t n, std::size_t v, std::uint64_t seed, double t) {
 
 }  // namespace
 
-TEST_CASE("log-probs of a whole vocabulary are within 2e-6, and entropies within 2e-5 of themselves", "[logits]") {
+TEST_CASE("log-probs of a whole vocabulary are within 2e-6, and entropies within 1e-5 of themselves", "[logits]") {
   auto const shapes = static_cast<std::size_t>(row_shape::count);
   check_accuracy<float>(shapes, whole, 1, 1.0);
   check_accuracy<float>(shapes, whole, 2, 0.7);
@@ -174,6 +174,7 @@ TEST_CASE("where a log-prob is large its rounding comes on top, and a small entr
   };
   for (level_case const& c : {level_case{whole, 1.845877131551405, 29.921928F, 13.06286F, 0},
                               level_case{2, 1.532011668419761, -16.166893F, -145.92537F, 0},
+                              level_case{2, 0.72040607083355246, 3.10112572F, -58.0719376F, 0},
                               level_case{whole, 1.409784553562013, -19.875475F, -8.899563F, 1}}) {
     std::vector<float> x(c.n, c.others);
     x[0] = c.first;

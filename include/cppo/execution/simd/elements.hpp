@@ -60,12 +60,12 @@ CPPO_ALWAYS_INLINE void widen_halves(float* out, void const* in) noexcept {
 /// 16 floats as bfloat16s: `to_bfloat16`.
 CPPO_WRAPS CPPO_ALWAYS_INLINE void narrow_to_bfloats(void* out, float const* in) noexcept {
 #if defined(__AVX512F__)
-  __m512i const u = _mm512_castps_si512(_mm512_loadu_ps(in)), high = _mm512_srli_epi32(u, 16);
-  __m512i const odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
-  __m512i const up = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd), 16);
-  __mmask16 const nan = _mm512_cmpgt_epi32_mask(_mm512_and_si512(u, _mm512_set1_epi32(0x7fffffff)),
-                                                _mm512_set1_epi32(0x7f800000));
-  __m512i const all = _mm512_mask_or_epi32(up, nan, high, _mm512_set1_epi32(0x40));
+  __m512 const x = _mm512_loadu_ps(in);
+  __m512i const u = _mm512_castps_si512(x), half = _mm512_add_epi32(u, _mm512_set1_epi32(0x7fff));
+  __mmask16 const odd = _mm512_test_epi32_mask(u, _mm512_set1_epi32(0x10000));
+  __mmask16 const nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  __m512i const up = _mm512_mask_add_epi32(half, odd, half, _mm512_set1_epi32(1));
+  __m512i const all = _mm512_srli_epi32(_mm512_mask_or_epi32(up, nan, u, _mm512_set1_epi32(0x400000)), 16);
   _mm256_storeu_si256(static_cast<__m256i*>(out), _mm512_cvtepi32_epi16(all));
 #elif defined(__AVX2__)
   auto const eight = [in](int k) {
