@@ -27,8 +27,8 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
         self.region, self.options, self.top_k, a = region, options or {}, top_k, vars(self.args)
         self.reads_lists = "top_k_ids" in region.reads
         refuse(self.reads_lists and (self.use_vllm or self.rollout_func), "a Top-K divergence needs the ids that the "
-               "engine ranks highest, and TRL keeps the sampled one alone; take a Binary divergence, or let the trainer "
-               "sample")
+               "engine ranks highest, and TRL keeps the sampled one alone; take a Binary divergence, or let the "
+               "trainer sample")
         refuse(self.reads_lists and a["cast_lm_head_to_fp32"], "cast_lm_head_to_fp32 is TRL's own head, which gives no "
                "logits; set cast_lm_head_to_fp32=False")
         refuse_truncated({**a, **(a["generation_kwargs"] or {})}, "GRPOConfig's ")
