@@ -92,6 +92,20 @@ struct gradient_row {
     if (stores == stores_are::streamed) stream_bytes(element_place(data, type, first), from, bytes);
     else __builtin_memcpy(element_place(data, type, first), from, bytes);
   }
+  /// True if the elements from any multiple of 64 on lie in lines of their own, which are streamed.
+  bool by_lines() const noexcept {
+    return stores == stores_are::streamed && reinterpret_cast<std::uintptr_t>(data) % 64 == 0;
+  }
+  /// Writes 64 elements from `first` on, a multiple of 64. Pre: `by_lines()`.
+  CPPO_ALWAYS_INLINE void put_lines(index_t first, float const* x) const noexcept {
+    alignas(64) std::uint16_t narrowed[64];
+    if (type != element_type::f32) narrow(narrowed, x, type, 64);
+    auto const* const from = type == element_type::f32 ? static_cast<void const*>(x) : narrowed;
+    auto* const to = static_cast<char*>(element_place(data, type, first));
+    for (int k = 0; k < 64 * static_cast<int>(size_of(type)); k += 64) {
+      stream_line(to + k, static_cast<char const*>(from) + k);
+    }
+  }
   /// Where `put` would write a whole stretch, if its registers may be written there; null if not.
   float* direct(index_t first) const noexcept {
     bool const plain = type == element_type::f32 && stores == stores_are::cached;
@@ -106,7 +120,7 @@ struct gradient_row {
 
 /// The derivatives by n logits, a multiple of 64; read(k) is a register of those from k on.
 template <entropy_term Entropy, class V, class Read>
-void gradient_of_stretch(gradient_scale const& scale, Read const& read, int n, float* out) noexcept {
+CPPO_ALWAYS_INLINE void gradient_of_stretch(gradient_scale const& scale, Read const& read, int n, float* out) noexcept {
   constexpr std::size_t group = group_of<V>;
   for (int k = 0; k < n; k += group_of<V> * V::size) {
     V logit[group], d[group];
@@ -115,12 +129,25 @@ void gradient_of_stretch(gradient_scale const& scale, Read const& read, int n, f
     for (std::size_t u = 0; u < group; ++u) save_lanes(out + k + static_cast<int>(u) * V::size, d[u]);
   }
 }
+/// The derivatives by a whole stretch, written line by line, so that stores wait while others are computed.
+template <entropy_term Entropy, class V>
+void gradient_by_lines(gradient_scale const& scale, row_reader<V> const& in, index_t first,
+                       gradient_row const& out) noexcept {
+  auto const read = in.reading(first);
+  for (int k = 0; k < stretch; k += 64) {
+    alignas(64) float d[64];
+    gradient_of_stretch<Entropy, V>(scale, [&](int j) CPPO_INLINE_LAMBDA { return read(k + j); }, 64, d);
+    out.put_lines(first + k, d);
+  }
+}
 /// The gradient of a row, of which `out` may be the memory.
 template <entropy_term Entropy, class V>
 void gradient_of_others(gradient_scale const& scale, row_reader<V>& in, gradient_row const& out) noexcept {
   alignas(64) float room[stretch];
   for (index_t first = 0; first < in.vocabulary(); first += stretch) {
-    if (in.is_whole(first)) {
+    if (V::size > 1 && out.by_lines() && in.is_whole(first)) {
+      gradient_by_lines<Entropy>(scale, in, first, out);
+    } else if (in.is_whole(first)) {
       float* const direct = out.direct(first);
       gradient_of_stretch<Entropy, V>(scale, in.reading(first), stretch, direct != nullptr ? direct : room);
       if (direct == nullptr) out.put<V>(first, room, stretch);

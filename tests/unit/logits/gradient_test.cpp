@@ -200,10 +200,11 @@ TEMPLATE_TEST_CASE("logits_gradient has the same bits on every executor, in plac
   }
 }
 
-TEMPLATE_TEST_CASE("logits_gradient of many logits passes the caches by, with the same bits", "[logits]", float, half) {
+TEMPLATE_TEST_CASE("logits_gradient of many logits passes the caches by, with the same bits", "[logits]", float, half,
+                   bfloat16) {
   constexpr std::size_t rows = 1100, width = 4001;
   gradient_case<TestType> const few(4, 3, width, 1.2);
-  std::vector<TestType> x(rows * width, TestType(1.0F)), g(rows * width + 1, TestType(9.0F));
+  std::vector<TestType> x(rows * width, TestType(1.0F)), g(rows * width + 64, TestType(9.0F));
   std::vector<std::int64_t> y(rows);
   std::vector<double> slope(rows), total(rows);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -214,17 +215,22 @@ TEMPLATE_TEST_CASE("logits_gradient of many logits passes the caches by, with th
   }
   auto const batch = logit_batch(padded(1, rows), logits(width, x).at_temperature(1.2), token_id(y));
   logit_slopes const of{.slope = slope, .log_sum_exp = total};
-  matrix_view<TestType> const odd(g.data() + 1, rows, width);  // on no multiple of a cache line
-  for (bool const on_simd : {false, true}) {
-    status const s = on_simd ? logits_gradient(simd.with_threads(2), batch, of, odd)
-                             : logits_gradient(seq, batch, of, odd);
-    REQUIRE(s.ok());
-    std::vector<TestType> const want = few.run(seq);
-    for (std::size_t i = 0; i < 3; ++i) {
-      CHECK(std::memcmp(&odd(static_cast<index_t>(500 * i), 0), &want[i * width], width * sizeof(TestType)) == 0);
+  std::vector<TestType> const want = few.run(seq);
+  std::size_t const line = (64 - reinterpret_cast<std::uintptr_t>(g.data()) % 64) / sizeof(TestType);
+  for (std::size_t const begin : {line, line - 1}) {  // where a cache line begins, and where none does
+    matrix_view<TestType> const out(g.data() + begin, rows, width);
+    for (bool const on_simd : {false, true}) {
+      std::fill(g.begin(), g.end(), TestType(9.0F));
+      status const s = on_simd ? logits_gradient(simd.with_threads(2), batch, of, out)
+                               : logits_gradient(seq, batch, of, out);
+      REQUIRE(s.ok());
+      for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(std::memcmp(&out(static_cast<index_t>(500 * i), 0), &want[i * width], width * sizeof(TestType)) == 0);
+      }
+      CHECK(all_zero_bits(g, begin + width, 499 * width));
+      CHECK((begin == 0 || number_of(g[begin - 1]) == 9.0F));
+      CHECK(number_of(g[begin + rows * width]) == 9.0F);
     }
-    CHECK(all_zero_bits(g, 1 + width, 499 * width));
-    CHECK(number_of(g[0]) == 9.0F);
   }
 }
 
