@@ -52,16 +52,15 @@ class rule_walk {
   CPPO_HOST_DEVICE CPPO_SELDOM constexpr void run(rule_part const& part) noexcept {
     rule_node const* const nodes = of_.begin(part);
     top_ = -1;
-    int known = first_known(part), next = place_of_known(part, known);
-    for (int k = 0; k < part.size; ++k) {
-      if (k == next) {
-        k += of_.of_positions[known].size - 1;
-        read_of_position(nodes[k], known);
-        next = place_of_known(part, ++known);
-        continue;
+    int k = 0;
+    for (int known = first_known(part);; ++known) {
+      for (int const end = place_of_known(part, known); k < end; ++k) {
+        rule_node const& n = nodes[k];
+        with_row(n.what, [&](auto op, auto row) CPPO_INLINE_LAMBDA { take<op()>(n, row); });
       }
-      rule_node const& n = nodes[k];
-      with_row(n.what, [&](auto op, auto row) CPPO_INLINE_LAMBDA { take<op()>(n, row); });
+      if (k >= part.size) return;
+      k += of_.of_positions[known].size;
+      read_of_position(nodes[k - 1], known);
     }
   }
   /// Evaluates the mask, and notes what its clauses keep.
@@ -210,9 +209,10 @@ class rule_walk {
     while (k < known_ && of_.of_positions[k].first < part.first) ++k;
     return k;
   }
-  /// Where one begins in a part; -1 where there is none.
+  /// Where one begins in a part; the end of the part where there is none.
   CPPO_HOST_DEVICE constexpr int place_of_known(rule_part const& part, int k) const noexcept {
-    return k < known_ ? of_.of_positions[k].first - part.first : -1;
+    int const place = k < known_ ? of_.of_positions[k].first - part.first : part.size;
+    return place < part.size ? place : part.size;
   }
   /// Reads one, found before, in place of the part that ends with node n.
   CPPO_HOST_DEVICE constexpr void read_of_position(rule_node const& n, int k) noexcept {
