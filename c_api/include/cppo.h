@@ -200,8 +200,8 @@ CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numb
  *  is written out wherever it stands. -1 if there is no region. */
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
 /** What the region's text was read to, as JSON, into at most `room` characters as above; for who evaluates a region
- *  without the library. Returns 0 for a region of parts that its user wrote, and for one that is too large; -1 if there
- *  is no region. Members, in this order: rule (false if the text is that of a `cppo::described_region`), divergence,
+ *  without the library. Returns 0 for a region of parts that its user wrote, -1 if there is no region. Members, in this
+ *  order: rule (false if the text is that of a `cppo::described_region`), divergence,
  *  reported (the divergence is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled
  *  weight, or null), budget (null; or delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask,
  *  own_loss (false: the loss is -A rho M, which the options describe), loss, penalty (or null), folds.

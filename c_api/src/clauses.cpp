@@ -16,13 +16,9 @@ bool take_rule(cppo_region const* region, cppo::described_rule& into, cppo_statu
   c_api::lent_region r;
   if (!c_api::take_region(region, r, s)) return false;
   into = r.is_rule() ? r.rule : cppo::described_rule(r.described);
-  bool const is_compiled = r.is_asked() && !r.is_rule();
-  if (!is_compiled && into.fits()) return true;
+  if (!r.is_asked() || r.is_rule()) return true;
   return c_api::refuse(s, cppo_bad_argument, cppo::argument::region,
-                       is_compiled ? word("region has a part that its user wrote: count its clauses by count_clauses "
-                                          "in C++")
-                                   : word("region has too many clauses to be counted one by one: at most 32 numbers, "
-                                          "or count_clauses in C++"));
+                       word("region has a part that its user wrote: count its clauses by count_clauses in C++"));
 }
 bool take_call(cppo_batch const* batch, cppo_options const* options, c_api::call& c, cppo_status& s) {
   if (!c_api::take_batch(batch, c.batch, s) || !c_api::take_structure_of_options(options, c.lent_options, s) ||

@@ -144,7 +144,7 @@ std::int64_t cppo_region_tree(cppo_region const* region, char* text, std::int64_
     if (!c_api::take_region(region, r, s)) return;
     bool const is_rule = r.is_rule(), is_compiled = r.is_asked() && !is_rule;
     cppo::described_rule const rule = is_rule ? r.rule : cppo::described_rule(r.described);
-    std::string const tree = is_compiled || !rule.fits() ? std::string() : tree_writer(rule).write(is_rule);
+    std::string const tree = is_compiled ? std::string() : tree_writer(rule).write(is_rule);
     size = c_api::copy_text(tree, text, room);
   });
   return size;

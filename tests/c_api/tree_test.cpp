@@ -51,6 +51,16 @@ TEST_CASE("the tree of a region holds all that its text says") {
   CHECK(cppo_region_tree(&none, nullptr, 0) == -1);
 }
 
+TEST_CASE("the largest region has a tree") {
+  std::string mask = "ratio_within(0.9, 1.9)";
+  for (int k = 15; k > 0; --k) {
+    std::string const number = std::to_string(k);
+    mask = "ratio_within(0.0" + number + ", 1.0" + number + ") | (" + mask + ")";
+  }
+  std::string const tree = tree_of("trust_region(binary_tv, uniform_weight, " + mask + ")");
+  for (char const* last : {"[0.9,1.9]", "[0.01,1.01]", "[0.015,1.015]"}) CHECK(tree.find(last) != std::string::npos);
+}
+
 TEST_CASE("the clauses of a region are counted as in C++") {
   auto const written = cppo::fixed_cppo({.delta = 0.05, .delta_b = 0.01});
   cppo_region const region = region_of("fixed_cppo(0.05, 0.01)");
