@@ -81,7 +81,7 @@ class block_pass {
         float const x = shared_.best[th * threads_per_stretch + k];
         y = x > y ? x : y;
       }
-      shared_.largest[th] = y + 0.0F;  // never -0
+      shared_.largest[th] = y;
     });
     raises_ = false;
     CPPO_UNROLL_ON_DEVICE

@@ -64,3 +64,74 @@ TEST_CASE("kernel bodies on logits find what is wrong with a batch", "[logits]")
   CHECK(faults_unlike_seq(on_block<256>) == "");
   CHECK(faults_unlike_seq(on_block<32>) == "");
 }
+
+namespace {
+
+// What both say of a call on rows of three ids, and what they have written.
+std::string unlike_seq_on(layout const& l, std::vector<float> const& x) {
+  auto const batch = logit_batch(l, logits(3, x));
+  std::vector<double> want(12, 9.0), got(12, 9.0);
+  std::vector<std::int32_t> want_id(12, 9), got_id(12, 9);
+  auto const outputs = [](std::vector<double>& total, std::vector<std::int32_t>& id) {
+    return log_prob_outputs{.log_sum_exp = total, .largest_count = 1, .largest_id = id};
+  };
+  std::string const wrong = unlike(logit_kernel_bodies<32>::log_probs(batch, outputs(got, got_id)),
+                                   log_probs(seq, batch, outputs(want, want_id)));
+  if (!wrong.empty()) return wrong;
+  return got == want && got_id == want_id ? "" : "an output differs";
+}
+std::string unlike_seq_on_gradients(layout const& l, std::vector<float> const& x) {
+  std::vector<int> const id(12, 1);
+  std::vector<double> const slope(12, 0.5), total(12, 2.0);
+  std::vector<float> want(36, 9.0F), got(36, 9.0F);
+  auto const batch = logit_batch(l, logits(3, x), token_id(id));
+  logit_slopes const of{.slope = slope, .log_sum_exp = total};
+  std::string const wrong = unlike(logit_kernel_bodies<32>::logits_gradient(batch, of, got),
+                                   logits_gradient(seq, batch, of, want));
+  return !wrong.empty() ? wrong : got == want ? "" : "a gradient differs";
+}
+
+}  // namespace
+
+TEST_CASE("kernel bodies on logits know which rows are those of a call", "[logits]") {
+  std::vector<float> x(36, 0.25F);
+  std::vector<int> const offsets{2, 2, 5, 5, 9};
+  auto const with_rest = packed(offsets.data(), 4).with_capacity(12), part = packed(offsets.data(), 4).part_of(12);
+  for (layout const& l : {layout(with_rest), layout(part), layout(padded(3, 4))}) {
+    for (int const row : {-1, 0, 4, 8, 9}) {
+      CAPTURE(row);
+      std::vector<float> one = x;
+      if (row >= 0) std::fill_n(one.begin() + 3 * row, 3, no_logit);  // no id is sampled here that it could hide
+      CHECK(unlike_seq_on(l, one) == "");
+      CHECK(unlike_seq_on_gradients(l, one) == "");
+    }
+  }
+}
+
+TEST_CASE("kernel bodies on logits check what a gradient is made of", "[logits]") {
+  logit_case const c{.rows = 5, .width = 40, .entropy_slope = 0.1};
+  using buffers = logit_buffers<float>;
+  void (*const changes[])(buffers&) = {
+      [](buffers& b) { b.log_sum_exp[3] = std::numeric_limits<double>::infinity(), b.log_sum_exp[4] = 1e300; },
+      [](buffers& b) { b.entropy[2] = -1.0F, b.log_sum_exp[3] = std::numeric_limits<double>::quiet_NaN(); },
+      [](buffers& b) { b.id[1] = 40, b.mask[3] = 2; },
+      [](buffers& b) { b.id[1] = 40, b.mask[1] = 0; },
+  };
+  for (auto const change : changes) {
+    buffers want(c), got(c);
+    std::vector<std::string> said;
+    for (buffers* b : {&want, &got}) {
+      b->mask.assign(5, 1), b->slope.assign(5, 1.0), b->log_sum_exp.assign(5, 4.0), b->entropy.assign(5, 1.0F);
+      change(*b);
+      auto const batch = logit_batch(padded(1, 5), logits(40, b->x), token_id(b->id), response_mask(b->mask));
+      logit_slopes const of{.slope = b->slope, .log_sum_exp = b->log_sum_exp, .entropy = b->entropy,
+                            .entropy_slope = 0.1};
+      status s = b == &want ? logits_gradient(seq, batch, of, b->gradient)
+                            : logit_kernel_bodies<64>::logits_gradient(batch, of, b->gradient);
+      s.name = nullptr;  // a text of the host, which a device does not know
+      said.emplace_back(describe(s).c_str());
+    }
+    CHECK(said[0] == said[1]);
+    CHECK(unlike(got, want) == "");
+  }
+}
