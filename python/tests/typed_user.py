@@ -75,6 +75,12 @@ def from_logits(logits: np.ndarray[Any, np.dtype[np.float32]], token_id: Numbers
                                         rollout_top_k=(mu.largest_id, mu.largest_log_prob), temperature=0.7)
 
 
+def from_head(hidden: Any, weight: Any, token_id: Numbers, advantage: Numbers) -> Any:
+    mu: cppo.LogProbs = cppo.log_probs_from_head(hidden, weight, token_id, largest=20, slab_rows=64)
+    return cppo.policy_loss_from_head(hidden, weight, token_id, mu.log_prob, advantage, region=cppo.ppo(),
+                                      rollout_top_k=(mu.largest_id, mu.largest_log_prob))
+
+
 def pieces(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> cppo.PiecePlan:
     region = cppo.calibrated_cppo()
     batch = cppo.PieceBatch(log_prob, rollout_log_prob, advantage, region=region)
