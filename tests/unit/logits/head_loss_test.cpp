@@ -259,6 +259,35 @@ TEST_CASE("policy_loss_from_head, packed: slots of no response and of other call
   }
 }
 
+TEST_CASE("policy_loss_from_head, once: views with gaps, of some responses after the other", "[logits]") {
+  head_case<> c(2), d(2);
+  constexpr index_t gap = 8, list_gap = 6;
+  std::vector<float> mu(responses * gap, not_a_logit), lists(slots * list_gap, not_a_logit);
+  std::vector<std::int64_t> listed(slots * list_gap, vocabulary);
+  for (std::size_t i = 0; i < slots; ++i) {
+    mu[i / length * gap + i % length] = c.mu[i];
+    for (std::size_t j = 0; j < k; ++j) {
+      lists[i * list_gap + j] = c.mu_lists[i * k + j];
+      listed[i * list_gap + j] = c.listed[i * k + j];
+    }
+  }
+  std::vector<float> slab(5 * ids), loss(slots);
+  std::vector<float> const advantages = {0.5F, -1.0F, 0.5F, 0.5F};
+  index_t const n = slots;
+  auto const batch = rollout_batch(
+      c.shape(), logits_in_slabs(5, vocabulary, slab), token_id(c.y),
+      rollout_log_prob(matrix_view<float const>(mu.data(), responses, length, gap, 1)),
+      advantage(per_response(advantages)), response_mask(c.valid),
+      rollout_top_k(k, matrix_view<std::int64_t const>(listed.data(), n, k, list_gap, 1),
+                    matrix_view<float const>(lists.data(), n, k, list_gap, 1)));
+  head_work work;
+  REQUIRE(policy_loss_from_head(simd, c.head, batch, presets::dense_base(top_k_tv), {.loss = loss, .work = &work}, {},
+                                {.forward = head_forward::once}).ok());
+  CHECK(work.logits_rows == 14);
+  CHECK(same_bits(loss, from_head(seq, d, 20, presets::dense_base(top_k_tv)).loss));
+  CHECK(same_bits(c.head.rows_seen, d.head.rows_seen));
+}
+
 TEST_CASE("policy_loss_from_head: a slab may be a view with gaps between its rows", "[logits]") {
   head_case<> c(2), d(2);
   std::vector<float> slab(3 * 50, 4.0F);
