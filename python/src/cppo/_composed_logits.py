@@ -30,6 +30,9 @@ def slots_of(logits: torch.Tensor, how: How, response_mask: Optional[torch.Tenso
              cu_seqlens: Optional[torch.Tensor]) -> Slots:
     """The rows of a call. Raises `Error` for shapes and types that fit no call."""
     check_shape(tuple(logits.shape))
+    if how.executor not in ("torch", *c.EXECUTORS):
+        raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}: logits on a device are read by "
+                      "PyTorch's operations", argument="options")
     if logits.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise c.Error(f"logits have dtype {logits.dtype}, but must be float32, float16 or bfloat16: convert them",
                       c.StatusCode.element_type_mismatch, "logits")
