@@ -401,3 +401,11 @@ def test_a_response_mask_may_be_one_number_a_response(t, executor, mask):
     found = cppo.log_probs(x, t.y, response_mask=mask, executor=executor)
     whole = cppo.log_probs(x, t.y, response_mask=(mask if mask.dim() != 1 else mask[:, None]).expand(3, 4))
     torch.testing.assert_close(found.log_prob, whole.log_prob, rtol=0, atol=2e-6 * (executor == "torch"))
+
+
+def test_pytorchs_operations_refuse_an_executor_that_is_none():
+    """As on a device, where no other is asked."""
+    from cppo import _composed_logits
+    from cppo._rows import How
+    with pytest.raises(cppo.Error, match="executor must be simd, seq or torch, not 'cuda'"):
+        _composed_logits.slots_of(torch.zeros(1, 2, 3), How(executor="cuda"), None, None)

@@ -12,7 +12,7 @@ from . import _native as c
 from ._rows import How, check_shape
 
 CHUNK = 1 << 22
-"""Logits that are worked on at a time."""
+"""Logits that are worked on at a time on the host; on a device 8 times as many, where a start costs more."""
 
 
 class Slots(NamedTuple):
@@ -30,6 +30,9 @@ def slots_of(logits: torch.Tensor, how: How, response_mask: Optional[torch.Tenso
              cu_seqlens: Optional[torch.Tensor]) -> Slots:
     """The rows of a call. Raises `Error` for shapes and types that fit no call."""
     check_shape(tuple(logits.shape))
+    if how.executor not in ("torch", *c.EXECUTORS):
+        raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}: logits on a device are read by "
+                      "PyTorch's operations", argument="options")
     if logits.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         raise c.Error(f"logits have dtype {logits.dtype}, but must be float32, float16 or bfloat16: convert them",
                       c.StatusCode.element_type_mismatch, "logits")
@@ -85,7 +88,7 @@ def _blocks(*rows: torch.Tensor) -> Iterator[tuple[slice, tuple[torch.Tensor, ..
         whole = [tuple(x.view(-1, v) for x in rows)]
     except RuntimeError:  # not all have their rows at one distance
         whole = list(zip(*rows))
-    step, first = max(1, CHUNK // max(v, 1)), 0
+    step, first = max(1, (CHUNK if rows[0].is_cpu else 8 * CHUNK) // max(v, 1)), 0
     for views in whole:
         n = views[0].shape[0]
         for k in range(0, n, step):
