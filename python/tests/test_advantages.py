@@ -405,6 +405,12 @@ def test_options_and_states_of_another_type_are_refused():
     assert raises("states", r, rule="grpo", group_id=g, known=damaged).code == cppo.StatusCode.states_mismatch
 
 
+def test_equal_rules_have_one_text_which_ranks_compare():
+    from cppo.advantage_call import text_of
+    assert text_of("grpo") == text_of("grpo(epsilon = 1e-6)") == text_of(cppo.advantages.grpo())
+    assert text_of("grpo") != text_of("grpo(1e-4)") and text_of("gae") != text_of("gae(0.9, 0.9)")
+
+
 def test_results_lie_on_the_host_whatever_the_default_device():
     torch = pytest.importorskip("torch")
     r, g, m = drawn(3)

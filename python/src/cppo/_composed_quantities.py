@@ -204,12 +204,9 @@ def _constant(s: Seen, node: Node) -> _Pair:
 
 
 def _fold(s: Seen, node: Node) -> _Pair:
-    """The value of the fold, and the slope of what is folded at the token."""
-    fold = s.t.rule.folds[node.fold]
+    """The value of the fold, and the slope of what is folded at the token; of earlier tokens none is asked for."""
     value = s.folds[node.fold]
-    if not node.sloped or fold.range == "before":
-        return _plain(value)
-    return value, s.number(fold.of).slope
+    return (value, s.number(s.t.rule.folds[node.fold].of).slope) if node.sloped else _plain(value)
 
 
 def binary_kl_slope(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:

@@ -74,7 +74,8 @@ def policy_loss(log_prob: Any, rollout_log_prob: Any, advantage: Any, response_m
             surrogate, log_ratio_clamp and ratio_cap, log_prob_tolerance and log_prob_floor. States do not say under
             which they were made, so that the call cannot compare.
         executor: "simd", or "seq": the same bits, slower; "torch": PyTorch's own operations, on any device. Tensors on
-            a GPU go to the op for CUDA, or to "torch" with a warning where it cannot be built; "cuda" insists on it.
+            a GPU go to the op for CUDA, or to "torch" with a warning where it cannot be built, and under a rule with
+            comparisons, folds or a loss of its own; "cuda" insists on it.
         threads: 0: as many as the machine has. The bits are the same.
         with_capacity: packed buffers may have more slots than `cu_seqlens` covers; what is written there is 0.
         outputs: names of what else to return, as ("mask", "gate"); see `Outputs`. For NumPy it may be a dictionary
