@@ -66,7 +66,7 @@ __device__ inline void note_arithmetic(call_state& s) noexcept {
 }
 
 template <class Block, moment_is Moment>
-__global__ void __launch_bounds__(threads_per_row, 4) find_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
+__global__ void __launch_bounds__(threads_per_row, 3) find_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
   using body = block_log_probs<Block, Moment>;
   __shared__ typename Block::storage collectives;
   __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
