@@ -116,9 +116,10 @@ class steps {
     c_api::lent_batch const& b = c.loss.batch;
     bool const reads_entropy = (cppo_region_reads(region) >> cppo_entropy & 1U) != 0;
     return {static_cast<std::size_t>(b.shape.elements()), b.lent[place_of(argument::top_k)] ? b.lists.k : 0,
-            reads_entropy && !b.lent[place_of(argument::entropy)]};
+            cppo::detail::entropy_use(reads_entropy && !b.lent[place_of(argument::entropy)])};
   }
-  void lend(std::vector<Real>& x, argument which) noexcept {
+  template <class T>
+  void lend(std::vector<T>& x, argument which) noexcept {
     call_.loss.batch.of[place_of(which)] = cppo::detail::make_buffer(x);
     call_.loss.batch.lent[place_of(which)] = true;
   }

@@ -39,6 +39,7 @@ struct entropy_use {
   bool asked;      ///< they are an output
   double bonus;    ///< the coefficient
 
+  explicit entropy_use(bool region) noexcept : by_region(region), asked(false), bonus(0.0) {}
   template <class Real, class Region, class Outputs>
   entropy_use(logit_rollout_view<Real> const& batch, Region const& region, Outputs const& out,
               double coefficient) noexcept
