@@ -73,7 +73,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
 
     Backward is one pass too, from `log_prob` and `entropy` to the gradient of the logits, in their type: it holds no
     second array of their size. Tensors on a device, and `executor="torch"`, are computed by PyTorch's own operations,
-    a few rows at a time; see `docs/pytorch.md`.
+    a few rows at a time; see `docs/logits.md`.
 
     Args:
         logits: float32, bfloat16 or float16, [B, T, V] or [N, V], read as they lie: the ids of a row side by side, rows
