@@ -189,7 +189,7 @@ class _Sorted(NamedTuple):
     values: torch.Tensor
     group: torch.Tensor
     """That of each value; the last one is of none."""
-    count: torch.Tensor
+    sizes: torch.Tensor
     first: torch.Tensor
     """Where each group begins."""
 
@@ -217,11 +217,11 @@ def _rank(fold: Fold, n: torch.Tensor) -> torch.Tensor:
 def _last_admitted(fold: Fold, s: _Sorted) -> torch.Tensor:
     """Of each group the largest value up to which the mean is below the parameter, or at which all can be cut off."""
     if not s.values.numel():
-        return s.values.new_zeros(s.count.numel())
-    bound, n = fold.parameter, s.count[s.group]
+        return s.values.new_zeros(s.sizes.numel())
+    bound, n = fold.parameter, s.sizes[s.group]
     places = torch.arange(s.values.numel(), device=s.values.device)
     upto = places - s.first[s.group] + 1
-    inside = s.group < s.count.numel() - 1
+    inside = s.group < s.sizes.numel() - 1
     limbs = [torch.where(inside, x, 0) for x in on_grid(torch.where(inside, s.values, 0.0))]
     sums = [torch.cat([x.new_zeros(1), x.cumsum(0)]) for x in limbs]
     sum_ = Grid(*(x[1:] - x[s.first[s.group]] for x in sums)).value(torch.float64)
@@ -230,7 +230,7 @@ def _last_admitted(fold: Fold, s: _Sorted) -> torch.Tensor:
     else:
         admitted = sum_ + s.values.double() * (n - upto).double() < bound * n.double()
     last = torch.cat([(s.values[1:] != s.values[:-1]) | (s.group[1:] != s.group[:-1]), inside.new_ones(1)])
-    found = s.values.new_full((s.count.numel(),), -math.inf)
+    found = s.values.new_full((s.sizes.numel(),), -math.inf)
     found = found.scatter_reduce(0, s.group, torch.where(last & admitted & inside, s.values, -math.inf), "amax")
     smallest = s.values[s.first.clamp(max=s.values.numel() - 1)]
     none = torch.zeros_like(smallest) if fold.statistic == "capped" else smallest
@@ -249,9 +249,9 @@ def _order(fold: Fold, x: torch.Tensor, at: Items) -> torch.Tensor:
     if fold.statistic in ("trimmed", "capped"):
         found = _last_admitted(fold, s)
     else:
-        k = _rank(fold, s.count)
-        place = k - 1 if fold.statistic == "kth_smallest" else s.count - k
+        k = _rank(fold, s.sizes)
+        place = k - 1 if fold.statistic == "kth_smallest" else s.sizes - k
         found = s.values[(s.first + place).clamp(0, max(s.values.numel() - 1, 0))] if s.values.numel() else \
             s.values.new_zeros(groups + 1)
-    found = torch.where(s.count > 0, found, 0.0) + 0.0
+    found = torch.where(s.sizes > 0, found, 0.0) + 0.0
     return found[0].expand_as(x) if whole else found[own]

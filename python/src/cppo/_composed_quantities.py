@@ -53,12 +53,15 @@ class TokensSeen(Protocol):
     @property
     def given(self) -> Mapping[str, torch.Tensor]:
         """The inputs; slots that are no tokens hold numbers."""
+        ...
 
     def ratio_of(self, log_ratio: torch.Tensor) -> torch.Tensor:
         """ρ, which is never infinite."""
+        ...
 
     def response_clause(self, name: str, delta: float) -> Clause:
         """A clause on the largest D of the response, or on its mean."""
+        ...
 
 
 def limit(x: torch.Tensor) -> float:
@@ -302,25 +305,30 @@ def _deviation(squares: Number, unit: Number, items: Number) -> _Pair:
     return _plain(torch.where(items.x >= 2, variance.clamp(min=0.0).sqrt(), 1.0))
 
 
-_ARITHMETIC: dict[str, Callable[..., _Pair]] = {
+_OF_ONE: dict[str, Callable[[Number], _Pair]] = {
+    "exponential": _exponential,
+    "logarithm": lambda q: (q.x.log(), q.slope / q.x),
+    "magnitude": _magnitude,
+    "square_root": _root,
+    "k3_of_log_ratio": _k3_of_log_ratio,
+}
+_OF_TWO: dict[str, Callable[[Number, Number], _Pair]] = {
     "plus": lambda a, b: (a.x + b.x, a.slope + b.slope),
     "minus": lambda a, b: (a.x - b.x, a.slope - b.slope),
     "times": lambda a, b: (a.x * b.x, a.slope * b.x + a.x * b.slope),
     "divide": lambda a, b: (a.x / b.x, (a.slope - a.x / b.x * b.slope) / b.x),
     "smaller": lambda a, b: (least(a.x, b.x), torch.where(a.x < b.x, a.slope, b.slope)),
     "larger": lambda a, b: (most(a.x, b.x), torch.where(a.x > b.x, a.slope, b.slope)),
-    "exponential": _exponential,
-    "logarithm": lambda q: (q.x.log(), q.slope / q.x),
-    "magnitude": _magnitude,
-    "square_root": _root,
-    "k3_of_log_ratio": _k3_of_log_ratio,
-    "bounded": _bounded,
     "sloped": lambda q, r: (q.x, r.slope),
+}
+_OF_THREE: dict[str, Callable[[Number, Number, Number], _Pair]] = {
+    "bounded": _bounded,
     "squared_distance": _squared_distance,
     "variance": _variance(1.0),
     "population_variance": _variance(0.0),
     "deviation": _deviation,
 }
+_ARITHMETIC: dict[str, Callable[..., _Pair]] = {**_OF_ONE, **_OF_TWO, **_OF_THREE}
 
 _COMPARISONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "at_most": torch.le, "at_least": torch.ge, "below": torch.lt, "above": torch.gt}

@@ -315,7 +315,10 @@ def region_tree(region: bytes) -> str:
 
 def clause_text(region: bytes, i: int) -> str:
     """The C++ expression of clause `i` of a region's mask."""
-    return _text_of(lambda made, text, room: LIB.cppo_clause_text(made, i, text, room), region)
+    def written(made: bytes, text: Any, room: int) -> int:
+        return int(LIB.cppo_clause_text(made, i, text, room))
+
+    return _text_of(written, region)
 
 
 def advantage_text(rule: bytes) -> str:

@@ -93,11 +93,14 @@ def unknown(what: str) -> c.Error:
 
 
 def _node(tree: dict[str, Any]) -> Node:
-    return Node(**{**tree, "of": tuple(map(_node, tree.get("of", ()))), "numbers": tuple(tree.get("numbers", ()))})
+    members: dict[str, Any] = {**tree, "of": tuple(map(_node, tree.get("of", ()))),
+                               "numbers": tuple(tree.get("numbers", ()))}
+    return Node(**members)
 
 
 def _fold(tree: dict[str, Any]) -> Fold:
-    return Fold(**{"parameter": 0.0, **tree, "of": _node(tree["of"])})
+    members: dict[str, Any] = {"parameter": 0.0, **tree, "of": _node(tree["of"])}
+    return Fold(**members)
 
 
 @functools.lru_cache(1024)
