@@ -179,7 +179,9 @@ class block_pass {
       if (whole) add_stretch(totals_[th], 0, th);
     });
     s.rest = shared_.totals.rest.total();
-    if (whole) s.moment = rounded_product(shared_.totals.moment.total(), 0.6931471805599453);
+    if (whole && Moment == moment_is::summed) {
+      s.moment = moment_of(shared_.totals.moment.total(), s.rest, rows_.temperature(), per_logit_);
+    }
     if (s.rest != s.rest) s.at = -1;
     return s;
   }

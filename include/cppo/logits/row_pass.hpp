@@ -131,18 +131,11 @@ class row_pass {
     x[at] = -special<float>::infinity;
     add(x, held_);
     s.rest = totals_.rest.total();
-    if constexpr (Moment == moment_is::summed) s.moment = moment_of(s.rest);
+    if constexpr (Moment == moment_is::summed) {
+      s.moment = moment_of(totals_.moment.total(), s.rest, temperature_, scale_.per_logit);
+    }
     if (s.rest == s.rest) s.at = held_ + at;
     return s;
-  }
-
-  /// The moment b beside the sum a, raised so that log(1 + a) - b / (1 + a) is the entropy at the exact scale, of which
-  /// a float has lost a share: by this share of b^2 / (a (1 + a)), its derivative where terms are near each other.
-  double moment_of(double rest) const noexcept {
-    using L = double_lane;
-    L const a(rest), b = L(totals_.moment.total()) * L(0.6931471805599453);
-    double const lost = 1.4426950408889634 / temperature_ / static_cast<double>(scale_.per_logit) - 1.0;
-    return rest > 0.0 ? (b + L(lost) * (b * (b / (a * (L(1) + a))))).raw() : b.raw();
   }
 
   row_reader<V> reader_;

@@ -35,6 +35,16 @@ CPPO_HOST_DEVICE constexpr float per_logit(double temperature) noexcept {
   return static_cast<float>(1.4426950408889634 / temperature);
 }
 
+/// From a sum b of terms times their exponents, beside the sum a of terms, to the moment in nats, raised so that
+/// log(1 + a) - b / (1 + a) is the entropy at the exact scale, of which a float has lost a share: by this share of
+/// b^2 / (a (1 + a)), its derivative where terms are near each other.
+CPPO_HOST_DEVICE constexpr double moment_of(double sum, double rest, double temperature, float per_logit) noexcept {
+  using L = double_lane;
+  L const a(rest), b = L(sum) * L(0.6931471805599453);
+  double const lost = 1.4426950408889634 / temperature / static_cast<double>(per_logit) - 1.0;
+  return rest > 0.0 ? (b + L(lost) * (b * (b / (a * (L(1) + a))))).raw() : b.raw();
+}
+
 /// x minus the whole number nearest to it, for |x| < 2^22; `sum` is x + magic, whose last bit counts ones.
 template <class V>
 CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr V past_whole(V x, V sum, V magic) noexcept {
