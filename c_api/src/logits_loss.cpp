@@ -116,7 +116,7 @@ class steps {
     c_api::lent_batch const& b = c.loss.batch;
     bool const reads_entropy = (cppo_region_reads(region) >> cppo_entropy & 1U) != 0;
     return {static_cast<std::size_t>(b.shape.elements()), b.lent[place_of(argument::top_k)] ? b.lists.k : 0,
-            cppo::detail::entropy_use(reads_entropy && !b.lent[place_of(argument::entropy)])};
+            {.by_region = reads_entropy && !b.lent[place_of(argument::entropy)]}};
   }
   template <class T>
   void lend(std::vector<T>& x, argument which) noexcept {

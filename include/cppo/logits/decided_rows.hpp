@@ -35,18 +35,19 @@ bool reads_input(Region const& region, argument which) noexcept {
 
 /// Which entropies a call computes.
 struct entropy_use {
-  bool by_region;  ///< the region reads them, and none are lent
-  bool asked;      ///< they are an output
-  double bonus;    ///< the coefficient
+  bool by_region = false;  ///< the region reads them, and none are lent
+  bool asked = false;      ///< they are an output
+  double bonus = 0.0;      ///< the coefficient
 
-  explicit entropy_use(bool region) noexcept : by_region(region), asked(false), bonus(0.0) {}
-  template <class Real, class Region, class Outputs>
-  entropy_use(logit_rollout_view<Real> const& batch, Region const& region, Outputs const& out,
-              double coefficient) noexcept
-      : by_region(reads_input(region, argument::entropy) && !batch.rollout().has(argument::entropy)),
-        asked(out.entropy.source().rank != 0), bonus(coefficient) {}
   bool any() const noexcept { return by_region || asked || bonus != 0.0; }
 };
+/// The use of a call.
+template <class Real, class Region, class Outputs>
+entropy_use entropy_use_of(logit_rollout_view<Real> const& batch, Region const& region, Outputs const& out,
+                           double coefficient) noexcept {
+  return {reads_input(region, argument::entropy) && !batch.rollout().has(argument::entropy),
+          out.entropy.source().rank != 0, coefficient};
+}
 
 /// The numbers of each slot between logits and gradient.
 template <class Real>

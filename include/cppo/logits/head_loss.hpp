@@ -171,7 +171,7 @@ status policy_loss_from_head(Executor const& executor, Head&& head, head_rollout
                              Region const& region, head_loss_outputs const& outputs, loss_options const& options = {},
                              head_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  detail::entropy_use const use(batch.batch(), region, outputs, more.entropy_bonus);
+  detail::entropy_use const use = detail::entropy_use_of(batch.batch(), region, outputs, more.entropy_bonus);
   detail::loss_of_head<Real, Element, std::remove_reference_t<Head>> call(head, batch, outputs, more, use);
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.run(executor, region, options);

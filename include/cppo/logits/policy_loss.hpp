@@ -102,7 +102,7 @@ status policy_loss_from_logits(Executor const& executor, logit_rollout_view<Real
                                logit_loss_outputs const& outputs, loss_options const& options = {},
                                logit_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  detail::loss_of_logits<Real> call(batch, outputs, detail::entropy_use(batch, region, outputs, more.entropy_bonus));
+  detail::loss_of_logits<Real> call(batch, outputs, detail::entropy_use_of(batch, region, outputs, more.entropy_bonus));
   detail::row_kinds const kinds(batch.logits());  // before the first output is written: memory may run out
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.forward(executor);
