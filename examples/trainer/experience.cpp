@@ -1,6 +1,7 @@
 #include "experience.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace trainer {
@@ -78,6 +79,15 @@ void lent_minibatch::add_divergences(experience const& e, network_trace<float> c
                                                    : (log_mu.exp() * (log_mu - log_pi)).sum();
     divergence_.push_back(static_cast<float>(std::max(d, 0.0)));
   }
+}
+
+std::vector<double> lent_minibatch::binary_tv() const {
+  std::vector<double> tv;
+  for (std::size_t i = 0; i < log_prob_.size(); ++i) {
+    tv.push_back(std::abs(std::exp(static_cast<double>(log_prob_[i])) -
+                          std::exp(static_cast<double>(rollout_log_prob_[i]))));
+  }
+  return tv;
 }
 
 void lent_minibatch::add_entropies(network_trace<float> const& trace) {

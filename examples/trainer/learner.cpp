@@ -15,9 +15,6 @@ namespace {
 
 /// The number of responses that are sampled in one call. It is fixed, so that arithmetic does not depend on threads.
 constexpr std::size_t rows_in_step = 8;
-/// The number of gradients that are summed apart, each over every eighth response, and then added in order. The bits
-/// are the same at every number of threads.
-constexpr std::size_t gradient_lanes = 8;
 
 /// What a stream of random numbers is used for.
 enum class purpose : std::uint64_t { sampling, order };
@@ -35,6 +32,10 @@ class stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+std::size_t responses_in_update(learning_options const& o) {
+  return o.minibatches > 0 ? o.responses / o.minibatches : 0;
+}
+
 }  // namespace
 
 time_spent& time_spent::operator+=(time_spent const& more) {
@@ -48,7 +49,7 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), further_(further_inputs_of(options.region)), base_(start), weights_(start),
-      network_(start.shape()), optimiser_(start.shape(), options.adam) {
+      network_(start.shape()), pass_(start.shape(), responses_in_update(options), options.threads), optimiser_(start.shape(), options.adam) {
   if (cppo::parameter_check const p = std::visit([](auto const& r) { return r.check(); }, options.region); !p) {
     throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
@@ -57,8 +58,6 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
       options.minibatches == 0 || options.responses % options.minibatches != 0) {
     throw std::invalid_argument("a group must be a multiple of 8, and responses one of group and minibatches");
   }
-  traces_.resize(options.responses / options.minibatches);
-  gradients_.assign(gradient_lanes, parameters<float>(start.shape()));
 }
 
 bool learner::step(std::atomic<bool> const& stop, step_record& record) {
@@ -79,13 +78,14 @@ bool learner::step(std::atomic<bool> const& stop, step_record& record) {
 
 void learner::sample(step_record& record) {
   stopwatch const time(record.time.sampling);
-  parameters<float> const rollout_policy = rounded_to_bfloat16(weights_);
+  parameters<float> const rollout_policy = rounded_to_bfloat16(past_.empty() ? weights_ : past_.front());
   sampler const engine(rollout_policy);
   sampling const how{task_.tokens, task_.end_token, false, options_.source != evidence::log_probs};
   experiences_.assign(options_.responses, {});
   parallel_for(options_.responses / rows_in_step, options_.threads, [&](std::size_t block) {
     std::size_t const first = block * rows_in_step;
-    auto const& prompt = task_.prompts[(first / options_.group) % task_.prompts.size()];
+    std::size_t const group = steps_ * (options_.responses / options_.group) + first / options_.group;
+    auto const& prompt = task_.prompts[group % task_.prompts.size()];
     std::vector<random_stream> streams;
     for (std::size_t r = 0; r < rows_in_step; ++r) {
       streams.emplace_back(random_stream({options_.seed, static_cast<std::uint64_t>(purpose::sampling), steps_,
@@ -112,7 +112,7 @@ void learner::give_rewards(step_record& record) {
     std::vector<std::int32_t> const prompt(s.ids.begin(), s.ids.begin() + s.first);
     rewards[i] = task_.reward(prompt, {s.ids.begin() + s.first, s.ids.end()});
     network_trace<float> trace;
-    network_.forward(base_, s, trace);
+    network_.forward(base_turned_, s, trace);
     surprise[i] = -trace.log_prob.cast<double>().sum();
     experiences_[i].reference_log_prob.assign(trace.log_prob.begin(), trace.log_prob.end());
   });
@@ -139,37 +139,29 @@ std::vector<std::size_t> learner::shuffled(int epoch) const {
 }
 
 void learner::update(std::span<std::size_t const> picked, step_record& record) {
+  std::vector<sequence const*> sequences;
+  for (std::size_t const i : picked) sequences.push_back(&experiences_[i].tokens);
+  if (options_.stale > 0) {
+    if (past_.size() == options_.stale) past_.pop_front();
+    past_.push_back(weights_);
+  }
+  std::vector<network_trace<float>> const* traces = nullptr;
   {
     stopwatch const time(record.time.forward);
-    parallel_for(picked.size(), options_.threads,
-                 [&](std::size_t i) { network_.forward(weights_, experiences_[picked[i]].tokens, traces_[i]); });
+    traces = &pass_.forward(weights_, sequences);
   }
-  apply_region(picked, record);
+  apply_region(picked, *traces, record);
   stopwatch const time(record.time.backward);
-  parallel_for(gradient_lanes, options_.threads, [&](std::size_t lane) {
-    std::vector<float>& sum = gradients_[lane].flat();
-    std::fill(sum.begin(), sum.end(), 0.0F);
-    for (std::size_t i = lane; i < picked.size(); i += gradient_lanes) {
-      auto const from = static_cast<std::size_t>(starts_[i]);
-      auto const to = static_cast<std::size_t>(starts_[i + 1]);
-      network_.backward(weights_, experiences_[picked[i]].tokens, traces_[i],
-                        std::span<float const>(dlog_prob_).subspan(from, to - from), gradients_[lane]);
-    }
-  });
-  std::vector<float>& total = gradients_[0].flat();
-  for (std::size_t lane = 1; lane < gradient_lanes; ++lane) {
-    std::vector<float> const& more = gradients_[lane].flat();
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] += more[i];
-  }
-  record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradients_[0]));
+  parameters<float> const& gradient = pass_.backward(weights_, sequences, dlog_prob_);
+  record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradient));
 }
 
 /// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
-void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
+void learner::apply_region(std::span<std::size_t const> picked, std::vector<network_trace<float>> const& traces,
+                           step_record& record) {
   stopwatch const time(record.time.mask);
-  lent_minibatch const minibatch(experiences_, picked, traces_, options_.source, further_);
+  lent_minibatch const minibatch(experiences_, picked, traces, options_.source, further_);
   dlog_prob_.resize(minibatch.slots());
-  starts_ = minibatch.cu_seqlens();
   decisions_.resize(minibatch.slots());
   cppo::report report;
   cppo::status const ended =
@@ -178,7 +170,7 @@ void learner::apply_region(std::span<std::size_t const> picked, step_record& rec
                             {.aggregate = cppo::token_mean});
   if (!ended.ok()) throw std::runtime_error(describe(ended).c_str());
   record.report = record.report + report;
-  count_positions(starts_, decisions_, record.positions);
+  count_positions(minibatch.cu_seqlens(), decisions_, minibatch.binary_tv(), record.positions);
 }
 
 }  // namespace trainer

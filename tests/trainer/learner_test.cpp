@@ -119,9 +119,10 @@ TEST_CASE("rules with a loss of their own train, and are lent the entropy and th
     return record.report;
   };
   cppo::report const top = step(cppo::described_rule(cppo::entropy_top()));
-  // Each of the four updates keeps the fifth of its tokens that has the largest entropy, and its equals.
+  // Each of the four updates keeps the fifth of its tokens that has the largest entropy, and its equals: responses to
+  // one prompt begin with the same entropy.
   CHECK(top.kept >= top.counts.tokens / 5);
-  CHECK(top.kept <= top.counts.tokens / 5 + 8);
+  CHECK(top.kept <= top.counts.tokens / 5 + 4 * 16);
   CHECK(step(cppo::described_rule(cppo::cispo())).masked() == 0);
   // At the first update pi is the reference, and k2 is 0; after steps it is not.
   cppo::described_rule const penalty(cppo::objective(cppo::penalty(cppo::kl_k2(), 1.0)));

@@ -12,7 +12,7 @@ model_shape const tiny{8, 12, 2, 4, 2, 11, 16};
 /// sum over the response of c_t log pi(y_t): what `backward` differentiates, given the c_t.
 double objective(parameters<double> const& w, sequence const& s, std::vector<double> const& c) {
   network_trace<double> trace;
-  network<double>(w.shape()).forward(w, s, trace);
+  network<double>(w.shape()).forward(turned_weights<double>(w), s, trace);
   double sum = 0.0;
   for (Index t = 0; t < s.response_length(); ++t) sum += c[static_cast<std::size_t>(t)] * trace.log_prob(t);
   return sum;
@@ -50,7 +50,7 @@ TEST_CASE("every group of parameters has the gradient of central differences") {
   std::vector<double> const c{0.7, -1.3, 0.0, 2.1, 0.4, -0.2, 1.0};
   network<double> const net(tiny);
   network_trace<double> trace;
-  net.forward(w, s, trace);
+  net.forward(turned_weights<double>(w), s, trace);
   parameters<double> gradient(tiny);
   net.backward(w, s, trace, c, gradient);
   for (tensor const t : all_tensors) {
@@ -64,7 +64,7 @@ TEST_CASE("backward adds to what is there, and a response of one token has a gra
   sequence const s{{1, 4, 9}, 2};
   network<double> const net(tiny);
   network_trace<double> trace;
-  net.forward(w, s, trace);
+  net.forward(turned_weights<double>(w), s, trace);
   parameters<double> once(tiny);
   parameters<double> twice(tiny);
   std::vector<double> const c{1.0};
@@ -83,8 +83,9 @@ TEST_CASE("log-probs of a response are log-softmax values of a causal model") {
   auto const w = random_model(tiny, 7);
   network<float> const net(tiny);
   network_trace<float> whole, cut;
-  net.forward(w, {{1, 4, 4, 9, 0, 10}, 2}, whole);
-  net.forward(w, {{1, 4, 4, 9, 3}, 2}, cut);
+  turned_weights<float> const turned(w);
+  net.forward(turned, {{1, 4, 4, 9, 0, 10}, 2}, whole);
+  net.forward(turned, {{1, 4, 4, 9, 3}, 2}, cut);
   for (Index t = 0; t < whole.log_soft.rows(); ++t)
     CHECK(whole.log_soft.row(t).array().exp().sum() == cppo_test::approx(1.0));
   // Tokens that come later change nothing: the first three rows see the same past.

@@ -44,7 +44,7 @@ TEST_CASE("the sampler's log-probs are those of the forward pass") {
     sequence s{prompt, static_cast<Index>(prompt.size())};
     s.ids.insert(s.ids.end(), r.ids.begin(), r.ids.end());
     network_trace<float> trace;
-    net.forward(w, s, trace);
+    net.forward(turned_weights<float>(w), s, trace);
     REQUIRE(r.log_soft.rows() == trace.log_soft.rows());
     CHECK((r.log_soft.array().exp() - trace.log_soft.array().exp()).abs().maxCoeff() < 2e-5F);
     for (Index t = 0; t < trace.log_prob.size(); ++t) {
