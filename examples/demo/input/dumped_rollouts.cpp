@@ -14,7 +14,8 @@ std::string numbers(std::vector<float> const& values) { return fmt::format("[{:.
 
 std::vector<float> log_probs_now(trainer::learner const& learner, trainer::sequence const& s) {
   trainer::network_trace<float> trace;
-  trainer::network<float>(learner.weights().shape()).forward(learner.weights(), s, trace);
+  trainer::turned_weights<float> const weights(learner.weights());
+  trainer::network<float>(weights.shape()).forward(weights, s, trace);
   return {trace.log_prob.begin(), trace.log_prob.end()};
 }
 
