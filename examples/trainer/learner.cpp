@@ -170,7 +170,7 @@ void learner::apply_region(std::span<std::size_t const> picked, std::vector<netw
                             {.aggregate = cppo::token_mean});
   if (!ended.ok()) throw std::runtime_error(describe(ended).c_str());
   record.report = record.report + report;
-  count_positions(minibatch.cu_seqlens(), decisions_, minibatch.binary_tv(), record.positions);
+  count_positions(minibatch.cu_seqlens(), decisions_, record.positions, minibatch.binary_tv());
 }
 
 }  // namespace trainer

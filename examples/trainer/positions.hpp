@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 namespace trainer {
@@ -27,9 +28,9 @@ struct bin_counts {
 /// Counts by relative position t/T, where t and T count valid tokens, in the bins of `cppo::report`.
 using position_counts = std::array<bin_counts, cppo::report::bins>;
 
-/// Adds the decisions (`cppo::token_trace::decision`) of a packed batch, and its divergences, one for each slot.
+/// Adds the decisions (`cppo::token_trace::decision`) of a packed batch, and its divergences, one for each slot or none.
 inline void count_positions(std::vector<std::int64_t> const& cu_seqlens, std::vector<std::uint8_t> const& decisions,
-                            std::vector<double> const& divergences, position_counts& counts) {
+                            position_counts& counts, std::span<double const> divergences = {}) {
   for (std::size_t b = 0; b + 1 < cu_seqlens.size(); ++b) {
     auto const first = decisions.begin() + cu_seqlens[b];
     auto const last = decisions.begin() + cu_seqlens[b + 1];
@@ -40,7 +41,7 @@ inline void count_positions(std::vector<std::int64_t> const& cu_seqlens, std::ve
       if (why == cppo::decision::excluded) continue;
       bin_counts& bin = counts[static_cast<std::size_t>(cppo::report::bins * before++ / valid)];
       ++bin.tokens;
-      bin.divergence += divergences[static_cast<std::size_t>(d - decisions.begin())];
+      if (!divergences.empty()) bin.divergence += divergences[static_cast<std::size_t>(d - decisions.begin())];
       bin.by_budget += why == cppo::decision::masked_budget ? 1 : 0;
       bin.by_threshold += why > cppo::decision::kept_toward && why != cppo::decision::masked_budget ? 1 : 0;
     }

@@ -58,19 +58,40 @@ double share_right(token_ids const& response, token_ids const& right) {
   return same / static_cast<double>(right.size());
 }
 
-pretraining lessons(char const* name, int steps, token_ids (*answer)(token_ids const&)) {
+pretraining lessons(char const* name, int steps, token_ids (*answer)(token_ids const&, double, random_stream&),
+                    double slips) {
   pretraining p;
   p.name = name;
   p.shape = {32, 96, 2, 2, 2, tokens, 2 * register_steps + 2};
   p.steps = steps;
-  p.example = [answer](random_stream& random) {
+  p.example = [=](random_stream& random) {
     token_ids const prompt = register_prompt(random);
     sequence s{prompt, static_cast<Index>(prompt.size())};
-    token_ids const right = answer(prompt);
-    s.ids.insert(s.ids.end(), right.begin(), right.end());
+    token_ids const taught = answer(prompt, slips, random);
+    s.ids.insert(s.ids.end(), taught.begin(), taught.end());
     return s;
   };
   return p;
+}
+
+/// The states, by a machine that slips with this probability.
+token_ids states_with_slips(token_ids const& prompt, double slips, random_stream& random) {
+  token_ids answer;
+  std::int32_t state = prompt.back() - first_state;
+  for (std::size_t i = 1; i + 1 < prompt.size(); ++i) {
+    state = after(prompt[i] - first_instruction, state);
+    if (random.uniform() < slips) state = static_cast<std::int32_t>(random.below(states));
+    answer.push_back(first_state + state);
+  }
+  return answer;
+}
+
+token_ids names_with_slips(token_ids const& prompt, double slips, random_stream& random) {
+  token_ids answer = instruction_names(prompt);
+  for (std::int32_t& id : answer) {
+    if (random.uniform() < slips) id = first_state + static_cast<std::int32_t>(random.below(states));
+  }
+  return answer;
 }
 
 }  // namespace
@@ -85,13 +106,8 @@ token_ids register_prompt(random_stream& random) {
 }
 
 token_ids register_states(token_ids const& prompt) {
-  token_ids answer;
-  std::int32_t state = prompt.back() - first_state;
-  for (std::size_t i = 1; i + 1 < prompt.size(); ++i) {
-    state = after(prompt[i] - first_instruction, state);
-    answer.push_back(first_state + state);
-  }
-  return answer;
+  random_stream unused({0});
+  return states_with_slips(prompt, 0.0, unused);
 }
 
 token_ids instruction_names(token_ids const& prompt) {
@@ -105,7 +121,7 @@ token_ids instruction_names(token_ids const& prompt) {
 task register_task() { return task_of_programs(register_states, share_before_error); }
 task independent_task() { return task_of_programs(instruction_names, share_right); }
 
-pretraining register_pretraining() { return lessons("registers", 1000, register_states); }
-pretraining independent_pretraining() { return lessons("independent", 300, instruction_names); }
+pretraining register_pretraining() { return lessons("registers", 600, states_with_slips, 0.06); }
+pretraining independent_pretraining() { return lessons("independent", 600, names_with_slips, 0.7); }
 
 }  // namespace trainer
