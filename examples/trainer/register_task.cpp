@@ -86,10 +86,14 @@ token_ids states_with_slips(token_ids const& prompt, double slips, random_stream
   return answer;
 }
 
+/// The names, by a teacher who is the less sure of them the higher the instruction.
 token_ids names_with_slips(token_ids const& prompt, double slips, random_stream& random) {
   token_ids answer = instruction_names(prompt);
-  for (std::int32_t& id : answer) {
-    if (random.uniform() < slips) id = first_state + static_cast<std::int32_t>(random.below(states));
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    double const less_sure = 0.05 * static_cast<double>(prompt[i + 1] - first_instruction);
+    if (random.uniform() < slips + less_sure) {
+      answer[i] = first_state + static_cast<std::int32_t>(random.below(states));
+    }
   }
   return answer;
 }
@@ -121,7 +125,7 @@ token_ids instruction_names(token_ids const& prompt) {
 task register_task() { return task_of_programs(register_states, share_before_error); }
 task independent_task() { return task_of_programs(instruction_names, share_right); }
 
-pretraining register_pretraining() { return lessons("registers", 600, states_with_slips, 0.06); }
-pretraining independent_pretraining() { return lessons("independent", 600, names_with_slips, 0.7); }
+pretraining register_pretraining() { return lessons("registers", 400, states_with_slips, 0.06); }
+pretraining independent_pretraining() { return lessons("independent", 400, names_with_slips, 0.6); }
 
 }  // namespace trainer
