@@ -15,15 +15,20 @@ constexpr std::size_t stretch = 16384;
 
 }  // namespace
 
-batch_pass::batch_pass(model_shape const& shape, std::size_t sequences, int threads)
-    : threads_(threads), network_(shape), traces_(sequences), gradients_(lanes, parameters<float>(shape)) {}
+batch_pass::batch_pass(model_shape const& shape, std::size_t sequences, int threads, double temperature)
+    : threads_(threads), temperature_(temperature), network_(shape), traces_(sequences),
+      gradients_(lanes, parameters<float>(shape)) {}
 
-std::vector<network_trace<float>> const& batch_pass::forward(parameters<float> const& weights,
-                                                             std::span<sequence const* const> sequences) {
+std::vector<trained_policy> const& batch_pass::forward(parameters<float> const& weights,
+                                                       std::span<sequence const* const> sequences,
+                                                       policy_reader const& read) {
   turned_weights<float> const turned(weights);
-  parallel_for(sequences.size(), threads_,
-               [&](std::size_t i) { network_.forward(turned, *sequences[i], traces_[i]); });
-  return traces_;
+  policies_.resize(sequences.size());
+  parallel_for(sequences.size(), threads_, [&](std::size_t i) {
+    network_.forward(turned, *sequences[i], traces_[i]);
+    policies_[i] = read(i, traces_[i].logits);
+  });
+  return policies_;
 }
 
 parameters<float> const& batch_pass::backward(parameters<float> const& weights,
@@ -39,7 +44,10 @@ parameters<float> const& batch_pass::backward(parameters<float> const& weights,
     for (std::size_t i = lane; i < sequences.size(); i += lanes) {
       auto const given = dlog_prob.subspan(starts[i], starts[i + 1] - starts[i]);
       bool const teaches = std::any_of(given.begin(), given.end(), [](float d) { return d != 0.0F; });
-      if (teaches) network_.backward(weights, *sequences[i], traces_[i], given, gradients_[lane]);
+      if (!teaches) continue;
+      matrix<float>& logits = traces_[i].logits;
+      replace_by_gradient(logits, sequences[i]->response(), temperature_, policies_[i].log_sum_exp, given);
+      network_.backward(weights, *sequences[i], traces_[i], logits, gradients_[lane]);
     }
   });
   add_up();

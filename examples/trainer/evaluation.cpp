@@ -4,6 +4,8 @@
 #include "parallel.hpp"
 #include "sampler.hpp"
 
+#include <numeric>
+
 namespace trainer {
 
 namespace {
@@ -22,18 +24,20 @@ evaluation evaluated(task const& t, parameters<float> const& weights, parameters
   sampler const engine(weights);
   turned_weights<float> const turned(base);
   network<float> const net(base.shape());
+  sampling const how{.tokens = t.tokens, .end_token = t.end_token, .policy = false};
   std::vector<sums> by_prompt(t.held_out.size());
   parallel_for(by_prompt.size(), threads, [&](std::size_t p) {
     token_ids const& prompt = t.held_out[p];
     std::vector<random_stream> streams;
     for (std::size_t r = 0; r < responses; ++r) streams.emplace_back(random_stream({key_of_evaluation, seed, p, r}));
     network_trace<float> trace;
-    for (sampled_response const& r : engine.run(prompt, streams, {t.tokens, t.end_token})) {
+    for (sampled_response const& r : engine.run(prompt, streams, how)) {
       sequence s{prompt, static_cast<Index>(prompt.size())};
       s.ids.insert(s.ids.end(), r.ids.begin(), r.ids.end());
       net.forward(turned, s, trace);
       by_prompt[p].reward += t.reward(prompt, r.ids);
-      by_prompt[p].surprise -= trace.log_prob.cast<double>().sum();
+      std::vector<float> const log_prob = trained_policy_of(trace.logits, s.response(), 1.0).log_prob;
+      by_prompt[p].surprise -= std::accumulate(log_prob.begin(), log_prob.end(), 0.0);
       by_prompt[p].tokens += static_cast<double>(r.ids.size());
     }
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "network.hpp"
+#include "policy.hpp"
 
 #include <dispatch.hpp>
 
@@ -13,9 +14,8 @@ namespace trainer {
 /// One response and its reward.
 struct experience {
   sequence tokens;
-  std::vector<float> rollout_log_prob;    ///< log mu(y_t | s_t)
+  rollout_policy mu;                      ///< the policy that sampled it
   std::vector<float> reference_log_prob;  ///< log pi_ref(y_t | s_t): of the weights that the run began with
-  matrix<float> rollout_log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if the divergence needs it
   double reward = 0.0;
   float advantage = 0.0F;
 };
@@ -23,7 +23,7 @@ struct experience {
 /// What D_t is computed from.
 enum class evidence {
   log_probs,  ///< the two log-probs of the sampled token
-  top_k,      ///< the 20 tokens that the rollout policy ranks highest
+  top_k,      ///< the `listed` tokens that the rollout policy ranks highest
   exact_tv,   ///< total variation over the whole vocabulary, lent as precomputed
   exact_kl,   ///< KL(mu || pi) over the whole vocabulary, lent as precomputed
   given,      ///< D_t lent as precomputed by somebody else; a learner has none
@@ -42,9 +42,9 @@ further_inputs further_inputs_of(dispatch::region_or_rule const& region);
 /// The buffers of one minibatch, packed, as a trainer has them.
 class lent_minibatch {
  public:
-  /// Copies the responses `picked` of `all`, with the log-probs of the forward passes over them.
+  /// Copies the responses `picked` of `all`, the first with the first of `pi`. That holds what is asked for.
   lent_minibatch(std::vector<experience> const& all, std::span<std::size_t const> picked,
-                 std::vector<network_trace<float>> const& traces, evidence source, further_inputs further = {});
+                 std::vector<trained_policy> const& pi, evidence source, further_inputs further = {});
 
   /// Lends the batch. It reads this object's buffers.
   cppo::rollout_batch_view<float> lend() const;
@@ -56,9 +56,7 @@ class lent_minibatch {
   std::vector<std::int64_t> const& cu_seqlens() const { return cu_seqlens_; }
 
  private:
-  void add_lists(experience const& e, network_trace<float> const& trace);
-  void add_divergences(experience const& e, network_trace<float> const& trace);
-  void add_entropies(network_trace<float> const& trace);
+  void add_evidence(experience const& e, trained_policy const& pi);
   cppo::rollout_batch_view<float> lend_for_divergence() const;
 
   evidence source_;

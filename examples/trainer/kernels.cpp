@@ -186,27 +186,15 @@ float largest_of(float const* x, long n) {
   return largest_of(most);
 }
 
-/// e^(x - most) in `to`, which may be x; returns their sum.
-float shifted_exponentials(float const* x, long n, float most, float* to) {
+/// Replaces x by e^(scale (x - most)); returns the sum.
+float shifted_exponentials(float* x, long n, float most, float scale = 1.0F) {
   floats16 sum{};
   by_sixteen(n, [&](long i, auto count) {
-    floats16 const e = exponential(load_some(x + i, count, lowest) - most);
-    store_some(to + i, e, count);
+    floats16 const e = exponential(scale * (load_some(x + i, count, lowest) - most));
+    store_some(x + i, e, count);
     sum += e;
   });
   return sum_of(sum);
-}
-
-/// The natural logarithm of a sum of at most some 10^5 exponentials, of which the largest is 1: in double, by the
-/// series of artanh after the exponent has been taken out.
-float logarithm(float sum) {
-  int exponent = 0;
-  double x = static_cast<double>(sum);
-  for (; x > 1.4142135623730951; x *= 0.5) ++exponent;
-  double const z = (x - 1.0) / (x + 1.0), square = z * z;
-  double series = 0.0;
-  for (int k = 21; k > 0; k -= 2) series = series * square + 1.0 / k;
-  return static_cast<float>(2.0 * z * series + exponent * 0.69314718055994531);
 }
 
 }  // namespace
@@ -229,16 +217,9 @@ void multiply(product const& p, write how) {
   }
 }
 
-void exponentials(float* x, long n) {
-  by_sixteen(n, [&](long i, auto count) { store_some(x + i, exponential(load_some(x + i, count)), count); });
-}
-
-void log_softmax(float* logits, long n) {
-  float const most = largest_of(logits, n);
-  floats16 sum{};
-  by_sixteen(n, [&](long i, auto count) { sum += exponential(load_some(logits + i, count, lowest) - most); });
-  float const shift = most + logarithm(sum_of(sum));
-  for (long i = 0; i < n; ++i) logits[i] -= shift;
+void softmax(float* x, long n, float scale) {
+  float const total = shifted_exponentials(x, n, largest_of(x, n), scale);
+  for (long i = 0; i < n; ++i) x[i] /= total;
 }
 
 void causal_softmax(float* x, long rows, long columns, long row, long first) {
@@ -281,7 +262,7 @@ void attend(cached_head const& head, float scale) {
     for (long d = 0; d < head.size; ++d) sum += head.query[d] * load_some(head.key + d * head.key_row + t, count);
     store_some(s + t, sum * scale, count);
   });
-  float const total = shifted_exponentials(s, head.n, largest_of(s, head.n), s);
+  float const total = shifted_exponentials(s, head.n, largest_of(s, head.n));
   // Four sums, each over every fourth token, so that a processor need not wait for one before it begins the next.
   for (long d = 0; d < head.size; d += 16) {
     long const count = smaller(16, head.size - d);

@@ -26,11 +26,8 @@ struct product {
 };
 void multiply(product const& p, write how);
 
-/// Replaces n numbers by their exponentials, to 2 units in the last place; below -87 the result is 0.
-void exponentials(float* x, long n);
-/// Replaces n logits by their log-softmax.
-void log_softmax(float* logits, long n);
-
+/// Replaces n numbers by softmax(scale x); a share below e^-87 of the largest is 0.
+void softmax(float* x, long n, float scale);
 /// Replaces each column of x by its softmax. Column j has 1 + first + j numbers, up to `rows`; below them stands 0.
 void causal_softmax(float* x, long rows, long columns, long row, long first);
 /// From p, columns of softmax, and dL/dp: replaces dL/dp by `scale` times dL/d(scores).

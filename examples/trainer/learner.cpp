@@ -49,7 +49,9 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), further_(further_inputs_of(options.region)), base_(start), weights_(start),
-      network_(start.shape()), pass_(start.shape(), responses_in_update(options), options.threads), optimiser_(start.shape(), options.adam) {
+      network_(start.shape()),
+      pass_(start.shape(), responses_in_update(options), options.threads, options.temperature),
+      optimiser_(start.shape(), options.adam) {
   if (cppo::parameter_check const p = std::visit([](auto const& r) { return r.check(); }, options.region); !p) {
     throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
@@ -58,6 +60,8 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
       options.minibatches == 0 || options.responses % options.minibatches != 0) {
     throw std::invalid_argument("a group must be a multiple of 8, and responses one of group and minibatches");
   }
+  more_ = {.entropy = further_.entropy, .full_divergences = options.source == evidence::exact_tv ||
+                                                            options.source == evidence::exact_kl};
 }
 
 bool learner::step(std::atomic<bool> const& stop, step_record& record) {
@@ -78,9 +82,9 @@ bool learner::step(std::atomic<bool> const& stop, step_record& record) {
 
 void learner::sample(step_record& record) {
   stopwatch const time(record.time.sampling);
-  parameters<float> const rollout_policy = rounded_to_bfloat16(past_.empty() ? weights_ : past_.front());
-  sampler const engine(rollout_policy);
-  sampling const how{task_.tokens, task_.end_token, false, options_.source != evidence::log_probs};
+  parameters<float> const rounded = rounded_to_bfloat16(past_.empty() ? weights_ : past_.front());
+  sampler const engine(rounded);
+  sampling const how{task_.tokens, task_.end_token, false, options_.temperature};
   experiences_.assign(options_.responses, {});
   parallel_for(options_.responses / rows_in_step, options_.threads, [&](std::size_t block) {
     std::size_t const first = block * rows_in_step;
@@ -97,8 +101,8 @@ void learner::sample(step_record& record) {
       e.tokens.ids = prompt;
       e.tokens.first = static_cast<Index>(prompt.size());
       e.tokens.ids.insert(e.tokens.ids.end(), responses[r].ids.begin(), responses[r].ids.end());
-      e.rollout_log_prob = std::move(responses[r].log_prob);
-      e.rollout_log_soft = std::move(responses[r].log_soft);
+      e.mu = std::move(responses[r].mu);
+      if (options_.source == evidence::top_k) add_lists(e.mu, options_.temperature);
     }
   });
 }
@@ -108,13 +112,14 @@ void learner::give_rewards(step_record& record) {
   std::vector<double> rewards(experiences_.size());
   std::vector<double> surprise(experiences_.size());
   parallel_for(experiences_.size(), options_.threads, [&](std::size_t i) {
-    sequence const& s = experiences_[i].tokens;
+    experience& e = experiences_[i];
+    sequence const& s = e.tokens;
     std::vector<std::int32_t> const prompt(s.ids.begin(), s.ids.begin() + s.first);
     rewards[i] = task_.reward(prompt, {s.ids.begin() + s.first, s.ids.end()});
     network_trace<float> trace;
     network_.forward(base_turned_, s, trace);
-    surprise[i] = -trace.log_prob.cast<double>().sum();
-    experiences_[i].reference_log_prob.assign(trace.log_prob.begin(), trace.log_prob.end());
+    e.reference_log_prob = trained_policy_of(trace.logits, s.response(), options_.temperature).log_prob;
+    surprise[i] = -std::accumulate(e.reference_log_prob.begin(), e.reference_log_prob.end(), 0.0);
   });
   std::vector<float> const advantages = group_relative(rewards, options_.group);
   double tokens = 0.0;
@@ -145,22 +150,43 @@ void learner::update(std::span<std::size_t const> picked, step_record& record) {
     if (past_.size() == options_.stale) past_.pop_front();
     past_.push_back(weights_);
   }
-  std::vector<network_trace<float>> const* traces = nullptr;
-  {
-    stopwatch const time(record.time.forward);
-    traces = &pass_.forward(weights_, sequences);
-  }
-  apply_region(picked, *traces, record);
+  apply_region(picked, policies(picked, sequences, record), record);
   stopwatch const time(record.time.backward);
   parameters<float> const& gradient = pass_.backward(weights_, sequences, dlog_prob_);
   record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradient));
 }
 
+std::vector<trained_policy> const& learner::policies(std::span<std::size_t const> picked,
+                                                     std::span<sequence const* const> sequences,
+                                                     step_record& record) {
+  stopwatch const time(record.time.forward);
+  return pass_.forward(weights_, sequences, [&](std::size_t i, matrix<float> const& logits) {
+    return policy_in(logits, experiences_[picked[i]], more_);
+  });
+}
+
+trained_policy learner::policy_in(matrix<float> const& logits, experience const& e, also_read more) const {
+  return trained_policy_of(logits, e.tokens.response(), options_.temperature, e.mu, more);
+}
+
+std::vector<trained_policy> learner::policy_now() {
+  std::vector<trained_policy> all(experiences_.size());
+  turned_weights<float> const turned(weights_);
+  parallel_for(all.size(), options_.threads, [&](std::size_t i) {
+    experience& e = experiences_[i];
+    if (e.mu.list_id.empty()) add_lists(e.mu, options_.temperature);
+    network_trace<float> trace;
+    network_.forward(turned, e.tokens, trace);
+    all[i] = policy_in(trace.logits, e, {.full_divergences = true});
+  });
+  return all;
+}
+
 /// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
-void learner::apply_region(std::span<std::size_t const> picked, std::vector<network_trace<float>> const& traces,
+void learner::apply_region(std::span<std::size_t const> picked, std::vector<trained_policy> const& pi,
                            step_record& record) {
   stopwatch const time(record.time.mask);
-  lent_minibatch const minibatch(experiences_, picked, traces, options_.source, further_);
+  lent_minibatch const minibatch(experiences_, picked, pi, options_.source, further_);
   dlog_prob_.resize(minibatch.slots());
   decisions_.resize(minibatch.slots());
   cppo::report report;

@@ -21,6 +21,7 @@ struct learning_options {
   std::uint64_t seed = 1;
   std::size_t responses = 64;   ///< responses sampled in a step
   std::size_t group = 16;       ///< responses to one prompt
+  double temperature = 1.0;     ///< of sampling, and of all log-probs
   int epochs = 2;               ///< passes over the sampled responses
   std::size_t minibatches = 4;  ///< updates in a pass
   std::size_t stale = 0;        ///< responses are sampled from the weights of so many updates ago, or the first ones
@@ -30,8 +31,8 @@ struct learning_options {
 /// Seconds of wall-clock time, by what they were spent on.
 struct time_spent {
   double sampling = 0.0;
-  double forward = 0.0;
-  double backward = 0.0;  ///< includes the optimiser's step
+  double forward = 0.0;   ///< to log-probs
+  double backward = 0.0;  ///< from the gradient of log-probs; includes the optimiser's step
   double mask = 0.0;      ///< the library's call: divergence, mask, loss, gradient, report
   double other = 0.0;     ///< rewards, and the stories' log-probs under the base model
   double total() const { return sampling + forward + backward + mask + other; }
@@ -64,18 +65,24 @@ class learner {
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }
+  /// What the current weights say of these responses, divergences of the full vocabulary included. The responses' mu has
+  /// lists afterwards.
+  std::vector<trained_policy> policy_now();
 
  private:
   void sample(step_record& record);
   void give_rewards(step_record& record);
   void update(std::span<std::size_t const> picked, step_record& record);
-  void apply_region(std::span<std::size_t const> picked, std::vector<network_trace<float>> const& traces,
-                    step_record& record);
+  std::vector<trained_policy> const& policies(std::span<std::size_t const> picked,
+                                              std::span<sequence const* const> sequences, step_record& record);
+  trained_policy policy_in(matrix<float> const& logits, experience const& e, also_read more) const;
+  void apply_region(std::span<std::size_t const> picked, std::vector<trained_policy> const& pi, step_record& record);
   std::vector<std::size_t> shuffled(int epoch) const;
 
   task const& task_;
   learning_options options_;
   further_inputs further_;  ///< what the rule reads of them
+  also_read more_;          ///< what is read of logits beside log-probs
   parameters<float> base_, weights_;
   turned_weights<float> base_turned_{base_};
   std::deque<parameters<float>> past_;  ///< the weights before each of the last `stale` updates, the oldest first

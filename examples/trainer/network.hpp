@@ -1,5 +1,5 @@
-// The model over one sequence: the forward pass, which keeps everything, and the backward pass from the log-probs of
-// the response tokens.
+// The model over one sequence: the forward pass, which keeps everything, and the backward pass from the logits that
+// predict the response tokens.
 #pragma once
 
 #include "attention.hpp"
@@ -8,7 +8,6 @@
 #include "product.hpp"
 #include "rms_norm.hpp"
 #include "rotary.hpp"
-#include "softmax.hpp"
 #include "turned_weights.hpp"
 
 #include <span>
@@ -22,6 +21,7 @@ struct sequence {
   Index first = 1;
   Index length() const { return static_cast<Index>(ids.size()); }
   Index response_length() const { return length() - first; }
+  std::span<std::int32_t const> response() const { return std::span(ids).subspan(static_cast<std::size_t>(first)); }
 };
 
 /// What one layer keeps for the backward pass.
@@ -33,15 +33,13 @@ struct layer_trace {
   feed_forward_trace<Real> feed_forward;
 };
 
-/// What a forward pass keeps: the log-probs of the response tokens, and what the backward pass needs. Reuse it to save
-/// allocations.
+/// What a forward pass keeps: the logits, and what the backward pass needs. Reuse it to save allocations.
 template <class Real>
 struct network_trace {
   std::vector<layer_trace<Real>> layers;
   rms_norm_trace<Real> final_norm;
-  matrix<Real> last;      ///< normed features that predict the response tokens, [response, dim]
-  matrix<Real> log_soft;  ///< log pi(. | s_t), [response, vocabulary]
-  vector<Real> log_prob;  ///< log pi(y_t | s_t), [response]
+  matrix<Real> last;    ///< normed features that predict the response tokens, [response, dim]
+  matrix<Real> logits;  ///< of all ids at each response token, [response, vocabulary]
 };
 
 /// Runs models of one shape. Its members are no inline functions: network.cpp compiles them for float, once.
@@ -50,12 +48,12 @@ class network {
  public:
   explicit network(model_shape const& shape) : shape_(shape), rotary_(shape) {}
 
-  /// Computes the log-probs of the response tokens of `s` under the weights `w`, which are turned once for many calls.
+  /// Computes the logits at the response tokens of `s` under the weights `w`, which are turned once for many calls.
   void forward(turned_weights<Real> const& w, sequence const& s, network_trace<Real>& kept) const;
 
-  /// Adds dL/d(weights) to `g`, given dL/d(log pi(y_t)) for each response token.
+  /// Adds dL/d(weights) to `g`, given dL/d(logits), [response, vocabulary].
   void backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
-                std::span<Real const> dlog_prob, parameters<Real>& g) const;
+                matrix<Real> const& dlogits, parameters<Real>& g) const;
 
  private:
   void layer_forward(turned_weights<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const;
@@ -77,25 +75,13 @@ void network<Real>::forward(turned_weights<Real> const& w, sequence const& s, ne
   for (int l = 0; l < shape_.layers; ++l) layer_forward(w, l, x, kept.layers[static_cast<std::size_t>(l)]);
   matrix<Real> const normed = rms_norm(x, w.plain(tensor::final_norm), kept.final_norm);
   kept.last = normed.bottomRows(s.response_length());
-  kept.log_soft = product(kept.last, w(tensor::embedding));
-  kept.log_prob.resize(s.response_length());
-  for (Index t = 0; t < s.response_length(); ++t) {
-    auto row = kept.log_soft.row(t);
-    log_softmax(row);
-    kept.log_prob(t) = row(s.ids[static_cast<std::size_t>(s.first + t)]);
-  }
+  kept.logits = product(kept.last, w(tensor::embedding));
 }
 
 template <class Real>
 void network<Real>::backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
-                             std::span<Real const> dlog_prob, parameters<Real>& g) const {
+                             matrix<Real> const& dlogits, parameters<Real>& g) const {
   Index const n = s.length() - 1;
-  matrix<Real> dlogits = probabilities(kept.log_soft);
-  for (Index t = 0; t < s.response_length(); ++t) {
-    Real const d = dlog_prob[static_cast<std::size_t>(t)];
-    dlogits.row(t) *= -d;
-    dlogits(t, s.ids[static_cast<std::size_t>(s.first + t)]) += d;
-  }
   auto dembedding = g(tensor::embedding);
   add_product(dembedding, dlogits.transpose(), kept.last);
   matrix<Real> dnormed = matrix<Real>::Zero(n, shape_.dim);

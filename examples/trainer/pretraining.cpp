@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <system_error>
 
 namespace trainer {
@@ -20,7 +21,7 @@ double rate_at(pretraining const& p, int step) {
 
 std::string file_name(pretraining const& p) {
   model_shape const& s = p.shape;
-  std::string all = "1";  // raised when the arithmetic changes
+  std::string all = "2";  // raised when the arithmetic changes
   for (double const x : {static_cast<double>(s.dim), static_cast<double>(s.hidden), static_cast<double>(s.layers),
                          static_cast<double>(s.heads), static_cast<double>(s.kv_heads),
                          static_cast<double>(s.vocabulary), static_cast<double>(s.context),
@@ -48,9 +49,12 @@ parameters<float> pretrained(pretraining const& p, int threads, lesson_shown con
       tokens += static_cast<std::size_t>(examples.back().response_length());
     }
     for (sequence const& s : examples) lent.push_back(&s);
+    auto const read = [&examples](std::size_t i, matrix<float> const& logits) {
+      return trained_policy_of(logits, examples[i].response(), 1.0);
+    };
     double loss = 0.0;
-    for (network_trace<float> const& trace : pass.forward(weights, lent)) {
-      loss -= trace.log_prob.cast<double>().sum() / static_cast<double>(tokens);
+    for (trained_policy const& pi : pass.forward(weights, lent, read)) {
+      loss -= std::accumulate(pi.log_prob.begin(), pi.log_prob.end(), 0.0) / static_cast<double>(tokens);
     }
     std::vector<float> const slope(tokens, -1.0F / static_cast<float>(tokens));
     optimiser.set_learning_rate(rate_at(p, step));

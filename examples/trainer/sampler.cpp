@@ -1,9 +1,9 @@
 #include "sampler.hpp"
 
 #include "feed_forward.hpp"
+#include "kernels.hpp"
 #include "product.hpp"
 #include "rms_norm.hpp"
-#include "softmax.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -13,29 +13,30 @@ namespace trainer {
 namespace {
 
 /// The token at which the cumulative probability exceeds u.
-std::int32_t drawn(matrix<float>::ConstRowXpr const& log_soft, double u) {
-  matrix<float> const p = probabilities<float>(log_soft);
+std::int32_t drawn(matrix<float>::ConstRowXpr const& logits, double temperature, double u) {
+  matrix<float> probs = logits;
+  kernels::softmax(probs.data(), probs.size(), static_cast<float>(1.0 / temperature));
   double sum = 0.0;
   std::int32_t last = 0;
-  for (Index i = 0; i < p.size(); ++i) {
-    if (p(i) > 0.0F) last = static_cast<std::int32_t>(i);
-    sum += static_cast<double>(p(i));
+  for (Index i = 0; i < probs.size(); ++i) {
+    double const p = static_cast<double>(probs(i));
+    if (p > 0.0) last = static_cast<std::int32_t>(i);
+    sum += p;
     if (u < sum) break;
   }
   return last;
 }
 
-std::int32_t likeliest(matrix<float>::ConstRowXpr const& log_soft) {
+std::int32_t likeliest(matrix<float>::ConstRowXpr const& logits) {
   Index at = 0;
-  log_soft.maxCoeff(&at);
+  logits.maxCoeff(&at);
   return static_cast<std::int32_t>(at);
 }
 
-void append(sampled_response& r, std::int32_t token, matrix<float>::ConstRowXpr const& log_soft, bool keep) {
-  Index const t = static_cast<Index>(r.ids.size());
-  r.ids.push_back(token);
-  r.log_prob.push_back(log_soft(token));
-  if (keep) r.log_soft.row(t) = log_soft;
+/// Keeps the rows of logits that a response was drawn from, and reads its log-probs.
+void finish(sampled_response& r, matrix<float> logits, double temperature) {
+  logits.conservativeResize(static_cast<Index>(r.ids.size()), Eigen::NoChange);
+  r.mu = rollout_policy_of(std::move(logits), r.ids, temperature);
 }
 
 }  // namespace
@@ -82,9 +83,7 @@ matrix<float> sampler::step(std::vector<std::int32_t> const& tokens, Index t, st
     matrix<float> const mid = rms_norm(x, w.plain(tensor::feed_forward_norm, l), norm);
     x += feed_forward(mid, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), inner);
   }
-  matrix<float> logits = product(rms_norm(x, w.plain(tensor::final_norm), norm), w(tensor::embedding));
-  for (Index r = 0; r < rows; ++r) log_softmax(logits.row(r));
-  return logits;
+  return product(rms_norm(x, w.plain(tensor::final_norm), norm), w(tensor::embedding));
 }
 
 std::vector<sampler::cache> sampler::caches_for(Index rows, Index capacity) const {
@@ -107,27 +106,25 @@ std::vector<sampled_response> sampler::run(std::vector<std::int32_t> const& prom
   Index const rows = static_cast<Index>(streams.size());
   std::vector<cache> caches = caches_for(rows, capacity);
   std::vector<sampled_response> responses(streams.size());
-  if (how.keep_distributions) {
-    for (sampled_response& r : responses) r.log_soft.resize(how.tokens, shape.vocabulary);
-  }
+  std::vector<matrix<float>> logits(how.policy ? streams.size() : 0);
+  for (matrix<float>& x : logits) x.resize(how.tokens, shape.vocabulary);
   std::vector<std::int32_t> tokens(streams.size());
   std::vector<bool> ended(streams.size(), false);
   for (Index t = 0; t + 1 < capacity && !std::all_of(ended.begin(), ended.end(), [](bool e) { return e; }); ++t) {
     bool const reads = t < static_cast<Index>(prompt.size());
     if (reads) std::fill(tokens.begin(), tokens.end(), prompt[static_cast<std::size_t>(t)]);
-    matrix<float> const log_soft = step(tokens, t, caches);
+    matrix<float> const next = step(tokens, t, caches);
     if (t + 1 < static_cast<Index>(prompt.size())) continue;
     for (std::size_t r = 0; r < streams.size(); ++r) {
       if (ended[r]) continue;
-      matrix<float>::ConstRowXpr const row = log_soft.row(static_cast<Index>(r));
-      tokens[r] = how.greedy ? likeliest(row) : drawn(row, streams[r].uniform());
-      append(responses[r], tokens[r], row, how.keep_distributions);
+      matrix<float>::ConstRowXpr const row = next.row(static_cast<Index>(r));
+      tokens[r] = how.greedy ? likeliest(row) : drawn(row, how.temperature, streams[r].uniform());
+      if (how.policy) logits[r].row(static_cast<Index>(responses[r].ids.size())) = row;
+      responses[r].ids.push_back(tokens[r]);
       ended[r] = tokens[r] == how.end_token;
     }
   }
-  for (sampled_response& r : responses) {
-    if (how.keep_distributions) r.log_soft.conservativeResize(static_cast<Index>(r.ids.size()), Eigen::NoChange);
-  }
+  for (std::size_t r = 0; r < logits.size(); ++r) finish(responses[r], std::move(logits[r]), how.temperature);
   return responses;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model.hpp"
+#include "policy.hpp"
 #include "random.hpp"
 #include "rotary.hpp"
 #include "turned_weights.hpp"
@@ -15,15 +16,15 @@ namespace trainer {
 struct sampling {
   int tokens = 0;                 ///< the most tokens of a response
   std::int32_t end_token = -1;    ///< the token that ends a response, as its last; -1: none
-  bool greedy = false;            ///< true: the likeliest token each time; false: temperature 1
-  bool keep_distributions = false;  ///< keep log mu of the whole vocabulary
+  bool greedy = false;            ///< true: the likeliest token each time
+  double temperature = 1.0;       ///< of the distribution that tokens are drawn from
+  bool policy = true;             ///< false: the ids alone are returned
 };
 
 /// One sampled response.
 struct sampled_response {
   std::vector<std::int32_t> ids;
-  std::vector<float> log_prob;  ///< log mu(y_t | s_t)
-  matrix<float> log_soft;       ///< log mu(. | s_t), [tokens, vocabulary], if kept
+  rollout_policy mu;  ///< if asked for
 };
 
 /// Samples from one set of weights. The weights must outlive it.
@@ -44,7 +45,7 @@ class sampler {
   };
   /// Empty ones for every layer.
   std::vector<cache> caches_for(Index rows, Index capacity) const;
-  /// Feeds one token to every row, at position t. Returns the log-softmax of the next token, [rows, vocabulary].
+  /// Feeds one token to every row, at position t. Returns the logits of the next token, [rows, vocabulary].
   matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, std::vector<cache>& caches) const;
   matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t) const;
 

@@ -1,35 +1,12 @@
-// Softmax of scores, its logarithm, and its derivative.
+// The softmax of attention, and its derivative.
 #pragma once
 
 #include "kernels.hpp"
 #include "matrix.hpp"
 
-#include <cmath>
 #include <type_traits>
 
 namespace trainer {
-
-/// Replaces a row of logits by their log-softmax.
-template <class Logits>
-void log_softmax(Logits&& logits) {
-  if constexpr (std::is_same_v<typename std::decay_t<Logits>::Scalar, float>) {
-    kernels::log_softmax(logits.data(), logits.size());
-  } else {
-    logits.array() -= logits.maxCoeff();
-    logits.array() -= std::log(logits.array().exp().sum());
-  }
-}
-
-/// What log-probs are the logarithms of.
-template <class Real>
-matrix<Real> probabilities(matrix<Real> log_probs) {
-  if constexpr (std::is_same_v<Real, float>) {
-    kernels::exponentials(log_probs.data(), log_probs.size());
-  } else {
-    log_probs = log_probs.array().exp();
-  }
-  return log_probs;
-}
 
 /// Replaces each column of scores [keys, queries] by its softmax. Column j is of the query at `first` + j, which sees
 /// the keys up to its own; below them stands 0.

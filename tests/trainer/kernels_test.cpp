@@ -1,9 +1,9 @@
 // The trainer's arithmetic on floats against Eigen's on doubles, at every size that its registers do not divide.
 #include "batch_pass.hpp"
 #include "network.hpp"
+#include "plain_softmax.hpp"
 #include "product.hpp"
 #include "random.hpp"
-#include "softmax.hpp"
 #include "support/catch_compat.hpp"
 
 #include <cmath>
@@ -57,25 +57,20 @@ TEST_CASE("an element of a product has the same bits in a product of any size") 
   }
 }
 
-TEST_CASE("exponentials and softmax are exact to rounding, from the smallest to the largest") {
-  matrix<float> x(1, 1003);
-  for (Index i = 0; i < x.size(); ++i) x(0, i) = -88.0F + static_cast<float>(i) * 0.175F;
-  matrix<float> const e = probabilities(x);
-  for (Index i = 0; i < x.size(); ++i) {
-    double const right = std::exp(static_cast<double>(x(0, i)));
-    INFO(x(0, i));
-    if (x(0, i) < -87.0F) {
-      CHECK(e(0, i) == 0.0F);
-    } else {
-      CHECK(std::abs(static_cast<double>(e(0, i)) - right) <= 3e-7 * right);
+TEST_CASE("a softmax is exact to rounding, from the smallest share to the largest, at any temperature") {
+  for (Index const n : {1, 2, 15, 16, 17, 1003}) {
+    for (float const scale : {1.0F, 0.5F, 4.0F}) {
+      matrix<float> x(1, n);
+      for (Index i = 0; i < n; ++i) x(0, i) = 3.0F - static_cast<float>(i * 88) / static_cast<float>(n) / scale;
+      std::vector<double> const right = trainer_test::softmax_of(x.row(0), 1.0 / static_cast<double>(scale));
+      matrix<float> p = x;
+      kernels::softmax(p.data(), n, scale);
+      for (Index i = 0; i < n; ++i) {
+        INFO(scale << " x " << x(0, i));
+        double const expected = scale * (x(0, i) - x(0, 0)) < -87.0F ? 0.0 : right[static_cast<std::size_t>(i)];
+        CHECK(std::abs(static_cast<double>(p(0, i)) - expected) <= 1e-6 * expected);
+      }
     }
-  }
-  for (Index const n : {1, 2, 15, 16, 17, 500}) {
-    matrix<float> logits = drawn(1, n, 5, 10.0);
-    matrix<double> right = logits.cast<double>();
-    log_softmax(logits.row(0));
-    log_softmax(right.row(0));
-    CHECK(distance(logits, right) < 1e-5);
   }
 }
 
@@ -86,19 +81,18 @@ TEST_CASE("a network of floats computes what one of doubles does, forward and ba
   random_stream random({9});
   sequence s{{}, 4};
   for (int t = 0; t < 71; ++t) s.ids.push_back(static_cast<std::int32_t>(random.below(29)));
-  std::vector<float> slope;
-  for (Index t = 0; t < s.response_length(); ++t) slope.push_back(static_cast<float>(random.normal()));
+  matrix<float> const dlogits = drawn(s.response_length(), 29, 6);
   network_trace<float> trace;
   network_trace<double> exact_trace;
   network<float> const net(shape);
   network<double> const exact_net(shape);
   net.forward(turned_weights<float>(w), s, trace);
   exact_net.forward(turned_weights<double>(exact), s, exact_trace);
-  CHECK(distance(trace.log_soft, exact_trace.log_soft) < 1e-5);
+  CHECK(distance(trace.logits, exact_trace.logits) < 1e-5);
   parameters<float> g(shape);
   parameters<double> exact_g(shape);
-  net.backward(w, s, trace, slope, g);
-  exact_net.backward(exact, s, exact_trace, std::vector<double>(slope.begin(), slope.end()), exact_g);
+  net.backward(w, s, trace, dlogits, g);
+  exact_net.backward(exact, s, exact_trace, dlogits.cast<double>(), exact_g);
   for (tensor const t : all_tensors) {
     tensor_place const& p = w.place(t);
     double worst = 0.0, largest = 0.0;
@@ -116,9 +110,12 @@ TEST_CASE("the gradient of a batch is that of its sequences, added up") {
   parameters<float> const w = random_model(shape, 3);
   std::vector<sequence> const all = {{{1, 2, 3, 4}, 2}, {{1, 5, 6}, 1}, {{1, 7, 0, 2, 3}, 3}};
   std::vector<sequence const*> const lent = {&all[0], &all[1], &all[2]};
+  double const temperature = 0.5;
   std::vector<float> const slope = {0.5F, -1.0F, 0.0F, 0.0F, 2.0F, 0.25F};  // the second teaches nothing
-  batch_pass pass(shape, 3, 2);
-  pass.forward(w, lent);
+  batch_pass pass(shape, 3, 2, temperature);
+  pass.forward(w, lent, [&](std::size_t i, matrix<float> const& logits) {
+    return trained_policy_of(logits, all[i].response(), temperature);
+  });
   parameters<float> const& sum = pass.backward(w, lent, slope);
   parameters<float> alone(shape);
   network<float> const net(shape);
@@ -126,9 +123,16 @@ TEST_CASE("the gradient of a batch is that of its sequences, added up") {
   for (sequence const& s : all) {
     network_trace<float> trace;
     net.forward(turned_weights<float>(w), s, trace);
-    auto const count = static_cast<std::size_t>(s.response_length());
-    net.backward(w, s, trace, std::span(slope).subspan(first, count), alone);
-    first += count;
+    matrix<float> dlogits(s.response_length(), shape.vocabulary);
+    for (Index t = 0; t < dlogits.rows(); ++t, ++first) {
+      std::vector<double> const pi = trainer_test::softmax_of(trace.logits.row(t), temperature);
+      for (Index v = 0; v < dlogits.cols(); ++v) {
+        double const sampled = s.response()[static_cast<std::size_t>(t)] == v ? 1.0 : 0.0;
+        double const of_logit = (sampled - pi[static_cast<std::size_t>(v)]) / temperature;
+        dlogits(t, v) = slope[first] * static_cast<float>(of_logit);
+      }
+    }
+    net.backward(w, s, trace, dlogits, alone);
   }
   for (std::size_t i = 0; i < sum.flat().size(); ++i) {
     REQUIRE(sum.flat()[i] == cppo_test::approx(alone.flat()[i]).epsilon(1e-4).margin(1e-6));

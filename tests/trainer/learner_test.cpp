@@ -4,6 +4,7 @@
 #include "support/catch_compat.hpp"
 #include "support/chosen_region.hpp"
 #include "learner.hpp"
+#include "plain_softmax.hpp"
 
 #include <cppo/rules/batch_rules.hpp>
 #include <cppo/rules/score.hpp>
@@ -119,8 +120,8 @@ TEST_CASE("rules with a loss of their own train, and are lent the entropy and th
     return record.report;
   };
   cppo::report const top = step(cppo::described_rule(cppo::entropy_top()));
-  // Each of the four updates keeps the fifth of its tokens that has the largest entropy, and its equals: responses to
-  // one prompt begin with the same entropy.
+  // Each of the four updates keeps the fifth of its tokens that has the largest entropy, and its equals: after the same
+  // tokens entropies are equal, so each of its 16 responses may have one.
   CHECK(top.kept >= top.counts.tokens / 5);
   CHECK(top.kept <= top.counts.tokens / 5 + 4 * 16);
   CHECK(step(cppo::described_rule(cppo::cispo())).masked() == 0);
@@ -136,23 +137,64 @@ TEST_CASE("rules with a loss of their own train, and are lent the entropy and th
 TEST_CASE("the entropy that is lent is that of pi over the vocabulary") {
   std::vector<experience> all(1);
   all[0].tokens = {{1, 2, 3}, 1};
-  all[0].rollout_log_prob = {-0.5F, -0.5F};
+  matrix<float> logits(2, 4);
+  logits << 3.0F, 3.0F, 3.0F, 3.0F,  //
+      1.0F, -80.0F, -80.0F, 1.0F;
+  all[0].mu = rollout_policy_of(logits, all[0].tokens.response(), 1.0);
   all[0].reference_log_prob = {-0.25F, -0.75F};
-  std::vector<network_trace<float>> traces(1);
-  traces[0].log_soft.resize(2, 4);
-  traces[0].log_soft << std::log(0.25F), std::log(0.25F), std::log(0.25F), std::log(0.25F),  //
-      std::log(0.5F), std::log(0.5F), -80.0F, -80.0F;
-  traces[0].log_prob.resize(2);
-  traces[0].log_prob << std::log(0.25F), std::log(0.5F);
+  std::vector<trained_policy> const pi = {
+      trained_policy_of(logits, all[0].tokens.response(), 1.0, all[0].mu, {.entropy = true})};
   std::size_t const picked[] = {0};
-  lent_minibatch const lent(all, picked, traces, evidence::log_probs,
+  lent_minibatch const lent(all, picked, pi, evidence::log_probs,
                             {.entropy = true, .reference_log_prob = true});
   auto const batch = lent.lend();
   CHECK(std::abs(batch.value(cppo::argument::entropy, 0, 0) - std::log(4.0F)) < 1e-6F);
   CHECK(std::abs(batch.value(cppo::argument::entropy, 0, 1) - std::log(2.0F)) < 1e-6F);
   CHECK(batch.value(cppo::argument::reference_log_prob, 0, 1) == -0.75F);
-  lent_minibatch const plain(all, picked, traces, evidence::log_probs);
+  lent_minibatch const plain(all, picked, pi, evidence::log_probs);
   CHECK_FALSE(plain.lend().has(cppo::argument::entropy));
+}
+
+TEST_CASE("log-probs are those at the temperature of sampling") {
+  task const t = fives();
+  learning_options o = small_options("cppo");
+  o.temperature = 0.5;
+  o.epochs = 1;
+  o.minibatches = 1;
+  learner run(random_model(tiny, 1), t, o);
+  std::atomic<bool> const stop{false};
+  step_record record;
+  REQUIRE(run.step(stop, record));
+  // Before the first update pi is mu but for bfloat16; at another temperature it would be far away.
+  CHECK(record.report.mean_divergence() > 0.0);
+  CHECK(record.report.mean_divergence() < 0.005);
+  o.temperature = 1.0;
+  learner warm(random_model(tiny, 1), t, o);
+  REQUIRE(warm.step(stop, record = {}));
+  CHECK(warm.experiences()[0].tokens.ids != run.experiences()[0].tokens.ids);
+}
+
+TEST_CASE("after a step the policy of its responses is that of the new weights") {
+  task const t = fives();
+  learner run(random_model(tiny, 1), t, small_options("cppo"));
+  std::atomic<bool> const stop{false};
+  step_record record;
+  REQUIRE(run.step(stop, record));
+  std::vector<trained_policy> const now = run.policy_now();
+  REQUIRE(now.size() == run.experiences().size());
+  network<float> const net(tiny);
+  turned_weights<float> const turned(run.weights());
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    experience const& e = run.experiences()[i];
+    network_trace<float> trace;
+    net.forward(turned, e.tokens, trace);
+    for (std::size_t j = 0; j < now[i].log_prob.size(); ++j) {
+      auto const pi = trainer_test::softmax_of(trace.logits.row(static_cast<Index>(j)));
+      double const expected = std::log(pi[static_cast<std::size_t>(e.tokens.response()[j])]);
+      REQUIRE(std::abs(static_cast<double>(now[i].log_prob[j]) - expected) < 4e-6);
+    }
+    CHECK(now[i].full_kl.size() == now[i].log_prob.size());
+  }
 }
 
 TEST_CASE("a step that is stopped records nothing and can be told") {

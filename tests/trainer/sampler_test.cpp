@@ -1,6 +1,7 @@
 // Sampling with a cache against the plain forward pass; the model's published story.
 #include "support/catch_compat.hpp"
 #include "network.hpp"
+#include "plain_softmax.hpp"
 #include "sampler.hpp"
 #include "tokenizer.hpp"
 
@@ -38,17 +39,20 @@ TEST_CASE("the sampler's log-probs are those of the forward pass") {
   std::vector<std::int32_t> prompt = {tokenizer::story_token};
   for (std::int32_t const id : words.ids("Once upon a time")) prompt.push_back(id);
   auto many = streams(5, 11);
-  auto const responses = sampler(w).run(prompt, many, {40, tokenizer::story_token, false, true});
+  auto const responses = sampler(w).run(prompt, many, {40, tokenizer::story_token});
   network<float> const net(w.shape());
   for (sampled_response const& r : responses) {
     sequence s{prompt, static_cast<Index>(prompt.size())};
     s.ids.insert(s.ids.end(), r.ids.begin(), r.ids.end());
     network_trace<float> trace;
     net.forward(turned_weights<float>(w), s, trace);
-    REQUIRE(r.log_soft.rows() == trace.log_soft.rows());
-    CHECK((r.log_soft.array().exp() - trace.log_soft.array().exp()).abs().maxCoeff() < 2e-5F);
-    for (Index t = 0; t < trace.log_prob.size(); ++t) {
-      CHECK(r.log_prob[static_cast<std::size_t>(t)] == r.log_soft(t, r.ids[static_cast<std::size_t>(t)]));
+    REQUIRE(r.mu.logits.rows() == trace.logits.rows());
+    for (std::size_t t = 0; t < r.ids.size(); ++t) {
+      auto const mu = trainer_test::softmax_of(r.mu.logits.row(static_cast<Index>(t)));
+      auto const pi = trainer_test::softmax_of(trace.logits.row(static_cast<Index>(t)));
+      for (std::size_t v = 0; v < mu.size(); ++v) REQUIRE(std::abs(mu[v] - pi[v]) < 2e-5);
+      auto const id = static_cast<std::size_t>(r.ids[t]);
+      CHECK(std::abs(static_cast<double>(r.mu.log_prob[t]) - std::log(mu[id])) < 4e-6);
     }
   }
 }
@@ -70,15 +74,17 @@ TEST_CASE("a response depends on its own stream alone, and ends with the end tok
   CHECK(ended_early);
 }
 
-TEST_CASE("tokens are drawn as often as they are likely") {
+TEST_CASE("tokens are drawn as often as they are likely at the temperature") {
   parameters<float> const w = random_model({16, 24, 1, 2, 1, 8, 64}, 3);
   constexpr std::size_t n = 20000;
   auto many = streams(n, 8);
-  auto const responses = sampler(w).run({1}, many, {1, -1, false, true});
+  double const temperature = GENERATE(1.0, 0.5);
+  auto const responses = sampler(w).run({1}, many, {1, -1, false, temperature});
+  auto const mu = trainer_test::softmax_of(responses[0].mu.logits.row(0), temperature);
   std::vector<double> seen(8, 0.0);
   for (sampled_response const& r : responses) seen[static_cast<std::size_t>(r.ids[0])] += 1.0;
   for (Index i = 0; i < 8; ++i) {
-    double const p = std::exp(static_cast<double>(responses[0].log_soft(0, i)));
+    double const p = mu[static_cast<std::size_t>(i)];
     double const deviation = std::sqrt(n * p * (1.0 - p));
     CHECK(std::abs(seen[static_cast<std::size_t>(i)] - n * p) < 5.0 * deviation);
   }

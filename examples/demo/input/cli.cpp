@@ -23,8 +23,9 @@ std::string listed(Names const& names) {
 
 /// Accepts the names of divergences; the error lists them.
 std::string wrong_in_divergence(std::string const& given) {
-  if (cppo::named_divergence::find(given).check()) return "";
-  return fmt::format("no divergence is named \"{}\"; there are {}", given, listed(cppo::divergence_names()));
+  auto const names = divergence_options();
+  if (std::find(names.begin(), names.end(), given) != names.end()) return "";
+  return fmt::format("no divergence is named \"{}\"; there are {}", given, listed(names));
 }
 
 /// Accepts the text of a trust region or rule; the error shows the text, the place, and what is wrong there.
@@ -55,7 +56,7 @@ void add_recorded_options(CLI::App& app, command& c) {
       ->check(CLI::Validator(wrong_in_region, ""));
   app.add_option("--divergence", c.asked.divergence,
                  "The divergence of the usual regions, and of those that name none: " +
-                     listed(cppo::divergence_names()))
+                     listed(divergence_options()) + ". Training reads Top-K and full ones from the model's logits")
       ->type_name("NAME")
       ->check(CLI::Validator(wrong_in_divergence, ""));
   app.add_option("--staleness", c.asked.staleness, "Number of updates between sampling and use, repeatable")

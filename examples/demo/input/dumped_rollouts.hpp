@@ -14,9 +14,10 @@ class rollout_dump {
  public:
   /// Opens the file. Throws `input_error` if that fails.
   explicit rollout_dump(std::string const& path);
-  /// Appends the responses of a run's last step, with log mu as sampled and log pi after that step's updates. Throws
-  /// `input_error` if that fails.
-  void add(setting const& what, trainer::learning_options const& options, int step, trainer::learner const& learner);
+  /// Appends the responses of a run's last step, with log mu as sampled and log pi of `pi`, the policy after its
+  /// updates. Throws `input_error` if that fails.
+  void add(setting const& what, trainer::learning_options const& options, int step,
+           std::vector<trainer::experience> const& responses, std::vector<trainer::trained_policy> const& pi);
 
  private:
   std::string path_;

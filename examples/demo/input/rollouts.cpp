@@ -22,8 +22,9 @@ char const* const rollout_fields =
     "null stands for a number that is not known; it may only stand where response_mask is 0.\n"
     "A Top-K file joins by prompt and sample: ids [T, K], rollout_log_prob [T, K], and log_prob,\n"
     "an object from the number of updates to [T, K]. Optional: full_tv and full_kl, likewise to [T],\n"
-    "the total variation and KL(mu || pi) over the whole vocabulary. --divergence precomputed reads\n"
-    "full_tv where no response has a divergence; TRM then reads full_kl.\n"
+    "the total variation and KL(mu || pi) over the whole vocabulary, for --divergence full_tv and\n"
+    "full_kl. --divergence precomputed reads full_tv where no response has a divergence; TRM then\n"
+    "reads full_kl.\n"
     "Arrays in NPZ and safetensors have the names above, token_id, top_k_ids, top_k_log_probs and\n"
     "top_k_rollout_log_probs [.., K]: [B, T] each, or packed [N] with cu_seqlens [B + 1]; advantage also\n"
     "[B].";

@@ -21,7 +21,7 @@ struct thresholds {
 shown_divergence kl_of(shown_divergence const& measure) {
   if (measure.name == "binary_tv") return divergence_named("binary_kl");
   if (measure.name == "top_k_tv") return divergence_named("top_k_kl");
-  if (measure.source == evidence::exact_tv) return {"Full KL", "precomputed", evidence::exact_kl, true};
+  if (measure.source == evidence::exact_tv) return full_kl;
   return measure;
 }
 
@@ -104,7 +104,16 @@ std::string_view name_of(cppo::named_divergence d) {
   return cppo::divergence_names()[static_cast<std::size_t>(d.index())];
 }
 
+std::vector<std::string_view> divergence_options() {
+  auto const& own = cppo::divergence_names();
+  std::vector<std::string_view> names(std::begin(own), std::end(own));
+  names.insert(names.end(), {"full_tv", "full_kl"});
+  return names;
+}
+
 shown_divergence divergence_named(std::string_view name) {
+  if (name == "full_tv") return full_tv;
+  if (name == "full_kl") return full_kl;
   static constexpr shown_divergence known[] = {
       {"Binary-TV", "binary_tv", evidence::log_probs, false},
       {"Binary-KL", "binary_kl", evidence::log_probs, true},
@@ -140,8 +149,7 @@ shown_divergence asked_divergence(std::string_view name, std::vector<std::string
 
 std::vector<shown_divergence> divergences_to_compare() {
   return {divergence_named("binary_tv"), divergence_named("top_k_tv"), full_tv,
-          divergence_named("binary_kl"), divergence_named("top_k_kl"),
-          {"Full KL", "precomputed", evidence::exact_kl, true}};
+          divergence_named("binary_kl"), divergence_named("top_k_kl"), full_kl};
 }
 
 std::vector<setting> all_settings(shown_divergence const& measure) {

@@ -51,9 +51,14 @@ struct setting {
 /// True if one has a loss of its own.
 bool any_own_loss(std::vector<setting> const& settings);
 
-/// Total variation over the whole vocabulary, lent as precomputed.
+/// Total variation and KL(mu || pi) over the whole vocabulary, lent as precomputed.
+/// @{
 inline constexpr shown_divergence full_tv{"Full TV", "precomputed", evidence::exact_tv, false};
-/// The divergence of that name in `cppo::divergence_names()`.
+inline constexpr shown_divergence full_kl{"Full KL", "precomputed", evidence::exact_kl, true};
+/// @}
+/// The names that `--divergence` takes: those of the library, and "full_tv" and "full_kl".
+std::vector<std::string_view> divergence_options();
+/// The divergence of one of these names.
 shown_divergence divergence_named(std::string_view name);
 /// The divergence asked for: the named one; without a name that of the first region that has one, or Binary-TV.
 shown_divergence asked_divergence(std::string_view name, std::vector<std::string> const& regions);

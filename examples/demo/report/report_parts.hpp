@@ -36,6 +36,8 @@ std::string spelled_out(std::string_view text);
 std::string training_lead(training const& t);
 /// Curves over the steps, what was masked by which clause, all numbers, and a story from each region.
 std::string training_charts(training const& t);
+/// What each divergence sees in the responses of the last step.
+std::string seen_divergence_tables(training const& t, std::vector<training_summary> const& all);
 /// All numbers, as tables.
 std::string full_tables(study const& s);
 /// The comparison of divergences; empty if there is none.

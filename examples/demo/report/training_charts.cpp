@@ -201,6 +201,7 @@ std::string training_charts(training const& t) {
   out += table(t, all);
   out += causes(t, all);
   out += positions_together(as_outcomes(t, all), "Masked by position in the response, all steps together");
+  out += seen_divergence_tables(t, all);
   out += stories(t, all);
   out +=
       "<p class=\"key\">What this shows and what it does not: a model of 260\u2009032 parameters on one task, with a "

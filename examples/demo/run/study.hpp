@@ -11,7 +11,7 @@ namespace demo {
 struct question {
   std::vector<std::string> regions;  ///< texts; empty: the usual ones
   bool trained = false;               ///< a model is trained under them, too
-  std::string divergence;             ///< library name; empty: that of the first region, or Binary-TV
+  std::string divergence;             ///< one of `divergence_options()`; empty: that of the first region, or Binary-TV
   std::vector<int> staleness;         ///< numbers of updates; empty: all there are
   std::optional<long> response;       ///< line of the response to follow; if absent, one is chosen
 };

@@ -86,7 +86,7 @@ training train(std::string const& data, std::set<std::string> const& dictionary,
       options.source = what.measure.source;
       options.seed = static_cast<std::uint64_t>(seed);
       trainer::learner learner(base, task, options);
-      training_run run{which, options.seed, {}, ""};
+      training_run run{which, options.seed, {}, "", {}};
       for (int step = 1; step <= asked.steps; ++step) {
         trainer::step_record record;
         if (!learner.step(stop, record)) break;
@@ -95,7 +95,9 @@ training train(std::string const& data, std::set<std::string> const& dictionary,
       }
       if (run.steps.empty()) break;
       run.story = story_of(learner.weights(), task, words);
-      dump.add(what, options, static_cast<int>(run.steps.size()), learner);
+      std::vector<trainer::trained_policy> const now = learner.policy_now();
+      run.seen = seen_divergences(learner.experiences(), now);
+      dump.add(what, options, static_cast<int>(run.steps.size()), learner.experiences(), now);
       t.runs.push_back(std::move(run));
     }
   }

@@ -3,6 +3,7 @@
 
 #include "../trainer/learner.hpp"
 #include "input/settings.hpp"
+#include "run/seen_divergence.hpp"
 
 #include <atomic>
 #include <functional>
@@ -16,7 +17,7 @@ namespace demo {
 /// The options of training.
 struct training_request {
   std::vector<std::string> regions;  ///< texts; empty: none, PPO, DPPO and CPPO
-  std::string divergence;             ///< library name; empty: that of the first region, or Binary-TV
+  std::string divergence;             ///< one of `divergence_options()`; empty: that of the first region, or Binary-TV
   int seeds = 1;
   int steps = 24;
   int epochs = 2;
@@ -32,6 +33,7 @@ struct training_run {
   std::uint64_t seed = 0;
   std::vector<trainer::step_record> steps;
   std::string story;  ///< the story that the model tells afterwards
+  std::vector<seen_divergence> seen;  ///< of the responses of its last step, after the updates
 };
 
 /// The state of training after a step.

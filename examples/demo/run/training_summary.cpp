@@ -52,7 +52,7 @@ training_summary summary_of(training const& t, std::size_t which) {
   spreader final_success, best_success, final_nll, worst_drift;
   for (training_run const& run : t.runs) {
     if (run.which != which) continue;
-    if (s.seeds++ == 0) s.story = run.story;
+    if (s.seeds++ == 0) s.story = run.story, s.seen = run.seen;
     s.fewest_steps = std::min(s.fewest_steps, run.steps.size());
     s.steps += run.steps.size();
     final_success.add(mean_before(run.steps, run.steps.size(), success_of));

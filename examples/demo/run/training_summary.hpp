@@ -29,6 +29,7 @@ struct training_summary {
   trainer::time_spent time;    ///< of all steps
   std::size_t steps = 0;       ///< of all seeds
   std::string story;           ///< of the first seed
+  std::vector<seen_divergence> seen;  ///< of the first seed
 };
 
 /// The summaries in the order of `training::settings`, without those that have no finished step.

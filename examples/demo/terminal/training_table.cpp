@@ -1,5 +1,6 @@
 #include "terminal/training_table.hpp"
 
+#include "terminal/divergence_table.hpp"
 #include "terminal/terminal.hpp"
 #include "report/wording.hpp"
 
@@ -107,6 +108,7 @@ void print_training(training const& t, bool styled) {
     }
   }
   print_results(out, t, all);
+  print_divergences(t, all, styled);
   print_times(out, t, all);
   print_stories(out, t, all);
   print_notes(out, t);
