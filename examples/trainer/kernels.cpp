@@ -222,8 +222,8 @@ float logarithm(float sum) {
   return static_cast<float>(2.0 * z * series + exponent * 0.69314718055994531);
 }
 
-/// sum over t of share[t] times the vector at row t. Four sums, each over every fourth row, so that a processor need not
-/// wait for one before it begins the next.
+/// sum over t of share[t] times the vector at row t. Four sums, each over every fourth row: no processor waits for one
+/// before it begins the next.
 template <class Vector>
 Vector weighted(float const* share, long n, float const* rows, long row) {
   Vector sum0{}, sum1{}, sum2{}, sum3{};

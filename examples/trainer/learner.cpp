@@ -49,7 +49,8 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), further_(further_inputs_of(options.region)), base_(start), weights_(start),
-      network_(start.shape()), pass_(start.shape(), responses_in_update(options), options.threads), optimiser_(start.shape(), options.adam) {
+      network_(start.shape()), pass_(start.shape(), responses_in_update(options), options.threads),
+      optimiser_(start.shape(), options.adam) {
   if (cppo::parameter_check const p = std::visit([](auto const& r) { return r.check(); }, options.region); !p) {
     throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
