@@ -17,7 +17,8 @@ using namespace study;
 
 std::string default_models() {
   namespace fs = std::filesystem;
-  return (fs::is_directory("build") ? fs::path("build/study/models") : fs::temp_directory_path() / "cppo_study").string();
+  fs::path const folder = fs::is_directory("build") ? "build/study/models" : fs::temp_directory_path() / "cppo_study";
+  return folder.string();
 }
 
 void add_options(CLI::App& app, settings& s) {

@@ -61,7 +61,8 @@ double outcome::mean_drift() const {
 std::optional<outcome> run(course const& c, settings const& s, chosen_region const& region,
                            std::atomic<bool> const& stop, run_shown const& show) {
   auto const start = std::chrono::steady_clock::now();
-  std::size_t const responses = std::max<std::size_t>(static_cast<std::size_t>(s.evaluated) / c.task.held_out.size(), 1);
+  auto const to_each = static_cast<std::size_t>(s.evaluated) / c.task.held_out.size();
+  std::size_t const responses = std::max<std::size_t>(to_each, 1);
   trainer::learner learner(c.base, c.task, options_of(s, region));
   outcome o;
   for (int step = 0;; ++step) {

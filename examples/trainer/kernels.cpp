@@ -2,6 +2,10 @@
 // for this machine's processor here and for any processor there, and the linker would keep one of the two.
 #include "kernels.hpp"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>  // loads and stores of some numbers; its functions leave no copies
+#endif
+
 namespace trainer::kernels {
 
 namespace {
@@ -10,6 +14,7 @@ namespace {
 using floats16 [[gnu::vector_size(64)]] = float;
 using ints16 [[gnu::vector_size(64)]] = int;
 using floats8 [[gnu::vector_size(32)]] = float;
+using floats1 [[gnu::vector_size(4)]] = float;
 
 template <class Vector>
 constexpr long lanes = sizeof(Vector) / sizeof(float);
@@ -27,11 +32,19 @@ inline void store(float* to, Vector v) {
 /// The first n of the vector's numbers; the others are `rest`.
 inline floats16 load_some(float const* from, long n, float rest = 0.0F) {
   floats16 v = rest - floats16{};
+#if defined(__AVX512F__)
+  return _mm512_mask_loadu_ps(v, static_cast<__mmask16>((1U << n) - 1U), from);
+#else
   __builtin_memcpy(&v, from, static_cast<unsigned long>(n) * sizeof(float));
   return v;
+#endif
 }
 inline void store_some(float* to, floats16 v, long n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << n) - 1U), v);
+#else
   __builtin_memcpy(to, &v, static_cast<unsigned long>(n) * sizeof(float));
+#endif
 }
 
 inline long smaller(long a, long b) { return a < b ? a : b; }
@@ -197,6 +210,25 @@ float shifted_exponentials(float* x, long n, float most, float scale = 1.0F) {
   return sum_of(sum);
 }
 
+/// sum over t of share[t] times the vector at row t. Four sums, each over every fourth row: no processor waits for one
+/// before it begins the next.
+template <class Vector>
+Vector weighted(float const* share, long n, float const* rows, long row) {
+  Vector sum0{}, sum1{}, sum2{}, sum3{};
+  auto const term = [&](long t) { return share[t] * load<Vector>(rows + t * row); };
+  long t = 0;
+  for (; t + 4 <= n; t += 4) {
+    sum0 += term(t);
+    sum1 += term(t + 1);
+    sum2 += term(t + 2);
+    sum3 += term(t + 3);
+  }
+  if (t < n) sum0 += term(t);
+  if (t + 1 < n) sum1 += term(t + 1);
+  if (t + 2 < n) sum2 += term(t + 2);
+  return (sum0 + sum1) + (sum2 + sum3);
+}
+
 }  // namespace
 
 bool fused() {
@@ -263,12 +295,18 @@ void attend(cached_head const& head, float scale) {
     store_some(s + t, sum * scale, count);
   });
   float const total = shifted_exponentials(s, head.n, largest_of(s, head.n));
-  // Four sums, each over every fourth token, so that a processor need not wait for one before it begins the next.
-  for (long d = 0; d < head.size; d += 16) {
-    long const count = smaller(16, head.size - d);
-    floats16 sum[4] = {};
-    for (long t = 0; t < head.n; ++t) sum[t % 4] += s[t] * load_some(head.value + t * head.value_row + d, count);
-    store_some(head.out + d, ((sum[0] + sum[1]) + (sum[2] + sum[3])) / total, count);
+  for (long d = 0; d < head.size;) {
+    long const left = head.size - d;
+    float const* const value = head.value + d;
+    if (left >= 16) {
+      store(head.out + d, weighted<floats16>(s, head.n, value, head.value_row) / total);
+      d += 16;
+    } else if (left >= 8) {
+      store(head.out + d, weighted<floats8>(s, head.n, value, head.value_row) / total);
+      d += 8;
+    } else {
+      head.out[d++] = weighted<floats1>(s, head.n, value, head.value_row)[0] / total;
+    }
   }
 }
 

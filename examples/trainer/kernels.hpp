@@ -1,8 +1,8 @@
 // The trainer's arithmetic on floats, compiled for the processor of this machine.
 //
 // Each result is a sum in a fixed order, whatever the width of registers and however much is computed at once: its bits
-// depend on the numbers alone. Processors with fused multiply-add (x86-64-v3 and later) give the same bits; others round
-// each product on its own.
+// depend on the numbers alone, and on whether the processor has fused multiply-add (x86-64-v3 and later), without which
+// each product is rounded.
 #pragma once
 
 namespace trainer::kernels {
@@ -33,8 +33,8 @@ void causal_softmax(float* x, long rows, long columns, long row, long first);
 /// From p, columns of softmax, and dL/dp: replaces dL/dp by `scale` times dL/d(scores).
 void softmax_backward(float const* p, float* dp, long rows, long columns, long row, float scale);
 
-/// One query on n cached tokens: out = sum over t of softmax_t(scale q k_t) v_t. Feature d of key t is key[d * key_row +
-/// t], of value t value[t * value_row + d]. `scores` has room for n numbers.
+/// One query on n cached tokens: out = sum over t of softmax_t(scale q k_t) v_t. Feature d of key t is
+/// key[d * key_row + t], of value t value[t * value_row + d]. `scores` has room for n numbers.
 struct cached_head {
   long size, n;
   float const* query;

@@ -45,11 +45,13 @@ trained_policy trained_policy_of(matrix<float> const& logits, std::span<std::int
   trained_policy pi;
   pi.log_prob.resize(y.size());
   pi.log_sum_exp.resize(y.size());
-  pi.list_log_prob.resize(mu.list_id.size());
   cppo::logit_batch_view batch = batch_of(logits, y, temperature);
-  if (!mu.list_id.empty()) batch.add(cppo::top_k_ids(listed, mu.list_id));
-  cppo::log_prob_outputs to{.log_prob = pi.log_prob, .listed_log_prob = pi.list_log_prob,
-                            .log_sum_exp = pi.log_sum_exp};
+  cppo::log_prob_outputs to{.log_prob = pi.log_prob, .log_sum_exp = pi.log_sum_exp};
+  if (!mu.list_id.empty()) {
+    pi.list_log_prob.resize(mu.list_id.size());
+    batch.add(cppo::top_k_ids(listed, mu.list_id));
+    to.listed_log_prob = pi.list_log_prob;
+  }
   if (more.entropy) {
     pi.entropy.resize(y.size());
     to.entropy = pi.entropy;

@@ -28,7 +28,7 @@ struct bin_counts {
 /// Counts by relative position t/T, where t and T count valid tokens, in the bins of `cppo::report`.
 using position_counts = std::array<bin_counts, cppo::report::bins>;
 
-/// Adds the decisions (`cppo::token_trace::decision`) of a packed batch, and its divergences, one for each slot or none.
+/// Adds the decisions (`token_trace::decision`) of a packed batch, and its divergences: one for each slot, or none.
 inline void count_positions(std::vector<std::int64_t> const& cu_seqlens, std::vector<std::uint8_t> const& decisions,
                             position_counts& counts, std::span<double const> divergences = {}) {
   for (std::size_t b = 0; b + 1 < cu_seqlens.size(); ++b) {

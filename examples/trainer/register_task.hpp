@@ -25,8 +25,8 @@ task register_task();
 /// not matter: the control of `register_task`.
 task independent_task();
 
-/// The supervised steps that the models of these tasks begin with. Their teacher slips now and then and goes on from the
-/// wrong state, so that a model that has learnt all there is slips as often; a policy gets better by being surer.
+/// The supervised steps that the models of these tasks begin with. Their teacher slips now and then and goes on from
+/// there: a model that has learnt all there is slips as often, and a policy gets better by being surer.
 /// @{
 pretraining register_pretraining();
 pretraining independent_pretraining();
