@@ -24,8 +24,8 @@ struct kind {
 };
 constexpr kind kinds[] = {
     {"stories", 24, 4, 64, 5e-4, 0},
-    {"registers", 32, 4, 64, 1e-3, 400},
-    {"independent", 24, 4, 64, 1e-4, 400},
+    {"registers", 32, 4, 64, 5e-4, 400},
+    {"independent", 20, 4, 64, 1e-4, 400},
 };
 
 kind const& kind_of(std::string const& name) {

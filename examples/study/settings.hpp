@@ -22,7 +22,7 @@ struct settings {
   double learning_rate = 0.0;      ///< of Adam
   int lessons = 0;                 ///< supervised steps before; stories have none
   int every = 0;                   ///< steps between two evaluations
-  int evaluated = 256;             ///< responses of an evaluation
+  int evaluated = 128;             ///< responses of an evaluation
   // No result depends on these.
   int threads = 0;
   std::string data, models;
