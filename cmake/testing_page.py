@@ -28,7 +28,7 @@ GROUPS = [
      r"^F4[2-4]_|^headers_alone|^two_units|^no_exceptions|^cuda|^single_header|^layers|^style"),
     ("ways in", "consumers: installed, in a subfolder, fetched, one file, pkg-config", r"^consumer\."),
     ("fuzz", "mutated inputs, the same ones each time", r"^fuzz\."),
-    ("demo and examples", "programs that assert what they show", r"^demo\.|^example\.|^readme$"),
+    ("demo and examples", "programs that assert what they show", r"^demo\.|^study\.|^example\.|^readme$"),
     ("benchmarks", "the programs run, PyTorch's masks are right, the kernel's instruction count has not risen",
      r"^bench\."),
     ("scripts", "the scripts that build and check", r"^scripts|^coverage|^failures|^documented|^theory_page"),

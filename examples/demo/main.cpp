@@ -1,5 +1,6 @@
 // Masks recorded rollouts under the trust regions that the library names, trains a small language model under them,
 // prints tables and writes a report.
+#include "../trainer/story_task.hpp"
 #include "input/cli.hpp"
 #include "input/input_error.hpp"
 #include "run/interrupt.hpp"

@@ -1,5 +1,7 @@
 #include "adam.hpp"
 
+#include "kernels.hpp"
+
 #include <cmath>
 
 namespace trainer {
@@ -18,14 +20,8 @@ double adam::step(parameters<float>& weights, parameters<float> const& gradient)
   double const correction2 = std::sqrt(1.0 - std::pow(options_.beta2, static_cast<double>(steps_)));
   auto const rate = static_cast<float>(options_.learning_rate * correction2 / correction1);
   auto const epsilon = static_cast<float>(options_.epsilon * correction2);
-  for (std::size_t i = 0; i < weights.flat().size(); ++i) {
-    float const g = gradient.flat()[i] * shrink;
-    float& m = first_.flat()[i];
-    float& v = second_.flat()[i];
-    m = beta1 * m + (1.0F - beta1) * g;
-    v = beta2 * v + (1.0F - beta2) * g * g;
-    weights.flat()[i] -= rate * m / (std::sqrt(v) + epsilon);
-  }
+  kernels::adam(static_cast<long>(weights.flat().size()), {shrink, beta1, beta2, rate, epsilon},
+                gradient.flat().data(), first_.flat().data(), second_.flat().data(), weights.flat().data());
   return norm;
 }
 

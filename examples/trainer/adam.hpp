@@ -20,6 +20,8 @@ class adam {
   explicit adam(model_shape const& shape, adam_options const& options = {})
       : options_(options), first_(shape), second_(shape) {}
 
+  /// Changes the rate of the steps to come.
+  void set_learning_rate(double rate) { options_.learning_rate = rate; }
   /// Moves the weights by one step against the gradient. Returns the gradient's length before it was bounded. If that
   /// is 0 or not finite, nothing moves.
   double step(parameters<float>& weights, parameters<float> const& gradient);

@@ -1,5 +1,7 @@
 #include "experience.hpp"
 
+#include <cmath>
+
 namespace trainer {
 
 namespace {
@@ -44,6 +46,15 @@ lent_minibatch::lent_minibatch(std::vector<experience> const& all, std::span<std
     if (further_.entropy) extend(entropy_, pi[i].entropy);
     if (further_.reference_log_prob) extend(reference_log_prob_, e.reference_log_prob);
   }
+}
+
+std::vector<double> lent_minibatch::binary_tv() const {
+  std::vector<double> tv;
+  for (std::size_t i = 0; i < log_prob_.size(); ++i) {
+    tv.push_back(std::abs(std::exp(static_cast<double>(log_prob_[i])) -
+                          std::exp(static_cast<double>(rollout_log_prob_[i]))));
+  }
+  return tv;
 }
 
 void lent_minibatch::add_evidence(experience const& e, trained_policy const& pi) {

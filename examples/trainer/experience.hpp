@@ -50,6 +50,8 @@ class lent_minibatch {
   cppo::rollout_batch_view<float> lend() const;
   /// The number of slots of all responses.
   std::size_t slots() const { return log_prob_.size(); }
+  /// |pi - mu| at each sampled token: Binary-TV.
+  std::vector<double> binary_tv() const;
   /// Where each response begins, and where the last one ends.
   std::vector<std::int64_t> const& cu_seqlens() const { return cu_seqlens_; }
 

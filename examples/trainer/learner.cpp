@@ -15,9 +15,6 @@ namespace {
 
 /// The number of responses that are sampled in one call. It is fixed, so that arithmetic does not depend on threads.
 constexpr std::size_t rows_in_step = 8;
-/// The number of gradients that are summed apart, each over every eighth response, and then added in order. The bits
-/// are the same at every number of threads.
-constexpr std::size_t gradient_lanes = 8;
 
 /// What a stream of random numbers is used for.
 enum class purpose : std::uint64_t { sampling, order };
@@ -35,6 +32,10 @@ class stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+std::size_t responses_in_update(learning_options const& o) {
+  return o.minibatches > 0 ? o.responses / o.minibatches : 0;
+}
+
 }  // namespace
 
 time_spent& time_spent::operator+=(time_spent const& more) {
@@ -48,7 +49,9 @@ time_spent& time_spent::operator+=(time_spent const& more) {
 
 learner::learner(parameters<float> const& start, task const& t, learning_options const& options)
     : task_(t), options_(options), further_(further_inputs_of(options.region)), base_(start), weights_(start),
-      network_(start.shape()), optimiser_(start.shape(), options.adam) {
+      network_(start.shape()),
+      pass_(start.shape(), responses_in_update(options), options.threads, options.temperature),
+      optimiser_(start.shape(), options.adam) {
   if (cppo::parameter_check const p = std::visit([](auto const& r) { return r.check(); }, options.region); !p) {
     throw std::invalid_argument(std::string(p.name) + " is out of range: it must be " + p.range);
   }
@@ -59,9 +62,6 @@ learner::learner(parameters<float> const& start, task const& t, learning_options
   }
   more_ = {.entropy = further_.entropy, .full_divergences = options.source == evidence::exact_tv ||
                                                             options.source == evidence::exact_kl};
-  traces_.resize(options.responses / options.minibatches);
-  pi_.resize(traces_.size());
-  gradients_.assign(gradient_lanes, parameters<float>(start.shape()));
 }
 
 bool learner::step(std::atomic<bool> const& stop, step_record& record) {
@@ -82,13 +82,14 @@ bool learner::step(std::atomic<bool> const& stop, step_record& record) {
 
 void learner::sample(step_record& record) {
   stopwatch const time(record.time.sampling);
-  parameters<float> const rounded = rounded_to_bfloat16(weights_);
+  parameters<float> const rounded = rounded_to_bfloat16(past_.empty() ? weights_ : past_.front());
   sampler const engine(rounded);
   sampling const how{task_.tokens, task_.end_token, false, options_.temperature};
   experiences_.assign(options_.responses, {});
   parallel_for(options_.responses / rows_in_step, options_.threads, [&](std::size_t block) {
     std::size_t const first = block * rows_in_step;
-    auto const& prompt = task_.prompts[(first / options_.group) % task_.prompts.size()];
+    std::size_t const group = steps_ * (options_.responses / options_.group) + first / options_.group;
+    auto const& prompt = task_.prompts[group % task_.prompts.size()];
     std::vector<random_stream> streams;
     for (std::size_t r = 0; r < rows_in_step; ++r) {
       streams.emplace_back(random_stream({options_.seed, static_cast<std::uint64_t>(purpose::sampling), steps_,
@@ -101,6 +102,7 @@ void learner::sample(step_record& record) {
       e.tokens.first = static_cast<Index>(prompt.size());
       e.tokens.ids.insert(e.tokens.ids.end(), responses[r].ids.begin(), responses[r].ids.end());
       e.mu = std::move(responses[r].mu);
+      if (options_.source == evidence::top_k) add_lists(e.mu, options_.temperature);
     }
   });
 }
@@ -115,7 +117,8 @@ void learner::give_rewards(step_record& record) {
     std::vector<std::int32_t> const prompt(s.ids.begin(), s.ids.begin() + s.first);
     rewards[i] = task_.reward(prompt, {s.ids.begin() + s.first, s.ids.end()});
     network_trace<float> trace;
-    e.reference_log_prob = policy_under(base_, e, trace).log_prob;
+    network_.forward(base_turned_, s, trace);
+    e.reference_log_prob = trained_policy_of(trace.logits, s.response(), options_.temperature).log_prob;
     surprise[i] = -std::accumulate(e.reference_log_prob.begin(), e.reference_log_prob.end(), 0.0);
   });
   std::vector<float> const advantages = group_relative(rewards, options_.group);
@@ -141,55 +144,50 @@ std::vector<std::size_t> learner::shuffled(int epoch) const {
 }
 
 void learner::update(std::span<std::size_t const> picked, step_record& record) {
-  {
-    stopwatch const time(record.time.forward);
-    parallel_for(picked.size(), options_.threads, [&](std::size_t i) {
-      pi_[i] = policy_under(weights_, experiences_[picked[i]], traces_[i], more_);
-    });
+  std::vector<sequence const*> sequences;
+  for (std::size_t const i : picked) sequences.push_back(&experiences_[i].tokens);
+  if (options_.stale > 0) {
+    if (past_.size() == options_.stale) past_.pop_front();
+    past_.push_back(weights_);
   }
-  apply_region(picked, record);
+  apply_region(picked, policies(picked, sequences, record), record);
   stopwatch const time(record.time.backward);
-  parallel_for(gradient_lanes, options_.threads, [&](std::size_t lane) {
-    std::vector<float>& sum = gradients_[lane].flat();
-    std::fill(sum.begin(), sum.end(), 0.0F);
-    for (std::size_t i = lane; i < picked.size(); i += gradient_lanes) {
-      sequence const& s = experiences_[picked[i]].tokens;
-      auto const from = static_cast<std::size_t>(starts_[i]);
-      auto const slope = std::span<float const>(dlog_prob_).subspan(from, s.response().size());
-      matrix<float>& logits = traces_[i].logits;
-      replace_by_gradient(logits, s.response(), options_.temperature, pi_[i].log_sum_exp, slope);
-      network_.backward(weights_, s, traces_[i], logits, gradients_[lane]);
-    }
+  parameters<float> const& gradient = pass_.backward(weights_, sequences, dlog_prob_);
+  record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradient));
+}
+
+std::vector<trained_policy> const& learner::policies(std::span<std::size_t const> picked,
+                                                     std::span<sequence const* const> sequences,
+                                                     step_record& record) {
+  stopwatch const time(record.time.forward);
+  return pass_.forward(weights_, sequences, [&](std::size_t i, matrix<float> const& logits) {
+    return policy_in(logits, experiences_[picked[i]], more_);
   });
-  std::vector<float>& total = gradients_[0].flat();
-  for (std::size_t lane = 1; lane < gradient_lanes; ++lane) {
-    std::vector<float> const& more = gradients_[lane].flat();
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] += more[i];
-  }
-  record.largest_norm = std::max(record.largest_norm, optimiser_.step(weights_, gradients_[0]));
 }
 
-trained_policy learner::policy_under(parameters<float> const& w, experience const& e, network_trace<float>& trace,
-                                     also_read more) const {
-  network_.forward(w, e.tokens, trace);
-  return trained_policy_of(trace.logits, e.tokens.response(), options_.temperature, e.mu, more);
+trained_policy learner::policy_in(matrix<float> const& logits, experience const& e, also_read more) const {
+  return trained_policy_of(logits, e.tokens.response(), options_.temperature, e.mu, more);
 }
 
-std::vector<trained_policy> learner::policy_now() const {
+std::vector<trained_policy> learner::policy_now() {
   std::vector<trained_policy> all(experiences_.size());
+  turned_weights<float> const turned(weights_);
   parallel_for(all.size(), options_.threads, [&](std::size_t i) {
+    experience& e = experiences_[i];
+    if (e.mu.list_id.empty()) add_lists(e.mu, options_.temperature);
     network_trace<float> trace;
-    all[i] = policy_under(weights_, experiences_[i], trace, {.full_divergences = true});
+    network_.forward(turned, e.tokens, trace);
+    all[i] = policy_in(trace.logits, e, {.full_divergences = true});
   });
   return all;
 }
 
 /// Uses the library: buffers are lent, and one call gives mask, loss, gradient and report.
-void learner::apply_region(std::span<std::size_t const> picked, step_record& record) {
+void learner::apply_region(std::span<std::size_t const> picked, std::vector<trained_policy> const& pi,
+                           step_record& record) {
   stopwatch const time(record.time.mask);
-  lent_minibatch const minibatch(experiences_, picked, pi_, options_.source, further_);
+  lent_minibatch const minibatch(experiences_, picked, pi, options_.source, further_);
   dlog_prob_.resize(minibatch.slots());
-  starts_ = minibatch.cu_seqlens();
   decisions_.resize(minibatch.slots());
   cppo::report report;
   cppo::status const ended =
@@ -198,7 +196,7 @@ void learner::apply_region(std::span<std::size_t const> picked, step_record& rec
                             {.aggregate = cppo::token_mean});
   if (!ended.ok()) throw std::runtime_error(describe(ended).c_str());
   record.report = record.report + report;
-  count_positions(starts_, decisions_, record.positions);
+  count_positions(minibatch.cu_seqlens(), decisions_, record.positions, minibatch.binary_tv());
 }
 
 }  // namespace trainer

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "adam.hpp"
+#include "batch_pass.hpp"
 #include "experience.hpp"
 #include "positions.hpp"
 #include "task.hpp"
 
 #include <atomic>
+#include <deque>
 #include <string>
 
 namespace trainer {
@@ -22,6 +24,7 @@ struct learning_options {
   double temperature = 1.0;     ///< of sampling, and of all log-probs
   int epochs = 2;               ///< passes over the sampled responses
   std::size_t minibatches = 4;  ///< updates in a pass
+  std::size_t stale = 0;        ///< responses are sampled from the weights of so many updates ago, or the first ones
   int threads = 0;              ///< 0: as many as the machine has; no bit depends on it
 };
 
@@ -52,6 +55,8 @@ class learner {
  public:
   /// Throws std::invalid_argument if a parameter of the trust region is out of range or sizes do not divide.
   learner(parameters<float> const& start, task const& t, learning_options const& options);
+  learner(learner const&) = delete;
+  learner& operator=(learner const&) = delete;
 
   /// Samples, rewards and learns once. Returns false, and records nothing, if `stop` was set on the way.
   bool step(std::atomic<bool> const& stop, step_record& record);
@@ -60,16 +65,18 @@ class learner {
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }
-  /// What the current weights say of these responses, divergences of the full vocabulary included.
-  std::vector<trained_policy> policy_now() const;
+  /// What the current weights say of these responses, divergences of the full vocabulary included. The responses' mu has
+  /// lists afterwards.
+  std::vector<trained_policy> policy_now();
 
  private:
   void sample(step_record& record);
   void give_rewards(step_record& record);
   void update(std::span<std::size_t const> picked, step_record& record);
-  trained_policy policy_under(parameters<float> const& w, experience const& e, network_trace<float>& trace,
-                              also_read more = {}) const;
-  void apply_region(std::span<std::size_t const> picked, step_record& record);
+  std::vector<trained_policy> const& policies(std::span<std::size_t const> picked,
+                                              std::span<sequence const* const> sequences, step_record& record);
+  trained_policy policy_in(matrix<float> const& logits, experience const& e, also_read more) const;
+  void apply_region(std::span<std::size_t const> picked, std::vector<trained_policy> const& pi, step_record& record);
   std::vector<std::size_t> shuffled(int epoch) const;
 
   task const& task_;
@@ -77,16 +84,15 @@ class learner {
   further_inputs further_;  ///< what the rule reads of them
   also_read more_;          ///< what is read of logits beside log-probs
   parameters<float> base_, weights_;
+  turned_weights<float> base_turned_{base_};
+  std::deque<parameters<float>> past_;  ///< the weights before each of the last `stale` updates, the oldest first
   network<float> network_;
+  batch_pass pass_;
   adam optimiser_;
   std::uint64_t steps_ = 0;
   std::vector<experience> experiences_;
-  std::vector<network_trace<float>> traces_;
-  std::vector<trained_policy> pi_;  ///< of the minibatch
   std::vector<float> dlog_prob_;
   std::vector<std::uint8_t> decisions_;
-  std::vector<std::int64_t> starts_;
-  std::vector<parameters<float>> gradients_;
 };
 
 }  // namespace trainer

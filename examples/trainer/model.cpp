@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <stdexcept>
+#include <system_error>
 
 namespace trainer {
 
@@ -103,6 +105,22 @@ parameters<float> read_model(std::string const& path) {
     if (!std::isfinite(w)) fail("a weight is NaN or infinite");
   }
   return weights;
+}
+
+void write_model(std::string const& path, parameters<float> const& weights) {
+  model_shape const& s = weights.shape();
+  std::int32_t const sizes[sizes_in_file] = {s.dim, s.hidden, s.layers, s.heads, s.kv_heads, s.vocabulary, s.context};
+  std::string const unfinished = path + "." + std::to_string(std::random_device{}());
+  {
+    std::ofstream file(unfinished, std::ios::binary);
+    file.write(reinterpret_cast<char const*>(sizes), sizeof sizes);
+    file.write(reinterpret_cast<char const*>(weights.flat().data()),
+               static_cast<std::streamsize>(weights.flat().size() * sizeof(float)));
+    if (!file.flush()) throw input_error(unfinished + ": the file cannot be written");
+  }
+  std::error_code failed;
+  std::filesystem::rename(unfinished, path, failed);
+  if (failed) throw input_error(path + ": the file cannot be written: " + failed.message());
 }
 
 parameters<float> random_model(model_shape const& shape, std::uint64_t seed) {

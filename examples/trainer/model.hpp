@@ -95,6 +95,8 @@ parameters<To> converted(parameters<From> const& from) {
 
 /// Reads seven int32 sizes and float32 tensors, little-endian (examples/data/README.md). Throws `input_error`.
 parameters<float> read_model(std::string const& path);
+/// Writes such a file: whole, or not at all, even if two programs write it at once. Throws `input_error`.
+void write_model(std::string const& path, parameters<float> const& weights);
 /// Random weights: norms are 1, matrices normal with deviation 1/sqrt(in), and the last matrix of each block is divided
 /// by sqrt(2 layers). They are the same on every machine for the same seed.
 parameters<float> random_model(model_shape const& shape, std::uint64_t seed);

@@ -5,8 +5,10 @@
 #include "attention.hpp"
 #include "feed_forward.hpp"
 #include "model.hpp"
+#include "product.hpp"
 #include "rms_norm.hpp"
 #include "rotary.hpp"
+#include "turned_weights.hpp"
 
 #include <span>
 #include <vector>
@@ -46,15 +48,15 @@ class network {
  public:
   explicit network(model_shape const& shape) : shape_(shape), rotary_(shape) {}
 
-  /// Computes the logits at the response tokens of `s` under the weights `w`.
-  void forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const;
+  /// Computes the logits at the response tokens of `s` under the weights `w`, which are turned once for many calls.
+  void forward(turned_weights<Real> const& w, sequence const& s, network_trace<Real>& kept) const;
 
   /// Adds dL/d(weights) to `g`, given dL/d(logits), [response, vocabulary].
   void backward(parameters<Real> const& w, sequence const& s, network_trace<Real> const& kept,
                 matrix<Real> const& dlogits, parameters<Real>& g) const;
 
  private:
-  void layer_forward(parameters<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const;
+  void layer_forward(turned_weights<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const;
   /// dx is dL/d(output of the layer) on entry and dL/d(input) on return.
   void layer_backward(parameters<Real> const& w, int l, layer_trace<Real> const& kept, matrix<Real>& dx,
                       parameters<Real>& g) const;
@@ -64,16 +66,16 @@ class network {
 };
 
 template <class Real>
-void network<Real>::forward(parameters<Real> const& w, sequence const& s, network_trace<Real>& kept) const {
+void network<Real>::forward(turned_weights<Real> const& w, sequence const& s, network_trace<Real>& kept) const {
   Index const n = s.length() - 1;  // the last token predicts nothing
   kept.layers.resize(static_cast<std::size_t>(shape_.layers));
   matrix<Real> x(n, shape_.dim);
-  auto const embedding = w(tensor::embedding);
+  auto const embedding = w.plain(tensor::embedding);
   for (Index t = 0; t < n; ++t) x.row(t) = embedding.row(s.ids[static_cast<std::size_t>(t)]);
   for (int l = 0; l < shape_.layers; ++l) layer_forward(w, l, x, kept.layers[static_cast<std::size_t>(l)]);
-  matrix<Real> const normed = rms_norm(x, w(tensor::final_norm), kept.final_norm);
+  matrix<Real> const normed = rms_norm(x, w.plain(tensor::final_norm), kept.final_norm);
   kept.last = normed.bottomRows(s.response_length());
-  kept.logits.noalias() = kept.last * embedding.transpose();
+  kept.logits = product(kept.last, w(tensor::embedding));
 }
 
 template <class Real>
@@ -81,9 +83,9 @@ void network<Real>::backward(parameters<Real> const& w, sequence const& s, netwo
                              matrix<Real> const& dlogits, parameters<Real>& g) const {
   Index const n = s.length() - 1;
   auto dembedding = g(tensor::embedding);
-  dembedding.noalias() += dlogits.transpose() * kept.last;
+  add_product(dembedding, dlogits.transpose(), kept.last);
   matrix<Real> dnormed = matrix<Real>::Zero(n, shape_.dim);
-  dnormed.bottomRows(s.response_length()).noalias() = dlogits * w(tensor::embedding);
+  multiply(dnormed.bottomRows(s.response_length()), dlogits, w(tensor::embedding));
   matrix<Real> dx = matrix<Real>::Zero(n, shape_.dim);
   rms_norm_backward(dnormed, kept.final_norm, w(tensor::final_norm), g(tensor::final_norm), dx);
   for (int l = shape_.layers; l-- > 0;) layer_backward(w, l, kept.layers[static_cast<std::size_t>(l)], dx, g);
@@ -91,17 +93,18 @@ void network<Real>::backward(parameters<Real> const& w, sequence const& s, netwo
 }
 
 template <class Real>
-void network<Real>::layer_forward(parameters<Real> const& w, int l, matrix<Real>& x, layer_trace<Real>& kept) const {
+void network<Real>::layer_forward(turned_weights<Real> const& w, int l, matrix<Real>& x,
+                                  layer_trace<Real>& kept) const {
   attention_trace<Real>& a = kept.attention;
-  kept.attention_in = rms_norm(x, w(tensor::attention_norm, l), kept.attention_norm);
-  a.query.noalias() = kept.attention_in * w(tensor::query, l).transpose();
-  a.key.noalias() = kept.attention_in * w(tensor::key, l).transpose();
-  a.value.noalias() = kept.attention_in * w(tensor::value, l).transpose();
+  kept.attention_in = rms_norm(x, w.plain(tensor::attention_norm, l), kept.attention_norm);
+  a.query = product(kept.attention_in, w(tensor::query, l));
+  a.key = product(kept.attention_in, w(tensor::key, l));
+  a.value = product(kept.attention_in, w(tensor::value, l));
   rotary_.turn_all(a.query);
   rotary_.turn_all(a.key);
   kept.attention_out = attend(shape_, a);
-  x.noalias() += kept.attention_out * w(tensor::attention_out, l).transpose();
-  kept.feed_forward_in = rms_norm(x, w(tensor::feed_forward_norm, l), kept.feed_forward_norm);
+  add_product(x, kept.attention_out, w(tensor::attention_out, l));
+  kept.feed_forward_in = rms_norm(x, w.plain(tensor::feed_forward_norm, l), kept.feed_forward_norm);
   x += feed_forward(kept.feed_forward_in, w(tensor::gate, l), w(tensor::up, l), w(tensor::down, l), kept.feed_forward);
 }
 
@@ -114,18 +117,17 @@ void network<Real>::layer_backward(parameters<Real> const& w, int l, layer_trace
   rms_norm_backward(dnormed, kept.feed_forward_norm, w(tensor::feed_forward_norm, l), g(tensor::feed_forward_norm, l),
                     dx);
 
-  g(tensor::attention_out, l).noalias() += dx.transpose() * kept.attention_out;
-  matrix<Real> const dout = dx * w(tensor::attention_out, l);
+  add_product(g(tensor::attention_out, l), dx.transpose(), kept.attention_out);
   matrix<Real> dquery, dkey, dvalue;
-  attend_backward(shape_, kept.attention, dout, dquery, dkey, dvalue);
+  attend_backward(shape_, kept.attention, product(dx, w(tensor::attention_out, l)), dquery, dkey, dvalue);
   rotary_.turn_all(dquery, true);
   rotary_.turn_all(dkey, true);
-  g(tensor::query, l).noalias() += dquery.transpose() * kept.attention_in;
-  g(tensor::key, l).noalias() += dkey.transpose() * kept.attention_in;
-  g(tensor::value, l).noalias() += dvalue.transpose() * kept.attention_in;
-  matrix<Real> din = dquery * w(tensor::query, l);
-  din.noalias() += dkey * w(tensor::key, l);
-  din.noalias() += dvalue * w(tensor::value, l);
+  add_product(g(tensor::query, l), dquery.transpose(), kept.attention_in);
+  add_product(g(tensor::key, l), dkey.transpose(), kept.attention_in);
+  add_product(g(tensor::value, l), dvalue.transpose(), kept.attention_in);
+  matrix<Real> din = product(dquery, w(tensor::query, l));
+  add_product(din, dkey, w(tensor::key, l));
+  add_product(din, dvalue, w(tensor::value, l));
   rms_norm_backward(din, kept.attention_norm, w(tensor::attention_norm, l), g(tensor::attention_norm, l), dx);
 }
 

@@ -17,6 +17,10 @@ cppo::logit_rows rows_of(matrix<float> const& logits, double temperature) {
   return cppo::logits(logits.cols(), logits.data()).at_temperature(temperature);
 }
 
+cppo::logit_batch_view batch_of(matrix<float> const& logits, std::span<std::int32_t const> y, double temperature) {
+  return logit_batch(cppo::padded(1, logits.rows()), rows_of(logits, temperature), cppo::token_id(y));
+}
+
 }  // namespace
 
 rollout_policy rollout_policy_of(matrix<float> logits, std::span<std::int32_t const> y, double temperature) {
@@ -24,13 +28,16 @@ rollout_policy rollout_policy_of(matrix<float> logits, std::span<std::int32_t co
   mu.logits = std::move(logits);
   mu.log_prob.resize(y.size());
   mu.log_sum_exp.resize(y.size());
-  mu.list_id.resize(y.size() * static_cast<std::size_t>(listed));
-  mu.list_log_prob.resize(mu.list_id.size());
-  auto const batch = logit_batch(cppo::padded(1, mu.logits.rows()), rows_of(mu.logits, temperature),
-                                 cppo::token_id(y));
-  check(log_probs(cppo::simd, batch, {.log_prob = mu.log_prob, .log_sum_exp = mu.log_sum_exp, .largest_count = listed,
-                                      .largest_id = mu.list_id, .largest_log_prob = mu.list_log_prob}));
+  check(log_probs(cppo::simd, batch_of(mu.logits, y, temperature),
+                  {.log_prob = mu.log_prob, .log_sum_exp = mu.log_sum_exp}));
   return mu;
+}
+
+void add_lists(rollout_policy& mu, double temperature) {
+  mu.list_id.resize(mu.log_prob.size() * static_cast<std::size_t>(listed));
+  mu.list_log_prob.resize(mu.list_id.size());
+  check(log_probs(cppo::simd, logit_batch(cppo::padded(1, mu.logits.rows()), rows_of(mu.logits, temperature)),
+                  {.largest_count = listed, .largest_id = mu.list_id, .largest_log_prob = mu.list_log_prob}));
 }
 
 trained_policy trained_policy_of(matrix<float> const& logits, std::span<std::int32_t const> y, double temperature,
@@ -38,11 +45,13 @@ trained_policy trained_policy_of(matrix<float> const& logits, std::span<std::int
   trained_policy pi;
   pi.log_prob.resize(y.size());
   pi.log_sum_exp.resize(y.size());
-  pi.list_log_prob.resize(mu.list_id.size());
-  auto const batch = logit_batch(cppo::padded(1, logits.rows()), rows_of(logits, temperature), cppo::token_id(y),
-                                 cppo::top_k_ids(listed, mu.list_id));
-  cppo::log_prob_outputs to{.log_prob = pi.log_prob, .listed_log_prob = pi.list_log_prob,
-                            .log_sum_exp = pi.log_sum_exp};
+  cppo::logit_batch_view batch = batch_of(logits, y, temperature);
+  cppo::log_prob_outputs to{.log_prob = pi.log_prob, .log_sum_exp = pi.log_sum_exp};
+  if (!mu.list_id.empty()) {
+    pi.list_log_prob.resize(mu.list_id.size());
+    batch.add(cppo::top_k_ids(listed, mu.list_id));
+    to.listed_log_prob = pi.list_log_prob;
+  }
   if (more.entropy) {
     pi.entropy.resize(y.size());
     to.entropy = pi.entropy;
@@ -60,8 +69,8 @@ trained_policy trained_policy_of(matrix<float> const& logits, std::span<std::int
 
 void replace_by_gradient(matrix<float>& logits, std::span<std::int32_t const> y, double temperature,
                          std::vector<double> const& log_sum_exp, std::span<float const> slope) {
-  auto const batch = logit_batch(cppo::padded(1, logits.rows()), rows_of(logits, temperature), cppo::token_id(y));
-  check(logits_gradient(cppo::simd, batch, {.slope = slope, .log_sum_exp = log_sum_exp}, logits.data()));
+  check(logits_gradient(cppo::simd, batch_of(logits, y, temperature), {.slope = slope, .log_sum_exp = log_sum_exp},
+                        logits.data()));
 }
 
 }  // namespace trainer

@@ -5,6 +5,7 @@
 #include "policy.hpp"
 #include "random.hpp"
 #include "rotary.hpp"
+#include "turned_weights.hpp"
 
 #include <span>
 #include <vector>
@@ -17,12 +18,13 @@ struct sampling {
   std::int32_t end_token = -1;    ///< the token that ends a response, as its last; -1: none
   bool greedy = false;            ///< true: the likeliest token each time
   double temperature = 1.0;       ///< of the distribution that tokens are drawn from
+  bool policy = true;             ///< false: the ids alone are returned
 };
 
 /// One sampled response.
 struct sampled_response {
   std::vector<std::int32_t> ids;
-  rollout_policy mu;
+  rollout_policy mu;  ///< if asked for
 };
 
 /// Samples from one set of weights. The weights must outlive it.
@@ -36,18 +38,18 @@ class sampler {
                                     sampling const& how) const;
 
  private:
-  /// The keys and values of one layer: token t of row r is row r * capacity + t.
+  /// The keys and values of one layer, for `capacity` tokens of some rows. Feature d of a row's keys is a row of
+  /// `key`, [rows * kv_dim, capacity]; a token of a row's values is a row of `value`, [rows * capacity, kv_dim].
   struct cache {
     matrix<float> key, value;
   };
-  /// Empty ones for every layer, of `rows` rows.
-  std::vector<cache> caches_for(Index rows) const;
+  /// Empty ones for every layer.
+  std::vector<cache> caches_for(Index rows, Index capacity) const;
   /// Feeds one token to every row, at position t. Returns the logits of the next token, [rows, vocabulary].
-  matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, Index capacity,
-                     std::vector<cache>& caches) const;
-  matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t, Index capacity) const;
+  matrix<float> step(std::vector<std::int32_t> const& tokens, Index t, std::vector<cache>& caches) const;
+  matrix<float> attend_cached(matrix<float> const& query, cache const& c, Index t) const;
 
-  parameters<float> const& weights_;
+  turned_weights<float> weights_;
   rotary<float> rotary_;
 };
 

@@ -183,10 +183,11 @@ TEST_CASE("after a step the policy of its responses is that of the new weights")
   std::vector<trained_policy> const now = run.policy_now();
   REQUIRE(now.size() == run.experiences().size());
   network<float> const net(tiny);
+  turned_weights<float> const turned(run.weights());
   for (std::size_t i = 0; i < now.size(); ++i) {
     experience const& e = run.experiences()[i];
     network_trace<float> trace;
-    net.forward(run.weights(), e.tokens, trace);
+    net.forward(turned, e.tokens, trace);
     for (std::size_t j = 0; j < now[i].log_prob.size(); ++j) {
       auto const pi = trainer_test::softmax_of(trace.logits.row(static_cast<Index>(j)));
       double const expected = std::log(pi[static_cast<std::size_t>(e.tokens.response()[j])]);

@@ -13,7 +13,7 @@ model_shape const tiny{8, 12, 2, 4, 2, 11, 16};
 /// sum over the response of c_t log pi(y_t).
 double objective(parameters<double> const& w, sequence const& s, std::vector<double> const& c) {
   network_trace<double> trace;
-  network<double>(w.shape()).forward(w, s, trace);
+  network<double>(w.shape()).forward(turned_weights<double>(w), s, trace);
   double sum = 0.0;
   for (std::size_t t = 0; t < c.size(); ++t) {
     auto const pi = trainer_test::softmax_of(trace.logits.row(static_cast<Index>(t)));
@@ -66,7 +66,7 @@ TEST_CASE("every group of parameters has the gradient of central differences") {
   std::vector<double> const c{0.7, -1.3, 0.0, 2.1, 0.4, -0.2, 1.0};
   network<double> const net(tiny);
   network_trace<double> trace;
-  net.forward(w, s, trace);
+  net.forward(turned_weights<double>(w), s, trace);
   parameters<double> gradient(tiny);
   net.backward(w, s, trace, of_logits(trace, s, c), gradient);
   for (tensor const t : all_tensors) {
@@ -80,7 +80,7 @@ TEST_CASE("backward adds to what is there, and a response of one token has a gra
   sequence const s{{1, 4, 9}, 2};
   network<double> const net(tiny);
   network_trace<double> trace;
-  net.forward(w, s, trace);
+  net.forward(turned_weights<double>(w), s, trace);
   parameters<double> once(tiny);
   parameters<double> twice(tiny);
   std::vector<double> const c{1.0};
@@ -100,8 +100,9 @@ TEST_CASE("logits of a response are those of a causal model") {
   auto const w = random_model(tiny, 7);
   network<float> const net(tiny);
   network_trace<float> whole, cut;
-  net.forward(w, {{1, 4, 4, 9, 0, 10}, 2}, whole);
-  net.forward(w, {{1, 4, 4, 9, 3}, 2}, cut);
+  turned_weights<float> const turned(w);
+  net.forward(turned, {{1, 4, 4, 9, 0, 10}, 2}, whole);
+  net.forward(turned, {{1, 4, 4, 9, 3}, 2}, cut);
   REQUIRE(whole.logits.rows() == 4);
   // Tokens that come later change nothing: the first three rows see the same past. The next row sees another token.
   CHECK((whole.logits.topRows(3) - cut.logits).cwiseAbs().maxCoeff() < 1e-5F);

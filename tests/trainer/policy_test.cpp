@@ -28,9 +28,15 @@ matrix<float> random_logits(std::uint64_t seed) {
   return x;
 }
 
+rollout_policy listed_policy_of(matrix<float> const& logits, std::vector<std::int32_t> const& ids, double at) {
+  rollout_policy mu = rollout_policy_of(logits, ids, at);
+  add_lists(mu, at);
+  return mu;
+}
+
 struct two_policies {
   matrix<float> mu_logits = random_logits(1), pi_logits = random_logits(2);
-  rollout_policy mu = rollout_policy_of(mu_logits, y, temperature);
+  rollout_policy mu = listed_policy_of(mu_logits, y, temperature);
   trained_policy pi =
       trained_policy_of(pi_logits, y, temperature, mu, {.entropy = true, .full_divergences = true});
 };
@@ -142,7 +148,7 @@ TEST_CASE("a vocabulary smaller than a list leaves entries empty, and Top-K is t
   mu_logits << 1.0F, 0.5F, -2.0F;
   pi_logits << 0.0F, 0.75F, -1.0F;
   std::vector<std::int32_t> const id = {2};
-  rollout_policy const mu = rollout_policy_of(mu_logits, id, 1.0);
+  rollout_policy const mu = listed_policy_of(mu_logits, id, 1.0);
   CHECK(mu.list_id[2] == 2);
   CHECK(std::count(mu.list_id.begin(), mu.list_id.end(), -1) == listed - 3);
   trained_policy const pi = trained_policy_of(pi_logits, id, 1.0, mu, {.full_divergences = true});

@@ -45,7 +45,7 @@ TEST_CASE("the sampler's log-probs are those of the forward pass") {
     sequence s{prompt, static_cast<Index>(prompt.size())};
     s.ids.insert(s.ids.end(), r.ids.begin(), r.ids.end());
     network_trace<float> trace;
-    net.forward(w, s, trace);
+    net.forward(turned_weights<float>(w), s, trace);
     REQUIRE(r.mu.logits.rows() == trace.logits.rows());
     for (std::size_t t = 0; t < r.ids.size(); ++t) {
       auto const mu = trainer_test::softmax_of(r.mu.logits.row(static_cast<Index>(t)));

@@ -1,7 +1,7 @@
 // The tokenizer and the story task.
 #include "support/catch_compat.hpp"
 #include "input_error.hpp"
-#include "task.hpp"
+#include "story_task.hpp"
 
 using namespace trainer;
 

@@ -2,7 +2,7 @@
 #include "report/report_parts.hpp"
 #include "report/wording.hpp"
 
-#include "../trainer/task.hpp"
+#include "../trainer/story_task.hpp"
 
 #include <algorithm>
 #include <cmath>

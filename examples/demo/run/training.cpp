@@ -1,6 +1,7 @@
 #include "run/training.hpp"
 
 #include "../trainer/sampler.hpp"
+#include "../trainer/story_task.hpp"
 #include "input/dumped_rollouts.hpp"
 #include "input/input_error.hpp"
 

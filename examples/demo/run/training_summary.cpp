@@ -42,11 +42,7 @@ double best(std::vector<trainer::step_record> const& steps, step_value value) {
 }
 
 void add(trainer::position_counts& to, trainer::position_counts const& from) {
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    to[i].tokens += from[i].tokens;
-    to[i].by_threshold += from[i].by_threshold;
-    to[i].by_budget += from[i].by_budget;
-  }
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
 
 training_summary summary_of(training const& t, std::size_t which) {

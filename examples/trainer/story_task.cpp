@@ -1,4 +1,4 @@
-#include "task.hpp"
+#include "story_task.hpp"
 
 #include <algorithm>
 #include <array>
@@ -79,17 +79,24 @@ story_verdict verdict_on(std::string_view story, std::set<std::string> const& di
 }
 
 task story_task(tokenizer const& words, int tokens, std::set<std::string> dictionary) {
+  auto const beginning = [&words](char const* opening) {
+    token_ids ids{tokenizer::story_token};
+    for (std::int32_t const id : words.ids(opening)) ids.push_back(id);
+    return ids;
+  };
   task t;
   for (char const* opening : {"Once upon a time, there was a little", "Once upon a time, there lived a",
                               "Once upon a time, there was a happy", "Once upon a time, there was a young"}) {
-    t.prompts.push_back({tokenizer::story_token});
-    for (std::int32_t const id : words.ids(opening)) t.prompts.back().push_back(id);
+    t.prompts.push_back(beginning(opening));
+  }
+  for (char const* opening : {"Once upon a time, there was a big", "Once upon a time, in a small house, there lived a",
+                              "One day, there was a brave", "Once there was a kind"}) {
+    t.held_out.push_back(beginning(opening));
   }
   t.tokens = tokens;
   t.end_token = tokenizer::story_token;
-  t.reward = [&words, dictionary = std::move(dictionary)](std::vector<std::int32_t> const& prompt,
-                                                          std::vector<std::int32_t> const& response) {
-    std::vector<std::int32_t> all = prompt;
+  t.reward = [&words, dictionary = std::move(dictionary)](token_ids const& prompt, token_ids const& response) {
+    token_ids all = prompt;
     all.insert(all.end(), response.begin(), response.end());
     return verdict_on(words.text(all), dictionary).success ? 1.0 : 0.0;
   };
