@@ -65,7 +65,7 @@ class learner {
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }
-  /// What the current weights say of these responses, divergences of the full vocabulary included. The responses' mu has
+  /// What the current weights say of these responses, full-vocabulary divergences included. The responses' mu has
   /// lists afterwards.
   std::vector<trained_policy> policy_now();
 
