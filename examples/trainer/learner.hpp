@@ -65,8 +65,8 @@ class learner {
   parameters<float> const& weights() const { return weights_; }
   /// The responses of the last step.
   std::vector<experience> const& experiences() const { return experiences_; }
-  /// What the current weights say of these responses, divergences of the full vocabulary included. The responses' mu has
-  /// lists afterwards.
+  /// What the current weights say of these responses, divergences of the full vocabulary included. The responses' mu
+  /// has lists afterwards.
   std::vector<trained_policy> policy_now();
 
  private:
