@@ -70,8 +70,8 @@ class fold_case {
   static cppo::loss_options options_of(object_reader const& p) {
     bool const clamps = p.has("log_ratio_clamp");
     bool const columns = p.has("distance") && p.text("distance") == "columns";
-    return {.positions = columns ? cppo::position_convention::padded_column : cppo::position_convention::own_length,
-            .surrogate = {.log_ratio_clamp = clamps ? limit_or_off(p.number_or_null("log_ratio_clamp")) : 0.0}};
+    return {.surrogate = {.log_ratio_clamp = clamps ? limit_or_off(p.number_or_null("log_ratio_clamp")) : 0.0},
+            .positions = columns ? cppo::position_convention::padded_column : cppo::position_convention::own_length};
   }
 };
 

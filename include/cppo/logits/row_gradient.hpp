@@ -99,7 +99,10 @@ struct gradient_row {
   /// Writes 64 elements from `first` on, a multiple of 64. Pre: `by_lines()`.
   CPPO_ALWAYS_INLINE void put_lines(index_t first, float const* x) const noexcept {
     alignas(64) std::uint16_t narrowed[64];
-    for (int k = 0; k < 64 && type != element_type::f32; k += half_step) narrow_step(narrowed + k, x + k, type);
+    for (int k = 0; k < 64; k += half_step) {
+      if (type == element_type::bf16) narrow_to_bfloats(narrowed + k, x + k);
+      if (type == element_type::f16) narrow_to_halves(narrowed + k, x + k);
+    }
     auto const* const from = type == element_type::f32 ? static_cast<void const*>(x) : narrowed;
     auto* const to = static_cast<char*>(element_place(data, type, first));
     for (int k = 0; k < 64 * static_cast<int>(size_of(type)); k += 64) {

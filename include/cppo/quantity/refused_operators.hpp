@@ -17,8 +17,9 @@ template <class Q>
 concept quantity_and_no_number = !detail::plain_number<Q> && detail::quantity_operand<Q>;
 /// Neither is a region or a mask, which have sentences of their own.
 template <class L, class R>
-concept numbers_at_most =
-    !detail::shaped_like_region<L> && !detail::shaped_like_region<R> && !operators::beside_a_mask<L, R>;
+concept numbers_at_most = !detail::shaped_like_region<L> && !detail::shaped_like_region<R> &&
+                          operators::number_or_part<L> && operators::number_or_part<R> &&
+                          !operators::beside_a_mask<L, R>;
 /// What is unfinished beside anything.
 template <class L, class R>
 concept beside_unfinished = numbers_at_most<L, R> && (unfinished<L> || unfinished<R>);

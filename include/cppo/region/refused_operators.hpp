@@ -19,9 +19,10 @@ inline constexpr bool takes_penalties<region<D, W, M, G, S, P>> = true;
 
 namespace operators {
 
-/// A region beside anything.
+/// A region beside a number or part.
 template <class L, class R>
-concept beside_a_region = detail::shaped_like_region<L> || detail::shaped_like_region<R>;
+concept beside_a_region =
+    number_or_part<L> && number_or_part<R> && (detail::shaped_like_region<L> || detail::shaped_like_region<R>);
 /// The same, but not what masks say by themselves where one is joined with a region.
 template <class L, class R>
 concept region_and_no_mask = beside_a_region<L, R> && !mask_alone<L> && !mask_alone<R>;

@@ -56,7 +56,7 @@ TEST_CASE("clauses of a region as data: the counts of the region written out") {
 }
 
 TEST_CASE("a clause under a negation is counted as other, as reports do") {
-  auto const region = trust_region(binary_tv, uniform_weight, !ratio_within(0.9, 1.1) | toward_rollout);
+  auto const region = trust_region(binary_tv, uniform_weight, (!ratio_within(0.9, 1.1)) | toward_rollout);
   std::vector<clause_count> n;
   for (std::uint64_t seed = 1; n.empty(); ++seed) {
     auto const b = testing::generate<float>(seed);

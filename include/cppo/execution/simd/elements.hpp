@@ -116,18 +116,17 @@ inline void widen(float* out, void const* in, element_type type, int n) noexcept
   std::memcpy(last, element_place(in, type, k), static_cast<std::size_t>(n - k) * sizeof *last);
   step(out + k, last);
 }
-/// 16 floats as elements of a half type.
-CPPO_ALWAYS_INLINE void narrow_step(void* out, float const* in, element_type type) noexcept {
-  if (type == element_type::bf16) narrow_to_bfloats(out, in);
-  else narrow_to_halves(out, in);
-}
 /// n floats as elements of a half type; reads up to 15 past them.
 inline void narrow(void* out, float const* in, element_type type, int n) noexcept {
+  auto const step = [type](void* to, float const* from) {
+    if (type == element_type::bf16) narrow_to_bfloats(to, from);
+    else narrow_to_halves(to, from);
+  };
   int k = 0;
-  for (; k + half_step <= n; k += half_step) narrow_step(element_place(out, type, k), in + k, type);
+  for (; k + half_step <= n; k += half_step) step(element_place(out, type, k), in + k);
   if (k == n) return;
   std::uint16_t last[half_step];
-  narrow_step(last, in + k, type);
+  step(last, in + k);
   std::memcpy(element_place(out, type, k), last, static_cast<std::size_t>(n - k) * sizeof *last);
 }
 
