@@ -73,6 +73,10 @@ def fault_of(study, task, name, arm):
     if not all(study.picked[task, a][name][1] for a in (plans.REFERENCE, arm)):
         return "not matched"
     both = [study.confirmed[task, name, a] for a in (plans.REFERENCE, arm)]
+    if quantity := plans.MATCHINGS[name]:
+        low, high = sorted(mean(values(runs, quantity)) for runs in both)
+        if high - low > study.plan["match_tolerance"] * high:
+            return "not matched"
     if all(sum(r["collapsed"] for r in runs) > len(runs) / 2 for runs in both):
         return "both collapse"
     if all(mean(values(runs, "final")) > SATURATED for runs in both):
@@ -148,10 +152,11 @@ def deviations(study, seeds):
               if n < planned]
     for (task, arm), pairs in study.picked.items():
         found += [f"{task}, {arm}: no strength of the grid gives {name}; {s} comes closest." for name, (s, reached)
-                  in pairs.items() if not reached]
+                  in pairs.items() if name in plans.MATCHINGS and not reached]
         if arm == plans.REFERENCE:
             found += [f"{task}: some arm never has the {name[6:]} of tuned {arm}; all are compared at the nearest that "
-                      "all have." for name, (s, _) in pairs.items() if s != pairs["tuned"][0]]
+                      "all have." for name, (s, _) in pairs.items()
+                      if name in plans.MATCHINGS and s != pairs["tuned"][0]]
         grid = [plans.number(s) for s in plan["arms"][arm]["grid"]]
         if pairs["tuned"][0] in (grid[0], grid[-1]):
             found.append(f"{task}, {arm}: the tuned strength {pairs['tuned'][0]} is an end of its grid.")
@@ -167,7 +172,8 @@ def read(plan, results):
     """What the results say under the plan, however many of its runs are there."""
     study = Study(plan, results, plans.chosen(plan, results))
     seeds = {}
-    if all((task, arm) in study.picked for arm in plan["confirmed"] for task in plan["tasks"]):
+    if all(set(plans.MATCHINGS) <= set(study.picked.get((task, arm), {})) for arm in plan["confirmed"]
+           for task in plan["tasks"]):
         for task in plan["tasks"]:
             whole = whole_seeds(plan, results, study.picked, task)
             seeds[task] = len(whole)

@@ -92,10 +92,10 @@ def holm(p_values):
 
 def verdict(found, adjusted, level, smallest):
     """`smallest`: the least difference that matters."""
-    if adjusted <= level:
-        return "helps" if found.mean > 0 else "harms"
     if found.high_together < smallest and found.low_together > -smallest:
         return "does not matter"
+    if adjusted <= level:
+        return "helps" if found.mean > 0 else "harms"
     return "does not help" if found.high_together < smallest else "cannot be told"
 
 

@@ -62,13 +62,12 @@ def tasks_of(plan, arm):
 
 
 def tuning(plan, arms=None):
-    """All arms at all strengths with the first seed, then with the next. The confirmed arms come first."""
+    """All arms at all strengths with the first seed, then with the next."""
     arms = arms or plan["arms"]
-    wanted = [[arm for arm in arms if arm in plan["confirmed"]], [arm for arm in arms if arm not in plan["confirmed"]]]
     longest = max(len(plan["arms"][arm]["grid"]) for arm in arms)
     return [a_run(plan, "tune", task, arm, "", number(strength), seed)
-            for some in wanted for seed in plan["seeds"]["tune"] for place in range(longest)
-            for task in plan["tasks"] for arm in some if task in tasks_of(plan, arm)
+            for seed in plan["seeds"]["tune"] for place in range(longest)
+            for task in plan["tasks"] for arm in arms if task in tasks_of(plan, arm)
             for strength in plan["arms"][arm]["grid"][place:place + 1]]
 
 
@@ -97,6 +96,11 @@ def chosen(plan, results):
     return found
 
 
+def grid_curve(plan, results, task, arm, quantity):
+    return {float(s): matching.mean(r[quantity] for r in runs)
+            for s, runs in tuned_points(plan, results, task, arm)}
+
+
 def target(plan, curves, strength):
     """What the reference has at its tuned strength, or, if a matched arm never has that much, the nearest all have."""
     own = next(value for s, value in curves[REFERENCE] if number(s) == strength)
@@ -105,14 +109,29 @@ def target(plan, curves, strength):
     return own if low > high else min(max(own, low), high)
 
 
+def trials(plan, task, arm, name, strength):
+    """The strength between points of the grid that was read off it, on the seeds of tuning."""
+    return [a_run(plan, "tune", task, arm, name, strength, seed) for seed in plan["seeds"]["tune"]]
+
+
 def match(plan, results, found, task, name, quantity):
-    """Adds the strengths of a matching. The reference keeps its tuned strength where all arms reach what it has."""
-    curves = {arm: [(s, matching.mean(r[quantity] for r in runs))
-                    for s, runs in tuned_points(plan, results, task, arm)] for arm in plan["confirmed"]}
-    wanted = target(plan, curves, found[task, REFERENCE]["tuned"][0])
+    """Adds the strengths of a matching: read off the grid, tried, and read off again with what the trial gave.
+
+    The reference keeps its tuned strength where all arms reach what it has. An arm that is not tried yet has its first
+    strength under "try " and the matching's name.
+    """
+    curves = {arm: grid_curve(plan, results, task, arm, quantity) for arm in plan["confirmed"]}
+    wanted = target(plan, {arm: list(curve.items()) for arm, curve in curves.items()},
+                    found[task, REFERENCE]["tuned"][0])
     for arm, curve in curves.items():
-        strength, reached = matching.strength_at(curve, wanted, float(found[task, arm]["tuned"][0]))
-        found[task, arm][name] = (number(strength), reached)
+        near = float(found[task, arm]["tuned"][0])
+        first = number(matching.strength_at(list(curve.items()), wanted, near)[0])
+        runs = trials(plan, task, arm, name, first)
+        found[task, arm]["try " + name] = (first, True)
+        if all(run.asked in results for run in runs):
+            curve[float(first)] = matching.mean(results[run.asked][quantity] for run in runs)
+            strength, reached = matching.strength_at(sorted(curve.items()), wanted, near)
+            found[task, arm][name] = (number(strength), reached)
 
 
 def confirmation(plan, picked):
@@ -134,15 +153,25 @@ def exploration(plan, picked):
     return runs
 
 
+def tune_runs(plan, results, picked):
+    """The grids of the confirmed arms; and once they are there the trials of matchings, and the grids of the others."""
+    first = tuning(plan, plan["confirmed"])
+    if any(run.asked not in results for run in first):
+        return first
+    tried = [run for task in plan["tasks"] for arm in plan["confirmed"] for name, quantity in MATCHINGS.items()
+             if quantity for run in trials(plan, task, arm, name, picked[task, arm]["try " + name][0])]
+    return first + tried + tuning(plan, [arm for arm in plan["arms"] if arm not in plan["confirmed"]])
+
+
 def runs_of(plan, stage, results):
     """The runs of a stage, each once, in their order; ValueError if the stage before it is not complete."""
+    picked = chosen(plan, results)
     if stage == "tune":
-        runs = tuning(plan)
+        runs = tune_runs(plan, results, picked)
     else:
-        picked = chosen(plan, results)
         arms = plan["confirmed"] if stage == "confirm" else plan["arms"]
-        missing = [f"{arm} on {task}" for arm in arms for task in tasks_of(plan, arm)
-                   if plan["arms"][arm]["grid"] and (task, arm) not in picked]
+        missing = [f"{arm} on {task}" for arm in arms for task in tasks_of(plan, arm) if plan["arms"][arm]["grid"]
+                   and not set(MATCHINGS if stage == "confirm" else ["tuned"]) <= set(picked.get((task, arm), {}))]
         if missing:
             raise ValueError(f"{len(missing)} arms of tasks are not tuned, the first is {missing[0]}; first make the "
                              "runs of --stage tune")
@@ -161,7 +190,9 @@ def budget(plan):
     picked = {(task, arm): {name: (number(1 + k + i / 10), True) for k, name in enumerate(MATCHINGS)}
               for i, arm in enumerate(plan["arms"]) for task in plan["tasks"]}
     rows = []
-    for stage, runs in (("tune", tuning(plan)), ("confirm", confirmation(plan, picked)),
+    tried = [run for (task, arm), pairs in picked.items() if arm in plan["confirmed"] for name, (s, _) in pairs.items()
+             if MATCHINGS[name] for run in trials(plan, task, arm, name, s)]
+    for stage, runs in (("tune", tuning(plan) + tried), ("confirm", confirmation(plan, picked)),
                         ("explore", exploration(plan, picked))):
         once = {run.asked: run for run in runs}.values()
         rows.append((stage, len(once), sum(seconds(plan, run) for run in once) / 3600))

@@ -259,7 +259,8 @@ def budget_lines(plan):
 def power_lines(plan, results):
     """Of the main family, from the tuning runs."""
     picked = plans.chosen(plan, results)
-    if any((task, arm) not in picked for task in plan["tasks"] for arm in plan["confirmed"]):
+    if any(name not in picked.get((task, arm), {}) for task in plan["tasks"] for arm in plan["confirmed"]
+           for name in plans.MATCHINGS):
         return ["Not known yet: the confirmed arms are not tuned. `./run study --power` writes this section then."]
     seeds, smallest = len(plans.confirm_seeds(plan)), plan["smallest_difference"]
     comparisons = len(analysis.QUESTIONS) * len(plans.MATCHINGS) * len(plan["dependent_tasks"])

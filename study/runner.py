@@ -62,13 +62,14 @@ class LiveLine:
             print(text, file=sys.stderr, flush=True)
 
 
-def make(plan, stage, runs, known, append, program, models, jobs, hours=None):
+def make(plan, stage, runs, known, append, program, models, jobs, until=None):
     """Makes the runs that are not among `known`, in their order, and adds them. How many are left when time is up.
 
-    A run that would probably end after `hours` is not begun. `Failed` at the first that fails; those begun are kept.
+    A run that would probably end after `until`, by the monotonic clock, is not begun. `Failed` at the first that fails;
+    those begun are kept.
     """
     left = [run for run in runs if run.asked not in known]
-    clock = Clock(plan, jobs, None if hours is None else time.monotonic() + 3600 * hours)
+    clock = Clock(plan, jobs, until)
     live = LiveLine(stage, len(runs))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         begun, failure = {}, None

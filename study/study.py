@@ -13,6 +13,7 @@ Stop with Ctrl-C or --hours, and go on with the same command.
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 import analysis
@@ -56,11 +57,14 @@ def show_state(plan, results):
 
 
 def make(args, plan, results):
-    runs = plans.runs_of(plan, args.stage, results)
     if not Path(args.program).is_file():
         raise ValueError(f"{args.program} is not built; ./run study builds it")
+    until = None if args.hours is None else time.monotonic() + 3600 * args.hours
+    runs, left = [], 0
     with store.opened(args.runs) as append:
-        left = runner.make(plan, args.stage, runs, results, append, [args.program], args.models, args.jobs, args.hours)
+        while not left and (more := plans.runs_of(plan, args.stage, results)) != runs:
+            runs = more  # what is tuned says what is tried next
+            left = runner.make(plan, args.stage, runs, results, append, [args.program], args.models, args.jobs, until)
     print(f"{args.stage}: {len(runs) - left} of {len(runs)} runs are there" +
           (f"; go on with ./run study --stage {args.stage}" if left else ""))
 

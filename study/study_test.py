@@ -10,10 +10,14 @@ import hashlib
 import io
 import json
 import math
+import os
 import random
+import signal
 import stat
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -114,12 +118,12 @@ class Runner(Folder):
         self.plan = plans.read(FIXTURES / "plan.json")
         self.all = plans.tuning(self.plan)[:6]
 
-    def make(self, runs, hours=None, jobs=2):
+    def make(self, runs, until=None, jobs=2):
         known = store.read(self.runs)
         before = len(known)
         with store.opened(self.runs) as append, contextlib.redirect_stderr(io.StringIO()):
             left = runner.make(self.plan, "tune", runs, known, append, [sys.executable, str(self.program)],
-                               self.folder, jobs, hours)
+                               self.folder, jobs, until)
         return left, len(known) - before
 
     def test_makes_what_is_missing_and_no_more(self):
@@ -131,7 +135,7 @@ class Runner(Folder):
         self.assertEqual(set(store.read(self.runs)), {run.asked for run in self.all})
 
     def test_begins_nothing_that_would_end_too_late(self):
-        self.assertEqual(self.make(self.all, hours=0.0), (6, 0))
+        self.assertEqual(self.make(self.all, until=time.monotonic()), (6, 0))
 
     def test_a_run_that_fails_is_named_and_the_others_are_kept(self):
         bad = plans.a_run(self.plan, "tune", "registers", "CPPO", "", "0.01", 13)
@@ -250,7 +254,8 @@ class Inference(unittest.TestCase):
             return inference.Difference(20, mean, low, high, low, high, 0.5, 0.0)
         self.assertEqual(inference.verdict(of(0.1, 0.02, 0.18), 0.01, 0.05, 0.05), "helps")
         self.assertEqual(inference.verdict(of(-0.1, -0.18, -0.02), 0.01, 0.05, 0.05), "harms")
-        self.assertEqual(inference.verdict(of(0.01, -0.03, 0.04), 0.5, 0.05, 0.05), "does not matter")
+        for p in (0.5, 0.001):  # even if it is no chance
+            self.assertEqual(inference.verdict(of(0.02, -0.03, 0.04), p, 0.05, 0.05), "does not matter")
         self.assertEqual(inference.verdict(of(-0.05, -0.2, 0.04), 0.5, 0.05, 0.05), "does not help")
         self.assertEqual(inference.verdict(of(0.01, -0.03, 0.06), 0.5, 0.05, 0.05), "cannot be told")
 
@@ -299,7 +304,7 @@ class Report(unittest.TestCase):
         for line in results.values():
             line["collapsed"] = True
         verdicts = {c.verdict for c in analysis.read(plan, results).families["main"]}
-        self.assertEqual(verdicts, {"both collapse"})
+        self.assertEqual(verdicts, {"both collapse", "not matched"})
 
     def test_without_runs(self):
         found = analysis.read(plans.read(), store.Results())
@@ -324,6 +329,71 @@ class Report(unittest.TestCase):
         self.assertEqual(pictures.ticks(-0.11, 0.11), [-0.1, -0.05, 0.0, 0.05, 0.1])
 
 
+class KnownWorlds(unittest.TestCase):
+    """Made-up runs in which it is known what matters."""
+
+    def line(self, run, success_of):
+        noise = random.Random(run.asked).gauss(0, 0.02)
+        has_budget = run.arm in ("CPPO", "without weight")
+        masked = 0.6 * math.exp(-float(run.strength or 9) / (0.1 if has_budget else 0.03))
+        final = success_of(masked, has_budget) + noise
+        asked = json.loads(run.asked)
+        return {"asked": asked, "settings": {"format": 1, "fused": True}, "final": final, "area": final,
+                "masked": masked, "mean_drift": 1 - masked, "base_nll": 1.0, "collapsed": False,
+                "curve": {"step": [0, 4], "success": [0.2, final]}, "by_position": {"divergence": [0.1, 0.2]}}
+
+    def verdicts(self, success_of):
+        plan = plans.read(FIXTURES / "plan.json")
+        plan["seeds"]["confirm"] = [1, 30]
+        for arm in plan["confirmed"]:
+            plan["arms"][arm]["grid"] = plans.read()["arms"][arm]["grid"]
+        results = store.Results()
+        for stage in ("tune", *plans.STAGES):  # the first time the grids, then the trials
+            for run in plans.runs_of(plan, stage, results):
+                results.add(self.line(run, success_of))
+        found = analysis.read(plan, results)
+        return ({(c.question, c.matching): c.verdict for c in found.families["main"]},
+                {question: word for question, (word, _) in analysis.answers(found).items()})
+
+    def test_where_the_budget_helps_it_is_found_at_every_matching(self):
+        verdicts, answers = self.verdicts(lambda masked, has_budget: 0.3 + 0.15 * has_budget)
+        self.assertEqual(answers, {"weight": "does not help", "budget": "helps"})
+        self.assertEqual({v for (q, _), v in verdicts.items() if q == "budget"}, {"helps"})
+        self.assertEqual({v for (q, _), v in verdicts.items() if q == "weight"}, {"does not matter"})
+
+    def test_where_only_the_share_counts_equal_shares_show_it(self):
+        # The grids hold masked shares of 0.47, 0.33 and 0.13 with the budget, and of 0.51, 0.43, 0.26 and 0.08 without.
+        verdicts, answers = self.verdicts(lambda masked, _: 0.8 - 2 * abs(masked - 0.33))
+        self.assertEqual(answers["weight"], "does not help")
+        self.assertEqual(verdicts["budget", "tuned"], "helps")
+        self.assertEqual(verdicts["budget", "equal masked share"], "does not matter")
+        self.assertEqual(verdicts["budget", "equal mean drift"], "does not matter")
+
+    def test_where_it_harms(self):
+        _, answers = self.verdicts(lambda masked, has_budget: 0.5 - 0.15 * has_budget)
+        self.assertEqual(answers["budget"], "harms")
+
+
+class Interrupted(Folder):
+    def test_ctrl_c_keeps_what_is_whole(self):
+        program = self.folder / "program"
+        program.write_text(STAND_IN + "import time\nsys.stdout.flush()\ntime.sleep(30 * (given['--seed'] == '1002'))\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        command = [sys.executable, HERE / "study.py", "--plan", FIXTURES / "plan.json", "--runs", self.runs, "--kept",
+                   self.folder / "none", "--program", program, "--stage", "tune"]
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+        wanted = [run for run in plans.tuning(plans.read(FIXTURES / "plan.json")) if run.seed == 1001]
+        first = [run for run in wanted if run.arm != "SAPO"]
+        deadline = time.monotonic() + 60
+        while len(store.read(self.runs)) < len(first) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(child.pid, signal.SIGINT)
+        _, told = child.communicate(timeout=20)
+        self.assertEqual(child.returncode, 130, told)
+        self.assertIn(b"the same command goes on", told)
+        self.assertEqual(set(store.read(self.runs)), {run.asked for run in first})
+
+
 class Command(Folder):
     def run_command(self, *given):
         out, err = io.StringIO(), io.StringIO()
@@ -337,7 +407,7 @@ class Command(Folder):
         status, out, _ = self.run_command("--plan", str(FIXTURES / "plan.json"), "--kept",
                                           str(FIXTURES / "runs.jsonl.gz"))
         self.assertEqual(status, 0)
-        self.assertRegex(out, r"tune: 64 of 64 runs.*\nconfirm: 100 of 100 runs.*\nexplore: 19 of 19 runs")
+        self.assertRegex(out, r"tune: 94 of 94 runs.*\nconfirm: 100 of 100 runs.*\nexplore: 19 of 19 runs")
 
     def test_a_program_that_is_not_built(self):
         status, _, err = self.run_command("--stage", "tune", "--program", str(self.folder / "none"))
