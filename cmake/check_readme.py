@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps README.md, CONTRIBUTING.md, CHANGELOG.md and docs/*.md true to programs that are compiled and run.
+"""Keeps README.md, CONTRIBUTING.md, CHANGELOG.md and the pages of docs/ true to programs that are compiled and run.
 
     check_readme.py [--root DIR] [--program NAME=PATH ...]
 
@@ -94,7 +94,7 @@ def check(root, programs):
     compiled = {path: code_lines(text) for path, text in texts.items()}
     everything = "".join(squeezed(text) for text in texts.values())
     for path in [*(root / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-                 *sorted((root / "docs").glob("*.md"))]:
+                 *sorted((root / "docs").rglob("*.md"))]:
         if not path.is_file():
             continue
         page, name = Page(path), path.relative_to(root)

@@ -26,7 +26,7 @@ WIDE = ["tests/cuda/ptx/tests/*"]
 EXAMPLES = ["examples/[0-9][0-9]_*"]
 
 FOLDERS = ["include", "c_api", "python/src", "python/tests", "python/recipes", "tests", "examples", "benchmarks",
-           "cmake", "run"]
+           "cmake", "study", "run"]
 CPP = {".hpp", ".cuh", ".cpp", ".cu", ".h", ".c"}
 TEXT = CPP | {".inc", ".py", ".sh", ".cmake"}
 NAMES_OF_TEXT = {"CMakeLists.txt", "run"}
