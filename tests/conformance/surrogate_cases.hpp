@@ -71,8 +71,10 @@ class surrogate_cases {
   }
   /// Bounds by their distance from 1, or as they are.
   auto cispo() const {
-    if (p_.has("clip_low")) return cppo::cispo_by_epsilon({p_.number("clip_low"), p_.number("clip_high")}).surrogate();
-    return cppo::cispo({number_of("low"), number_of("high")}).surrogate();
+    return pick_surrogate(
+        p_.has("clip_low") ? 0 : 1,
+        cppo::cispo_by_epsilon({number_of("clip_low"), number_of("clip_high")}).surrogate(),
+        cppo::cispo({number_of("low"), number_of("high")}).surrogate());
   }
   double dual_clip() const {
     for (char const* key : {"dual_clip", "clip_c"}) {
