@@ -409,3 +409,29 @@ def test_pytorchs_operations_refuse_an_executor_that_is_none():
     from cppo._rows import How
     with pytest.raises(cppo.Error, match="executor must be simd, seq or torch, not 'cuda'"):
         _composed_logits.slots_of(torch.zeros(1, 2, 3), How(executor="cuda"), None, None)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_gradient_is_written_over_no_parameter_and_to_no_memory_twice(t, executor):
+    wide = torch.zeros(3, 5, 300, requires_grad=True)
+    with pytest.raises(cppo.Error, match="or a view of one"):
+        t.log_probs(wide[:, :-1], gradient_in_place=True, executor=executor)
+    model = torch.nn.Linear(2, 300)
+    one = model(torch.ones(1, 1, 2))
+    with pytest.raises(cppo.Error, match="overlaps itself"):
+        t.log_probs(one.expand(3, 4, 300), gradient_in_place=True, executor=executor)
+    total, x = t.log_probs().log_sum_exp, t.x.detach()
+    for out, words in ((x[:1].expand(3, 4, 300), "overlaps itself"), (x.double(), "out has dtype torch.float64"),
+                       (torch.zeros(3, 4, 299), "out has shape"), (torch.zeros(12, 300), "out has shape")):
+        with pytest.raises(cppo.Error, match=words):
+            cppo.logits_gradient(x, t.y, torch.ones(3, 4), total, out=out, executor=executor, **t.options)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_lists_have_the_shape_of_the_slots(t, executor):
+    for lists in (t.ids.transpose(0, 1), t.ids.reshape(12, 5), t.ids[:2], t.ids[0, 0]):
+        with pytest.raises(cppo.Error, match="top_k_ids has shape"):
+            t.log_probs(top_k_ids=lists, executor=executor)
+    t.mu_lists = t.mu_lists.transpose(0, 1)
+    with pytest.raises(cppo.Error, match="top_k_rollout_log_probs has shape .4, 3, 5."):
+        t.loss()

@@ -252,9 +252,11 @@ def _may_write_over(logits: torch.Tensor) -> bool:
         return False
     if not torch.is_grad_enabled() or not logits.requires_grad:
         return False
-    if logits.is_leaf:
-        raise c.Error("gradient_in_place writes over logits that are a leaf, whose values you keep: pass the logits of "
-                      "a model, or leave it out", argument="options")
+    base = logits if logits._base is None else logits._base
+    if logits.is_leaf or (base.is_leaf and base.requires_grad):
+        raise c.Error("gradient_in_place writes over logits that are a leaf, whose values you keep, or a view of one: "
+                      "pass the logits of a model, or leave it out", argument="options")
+    _rows.check_written(logits, logits)
     return True
 
 
@@ -290,6 +292,7 @@ def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp
     if out is None:
         made: torch.Tensor = _gradient(logits, ids, of, total, mask, cuts, h, each, *how)
         return made
+    _rows.check_written(out, logits)
     with torch.no_grad():
         _write_gradient(out, logits, ids, of, total, mask, cuts, h, each, how)
         torch.autograd.graph.increment_version(out)

@@ -163,6 +163,8 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
         return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
                                            *slopes, out, how)
     x = np.asarray(logits)
+    if out is not None:
+        _rows.check_written(out, x)
     gradient = np.empty(x.shape, x.dtype) if out is None else out
     numbers = {"slope": as_array(slope), "log_sum_exp": as_array(log_sum_exp), "entropy": _array(entropy),
                "entropy_slopes": _array(slopes[0])}
@@ -244,6 +246,9 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
     """
     rows = "torch" if executor in ("torch", "cuda") else executor
     wanted, gradient = _gradient_of(outputs, _is_tensor(logits))
+    out = outputs["logits_gradient"] if gradient and isinstance(outputs, Mapping) else None
+    if out is not None:
+        _rows.check_written(out, np.asarray(logits))
     all_found: list[LogProbs] = []
 
     def find(**asked: Any) -> LogProbs:
@@ -257,7 +262,6 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
         cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
     if not gradient:
         return loss, report, *more
-    out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
     more[0].logits_gradient = logits_gradient(
         logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
         cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
