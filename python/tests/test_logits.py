@@ -352,3 +352,12 @@ def test_no_output_is_written_where_the_gradient_is_refused(case):
     with pytest.raises(cppo.Error, match="mask is written, but is read-only"):
         case.loss(outputs={"mask": mask})
     assert (mask == 7).all()
+
+
+def test_log_probs_of_the_rollout_policy_are_taken_as_they_are(case):
+    log_q = case.exact(case.mu_x)[0].astype(np.float32)
+    for more in ({"rollout_temperature": 0.7}, {"rollout_log_sum_exp": case.mu_total}):
+        with pytest.raises(cppo.Error, match="log μ as it is: leave"):
+            cppo.full_divergences(case.x, case.mu_total, rollout_log_probs=log_q, **more, **case.options())
+    with pytest.raises(cppo.Error, match="rollout_log_sum_exp is missing"):
+        cppo.full_divergences(case.x, case.mu_total, rollout_logits=case.mu_x, **case.options())

@@ -302,12 +302,7 @@ def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp
 def full_divergences(logits: torch.Tensor, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, How], response_mask: Any,
                      tv: bool, kl: bool, how: How) -> FullDivergences:
     """As `cppo.full_divergences`."""
-    are_logits, x, its_total, its = of_mu
-    if not are_logits:
-        its_total = None
-    elif its_total is None:
-        raise c.Error("rollout_log_sum_exp is missing: pass what log_probs gives for rollout_logits",
-                      c.StatusCode.null_buffer, "log_prob")
+    _, x, its_total, its = of_mu
     total, mu, mask = (_tensor(t, logits) for t in (log_sum_exp, x, response_mask))
     given = (None if t is None else t.detach() for t in (logits, total, mu, _tensor(its_total, logits)))
     found = _divergences(*given, its.temperature, mask, tv, kl, *how)

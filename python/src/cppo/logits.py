@@ -194,6 +194,12 @@ def full_divergences(logits: Any, log_sum_exp: Any, *, rollout_logits: Any = Non
     if (rollout_logits is None) == (rollout_log_probs is None):
         raise c.Error("pass one of rollout_logits, with rollout_log_sum_exp, and rollout_log_probs",
                       c.StatusCode.bad_parameter, "logits")
+    if rollout_log_probs is not None and (rollout_log_sum_exp is not None or rollout_temperature != 1.0):
+        raise c.Error("rollout_log_probs are log μ as it is: leave rollout_log_sum_exp and rollout_temperature out",
+                      c.StatusCode.bad_parameter, "logits")
+    if rollout_logits is not None and rollout_log_sum_exp is None:
+        raise c.Error("rollout_log_sum_exp is missing: pass what log_probs gives for rollout_logits",
+                      c.StatusCode.null_buffer, "logits")
     other = rollout_logits if rollout_log_probs is None else rollout_log_probs
     for name, x in (("logits", logits), ("rollout_logits", other)):
         _rows.check_shape(tuple(x.shape), name)
