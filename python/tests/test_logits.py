@@ -205,7 +205,7 @@ def test_a_rule_reads_the_entropy_of_the_logits(case):
     (lambda c: c.x.__setitem__((1, 2, 7), np.inf), "logit_invalid", "logits at response 1, token 2, id 7 is inf"),
     (lambda c: c.y.__setitem__((2, 1), 300), "id_out_of_vocabulary", "token_id at response 2, token 1 is 300"),
     (lambda c: c.x.__setitem__((1, 0, c.y[1, 0]), -np.inf), "sampled_id_masked", "at response 1, token 0, id"),
-    (lambda c: setattr(c, "temperature", 0.0), "bad_parameter", "at_temperature"),
+    (lambda c: setattr(c, "temperature", 0.0), "bad_parameter", "^temperature is 0.0"),
     (lambda c: setattr(c, "x", c.x.astype(np.float64)), "element_type_mismatch", "f32, f16 or bf16"),
     (lambda c: setattr(c, "x", c.x[..., ::2]), "extent_mismatch", "side by side"),
     (lambda c: setattr(c, "x", c.x[0, 0]), "bad_tensor", r"\[B, T, V\]"),
@@ -224,7 +224,7 @@ def test_wrong_calls(case, change, code, words, apart):
 
 
 def test_wrong_options(case):
-    for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads 1000000"),
+    for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads is 1000000"),
                         ({"largest": -1}, "largest is -1"), ({"dtype": "float16"}, "dtype must be"),
                         ({"cu_seqlens": np.array([0, 12])}, r"shape \[N, V\] where cu_seqlens")):
         with pytest.raises(cppo.Error, match=words):
@@ -361,3 +361,20 @@ def test_log_probs_of_the_rollout_policy_are_taken_as_they_are(case):
             cppo.full_divergences(case.x, case.mu_total, rollout_log_probs=log_q, **more, **case.options())
     with pytest.raises(cppo.Error, match="rollout_log_sum_exp is missing"):
         cppo.full_divergences(case.x, case.mu_total, rollout_logits=case.mu_x, **case.options())
+
+
+def test_lists_of_numbers_are_arrays(case):
+    x, y, ids = case.x[:1, :2], case.y[:1, :2], case.ids[:1, :2]
+    want = cppo.log_probs(x, y, top_k_ids=ids, entropy=True)
+    found = cppo.log_probs(x, y.tolist(), top_k_ids=ids.tolist(), entropy=True)
+    assert np.array_equal(found.listed_log_prob, want.listed_log_prob)
+    slopes = [[0.5, 1.0]]
+    got = cppo.logits_gradient(x, y.tolist(), slopes, want.log_sum_exp.tolist(), entropy=want.entropy.tolist(),
+                               entropy_slope=slopes)
+    assert np.array_equal(got, cppo.logits_gradient(x, y, np.array(slopes), want.log_sum_exp, entropy=want.entropy,
+                                                    entropy_slope=np.array(slopes)))
+    for call in (lambda: cppo.logits_gradient(x.tolist(), y, slopes, want.log_sum_exp),
+                 lambda: cppo.full_divergences(x.tolist(), want.log_sum_exp, rollout_log_probs=x),
+                 lambda: cppo.log_probs_from_head([[1.0]], [[1.0]], [0])):
+        with pytest.raises(cppo.Error):
+            call()

@@ -66,7 +66,7 @@ def _covered(cuts: torch.Tensor, slots: torch.Size, with_capacity: bool) -> torc
     if cuts.dtype not in (torch.int32, torch.int64):
         raise c.Error(f"cu_seqlens is of {cuts.dtype}, but must be int32 or int64: convert it",
                       c.StatusCode.element_type_mismatch, "cu_seqlens")
-    if cuts.is_cpu and type(cuts) is torch.Tensor:
+    if cuts.is_cpu and type(cuts) is torch.Tensor and not torch.compiler.is_compiling():
         rising = bool((cuts[1:] >= cuts[:-1]).all()) and int(cuts[0]) >= 0
         first, last = int(cuts[0]), int(cuts[-1])
         if not rising or last > n or not with_capacity and (first != 0 or last != n):
@@ -74,6 +74,17 @@ def _covered(cuts: torch.Tensor, slots: torch.Size, with_capacity: bool) -> torc
                           "cover fewer", c.StatusCode.bad_offsets, "cu_seqlens")
     at = torch.arange(n, device=cuts.device)
     return (at >= cuts[0]) & (at < cuts[-1])
+
+
+def tokens_of(mask: Optional[torch.Tensor], slots: torch.Size, cu_seqlens: Optional[torch.Tensor],
+              with_capacity: bool) -> Optional[torch.Tensor]:
+    """A response mask of the shape of the slots, 0 where no response covers one; None: every slot is a token."""
+    if mask is not None:
+        mask = _of_slots(mask, slots, cu_seqlens)
+    if cu_seqlens is not None:
+        covered = _covered(cu_seqlens, slots, with_capacity)
+        mask = covered if mask is None else torch.where(covered, mask, torch.zeros_like(mask))
+    return None if mask is None else mask.reshape(slots)
 
 
 def _of_slots(mask: torch.Tensor, slots: torch.Size, cu_seqlens: Optional[torch.Tensor]) -> torch.Tensor:
@@ -97,11 +108,16 @@ def _flat(x: torch.Tensor, slots: torch.Size, name: str) -> torch.Tensor:
     return x.reshape(-1)
 
 
-def _ids(x: torch.Tensor, slots: torch.Size, name: str, lists: bool = False) -> torch.Tensor:
-    """Ids, [N, k]; k is 1 where they are no lists."""
+def check_integers(x: torch.Tensor, name: str) -> None:
+    """Raises `Error` unless these may be ids."""
     if x.dtype == torch.bool or x.is_floating_point():
         raise c.Error(f"{name} is of {x.dtype}, but must be an integer: convert it",
                       c.StatusCode.element_type_mismatch, name)
+
+
+def _ids(x: torch.Tensor, slots: torch.Size, name: str, lists: bool = False) -> torch.Tensor:
+    """Ids, [N, k]; k is 1 where they are no lists."""
+    check_integers(x, name)
     if lists:
         check_lists(x, slots, name)
         return x.reshape(-1, x.shape[-1])
