@@ -378,3 +378,19 @@ def test_lists_of_numbers_are_arrays(case):
                  lambda: cppo.log_probs_from_head([[1.0]], [[1.0]], [0])):
         with pytest.raises(cppo.Error):
             call()
+
+
+def test_errors_name_what_was_passed_to_python(case):
+    x, ones, bad = np.nan_to_num(case.x), np.ones((3, 4)), np.ones((3, 3))
+    for call, words in (
+            (lambda: cppo.logits_gradient(x, case.y, bad, ones), "slope has 3 columns"),
+            (lambda: cppo.logits_gradient(apart(x), case.y, bad, ones), "slope has shape"),
+            (lambda: cppo.full_divergences(x, ones, rollout_logits=x, rollout_log_sum_exp=bad), "rollout_log_sum_exp"),
+            (lambda: cppo.full_divergences(x, ones, rollout_log_probs=x.astype(float)), "rollout_log_probs must be"),
+            (lambda: cppo.full_divergences(x, ones, rollout_log_probs=x[:1]), "rollout_log_probs have shape"),
+            (lambda: cppo.logits_gradient(x, case.y, ones, ones, entropy_slope=ones), "entropy is null"),
+            (lambda: cppo.log_probs(x, case.y, temperature=np.nan), "temperature is nan"),
+            (lambda: cppo.log_probs(x[..., :0], case.y), "V is 0")):
+        with pytest.raises(cppo.Error, match=words) as e:
+            call()
+        assert not any(word in str(e.value) for word in ("lend", "pointer", "(n)", "(t)", "per_response", "mu_"))

@@ -170,10 +170,12 @@ def check_written(out: Any, logits: Any) -> None:
 
 @contextlib.contextmanager
 def _numbered(response: int | None) -> Iterator[None]:
-    """Errors of a call on one response name that one."""
+    """Errors of a call on one response name that one; and of slopes, which are a gradient to the library, slopes."""
     try:
         yield
     except c.Error as e:
+        if e.message.startswith("gradient has "):
+            raise c.Error("slope" + e.message.removeprefix("gradient"), e.code, "slope") from None
         if response is None or e.response != 0:
             raise
         message = e.message.replace(" response 0,", f" response {response},", 1)

@@ -99,7 +99,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
 
     Args:
         logits: float32, bfloat16 or float16, [B, T, V] or [N, V], read as they lie: the ids of a row side by side, rows
-            anyhow, as `logits[:, :-1]` has them.
+            anyhow, as `logits[:, :-1]` has them, but no row for several slots, as `expand` makes it.
         token_id: the sampled id of each slot, [B, T] or [N].
         top_k_ids: ids whose log-probs are asked for, [B, T, K] or [N, K]; entries below 0 are empty.
         response_mask: 1 or True for a token, 0 for a slot whose row is not read; without it every slot is a token.
