@@ -26,8 +26,8 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
         super().__init__(*args, **kwargs)
         self.region, self.options, self.listed_ids, a = region, options or {}, listed_ids, vars(self.args)
         self.reads_lists = "top_k_ids" in region.reads
-        refuse(listed_ids < 1, f"listed_ids is {listed_ids}, but a Top-K divergence needs 1 id or more; leave it out for "
-               "20")
+        refuse(listed_ids < 1, f"listed_ids is {listed_ids}, but a Top-K divergence needs 1 id or more; "
+               "leave it out for 20")
         refuse(self.reads_lists and (self.use_vllm or self.rollout_func), "a Top-K divergence needs the ids that the "
                "engine ranks highest, and TRL keeps the sampled one alone; take a Binary divergence, or let the "
                "trainer sample")
