@@ -205,11 +205,11 @@ def test_a_rule_reads_the_entropy_of_the_logits(case):
     (lambda c: c.x.__setitem__((1, 2, 7), np.inf), "logit_invalid", "logits at response 1, token 2, id 7 is inf"),
     (lambda c: c.y.__setitem__((2, 1), 300), "id_out_of_vocabulary", "token_id at response 2, token 1 is 300"),
     (lambda c: c.x.__setitem__((1, 0, c.y[1, 0]), -np.inf), "sampled_id_masked", "at response 1, token 0, id"),
-    (lambda c: setattr(c, "temperature", 0.0), "bad_parameter", "at_temperature"),
+    (lambda c: setattr(c, "temperature", 0.0), "bad_parameter", "^temperature is 0.0"),
     (lambda c: setattr(c, "x", c.x.astype(np.float64)), "element_type_mismatch", "f32, f16 or bf16"),
     (lambda c: setattr(c, "x", c.x[..., ::2]), "extent_mismatch", "side by side"),
     (lambda c: setattr(c, "x", c.x[0, 0]), "bad_tensor", r"\[B, T, V\]"),
-    (lambda c: setattr(c, "y", c.y[:, :3]), "extent_mismatch", "token_id has 3 columns"),
+    (lambda c: setattr(c, "y", c.y[:, :3]), "extent_mismatch", "token_id has (3 columns|shape .3, 3.)"),
     (lambda c: setattr(c, "y", c.y.astype(float)), "element_type_mismatch", "token_id is of f64"),
     (lambda c: setattr(c, "mask", c.mask * 0.5), "response_mask_invalid", "response_mask at response 0, token 0"),
 ])
@@ -224,7 +224,7 @@ def test_wrong_calls(case, change, code, words, apart):
 
 
 def test_wrong_options(case):
-    for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads 1000000"),
+    for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads is 1000000"),
                         ({"largest": -1}, "largest is -1"), ({"dtype": "float16"}, "dtype must be"),
                         ({"cu_seqlens": np.array([0, 12])}, r"shape \[N, V\] where cu_seqlens")):
         with pytest.raises(cppo.Error, match=words):
@@ -257,3 +257,140 @@ def test_arrays_of_jax_are_refused():
     Array.__module__ = "jaxlib._jax"
     with pytest.raises(cppo.Error, match="an array of JAX, which calls on logits do not take"):
         cppo.log_probs(Array(), np.zeros((1, 2), int))
+
+
+def apart(x):
+    """The same numbers, whose rows lie at two distances."""
+    return np.pad(x, [(0, 0), (0, 1), *[(0, 0)] * (x.ndim - 2)])[:, :-1]
+
+
+@pytest.mark.parametrize("mask", [True, np.True_, np.ones((1, 1)), np.ones(2), np.ones((2, 1)), np.ones((2, 4)),
+                                  np.ones(4), np.ones((4, 1)), np.ones((3, 4)), np.ones((1, 4)), np.ones((4, 2))])
+def test_rows_that_lie_apart_take_the_inputs_that_others_take(mask):
+    """And refuse what they refuse: more responses than there are, one row for all, a mask of the columns."""
+    x, y = np.random.default_rng(3).normal(0, 1, (2, 4, 9)).astype(np.float32), np.arange(8).reshape(2, 4)
+
+    def found(x):
+        try:
+            return cppo.log_probs(x, y, response_mask=mask).log_prob.tolist()
+        except cppo.Error as e:
+            return e.code, e.argument
+    assert found(apart(x)) == found(x)
+
+
+def test_one_number_a_response_is_that_of_its_own(case):
+    mask = np.array([1, 0, 1])
+    case.x = np.nan_to_num(case.x)
+    found = cppo.log_probs(apart(case.x), case.y, response_mask=mask).log_prob
+    assert np.array_equal(found, cppo.log_probs(case.x, case.y, response_mask=mask).log_prob)
+    assert not found[1].any() and found[0].all() and found[2].all()
+
+
+@pytest.mark.parametrize("view", [lambda x: x, apart])
+def test_lists_have_the_shape_of_the_slots(case, view):
+    turned = case.ids.transpose(1, 0, 2)
+    for lists in (turned, case.ids.reshape(12, 5), case.ids[:2], case.ids[0], case.ids[0, 0]):
+        with pytest.raises(cppo.Error, match=r"top_k_ids has shape .*, but must have .*\[3, 4, K\]"):
+            cppo.log_probs(view(case.x), case.y, top_k_ids=lists, **case.options())
+    case.mu_lists = case.mu_lists.transpose(1, 0, 2)
+    with pytest.raises(cppo.Error, match="top_k_rollout_log_probs has shape .4, 3, 5."):
+        case.loss()
+
+
+def gradients_of(case, x, out):
+    return cppo.logits_gradient(x, case.y, np.ones((3, 4)), cppo.log_probs(
+        case.x, case.y, **case.options()).log_sum_exp, out=out, **case.options())
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda x: np.lib.stride_tricks.as_strided(np.zeros(4000, np.float32), x.shape, (0, 1200, 4)), "overlaps itself"),
+    (lambda x: np.lib.stride_tricks.as_strided(np.zeros(4000, np.float32), x.shape, (2400, 1200, 4)), "overlaps its"),
+    (lambda x: np.zeros((3, 4, 301), np.float32), "out has shape"),
+    (lambda x: np.zeros((4, 3, 300), np.float32), "out has shape"),
+    (lambda x: np.zeros(x.shape), "out has dtype float64"),
+    (lambda x: np.zeros(x.shape, np.int32), "out has dtype int32"),
+    (lambda x: np.broadcast_to(np.float32(0), x.shape), "read-only")])
+def test_a_gradient_that_cannot_be_written_is_refused(case, make, words):
+    for x in (case.x, apart(case.x)):
+        with pytest.raises(cppo.Error, match=words):
+            gradients_of(case, x, make(x))
+
+
+def test_a_gradient_over_other_rows_of_the_logits_is_refused(case):
+    wide = np.pad(case.x, [(0, 0), (0, 1), (0, 0)])
+    before = wide.copy()
+    for x, out in ((wide[:, :-1], wide[:, 1:]), (wide[:-1, :-1], wide[1:, :-1])):
+        with pytest.raises(cppo.Error, match="share memory"):
+            cppo.logits_gradient(x, np.zeros(x.shape[:2], int), np.ones(x.shape[:2]), np.ones(x.shape[:2]), out=out)
+    assert np.array_equal(wide, before, equal_nan=True)
+    both = np.zeros((3, 8, 300), np.float32)
+    both[:, :4] = case.x
+    want = gradients_of(case, case.x, None)
+    assert np.array_equal(gradients_of(case, both[:, :4], both[:, 4:]), want)  # in turn, and shared by nobody
+
+
+@pytest.mark.parametrize("name, bad", [("y", 300), ("mask", 0.5), ("total", np.inf)])
+def test_a_bad_token_of_a_later_response_leaves_the_gradient_as_it_was(case, name, bad):
+    total = cppo.log_probs(case.x, case.y, **case.options()).log_sum_exp
+    given = {"y": case.y, "mask": case.mask.astype(float), "total": total, "slope": np.ones((3, 4))}
+    given[name][2, 1] = bad
+    out = apart(np.full(case.x.shape, 7.0, np.float32))
+    with pytest.raises(cppo.Error, match="response 2, token 1"):
+        cppo.logits_gradient(apart(case.x), given["y"], given["slope"], given["total"], response_mask=given["mask"],
+                             temperature=0.7, out=out)
+    assert (out == 7.0).all()
+
+
+def test_no_output_is_written_where_the_gradient_is_refused(case):
+    mask, shut = np.full(case.y.shape, 7, np.uint8), np.zeros(case.x.shape, np.float32)
+    shut.flags.writeable = False
+    for out in (np.zeros((3, 4, 299), np.float32), shut):
+        with pytest.raises(cppo.Error, match="out has shape|read-only"):
+            case.loss(outputs={"mask": mask, "logits_gradient": out})
+    assert (mask == 7).all()
+    mask.flags.writeable = False
+    with pytest.raises(cppo.Error, match="mask is written, but is read-only"):
+        case.loss(outputs={"mask": mask})
+    assert (mask == 7).all()
+
+
+def test_log_probs_of_the_rollout_policy_are_taken_as_they_are(case):
+    log_q = case.exact(case.mu_x)[0].astype(np.float32)
+    for more in ({"rollout_temperature": 0.7}, {"rollout_log_sum_exp": case.mu_total}):
+        with pytest.raises(cppo.Error, match="log μ as it is: leave"):
+            cppo.full_divergences(case.x, case.mu_total, rollout_log_probs=log_q, **more, **case.options())
+    with pytest.raises(cppo.Error, match="rollout_log_sum_exp is missing"):
+        cppo.full_divergences(case.x, case.mu_total, rollout_logits=case.mu_x, **case.options())
+
+
+def test_lists_of_numbers_are_arrays(case):
+    x, y, ids = case.x[:1, :2], case.y[:1, :2], case.ids[:1, :2]
+    want = cppo.log_probs(x, y, top_k_ids=ids, entropy=True)
+    found = cppo.log_probs(x, y.tolist(), top_k_ids=ids.tolist(), entropy=True)
+    assert np.array_equal(found.listed_log_prob, want.listed_log_prob)
+    slopes = [[0.5, 1.0]]
+    got = cppo.logits_gradient(x, y.tolist(), slopes, want.log_sum_exp.tolist(), entropy=want.entropy.tolist(),
+                               entropy_slope=slopes)
+    assert np.array_equal(got, cppo.logits_gradient(x, y, np.array(slopes), want.log_sum_exp, entropy=want.entropy,
+                                                    entropy_slope=np.array(slopes)))
+    for call in (lambda: cppo.logits_gradient(x.tolist(), y, slopes, want.log_sum_exp),
+                 lambda: cppo.full_divergences(x.tolist(), want.log_sum_exp, rollout_log_probs=x),
+                 lambda: cppo.log_probs_from_head([[1.0]], [[1.0]], [0])):
+        with pytest.raises(cppo.Error):
+            call()
+
+
+def test_errors_name_what_was_passed_to_python(case):
+    x, ones, bad = np.nan_to_num(case.x), np.ones((3, 4)), np.ones((3, 3))
+    for call, words in (
+            (lambda: cppo.logits_gradient(x, case.y, bad, ones), "slope has 3 columns"),
+            (lambda: cppo.logits_gradient(apart(x), case.y, bad, ones), "slope has shape"),
+            (lambda: cppo.full_divergences(x, ones, rollout_logits=x, rollout_log_sum_exp=bad), "rollout_log_sum_exp"),
+            (lambda: cppo.full_divergences(x, ones, rollout_log_probs=x.astype(float)), "rollout_log_probs must be"),
+            (lambda: cppo.full_divergences(x, ones, rollout_log_probs=x[:1]), "rollout_log_probs have shape"),
+            (lambda: cppo.logits_gradient(x, case.y, ones, ones, entropy_slope=ones), "entropy is null"),
+            (lambda: cppo.log_probs(x, case.y, temperature=np.nan), "temperature is nan"),
+            (lambda: cppo.log_probs(x[..., :0], case.y), "V is 0")):
+        with pytest.raises(cppo.Error, match=words) as e:
+            call()
+        assert not any(word in str(e.value) for word in ("lend", "pointer", "(n)", "(t)", "per_response", "mu_"))

@@ -148,20 +148,26 @@ def test_rows_of_excluded_slots_and_of_masked_tokens_are_not_multiplied():
     assert rows == [report.tokens, report.kept]
 
 
-def test_memory_is_one_slab():
-    t = Head()
-    big = torch.randn(64, H, requires_grad=True)
-    weight = torch.randn(4000, H, requires_grad=True)
-    y, mu, advantage = torch.randint(0, 4000, (64,)), torch.full((64,), -8.0), torch.ones(64)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_memory_is_one_slab(dtype, monkeypatch):
+    """And the gradient of the weight, in float32 as it is added up; of the hidden states nothing but rows is copied."""
+    from cppo import _torch_head
+    monkeypatch.setattr(_torch_head, "PRODUCT", 500 * H)
+    vocabulary, rows, size = 4000, 64, dtype.itemsize
+    hidden = torch.randn(2, rows // 2 + 1, H).to(dtype).requires_grad_()
+    weight = torch.randn(vocabulary, H).to(dtype).requires_grad_()
+    y, mu, advantage = (torch.zeros(2, rows // 2, dtype=torch.long), torch.full((2, rows // 2), -8.0),
+                        torch.ones(2, rows // 2))
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as made:
-        loss, _ = cppo.policy_loss_from_head(big, weight, y, mu, advantage, region=cppo.unrestricted(), slab_rows=4,
-                                             cu_seqlens=torch.tensor([0, 64]))
+        loss, _ = cppo.policy_loss_from_head(hidden[:, :-1], weight, y, mu, advantage, region=cppo.unrestricted(),
+                                             slab_rows=3)
         loss.backward()
-    slab, all_logits = 4 * 4000 * 4, 64 * 4000 * 4
     allocated = [e.self_cpu_memory_usage for e in made.events()]
-    assert max(allocated) <= max(slab, weight.numel() * 4) < all_logits
+    slab, whole, states = 3 * vocabulary * size, vocabulary * H, rows * H * size
+    assert max(allocated) <= max(slab, whole * 4) < rows * vocabulary * size
     assert sum(a == slab for a in allocated) == 2  # one forward, one backward
-    assert t is not None
+    assert sum(a >= whole * size and a != slab for a in allocated) == (1 if size == 4 else 2)
+    assert sum(a == states for a in allocated) == 1  # the gradient
 
 
 @pytest.mark.parametrize("more", [(False, 0, False), (True, 2, True)])
@@ -252,7 +258,7 @@ def test_bad_input_is_named_by_its_place_in_the_batch(change, words, slab_rows):
     (lambda t: setattr(t, "weight", t.weight.t()), "weight has shape .16, 300., but hidden states of 16"),
     (lambda t: setattr(t, "bias", t.bias[1:]), "bias has shape .299., but must have .300."),
     (lambda t: setattr(t, "weight", t.weight.bfloat16()), "weight has dtype torch.bfloat16, but hidden torch.float32"),
-    (lambda t: setattr(t, "y", t.y[:, 1:]), "token_id has shape .3, 4., but must begin with .*.3, 5."),
+    (lambda t: setattr(t, "y", t.y[:, 1:]), "token_id has shape .3, 4., but must have .*.3, 5."),
     (lambda t: setattr(t, "hidden", t.hidden.detach().numpy()), "hidden must be a tensor of PyTorch"),
     (lambda t: setattr(t, "hidden", t.hidden[0, 0]), "hidden must have shape")])
 def test_heads_that_do_not_fit(change, words):
@@ -270,3 +276,62 @@ def test_options_are_checked():
             t.found(**more)
     with pytest.raises(cppo.Error, match="top_k is no option"):
         t.loss(top_k=cppo.TopK(t.ids, t.mu_lists, t.mu_lists))
+
+
+def packed(t):
+    return [x.reshape(B * T, *x.shape[2:]) for x in (t.hidden.detach(), t.y, t.mu, t.advantage)]
+
+
+@pytest.mark.parametrize("executor", ["simd", "torch"])
+def test_packed_responses_of_a_head(executor):
+    t = Head()
+    hidden, y, mu, advantage = packed(t)
+    cuts, mask = torch.tensor([0, 5, 9]), t.mask.reshape(-1)
+    asked = dict(bias=t.bias, cu_seqlens=cuts, with_capacity=True, executor=executor)
+    found = cppo.log_probs_from_head(hidden, t.weight, y, response_mask=mask, **asked).log_prob
+    want = t.found(temperature=1.0, executor=executor).log_prob.reshape(-1)
+    torch.testing.assert_close(found[:9], want[:9])
+    assert not found[9:].any()
+    hidden[9:] = torch.nan  # no response's
+    loss, report = cppo.policy_loss_from_head(hidden, t.weight, y, mu, advantage, mask, region=cppo.unrestricted(),
+                                              bias=t.bias, cu_seqlens=cuts, with_capacity=True)
+    assert loss.isfinite() and report.tokens == mask[:9].sum()
+    y[7] = V
+    if executor == "simd":
+        with pytest.raises(cppo.Error, match="response 1, token 2") as raised:
+            cppo.log_probs_from_head(hidden, t.weight, y, response_mask=mask, **asked)
+        assert (raised.value.response, raised.value.token) == (1, 2)
+
+
+@pytest.mark.parametrize("mask", [torch.tensor([1, 0, 1]), torch.tensor([[1], [0], [1]]), torch.tensor(1)])
+def test_a_response_mask_may_be_one_number_a_response(mask):
+    t = Head()
+    t.hidden = t.hidden.detach().nan_to_num(0.0)
+    found = t.found(response_mask=mask)
+    whole = (mask if mask.dim() != 1 else mask[:, None]).expand(B, T)
+    assert torch.equal(found.log_prob, t.found(response_mask=whole).log_prob)
+    assert torch.equal(found.log_prob != 0, whole != 0)
+
+
+@pytest.mark.parametrize("all_masked", [True, False])
+@pytest.mark.parametrize("more, words", [
+    ({"temperature": 0.0}, "temperature is 0.0"), ({"executor": "foo"}, "executor must be"),
+    ({"threads": -1}, "threads is -1"), ({"top_k_ids": torch.zeros(B, T, 0, dtype=torch.long)}, "list no id"),
+    ({"top_k_ids": torch.zeros(B, T, 2)}, "top_k_ids is of torch.float32"),
+    ({"top_k_ids": torch.zeros(T, B, 2, dtype=torch.long)}, "top_k_ids has shape"),
+    ({"response_mask": torch.ones(B, T, 2)}, "response_mask has shape")])
+def test_what_is_asked_is_checked_where_there_is_no_row(all_masked, more, words):
+    t = Head()
+    t.mask &= not all_masked
+    with pytest.raises(cppo.Error, match=words):
+        t.found(**more)
+    t.y = t.y.float()
+    with pytest.raises(cppo.Error, match="token_id is of torch.float32"):
+        t.found()
+
+
+def test_a_weight_may_be_an_array():
+    t = Head()
+    found = cppo.log_probs_from_head(t.hidden, t.weight.detach().numpy(), t.y.tolist(), response_mask=t.mask.tolist(),
+                                     bias=t.bias.tolist())
+    assert torch.equal(found.log_prob, t.found(temperature=1.0).log_prob)

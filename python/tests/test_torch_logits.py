@@ -409,3 +409,73 @@ def test_pytorchs_operations_refuse_an_executor_that_is_none():
     from cppo._rows import How
     with pytest.raises(cppo.Error, match="executor must be simd, seq or torch, not 'cuda'"):
         _composed_logits.slots_of(torch.zeros(1, 2, 3), How(executor="cuda"), None, None)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_gradient_is_written_over_no_parameter_and_to_no_memory_twice(t, executor):
+    wide = torch.zeros(3, 5, 300, requires_grad=True)
+    with pytest.raises(cppo.Error, match="or a view of one"):
+        t.log_probs(wide[:, :-1], gradient_in_place=True, executor=executor)
+    model = torch.nn.Linear(2, 300)
+    one = model(torch.ones(1, 1, 2))
+    with pytest.raises(cppo.Error, match="overlaps itself"):
+        t.log_probs(one.expand(3, 4, 300), gradient_in_place=True, executor=executor)
+    total, x = t.log_probs().log_sum_exp, t.x.detach()
+    for out, words in ((x[:1].expand(3, 4, 300), "overlaps itself"), (x.double(), "out has dtype torch.float64"),
+                       (torch.zeros(3, 4, 299), "out has shape"), (torch.zeros(12, 300), "out has shape")):
+        with pytest.raises(cppo.Error, match=words):
+            cppo.logits_gradient(x, t.y, torch.ones(3, 4), total, out=out, executor=executor, **t.options)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_lists_have_the_shape_of_the_slots(t, executor):
+    for lists in (t.ids.transpose(0, 1), t.ids.reshape(12, 5), t.ids[:2], t.ids[0, 0]):
+        with pytest.raises(cppo.Error, match="top_k_ids has shape"):
+            t.log_probs(top_k_ids=lists, executor=executor)
+    t.mu_lists = t.mu_lists.transpose(0, 1)
+    with pytest.raises(cppo.Error, match="top_k_rollout_log_probs has shape .4, 3, 5."):
+        t.loss()
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("change", [
+    {"token_id": torch.zeros(12, 2, dtype=torch.long)}, {"token_id": torch.zeros(12, 1, dtype=torch.long)},
+    {"cu_seqlens": torch.tensor([0, 8, 13])}, {"cu_seqlens": torch.tensor([0, 8, 4, 12])},
+    {"cu_seqlens": torch.tensor([0, 8])}, {"cu_seqlens": torch.tensor([0.0, 12.0])},
+    {"cu_seqlens": torch.tensor([[0, 12]])}, {"cu_seqlens": torch.tensor([4, 12])},
+    {"cu_seqlens": torch.tensor([-1, 12])}, {"cu_seqlens": torch.tensor([0, 13]), "with_capacity": True},
+    {"logits": torch.zeros(12, 0)}], ids=str)
+def test_every_executor_refuses_what_one_does(change, executor):
+    call = {"logits": torch.zeros(12, 7), "token_id": torch.zeros(12, dtype=torch.long), **change}
+    with pytest.raises(cppo.Error):
+        cppo.log_probs(executor=executor, **call)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("first", [0, 3])
+def test_slots_that_no_response_covers_are_no_tokens(t, executor, first):
+    x, y = t.x.detach().reshape(12, 300), t.y.reshape(12)
+    cuts = torch.tensor([first, 5, 9])
+    try:
+        found = cppo.log_probs(x, y, cu_seqlens=cuts, with_capacity=True, temperature=0.7, executor=executor).log_prob
+    except cppo.Error as e:
+        assert first and executor != "torch" and e.code == cppo.StatusCode.bad_offsets
+        return
+    assert not found[:first].any() and not found[9:].any() and found[first:9].all()
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_slope_of_the_entropy_needs_the_entropy(t, executor):
+    with pytest.raises(cppo.Error, match="entropy is (missing|null)"):
+        cppo.logits_gradient(t.x.detach(), t.y, torch.ones(3, 4), t.log_probs().log_sum_exp, entropy_slope=0.5,
+                             executor=executor, **t.options)
+
+
+def test_a_token_without_a_log_prob_has_no_gradient_in_pytorchs_operations(t):
+    total, x, y = t.log_probs().log_sum_exp, t.x.detach().clone(), t.y.clone()
+    y[0, 1], y[1, 1], y[2, 3] = 300, -1, 300  # the last is excluded
+    x[2, 0, y[2, 0]] = -torch.inf
+    g = cppo.logits_gradient(x, y, torch.ones(3, 4), total, executor="torch", **t.options)
+    bad = torch.zeros(3, 4, dtype=torch.bool)
+    bad[0, 1] = bad[1, 1] = bad[2, 0] = True
+    assert g[bad].isnan().all() and g[~bad].isfinite().all() and not g[2, 3].any()

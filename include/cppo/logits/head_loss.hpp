@@ -50,7 +50,7 @@ class loss_of_head {
   loss_of_head(Head& head, head_rollout_view<Real, Element> const& batch, head_loss_outputs const& out,
                head_loss_options const& more, entropy_use const& use)
       : batch_(batch), more_(more),
-        decided_(batch.batch(), out, use),
+        decided_(slab_access::batch(batch), out, use),
         pass_(head, batch, decided_, use.any() ? moment_is::summed : moment_is::left_out) {}
 
   template <class E, class Region>
@@ -65,7 +65,8 @@ class loss_of_head {
             "a value of head_gradients: added is the default"}});
       return p ? status{} : out_of_range(argument::options, p);
     };
-    status s = decided_.check(e, region, options, batch_.batch().logits().logits(), "logits_in_slabs", check_slab);
+    logit_rows const& slab = slab_access::batch(batch_).logits().logits();
+    status s = decided_.check(e, region, options, slab, "logits_in_slabs", check_slab);
     if (s.ok() && !logit_lanes<E>::keep_arithmetic()) s = {status_code::arithmetic_relaxed};
     return s.ok() ? pass_.find() : s;
   }
@@ -171,7 +172,8 @@ status policy_loss_from_head(Executor const& executor, Head&& head, head_rollout
                              Region const& region, head_loss_outputs const& outputs, loss_options const& options = {},
                              head_loss_options const& more = {}) {
   if (!batch.check().ok()) return batch.check();
-  detail::entropy_use const use = detail::entropy_use_of(batch.batch(), region, outputs, more.entropy_bonus);
+  auto const& all = detail::slab_access::batch(batch);
+  detail::entropy_use const use = detail::entropy_use_of(all, region, outputs, more.entropy_bonus);
   detail::loss_of_head<Real, Element, std::remove_reference_t<Head>> call(head, batch, outputs, more, use);
   status s = call.check(executor, region, options);
   if (s.ok()) s = call.run(executor, region, options);

@@ -15,6 +15,10 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
+namespace detail {
+struct slab_access;
+}  // namespace detail
+
 /// The logits of N slots over V ids, [N, V], as they are lent; `logits(V, x)` makes it. Trivially copyable.
 class logit_rows {
  public:
@@ -37,12 +41,6 @@ class logit_rows {
     logit_rows r = *this;
     r.first_id_ = first;
     r.ids_ = all;
-    return r;
-  }
-  /// Says that there is memory for so many rows at a time, not those of all slots; used by `logits_in_slabs`.
-  CPPO_HOST_DEVICE constexpr logit_rows with_room_for(index_t rows) const noexcept {
-    logit_rows r = *this;
-    r.room_ = rows;
     return r;
   }
   /// How many rows are in memory, where there are `all`.
@@ -95,6 +93,7 @@ class logit_rows {
   CPPO_HOST_DEVICE constexpr detail::buffer const& source() const noexcept { return lent_; }
 
  private:
+  friend struct detail::slab_access;
   CPPO_HOST_DEVICE constexpr status check_rows(index_t rows) const noexcept {
     using detail::wrong_extent, detail::wrong_shape;
     constexpr argument where = argument::logits;

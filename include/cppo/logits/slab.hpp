@@ -56,18 +56,18 @@ class logit_slab {
  public:
   /// Takes what was lent for so many rows of V ids.
   constexpr logit_slab(index_t rows, index_t vocabulary, detail::buffer const& lent) noexcept
-      : rows_(logit_rows(vocabulary, lent).with_room_for(rows < 0 ? 0 : rows)) {}
+      : rows_(vocabulary, lent), room_(rows < 0 ? 0 : rows) {}
   /// The same logits at a temperature T > 0: log-probs are those of softmax(x / T).
   constexpr logit_slab at_temperature(double t) const noexcept {
     logit_slab s = *this;
     s.rows_ = s.rows_.at_temperature(t);
     return s;
   }
-  /// The rows, as `rollout_batch` takes them.
-  constexpr logit_rows const& rows() const noexcept { return rows_; }
 
  private:
+  friend struct detail::slab_access;
   logit_rows rows_;
+  index_t room_;
 };
 
 /// Lends memory for `rows` rows of logits over V ids, [rows, V], which a head fills again and again, and where their
@@ -93,8 +93,6 @@ class head_rollout_view {
 
   /// Takes a batch whose logits are a slab; used by `rollout_batch`.
   explicit constexpr head_rollout_view(logit_rollout_view<Real> const& batch) noexcept : batch_(batch) {}
-  /// The batch: its logits are the slab.
-  constexpr logit_rollout_view<Real> const& batch() const noexcept { return batch_; }
   /// What is wrong with the shapes; ok if nothing is.
   constexpr status const& check() const noexcept { return batch_.check(); }
   /// The number of rows of the slab.
@@ -107,8 +105,30 @@ class head_rollout_view {
   }
 
  private:
+  friend struct detail::slab_access;
   logit_rollout_view<Real> batch_;
 };
+
+namespace detail {
+
+/// Logits that are not in memory at once, as batches of all slots have them: for the call of a head alone, as every
+/// other reads a row for each slot.
+struct slab_access {
+  /// The rows, of which a slab holds some.
+  template <class Element>
+  static constexpr logit_rows rows(logit_slab<Element> const& slab) noexcept {
+    logit_rows r = slab.rows_;
+    r.room_ = slab.room_;
+    return r;
+  }
+  /// The batch: its logits are the slab.
+  template <class Real, class Element>
+  static constexpr logit_rollout_view<Real> const& batch(head_rollout_view<Real, Element> const& of) noexcept {
+    return of.batch_;
+  }
+};
+
+}  // namespace detail
 
 /// Lends a batch whose logits are never in memory at once:
 ///
@@ -119,7 +139,7 @@ class head_rollout_view {
 template <class Element, class... Named>
   requires(detail::goes_with_rollout<Named> && ...)
 constexpr auto rollout_batch(layout const& shape, logit_slab<Element> const& slab, Named const&... named) noexcept {
-  auto const batch = rollout_batch(shape, slab.rows(), named...);
+  auto const batch = rollout_batch(shape, detail::slab_access::rows(slab), named...);
   return head_rollout_view<typename decltype(batch)::value_type, Element>(batch);
 }
 

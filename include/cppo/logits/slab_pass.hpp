@@ -95,7 +95,7 @@ class slab_pass {
   }
 
  private:
-  logit_batch_view const& logits() const noexcept { return batch_.batch().logits(); }
+  logit_batch_view const& logits() const noexcept { return slab_access::batch(batch_).logits(); }
   bool has_gradient(token_place const& t) const noexcept {
     row_slopes const of = decided_.slopes_of(t);
     return of.is_nan() || of.reads_logits();

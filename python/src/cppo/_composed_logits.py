@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 import torch
 
 from . import _native as c
+from ._numpy import check_lists
 from ._rows import How, check_shape
 
 CHUNK = 1 << 22
@@ -30,6 +31,8 @@ def slots_of(logits: torch.Tensor, how: How, response_mask: Optional[torch.Tenso
              cu_seqlens: Optional[torch.Tensor]) -> Slots:
     """The rows of a call. Raises `Error` for shapes and types that fit no call."""
     check_shape(tuple(logits.shape))
+    if logits.shape[-1] == 0:
+        raise c.Error("logits have no column: pass those of 1 id or more", c.StatusCode.bad_parameter, "logits")
     if how.executor not in ("torch", *c.EXECUTORS):
         raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}: logits on a device are read by "
                       "PyTorch's operations", argument="options")
@@ -45,9 +48,43 @@ def slots_of(logits: torch.Tensor, how: How, response_mask: Optional[torch.Tenso
     if response_mask is not None:
         mask = _of_slots(response_mask, slots, cu_seqlens)
         active, valid = mask != 0, (mask == 0) | (mask == 1)
-    if cu_seqlens is not None and how.with_capacity:
-        active = active & (torch.arange(n, device=logits.device) < cu_seqlens[-1])
+    if cu_seqlens is not None:
+        active = active & _covered(cu_seqlens, slots, how.with_capacity)
     return Slots(logits, active, valid, how)
+
+
+def _covered(cuts: torch.Tensor, slots: torch.Size, with_capacity: bool) -> torch.Tensor:
+    """Which slots packed responses cover, [N]. What offsets say is checked on the host alone: nothing waits for a
+    device."""
+    n = slots.numel()
+    if len(slots) == 2 and slots[0] != 1:
+        raise c.Error(f"logits must have shape [N, V] where cu_seqlens is given, not {[*slots, 'V']}",
+                      c.StatusCode.bad_tensor, "logits")
+    if cuts.dim() != 1 or cuts.shape[0] < 1:
+        raise c.Error(f"cu_seqlens must have shape [B + 1], not {list(cuts.shape)}", c.StatusCode.extent_mismatch,
+                      "cu_seqlens")
+    if cuts.dtype not in (torch.int32, torch.int64):
+        raise c.Error(f"cu_seqlens is of {cuts.dtype}, but must be int32 or int64: convert it",
+                      c.StatusCode.element_type_mismatch, "cu_seqlens")
+    if cuts.is_cpu and type(cuts) is torch.Tensor and not torch.compiler.is_compiling():
+        rising = bool((cuts[1:] >= cuts[:-1]).all()) and int(cuts[0]) >= 0
+        first, last = int(cuts[0]), int(cuts[-1])
+        if not rising or last > n or not with_capacity and (first != 0 or last != n):
+            raise c.Error(f"cu_seqlens must rise from 0 to {n}, the number of slots: with_capacity=True lets them "
+                          "cover fewer", c.StatusCode.bad_offsets, "cu_seqlens")
+    at = torch.arange(n, device=cuts.device)
+    return (at >= cuts[0]) & (at < cuts[-1])
+
+
+def tokens_of(mask: Optional[torch.Tensor], slots: torch.Size, cu_seqlens: Optional[torch.Tensor],
+              with_capacity: bool) -> Optional[torch.Tensor]:
+    """A response mask of the shape of the slots, 0 where no response covers one; None: every slot is a token."""
+    if mask is not None:
+        mask = _of_slots(mask, slots, cu_seqlens)
+    if cu_seqlens is not None:
+        covered = _covered(cu_seqlens, slots, with_capacity)
+        mask = covered if mask is None else torch.where(covered, mask, torch.zeros_like(mask))
+    return None if mask is None else mask.reshape(slots)
 
 
 def _of_slots(mask: torch.Tensor, slots: torch.Size, cu_seqlens: Optional[torch.Tensor]) -> torch.Tensor:
@@ -71,13 +108,19 @@ def _flat(x: torch.Tensor, slots: torch.Size, name: str) -> torch.Tensor:
     return x.reshape(-1)
 
 
-def _ids(x: torch.Tensor, slots: torch.Size, name: str) -> torch.Tensor:
-    """Ids, [N, k]; k is 1 where they are no lists."""
+def check_integers(x: torch.Tensor, name: str) -> None:
+    """Raises `Error` unless these may be ids."""
     if x.dtype == torch.bool or x.is_floating_point():
         raise c.Error(f"{name} is of {x.dtype}, but must be an integer: convert it",
                       c.StatusCode.element_type_mismatch, name)
-    if x.dim() == len(slots) + 1:
-        return torch.stack([_flat(each, slots, name) for each in x.unbind(-1)], -1)
+
+
+def _ids(x: torch.Tensor, slots: torch.Size, name: str, lists: bool = False) -> torch.Tensor:
+    """Ids, [N, k]; k is 1 where they are no lists."""
+    check_integers(x, name)
+    if lists:
+        check_lists(x, slots, name)
+        return x.reshape(-1, x.shape[-1])
     return _flat(x, slots, name)[:, None]
 
 
@@ -122,7 +165,7 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
     log_prob, listed, log_sum_exp, entropy, largest_id, largest = found
     slots = at.logits.shape[:-1]
     ids = _ids(token_id, slots, "token_id")
-    lists = None if top_k_ids is None else _ids(top_k_ids, slots, "top_k_ids")
+    lists = None if top_k_ids is None else _ids(top_k_ids, slots, "top_k_ids", lists=True)
     bad = at.active & ~at.valid
     t = at.how.temperature
 
@@ -161,20 +204,25 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
 
 def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,
                    entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor) -> None:
-    """Writes slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T, which may be over the logits."""
+    """Writes slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T, which may be over the logits. The row
+    of a token that has no log-prob is NaN."""
     slots, t = at.logits.shape[:-1], at.how.temperature
 
     def numbers(x: torch.Tensor, name: str) -> torch.Tensor:
         return _flat(x.detach(), slots, name)[:, None].double()
     slopes, total, ids = numbers(slope, "slope"), numbers(log_sum_exp, "log_sum_exp"), _ids(token_id, slots, "token_id")
     of_entropy = None if entropy_slopes is None else numbers(entropy_slopes, "entropy_slopes")
+    if of_entropy is not None and entropy is None:
+        raise c.Error("entropy is missing, but has a slope: pass what log_probs gives for it",
+                      c.StatusCode.null_buffer, "entropy")
     h = None if of_entropy is None or entropy is None else numbers(entropy, "entropy")
     for rows, (raw, into) in _blocks(at.logits, out):
+        logit, inside = _gathered(raw, ids[rows])
         y = ids[rows].long().clamp(0, raw.shape[-1] - 1)
         centre = (total[rows] * t).float()
         lost = centre.double() / t - total[rows]
         z = (raw.float() - centre) / t
-        sampled = raw.gather(1, y).double() / t - total[rows]
+        sampled = logit / t - total[rows]
         share = lost.exp() / t
         factor = -slopes[rows] * share
         of_sampled = slopes[rows] * -sampled.expm1()
@@ -188,7 +236,9 @@ def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_s
             g = g * ((-by * share).float() * z.clamp_(min=-1e4) + factor.float())
         else:
             g = g.mul_(factor.float())
-        g = g.scatter_(1, y, (of_sampled / t).float()).masked_fill_(~(moves & at.active[rows, None]), 0.0)
+        bad = ~inside | (logit == -torch.inf) | ~at.valid[rows, None]
+        g = g.scatter_(1, y, (of_sampled / t).float()).masked_fill_(bad, torch.nan)
+        g = g.masked_fill_(~(moves & at.active[rows, None]), 0.0)
         into.copy_(g)
 
 

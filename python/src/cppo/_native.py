@@ -154,11 +154,26 @@ class Error(ValueError):
         return self.message
 
 
+_IN_PYTHON = {
+    "mu.log_sum_exp": "rollout_log_sum_exp", "mu_logits": "rollout_logits", "mu_log_probs": "rollout_log_probs",
+    "at_temperature(t)": "temperature", "logits(V, ...)": "V", "lend a valid pointer": "pass it", "lend it": "pass it",
+    "lend what": "pass what", " was not lent:": " is missing:",
+    "with_capacity(n) or part_of(n) where buffers hold": "with_capacity=True where arrays hold",
+    "per_response([B]) for advantage": "[B] or [B, 1] for advantage"}
+"""Words of the library's sentences, and what Python calls the same."""
+
+
+def _in_python(message: str) -> str:
+    for word, here in _IN_PYTHON.items():
+        message = message.replace(word, here)
+    return message
+
+
 def error_of(status: bytes | bytearray, at: int = 0, states: str = "") -> Error:
     """The exception for the bytes of a `cppo_status`. `states`: what the call names the states of folds that it takes,
     which the library has no name for."""
     code, where, response, token, count, text = STATUS.unpack_from(status, at)
-    message = text.split(b"\0", 1)[0].decode()
+    message = _in_python(text.split(b"\0", 1)[0].decode())
     argument = ARGUMENTS[where] if 0 <= where < len(ARGUMENTS) else ""
     of_states = code == StatusCode.states_mismatch or message.startswith(("options->fold", "known"))
     if states and of_states and argument in ("", "options", "region"):

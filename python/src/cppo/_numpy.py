@@ -19,8 +19,11 @@ Array = npt.NDArray[Any]
 Wanted = Union[Sequence[str], Mapping[str, Union[Array, None]]]
 
 
-def lend(x: Array, name: str) -> Lent:
-    """The array's memory."""
+def lend(x: Array, name: str, written: bool = False) -> Lent:
+    """The array's memory. Raises `Error` where it is written and read-only."""
+    if written and not (isinstance(x, np.ndarray) and x.flags.writeable):
+        raise c.Error(f"{name} is written, but is read-only, or no array: pass an array of your own",
+                      c.StatusCode.bad_tensor, name)
     number = c.DTYPES.get(x.dtype.name)
     if number is None or not x.dtype.isnative:
         raise c.Error(f"{name} has dtype {x.dtype}, but must have one of {', '.join(c.DTYPES)}, in the machine's byte "
@@ -40,7 +43,7 @@ class Batch:
         self.top_k = 0
         for name in ("top_k_ids", "top_k_log_probs", "top_k_rollout_log_probs"):
             if name in self.arrays:
-                self.arrays[name], self.top_k = as_rows(self.arrays[name])
+                self.arrays[name], self.top_k = as_rows(self.arrays[name], self.arrays["log_prob"].shape, name)
         self.lent = {name: lend_any(x, name) for name, x in self.arrays.items()}
         self.offsets = None if cu_seqlens is None else np.ascontiguousarray(as_array(cu_seqlens))
         offsets = None if self.offsets is None else lend(self.offsets, "cu_seqlens")
@@ -70,7 +73,7 @@ class Batch:
         check_outputs(wanted)
         for name, lent in wanted.items():
             arrays[name] = np.empty(self.shape, output_type(name, self.in_double)) if lent is None else lent
-            flat += fields(name, c.OUTPUT_IDS[name], lend(arrays[name], name), self.at)
+            flat += fields(name, c.OUTPUT_IDS[name], lend(arrays[name], name, written=True), self.at)
         return arrays, flat
 
 
@@ -79,8 +82,10 @@ def as_array(x: Any) -> Any:
     return x.detach() if hasattr(x, "__torch_function__") else np.asarray(x)
 
 
-def as_rows(x: Any) -> tuple[Any, int]:
+def as_rows(x: Any, slots: Sequence[int], name: str) -> tuple[Any, int]:
     """Top-K lists as [slots, K], and K."""
+    if len(x.shape) > 2:
+        check_lists(x, slots, name)
     k = int(x.shape[-1]) if len(x.shape) > 1 else 1
     return (x if len(x.shape) == 2 else x.reshape(-1, k)), k
 
@@ -91,6 +96,13 @@ def lend_any(x: Any, name: str) -> Lent:
         return lend(x, name)
     from ._torch import lend_tensor
     return lend_tensor(x, name)
+
+
+def check_lists(x: Any, slots: Sequence[int], name: str = "top_k_ids") -> None:
+    """Raises `Error` unless these are lists of ids, or their log-probs, for each slot."""
+    if len(x.shape) != len(slots) + 1 or tuple(x.shape[:-1]) != tuple(slots):
+        raise c.Error(f"{name} has shape {list(x.shape)}, but must have that of the slots and one extent more, "
+                      f"[{', '.join(map(str, (*slots, 'K')))}]", c.StatusCode.extent_mismatch, "top_k")
 
 
 def list_fields(name: str, t: Lent) -> tuple[int, ...]:

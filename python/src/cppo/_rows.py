@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _native as c
 from ._call import Frame, Layout, Lent, fields, layout_of
-from ._numpy import lend_any
+from ._numpy import check_lists, lend, lend_any
 
 LISTS = ("top_k_ids", "listed_log_prob", "largest_id", "largest_log_prob")
 """What has a list for each slot: [slots, k]."""
@@ -86,6 +86,7 @@ class Rows:
         check_shape(tuple(x.shape), name)
         cuts = np.ascontiguousarray(cu_seqlens) if isinstance(cu_seqlens, np.ndarray) else cu_seqlens
         self.x, self.cuts, self.how = x, cuts, how  # what was lent stays alive
+        self.slots = tuple(x.shape[:-1])
         self._lent = lend_any(x, name)
         self._offsets = None if cuts is None else lend_any(cuts, "cu_seqlens")
         self.dtype = self._lent.dtype
@@ -108,26 +109,73 @@ class Rows:
         return _packed(c.LOGITS, *self.tensor(k), self.how.temperature, 0, 0)
 
 
-def _fields(name: str, number: int, x: Any, at: Layout) -> tuple[int, ...]:
-    t = lend_any(x, name)
-    if name not in LISTS:
-        return fields(name, number, t, at)
-    return number, 0, t.address, t.dtype, 2, *t.shape, *t.stride
+def _span(t: Lent) -> tuple[int, int]:
+    """The first byte and the one behind the last."""
+    size = SIZES[t.dtype]
+    far = [(n - 1) * step * size for n, step in zip(t.shape, t.stride)]
+    return t.address + sum(min(x, 0) for x in far), t.address + sum(max(x, 0) for x in far) + size
 
 
-def _part(name: str, x: Any, response: int | None) -> Any:
-    """What belongs to a response, lists as [slots, k]."""
-    if response is not None and len(x.shape) > 0:
-        x = x[response:response + 1]
-    return x.reshape(-1, x.shape[-1]) if name in LISTS and len(x.shape) != 2 else x
+def _firsts(t: Lent) -> np.ndarray[Any, Any]:
+    """The addresses of all rows."""
+    at = np.array([t.address])
+    for n, step in zip(t.shape[:-1], t.stride):
+        at = np.add.outer(at, np.arange(n) * step * SIZES[t.dtype])
+    return at.ravel()
+
+
+def _apart(a: Lent, b: Lent) -> bool:
+    """True if two tensors whose ids lie side by side share no memory."""
+    (first, last), (its, end) = _span(a), _span(b)
+    if last <= its or end <= first:
+        return True
+    at = np.concatenate([_firsts(a), _firsts(b)])
+    sizes = np.repeat([x.shape[-1] * SIZES[x.dtype] for x in (a, b)], [len(_firsts(a)), len(_firsts(b))])
+    order = np.argsort(at, kind="stable")
+    return bool((np.diff(at[order]) >= sizes[order][:-1]).all())
+
+
+def _lent_anywhere(x: Any, name: str, written: bool) -> Lent:
+    """The memory of an array, or of a tensor on its device."""
+    if isinstance(x, np.ndarray):
+        return lend(x, name, written)
+    from ._torch import lend_tensor
+    return lend_tensor(x, name, x.device.type)
+
+
+def check_written(out: Any, logits: Any) -> None:
+    """Raises `Error` unless the gradient of logits can be written here: memory of its own, or that of the logits."""
+    if tuple(out.shape) != tuple(logits.shape):
+        raise c.Error(f"out has shape {list(out.shape)}, but must have that of the logits, {list(logits.shape)}",
+                      c.StatusCode.extent_mismatch, "logits")
+    lent, its = _lent_anywhere(out, "out", True), _lent_anywhere(logits, "logits", False)
+    if lent.dtype not in (c.DTYPES["float32"], c.DTYPES["float16"], c.DTYPES["bfloat16"]):
+        raise c.Error(f"out has dtype {out.dtype}, but must be float32, float16 or bfloat16",
+                      c.StatusCode.element_type_mismatch, "logits")
+    if 0 in lent.shape:
+        return
+    steps, reach = sorted((abs(step), n) for n, step in zip(lent.shape, lent.stride) if n > 1), 0
+    for step, n in steps:
+        if step <= reach:
+            raise c.Error("the gradient would be written to memory that overlaps itself, as that of expand(): pass a "
+                          "contiguous copy", c.StatusCode.output_overlap, "logits")
+        reach += step * (n - 1)
+    same = (lent.address, lent.dtype) == (its.address, its.dtype) and lent.stride == its.stride
+    by_rows = lent.shape[-1] == 1 or lent.stride[-1] == its.stride[-1] == 1
+    if not same and not (_apart(lent, its) if by_rows else _span(lent)[1] <= _span(its)[0]
+                         or _span(its)[1] <= _span(lent)[0]):
+        raise c.Error("out and logits share memory, but are not the same: pass memory of its own, or the logits",
+                      c.StatusCode.output_overlap, "logits")
 
 
 @contextlib.contextmanager
 def _numbered(response: int | None) -> Iterator[None]:
-    """Errors of a call on one response name that one."""
+    """Errors of a call on one response name that one; and of slopes, which are a gradient to the library, slopes."""
     try:
         yield
     except c.Error as e:
+        if e.message.startswith("gradient has "):
+            raise c.Error("slope" + e.message.removeprefix("gradient"), e.code, "slope") from None
         if response is None or e.response != 0:
             raise
         message = e.message.replace(" response 0,", f" response {response},", 1)
@@ -138,8 +186,9 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
         others: Sequence[Rows | None] = (), gradient: Rows | None = None, entropy_slope: float = 0.0) -> None:
     """Calls a function of the library on all rows. What is None is left out. Outputs have the shape of the slots, or
     [..., k] and are dense; they are written, and so are the rows of `gradient`. `others`: more rows to read. Raises
-    `Error`."""
+    `Error`, before any row of `gradient` is written."""
     how = logits.how
+    inputs = {name: _dense_lists(x) if name in LISTS else x for name, x in inputs.items() if x is not None}
     if how.executor not in c.EXECUTORS:
         raise c.Error(f"executor must be simd or seq, or torch for tensors, not {how.executor!r}", argument="options")
     options = _packed(c.LOGIT_OPTIONS, c.EXECUTORS.index(how.executor), how.threads, entropy_slope)
@@ -147,29 +196,83 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
     if len({len(x.blocks) for x in rows}) > 1:
         for x in rows:
             x.take_apart()
-    for k, block in enumerate(logits.blocks):
-        top_k, kept, flat = _lent_of(inputs, c.INPUTS, block)
-        _, its, written = _lent_of(outputs, c.ROW_OUTPUTS, block)
-        if gradient is not None:
-            written += c.ROW_OUTPUTS["logits_gradient"], 0, *gradient.tensor(k)
-        frame = Frame(block.at, top_k, flat, written, 0)
+    top_k, read = _lent_of(inputs, c.INPUTS, logits)
+    _, written = _lent_of(outputs, c.ROW_OUTPUTS, logits)
+
+    def call(k: int, to: Sequence[int] = ()) -> None:
+        block = logits.blocks[k]
+        flat = [n for x in read for n in x[k]]
+        frame = Frame(block.at, top_k, flat, [*(n for x in written for n in x[k]), *to], 0)
         more = [None if o is None else o.structure(k) for o in others]
         with _numbered(block.response):
             frame.raise_if(getattr(c.LIB, function)(frame.batch, logits.structure(k), *more, frame.outputs, options,
                                                     frame.status))
-        del kept, its  # until here the call reads and writes them
+    if gradient is None:
+        for k in range(len(logits.blocks)):
+            call(k)
+        return
+    if len(logits.blocks) > 1 and not _surely_valid(inputs, logits.blocks[0].shape[1]):
+        room = np.empty(logits.blocks[0].shape, np.float32)  # a response that is refused is so before any is written
+        to = c.ROW_OUTPUTS["logits_gradient"], 0, *Rows(room, how).tensor(0)
+        for k in range(len(logits.blocks)):
+            call(k, to)
+    for k in range(len(logits.blocks)):
+        call(k, (c.ROW_OUTPUTS["logits_gradient"], 0, *gradient.tensor(k)))
 
 
-def _lent_of(given: Mapping[str, Any], ids: Mapping[str, int], block: Block) -> tuple[int, list[Any], list[int]]:
-    """How many ids are listed, what must stay alive, and the members of each `cppo_lent` of a block."""
+def _surely_valid(inputs: Mapping[str, Any], v: int) -> bool:
+    """True if no input holds what may be refused, at excluded slots too."""
+    bounds = {"token_id": (0, v - 1), "entropy": (0, 1e30)}
+
+    def holds(name: str, x: Any) -> bool:
+        least, most = bounds.get(name, (-1e30, 1e30))
+        fine = (x == 0) | (x == 1) if name == "response_mask" else (x >= least) & (x <= most)
+        return bool(fine.all())
+    return all(holds(name, x) for name, x in inputs.items())
+
+
+def _dense_lists(x: Any) -> Any:
+    """Lists whose slots lie at one distance."""
+    if len(x.shape) != 3:
+        return x
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) else x.contiguous()
+
+
+def _lent_of(given: Mapping[str, Any], ids: Mapping[str, int], rows: Rows) -> tuple[int, list[list[tuple[int, ...]]]]:
+    """How many ids are listed, and the members of each `cppo_lent` of each block."""
     top_k = 0
-    kept: list[Any] = []
-    flat: list[int] = []
+    flat: list[list[tuple[int, ...]]] = []
     for name, x in given.items():
         if x is None:
             continue
-        part = _part(name, x, block.response)
-        top_k = part.shape[-1] if name == "top_k_ids" else top_k
-        kept.append(part)
-        flat += _fields(name, ids[name], part, block.at)
-    return top_k, kept, flat
+        if name in LISTS:
+            check_lists(x, rows.slots, name)
+            top_k = x.shape[-1] if name == "top_k_ids" else top_k
+            flat.append(_of_lists(ids[name], lend_any(x, name), rows))
+        else:
+            flat.append(_of_slots(name, ids[name], lend_any(x, name), rows))
+    return top_k, flat
+
+
+def _of_slots(name: str, number: int, t: Lent, rows: Rows) -> list[tuple[int, ...]]:
+    """The members of a `cppo_lent` for each block, of an input that was lent for all slots."""
+    if rows.blocks[0].response is None:
+        return [fields(name, number, t, rows.blocks[0].at)]
+    at = Layout(*rows.slots, rows.slots[0] * rows.slots[1])
+    _, per, address, dtype, rank, *its = fields(name, number, t, at)
+    if rank != 2 or tuple(its[:2]) != rows.slots:
+        raise c.Error(f"{name} has shape {list(t.shape)}, but must have that of the slots, {list(rows.slots)}",
+                      c.StatusCode.extent_mismatch, name)
+    far, step = its[2:]
+    return [(number, per, address + b * far * SIZES[dtype], dtype, 2, 1, rows.slots[1], far, step)
+            for b in range(rows.slots[0])]
+
+
+def _of_lists(number: int, t: Lent, rows: Rows) -> list[tuple[int, ...]]:
+    """The same of lists."""
+    *far, step, each = t.stride
+    n, k = t.shape[-2:]
+    if rows.blocks[0].response is None:
+        return [(number, 0, t.address, t.dtype, 2, rows.blocks[0].at.slots, k, step, each)]
+    return [(number, 0, t.address + b * far[0] * SIZES[t.dtype], t.dtype, 2, n, k, step, each)
+            for b in range(rows.slots[0])]

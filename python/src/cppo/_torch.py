@@ -22,7 +22,7 @@ from . import loss as _loss_module
 from . import regions as _regions
 from ._call import (DECIDES_ARITHMETIC, EXTRA_INPUTS, PER_TOKEN, Frame, Layout, Lent, Options, check_outputs, fields,
                     first_error_of, layout_of, pack_options)
-from ._numpy import states_of
+from ._numpy import as_rows, states_of
 from ._rule import rule_of
 from .outputs import Outputs
 from .report import COUNT as REPORT_COUNT
@@ -481,7 +481,7 @@ def policy_loss(log_prob: torch.Tensor, extra: Sequence[Any], cu_seqlens: Any, r
     for name, x in (*zip(EXTRA_INPUTS, extra), *zip(_OTHERS, (cu_seqlens, *pieces))):
         if x is not None:
             names.append(name)
-            inputs.append(x.reshape(-1, x.shape[-1]) if name.startswith("top_k") else x)
+            inputs.append(as_rows(x, log_prob.shape, name)[0] if name.startswith("top_k") else x)
     own = ("gradient", "loss") if o.aggregate == PER_TOKEN else ("gradient",)  # the op has them anyway
     asked = tuple(n for n in wanted or () if n not in own)
     keeps = wanted is not None and "gradient" in wanted

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
+from . import _composed_logits as composed
 from . import _native as c
+from ._numpy import check_lists
 from ._rows import How
 from ._torch import LIBRARY
 from ._torch_logits import (Found, Maybe, _keep_nothing, _log_probs, _new, _slopes, _tensor, _write_gradient, named)
@@ -23,6 +25,9 @@ Gradients = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 SLAB = 1 << 26
 """Logits of a slab, unless its rows are given."""
+
+PRODUCT = 1 << 24
+"""Numbers of a product in a half type that are added to its sum in float32 at a time."""
 
 _HOW = "float temperature, str executor, int threads"
 LIBRARY.define("log_probs_from_head(Tensor hidden, Tensor weight, Tensor? bias, Tensor token_id, Tensor? top_k_ids, "
@@ -60,8 +65,15 @@ def _check(head: Head, slots: tuple[int, ...], others: dict[str, Maybe]) -> None
         if x is not None and x.device != hidden.device:
             raise c.Error(f"{name} lies on {x.device}, but hidden on {hidden.device}: pass both on one device",
                           c.StatusCode.not_device_memory, name)
-        if x is not None and name in others and tuple(x.shape[:len(slots)]) != slots:
-            raise c.Error(f"{name} has shape {list(x.shape)}, but must begin with that of the slots, {list(slots)}",
+    for name, x in others.items():
+        if x is None:
+            continue
+        if name in ("token_id", "top_k_ids"):
+            composed.check_integers(x, name)
+        if name == "top_k_ids":
+            check_lists(x, slots)
+        elif x.shape != slots:
+            raise c.Error(f"{name} has shape {list(x.shape)}, but must have that of the slots, {list(slots)}",
                           c.StatusCode.extent_mismatch, name)
 
 
@@ -69,7 +81,8 @@ class _Slabs:
     """The rows that are worked on, some at a time, in memory for the logits of so many."""
 
     def __init__(self, head: Head, rows: Maybe, slab_rows: int) -> None:
-        self.hidden, (weight, self.bias) = head[0].flatten(0, -2), head[1:]
+        self.hidden, weight, self.bias = head
+        self.slots = self.hidden.shape[:-1]
         self.transposed, self.vocabulary = weight.t(), weight.shape[0]
         self.rows = rows
         self.step = slab_rows if slab_rows > 0 else max(1, SLAB // max(self.vocabulary, 1))
@@ -77,14 +90,22 @@ class _Slabs:
 
     def __iter__(self) -> Iterator[Any]:
         """Index of some rows: a slice, or their numbers."""
-        n = self.hidden.shape[0] if self.rows is None else self.rows.shape[0]
+        n = self.slots.numel() if self.rows is None else self.rows.shape[0]
         for first in range(0, n, self.step):
             last = min(n, first + self.step)
             yield slice(first, last) if self.rows is None else self.rows[first:last]
 
+    def _states(self, rows: Any) -> torch.Tensor:
+        """The hidden states of these rows: a copy of these alone, however they lie."""
+        if self.hidden.dim() == 2:
+            return self.hidden[rows]
+        if isinstance(rows, slice):
+            rows = torch.arange(rows.start, rows.stop, device=self.hidden.device)
+        return self.hidden[rows // self.slots[1], rows % self.slots[1]]
+
     def logits(self, rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """The hidden states of these rows, and their logits, which the next ones overwrite."""
-        h = self.hidden[rows]
+        h = self._states(rows)
         if self.slab is None:
             self.slab = h.new_empty(h.shape[0], self.vocabulary)
         out = self.slab[:h.shape[0]]
@@ -162,14 +183,12 @@ def _gradients_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, t
     _check((hidden, weight, bias), slots, {
         "token_id": token_id, "slope": slope, "log_sum_exp": log_sum_exp, "response_mask": response_mask,
         "entropy": entropy, "entropy_slopes": entropy_slopes})
-    to_hidden, to_weight, to_bias = _gradients_fake(
-        hidden, weight, bias, token_id, slope, log_sum_exp, response_mask, entropy, entropy_slopes, of_hidden,
-        of_weight, of_bias)
-    sums = [x.new_zeros(x.shape, dtype=torch.float32) for x in (to_weight, to_bias)]
+    to_hidden = hidden.new_zeros(hidden.shape if of_hidden else (0,))
+    sums = [weight.new_zeros(shape if wanted else (0,), dtype=torch.float32)
+            for shape, wanted in ((weight.shape, of_weight), (weight.shape[:1], of_bias))]
     moves = slope != 0 if entropy_slopes is None else (slope != 0) | (entropy_slopes != 0)
     if response_mask is not None:
         moves = moves & (response_mask != 0)
-    to_hidden.zero_()
     ids, of, total = (_of(x, slots) for x in (token_id, slope, log_sum_exp))
     h, each = _maybe_of(entropy, slots), _maybe_of(entropy_slopes, slots)
     slabs = _Slabs((hidden, weight, bias), _numbered(moves), slab_rows)
@@ -184,15 +203,17 @@ def _gradients_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, t
                 _add(sums[0], x.t(), states)
             if of_bias:
                 sums[1] += x.sum(0, dtype=torch.float32)
-    return to_hidden, sums[0].to(to_weight.dtype), sums[1].to(to_bias.dtype)
+    return to_hidden, sums[0].to(weight.dtype), sums[1].to(weight.dtype)
 
 
 def _add(to: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
-    """Adds a b, in float32."""
+    """Adds a b: for float32 in float32, else a product that is rounded to their type, some rows of it at a time."""
     if a.dtype == torch.float32:
         to.addmm_(a, b)
-    else:
-        to += torch.mm(a, b)
+        return
+    step = max(1, PRODUCT // max(b.shape[1], 1))
+    for first in range(0, a.shape[0], step):
+        to[first:first + step] += torch.mm(a[first:first + step], b)
 
 
 def _gradients_fake(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token_id: torch.Tensor,
@@ -262,15 +283,36 @@ torch.library.register_autograd("cppo::log_probs_from_head", _backward, setup_co
 torch.library.register_autograd("cppo::head_gradients", _refuse_second, setup_context=_keep_nothing, lib=LIBRARY)
 
 
-def log_probs_from_head(head: Head, token_id: Any, top_k_ids: Any, response_mask: Any, entropy: bool, largest: int,
-                        dtype: str, slab_rows: int, how: How) -> LogProbs:
+@contextlib.contextmanager
+def _packed(cuts: Maybe) -> Iterator[None]:
+    """Errors name response and token of packed responses."""
+    try:
+        yield
+    except c.Error as e:
+        if cuts is None or e.token < 0:
+            raise
+        b = int(torch.searchsorted(cuts.contiguous(), e.token, right=True)) - 1
+        t = e.token - int(cuts[b])
+        message = e.message.replace(f" response {e.response}, token {e.token}", f" response {b}, token {t}", 1)
+        raise c.Error(message, e.code, e.argument, b, t, e.count) from None
+
+
+def log_probs_from_head(head: tuple[torch.Tensor, Any, Any], token_id: Any, top_k_ids: Any, response_mask: Any,
+                        cu_seqlens: Any, entropy: bool, largest: int, dtype: str, slab_rows: int,
+                        how: How) -> LogProbs:
     """As `cppo.log_probs_from_head`."""
-    ids, lists, mask = (_tensor(x, head[0]) for x in (token_id, top_k_ids, response_mask))
+    hidden = head[0]
+    weight, bias, ids, lists, mask, cuts = (_tensor(x, hidden) for x in (
+        *head[1:], token_id, top_k_ids, response_mask, cu_seqlens))
+    mask = composed.tokens_of(mask, hidden.shape[:-1], cuts, how.with_capacity)
     call = _found
     if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
         call = _OfTransforms.apply
-    return named(call(*head, ids, lists, mask, entropy, largest, dtype == "float64", slab_rows, *how[:3]), lists,
-                 entropy, largest)
+    given = (hidden, weight, bias, ids, lists, mask, entropy, largest, dtype == "float64", slab_rows, *how[:3])
+    if torch.compiler.is_compiling():
+        return named(call(*given), lists, entropy, largest)
+    with _packed(cuts):
+        return named(call(*given), lists, entropy, largest)
 
 
 in_torch["log_probs_from_head"] = log_probs_from_head

@@ -252,9 +252,11 @@ def _may_write_over(logits: torch.Tensor) -> bool:
         return False
     if not torch.is_grad_enabled() or not logits.requires_grad:
         return False
-    if logits.is_leaf:
-        raise c.Error("gradient_in_place writes over logits that are a leaf, whose values you keep: pass the logits of "
-                      "a model, or leave it out", argument="options")
+    base = logits if logits._base is None else logits._base
+    if logits.is_leaf or (base.is_leaf and base.requires_grad):
+        raise c.Error("gradient_in_place writes over logits that are a leaf, whose values you keep, or a view of one: "
+                      "pass the logits of a model, or leave it out", argument="options")
+    _rows.check_written(logits, logits)
     return True
 
 
@@ -290,6 +292,7 @@ def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp
     if out is None:
         made: torch.Tensor = _gradient(logits, ids, of, total, mask, cuts, h, each, *how)
         return made
+    _rows.check_written(out, logits)
     with torch.no_grad():
         _write_gradient(out, logits, ids, of, total, mask, cuts, h, each, how)
         torch.autograd.graph.increment_version(out)
@@ -299,12 +302,7 @@ def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp
 def full_divergences(logits: torch.Tensor, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, How], response_mask: Any,
                      tv: bool, kl: bool, how: How) -> FullDivergences:
     """As `cppo.full_divergences`."""
-    are_logits, x, its_total, its = of_mu
-    if not are_logits:
-        its_total = None
-    elif its_total is None:
-        raise c.Error("rollout_log_sum_exp is missing: pass what log_probs gives for rollout_logits",
-                      c.StatusCode.null_buffer, "log_prob")
+    _, x, its_total, its = of_mu
     total, mu, mask = (_tensor(t, logits) for t in (log_sum_exp, x, response_mask))
     given = (None if t is None else t.detach() for t in (logits, total, mu, _tensor(its_total, logits)))
     found = _divergences(*given, its.temperature, mask, tv, kl, *how)

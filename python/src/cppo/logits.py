@@ -63,6 +63,28 @@ def _is_tensor(x: Any) -> bool:
     return False
 
 
+def shaped(x: Any) -> Any:
+    """An array or a tensor as it is, a list as an array."""
+    return x if x is None or hasattr(x, "shape") else np.asarray(x)
+
+
+def check_asked(how: How, dtype: str = "float32", largest: int = 0, lists: Any = None) -> None:
+    """Raises `Error` for options that fit no call, whatever its rows are."""
+    if how.executor not in ("torch", *c.EXECUTORS):
+        raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}", argument="options")
+    if not 2.0**-20 <= how.temperature <= 2.0**20:
+        raise c.Error(f"temperature is {how.temperature}, but must be in [2^-20, 2^20]: for sampling at 0 there is no "
+                      "softmax", argument="logits")
+    if not 0 <= how.threads <= 4096:
+        raise c.Error(f"threads is {how.threads}, but must be 0 to 4096", argument="options")
+    if dtype not in ("float32", "float64"):
+        raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
+    if largest < 0:
+        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    if lists is not None and 0 in lists.shape[-1:]:
+        raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
+
+
 def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mask: Any = None, cu_seqlens: Any = None,
               temperature: float = 1.0, entropy: bool = False, largest: int = 0, dtype: str = "float32",
               gradient_in_place: bool = False, executor: str = "simd", threads: int = 1,
@@ -77,7 +99,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
 
     Args:
         logits: float32, bfloat16 or float16, [B, T, V] or [N, V], read as they lie: the ids of a row side by side, rows
-            anyhow, as `logits[:, :-1]` has them.
+            anyhow, as `logits[:, :-1]` has them, but no row for several slots, as `expand` makes it.
         token_id: the sampled id of each slot, [B, T] or [N].
         top_k_ids: ids whose log-probs are asked for, [B, T, K] or [N, K]; entries below 0 are empty.
         response_mask: 1 or True for a token, 0 for a slot whose row is not read; without it every slot is a token.
@@ -98,14 +120,9 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
             vocabulary and a sampled id whose logit is −inf, at a token. On a device such a token's numbers are NaN.
     """
     how = How(temperature, executor, threads, with_capacity)
-    logits = logits if hasattr(logits, "shape") else np.asarray(logits)
+    logits, top_k_ids = shaped(logits), shaped(top_k_ids)
     _rows.check_shape(tuple(logits.shape))
-    if dtype not in ("float32", "float64"):
-        raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
-    if largest < 0:
-        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
-    if top_k_ids is not None and 0 in top_k_ids.shape[-1:]:
-        raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
+    check_asked(how, dtype, largest, top_k_ids)
     if _is_tensor(logits):
         call = in_torch["log_probs"]
         found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype,
@@ -156,13 +173,17 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
         The gradient.
     """
     how = How(temperature, executor, threads, with_capacity)
+    logits, entropy_slope = shaped(logits), shaped(entropy_slope)
     _rows.check_shape(tuple(logits.shape))
+    check_asked(how)
     each = hasattr(entropy_slope, "shape") and len(entropy_slope.shape) > 0
     slopes = (entropy_slope if each else None, 0.0 if each else float(entropy_slope))
     if _is_tensor(logits):
         return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
                                            *slopes, out, how)
     x = np.asarray(logits)
+    if out is not None:
+        _rows.check_written(out, x)
     gradient = np.empty(x.shape, x.dtype) if out is None else out
     numbers = {"slope": as_array(slope), "log_sum_exp": as_array(log_sum_exp), "entropy": _array(entropy),
                "entropy_slopes": _array(slopes[0])}
@@ -189,11 +210,21 @@ def full_divergences(logits: Any, log_sum_exp: Any, *, rollout_logits: Any = Non
         tv, kl: what is asked for.
     """
     how = How(temperature, executor, threads)
+    logits, rollout_logits, rollout_log_probs = shaped(logits), shaped(rollout_logits), shaped(rollout_log_probs)
+    check_asked(how)
+    check_asked(how._replace(temperature=rollout_temperature))
     if (rollout_logits is None) == (rollout_log_probs is None):
         raise c.Error("pass one of rollout_logits, with rollout_log_sum_exp, and rollout_log_probs",
                       c.StatusCode.bad_parameter, "logits")
+    if rollout_log_probs is not None and (rollout_log_sum_exp is not None or rollout_temperature != 1.0):
+        raise c.Error("rollout_log_probs are log μ as it is: leave rollout_log_sum_exp and rollout_temperature out",
+                      c.StatusCode.bad_parameter, "logits")
+    if rollout_logits is not None and rollout_log_sum_exp is None:
+        raise c.Error("rollout_log_sum_exp is missing: pass what log_probs gives for rollout_logits",
+                      c.StatusCode.null_buffer, "logits")
     other = rollout_logits if rollout_log_probs is None else rollout_log_probs
-    for name, x in (("logits", logits), ("rollout_logits", other)):
+    of = "rollout_logits" if rollout_log_probs is None else "rollout_log_probs"
+    for name, x in (("logits", logits), (of, other)):
         _rows.check_shape(tuple(x.shape), name)
     of_mu = (rollout_logits is not None, other, rollout_log_sum_exp, how._replace(temperature=rollout_temperature))
     if _is_tensor(logits):
@@ -210,10 +241,11 @@ def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, 
     """The call on arrays, or on tensors of the host. `of_mu`: if these are logits, they or log-probs, the log-sum-exp,
     and their temperature."""
     are_logits, x, total, its = of_mu
+    name = "rollout_logits" if are_logits else "rollout_log_probs"
     if tuple(x.shape) != tuple(logits.shape):
-        raise c.Error(f"rollout_logits have shape {list(x.shape)}, but must have that of logits, {list(logits.shape)}",
+        raise c.Error(f"{name} have shape {list(x.shape)}, but must have that of logits, {list(logits.shape)}",
                       c.StatusCode.extent_mismatch, "logits")
-    mine, other = Rows(logits, how), Rows(as_array(x), its, name="rollout_logits")
+    mine, other = Rows(logits, how), Rows(as_array(x), its, name=name)
     inputs = {"log_sum_exp": log_sum_exp, "mu_log_sum_exp": None if total is None else as_array(total),
               "response_mask": response_mask}
     _rows.run("cppo_full_divergences", mine, inputs, outputs, (other, None) if are_logits else (None, other))
@@ -244,6 +276,9 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
     """
     rows = "torch" if executor in ("torch", "cuda") else executor
     wanted, gradient = _gradient_of(outputs, _is_tensor(logits))
+    out = outputs["logits_gradient"] if gradient and isinstance(outputs, Mapping) else None
+    if out is not None:
+        _rows.check_written(out, np.asarray(logits))
     all_found: list[LogProbs] = []
 
     def find(**asked: Any) -> LogProbs:
@@ -257,7 +292,6 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
         cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
     if not gradient:
         return loss, report, *more
-    out = outputs.get("logits_gradient") if isinstance(outputs, Mapping) else None
     more[0].logits_gradient = logits_gradient(
         logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
         cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
@@ -268,7 +302,7 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
 def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any, response_mask: Any, *,
             region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, **options: Any) -> Any:
     """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds."""
-    lists = None if rollout_top_k is None else tuple(rollout_top_k)
+    lists = None if rollout_top_k is None else tuple(shaped(x) for x in rollout_top_k)
     if lists is not None and len(lists) != 2:
         raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
                       "comes out of the logits", c.StatusCode.bad_parameter, "top_k")

@@ -127,6 +127,8 @@ def test_a_top_k_divergence_needs_lists_of_mu(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="set cast_lm_head_to_fp32=False"):
         make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo", "cast_lm_head_to_fp32": True},
              region=region)
+    with pytest.raises(ValueError, match="listed_ids is 0"):
+        make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo"}, region=region, listed_ids=0)
     trainer = make(TrustRegionGRPOTrainer, tmp_path, args={"loss_type": "dapo"}, region=region)
     with pytest.raises(ValueError, match="the logits of text models"):
         trainer._logits(trainer.model, {"pixel_values": torch.zeros(1)})

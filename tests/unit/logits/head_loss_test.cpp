@@ -146,6 +146,13 @@ void check_room(std::uint64_t seed, index_t room, Region const& region, loss_opt
 
 }  // namespace
 
+// What gives the rows of a slab away to calls that read a row for each slot.
+template <class T>
+concept gives_rows_away = requires(T const& x) { x.rows(); } || requires(T const& x) { x.batch(); } ||
+                          requires(T const& x) { x.with_room_for(index_t{2}); };
+static_assert(!gives_rows_away<logit_slab<float>> && !gives_rows_away<logit_rows>);
+static_assert(!gives_rows_away<head_rollout_view<float, float>>);
+
 TEMPLATE_TEST_CASE("policy_loss_from_head gives what policy_loss_from_logits gives", "[logits]", float, half,
                    bfloat16) {
   auto const region = presets::dense_base(top_k_tv);

@@ -19,13 +19,15 @@ _IMAGES = ("pixel_values", "image_grid_thw", "num_images", "pixel_attention_mask
 
 class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeIssues]
     """`epsilon` and `epsilon_high` are not read. `options` go to `cppo.policy_loss`, as `{"ratio_cap": 20.0}`. A region
-    whose divergence is a Top-K one reads the logits of text models, and the `top_k` ids that μ ranks highest."""
+    whose divergence is a Top-K one reads the logits of text models, and the `listed_ids` ids that μ ranks highest."""
 
-    def __init__(self, *args: Any, region: Region, options: dict[str, Any] | None = None, top_k: int = 20,
+    def __init__(self, *args: Any, region: Region, options: dict[str, Any] | None = None, listed_ids: int = 20,
                  **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.region, self.options, self.top_k, a = region, options or {}, top_k, vars(self.args)
+        self.region, self.options, self.listed_ids, a = region, options or {}, listed_ids, vars(self.args)
         self.reads_lists = "top_k_ids" in region.reads
+        refuse(listed_ids < 1, f"listed_ids is {listed_ids}, but a Top-K divergence needs 1 id or more; "
+               "leave it out for 20")
         refuse(self.reads_lists and (self.use_vllm or self.rollout_func), "a Top-K divergence needs the ids that the "
                "engine ranks highest, and TRL keeps the sampled one alone; take a Binary divergence, or let the "
                "trainer sample")
@@ -65,7 +67,8 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
                          temperature=self.temperature, **asked)
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
-        """Where μ is not the policy of the update, also log μ of its `top_k` ids: all from one forward pass."""
+        """Where μ is not the policy of the update, also log μ of its `listed_ids` ids: by a forward pass of its own,
+        after TRL's, whose log-probs of the sampled ids it replaces so that all are of one softmax."""
         made = super()._generate_and_score_completions(inputs)
         if self.reads_lists and made.get("old_per_token_logps") is not None:
             rows, found = self.args.per_device_train_batch_size, []
@@ -73,7 +76,7 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
                 for first in range(0, len(made["completion_ids"]), rows):
                     some = {name: x[first:first + rows] for name, x in made.items()
                             if name.startswith(("prompt_", "completion_")) or name in _IMAGES and x is not None}
-                    found.append(self._of_logits(self._logits(self.model, some), some, largest=self.top_k))
+                    found.append(self._of_logits(self._logits(self.model, some), some, largest=self.listed_ids))
             names = {"old_per_token_logps": "log_prob", "mu_ids": "largest_id", "mu_log_probs": "largest_log_prob"}
             made.update({name: torch.cat([getattr(x, of) for x in found]) for name, of in names.items()})
         return made
@@ -89,7 +92,7 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
         logits = self._logits(model, inputs)
         listed, of_mu = inputs.get("mu_ids"), inputs.get("mu_log_probs")
         if listed is None:  # the trainer has sampled, one update for each batch: π is μ
-            its = self._of_logits(logits.detach(), inputs, largest=self.top_k)
+            its = self._of_logits(logits.detach(), inputs, largest=self.listed_ids)
             listed, of_mu = its.largest_id, its.largest_log_prob
         found = self._of_logits(logits, inputs, top_k_ids=listed, entropy=True)
         return found.log_prob, found.entropy.detach(), {
