@@ -136,7 +136,7 @@ SLOPED = ["ratio", "log_ratio", "prob", "log_prob", "log_ratio * ratio", "ratio 
           "sqrt(prob)", "clamped(log_ratio, -0.1, 0.2)", "where(negative_advantage, ratio, prob)",
           "kl_k3(log_ratio)", "kl_k3()", "kl_k3_plus()", "binary_kl", "response(mean(ratio))", "upto(sum(log_ratio))",
           "from(mean(prob))", "before(sum(log_ratio))", "with_slope_of(entropy, ratio)",
-          "response(mean(upto(sum(log_ratio))))"]
+          "response(mean(upto(sum(log_ratio))))", "exp(log(position_value - 1)) * ratio"]
 
 
 @pytest.mark.parametrize("quantity", SLOPED)
