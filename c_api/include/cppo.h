@@ -201,15 +201,16 @@ CPPO_C_SHOWN int32_t cppo_region_compiled(void const *object, double const *numb
 CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int64_t room);
 /** What the region's text was read to, as JSON, into at most `room` characters as above; for who evaluates a region
  *  without the library. Returns 0 for a region of parts that its user wrote, -1 if there is no region. Members, in this
- *  order: rule (false if the text is that of a `cppo::described_region`), divergence,
- *  reported (the divergence is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled
- *  weight, or null), budget (null; or delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask,
- *  own_loss (false: the loss is -A rho M, which the options describe), loss, penalty (or null), folds.
+ *  order: is_rule (false if the text is that of a `cppo::described_region`), divergence, reports_only (the divergence
+ *  is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled weight, or null), budget
+ *  (null; or delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask, own_loss (false: the loss
+ *  is -A rho M, which the options describe), loss, penalty (or null), folds.
  *
  *  Mask, losses and what is folded are trees of nodes: `op`, the name of what it does; `of`, its operands; `numbers`;
  *  `fold`, a place in folds; `divergence`; `seed`; `counted`, the kind under which a report counts a clause, absent for
- *  "other"; `sloped`, true where its slope is asked for. A fold has range, statistic, rank ("" or "share" and the
- *  like), parameter, level (folds of level 1 hold no others) and of. Infinity is 1e999. */
+ *  "other"; `sloped`, true where its slope is asked for. A fold has range, statistic, rank (how the
+ *  parameter gives it: "share", "share_rounded_up", "at_quantile"; else ""), parameter, level (folds of level 1 hold no
+ *  others) and of. Infinity is 1e999, and with its sign -1e999. */
 CPPO_C_SHOWN int64_t cppo_region_tree(cppo_region const *region, char *text, int64_t room);
 /** The inputs that the region reads beside log-probs and advantage: bits, 1 << id. 0 if there is no region. */
 CPPO_C_SHOWN uint64_t cppo_region_reads(cppo_region const *region);
@@ -288,7 +289,8 @@ typedef struct cppo_clause_count {
 } cppo_clause_count;
 /** What each clause of the region's mask does to a batch of whole responses, in the order in which they are written, as
  *  `cppo::count_clauses`. Writes at most `room` of them; `counts` may be null if that is 0. Returns how many there are;
- *  -1 where the code of `status` is not 0. It costs a call for each clause, and one. */
+ *  -1 where `cppo_policy_loss` would write nothing. `status` is that of `cppo_policy_loss`: what that leaves out is not
+ *  counted. It costs a call for each clause, and one. */
 CPPO_C_SHOWN int64_t cppo_count_clauses(cppo_batch const *batch, cppo_region const *region, cppo_options const *options,
                                         cppo_clause_count *counts, int64_t room, cppo_status *status);
 /** The expression of clause `i` in that order, as `cppo_region_text`; -1 past the last. */

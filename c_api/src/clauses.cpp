@@ -33,7 +33,7 @@ bool take_call(cppo_batch const* batch, cppo_options const* options, c_api::call
   cppo::status const shape = c.batch.shape.check();
   return shape.ok() || c_api::take(shape, s);
 }
-/// Asks all clauses by calls of the library. False if one did not come to a status that is ok; `s` says why.
+/// Asks all clauses by calls of the library. False if one wrote nothing; `s` is the status in either case.
 bool ask(c_api::call& c, cppo::detail::rule_votes& votes, cppo_status& s) {
   bool ran = true;
   auto const call = [&](cppo::described_rule const& rule, cppo::loss_outputs const& outputs) {
@@ -45,7 +45,8 @@ bool ask(c_api::call& c, cppo::detail::rule_votes& votes, cppo_status& s) {
     return ran ? ended : cppo::status{cppo::status_code::executor_unavailable};
   };
   cppo::status const all = votes.ask_all(static_cast<std::size_t>(c.batch.shape.elements()), call);
-  return ran && c_api::take(all, s);
+  if (ran) c_api::take(all, s);
+  return ran && !all.nothing_written();
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ inline bool take_numbers(double const* numbers, std::int64_t count, cppo_status&
 /// The kind of a clause, as reports name the count.
 inline word name_of(cppo::clause c) noexcept {
   constexpr word names[] = {"toward", "ratio", "divergence", "budget", "response", "other"};
+  static_assert(std::size(names) == static_cast<std::size_t>(cppo::clause::other) + 1);
   return names[static_cast<int>(c)];
 }
 /// Copies a text into at most `room` characters, a 0 included. Returns how many it has.

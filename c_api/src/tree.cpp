@@ -52,9 +52,9 @@ class tree_writer {
   explicit tree_writer(cppo::described_rule const& r) : rule_(r), of_(r.program()) {}
   std::string write(bool is_rule) {
     out_.open('{');
-    out_.member("rule", is_rule);
+    out_.member("is_rule", is_rule);
     out_.member("divergence", word(cppo::divergence_names()[static_cast<std::size_t>(rule_.divergence().index())]));
-    out_.member("reported", rule_.reports_only());
+    out_.member("reports_only", rule_.reports_only());
     out_.member("soft", rule_.gate().is_soft());
     weight(), budget();
     part("mask", of_.mask);
@@ -113,7 +113,7 @@ class tree_writer {
     if (n.what == rule_op::hashed) out_.member("seed", std::bit_cast<std::uint64_t>(of_.numbers[n.number]));
     else if (numbers > 0) list(of_.numbers + n.number, numbers);
     if (n.counted != cppo::clause::other) out_.member("counted", c_api::name_of(n.counted));
-    if (n.sloped) out_.member("sloped", n.sloped);
+    if (n.sloped && !n.flat) out_.member("sloped", true);
     if (operands > 0) operands_of(k, operands);
     out_.close('}');
   }

@@ -68,3 +68,47 @@ def test_what_cannot_be_counted_is_said(twin):
     bad[0][b, t] = np.nan
     with pytest.raises(cppo.Error, match=f"log_prob at response {b}, token {t} is nan"):
         cppo.count_clauses(*bad, region=cppo.ppo())
+
+
+def test_what_is_left_out_is_not_counted():
+    batch = make_batch(7, 23, 3, np.float64)
+    b, t = np.argwhere(batch[3])[5]
+    batch[0][b, t] = np.nan
+    region = cppo.fixed_cppo(0.05, 0.01)
+    with pytest.raises(cppo.Error, match=f"log_prob at response {b}, token {t} is nan"):
+        cppo.count_clauses(*batch, region=region)
+    for mode in ("leave_out", "exclude"):
+        found = cppo.count_clauses(*batch, region=region, bad_input=mode)
+        report = cppo.policy_loss(*batch, region=region, bad_input=mode)[1]
+        assert found[0].decided == report.masked > 0  # were it toward, each masked token would be kept
+    valid = batch[3].copy()
+    valid[b] = False
+    alone = cppo.count_clauses(*batch[:3], valid, region=region)
+    assert alone == cppo.count_clauses(*batch, region=region, bad_input="leave_out")
+    assert cppo.count_clauses(*batch, region=region, bad_input="propagate")
+
+
+def test_as_many_clauses_as_a_rule_holds():
+    region = cppo.any_of(*[cppo.ratio_within(0.9, 1.1 + 0.01 * k) for k in range(14)])
+    region = cppo.trust_region(cppo.no_divergence, cppo.uniform_weight, region)
+    assert len(cppo.count_clauses(*make_batch(3, 9, 1), region=region)) == 14
+
+
+def test_what_is_no_argument_is_named():
+    batch = make_batch(3, 9, 1)
+    for wrong, said in (({"region": "ppo"}, "region must be a region, .* not 'ppo'"),
+                        ({"region": cppo.ppo(), "outputs": ("mask",)}, "outputs has no place here"),
+                        ({"region": cppo.ppo(), "normalise": 2}, "normalise has no place here")):
+        with pytest.raises(TypeError, match=said):
+            cppo.count_clauses(*batch, **wrong)
+
+
+def test_kinds_are_those_of_the_library(header):
+    """The words stand in three places, once for each value of the library's enumeration."""
+    import pathlib
+    import re
+    values = re.search(r"enum class clause [^{]*\{ ([^}]*) \}", header("cppo/core/types.hpp"))[1].split(", ")
+    interface = re.search(r"under which kind a report counts it: ([^;]*);", header("cppo.h"))[1]
+    page = pathlib.Path(cppo.count_clauses.__code__.co_filename).read_text()
+    assert re.findall(r'"(\w+)"', interface) == values
+    assert re.findall(r'"(\w+)"', re.search(r"Under which kind a report counts it: (.*)", page)[1]) == values

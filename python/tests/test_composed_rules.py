@@ -123,7 +123,7 @@ def test_every_kind_of_name_is_tried():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_name_that_a_text_may_hold(name, dtype):
     region = cppo.region(TEXTS[name])
-    for seed, options in ((5, {}), (11, {"log_ratio_clamp": 0.2})):
+    for seed, options in ((5, {}), (11, {"log_ratio_clamp": 0.2}), (12, {"positions": "padded_column"})):
         compare(batch_of(seed, dtype), region, **options)
 
 
@@ -136,7 +136,7 @@ SLOPED = ["ratio", "log_ratio", "prob", "log_prob", "log_ratio * ratio", "ratio 
           "sqrt(prob)", "clamped(log_ratio, -0.1, 0.2)", "where(negative_advantage, ratio, prob)",
           "kl_k3(log_ratio)", "kl_k3()", "kl_k3_plus()", "binary_kl", "response(mean(ratio))", "upto(sum(log_ratio))",
           "from(mean(prob))", "before(sum(log_ratio))", "with_slope_of(entropy, ratio)",
-          "response(mean(upto(sum(log_ratio))))"]
+          "response(mean(upto(sum(log_ratio))))", "exp(log(position_value - 1)) * ratio"]
 
 
 @pytest.mark.parametrize("quantity", SLOPED)
@@ -207,14 +207,14 @@ def made(*parts):
 
 @given(mask=masks, loss=losses, penalty=st.booleans(), soft=st.booleans(), seed=st.integers(0, 10**6),
        aggregate=st.sampled_from(["token_mean", "seq_mean_token_mean", "token_sum"]),
-       clamp=st.sampled_from([None, 0.0, 0.25]))
+       clamp=st.sampled_from([None, 0.0, 0.25]), positions=st.sampled_from(["own_length", "padded_column"]))
 @settings(deadline=None, max_examples=120, derandomize=True)
-def test_random_compositions(mask, loss, penalty, soft, seed, aggregate, clamp):
+def test_random_compositions(mask, loss, penalty, soft, seed, aggregate, clamp, positions):
     region = made(mask, loss, penalty, soft)
     if region is None:
         return
     inputs = batch_of(seed, np.float64, 4, 23)
-    compared = compare_or_refused(inputs, region, aggregate=aggregate, log_ratio_clamp=clamp)
+    compared = compare_or_refused(inputs, region, aggregate=aggregate, log_ratio_clamp=clamp, positions=positions)
     assert compared is None or compared.mask.shape == (4, 23)
 
 
@@ -266,6 +266,84 @@ def test_bad_input_of_rules(what, mode):
         inputs[what][b, t] = wrong
         for region in (r.entropy_top() + r.penalty(r.kl_k3(), 0.1), r.gspo()):
             compare(inputs, region, bad_input=mode)
+
+
+@pytest.mark.parametrize("mode", ["reject", "leave_out", "exclude", "propagate"])
+def test_a_term_beyond_the_grid(mode):
+    """The response is left out in each mode; only under "reject" is that an error."""
+    inputs = batch_of(3)
+    b, t = np.argwhere(inputs["response_mask"])[4]
+    inputs["entropy"][b, t] = 3000.0
+    region = r.objective(r.score_form(r.response(r.mean(r.entropy))))
+    if mode == "reject":
+        for executor in ("seq", "torch"):
+            with pytest.raises(cppo.Error) as e:
+                cppo.policy_loss(**{n: torch.as_tensor(x) for n, x in inputs.items()}, region=region, executor=executor)
+            assert (e.value.code, e.value.response, e.value.token) == (cppo.StatusCode.fold_out_of_range, b, t)
+        return
+    compare(inputs, region, bad_input=mode)
+    assert both_torch(inputs, region, bad_input=mode)[1].rejected_responses == 1
+
+
+@pytest.mark.parametrize("mode", ["reject", "leave_out", "exclude", "propagate"])
+def test_a_report_on_a_device_refuses_what_a_call_on_the_host_refuses(mode):
+    from cppo import _torch
+    words = torch.zeros(_torch.REPORT_COUNT, device="meta")
+    _, report = _torch._returned(torch.zeros(()), words, {}, cppo.Options(bad_input=mode), None, None)
+    assert report._refuses == (mode == "reject")
+
+
+HALF_LIVES = [1, 2, 3, 5, 16, 64, 1024]
+
+
+@pytest.mark.parametrize("half_life", HALF_LIVES)
+@pytest.mark.parametrize("positions", ["own_length", "padded_column"])
+@pytest.mark.parametrize("layout", ["padded", "packed"])
+def test_halving_sums_of_lent_numbers(half_life, positions, layout):
+    """To the bit where 2^{j/h} is exact, else but for the last bits of that power."""
+    if (positions, layout) == ("padded_column", "packed"):
+        return
+    random = np.random.default_rng(half_life)
+    for size in (1e-9, 1e-3, 3.0):  # below 0 what is left of a block far behind is -1 of the grid, never nothing
+        inputs = batch_of(7, np.float64, 5, 151)
+        valid = inputs["response_mask"]
+        valid &= (random.random(valid.shape) > 0.3) & (np.arange(151) >= np.array([0, 3, 17, 0, 70])[:, None])
+        inputs["reference_log_prob"] = np.where(valid, -size * random.random(valid.shape), np.nan)
+        options = {"positions": positions}
+        if layout == "packed":
+            options["cu_seqlens"] = torch.arange(0, 5 * 151 + 1, 151)
+            inputs = {n: x.ravel() for n, x in inputs.items()}
+        region = r.objective(r.value_form(r.from_(r.halving_sum(r.reference_log_prob, half_life))))
+        (_, _, ours), (_, _, theirs) = both(inputs, region, **options)
+        if half_life == 1:
+            assert torch.equal(theirs.loss, ours.loss)
+        else:
+            torch.testing.assert_close(theirs.loss, ours.loss, rtol=1e-15, atol=0.0)
+
+
+def test_folds_of_lent_numbers_are_the_same_numbers():
+    for dtype in (np.float32, np.float64):
+        inputs = batch_of(13, dtype)
+        for over in (r.before, r.upto, r.from_, r.response, r.batch):
+            for statistic in (r.sum, r.mean, r.least, r.most, r.counted):
+                (_, _, ours), (_, _, theirs) = both(inputs, r.objective(r.value_form(over(statistic(r.entropy)))))
+                assert torch.equal(theirs.loss, ours.loss), (over, statistic)
+
+
+def test_a_halving_sum_counts_the_columns_from_the_first_token_on():
+    log_ratio = np.array([0.0, 0.5, 0.25, 0.0, 0.0, 0.75, 0.125, 0.5, 0.25, 0.0625])
+    valid = np.array([0, 1, 1, 0, 0, 1, 1, 1, 1, 1], bool)
+    log_q = np.full(10, -2.0)
+    region = r.objective(r.value_form(r.from_(r.halving_sum(r.log_ratio, 3))))
+    for positions in ("own_length", "padded_column"):
+        place = np.arange(10) if positions == "padded_column" else valid.cumsum()
+        wanted = [v * sum(log_ratio[k] * valid[k] * 2.0 ** -((place[k] - place[t]) / 3) for k in range(t, 10))
+                  for t, v in enumerate(valid)]
+        for executor in ("seq", "torch"):
+            found = cppo.policy_loss(*(torch.from_numpy(x)[None] for x in (log_q + log_ratio, log_q, log_q, valid)),
+                                     region=region, executor=executor, positions=positions, aggregate="token_sum",
+                                     outputs=("loss",))[2].loss
+            np.testing.assert_allclose(found[0], wanted, rtol=1e-9, atol=1e-10)
 
 
 def test_a_batch_without_tokens():

@@ -51,11 +51,15 @@ def test_text_is_the_same_code():
 
 @pytest.mark.parametrize("text, said", [
     ("verl", "column 1: there is no public code named verl: there are unirl_cppo, "),
-    ("verl_cppo(5, 6, 7, 8, 9, 10, 11)", "takes no more: verl_cppo\\(delta, delta_b"),
+    ("verl_cppo(0.1, 0.02, 0.8, 0.9, 1, 3, 11)", "takes no more: verl_cppo\\(delta, delta_b"),
     ("verl_cppo(epsilon = 1)", "column 11: verl_cppo has no parameter epsilon: verl_cppo\\(delta"),
     ("verl_cppo(delta = 1, delta = 2)", "delta is given twice"), ("verl_cppo(ppo())", "expected a number"),
-    ("verl_cppo(delta = -1)", "column 1: divergence_within.* is -1, but must be in"),
-    ("verl_cppo(ratio_cap = -1)", "ratio_cap is -1, but must be in"), ("verl_cppo(", "column 11: "),
+    ("verl_cppo(delta = -1)", r"column 19: verl_cppo\(delta\) is -1, but must be in \[2\^-126, 1000\]$"),
+    ("verl_cppo(ratio_cap = -1)", r"column 23: verl_cppo\(ratio_cap\) is -1, but must be in \[0, 1e30\]$"),
+    ("verl_cppo(delta=0.1, w_min=2)", r"column 28: verl_cppo\(w_min\) is 2, but must be in \(0, 1\]"),
+    ("verl_cppo | verl_cppo", "column 11: expected one public code: there are unirl_cppo, "),
+    ("verl_cppo(w_min=0.5, 0.1)", "takes a number without a name before those with one: verl_cppo\\(delta"),
+    ("verl_cppo(", "column 11: "),
     ("verl_cppo($0)", r"\$0 asks for a number")])
 def test_what_is_no_code_is_refused(text, said):
     with pytest.raises(cppo.Error, match=said) as e:
@@ -65,6 +69,25 @@ def test_what_is_no_code_is_refused(text, said):
         cppo.region("verl_cppo")  # without its options it is another rule
     with pytest.raises(AttributeError, match="it has unirl_cppo"):
         parity.verl
+
+
+def test_a_function_takes_no_or_some_parameters_and_says_so():
+    import inspect
+    shown = inspect.signature(parity.verl_cppo)
+    assert shown.bind().arguments == {} and all(p.default is None for p in shown.parameters.values())
+    assert parity.verl_cppo(delta=None) == parity.verl_cppo()
+
+
+def test_a_function_names_no_column_of_a_text_that_its_caller_never_wrote():
+    for wrong, said in (({"foo": 1}, r"^verl_cppo has no parameter foo: verl_cppo\(delta"),
+                        ({"w_min": 2}, r"^verl_cppo\(w_min\) is 2, but must be in \(0, 1\]")):
+        with pytest.raises(cppo.Error) as e:
+            parity.verl_cppo(**wrong)
+        import re
+        assert re.search(said, e.value.message) and e.value.code == cppo.StatusCode.bad_text
+    for wrong in (None, 3, parity.verl_cppo().region):
+        with pytest.raises(TypeError, match="text must be that of a code"):
+            parity.code(wrong)
 
 
 # --- Holes ---

@@ -7,6 +7,7 @@
 #include <cppo/rules.hpp>
 #include <cppo/testing/generators.hpp>
 
+#include <limits>
 #include <string>
 
 namespace {
@@ -30,18 +31,18 @@ std::string clause_of(cppo_region const& region, std::int64_t i) {
 
 TEST_CASE("the tree of a region holds all that its text says") {
   CHECK(tree_of("ppo(epsilon = 0.25)") ==
-        R"({"rule":false,"divergence":"no_divergence","reported":false,"soft":false,"w_min":1,"seed":null,)"
+        R"({"is_rule":false,"divergence":"no_divergence","reports_only":false,"soft":false,"w_min":1,"seed":null,)"
         R"("budget":null,"mask":{"op":"either","of":[{"op":"toward_rollout","counted":"toward"},)"
         R"({"op":"ratio_within","numbers":[0.75,1.25],"counted":"ratio"}]},"own_loss":false,)"
         R"("loss":{"op":"ratio_loss","sloped":true},"penalty":null,"folds":[]})");
   CHECK(tree_of("softened(trust_region(binary_tv, permuted(linear_weight(0.5), 18446744073709551615), "
                 "prefix_budget(0.25, calibrated_budget(0.5, 0.75, 1, 2))), reciprocal_gate)") ==
-        R"({"rule":false,"divergence":"binary_tv","reported":false,"soft":true,"w_min":0.5,)"
+        R"({"is_rule":false,"divergence":"binary_tv","reports_only":false,"soft":true,"w_min":0.5,)"
         R"("seed":18446744073709551615,"budget":{"delta_b":0.5,"quantile":0.75,"scale":1,"ceiling_factor":2},)"
         R"("mask":{"op":"prefix_budget","numbers":[0.25],"counted":"budget"},"own_loss":false,)"
         R"("loss":{"op":"ratio_loss","sloped":true},"penalty":null,"folds":[]})");
   CHECK(tree_of("objective(score_form(batch(kth_largest(k3, share(0.5))) + clamped(hashed(7), 0, inf)))") ==
-        R"({"rule":true,"divergence":"no_divergence","reported":false,"soft":false,"w_min":1,"seed":null,)"
+        R"({"is_rule":true,"divergence":"no_divergence","reports_only":false,"soft":false,"w_min":1,"seed":null,)"
         R"("budget":null,"mask":{"op":"keep_all"},"own_loss":true,"loss":{"op":"score_form","sloped":true,"of":)"
         R"([{"op":"plus","of":[{"op":"fold","fold":0},{"op":"bounded","of":[{"op":"hashed","seed":7},)"
         R"({"op":"constant","numbers":[0]},{"op":"constant","numbers":[1e999]}]}]}]},"penalty":null,)"
@@ -73,19 +74,42 @@ TEST_CASE("the clauses of a region are counted as in C++") {
     c_batch lent(b.view());
     std::int64_t const n = cppo_count_clauses(lent.get(), &region, nullptr, found, 3, &s);
     cppo::status const in_cpp = count_clauses(cppo::seq, b.view(), written, wanted);
-    REQUIRE((n == 3) == in_cpp.ok());
+    bool const counted = !in_cpp.nothing_written();
+    REQUIRE(n == (counted ? 3 : -1));
     CHECK(s.code == static_cast<std::int32_t>(in_cpp.code));
-    for (std::size_t k = 0; in_cpp.ok() && k < 3; ++k) {
+    for (std::size_t k = 0; counted && k < 3; ++k) {
       CHECK((found[k].refused == wanted[k].refused && found[k].decided == wanted[k].decided));
       ++compared;
     }
-    if (in_cpp.ok()) CHECK(std::string(found[1].kind) == "divergence");
+    if (counted) CHECK(std::string(found[1].kind) == "divergence");
   }
   CHECK(compared > 9);
   CHECK(clause_of(region, 0) == "toward_rollout");
   CHECK(clause_of(region, 2) == "prefix_budget(0.05, 0.01)");
   CHECK(cppo_clause_text(&region, 3, nullptr, 0) == -1);
   CHECK(cppo_clause_text(nullptr, 0, nullptr, 0) == -1);
+}
+
+TEST_CASE("what a call leaves out is not counted, and the status says so") {
+  auto b = cppo::testing::generate<float>(3);
+  std::vector<std::uint8_t> decisions(static_cast<std::size_t>(b.view().shape().elements()));
+  REQUIRE(policy_loss(cppo::seq, b.view(), cppo::ppo(), {.trace = {.decision = decisions}}).ok());
+  std::size_t first = 0;
+  while (first < decisions.size() && decisions[first] == 0) ++first;
+  REQUIRE(first < decisions.size());
+  b.log_prob[first] = std::numeric_limits<float>::quiet_NaN();
+  cppo_region const region = region_of("ppo()");
+  cppo_clause_count found[8];
+  cppo_status s;
+  c_batch lent(b.view());
+  std::int64_t const n = cppo_count_clauses(lent.get(), &region, nullptr, found, 8, &s);
+  std::vector<cppo::clause_count> wanted;
+  cppo::status const in_cpp = count_clauses(cppo::seq, b.view(), cppo::described_region(cppo::ppo()), wanted);
+  CHECK(in_cpp.code == cppo::status_code::log_prob_invalid);
+  CHECK(s.code == static_cast<std::int32_t>(in_cpp.code));
+  REQUIRE(n == static_cast<std::int64_t>(wanted.size()));
+  for (std::size_t k = 0; k < wanted.size(); ++k)
+    CHECK((found[k].refused == wanted[k].refused && found[k].decided == wanted[k].decided));
 }
 
 TEST_CASE("clauses are not counted over pieces, and not without room") {

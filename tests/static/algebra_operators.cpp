@@ -106,7 +106,7 @@ template <class L, class R>
 constexpr gives of_products = is_number_like<L> && R::is == kind::loss ? gives::loss : of_numbers<L, R>;
 template <class L, class R>
 constexpr gives of_masks = L::is == kind::mask && R::is == kind::mask ? gives::mask : gives::refusal;
-template <class, class>
+template <class...>
 constexpr gives of_none = gives::refusal;
 /// @}
 
@@ -147,22 +147,24 @@ struct pair {
 // Values that lookup brings to the library by themselves.
 template <class T>
 constexpr bool alone = !T::own && T::is != kind::divergence;
-#define CHECK_ONE(expression, kind_of, what_it_gives)                                                     \
-  static_assert(given<decltype(expression), T>() == (T::is == kind_of ? what_it_gives : gives::refusal), \
-                #expression)
+template <class T>
+constexpr gives of_quantity = T::is == kind::quantity ? gives::quantity : gives::refusal;
+template <class T>
+constexpr gives of_mask = T::is == kind::mask ? gives::mask : gives::refusal;
+#define CHECK_ONE(expression, meaning) static_assert(given<decltype(expression), T>() == meaning<T>, #expression)
 template <class T>
 struct one {
   static typename T::type const& x;
   static consteval bool check() {
     if constexpr (alone<T>) {
-      CHECK_ONE(-x, kind::quantity, gives::quantity);
-      CHECK_ONE(exp(x), kind::quantity, gives::quantity);
-      CHECK_ONE(log(x), kind::quantity, gives::quantity);
-      CHECK_ONE(abs(x), kind::quantity, gives::quantity);
-      CHECK_ONE(sqrt(x), kind::quantity, gives::quantity);
-      CHECK_ONE(!x, kind::mask, gives::mask);
-      CHECK_ONE(+x, kind::number, gives::refusal);
-      CHECK_ONE(~x, kind::number, gives::refusal);
+      CHECK_ONE(-x, of_quantity);
+      CHECK_ONE(exp(x), of_quantity);
+      CHECK_ONE(log(x), of_quantity);
+      CHECK_ONE(abs(x), of_quantity);
+      CHECK_ONE(sqrt(x), of_quantity);
+      CHECK_ONE(!x, of_mask);
+      CHECK_ONE(+x, of_none);
+      CHECK_ONE(~x, of_none);
     }
     return true;
   }

@@ -48,14 +48,17 @@ class rule_votes {
       clauses_.push_back({part, kind, negated, {}});
     });
   }
-  /// Asks all clauses about `slots` slots by ask(rule, outputs), which makes the call. The first status that is not ok.
+  /// Asks all clauses about `slots` slots by ask(rule, outputs), which makes the call, until one writes nothing. The
+  /// status of that one, or else of the whole rule.
   template <class Ask>
   status ask_all(std::size_t slots, Ask const& ask) {
     decided_.resize(slots);
     status s = ask(of_, loss_outputs{.trace = {.decision = decided_}});
     for (rule_clause& c : clauses_) {
+      if (s.nothing_written()) break;
       c.says.resize(slots);
-      if (s.ok()) s = ask(of_.with_mask(c.part), loss_outputs{.mask = c.says});
+      status const of_clause = ask(of_.with_mask(c.part), loss_outputs{.mask = c.says});
+      if (of_clause.nothing_written()) s = of_clause;
     }
     return s;
   }
@@ -95,8 +98,8 @@ class rule_votes {
 
 }  // namespace detail
 
-/// As `count_clauses` of a region that is written out. Where the status is not ok, there are no counts. Cost: a call
-/// for each clause, and one. Memory: a byte per slot and clause.
+/// As `count_clauses` of a region that is written out. Cost: a call for each clause, and one. Memory: a byte per slot
+/// and clause.
 /// @{
 template <executor Executor, class Real>
 status count_clauses(Executor const& executor, rollout_batch_view<Real> const& batch, described_rule const& rule,
@@ -107,7 +110,7 @@ status count_clauses(Executor const& executor, rollout_batch_view<Real> const& b
   status const s = votes.ask_all(slots, [&](described_rule const& asked, loss_outputs const& outputs) {
     return policy_loss(executor, batch, asked, outputs, options);
   });
-  if (s.ok()) counts = votes.count();
+  if (!s.nothing_written()) counts = votes.count();
   return s;
 }
 template <executor Executor, class Real>

@@ -142,10 +142,11 @@ class rule_walk {
         if (counted != nullptr) counted[u] = (typename V::mask(counted[u]) & kept).raw();
       });
     } else {
-      bool const sloped = n.sloped;
+      bool const sloped = n.sloped && !n.flat;
       each([=](int u) CPPO_INLINE_LAMBDA {
         put(*to, u, t[u], sloped, Row{}, node_of<Row>(numbers, operand_at<Row, I>(to, u)...));
       });
+      if (n.flat) each([=](int u) CPPO_INLINE_LAMBDA { to->set_slope(u, V(0)); });
     }
   }
   /// Writes what a node that is no mask comes to at token u.
@@ -196,7 +197,8 @@ class rule_walk {
   CPPO_HOST_DEVICE constexpr void measure_as([[maybe_unused]] rule_node const& n) noexcept {
     if constexpr (!reads_lists<D>) {
       rule_values<V>* const to = waiting_ + top_;
-      each([to, t = t_, sloped = n.sloped](int u) CPPO_INLINE_LAMBDA {
+      [[maybe_unused]] bool const sloped = n.sloped;
+      each([=, t = t_](int u) CPPO_INLINE_LAMBDA {
         quantities::measured<D> const q{D{}};
         if constexpr (has_slope<quantities::measured<D>>) if (sloped) to->set_slope(u, q.slope(t[u]));
         to->set(u, q(t[u]));

@@ -96,7 +96,7 @@ inline constexpr code_row code_table[] = {
 #undef CPPO_DETAIL_DPPO
 };
 
-/// Reads a public code from the tree of its text.
+/// Reads a public code from the tree of its text. Each number is checked by itself, with the defaults of the others.
 class code_reader {
  public:
   code_reader(syntax_tree& tree, std::span<double const> numbers) noexcept : tree_(tree), numbers_(tree, numbers) {}
@@ -110,7 +110,8 @@ class code_reader {
     }
     if (row == nullptr) return false;
     out = row->make(given);
-    return in_range(node, out.region.check()) && in_range(node, out.options.surrogate.check());
+    parameter_check const together = check(out);
+    return together || out_of_range(tree_[node].column, std::string_view(together.name), together);
   }
 
  private:
@@ -118,34 +119,59 @@ class code_reader {
     std::string_view name = n.text;
     for (std::string_view const before : {"cppo::", "parity::"})
       if (name.starts_with(before)) name.remove_prefix(before.size());
+    bool const one = n.what <= syntax_node::kind::call;
     for (code_row const& row : code_table) {
-      if (row.name == name && n.what <= syntax_node::kind::call) return &row;
+      if (row.name == name && one) return &row;
     }
     status_text all;
     for (code_row const& row : code_table) all.append(std::string_view(all).empty() ? "" : ", "), all.append(row.name);
-    tree_.fail(n.column, "there is no public code named ", n.text, ": there are ", std::string_view(all));
+    std::string_view const what = one ? "there is no public code named " : "expected one public code";
+    tree_.fail(n.column, what, one ? n.text : "", ": there are ", std::string_view(all));
     return nullptr;
   }
-  /// Takes an argument. `next`: the parameter of one without a name.
+  /// Takes an argument. `next`: the parameter of one without a name; -1 behind one with a name.
   bool take(int i, code_row const& row, part_arguments& given, int& next) noexcept {
     syntax_node const& a = tree_[i];
-    status_text const signature = row.signature();
-    int p = next;
-    if (!a.name.empty()) {
-      for (p = 0; p < row.parameters() && row.takes[p] != a.name;) ++p;
-    }
-    if (p == row.parameters() && a.name.empty())
-      return tree_.fail(a.column, row.name, " takes no more: ", std::string_view(signature)) >= 0;
-    if (p == row.parameters()) {
-      return tree_.fail(a.name_column, row.name, " has no parameter ", a.name, ": ", std::string_view(signature)) >= 0;
-    }
+    int const p = a.name.empty() ? by_place(a, row, next) : by_name(a, row);
+    if (p < 0) return false;
     if (given.given[p]) return tree_.fail(a.column, row.takes[p], " is given twice") >= 0;
-    given.given[p] = true, next = p + 1;
-    return numbers_.read(i, given.number[p]);
+    given.given[p] = true, next = a.name.empty() ? p + 1 : -1;
+    return numbers_.read(i, given.number[p]) && in_range(a.column, row, p, given.number[p]);
   }
-  bool in_range(int node, parameter_check const& p) noexcept {
-    return p || tree_.fail(tree_[node].column, std::string_view(p.name), " is ", p.value, ", but must be ",
-                           std::string_view(p.range)) >= 0;
+  int by_place(syntax_node const& a, code_row const& row, int next) noexcept {
+    status_text const signature = row.signature();
+    std::string_view const why = next < 0 ? " takes a number without a name before those with one: "
+                                          : " takes no more: ";
+    if (next >= 0 && next < row.parameters()) return next;
+    return tree_.fail(a.column, row.name, why, std::string_view(signature));
+  }
+  int by_name(syntax_node const& a, code_row const& row) noexcept {
+    for (int p = 0; p < row.parameters(); ++p) {
+      if (row.takes[p] == a.name) return p;
+    }
+    status_text const signature = row.signature();
+    return tree_.fail(a.name_column, row.name, " has no parameter ", a.name, ": ", std::string_view(signature));
+  }
+  static parameter_check check(code_row::made const& m) noexcept {
+    parameter_check const region = m.region.check();
+    return region ? m.options.surrogate.check() : region;
+  }
+  /// Whether number p is in range. What is said of it has the code's name for it, unless it follows from it.
+  bool in_range(index_t column, code_row const& row, int p, double x) noexcept {
+    part_arguments alone;
+    alone.given[p] = true, alone.number[p] = x;
+    parameter_check const found = check(row.make(alone));
+    if (found) return true;
+    bool const itself = found.value == x || x != x;
+    status_text name;
+    if (itself) name.append(row.name), name.append("("), name.append(row.takes[p]), name.append(")");
+    else name.append(std::string_view(found.name));
+    return out_of_range(column, std::string_view(name), found);
+  }
+  /// What the range says beside itself is of the region's own text.
+  bool out_of_range(index_t column, std::string_view name, parameter_check const& p) noexcept {
+    std::string_view const range = p.range;
+    return tree_.fail(column, name, " is ", p.value, ", but must be ", range.substr(0, range.find(": "))) >= 0;
   }
 
   syntax_tree& tree_;

@@ -17,8 +17,9 @@ struct rule_node {
   rule_op what = rule_op::nothing;
   std::uint8_t number = 0;  ///< the first of its numbers
   std::uint8_t which = 0;   ///< the fold that it reads, or the divergence that it measures, or `bounds`
-  clause counted : 7 = clause::other;  ///< a clause of the mask: the kind it is counted under
+  clause counted : 6 = clause::other;  ///< a clause of the mask: the kind it is counted under
   bool sloped : 1 = false;  ///< its slope is asked for
+  bool flat : 1 = false;    ///< its slope is 0, whatever those of its operands: it depends on the position alone
   friend constexpr bool operator==(rule_node const&, rule_node const&) noexcept = default;
 };
 /// Consecutive nodes of a program, in postfix order.

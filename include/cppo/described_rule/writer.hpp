@@ -183,14 +183,18 @@ class rule_writer {
     }
   }
 
-  /// Finds the largest parts that depend on the position alone and take a function, from the last to the first.
+  /// Finds the largest parts that depend on the position alone and take a function, from the last to the first. Their
+  /// slope is 0 whether they are found before the first token or at each, as if nothing of them were 0 / 0.
   constexpr void find_of_positions() noexcept {
     rule_part found[rule_program::most_of_positions];
     int count = 0, size = 0;
-    for (int k = to_.node_count; k-- > 0 && count < rule_program::most_of_positions; k -= size) {
+    for (int k = to_.node_count; k-- > 0; k -= size) {
       size = size_of_position(k);
       if (size == 0) continue;
-      found[count++] = {static_cast<std::uint8_t>(k + 1 - size), static_cast<std::uint8_t>(size)};
+      rule_part const part{static_cast<std::uint8_t>(k + 1 - size), static_cast<std::uint8_t>(size)};
+      to_.nodes[k].flat = true;
+      for (int inner = part.first; inner < k; ++inner) to_.nodes[inner].sloped = false;
+      if (count < rule_program::most_of_positions) found[count++] = part;
       --size;
     }
     to_.of_position_count = static_cast<std::uint8_t>(count);

@@ -66,29 +66,32 @@ class clause_votes {
                loss_options const& options)
       : executor_(executor), batch_(batch), region_(region), options_(options) {}
 
-  /// Asks all clauses. The first status that is not ok.
+  /// Asks the region and all clauses, until a call writes nothing. The status of that one, or else of the region.
   status ask() {
-    status s = ask(keep_all, valid_);
+    decided_.resize(slots());
+    status s = policy_loss(executor_, batch_, region_, {.trace = {.decision = decided_}}, options_);
     each_clause(region_.mask(), [&]<class M>(M const& m, int negations) {
-      votes_.emplace_back();
+      votes_.emplace_back(slots());
       negated_.push_back(negations % 2 != 0);
       counts_.push_back({.kind = negations == 0 ? clause_of<M> : clause::other});
-      if (s.ok()) s = ask(m, votes_.back());
+      if (s.nothing_written()) return;
+      status const of_clause = ask(m, votes_.back());
+      if (of_clause.nothing_written()) s = of_clause;
     });
     return s;
   }
   /// The counts of all clauses.
   std::vector<clause_count> count() {
-    for (std::size_t i = 0; i < valid_.size(); ++i) {
-      if (valid_[i] != 0) count(i, keeps(i, votes_.size()));
+    for (std::size_t i = 0; i < decided_.size(); ++i) {
+      if (decided_[i] != 0) count(i, keeps(i, votes_.size()));
     }
     return counts_;
   }
 
  private:
+  std::size_t slots() const { return static_cast<std::size_t>(batch_.shape().elements()); }
   template <class M>
   status ask(M const& m, std::vector<std::uint8_t>& says) const {
-    says.resize(static_cast<std::size_t>(batch_.shape().elements()));
     auto const alone = trust_region(region_.divergence(), region_.weight(), m);
     return policy_loss(executor_, batch_, alone, {.mask = says}, options_);
   }
@@ -110,7 +113,7 @@ class clause_votes {
   rollout_batch_view<Real> const& batch_;
   Region const& region_;
   loss_options const& options_;
-  std::vector<std::uint8_t> valid_;
+  std::vector<std::uint8_t> decided_;
   std::vector<std::vector<std::uint8_t>> votes_;
   std::vector<bool> negated_;
   std::vector<clause_count> counts_;
@@ -121,16 +124,16 @@ class clause_votes {
 /// `counts` becomes what each clause of the region's mask does to a batch of whole responses, in the order in which
 /// they are written. `all_of`, `any_of`, `none_of` and the operators join clauses; what else joins masks is one clause.
 ///
-/// Where the status is not ok, there are no counts. Cost: a call for each clause, and two. Memory: a byte per slot and
+/// The status is that of `policy_loss`: there are no counts where nothing is written; where responses with bad input
+/// are left out, the counts are those of the others. Cost: a call for each clause, and one. Memory: a byte per slot and
 /// clause.
 template <executor Executor, class Real, trust_region_like Region>
 status count_clauses(Executor const& executor, rollout_batch_view<Real> const& batch, Region const& region,
                      std::vector<clause_count>& counts, loss_options const& options = {}) {
   counts.clear();
   detail::clause_votes<Executor, Real, Region> votes(executor, batch, region, options);
-  status s = policy_loss(executor, batch, region, {}, options);
-  if (s.ok()) s = votes.ask();
-  if (s.ok()) counts = votes.count();
+  status const s = votes.ask();
+  if (!s.nothing_written()) counts = votes.count();
   return s;
 }
 

@@ -146,7 +146,7 @@ class Tokens:
             terms = [term(f, seen.number(f.of).x.expand_as(self.ratio)) for _, f in now]
             for _, outside in terms:
                 self._leave_out(outside & self.what.token)
-            at = Items(self.slots, self.what.token, self.rank)
+            at = Items(self.slots, self.what.token, self.rank, self.o.positions == "padded_column")
             for (k, f), (x, _) in zip(now, terms):
                 found[k] = folded(f, x, at)
         return found
@@ -536,7 +536,7 @@ def call_of(o: Options, region: bytes, log_prob: torch.Tensor, lent: Mapping[str
         raise c.Error("a response has more tokens than horizon: give the longest response's number",
                       c.StatusCode.horizon_too_short, "options")
     results = policy_loss(slots, what, rule_of(region), o, kinds)
-    reads = log_prob.is_cpu and o.bad_input != "leave_out"
+    reads = log_prob.is_cpu and o.bad_input == "reject"
     if reads and bool((results.rejected & ~what.rejected).any()):  # a term of a fold left the grid
         return None
     return results

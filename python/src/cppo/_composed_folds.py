@@ -1,7 +1,8 @@
 """Folds in PyTorch's own operations: a statistic of a number over a range of the tokens, at each slot.
 
-Sums are whole numbers, as in the library, so that a fold of the same numbers is the same number. Nothing is read by the
-host.
+Sums are whole numbers, as in the library, so that a fold of the same numbers is the same number, but for the last bits
+of the exponential in a halving sum. Nothing is read by the host, but the length of the longest response for a halving
+sum in packed layout.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class Items(NamedTuple):
     token: torch.Tensor
     rank: torch.Tensor
     """The tokens before each in its response."""
+    by_column: bool
+    """Distances count columns."""
 
 
 def is_order(fold: Fold) -> bool:
@@ -151,34 +154,37 @@ def _scanned(x: torch.Tensor, slots: Slots, none: float, join: Callable[..., tor
     return neighbour(x, 1) if over == "before" else x
 
 
+def _distances(at: Items) -> torch.Tensor:
+    """How far each slot lies behind the first token of its response, in tokens or in columns."""
+    if not at.by_column:
+        return at.rank
+    slots, n = at.slots, at.token.numel()
+    slot = torch.arange(n, device=at.token.device)
+    first = torch.full((slots.responses + 1,), n, device=slot.device)
+    first = first.scatter_reduce(0, slots.response, torch.where(at.token, slot, n), "amin")
+    return (slot - first[slots.response]).clamp(min=0)
+
+
 def _halved(half_life: int, x: torch.Tensor, at: Items) -> torch.Tensor:
-    """Σ_{k ≥ t} x_k 2^{−(k − t)/h}, in blocks of h tokens, each on the grid of its own first token."""
-    slots, tokens = at.slots, at.token.long()
-    place = Sums(tokens, slots).before()  # in its response
-    counted = torch.cat([tokens.new_zeros(1), tokens.cumsum(0)])
-    first = counted[slots.begin.clamp(0, x.numel())][slots.response]
-    length = Sums(tokens, slots).total()[slots.response]
+    """Σ_{k ≥ t} x_k 2^{−(k − t)/h}, in blocks of h, each on the grid of its own first place; from the last block to the
+    first each takes half of what follows, rounded down. The integers are the library's where 2^{j/h} is."""
+    slots, place = at.slots, _distances(at)
     up = torch.exp((place % half_life).double() * math.log(2.0) / half_life)
     units = torch.where(at.token, (x.double() / up * 2.0**40).round(), 0.0).long()
-    where = (first + place).clamp(max=max(x.numel() - 1, 0))
-    dense = torch.zeros_like(units).scatter_add(0, where, units)
-    until = torch.cat([dense.new_zeros(1), dense.cumsum(0)])
-    block = place // half_life
-
-    def to_block(by: int) -> torch.Tensor:
-        """The first token of a later block, in the response; its end if there is none."""
-        return torch.minimum((block + by) * half_life, length)
-
-    sums = until[first + to_block(1)] - until[first + place]
-    by = 1
-    for _ in range(6):  # a block 64 on counts for nothing
-        start = to_block(by)
-        there = start < length
-        own = torch.zeros_like(dense).scatter_add(0, where, torch.where(at.token, sums, 0))
-        later = own[(first + start).clamp(max=max(x.numel() - 1, 0))]
-        sums = sums + torch.where(there, later >> min(by, 63), 0)
-        by *= 2
-    return (sums.double() * 2.0**-40 * up).to(x.dtype)
+    longest = slots.width or int(torch.cat([place.new_zeros(1), place + 1]).max())
+    blocks = -(-longest // half_life)
+    own = units.new_zeros((slots.responses + 1) * max(blocks, 1))
+    own = own.scatter_add(0, slots.response * blocks + place // half_life, units).view(slots.responses + 1, -1)
+    from_here = carried = own.new_zeros(slots.responses + 1)
+    behind = [(carried, from_here)]  # each block: half of what follows it, and the plain sum of what follows it
+    for y in reversed(own.unbind(1)[1:]):
+        carried, from_here = (y + carried) >> 1, from_here + y
+        behind.append((carried, from_here))
+    halves, rest = (torch.stack(each[::-1], 1).view(-1)[slots.response * blocks + place // half_life]
+                    for each in zip(*behind))
+    sums = Sums(units, slots)
+    upto_block = sums.total()[slots.response] - sums.before() - rest
+    return ((upto_block + halves).double() * 2.0**-40 * up).to(x.dtype)
 
 
 # --- Order statistics ---

@@ -111,7 +111,7 @@ def rule_of(region: bytes) -> Rule:
         raise c.Error("the region has a part of your own, which is compiled for the host alone: pass tensors on the "
                       "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
     tree = json.loads(text)
-    penalty = tree["penalty"]
-    return Rule(tree["rule"], tree["divergence"], tree["w_min"], tree["seed"], _node(tree["mask"]),
-                Budget(**tree["budget"]) if tree["budget"] else None, tree["soft"], tree["reported"], tree["own_loss"],
+    penalty, budget = tree["penalty"], tree["budget"]
+    return Rule(tree["is_rule"], tree["divergence"], tree["w_min"], tree["seed"], _node(tree["mask"]),
+                Budget(**budget) if budget else None, tree["soft"], tree["reports_only"], tree["own_loss"],
                 _node(tree["loss"]), _node(penalty) if penalty else None, tuple(map(_fold, tree["folds"])))

@@ -523,7 +523,7 @@ def _returned(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options,
               normalizer: Union[float, torch.Tensor, None]) -> Any:
     """What `policy_loss` returns. `lists`: the outputs."""
     on_device = isinstance(words, torch.Tensor) and not words.is_cpu
-    report = Report(words, normalizer, on_device and o.bad_input != "leave_out")
+    report = Report(words, normalizer, on_device and o.bad_input == "reject")
     if wanted is None:
         return loss, report
     if "loss" in wanted:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ def code(text: str, numbers: Sequence[float] = ()) -> Code:
 
     >>> code("verl_cppo(delta = 0.1, ratio_cap = 20)")
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be that of a code, such as \"verl_cppo\", not {text!r}")
     made, status = ctypes.create_string_buffer(c.REGION_SIZE), ctypes.create_string_buffer(c.STATUS.size)
     options = ctypes.create_string_buffer(c.OPTIONS.pack(*c.DEFAULT_OPTIONS), c.OPTIONS.size)
     lent = (ctypes.c_double * max(len(numbers), 1))(*map(float, numbers))
@@ -55,10 +58,14 @@ def _codes() -> dict[str, tuple[str, ...]]:
 
 @functools.lru_cache(None)
 def _function(name: str) -> Callable[..., Code]:
-    parameters = [inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in _codes()[name]]
+    parameters = [inspect.Parameter(p, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for p in _codes()[name]]
 
     def call(*by_place: float, **by_name: float) -> Code:
-        return code(*call_text(name, *(("", x) for x in by_place), *by_name.items()))
+        try:
+            return code(*call_text(name, *(("", x) for x in by_place), *by_name.items()))
+        except c.Error as e:  # the columns are those of a text that the caller has not written
+            said = re.sub(r"^column \d+: ", "", e.message)
+            raise c.Error(said, e.code, e.argument) from None
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"{name}({', '.join(_codes()[name])}): a `Code`, as parity::{name} of the C++ library."

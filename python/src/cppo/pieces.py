@@ -49,9 +49,16 @@ class Reading:
         lists = (None, None, None) if top_k is None else top_k
         extra = (rollout_log_prob, advantage, response_mask, divergence_values, token_weight, token_id, *lists,
                  entropy, reference_log_prob)
+        for name in options:
+            if name not in Options._fields:
+                raise TypeError(f"{name} has no place here: a call that only reads takes what policy_loss takes, but "
+                                "for scaling and outputs")
+        if not isinstance(region, Region):
+            raise TypeError(f"region must be a region, such as fixed_cppo(), not {region!r}")
         o = Options(**options)
         self.batch = Batch(log_prob, extra, cu_seqlens, o.with_capacity)
         self.region = region
+        self.bad_input = o.bad_input
         self.options = pack_options(o)
         self.frame = self.batch.frame()
 

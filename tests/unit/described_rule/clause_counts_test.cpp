@@ -6,6 +6,9 @@
 #include <cppo/rules.hpp>
 #include <cppo/testing/generators.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace {
 
 using namespace cppo;
@@ -65,4 +68,32 @@ TEST_CASE("a clause under a negation is counted as other, as reports do") {
   }
   REQUIRE(n.size() == 2);
   CHECK((n[0].kind == clause::other && n[1].kind == clause::toward));
+}
+
+TEST_CASE("responses with bad input are left out of the counts where the call leaves them out") {
+  index_t left_out = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    auto const clean = testing::generate<float>(seed);
+    std::vector<std::uint8_t> decisions(static_cast<std::size_t>(clean.view().shape().elements()));
+    if (!policy_loss(seq, clean.view(), fixed_cppo(), {.trace = {.decision = decisions}}).ok()) continue;
+    auto const first = static_cast<std::size_t>(std::find_if(decisions.begin(), decisions.end(), [](auto d) {
+      return d != 0; }) - decisions.begin());
+    if (first == decisions.size()) continue;
+    auto spoilt = clean;
+    spoilt.log_prob[first] = std::nanf("");
+    for (on_bad_input const how : {on_bad_input::exclude, on_bad_input::propagate, on_bad_input::reject}) {
+      loss_options const options{.bad_input = how};
+      report totals;
+      std::vector<clause_count> static_counts, counts;
+      status const s = policy_loss(seq, spoilt.view(), fixed_cppo({.delta = 0.05, .delta_b = 0.01}),
+                                   {.report = &totals}, options);
+      auto const region = fixed_cppo({.delta = 0.05, .delta_b = 0.01});
+      CHECK(count_clauses(seq, spoilt.view(), region, static_counts, options).code == s.code);
+      CHECK(count_clauses(seq, spoilt.view(), described_region(region), counts, options).code == s.code);
+      CHECK((!s.nothing_written() && counts.size() == 3 && same(counts, static_counts)));
+      if (how != on_bad_input::propagate) CHECK(counts[0].decided == totals.masked());
+      left_out += s.ok() ? 0 : 1;
+    }
+  }
+  CHECK(left_out > 5);
 }

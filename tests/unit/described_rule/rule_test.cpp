@@ -7,6 +7,9 @@
 #include <cppo/described_rule/parse.hpp>
 #include <cppo/rules.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace {
 
 using namespace cppo;
@@ -129,4 +132,44 @@ TEST_CASE("rules as data stand the check of regions: executors, bodies, cuts, pe
     INFO(checked.message);
     CHECK(checked.ok);
   }
+}
+
+TEST_CASE("a number of the position alone has slope 0, whether it is found beforehand or at each token") {
+  auto const of_position = exp(log(position_value - 1));  // its slope at t = 1 would be 0 / 0
+  auto const rule = objective(ratio_form(of_position * ratio + response(mean(ratio))));
+  std::vector<double> gradients[2];
+  for (index_t const rows : {4, 8}) {  // of few tokens nothing is found beforehand
+    auto const n = static_cast<std::size_t>(rows * 4);
+    std::vector<double> pi(n), mu(n), a(n, 1.0);
+    for (std::size_t i = 0; i < n; ++i) {
+      mu[i] = -0.5 - 0.03125 * static_cast<double>(i % 4);
+      pi[i] = -0.25 - 0.0625 * static_cast<double>(i % 4);
+    }
+    auto const b = rollout_batch(padded(rows, 4), log_prob(pi), rollout_log_prob(mu), advantage(a));
+    auto const run = [&](auto const& executor, auto const& region) {
+      std::vector<double> gradient(n);
+      CHECK(policy_loss(executor, b, region, {.gradient = gradient}, {.aggregate = aggregation::token_sum}).ok());
+      gradient.resize(16);
+      return gradient;
+    };
+    std::vector<double> const found = run(seq, described_rule(rule));
+    CHECK(std::none_of(found.begin(), found.end(), [](double x) { return std::isnan(x); }));
+    CHECK(run(simd, described_rule(rule)) == found);
+    gradients[rows / 8] = found;
+  }
+  CHECK(gradients[0] == gradients[1]);
+}
+
+TEST_CASE("numbers of the position alone have slope 0 beyond those that are found beforehand") {
+  auto const rule = parse_rule("objective(ratio_form(ratio * (exp(log(position_value - 1)) + response(mean(ratio)) + "
+                               "exp(log(2 * (position_value - 1))) + response(mean(ratio)) + "
+                               "exp(log(3 * (position_value - 1))) + response(mean(ratio)) + "
+                               "exp(log(4 * (position_value - 1))) + response(mean(ratio)) + "
+                               "exp(log(5 * (position_value - 1))))))");
+  INFO(rule.error.c_str());
+  REQUIRE(rule.good);
+  std::vector<double> pi(32, -0.5), mu(32, -0.625), a(32, 1.0), gradient(32);
+  auto const b = rollout_batch(padded(8, 4), log_prob(pi), rollout_log_prob(mu), advantage(a));
+  CHECK(policy_loss(seq, b, rule.rule, {.gradient = gradient}).ok());
+  CHECK(std::none_of(gradient.begin(), gradient.end(), [](double x) { return std::isnan(x); }));
 }
