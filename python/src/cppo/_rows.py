@@ -258,7 +258,7 @@ def _of_slots(name: str, number: int, t: Lent, rows: Rows) -> list[tuple[int, ..
     """The members of a `cppo_lent` for each block, of an input that was lent for all slots."""
     if rows.blocks[0].response is None:
         return [fields(name, number, t, rows.blocks[0].at)]
-    at = Layout(*rows.slots, rows.slots[0] * rows.slots[1])
+    at = Layout(rows.slots[0], rows.slots[1], rows.slots[0] * rows.slots[1])
     _, per, address, dtype, rank, *its = fields(name, number, t, at)
     if rank != 2 or tuple(its[:2]) != rows.slots:
         raise c.Error(f"{name} has shape {list(t.shape)}, but must have that of the slots, {list(rows.slots)}",
