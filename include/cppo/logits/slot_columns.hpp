@@ -53,7 +53,7 @@ class slot_column {
     else s.name = name;
     return s;
   }
-  column const& source() const noexcept { return at_; }
+  CPPO_HOST_DEVICE column const& source() const noexcept { return at_; }
   CPPO_HOST_DEVICE double number(index_t row) const noexcept { return load<double>(at_.data, at_.type, offset(row)); }
   CPPO_HOST_DEVICE index_t id(index_t row) const noexcept { return load_index(at_.data, at_.type, offset(row)); }
   /// Which element belongs to a row.
