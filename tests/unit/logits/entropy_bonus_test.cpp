@@ -219,6 +219,9 @@ TEST_CASE("logits_gradient with a slope of entropies for each token", "[logits]"
   for (std::size_t i = 0; i < slots; ++i) each[i] = i % 4 == 3 ? 0.0 : 0.1 * static_cast<double>(i);
   std::vector<float> got(slots * ids), want(ids);
   logit_slopes of{.slope = slope, .log_sum_exp = total, .entropy = h, .entropy_slope = 7.0, .entropy_slopes = each};
+  status const both = logits_gradient(simd, rows, of, got);
+  CHECK_THAT(describe(both).c_str(), contains("entropy_slope is 7"));
+  of.entropy_slope = 0.0;
   REQUIRE(logits_gradient(simd, rows, of, got).ok());
   for (std::size_t i = 0; i < slots; ++i) {
     auto const row = logit_batch(padded(1, 1), logits(vocabulary, &c.x[i * ids]).at_temperature(temperature),
