@@ -38,7 +38,7 @@ def missing_rules(rows):
 
 def missing_logits(rows):
     """Rows of passes over logits that are not there; those beside PyTorch where rules have some."""
-    there = {(row["suite"], row["name"]) for row in rows if "samples" in row}
+    there = {(row["suite"], row.get("name", "")) for row in rows if "samples" in row}
     each = [f"{element}, 2 rows" for element in ("float", "bfloat16")]
     wanted = {(suite, name) for suite in ("logits_passes", "logits_gradients") for name in each}
     if any("agreement" in row for row in rows if row["suite"] == "rules"):
