@@ -147,9 +147,8 @@ def deviations(study, seeds):
     """What is not as planned, as sentences."""
     plan, results, found = study.plan, study.results, []
     found += [f"{arm} was left out: {why}." for arm, why in plan.get("left_out", {}).items()]
-    planned = len(plans.confirm_seeds(plan))
     found += [f"{task}: {n} of {planned} evaluated seeds are whole; only these count." for task, n in seeds.items()
-              if n < planned]
+              if n < (planned := len(plans.confirm_seeds(plan, task)))]
     for (task, arm), pairs in study.picked.items():
         found += [f"{task}, {arm}: no strength of the grid gives {name}; {s} comes closest." for name, (s, reached)
                   in pairs.items() if name in plans.MATCHINGS and not reached]

@@ -51,9 +51,8 @@ def a_run(plan, stage, task, arm, matching_name, strength, seed, setting=()):
     return Run(stage, task, arm, matching_name, strength, seed, json.dumps(asked, sort_keys=True))
 
 
-def confirm_seeds(plan):
-    first, last = plan["seeds"]["confirm"]
-    return range(first, last + 1)
+def confirm_seeds(plan, task):
+    return range(1, plan["seeds"]["confirm"][task] + 1)
 
 
 def tasks_of(plan, arm):
@@ -135,9 +134,14 @@ def match(plan, results, found, task, name, quantity):
 
 
 def confirmation(plan, picked):
-    """All arms, tasks and matchings with the first seed, then with the next: to stop early leaves whole seeds."""
-    return [a_run(plan, "confirm", task, arm, name, picked[task, arm][name][0], seed) for seed in confirm_seeds(plan)
-            for task in plan["tasks"] for name in MATCHINGS for arm in plan["confirmed"]]
+    """All arms and matchings with one seed of a task, then with another: to stop early leaves whole seeds.
+
+    Each task has the same share of its seeds by then.
+    """
+    ordered = sorted((seed / len(confirm_seeds(plan, task)), place, seed, task)
+                     for place, task in enumerate(plan["tasks"]) for seed in confirm_seeds(plan, task))
+    return [a_run(plan, "confirm", task, arm, name, picked[task, arm][name][0], seed) for _, _, seed, task in ordered
+            for name in MATCHINGS for arm in plan["confirmed"]]
 
 
 def exploration(plan, picked):

@@ -97,7 +97,7 @@ def tuning_table(study):
                 runs = next(found for s, found in runs.items() if plans.number(s) == at["tuned"][0])
                 rows.append([task, arm] + [at[name][0] if name in at else "–" for name in plans.MATCHINGS]
                             + means(runs, ("final", "masked", "mean_drift")))
-    return {"title": "Strengths chosen", 
+    return {"title": "Strengths chosen",
             "note": "On seeds of their own. The last three columns are of the tuned strength.",
             "columns": ["task", "arm", *plans.MATCHINGS, "success at the end", "masked share", "mean drift"],
             "rows": rows}
@@ -262,16 +262,16 @@ def power_lines(plan, results):
     if any(name not in picked.get((task, arm), {}) for task in plan["tasks"] for arm in plan["confirmed"]
            for name in plans.MATCHINGS):
         return ["Not known yet: the confirmed arms are not tuned. `./run study --power` writes this section then."]
-    seeds, smallest = len(plans.confirm_seeds(plan)), plan["smallest_difference"]
+    smallest = plan["smallest_difference"]
     comparisons = len(analysis.QUESTIONS) * len(plans.MATCHINGS) * len(plan["dependent_tasks"])
     how = plan["level"], comparisons, plan["power"]
-    lines = [f"Difference found with {100 * plan['power']:.0f} % power at {seeds} seeds, level {plan['level']} over "
-             f"{comparisons} comparisons:", "",
-             f"| task | deviation of differences | found at {seeds} seeds | seeds for {smallest} |",
-             "|---|---|---|---|"]
+    lines = [f"Difference found with {100 * plan['power']:.0f} % power, level {plan['level']} over {comparisons} "
+             "comparisons:", "", f"| task | deviation of differences | seeds | found | seeds for {smallest} |",
+             "|---|---|---|---|---|"]
     for task in plan["tasks"]:
         spread = analysis.spread_of_differences(plan, results, picked, task)
-        lines.append(f"| {task} | {spread:.3f} | {inference.detectable(spread, seeds, *how):.3f} | "
+        seeds = len(plans.confirm_seeds(plan, task))
+        lines.append(f"| {task} | {spread:.3f} | {seeds} | {inference.detectable(spread, seeds, *how):.3f} | "
                      f"{inference.seeds_needed(spread, smallest, *how)} |")
     lines += ["", "| task | arm | " + " | ".join(plans.MATCHINGS) + " |", "|---|---|" + "---|" * len(plans.MATCHINGS)]
     for task in plan["tasks"]:

@@ -161,9 +161,20 @@ class Plan(unittest.TestCase):
 
     def test_stages_share_no_seed(self):
         plan = plans.read()
-        seeds = [set(plan["seeds"]["tune"]), set(plans.confirm_seeds(plan)), set(plan["seeds"]["explore"])]
-        self.assertEqual(len(set.union(*seeds)), sum(map(len, seeds)))
-        self.assertGreaterEqual(len(seeds[1]), 20)
+        for task in plan["tasks"]:
+            seeds = [set(plan["seeds"]["tune"]), set(plans.confirm_seeds(plan, task)), set(plan["seeds"]["explore"])]
+            self.assertEqual(len(set.union(*seeds)), sum(map(len, seeds)))
+            self.assertGreaterEqual(len(seeds[1]), 20)
+
+    def test_where_confirmation_stops_tasks_have_the_same_share_of_their_seeds(self):
+        plan, results = recorded()
+        few, many = list(plan["tasks"])[:2]
+        plan["seeds"]["confirm"] |= {few: 4, many: 8}
+        runs = plans.runs_of(plan, "confirm", results)
+        for i in range(len(runs)):
+            reached = [max([run.seed for run in runs[:i] if run.task == task], default=0) / share
+                       for task, share in ((few, 4), (many, 8))]
+            self.assertLessEqual(abs(reached[0] - reached[1]), 0.25)
 
     def test_every_arm_is_tuned_by_as_many_runs(self):
         plan = plans.read()
@@ -344,7 +355,7 @@ class KnownWorlds(unittest.TestCase):
 
     def verdicts(self, success_of):
         plan = plans.read(FIXTURES / "plan.json")
-        plan["seeds"]["confirm"] = [1, 30]
+        plan["seeds"]["confirm"] = dict.fromkeys(plan["tasks"], 30)
         for arm in plan["confirmed"]:
             plan["arms"][arm]["grid"] = plans.read()["arms"][arm]["grid"]
         results = store.Results()
