@@ -176,12 +176,14 @@ class Plan(unittest.TestCase):
                        for task, share in ((few, 4), (many, 8))]
             self.assertLessEqual(abs(reached[0] - reached[1]), 0.25)
 
-    def test_every_arm_is_tuned_by_as_many_runs(self):
+    def test_all_confirmed_arms_are_tuned_by_as_many_runs_and_so_are_the_others(self):
         plan = plans.read()
         counts = {}
         for run in plans.tuning(plan):
             counts[run.task, run.arm] = counts.get((run.task, run.arm), 0) + 1
-        self.assertEqual(set(counts.values()), {7 * len(plan["seeds"]["tune"])})
+        for arms, places in ((plan["confirmed"], 9), (set(plan["arms"]) - {"none", *plan["confirmed"]}, 7)):
+            self.assertEqual({n for (_, arm), n in counts.items() if arm in arms},
+                             {places * len(plan["seeds"]["tune"])})
         self.assertEqual({arm for _, arm in counts} | {"none"}, set(plan["arms"]))
 
     def test_a_stage_waits_for_the_one_before(self):
