@@ -12,7 +12,7 @@ import cppo
 import numpy as np
 import pytest
 import test_vectors
-from conftest import make_batch
+from conftest import make_batch, reordered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +95,7 @@ lists = st.sampled_from([cppo.top_k_tv, cppo.top_k_kl, cppo.top_k_tv_replace_las
                          cppo.top_k_tv_list, cppo.top_k_kl_list])
 linear = st.builds(cppo.linear_weight, st.floats(0.3, 1.0))
 weights = st.one_of(st.just(cppo.uniform_weight), linear,
-                    st.builds(cppo.permuted, linear, st.integers(0, 2**64 - 1)))
+                    st.builds(reordered, linear, st.booleans(), st.none() | st.integers(0, 2**64 - 1), st.booleans()))
 budgets = st.one_of(st.builds(cppo.fixed_budget, st.floats(0.0, 0.1)),
                     st.builds(cppo.calibrated_budget, st.floats(0.001, 0.05), st.floats(0.0, 1.0),
                               st.floats(0.1, 2.0), st.floats(1.0, 3.0)))

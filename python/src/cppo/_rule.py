@@ -61,6 +61,10 @@ class Rule(NamedTuple):
     """The weight of the last token; 1: all tokens weigh the same."""
     seed: Optional[int]
     """Of a shuffled weight."""
+    reversed: bool
+    """True if the weights are reversed, before they are shuffled."""
+    shuffle_reversed: bool
+    """True if they are after it."""
     mask: Node
     budget: Optional[Budget]
     soft: bool
