@@ -144,6 +144,17 @@ def test_random_regions(region, o, seed, double, weighted):
     compare(region, batch, both(batch, region=region, **o))
 
 
+@given(w=weights, seed=st.integers(0, 10**6), double=st.booleans(),
+       positions=st.sampled_from(["own_length", "fixed_horizon", "padded_column"]))
+@settings(deadline=None, max_examples=60)
+def test_weights_have_the_bits_of_the_library(w, seed, double, positions):
+    batch = make_batch(4, 37, seed, np.float64 if double else np.float32)
+    region = cppo.trust_region(cppo.binary_tv, w, cppo.toward_rollout | cppo.prefix_budget(0.1, 0.01))
+    o = {"region": region, "positions": positions, "horizon": 64, "outputs": ["weight", "prefix_weight"]}
+    ours, theirs = (cppo.policy_loss(*map(torch.from_numpy, batch), executor=e, **o)[2] for e in ("seq", "torch"))
+    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.prefix_weight, theirs.prefix_weight)
+
+
 @given(region=regions(lists), seed=st.integers(0, 10**6), double=st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_top_k(region, seed, double):

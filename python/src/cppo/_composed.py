@@ -187,7 +187,8 @@ class Tokens:
             before = permuted(before, self.schedule_length, self.rule.seed)
         if self.rule.reversed:
             before = backwards(before, self.schedule_length)
-        slope = (1.0 - self.rule.w_min) / (self.schedule_length - 1).clamp(min=1).double()
+        steps = (self.schedule_length - 1).clamp(min=1).double()
+        slope = torch.full_like(steps, 1.0 - self.rule.w_min) / steps  # a number over a tensor is times its reciprocal
         slope = torch.where(self.schedule_length > 1, slope, 0.0).to(self.kind)
         return torch.where(self.what.token, 1.0 - slope * before.to(self.kind), 0.0)
 
