@@ -56,6 +56,7 @@ int main() {
   auto const no_budget  = trust_region(binary_tv,     w,              toward_rollout | divergence_within(delta));
   auto const no_weight  = trust_region(binary_tv,     uniform_weight, toward_rollout | within);
   auto const shuffled   = trust_region(binary_tv,     permuted(w, 7), toward_rollout | within);
+  auto const rising     = trust_region(binary_tv,     reversed(w),    toward_rollout | within);
   auto const kl_version = trust_region(binary_kl,     w,              toward_rollout | kl);
   auto const soft       = softened(full,      reciprocal_gate);
   auto const dppo_mask  = trust_region(binary_tv,     uniform_weight, toward_rollout | divergence_within(delta));
@@ -69,7 +70,7 @@ int main() {
   assert(show("CPPO, calibrated", batch, calibrated) <= masked);  // its budget is nowhere smaller
   assert(show("CPPO, no prefix budget", batch, no_budget) <= masked);
   show("CPPO, no weight", batch, no_weight);
-  show("CPPO, shuffled weights", batch, shuffled);
+  show("CPPO, shuffled weights", batch, shuffled), show("CPPO, reversed weights", batch, rising);
   show("CPPO, KL", batch, kl_version);
   assert(show("CPPO, soft gate", batch, soft) == masked);  // the same tokens, damped instead of dropped
   show("DPPO", batch, dppo_mask);

@@ -202,9 +202,10 @@ CPPO_C_SHOWN int64_t cppo_region_text(cppo_region const *region, char *text, int
 /** What the region's text was read to, as JSON, into at most `room` characters as above; for who evaluates a region
  *  without the library. Returns 0 for a region of parts that its user wrote, -1 if there is no region. Members, in this
  *  order: is_rule (false if the text is that of a `cppo::described_region`), divergence, reports_only (the divergence
- *  is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled weight, or null), budget
- *  (null; or delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask, own_loss (false: the loss
- *  is -A rho M, which the options describe), loss, penalty (or null), folds.
+ *  is for the report alone), soft (the gate is the reciprocal one), w_min, seed (of a shuffled weight, or null),
+ *  reversed (the weights are, before they are shuffled), shuffle_reversed (they are after it), budget (null; or
+ *  delta_b, and quantile, scale and ceiling_factor where it is calibrated), mask, own_loss (false: the loss is
+ *  -A rho M, which the options describe), loss, penalty (or null), folds.
  *
  *  Mask, losses and what is folded are trees of nodes: `op`, the name of what it does; `of`, its operands; `numbers`;
  *  `fold`, a place in folds; `divergence`; `seed`; `counted`, the kind under which a report counts a clause, absent for

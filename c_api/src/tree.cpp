@@ -73,6 +73,8 @@ class tree_writer {
     out_.key("seed");
     if (rule_.weight().is_shuffled()) out_.value(rule_.weight().seed());
     else out_.nothing();
+    out_.member("reversed", rule_.weight().is_reversed());
+    out_.member("shuffle_reversed", rule_.weight().is_shuffle_reversed());
   }
   void budget() {
     out_.key("budget");

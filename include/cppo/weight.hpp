@@ -4,4 +4,5 @@
 
 #include <cppo/weight/linear.hpp>
 #include <cppo/weight/permuted.hpp>
+#include <cppo/weight/reversed.hpp>
 #include <cppo/weight/uniform.hpp>

@@ -36,6 +36,13 @@ struct nine_tenths {
 """
 
 
+def reordered(weight, first, seed, last):
+    """The weight reversed, shuffled and reversed, or some of that."""
+    weight = cppo.reversed(weight) if first else weight
+    weight = weight if seed is None else cppo.permuted(weight, seed)
+    return cppo.reversed(weight) if last else weight
+
+
 def make_batch(responses, width, seed=0, dtype=np.float32, holes=True):
     """log π, log μ, advantage and response mask of a random batch; slots that are no tokens hold NaN."""
     random = np.random.default_rng(seed)

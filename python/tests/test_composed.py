@@ -12,7 +12,7 @@ import cppo
 import numpy as np
 import pytest
 import test_vectors
-from conftest import make_batch
+from conftest import make_batch, reordered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +95,7 @@ lists = st.sampled_from([cppo.top_k_tv, cppo.top_k_kl, cppo.top_k_tv_replace_las
                          cppo.top_k_tv_list, cppo.top_k_kl_list])
 linear = st.builds(cppo.linear_weight, st.floats(0.3, 1.0))
 weights = st.one_of(st.just(cppo.uniform_weight), linear,
-                    st.builds(cppo.permuted, linear, st.integers(0, 2**64 - 1)))
+                    st.builds(reordered, linear, st.booleans(), st.none() | st.integers(0, 2**64 - 1), st.booleans()))
 budgets = st.one_of(st.builds(cppo.fixed_budget, st.floats(0.0, 0.1)),
                     st.builds(cppo.calibrated_budget, st.floats(0.001, 0.05), st.floats(0.0, 1.0),
                               st.floats(0.1, 2.0), st.floats(1.0, 3.0)))
@@ -142,6 +142,17 @@ def test_random_regions(region, o, seed, double, weighted):
     if weighted:
         o = {**o, "token_weight": torch.rand(4, 21, generator=torch.Generator().manual_seed(seed))}
     compare(region, batch, both(batch, region=region, **o))
+
+
+@given(w=weights, seed=st.integers(0, 10**6), double=st.booleans(),
+       positions=st.sampled_from(["own_length", "fixed_horizon", "padded_column"]))
+@settings(deadline=None, max_examples=60)
+def test_weights_have_the_bits_of_the_library(w, seed, double, positions):
+    batch = make_batch(4, 37, seed, np.float64 if double else np.float32)
+    region = cppo.trust_region(cppo.binary_tv, w, cppo.toward_rollout | cppo.prefix_budget(0.1, 0.01))
+    o = {"region": region, "positions": positions, "horizon": 64, "outputs": ["weight", "prefix_weight"]}
+    ours, theirs = (cppo.policy_loss(*map(torch.from_numpy, batch), executor=e, **o)[2] for e in ("seq", "torch"))
+    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.prefix_weight, theirs.prefix_weight)
 
 
 @given(region=regions(lists), seed=st.integers(0, 10**6), double=st.booleans())

@@ -8,6 +8,7 @@ import pickle
 
 import cppo
 import pytest
+from conftest import reordered
 from cppo import _native, presets, rules
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -44,8 +45,8 @@ masks = st.recursive(clauses, lambda inner: st.one_of(
     st.builds(fitting(lambda a: ~a), inner), st.builds(fitting(lambda a, b: a & b), inner, inner),
     st.builds(fitting(lambda a, b: a | b), inner, inner)), max_leaves=6)
 weights = st.one_of(st.just(cppo.uniform_weight), st.builds(cppo.linear_weight, st.floats(0.01, 1.0)),
-                    st.builds(cppo.permuted, st.builds(cppo.linear_weight, st.floats(0.01, 1.0)),
-                              st.integers(0, 2**64 - 1)))
+                    st.builds(reordered, st.builds(cppo.linear_weight, st.floats(0.01, 1.0)), st.booleans(),
+                              st.none() | st.integers(0, 2**64 - 1), st.booleans()))
 divergences = st.sampled_from([x for x in NAMES.values() if isinstance(x, cppo.Divergence)])
 regions = st.builds(cppo.trust_region, divergences, weights,
                     st.one_of(masks, st.builds(fitting(lambda m, d, b: m | cppo.prefix_budget(d, b)), masks, numbers,
@@ -163,6 +164,7 @@ def test_values_cannot_be_changed():
     (lambda: cppo.region(""), "column 1"),
     (lambda: cppo.reporting(cppo.fixed_cppo(), cppo.binary_kl), "this region has a divergence"),
     (lambda: cppo.permuted(cppo.uniform_weight, -1), "whole number|number"),
+    (lambda: cppo.permuted(cppo.reversed(cppo.permuted(cppo.uniform_weight, 1)), 2), "a weight is shuffled once"),
 ])
 def test_errors_say_what_is_wrong(wrong, message):
     with pytest.raises(cppo.Error, match=message) as e:
@@ -185,6 +187,7 @@ def test_errors_of_parts_do_not_name_columns_of_a_text_that_nobody_wrote():
     (lambda: bool(cppo.toward_rollout and cppo.keep_all), "neither true nor false"),
     (lambda: cppo.toward_rollout & 3, "unsupported operand"),
     (lambda: cppo.permuted(cppo.uniform_weight, 0.5), "whole number"),
+    (lambda: cppo.reversed(cppo.toward_rollout), "reversed takes a weight"),
 ])
 def test_wrong_kinds_are_type_errors(wrong, message):
     with pytest.raises(TypeError, match=message):

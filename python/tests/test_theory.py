@@ -81,6 +81,7 @@ def test_ratios_that_fall():
     assert theory.tail_ratio_falls(cppo.linear_weight(0.5), 100)  # Proposition 5
     assert theory.tail_ratio_falls(cppo.fixed_cppo(), 100)
     assert not theory.tail_ratio_falls(cppo.permuted(cppo.linear_weight(0.01), 5), 100)
+    assert theory.tail_ratio_falls(cppo.reversed(cppo.linear_weight(0.01)), 100)  # it rises
 
 
 @given(st.integers(1, 40), positive)
@@ -88,6 +89,8 @@ def test_ratios_that_fall():
 def test_weights(T, w_min):
     wanted = np.ones(T) if T == 1 else 1 - (1 - w_min) * np.arange(T) / (T - 1)  # Eq. 9
     np.testing.assert_allclose(theory.weights_of(cppo.linear_weight(w_min), T), wanted, rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(theory.weights_of(cppo.reversed(cppo.linear_weight(w_min)), T),
+                                  theory.weights_of(cppo.linear_weight(w_min), T)[::-1])
     region = cppo.fixed_cppo(w_min=w_min)
     np.testing.assert_array_equal(theory.weights_of(region, T), theory.weights_of(cppo.linear_weight(w_min), T))
 

@@ -27,7 +27,8 @@ def mask() -> cppo.Mask:
 
 
 def regions() -> list[cppo.Region]:
-    weights: list[cppo.Weight] = [cppo.uniform_weight, cppo.permuted(cppo.linear_weight(0.8), 7)]
+    weights: list[cppo.Weight] = [cppo.uniform_weight, cppo.permuted(cppo.linear_weight(0.8), 7),
+                                   cppo.reversed(cppo.linear_weight(0.8))]
     gates: list[cppo.Gate] = [cppo.hard_gate, cppo.reciprocal_gate]
     made = cppo.trust_region(cppo.binary_tv, weights[0], mask())
     named = [cppo.unrestricted(), cppo.ppo(epsilon=0.2), cppo.dppo(delta=0.1), cppo.fixed_cppo(delta=0.1),

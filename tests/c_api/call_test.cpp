@@ -27,6 +27,7 @@ constexpr char const* texts[] = {
     "calibrated_cppo(delta = 0.15, divergence = top_k_tv)",
     "trm_max(delta = 0.05)",
     "trust_region(precomputed, permuted(linear_weight(0.7), 11), !toward_rollout & divergence_within(0.1, 0.2))",
+    "trust_region(binary_tv, reversed(linear_weight(0.3)), toward_rollout | prefix_budget(0.1, 0.01))",
     "softened(trust_region(binary_tv, linear_weight(0.8), toward_rollout | prefix_budget(0.1, 0.01)), reciprocal_gate)",
     "reporting(ppo(), binary_tv)",
 };

@@ -32,18 +32,21 @@ std::string clause_of(cppo_region const& region, std::int64_t i) {
 TEST_CASE("the tree of a region holds all that its text says") {
   CHECK(tree_of("ppo(epsilon = 0.25)") ==
         R"({"is_rule":false,"divergence":"no_divergence","reports_only":false,"soft":false,"w_min":1,"seed":null,)"
-        R"("budget":null,"mask":{"op":"either","of":[{"op":"toward_rollout","counted":"toward"},)"
+        R"("reversed":false,"shuffle_reversed":false,"budget":null,)"
+        R"("mask":{"op":"either","of":[{"op":"toward_rollout","counted":"toward"},)"
         R"({"op":"ratio_within","numbers":[0.75,1.25],"counted":"ratio"}]},"own_loss":false,)"
         R"("loss":{"op":"ratio_loss","sloped":true},"penalty":null,"folds":[]})");
-  CHECK(tree_of("softened(trust_region(binary_tv, permuted(linear_weight(0.5), 18446744073709551615), "
+  CHECK(tree_of("softened(trust_region(binary_tv, reversed(permuted(linear_weight(0.5), 18446744073709551615)), "
                 "prefix_budget(0.25, calibrated_budget(0.5, 0.75, 1, 2))), reciprocal_gate)") ==
         R"({"is_rule":false,"divergence":"binary_tv","reports_only":false,"soft":true,"w_min":0.5,)"
-        R"("seed":18446744073709551615,"budget":{"delta_b":0.5,"quantile":0.75,"scale":1,"ceiling_factor":2},)"
+        R"("seed":18446744073709551615,"reversed":false,"shuffle_reversed":true,)"
+        R"("budget":{"delta_b":0.5,"quantile":0.75,"scale":1,"ceiling_factor":2},)"
         R"("mask":{"op":"prefix_budget","numbers":[0.25],"counted":"budget"},"own_loss":false,)"
         R"("loss":{"op":"ratio_loss","sloped":true},"penalty":null,"folds":[]})");
   CHECK(tree_of("objective(score_form(batch(kth_largest(k3, share(0.5))) + clamped(hashed(7), 0, inf)))") ==
         R"({"is_rule":true,"divergence":"no_divergence","reports_only":false,"soft":false,"w_min":1,"seed":null,)"
-        R"("budget":null,"mask":{"op":"keep_all"},"own_loss":true,"loss":{"op":"score_form","sloped":true,"of":)"
+        R"("reversed":false,"shuffle_reversed":false,"budget":null,)"
+        R"("mask":{"op":"keep_all"},"own_loss":true,"loss":{"op":"score_form","sloped":true,"of":)"
         R"([{"op":"plus","of":[{"op":"fold","fold":0},{"op":"bounded","of":[{"op":"hashed","seed":7},)"
         R"({"op":"constant","numbers":[0]},{"op":"constant","numbers":[1e999]}]}]}]},"penalty":null,)"
         R"("folds":[{"range":"batch","statistic":"kth_largest","rank":"share","parameter":0.5,"level":1,)"

@@ -47,10 +47,10 @@ struct at_in_double {
 };
 auto const w1 = cppo::trust_region(cppo::binary_tv, 0.8, cppo::toward_rollout);
 auto const w2 = cppo::permuted(named_weight{}, 7);
-auto const w3 = cppo::permuted(check_as_text{}, 7);
+auto const w3 = cppo::reversed(check_as_text{});
 auto const w4 = cppo::permuted(at_not_const{}, 7);
 auto const w5 = cppo::permuted(at_of_numbers{}, 7);
-auto const w6 = cppo::permuted(at_in_double{}, 7);
+auto const w6 = cppo::reversed(at_in_double{});
 
 struct inverse {
   template <class V>

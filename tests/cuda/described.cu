@@ -24,6 +24,7 @@ constexpr char const* texts[] = {
     "trm_max(delta = 0.2)",
     "trm_mean(delta = 0.02)",
     "trust_region(binary_tv, permuted(linear_weight(0.5), 7), toward_rollout | prefix_budget(0.1, 0.02))",
+    "trust_region(binary_tv, reversed(linear_weight(0.5)), toward_rollout | prefix_budget(0.1, 0.02))",
     "trust_region(k1, linear_weight(0.5), !prefix_budget(0.1, 0.02) | divergence_within(0.05) & ratio_within(0.9, 2))",
     "softened(trust_region(binary_tv, uniform_weight, !(keep_none | divergence_within(0.05, 0.1)) & keep_all), "
     "reciprocal_gate)",

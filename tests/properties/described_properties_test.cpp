@@ -41,8 +41,9 @@ void read_or_refused(std::string const& text) {
 }
 // Words of the language, which mutated text puts together anew.
 constexpr std::string_view words[] = {
-    "trust_region", "softened", "reporting", "fixed_cppo", "ppo", "dppo", "trm_max", "permuted", "linear_weight",
-    "uniform_weight", "prefix_budget", "calibrated_budget", "keep_all", "toward_rollout", "divergence_within", "all_of",
+    "trust_region", "softened", "reporting", "fixed_cppo", "ppo", "dppo", "trm_max", "permuted", "reversed",
+    "linear_weight", "uniform_weight", "prefix_budget", "calibrated_budget", "keep_all", "toward_rollout",
+    "divergence_within", "all_of",
     "binary_tv", "k1", "hard_gate", "cppo::", "(", ")", "{", "}", "[", "]", "\"", ",", ":", "=", ".delta", "!", "&",
     "|",
     "0.15", "-1", "1e999", "nan", "$0", " ", std::string_view("\0", 1), "\xce\xb4", "\\"};
@@ -85,7 +86,8 @@ TEST_CASE("property: any text is read or refused with a column, and what is read
     constexpr std::string_view forms[] = {
         R"({"fixed_cppo": {"delta": 0.15, "divergence": "top_k_tv"}})", "dppo({.delta = 0.1}, binary_kl)",
         R"({"softened": [{"reporting": [{"ppo": {"epsilon": 0.2}}, "k1"]}, "reciprocal_gate"]})",
-        R"({"trust_region": ["k3", {"permuted": ["uniform_weight", 7]}, {"any_of": ["keep_all", "!keep_none"]}]})",
+        R"({"trust_region": ["k3", {"permuted": [{"reversed": "uniform_weight"}, 7]}, )"
+        R"({"any_of": ["keep_all", "!keep_none"]}]})",
         ""};
     auto const form = from.below(std::size(forms) * 2);
     std::string const whole(to_text(any_region(from)));

@@ -448,6 +448,7 @@ TEST_CASE("parameters and options out of range are refused", "[reliability]") {
   is.with(code, argument::region, {}, ppo({.epsilon_low = 1.0}));
   is.with(code, argument::region, {}, ppo({.epsilon_low = -0.5, .epsilon_high = 0.2}));
   is.with(code, argument::region, {}, trust_region(binary_tv, permuted(linear_weight(2.0), 1), keep_all));
+  is.with(code, argument::region, {}, trust_region(binary_tv, reversed(linear_weight(2.0)), keep_all));
   for (double const bad : {-1.0, nan}) {
     is.with(code, argument::options, {.normalizer = bad});
     is.with(code, argument::options, {.surrogate = {.log_ratio_clamp = bad}});
@@ -587,6 +588,10 @@ TEST_CASE("a horizon may be 2^48 long and no longer, where positions read it", "
   for (int k = 0; k < report::bins; ++k) CHECK(wide.position_tokens[k] == plain.position_tokens[k]);
   auto const permuting = trust_region(binary_tv, permuted(linear_weight(0.8), 7), keep_all);
   CHECK(policy_loss(seq, batch, permuting, {.report = &plain}, o).ok());
+  auto const reversing = trust_region(binary_tv, reversed(linear_weight(0.5)), keep_all);
+  std::vector<float> weights(40);
+  CHECK(policy_loss(simd, batch, reversing, {.trace = {.weight = weights}}, o).ok());
+  CHECK(weights == std::vector<float>(40, 0.5F));  // the first of 2^48 that rise from 0.5
 }
 
 TEST_CASE("outputs that share memory with carries, totals or the report are found", "[reliability]") {

@@ -9,6 +9,7 @@
 #include <cppo/region.hpp>
 #include <cppo/theory/certificate.hpp>
 #include <cppo/weight/permuted.hpp>
+#include <cppo/weight/reversed.hpp>
 
 #include <limits>
 #include <string>
@@ -164,6 +165,8 @@ TEST_CASE("F38: every parameter of a part out of range is named with its clause,
   check_parameter(said_of(fixed_cppo({.delta_b = -0.1})), "fixed_budget(delta_b) is -0.1, but must be in [0, 1000]: ");
   check_parameter(said_of(fixed_cppo({.w_min = 1.5})), "linear_weight(w_min) is 1.5, but must be in (0, 1]: ");
   check_parameter(said_of(trust_region(binary_tv, permuted(linear_weight(0.0), 7), keep_all)),
+                  "linear_weight(w_min) is 0, but must be in (0, 1]: ");
+  check_parameter(said_of(trust_region(binary_tv, reversed(linear_weight(0.0)), keep_all)),
                   "linear_weight(w_min) is 0, but must be in (0, 1]: ");
   check_parameter(said_of(ppo({.epsilon_low = 1.0})),
                   "ratio_within(low, ...) is 0, but must be in (0, 1e30]: ppo has low = 1 - epsilon_low");

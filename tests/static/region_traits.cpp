@@ -20,10 +20,12 @@ constexpr bool is_plain = std::is_trivially_copyable_v<T> && std::is_trivially_d
 using fixed = decltype(cppo::fixed_cppo());
 using calibrated = decltype(cppo::calibrated_cppo());
 using soft = decltype(softened(cppo::fixed_cppo(), cppo::reciprocal_gate));
+using reversed = decltype(cppo::trust_region(cppo::k3, cppo::reversed(cppo::linear_weight(0.5)), cppo::keep_all));
 using shuffled = decltype(cppo::trust_region(cppo::k3, cppo::permuted(cppo::linear_weight(0.5), 1), cppo::keep_all));
 using named = decltype(cppo::fixed_cppo({}, cppo::named_divergence(0)));
 
-static_assert(is_plain<fixed> && is_plain<calibrated> && is_plain<soft> && is_plain<shuffled> && is_plain<named>);
+static_assert(is_plain<fixed> && is_plain<calibrated> && is_plain<soft> && is_plain<shuffled> &&
+              is_plain<reversed> && is_plain<named>);
 static_assert(is_plain<cppo::described_region> && cppo::trust_region_like<cppo::described_region>);
 static_assert(is_plain<decltype(cppo::ppo())> && is_plain<decltype(cppo::dppo())>);
 static_assert(is_plain<decltype(cppo::trm_max())> && is_plain<decltype(cppo::trm_mean())>);

@@ -68,7 +68,9 @@ inline described_region any_region(choices& from) {
   described_mask const mask = any_mask(from);
   described_weight weight = uniform_weight;
   if (from.below(2) == 0) weight = linear_weight(from.number(0x1p-1074, 1.0));
+  if (from.below(3) == 0) weight = weight.reversed();
   if (from.below(2) == 0) weight = weight.shuffled(from.next());
+  if (from.below(3) == 0) weight = weight.reversed();
   bool const reports = from.below(3) == 0 && !mask.has_budget() && !mask.asks_for_response();
   named_divergence const d(static_cast<int>(from.below(std::size(divergence_names()))));
   described_gate const gate = from.below(2) == 0 ? described_gate(hard_gate) : described_gate(reciprocal_gate);

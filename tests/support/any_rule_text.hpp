@@ -105,8 +105,10 @@ class rule_texts {
       default: return "(" + bounded_mask(depth - 1) + one({" & ", " | "}) + bounded_mask(depth - 1) + ")";
     }
   }
-  static std::string trust_region(std::string const& d, std::string const& m) {
-    return "trust_region(" + d + ", linear_weight(0.8), " + m + ")";
+  std::string trust_region(std::string const& d, std::string const& m) {
+    std::string const w = one({"linear_weight(0.8)", "reversed(linear_weight(0.8))",
+                               "permuted(reversed(linear_weight(0.8)), 7)"});
+    return "trust_region(" + d + ", " + w + ", " + m + ")";
   }
   std::string divergence() { return one({"binary_tv", "binary_kl", "k1", "k2", "k3", "squared_hellinger"}); }
   std::string range() { return one({"before", "upto", "from", "response", "batch"}); }

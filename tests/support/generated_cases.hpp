@@ -7,6 +7,7 @@
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
 #include <cppo/weight/permuted.hpp>
+#include <cppo/weight/reversed.hpp>
 
 namespace cppo_test {
 
@@ -63,6 +64,7 @@ inline constexpr auto every_need = [](auto const& d, auto const& use) {
   use("fixed, soft", softened(fixed, cppo::reciprocal_gate));
   use("calibrated", cppo::calibrated_cppo({.delta_b = 0.02}, d));
   use("shuffled", cppo::trust_region(d, cppo::permuted(fixed.weight(), 5), fixed.mask()));
+  use("reversed", cppo::trust_region(d, cppo::reversed(fixed.weight()), fixed.mask()));
   use("trm_max", cppo::trm_max({}, d));
   use("trm_mean", cppo::trm_mean({}, d));
 };

@@ -36,6 +36,24 @@ inline constexpr auto each_odd_mask = [](auto const& f) {
                  toward_rollout | (divergence_within(0.1, 0.2) & response_max_within(0.5) &
                                    response_mean_within(0.05))));
 };
+inline constexpr auto each_odd_order = [](auto const& f) {
+  using namespace cppo;
+  auto const drift = toward_rollout | (divergence_within(0.15) & prefix_budget(0.15, 0.015));
+  f("trust_region(binary_tv, reversed(linear_weight(0.25)), toward_rollout | (divergence_within(0.15) & "
+    "prefix_budget(0.15, 0.015)))",
+    trust_region(binary_tv, reversed(linear_weight(0.25)), drift));
+  f("trust_region(binary_kl, reversed(permuted(linear_weight(0.25), 3)), toward_rollout | (divergence_within(0.15) & "
+    "prefix_budget(0.15, 0.015)))",
+    trust_region(binary_kl, reversed(permuted(linear_weight(0.25), 3)), drift));
+  f("trust_region(k3, permuted(reversed(linear_weight(0.25)), 3), toward_rollout | (divergence_within(0.15) & "
+    "prefix_budget(0.15, 0.015)))",
+    trust_region(k3, permuted(reversed(linear_weight(0.25)), 3), drift));
+  f("softened(trust_region(binary_tv, reversed(permuted(reversed(uniform_weight), 0)), prefix_budget(0.1, "
+    "calibrated_budget(0.02))), reciprocal_gate)",
+    softened(trust_region(binary_tv, reversed(permuted(reversed(uniform_weight), 0)),
+                          prefix_budget(0.1, calibrated_budget(0.02))),
+             reciprocal_gate));
+};
 inline constexpr auto each_odd_divergence = [](auto const& f) {
   using namespace cppo;
   f("trust_region(precomputed, linear_weight(1), keep_all & !(keep_none | ratio_within(0.5, 0.9)))",
@@ -98,6 +116,7 @@ inline constexpr auto each_odd_report = [](auto const& f) {
 // Calls f(text, region) for each.
 inline constexpr auto each_odd_region = [](auto const& f) {
   each_odd_mask(f);
+  each_odd_order(f);
   each_odd_divergence(f);
   each_odd_soft_region(f);
   each_odd_report(f);

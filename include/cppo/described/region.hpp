@@ -47,7 +47,7 @@ CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE constexpr void each_decision_by(Clauses cons
 class described_region {
  public:
   using divergence_type = named_divergence;  ///< any that has a name
-  using weight_type = described_weight;      ///< uniform, linear or shuffled
+  using weight_type = described_weight;      ///< uniform or linear, in any order
   using mask_type = described_mask;          ///< the library's clauses
   using gate_type = described_gate;          ///< hard or reciprocal
 

@@ -23,10 +23,14 @@ void write_number(Text& to, double x) noexcept {
 template <class Text>
 void write_weight(Text& to, described_weight const& w) noexcept {
   auto const word = [&to](std::string_view x) { to.append(x); };
+  if (w.is_shuffle_reversed()) word("reversed(");
   if (w.is_shuffled()) word("permuted(");
+  if (w.is_reversed()) word("reversed(");
   if (w.is_linear()) word("linear_weight("), write_number(to, w.w_min()), word(")");
   else word("uniform_weight");
+  if (w.is_reversed()) word(")");
   if (w.is_shuffled()) word(", "), to.append_exactly(w.seed()), word(")");
+  if (w.is_shuffle_reversed()) word(")");
 }
 /// Writes that of a budget.
 template <class Text>

@@ -68,6 +68,14 @@ template <class W>
 constexpr described_weight describe_weight(permuted_weight<W> const& w) noexcept {
   return described_weight(w.inner()).shuffled(w.seed());
 }
+template <class W>
+constexpr described_weight describe_weight(permuted_weight<reversed_weight<W>> const& w) noexcept {
+  return described_weight(w.inner().inner()).reversed().shuffled(w.seed());
+}
+template <class W>
+constexpr described_weight describe_weight(reversed_weight<W> const& w) noexcept {
+  return describe_weight(w.inner()).reversed();
+}
 template <class D>
 constexpr named_divergence describe_divergence(D const& d) noexcept { return d; }
 template <class D>

@@ -26,7 +26,7 @@ class described_rule;
 class described_rule {
  public:
   using divergence_type = named_divergence;         ///< any that has a name
-  using weight_type = described_weight;             ///< uniform, linear or shuffled
+  using weight_type = described_weight;             ///< uniform or linear, in any order
   using mask_type = detail::rule_clauses;           ///< the library's clauses, comparisons among them
   using gate_type = described_gate;                 ///< hard or reciprocal
   using surrogate_type = detail::rule_loss;         ///< the loss of a token that is kept

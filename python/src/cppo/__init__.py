@@ -26,7 +26,7 @@ from .outputs import TRACE, Decision, Outputs
 from .parts import (Budget, Divergence, Gate, Mask, Weight, all_of, any_of, binary_kl, binary_kl_reverse, binary_tv,
                     calibrated_budget, divergence_within, fixed_budget, hard_gate, k1, k2, k3, keep_all, keep_none,
                     linear_weight, no_divergence, none_of, permuted, precomputed, prefix_budget, ratio_within,
-                    reciprocal_gate, response_max_within, response_mean_within, top_k_kl, top_k_kl_list,
+                    reciprocal_gate, response_max_within, response_mean_within, reversed, top_k_kl, top_k_kl_list,
                     top_k_kl_replace_last, top_k_tv, top_k_tv_list, top_k_tv_replace_last, toward_rollout,
                     uniform_weight)
 from .pieces import PieceBatch, PiecePlan, add_carries, add_totals, plan_pieces, resolve_totals
@@ -51,7 +51,7 @@ __all__ = [
     "keep_none", "linear_weight", "log_probs", "log_probs_from_head", "logits_gradient", "no_divergence", "none_of",
     "parity", "permuted", "plan_pieces", "policy_loss", "policy_loss_from_head", "policy_loss_from_logits", "ppo",
     "precomputed", "prefix_budget", "presets", "ratio_within", "reciprocal_gate", "region", "reporting",
-    "resolve_totals", "response_max_within", "response_mean_within", "reward_states", "rules", "softened",
+    "resolve_totals", "response_max_within", "response_mean_within", "reversed", "reward_states", "rules", "softened",
     "sum_rewards", "top_k_kl", "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv", "top_k_tv_list",
     "top_k_tv_replace_last", "total", "toward_rollout", "trm_max", "trm_mean", "trust_region", "uniform_weight",
     "unrestricted",

@@ -103,6 +103,11 @@ def permuted(i: torch.Tensor, n: torch.Tensor, seed: int) -> torch.Tensor:
     return torch.where(inside, x, i)
 
 
+def backwards(i: torch.Tensor, n: torch.Tensor) -> torch.Tensor:
+    """{0, ..., n − 1} from its end. What lies outside stays as it is."""
+    return torch.where((i >= 0) & (i < n), n - 1 - i, i)
+
+
 class Tokens:
     """The tokens of a call with all that a mask may ask of one. Slots that are no tokens hold numbers that decide
     nothing."""
@@ -176,9 +181,14 @@ class Tokens:
 
     def _weights(self) -> torch.Tensor:
         before = self.position - 1
+        if self.rule.shuffle_reversed:
+            before = backwards(before, self.schedule_length)
         if self.rule.seed is not None:
             before = permuted(before, self.schedule_length, self.rule.seed)
-        slope = (1.0 - self.rule.w_min) / (self.schedule_length - 1).clamp(min=1).double()
+        if self.rule.reversed:
+            before = backwards(before, self.schedule_length)
+        steps = (self.schedule_length - 1).clamp(min=1).double()
+        slope = torch.full_like(steps, 1.0 - self.rule.w_min) / steps  # a number over a tensor is times its reciprocal
         slope = torch.where(self.schedule_length > 1, slope, 0.0).to(self.kind)
         return torch.where(self.what.token, 1.0 - slope * before.to(self.kind), 0.0)
 

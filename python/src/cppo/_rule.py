@@ -61,6 +61,10 @@ class Rule(NamedTuple):
     """The weight of the last token; 1: all tokens weigh the same."""
     seed: Optional[int]
     """Of a shuffled weight."""
+    reversed: bool
+    """True if the weights are reversed, before they are shuffled."""
+    shuffle_reversed: bool
+    """True if they are after it."""
     mask: Node
     budget: Optional[Budget]
     soft: bool
@@ -112,6 +116,7 @@ def rule_of(region: bytes) -> Rule:
                       "host, without executor=\"torch\"", c.StatusCode.executor_unavailable, "region")
     tree = json.loads(text)
     penalty, budget = tree["penalty"], tree["budget"]
-    return Rule(tree["is_rule"], tree["divergence"], tree["w_min"], tree["seed"], _node(tree["mask"]),
-                Budget(**budget) if budget else None, tree["soft"], tree["reports_only"], tree["own_loss"],
-                _node(tree["loss"]), _node(penalty) if penalty else None, tuple(map(_fold, tree["folds"])))
+    return Rule(tree["is_rule"], tree["divergence"], tree["w_min"], tree["seed"], tree["reversed"],
+                tree["shuffle_reversed"], _node(tree["mask"]), Budget(**budget) if budget else None, tree["soft"],
+                tree["reports_only"], tree["own_loss"], _node(tree["loss"]), _node(penalty) if penalty else None,
+                tuple(map(_fold, tree["folds"])))

@@ -250,6 +250,12 @@ def permuted(weight: Weight, seed: int) -> Weight:
     return Weight(f"permuted({weight.text}, {seed})", weight.numbers)
 
 
+def reversed(weight: Weight) -> Weight:
+    """The same weights within a response, in the opposite order: w_{T+1−t} at t. `linear_weight` then rises."""
+    of_kind(Weight, weight, "reversed")
+    return Weight(f"reversed({weight.text})", weight.numbers)
+
+
 def fixed_budget(delta_b: float) -> Budget:
     """δ_b is `delta_b` in every response."""
     return Budget(*call_text("fixed_budget", ("", delta_b)))

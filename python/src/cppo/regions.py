@@ -120,7 +120,7 @@ def _lifted(expression: str) -> tuple[str, tuple[float, ...]]:
         before = expression[:m.start()]
         if before.endswith("hashed("):
             return m[0]
-        if re.search(r"permuted\((uniform_weight|linear_weight\([^)]*\)|[\w:]+\{[^}]*\}), $", before):
+        if re.search(r"permuted\((?:reversed\()?(uniform_weight|linear_weight\([^)]*\)|[\w:]+\{[^}]*\})\)?, $", before):
             return m[0]
         numbers.append(float(m[0]))
         return f"${len(numbers) - 1}"

@@ -9,7 +9,7 @@
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 #include <cppo/testing/rearrange.hpp>
-#include <cppo/weight/permuted.hpp>
+#include <cppo/weight/reversed.hpp>
 
 #include <cmath>
 #include <limits>
@@ -221,6 +221,7 @@ void each_region(F const& f) {
   f("soft", softened(fixed, cppo::reciprocal_gate));
   f("calibrated and soft", softened(calibrated, cppo::reciprocal_gate));
   f("permuted", cppo::trust_region(cppo::binary_tv, permuted(cppo::linear_weight(0.3), 5), fixed.mask()));
+  f("reversed", cppo::trust_region(cppo::binary_tv, reversed(cppo::linear_weight(0.3)), fixed.mask()));
   f("trm_max", cppo::trm_max({.delta = 0.04}));
   f("trm_mean", cppo::trm_mean({.delta = 0.01}));
 }

@@ -56,6 +56,9 @@ TEST_CASE("every region's name reaches the region of its function") {
   CHECK(same("trust_region(binary_tv, permuted(linear_weight(0.7), 42), "
              "toward_rollout | (divergence_within(0.12) & prefix_budget(0.12, 0.01)))",
              trust_region(binary_tv, permuted(linear_weight(0.7), 42), both)) > 0);
+  CHECK(same("trust_region(binary_tv, reversed(linear_weight(0.7)), "
+             "toward_rollout | (divergence_within(0.12) & prefix_budget(0.12, 0.01)))",
+             trust_region(binary_tv, reversed(linear_weight(0.7)), both)) > 0);
   CHECK(same("softened(fixed_cppo(0.12, 0.01, 0.7), reciprocal_gate)", softened(fixed_cppo(o), reciprocal_gate)) > 0);
   CHECK(same("trm_max(0.12, binary_tv)", trm_max({0.12}, binary_tv)) > 0);
   CHECK(same("trm_mean(0.12, binary_tv)", trm_mean({0.12}, binary_tv)) > 0);

@@ -157,6 +157,8 @@ TEST_CASE("numbers have every bit, and may come beside the text", "[described]")
         "column 25: fixed_cppo has no place for a budget here: fixed_cppo(delta, delta_b, w_min, divergence)");
   CHECK(read("fixed_cppo(0.1000000000000000055511151231257827)") == read("fixed_cppo(1e-1)"));
   CHECK(read("fixed_cppo(.5)") == read("fixed_cppo(5e-01)"));
+  CHECK(read("trust_region(k1, reversed(reversed(permuted(reversed(linear_weight(0.5)), 7))), keep_all)").weight() ==
+        described_weight(linear_weight(0.5)).reversed().shuffled(7));
   CHECK(read("trust_region(k1, permuted(uniform_weight, 18446744073709551615), keep_all)").weight().seed() ==
         ~std::uint64_t{0});
 }
@@ -243,6 +245,12 @@ TEST_CASE("an error of meaning names its column and what was expected", "[descri
   CHECK(error_of(fill(around(part_kind::mask), "keep_all & all_of")) ==
         "column 52: all_of lacks its masks: all_of(mask, mask)");
   CHECK(error_of(fill(around(part_kind::mask), "any_of(a = keep_all)")) == "column 48: any_of takes no names");
+  CHECK(error_of(fill(around(part_kind::weight), "reversed()")) ==
+        "column 25: reversed lacks its weight: reversed(weight)");
+  CHECK(error_of(fill(around(part_kind::weight), "reversed(linear_weight(2))")) ==
+        "column 48: linear_weight(w_min) is 2, but must be in (0, 1]: 1 weighs every position the same");
+  CHECK(error_of(fill(around(part_kind::weight), "reversed(uniform_weight, 7)")) ==
+        "column 50: reversed has no place for a number here: reversed(weight)");
   CHECK(error_of(fill(around(part_kind::weight), "permuted(uniform_weight, 1.5)")) ==
         "column 50: 1.5 is no whole number from 0 to 2^64 - 1");
   CHECK(error_of(fill(around(part_kind::weight), "permuted(uniform_weight, inf)")) ==
@@ -268,6 +276,8 @@ TEST_CASE("an error of numbers, capacity and combination names its column", "[de
   CHECK(error_of(fill(around(part_kind::mask), "prefix_budget(1, 1) & prefix_budget(1, 1)")) ==
         "column 63: a trust region holds at most one prefix_budget");
   CHECK(error_of(fill(around(part_kind::weight), "permuted(permuted(uniform_weight, 1), 2)")) ==
+        "column 25: a weight is shuffled once");
+  CHECK(error_of(fill(around(part_kind::weight), "permuted(reversed(permuted(uniform_weight, 1)), 2)")) ==
         "column 25: a weight is shuffled once");
   CHECK(error_of("reporting(fixed_cppo, k1)") ==
         "column 1: this region has a divergence and reports it: reporting is for one without");

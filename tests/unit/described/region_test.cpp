@@ -201,7 +201,8 @@ TEST_CASE("a described region is run in the shape that fits", "[described]") {
   }
   for (char const* const walked :
        {"fixed_cppo", "calibrated_cppo", "trust_region(k1, linear_weight(0.5), keep_all)",
-        "trust_region(k1, permuted(uniform_weight, 1), keep_all)", "fixed_cppo(divergence = top_k_kl)",
+        "trust_region(k1, permuted(uniform_weight, 1), keep_all)",
+        "trust_region(k1, reversed(uniform_weight), keep_all)", "fixed_cppo(divergence = top_k_kl)",
         "trust_region(k1, uniform_weight, !toward_rollout)",
         "reporting(trust_region(no_divergence, uniform_weight, divergence_within(1)), k1)"}) {
     CHECK(shape(walked) == "walked");
@@ -219,6 +220,11 @@ TEST_CASE("a weight, a budget and a gate as data are equal if their numbers are"
   CHECK(!(linear.shuffled(0) == linear));
   CHECK(!(linear.shuffled(1) == linear.shuffled(2)));
   CHECK(linear.shuffled(1).shuffled(2) == linear.shuffled(2));
+  CHECK(!(linear.reversed() == linear));
+  CHECK(linear.reversed().reversed() == linear);
+  CHECK(linear.shuffled(1).reversed().reversed() == linear.shuffled(1));
+  CHECK(!(linear.shuffled(1).reversed() == linear.reversed().shuffled(1)));
+  CHECK(linear.shuffled(1).reversed().shuffled(2) == linear.shuffled(2));
   CHECK(!described_weight(linear_weight(0.0)).check());
   CHECK(uniform.check());
   described_budget const fixed = fixed_budget(0.5), calibrated = calibrated_budget(0.5);

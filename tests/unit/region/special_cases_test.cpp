@@ -7,6 +7,7 @@
 #include <cppo/testing/captured_run.hpp>
 #include <cppo/testing/generators.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -228,6 +229,15 @@ TEST_CASE("TRM-Avg keeps a response iff its mean KL is within delta") {
     for (std::size_t t = 0; t < r.size(); ++t) v.add(false, {{mean, 0.05}});
     return v;
   }, 2e-6);
+}
+
+TEST_CASE("CPPO with reversed weights is Eq. 10 with weights that rise") {
+  auto const mask = cppo::toward_rollout | (cppo::divergence_within(0.15) & cppo::prefix_budget(0.15, 0.015));
+  agrees(cppo::trust_region(cppo::binary_tv, cppo::reversed(cppo::linear_weight(0.2)), mask), [](response const& r) {
+    std::vector<double> rising = weights(r.size(), 0.2);
+    std::reverse(rising.begin(), rising.end());
+    return eq10(r, r.each(tv), rising, 0.15, 0.015);
+  });
 }
 
 TEST_CASE("shuffled weights are the same multiset in each response, and Eq. 10 holds with them") {

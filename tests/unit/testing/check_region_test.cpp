@@ -205,6 +205,7 @@ TEST_CASE("check_region passes the paper's special cases by composition", "[test
   passes(check_as_data(trust_region(binary_tv, w, toward_rollout | rule), o));
   passes(check_as_data(trust_region(binary_tv, uniform_weight, toward_rollout | rule), o));
   passes(check_region(trust_region(binary_tv, permuted(w, 7), toward_rollout | rule), o));
+  passes(check_as_data(trust_region(binary_tv, reversed(w), toward_rollout | rule), o));
   passes(check_as_data(fixed_cppo({0.1, 0.002, 0.8}, binary_kl), o));
   passes(check_as_data(trm_max(), o));
   passes(check_region(trm_mean({0.01}), o));

@@ -164,9 +164,11 @@ TEST_CASE("bound: may Theorem 1 be applied to a schedule? (Proposition 5)") {
     CHECK(tail_ratio_falls(rising{}, T));
     CHECK(tail_ratio_falls(quadratic{}, T) == (T <= 2));  // T = 3: 2/1 < 1/(4/9)
     if (T > 4) CHECK_FALSE(tail_ratio_falls(cppo::permuted(cppo::linear_weight(1e-3), 7), T));
+    CHECK(tail_ratio_falls(cppo::reversed(cppo::linear_weight(1e-3)), T));  // it rises
   }
   CHECK(weights_of(float_only{}, 4) == std::vector<double>{1, 0.5, static_cast<double>(1.0F / 3.0F), 0.25});
   CHECK(weights_of(cppo::linear_weight(0.5), 5) == std::vector<double>{1, 0.875, 0.75, 0.625, 0.5});
+  CHECK(weights_of(cppo::reversed(cppo::linear_weight(0.5)), 5) == std::vector<double>{0.5, 0.625, 0.75, 0.875, 1});
   CHECK(weights_of(cppo::linear_weight(0.8), 2)[1] == 0.8);  // in double, not rounded to float
 }
 

@@ -10,6 +10,7 @@ auto const family = [](cppo::named_divergence d, auto const& use) {
   use("no budget", cppo::trust_region(d, full.weight(), cppo::toward_rollout | cppo::divergence_within(0.15)));
   use("no weight", cppo::trust_region(d, cppo::uniform_weight, full.mask()));
   use("shuffled", cppo::trust_region(d, cppo::permuted(full.weight(), 5), full.mask()));
+  use("reversed", cppo::trust_region(d, cppo::reversed(full.weight()), full.mask()));
   use("soft", softened(full, cppo::reciprocal_gate));
 };
 
