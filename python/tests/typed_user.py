@@ -66,7 +66,7 @@ def step(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> di
 
 
 def from_logits(logits: np.ndarray[Any, np.dtype[np.float32]], token_id: Numbers, advantage: Numbers) -> Any:
-    mu: cppo.LogProbs = cppo.log_probs(logits, token_id, largest=20, entropy=True)
+    mu: cppo.LogProbs = cppo.log_probs(logits, token_id, largest_count=20, entropy=True)
     far: cppo.FullDivergences = cppo.full_divergences(logits, mu.log_sum_exp, rollout_logits=logits,
                                                       rollout_log_sum_exp=mu.log_sum_exp, kl=True)
     print(far.tv + far.kl, cppo.logits_gradient(logits, token_id, advantage, mu.log_sum_exp, entropy=mu.entropy,
@@ -76,7 +76,7 @@ def from_logits(logits: np.ndarray[Any, np.dtype[np.float32]], token_id: Numbers
 
 
 def from_head(hidden: Any, weight: Any, token_id: Numbers, advantage: Numbers) -> Any:
-    mu: cppo.LogProbs = cppo.log_probs_from_head(hidden, weight, token_id, largest=20, slab_rows=64)
+    mu: cppo.LogProbs = cppo.log_probs_from_head(hidden, weight, token_id, largest_count=20, slab_rows=64)
     return cppo.policy_loss_from_head(hidden, weight, token_id, mu.log_prob, advantage, region=cppo.ppo(),
                                       rollout_top_k=(mu.largest_id, mu.largest_log_prob))
 

@@ -203,9 +203,11 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
 
 
 def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,
-                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor) -> None:
+                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor,
+                   shard: tuple[int, int] = (0, 0)) -> None:
     """Writes slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T, which may be over the logits. The row
-    of a token that has no log-prob is NaN."""
+    of a token that has no log-prob is NaN. `shard`: the id of the first column, and how many ids there are; (0, 0):
+    these are all."""
     slots, t = at.logits.shape[:-1], at.how.temperature
 
     def numbers(x: torch.Tensor, name: str) -> torch.Tensor:
@@ -216,9 +218,11 @@ def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_s
         raise c.Error("entropy is missing, but has a slope: pass what log_probs gives for it",
                       c.StatusCode.null_buffer, "entropy")
     h = None if of_entropy is None or entropy is None else numbers(entropy, "entropy")
+    known = (ids >= 0) & (ids < (shard[1] or at.logits.shape[-1]))
+    ids = ids.long() - shard[0]
     for rows, (raw, into) in _blocks(at.logits, out):
         logit, inside = _gathered(raw, ids[rows])
-        y = ids[rows].long().clamp(0, raw.shape[-1] - 1)
+        y = ids[rows].clamp(0, raw.shape[-1] - 1)
         centre = (total[rows] * t).float()
         lost = centre.double() / t - total[rows]
         z = (raw.float() - centre) / t
@@ -236,23 +240,24 @@ def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_s
             g = g * ((-by * share).float() * z.clamp_(min=-1e4) + factor.float())
         else:
             g = g.mul_(factor.float())
-        bad = ~inside | (logit == -torch.inf) | ~at.valid[rows, None]
-        g = g.scatter_(1, y, (of_sampled / t).float()).masked_fill_(bad, torch.nan)
+        bad = ~known[rows] | (inside & (logit == -torch.inf)) | ~at.valid[rows, None]
+        of_sampled = torch.where(inside, of_sampled / t, g.gather(1, y).double())  # others' ids leave the row as it is
+        g = g.scatter_(1, y, of_sampled.float()).masked_fill_(bad, torch.nan)
         g = g.masked_fill_(~(moves & at.active[rows, None]), 0.0)
         into.copy_(g)
 
 
-def write_divergences(pi: Slots, log_sum_exp: torch.Tensor, mu: Slots, mu_log_sum_exp: Optional[torch.Tensor],
+def write_divergences(pi: Slots, log_sum_exp: torch.Tensor, mu: Slots, rollout_log_sum_exp: Optional[torch.Tensor],
                       outputs: Mapping[str, Optional[torch.Tensor]]) -> None:
-    """Writes TV and KL(μ‖π) over all ids. Without `mu_log_sum_exp`, μ's rows are log-probs."""
+    """Writes TV and KL(μ‖π) over all ids. Without `rollout_log_sum_exp`, μ's rows are log-probs."""
     slots = pi.logits.shape[:-1]
     if mu.logits.shape != pi.logits.shape:
         raise c.Error(f"rollout_logits have shape {list(mu.logits.shape)}, but must have that of logits, "
                       f"{list(pi.logits.shape)}", c.StatusCode.extent_mismatch, "logits")
     total = _flat(log_sum_exp, slots, "log_sum_exp")[:, None].double()
     its = torch.zeros_like(total)
-    if mu_log_sum_exp is not None:
-        its = _flat(mu_log_sum_exp, slots, "rollout_log_sum_exp")[:, None].double()
+    if rollout_log_sum_exp is not None:
+        its = _flat(rollout_log_sum_exp, slots, "rollout_log_sum_exp")[:, None].double()
 
     def log_p(x: torch.Tensor, of: torch.Tensor, t: float) -> torch.Tensor:
         centre = (of * t).float()

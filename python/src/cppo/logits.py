@@ -68,7 +68,7 @@ def shaped(x: Any) -> Any:
     return x if x is None or hasattr(x, "shape") else np.asarray(x)
 
 
-def check_asked(how: How, dtype: str = "float32", largest: int = 0, lists: Any = None) -> None:
+def check_asked(how: How, dtype: str = "float32", largest_count: int = 0, lists: Any = None) -> None:
     """Raises `Error` for options that fit no call, whatever its rows are."""
     if how.executor not in ("torch", *c.EXECUTORS):
         raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}", argument="options")
@@ -79,14 +79,14 @@ def check_asked(how: How, dtype: str = "float32", largest: int = 0, lists: Any =
         raise c.Error(f"threads is {how.threads}, but must be 0 to 4096", argument="options")
     if dtype not in ("float32", "float64"):
         raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
-    if largest < 0:
-        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    if largest_count < 0:
+        raise c.Error(f"largest_count is {largest_count}, but must be 0 or more", argument="options")
     if lists is not None and 0 in lists.shape[-1:]:
         raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
 
 
 def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mask: Any = None, cu_seqlens: Any = None,
-              temperature: float = 1.0, entropy: bool = False, largest: int = 0, dtype: str = "float32",
+              temperature: float = 1.0, entropy: bool = False, largest_count: int = 0, dtype: str = "float32",
               gradient_in_place: bool = False, executor: str = "simd", threads: int = 1,
               with_capacity: bool = False) -> LogProbs:
     """log π of the sampled ids and of listed ones, log-sum-exp, entropy and the largest logits, in one pass.
@@ -106,7 +106,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
         cu_seqlens: offsets of packed responses, as in `policy_loss`, where errors shall name response and token.
         temperature: T.
         entropy: True asks for it.
-        largest: how many of the largest logits are listed.
+        largest_count: how many of the largest logits are listed.
         dtype: of log_prob, listed_log_prob and entropy: "float32" or "float64". What is written is within 2e-6 of the
             exact number before it is rounded.
         gradient_in_place: backward writes the gradient over the logits, so that it takes no memory. Say so only where
@@ -122,28 +122,32 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
     how = How(temperature, executor, threads, with_capacity)
     logits, top_k_ids = shaped(logits), shaped(top_k_ids)
     _rows.check_shape(tuple(logits.shape))
-    check_asked(how, dtype, largest, top_k_ids)
+    check_asked(how, dtype, largest_count, top_k_ids)
     if _is_tensor(logits):
         call = in_torch["log_probs"]
-        found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype,
+        found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest_count, dtype,
                                gradient_in_place, how)
         return found
-    return _log_probs(np.asarray(logits), token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype, how)
+    return _log_probs(np.asarray(logits), token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest_count, dtype,
+                      how)
 
 
 def _log_probs(logits: Any, token_id: Any, top_k_ids: Any, response_mask: Any, cu_seqlens: Any, entropy: bool,
-               largest: int, dtype: str, how: How) -> LogProbs:
-    slots = logits.shape[:-1]
-
-    def new(wanted: bool, kind: str, *last: int) -> Any:
-        return np.empty((*slots, *last), kind) if wanted else None
-    ids = None if top_k_ids is None else as_array(top_k_ids)
-    k = 0 if ids is None else ids.shape[-1]
-    found = LogProbs(new(True, dtype), new(ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
-                     new(largest > 0, "int64", largest), new(largest > 0, dtype, largest))
+               largest_count: int, dtype: str, how: How) -> LogProbs:
+    ids = _array(top_k_ids)
+    found = new_log_probs(logits.shape[:-1], ids, entropy, largest_count, dtype)
     inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), "top_k_ids": ids}
     _rows.run("cppo_log_probs", Rows(logits, how, _array(cu_seqlens)), inputs, found._asdict())
     return found
+
+
+def new_log_probs(slots: tuple[int, ...], top_k_ids: Any, entropy: bool, largest_count: int, dtype: str) -> LogProbs:
+    """Room for what is found."""
+    def new(wanted: bool, kind: str, *last: int) -> Any:
+        return np.empty((*slots, *last), kind) if wanted else None
+    k = 0 if top_k_ids is None else top_k_ids.shape[-1]
+    return LogProbs(new(True, dtype), new(top_k_ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
+                    new(largest_count > 0, "int64", largest_count), new(largest_count > 0, dtype, largest_count))
 
 
 def _array(x: Any) -> Any:
@@ -152,8 +156,8 @@ def _array(x: Any) -> Any:
 
 def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *, response_mask: Any = None,
                     cu_seqlens: Any = None, temperature: float = 1.0, entropy: Any = None,
-                    entropy_slope: Any = 0.0, out: Any = None, executor: str = "simd", threads: int = 1,
-                    with_capacity: bool = False) -> Any:
+                    entropy_slope: Any = 0.0, first_id: int = 0, vocabulary: int = 0, out: Any = None,
+                    executor: str = "simd", threads: int = 1, with_capacity: bool = False) -> Any:
     """The gradient of the logits, from that of the log-probs of the sampled ids: what backward of `log_probs` does.
 
         ∂loss/∂x_v = slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T
@@ -166,6 +170,8 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
         log_sum_exp: as `log_probs` gives it.
         entropy: H of each row, where it has a slope.
         entropy_slope: ∂loss/∂H: a number for all tokens, or one each.
+        first_id, vocabulary: of a shard of the vocabulary, the id of its first column and how many ids there are;
+            log_sum_exp and entropy are those of all of them. By default the logits are those of all ids.
         out: where it is written: an array or tensor of float32, bfloat16 or float16 of the shape of the logits, or the
             logits themselves. By default a new one of their type.
 
@@ -178,9 +184,11 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
     check_asked(how)
     each = hasattr(entropy_slope, "shape") and len(entropy_slope.shape) > 0
     slopes = (entropy_slope if each else None, 0.0 if each else float(entropy_slope))
+    shard = (first_id, vocabulary or logits.shape[-1] + first_id)
+    _rows.check_shard(shard, logits.shape[-1])
     if _is_tensor(logits):
         return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
-                                           *slopes, out, how)
+                                           *slopes, shard, out, how)
     x = np.asarray(logits)
     if out is not None:
         _rows.check_written(out, x)
@@ -189,7 +197,7 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
                "entropy_slopes": _array(slopes[0])}
     inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), **numbers}
     cuts = _array(cu_seqlens)
-    _rows.run("cppo_logits_gradient", Rows(x, how, cuts), inputs, {},
+    _rows.run("cppo_logits_gradient", Rows(x, how, cuts, shard=shard), inputs, {},
               gradient=Rows(gradient, how, cuts, "logits_gradient"), entropy_slope=slopes[1])
     return gradient
 
@@ -246,7 +254,7 @@ def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, 
         raise c.Error(f"{name} have shape {list(x.shape)}, but must have that of logits, {list(logits.shape)}",
                       c.StatusCode.extent_mismatch, "logits")
     mine, other = Rows(logits, how), Rows(as_array(x), its, name=name)
-    inputs = {"log_sum_exp": log_sum_exp, "mu_log_sum_exp": None if total is None else as_array(total),
+    inputs = {"log_sum_exp": log_sum_exp, "rollout_log_sum_exp": None if total is None else as_array(total),
               "response_mask": response_mask}
     _rows.run("cppo_full_divergences", mine, inputs, outputs, (other, None) if are_logits else (None, other))
 
