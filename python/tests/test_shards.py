@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import pathlib
 import pickle
+import re
 
 import cppo
 import numpy as np
@@ -192,10 +194,11 @@ def combined_of(x, y, mask, cuts, **more):
 @needs_torch
 @pytest.mark.parametrize("dtype, limit", [("float32", 4e-6), ("bfloat16", 8e-3), ("float16", 1e-3)])
 @pytest.mark.parametrize("in_place", [False, True])
-def test_backward_gives_the_gradient_of_each_shard(case, dtype, limit, in_place):
+@pytest.mark.parametrize("executor", ["simd", "torch"])
+def test_backward_gives_the_gradient_of_each_shard(case, dtype, limit, in_place, executor):
     import torch
     x, y, mask = tensors(case, dtype)
-    parts, whole = combined_of(x, y, mask, (0, 120, 300))
+    parts, whole = combined_of(x, y, mask, (0, 120, 300), executor=executor)
     assert whole.words.dtype == torch.int64 and not whole.words.requires_grad
     leaf = x.clone().requires_grad_()
     want = cppo.log_probs(leaf, y, response_mask=mask, temperature=0.7, entropy=True)
@@ -203,13 +206,40 @@ def test_backward_gives_the_gradient_of_each_shard(case, dtype, limit, in_place)
     ((weights[0] * want.log_prob + weights[1] * want.entropy) * mask).sum().backward()
     for part, first in zip(parts, (0, 120)):
         logits = part * 1.0
-        got = whole.log_probs(logits, y, first_id=first, response_mask=mask, entropy=True, gradient_in_place=in_place)
+        got = whole.log_probs(logits, y, first_id=first, response_mask=mask, entropy=True, gradient_in_place=in_place,
+                              executor=executor)
         torch.testing.assert_close(got.log_prob, want.log_prob, rtol=0, atol=4e-6)
         assert not (got.log_sum_exp.requires_grad or got.listed_log_prob is not None)
         ((weights[0] * got.log_prob + weights[1] * got.entropy) * mask).sum().backward()
         last = first + part.shape[-1]
         torch.testing.assert_close(part.grad, leaf.grad[..., first:last], rtol=limit, atol=4e-6)
         assert not part.grad[~mask].any()
+
+
+@needs_torch
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("k, largest_count", [(0, 0), (2, 3), (0, 5), (1, 12)])
+def test_pytorchs_own_operations_find_the_same(dtype, k, largest_count):
+    """Also ids whose logit is -inf, a row of them in a shard, ties, and fewer ids than are asked for."""
+    import torch
+    case = Case(shape=(2, 3, 9))
+    x, y, mask = tensors(case, dtype)
+    x[0, 0] = -torch.inf
+    x[0, 0, 7], y[0, 0] = 3.0, 7
+    x[0, 1] = 1.0
+    x[0, 2] = torch.tensor([0.0, -0.0, -0.0, 0.0, -0.0, 0.0, -1.0, -torch.inf, 0.0])
+    y[0, 2] = 0
+    lists = torch.tensor([4, -1])[:k].expand(2, 3, k) if k else None
+    common = dict(first_id=2, vocabulary=9, top_k_ids=lists, response_mask=mask, temperature=0.7,
+                  largest_count=largest_count)
+    own, library = (cppo.find_logits(x[..., 2:7], y, executor=e, **common).words for e in ("torch", "simd"))
+    n, sums = 5, slice(8, 28)
+    assert own.shape == library.shape and own.dtype == library.dtype
+    assert torch.equal(own[:8], library[:8]) and torch.equal(own[28:], library[28:])
+    mine, its = own[sums].view(n, 4), library[sums].view(n, 4)
+    assert torch.equal(mine[:, :2], its[:, :2])
+    mine, its = (s[:, 2:].contiguous().view(torch.float64) for s in (mine, its))
+    torch.testing.assert_close(mine, its, rtol=1e-6, atol=1e-12)
 
 
 @needs_torch
@@ -220,11 +250,13 @@ def test_wrong_calls_with_tensors(case):
     part = x[..., :120].clone().requires_grad_()
     with pytest.raises(cppo.Error, match=REFUSED):
         whole.log_probs(part, y)
-    for call in (lambda: whole.log_probs(part, y, response_mask=mask, executor="torch"),
-                 lambda: cppo.find_logits(part, y, first_id=0, vocabulary=300, executor="torch")):
-        with pytest.raises(cppo.Error, match="read by the library, on the host") as e:
-            call()
-        assert e.value.code == StatusCode.executor_unavailable
+    with torch.no_grad():
+        part[1, 2, 7] = torch.inf
+    for executor in ("simd", "seq", "torch"):
+        with pytest.raises(cppo.Error, match="logits at response 1, token 2, id 7 is inf"):
+            cppo.find_logits(part, y, first_id=0, vocabulary=300, response_mask=mask, executor=executor)
+    with torch.no_grad():
+        part[1, 2, 7] = 0.0
     found = whole.log_probs(part, y, response_mask=mask)
     with pytest.raises(RuntimeError, match="no second derivative"):
         torch.autograd.grad(found.log_prob.sum(), part, create_graph=True)
@@ -290,14 +322,19 @@ def train_a_step(rank, size, sharded):
     return loss.item(), report.kept, report.tokens, grads.numpy(), of_weight.numpy()
 
 
-@needs_torch
-def test_a_step_of_a_head_over_two_ranks_is_that_of_one():
+@pytest.fixture(scope="module")
+def two_ranks():
+    dist = pytest.importorskip("torch.distributed", reason="PyTorch is not installed")
+    if not (dist.is_available() and dist.is_gloo_available()):
+        pytest.skip("this PyTorch has no gloo")
     from ranks import Ranks
-    ranks = Ranks(2)
-    try:
-        sharded, whole = ranks.run(train_a_step, True), ranks.run(train_a_step, False)
-    finally:
-        ranks.stop()
+    processes = Ranks(2)
+    yield processes
+    processes.stop()
+
+
+def test_a_step_of_a_head_over_two_ranks_is_that_of_one(two_ranks):
+    sharded, whole = two_ranks.run(train_a_step, True), two_ranks.run(train_a_step, False)
     for got, want in zip(sharded, whole):
         assert got[1:3] == want[1:3] and 0 < got[1] < got[2] == 17
         assert got[0] == pytest.approx(want[0], rel=0, abs=2e-6)
@@ -305,3 +342,30 @@ def test_a_step_of_a_head_over_two_ranks_is_that_of_one():
             assert np.abs(a - b).max() < 2e-6 * max(1.0, np.abs(b).max()) and np.abs(b).max() > 1e-3
     assert sharded[0][0] == sharded[1][0]
     assert all(np.array_equal(a, b) for a, b in zip(sharded[0][3:], sharded[1][3:]))
+
+
+def run_the_page(rank, size, code):
+    """The loss of an example that each rank runs, and the gradient of its logits."""
+    import torch
+    case = Case(shape=(2, 5, 60))
+    x, y, mask = tensors(case)
+    leaf = x[..., 30 * rank:30 * rank + 30].clone().requires_grad_()
+    names = {"cppo": cppo, "torch": torch, "shard": leaf * 1.0, "token_id": y, "mask": mask, "rank": rank, "size": size,
+             "part": 30, "rollout_log_prob": torch.from_numpy(case.mu), "advantage": torch.from_numpy(case.advantage),
+             "region": cppo.ppo()}
+    exec(code, names)
+    return names["loss"].item(), leaf.grad.numpy()
+
+
+def test_the_pages_example_runs(two_ranks):
+    page = pathlib.Path(__file__).resolve().parents[2] / "docs/logits.md"
+    if not page.exists():
+        pytest.skip("the pages lie in a checkout of the project")
+    code, = (b for b in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M) if "find_logits" in b)
+    (loss, low), (other, high) = two_ranks.run(run_the_page, code)
+    case = Case(shape=(2, 5, 60))
+    want, _, out = cppo.policy_loss_from_logits(case.x, case.y, case.mu, case.advantage, case.mask, region=cppo.ppo(),
+                                                outputs=("logits_gradient",))
+    assert loss == other == pytest.approx(want, rel=2e-6)
+    limit = 2e-6 * np.abs(out.logits_gradient).max()
+    assert np.abs(np.concatenate([low, high], -1) - out.logits_gradient).max() < max(limit, 2e-6)

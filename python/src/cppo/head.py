@@ -60,15 +60,16 @@ def _check(hidden: Any, slab_rows: int) -> None:
 
 def policy_loss_from_head(hidden: Any, weight: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
                           response_mask: Any = None, *, region: Region, bias: Any = None, rollout_top_k: Any = None,
-                          temperature: float = 1.0, slab_rows: int = 0, entropy: Any = None, executor: str = "simd",
-                          threads: int = 1, cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
+                          temperature: float = 1.0, slab_rows: int = 0, entropy: Any = None,
+                          entropy_bonus: float = 0.0, outputs: Any = None, executor: str = "simd", threads: int = 1,
+                          cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
     """`policy_loss` from the hidden states of π and its linear head: backward gives ∂loss/∂hidden, ∂loss/∂weight and
     ∂loss/∂bias. It is `log_probs_from_head`, `policy_loss` and backward of both.
 
     Args:
         hidden, weight, token_id, bias, temperature, slab_rows: as `log_probs_from_head`.
         rollout_log_prob, advantage, response_mask, region, threads, cu_seqlens, with_capacity: as `policy_loss`.
-        rollout_top_k, entropy, executor: as `policy_loss_from_logits`.
+        rollout_top_k, entropy, entropy_bonus, outputs, executor: as `policy_loss_from_logits`.
         **options: all others of `policy_loss`.
 
     Returns:
@@ -80,6 +81,8 @@ def policy_loss_from_head(hidden: Any, weight: Any, token_id: Any, rollout_log_p
         return log_probs_from_head(hidden, weight, token_id, bias=bias, response_mask=response_mask,
                                    temperature=temperature, slab_rows=slab_rows, executor=rows, threads=threads,
                                    cu_seqlens=cu_seqlens, with_capacity=with_capacity, **asked)
-    return loss_of(find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
-                   rollout_top_k=rollout_top_k, entropy=entropy, executor=executor, threads=threads,
-                   cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    loss, report, more, _ = loss_of(
+        find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id, rollout_top_k=rollout_top_k,
+        entropy=entropy, entropy_bonus=entropy_bonus, outputs=outputs, executor=executor, threads=threads,
+        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    return (loss, report) if more is None else (loss, report, more)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import _entropy_bonus, _rows
 from . import _native as c
-from . import _rows
 from . import loss as _loss
-from ._call import DECIDES_ARITHMETIC
-from ._numpy import as_array
+from ._call import DECIDES_ARITHMETIC, PER_TOKEN
+from ._numpy import as_array, lend
 from ._rows import How, Rows
 from .loss import TopK
 from .outputs import Outputs
@@ -262,8 +262,8 @@ def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, 
 def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
                             response_mask: Any = None, *, region: Region, rollout_top_k: Any = None,
                             temperature: float = 1.0, gradient_in_place: bool = False, entropy: Any = None,
-                            outputs: Any = None, executor: str = "simd", threads: int = 1, cu_seqlens: Any = None,
-                            with_capacity: bool = False, **options: Any) -> Any:
+                            entropy_bonus: float = 0.0, outputs: Any = None, executor: str = "simd", threads: int = 1,
+                            cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
     """`policy_loss` from the logits of π: backward gives ∂loss/∂logits.
 
     It is `log_probs`, `policy_loss` and backward of both: one pass over the logits, and one over the rows of tokens
@@ -275,8 +275,11 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
         rollout_log_prob, advantage, response_mask, region, cu_seqlens, threads, with_capacity: as `policy_loss`.
         rollout_top_k: (ids, log μ of them), both [B, T, K] or [N, K], as the engine gives them, for Top-K divergences.
         entropy: by default that of the logits, where the region reads it.
+        entropy_bonus: c: each valid token, kept or masked, has c H taken from its loss, with H the entropy of its row,
+            scaled as the aggregation says. Loss, report and gradient hold it.
         executor: as `policy_loss`.
-        outputs: as `policy_loss`; for NumPy also "logits_gradient", ∂loss/∂logits.
+        outputs: as `policy_loss`; also "log_prob" and "entropy", those of the logits, for charts; for NumPy also
+            "logits_gradient", ∂loss/∂logits.
         **options: all others of `policy_loss`.
 
     Returns:
@@ -294,22 +297,26 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
                                    temperature=temperature, gradient_in_place=gradient_in_place, executor=rows,
                                    threads=threads, with_capacity=with_capacity, **asked))
         return all_found[0]
-    loss, report, *more = loss_of(
+    loss, report, more, bonus = loss_of(
         find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
-        rollout_top_k=rollout_top_k, entropy=entropy, outputs=wanted, executor=executor, threads=threads,
-        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+        rollout_top_k=rollout_top_k, entropy=entropy, entropy_bonus=entropy_bonus, outputs=wanted, executor=executor,
+        threads=threads, cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
     if not gradient:
-        return loss, report, *more
-    more[0].logits_gradient = logits_gradient(
-        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
+        return (loss, report) if more is None else (loss, report, more)
+    slopes = {} if bonus is None else {"entropy": all_found[0].entropy, "entropy_slope": bonus.slope}
+    more.logits_gradient = logits_gradient(
+        logits, token_id, more.gradient, all_found[0].log_sum_exp, response_mask=response_mask,
         cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
-        with_capacity=with_capacity)
-    return loss, report, _asked_for(more[0], outputs)
+        with_capacity=with_capacity, **slopes)
+    return loss, report, _asked_for(more, outputs)
 
 
 def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any, response_mask: Any, *,
-            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, **options: Any) -> Any:
-    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds."""
+            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, entropy_bonus: float, outputs: Any,
+            **options: Any) -> tuple[Any, Any, Any, _entropy_bonus.Bonus | None]:
+    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds: loss, report, outputs if there are any, and the
+    bonus if there is one."""
+    coefficient = _entropy_bonus.check(entropy_bonus)
     lists = None if rollout_top_k is None else tuple(shaped(x) for x in rollout_top_k)
     if lists is not None and len(lists) != 2:
         raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
@@ -320,12 +327,86 @@ def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any
     dtype = _dtype_of({"rollout_log_prob": rollout_log_prob, **options,
                        "top_k_rollout_log_probs": None if lists is None else lists[1]})
     reads_entropy = "entropy" in region.reads and entropy is None
-    found = find(top_k_ids=None if lists is None else lists[0], entropy=reads_entropy, dtype=dtype)
+    exact = find(top_k_ids=None if lists is None else lists[0], dtype="float64" if coefficient else dtype,
+                 entropy=reads_entropy or coefficient != 0.0 or "entropy" in (outputs or ()))
+    found = _rounded(exact, dtype) if coefficient else exact
     top_k = None if lists is None else TopK(lists[0], found.listed_log_prob, lists[1])
     if reads_entropy:
-        entropy = found.entropy.detach() if _is_tensor(found.entropy) else found.entropy
-    return _loss.policy_loss(found.log_prob, rollout_log_prob, advantage, response_mask, region=region,
-                             token_id=token_id, top_k=top_k, entropy=entropy, **options)
+        entropy = _held(found.entropy)
+    loss, report, *more = _loss.policy_loss(
+        found.log_prob, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id, top_k=top_k,
+        entropy=entropy, outputs=_of_policy_loss(outputs, found, coefficient != 0.0), **options)
+    bonus = None
+    if coefficient:
+        bonus = _entropy_bonus.bonus_of(coefficient, more[0].decision, options.get("cu_seqlens"), options)
+        loss = _with_bonus(loss, report, more[0], exact.entropy, bonus, options.get("aggregate") == PER_TOKEN)
+    return loss, report, None if outputs is None else _with_slots(more[0], found, outputs), bonus
+
+
+OF_LOGITS = ("log_prob", "entropy")
+"""The outputs of calls on logits that are found in them."""
+
+
+def _held(x: Any) -> Any:
+    """Constant to the gradient."""
+    return x.detach() if _is_tensor(x) else x
+
+
+def _rounded(found: LogProbs, dtype: str) -> LogProbs:
+    """What was found in double, as it is found in another type: rounded once."""
+    def to(x: Any) -> Any:
+        return None if x is None else x.astype(dtype) if isinstance(x, np.ndarray) else x.to(_dtypes(x)[dtype])
+    return found if dtype == "float64" else found._replace(
+        log_prob=to(found.log_prob), listed_log_prob=to(found.listed_log_prob), entropy=to(found.entropy))
+
+
+def _dtypes(x: Any) -> dict[str, Any]:
+    torch = sys.modules["torch"]
+    return {"float32": torch.float32, "float64": torch.float64}
+
+
+def _of_policy_loss(outputs: Any, found: LogProbs, decides: bool) -> Any:
+    """The outputs that `policy_loss` is asked for. Raises `Error` for arrays that what was found does not fit into."""
+    more = ("decision",) if decides and "decision" not in (outputs or ()) else ()
+    if not isinstance(outputs, Mapping):
+        return more or None if outputs is None else (*(n for n in outputs if n not in OF_LOGITS), *more)
+    for name in OF_LOGITS:
+        if (x := outputs.get(name)) is None:
+            continue
+        lend(x, name, written=True)
+        if x.shape != found.log_prob.shape or x.dtype.kind != "f":
+            raise c.Error(f"{name} is an array {list(x.shape)} of {x.dtype}, but must be one of floats of shape "
+                          f"{list(found.log_prob.shape)}", c.StatusCode.extent_mismatch, name)
+    return {**{n: x for n, x in outputs.items() if n not in OF_LOGITS}, **dict.fromkeys(more)}
+
+
+def _with_bonus(loss: Any, report: Any, out: Outputs, entropy: Any, bonus: _entropy_bonus.Bonus,
+                per_token: bool) -> Any:
+    """The loss with the bonus, which report and token losses have added."""
+    report.with_loss(bonus.of_report(_held(entropy)))
+    added = bonus.of_tokens(entropy)
+    if isinstance(added, np.ndarray):
+        if out.loss is not None:
+            out.loss += added
+        elif per_token:
+            loss += added
+        return loss if per_token else report.loss
+    if out.loss is not None:
+        out.loss = out.loss + _held(added).to(out.loss.dtype)
+    return loss + (added if per_token else added.sum()).to(loss.dtype)
+
+
+def _with_slots(out: Outputs, found: LogProbs, outputs: Any) -> Outputs:
+    """The outputs that were asked for, what was found among them."""
+    if "decision" not in outputs:
+        out.decision = None
+    for name in OF_LOGITS:
+        if name in outputs:
+            x, into = _held(getattr(found, name)), outputs[name] if isinstance(outputs, Mapping) else None
+            if into is not None:
+                into[...] = x
+            setattr(out, name, x if into is None else into)
+    return out
 
 
 def _gradient_of(outputs: Any, tensors: bool) -> tuple[Any, bool]:

@@ -22,7 +22,7 @@ class FoundLogits:
     __slots__ = ("words",)
 
     words: Any
-    """int64 [n], an array, or a tensor on the host where the logits are one. Its layout: `cppo_find_logits` of cppo.h.
+    """int64 [n], an array, or a tensor beside the logits where they are one. Its layout: `cppo_find_logits` of cppo.h.
     """
 
     def __init__(self, words: Any) -> None:
@@ -124,7 +124,7 @@ def find_logits(logits: Any, token_id: Any, *, first_id: int, vocabulary: int, t
         log_prob = whole.log_probs(shard, token_id, first_id=rank * part).log_prob
 
     Args:
-        logits: of ids first_id, first_id + 1, ..., as `log_probs` takes them; tensors on the host.
+        logits: of ids first_id, first_id + 1, ..., as `log_probs` takes them.
         token_id, top_k_ids: ids of the whole vocabulary, the same on every rank, as is all else.
         vocabulary: how many ids the whole vocabulary has.
         largest_count: how many of the largest logits `FoundLogits.log_probs` can list.
