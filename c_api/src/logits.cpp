@@ -80,7 +80,11 @@ bool is_apart(c_api::found_room const& to, cppo_batch const& batch, cppo_logits 
 bool check_room(c_api::found_room const& to, std::int64_t largest_count, call const& c, cppo_status& s) noexcept {
   std::int64_t const m = std::clamp<std::int64_t>(largest_count, 0, std::max<std::int64_t>(c.logits.ids(), 0));
   std::int64_t const wanted = c_api::found_counts{c.rows.shape.elements(), c.rows.top_k, m, 1}.words();
-  return (wanted >= 0 && to.room >= wanted) ||
+  if (wanted < 0) {
+    return refuse(s, static_cast<int>(cppo::status_code::size_overflow), argument::top_k, word("largest_count is "),
+                  largest_count, word(", which makes more words than can be: ask for fewer, or lend fewer slots"));
+  }
+  return to.room >= wanted ||
          refuse(s, cppo_bad_argument, argument::none, word("room is "), to.room,
                 word(", but what is found takes up to "), wanted,
                 word(" words: ask cppo_found_words for a token in each slot"));

@@ -109,6 +109,25 @@ def test_a_response_that_is_left_out_has_no_share(case):
     assert not out.logits_gradient[0].any() and out.logits_gradient[2, 0].any()
 
 
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_pieces_have_the_bonus_of_whole_responses(case, aggregate):
+    from test_pieces import cut
+    region = cppo.fixed_cppo(delta=0.1, delta_b=0.02)
+    how = dict(horizon_of(aggregate), region=region, temperature=0.7, entropy_bonus=0.3, outputs=("logits_gradient",))
+    batch = (case.x, case.y, case.mu, case.advantage, case.mask)
+    loss, report, whole = cppo.policy_loss_from_logits(*batch, **how)
+    spans, packed, cuts = cut(batch[1:], 3, 5)
+    x = np.concatenate([case.x[b, s] for b, _, s in spans])
+    log_prob = cppo.log_probs(x, packed[0], response_mask=packed[3], temperature=0.7).log_prob
+    lent = cppo.PieceBatch(log_prob, *packed[1:], region=region, cu_seqlens=cuts)
+    plan = cppo.plan_pieces(lent, [b for b, _, _ in spans], [k for _, k, _ in spans])
+    found, added, out = cppo.policy_loss_from_logits(x, *packed, cu_seqlens=cuts, carries=plan.carries,
+                                                     totals=plan.totals, **how)
+    assert found == pytest.approx(loss, rel=2e-6) and added.loss == pytest.approx(report.loss, rel=2e-6)
+    for i, (b, _, s) in enumerate(spans):
+        assert np.array_equal(out.logits_gradient[cuts[i]:cuts[i + 1]], whole.logits_gradient[b, s])
+
+
 @pytest.mark.parametrize("bonus", [0.0, 0.3])
 def test_log_prob_and_entropy_are_those_of_the_logits(case, bonus):
     found = cppo.log_probs(case.x, case.y, entropy=True, **case.options())

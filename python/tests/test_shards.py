@@ -147,6 +147,9 @@ def test_wrong_options(case):
             cppo.find_logits(case.x[..., :120], case.y, first_id=first, vocabulary=vocabulary, **case.options())
     with pytest.raises(cppo.Error, match="largest_count is -1"):
         find(case, 0, 120, largest_count=-1)
+    with pytest.raises(cppo.Error, match="more words than can be") as e:
+        cppo.find_logits(case.x, case.y, first_id=0, vocabulary=1 << 50, largest_count=1 << 50, **case.options())
+    assert e.value.code == StatusCode.size_overflow
     with pytest.raises(cppo.Error, match="simd or seq"):
         find(case, 0, 120, executor="torch")
     whole = cppo.combine(find(case, 0, 120), find(case, 120, 300))

@@ -325,7 +325,7 @@ TEST_CASE("shards that are missing, lent twice, overlapping, of another call or 
   refused(combined(all, high));
   refused(combined(low, find(c, 700, 1500, cppo_simd, said, 2)));
   refused(combined({}, high));
-  for (std::size_t const i : {0, 1, 2, 3, 4, 5, 6, 7}) {
+  for (std::size_t i = 0; i < 8; ++i) {
     for (std::int64_t const x : {std::int64_t{-1}, std::int64_t{4}, INT64_MAX, INT64_MIN}) {
       found_words odd = all;
       odd[i] = x;
@@ -365,6 +365,11 @@ TEST_CASE("a wrong call for shards in C is named, and leaves what no call accept
   CHECK(run(room.data(), most - 1, &n) == "room is 34, but what is found takes up to 35 words: ask cppo_found_words "
                                           "for a token in each slot");
   CHECK((n == 0 && room[4] == 0 && room[5] == 0));
+  cppo_logits wide = c.lent_shard(0, 40);
+  wide.ids = INT64_MAX;
+  CHECK_THAT(lent.run([&](auto* b, auto*, auto* s) {
+    return cppo_find_logits(b, &wide, INT64_MAX, room.data(), 200, &n, nullptr, s);
+  }), contains("largest_count is 9223372036854775807, which makes more words than can be"));
   CHECK_THAT(run(nullptr, 0, &n), contains("found is null: pass one"));
   CHECK_THAT(run(room.data(), most, nullptr), contains("written is null: pass one"));
   CHECK_THAT(run(room.data(), most, room.data() + 3), contains("found shares memory with written"));

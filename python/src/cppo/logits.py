@@ -184,8 +184,9 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
     check_asked(how)
     each = hasattr(entropy_slope, "shape") and len(entropy_slope.shape) > 0
     slopes = (entropy_slope if each else None, 0.0 if each else float(entropy_slope))
-    shard = (first_id, vocabulary or logits.shape[-1] + first_id)
-    _rows.check_shard(shard, logits.shape[-1])
+    shard = (first_id, vocabulary)
+    if shard != (0, 0):
+        _rows.check_shard(shard, logits.shape[-1])
     if _is_tensor(logits):
         return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
                                            *slopes, shard, out, how)
@@ -355,14 +356,11 @@ def _held(x: Any) -> Any:
 def _rounded(found: LogProbs, dtype: str) -> LogProbs:
     """What was found in double, as it is found in another type: rounded once."""
     def to(x: Any) -> Any:
-        return None if x is None else x.astype(dtype) if isinstance(x, np.ndarray) else x.to(_dtypes(x)[dtype])
+        if x is None or isinstance(x, np.ndarray):
+            return None if x is None else x.astype(dtype)
+        return x.to(getattr(sys.modules["torch"], dtype))
     return found if dtype == "float64" else found._replace(
         log_prob=to(found.log_prob), listed_log_prob=to(found.listed_log_prob), entropy=to(found.entropy))
-
-
-def _dtypes(x: Any) -> dict[str, Any]:
-    torch = sys.modules["torch"]
-    return {"float32": torch.float32, "float64": torch.float64}
 
 
 def _of_policy_loss(outputs: Any, found: LogProbs, decides: bool) -> Any:

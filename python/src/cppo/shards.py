@@ -157,12 +157,8 @@ def combine(*found: FoundLogits) -> FoundLogits:
 
 
 def _combined(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    given = (a.ctypes.data, a.size, b.ctypes.data, b.size)
-    made = np.empty(max(a.size, b.size) + 2 * _rows.FOUND_HEADS, np.int64)
-    size = c.LIB.cppo_combine_found(*given, made.ctypes.data, made.size)
-    if size > made.size:  # of many shards that do not touch
-        made = np.empty(size, np.int64)
-        size = c.LIB.cppo_combine_found(*given, made.ctypes.data, made.size)
+    made = np.empty(a.size + b.size + _rows.FOUND_HEADS, np.int64)
+    size = c.LIB.cppo_combine_found(a.ctypes.data, a.size, b.ctypes.data, b.size, made.ctypes.data, made.size)
     if size < 0:
         raise c.Error("there is no memory left: use shorter responses, or free some", c.StatusCode.no_memory)
     return made[:size].copy()
