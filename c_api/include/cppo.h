@@ -277,9 +277,9 @@ CPPO_C_SHOWN int64_t cppo_found_words(int64_t tokens, int64_t top_k, int64_t lar
 /** What one pass finds in a shard of the vocabulary, that of `logits->first_id` and `ids`, as `cppo::find_logits`:
  *  plain numbers, to be sent between ranks as they are. Ids are those of the whole vocabulary. Reads token_id,
  *  response_mask and top_k_ids (with `top_k`). `room`: words at `found`, enough for a token in each slot; `written`
- *  becomes how many they are, the same on every rank. `found` and `written` share memory with nothing else. Where it
- *  fails, `written` becomes 0, and `found`, where there is room for 6 words, what no call accepts, unless it shares
- *  memory.
+ *  becomes how many they are, the same on every rank. `found` and `written` share memory with nothing else. Where rows
+ *  or options are refused, or there is too little room, `written` becomes 0, and `found`, if it has room for 6 words,
+ *  what no call accepts; where a pointer or a tensor is, or memory is shared, nothing is written.
  *
  *  The words: the bits of the temperature (a double), the ids of the whole vocabulary, top_k, m, tokens, shards; of
  *  each shard the first id and the number of ids; of each token the largest logit, its id, the sum of the other
