@@ -285,6 +285,25 @@ def test_nothing_of_the_logits_size_is_made_but_their_gradient(in_place):
     assert (gradient.data_ptr() == logits.data_ptr()) == in_place
 
 
+@needs_torch
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of Dynamo itself, which looks at what crosses a graph break
+def test_a_compiled_function_calls_them_between_its_graphs(case):
+    import torch
+    x, y, mask = tensors(case)
+    mu, advantage, region = torch.from_numpy(case.mu), torch.from_numpy(case.advantage), cppo.ppo()
+
+    def step(x, y, mask):
+        _, whole = combined_of(x.detach(), y, mask, (0, 120, 300))
+        found = whole.log_probs(x[..., :120] * 1.0, y, response_mask=mask)
+        return cppo.policy_loss(found.log_prob, mu, advantage, mask, region=region)[0] * 2.0
+    torch._dynamo.reset()
+    leaf = x.clone().requires_grad_()
+    want, got = step(leaf, y, mask), torch.compile(step, backend="aot_eager")(leaf, y, mask)
+    gradient, its = (torch.autograd.grad(loss, leaf)[0] for loss in (want, got))
+    torch.testing.assert_close(got, want)
+    assert torch.equal(gradient, its) and gradient.any()
+
+
 # ---- several ranks
 
 
