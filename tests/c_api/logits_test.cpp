@@ -432,6 +432,9 @@ struct whole_call {
   double numbers[CPPO_REPORT_ROOM] = {};
   double bonus = 0.0;
   aggregation aggregate = token_mean;
+  piece_plan plan = {};                  ///< if the two responses are pieces of one
+  std::vector<cppo_prefix> carries = {};  ///< the same in C
+  std::vector<cppo_totals> totals = {};
 
   template <class Region>
   report in_cpp(Region const& region) {
@@ -443,7 +446,7 @@ struct whole_call {
         seq, batch, region,
         {.logits_gradient = matrix_view<Element>(gradient.data(), 6, c.V, c.apart, 1), .loss = loss, .mask = mask,
          .log_prob = log_prob, .entropy = entropy, .trace = {.divergence = divergence}, .report = &r},
-        {.aggregate = aggregate}, {.entropy_bonus = bonus});
+        {.aggregate = aggregate, .carries = plan.carries, .totals = plan.totals}, {.entropy_bonus = bonus});
     INFO(describe(s).c_str());
     REQUIRE(s.ok());
     return r;
@@ -460,6 +463,7 @@ struct whole_call {
     cppo_logits const x = c.lent(c.x);
     auto o = c_options({.aggregate = aggregate});
     o.entropy_bonus = bonus;
+    if (!carries.empty()) o.carries = carries.data(), o.totals = totals.data();
     o.executor = executor;
     o.threads = 2;
     auto const call = [&](auto* b, auto* w, auto* s) { return cppo_policy_loss_from_logits(b, &x, &region, w, &o, s); };
@@ -503,6 +507,36 @@ TEST_CASE("an entropy bonus in C has the bits of seq, under every aggregation") 
   }
   check_whole<half, double>(text, region, -0.3);
   check_whole<float, double>("entropy_top()", parse_rule("entropy_top()").rule, 0.1);
+}
+TEST_CASE("an entropy bonus in C counts the pieces of a response as one") {
+  constexpr char const* text = "fixed_cppo(delta = 0.05, delta_b = 0.02)";
+  cppo_region const c_region = region_of(text);
+  described_region const region = parse_region(text).region;
+  for (aggregation const a : {token_mean, seq_mean_token_sum, seq_mean_token_mean}) {
+    whole_call<float, float> want, got;
+    want.bonus = got.bonus = 0.2, want.aggregate = got.aggregate = a;
+    found_numbers found;
+    REQUIRE(log_probs(seq, want.c.batch(), found.outputs()).ok());
+    auto const lent = rollout_batch(want.c.shape(), cppo::log_prob(found.log_prob), rollout_log_prob(want.mu),
+                                    cppo::advantage(want.c.advantage), response_mask(want.c.valid));
+    index_t const response_of[] = {0, 0}, order_of[] = {0, 1};
+    want.plan = plan_pieces(lent, region, response_of, order_of, 1);
+    REQUIRE(want.plan);
+    report const r = want.in_cpp(region);
+    c_batch pieces(lent);
+    cppo_totals whole{}, piece{};
+    cppo_prefix sums{};
+    for (std::int64_t b : {0, 1}) {
+      REQUIRE(cppo_summarize_piece(pieces.get(), &c_region, b, nullptr, &piece, nullptr, nullptr, nullptr) == 0);
+      cppo_totals_add(&whole, &piece);
+    }
+    REQUIRE(cppo_resolve_totals(&c_region, &whole, nullptr, cppo_f32, 0, nullptr) == 0);
+    REQUIRE(cppo_sum_piece(pieces.get(), &c_region, 0, &whole, 0, nullptr, &sums, nullptr) == 0);
+    got.carries = {cppo_prefix{}, sums}, got.totals = {whole, whole};
+    CHECK(got.in_c(text, cppo_simd) == "");
+    CHECK((same_bits(got.gradient, want.gradient) && same_bits(got.loss, want.loss)));
+    CHECK(unlike(report_of(got.numbers), r) == "");
+  }
 }
 TEST_CASE("cppo_policy_loss_from_logits runs rules, which may read the entropy of the logits") {
   for (char const* text : {"gspo()", "entropy_top()"}) {
