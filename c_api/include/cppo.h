@@ -62,14 +62,15 @@ enum {
   /* inputs of `cppo_compute_advantage`, beside response_mask and advantage */
   cppo_reward = 13, cppo_group_id = 14, cppo_value = 15, cppo_bootstrap_value = 16,
   /* inputs of the calls on logits, beside token_id, response_mask, entropy and top_k_ids, in the batch's layout */
-  cppo_slope = 17, cppo_log_sum_exp = 18, cppo_mu_log_sum_exp = 19, cppo_entropy_slopes = 20,
+  cppo_slope = 17, cppo_log_sum_exp = 18, cppo_rollout_log_sum_exp = 19, cppo_entropy_slopes = 20,
   /* outputs, in the batch's layout */
   cppo_out_loss = 64, cppo_out_gradient = 65, cppo_out_mask = 66, cppo_out_gate = 67, cppo_out_divergence = 68,
   cppo_out_weight = 69, cppo_out_weighted_divergence = 70, cppo_out_prefix_drift = 71, cppo_out_prefix_weight = 72,
   cppo_out_threshold = 73, cppo_out_excess = 74, cppo_out_decision = 75,
   /* outputs of `cppo_compute_advantage` */
   cppo_out_advantage = 76, cppo_out_returns = 77,
-  /* outputs of `cppo_log_probs`, in the batch's layout; those of lists [slots, k], and [slots, m] of the largest */
+  /* outputs of `cppo_log_probs` and `cppo_log_probs_of_found`, in the batch's layout; those of lists [slots, k], and
+     [slots, m] of the largest */
   cppo_out_log_prob = 78, cppo_out_log_sum_exp = 79, cppo_out_entropy = 80, cppo_out_listed_log_prob = 81,
   cppo_out_largest_id = 82, cppo_out_largest_log_prob = 83,
   /* output of the calls from logits to their gradient: [slots, V] */
@@ -142,6 +143,8 @@ typedef struct cppo_options {
   cppo_totals const *totals;   /**< pieces: one for each, or null */
   int64_t const *folds;        /**< micro-batches: the states of all exchanges, see `cppo_sum_folds`; or null */
   int64_t fold_words;          /**< how many words they are */
+  double entropy_bonus;        /**< `cppo_policy_loss_from_logits` alone, as `cppo::logit_loss_options`: each valid
+                                    token has so many times its entropy taken from its loss; 0, the default: none */
 } cppo_options;
 
 /** Numbers of a report, `cppo_report_count()` of them: what adds up, then maxima and minima, then how the loss is
@@ -263,20 +266,50 @@ CPPO_C_SHOWN int32_t cppo_log_probs(cppo_batch const *batch, cppo_logits const *
                                     cppo_logit_options const *options, cppo_status *status);
 /** From the slope of log-probs, d loss / d log pi(y), to the gradient of logits, as `cppo::logits_gradient`. Reads
  *  token_id, response_mask, slope, log_sum_exp, and the entropy where it has a slope: that of the options, or
- *  entropy_slopes. The output logits_gradient may be the memory of the logits, which it then replaces. */
+ *  entropy_slopes. The output logits_gradient may be the memory of the logits, which it then replaces. Of a shard of
+ *  the vocabulary, log_sum_exp and entropy are those of all of it. */
 CPPO_C_SHOWN int32_t cppo_logits_gradient(cppo_batch const *batch, cppo_logits const *logits,
                                           cppo_outputs const *outputs, cppo_logit_options const *options,
                                           cppo_status *status);
+/** Words that `cppo_find_logits` writes of so many tokens, where `top_k` ids are listed and `largest_count` of the
+ *  largest logits asked for, over `shards` shards that do not touch: 1 for one rank, and for all together. -1 if a
+ *  number is below 0, or they are too many. */
+CPPO_C_SHOWN int64_t cppo_found_words(int64_t tokens, int64_t top_k, int64_t largest_count, int64_t shards);
+/** What one pass finds in a shard of the vocabulary, that of `logits->first_id` and `ids`, as `cppo::find_logits`:
+ *  plain numbers, to be sent between ranks as they are. Ids are those of the whole vocabulary. Reads token_id,
+ *  response_mask and top_k_ids (with `top_k`). `room`: words at `found`, enough for a token in each slot; `written`
+ *  becomes how many they are, the same on every rank. `found` and `written` share memory with nothing else. Where rows
+ *  or options are refused, or there is too little room, `written` becomes 0, and `found`, if it has room for 6 words,
+ *  what no call accepts; where a pointer or a tensor is, or memory is shared, nothing is written.
+ *
+ *  The words: the bits of the temperature (a double), the ids of the whole vocabulary, top_k, m, tokens, shards; of
+ *  each shard the first id and the number of ids; of each token the largest logit, its id, the sum of the other
+ *  terms and their moment, three of them the bits of doubles; m ids a token; then floats, two in a word: 1 + top_k
+ *  logits of each token, and m of each. */
+CPPO_C_SHOWN int32_t cppo_find_logits(cppo_batch const *batch, cppo_logits const *logits, int64_t largest_count,
+                                      int64_t *found, int64_t room, int64_t *written,
+                                      cppo_logit_options const *options, cppo_status *status);
+/** What was found in the shards of both, as `cppo::combine`. Writes at most `room` words, and returns how many they
+ *  are: if that is more than `room`, nothing was written. -1: a pointer is null whose words are not 0, or there is
+ *  no memory. What does not belong together, or has an id in both, becomes what no call accepts. `into` may be `a`
+ *  or `b`. The order of more than two moves the last bits: combine them in one order on every rank. */
+CPPO_C_SHOWN int64_t cppo_combine_found(int64_t const *a, int64_t a_words, int64_t const *b, int64_t b_words,
+                                        int64_t *into, int64_t room);
+/** As `cppo_log_probs`, from what was found in all shards. Logits are not read: they are those of any shard. */
+CPPO_C_SHOWN int32_t cppo_log_probs_of_found(cppo_batch const *batch, cppo_logits const *logits, int64_t const *found,
+                                             int64_t found_words, cppo_outputs const *outputs, cppo_status *status);
 /** TV and KL(mu || pi) over the whole vocabulary, as `cppo::full_divergences`. Reads response_mask, log_sum_exp, and
- *  mu_log_sum_exp of `mu_logits`; or `mu_log_probs` is lent, log-probs of all ids, and the other one null. */
+ *  rollout_log_sum_exp of `rollout_logits`; or `rollout_log_probs` is lent, log-probs of all ids, and the other one
+ *  null. */
 CPPO_C_SHOWN int32_t cppo_full_divergences(cppo_batch const *batch, cppo_logits const *logits,
-                                           cppo_logits const *mu_logits, cppo_logits const *mu_log_probs,
+                                           cppo_logits const *rollout_logits, cppo_logits const *rollout_log_probs,
                                            cppo_outputs const *outputs, cppo_logit_options const *options,
                                            cppo_status *status);
-/** From logits to their gradient, as `cppo::policy_loss_from_logits`: `cppo_policy_loss` on log-probs that are computed
- *  from logits. The batch lends token_id, and neither log_prob nor top_k_log_probs; of lists top_k_ids and
- *  top_k_rollout_log_probs. Writes logits_gradient, which may be the memory of the logits, and all that
- *  `cppo_policy_loss` writes but gradient. For any region, in pieces and micro-batches too. */
+/** From logits to their gradient, as `cppo::policy_loss_from_logits`: `cppo_policy_loss` on log-probs that are
+ *  computed from logits. The batch lends token_id, and neither log_prob nor top_k_log_probs; of lists top_k_ids and
+ *  top_k_rollout_log_probs. Writes logits_gradient, which may be the memory of the logits, log_prob and entropy of
+ *  the logits (cppo_out_log_prob, cppo_out_entropy), and all that `cppo_policy_loss` writes but gradient. For any
+ *  region, in pieces and micro-batches too, and with an entropy bonus. */
 CPPO_C_SHOWN int32_t cppo_policy_loss_from_logits(cppo_batch const *batch, cppo_logits const *logits,
                                                   cppo_region const *region, cppo_outputs const *outputs,
                                                   cppo_options const *options, cppo_status *status);

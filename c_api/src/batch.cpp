@@ -307,8 +307,8 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
   return is_apart(report, argument::report, {&cuts, 1}, s);
 }
 
-bool is_apart_from_call(lent_memory const& mine, lent_to_be how, cppo_batch const& batch, cppo_outputs const& outputs,
-                        cppo_options const& options, cppo_status& s) noexcept {
+bool is_apart_from_call(lent_memory const& mine, argument where, lent_to_be how, cppo_batch const& batch,
+                        cppo_outputs const& outputs, cppo_options const& options, cppo_status& s) noexcept {
   lent_memory const report{"report", memory_of(outputs.report, cppo_report_count())};
   if (!is_apart(report, argument::report, {&mine, 1}, s)) return false;
   for (std::int64_t i = 0; i < outputs.tensor_count; ++i) {
@@ -319,11 +319,11 @@ bool is_apart_from_call(lent_memory const& mine, lent_to_be how, cppo_batch cons
   if (how == lent_to_be::read) return true;
   for (std::int64_t i = 0; i < batch.input_count; ++i) {
     lent_memory const other{find_id(input_rows, batch.inputs[i].id)->name, memory_of(batch.inputs[i].tensor)};
-    if (!is_apart(mine, argument::logits, {&other, 1}, s)) return false;
+    if (!is_apart(mine, where, {&other, 1}, s)) return false;
   }
   lent_memory const cuts{"cu_seqlens", memory_of(batch.cu_seqlens)};
-  return is_apart(mine, argument::logits, rows_of(options, batch.responses), s) &&
-         is_apart(mine, argument::logits, {&cuts, 1}, s);
+  return is_apart(mine, where, rows_of(options, batch.responses), s) &&
+         is_apart(mine, where, {&cuts, 1}, s);
 }
 
 }  // namespace c_api

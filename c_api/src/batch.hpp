@@ -122,7 +122,7 @@ bool check_memory(cppo_batch const& batch, cppo_outputs const& outputs, cppo_opt
 enum class lent_to_be : std::uint8_t { read, written };
 /// True if that memory shares nothing with what the call writes, nor, if it is written, with what the call reads. To be
 /// called as `check_memory`.
-bool is_apart_from_call(lent_memory const& mine, lent_to_be how, cppo_batch const& batch, cppo_outputs const& outputs,
-                        cppo_options const& options, cppo_status& s) noexcept;
+bool is_apart_from_call(lent_memory const& mine, cppo::argument where, lent_to_be how, cppo_batch const& batch,
+                        cppo_outputs const& outputs, cppo_options const& options, cppo_status& s) noexcept;
 
 }  // namespace c_api

@@ -21,7 +21,7 @@ struct lent_folds {
 };
 
 /// What is done with rows of logits, where a call reads them.
-enum class row_call : int { none, log_probs, gradient, divergences };
+enum class row_call : int { none, log_probs, find, gradient, divergences };
 
 struct crossing {
   std::uint64_t tag;  // `layout_tag()` of the library

@@ -26,7 +26,7 @@ inline bool can_be(cppo::fold_bin const& b) noexcept {
 }
 
 /// The states of the first block, which is taken away; what no call accepts if there is none.
-inline cppo::fold_states take_block(words& from) {
+inline cppo::fold_states take_block(word_view& from) {
   constexpr std::int64_t most = cppo::detail::rule_program::most_folds;
   auto const refused = [&from] { return from = {}, cppo::detail::refused_folds(); };
   if (from.size() < head_words) return refused();
@@ -49,7 +49,7 @@ inline cppo::fold_states take_block(words& from) {
   return good ? s : refused();
 }
 /// The states of all blocks; what no call accepts unless they are those of the first exchanges, in order.
-inline cppo::fold_states states_of(words from) {
+inline cppo::fold_states states_of(word_view from) {
   cppo::fold_states known;
   while (!from.empty() && known.exchanges >= 0) {
     cppo::fold_states const next = take_block(from);

@@ -124,7 +124,7 @@ void cppo_folds_add(std::int64_t* into, std::int64_t const* other, std::int64_t 
   cppo_status s;
   auto const n = static_cast<std::size_t>(words);
   std::int32_t const code = c_api::answered(&s, [&](cppo_status&) {
-    c_api::words a(into, n), b(other, n);
+    c_api::word_view a(into, n), b(other, n);
     cppo::fold_states const mine = c_api::take_block(a), theirs = c_api::take_block(b);
     bool const same = mine.exchanges <= 0 || theirs.exchanges <= 0 || mine.exchanges == theirs.exchanges;
     c_api::write_block(same ? combine(mine, theirs) : cppo::detail::refused_folds(), {into, n});

@@ -16,7 +16,7 @@ constexpr input_row input_rows[] = {
     {cppo_entropy, argument::entropy, "entropy", holds::reals},
     {cppo_slope, argument::gradient, "slope", holds::reals},
     {cppo_log_sum_exp, argument::log_prob, "log_sum_exp", holds::reals},
-    {cppo_mu_log_sum_exp, argument::log_prob, "mu.log_sum_exp", holds::reals},
+    {cppo_rollout_log_sum_exp, argument::log_prob, "rollout_log_sum_exp", holds::reals},
     {cppo_entropy_slopes, argument::entropy, "entropy_slopes", holds::reals},
 };
 /// What an output has at each slot.
@@ -154,6 +154,15 @@ bool take_rows(cppo_batch const* from, id_set read, lent_rows& into, cppo_status
   if (!check_lists(b, read, into.inputs, s)) return false;
   cppo::status const shape = into.shape.check();
   return shape.ok() || take(shape, s);
+}
+
+bool is_apart_from_rows(lent_memory const& mine, cppo_batch const& batch, cppo_status& s) noexcept {
+  lent_memory const cuts{"cu_seqlens", memory_of(batch.cu_seqlens)};
+  for (std::int64_t i = 0; i < batch.input_count; ++i) {
+    lent_memory const other{find_id(input_rows, batch.inputs[i].id)->name, memory_of(batch.inputs[i].tensor)};
+    if (!is_apart(mine, argument::logits, {&other, 1}, s)) return false;
+  }
+  return is_apart(mine, argument::logits, {&cuts, 1}, s);
 }
 
 bool take_row_output(cppo_lent const& l, id_set written, lent_tensors& into, cppo_status& s) noexcept {

@@ -46,6 +46,9 @@ struct lent_rows {
 /// The batch at `from`, of which the call reads the inputs `read`.
 bool take_rows(cppo_batch const* from, id_set read, lent_rows& into, cppo_status& s) noexcept;
 
+/// True if what is written shares memory with nothing that the batch lends. Pre: it was taken.
+bool is_apart_from_rows(lent_memory const& mine, cppo_batch const& batch, cppo_status& s) noexcept;
+
 /// An output of a call that writes those in `written`, beside others that were taken.
 bool take_row_output(cppo_lent const& l, id_set written, lent_tensors& into, cppo_status& s) noexcept;
 /// All outputs at `from`.

@@ -46,7 +46,8 @@ cppo_options default_options() noexcept {
           nullptr,
           nullptr,
           nullptr,
-          0};
+          0,
+          0.0};
 }
 
 }  // namespace
@@ -66,6 +67,10 @@ bool take_options(cppo_options const& from, cppo::loss_options& into, cppo_statu
       !in_range(from.executor, cppo_seq, "executor", "cppo_simd (0) to cppo_seq (1)", s) ||
       !in_range(from.threads, 4096, "threads", "0, as many as the machine has, to 4096", s)) {
     return false;
+  }
+  if (from.entropy_bonus != 0.0) {
+    return refuse(s, cppo_bad_argument, argument::options,
+                  word("option entropy_bonus is of cppo_policy_loss_from_logits, which has the entropies: leave it 0"));
   }
   into.aggregate = static_cast<cppo::aggregation>(from.aggregate);
   into.bad_input = static_cast<cppo::on_bad_input>(from.bad_input);

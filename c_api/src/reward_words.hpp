@@ -17,7 +17,7 @@ constexpr std::int64_t words_of_states(std::int64_t states, std::int64_t groups)
 }
 
 /// The states that were written; of no words, those of nothing. What was not written here becomes what no call accepts.
-inline cppo::advantage_states reward_states_of(words from) {
+inline cppo::advantage_states reward_states_of(word_view from) {
   cppo::advantage_states made;
   if (from.empty()) return made;
   auto const from_to = [from](std::size_t i, std::int64_t low, std::int64_t high) {

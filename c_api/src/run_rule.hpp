@@ -24,7 +24,7 @@ void sum_folds_of(Executor const& executor, crossing const& c) {
 template <class Real, class Executor>
 void call_on_micro_batch(Executor const& executor, crossing const& c) {
   auto options = from_bytes<cppo::loss_options>(c.options);
-  words const known(c.folds.known, static_cast<std::size_t>(c.folds.known_words));
+  word_view const known(c.folds.known, static_cast<std::size_t>(c.folds.known_words));
   auto const plan = plan_micro_batch(executor, from_bytes<cppo::rollout_batch_view<Real>>(c.batch),
                                      from_bytes<cppo::described_rule>(c.region), states_of(known), options);
   if (!plan) return to_bytes(c.status, plan.outcome);

@@ -10,14 +10,14 @@
 
 namespace c_api {
 
-using words = std::span<std::int64_t const>;
+using word_view = std::span<std::int64_t const>;
 
 inline constexpr std::size_t state_words = 5;
 
 /// Reads words from the front of others. Pre: there are as many.
 class word_reader {
  public:
-  explicit word_reader(words& from) noexcept : from_(from) {}
+  explicit word_reader(word_view& from) noexcept : from_(from) {}
   std::int64_t next() noexcept {
     std::int64_t const x = from_.front();
     from_ = from_.subspan(1);
@@ -34,7 +34,7 @@ class word_reader {
   }
 
  private:
-  words& from_;
+  word_view& from_;
 };
 
 /// Writes words one after the other. Pre: there is room.

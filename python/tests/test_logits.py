@@ -23,7 +23,7 @@ class Case:
         self.mask[-1, -1] = False
         self.x[-1, -1] = self.mu_x[-1, -1] = np.nan
         self.advantage = random.normal(0, 1, (shape[0], 1)).repeat(shape[1], 1).astype(np.float32)
-        found = cppo.log_probs(self.mu_x, self.y, response_mask=self.mask, temperature=temperature, largest=k)
+        found = cppo.log_probs(self.mu_x, self.y, response_mask=self.mask, temperature=temperature, largest_count=k)
         self.mu, self.mu_total = found.log_prob, found.log_sum_exp
         self.ids, self.mu_lists = found.largest_id, found.largest_log_prob
 
@@ -58,8 +58,8 @@ def at(log_p, ids):
 def test_log_probs_are_those_of_the_definition(case, executor, dtype):
     log_p, total, h = case.exact(case.x)
     lists = np.stack([case.y, np.full_like(case.y, -1), case.y * 0 + 7], -1)
-    found = cppo.log_probs(case.x, case.y, top_k_ids=lists, entropy=True, largest=2, dtype=dtype, executor=executor,
-                           **case.options())
+    found = cppo.log_probs(case.x, case.y, top_k_ids=lists, entropy=True, largest_count=2, dtype=dtype,
+                           executor=executor, **case.options())
     on, ulp = case.mask, 2e-6 if dtype == "float64" else 4e-6
     assert found.log_prob.dtype == dtype and found.log_sum_exp.dtype == np.float64
     assert np.abs(found.log_prob - at(log_p, case.y))[on].max() < ulp
@@ -225,7 +225,7 @@ def test_wrong_calls(case, change, code, words, apart):
 
 def test_wrong_options(case):
     for more, words in (({"executor": "torch"}, "simd or seq"), ({"threads": 10**6}, "threads is 1000000"),
-                        ({"largest": -1}, "largest is -1"), ({"dtype": "float16"}, "dtype must be"),
+                        ({"largest_count": -1}, "largest_count is -1"), ({"dtype": "float16"}, "dtype must be"),
                         ({"cu_seqlens": np.array([0, 12])}, r"shape \[N, V\] where cu_seqlens")):
         with pytest.raises(cppo.Error, match=words):
             cppo.log_probs(case.x, case.y, **case.options(), **more)
@@ -243,7 +243,7 @@ def test_wrong_options(case):
 @pytest.mark.parametrize("shape", [(0, 5, 7), (2, 0, 7), (0, 7)])
 def test_no_slot_is_no_error(shape):
     x, slots = np.zeros(shape, np.float32), np.zeros(shape[:-1], int)
-    found = cppo.log_probs(x, slots, entropy=True, largest=2)
+    found = cppo.log_probs(x, slots, entropy=True, largest_count=2)
     assert found.largest_id.shape == (*shape[:-1], 2)
     gradient = cppo.logits_gradient(x, slots, found.log_prob, found.log_sum_exp)
     assert gradient.shape == shape

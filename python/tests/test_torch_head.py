@@ -28,7 +28,7 @@ class Head:
         self.y = torch.randint(0, V, (B, T), generator=random)
         self.advantage = torch.randn(B, 1, generator=random).repeat(1, T)
         mu = self.logits().detach().float() + 0.3 * torch.randn(B, T, V, generator=random)
-        found = cppo.log_probs(mu, self.y, response_mask=self.mask, largest=K)
+        found = cppo.log_probs(mu, self.y, response_mask=self.mask, largest_count=K)
         self.mu, self.ids, self.mu_lists = found.log_prob, found.largest_id, found.largest_log_prob
 
     @property
@@ -59,7 +59,7 @@ class Head:
 @pytest.mark.parametrize("slab_rows", [0, 1, 5, 100])
 def test_the_numbers_are_those_of_all_logits(executor, slab_rows):
     t = Head()
-    asked = dict(top_k_ids=t.ids, entropy=True, largest=3, dtype="float64", executor=executor)
+    asked = dict(top_k_ids=t.ids, entropy=True, largest_count=3, dtype="float64", executor=executor)
     found = t.found(slab_rows=slab_rows, **asked)
     want = cppo.log_probs(t.logits(), t.y, response_mask=t.mask, temperature=0.7, **asked)
     for a, b in zip(found, want):
@@ -76,7 +76,7 @@ def test_log_probs_of_the_same_products_have_the_same_bits(executor):
     with torch.no_grad():
         for x in t.parts:
             x.copy_(x.nan_to_num(0.0).mul(3).round().clamp(-4, 4))
-    asked = dict(top_k_ids=t.ids, entropy=True, largest=3, executor=executor)
+    asked = dict(top_k_ids=t.ids, entropy=True, largest_count=3, executor=executor)
     want = cppo.log_probs(t.logits(), t.y, response_mask=t.mask, temperature=0.7, **asked)
     for slab_rows in (1, 4, 0):
         assert all(torch.equal(a, b) for a, b in zip(t.found(slab_rows=slab_rows, **asked), want))
@@ -271,7 +271,7 @@ def test_heads_that_do_not_fit(change, words):
 def test_options_are_checked():
     t = Head()
     for more, words in (({"slab_rows": -1}, "slab_rows is -1"), ({"dtype": "half"}, "dtype must be"),
-                        ({"largest": -1}, "largest is -1")):
+                        ({"largest_count": -1}, "largest_count is -1")):
         with pytest.raises(cppo.Error, match=words):
             t.found(**more)
     with pytest.raises(cppo.Error, match="top_k is no option"):

@@ -50,7 +50,7 @@ HALVES = {torch.float32: 1e-6, torch.bfloat16: 8e-3, torch.float16: 1e-3}
 
 @pytest.mark.parametrize("executor", ["simd", "seq"])
 def test_values_are_those_of_numpy(t, executor):
-    common = dict(entropy=True, largest=3, executor=executor)
+    common = dict(entropy=True, largest_count=3, executor=executor)
     found = t.log_probs(top_k_ids=t.ids, **common)
     want = cppo.log_probs(t.case.x, t.case.y, top_k_ids=t.case.ids, **common, **t.case.options())
     assert all(np.array_equal(a.detach().numpy(), b) for a, b in zip(found, want))
@@ -94,7 +94,7 @@ def test_pytorchs_own_operations_say_the_same(dtype):
         t.x[1, 0, t.y[1, 0]] = 90.0
     lists = t.ids.clone()
     lists[1, 1, 2] = -1
-    common = dict(top_k_ids=lists, entropy=True, largest=12, dtype="float64")
+    common = dict(top_k_ids=lists, entropy=True, largest_count=12, dtype="float64")
     own, library = t.log_probs(executor="torch", **common), t.log_probs(executor="simd", **common)
     assert torch.equal(own.largest_id, library.largest_id)
     for a, b in zip(own, library):
@@ -266,7 +266,8 @@ def test_opcheck(dtype, packed, more, executor):
     numbers = torch.randn(y.shape)
     h, slopes = (numbers.abs(), numbers) if more[0] else (None, None)
     total = ops.log_probs.default(*call)[2]
-    checks += [(ops.logits_gradient.default, (x.detach(), y, numbers, total, mask, cuts, h, slopes, *how)),
+    checks += [(ops.logits_gradient.default, (x.detach(), y, numbers, total, mask, cuts, h, slopes, 0, 0,
+                                            *how)),
                (ops.full_divergences.default, (x.detach(), total, x.detach() * 0.9, total, 1.0, None, more[0], True,
                                                *how))]
     for op, arguments in checks:
@@ -304,7 +305,7 @@ def test_torch_func_grad(t):
 
 def test_fake_tensors_have_the_shapes_of_real_ones(t):
     from torch._subclasses.fake_tensor import FakeTensorMode
-    common = dict(entropy=True, largest=2)
+    common = dict(entropy=True, largest_count=2)
     real = t.log_probs(top_k_ids=t.ids, **common)
     given = (t.x.detach(), t.y, t.mask, t.ids)
     with FakeTensorMode() as mode:
@@ -389,7 +390,8 @@ def test_the_pages_examples_run(t):
 @pytest.mark.parametrize("shape", [(0, 5, 7), (2, 0, 7), (0, 7)])
 def test_no_slot_is_no_error(executor, shape):
     x = torch.zeros(shape, requires_grad=True)
-    found = cppo.log_probs(x, torch.zeros(shape[:-1], dtype=torch.long), entropy=True, largest=2, executor=executor)
+    found = cppo.log_probs(x, torch.zeros(shape[:-1], dtype=torch.long), entropy=True, largest_count=2,
+                           executor=executor)
     (found.log_prob.sum() + found.entropy.sum()).backward()
     assert x.grad.shape == shape and found.largest_id.shape == (*shape[:-1], 2)
 

@@ -67,17 +67,26 @@ def step(log_prob: Numbers, rollout_log_prob: Numbers, advantage: Numbers) -> di
 
 
 def from_logits(logits: np.ndarray[Any, np.dtype[np.float32]], token_id: Numbers, advantage: Numbers) -> Any:
-    mu: cppo.LogProbs = cppo.log_probs(logits, token_id, largest=20, entropy=True)
+    mu: cppo.LogProbs = cppo.log_probs(logits, token_id, largest_count=20, entropy=True)
     far: cppo.FullDivergences = cppo.full_divergences(logits, mu.log_sum_exp, rollout_logits=logits,
                                                       rollout_log_sum_exp=mu.log_sum_exp, kl=True)
     print(far.tv + far.kl, cppo.logits_gradient(logits, token_id, advantage, mu.log_sum_exp, entropy=mu.entropy,
                                                 entropy_slope=0.01))
-    return cppo.policy_loss_from_logits(logits, token_id, mu.log_prob, advantage, region=cppo.ppo(),
+    return cppo.policy_loss_from_logits(logits, token_id, mu.log_prob, advantage, region=cppo.ppo(), entropy_bonus=0.01,
                                         rollout_top_k=(mu.largest_id, mu.largest_log_prob), temperature=0.7)
 
 
+def from_shards(low: Numbers, high: Numbers, token_id: Numbers) -> cppo.LogProbs:
+    found: list[cppo.FoundLogits] = [cppo.find_logits(low, token_id, first_id=0, vocabulary=20),
+                                     cppo.find_logits(high, token_id, first_id=10, vocabulary=20)]
+    whole = cppo.combine(*(cppo.FoundLogits(f.words) for f in found))
+    ids: int = whole.vocabulary + whole.tokens + len(whole.shards)
+    print(whole.temperature + 0.5, ids)
+    return whole.log_probs(low, token_id, first_id=0, entropy=True)
+
+
 def from_head(hidden: Any, weight: Any, token_id: Numbers, advantage: Numbers) -> Any:
-    mu: cppo.LogProbs = cppo.log_probs_from_head(hidden, weight, token_id, largest=20, slab_rows=64)
+    mu: cppo.LogProbs = cppo.log_probs_from_head(hidden, weight, token_id, largest_count=20, slab_rows=64)
     return cppo.policy_loss_from_head(hidden, weight, token_id, mu.log_prob, advantage, region=cppo.ppo(),
                                       rollout_top_k=(mu.largest_id, mu.largest_log_prob))
 

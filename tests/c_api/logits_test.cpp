@@ -9,6 +9,7 @@
 #include <cppo/described_rule.hpp>
 #include <cppo/logits.hpp>
 
+#include <cmath>
 #include <functional>
 #include <memory>
 
@@ -75,6 +76,21 @@ struct logit_case {
   cppo_logits lent(std::vector<Element> const& of) const {
     return {sizeof(cppo_logits), matrix(of, N, V, apart), temperature, 0, 0};
   }
+  /// Ids first ... last - 1 of the rows, as one rank holds them.
+  /// @{
+  logit_batch_view shard(index_t first, index_t last) const {
+    matrix_view<Element const> const rows(x.data() + first, N, last - first, apart, 1);
+    return logit_batch(shape(), logits(last - first, rows).at_temperature(temperature).from_id(first, V), token_id(y),
+                       response_mask(valid), top_k_ids(K, ids));
+  }
+  cppo_logits lent_shard(index_t first, index_t last) const {
+    cppo_logits rows = lent(x);
+    rows.rows.data = const_cast<Element*>(x.data() + first);
+    rows.rows.shape[1] = last - first;
+    rows.first_id = first, rows.ids = V;
+    return rows;
+  }
+  /// @}
 };
 
 /// A batch and outputs as C structures, lent one by one.
@@ -124,6 +140,16 @@ struct found_numbers {
   }
 };
 
+/// Lends what `log_probs` reads, and where it writes.
+template <class Case>
+void lend_log_probs(c_lent& to, Case const& c, found_numbers& got) {
+  to.in(cppo_token_id, c.y).in(cppo_response_mask, c.valid).in(cppo_top_k_ids, c.ids, 4);
+  to.out(cppo_out_log_prob, got.log_prob).out(cppo_out_log_sum_exp, got.total);
+  to.out(cppo_out_entropy, got.entropy).out(cppo_out_listed_log_prob, got.listed, 4);
+  to.outputs.push_back({cppo_out_largest_id, 0, matrix(got.ids, 6, 3)});
+  to.outputs.push_back({cppo_out_largest_log_prob, 0, matrix(got.largest, 6, 3)});
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("cppo_log_probs has the bits of seq", "", float, half, bfloat16) {
@@ -134,11 +160,7 @@ TEMPLATE_TEST_CASE("cppo_log_probs has the bits of seq", "", float, half, bfloat
     for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
       found_numbers got;
       c_lent lent;
-      lent.in(cppo_token_id, c.y).in(cppo_response_mask, c.valid).in(cppo_top_k_ids, c.ids, 4);
-      lent.out(cppo_out_log_prob, got.log_prob).out(cppo_out_log_sum_exp, got.total);
-      lent.out(cppo_out_entropy, got.entropy).out(cppo_out_listed_log_prob, got.listed, 4);
-      lent.outputs.push_back({cppo_out_largest_id, 0, matrix(got.ids, 6, 3)});
-      lent.outputs.push_back({cppo_out_largest_log_prob, 0, matrix(got.largest, 6, 3)});
+      lend_log_probs(lent, c, got);
       cppo_logits const x = c.lent(c.x);
       cppo_logit_options const o = options_of(executor);
       std::string const said = lent.run([&](auto* b, auto* w, auto* s) { return cppo_log_probs(b, &x, w, &o, s); }, 4);
@@ -175,6 +197,197 @@ TEMPLATE_TEST_CASE("cppo_logits_gradient has the bits of seq, in place too", "",
   }
 }
 
+namespace {
+
+using found_words = std::vector<std::int64_t>;
+
+/// What a rank finds of ids first ... last - 1. `said` becomes the sentence of the call.
+template <class Element>
+found_words find(logit_case<Element> const& c, index_t first, index_t last, std::int32_t executor, std::string& said,
+                 index_t largest_count = 3) {
+  c_lent lent;
+  found_numbers unused;
+  lend_log_probs(lent, c, unused);
+  cppo_logits const x = c.lent_shard(first, last);
+  cppo_logit_options const o = options_of(executor);
+  found_words words(static_cast<std::size_t>(cppo_found_words(6, c.K, std::max(largest_count, index_t{0}), 1)), 77);
+  std::int64_t n = 99;
+  said = lent.run([&](auto* b, auto*, auto* s) {
+    return cppo_find_logits(b, &x, largest_count, words.data(), static_cast<std::int64_t>(words.size()), &n, &o, s);
+  }, c.K);
+  words.resize(static_cast<std::size_t>(n));
+  return words;
+}
+template <class Element>
+found_words find(logit_case<Element> const& c, index_t first, index_t last, std::int32_t executor = cppo_simd) {
+  std::string said;
+  found_words const found = find(c, first, last, executor, said);
+  CHECK(said == "");
+  CHECK(static_cast<std::int64_t>(found.size()) == cppo_found_words(5, c.K, 3, 1));
+  return found;
+}
+found_words combined(found_words const& a, found_words const& b) {
+  auto const size = [](found_words const& x) { return static_cast<std::int64_t>(x.size()); };
+  found_words all(a.size() + b.size() + 8);
+  std::int64_t const n = cppo_combine_found(a.data(), size(a), b.data(), size(b), all.data(), size(all));
+  REQUIRE((n >= 6 && n <= size(all)));
+  all.resize(static_cast<std::size_t>(n));
+  found_words in_place = a;
+  in_place.resize(all.size());
+  CHECK(cppo_combine_found(in_place.data(), size(a), b.data(), size(b), in_place.data(), size(in_place)) == n);
+  CHECK(in_place == all);
+  return all;
+}
+template <class Element>
+std::string log_probs_of(logit_case<Element> const& c, found_words const& found, found_numbers& got) {
+  c_lent lent;
+  lend_log_probs(lent, c, got);
+  cppo_logits const x = c.lent_shard(0, 1);
+  return lent.run([&](auto* b, auto* w, auto* s) {
+    return cppo_log_probs_of_found(b, &x, found.data(), static_cast<std::int64_t>(found.size()), w, s);
+  }, c.K);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("shards of the vocabulary have the bits of C++ in C, in any order of two", "", float, bfloat16) {
+  logit_case<TestType> const c(2100);
+  found_logits low, high;
+  REQUIRE(find_logits(seq, c.shard(0, 900), low, 3).ok());
+  REQUIRE(find_logits(seq, c.shard(900, c.V), high, 3).ok());
+  found_numbers want, whole;
+  REQUIRE(log_probs(c.shard(0, 1), combine(low, high), want.outputs()).ok());
+  REQUIRE(log_probs(seq, c.batch(), whole.outputs()).ok());
+  for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
+    found_words const a = find(c, 0, 900, executor), b = find(c, 900, c.V, executor);
+    for (found_words const& all : {combined(a, b), combined(b, a)}) {
+      CHECK(static_cast<std::int64_t>(all.size()) == cppo_found_words(5, c.K, 3, 1));
+      found_numbers got;
+      CHECK(log_probs_of(c, all, got) == "");
+      CHECK(got == want);
+    }
+    found_words const one = find(c, 0, 400, executor), other = find(c, 1000, c.V, executor);
+    found_words const apart = combined(other, one);
+    CHECK(static_cast<std::int64_t>(apart.size()) == cppo_found_words(5, c.K, 3, 2));
+    found_numbers got;
+    CHECK(log_probs_of(c, combined(apart, find(c, 400, 1000, executor)), got) == "");
+    CHECK(got.ids == whole.ids);
+    for (std::size_t i = 0; i < 5; ++i) CHECK(std::abs(got.total[i] - whole.total[i]) < 4e-6);
+  }
+}
+
+TEST_CASE("the gradient of a shard in C is that part of the whole gradient") {
+  logit_case<float> const c(1500);
+  found_numbers found;
+  REQUIRE(log_probs(seq, c.batch(), found.outputs()).ok());
+  std::vector<float> const slope = {0.5F, -1, 0, 2, 0, not_a_logit};
+  std::vector<double> const slopes = {0.1, 0, 0, -0.3, 0.2, 0};
+  std::vector<float> want = c.x, got = c.x;
+  logit_slopes const of{.slope = slope, .log_sum_exp = found.total, .entropy = found.entropy,
+                        .entropy_slopes = slopes};
+  REQUIRE(logits_gradient(seq, c.batch(), of, matrix_view<float>(want.data(), 6, c.V, c.apart, 1)).ok());
+  for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
+    std::fill(got.begin(), got.end(), 77.0F);
+    for (auto const& [first, last] : {std::pair<index_t, index_t>{0, 700}, {700, 1500}}) {
+      c_lent lent;
+      lent.in(cppo_token_id, c.y).in(cppo_response_mask, c.valid).in(cppo_slope, slope);
+      lent.in(cppo_log_sum_exp, found.total).in(cppo_entropy, found.entropy).in(cppo_entropy_slopes, slopes);
+      cppo_tensor to = matrix(got, 6, last - first, c.apart);
+      to.data = got.data() + first;
+      lent.outputs.push_back({cppo_out_logits_gradient, 0, to});
+      cppo_logits const x = c.lent_shard(first, last);
+      cppo_logit_options const o = options_of(executor);
+      CHECK(lent.run([&](auto* b, auto* w, auto* s) { return cppo_logits_gradient(b, &x, w, &o, s); }) == "");
+    }
+    for (index_t i = 0; i < 6; ++i) {
+      CHECK(std::memcmp(&got[c.at(i, 0)], &want[c.at(i, 0)], static_cast<std::size_t>(c.V) * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("shards that are missing, lent twice, overlapping, of another call or cut short are refused in C") {
+  logit_case<float> const c(1500);
+  found_words const low = find(c, 0, 700), high = find(c, 700, 1500);
+  auto const words = std::string(describe(status{status_code::shards_mismatch}));
+  auto const refused = [&](found_words const& found) {
+    found_numbers got;
+    found_numbers const untouched;
+    CHECK(log_probs_of(c, found, got) == words);
+    CHECK(got == untouched);
+  };
+  std::string said;
+  found_words all = combined(low, high);
+  refused({});
+  refused(low);
+  refused(combined(low, low));
+  refused(combined(low, find(c, 699, 1500)));
+  refused(combined(low, find(c, 701, 1500)));
+  refused(combined(all, high));
+  refused(combined(low, find(c, 700, 1500, cppo_simd, said, 2)));
+  refused(combined({}, high));
+  for (std::size_t i = 0; i < 8; ++i) {
+    for (std::int64_t const x : {std::int64_t{-1}, std::int64_t{4}, INT64_MAX, INT64_MIN}) {
+      found_words odd = all;
+      odd[i] = x;
+      if (odd != all) refused(odd);
+    }
+  }
+  all.pop_back();
+  refused(all);
+  all.resize(all.size() + 2);
+  refused(all);
+  all.resize(3);
+  refused(all);
+}
+
+TEST_CASE("a wrong call for shards in C is named, and leaves what no call accepts") {
+  logit_case<float> c(40);
+  std::string said;
+  CHECK(find(c, 0, 40, cppo_simd, said, -1).empty());
+  CHECK_THAT(said, contains("largest_count"));
+  c.x[c.at(4, 7)] = not_a_logit;
+  CHECK(find(c, 0, 40, cppo_simd, said).empty());
+  CHECK_THAT(said, contains("logits at response 1, token 1, id 7 is nan"));
+  CHECK(find(c, 8, 40).size() > 6);  // the shard without it
+  c_lent lent;
+  lent.in(cppo_token_id, c.y).in(cppo_response_mask, c.valid);
+  cppo_logits const x = c.lent_shard(8, 40);
+  found_words room(200, 77);
+  std::int64_t n = 99;
+  auto const run = [&](std::int64_t* to, std::int64_t words, std::int64_t* written) {
+    return lent.run([&](auto* b, auto*, auto* s) {
+      return cppo_find_logits(b, &x, 0, to, words, written, nullptr, s);
+    });
+  };
+  std::int64_t const most = cppo_found_words(6, 0, 0, 1);
+  CHECK(run(room.data(), most, &n) == "");
+  CHECK(n == cppo_found_words(5, 0, 0, 1));
+  CHECK(run(room.data(), most - 1, &n) == "room is 34, but what is found takes up to 35 words: ask cppo_found_words "
+                                          "for a token in each slot");
+  CHECK((n == 0 && room[4] == 0 && room[5] == 0));
+  cppo_logits wide = c.lent_shard(0, 40);
+  wide.ids = INT64_MAX;
+  CHECK_THAT(lent.run([&](auto* b, auto*, auto* s) {
+    return cppo_find_logits(b, &wide, INT64_MAX, room.data(), 200, &n, nullptr, s);
+  }), contains("largest_count is 9223372036854775807, which makes more words than can be"));
+  CHECK_THAT(run(nullptr, 0, &n), contains("found is null: pass one"));
+  CHECK_THAT(run(room.data(), most, nullptr), contains("written is null: pass one"));
+  CHECK_THAT(run(room.data(), most, room.data() + 3), contains("found shares memory with written"));
+  CHECK_THAT(run(c.y.data(), most, &n), contains("found shares memory with token_id"));
+  CHECK_THAT(run(room.data(), most, c.y.data()), contains("written shares memory with token_id"));
+  CHECK((cppo_found_words(-1, 0, 0, 1) == -1 && cppo_found_words(INT64_MAX, 0, 0, 1) == -1));
+  CHECK((cppo_found_words(1, INT64_MAX, 0, 1) == -1 && cppo_found_words(1, 0, 0, -1) == -1));
+  CHECK(cppo_combine_found(nullptr, 4, room.data(), 4, room.data(), 4) == -1);
+  CHECK(cppo_combine_found(nullptr, 0, nullptr, 0, nullptr, 0) == 6);  // and nothing is written
+  found_numbers unused;
+  lent.out(cppo_out_log_prob, unused.log_prob);
+  CHECK(lent.run([&](auto* b, auto* w, auto* s) { return cppo_log_probs_of_found(b, &x, nullptr, 6, w, s); }) ==
+        "found is null: pass one");
+  CHECK_THAT(lent.run([&](auto* b, auto* w, auto* s) {
+    return cppo_log_probs_of_found(b, &x, room.data(), -1, w, s);
+  }), contains("found_words is -1, but must be 0 or more"));
+}
+
 TEST_CASE("cppo_full_divergences has the bits of seq, of logits and of log-probs") {
   logit_case<bfloat16> const c(1500);
   found_numbers found;
@@ -192,7 +405,7 @@ TEST_CASE("cppo_full_divergences has the bits of seq, of logits and of log-probs
       std::vector<float> got_tv(6), got_kl(6);
       c_lent lent;
       lent.in(cppo_response_mask, c.valid).in(cppo_log_sum_exp, found.total);
-      if (!of_log_probs) lent.in(cppo_mu_log_sum_exp, c.mu_total);
+      if (!of_log_probs) lent.in(cppo_rollout_log_sum_exp, c.mu_total);
       lent.out(cppo_out_tv, got_tv).out(cppo_out_kl, got_kl);
       cppo_logits const x = c.lent(c.x), mu_x = c.lent(c.mu_x),
                         mu_p{sizeof(cppo_logits), matrix(flat, 6, c.V, c.apart), 1.0, 0, 0};
@@ -214,8 +427,14 @@ struct whole_call {
   std::vector<Real> mu = std::vector<Real>(c.mu.begin(), c.mu.end());
   std::vector<Element> gradient = c.x;
   std::vector<std::uint8_t> mask = std::vector<std::uint8_t>(6, 77);
-  std::vector<float> divergence = std::vector<float>(6, 77);
+  std::vector<float> divergence = std::vector<float>(6, 77), loss = divergence, log_prob = divergence,
+                     entropy = divergence;
   double numbers[CPPO_REPORT_ROOM] = {};
+  double bonus = 0.0;
+  aggregation aggregate = token_mean;
+  piece_plan plan = {};                  ///< if the two responses are pieces of one
+  std::vector<cppo_prefix> carries = {};  ///< the same in C
+  std::vector<cppo_totals> totals = {};
 
   template <class Region>
   report in_cpp(Region const& region) {
@@ -225,9 +444,9 @@ struct whole_call {
                                      rollout_top_k(c.K, c.ids, c.mu_lists));
     status const s = policy_loss_from_logits(
         seq, batch, region,
-        {.logits_gradient = matrix_view<Element>(gradient.data(), 6, c.V, c.apart, 1), .mask = mask,
-         .trace = {.divergence = divergence}, .report = &r},
-        {.aggregate = token_mean});
+        {.logits_gradient = matrix_view<Element>(gradient.data(), 6, c.V, c.apart, 1), .loss = loss, .mask = mask,
+         .log_prob = log_prob, .entropy = entropy, .trace = {.divergence = divergence}, .report = &r},
+        {.aggregate = aggregate, .carries = plan.carries, .totals = plan.totals}, {.entropy_bonus = bonus});
     INFO(describe(s).c_str());
     REQUIRE(s.ok());
     return r;
@@ -237,11 +456,14 @@ struct whole_call {
     lent.in(cppo_token_id, c.y).in(cppo_response_mask, c.valid).in(cppo_rollout_log_prob, mu);
     lent.in(cppo_advantage, c.advantage).in(cppo_top_k_ids, c.ids, 4);
     lent.in(cppo_top_k_rollout_log_probs, c.mu_lists, 4);
-    lent.out(cppo_out_mask, mask).out(cppo_out_divergence, divergence);
+    lent.out(cppo_out_mask, mask).out(cppo_out_divergence, divergence).out(cppo_out_loss, loss);
+    lent.out(cppo_out_log_prob, log_prob).out(cppo_out_entropy, entropy);
     lent.outputs.push_back({cppo_out_logits_gradient, 0, matrix(gradient, 6, c.V, c.apart)});
     cppo_region const region = region_of(text);
     cppo_logits const x = c.lent(c.x);
-    auto o = c_options({.aggregate = token_mean});
+    auto o = c_options({.aggregate = aggregate});
+    o.entropy_bonus = bonus;
+    if (!carries.empty()) o.carries = carries.data(), o.totals = totals.data();
     o.executor = executor;
     o.threads = 2;
     auto const call = [&](auto* b, auto* w, auto* s) { return cppo_policy_loss_from_logits(b, &x, &region, w, &o, s); };
@@ -250,16 +472,20 @@ struct whole_call {
 };
 
 template <class Element, class Real, class Region>
-void check_whole(char const* text, Region const& region) {
+void check_whole(char const* text, Region const& region, double bonus = 0.0, aggregation aggregate = token_mean) {
   whole_call<Element, Real> want;
+  want.bonus = bonus, want.aggregate = aggregate;
   report const r = want.in_cpp(region);
   for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
     whole_call<Element, Real> got;
+    got.bonus = bonus, got.aggregate = aggregate;
     INFO(text);
     CHECK(got.in_c(text, executor) == "");
     CHECK(same_bits(got.gradient, want.gradient));
     CHECK(got.mask == want.mask);
     CHECK(same_bits(got.divergence, want.divergence));
+    CHECK((same_bits(got.loss, want.loss) && same_bits(got.log_prob, want.log_prob)));
+    CHECK(same_bits(got.entropy, want.entropy));
     CHECK(unlike(report_of(got.numbers), r) == "");
   }
 }
@@ -272,6 +498,45 @@ TEST_CASE("cppo_policy_loss_from_logits has the bits of seq") {
   check_whole<float, float>(text, region);
   check_whole<bfloat16, float>(text, region);
   check_whole<half, double>(text, region);
+}
+TEST_CASE("an entropy bonus in C has the bits of seq, under every aggregation") {
+  constexpr char const* text = "fixed_cppo(delta = 0.05, delta_b = 0.02, divergence = top_k_tv)";
+  described_region const region = parse_region(text).region;
+  for (aggregation const a : {token_sum, token_mean, seq_mean_token_sum, seq_mean_token_mean}) {
+    check_whole<float, float>(text, region, 0.01, a);
+  }
+  check_whole<half, double>(text, region, -0.3);
+  check_whole<float, double>("entropy_top()", parse_rule("entropy_top()").rule, 0.1);
+}
+TEST_CASE("an entropy bonus in C counts the pieces of a response as one") {
+  constexpr char const* text = "fixed_cppo(delta = 0.05, delta_b = 0.02)";
+  cppo_region const c_region = region_of(text);
+  described_region const region = parse_region(text).region;
+  for (aggregation const a : {token_mean, seq_mean_token_sum, seq_mean_token_mean}) {
+    whole_call<float, float> want, got;
+    want.bonus = got.bonus = 0.2, want.aggregate = got.aggregate = a;
+    found_numbers found;
+    REQUIRE(log_probs(seq, want.c.batch(), found.outputs()).ok());
+    auto const lent = rollout_batch(want.c.shape(), cppo::log_prob(found.log_prob), rollout_log_prob(want.mu),
+                                    cppo::advantage(want.c.advantage), response_mask(want.c.valid));
+    index_t const response_of[] = {0, 0}, order_of[] = {0, 1};
+    want.plan = plan_pieces(lent, region, response_of, order_of, 1);
+    REQUIRE(want.plan);
+    report const r = want.in_cpp(region);
+    c_batch pieces(lent);
+    cppo_totals whole{}, piece{};
+    cppo_prefix sums{};
+    for (std::int64_t b : {0, 1}) {
+      REQUIRE(cppo_summarize_piece(pieces.get(), &c_region, b, nullptr, &piece, nullptr, nullptr, nullptr) == 0);
+      cppo_totals_add(&whole, &piece);
+    }
+    REQUIRE(cppo_resolve_totals(&c_region, &whole, nullptr, cppo_f32, 0, nullptr) == 0);
+    REQUIRE(cppo_sum_piece(pieces.get(), &c_region, 0, &whole, 0, nullptr, &sums, nullptr) == 0);
+    got.carries = {cppo_prefix{}, sums}, got.totals = {whole, whole};
+    CHECK(got.in_c(text, cppo_simd) == "");
+    CHECK((same_bits(got.gradient, want.gradient) && same_bits(got.loss, want.loss)));
+    CHECK(unlike(report_of(got.numbers), r) == "");
+  }
 }
 TEST_CASE("cppo_policy_loss_from_logits runs rules, which may read the entropy of the logits") {
   for (char const* text : {"gspo()", "entropy_top()"}) {
@@ -294,6 +559,7 @@ struct right_call {
   ::cppo_options options = c_options({});
   index_t top_k = 4;
   double report[CPPO_REPORT_ROOM];
+  std::vector<std::uint8_t> spare = std::vector<std::uint8_t>(6);
 
   right_call() {
     for (double& n : report) n = 77.0;
@@ -352,6 +618,11 @@ TEST_CASE("what is wrong with a call on logits is named, and nothing is written"
       {[](auto& r) { r.lent.outputs[0].tensor.data = r.c.x.data(); }, "mask shares memory with logits"},
       {[](auto& r) { r.lent.outputs[0].tensor.data = r.gradient.data(); }, "mask shares memory with logits_gradient"},
       {[](auto& r) { r.x.rows.data = r.report; }, "report shares memory with logits"},
+      {[](auto& r) { r.lent.out(cppo_out_log_prob, r.c.mu); }, "log_prob shares memory with rollout_log_prob"},
+      {[](auto& r) { r.lent.out(cppo_out_entropy, r.gradient); }, "entropy shares memory with logits_gradient"},
+      {[](auto& r) { r.lent.out(cppo_out_entropy, r.c.x); }, "entropy shares memory with logits"},
+      {[](auto& r) { r.lent.out(cppo_out_log_prob, r.spare); }, "log_prob has elements of the wrong type"},
+      {[](auto& r) { r.options.entropy_bonus = HUGE_VAL; }, "entropy_bonus is inf, but must be finite"},
       {[](auto& r) { r.options.aggregate = 9; }, "option aggregate is 9"},
       {[](auto& r) { r.region.opaque[3] += 1.0; }, "region was not made by cppo_region_parse"},
   };
@@ -414,7 +685,7 @@ TEST_CASE("cppo_full_divergences takes one other policy") {
   for (auto const* mu : {&x, static_cast<cppo_logits const*>(nullptr)}) {
     std::string const said =
         lent.run([&](auto* b, auto* w, auto* s) { return cppo_full_divergences(b, &x, mu, mu, w, nullptr, s); });
-    CHECK(said == std::string("mu_logits and mu_log_probs are both ") + (mu != nullptr ? "lent" : "null") +
+    CHECK(said == std::string("rollout_logits and rollout_log_probs are both ") + (mu != nullptr ? "lent" : "null") +
                       ": lend one of the two");
   }
   CHECK(tv == std::vector<float>(6, 77.0F));

@@ -129,6 +129,8 @@ namespace {
 /// A call on logits of one kind, two responses of three tokens over 40 ids.
 struct logit_call {
   float x[6 * 40], number[6 * 40];
+  std::int64_t found[64], combined[128];  // what is found is no longer than the first
+  std::int64_t words = 0;
   std::int32_t id[6] = {1, 2, 3, 4, 5, 6};
   float slope[6] = {1, 1, 1, 1, 1, 1}, mu[6] = {-1, -2, -3, -2, -1, -4};
   double total[6] = {4, 4, 4, 4, 4, 4};
@@ -137,23 +139,30 @@ struct logit_call {
   cppo_status status;
 
   logit_call() {
+    cppo_lent const ids = lent(cppo_token_id, id, cppo_i32);
+    cppo_batch const batch{sizeof(cppo_batch), 2, 3, {}, 0, 0, &ids, 1};
     for (int i = 0; i < 240; ++i) x[i] = static_cast<float>(i * 7 % 11) * 0.25F, number[i] = 77.0F;
+    cppo_logits const rows{sizeof(cppo_logits), {x, cppo_f32, 2, {6, 40}, {40, 1}}, 1.0, 0, 0};
+    REQUIRE(cppo_find_logits(&batch, &rows, 0, found, 64, &words, nullptr, &status) == 0);
+    REQUIRE(words == 35);
+    words = 0;
   }
   static cppo_lent lent(std::int32_t what, void* data, std::int32_t dtype, std::int64_t columns = 3) {
     return {what, 0, {data, dtype, 2, {columns == 3 ? 2 : 6, columns}, {columns, 1}}};
   }
   std::int32_t run(int kind, std::int32_t executor, std::int32_t threads) {
     cppo_lent const inputs[] = {lent(cppo_token_id, id, cppo_i32), lent(cppo_slope, slope, cppo_f32),
-                                lent(cppo_log_sum_exp, total, cppo_f64), lent(cppo_mu_log_sum_exp, total, cppo_f64),
+                                lent(cppo_log_sum_exp, total, cppo_f64),
+                                lent(cppo_rollout_log_sum_exp, total, cppo_f64),
                                 lent(cppo_rollout_log_prob, mu, cppo_f32), lent(cppo_advantage, slope, cppo_f32)};
     cppo_lent const all[] = {lent(cppo_out_log_prob, number, cppo_f32),
                              lent(cppo_out_logits_gradient, number, cppo_f32, 40), lent(cppo_out_tv, number, cppo_f32),
                              lent(cppo_out_logits_gradient, number, cppo_f32, 40)};
-    cppo_lent const read[4][3] = {{inputs[0]}, {inputs[0], inputs[1], inputs[2]}, {inputs[2], inputs[3]},
-                                  {inputs[0], inputs[4], inputs[5]}};
-    constexpr std::int64_t reads[] = {1, 3, 2, 3};
+    cppo_lent const read[7][3] = {{inputs[0]}, {inputs[0], inputs[1], inputs[2]}, {inputs[2], inputs[3]},
+                                  {inputs[0], inputs[4], inputs[5]}, {inputs[0]}, {inputs[0]}, {inputs[0]}};
+    constexpr std::int64_t reads[] = {1, 3, 2, 3, 1, 1, 1};
     cppo_batch const batch{sizeof(cppo_batch), 2, 3, {}, 0, 0, read[kind], reads[kind]};
-    cppo_outputs const outputs{sizeof(cppo_outputs), &all[kind], 1, kind == 3 ? report : nullptr};
+    cppo_outputs const outputs{sizeof(cppo_outputs), &all[kind < 4 ? kind : 0], 1, kind == 3 ? report : nullptr};
     cppo_logits const rows{sizeof(cppo_logits), {x, cppo_f32, 2, {6, 40}, {40, 1}}, 1.0, 0, 0};
     cppo_logit_options const how{sizeof(cppo_logit_options), executor, threads, 0.0};
     cppo_options options = cppo_test::c_options({});
@@ -161,10 +170,19 @@ struct logit_call {
     if (kind == 0) return cppo_log_probs(&batch, &rows, &outputs, &how, &status);
     if (kind == 1) return cppo_logits_gradient(&batch, &rows, &outputs, &how, &status);
     if (kind == 2) return cppo_full_divergences(&batch, &rows, &rows, nullptr, &outputs, &how, &status);
+    if (kind == 4) return cppo_find_logits(&batch, &rows, 0, combined, 128, &words, &how, &status);
+    if (kind == 5) return cppo_log_probs_of_found(&batch, &rows, found, 35, &outputs, &status);
+    if (kind == 6) return run_combine();
     return cppo_policy_loss_from_logits(&batch, &rows, &region, &outputs, &options, &status);
   }
+  /// Combines what was found with itself: -1 is no memory.
+  std::int32_t run_combine() {
+    std::int64_t const n = cppo_combine_found(found, 35, found, 35, combined, 128);
+    status.message[0] = 0;
+    return n < 0 ? cppo_no_memory : 0;
+  }
   bool wrote_nothing() const {
-    bool nothing = report[0] == 0.0;
+    bool nothing = report[0] == 0.0 && words == 0;
     for (float const y : number) nothing = nothing && y == 77.0F;
     return nothing;
   }
@@ -173,7 +191,7 @@ struct logit_call {
 }  // namespace
 
 TEST_CASE("a call on logits without memory says so and writes nothing") {
-  for (int kind = 0; kind < 4; ++kind) {
+  for (int kind = 0; kind < 7; ++kind) {
     for (std::int32_t const executor : {cppo_simd, cppo_seq}) {
       std::int64_t failed = 0;
       for (std::int64_t k = 0;; ++k) {

@@ -231,6 +231,7 @@ TEST_CASE("options that are none are named") {
          {[](auto& c) { c.options.executor = 2; }, "option executor is 2"},
          {[](auto& c) { c.options.threads = -1; }, "option threads is -1"},
          {[](auto& c) { c.options.threads = 5000; }, "option threads is 5000"},
+         {[](auto& c) { c.options.entropy_bonus = 0.1; }, "option entropy_bonus is of cppo_policy_loss_from_logits"},
          {[](auto& c) { c.options.normalizer = -1; }, "option normalizer is -1"},
          {[](auto& c) { c.options.log_prob_floor = 0; }, "option log_prob_floor is 0"},
          {[](auto& c) { c.options.carries = c.carries; }, "totals has 0 entries, but must have 2"},

@@ -152,13 +152,8 @@ class decided_rows {
 
   /// Adds the bonus to what a call has written to `out`, in a layout whose first row is row `first` of the batch.
   void add_bonus(layout const& l, loss_outputs const& out, index_t first, loss_options const& options) noexcept {
-    column decisions, loss;
-    bool const placed = place(out.trace.decision.source(), l, argument::trace, decisions).ok() &&
-                        place(out.loss.source(), l, argument::loss, loss).ok();
-    if (!placed) return;  // uncovered: the call has placed both
-    entropy_bonus const bonus(use_.bonus, l, decisions, numbers_.entropy.data() + first,
-                              numbers_.entropy_slope.data() + first, options);
-    bonus.add(loss, out.report);
+    add_entropy_bonus(use_.bonus, l, out, options, out.report, numbers_.entropy.data() + first,
+                      numbers_.entropy_slope.data() + first);
   }
   /// What a slot output may share memory with; `none` if nothing.
   argument shared_with(footprint const& f, checked_call<Real> const& t) const noexcept {

@@ -38,7 +38,7 @@ class divergence_call {
     mu_ = has_logits ? mu.logits : mu.log_probs;
     status s = has_logits && mu.log_probs.lent() ? lent_twice() : check_rows();
     if (s.ok()) s = pi_total_.take(log_sum_exp, l, argument::log_prob, "log_sum_exp");
-    if (s.ok() && has_logits) s = mu_total_.take(mu.log_sum_exp, l, argument::log_prob, "mu.log_sum_exp");
+    if (s.ok() && has_logits) s = mu_total_.take(mu.log_sum_exp, l, argument::log_prob, "rollout.log_sum_exp");
     if (s.ok()) s = tv_.place_in(out.tv, l);
     if (s.ok()) s = kl_.place_in(out.kl, l);
     return s.ok() ? check_memory() : s;
@@ -49,7 +49,7 @@ class divergence_call {
       for (bool const of_pi : {true, false}) {
         double const total = total_of(of_pi ? pi_total_ : mu_total_, row);
         double const temperature = of_pi ? pi_.temperature() : mu_.temperature();
-        char const* const name = of_pi ? "log_sum_exp" : "mu.log_sum_exp";
+        char const* const name = of_pi ? "log_sum_exp" : "rollout.log_sum_exp";
         status const s = check_log_sum_exp(token_of(batch_.shape(), row), total, temperature, name);
         if (!s.ok()) return s;
       }
@@ -82,17 +82,18 @@ class divergence_call {
     return c.source().lent() ? c.number(row) : 0.0;
   }
   status check_rows() const noexcept {
-    char const* const mu = mu_total_wanted_ ? "mu.logits" : "mu.log_probs";
+    char const* const mu = mu_total_wanted_ ? "rollout.logits" : "rollout.log_probs";
     status s = mu_.check(batch_.shape().elements());
     if (!s.ok() && s.name == nullptr) s.name = mu;
     if (!s.ok()) return s;
     if (!mu_total_wanted_ && mu_.temperature() != 1.0) {
-      return out_of_range(argument::logits, {false, "mu.log_probs.at_temperature(t)", mu_.temperature(),
+      return out_of_range(argument::logits, {false, "rollout.log_probs.at_temperature(t)", mu_.temperature(),
                                              "left out: log-probs are those of softmax(x / t) already"});
     }
     if (pi_.vocabulary() != pi_.ids()) return not_all_ids(pi_, "logits(V, x).from_id(first, ...)");
     if (mu_.vocabulary() != mu_.ids()) {
-      return not_all_ids(mu_, mu_total_wanted_ ? "mu.logits.from_id(first, ...)" : "mu.log_probs.from_id(first, ...)");
+      return not_all_ids(mu_, mu_total_wanted_ ? "rollout.logits.from_id(first, ...)"
+                                               : "rollout.log_probs.from_id(first, ...)");
     }
     index_t const wanted = pi_.vocabulary(), found = mu_.vocabulary();
     return found == wanted ? s : wrong_extent(argument::logits, "columns", found, wanted, mu);
@@ -102,7 +103,7 @@ class divergence_call {
                                            "left out: lend the logits of all ids of the vocabulary"});
   }
   static status lent_twice() noexcept {
-    return {.code = status_code::bad_parameter, .where = argument::logits, .name = "mu",
+    return {.code = status_code::bad_parameter, .where = argument::logits, .name = "rollout",
             .range = "logits with their log_sum_exp, or log_probs alone: leave out one of the two"};
   }
   status check_memory() const noexcept {
@@ -132,8 +133,8 @@ class divergence_call {
 }  // namespace detail
 
 /// TV and KL(mu || pi) over the whole vocabulary at each token, in one pass over both rows. The batch lends the logits
-/// of pi and the response mask, `log_sum_exp` belongs to those logits, and `mu` is the other policy, over the same ids.
-/// For KL(pi || mu) exchange the two.
+/// of pi and the response mask, `log_sum_exp` belongs to those logits, and `rollout` is mu, over the same ids. For
+/// KL(pi || mu) exchange the two.
 ///
 ///     TV = 1/2 sum |pi - mu|,   KL(mu || pi) = sum mu log(mu / pi)
 ///
@@ -149,9 +150,9 @@ class divergence_call {
 /// Determinism: the same bits on every executor, thread count and width.
 template <detail::reads_logits Executor>
 status full_divergences(Executor const& executor, logit_batch_view const& batch, slot_input const& log_sum_exp,
-                        policy_rows const& mu, full_divergence_outputs const& outputs) {
+                        policy_rows const& rollout, full_divergence_outputs const& outputs) {
   detail::divergence_call call(batch);
-  status s = call.take(log_sum_exp, mu, outputs);
+  status s = call.take(log_sum_exp, rollout, outputs);
   if (!s.ok()) return s;
   detail::row_kinds const kinds(batch);
   s = kinds.first_bad().ok() ? call.check_numbers(kinds) : kinds.first_bad();

@@ -89,6 +89,17 @@ class entropy_bonus {
   loss_options const& options_;
 };
 
+/// Adds a bonus to what a call has written to `out`, its decisions among it, and to its report if there is one.
+/// `entropy` and `slope` are the numbers of each row of the layout; the slopes are written.
+inline void add_entropy_bonus(double coefficient, layout const& l, loss_outputs const& out, loss_options const& options,
+                              report* to, double const* entropy, double* slope) noexcept {
+  column decisions, loss;
+  bool const placed = place(out.trace.decision.source(), l, argument::trace, decisions).ok() &&
+                      place(out.loss.source(), l, argument::loss, loss).ok();
+  if (!placed) return;  // uncovered: the call has placed both
+  entropy_bonus(coefficient, l, decisions, entropy, slope, options).add(loss, to);
+}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>

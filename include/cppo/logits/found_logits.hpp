@@ -27,7 +27,7 @@ struct found_logits {
   double temperature = 1.0;   ///< T
   index_t ids = 0;            ///< of the whole vocabulary
   index_t listed = 0;         ///< k
-  index_t most = 0;           ///< m, at most `ids`
+  index_t largest_count = 0;  ///< m, at most `ids`
   std::vector<id_range> shards;        ///< ids that were read, in order; none: every call refuses what was found
   std::vector<logit_sums> sums;        ///< one a token
   std::vector<float> logits;           ///< [tokens, 1 + k]: of the sampled id and of listed ones; -inf if not found
@@ -59,14 +59,14 @@ inline bool are_shards(std::vector<id_range> const& shards, index_t ids) noexcep
 /// anything.
 inline bool is_whole(found_logits const& f) noexcept {
   std::size_t const n = f.sums.size();
-  bool const counts = f.listed >= 0 && f.listed < special<index_t>::largest && f.most >= 0;
+  bool const counts = f.listed >= 0 && f.listed < special<index_t>::largest && f.largest_count >= 0;
   return counts && are_shards(f.shards, f.ids) && has_each(f.logits.size(), n, 1 + f.listed) &&
-         has_each(f.largest_logits.size(), n, f.most) && has_each(f.largest_ids.size(), n, f.most);
+         has_each(f.largest_logits.size(), n, f.largest_count) && has_each(f.largest_ids.size(), n, f.largest_count);
 }
 /// True if both are whole, and of one batch and one call.
 inline bool same_call(found_logits const& a, found_logits const& b) noexcept {
   return is_whole(a) && is_whole(b) && a.temperature == b.temperature && a.ids == b.ids && a.listed == b.listed &&
-         a.most == b.most && a.sums.size() == b.sums.size();
+         a.largest_count == b.largest_count && a.sums.size() == b.sums.size();
 }
 /// The ranges of both, those side by side made one. Where an id is in both, `are_shards` does not hold of it.
 inline std::vector<id_range> joined(std::vector<id_range> all, std::vector<id_range> const& more) {
@@ -86,7 +86,7 @@ inline std::size_t first_of(index_t token, index_t each) noexcept { return stati
 /// The m largest of both, of which no id is in both. Lists that are out of order stay so, and nothing else happens.
 inline void combine_largest(found_logits& a, found_logits const& b, index_t token) {
   using entry = std::pair<float, index_t>;
-  std::size_t const m = static_cast<std::size_t>(a.most), first = first_of(token, a.most);
+  std::size_t const m = static_cast<std::size_t>(a.largest_count), first = first_of(token, a.largest_count);
   auto const list = [&](found_logits const& of) {
     std::vector<entry> l;
     for (std::size_t j = first; j < first + m; ++j) l.emplace_back(of.largest_logits[j], of.largest_ids[j]);
@@ -114,7 +114,7 @@ inline found_logits combine(found_logits a, found_logits const& b) {
   if (a.shards.empty()) return a;
   for (std::size_t i = 0; i < a.sums.size(); ++i) a.sums[i] = combine(a.sums[i], b.sums[i], a.temperature);
   for (std::size_t i = 0; i < a.logits.size(); ++i) a.logits[i] = std::max(a.logits[i], b.logits[i]);
-  for (index_t i = 0; i < a.tokens() && a.most > 0; ++i) detail::combine_largest(a, b, i);
+  for (index_t i = 0; i < a.tokens() && a.largest_count > 0; ++i) detail::combine_largest(a, b, i);
   return a;
 }
 

@@ -32,7 +32,7 @@ inline void reserve(found_logits& found, logit_batch_view const& batch, std::siz
   found.ids = batch.logits().ids();
   found.shards.assign(1, {batch.logits().first_id(), batch.logits().vocabulary()});
   found.listed = batch.listed().k;
-  found.most = most;
+  found.largest_count = most;
   found.sums.resize(tokens);
   found.logits.resize(tokens * static_cast<std::size_t>(1 + found.listed));
   found.largest_logits.resize(tokens * static_cast<std::size_t>(most));
@@ -44,12 +44,12 @@ template <class V, moment_is Moment>
 void find_row(logit_batch_view const& batch, index_t row, token_place const& t, index_t i,
               found_logits& found) noexcept {
   logit_rows const& x = batch.logits();
-  std::size_t const first = first_of(i, found.most);
-  largest_list largest(found.largest_logits.data() + first, found.largest_ids.data() + first, found.most);
+  std::size_t const first = first_of(i, found.largest_count);
+  largest_list largest(found.largest_logits.data() + first, found.largest_ids.data() + first, found.largest_count);
   row_pass<V, Moment> pass(x, row);
   logit_sums& sums = found.sums[static_cast<std::size_t>(i)] = pass.run(largest);
   if (sums.at >= 0) sums.at += x.first_id();
-  for (index_t j = 0; j < found.most; ++j) {
+  for (index_t j = 0; j < found.largest_count; ++j) {
     if (index_t& id = found.largest_ids[first + static_cast<std::size_t>(j)]; id >= 0) id += x.first_id();
   }
   auto const logit = [&](index_t id) { return x.holds(id) ? x(row, id) : -special<float>::infinity; };
@@ -112,14 +112,15 @@ inline bool belongs_to(found_logits const& found, logit_batch_view const& batch,
   logit_rows const& x = batch.logits();
   bool const all_ids = found.ids == x.ids() && found.shards.size() == 1 && found.shards[0] == id_range{0, x.ids()};
   return is_whole(found) && all_ids && found.sums.size() == tokens && found.listed == batch.listed().k &&
-         found.most >= std::min(most, x.ids()) && found.temperature == x.temperature();
+         found.largest_count >= std::min(most, x.ids()) && found.temperature == x.temperature();
 }
 /// Checks that every token has log-probs, given what was found in the whole vocabulary.
 inline status check_found(logit_batch_view const& batch, std::vector<token_place> const& tokens,
                           found_logits const& found) noexcept {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     token_place const& t = tokens[i];
-    std::size_t const each = static_cast<std::size_t>(1 + found.listed), most = static_cast<std::size_t>(found.most);
+    auto const each = static_cast<std::size_t>(1 + found.listed);
+    auto const most = static_cast<std::size_t>(found.largest_count);
     bool const bad = is_bad(found.sums[i]) ||
                      (found.sums[i].at >= 0 &&
                       (is_impossible(found.sums[i], std::span(found.logits).subspan(i * each, each)) ||
@@ -175,9 +176,9 @@ class log_prob_writer {
     put(to_.log_sum_exp, t.response, t.slot, s.log_sum_exp(temperature));
     put(to_.entropy, t.response, t.slot, s.entropy());
     for (index_t j = 0; j < to_.listed.k; ++j) to_.listed.set(t.row, j, s.log_prob(logit[1 + j], temperature));
-    std::size_t const first = first_of(i, found_.most);
+    std::size_t const first = first_of(i, found_.largest_count);
     for (index_t j = 0; j < to_.most; ++j) {
-      bool const is_found = j < found_.most;  // no more than there are ids
+      bool const is_found = j < found_.largest_count;  // no more than there are ids
       std::size_t const at = first + static_cast<std::size_t>(j);
       float const x = is_found ? found_.largest_logits[at] : -special<float>::infinity;
       to_.largest.set(t.row, j, s.log_prob(x, temperature));
@@ -240,16 +241,18 @@ status log_probs(Executor const& executor, logit_batch_view const& batch, log_pr
   return s;
 }
 
-/// Writes to `found` what one pass finds in the shard of the vocabulary that is lent, with the `most` largest logits of
-/// it, of all ids at most. If the call fails, `found` becomes a value that every call refuses.
+/// Writes to `found` what one pass finds in the shard of the vocabulary that is lent, with the `largest_count` largest
+/// logits of it, of all ids at most. If the call fails, `found` becomes a value that every call refuses.
 template <detail::reads_logits Executor>
-status find_logits(Executor const& executor, logit_batch_view const& batch, found_logits& found, index_t most = 0) {
+status find_logits(Executor const& executor, logit_batch_view const& batch, found_logits& found,
+                   index_t largest_count = 0) {
   found = {};
   if (!batch.check().ok()) return batch.check();
-  if (most < 0) return detail::wrong_extent(argument::top_k, "entries at each slot", most, 0, "most");
-  most = std::min(most, batch.logits().ids());
+  char const* const name = "largest_count";
+  if (largest_count < 0) return detail::wrong_extent(argument::top_k, "entries at each slot", largest_count, 0, name);
+  index_t const most = std::min(largest_count, batch.logits().ids());
   if (most > 0 && batch.shape().elements() > (index_t{1} << 62) / most)
-    return {.code = status_code::size_overflow, .where = argument::top_k, .name = "most"};
+    return {.code = status_code::size_overflow, .where = argument::top_k, .name = name};
   std::vector<detail::token_place> tokens;
   found_logits made;
   status const s = detail::find_all(executor, batch, detail::moment_is::summed, most, tokens, made);

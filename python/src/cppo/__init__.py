@@ -33,6 +33,7 @@ from .pieces import PieceBatch, PiecePlan, add_carries, add_totals, plan_pieces,
 from .regions import (Region, calibrated_cppo, dppo, fixed_cppo, ppo, region, reporting, softened, trm_max, trm_mean,
                       trust_region, unrestricted)
 from .report import Report, total
+from .shards import FoundLogits, combine, find_logits
 
 __version__: str = _LIB.cppo_version().decode()
 instruction_set: str = _LIB.cppo_instruction_set().decode()
@@ -42,14 +43,15 @@ if "torch" in _sys.modules:
     from . import _torch  # noqa: F401
 
 __all__ = [
-    "Budget", "ClauseCount", "Decision", "Divergence", "Error", "Finding", "FullDivergences", "Gate", "LogProbs",
-    "Mask", "MicroBatch", "Options", "Outputs", "OwnPart", "PieceBatch", "PiecePlan", "Region", "Report", "StatusCode",
-    "TRACE", "TopK", "Weight", "add_carries", "add_folds", "add_reward_states", "add_totals", "advantages", "all_of",
-    "any_of", "binary_kl", "binary_kl_reverse", "binary_tv", "calibrated_budget", "calibrated_cppo", "check_region",
-    "compile", "compute_advantage", "count_clauses", "diagnose", "divergence_within", "dppo", "fixed_budget",
-    "fixed_cppo", "fold_states", "full_divergences", "hard_gate", "instruction_set", "k1", "k2", "k3", "keep_all",
-    "keep_none", "linear_weight", "log_probs", "log_probs_from_head", "logits_gradient", "no_divergence", "none_of",
-    "parity", "permuted", "plan_pieces", "policy_loss", "policy_loss_from_head", "policy_loss_from_logits", "ppo",
+    "Budget", "ClauseCount", "Decision", "Divergence", "Error", "Finding", "FoundLogits", "FullDivergences", "Gate",
+    "LogProbs", "Mask", "MicroBatch", "Options", "Outputs", "OwnPart", "PieceBatch", "PiecePlan", "Region",
+    "Report", "StatusCode", "TRACE", "TopK", "Weight", "add_carries", "add_folds", "add_reward_states",
+    "add_totals", "advantages", "all_of", "any_of", "binary_kl", "binary_kl_reverse", "binary_tv",
+    "calibrated_budget", "calibrated_cppo", "check_region", "combine", "compile", "compute_advantage",
+    "count_clauses", "diagnose", "divergence_within", "dppo", "find_logits", "fixed_budget", "fixed_cppo",
+    "fold_states", "full_divergences", "hard_gate", "instruction_set", "k1", "k2", "k3", "keep_all", "keep_none",
+    "linear_weight", "log_probs", "log_probs_from_head", "logits_gradient", "no_divergence", "none_of", "parity",
+    "permuted", "plan_pieces", "policy_loss", "policy_loss_from_head", "policy_loss_from_logits", "ppo",
     "precomputed", "prefix_budget", "presets", "ratio_within", "reciprocal_gate", "region", "reporting",
     "resolve_totals", "response_max_within", "response_mean_within", "reversed", "reward_states", "rules", "softened",
     "sum_rewards", "top_k_kl", "top_k_kl_list", "top_k_kl_replace_last", "top_k_tv", "top_k_tv_list",

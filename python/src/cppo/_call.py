@@ -88,7 +88,7 @@ def pack_options(o: Options, carries: int = 0, totals: int = 0, folds: int = 0, 
         return c.OPTIONS.pack(
             c.OPTIONS.size, aggregate, bad_input, _number_of("positions", o.positions),
             _number_of("surrogate", o.surrogate), o.horizon, o.normalizer, *reals, _number_of("executor", o.executor),
-            o.threads, carries, totals, folds, fold_words)
+            o.threads, carries, totals, folds, fold_words, 0.0)
     except struct.error as e:
         raise c.Error(f"an option is no number, or too large for one: {e}", argument="options") from None
 

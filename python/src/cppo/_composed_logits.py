@@ -3,6 +3,7 @@ logits is held beside them and their gradient. Nothing waits for a device: a row
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Optional
 
@@ -202,10 +203,52 @@ def log_probs(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tenso
     return bad
 
 
+def _sums(x: torch.Tensor, top: torch.Tensor, at: torch.Tensor, t: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The four words of `cppo_find_logits` for each row: its largest logit, the id of it, the sum of the other terms
+    and their moment; and where there is no such sum, [n]. `top` is -inf in a row of -inf alone."""
+    z = torch.where(top == -torch.inf, -torch.inf, (x - top.float()) / t)
+    e = z.exp()
+    rest = e.sum(-1, keepdim=True, dtype=torch.float64) - (top > -torch.inf).double()
+    moment = e.mul_(z.clamp_(min=-1e4)).sum(-1, keepdim=True, dtype=torch.float64)
+    words = [n.view(torch.int64) for n in (top, rest, moment)]
+    return torch.cat([words[0], at, *words[1:]], -1), ~(rest.isfinite() & (top < torch.inf))[:, 0]
+
+
+def find(at: Slots, token_id: torch.Tensor, top_k_ids: Optional[torch.Tensor], shard: tuple[int, int],
+         largest_count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The words that `cppo_find_logits` writes of the logits of a shard, and where a token has bad logits, [N]. The
+    tokens are counted, which waits for a device."""
+    slots, (first, vocabulary), v = at.logits.shape[:-1], shard, at.logits.shape[-1]
+    ids = _ids(token_id, slots, "token_id")
+    k, m = 0 if top_k_ids is None else top_k_ids.shape[-1], min(largest_count, vocabulary)
+    if top_k_ids is not None:
+        ids = torch.cat([ids, _ids(top_k_ids, slots, "top_k_ids", lists=True)], -1)
+    sums = ids.new_empty((len(ids), 4), dtype=torch.int64)
+    largest_ids = sums.new_empty((len(ids), m))
+    floats = sums.new_empty((len(ids), 1 + k + m), dtype=torch.float32)
+    bad = torch.zeros_like(at.active)
+    for rows, (raw,) in _blocks(at.logits):
+        those, its = _largest(raw.float(), max(m, 1))
+        its = torch.where(its >= 0, its + first, its)
+        sums[rows], none = _sums(raw.float(), those[:, :1] + 0.0, its[:, :1], at.how.temperature)
+        asked, inside = _gathered(raw, ids[rows] - first)
+        largest_ids[rows] = its[:, :m]
+        floats[rows] = torch.cat([asked.masked_fill(~inside, -torch.inf), those[:, :m]], -1).float()
+        bad[rows] = at.active[rows] & none
+    token = at.active.nonzero()[:, 0]
+    bits, = struct.unpack("q", struct.pack("d", at.how.temperature))
+    heads = sums.new_tensor([bits, vocabulary, k, m, token.shape[0], 1, first, v])
+    numbers = torch.cat([floats[token, :1 + k].reshape(-1), floats[token, 1 + k:].reshape(-1)])
+    even = torch.nn.functional.pad(numbers, (0, numbers.shape[0] % 2)).view(torch.int64)
+    return torch.cat([heads, sums[token].reshape(-1), largest_ids[token].reshape(-1), even]), bad
+
+
 def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,
-                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor) -> None:
+                   entropy: Optional[torch.Tensor], entropy_slopes: Optional[torch.Tensor], out: torch.Tensor,
+                   shard: tuple[int, int] = (0, 0)) -> None:
     """Writes slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T, which may be over the logits. The row
-    of a token that has no log-prob is NaN."""
+    of a token that has no log-prob is NaN. `shard`: the id of the first column, and how many ids there are; (0, 0):
+    these are all."""
     slots, t = at.logits.shape[:-1], at.how.temperature
 
     def numbers(x: torch.Tensor, name: str) -> torch.Tensor:
@@ -216,9 +259,11 @@ def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_s
         raise c.Error("entropy is missing, but has a slope: pass what log_probs gives for it",
                       c.StatusCode.null_buffer, "entropy")
     h = None if of_entropy is None or entropy is None else numbers(entropy, "entropy")
+    known = (ids >= 0) & (ids < (shard[1] or at.logits.shape[-1]))
+    ids = ids.long() - shard[0]
     for rows, (raw, into) in _blocks(at.logits, out):
         logit, inside = _gathered(raw, ids[rows])
-        y = ids[rows].long().clamp(0, raw.shape[-1] - 1)
+        y = ids[rows].clamp(0, raw.shape[-1] - 1)
         centre = (total[rows] * t).float()
         lost = centre.double() / t - total[rows]
         z = (raw.float() - centre) / t
@@ -236,23 +281,24 @@ def write_gradient(at: Slots, token_id: torch.Tensor, slope: torch.Tensor, log_s
             g = g * ((-by * share).float() * z.clamp_(min=-1e4) + factor.float())
         else:
             g = g.mul_(factor.float())
-        bad = ~inside | (logit == -torch.inf) | ~at.valid[rows, None]
-        g = g.scatter_(1, y, (of_sampled / t).float()).masked_fill_(bad, torch.nan)
+        bad = ~known[rows] | (inside & (logit == -torch.inf)) | ~at.valid[rows, None]
+        of_sampled = torch.where(inside, of_sampled / t, g.gather(1, y).double())  # others' ids leave the row as it is
+        g = g.scatter_(1, y, of_sampled.float()).masked_fill_(bad, torch.nan)
         g = g.masked_fill_(~(moves & at.active[rows, None]), 0.0)
         into.copy_(g)
 
 
-def write_divergences(pi: Slots, log_sum_exp: torch.Tensor, mu: Slots, mu_log_sum_exp: Optional[torch.Tensor],
+def write_divergences(pi: Slots, log_sum_exp: torch.Tensor, mu: Slots, rollout_log_sum_exp: Optional[torch.Tensor],
                       outputs: Mapping[str, Optional[torch.Tensor]]) -> None:
-    """Writes TV and KL(μ‖π) over all ids. Without `mu_log_sum_exp`, μ's rows are log-probs."""
+    """Writes TV and KL(μ‖π) over all ids. Without `rollout_log_sum_exp`, μ's rows are log-probs."""
     slots = pi.logits.shape[:-1]
     if mu.logits.shape != pi.logits.shape:
         raise c.Error(f"rollout_logits have shape {list(mu.logits.shape)}, but must have that of logits, "
                       f"{list(pi.logits.shape)}", c.StatusCode.extent_mismatch, "logits")
     total = _flat(log_sum_exp, slots, "log_sum_exp")[:, None].double()
     its = torch.zeros_like(total)
-    if mu_log_sum_exp is not None:
-        its = _flat(mu_log_sum_exp, slots, "rollout_log_sum_exp")[:, None].double()
+    if rollout_log_sum_exp is not None:
+        its = _flat(rollout_log_sum_exp, slots, "rollout_log_sum_exp")[:, None].double()
 
     def log_p(x: torch.Tensor, of: torch.Tensor, t: float) -> torch.Tensor:
         centre = (of * t).float()

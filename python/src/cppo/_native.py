@@ -19,7 +19,7 @@ ABI = 1
 TENSOR = "qii4q"
 LENT = "ii" + TENSOR
 BATCH = struct.Struct("=Qqq" + TENSOR + "qqqq")
-OPTIONS = struct.Struct("=Q4iq5d2i4q")
+OPTIONS = struct.Struct("=Q4iq5d2i4qd")
 OUTPUTS = struct.Struct("=Qqqq")
 ADVANTAGE_OPTIONS = struct.Struct("=Q2i4q")
 LOGITS = struct.Struct("=Q" + TENSOR + "d2q")
@@ -42,7 +42,7 @@ DTYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3, "bool": 4, "u
 INPUTS = {"log_prob": 1, "rollout_log_prob": 2, "advantage": 3, "response_mask": 4, "divergence_values": 5,
           "token_weight": 6, "token_id": 7, "top_k_ids": 8, "top_k_log_probs": 9, "top_k_rollout_log_probs": 10,
           "entropy": 11, "reference_log_prob": 12, "reward": 13, "group_id": 14, "value": 15, "bootstrap_value": 16,
-          "slope": 17, "log_sum_exp": 18, "mu_log_sum_exp": 19, "entropy_slopes": 20}
+          "slope": 17, "log_sum_exp": 18, "rollout_log_sum_exp": 19, "entropy_slopes": 20}
 """What a tensor is lent as."""
 
 OUTPUT_IDS = {"loss": 64, "gradient": 65, "mask": 66, "gate": 67, "divergence": 68, "weight": 69,
@@ -155,7 +155,8 @@ class Error(ValueError):
 
 
 _IN_PYTHON = {
-    "mu.log_sum_exp": "rollout_log_sum_exp", "mu_logits": "rollout_logits", "mu_log_probs": "rollout_log_probs",
+    "rollout.log_sum_exp": "rollout_log_sum_exp", "rollout.logits": "rollout_logits",
+    "rollout.log_probs": "rollout_log_probs",
     "at_temperature(t)": "temperature", "logits(V, ...)": "V", "lend a valid pointer": "pass it", "lend it": "pass it",
     "lend what": "pass what", " was not lent:": " is missing:",
     "with_capacity(n) or part_of(n) where buffers hold": "with_capacity=True where arrays hold",
@@ -220,6 +221,10 @@ def _declare(lib: ctypes.CDLL) -> None:
         "cppo_options_init_sized": (None, address, i64),
         "cppo_policy_loss": (i32, address, address, address, address, address),
         "cppo_log_probs": (i32, address, address, address, address, address),
+        "cppo_found_words": (i64, i64, i64, i64, i64),
+        "cppo_find_logits": (i32, address, address, i64, address, i64, address, address, address),
+        "cppo_combine_found": (i64, address, i64, address, i64, address, i64),
+        "cppo_log_probs_of_found": (i32, address, address, address, i64, address, address),
         "cppo_logits_gradient": (i32, address, address, address, address, address),
         "cppo_full_divergences": (i32, address, address, address, address, address, address, address),
         "cppo_policy_loss_from_logits": (i32, address, address, address, address, address, address),

@@ -16,6 +16,9 @@ from ._numpy import check_lists, lend, lend_any
 LISTS = ("top_k_ids", "listed_log_prob", "largest_id", "largest_log_prob")
 """What has a list for each slot: [slots, k]."""
 
+FOUND_HEADS = 6
+"""Words of what is found in a shard before those of its shards and tokens."""
+
 SIZES = {number: 2 if name.endswith("16") else np.dtype(name).itemsize for name, number in c.DTYPES.items()}
 """Bytes of an element."""
 
@@ -82,10 +85,12 @@ def _packed(structure: struct.Struct, *members: Any) -> bytes:
 class Rows:
     """Logits, or their gradient, that were lent: an array or a tensor, with all that says how they lie."""
 
-    def __init__(self, x: Any, how: How, cu_seqlens: Any = None, name: str = "logits") -> None:
+    def __init__(self, x: Any, how: How, cu_seqlens: Any = None, name: str = "logits",
+                 shard: tuple[int, int] = (0, 0)) -> None:
+        """`shard`: the id of the first column, and how many ids the whole vocabulary has; (0, 0): this is all of it."""
         check_shape(tuple(x.shape), name)
         cuts = np.ascontiguousarray(cu_seqlens) if isinstance(cu_seqlens, np.ndarray) else cu_seqlens
-        self.x, self.cuts, self.how = x, cuts, how  # what was lent stays alive
+        self.x, self.cuts, self.how, self.shard = x, cuts, how, shard  # what was lent stays alive
         self.slots = tuple(x.shape[:-1])
         self._lent = lend_any(x, name)
         self._offsets = None if cuts is None else lend_any(cuts, "cu_seqlens")
@@ -106,7 +111,7 @@ class Rows:
 
     def structure(self, k: int) -> bytes:
         """The bytes of a `cppo_logits` for block k."""
-        return _packed(c.LOGITS, *self.tensor(k), self.how.temperature, 0, 0)
+        return _packed(c.LOGITS, *self.tensor(k), self.how.temperature, *self.shard)
 
 
 def _span(t: Lent) -> tuple[int, int]:
@@ -187,11 +192,7 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
     """Calls a function of the library on all rows. What is None is left out. Outputs have the shape of the slots, or
     [..., k] and are dense; they are written, and so are the rows of `gradient`. `others`: more rows to read. Raises
     `Error`, before any row of `gradient` is written."""
-    how = logits.how
-    inputs = {name: _dense_lists(x) if name in LISTS else x for name, x in inputs.items() if x is not None}
-    if how.executor not in c.EXECUTORS:
-        raise c.Error(f"executor must be simd or seq, or torch for tensors, not {how.executor!r}", argument="options")
-    options = _packed(c.LOGIT_OPTIONS, c.EXECUTORS.index(how.executor), how.threads, entropy_slope)
+    inputs, options = _given(inputs), _options(logits.how, entropy_slope)
     rows = [x for x in (logits, *others, gradient) if x is not None]
     if len({len(x.blocks) for x in rows}) > 1:
         for x in rows:
@@ -211,13 +212,94 @@ def run(function: str, logits: Rows, inputs: Mapping[str, Any], outputs: Mapping
         for k in range(len(logits.blocks)):
             call(k)
         return
-    if len(logits.blocks) > 1 and not _surely_valid(inputs, logits.blocks[0].shape[1]):
+    if len(logits.blocks) > 1 and not _surely_valid(inputs, logits.shard[1] or logits.blocks[0].shape[1]):
         room = np.empty(logits.blocks[0].shape, np.float32)  # a response that is refused is so before any is written
-        to = c.ROW_OUTPUTS["logits_gradient"], 0, *Rows(room, how).tensor(0)
+        to = c.ROW_OUTPUTS["logits_gradient"], 0, *Rows(room, logits.how).tensor(0)
         for k in range(len(logits.blocks)):
             call(k, to)
     for k in range(len(logits.blocks)):
         call(k, (c.ROW_OUTPUTS["logits_gradient"], 0, *gradient.tensor(k)))
+
+
+def _given(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs that are not None, lists with their slots at one distance."""
+    return {name: _dense_lists(x) if name in LISTS else x for name, x in inputs.items() if x is not None}
+
+
+def _options(how: How, entropy_slope: float = 0.0) -> bytes:
+    """The bytes of a `cppo_logit_options`."""
+    if how.executor not in c.EXECUTORS:
+        raise c.Error(f"executor must be simd or seq, or torch for tensors, not {how.executor!r}", argument="options")
+    return _packed(c.LOGIT_OPTIONS, c.EXECUTORS.index(how.executor), how.threads, entropy_slope)
+
+
+def check_shard(shard: tuple[int, int], v: int) -> None:
+    """Raises `Error` unless v columns from the first id on lie in the vocabulary."""
+    first, vocabulary = shard
+    if not 0 <= first <= vocabulary - v:
+        raise c.Error(f"first_id is {first}, but must be 0 to {vocabulary - v}: {v} columns are to lie in a vocabulary "
+                      f"of {vocabulary} ids", argument="logits")
+
+
+def find(logits: Rows, inputs: Mapping[str, Any], largest_count: int) -> np.ndarray[Any, Any]:
+    """What `cppo_find_logits` finds in all rows, as words."""
+    inputs, options = _given(inputs), _options(logits.how)
+    top_k, read = _lent_of(inputs, c.INPUTS, logits)
+    m = min(largest_count, logits.shard[1])
+
+    def found_in(k: int) -> np.ndarray[Any, Any]:
+        block = logits.blocks[k]
+        frame = Frame(block.at, top_k, [n for x in read for n in x[k]], [], 0)
+        words = np.empty(max(c.LIB.cppo_found_words(block.shape[0], top_k, m, 1), 1), np.int64)
+        size = np.zeros(1, np.int64)
+        with _numbered(block.response):
+            frame.raise_if(c.LIB.cppo_find_logits(frame.batch, logits.structure(k), largest_count, words.ctypes.data,
+                                                  words.size, size.ctypes.data, options, frame.status))
+        return words[:size[0]].copy()
+    all_found = [found_in(k) for k in range(len(logits.blocks))]
+    return all_found[0] if len(all_found) == 1 else _one_after_the_other(all_found)
+
+
+def _one_after_the_other(found: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """The words of all tokens, from those of each response. All are of one shard."""
+    parts: list[tuple[np.ndarray[Any, Any], ...]] = []
+    for words in found:
+        _, _, k, m, n, s = (int(x) for x in words[:FOUND_HEADS])
+        sums, ids = FOUND_HEADS + 2 * s, FOUND_HEADS + 2 * s + 4 * n
+        floats, cut = words[ids + n * m:].view(np.float32), n * (1 + k)
+        parts.append((words[sums:ids], words[ids:ids + n * m], floats[:cut], floats[cut:cut + n * m]))
+    whole = [np.concatenate(x) for x in zip(*parts)]
+    floats = np.concatenate(whole[2:])
+    floats = np.append(floats, np.zeros(floats.size % 2, np.float32))
+    heads = found[0][:FOUND_HEADS + 2].copy()
+    heads[4] = sum(int(words[4]) for words in found)
+    return np.concatenate([heads, *whole[:2], floats.view(np.int64)])
+
+
+def of_any_shard(slots: tuple[int, ...], how: How, vocabulary: int, cu_seqlens: Any) -> Rows:
+    """Rows of one id each, which are not read."""
+    return Rows(np.zeros((*slots, 1), np.float32), how, cu_seqlens, shard=(0, vocabulary))
+
+
+def check_found(words: np.ndarray[Any, Any]) -> None:
+    """Raises `Error` unless these may be the words of all ids of a vocabulary."""
+    if len(words) > FOUND_HEADS + 1:
+        _, vocabulary, k, m, n, s = (int(x) for x in words[:FOUND_HEADS])
+        right = s == 1 and words.size == c.LIB.cppo_found_words(n, k, m, 1)
+        t = words[:1].view(np.float64)[0]
+        if right and (words[6], words[7]) == (0, vocabulary) and vocabulary > 0 and 2.0**-20 <= t <= 2.0**20:
+            return
+    log_probs_of(words[:0], of_any_shard((0, 0), How(), 1, None), {}, {})  # is refused, in the library's words
+
+
+def log_probs_of(words: np.ndarray[Any, Any], logits: Rows, inputs: Mapping[str, Any],
+                 outputs: Mapping[str, Any]) -> None:
+    """Writes the log-probs of what was found. The logits are not read, and lie at one distance."""
+    top_k, read = _lent_of(_given(inputs), c.INPUTS, logits)
+    _, written = _lent_of(outputs, c.ROW_OUTPUTS, logits)
+    frame = Frame(logits.blocks[0].at, top_k, [n for x in read for n in x[0]], [n for x in written for n in x[0]], 0)
+    frame.raise_if(c.LIB.cppo_log_probs_of_found(frame.batch, logits.structure(0), words.ctypes.data, words.size,
+                                                 frame.outputs, frame.status))
 
 
 def _surely_valid(inputs: Mapping[str, Any], v: int) -> bool:

@@ -534,4 +534,4 @@ def _returned(loss: torch.Tensor, words: Any, lists: dict[str, Any], o: Options,
 _regions.give_tensors(_numbers_tensor)
 _loss_module.torch_policy_loss = policy_loss
 _loss_module.tensor_types = (torch.Tensor,)
-from . import _torch_head  # noqa: E402, F401  # its ops, and those of _torch_logits, are part of LIBRARY
+from . import _torch_head, _torch_shards  # noqa: E402, F401  # their ops, and those of _torch_logits, are of LIBRARY

@@ -31,8 +31,8 @@ PRODUCT = 1 << 24
 
 _HOW = "float temperature, str executor, int threads"
 LIBRARY.define("log_probs_from_head(Tensor hidden, Tensor weight, Tensor? bias, Tensor token_id, Tensor? top_k_ids, "
-               "Tensor? response_mask, bool entropy, int largest, bool in_double, int slab_rows, " + _HOW + ") -> "
-               "(Tensor log_prob, Tensor listed_log_prob, Tensor log_sum_exp, Tensor entropy, Tensor largest_id, "
+               "Tensor? response_mask, bool entropy, int largest_count, bool in_double, int slab_rows, " + _HOW +
+               ") -> (Tensor log_prob, Tensor listed_log_prob, Tensor log_sum_exp, Tensor entropy, Tensor largest_id, "
                "Tensor largest_log_prob)", tags=torch.Tag.pt2_compliant_tag)
 LIBRARY.define("head_gradients(Tensor hidden, Tensor weight, Tensor? bias, Tensor token_id, Tensor slope, "
                "Tensor log_sum_exp, Tensor? response_mask, Tensor? entropy, Tensor? entropy_slopes, bool of_hidden, "
@@ -148,12 +148,12 @@ def _named(rows: Any, slots: torch.Size, of: str) -> Iterator[None]:
 
 
 def _found_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token_id: torch.Tensor, top_k_ids: Maybe,
-                  response_mask: Maybe, entropy: bool, largest: int, in_double: bool, slab_rows: int,
+                  response_mask: Maybe, entropy: bool, largest_count: int, in_double: bool, slab_rows: int,
                   temperature: float, executor: str, threads: int) -> Found:
     slots, head = hidden.shape[:-1], (hidden, weight, bias)
     _check(head, slots, {"token_id": token_id, "top_k_ids": top_k_ids, "response_mask": response_mask})
     how = How(temperature, "torch" if executor == "torch" or not hidden.is_cpu else executor, threads)
-    all_found = _new(hidden, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest, in_double)
+    all_found = _new(hidden, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest_count, in_double)
     for x, excluded in zip(all_found, (0, 0, 0, 0, -1, 0)):
         x.fill_(excluded)
     ids, lists, mask = _of(token_id, slots), _maybe_of(top_k_ids, slots), _maybe_of(response_mask, slots)
@@ -162,8 +162,8 @@ def _found_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token
     for rows in slabs:
         with _named(rows, slots, hidden.device.type):
             _, x = slabs.logits(rows)
-            found = _log_probs(x, ids[rows], _at(lists, rows), _at(mask, rows), None, entropy, largest, in_double,
-                               *how)
+            found = _log_probs(x, ids[rows], _at(lists, rows), _at(mask, rows), None, entropy, largest_count,
+                               in_double, *how)
         for to, those in zip(flat, found):
             if to is not None:
                 to[rows] = those
@@ -171,8 +171,8 @@ def _found_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token
 
 
 def _found_fake(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token_id: torch.Tensor, top_k_ids: Maybe,
-                response_mask: Maybe, entropy: bool, largest: int, in_double: bool, *_: Any) -> Found:
-    return _new(hidden, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest, in_double)
+                response_mask: Maybe, entropy: bool, largest_count: int, in_double: bool, *_: Any) -> Found:
+    return _new(hidden, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest_count, in_double)
 
 
 def _gradients_kernel(hidden: torch.Tensor, weight: torch.Tensor, bias: Maybe, token_id: torch.Tensor,
@@ -298,7 +298,7 @@ def _packed(cuts: Maybe) -> Iterator[None]:
 
 
 def log_probs_from_head(head: tuple[torch.Tensor, Any, Any], token_id: Any, top_k_ids: Any, response_mask: Any,
-                        cu_seqlens: Any, entropy: bool, largest: int, dtype: str, slab_rows: int,
+                        cu_seqlens: Any, entropy: bool, largest_count: int, dtype: str, slab_rows: int,
                         how: How) -> LogProbs:
     """As `cppo.log_probs_from_head`."""
     hidden = head[0]
@@ -308,11 +308,11 @@ def log_probs_from_head(head: tuple[torch.Tensor, Any, Any], token_id: Any, top_
     call = _found
     if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
         call = _OfTransforms.apply
-    given = (hidden, weight, bias, ids, lists, mask, entropy, largest, dtype == "float64", slab_rows, *how[:3])
+    given = (hidden, weight, bias, ids, lists, mask, entropy, largest_count, dtype == "float64", slab_rows, *how[:3])
     if torch.compiler.is_compiling():
-        return named(call(*given), lists, entropy, largest)
+        return named(call(*given), lists, entropy, largest_count)
     with _packed(cuts):
-        return named(call(*given), lists, entropy, largest)
+        return named(call(*given), lists, entropy, largest_count)
 
 
 in_torch["log_probs_from_head"] = log_probs_from_head

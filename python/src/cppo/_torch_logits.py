@@ -20,14 +20,14 @@ Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tens
 
 _HOW = "float temperature, str executor, int threads, bool with_capacity"
 LIBRARY.define("log_probs(Tensor logits, Tensor token_id, Tensor? top_k_ids, Tensor? response_mask, "
-               "Tensor? cu_seqlens, bool entropy, int largest, bool in_double, " + _HOW + ") -> (Tensor log_prob, "
-               "Tensor listed_log_prob, Tensor log_sum_exp, Tensor entropy, Tensor largest_id, "
+               "Tensor? cu_seqlens, bool entropy, int largest_count, bool in_double, " + _HOW + ") -> ("
+               "Tensor log_prob, Tensor listed_log_prob, Tensor log_sum_exp, Tensor entropy, Tensor largest_id, "
                "Tensor largest_log_prob)", tags=torch.Tag.pt2_compliant_tag)
 LIBRARY.define("logits_gradient(Tensor logits, Tensor token_id, Tensor slope, Tensor log_sum_exp, "
-               "Tensor? response_mask, Tensor? cu_seqlens, Tensor? entropy, Tensor? entropy_slopes, " + _HOW +
-               ") -> Tensor", tags=torch.Tag.pt2_compliant_tag)
-LIBRARY.define("full_divergences(Tensor logits, Tensor log_sum_exp, Tensor mu, Tensor? mu_log_sum_exp, "
-               "float mu_temperature, Tensor? response_mask, bool tv, bool kl, " + _HOW + ") -> (Tensor, Tensor)",
+               "Tensor? response_mask, Tensor? cu_seqlens, Tensor? entropy, Tensor? entropy_slopes, int first_id, "
+               "int vocabulary, " + _HOW + ") -> Tensor", tags=torch.Tag.pt2_compliant_tag)
+LIBRARY.define("full_divergences(Tensor logits, Tensor log_sum_exp, Tensor mu, Tensor? rollout_log_sum_exp, "
+               "float rollout_temperature, Tensor? response_mask, bool tv, bool kl, " + _HOW + ") -> (Tensor, Tensor)",
                tags=torch.Tag.pt2_compliant_tag)
 _log_probs = torch.ops.cppo.log_probs.default
 _gradient = torch.ops.cppo.logits_gradient.default
@@ -49,24 +49,24 @@ def _by_library(logits: torch.Tensor, how: How) -> bool:
     return logits.is_cpu and how.executor != "torch"
 
 
-def _new(logits: torch.Tensor, k: int, entropy: bool, largest: int, in_double: bool) -> Found:
+def _new(logits: torch.Tensor, k: int, entropy: bool, largest_count: int, in_double: bool) -> Found:
     """Room for what is found."""
     slots, kind = logits.shape[:-1], torch.float64 if in_double else torch.float32
 
     def new(wanted: bool, dtype: torch.dtype, *last: int) -> torch.Tensor:
         return logits.new_empty((*slots, *last) if wanted else (0,), dtype=dtype)
     return (new(True, kind), new(k > 0, kind, k), new(True, torch.float64), new(entropy, kind),
-            new(largest > 0, torch.int64, largest), new(largest > 0, kind, largest))
+            new(largest_count > 0, torch.int64, largest_count), new(largest_count > 0, kind, largest_count))
 
 
 def _log_probs_kernel(logits: torch.Tensor, token_id: torch.Tensor, top_k_ids: Maybe, response_mask: Maybe,
-                      cu_seqlens: Maybe, entropy: bool, largest: int, in_double: bool, temperature: float,
+                      cu_seqlens: Maybe, entropy: bool, largest_count: int, in_double: bool, temperature: float,
                       executor: str, threads: int, with_capacity: bool) -> Found:
     how = How(temperature, executor, threads, with_capacity)
     _check(logits, {"token_id": token_id, "top_k_ids": top_k_ids, "response_mask": response_mask,
                     "cu_seqlens": cu_seqlens})
     k = 0 if top_k_ids is None else top_k_ids.shape[-1]
-    found = _new(logits, k, entropy, largest, in_double)
+    found = _new(logits, k, entropy, largest_count, in_double)
     if not _by_library(logits, how):
         at = composed.slots_of(logits, how, response_mask, cu_seqlens)
         bad = composed.log_probs(at, token_id, top_k_ids, found)
@@ -74,7 +74,7 @@ def _log_probs_kernel(logits: torch.Tensor, token_id: torch.Tensor, top_k_ids: M
             return found
         how = how._replace(executor="seq")  # which says what is bad
     wanted = LogProbs(found[0], found[1] if k > 0 else None, found[2], found[3] if entropy else None,
-                      found[4] if largest != 0 else None, found[5] if largest != 0 else None)
+                      found[4] if largest_count != 0 else None, found[5] if largest_count != 0 else None)
     inputs = {"token_id": token_id, "response_mask": response_mask, "top_k_ids": top_k_ids}
     _rows.run("cppo_log_probs", Rows(logits, how, _dense(cu_seqlens)), inputs, wanted._asdict())
     return found
@@ -85,34 +85,35 @@ def _dense(x: Maybe) -> Maybe:
 
 
 def _log_probs_fake(logits: torch.Tensor, token_id: torch.Tensor, top_k_ids: Maybe, response_mask: Maybe,
-                    cu_seqlens: Maybe, entropy: bool, largest: int, in_double: bool, *_: Any) -> Found:
-    return _new(logits, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest, in_double)
+                    cu_seqlens: Maybe, entropy: bool, largest_count: int, in_double: bool, *_: Any) -> Found:
+    return _new(logits, 0 if top_k_ids is None else top_k_ids.shape[-1], entropy, largest_count, in_double)
 
 
 def _write_gradient(out: torch.Tensor, logits: torch.Tensor, token_id: torch.Tensor, slope: torch.Tensor,
                     log_sum_exp: torch.Tensor, response_mask: Maybe, cu_seqlens: Maybe, entropy: Maybe,
-                    entropy_slopes: Maybe, how: How) -> None:
-    """Writes the gradient, which may be the memory of the logits."""
+                    entropy_slopes: Maybe, how: How, shard: tuple[int, int] = (0, 0)) -> None:
+    """Writes the gradient, which may be the memory of the logits. `shard`: as of `Rows`."""
     numbers = {"slope": slope, "log_sum_exp": log_sum_exp, "entropy": entropy, "entropy_slopes": entropy_slopes}
     _check(logits, {"token_id": token_id, "response_mask": response_mask, "cu_seqlens": cu_seqlens,
                     "logits_gradient": out, **numbers})
     if not _by_library(logits, how):
         at = composed.slots_of(logits, how, response_mask, cu_seqlens)
-        composed.write_gradient(at, token_id, slope, log_sum_exp, entropy, entropy_slopes, out)
+        composed.write_gradient(at, token_id, slope, log_sum_exp, entropy, entropy_slopes, out, shard)
         return
     inputs = {"token_id": token_id, "response_mask": response_mask,
               **{name: _dense(x) for name, x in numbers.items()}}
     cuts = _dense(cu_seqlens)
-    _rows.run("cppo_logits_gradient", Rows(logits, how, cuts), inputs, {},
+    _rows.run("cppo_logits_gradient", Rows(logits, how, cuts, shard=shard), inputs, {},
               gradient=Rows(out, how, cuts, "logits_gradient"))
 
 
 def _gradient_kernel(logits: torch.Tensor, token_id: torch.Tensor, slope: torch.Tensor, log_sum_exp: torch.Tensor,
-                     response_mask: Maybe, cu_seqlens: Maybe, entropy: Maybe, entropy_slopes: Maybe,
-                     temperature: float, executor: str, threads: int, with_capacity: bool) -> torch.Tensor:
+                     response_mask: Maybe, cu_seqlens: Maybe, entropy: Maybe, entropy_slopes: Maybe, first_id: int,
+                     vocabulary: int, temperature: float, executor: str, threads: int,
+                     with_capacity: bool) -> torch.Tensor:
     out = logits.new_empty(logits.shape)
     _write_gradient(out, logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy, entropy_slopes,
-                    How(temperature, executor, threads, with_capacity))
+                    How(temperature, executor, threads, with_capacity), (first_id, vocabulary))
     return out
 
 
@@ -120,26 +121,26 @@ def _gradient_fake(logits: torch.Tensor, *_: Any) -> torch.Tensor:
     return logits.new_empty(logits.shape)
 
 
-def _divergences_kernel(logits: torch.Tensor, log_sum_exp: torch.Tensor, mu: torch.Tensor, mu_log_sum_exp: Maybe,
-                        mu_temperature: float, response_mask: Maybe, tv: bool, kl: bool, temperature: float,
+def _divergences_kernel(logits: torch.Tensor, log_sum_exp: torch.Tensor, mu: torch.Tensor, rollout_log_sum_exp: Maybe,
+                        rollout_temperature: float, response_mask: Maybe, tv: bool, kl: bool, temperature: float,
                         executor: str, threads: int, with_capacity: bool) -> tuple[torch.Tensor, torch.Tensor]:
     how = How(temperature, executor, threads, with_capacity)
-    _check(logits, {"log_sum_exp": log_sum_exp, "rollout_logits": mu, "rollout_log_sum_exp": mu_log_sum_exp,
+    _check(logits, {"log_sum_exp": log_sum_exp, "rollout_logits": mu, "rollout_log_sum_exp": rollout_log_sum_exp,
                     "response_mask": response_mask})
-    found = _divergences_fake(logits, log_sum_exp, mu, mu_log_sum_exp, mu_temperature, response_mask, tv, kl)
+    found = _divergences_fake(logits, log_sum_exp, mu, rollout_log_sum_exp, rollout_temperature, response_mask, tv, kl)
     written = {"tv": found[0] if tv else None, "kl": found[1] if kl else None}
-    its = how._replace(temperature=mu_temperature)
+    its = how._replace(temperature=rollout_temperature)
     if _by_library(logits, how):
-        run_divergences(logits, _dense(log_sum_exp), (mu_log_sum_exp is not None, mu, _dense(mu_log_sum_exp), its),
-                        response_mask, written, how)
+        of_mu = (rollout_log_sum_exp is not None, mu, _dense(rollout_log_sum_exp), its)
+        run_divergences(logits, _dense(log_sum_exp), of_mu, response_mask, written, how)
     else:
         composed.write_divergences(composed.slots_of(logits, how, response_mask, None), log_sum_exp,
-                                   composed.slots_of(mu, its, response_mask, None), mu_log_sum_exp, written)
+                                   composed.slots_of(mu, its, response_mask, None), rollout_log_sum_exp, written)
     return found
 
 
-def _divergences_fake(logits: torch.Tensor, log_sum_exp: torch.Tensor, mu: torch.Tensor, mu_log_sum_exp: Maybe,
-                      mu_temperature: float, response_mask: Maybe, tv: bool, kl: bool,
+def _divergences_fake(logits: torch.Tensor, log_sum_exp: torch.Tensor, mu: torch.Tensor, rollout_log_sum_exp: Maybe,
+                      rollout_temperature: float, response_mask: Maybe, tv: bool, kl: bool,
                       *_: Any) -> tuple[torch.Tensor, torch.Tensor]:
     slots = logits.shape[:-1]
     first, second = (logits.new_empty(slots if wanted else (0,), dtype=torch.float32) for wanted in (tv, kl))
@@ -172,7 +173,7 @@ def _backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
         logits, token_id, log_sum_exp, response_mask, cu_seqlens, entropy = ctx.saved_tensors
         call = _GradientOfTransforms.apply if torch._C._are_functorch_transforms_active() else _gradient
         gradient = call(logits, token_id, slopes[0], log_sum_exp, response_mask, cu_seqlens,
-                        None if slopes[1] is None else entropy, slopes[1], *ctx.how)
+                        None if slopes[1] is None else entropy, slopes[1], 0, 0, *ctx.how)
     return (gradient, *[None] * 11)
 
 
@@ -261,28 +262,28 @@ def _may_write_over(logits: torch.Tensor) -> bool:
 
 
 def log_probs(logits: torch.Tensor, token_id: Any, top_k_ids: Any, response_mask: Any, cu_seqlens: Any, entropy: bool,
-              largest: int, dtype: str, gradient_in_place: bool, how: How) -> LogProbs:
+              largest_count: int, dtype: str, gradient_in_place: bool, how: How) -> LogProbs:
     """As `cppo.log_probs`."""
     ids, lists, mask, cuts = (_tensor(x, logits) for x in (token_id, top_k_ids, response_mask, cu_seqlens))
     call = _InPlace.apply if gradient_in_place and _may_write_over(logits) else _log_probs
     if torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling():
         call = _OfTransforms.apply
-    return named(call(logits, ids, lists, mask, cuts, entropy, largest, dtype == "float64", *how), lists, entropy,
-                 largest)
+    return named(call(logits, ids, lists, mask, cuts, entropy, largest_count, dtype == "float64", *how), lists, entropy,
+                 largest_count)
 
 
-def named(found: Found, lists: Maybe, entropy: bool, largest: int) -> LogProbs:
+def named(found: Found, lists: Maybe, entropy: bool, largest_count: int) -> LogProbs:
     """What an op has found; None for what was not asked for."""
     all_found = LogProbs(*found)
     return all_found._replace(listed_log_prob=None if lists is None else all_found.listed_log_prob,
                               entropy=all_found.entropy if entropy else None,
-                              largest_id=all_found.largest_id if largest != 0 else None,
-                              largest_log_prob=all_found.largest_log_prob if largest != 0 else None)
+                              largest_id=all_found.largest_id if largest_count != 0 else None,
+                              largest_log_prob=all_found.largest_log_prob if largest_count != 0 else None)
 
 
 def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp: Any, response_mask: Any,
-                    cu_seqlens: Any, entropy: Any, entropy_slopes: Any, entropy_slope: float, out: Maybe,
-                    how: How) -> torch.Tensor:
+                    cu_seqlens: Any, entropy: Any, entropy_slopes: Any, entropy_slope: float, shard: tuple[int, int],
+                    out: Maybe, how: How) -> torch.Tensor:
     """As `cppo.logits_gradient`."""
     ids, of, total, mask, cuts, h, each = (_tensor(x, logits) for x in (
         token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy, entropy_slopes))
@@ -290,11 +291,11 @@ def logits_gradient(logits: torch.Tensor, token_id: Any, slope: Any, log_sum_exp
     if each is None and entropy_slope != 0.0:
         each = torch.full_like(of, entropy_slope, dtype=torch.float64)
     if out is None:
-        made: torch.Tensor = _gradient(logits, ids, of, total, mask, cuts, h, each, *how)
+        made: torch.Tensor = _gradient(logits, ids, of, total, mask, cuts, h, each, *shard, *how)
         return made
     _rows.check_written(out, logits)
     with torch.no_grad():
-        _write_gradient(out, logits, ids, of, total, mask, cuts, h, each, how)
+        _write_gradient(out, logits, ids, of, total, mask, cuts, h, each, how, shard)
         torch.autograd.graph.increment_version(out)
     return out
 

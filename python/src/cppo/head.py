@@ -12,9 +12,9 @@ from .regions import Region
 
 
 def log_probs_from_head(hidden: Any, weight: Any, token_id: Any, *, bias: Any = None, top_k_ids: Any = None,
-                        response_mask: Any = None, temperature: float = 1.0, entropy: bool = False, largest: int = 0,
-                        dtype: str = "float32", slab_rows: int = 0, executor: str = "simd", threads: int = 1,
-                        cu_seqlens: Any = None, with_capacity: bool = False) -> LogProbs:
+                        response_mask: Any = None, temperature: float = 1.0, entropy: bool = False,
+                        largest_count: int = 0, dtype: str = "float32", slab_rows: int = 0, executor: str = "simd",
+                        threads: int = 1, cu_seqlens: Any = None, with_capacity: bool = False) -> LogProbs:
     """`log_probs` of the logits hidden · weightᵀ + bias, which are made a slab of rows at a time and never held at
     once. For tensors of PyTorch, whose products of matrices it uses.
 
@@ -32,7 +32,7 @@ def log_probs_from_head(hidden: Any, weight: Any, token_id: Any, *, bias: Any = 
             state of a response before, as logits are shifted against the ids that they predict.
         weight: [V, H], as `torch.nn.Linear` has it, of the same type.
         bias: [V], or None.
-        token_id, top_k_ids, response_mask, temperature, entropy, largest, dtype, executor, threads, cu_seqlens,
+        token_id, top_k_ids, response_mask, temperature, entropy, largest_count, dtype, executor, threads, cu_seqlens,
             with_capacity: as `log_probs`.
         slab_rows: rows of a slab; 0: as many as hold 2²⁶ logits. More rows make products faster, up to some hundreds.
 
@@ -43,9 +43,9 @@ def log_probs_from_head(hidden: Any, weight: Any, token_id: Any, *, bias: Any = 
     _check(hidden, slab_rows)
     how = How(temperature, executor, threads, with_capacity)
     top_k_ids = shaped(top_k_ids)
-    check_asked(how, dtype, largest, top_k_ids)
+    check_asked(how, dtype, largest_count, top_k_ids)
     found: LogProbs = in_torch["log_probs_from_head"]((hidden, weight, bias), token_id, top_k_ids, response_mask,
-                                                      cu_seqlens, entropy, largest, dtype, slab_rows, how)
+                                                      cu_seqlens, entropy, largest_count, dtype, slab_rows, how)
     return found
 
 
@@ -60,15 +60,16 @@ def _check(hidden: Any, slab_rows: int) -> None:
 
 def policy_loss_from_head(hidden: Any, weight: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
                           response_mask: Any = None, *, region: Region, bias: Any = None, rollout_top_k: Any = None,
-                          temperature: float = 1.0, slab_rows: int = 0, entropy: Any = None, executor: str = "simd",
-                          threads: int = 1, cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
+                          temperature: float = 1.0, slab_rows: int = 0, entropy: Any = None,
+                          entropy_bonus: float = 0.0, outputs: Any = None, executor: str = "simd", threads: int = 1,
+                          cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
     """`policy_loss` from the hidden states of π and its linear head: backward gives ∂loss/∂hidden, ∂loss/∂weight and
     ∂loss/∂bias. It is `log_probs_from_head`, `policy_loss` and backward of both.
 
     Args:
         hidden, weight, token_id, bias, temperature, slab_rows: as `log_probs_from_head`.
         rollout_log_prob, advantage, response_mask, region, threads, cu_seqlens, with_capacity: as `policy_loss`.
-        rollout_top_k, entropy, executor: as `policy_loss_from_logits`.
+        rollout_top_k, entropy, entropy_bonus, outputs, executor: as `policy_loss_from_logits`.
         **options: all others of `policy_loss`.
 
     Returns:
@@ -80,6 +81,8 @@ def policy_loss_from_head(hidden: Any, weight: Any, token_id: Any, rollout_log_p
         return log_probs_from_head(hidden, weight, token_id, bias=bias, response_mask=response_mask,
                                    temperature=temperature, slab_rows=slab_rows, executor=rows, threads=threads,
                                    cu_seqlens=cu_seqlens, with_capacity=with_capacity, **asked)
-    return loss_of(find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
-                   rollout_top_k=rollout_top_k, entropy=entropy, executor=executor, threads=threads,
-                   cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    loss, report, more, _ = loss_of(
+        find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id, rollout_top_k=rollout_top_k,
+        entropy=entropy, entropy_bonus=entropy_bonus, outputs=outputs, executor=executor, threads=threads,
+        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+    return (loss, report) if more is None else (loss, report, more)

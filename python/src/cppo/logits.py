@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import _entropy_bonus, _rows
 from . import _native as c
-from . import _rows
 from . import loss as _loss
-from ._call import DECIDES_ARITHMETIC
-from ._numpy import as_array
+from ._call import DECIDES_ARITHMETIC, PER_TOKEN
+from ._numpy import as_array, lend
 from ._rows import How, Rows
 from .loss import TopK
 from .outputs import Outputs
@@ -68,7 +68,7 @@ def shaped(x: Any) -> Any:
     return x if x is None or hasattr(x, "shape") else np.asarray(x)
 
 
-def check_asked(how: How, dtype: str = "float32", largest: int = 0, lists: Any = None) -> None:
+def check_asked(how: How, dtype: str = "float32", largest_count: int = 0, lists: Any = None) -> None:
     """Raises `Error` for options that fit no call, whatever its rows are."""
     if how.executor not in ("torch", *c.EXECUTORS):
         raise c.Error(f"executor must be simd, seq or torch, not {how.executor!r}", argument="options")
@@ -79,14 +79,14 @@ def check_asked(how: How, dtype: str = "float32", largest: int = 0, lists: Any =
         raise c.Error(f"threads is {how.threads}, but must be 0 to 4096", argument="options")
     if dtype not in ("float32", "float64"):
         raise c.Error(f"dtype must be \"float32\" or \"float64\", not {dtype!r}", argument="options")
-    if largest < 0:
-        raise c.Error(f"largest is {largest}, but must be 0 or more", argument="options")
+    if largest_count < 0:
+        raise c.Error(f"largest_count is {largest_count}, but must be 0 or more", argument="options")
     if lists is not None and 0 in lists.shape[-1:]:
         raise c.Error("top_k_ids list no id: leave them out", c.StatusCode.extent_mismatch, "top_k")
 
 
 def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mask: Any = None, cu_seqlens: Any = None,
-              temperature: float = 1.0, entropy: bool = False, largest: int = 0, dtype: str = "float32",
+              temperature: float = 1.0, entropy: bool = False, largest_count: int = 0, dtype: str = "float32",
               gradient_in_place: bool = False, executor: str = "simd", threads: int = 1,
               with_capacity: bool = False) -> LogProbs:
     """log π of the sampled ids and of listed ones, log-sum-exp, entropy and the largest logits, in one pass.
@@ -106,7 +106,7 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
         cu_seqlens: offsets of packed responses, as in `policy_loss`, where errors shall name response and token.
         temperature: T.
         entropy: True asks for it.
-        largest: how many of the largest logits are listed.
+        largest_count: how many of the largest logits are listed.
         dtype: of log_prob, listed_log_prob and entropy: "float32" or "float64". What is written is within 2e-6 of the
             exact number before it is rounded.
         gradient_in_place: backward writes the gradient over the logits, so that it takes no memory. Say so only where
@@ -122,28 +122,32 @@ def log_probs(logits: Any, token_id: Any, *, top_k_ids: Any = None, response_mas
     how = How(temperature, executor, threads, with_capacity)
     logits, top_k_ids = shaped(logits), shaped(top_k_ids)
     _rows.check_shape(tuple(logits.shape))
-    check_asked(how, dtype, largest, top_k_ids)
+    check_asked(how, dtype, largest_count, top_k_ids)
     if _is_tensor(logits):
         call = in_torch["log_probs"]
-        found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype,
+        found: LogProbs = call(logits, token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest_count, dtype,
                                gradient_in_place, how)
         return found
-    return _log_probs(np.asarray(logits), token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest, dtype, how)
+    return _log_probs(np.asarray(logits), token_id, top_k_ids, response_mask, cu_seqlens, entropy, largest_count, dtype,
+                      how)
 
 
 def _log_probs(logits: Any, token_id: Any, top_k_ids: Any, response_mask: Any, cu_seqlens: Any, entropy: bool,
-               largest: int, dtype: str, how: How) -> LogProbs:
-    slots = logits.shape[:-1]
-
-    def new(wanted: bool, kind: str, *last: int) -> Any:
-        return np.empty((*slots, *last), kind) if wanted else None
-    ids = None if top_k_ids is None else as_array(top_k_ids)
-    k = 0 if ids is None else ids.shape[-1]
-    found = LogProbs(new(True, dtype), new(ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
-                     new(largest > 0, "int64", largest), new(largest > 0, dtype, largest))
+               largest_count: int, dtype: str, how: How) -> LogProbs:
+    ids = _array(top_k_ids)
+    found = new_log_probs(logits.shape[:-1], ids, entropy, largest_count, dtype)
     inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), "top_k_ids": ids}
     _rows.run("cppo_log_probs", Rows(logits, how, _array(cu_seqlens)), inputs, found._asdict())
     return found
+
+
+def new_log_probs(slots: tuple[int, ...], top_k_ids: Any, entropy: bool, largest_count: int, dtype: str) -> LogProbs:
+    """Room for what is found."""
+    def new(wanted: bool, kind: str, *last: int) -> Any:
+        return np.empty((*slots, *last), kind) if wanted else None
+    k = 0 if top_k_ids is None else top_k_ids.shape[-1]
+    return LogProbs(new(True, dtype), new(top_k_ids is not None, dtype, k), new(True, "float64"), new(entropy, dtype),
+                    new(largest_count > 0, "int64", largest_count), new(largest_count > 0, dtype, largest_count))
 
 
 def _array(x: Any) -> Any:
@@ -152,8 +156,8 @@ def _array(x: Any) -> Any:
 
 def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *, response_mask: Any = None,
                     cu_seqlens: Any = None, temperature: float = 1.0, entropy: Any = None,
-                    entropy_slope: Any = 0.0, out: Any = None, executor: str = "simd", threads: int = 1,
-                    with_capacity: bool = False) -> Any:
+                    entropy_slope: Any = 0.0, first_id: int = 0, vocabulary: int = 0, out: Any = None,
+                    executor: str = "simd", threads: int = 1, with_capacity: bool = False) -> Any:
     """The gradient of the logits, from that of the log-probs of the sampled ids: what backward of `log_probs` does.
 
         ∂loss/∂x_v = slope (1{v = y} − π(v)) / T − entropy_slope π(v) (log π(v) + H) / T
@@ -166,6 +170,8 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
         log_sum_exp: as `log_probs` gives it.
         entropy: H of each row, where it has a slope.
         entropy_slope: ∂loss/∂H: a number for all tokens, or one each.
+        first_id, vocabulary: of a shard of the vocabulary, the id of its first column and how many ids there are;
+            log_sum_exp and entropy are those of all of them. By default the logits are those of all ids.
         out: where it is written: an array or tensor of float32, bfloat16 or float16 of the shape of the logits, or the
             logits themselves. By default a new one of their type.
 
@@ -178,9 +184,12 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
     check_asked(how)
     each = hasattr(entropy_slope, "shape") and len(entropy_slope.shape) > 0
     slopes = (entropy_slope if each else None, 0.0 if each else float(entropy_slope))
+    shard = (first_id, vocabulary)
+    if shard != (0, 0):
+        _rows.check_shard(shard, logits.shape[-1])
     if _is_tensor(logits):
         return in_torch["logits_gradient"](logits, token_id, slope, log_sum_exp, response_mask, cu_seqlens, entropy,
-                                           *slopes, out, how)
+                                           *slopes, shard, out, how)
     x = np.asarray(logits)
     if out is not None:
         _rows.check_written(out, x)
@@ -189,7 +198,7 @@ def logits_gradient(logits: Any, token_id: Any, slope: Any, log_sum_exp: Any, *,
                "entropy_slopes": _array(slopes[0])}
     inputs = {"token_id": as_array(token_id), "response_mask": _array(response_mask), **numbers}
     cuts = _array(cu_seqlens)
-    _rows.run("cppo_logits_gradient", Rows(x, how, cuts), inputs, {},
+    _rows.run("cppo_logits_gradient", Rows(x, how, cuts, shard=shard), inputs, {},
               gradient=Rows(gradient, how, cuts, "logits_gradient"), entropy_slope=slopes[1])
     return gradient
 
@@ -246,7 +255,7 @@ def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, 
         raise c.Error(f"{name} have shape {list(x.shape)}, but must have that of logits, {list(logits.shape)}",
                       c.StatusCode.extent_mismatch, "logits")
     mine, other = Rows(logits, how), Rows(as_array(x), its, name=name)
-    inputs = {"log_sum_exp": log_sum_exp, "mu_log_sum_exp": None if total is None else as_array(total),
+    inputs = {"log_sum_exp": log_sum_exp, "rollout_log_sum_exp": None if total is None else as_array(total),
               "response_mask": response_mask}
     _rows.run("cppo_full_divergences", mine, inputs, outputs, (other, None) if are_logits else (None, other))
 
@@ -254,8 +263,8 @@ def run_divergences(logits: Any, log_sum_exp: Any, of_mu: tuple[bool, Any, Any, 
 def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, advantage: Any,
                             response_mask: Any = None, *, region: Region, rollout_top_k: Any = None,
                             temperature: float = 1.0, gradient_in_place: bool = False, entropy: Any = None,
-                            outputs: Any = None, executor: str = "simd", threads: int = 1, cu_seqlens: Any = None,
-                            with_capacity: bool = False, **options: Any) -> Any:
+                            entropy_bonus: float = 0.0, outputs: Any = None, executor: str = "simd", threads: int = 1,
+                            cu_seqlens: Any = None, with_capacity: bool = False, **options: Any) -> Any:
     """`policy_loss` from the logits of π: backward gives ∂loss/∂logits.
 
     It is `log_probs`, `policy_loss` and backward of both: one pass over the logits, and one over the rows of tokens
@@ -267,8 +276,11 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
         rollout_log_prob, advantage, response_mask, region, cu_seqlens, threads, with_capacity: as `policy_loss`.
         rollout_top_k: (ids, log μ of them), both [B, T, K] or [N, K], as the engine gives them, for Top-K divergences.
         entropy: by default that of the logits, where the region reads it.
+        entropy_bonus: c: each valid token, kept or masked, has c H taken from its loss, with H the entropy of its row,
+            scaled as the aggregation says. Loss, report and gradient hold it.
         executor: as `policy_loss`.
-        outputs: as `policy_loss`; for NumPy also "logits_gradient", ∂loss/∂logits.
+        outputs: as `policy_loss`; also "log_prob" and "entropy", those of the logits, for charts; for NumPy also
+            "logits_gradient", ∂loss/∂logits.
         **options: all others of `policy_loss`.
 
     Returns:
@@ -286,22 +298,26 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
                                    temperature=temperature, gradient_in_place=gradient_in_place, executor=rows,
                                    threads=threads, with_capacity=with_capacity, **asked))
         return all_found[0]
-    loss, report, *more = loss_of(
+    loss, report, more, bonus = loss_of(
         find, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id,
-        rollout_top_k=rollout_top_k, entropy=entropy, outputs=wanted, executor=executor, threads=threads,
-        cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
+        rollout_top_k=rollout_top_k, entropy=entropy, entropy_bonus=entropy_bonus, outputs=wanted, executor=executor,
+        threads=threads, cu_seqlens=cu_seqlens, with_capacity=with_capacity, **options)
     if not gradient:
-        return loss, report, *more
-    more[0].logits_gradient = logits_gradient(
-        logits, token_id, more[0].gradient, all_found[0].log_sum_exp, response_mask=response_mask,
+        return (loss, report) if more is None else (loss, report, more)
+    slopes = {} if bonus is None else {"entropy": all_found[0].entropy, "entropy_slope": bonus.slope}
+    more.logits_gradient = logits_gradient(
+        logits, token_id, more.gradient, all_found[0].log_sum_exp, response_mask=response_mask,
         cu_seqlens=cu_seqlens, temperature=temperature, out=out, executor=rows, threads=threads,
-        with_capacity=with_capacity)
-    return loss, report, _asked_for(more[0], outputs)
+        with_capacity=with_capacity, **slopes)
+    return loss, report, _asked_for(more, outputs)
 
 
 def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any, response_mask: Any, *,
-            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, **options: Any) -> Any:
-    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds."""
+            region: Region, token_id: Any, rollout_top_k: Any, entropy: Any, entropy_bonus: float, outputs: Any,
+            **options: Any) -> tuple[Any, Any, Any, _entropy_bonus.Bonus | None]:
+    """`policy_loss` of what `find(top_k_ids, entropy, dtype)` finds: loss, report, outputs if there are any, and the
+    bonus if there is one."""
+    coefficient = _entropy_bonus.check(entropy_bonus)
     lists = None if rollout_top_k is None else tuple(shaped(x) for x in rollout_top_k)
     if lists is not None and len(lists) != 2:
         raise c.Error(f"rollout_top_k must be (ids, rollout_log_probs), not {len(lists)} things: log π of the ids "
@@ -312,12 +328,83 @@ def loss_of(find: Callable[..., LogProbs], rollout_log_prob: Any, advantage: Any
     dtype = _dtype_of({"rollout_log_prob": rollout_log_prob, **options,
                        "top_k_rollout_log_probs": None if lists is None else lists[1]})
     reads_entropy = "entropy" in region.reads and entropy is None
-    found = find(top_k_ids=None if lists is None else lists[0], entropy=reads_entropy, dtype=dtype)
+    exact = find(top_k_ids=None if lists is None else lists[0], dtype="float64" if coefficient else dtype,
+                 entropy=reads_entropy or coefficient != 0.0 or "entropy" in (outputs or ()))
+    found = _rounded(exact, dtype) if coefficient else exact
     top_k = None if lists is None else TopK(lists[0], found.listed_log_prob, lists[1])
     if reads_entropy:
-        entropy = found.entropy.detach() if _is_tensor(found.entropy) else found.entropy
-    return _loss.policy_loss(found.log_prob, rollout_log_prob, advantage, response_mask, region=region,
-                             token_id=token_id, top_k=top_k, entropy=entropy, **options)
+        entropy = _held(found.entropy)
+    loss, report, *more = _loss.policy_loss(
+        found.log_prob, rollout_log_prob, advantage, response_mask, region=region, token_id=token_id, top_k=top_k,
+        entropy=entropy, outputs=_of_policy_loss(outputs, found, coefficient != 0.0), **options)
+    bonus = None
+    if coefficient:
+        bonus = _entropy_bonus.bonus_of(coefficient, more[0].decision, options.get("cu_seqlens"), options)
+        loss = _with_bonus(loss, report, more[0], exact.entropy, bonus, options.get("aggregate") == PER_TOKEN)
+    return loss, report, None if outputs is None else _with_slots(more[0], found, outputs), bonus
+
+
+OF_LOGITS = ("log_prob", "entropy")
+"""The outputs of calls on logits that are found in them."""
+
+
+def _held(x: Any) -> Any:
+    """Constant to the gradient."""
+    return x.detach() if _is_tensor(x) else x
+
+
+def _rounded(found: LogProbs, dtype: str) -> LogProbs:
+    """What was found in double, as it is found in another type: rounded once."""
+    def to(x: Any) -> Any:
+        if x is None or isinstance(x, np.ndarray):
+            return None if x is None else x.astype(dtype)
+        return x.to(getattr(sys.modules["torch"], dtype))
+    return found if dtype == "float64" else found._replace(
+        log_prob=to(found.log_prob), listed_log_prob=to(found.listed_log_prob), entropy=to(found.entropy))
+
+
+def _of_policy_loss(outputs: Any, found: LogProbs, decides: bool) -> Any:
+    """The outputs that `policy_loss` is asked for. Raises `Error` for arrays that what was found does not fit into."""
+    more = ("decision",) if decides and "decision" not in (outputs or ()) else ()
+    if not isinstance(outputs, Mapping):
+        return more or None if outputs is None else (*(n for n in outputs if n not in OF_LOGITS), *more)
+    for name in OF_LOGITS:
+        if (x := outputs.get(name)) is None:
+            continue
+        lend(x, name, written=True)
+        if x.shape != found.log_prob.shape or x.dtype.kind != "f":
+            raise c.Error(f"{name} is an array {list(x.shape)} of {x.dtype}, but must be one of floats of shape "
+                          f"{list(found.log_prob.shape)}", c.StatusCode.extent_mismatch, name)
+    return {**{n: x for n, x in outputs.items() if n not in OF_LOGITS}, **dict.fromkeys(more)}
+
+
+def _with_bonus(loss: Any, report: Any, out: Outputs, entropy: Any, bonus: _entropy_bonus.Bonus,
+                per_token: bool) -> Any:
+    """The loss with the bonus, which report and token losses have added."""
+    report.with_loss(bonus.of_report(_held(entropy)))
+    added = bonus.of_tokens(entropy)
+    if isinstance(added, np.ndarray):
+        if out.loss is not None:
+            out.loss += added
+        elif per_token:
+            loss += added
+        return loss if per_token else report.loss
+    if out.loss is not None:
+        out.loss = out.loss + _held(added).to(out.loss.dtype)
+    return loss + (added if per_token else added.sum()).to(loss.dtype)
+
+
+def _with_slots(out: Outputs, found: LogProbs, outputs: Any) -> Outputs:
+    """The outputs that were asked for, what was found among them."""
+    if "decision" not in outputs:
+        out.decision = None
+    for name in OF_LOGITS:
+        if name in outputs:
+            x, into = _held(getattr(found, name)), outputs[name] if isinstance(outputs, Mapping) else None
+            if into is not None:
+                into[...] = x
+            setattr(out, name, x if into is None else into)
+    return out
 
 
 def _gradient_of(outputs: Any, tensors: bool) -> tuple[Any, bool]:

@@ -51,6 +51,12 @@ class Outputs:
     """x_t of the mask; 0 for tokens kept because they move toward μ. [Eq. 19]"""
     decision: Any = None
     """Which clause decided, as `Decision`."""
+    log_prob: Any = None
+    """Calls on logits: log π of the sampled ids, as the region reads it."""
+    entropy: Any = None
+    """Calls on logits: H of each row, nats."""
+    logits_gradient: Any = None
+    """`policy_loss_from_logits` of arrays: ∂loss/∂logits."""
 
 
 TRACE = ("divergence", "weight", "weighted_divergence", "prefix_drift", "prefix_weight", "threshold", "excess",

@@ -115,6 +115,12 @@ class Report:
         self._words = words
         self._normalizer = normalizer
         self._refuses = refuses
+        self._added: Any = None
+
+    def with_loss(self, added: Any) -> Report:
+        """The same, with a number added to `sum_loss`; a tensor is not read before the report is."""
+        self._added = added
+        return self
 
     def parts(self) -> tuple[Any, Any]:
         """What it is made of, for JAX."""
@@ -129,6 +135,9 @@ class Report:
             divisors = {float(x) for x in np.ravel(self._normalizer)}
             self._words[FIELDS["normalizer"]] = divisors.pop() if len(divisors) == 1 else np.nan
             self._normalizer = None
+        if self._added is not None:
+            self._words[FIELDS["sum_loss"][0]] += float(self._added)
+            self._added = None
         if self._refuses and (left_out := int(self._words[FIELDS["rejected_responses"][0]])):
             bad = int(self._words[FIELDS["bad_tokens"][0]])
             what = f"{bad} tokens of a batch on a device hold bad input" if bad else \

@@ -250,7 +250,7 @@ TEST_CASE("full_divergences name what is wrong, and write nothing", "[logits]") 
   };
   policy_rows const same{.logits = logits(8, x), .log_sum_exp = total};
   CHECK_THAT(describe(call({.logits = logits(7, fewer)}, {.tv = tv})).c_str(),
-             contains("mu.logits has 7 columns, but must have 8"));
+             contains("rollout.logits has 7 columns, but must have 8"));
   std::vector<int> whole(2);
   CHECK(call(same, {.tv = whole}).code == status_code::element_type_mismatch);
   CHECK(call(same, {.tv = tv, .kl = tv}).code == status_code::output_overlap);
@@ -266,7 +266,7 @@ TEST_CASE("full_divergences name what is wrong, and write nothing", "[logits]") 
   std::vector<double> const infinite = total;
   total[1] = 3.0;
   CHECK_THAT(describe(call({.logits = logits(8, x), .log_sum_exp = infinite}, {.tv = tv})).c_str(),
-             contains("mu.log_sum_exp at response 0, token 1 is inf, but must hold"));
+             contains("rollout.log_sum_exp at response 0, token 1 is inf, but must hold"));
 }
 
 TEST_CASE("full_divergences need log-sum-exps of logits, and rows of all ids", "[logits]") {
@@ -281,16 +281,16 @@ TEST_CASE("full_divergences need log-sum-exps of logits, and rows of all ids", "
   };
   policy_rows const whole{.logits = logits(8, x), .log_sum_exp = total};
   says(batch, {}, whole, "log_sum_exp is null, but the call reads or writes it");
-  says(batch, total, {.logits = logits(8, x)}, "mu.log_sum_exp is null");
-  says(batch, total, {.log_sum_exp = total, .log_probs = logits(8, x)}, "mu must be logits with their log_sum_exp, or");
-  says(batch, total, {.logits = logits(8, x), .log_probs = logits(8, x)}, "mu must be logits with their log_sum_exp");
-  says(batch, total, {.log_probs = logits(8, x).at_temperature(0.7)}, "mu.log_probs.at_temperature(t) is 0.7");
-  says(batch, total, {.log_probs = logits(7, x)}, "mu.log_probs");
+  says(batch, total, {.logits = logits(8, x)}, "rollout.log_sum_exp is null");
+  says(batch, total, {.log_sum_exp = total, .log_probs = logits(8, x)}, "rollout must be logits with their");
+  says(batch, total, {.logits = logits(8, x), .log_probs = logits(8, x)}, "rollout must be logits with their");
+  says(batch, total, {.log_probs = logits(8, x).at_temperature(0.7)}, "rollout.log_probs.at_temperature(t) is 0.7");
+  says(batch, total, {.log_probs = logits(7, x)}, "rollout.log_probs");
   says(batch, total, {}, "logits(V, ...) is 0");
   auto const shard = logits(8, x).from_id(2, 10), other = logits(8, x).from_id(0, 10);
   says(logit_batch(padded(1, 2), shard), total, {.logits = shard, .log_sum_exp = total},
        "logits(V, x).from_id(first, ...) is 2, but must be left out: lend the logits of all ids");
-  says(batch, total, {.logits = other, .log_sum_exp = total}, "mu.logits.from_id(first, ...) is 0, but must be left");
+  says(batch, total, {.logits = other, .log_sum_exp = total}, "rollout.logits.from_id(first, ...) is 0, but must be");
 }
 
 TEST_CASE("full_divergences share no memory with offsets, ids or lists", "[logits]") {

@@ -189,7 +189,7 @@ TEST_CASE("what another rank sent is refused if a list of it is too short or too
   spoiled([](found_logits& f) { f.largest_ids.clear(); });
   constexpr index_t most = std::numeric_limits<index_t>::max();
   for (index_t const count : {index_t{-1}, index_t{5}, index_t{7}, most, -most}) {
-    spoiled([count](found_logits& f) { f.most = count; });
+    spoiled([count](found_logits& f) { f.largest_count = count; });
     spoiled([count](found_logits& f) { f.listed = count; });
   }
   spoiled([](found_logits& f) { f.ids = -most; });
@@ -223,7 +223,8 @@ TEST_CASE("sums and logits that no pass over a row makes are refused", "[logits]
   for (double const x : {nan, -inf, 2.0}) impossible([x](found_logits&, logit_sums& s) { s.moment = x; });
   impossible([](found_logits&, logit_sums& s) { s.maximum = -std::numeric_limits<float>::infinity(); });
   for (float const x : {std::numeric_limits<float>::quiet_NaN(), 1e30F}) {
-    std::size_t const each = static_cast<std::size_t>(1 + all.listed), most_found = static_cast<std::size_t>(all.most);
+    auto const each = static_cast<std::size_t>(1 + all.listed);
+    auto const most_found = static_cast<std::size_t>(all.largest_count);
     impossible([&](found_logits& f, logit_sums&) { f.logits[3 * each] = x; });
     impossible([&](found_logits& f, logit_sums&) { f.largest_logits[3 * most_found + 1] = x; });
   }
@@ -238,7 +239,7 @@ TEST_CASE("more of the largest logits than there are ids: the rest is empty, too
   };
   found_logits found[3];
   for (index_t i = 0; i < 3; ++i) REQUIRE(find_logits(seq, shard(i), found[i], index_t{1} << 62).ok());
-  CHECK(found[0].most == 3);
+  CHECK(found[0].largest_count == 3);
   std::vector<int> of_shards(10, 9), of_whole(10, 9);
   log_prob_outputs out{.largest_count = 5, .largest_id = of_shards};
   REQUIRE(log_probs(shard(0), combine(found[1], combine(found[2], found[0])), out).ok());

@@ -76,7 +76,7 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
                 for first in range(0, len(made["completion_ids"]), rows):
                     some = {name: x[first:first + rows] for name, x in made.items()
                             if name.startswith(("prompt_", "completion_")) or name in _IMAGES and x is not None}
-                    found.append(self._of_logits(self._logits(self.model, some), some, largest=self.listed_ids))
+                    found.append(self._of_logits(self._logits(self.model, some), some, largest_count=self.listed_ids))
             names = {"old_per_token_logps": "log_prob", "mu_ids": "largest_id", "mu_log_probs": "largest_log_prob"}
             made.update({name: torch.cat([getattr(x, of) for x in found]) for name, of in names.items()})
         return made
@@ -92,7 +92,7 @@ class TrustRegionGRPOTrainer(GRPOTrainer):  # pyright: ignore[reportGeneralTypeI
         logits = self._logits(model, inputs)
         listed, of_mu = inputs.get("mu_ids"), inputs.get("mu_log_probs")
         if listed is None:  # the trainer has sampled, one update for each batch: π is μ
-            its = self._of_logits(logits.detach(), inputs, largest=self.listed_ids)
+            its = self._of_logits(logits.detach(), inputs, largest_count=self.listed_ids)
             listed, of_mu = its.largest_id, its.largest_log_prob
         found = self._of_logits(logits, inputs, top_k_ids=listed, entropy=True)
         return found.log_prob, found.entropy.detach(), {
