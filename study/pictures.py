@@ -107,18 +107,22 @@ def panels(title, tasks, x_label, y_label, logarithmic=False, joined=True):
         return ""
     highest = max(y for _, y in every)
     step = step_of(highest or 1.0)
-    places = (scale([x for x, _ in every], logarithmic),
+    right = max(x for x, _ in every) * (1 if logarithmic else 1.02)  # the last point is seen whole
+    places = (scale([right, *(x for x, _ in every)], logarithmic),
               scale([0.0, step * math.ceil((highest or 1.0) / step - 1e-9)], logarithmic=False))
     rows = math.ceil(len(names) / 5)
     whole = gap + (width + gap) * len(tasks)
-    parts = opened(max(whole, 640), top + height + 50 + 20 * rows)
+    parts = opened(max(whole, gap + 132 * min(len(names), 5) + 20), top + height + 50 + 20 * rows)
     parts.append(text(12, 24, f"{title}: {y_label}", colour=INK, weight="bold"))
     colours = {name: (COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]) for i, name in enumerate(names)}
     for k, (task, series) in enumerate(tasks.items()):
         panel(parts, gap + k * (width + gap), top, width, height, task, series, colours, places, joined)
     parts.append(text(gap + (whole - 2 * gap) / 2, top + height + 34, x_label, "middle"))
     for i, name in enumerate(names):
-        x, y = gap + 120 * (i % 5), top + height + 52 + 20 * (i // 5)
-        parts += [f'<rect x="{x}" y="{y - 9}" width="12" height="10" fill="{colours[name][0]}"/>',
-                  text(x + 17, y, name)]
+        x, y = gap + 132 * (i % 5), top + height + 52 + 20 * (i // 5)
+        colour, dash = colours[name]
+        parts.append(f'<line x1="{x - 6}" y1="{y - 4}" x2="{x + 14}" y2="{y - 4}" stroke="{colour}" stroke-width="3" '
+                     f'stroke-dasharray="{dash}"/>' if joined else
+                     f'<circle cx="{x + 8}" cy="{y - 4}" r="4" fill="{colour}"/>')
+        parts.append(text(x + 20, y, name))
     return "\n".join(parts) + "\n</svg>\n"

@@ -195,7 +195,7 @@ def all_pictures(study):
             confirmed_curve(study, ("by_position", "divergence"), lambda run, i, n: (i + 0.5) / n),
             "position, as a share of the response", "mean |π − μ|"),
         "study_masked.svg": pictures.panels(
-            "Where, or how much: each point a strength",
+            "Where, or how much? Each point is a strength",
             tuning_points(study, lambda s, runs: mean(r["masked"] for r in runs)),
             "masked share", "success at the end", joined=False),
         "study_tuning.svg": pictures.panels("Tuning", tuning_points(study, lambda s, runs: s), "strength",
