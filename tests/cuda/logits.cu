@@ -1,7 +1,7 @@
-// log_probs and logits_gradient on a device against seq, bit for bit.
+// log_probs, logits_gradient and full_divergences on a device against seq, bit for bit.
 //
 //     logits [--quick]      --quick: small rows alone
-#include "../support/logit_cases.hpp"
+#include "../support/divergence_cases.hpp"
 
 #include <cppo/cppo.hpp>
 #include <cppo/logits/cuda.cuh>
@@ -41,19 +41,30 @@ class copies {
   std::map<void const*, void*> of_;
 };
 
-auto const on_device = [](auto& b) {
+// Runs a case on copies of its vectors: run(there, done), where done(queued) says how a call ended.
+template <class Buffers, class Run>
+auto run_there(Buffers& b, Run const& run) {
   copies all;
   b.each_input([&](auto const& v) { all.add(v); });
   b.each_output([&](auto const& v) { all.add(v); });
   cppo::device_workspace memory;
   auto const gpu = cppo::on(nullptr).with_workspace(memory);
-  auto const done = [&](cppo::status const& queued) { return queued.ok() ? fetch(gpu) : queued; };
-  both_statuses const s = run_case(
-      b, [&](auto const& v) { return all.there(v); },
-      [&](auto const& batch, auto const& out) { return done(log_probs(gpu, batch, out)); },
-      [&](auto const& batch, auto const& of, auto const& g) { return done(logits_gradient(gpu, batch, of, g)); });
+  auto const s = run(gpu, [&](auto const& v) { return all.there(v); },
+                     [&](cppo::status const& queued) { return queued.ok() ? fetch(gpu) : queued; });
   b.each_output([&](auto& v) { all.bring_back(v); });
   return s;
+}
+auto const on_device = [](auto& b) {
+  return run_there(b, [&](auto const& gpu, auto const& there, auto const& done) {
+    return run_case(
+        b, there, [&](auto const& batch, auto const& out) { return done(log_probs(gpu, batch, out)); },
+        [&](auto const& batch, auto const& of, auto const& g) { return done(logits_gradient(gpu, batch, of, g)); });
+  });
+};
+auto const divergences_on_device = [](auto& b) {
+  return run_there(b, [&](auto const& gpu, auto const& there, auto const& done) {
+    return run_case(b, there, [&](auto const&... of) { return done(full_divergences(gpu, of...)); });
+  });
 };
 
 template <class Element, class Gradient = Element>
@@ -70,6 +81,21 @@ std::string small_rows() {
 std::string some_tiles() { return compare<float>({.rows = 1, .width = 9300, .most = 2, .seed = 6}); }
 std::string faults() { return faults_unlike_seq(on_device); }
 
+template <class Pi, class Mu = Pi>
+std::string compare_divergences(divergence_case const& c) {
+  return divergences_unlike_seq<Pi, Mu>(c, divergences_on_device, [](auto&) {});
+}
+std::string small_divergences() {
+  std::string wrong = compare_divergences<float>({.rows = 3, .width = 257, .apart = 2, .skip = 1, .seed = 2});
+  divergence_case const narrow{.rows = 3, .width = 513, .temperature = 0.7, .only_tv = true, .seed = 4};
+  if (wrong.empty()) wrong = compare_divergences<cppo::bfloat16>(narrow);
+  divergence_case const of_log_probs{.rows = 2, .width = 1030, .skip = 3, .mu = mu_is::log_probs, .seed = 7};
+  if (wrong.empty()) wrong = compare_divergences<cppo::half, float>(of_log_probs);
+  if (wrong.empty()) wrong = compare_divergences<float, cppo::bfloat16>({.rows = 1, .width = 4500, .seed = 6});
+  return wrong;
+}
+std::string divergence_faults() { return divergence_faults_unlike_seq(divergences_on_device); }
+
 // Rows as a language model has them.
 std::string large_rows() {
   std::string wrong;
@@ -79,6 +105,9 @@ std::string large_rows() {
       if (wrong.empty()) wrong = compare<float>(c);
       if (wrong.empty()) wrong = compare<cppo::bfloat16>(c);
       if (wrong.empty()) wrong = compare<cppo::half, float>(c);
+      divergence_case const d{.rows = 66, .width = width, .temperature = 0.9, .seed = seed};
+      if (wrong.empty()) wrong = compare_divergences<float>(d);
+      if (wrong.empty()) wrong = compare_divergences<cppo::bfloat16, float>(d);
     }
   }
   return wrong;
@@ -99,7 +128,9 @@ int main(int argc, char** argv) {
   };
   int failed = 0;
   for (auto const& [name, run] : {comparison{"small rows", small_rows}, comparison{"some tiles", some_tiles},
-                                  comparison{"what is wrong", faults}, comparison{"large rows", large_rows}}) {
+                                  comparison{"what is wrong", faults}, comparison{"divergences", small_divergences},
+                                  comparison{"what is wrong with divergences", divergence_faults},
+                                  comparison{"large rows", large_rows}}) {
     if (quick && run == large_rows) continue;
     std::string const wrong = run();
     std::printf("%s: %s\n", name, wrong.empty() ? "ok" : wrong.c_str());

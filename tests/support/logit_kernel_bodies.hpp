@@ -36,19 +36,36 @@ struct logit_kernel_bodies {
   static cppo::status logits_gradient(cppo::logit_batch_view const& batch, cppo::logit_slopes const& slopes,
                                       cppo::output const& gradient) {
     cppo::detail::rows_to_gradient c{cppo::detail::gradient_call(batch), {}};
-    cppo::status const s = c.call.take(slopes, gradient);
-    if (!s.ok()) return s;
-    row_workspace const memory(c.m, batch, 0);
-    block threads;
     cppo::detail::shared_gradient shared;
-    cppo::index_t const rows = batch.shape().elements();
-    for (cppo::index_t row = 0; row < rows; ++row) check_gradient_row(c, row);
-    conclude_gradient(threads, c);
-    for (cppo::index_t row = 0; row < rows; ++row) write_gradient_row(threads, shared, c, row);
-    return c.m.state->outcome;
+    return run_with_numbers(c, c.call.take(slopes, gradient), [&](block& threads, cppo::index_t row) {
+      write_gradient_row(threads, shared, c, row);
+    });
+  }
+  static cppo::status full_divergences(cppo::logit_batch_view const& batch, cppo::slot_input const& log_sum_exp,
+                                       cppo::policy_rows const& mu, cppo::full_divergence_outputs const& out) {
+    using cppo::detail::divergences_are;
+    cppo::detail::rows_to_divergences c{cppo::detail::divergence_call(batch), {}};
+    auto const shared = std::make_unique<cppo::detail::shared_divergence>();
+    return run_with_numbers(c, c.call.take(log_sum_exp, mu, out), [&](block& threads, cppo::index_t row) {
+      if (c.call.wants_kl()) write_divergences_row<divergences_are::both>(threads, *shared, c, row);
+      else write_divergences_row<divergences_are::tv>(threads, *shared, c, row);
+    });
   }
 
  private:
+  template <class Call, class F>
+  static cppo::status run_with_numbers(cppo::detail::rows_with_numbers<Call>& c, cppo::status const& taken,
+                                       F const& write_row) {
+    if (!taken.ok()) return taken;
+    cppo::logit_batch_view const& batch = c.call.batch();
+    row_workspace const memory(c.m, batch, 0);
+    block threads;
+    cppo::index_t const rows = batch.shape().elements();
+    for (cppo::index_t row = 0; row < rows; ++row) check_numbers_of(c, row);
+    conclude_numbers(threads, c);
+    for (cppo::index_t row = 0; row < rows; ++row) write_row(threads, row);
+    return c.m.state->outcome;
+  }
   template <cppo::detail::moment_is Moment>
   static cppo::status run(cppo::detail::rows_to_log_probs const& call) {
     using body = cppo::detail::block_log_probs<block, Moment>;

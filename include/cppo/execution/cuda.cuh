@@ -138,7 +138,8 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
   if (e != cudaSuccess) return detail::failed(e);
   if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.report;
-  if (copy.outcome.code == status_code::log_sum_exp_invalid) copy.outcome.name = "log_sum_exp";  // a text of this side
+  if (copy.outcome.code == status_code::log_sum_exp_invalid)  // a text of this side
+    copy.outcome.name = copy.outcome.where == argument::rollout_log_prob ? "mu.log_sum_exp" : "log_sum_exp";
   return copy.outcome;
 }
 

@@ -1,5 +1,6 @@
 /// @file
-/// `log_probs` and `logits_gradient` on a device, with the bits of `seq`. For files that nvcc compiles.
+/// `log_probs`, `full_divergences` and `logits_gradient` on a device, with the bits of `seq`. For files that nvcc
+/// compiles.
 ///
 ///     cppo::device_workspace memory;
 ///     auto const gpu = cppo::on(stream).with_workspace(memory);
@@ -21,8 +22,8 @@
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Number of bytes of workspace that `log_probs`, with that many of the largest logits, and `logits_gradient` need on a
-/// device, from an address that is a multiple of 256.
+/// Number of bytes of workspace that `log_probs`, with that many of the largest logits, `full_divergences` and
+/// `logits_gradient` need on a device, from an address that is a multiple of 256.
 inline std::size_t device_workspace_bytes(logit_batch_view const& batch, index_t largest_count = 0) noexcept {
   return detail::row_memory().place(nullptr, batch, largest_count);
 }
@@ -91,17 +92,19 @@ __global__ void __launch_bounds__(threads_per_row) write_rows_kernel(__grid_cons
     write_number(call, k / each, k % each);
 }
 
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row) check_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
+template <class Block, class Call>
+__global__ void __launch_bounds__(threads_per_row)
+    check_numbers_kernel(__grid_constant__ rows_with_numbers<Call> const c) {
   index_t const threads = index_t{gridDim.x} * threads_per_row, rows = c.call.batch().shape().elements();
   for (index_t row = index_t{blockIdx.x} * threads_per_row + threadIdx.x; row < rows; row += threads)
-    check_gradient_row(c, row);
+    check_numbers_of(c, row);
 }
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row) conclude_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
+template <class Block, class Call>
+__global__ void __launch_bounds__(threads_per_row)
+    conclude_numbers_kernel(__grid_constant__ rows_with_numbers<Call> const c) {
   __shared__ typename Block::storage collectives;
   Block threads(collectives);
-  conclude_gradient(threads, c);
+  conclude_numbers(threads, c);
   note_arithmetic(*c.m.state);
 }
 template <class Block>
@@ -111,6 +114,16 @@ __global__ void __launch_bounds__(threads_per_row, 4) write_slopes_kernel(__grid
   Block threads(collectives);
   for (index_t row = blockIdx.x; row < c.call.batch().shape().elements(); row += gridDim.x)
     write_gradient_row(threads, *reinterpret_cast<shared_gradient*>(memory), c, row);
+}
+
+template <class Block, divergences_are Which>
+__global__ void __launch_bounds__(threads_per_row, 3)
+    write_divergences_kernel(__grid_constant__ rows_to_divergences const c) {
+  __shared__ typename Block::storage collectives;
+  __shared__ alignas(16) unsigned char memory[sizeof(shared_divergence)];
+  Block threads(collectives);
+  for (index_t row = blockIdx.x; row < c.call.batch().shape().elements(); row += gridDim.x)
+    write_divergences_row<Which>(threads, *reinterpret_cast<shared_divergence*>(memory), c, row);
 }
 
 /// Calls queue_steps(queue) with the call's memory placed in the workspace.
@@ -130,6 +143,22 @@ status with_row_memory(cuda_t const& gpu, row_memory& m, logit_batch_view const&
 }
 /// Blocks whose threads take an element each.
 constexpr index_t blocks_for(index_t elements) noexcept { return (elements + threads_per_row - 1) / threads_per_row; }
+
+/// Puts the steps of a call that has taken its buffers into the stream; s says how that ended. write(queue) puts the
+/// last step there.
+template <class Call, class F>
+status queue_numbers(cuda_t const& gpu, rows_with_numbers<Call>& c, status s, F const& write) noexcept {
+  using block = cuda_block<threads_per_row>;
+  if (s.ok()) s = check_device_memory(c.call.batch());
+  c.call.each_buffer([&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); });
+  if (!s.ok()) return s;
+  return with_row_memory(gpu, c.m, c.call.batch(), 0, [&](launcher& queue) {
+    constexpr int n = threads_per_row;
+    queue.run_persistent(check_numbers_kernel<block, Call>, blocks_for(c.call.batch().shape().elements()), n, c);
+    queue.run(conclude_numbers_kernel<block, Call>, 1, n, c);
+    write(queue);
+  });
+}
 
 #endif
 
@@ -162,16 +191,23 @@ inline status logits_gradient(cuda_t const& gpu, logit_batch_view const& batch, 
   using namespace detail;
   using block = cuda_block<threads_per_row>;
   rows_to_gradient c{gradient_call(batch), {}};
-  status s = c.call.take(slopes, gradient);
-  if (s.ok()) s = check_device_memory(batch);
-  c.call.each_buffer([&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); });
-  if (!s.ok()) return s;
-  index_t const rows = batch.shape().elements();
-  return with_row_memory(gpu, c.m, batch, 0, [&](launcher& queue) {
+  return queue_numbers(gpu, c, c.call.take(slopes, gradient), [&](launcher& queue) {
+    queue.run_persistent(write_slopes_kernel<block>, batch.shape().elements(), threads_per_row, c);
+  });
+}
+
+/// `full_divergences` on a device; see there. A row takes a block of threads, and log-sum-exps of both policies, as
+/// `log_probs` writes them, may be those of calls before this one in the stream.
+inline status full_divergences(cuda_t const& gpu, logit_batch_view const& batch, slot_input const& log_sum_exp,
+                               policy_rows const& mu, full_divergence_outputs const& outputs) {
+  using namespace detail;
+  using block = cuda_block<threads_per_row>;
+  rows_to_divergences c{divergence_call(batch), {}};
+  return queue_numbers(gpu, c, c.call.take(log_sum_exp, mu, outputs), [&](launcher& queue) {
     constexpr int n = threads_per_row;
-    queue.run_persistent(check_slopes_kernel<block>, blocks_for(rows), n, c);
-    queue.run(conclude_slopes_kernel<block>, 1, n, c);
-    queue.run_persistent(write_slopes_kernel<block>, rows, n, c);
+    index_t const rows = batch.shape().elements();
+    if (c.call.wants_kl()) queue.run_persistent(write_divergences_kernel<block, divergences_are::both>, rows, n, c);
+    else queue.run_persistent(write_divergences_kernel<block, divergences_are::tv>, rows, n, c);
   });
 }
 
