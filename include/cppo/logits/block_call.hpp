@@ -261,6 +261,24 @@ CPPO_HOST_DEVICE void write_divergences_row(Block& block, shared_divergence& sha
   });
 }
 
+/// What `policy_loss_from_logits` writes beside its decisions, and where from: the numbers of each row.
+template <class Real>
+struct rows_to_slots {
+  logit_batch_view batch;
+  call_state const* state;
+  placed_numbers log_prob, entropy;
+  Real const* log_probs;
+  double const* entropies;
+};
+/// Writes those of a row, if the call has not been refused.
+template <class Real>
+CPPO_HOST_DEVICE void write_slot(rows_to_slots<Real> const& c, index_t row) noexcept {
+  if (kind_of(c.batch, row) == row_is::left_alone || !c.state->refused.ok()) return;
+  layout const& l = c.batch.shape();
+  c.log_prob.set(slot_column(c.log_prob, l).offset(row), static_cast<double>(c.log_probs[row]));
+  if (c.entropy.lent()) c.entropy.set(slot_column(c.entropy, l).offset(row), c.entropies[row]);
+}
+
 }}}  // namespace cppo::detail
 
 #include <cppo/macros_on.inc>
