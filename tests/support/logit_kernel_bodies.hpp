@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cppo/logits/block_call.hpp>
+#include <cppo/logits/policy_loss.hpp>
 #include <cppo/testing/host_block.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace cppo_test {
 
@@ -51,8 +53,47 @@ struct logit_kernel_bodies {
       else write_divergences_row<divergences_are::tv>(threads, *shared, c, row);
     });
   }
+  // policy_loss_from_logits, whose first step runs on these bodies and the second on seq, in memory that is given.
+  template <class Real, class Region>
+  static cppo::status policy_loss_from_logits(cppo::logit_rollout_view<Real> const& batch, Region const& region,
+                                              cppo::logit_loss_outputs const& out, cppo::loss_options const& options) {
+    using namespace cppo::detail;
+    entropy_use const use = entropy_use_of(batch, region, out, 0.0);
+    std::vector<double> memory(slot_numbers<Real>().place(nullptr, batch, use) / sizeof(double) + 1);
+    loss_of_logits<Real> call(batch, out, use, memory.data());
+    cppo::status s = call.check(cppo::seq, region, options);
+    if (!s.ok()) return s;
+    slot_numbers<Real> const& n = call.decided().numbers();
+    cppo::log_prob_outputs to{.log_prob = n.log_prob, .log_sum_exp = n.log_sum_exp};
+    if (!n.listed.empty()) to.listed_log_prob = n.listed;
+    if (use.any()) to.entropy = n.entropy;
+    call_state state;
+    state.refused = log_probs(batch.logits(), to);
+    if (state.refused.ok()) {
+      s = call.decided().decide_alone(cppo::seq, region, options);
+      if (s.nothing_written()) state.refused = s;
+    }
+    write_rows(call, n, state);
+    return state.refused.ok() ? s : state.refused;
+  }
 
  private:
+  template <class Real>
+  static void write_rows(cppo::detail::loss_of_logits<Real> const& call, cppo::detail::slot_numbers<Real> const& n,
+                         cppo::detail::call_state& state) {
+    using namespace cppo::detail;
+    slot_outputs const& to = call.decided().slots();
+    rows_to_slots<Real> const slots{call.gradient().batch(), &state, to.log_prob(), to.entropy(), n.log_prob.data(),
+                                    n.entropy.data()};
+    rows_to_gradient gradient{call.gradient(), {}};
+    gradient.m.state = &state;
+    block threads;
+    shared_gradient shared;
+    for (cppo::index_t row = 0; row < slots.batch.shape().elements(); ++row) {
+      write_slot(slots, row);
+      if (call.writes_gradient()) write_gradient_row(threads, shared, gradient, row);
+    }
+  }
   template <class Call, class F>
   static cppo::status run_with_numbers(cppo::detail::rows_with_numbers<Call>& c, cppo::status const& taken,
                                        F const& write_row) {

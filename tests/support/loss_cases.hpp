@@ -36,6 +36,7 @@ struct loss_buffers {
         measured(rows(), 9.0F), log_prob(rows(), 9.0), entropy(rows(), 9.0) {
     for (std::size_t b = 0; b <= c.responses; ++b) offsets.push_back(static_cast<std::int32_t>(b * c.slots));
     for (std::size_t i = 0; i < rows(); ++i) add_row(i);
+    report.sum_loss = 9.0;
   }
   std::size_t rows() const { return c.responses * c.slots; }
   template <class F>
@@ -101,15 +102,12 @@ std::string loss_unlike_seq(loss_case const& c, Region const& region, Run const&
   auto const b = static_cast<index_t>(c.responses);
   layout const l = c.packed ? layout(packed(want.offsets.data(), b)) : layout(padded(b, static_cast<index_t>(c.slots)));
   status const w = run_case(want, [](auto& v) { return v.data(); }, l, &want.report,
-                            [&](auto const&... of) {
-                              auto const call = [&](auto const& batch, auto const& out, auto const& o) {
-                                return policy_loss_from_logits(seq, batch, region, out, o);
-                              };
-                              return call(of...);
+                            [&](auto const& batch, auto const& out, auto const& options) {
+                              return policy_loss_from_logits(seq, batch, region, out, options);
                             });
   std::string wrong = unlike(run(got, region), w);
-  auto const same = [](auto const& a, auto const& b) {
-    return std::memcmp(a.data(), b.data(), a.size() * sizeof a[0]) == 0;
+  auto const same = [](auto const& x, auto const& y) {
+    return std::memcmp(x.data(), y.data(), x.size() * sizeof x[0]) == 0;
   };
   char const* const names[] = {"gradient", "loss", "mask", "divergence", "log_prob", "entropy"};
   bool const equal[] = {same(got.gradient, want.gradient) && same(got.x, want.x), same(got.loss, want.loss),

@@ -145,7 +145,7 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   cudaError_t e = cudaMemcpyAsync(&copy, state, sizeof copy, cudaMemcpyDeviceToHost, executor.stream());
   if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
   if (e != cudaSuccess) return detail::failed(e);
-  if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.report;
+  if (r != nullptr && copy.refused.ok() && !copy.outcome.nothing_written()) *r = copy.report;
   if (copy.outcome.code == status_code::log_sum_exp_invalid)  // a text of this side
     copy.outcome.name = copy.outcome.where == argument::rollout_log_prob ? "mu.log_sum_exp" : "log_sum_exp";
   if (copy.of_logits && copy.outcome.where == argument::log_prob) copy.outcome.name = "log_prob of the logits";

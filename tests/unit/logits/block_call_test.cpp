@@ -3,6 +3,7 @@
 #include "support/divergence_cases.hpp"
 #include "support/logit_cases.hpp"
 #include "support/logit_kernel_bodies.hpp"
+#include "support/loss_cases.hpp"
 
 using namespace cppo;
 using namespace cppo_test;
@@ -182,4 +183,35 @@ TEST_CASE("kernel bodies on logits check what a gradient is made of", "[logits]"
     CHECK(said[0] == said[1]);
     CHECK(unlike(got, want) == "");
   }
+}
+
+namespace {
+
+auto const losses_on_block = [](auto& b, auto const& region) {
+  auto const n = static_cast<index_t>(b.c.responses);
+  layout const l =
+      b.c.packed ? layout(packed(b.offsets.data(), n)) : layout(padded(n, static_cast<index_t>(b.c.slots)));
+  return run_case(b, [](auto& v) { return v.data(); }, l, &b.report,
+                  [&](auto const& batch, auto const& out, auto const& options) {
+                    return logit_kernel_bodies<64>::policy_loss_from_logits(batch, region, out, options);
+                  });
+};
+
+}  // namespace
+
+TEST_CASE("kernel bodies of the whole loss from logits give the bits of seq", "[logits]") {
+  auto const calibrated = presets::dense_base(top_k_tv);
+  for (bool const packed : {false, true}) {
+    for (bool const in_place : {false, true}) {
+      loss_case const c{.responses = 3, .slots = 5, .width = 301, .packed = packed, .in_place = in_place};
+      CHECK(loss_unlike_seq<float>(c, calibrated, losses_on_block, as_it_is) == "");
+      CHECK(loss_unlike_seq<bfloat16>(c, calibrated, losses_on_block, as_it_is) == "");
+    }
+  }
+  CHECK(loss_faults_unlike_seq(calibrated, losses_on_block) == "");
+}
+
+TEST_CASE("an entropy bonus is refused on a device in words", "[logits]") {
+  std::string const words = describe(detail::bonus_on_device(0.1)).c_str();
+  CHECK_THAT(words, contains("entropy_bonus is 0.1, but must be 0 on a device"));
 }
