@@ -1,5 +1,5 @@
-// Measures log_probs and logits_gradient on a device beside the least that they must do: reading the logits once, and
-// copying them. A plain program.
+// Measures calls on logits on a device beside the least that they must do: reading the logits once, and copying them. A
+// plain program.
 //
 //     bench_logits [--json]      times are medians of graph replays; the twin is timed in turn with each call
 #include "in_turn.hpp"
@@ -119,6 +119,30 @@ bool time_row(inputs<Element> const& in, row_of_table const& r, double bytes, bo
   return in.memory.good;
 }
 
+// From logits to their gradient, over log-probs that a row before this one has written as those of mu.
+template <class Element, class Twin>
+bool row_of_losses(inputs<Element> const& in, char const* type, bool json, Twin const& copying) {
+  auto const batch = cppo::rollout_batch(cppo::padded(1, in.n), cppo::logits(in.v, in.x), cppo::token_id(in.id),
+                                         cppo::rollout_log_prob(in.log_prob), cppo::advantage(in.slope));
+  auto const region = cppo::presets::dense_base();
+  return time_row(in, {"policy_loss_from_logits", type, "copy", in.n, in.v}, 2.0 * in.bytes(), json,
+                  [&](auto const& gpu) {
+                    return policy_loss_from_logits(gpu, batch, region, {.logits_gradient = in.gradient});
+                  },
+                  copying);
+}
+// Both rows are read: those of mu are logits that a twin has copied, or their gradient.
+template <class Element, class Twin>
+bool rows_of_divergences(inputs<Element> const& in, char const* type, bool json, Twin const& reading) {
+  cppo::policy_rows const mu{.logits = cppo::logits(in.v, in.gradient), .log_sum_exp = in.total};
+  auto const divergences = [&](char const* name, cppo::full_divergence_outputs const& out) {
+    return time_row(in, {name, type, "read both", in.n, in.v}, 2.0 * in.bytes(), json,
+                    [&](auto const& gpu) { return full_divergences(gpu, in.batch(), in.total, mu, out); },
+                    [&](cudaStream_t s) { reading(s), reading(s); });
+  };
+  bool const good = divergences("full TV", {.tv = in.log_prob});
+  return divergences("full TV and KL", {.tv = in.log_prob, .kl = in.entropy}) && good;
+}
 template <class Element>
 bool rows_of_type(char const* type, index_t n, index_t v, bool json) {
   inputs<Element> const in(n, v);
@@ -144,7 +168,9 @@ bool rows_of_type(char const* type, index_t n, index_t v, bool json) {
   good = passes("with the 20 largest", {.log_prob = in.log_prob, .largest_count = 20, .largest_id = in.largest_id,
                                         .largest_log_prob = in.largest}) && good;
   good = gradients("logits_gradient", 0.0) && good;
-  return gradients("with entropy bonus", -0.001) && good;
+  good = gradients("with entropy bonus", -0.001) && good;
+  good = row_of_losses(in, type, json, copying) && good;
+  return rows_of_divergences(in, type, json, reading) && good;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ constexpr input_row input_rows[] = {
     {cppo_entropy, argument::entropy, "entropy", holds::reals},
     {cppo_slope, argument::gradient, "slope", holds::reals},
     {cppo_log_sum_exp, argument::log_prob, "log_sum_exp", holds::reals},
-    {cppo_rollout_log_sum_exp, argument::log_prob, "rollout_log_sum_exp", holds::reals},
+    {cppo_rollout_log_sum_exp, argument::rollout_log_prob, "rollout_log_sum_exp", holds::reals},
     {cppo_entropy_slopes, argument::entropy, "entropy_slopes", holds::reals},
 };
 /// What an output has at each slot.

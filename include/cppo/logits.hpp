@@ -5,6 +5,7 @@
 
 #include <cppo/logits/batch.hpp>
 #include <cppo/logits/block_call.hpp>
+#include <cppo/logits/block_divergence.hpp>
 #include <cppo/logits/block_gradient.hpp>
 #include <cppo/logits/block_pass.hpp>
 #include <cppo/logits/block_tile.hpp>

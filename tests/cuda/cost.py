@@ -41,7 +41,7 @@ def build(out, jobs):
 
 
 def short(mangled):
-    found = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes))_kernelI", mangled)
+    found = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes|numbers|divergences))_kernelI", mangled)
     if found is not None:
         return found.group(1)
     found = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)

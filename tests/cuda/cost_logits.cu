@@ -1,7 +1,7 @@
 // One call from logits on a device, for the interpreter to count, as cost.cu does for other calls.
 //
 //     cost_logits                              prints the cases
-//     cost_logits log_probs|entropy|gradient float|bf16 ROWS IDS
+//     cost_logits log_probs|entropy|gradient|tv|tv_kl float|bf16 ROWS IDS
 #include <cppo/logits/cuda.cuh>
 
 #include <cstdio>
@@ -46,6 +46,11 @@ int run(std::string_view row, index_t n, index_t v) {
   cppo::status s;
   if (row == "gradient") {
     s = logits_gradient(gpu, batch, {.slope = there(std::vector<float>(rows, 1.0F)), .log_sum_exp = total}, x);
+  } else if (row == "tv" || row == "tv_kl") {
+    auto* const other = there(logits_of<Element>(n * v + 7)) + 7;
+    cppo::full_divergence_outputs out{.tv = entropy};
+    if (row == "tv_kl") out.kl = there(std::vector<float>(rows));
+    s = full_divergences(gpu, batch, total, {.logits = cppo::logits(v, other), .log_sum_exp = total}, out);
   } else if (row == "entropy") {
     s = log_probs(gpu, batch, {.log_sum_exp = total, .entropy = entropy});
   } else {
@@ -64,7 +69,7 @@ int main(int argc, char** argv) {
     bool const floats = argv[2] == std::string_view("float");
     return floats ? run<float>(argv[1], n, v) : run<cppo::bfloat16>(argv[1], n, v);
   }
-  for (char const* const row : {"log_probs", "entropy", "gradient"}) {
+  for (char const* const row : {"log_probs", "entropy", "gradient", "tv", "tv_kl"}) {
     for (char const* const type : {"float", "bf16"}) std::printf("%s %s 2 65536\n", row, type);
   }
   return 0;

@@ -23,6 +23,9 @@ PASSES = {"0": "count", "1": "usual", "2": "any"}
 SOURCES = ["executor", "logit_kernels"]
 # What is in the mangled name of each region of executor.cu.
 REGIONS = [("calibrated", "calibrated_budget_t"), ("soft", "reciprocal_gate_t"), ("fixed", "fixed_budget_t")]
+# The same of kernels of logit_kernels.cu that have instances.
+LOGIT_KERNELS = [("moment", "moment_isE1"), ("gradient", "13gradient_call"), ("divergences", "15divergence_call"),
+                 ("kl", "divergences_areE1")]
 
 
 def compile_for(nvcc, architecture, folder):
@@ -42,9 +45,10 @@ def compile_one(nvcc, architecture, source, folder):
 
 def name_of(mangled):
     """What the table calls a kernel; None of one that it does not hold."""
-    kernel = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes))_kernelI", mangled)
+    kernel = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes|numbers|divergences))_kernelI", mangled)
     if kernel is not None:
-        return f"logits {kernel.group(1)}" + (" moment" if "moment_isE1" in mangled else "")
+        of_call = [word for word, part_of_it in LOGIT_KERNELS if part_of_it in mangled and word not in kernel.group(1)]
+        return " ".join(["logits", kernel.group(1), *of_call])
     kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
     if kernel is None:
         return None

@@ -69,6 +69,13 @@ class cuda_t {
     e.reports_ = true;
     return e;
   }
+  /// The same executor for a call that reads what another one finds in logits, earlier in the stream. Where that is
+  /// refused, so is the call. Used by `policy_loss_from_logits`.
+  constexpr cuda_t after(detail::call_state const* before) const noexcept {
+    cuda_t e = *this;
+    e.before_ = before;
+    return e;
+  }
   /// True if every report is kept.
   constexpr bool reports() const noexcept { return reports_; }
   /// The stream.
@@ -113,6 +120,7 @@ class cuda_t {
  private:
   cudaStream_t stream_;
   bool reports_ = false;
+  detail::call_state const* before_ = nullptr;
   device_workspace* owner_ = nullptr;
   void* lent_ = nullptr;
   std::size_t lent_bytes_ = 0;
@@ -137,8 +145,10 @@ inline status fetch(cuda_t const& executor, report* r = nullptr) noexcept {
   cudaError_t e = cudaMemcpyAsync(&copy, state, sizeof copy, cudaMemcpyDeviceToHost, executor.stream());
   if (e == cudaSuccess) e = cudaStreamSynchronize(executor.stream());
   if (e != cudaSuccess) return detail::failed(e);
-  if (r != nullptr && !copy.outcome.nothing_written()) *r = copy.report;
-  if (copy.outcome.code == status_code::log_sum_exp_invalid) copy.outcome.name = "log_sum_exp";  // a text of this side
+  if (r != nullptr && copy.refused.ok() && !copy.outcome.nothing_written()) *r = copy.report;
+  if (copy.outcome.code == status_code::log_sum_exp_invalid)  // a text of this side
+    copy.outcome.name = copy.outcome.where == argument::rollout_log_prob ? "rollout.log_sum_exp" : "log_sum_exp";
+  if (copy.of_logits && copy.outcome.where == argument::log_prob) copy.outcome.name = "log_prob of the logits";
   return copy.outcome;
 }
 
@@ -194,6 +204,15 @@ void run_responses(launcher& queue, device_call<Real, Region> call) noexcept {
   }
 }
 
+/// Puts the step before all others into a stream.
+template <class Real, class Region>
+void begin_steps(launcher& queue, device_call<Real, Region> const& call, cudaStream_t stream,
+                 call_state const* before) noexcept {
+  if (call.t.batch.shape().is_packed()) queue.run(prepare_kernel<Real, Region>, 1, threads_for_steps, call);
+  else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(call_state), stream));
+  if (call.follows) queue.run(follow_kernel<Real, Region>, 1, 1, call, before);
+}
+
 /// Puts the passes for the folds of a region into a stream, level by level.
 template <class Real, class Region>
 void run_folds(launcher& queue, device_call<Real, Region>& call) noexcept {
@@ -219,14 +238,13 @@ status cuda_t::run_call(detail::task<Real, Region>& t, report* wanted) const noe
   t.reports = wanted != nullptr || reports();
   layout const& l = t.batch.shape();
   detail::launcher queue(stream());
-  detail::device_call<Real, Region> call{t, {}, false};
+  detail::device_call<Real, Region> call{t, {}, false, before_ != nullptr};
   void* memory = nullptr;
   bool own = false;
   status const s = obtain(call.m.template place<Region>(nullptr, l), memory, own);
   if (!s.ok()) return s;
   call.m.template place<Region>(memory, l);
-  if (l.is_packed()) queue.run(detail::prepare_kernel<Real, Region>, 1, detail::threads_for_steps, call);
-  else queue.note(cudaMemsetAsync(call.m.state, 0, sizeof(detail::call_state), stream()));
+  detail::begin_steps(queue, call, stream(), before_);
   if (l.responses() > 0) {
     if constexpr (detail::has_folds<Region>) detail::run_folds(queue, call);
     if (t.needs_sweep()) detail::run_responses<pass::count>(queue, call);

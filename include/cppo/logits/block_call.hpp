@@ -4,8 +4,8 @@
 ///     log-probs   find      a block for each row: what is wrong with it, else what is found there
 ///                 conclude  one block: the first row that is wrong, and the status
 ///                 write     a thread for each number
-///     gradient    check     a thread for each row
-///                 conclude  one block
+///     gradient,   check     a thread for each row
+///     divergences conclude  one block
 ///                 write     a block for each row
 ///
 /// Nothing is written unless every row is in order, as on a host.
@@ -14,8 +14,10 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/block/call.hpp>
+#include <cppo/logits/block_divergence.hpp>
 #include <cppo/logits/block_gradient.hpp>
 #include <cppo/logits/block_pass.hpp>
+#include <cppo/logits/divergence.hpp>
 #include <cppo/logits/gradient.hpp>
 #include <cppo/logits/log_probs.hpp>
 
@@ -24,7 +26,7 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 /// What is wrong at a row. A call names the first row of the least of them that occurs.
 enum class row_fault : std::uint8_t {
   slot,     ///< its mask value or an id
-  numbers,  ///< its logits; of a gradient, what is lent beside them
+  numbers,  ///< its logits; of a gradient and of divergences, what is lent beside them
   masked,   ///< no id, or not the sampled one, has a probability
   none
 };
@@ -202,30 +204,34 @@ CPPO_HOST_DEVICE inline void write_number(rows_to_log_probs const& c, index_t ro
   c.out.largest_id.set(row, j, found ? static_cast<double>(c.m.largest_ids[row * c.m.most + j]) : -1.0);
 }
 
-/// A checked call of `logits_gradient`.
-struct rows_to_gradient {
-  gradient_call call;
+/// A checked call that reads numbers of slots beside logits: one of `logits_gradient` or `full_divergences`.
+template <class Call>
+struct rows_with_numbers {
+  Call call;
   row_memory m;
 };
+using rows_to_gradient = rows_with_numbers<gradient_call>;
+using rows_to_divergences = rows_with_numbers<divergence_call>;
 
 /// Checks a row; one thread does.
-CPPO_HOST_DEVICE inline void check_gradient_row(rows_to_gradient const& c, index_t row) noexcept {
+template <class Call>
+CPPO_HOST_DEVICE void check_numbers_of(rows_with_numbers<Call> const& c, index_t row) noexcept {
   logit_batch_view const& batch = c.call.batch();
   row_fault fault = row_fault::none;
   if (kind_of(batch, row) == row_is::token) {
-    bool const mask = check_mask(batch, token_of(batch.shape(), row)).ok();
-    bool const good = mask && (!c.call.slopes(row).reads_logits() || c.call.check_row(row).ok());
+    bool const mask = check_mask(batch, token_of(batch.shape(), row)).ok(), good = mask && c.call.check_row(row).ok();
     fault = !mask ? row_fault::slot : good ? row_fault::none : row_fault::numbers;
   }
   c.m.faults[row] = fault;
 }
-template <class Block>
-CPPO_HOST_DEVICE void conclude_gradient(Block& block, rows_to_gradient const& c) noexcept {
+template <class Block, class Call>
+CPPO_HOST_DEVICE void conclude_numbers(Block& block, rows_with_numbers<Call> const& c) noexcept {
   logit_batch_view const& batch = c.call.batch();
   conclude_rows(block, c.m, batch.shape().elements(), [&](row_fault fault, index_t row) {
     return fault == row_fault::slot ? check_mask(batch, token_of(batch.shape(), row)) : c.call.check_row(row);
   });
 }
+
 /// Writes the gradient of a row.
 template <class Block>
 CPPO_HOST_DEVICE void write_gradient_row(Block& block, shared_gradient& shared, rows_to_gradient const& c,
@@ -237,6 +243,40 @@ CPPO_HOST_DEVICE void write_gradient_row(Block& block, shared_gradient& shared, 
   row_slopes const of = kind == row_is::token ? c.call.slopes(row) : row_slopes{};
   if (of.reads_logits()) one.run(of);
   else one.fill(of.is_nan() ? special<float>::nan : 0.0F);
+}
+/// Writes the divergences of a row.
+template <divergences_are Which, class Block>
+CPPO_HOST_DEVICE void write_divergences_row(Block& block, shared_divergence& shared, rows_to_divergences const& c,
+                                            index_t row) noexcept {
+  row_is const kind = kind_of(c.call.batch(), row);
+  if (kind == row_is::left_alone || !c.m.state->refused.ok()) return;
+  row_divergences d;
+  if (kind == row_is::token) {
+    d = block_divergence<Block, Which>(block, shared, {c.call.pi(), row, c.call.pi_policy(row)},
+                                       {c.call.mu(), row, c.call.mu_policy(row)})
+            .run();
+  }
+  block.apart([&](int th) {
+    if (th == 0) c.call.write(row, d);
+  });
+}
+
+/// What `policy_loss_from_logits` writes beside its decisions, and where from: the numbers of each row.
+template <class Real>
+struct rows_to_slots {
+  logit_batch_view batch;
+  call_state const* state;
+  placed_numbers log_prob, entropy;
+  Real const* log_probs;
+  double const* entropies;
+};
+/// Writes those of a row, if the call has not been refused.
+template <class Real>
+CPPO_HOST_DEVICE void write_slot(rows_to_slots<Real> const& c, index_t row) noexcept {
+  if (kind_of(c.batch, row) == row_is::left_alone || !c.state->refused.ok()) return;
+  layout const& l = c.batch.shape();
+  c.log_prob.set(slot_column(c.log_prob, l).offset(row), static_cast<double>(c.log_probs[row]));
+  if (c.entropy.lent()) c.entropy.set(slot_column(c.entropy, l).offset(row), c.entropies[row]);
 }
 
 }}}  // namespace cppo::detail

@@ -1,5 +1,5 @@
 /// @file
-/// `log_probs` and `logits_gradient` on a device, with the bits of `seq`. For files that nvcc compiles.
+/// Calls on logits on a device, with the bits of `seq`. For files that nvcc compiles.
 ///
 ///     cppo::device_workspace memory;
 ///     auto const gpu = cppo::on(stream).with_workspace(memory);
@@ -15,16 +15,40 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/execution/cuda.cuh>
-#include <cppo/logits/block_call.hpp>
+#include <cppo/logits/kernels.cuh>
+#include <cppo/logits/policy_loss.hpp>
 #include <cppo/logits/refused.hpp>
 #include <cppo/logits/refused_losses.hpp>
 
 namespace cppo { inline namespace CPPO_ABI {
 
-/// Number of bytes of workspace that `log_probs`, with that many of the largest logits, and `logits_gradient` need on a
-/// device, from an address that is a multiple of 256.
+/// Number of bytes of workspace that `log_probs`, with that many of the largest logits, `full_divergences` and
+/// `logits_gradient` need on a device, from an address that is a multiple of 256.
 inline std::size_t device_workspace_bytes(logit_batch_view const& batch, index_t largest_count = 0) noexcept {
   return detail::row_memory().place(nullptr, batch, largest_count);
+}
+
+namespace detail {
+
+/// Where the memory of the steps of `policy_loss_from_logits` lies, one after the other.
+template <class Real, class Region>
+struct loss_memory {
+  std::size_t rows_at, numbers_at, bytes;  ///< of `log_probs`, and of the numbers of each slot; of all
+
+  loss_memory(logit_rollout_view<Real> const& batch, entropy_use const& use) noexcept
+      : rows_at(call_memory<Real>().template place<Region>(nullptr, batch.rollout().shape())),
+        numbers_at(rows_at + row_memory().place(nullptr, batch.logits(), 0)),
+        bytes(numbers_at + slot_numbers<Real>().place(nullptr, batch, use)) {}
+};
+
+}  // namespace detail
+
+/// Number of bytes of workspace that `policy_loss_from_logits` needs on a device, from an address that is a multiple of
+/// 256.
+template <class Real, class Region>
+std::size_t device_workspace_bytes(logit_rollout_view<Real> const& batch, Region const& region,
+                                   logit_loss_outputs const& outputs) noexcept {
+  return detail::loss_memory<Real, Region>(batch, detail::entropy_use_of(batch, region, outputs, 0.0)).bytes;
 }
 
 namespace detail {
@@ -56,63 +80,6 @@ inline status check_device_memory(placed_log_probs const& to, logit_batch_view c
 
 #if defined(__CUDACC__)
 
-/// The threads that work on a row.
-inline constexpr int threads_per_row = 256;
-
-/// Marks a call whose device does not keep the arithmetic.
-__device__ inline void note_arithmetic(call_state& s) noexcept {
-  if (threadIdx.x == 0 && s.outcome.ok() && !(keeps_arithmetic<float_lane>() && keeps_arithmetic<double_lane>()))
-    s.outcome = {status_code::arithmetic_relaxed};
-}
-
-template <class Block, moment_is Moment>
-__global__ void __launch_bounds__(threads_per_row, 3) find_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
-  using body = block_log_probs<Block, Moment>;
-  __shared__ typename Block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
-  Block threads(collectives);
-  body steps(threads, call);
-  for (index_t row = blockIdx.x; row < call.batch.shape().elements(); row += gridDim.x)
-    steps.find(*reinterpret_cast<typename body::storage*>(memory), row);
-}
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row)
-    conclude_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
-  __shared__ typename Block::storage collectives;
-  Block threads(collectives);
-  block_log_probs<Block, moment_is::left_out>(threads, call).conclude();
-  note_arithmetic(*call.m.state);
-}
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row) write_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
-  index_t const each = call.numbers(), all = call.batch.shape().elements() * each;
-  index_t const threads = index_t{gridDim.x} * threads_per_row;
-  for (index_t k = index_t{blockIdx.x} * threads_per_row + threadIdx.x; k < all; k += threads)
-    write_number(call, k / each, k % each);
-}
-
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row) check_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
-  index_t const threads = index_t{gridDim.x} * threads_per_row, rows = c.call.batch().shape().elements();
-  for (index_t row = index_t{blockIdx.x} * threads_per_row + threadIdx.x; row < rows; row += threads)
-    check_gradient_row(c, row);
-}
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row) conclude_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
-  __shared__ typename Block::storage collectives;
-  Block threads(collectives);
-  conclude_gradient(threads, c);
-  note_arithmetic(*c.m.state);
-}
-template <class Block>
-__global__ void __launch_bounds__(threads_per_row, 4) write_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
-  __shared__ typename Block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(shared_gradient)];
-  Block threads(collectives);
-  for (index_t row = blockIdx.x; row < c.call.batch().shape().elements(); row += gridDim.x)
-    write_gradient_row(threads, *reinterpret_cast<shared_gradient*>(memory), c, row);
-}
-
 /// Calls queue_steps(queue) with the call's memory placed in the workspace.
 template <class F>
 status with_row_memory(cuda_t const& gpu, row_memory& m, logit_batch_view const& batch, index_t most,
@@ -130,6 +97,22 @@ status with_row_memory(cuda_t const& gpu, row_memory& m, logit_batch_view const&
 }
 /// Blocks whose threads take an element each.
 constexpr index_t blocks_for(index_t elements) noexcept { return (elements + threads_per_row - 1) / threads_per_row; }
+
+/// Puts the steps of a call that has taken its buffers into the stream; s says how that ended. write(queue) puts the
+/// last step there.
+template <class Call, class F>
+status queue_numbers(cuda_t const& gpu, rows_with_numbers<Call>& c, status s, F const& write) noexcept {
+  using block = cuda_block<threads_per_row>;
+  if (s.ok()) s = check_device_memory(c.call.batch());
+  c.call.each_buffer([&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); });
+  if (!s.ok()) return s;
+  return with_row_memory(gpu, c.m, c.call.batch(), 0, [&](launcher& queue) {
+    constexpr int n = threads_per_row;
+    queue.run_persistent(check_numbers_kernel<block, Call>, blocks_for(c.call.batch().shape().elements()), n, c);
+    queue.run(conclude_numbers_kernel<block, Call>, 1, n, c);
+    write(queue);
+  });
+}
 
 #endif
 
@@ -162,17 +145,90 @@ inline status logits_gradient(cuda_t const& gpu, logit_batch_view const& batch, 
   using namespace detail;
   using block = cuda_block<threads_per_row>;
   rows_to_gradient c{gradient_call(batch), {}};
-  status s = c.call.take(slopes, gradient);
-  if (s.ok()) s = check_device_memory(batch);
-  c.call.each_buffer([&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); });
-  if (!s.ok()) return s;
-  index_t const rows = batch.shape().elements();
-  return with_row_memory(gpu, c.m, batch, 0, [&](launcher& queue) {
-    constexpr int n = threads_per_row;
-    queue.run_persistent(check_slopes_kernel<block>, blocks_for(rows), n, c);
-    queue.run(conclude_slopes_kernel<block>, 1, n, c);
-    queue.run_persistent(write_slopes_kernel<block>, rows, n, c);
+  return queue_numbers(gpu, c, c.call.take(slopes, gradient), [&](launcher& queue) {
+    queue.run_persistent(write_slopes_kernel<block>, batch.shape().elements(), threads_per_row, c);
   });
+}
+
+/// `full_divergences` on a device; see there. A row takes a block of threads, and log-sum-exps of both policies, as
+/// `log_probs` writes them, may be those of calls before this one in the stream.
+inline status full_divergences(cuda_t const& gpu, logit_batch_view const& batch, slot_input const& log_sum_exp,
+                               policy_rows const& mu, full_divergence_outputs const& outputs) {
+  using namespace detail;
+  using block = cuda_block<threads_per_row>;
+  rows_to_divergences c{divergence_call(batch), {}};
+  return queue_numbers(gpu, c, c.call.take(log_sum_exp, mu, outputs), [&](launcher& queue) {
+    constexpr int n = threads_per_row;
+    index_t const rows = batch.shape().elements();
+    if (c.call.wants_kl()) queue.run_persistent(write_divergences_kernel<block, divergences_are::both>, rows, n, c);
+    else queue.run_persistent(write_divergences_kernel<block, divergences_are::tv>, rows, n, c);
+  });
+}
+
+namespace detail {
+
+/// Queues the steps of `policy_loss_from_logits`, in memory that begins with that of `policy_loss`.
+template <class Real, class Region>
+status queue_loss(cuda_t const& gpu, loss_of_logits<Real>& call, loss_memory<Real, Region> const& m, void* memory,
+                  Region const& region, loss_options const& options) {
+  using block = cuda_block<threads_per_row>;
+  auto const part = [&](std::size_t at) { return static_cast<unsigned char*>(memory) + at; };
+  auto* const state = static_cast<call_state*>(memory);
+  launcher queue(gpu.stream());
+  queue.note(cudaMemsetAsync(part(m.numbers_at), 0, m.bytes - m.numbers_at, gpu.stream()));
+  cuda_t const alone(gpu.stream());
+  status s = call.forward(alone.with_workspace(part(m.rows_at), m.numbers_at - m.rows_at));
+  cuda_t const second = alone.with_workspace(memory, m.rows_at).after(reinterpret_cast<call_state*>(part(m.rows_at)));
+  if (s.ok()) s = call.decided().decide_alone(gpu.reports() ? second.with_report() : second, region, options);
+  logit_batch_view const& batch = call.gradient().batch();
+  index_t const rows = batch.shape().elements();
+  if (!s.ok() || rows == 0) return s.ok() ? queue.result() : s;
+  slot_numbers<Real> const& n = call.decided().numbers();
+  slot_outputs const& to = call.decided().slots();
+  rows_to_slots<Real> const slots{batch, state, to.log_prob(), to.entropy(), n.log_prob.data(), n.entropy.data()};
+  if (to.log_prob().lent() || to.entropy().lent())
+    queue.run_persistent(write_slots_kernel<block, Real>, blocks_for(rows), threads_per_row, slots);
+  rows_to_gradient gradient{call.gradient(), {}};
+  gradient.m.state = state;
+  if (call.writes_gradient()) queue.run_persistent(write_slopes_kernel<block>, rows, threads_per_row, gradient);
+  return queue.result();
+}
+/// Checks that the device reads what `policy_loss` does not check.
+template <class Real>
+status check_device_memory(loss_of_logits<Real> const& call) noexcept {
+  status s = check_device_memory(call.gradient().batch());
+  auto const check = [&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); };
+  if (call.writes_gradient()) call.gradient().each_buffer(check);
+  for (placed_numbers const* n : {&call.decided().slots().log_prob(), &call.decided().slots().entropy()})
+    check(n->data, n->where, n->name);
+  return s;
+}
+
+}  // namespace detail
+
+/// `policy_loss_from_logits` on a device; see there. `log_probs`, `policy_loss` and the gradient are put into the
+/// stream one after the other, over one workspace, and nothing waits between them: where the logits or the batch are at
+/// fault, which is found on the device, nothing is written, and `fetch` says what a host says. An entropy bonus is
+/// refused.
+template <class Real, trust_region_like Region>
+status policy_loss_from_logits(cuda_t const& gpu, logit_rollout_view<Real> const& batch, Region const& region,
+                               logit_loss_outputs const& outputs, loss_options const& options = {},
+                               logit_loss_options const& more = {}) {
+  using namespace detail;
+  if (!batch.check().ok()) return batch.check();
+  if (more.entropy_bonus != 0.0) return bonus_on_device(more.entropy_bonus);
+  entropy_use const use = entropy_use_of(batch, region, outputs, 0.0);
+  loss_memory<Real, Region> const m(batch, use);
+  void* memory = nullptr;
+  bool own = false;
+  status s = gpu.obtain(m.bytes, memory, own);
+  if (!s.ok()) return s;
+  loss_of_logits<Real> call(batch, outputs, use, static_cast<unsigned char*>(memory) + m.numbers_at);
+  s = call.check(gpu, region, options);
+  if (s.ok()) s = check_device_memory(call);
+  if (s.ok()) s = queue_loss(gpu, call, m, memory, region, options);
+  cudaError_t const freed = own ? cudaFreeAsync(memory, gpu.stream()) : cudaSuccess;
+  return s.ok() && freed != cudaSuccess ? failed(freed) : s;
 }
 
 #endif

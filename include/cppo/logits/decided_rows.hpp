@@ -5,6 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/policy_loss.hpp>
+#include <cppo/execution/block/call.hpp>
 #include <cppo/logits/entropy_bonus.hpp>
 #include <cppo/logits/rollout.hpp>
 #include <cppo/logits/row_gradient.hpp>
@@ -12,7 +13,8 @@
 #include <cppo/logits/slot_outputs.hpp>
 
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <span>
 
 namespace cppo { inline namespace CPPO_ABI {
 
@@ -49,17 +51,31 @@ entropy_use entropy_use_of(logit_rollout_view<Real> const& batch, Region const& 
           out.entropy.source().rank != 0, coefficient};
 }
 
-/// The numbers of each slot between logits and gradient.
+/// The numbers of each slot between logits and gradient, in memory that is given.
 template <class Real>
 struct slot_numbers {
-  std::vector<Real> log_prob, slope, listed;
-  std::vector<double> log_sum_exp, entropy, entropy_slope;
-  std::vector<std::uint8_t> decisions;
+  std::span<Real> log_prob, slope, listed;
+  std::span<double> log_sum_exp, entropy, entropy_slope;
+  std::span<std::uint8_t> decisions;
 
-  slot_numbers(std::size_t slots, index_t k, entropy_use const& use)
-      : log_prob(slots), slope(slots), listed(slots * static_cast<std::size_t>(k)), log_sum_exp(slots),
-        entropy(use.any() ? slots : 0), entropy_slope(use.bonus != 0.0 ? slots : 0),
-        decisions(use.bonus != 0.0 ? slots : 0) {}
+  /// Sets them to one after the other from `base` on, which may be null: then they are empty. Returns the bytes that
+  /// they take.
+  std::size_t place(void* base, index_t slots, index_t k, entropy_use const& use) noexcept {
+    array_places places(base);
+    auto const take = [&]<class T>(std::span<T>& to, index_t n) {
+      T* p = nullptr;
+      places.take(p, n);
+      to = p == nullptr ? std::span<T>() : std::span<T>(p, static_cast<std::size_t>(n));
+    };
+    index_t const of_bonus = use.bonus != 0.0 ? slots : 0;
+    take(log_prob, slots), take(slope, slots), take(listed, slots * k), take(log_sum_exp, slots);
+    take(entropy, use.any() ? slots : 0), take(entropy_slope, of_bonus), take(decisions, of_bonus);
+    return places.used();
+  }
+  /// The same for a batch.
+  std::size_t place(void* base, logit_rollout_view<Real> const& batch, entropy_use const& use) noexcept {
+    return place(base, batch.rollout().shape().elements(), batch.logits().listed().k, use);
+  }
 };
 
 /// n responses of a batch, from b on. Packed ones keep their slots.
@@ -80,14 +96,16 @@ rollout_batch_view<Real> responses_of(rollout_batch_view<Real> const& batch, ind
 template <class Real>
 class decided_rows {
  public:
-  /// `out` has no slopes: they are numbers of the call's own too.
+  /// `out` has no slopes: they are numbers of the call's own too. The numbers are 0, in memory that is given, or else
+  /// is allocated.
   template <class Outputs>
-  decided_rows(logit_rollout_view<Real> const& batch, Outputs const& out, entropy_use const& use)
+  decided_rows(logit_rollout_view<Real> const& batch, Outputs const& out, entropy_use const& use,
+               void* memory = nullptr)
       : batch_(batch), out_{.loss = out.loss, .mask = out.mask, .gate = out.gate, .trace = out.trace,
                             .report = out.report},
-        slots_(out.log_prob, out.entropy), use_(use),
-        numbers_(static_cast<std::size_t>(batch.rollout().shape().elements()), batch.logits().listed().k, use),
-        decided_(batch.rollout()) {
+        slots_(out.log_prob, out.entropy), use_(use), decided_(batch.rollout()) {
+    if (memory == nullptr) own_ = std::make_unique<unsigned char[]>(numbers_.place(nullptr, batch, use));
+    (void)numbers_.place(memory == nullptr ? own_.get() : memory, batch, use);
     out_.gradient = numbers_.slope;
     if (use.bonus != 0.0 && !lent(out_.trace.decision)) out_.trace.decision = numbers_.decisions;
     decided_.add(cppo::log_prob(numbers_.log_prob));
@@ -101,6 +119,7 @@ class decided_rows {
 
   slot_numbers<Real>& numbers() noexcept { return numbers_; }
   slot_numbers<Real> const& numbers() const noexcept { return numbers_; }
+  slot_outputs const& slots() const noexcept { return slots_; }
 
   /// Checks all that can be checked before a row of logits is read. `written` is where their gradient will be, which
   /// the caller calls `name`; take() checks it.
@@ -117,13 +136,18 @@ class decided_rows {
   /// From log-probs to their slopes. A log-prob that the region cannot take is one of the logits: none was lent.
   template <class E, class Region>
   status decide(E const& e, Region const& region, loss_options const& options) {
-    status s = policy_loss(e, decided_, region, out_, options);
+    status s = decide_alone(e, region, options);
     if (s.where == argument::log_prob && s.name == nullptr) s.name = "log_prob of the logits";
     if (s.nothing_written()) return s;
     layout const& l = batch_.rollout().shape();
     if (use_.bonus != 0.0) add_bonus(l, out_, 0, options);
     slots_.write(l, numbers_.log_prob.data(), numbers_.entropy.data());
     return s;
+  }
+  /// The same without what comes after `policy_loss`: bonus, log-probs and entropies.
+  template <class E, class Region>
+  status decide_alone(E const& e, Region const& region, loss_options const& options) const {
+    return policy_loss(e, decided_, region, out_, options);
   }
   /// The same of n responses from b on, whose slopes alone are written: they are those of `decide`. Pre: the divisor of
   /// the aggregation is given, and nothing that the region reads goes beyond a response.
@@ -186,6 +210,7 @@ class decided_rows {
   loss_outputs out_;
   slot_outputs slots_;
   entropy_use use_;
+  std::unique_ptr<unsigned char[]> own_;
   slot_numbers<Real> numbers_;
   rollout_batch_view<Real> decided_;  // the batch with the numbers above
 };

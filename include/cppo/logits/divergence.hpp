@@ -38,34 +38,58 @@ class divergence_call {
     mu_ = has_logits ? mu.logits : mu.log_probs;
     status s = has_logits && mu.log_probs.lent() ? lent_twice() : check_rows();
     if (s.ok()) s = pi_total_.take(log_sum_exp, l, argument::log_prob, "log_sum_exp");
-    if (s.ok() && has_logits) s = mu_total_.take(mu.log_sum_exp, l, argument::log_prob, "rollout.log_sum_exp");
+    if (s.ok() && has_logits) s = mu_total_.take(mu.log_sum_exp, l, argument::rollout_log_prob, "rollout.log_sum_exp");
     if (s.ok()) s = tv_.place_in(out.tv, l);
     if (s.ok()) s = kl_.place_in(out.kl, l);
     return s.ok() ? check_memory() : s;
   }
   status check_numbers(row_kinds const& kinds) const noexcept {
     for (index_t row = 0; row < batch_.shape().elements(); ++row) {
-      if (kinds[row] != row_is::token) continue;
-      for (bool const of_pi : {true, false}) {
-        double const total = total_of(of_pi ? pi_total_ : mu_total_, row);
-        double const temperature = of_pi ? pi_.temperature() : mu_.temperature();
-        char const* const name = of_pi ? "log_sum_exp" : "rollout.log_sum_exp";
-        status const s = check_log_sum_exp(token_of(batch_.shape(), row), total, temperature, name);
-        if (!s.ok()) return s;
-      }
+      status const s = kinds[row] == row_is::token ? check_row(row) : status{};
+      if (!s.ok()) return s;
     }
     return {};
+  }
+  /// Checks the numbers of a token.
+  CPPO_HOST_DEVICE status check_row(index_t row) const noexcept {
+    token_place const t = token_of(batch_.shape(), row);
+    double const pi = total_of(pi_total_, row), mu = total_of(mu_total_, row);
+    status const s = check_log_sum_exp(t, pi, pi_.temperature(), argument::log_prob, "log_sum_exp");
+    if (!s.ok()) return s;
+    return check_log_sum_exp(t, mu, mu_.temperature(), argument::rollout_log_prob, "rollout.log_sum_exp");
+  }
+  CPPO_HOST_DEVICE logit_batch_view const& batch() const noexcept { return batch_; }
+  bool wants_kl() const noexcept { return kl_.lent(); }
+  /// The rows of both, and their policies.
+  /// @{
+  CPPO_HOST_DEVICE logit_rows const& pi() const noexcept { return pi_; }
+  CPPO_HOST_DEVICE logit_rows const& mu() const noexcept { return mu_; }
+  CPPO_HOST_DEVICE row_policy pi_policy(index_t row) const noexcept {
+    return {total_of(pi_total_, row), pi_.temperature()};
+  }
+  CPPO_HOST_DEVICE row_policy mu_policy(index_t row) const noexcept {
+    return {total_of(mu_total_, row), mu_.temperature()};
+  }
+  /// @}
+  /// Writes what was found at a row.
+  CPPO_HOST_DEVICE void write(index_t row, row_divergences const& d) const noexcept {
+    tv_.set(slot_column(tv_, batch_.shape()).offset(row), d.tv);
+    kl_.set(slot_column(kl_, batch_.shape()).offset(row), d.kl);
+  }
+  /// Every buffer that is read or written beside the batch, with its name.
+  template <class F>
+  void each_buffer(F const& f) const {
+    f(mu_.source().data, argument::logits, name_of_mu());
+    f(pi_total_.source().data, argument::log_prob, "log_sum_exp");
+    f(mu_total_.source().data, argument::rollout_log_prob, "rollout.log_sum_exp");
+    for (placed_numbers const* n : {&tv_, &kl_}) f(n->data, n->where, n->name);
   }
   template <class E>
   void run(E const& e, row_kinds const& kinds) const {
     using V = typename logit_lanes<E>::type;
-    slot_column const tv(tv_, batch_.shape()), kl(kl_, batch_.shape());
     auto const write_row = [&](index_t row) {
       if (kinds[row] == row_is::left_alone) return;
-      bool const token = kinds[row] == row_is::token;
-      row_divergences const d = token ? of_row<V>(row) : row_divergences{};
-      tv_.set(tv.offset(row), d.tv);
-      kl_.set(kl.offset(row), d.kl);
+      write(row, kinds[row] == row_is::token ? of_row<V>(row) : row_divergences{});
     };
     over_rows(e, batch_.shape().elements(), pi_.vocabulary(), write_row);
   }
@@ -73,18 +97,17 @@ class divergence_call {
  private:
   template <class V>
   row_divergences of_row(index_t row) const noexcept {
-    row_policy const pi(total_of(pi_total_, row), pi_.temperature()), mu(total_of(mu_total_, row), mu_.temperature());
-    if (!kl_.lent()) return divergences_of_rows<divergences_are::tv, V>(pi_, pi, mu_, mu, row);
+    row_policy const pi = pi_policy(row), mu = mu_policy(row);
+    if (!wants_kl()) return divergences_of_rows<divergences_are::tv, V>(pi_, pi, mu_, mu, row);
     return divergences_of_rows<divergences_are::both, V>(pi_, pi, mu_, mu, row);
   }
   /// Of log-probs it is 0.
-  static double total_of(slot_column const& c, index_t row) noexcept {
+  static CPPO_HOST_DEVICE double total_of(slot_column const& c, index_t row) noexcept {
     return c.source().lent() ? c.number(row) : 0.0;
   }
   status check_rows() const noexcept {
-    char const* const mu = mu_total_wanted_ ? "rollout.logits" : "rollout.log_probs";
     status s = mu_.check(batch_.shape().elements());
-    if (!s.ok() && s.name == nullptr) s.name = mu;
+    if (!s.ok() && s.name == nullptr) s.name = name_of_mu();
     if (!s.ok()) return s;
     if (!mu_total_wanted_ && mu_.temperature() != 1.0) {
       return out_of_range(argument::logits, {false, "rollout.log_probs.at_temperature(t)", mu_.temperature(),
@@ -96,8 +119,9 @@ class divergence_call {
                                                : "rollout.log_probs.from_id(first, ...)");
     }
     index_t const wanted = pi_.vocabulary(), found = mu_.vocabulary();
-    return found == wanted ? s : wrong_extent(argument::logits, "columns", found, wanted, mu);
+    return found == wanted ? s : wrong_extent(argument::logits, "columns", found, wanted, name_of_mu());
   }
+  char const* name_of_mu() const noexcept { return mu_total_wanted_ ? "rollout.logits" : "rollout.log_probs"; }
   static status not_all_ids(logit_rows const& x, char const* name) noexcept {
     return out_of_range(argument::logits, {false, name, static_cast<double>(x.first_id()),
                                            "left out: lend the logits of all ids of the vocabulary"});
@@ -119,7 +143,7 @@ class divergence_call {
     }
     apart_from(footprint_of(mu_, l), argument::logits);
     apart_from(footprint_of(pi_total_.source(), l), argument::log_prob);
-    apart_from(footprint_of(mu_total_.source(), l), argument::log_prob);
+    apart_from(footprint_of(mu_total_.source(), l), argument::rollout_log_prob);
     return other == argument::none ? status{} : shared_memory(argument::divergence, other);
   }
 

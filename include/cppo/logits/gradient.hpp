@@ -46,16 +46,17 @@ class gradient_call {
   status check_numbers(row_kinds const& kinds) const noexcept {
     status s;
     for (index_t row = 0; row < batch_.shape().elements() && s.ok(); ++row) {
-      if (kinds[row] == row_is::token && slopes(row).reads_logits()) s = check_row(row);
+      if (kinds[row] == row_is::token) s = check_row(row);
     }
     return s;
   }
-  /// Checks the numbers of a token whose logits are read.
+  /// Checks the numbers of a token, if its logits are read.
   CPPO_HOST_DEVICE status check_row(index_t row) const noexcept {
     token_place const t = token_of(batch_.shape(), row);
     row_slopes const of = slopes(row);
+    if (!of.reads_logits()) return {};
     status s = check_id(in_, t, argument::token_id, of.sampled);
-    if (s.ok()) s = check_log_sum_exp(t, of.log_sum_exp, in_.temperature(), "log_sum_exp");
+    if (s.ok()) s = check_log_sum_exp(t, of.log_sum_exp, in_.temperature(), argument::log_prob, "log_sum_exp");
     if (!s.ok()) return s;
     if (!(of.entropy >= 0.0 && of.entropy < special<double>::infinity)) {
       return wrong_at(t, status_code::entropy_invalid, argument::entropy, of.entropy);

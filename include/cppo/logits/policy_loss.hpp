@@ -28,9 +28,10 @@ namespace detail {
 template <class Real>
 class loss_of_logits {
  public:
-  /// Lends the buffers of its own beside those of the batch.
-  loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, entropy_use const& use)
-      : batch_(batch), out_(out), use_(use), gradient_(batch.logits()), decided_(batch, out, use) {}
+  /// Lends the buffers of its own beside those of the batch, in memory of 0 that is given, or else allocated.
+  loss_of_logits(logit_rollout_view<Real> const& batch, logit_loss_outputs const& out, entropy_use const& use,
+                 void* memory = nullptr)
+      : batch_(batch), out_(out), use_(use), gradient_(batch.logits()), decided_(batch, out, use, memory) {}
 
   /// Checks all that can be checked before a row of logits is read.
   template <class E, class Region>
@@ -61,10 +62,11 @@ class loss_of_logits {
   void backward(E const& e, row_kinds const& kinds) const {
     if (writes_gradient()) gradient_.run(e, kinds);
   }
+  bool writes_gradient() const noexcept { return out_.logits_gradient.source().rank != 0; }
+  gradient_call const& gradient() const noexcept { return gradient_; }
+  decided_rows<Real> const& decided() const noexcept { return decided_; }
 
  private:
-  bool writes_gradient() const noexcept { return out_.logits_gradient.source().rank != 0; }
-
   logit_rollout_view<Real> batch_;
   logit_loss_outputs out_;
   entropy_use use_;

@@ -14,13 +14,13 @@ namespace cppo { inline namespace CPPO_ABI { namespace detail {
 struct row_policy {
   float center, inverse_temperature, rest;
 
-  row_policy(double log_sum_exp, double temperature) noexcept
+  CPPO_HOST_DEVICE row_policy(double log_sum_exp, double temperature) noexcept
       : center(static_cast<float>(log_sum_exp * temperature)),
         inverse_temperature(static_cast<float>(1.0 / temperature)),
         rest(static_cast<float>(log_sum_exp - static_cast<double>(center) / temperature)) {}
   /// log p of logits.
   template <class V>
-  CPPO_ALWAYS_INLINE V log_prob(V x) const noexcept {
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE V log_prob(V x) const noexcept {
     return (x - V(center)) * V(inverse_temperature) - V(rest);
   }
 };
@@ -28,8 +28,34 @@ struct row_policy {
 /// Which of the two are summed.
 enum class divergences_are : std::uint8_t { tv, both };
 
-/// Sums over a row of |p - q| and of q (p / q - 1 - log(p / q)), which is at least 0 and adds up to KL(mu || pi) as
-/// q log(q / p) does. They are made as those of `add_terms` are.
+/// What a logit x of pi and y of mu add to the sums of |p - q| and of q (p / q - 1 - log(p / q)), which is at least 0
+/// and adds up to KL(mu || pi) as q log(q / p) does. NaN where a logit is NaN or +inf.
+template <divergences_are Which, class V>
+struct divergence_terms {
+  V gap, kl;
+
+  CPPO_HOST_DEVICE CPPO_ALWAYS_INLINE divergence_terms(row_policy const& pi, row_policy const& mu, V x, V y) noexcept {
+    V const log_p = pi.log_prob(x), log_q = mu.log_prob(y);
+    cell<float, V> const c(log_p, log_q, V(0) <= V(0));
+    // NaN, and +inf, are no log-probs: the cell would pass over NaN.
+    auto const valid = (log_p < V(special<float>::infinity)) & (log_q < V(special<float>::infinity));
+    V const none(special<float>::nan);
+    gap = select(valid, c.gap, none);
+    if constexpr (Which == divergences_are::both) kl = select(valid, c.kl, none);
+  }
+};
+
+/// TV and KL(mu || pi) of two policies.
+struct row_divergences {
+  double tv = 0.0, kl = 0.0;
+
+  /// Those of the sums of terms over a row: TV is at most 1 and KL at most 1000; NaN if a logit is NaN or +inf.
+  static CPPO_HOST_DEVICE row_divergences of_sums(double gap, double kl) noexcept {
+    return {gap > 2.0 ? 1.0 : 0.5 * gap, kl > divergence_limit ? divergence_limit : kl};
+  }
+};
+
+/// Sums of these terms over a row, which are made as those of `add_terms` are.
 template <divergences_are Which, class V>
 class divergence_sums {
  public:
@@ -48,34 +74,22 @@ class divergence_sums {
       if constexpr (Which == divergences_are::both) end_chunk(kl_, kl);
     }
   }
-  /// 1/2 sum |p - q|, at most 1; NaN if a logit is NaN or +inf.
-  double tv() const noexcept { return half_at_most_one(gap_.total()); }
-  /// KL(mu || pi), at most 1000; NaN if a logit is NaN or +inf.
-  double kl() const noexcept { return kl_.total() > divergence_limit ? divergence_limit : kl_.total(); }
+  row_divergences total() const noexcept { return row_divergences::of_sums(gap_.total(), kl_.total()); }
 
  private:
   static constexpr int registers = lane_sums<float>::width / V::size;
 
-  static double half_at_most_one(double gap) noexcept { return gap > 2.0 ? 1.0 : 0.5 * gap; }
   CPPO_ALWAYS_INLINE void add_lanes(V x, V y, V& gap, V& kl) const noexcept {
-    V const log_p = pi_.log_prob(x), log_q = mu_.log_prob(y);
-    cell<float, V> const c(log_p, log_q, V(0) <= V(0));
-    // NaN, and +inf, are no log-probs: the cell would pass over NaN.
-    auto const valid = (log_p < V(special<float>::infinity)) & (log_q < V(special<float>::infinity));
-    V const none(special<float>::nan);
-    gap = gap + select(valid, c.gap, none);
-    if constexpr (Which == divergences_are::both) kl = kl + select(valid, c.kl, none);
+    divergence_terms<Which, V> const terms(pi_, mu_, x, y);
+    gap = gap + terms.gap;
+    if constexpr (Which == divergences_are::both) kl = kl + terms.kl;
   }
 
   row_policy pi_, mu_;
   lane_sums<float> gap_, kl_;
 };
 
-/// TV and KL(mu || pi) of two policies.
-struct row_divergences {
-  double tv = 0.0, kl = 0.0;
-};
-/// Those of two rows; without KL where it is not asked for.
+/// TV and KL(mu || pi) of two rows; without KL where it is not asked for.
 template <divergences_are Which, class V>
 row_divergences divergences_of_rows(logit_rows const& pi, row_policy const& pi_policy, logit_rows const& mu,
                                     row_policy const& mu_policy, index_t row) noexcept {
@@ -85,7 +99,7 @@ row_divergences divergences_of_rows(logit_rows const& pi, row_policy const& pi_p
     if (x.is_whole(first)) sums.add(x.reading(first), y.reading(first), stretch);
     else sums.add(reading_floats<V>(x.floats(first)), reading_floats<V>(y.floats(first)), x.size(first));
   }
-  return {sums.tv(), sums.kl()};
+  return sums.total();
 }
 
 }}}  // namespace cppo::detail

@@ -67,11 +67,11 @@ class slot_column {
 };
 
 /// Checks that a number may be the log-sum-exp of a row: T times it is a finite float.
-CPPO_HOST_DEVICE constexpr status check_log_sum_exp(token_place const& t, double x, double temperature,
+CPPO_HOST_DEVICE constexpr status check_log_sum_exp(token_place const& t, double x, double temperature, argument where,
                                                     char const* name) noexcept {
   constexpr auto largest = static_cast<double>(special<float>::largest);
   bool const fits = x * temperature >= -largest && x * temperature <= largest;
-  return fits ? status{} : wrong_at(t, status_code::log_sum_exp_invalid, argument::log_prob, x, -1, name);
+  return fits ? status{} : wrong_at(t, status_code::log_sum_exp_invalid, where, x, -1, name);
 }
 
 }  // namespace detail

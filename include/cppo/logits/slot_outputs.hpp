@@ -28,6 +28,11 @@ class slot_outputs {
     }
     return {};
   }
+  /// Where they go.
+  /// @{
+  placed_numbers const& log_prob() const noexcept { return log_prob_; }
+  placed_numbers const& entropy() const noexcept { return entropy_; }
+  /// @}
   /// Writes the numbers of each row of the layout, which are 0 where there is no token.
   template <class Real>
   void write(layout const& l, Real const* log_prob, double const* entropy) const noexcept {

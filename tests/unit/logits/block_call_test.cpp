@@ -1,7 +1,9 @@
-// The kernel bodies of log_probs and logits_gradient on blocks made of loops, against seq.
+// The kernel bodies of log_probs, logits_gradient and full_divergences on blocks made of loops, against seq.
 #include "support/catch_compat.hpp"
+#include "support/divergence_cases.hpp"
 #include "support/logit_cases.hpp"
 #include "support/logit_kernel_bodies.hpp"
+#include "support/loss_cases.hpp"
 
 using namespace cppo;
 using namespace cppo_test;
@@ -46,6 +48,42 @@ TEMPLATE_TEST_CASE("kernel bodies on logits give the bits of seq", "[logits]", f
   }
 }
 
+namespace {
+
+template <int Threads>
+auto const divergences_on_block = [](auto& b) {
+  cppo::status s = run_case(
+      b, [](auto& v) { return v.data(); },
+      [](auto const&... of) { return logit_kernel_bodies<Threads>::full_divergences(of...); });
+  // A text of the host, which a device does not know and `fetch` finds again.
+  if (s.code == status_code::log_sum_exp_invalid)
+    s.name = s.where == argument::log_prob ? "log_sum_exp" : "rollout.log_sum_exp";
+  return s;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("kernel bodies of full divergences give the bits of seq", "[logits]", float, half, bfloat16) {
+  std::uint64_t seed = 1;
+  for (unsigned const width : {1U, 2U, 33U, 255U, 1000U, 1024U, 1025U, 4096U, 4097U, 9300U, 20000U}) {
+    for (unsigned const apart : {0U, 3U}) {
+      divergence_case const c{.rows = 11, .width = width, .apart = apart, .skip = seed % 5,
+                              .temperature = seed % 3 == 0 ? 0.7 : 1.0,
+                              .mu = seed % 4 == 1 ? mu_is::log_probs : mu_is::logits, .only_tv = seed % 5 == 2,
+                              .seed = seed};
+      CHECK(divergences_unlike_seq<TestType>(c, divergences_on_block<256>, as_it_is) == "");
+      CHECK(divergences_unlike_seq<float, TestType>(c, divergences_on_block<64>, as_it_is) == "");
+      if (width < 9000) CHECK(divergences_unlike_seq<TestType, float>(c, divergences_on_block<32>, as_it_is) == "");
+      ++seed;
+    }
+  }
+}
+
+TEST_CASE("kernel bodies of full divergences find what is wrong with a batch", "[logits]") {
+  CHECK(divergence_faults_unlike_seq(divergences_on_block<256>) == "");
+  CHECK(divergence_faults_unlike_seq(divergences_on_block<32>) == "");
+}
+
 TEST_CASE("kernel bodies on logits raise their maximum where seq does", "[logits]") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     logit_case const c{.rows = 2, .width = 20000, .most = 20, .temperature = 0.5, .seed = seed};
@@ -80,6 +118,16 @@ std::string unlike_seq_on(layout const& l, std::vector<float> const& x) {
   if (!wrong.empty()) return wrong;
   return got == want && got_id == want_id ? "" : "an output differs";
 }
+std::string unlike_seq_on_divergences(layout const& l, std::vector<float> const& x) {
+  std::vector<double> const total(12, 1.3);
+  std::vector<float> const other(36, 0.5F);
+  std::vector<double> want(12, 9.0), got(12, 9.0);
+  auto const batch = logit_batch(l, logits(3, x));
+  policy_rows const mu{.logits = logits(3, other), .log_sum_exp = total};
+  std::string const wrong = unlike(logit_kernel_bodies<32>::full_divergences(batch, total, mu, {.tv = got}),
+                                   full_divergences(seq, batch, total, mu, {.tv = want}));
+  return !wrong.empty() ? wrong : got == want ? "" : "a divergence differs";
+}
 std::string unlike_seq_on_gradients(layout const& l, std::vector<float> const& x) {
   std::vector<int> const id(12, 1);
   std::vector<double> const slope(12, 0.5), total(12, 2.0);
@@ -104,6 +152,7 @@ TEST_CASE("kernel bodies on logits know which rows are those of a call", "[logit
       if (row >= 0) std::fill_n(one.begin() + 3 * row, 3, no_logit);  // no id is sampled here that it could hide
       CHECK(unlike_seq_on(l, one) == "");
       CHECK(unlike_seq_on_gradients(l, one) == "");
+      CHECK(unlike_seq_on_divergences(l, one) == "");
     }
   }
 }
@@ -134,4 +183,35 @@ TEST_CASE("kernel bodies on logits check what a gradient is made of", "[logits]"
     CHECK(said[0] == said[1]);
     CHECK(unlike(got, want) == "");
   }
+}
+
+namespace {
+
+auto const losses_on_block = [](auto& b, auto const& region) {
+  auto const n = static_cast<index_t>(b.c.responses);
+  layout const l =
+      b.c.packed ? layout(packed(b.offsets.data(), n)) : layout(padded(n, static_cast<index_t>(b.c.slots)));
+  return run_case(b, [](auto& v) { return v.data(); }, l, &b.report,
+                  [&](auto const& batch, auto const& out, auto const& options) {
+                    return logit_kernel_bodies<64>::policy_loss_from_logits(batch, region, out, options);
+                  });
+};
+
+}  // namespace
+
+TEST_CASE("kernel bodies of the whole loss from logits give the bits of seq", "[logits]") {
+  auto const calibrated = presets::dense_base(top_k_tv);
+  for (bool const packed : {false, true}) {
+    for (bool const in_place : {false, true}) {
+      loss_case const c{.responses = 3, .slots = 5, .width = 301, .packed = packed, .in_place = in_place};
+      CHECK(loss_unlike_seq<float>(c, calibrated, losses_on_block, as_it_is) == "");
+      CHECK(loss_unlike_seq<bfloat16>(c, calibrated, losses_on_block, as_it_is) == "");
+    }
+  }
+  CHECK(loss_faults_unlike_seq(calibrated, losses_on_block) == "");
+}
+
+TEST_CASE("an entropy bonus is refused on a device in words", "[logits]") {
+  std::string const words = describe(detail::bonus_on_device(0.1)).c_str();
+  CHECK_THAT(words, contains("entropy_bonus is 0.1, but must be 0 on a device"));
 }

@@ -47,6 +47,7 @@ struct call_state {
   index_t for_clusters = 0, not_for_warps = 0;  ///< how many responses are; they come first
   std::uint32_t taken[3] = {};                  ///< number of responses taken so far, by team
   std::uint32_t folded = 0;                     ///< runs of 256 responses added up so far
+  bool of_logits = false;  ///< true if log-probs are those that another call found, in logits that were lent
   status outcome;        ///< how the call ended
   cppo::report report;    ///< its report
 };

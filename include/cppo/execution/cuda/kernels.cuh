@@ -26,9 +26,10 @@ struct device_call {
   task<Real, Region> t;
   call_memory<Real> m;
   bool clusters;  ///< true if the longest responses go to clusters of blocks
+  bool follows;   ///< true if a call before it in the stream may refuse it
 
   CPPO_HOST_DEVICE bool refused() const noexcept {
-    return (t.needs_sweep() || t.batch.shape().is_packed()) && !m.state->refused.ok();
+    return (t.needs_sweep() || t.batch.shape().is_packed() || follows) && !m.state->refused.ok();
   }
 };
 
@@ -74,6 +75,12 @@ __global__ void __launch_bounds__(threads_for_steps)
   __shared__ std::uint32_t buckets[64];
   block threads(collectives);
   prepare_call(threads, buckets, call.t, call.m);
+}
+/// Refuses the call if the one before it, which finds its log-probs in logits, was refused. One thread does.
+template <class Real, class Region>
+__global__ void follow_kernel(__grid_constant__ device_call<Real, Region> const call, call_state const* before) {
+  call.m.state->of_logits = true;
+  if (!before->refused.ok()) call.m.state->refused = before->refused;
 }
 template <class Real, class Region>
 __global__ void __launch_bounds__(threads_for_steps)
