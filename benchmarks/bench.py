@@ -19,13 +19,14 @@ import bench_tables
 import bench_targets
 import compile_cost
 import field_tables
+import head_tables
 import logits_tables
 import rule_tables
 
 HERE = Path(__file__).resolve().parent
 NEEDED = {"x86-64": "", "x86-64-v3": "avx2 bmi1 bmi2 f16c fma abm movbe",
           "x86-64-v4": "avx2 bmi1 bmi2 f16c fma abm movbe avx512f avx512bw avx512cd avx512dq avx512vl", "native": ""}
-PEERS = ("rule_peers.py", "field_peers.py", "logits_peers.py", "torch_peers.py")
+PEERS = ("rule_peers.py", "field_peers.py", "logits_peers.py", "head_peers.py", "torch_peers.py")
 SUITES = "shapes,variants,lengths,threads,quantile,memory,instruction_sets"
 
 
@@ -92,23 +93,28 @@ def torch_rows(arguments, library, effort, notes):
 
 
 def rule_rows(arguments, isa, notes):
-    """Every named rule, those of the field, then logits; with --peers beside PyTorch, which compiles for minutes."""
+    """Every named rule, those of the field, logits, then a head; with --peers beside PyTorch, which compiles for
+    minutes."""
     peers = arguments.peers and imports_torch(arguments.python_with_torch)
     if arguments.peers and not peers:
         notes.append("Every named rule is measured without its peers: `import torch` does not work here.")
     python, more = (arguments.python_with_torch, ["--peers"]) if peers else (sys.executable, [])
     folder = arguments.rules or arguments.bin / "rules"
     logits_given = arguments.logits_arguments or ("--rows 64,256" if arguments.quick else "")
+    head_given = arguments.head_arguments or ("--shape 4x16 --slabs 16,64" if arguments.quick else "")
     rows = []
     for script, library, repeats, given in (
             ("rule_rows.py", "rules", 7, arguments.rule_arguments),
             ("field_rows.py", "rules", 7, arguments.field_arguments),
-            ("logits_rows.py", "logits", 5, logits_given)):
+            ("logits_rows.py", "logits", 5, logits_given),
+            ("head_rows.py", "head", 5, head_given)):
         path = folder / f"libcppo_{library}_{isa}.so"
         if not path.exists():
             notes.append(f"The rows of {script} are left out: {path.name} is not built.")
             continue
         command = [python, HERE / script, "--library", path, "--repeats", repeats, *more]
+        if library == "head" and peers:
+            command += ["--c-library", arguments.c_library]
         rows += stream(command + given.split(), notes)
     return rows
 
@@ -161,10 +167,12 @@ def read_arguments():
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--python-with-torch", help=argparse.SUPPRESS)
-    parser.add_argument("--rules", type=Path, help=argparse.SUPPRESS)  # folder of the libraries of rules and logits
+    parser.add_argument("--rules", type=Path, help=argparse.SUPPRESS)  # folder of the libraries of rules, logits, head
     parser.add_argument("--rule-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--field-arguments", default="", help=argparse.SUPPRESS)
     parser.add_argument("--logits-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--head-arguments", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--c-library", default="", help=argparse.SUPPRESS)  # what the package loads beside PyTorch
     parser.add_argument("--peers", action="store_true", help=argparse.SUPPRESS)  # every named rule beside PyTorch
     parser.add_argument("--which", action="store_true", help=argparse.SUPPRESS)  # prints the instruction set, no more
     parser.add_argument("--driver-arguments", default="", help=argparse.SUPPRESS)
@@ -234,7 +242,7 @@ def report(arguments, model, isa, rows, notes):
     notes += warnings(rows)
     tables = [table.as_json() for table in [bench_targets.targets(rows, isa), *rule_tables.all_tables(rows),
                                            *field_tables.all_tables(rows), *logits_tables.all_tables(rows),
-                                           *bench_tables.all_tables(rows)]]
+                                           *head_tables.all_tables(rows), *bench_tables.all_tables(rows)]]
     arguments.out.mkdir(parents=True, exist_ok=True)
     results = {"facts": facts, "notes": notes, "tables": tables, "rows": rows}
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")

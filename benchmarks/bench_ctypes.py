@@ -125,3 +125,29 @@ def load_logits(path):
             (library.bench_exp, [c.c_void_p, c.c_void_p, c.c_int64, c.c_int64], None)):
         function.argtypes, function.restype = arguments, result
     return library
+
+
+# ---- head_api.hpp -----------------------------------------------------------------------------------------------
+
+
+class Head(c.Structure):
+    _fields_ = [("responses", c.c_int64), ("width", c.c_int64), ("hidden", c.c_int64), ("ids", c.c_int64),
+                ("slab_rows", c.c_int64), ("once", c.c_int32), ("hidden_states", c.c_void_p), ("weight", c.c_void_p),
+                ("hidden_gradient", c.c_void_p), ("weight_gradient", c.c_void_p), ("slab", c.c_void_p),
+                ("id", c.c_void_p), ("rollout_log_prob", c.c_void_p), ("advantage", c.c_void_p),
+                ("response_mask", c.c_void_p)]
+
+
+class HeadWork(c.Structure):
+    _fields_ = [("logits_rows", c.c_int64), ("gradient_rows", c.c_int64), ("products", c.c_int64)]
+
+
+def load_head(path):
+    library = c.CDLL(path)
+    for function, arguments, result in (
+            (library.bench_fill_head, [c.POINTER(Head), c.c_uint64], c.c_int32),
+            (library.bench_head_loss, [c.POINTER(Head)], c.c_int32),
+            (library.bench_head_record, [c.POINTER(Head), c.POINTER(HeadWork)], c.c_int64),
+            (library.bench_head_products, [c.POINTER(Head), c.c_int64], None)):
+        function.argtypes, function.restype = arguments, result
+    return library

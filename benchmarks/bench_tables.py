@@ -1,6 +1,8 @@
 """From the rows that were measured to tables. A ratio is the median over repeats of the ratio inside one repeat."""
 
+import json
 import statistics
+import sys
 
 
 class Table:
@@ -177,3 +179,28 @@ def all_tables(rows):
         compiling(rows),
     ]
     return [table for table in tables if table.rows]
+
+
+# ---- for docs/performance.md ------------------------------------------------------------------------------------
+
+
+def read_rows(path):
+    """Of results.json; or, if the path is -, lines of JSON from the standard input."""
+    if path == "-":
+        return [json.loads(line) for line in sys.stdin]
+    with open(path, encoding="utf-8") as results:
+        return json.load(results)["rows"]
+
+
+def least_share(rows):
+    busy = min((row["cpu_share"] for row in rows if "cpu_share" in row), default=1.0)
+    return f"At the worst {100 * busy:.0f} % of a core."
+
+
+def markdown(table):
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    return f"{table.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def print_markdown(rows, tables):
+    print("\n\n".join([least_share(rows), *map(markdown, tables)]))

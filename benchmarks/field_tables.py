@@ -5,10 +5,9 @@
     field_rows.py ... | field_tables.py -        the same of a run of its own
 """
 
-import json
 import sys
 
-from bench_tables import Table, median, ns, of_suite, ratio, size
+from bench_tables import Table, least_share, median, ns, of_suite, ratio, read_rows, size
 
 PEERS = ("eager", "compile")
 ENOUGH_OF_TWIN = 60  # percent, at which a rule of one token is fast enough, whatever its peers take
@@ -134,10 +133,8 @@ def curve_in_brief(rows):
 
 
 def main(path):
-    text = sys.stdin.read() if path == "-" else open(path, encoding="utf-8").read()
-    rows = json.loads(text)["rows"] if path != "-" else [json.loads(line) for line in text.splitlines()]
-    busy = min((row["cpu_share"] for row in rows if "cpu_share" in row), default=1.0)
-    print(f"At the worst {100 * busy:.0f} % of a core.\n\n{rules_in_brief(rows)}\n\n{curve_in_brief(rows)}")
+    rows = read_rows(path)
+    print(f"{least_share(rows)}\n\n{rules_in_brief(rows)}\n\n{curve_in_brief(rows)}")
 
 
 if __name__ == "__main__":

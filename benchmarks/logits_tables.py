@@ -5,10 +5,9 @@
     logits_rows.py ... | logits_tables.py -       the same of a run of its own
 """
 
-import json
 import sys
 
-from bench_tables import Table, median, ns, of_suite, ratio
+from bench_tables import Table, median, ns, of_suite, print_markdown, ratio, read_rows
 
 PEERS = ("eager", "compile", "cross_entropy")
 TASKS = {"forward": "log-probs", "lists": "20 ids more, entropy", "gradient": "log-probs, gradient"}
@@ -126,21 +125,6 @@ TARGETS = [
 ]
 
 
-# ---- for docs/performance.md ------------------------------------------------------------------------------------
-
-
-def markdown(table):
-    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
-    return f"{table.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def main(path):
-    text = sys.stdin.read() if path == "-" else open(path, encoding="utf-8").read()
-    rows = json.loads(text)["rows"] if path != "-" else [json.loads(line) for line in text.splitlines()]
-    busy = min((row["cpu_share"] for row in rows if "cpu_share" in row), default=1.0)
-    print(f"At the worst {100 * busy:.0f} % of a core.\n")
-    print("\n\n".join(markdown(table) for table in all_tables(rows)))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    measured = read_rows(sys.argv[1])
+    print_markdown(measured, all_tables(measured))

@@ -4,6 +4,8 @@
 #include "logit_batch.hpp"
 #include "report.hpp"
 
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace {
@@ -113,7 +115,8 @@ class steps {
   steps(logit_call& c, cppo_region const* region)
       : call_(c), rows_(c.rows()), use_(use_of(c, region)), slots_(c.of_rows.output(cppo_out_log_prob),
                                                                    c.of_rows.output(cppo_out_entropy)),
-        kinds_(rows_), own_(made(c, use_)) {
+        kinds_(rows_), memory_(std::make_unique<unsigned char[]>(place_numbers(nullptr))) {
+    (void)place_numbers(memory_.get());
     c_api::lent_batch& b = c.loss.batch;
     cppo::loss_outputs& out = c.loss.outputs;
     lend(own_.log_prob, argument::log_prob);
@@ -160,9 +163,10 @@ class steps {
     return {.by_region = reads_entropy && !c.loss.batch.lent[place_of(argument::entropy)],
             .asked = c.of_rows.has(cppo_out_entropy), .bonus = c.entropy_bonus};
   }
-  static cppo::detail::slot_numbers<Real> made(logit_call const& c, cppo::detail::entropy_use const& use) {
-    c_api::lent_batch const& b = c.loss.batch;
-    return {static_cast<std::size_t>(b.shape.elements()), b.lent[place_of(argument::top_k)] ? b.lists.k : 0, use};
+  /// Places the numbers from `base` on. Returns the bytes that they take.
+  std::size_t place_numbers(void* base) noexcept {
+    c_api::lent_batch const& b = call_.loss.batch;
+    return own_.place(base, b.shape.elements(), b.lent[place_of(argument::top_k)] ? b.lists.k : 0, use_);
   }
   /// Adds the bonus, and writes log-probs and entropies.
   void write_slots(cppo::report* report) noexcept {
@@ -174,7 +178,7 @@ class steps {
     slots_.write(c.batch.shape, own_.log_prob.data(), own_.entropy.data());
   }
   template <class T>
-  void lend(std::vector<T>& x, argument which) noexcept {
+  void lend(std::span<T> x, argument which) noexcept {
     call_.loss.batch.of[place_of(which)] = cppo::detail::make_buffer(x);
     call_.loss.batch.lent[place_of(which)] = true;
   }
@@ -188,6 +192,7 @@ class steps {
   cppo::detail::slot_outputs slots_;
   cppo::detail::row_kinds kinds_;  // before the first output is written: memory may run out
   cppo::detail::slot_numbers<Real> own_;
+  std::unique_ptr<unsigned char[]> memory_;  // of the numbers
   c_api::row_arguments arguments_;
 };
 
