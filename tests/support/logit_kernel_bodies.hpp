@@ -71,6 +71,8 @@ struct logit_kernel_bodies {
     state.refused = log_probs(batch.logits(), to);
     if (state.refused.ok()) {
       s = call.decided().decide_alone(cppo::seq, region, options);
+      // A text of the host, which a device does not know and `fetch` finds again.
+      if (s.where == cppo::argument::log_prob) s.name = "log_prob of the logits";
       if (s.nothing_written()) state.refused = s;
     }
     write_rows(call, n, state);

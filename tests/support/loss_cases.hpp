@@ -129,6 +129,10 @@ std::string loss_faults_unlike_seq(Region const& region, Run const& run) {
       [](buffers& b) { b.ids[12] = 40; },
       [](buffers& b) { b.mask[2] = 3; },
       [](buffers& b) { b.x[4 * 33 + static_cast<std::size_t>(b.id[4])] = no_logit; },
+      [](buffers& b) {  // a log-prob that no region takes
+        std::fill_n(b.x.begin() + 4 * 33, 33, 0.0F);
+        b.x[4 * 33 + static_cast<std::size_t>(b.id[4])] = -20000.0F;
+      },
       [](buffers& b) { b.mu[4] = 0.5F; },
       [](buffers& b) { b.advantage[6] = nan, b.mu[5] = nan; },
       [](buffers& b) { b.mask.assign(b.mask.size(), 0); },

@@ -71,9 +71,9 @@ TEMPLATE_TEST_CASE("kernel bodies of full divergences give the bits of seq", "[l
                               .temperature = seed % 3 == 0 ? 0.7 : 1.0,
                               .mu = seed % 4 == 1 ? mu_is::log_probs : mu_is::logits, .only_tv = seed % 5 == 2,
                               .seed = seed};
-      CHECK(divergences_unlike_seq<TestType>(c, divergences_on_block<256>, as_it_is) == "");
-      CHECK(divergences_unlike_seq<float, TestType>(c, divergences_on_block<64>, as_it_is) == "");
-      if (width < 9000) CHECK(divergences_unlike_seq<TestType, float>(c, divergences_on_block<32>, as_it_is) == "");
+      CHECK(divergences_unlike_seq<TestType>(c, divergences_on_block<256>) == "");
+      CHECK(divergences_unlike_seq<float, TestType>(c, divergences_on_block<64>) == "");
+      if (width < 9000) CHECK(divergences_unlike_seq<TestType, float>(c, divergences_on_block<32>) == "");
       ++seed;
     }
   }
