@@ -5,7 +5,7 @@
 #include <cppo/macros_off.inc>
 
 #include <cppo/algorithm/policy_loss.hpp>
-#include <cppo/execution/block/call.hpp>
+#include <cppo/execution/block/array_places.hpp>
 #include <cppo/logits/entropy_bonus.hpp>
 #include <cppo/logits/rollout.hpp>
 #include <cppo/logits/row_gradient.hpp>

@@ -15,6 +15,7 @@
 
 #include <cppo/macros_off.inc>
 
+#include <cppo/execution/block/array_places.hpp>
 #include <cppo/execution/block/folds.hpp>
 #include <cppo/execution/block/response.hpp>
 
@@ -62,24 +63,6 @@ CPPO_HOST_DEVICE constexpr team team_for(index_t slots, bool clusters) noexcept 
   if (clusters && slots >> (bits_for_clusters - 1) > 0) return team::cluster;
   return slots >> (bits_for_blocks - 1) > 0 ? team::block : team::warp;
 }
-
-/// Places of arrays one after the other from `base` on, which may be null.
-class array_places {
- public:
-  explicit array_places(void* base) noexcept : base_(static_cast<unsigned char*>(base)) {}
-  /// Sets p to room for n elements.
-  template <class T>
-  void take(T*& p, index_t n) noexcept {
-    p = base_ != nullptr && n > 0 ? reinterpret_cast<T*>(base_ + used_) : nullptr;
-    used_ += (static_cast<std::size_t>(n) * sizeof(T) + 255) / 256 * 256;
-  }
-  /// The bytes that they take.
-  std::size_t used() const noexcept { return used_; }
-
- private:
-  unsigned char* base_;
-  std::size_t used_ = 0;
-};
 
 /// The memory that a call works in, besides inputs and outputs.
 template <class Real>
