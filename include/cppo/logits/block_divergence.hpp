@@ -33,7 +33,8 @@ template <class Block, divergences_are Which>
 class block_divergence {
   static constexpr int all_lanes = paired_stretches * stretch_lanes, lanes = all_lanes / Block::threads;
   static constexpr bool sums_kl = Which == divergences_are::both;
-  static_assert(lanes >= 1 && lane_sums<float>::width % lanes == 0, "16 to 256 threads, a power of two");
+  static_assert(lanes * Block::threads == all_lanes && lane_sums<float>::width % lanes == 0,
+                "16 to 256 threads, a power of two");
 
  public:
   using storage = shared_divergence;

@@ -32,9 +32,10 @@ struct lane_total {
 /// One pass over a row, on `Block`.
 template <class Block, moment_is Moment>
 class block_pass {
-  static constexpr int lanes = tile_stretches * stretch_lanes / Block::threads,
+  static constexpr int all_lanes = tile_stretches * stretch_lanes, lanes = all_lanes / Block::threads,
                        threads_per_stretch = stretch_lanes / lanes, held_slot = tile_stretches;
-  static_assert(lanes >= 1 && lane_sums<float>::width % lanes == 0, "32 to 512 threads, a power of two");
+  static_assert(lanes * Block::threads == all_lanes && lane_sums<float>::width % lanes == 0,
+                "32 to 512 threads, a power of two");
 
  public:
   using storage = row_tile<Block::threads>;

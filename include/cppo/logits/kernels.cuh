@@ -24,7 +24,7 @@ template <class Block, moment_is Moment>
 __global__ void __launch_bounds__(threads_per_row, 3) find_rows_kernel(__grid_constant__ rows_to_log_probs const call) {
   using body = block_log_probs<Block, Moment>;
   __shared__ typename Block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(typename body::storage)];
+  __shared__ alignas(typename body::storage) unsigned char memory[sizeof(typename body::storage)];
   Block threads(collectives);
   body steps(threads, call);
   for (index_t row = blockIdx.x; row < call.batch.shape().elements(); row += gridDim.x)
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(threads_per_row)
 template <class Block>
 __global__ void __launch_bounds__(threads_per_row, 4) write_slopes_kernel(__grid_constant__ rows_to_gradient const c) {
   __shared__ typename Block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(shared_gradient)];
+  __shared__ alignas(shared_gradient) unsigned char memory[sizeof(shared_gradient)];
   Block threads(collectives);
   for (index_t row = blockIdx.x; row < c.call.batch().shape().elements(); row += gridDim.x)
     write_gradient_row(threads, *reinterpret_cast<shared_gradient*>(memory), c, row);
@@ -74,7 +74,7 @@ template <class Block, divergences_are Which>
 __global__ void __launch_bounds__(threads_per_row, 3)
     write_divergences_kernel(__grid_constant__ rows_to_divergences const c) {
   __shared__ typename Block::storage collectives;
-  __shared__ alignas(16) unsigned char memory[sizeof(shared_divergence)];
+  __shared__ alignas(shared_divergence) unsigned char memory[sizeof(shared_divergence)];
   Block threads(collectives);
   for (index_t row = blockIdx.x; row < c.call.batch().shape().elements(); row += gridDim.x)
     write_divergences_row<Which>(threads, *reinterpret_cast<shared_divergence*>(memory), c, row);
