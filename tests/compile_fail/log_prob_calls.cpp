@@ -1,4 +1,5 @@
 // expect: log_probs and find_logits begin with an executor of this host: cppo::seq, or cppo::simd
+// expect: file that nvcc compiles with cppo::on(stream), by <cppo/logits/cuda.cuh>
 // expect: the second argument of log_probs and find_logits is a batch, as cppo::logit_batch(...) makes it
 // expect: logits(V, x) takes float, cppo::half or cppo::bfloat16
 // expect: logit_batch takes a layout, logits(V, x), and then token_id(y), response_mask(m) and top_k_ids(k, ids)

@@ -1,4 +1,5 @@
 // expect: policy_loss_from_head, logits_gradient and full_divergences begin with an executor of this host: cppo::seq
+// expect: in a file that nvcc compiles, also with cppo::on(stream), by <cppo/logits/cuda.cuh>
 // expect: the second argument of policy_loss_from_logits is a batch whose logits are lent
 // expect: the third argument of policy_loss_from_logits is a region
 // expect: a batch of logits goes to policy_loss_from_logits

@@ -20,7 +20,8 @@ template <class E, class B>
 constexpr void refuse_log_probs() noexcept {
   constexpr bool host = reads_logits<std::remove_cvref_t<E>>;
   static_assert(host, "log_probs and find_logits begin with an executor of this host: cppo::seq, or cppo::simd, which "
-                      "CPPO_USE_XSIMD=1 switches on; log_probs may also begin with a batch, before found_logits");
+                      "CPPO_USE_XSIMD=1 switches on; log_probs may also begin with a batch, before found_logits, or in "
+                      "a file that nvcc compiles with cppo::on(stream), by <cppo/logits/cuda.cuh>");
   static_assert(!host || std::is_convertible_v<B, logit_batch_view const&>,
                 "the second argument of log_probs and find_logits is a batch, as cppo::logit_batch(...) makes it");
 }

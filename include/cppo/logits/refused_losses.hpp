@@ -30,7 +30,9 @@ template <class E>
 constexpr void refuse_row_executor() noexcept {
   constexpr bool host = reads_logits<E>;
   static_assert(host, "policy_loss_from_logits, policy_loss_from_head, logits_gradient and full_divergences begin with "
-                      "an executor of this host: cppo::seq, or cppo::simd, which CPPO_USE_XSIMD=1 switches on");
+                      "an executor of this host: cppo::seq, or cppo::simd, which CPPO_USE_XSIMD=1 switches on; all but "
+                      "policy_loss_from_head, in a file that nvcc compiles, also with cppo::on(stream), by "
+                      "<cppo/logits/cuda.cuh>");
 }
 template <class B>
 constexpr void refuse_row_batch() noexcept {
