@@ -171,7 +171,7 @@ class divergence_call {
 /// read. Where the log-sum-exp is not that of its row, what is written means nothing.
 /// Cost: one pass, two exponentials an id; nothing of size [N, V]. Memory: a byte a slot.
 /// Accuracy, for V up to 2^18: TV within 3e-6, KL within 2e-6 + 1e-5 of itself, where log-sum-exps are lent as double.
-/// Determinism: the same bits on every executor, thread count and width.
+/// Determinism: the same bits on every executor, thread count and width; of NaN on a device, only that it is NaN.
 template <detail::reads_logits Executor>
 status full_divergences(Executor const& executor, logit_batch_view const& batch, slot_input const& log_sum_exp,
                         policy_rows const& rollout, full_divergence_outputs const& outputs) {

@@ -21,8 +21,9 @@ constexpr status check_entropy_bonus(double coefficient) noexcept {
 /// The status for a bonus on a device, where its sums, which have the order of a host, are not made.
 constexpr status bonus_on_device(double coefficient) noexcept {
   return out_of_range(argument::options, {false, "entropy_bonus", coefficient,
-                                          "0 on a device: call log_probs, policy_loss and logits_gradient there, with "
-                                          "entropy_slope = -c * scale, or call on the host"});
+                                          "0 on a device: call log_probs there and fetch, then policy_loss and "
+                                          "logits_gradient with .entropy_slopes, -c times each token's scale, 0 for "
+                                          "tokens left out; or call on the host"});
 }
 
 /// Takes c H from the loss of each token that a call has decided. Every token that the call did not leave out has its

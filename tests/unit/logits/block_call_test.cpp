@@ -214,4 +214,5 @@ TEST_CASE("kernel bodies of the whole loss from logits give the bits of seq", "[
 TEST_CASE("an entropy bonus is refused on a device in words", "[logits]") {
   std::string const words = describe(detail::bonus_on_device(0.1)).c_str();
   CHECK_THAT(words, contains("entropy_bonus is 0.1, but must be 0 on a device"));
+  CHECK_THAT(words, contains(".entropy_slopes, -c times each token's scale") && contains("; or call on the host"));
 }
