@@ -42,19 +42,22 @@ class copies {
   std::map<void const*, void*> of_;
 };
 
-// Runs a case on copies of its vectors: run(there, done), where done(queued) says how a call ended.
+// Runs a case on copies of its vectors: run(gpu, there, done), where done(queued) says how a call ended.
 template <class Buffers, class Run>
-auto run_there(Buffers& b, Run const& run) {
+auto run_there(cppo::cuda_t const& gpu, Buffers& b, Run const& run) {
   copies all;
   b.each_input([&](auto const& v) { all.add(v); });
   b.each_output([&](auto const& v) { all.add(v); });
-  cppo::device_workspace memory;
-  auto const gpu = cppo::on(nullptr).with_workspace(memory);
   auto const s = run(gpu, [&](auto const& v) { return all.there(v); },
                      [&](cppo::status const& queued) { return queued.ok() ? fetch(gpu) : queued; });
   b.each_output([&](auto& v) { all.bring_back(v); });
   if constexpr (requires { b.x; }) all.bring_back(b.x);  // a gradient may be there
   return s;
+}
+template <class Buffers, class Run>
+auto run_there(Buffers& b, Run const& run) {
+  cppo::device_workspace memory;
+  return run_there(cppo::on(nullptr).with_workspace(memory), b, run);
 }
 auto const on_device = [](auto& b) {
   return run_there(b, [&](auto const& gpu, auto const& there, auto const& done) {
@@ -98,21 +101,53 @@ std::string small_divergences() {
 }
 std::string divergence_faults() { return divergence_faults_unlike_seq(divergences_on_device); }
 
-auto const loss_on_device = [](auto& b, auto const& region) {
-  return run_there(b, [&](auto const& gpu, auto const& there, auto const&) {
-    int* offsets = nullptr;  // both sides read it
-    (void)cudaMallocManaged(&offsets, b.offsets.size() * sizeof *offsets);
-    std::copy(b.offsets.begin(), b.offsets.end(), offsets);
-    auto const n = static_cast<index_t>(b.c.responses);
-    cppo::layout const l = b.c.packed ? cppo::layout(cppo::packed(offsets, n))
-                                      : cppo::layout(cppo::padded(n, static_cast<index_t>(b.c.slots)));
-    cppo::status s = run_case(b, there, l, nullptr, [&](auto const& batch, auto const& out, auto const& o) {
-      return policy_loss_from_logits(gpu.with_report(), batch, region, out, o);
+// Captures what call() queues, and launches it twice.
+template <class Call>
+cppo::status run_twice_as_graph(cudaStream_t stream, Call const& call) {
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t run = nullptr;
+  (void)cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+  cppo::status const s = call();
+  cudaError_t e = cudaStreamEndCapture(stream, &graph);
+  if (s.ok() && e == cudaSuccess) e = cudaGraphInstantiate(&run, graph, 0);
+  for (int k = 0; k < 2 && s.ok() && e == cudaSuccess; ++k) e = cudaGraphLaunch(run, stream);
+  if (run != nullptr) (void)cudaGraphExecDestroy(run);
+  if (graph != nullptr) (void)cudaGraphDestroy(graph);
+  return s.ok() && e != cudaSuccess ? cppo::detail::failed(e) : s;
+}
+enum class loss_is { queued, queued_with_report_lent, captured };
+
+auto const loss_by = [](cppo::cuda_t const& executor, loss_is how) {
+  return [executor, how](auto& b, auto const& region) {
+    return run_there(executor, b, [&](auto const& gpu, auto const& there, auto const&) {
+      int* offsets = nullptr;  // both sides read it
+      (void)cudaMallocManaged(&offsets, b.offsets.size() * sizeof *offsets);
+      std::copy(b.offsets.begin(), b.offsets.end(), offsets);
+      auto const n = static_cast<index_t>(b.c.responses);
+      cppo::layout const l = b.c.packed ? cppo::layout(cppo::packed(offsets, n))
+                                        : cppo::layout(cppo::padded(n, static_cast<index_t>(b.c.slots)));
+      std::vector<cppo::report> report{b.report};
+      copies of_report;
+      of_report.add(report);
+      bool const lent = how == loss_is::queued_with_report_lent;
+      auto const call = [&] {
+        return run_case(b, there, l, lent ? of_report.there(report) : nullptr,
+                        [&](auto const& batch, auto const& out, auto const& o) {
+                          return policy_loss_from_logits(lent ? gpu : gpu.with_report(), batch, region, out, o);
+                        });
+      };
+      cppo::status s = how == loss_is::captured ? run_twice_as_graph(gpu.stream(), call) : call();
+      if (s.ok()) s = fetch(gpu, lent ? nullptr : &b.report);
+      of_report.bring_back(report);
+      if (lent) b.report = report[0];
+      (void)cudaFree(offsets);
+      return s;
     });
-    if (s.ok()) s = fetch(gpu, &b.report);
-    (void)cudaFree(offsets);
-    return s;
-  });
+  };
+};
+auto const loss_on_device = [](auto& b, auto const& region) {
+  cppo::device_workspace memory;
+  return loss_by(cppo::on(nullptr).with_workspace(memory), loss_is::queued)(b, region);
 };
 template <class Element, class Region>
 std::string compare_losses(loss_case const& c, Region const& region) {
@@ -126,6 +161,21 @@ std::string small_losses() {
   if (wrong.empty()) wrong = compare_losses<cppo::bfloat16>(narrow, calibrated);
   loss_case const sums{.responses = 3, .slots = 3, .width = 90, .aggregate = cppo::token_sum, .seed = 4};
   return wrong.empty() ? compare_losses<float>(sums, calibrated) : wrong;
+}
+// A refused call, and then good ones, over one workspace; the last of them in a graph.
+std::string one_workspace() {
+  loss_case const c{.responses = 2, .slots = 4, .width = 33};
+  cppo::device_workspace memory;
+  cudaStream_t stream = nullptr;
+  (void)cudaStreamCreate(&stream);
+  auto const gpu = cppo::on(stream).with_workspace(memory);
+  auto const no_number = [](auto& b) { b.mask[0] = 1, b.x[5] = std::numeric_limits<float>::quiet_NaN(); };
+  std::string wrong = loss_unlike_seq<float>(c, calibrated, loss_by(gpu, loss_is::queued), no_number);
+  for (loss_is const how : {loss_is::queued, loss_is::queued_with_report_lent, loss_is::captured}) {
+    if (wrong.empty()) wrong = loss_unlike_seq<float>(c, calibrated, loss_by(gpu, how), [](auto&) {});
+  }
+  (void)cudaStreamDestroy(stream);
+  return wrong;
 }
 // Memory that the device does not read, a workspace without room, and a bonus are refused before anything is queued.
 struct refusal {
@@ -164,13 +214,19 @@ struct refused_calls {
     auto const batch = cppo::rollout_batch(cppo::padded(1, 2), cppo::logits(3, there()),
                                            cppo::token_id(all.there(id)), cppo::rollout_log_prob(there()),
                                            cppo::advantage(there()), cppo::rollout_top_k(1, all.there(id), there()));
-    auto const loss = [&](auto const& on, float* gradient, cppo::logit_loss_options const& more) {
-      return policy_loss_from_logits(on, batch, calibrated, {.logits_gradient = gradient}, {}, more);
+    auto const loss = [&](auto const& on, float* gradient, cppo::logit_loss_options const& more,
+                          cppo::loss_options const& options = {}) {
+      return policy_loss_from_logits(on, batch, calibrated, {.logits_gradient = gradient}, options, more);
     };
-    auto const gpu = cppo::on(nullptr).with_workspace(memory);
+    auto const gpu = cppo::on(nullptr).with_workspace(memory), full = cppo::on(nullptr).with_workspace(there(), 0);
     std::size_t const bytes = device_workspace_bytes(batch, calibrated, {});
+    auto const bad = cppo::calibrated_cppo({.delta = -1.0}, cppo::top_k_tv);
     return {{loss(gpu, x.data(), {}), not_device_memory, argument::logits},
             {loss(gpu, there(), {.entropy_bonus = 0.1}), bad_parameter, argument::options},
+            // Checked before memory is obtained.
+            {loss(full, x.data(), {}), not_device_memory, argument::logits},
+            {loss(full, there(), {}, {.normalizer = -1.0}), bad_parameter, argument::options},
+            {policy_loss_from_logits(full, batch, bad, {}), bad_parameter, argument::region},
             {loss(cppo::on(nullptr).with_workspace(there(), bytes - 1), there(), {}), workspace_too_small,
              argument::none}};
   }
@@ -222,7 +278,7 @@ int main(int argc, char** argv) {
                                   comparison{"what is wrong with divergences", divergence_faults},
                                   comparison{"losses", small_losses},
                                   comparison{"what is wrong with losses", loss_faults},
-                                  comparison{"refusals", refusals},
+                                  comparison{"one workspace", one_workspace}, comparison{"refusals", refusals},
                                   comparison{"large rows", large_rows}}) {
     if (quick && run == large_rows) continue;
     std::string const wrong = run();

@@ -140,7 +140,8 @@ std::string loss_faults_unlike_seq(Region const& region, Run const& run) {
   int k = 0;
   for (auto const change : changes) {
     for (auto const aggregate : {cppo::token_mean, cppo::token_sum}) {
-      loss_case const c{.responses = 2, .slots = 4, .width = 33, .aggregate = aggregate, .packed = k % 2 == 1};
+      loss_case const c{.responses = 2, .slots = 4, .width = 33, .aggregate = aggregate, .packed = k % 2 == 1,
+                        .in_place = aggregate == cppo::token_sum};
       std::string const wrong = loss_unlike_seq<float>(c, region, run, [&](buffers& b) {
         b.mask.assign(b.mask.size(), 1);
         change(b);

@@ -193,15 +193,29 @@ status queue_loss(cuda_t const& gpu, loss_of_logits<Real>& call, loss_memory<Rea
   if (call.writes_gradient()) queue.run_persistent(write_slopes_kernel<block>, rows, threads_per_row, gradient);
   return queue.result();
 }
-/// Checks that the device reads what `policy_loss` does not check.
-template <class Real>
-status check_device_memory(loss_of_logits<Real> const& call) noexcept {
-  status s = check_device_memory(call.gradient().batch());
-  auto const check = [&](void const* p, argument where, char const* name) { check_device_buffer(s, p, where, name); };
-  if (call.writes_gradient()) call.gradient().each_buffer(check);
-  for (placed_numbers const* n : {&call.decided().slots().log_prob(), &call.decided().slots().entropy()})
-    check(n->data, n->where, n->name);
+/// Checks that the device reads what `policy_loss_from_logits` writes beside the outputs of `policy_loss`.
+inline status check_rows_written(layout const& l, logit_loss_outputs const& out) noexcept {
+  slot_outputs slots(out.log_prob, out.entropy);
+  status s = slots.place_in(l);
+  check_device_buffer(s, out.logits_gradient.source().data, argument::logits, "logits_gradient");
+  for (placed_numbers const* n : {&slots.log_prob(), &slots.entropy()})
+    check_device_buffer(s, n->data, n->where, n->name);
   return s;
+}
+/// Checks what needs none of the call's own numbers, so that a refused call takes no memory for them.
+template <class Real, class Region>
+status check_lent(cuda_t const& gpu, logit_rollout_view<Real> const& batch, Region const& region,
+                  logit_loss_outputs const& out, loss_options const& options) noexcept {
+  task<Real, Region> t{{.batch = batch.rollout(), .objective = surrogate<Real>({})}, region};
+  loss_outputs const tokens{
+      .loss = out.loss, .mask = out.mask, .gate = out.gate, .trace = out.trace, .report = out.report};
+  status s = check_device_memory(batch.logits());
+  if (s.ok()) s = gpu.check_memory(t.batch, tokens, options);
+  if (parameter_check const p = parameters_of(region); s.ok() && !p) s = out_of_range(argument::region, p);
+  if (s.ok()) s = take_options(t, options);
+  if (s.ok()) s = check_surrogate(region, options.surrogate);
+  if (s.ok()) s = place_outputs(t, tokens);
+  return s.ok() ? check_rows_written(batch.rollout().shape(), out) : s;
 }
 
 }  // namespace detail
@@ -217,15 +231,16 @@ status policy_loss_from_logits(cuda_t const& gpu, logit_rollout_view<Real> const
   using namespace detail;
   if (!batch.check().ok()) return batch.check();
   if (more.entropy_bonus != 0.0) return bonus_on_device(more.entropy_bonus);
+  status s = check_lent(gpu, batch, region, outputs, options);
+  if (!s.ok()) return s;
   entropy_use const use = entropy_use_of(batch, region, outputs, 0.0);
   loss_memory<Real, Region> const m(batch, use);
   void* memory = nullptr;
   bool own = false;
-  status s = gpu.obtain(m.bytes, memory, own);
+  s = gpu.obtain(m.bytes, memory, own);
   if (!s.ok()) return s;
   loss_of_logits<Real> call(batch, outputs, use, static_cast<unsigned char*>(memory) + m.numbers_at);
   s = call.check(gpu, region, options);
-  if (s.ok()) s = check_device_memory(call);
   if (s.ok()) s = queue_loss(gpu, call, m, memory, region, options);
   cudaError_t const freed = own ? cudaFreeAsync(memory, gpu.stream()) : cudaSuccess;
   return s.ok() && freed != cudaSuccess ? failed(freed) : s;
