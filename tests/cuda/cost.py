@@ -25,6 +25,9 @@ TABLE = Path(__file__).resolve().parent / "cost.txt"
 PROGRAMS = ["cost", "cost_logits"]
 MARGIN = 3.0  # percent
 LEAST = 0.05  # a token: less is not compared
+# The names of kernels in mangled ones.
+STEP = re.compile(r"\d+(cluster|long|short|prepare|follow|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?")
+STEP_ON_LOGITS = re.compile(r"\d+((?:find|conclude|write|check)_(?:rows|slots|slopes|numbers|divergences))_kernelI")
 PASSES = {"0": " count", "1": " usual", "2": " any"}
 COLUMNS = ["integer", "floating", "conversion", "memory", "control", "synchronization", "all", "issued", "double",
            "global read", "global written", "shared read", "shared written"]
@@ -41,10 +44,10 @@ def build(out, jobs):
 
 
 def short(mangled):
-    found = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes|numbers|divergences))_kernelI", mangled)
+    found = STEP_ON_LOGITS.search(mangled)
     if found is not None:
         return found.group(1)
-    found = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
+    found = STEP.search(mangled)
     return found.group(1) + PASSES.get(found.group(2) or "", "")
 
 

@@ -1,7 +1,8 @@
 // One call from logits on a device, for the interpreter to count, as cost.cu does for other calls.
 //
 //     cost_logits                              prints the cases
-//     cost_logits log_probs|entropy|gradient|tv|tv_kl float|bf16 ROWS IDS
+//     cost_logits log_probs|entropy|gradient|tv|tv_kl|loss float|bf16 ROWS IDS
+#include <cppo/cppo.hpp>
 #include <cppo/logits/cuda.cuh>
 
 #include <cstdio>
@@ -51,6 +52,11 @@ int run(std::string_view row, index_t n, index_t v) {
     cppo::full_divergence_outputs out{.tv = entropy};
     if (row == "tv_kl") out.kl = there(std::vector<float>(rows));
     s = full_divergences(gpu, batch, total, {.logits = cppo::logits(v, other), .log_sum_exp = total}, out);
+  } else if (row == "loss") {
+    auto const of = [&](float x) { return there(std::vector<float>(rows, x)); };
+    auto const rollouts = cppo::rollout_batch(cppo::padded(1, n), cppo::logits(v, x), cppo::token_id(id),
+                                              cppo::rollout_log_prob(of(-11.0F)), cppo::advantage(of(1.0F)));
+    s = policy_loss_from_logits(gpu, rollouts, cppo::fixed_cppo(), {.logits_gradient = x, .log_prob = total});
   } else if (row == "entropy") {
     s = log_probs(gpu, batch, {.log_sum_exp = total, .entropy = entropy});
   } else {
@@ -69,7 +75,7 @@ int main(int argc, char** argv) {
     bool const floats = argv[2] == std::string_view("float");
     return floats ? run<float>(argv[1], n, v) : run<cppo::bfloat16>(argv[1], n, v);
   }
-  for (char const* const row : {"log_probs", "entropy", "gradient", "tv", "tv_kl"}) {
+  for (char const* const row : {"log_probs", "entropy", "gradient", "tv", "tv_kl", "loss"}) {
     for (char const* const type : {"float", "bf16"}) std::printf("%s %s 2 65536\n", row, type);
   }
   return 0;

@@ -19,6 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = Path(__file__).resolve().parent / "resources.txt"
 ARCHITECTURES = ["80", "90", "100"]
+# The names of kernels in mangled ones.
+STEP = re.compile(r"\d+(cluster|long|short|prepare|follow|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?")
+STEP_ON_LOGITS = re.compile(r"\d+((?:find|conclude|write|check)_(?:rows|slots|slopes|numbers|divergences))_kernelI")
 PASSES = {"0": "count", "1": "usual", "2": "any"}
 SOURCES = ["executor", "logit_kernels"]
 # What is in the mangled name of each region of executor.cu.
@@ -45,11 +48,11 @@ def compile_one(nvcc, architecture, source, folder):
 
 def name_of(mangled):
     """What the table calls a kernel; None of one that it does not hold."""
-    kernel = re.search(r"\d+((?:find|conclude|write|check)_(?:rows|slopes|numbers|divergences))_kernelI", mangled)
+    kernel = STEP_ON_LOGITS.search(mangled)
     if kernel is not None:
         of_call = [word for word, part_of_it in LOGIT_KERNELS if part_of_it in mangled and word not in kernel.group(1)]
         return " ".join(["logits", kernel.group(1), *of_call])
-    kernel = re.search(r"\d+(cluster|long|short|prepare|conclude|fold|clear)_kernelI(?:LN\w*?passE(\d)E)?", mangled)
+    kernel = STEP.search(mangled)
     if kernel is None:
         return None
     region = next((name for name, part_of_it in REGIONS if part_of_it in mangled), "fixed")
