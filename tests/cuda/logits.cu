@@ -151,7 +151,7 @@ auto const loss_on_device = [](auto& b, auto const& region) {
 };
 template <class Element, class Region>
 std::string compare_losses(loss_case const& c, Region const& region) {
-  return loss_unlike_seq<Element>(c, region, loss_on_device, [](auto&) {});
+  return loss_unlike_seq<Element>(c, region, loss_on_device);
 }
 auto const calibrated = cppo::presets::dense_base(cppo::top_k_tv);
 std::string small_losses() {
@@ -172,7 +172,7 @@ std::string one_workspace() {
   auto const no_number = [](auto& b) { b.mask[0] = 1, b.x[5] = std::numeric_limits<float>::quiet_NaN(); };
   std::string wrong = loss_unlike_seq<float>(c, calibrated, loss_by(gpu, loss_is::queued), no_number);
   for (loss_is const how : {loss_is::queued, loss_is::queued_with_report_lent, loss_is::captured}) {
-    if (wrong.empty()) wrong = loss_unlike_seq<float>(c, calibrated, loss_by(gpu, how), [](auto&) {});
+    if (wrong.empty()) wrong = loss_unlike_seq<float>(c, calibrated, loss_by(gpu, how));
   }
   (void)cudaStreamDestroy(stream);
   return wrong;

@@ -93,19 +93,18 @@ cppo::status run_case(Buffers& b, There const& there, cppo::layout const& l, cpp
               loss_options{.aggregate = b.c.aggregate});
 }
 
-// Compares run(buffers, region) with seq; change(buffers) makes both cases what they are.
-template <class Element, class Region, class Run, class Change>
-std::string loss_unlike_seq(loss_case const& c, Region const& region, Run const& run, Change const& change) {
+// Compares run(got, region) with seq, which leaves its status in s and what it writes in `want`.
+template <class Element, class Region, class Run>
+std::string loss_unlike_seq(loss_buffers<Element>& want, loss_buffers<Element>& got, cppo::status& s,
+                            Region const& region, Run const& run) {
   using namespace cppo;
-  loss_buffers<Element> want(c), got(c);
-  change(want), change(got);
-  auto const b = static_cast<index_t>(c.responses);
-  layout const l = c.packed ? layout(packed(want.offsets.data(), b)) : layout(padded(b, static_cast<index_t>(c.slots)));
-  status const w = run_case(want, [](auto& v) { return v.data(); }, l, &want.report,
-                            [&](auto const& batch, auto const& out, auto const& options) {
-                              return policy_loss_from_logits(seq, batch, region, out, options);
-                            });
-  std::string wrong = unlike(run(got, region), w);
+  auto const b = static_cast<index_t>(want.c.responses), t = static_cast<index_t>(want.c.slots);
+  layout const l = want.c.packed ? layout(packed(want.offsets.data(), b)) : layout(padded(b, t));
+  s = run_case(want, [](auto& v) { return v.data(); }, l, &want.report,
+               [&](auto const& batch, auto const& out, auto const& options) {
+                 return policy_loss_from_logits(seq, batch, region, out, options);
+               });
+  std::string wrong = unlike(run(got, region), s);
   auto const same = [](auto const& x, auto const& y) {
     return std::memcmp(x.data(), y.data(), x.size() * sizeof x[0]) == 0;
   };
@@ -115,7 +114,25 @@ std::string loss_unlike_seq(loss_case const& c, Region const& region, Run const&
                         same(got.log_prob, want.log_prob), same(got.entropy, want.entropy)};
   for (int k = 0; k < 6 && wrong.empty(); ++k) wrong = equal[k] ? "" : std::string(names[k]) + " differs";
   if (wrong.empty() && std::memcmp(&got.report, &want.report, sizeof want.report) != 0) wrong = "the report differs";
-  return wrong.empty() ? "" : "loss, seed " + std::to_string(c.seed) + ": " + wrong;
+  return wrong.empty() ? "" : "loss, seed " + std::to_string(want.c.seed) + ": " + wrong;
+}
+// Compares run(buffers, region) with seq; change(buffers) makes both cases what they are.
+template <class Element, class Region, class Run, class Change>
+std::string loss_unlike_seq(loss_case const& c, Region const& region, Run const& run, Change const& change) {
+  loss_buffers<Element> want(c), got(c);
+  change(want), change(got);
+  cppo::status s;
+  return loss_unlike_seq(want, got, s, region, run);
+}
+// The same on inputs that seq takes, and of which it keeps a token.
+template <class Element, class Region, class Run>
+std::string loss_unlike_seq(loss_case const& c, Region const& region, Run const& run) {
+  loss_buffers<Element> want(c), got(c);
+  cppo::status s;
+  std::string const wrong = loss_unlike_seq(want, got, s, region, run);
+  if (!wrong.empty()) return wrong;
+  if (!s.ok()) return std::string("seq refuses it: ") + cppo::describe(s).c_str();
+  return std::count(want.kept.begin(), want.kept.end(), 1.0F) > 0 ? "" : "seq keeps no token";
 }
 
 // What can be wrong with a batch: in the logits, which ends the call, and after them.

@@ -204,8 +204,8 @@ TEST_CASE("kernel bodies of the whole loss from logits give the bits of seq", "[
   for (bool const packed : {false, true}) {
     for (bool const in_place : {false, true}) {
       loss_case const c{.responses = 3, .slots = 5, .width = 301, .packed = packed, .in_place = in_place};
-      CHECK(loss_unlike_seq<float>(c, calibrated, losses_on_block, as_it_is) == "");
-      CHECK(loss_unlike_seq<bfloat16>(c, calibrated, losses_on_block, as_it_is) == "");
+      CHECK(loss_unlike_seq<float>(c, calibrated, losses_on_block) == "");
+      CHECK(loss_unlike_seq<bfloat16>(c, calibrated, losses_on_block) == "");
     }
   }
   CHECK(loss_faults_unlike_seq(calibrated, losses_on_block) == "");
