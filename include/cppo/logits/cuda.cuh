@@ -151,7 +151,8 @@ inline status logits_gradient(cuda_t const& gpu, logit_batch_view const& batch, 
 }
 
 /// `full_divergences` on a device; see there. A row takes a block of threads, and log-sum-exps of both policies, as
-/// `log_probs` writes them, may be those of calls before this one in the stream.
+/// `log_probs` writes them, may be those of calls before this one in the stream. That such a call was refused is not
+/// seen here: where its logits or ids may be wrong, `fetch` first.
 inline status full_divergences(cuda_t const& gpu, logit_batch_view const& batch, slot_input const& log_sum_exp,
                                policy_rows const& mu, full_divergence_outputs const& outputs) {
   using namespace detail;
