@@ -613,7 +613,7 @@ TEST_CASE("what is wrong with a call on logits is named, and nothing is written"
       {[](auto& r) { gradient(r).shape[1] = 39; }, "logits_gradient has 39 columns, but must have 40"},
       {[](auto& r) { gradient(r).rank = 1; }, "logits_gradient has rank 1, but must have 2"},
       {[](auto& r) { gradient(r).dtype = cppo_i32; }, "logits_gradient has elements of the wrong type"},
-      {[](auto& r) { gradient(r).data = r.c.mu.data(); }, "logits_gradient shares memory with rollout_log_prob"},
+      {[](auto& r) { input(r, 2).data = r.gradient.data(); }, "logits_gradient shares memory with rollout_log_prob"},
       {[](auto& r) { gradient(r).data = r.c.x.data() + 1; }, "logits_gradient shares memory with logits"},
       {[](auto& r) { r.lent.outputs[0].tensor.data = r.c.x.data(); }, "mask shares memory with logits"},
       {[](auto& r) { r.lent.outputs[0].tensor.data = r.gradient.data(); }, "mask shares memory with logits_gradient"},
