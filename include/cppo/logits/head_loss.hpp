@@ -163,8 +163,8 @@ class loss_of_head {
 /// row twice: where every response fits into a slab, the region reads no fold over the batch, the batch holds no
 /// pieces, and the divisor is known (`token_sum`, or a `normalizer`). Else it is as `checked_first`.
 /// Memory beside the slab: a slot K + 2 numbers and 32 bytes (8 more where entropies are read or written, 17 with a
-/// bonus; each in steps of 256 bytes), a row of the slab that a token has 68 + 4 K bytes, and what `policy_loss` takes. All but the last is
-/// allocated before the head is asked for anything.
+/// bonus; each in steps of 256 bytes), a row of the slab that a token has 68 + 4 K bytes, and what `policy_loss` takes.
+/// All but the last is allocated before the head is asked for anything.
 /// Determinism: bits depend on C only through the order in which the head adds up.
 template <detail::reads_logits Executor, class Head, class Real, class Element, trust_region_like Region>
   requires linear_head<Head, Element>

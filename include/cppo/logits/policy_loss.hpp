@@ -96,8 +96,8 @@ class loss_of_logits {
 /// All other bad input as `options.bad_input` says; a NaN slope of `propagate` fills its row. Shapes, regions, options
 /// and shared memory are checked before a row is read.
 /// Cost: one pass over the rows of tokens to read them, and one over those with a slope to write. Memory beside the
-/// caller's, a slot: K + 2 numbers, 9 bytes (8 more where entropies are read or written, 17 with a bonus; each in steps of
-/// 256 bytes), and while rows are read what `log_probs` keeps; nothing of size [N, V].
+/// caller's, a slot: K + 2 numbers, 9 bytes (8 more where entropies are read or written, 17 with a bonus; each in steps
+/// of 256 bytes), and while rows are read what `log_probs` keeps; nothing of size [N, V].
 /// Determinism: the same bits on every executor, thread count and width, in place or not.
 template <detail::reads_logits Executor, class Real, trust_region_like Region>
 status policy_loss_from_logits(Executor const& executor, logit_rollout_view<Real> const& batch, Region const& region,
