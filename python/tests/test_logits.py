@@ -394,3 +394,16 @@ def test_errors_name_what_was_passed_to_python(case):
         with pytest.raises(cppo.Error, match=words) as e:
             call()
         assert not any(word in str(e.value) for word in ("lend", "pointer", "(n)", "(t)", "per_response", "mu_"))
+
+
+@pytest.mark.parametrize("name", ["log_prob", "entropy"])
+def test_what_is_found_is_not_written_over_inputs_or_other_outputs(case, name):
+    both = np.full(case.y.shape, 7, np.float32)
+    before = case.mu.copy()
+    for outputs in ({name: both, "loss": both}, {"log_prob": both, "entropy": both}, {name: case.mu},
+                    {name: case.advantage}, {name: case.x[..., 0]}):
+        with pytest.raises(cppo.Error, match="share memory"):
+            case.loss(outputs=outputs)
+    assert (both == 7).all() and np.array_equal(case.mu, before)
+    pair = np.empty((*case.y.shape, 2), np.float32)
+    case.loss(outputs={"log_prob": pair[..., 0], "entropy": pair[..., 1]})

@@ -391,3 +391,10 @@ def test_the_pages_example_runs(two_ranks):
     assert loss == other == pytest.approx(want, rel=2e-6)
     limit = 2e-6 * np.abs(out.logits_gradient).max()
     assert np.abs(np.concatenate([low, high], -1) - out.logits_gradient).max() < max(limit, 2e-6)
+
+
+def test_words_are_int64_and_a_combined_value_has_its_own(case):
+    one = find(case, 0, 300)
+    assert not np.shares_memory(cppo.combine(one).words, one.words)
+    made = cppo.FoundLogits(one.words.view(np.uint64).astype(np.uint64))
+    assert made.words.dtype == np.int64 and np.array_equal(made.words, one.words)

@@ -291,6 +291,10 @@ def policy_loss_from_logits(logits: Any, token_id: Any, rollout_log_prob: Any, a
     out = outputs["logits_gradient"] if gradient and isinstance(outputs, Mapping) else None
     if out is not None:
         _rows.check_written(out, np.asarray(logits))
+    lists = {} if rollout_top_k is None else {f"rollout_top_k[{i}]": x for i, x in enumerate(rollout_top_k)}
+    _check_apart(outputs, {
+        "logits": logits, "token_id": token_id, "rollout_log_prob": rollout_log_prob, "advantage": advantage,
+        "response_mask": response_mask, "entropy": entropy, "cu_seqlens": cu_seqlens, **lists, **options})
     all_found: list[LogProbs] = []
 
     def find(**asked: Any) -> LogProbs:
@@ -376,6 +380,18 @@ def _of_policy_loss(outputs: Any, found: LogProbs, decides: bool) -> Any:
             raise c.Error(f"{name} is an array {list(x.shape)} of {x.dtype}, but must be one of floats of shape "
                           f"{list(found.log_prob.shape)}", c.StatusCode.extent_mismatch, name)
     return {**{n: x for n, x in outputs.items() if n not in OF_LOGITS}, **dict.fromkeys(more)}
+
+
+def _check_apart(outputs: Any, inputs: Mapping[str, Any]) -> None:
+    """Raises `Error` where an array for what is found in the logits shares memory with an input or another output."""
+    if not isinstance(outputs, Mapping):
+        return
+    for name in OF_LOGITS:
+        others = [*inputs.items(), *((n, x) for n, x in outputs.items() if n != name)]
+        for other, x in others if isinstance(outputs.get(name), np.ndarray) else ():
+            if isinstance(x, np.ndarray) and np.may_share_memory(outputs[name], x, max_work=1000):
+                raise c.Error(f"output {name} and {other} share memory: pass an array of its own",
+                              c.StatusCode.output_overlap, name)
 
 
 def _with_bonus(loss: Any, report: Any, out: Outputs, entropy: Any, bonus: _entropy_bonus.Bonus,

@@ -17,7 +17,8 @@ from .logits import LogProbs, _array, _is_tensor, check_asked, in_torch, new_log
 
 class FoundLogits:
     """What `find_logits` finds of the tokens of a batch, or several ranks together. All of it is one array of whole
-    numbers, `words`, of the same length on every rank: send it between ranks as it is, and make this of what comes."""
+    numbers, `words`, of the same length on every rank until shards are combined: send it between ranks as it is, and
+    make this of what comes."""
 
     __slots__ = ("words",)
 
@@ -102,7 +103,7 @@ class FoundLogits:
 
 
 def _is_words(x: Any) -> bool:
-    return len(getattr(x, "shape", ())) == 1 and str(getattr(x, "dtype", "")).endswith("int64")
+    return len(getattr(x, "shape", ())) == 1 and str(getattr(x, "dtype", "")) in ("int64", "torch.int64")
 
 
 def _as_array(words: Any) -> npt.NDArray[np.int64]:
@@ -153,7 +154,7 @@ def combine(*found: FoundLogits) -> FoundLogits:
         raise c.Error("combine takes what find_logits finds, one for each shard: pass them", c.StatusCode.bad_parameter)
     like = found[0].words
     whole = functools.reduce(_combined, (_as_array(f.words) for f in found))
-    return FoundLogits(like.new_tensor(whole) if hasattr(like, "new_tensor") else whole)
+    return FoundLogits(like.new_tensor(whole) if hasattr(like, "new_tensor") else whole.copy())
 
 
 def _combined(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
