@@ -7,6 +7,7 @@
 #include <cppo/logits/found_logits.hpp>
 
 #include <cstring>
+#include <limits>
 
 namespace c_api {
 
@@ -34,6 +35,12 @@ inline found_counts counts_of(cppo::found_logits const& f) noexcept {
   return {f.tokens(), f.listed, f.largest_count, static_cast<std::int64_t>(f.shards.size())};
 }
 
+/// True if a float holds it, and a finite logit or -inf it is.
+inline bool is_logit(double x) noexcept {
+  constexpr double most = std::numeric_limits<float>::max();
+  return x >= -most ? x <= most && static_cast<double>(static_cast<float>(x)) == x
+                    : x == -std::numeric_limits<double>::infinity();
+}
 /// What was written. What was not written here becomes what every call refuses.
 inline cppo::found_logits found_of(word_view from) {
   constexpr auto before = static_cast<std::size_t>(found_counts::before);
@@ -52,7 +59,9 @@ inline cppo::found_logits found_of(word_view from) {
   auto const real = [&read] { return std::bit_cast<double>(read.next()); };
   for (std::int64_t i = 0; i < n.tokens; ++i) {
     cppo::logit_sums& s = made.sums.emplace_back();
-    s.maximum = static_cast<float>(real());
+    double const maximum = real();
+    if (!is_logit(maximum)) return {};
+    s.maximum = static_cast<float>(maximum);
     s.at = read.next();
     s.rest = real(), s.moment = real();
   }

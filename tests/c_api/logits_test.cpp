@@ -332,6 +332,12 @@ TEST_CASE("shards that are missing, lent twice, overlapping, of another call or 
       if (odd != all) refused(odd);
     }
   }
+  for (double const maximum : {1e300, -1e300, HUGE_VAL, std::nan(""), 0.1}) {  // no float, or no logit
+    found_words odd = all;
+    odd[8] = std::bit_cast<std::int64_t>(maximum);
+    refused(odd);
+    refused(combined(odd, high));
+  }
   all.pop_back();
   refused(all);
   all.resize(all.size() + 2);

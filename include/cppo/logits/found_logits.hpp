@@ -55,15 +55,34 @@ inline bool are_shards(std::vector<id_range> const& shards, index_t ids) noexcep
   }
   return !shards.empty();
 }
-/// True if something was found, and every list has the length that it must have. What another rank has sent may be
-/// anything.
+/// True if the largest logits of a token are in order: falling, of equal ones by rising id, -1 at -inf past the last.
+inline bool is_in_order(float const* logits, index_t const* ids, index_t m, index_t vocabulary) noexcept {
+  bool ordered = true;
+  for (index_t j = 0; j < m; ++j) {
+    bool const is_end = ids[j] == -1 && logits[j] == -special<float>::infinity;
+    bool const is_id = ids[j] >= 0 && ids[j] < vocabulary && logits[j] <= special<float>::largest;
+    ordered = ordered && (is_end || is_id);
+    if (j > 0) ordered = ordered && (logits[j] < logits[j - 1] || (logits[j] == logits[j - 1] && ids[j] >= ids[j - 1]));
+  }
+  return ordered;
+}
+/// The same of every token.
+inline bool are_in_order(found_logits const& f) noexcept {
+  for (std::size_t i = 0; i < f.largest_ids.size(); i += static_cast<std::size_t>(f.largest_count)) {
+    if (!is_in_order(&f.largest_logits[i], &f.largest_ids[i], f.largest_count, f.ids)) return false;
+  }
+  return true;
+}
+/// True if something was found, every list has the length that it must have, and the largest are in order. What another
+/// rank has sent may be anything.
 inline bool is_whole(found_logits const& f) noexcept {
   std::size_t const n = f.sums.size();
   bool const counts = f.listed >= 0 && f.listed < special<index_t>::largest && f.largest_count >= 0;
   return counts && are_shards(f.shards, f.ids) && has_each(f.logits.size(), n, 1 + f.listed) &&
-         has_each(f.largest_logits.size(), n, f.largest_count) && has_each(f.largest_ids.size(), n, f.largest_count);
+         has_each(f.largest_logits.size(), n, f.largest_count) &&
+         has_each(f.largest_ids.size(), n, f.largest_count) && are_in_order(f);
 }
-/// True if both are whole, and of one batch and one call.
+/// True if both are whole, and of calls of one shape.
 inline bool same_call(found_logits const& a, found_logits const& b) noexcept {
   return is_whole(a) && is_whole(b) && a.temperature == b.temperature && a.ids == b.ids && a.listed == b.listed &&
          a.largest_count == b.largest_count && a.sums.size() == b.sums.size();
@@ -83,7 +102,7 @@ inline std::vector<id_range> joined(std::vector<id_range> all, std::vector<id_ra
 /// Where the numbers of a token begin in a list of `each` a token.
 inline std::size_t first_of(index_t token, index_t each) noexcept { return static_cast<std::size_t>(token * each); }
 
-/// The m largest of both, of which no id is in both. Lists that are out of order stay so, and nothing else happens.
+/// The m largest of both, of which no id is in both. Pre: both are in order.
 inline void combine_largest(found_logits& a, found_logits const& b, index_t token) {
   using entry = std::pair<float, index_t>;
   std::size_t const m = static_cast<std::size_t>(a.largest_count), first = first_of(token, a.largest_count);
@@ -106,8 +125,8 @@ inline void combine_largest(found_logits& a, found_logits const& b, index_t toke
 }  // namespace detail
 
 /// What was found in two shards of the vocabulary, or in several each. The order of more than two moves the last bits
-/// of the sums. What is not of one batch and call, has an id in both, or lacks a number gives a value without shards,
-/// which every call refuses.
+/// of the sums. What differs in T, V, k, m or the number of tokens, has an id in both, or lacks a number gives a value
+/// without shards, which every call refuses. That the sampled and listed ids were the same is not seen: lend the same.
 inline found_logits combine(found_logits a, found_logits const& b) {
   a.shards = detail::same_call(a, b) ? detail::joined(a.shards, b.shards) : std::vector<id_range>{};
   if (!detail::are_shards(a.shards, a.ids)) a.shards.clear();

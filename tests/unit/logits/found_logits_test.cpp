@@ -207,6 +207,29 @@ TEST_CASE("what another rank sent is refused if a list of it is too short or too
   REQUIRE(log_probs(rows.shard(0, v), all, got.outputs()).ok());
 }
 
+TEST_CASE("largest logits out of order, or of no id of the vocabulary, are refused", "[logits]") {
+  sharded_rows const rows;
+  found_logits low, high;
+  REQUIRE(find_logits(seq, rows.shard(0, v / 2), low, 6).ok());
+  REQUIRE(find_logits(seq, rows.shard(v / 2, v), high, 6).ok());
+  numbers got;
+  auto const spoiled = [&](auto const& spoil) {
+    found_logits whole = combine(low, high), half = high;
+    spoil(whole), spoil(half);
+    for (found_logits const& odd : {whole, combine(low, half), combine(half, low)}) {
+      CHECK(log_probs(rows.shard(0, v), odd, got.outputs()).code == status_code::shards_mismatch);
+    }
+  };
+  constexpr index_t most = std::numeric_limits<index_t>::max();
+  for (index_t const id : {index_t{-2}, index_t{-1}, index_t{v}, most, -most}) {
+    spoiled([id](found_logits& f) { f.largest_ids[7] = id; });
+  }
+  spoiled([](found_logits& f) { std::swap(f.largest_logits[6], f.largest_logits[11]); });
+  spoiled([](found_logits& f) { f.largest_logits[8] = std::numeric_limits<float>::quiet_NaN(); });
+  spoiled([](found_logits& f) { f.largest_logits[6] = std::numeric_limits<float>::infinity(); });
+  REQUIRE(log_probs(rows.shard(0, v), combine(low, high), got.outputs()).ok());
+}
+
 TEST_CASE("sums and logits that no pass over a row makes are refused", "[logits]") {
   sharded_rows const rows;
   found_logits all;
@@ -224,10 +247,10 @@ TEST_CASE("sums and logits that no pass over a row makes are refused", "[logits]
   impossible([](found_logits&, logit_sums& s) { s.maximum = -std::numeric_limits<float>::infinity(); });
   for (float const x : {std::numeric_limits<float>::quiet_NaN(), 1e30F}) {
     auto const each = static_cast<std::size_t>(1 + all.listed);
-    auto const most_found = static_cast<std::size_t>(all.largest_count);
     impossible([&](found_logits& f, logit_sums&) { f.logits[3 * each] = x; });
-    impossible([&](found_logits& f, logit_sums&) { f.largest_logits[3 * most_found + 1] = x; });
   }
+  auto const most_found = static_cast<std::size_t>(all.largest_count);
+  impossible([&](found_logits& f, logit_sums&) { f.largest_logits[3 * most_found] = 1e30F; });  // above the maximum
   REQUIRE(log_probs(rows.shard(0, v), all, got.outputs()).ok());
 }
 
