@@ -149,7 +149,8 @@ def find_logits(logits: Any, token_id: Any, *, first_id: int, vocabulary: int, t
 
 def combine(*found: FoundLogits) -> FoundLogits:
     """What was found in all these shards of the vocabulary, in this order: the same on every rank, since it moves the
-    last bits. What does not belong together, or has an id twice, becomes what no call accepts."""
+    last bits. What has an id twice, or differs in temperature, sizes or the number of tokens, becomes what no call
+    accepts. That sampled and listed ids were the same on all ranks is not seen."""
     if not found:
         raise c.Error("combine takes what find_logits finds, one for each shard: pass them", c.StatusCode.bad_parameter)
     like = found[0].words
