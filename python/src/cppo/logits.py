@@ -382,6 +382,9 @@ def _of_policy_loss(outputs: Any, found: LogProbs, decides: bool) -> Any:
     return {**{n: x for n, x in outputs.items() if n not in OF_LOGITS}, **dict.fromkeys(more)}
 
 
+_SEARCH: Any = 1000  # steps after which memory counts as shared
+
+
 def _check_apart(outputs: Any, inputs: Mapping[str, Any]) -> None:
     """Raises `Error` where an array for what is found in the logits shares memory with an input or another output."""
     if not isinstance(outputs, Mapping):
@@ -389,7 +392,7 @@ def _check_apart(outputs: Any, inputs: Mapping[str, Any]) -> None:
     for name in OF_LOGITS:
         others = [*inputs.items(), *((n, x) for n, x in outputs.items() if n != name)]
         for other, x in others if isinstance(outputs.get(name), np.ndarray) else ():
-            if isinstance(x, np.ndarray) and np.may_share_memory(outputs[name], x, max_work=1000):
+            if isinstance(x, np.ndarray) and np.may_share_memory(outputs[name], x, max_work=_SEARCH):
                 raise c.Error(f"output {name} and {other} share memory: pass an array of its own",
                               c.StatusCode.output_overlap, name)
 
